@@ -1,0 +1,55 @@
+# Two commands matter on a fresh machine: `make run` and `make test`. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: help setup run test check bench lock schemas clean
+
+help:
+	@echo "make run     set up, then drive the workflows in specs/"
+	@echo "make test    set up, then run the tests"
+	@echo "make check   lint, format, types, arrows between packages, generated schemas"
+	@echo "make bench   ratios against bare processes and make (CORPORA=DIR adds recorded DAGs)"
+	@echo "make setup   .venv with everything, .venv/bin/treadle included"
+	@echo "make lock    pin the newest dependencies anew"
+	@echo "make schemas generate schemas/ from the models"
+	@echo "make clean   remove what the above made"
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "treadle needs Python 3.11 or later; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+run: setup
+	@$(BIN)/treadle up
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/treadle schema --check
+
+bench: setup
+	$(BIN)/python -m benchmarks $(if $(CORPORA),--corpora $(CORPORA))
+
+schemas: setup
+	$(BIN)/treadle schema --write schemas
+
+lock:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--upgrade --group dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

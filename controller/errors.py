@@ -1,0 +1,72 @@
+"""What can be wrong, said so that a person can mend it.
+
+A `Fault` is a value: one thing wrong at one place of a file, as many as there are. A `TreadleError`
+is raised where going on makes no sense, and carries the exit code that scripts rely on.
+"""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    FINE = 0
+    FAILED = 1  # a workflow failed or was cancelled
+    USAGE = 2  # wrong usage, or an invalid spec
+    HELD = 3  # another controller holds the state folder
+    STORAGE = 4  # the log is damaged, the disk is full, the state folder can't be used
+    NOT_FOUND = 5
+    TIMED_OUT = 124  # `wait` gave up
+
+
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing wrong with a file: where, what, and how to mend it.
+
+    `line` and `column` count from 1; 0 means that the fault belongs to the file as a whole.
+    `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    problem: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        path = f"{self.path}: " if self.path else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{place}: {path}{self.problem}{hint}"
+
+
+class TreadleError(Exception):
+    """Something that ends a command. Its text is one clear line for a person."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(TreadleError):
+    """The command can't be carried out as given."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LockHeld(TreadleError):
+    """Another controller holds the state folder."""
+
+    exit_code = ExitCode.HELD
+
+
+class StorageError(TreadleError):
+    """The state folder can't be used, or its log can't be trusted."""
+
+    exit_code = ExitCode.STORAGE
+
+
+class NotFound(TreadleError):
+    """No workflow, step or file of that name."""
+
+    exit_code = ExitCode.NOT_FOUND

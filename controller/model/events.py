@@ -1,0 +1,416 @@
+"""The durable facts: what the log is made of, for ever.
+
+An event says in the past tense what happened or what was decided. Whatever a clock, chance or the
+environment had to do with it is a field of the event, so folding it again gives the same state. Times
+are microseconds since 1970 on the controller's clock, delays are seconds.
+
+A field may be added with a default; nothing is ever renamed or removed. `RESERVED` names the types
+that later features will use, so that no other meaning can take them.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from controller.errors import Fault
+from controller.model.phases import AttemptPhase, Phase
+from controller.spec.models import Spec
+
+SCHEMA = 1  # of the records below; a reader refuses a higher one
+
+RESERVED = frozenset(
+    {"Checkpoint", "OutputsRecorded", "StepExpanded", "HookScheduled", "HookStarted", "HookFinished"}
+)
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
+    """One fact. `uid` is the workflow's life, not its name: a name can live twice."""
+
+
+# ------------------------------------------------------------------ the controller and its machine
+
+
+class ControllerStarted(Event, frozen=True):
+    """A controller took the lock. Times of the log go on from here under its clock.
+
+    `boottime` (counts sleep) and `uptime` (does not) are the kernel's clocks in microseconds at the
+    time of this record: with those of the start before they tell a step of the wall clock from time
+    that went by, and how long the machine slept.
+    """
+
+    version: str
+    pid: int
+    user: str
+    boot_id: str
+    boottime: int
+    uptime: int
+    host: str = ""
+    folder: str = ""  # absolute; empty for a controller without one (`treadle run`)
+    folder_device: int = 0
+    folder_inode: int = 0
+
+
+class ClockStepped(Event, frozen=True):
+    """Somebody set the wall clock. Timers don't move: the controller's clock does not follow it."""
+
+    seconds: float
+
+
+class MachineSlept(Event, frozen=True):
+    """The machine slept: running timeouts and backoffs move by as much."""
+
+    seconds: float
+
+
+# --------------------------------------------------------------------------------------- the folder
+
+
+class FileRejected(Event, frozen=True):
+    """A spec file can't be taken as it is; what its documents said before stays in force.
+
+    `names` are the workflows that the file defines, or tries to, as far as they could be read.
+    """
+
+    path: str
+    digest: str
+    faults: list[Fault]
+    names: list[str] = []
+
+
+class FileCleared(Event, frozen=True):
+    """A file that was rejected is valid again, or gone."""
+
+    path: str
+
+
+class FolderAdopted(Event, frozen=True):
+    """Another folder was accepted as the home of the specs (`--adopt-folder`), or it was replaced."""
+
+    folder: str
+    device: int
+    inode: int
+
+
+class MarkerPlaced(Event, frozen=True):
+    """A cancel marker is in force. It names a workflow that may not exist yet."""
+
+    workflow: str
+    path: str
+    digest: str
+    by: str = ""
+    reason: str = ""
+    steps: list[str] = []  # empty: all of it
+    drain: bool = False
+
+
+class MarkerRejected(Event, frozen=True):
+    """A marker that can't be carried out as written. It cancels nothing."""
+
+    workflow: str
+    path: str
+    digest: str
+    problem: str
+
+
+class MarkerRemoved(Event, frozen=True):
+    workflow: str
+    path: str
+
+
+# ------------------------------------------------------------------------------------- the workflow
+
+
+class StepEffect(Struct, frozen=True, array_like=True):
+    """What a new generation does to one step: a row of the table of edits."""
+
+    action: Literal["keep", "continue", "restart", "run", "remove"]
+    reason: str
+    message: str
+
+
+class GenerationAccepted(Event, frozen=True):
+    """A semantic change of a spec is in force; generation 1 begins the workflow's life.
+
+    `fingerprints` has every step; `effects` those of the table of edits (none for generation 1).
+    """
+
+    uid: str
+    workflow: str
+    generation: int
+    spec: Spec
+    path: str
+    fingerprints: dict[str, str]
+    effects: dict[str, StepEffect] = {}
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    origin: Literal["folder", "run"] = "folder"
+    by: str = ""
+    warnings: list[str] = []
+
+
+class SourceChanged(Event, frozen=True):
+    """The document moved, or its labels or annotations changed: no new generation."""
+
+    uid: str
+    path: str
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class RunStarted(Event, frozen=True):
+    """The first step since the last terminal phase is about to start."""
+
+    uid: str
+    run: int
+
+
+class CancelAccepted(Event, frozen=True):
+    """Somebody or something wants (part of) a workflow to end. `steps` empty: all of it.
+
+    Final for this generation. `drain`: running steps finish, nothing new starts.
+    """
+
+    uid: str
+    generation: int
+    reason: str
+    message: str
+    steps: list[str] = []
+    drain: bool = False
+    by: str = ""
+
+
+class DeletionAccepted(Event, frozen=True):
+    """The document is gone from the folder: the life ends when nothing of it runs any more."""
+
+    uid: str
+    message: str
+    by: str = ""
+
+
+class WorkflowSuspended(Event, frozen=True):
+    """Nothing of a suspended workflow runs any more."""
+
+    uid: str
+
+
+class WorkflowFinished(Event, frozen=True):
+    uid: str
+    phase: Phase
+    reason: str
+    message: str
+
+
+class LifeEnded(Event, frozen=True):
+    """The name is free again."""
+
+    uid: str
+
+
+# ----------------------------------------------------------------------------------------- the step
+
+
+class StepReady(Event, frozen=True):
+    """Everything it waits for has come true; it wants a slot."""
+
+    uid: str
+    step: str
+
+
+class StepSkipped(Event, frozen=True):
+    uid: str
+    step: str
+    reason: str
+    message: str
+
+
+class StepCancelled(Event, frozen=True):
+    uid: str
+    step: str
+    reason: str
+    message: str
+
+
+class StepFailed(Event, frozen=True):
+    """The last attempt failed and no other follows."""
+
+    uid: str
+    step: str
+    reason: str
+    message: str
+
+
+class StepReset(Event, frozen=True):
+    """Back to Pending with fresh retries, to be run anew."""
+
+    uid: str
+    step: str
+    reason: str
+    message: str
+
+
+class StepRestored(Event, frozen=True):
+    """An edit was taken back before the step ran again: its old result still stands."""
+
+    uid: str
+    step: str
+
+
+class StepRemoved(Event, frozen=True):
+    """A step that the spec no longer has left the status, now that nothing of it runs."""
+
+    uid: str
+    step: str
+
+
+class RetryScheduled(Event, frozen=True):
+    """Another attempt is due in `delay` seconds, counted from this record."""
+
+    uid: str
+    step: str
+    retry: int  # 1 for the first retry; 0 after an interruption, which spends none
+    delay: float
+    reason: str
+    message: str
+
+
+# -------------------------------------------------------------------------------------- the attempt
+
+
+class AttemptScheduled(Event, frozen=True):
+    """Promise of a process. Durable before it exists; started at most once.
+
+    `mark` is random, 60 bits, and stands in a resource limit of every process of the attempt.
+    `inputs` tells what the fingerprint was made of: short values in full, long ones as a hash.
+    """
+
+    uid: str
+    step: str
+    attempt: int
+    run: int
+    generation: int
+    fingerprint: str
+    mark: int
+    log: str
+    inputs: dict[str, str] = {}
+
+
+class AttemptStarted(Event, frozen=True):
+    """The process exists. (`pid`, `start_ticks`) and the boot id name it for good."""
+
+    uid: str
+    step: str
+    attempt: int
+    pid: int
+    start_ticks: int
+    started: int
+
+
+class AttemptEnding(Event, frozen=True):
+    """The attempt is to be ended, or, if `withdraw` and it has not started, never to start."""
+
+    uid: str
+    step: str
+    attempt: int
+    reason: str
+    message: str
+    grace: float = 0.0
+    withdraw: bool = False
+
+
+class AttemptEndFailed(Event, frozen=True):
+    """Processes of the attempt outlive SIGKILL; ending goes on, the slot stays taken."""
+
+    uid: str
+    step: str
+    attempt: int
+    pids: list[int]
+
+
+class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What an attempt used, where the system tells."""
+
+    wall_seconds: float | None = None
+    cpu_seconds: float | None = None
+    max_rss_bytes: int | None = None
+
+
+class AttemptFinished(Event, frozen=True):
+    """The last process of the attempt is gone, proven by the executor (or it never started)."""
+
+    uid: str
+    step: str
+    attempt: int
+    phase: AttemptPhase
+    reason: str
+    message: str
+    exit_code: int | None = None  # None: ended by a signal, or nobody saw it; never a guess
+    signal: int | None = None
+    finished: int | None = None
+    usage: Usage | None = None
+    notes: list[str] = []
+
+
+# --------------------------------------------------------------------------------------- the people
+
+
+class RequestApplied(Event, frozen=True):
+    """A request was carried out by the events beside it, or refused; by its name, so only once."""
+
+    name: str
+    kind: str
+    workflow: str
+    by: str
+    uid: str = ""
+    refused: str = ""
+    steps: list[str] = []
+    downstream: bool = False
+
+
+AnyEvent = (
+    ControllerStarted
+    | ClockStepped
+    | MachineSlept
+    | FileRejected
+    | FileCleared
+    | FolderAdopted
+    | MarkerPlaced
+    | MarkerRejected
+    | MarkerRemoved
+    | GenerationAccepted
+    | SourceChanged
+    | RunStarted
+    | CancelAccepted
+    | DeletionAccepted
+    | WorkflowSuspended
+    | WorkflowFinished
+    | LifeEnded
+    | StepReady
+    | StepSkipped
+    | StepCancelled
+    | StepFailed
+    | StepReset
+    | StepRestored
+    | StepRemoved
+    | RetryScheduled
+    | AttemptScheduled
+    | AttemptStarted
+    | AttemptEnding
+    | AttemptEndFailed
+    | AttemptFinished
+    | RequestApplied
+)
+
+
+class Record(Struct, frozen=True):
+    """An event with its place in the log: what `apply` folds and the log writes as one line.
+
+    `seq` counts from 1 without a gap; `turn` is the seq of the first record of the same turn;
+    `time` is in microseconds since 1970; `epoch` counts the starts of controllers.
+    """
+
+    seq: int
+    turn: int
+    time: int
+    epoch: int
+    event: AnyEvent
+    schema: int = SCHEMA

@@ -1,0 +1,160 @@
+"""What a step is to do, with every default filled in: the spec as the rest of treadle reads it.
+
+`models` keep what was written; this resolves it once per generation, so that nobody else has to know
+which default comes from where. Cost: some microseconds a step, once a generation.
+"""
+
+import shlex
+from typing import Literal, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from controller.spec.models import Backoff, Dependency, EnvValue, Retry, Spec, Step
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+DEFAULT_SHELL = ("/bin/sh", "-euc")
+DEFAULT_GRACE_SECONDS = 3.0
+DEFAULT_CAUSES = frozenset({"NonZeroExit", "Timeout", "Interrupted"})
+
+
+class BackoffPolicy(Struct, frozen=True):
+    """Delays in seconds; `jitter` is the ± share of a delay that chance may take or give."""
+
+    initial_seconds: float = 0.5
+    factor: float = 2.0
+    max_seconds: float = 60.0
+    jitter: float = 0.1
+
+
+class RetryPolicy(Struct, frozen=True):
+    """Which ends of an attempt are followed by another, how often, and for how long."""
+
+    limit: int = 0
+    backoff: BackoffPolicy = BackoffPolicy()
+    on: frozenset[str] = DEFAULT_CAUSES
+    exit_codes: frozenset[int] | None = None  # None: any
+    except_exit_codes: frozenset[int] = frozenset()
+    max_elapsed_seconds: float | None = None
+    on_is_written: bool = False  # without it an `Interrupted` attempt is retried whatever `limit` is
+
+
+class Requires(Struct, frozen=True):
+    """One edge of the DAG: which step, and how it must have ended."""
+
+    step: str
+    condition: Literal["Succeeded", "Failed", "Finished"] = "Succeeded"
+
+
+class Definition(Struct, frozen=True):
+    """One step, resolved. `working_dir` is relative to the folder of the spec's file."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    working_dir: str
+    requires: tuple[Requires, ...]
+    timeout_seconds: float | None
+    grace_seconds: float
+    retry: RetryPolicy
+    continue_on_failure: bool
+
+
+def definitions(spec: Spec) -> dict[str, Definition]:
+    """Every step of `spec` by name, in the order of the file."""
+    return {step.name: _define(spec, step) for step in spec.steps}
+
+
+def requires(step: Step) -> tuple[Requires, ...]:
+    """The dependencies of `step`, short and long forms alike, in the order written."""
+    return tuple(_require(entry) for entry in _or(step.depends_on, []))
+
+
+def env_text(value: EnvValue) -> str:
+    """An `env` value as the process sees it: YAML's `true` and `1.0` stay `true` and `1.0`."""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def exit_code_set(codes: list[int | str]) -> frozenset[int]:
+    """`[75, "100-110"]` as the set of codes it stands for. Validated text only."""
+    found: set[int] = set()
+    for code in codes:
+        first, _, last = str(code).partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def _define(spec: Spec, step: Step) -> Definition:
+    defaults = spec.defaults
+    given = UNSET if defaults is UNSET else defaults
+    default_timeout = UNSET if isinstance(given, UnsetType) else given.timeout_seconds
+    default_grace = UNSET if isinstance(given, UnsetType) else given.termination_grace_period_seconds
+    default_retry = UNSET if isinstance(given, UnsetType) else given.retry
+    return Definition(
+        name=step.name,
+        argv=_argv(spec, step),
+        env={
+            name: env_text(value)
+            for name, value in {**_or(spec.env, {}), **_or(step.env, {})}.items()
+        },
+        working_dir=_or(step.working_dir, _or(spec.working_dir, ".")),
+        requires=requires(step),
+        timeout_seconds=_or(step.timeout_seconds, _or(default_timeout, None)),
+        grace_seconds=_or(
+            step.termination_grace_period_seconds, _or(default_grace, DEFAULT_GRACE_SECONDS)
+        ),
+        retry=_retry(step.retry, default_retry),
+        continue_on_failure=_or(step.continue_on_failure, False),
+    )
+
+
+def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
+    if not isinstance(step.command, UnsetType):
+        return tuple(step.command)
+    shell = _or(step.shell, _or(spec.shell, DEFAULT_SHELL))
+    words = shlex.split(shell) if isinstance(shell, str) else list(shell)
+    return (*words, str(step.run))
+
+
+def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
+    if isinstance(own, UnsetType) and isinstance(default, UnsetType):
+        return _NO_RETRY
+    first, second = _or(own, Retry()), _or(default, Retry())
+    one, two = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
+    plain = BackoffPolicy()
+    causes = _or(first.on, _or(second.on, None))
+    # The two lists exclude each other, so a step's own list sets its default's aside.
+    lists = first if _lists_codes(first) else second
+    codes = _or(lists.exit_codes, None)
+    return RetryPolicy(
+        limit=_or(first.limit, _or(second.limit, 0)),
+        backoff=BackoffPolicy(
+            initial_seconds=_or(one.initial_seconds, _or(two.initial_seconds, plain.initial_seconds)),
+            factor=_or(one.factor, _or(two.factor, plain.factor)),
+            max_seconds=_or(one.max_seconds, _or(two.max_seconds, plain.max_seconds)),
+            jitter=_or(one.jitter, _or(two.jitter, plain.jitter)),
+        ),
+        on=DEFAULT_CAUSES if causes is None else frozenset(causes),
+        exit_codes=None if codes is None else exit_code_set(codes),
+        except_exit_codes=exit_code_set(_or(lists.except_exit_codes, [])),
+        max_elapsed_seconds=_or(first.max_elapsed_seconds, _or(second.max_elapsed_seconds, None)),
+        on_is_written=causes is not None,
+    )
+
+
+def _lists_codes(retry: Retry) -> bool:
+    return retry.exit_codes is not UNSET or retry.except_exit_codes is not UNSET
+
+
+def _require(entry: str | Dependency) -> Requires:
+    if isinstance(entry, str):
+        return Requires(entry)
+    return Requires(entry.step, _or(entry.condition, "Succeeded"))
+
+
+def _or(value: T | UnsetType, otherwise: U) -> T | U:
+    return otherwise if isinstance(value, UnsetType) else value
+
+
+_NO_RETRY = RetryPolicy()
