@@ -15,7 +15,7 @@ from controller.model.events import Record, Usage
 from controller.spec.models import Workflow
 
 
-# -------------------------------------------------------------------------------------------- clock
+# ---------------------------------------- clock
 class ClockReading(Struct, frozen=True):
     """The kernel's clocks in microseconds; `boottime` counts sleep, `uptime` does not."""
 
@@ -38,13 +38,13 @@ class Wakes(Protocol):
         """Block until an edge has something to observe, or `until` (microseconds, `Clock.now`)."""
 
 
-# ---------------------------------------------------------------------------------------------- log
+# ---------------------------------------- log
 class Log(Protocol):
     def append(self, records: Sequence[Record]) -> None:
         """One turn: one write, one fdatasync. Raises StorageError; then nothing may be done."""
 
 
-# ----------------------------------------------------------------------------------------- executor
+# ---------------------------------------- executor
 class AttemptId(Struct, frozen=True, order=True):
     """Names one attempt on this state folder for ever. As text: `uid/step/number`."""
 
@@ -155,7 +155,7 @@ class Executor(Protocol):
         """When observe() has to be called although nothing wakes the loop (ends of grace periods)."""
 
 
-# ------------------------------------------------------------------------------------------- folder
+# ---------------------------------------- folder
 class Document(Struct, frozen=True, kw_only=True):
     """One valid workflow document of a file."""
 
@@ -228,7 +228,7 @@ class Folder(Protocol):
         """When look() has something to do although nothing wakes the loop."""
 
 
-# ----------------------------------------------------------------------------------------- requests
+# ---------------------------------------- requests
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 

@@ -1,8 +1,8 @@
 """The durable facts: what the log is made of, for ever.
 
 An event says in the past tense what happened or what was decided. Whatever a clock, chance or the
-environment had to do with it is a field of the event, so folding it again gives the same state. Times
-are microseconds since 1970 on the controller's clock, delays are seconds.
+environment had to do with it is a field of the event, so folding it again gives the same state.
+Times are microseconds since 1970 on the controller's clock, delays are seconds.
 
 A field may be added with a default; nothing is ever renamed or removed. `RESERVED` names the types
 that later features will use, so that no other meaning can take them.
@@ -19,7 +19,14 @@ from controller.spec.models import Spec
 SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
-    {"Checkpoint", "OutputsRecorded", "StepExpanded", "HookScheduled", "HookStarted", "HookFinished"}
+    {
+        "Checkpoint",
+        "OutputsRecorded",
+        "StepExpanded",
+        "HookScheduled",
+        "HookStarted",
+        "HookFinished",
+    }
 )
 
 
@@ -27,7 +34,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_
     """One fact. `uid` is the workflow's life, not its name: a name can live twice."""
 
 
-# ------------------------------------------------------------------ the controller and its machine
+# ---------------------------------------- the controller and its machine
 
 
 class ControllerStarted(Event, frozen=True):
@@ -62,7 +69,7 @@ class MachineSlept(Event, frozen=True):
     seconds: float
 
 
-# --------------------------------------------------------------------------------------- the folder
+# ---------------------------------------- the folder
 
 
 class FileRejected(Event, frozen=True):
@@ -84,7 +91,7 @@ class FileCleared(Event, frozen=True):
 
 
 class FolderAdopted(Event, frozen=True):
-    """Another folder was accepted as the home of the specs (`--adopt-folder`), or it was replaced."""
+    """Another folder, or a replaced one, was accepted as the home of the specs."""
 
     folder: str
     device: int
@@ -117,7 +124,7 @@ class MarkerRemoved(Event, frozen=True):
     path: str
 
 
-# ------------------------------------------------------------------------------------- the workflow
+# ---------------------------------------- the workflow
 
 
 class StepEffect(Struct, frozen=True, array_like=True):
@@ -206,7 +213,7 @@ class LifeEnded(Event, frozen=True):
     uid: str
 
 
-# ----------------------------------------------------------------------------------------- the step
+# ---------------------------------------- the step
 
 
 class StepReady(Event, frozen=True):
@@ -273,7 +280,7 @@ class RetryScheduled(Event, frozen=True):
     message: str
 
 
-# -------------------------------------------------------------------------------------- the attempt
+# ---------------------------------------- the attempt
 
 
 class AttemptScheduled(Event, frozen=True):
@@ -350,7 +357,7 @@ class AttemptFinished(Event, frozen=True):
     notes: list[str] = []
 
 
-# --------------------------------------------------------------------------------------- the people
+# ---------------------------------------- the people
 
 
 class RequestApplied(Event, frozen=True):

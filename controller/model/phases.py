@@ -85,7 +85,14 @@ STEP_MOVES: dict[Phase, frozenset[Phase]] = {
         {Phase.READY, Phase.SKIPPED, Phase.CANCELLED, Phase.SUCCEEDED, Phase.FAILED}
     ),
     Phase.READY: frozenset(
-        {Phase.PENDING, Phase.RUNNING, Phase.SKIPPED, Phase.CANCELLED, Phase.FAILED, Phase.SUCCEEDED}
+        {
+            Phase.PENDING,
+            Phase.RUNNING,
+            Phase.SKIPPED,
+            Phase.CANCELLED,
+            Phase.FAILED,
+            Phase.SUCCEEDED,
+        }
     ),
     Phase.RUNNING: frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.PENDING, Phase.CANCELLED}),
     Phase.SUCCEEDED: frozenset({Phase.PENDING}),
