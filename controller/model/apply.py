@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from controller.model import events as e
-from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import (
     REQUESTS_REMEMBERED_MAX,
     SECOND,
@@ -57,7 +57,7 @@ def _controller_started(state: State, record: e.Record) -> None:
     seen = state.controller
     if seen.boot_id == event.boot_id:
         # What the kernel says went by since the last start against what the wall clock says.
-        _shift(state, (record.time - seen.time) - (event.boottime - seen.boottime), deadlines=True)
+        _step(state, (record.time - seen.time) - (event.boottime - seen.boottime))
         asleep = (event.boottime - seen.boottime) - (event.uptime - seen.uptime)
         _sleep(state, asleep)
     seen.epoch, seen.pid, seen.version = record.epoch, event.pid, event.version
@@ -79,12 +79,21 @@ def _machine_slept(state: State, record: e.Record) -> None:
     state.controller.uptime -= round(event.seconds * SECOND)
 
 
+def _step(state: State, length: int) -> None:
+    """The wall clock was set between two controllers: what is due stays as far away as it was."""
+    for attempt in state.live.values():
+        attempt.moved += length
+    for workflow in state.workflows.values():
+        workflow.stood += length if workflow.in_run else 0
+    _shift(state, length, deadlines=True)
+
+
 def _sleep(state: State, length: int) -> None:
     """Timeouts and backoffs don't count time in which the machine sleeps; deadlines do."""
     if length <= 0:
         return
     for attempt in state.live.values():
-        attempt.slept += length
+        attempt.moved += length
     _shift(state, length, deadlines=False)
 
 
@@ -266,7 +275,9 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
 def _restore(state: State, workflow: Workflow, step: Step) -> None:
     kept = step.standing
     assert kept is not None
-    if step.phase not in (Phase.SUCCEEDED, Phase.FAILED):
+    if step.phase is not kept.phase:
+        if step.phase is not Phase.PENDING:
+            _reset(state, workflow, step, Reason.RESULT_KEPT, "its result from before stands")
         _fresh(state, workflow, step)
         move(state, workflow, step, kept.phase, kept.reason, kept.message)
 
@@ -328,7 +339,7 @@ def _cancel_accepted(state: State, record: e.Record) -> None:
         set_condition(state, workflow, "Terminating", True, event.reason, event.message)
     for name in named:
         step = workflow.steps[name]
-        if event.steps and not event.drain:
+        if event.steps and step.phase not in TERMINAL:
             step.then = Then("cancel", event.reason, event.message)
         touch(state, workflow, name)
     requeue(state, workflow)
@@ -406,7 +417,11 @@ def _step_reset(state: State, record: e.Record) -> None:
         turn_to(state, workflow, Phase.PENDING, event.reason, event.message)
         set_condition(state, workflow, "Complete", False, event.reason, event.message)
         set_condition(state, workflow, "Progressing", True, event.reason, event.message)
-    _reset(state, workflow, step, event.reason, event.message)
+    if step.live is not None:
+        step.then = Then("reset", event.reason, event.message)
+        touch(state, workflow, step.name)
+    else:
+        _reset(state, workflow, step, event.reason, event.message)
 
 
 def _reset(state: State, workflow: Workflow, step: Step, reason: str, message: str) -> None:
@@ -508,7 +523,7 @@ def _set_timeout(state: State, workflow: Workflow, step: Step) -> None:
     attempt, seconds = step.live, step.definition.timeout_seconds
     due = None
     if attempt is not None and attempt.started is not None and seconds is not None:
-        due = attempt.started + attempt.slept + round(seconds * SECOND)
+        due = attempt.started + attempt.moved + round(seconds * SECOND)
     if attempt is not None and attempt.ending is not None:
         due = None
     set_timer(state, workflow, step.name, "timeout", due)
@@ -572,6 +587,8 @@ def _request_applied(state: State, record: e.Record) -> None:
     if len(state.requests) > REQUESTS_REMEMBERED_MAX:
         state.requests.popitem(last=False)
     workflow = state.lives.get(event.uid)
+    if workflow is not None and event.kind == "run":
+        workflow.request = event.name
     if workflow is not None and event.kind == "retry" and not event.refused:
         workflow.cancel = None
         set_condition(state, workflow, "Terminating", False, Reason.RETRY_REQUESTED, "retried")

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     # it was set back
     SPEC_CHANGED = "SpecChanged"
     DEPENDENCY_RERAN = "DependencyReran"
+    STEP_ADDED = "StepAdded"
+    UNCHANGED = "Unchanged"
     TRIED_ANEW = "TriedAnew"  # a new generation, or `retry`, gives it fresh retries
     RETRY_REQUESTED = "RetryRequested"
     WITHDRAWN = "Withdrawn"

@@ -55,7 +55,7 @@ class Attempt(Struct, kw_only=True):
     notes: list[str] = []
     scheduled: int = 0
     started: int | None = None
-    slept: int = 0  # microseconds of its running time in which the machine slept
+    moved: int = 0  # microseconds by which sleep and clock steps moved its timeout
     finished: int | None = None
     pid: int | None = None
     start_ticks: int | None = None
@@ -173,6 +173,7 @@ class Workflow(Struct, kw_only=True):
     stood: int = 0  # microseconds of this run in which it was suspended
     cancel: Cancel | None = None
     deleting: bool = False
+    request: str = ""  # the name of the one that began this life
     suspended: int | None = None  # since when
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, or are to leave

@@ -1,0 +1,156 @@
+"""What the edges saw: the inputs of the core that are not events yet.
+
+The executor tells of attempts, the folder of files and markers, the requests of what people asked
+for. The planner turns each into events; `loop.ports` has the calls that bring them.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from controller.errors import Fault
+from controller.model.events import Usage
+from controller.spec.models import Workflow
+
+
+# ---------------------------------------- attempts
+class AttemptId(Struct, frozen=True, order=True):
+    """Names one attempt on this state folder for ever. As text: `uid/step/number`."""
+
+    uid: str
+    step: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.uid}/{self.step}/{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> "AttemptId":
+        uid, step, attempt = text.split("/")
+        return cls(uid, step, int(attempt))
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """The process exists. `at`: microseconds on the controller's clock."""
+
+    id: AttemptId
+    pid: int
+    start_ticks: int
+    at: int
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """Nothing of the attempt lives any more, proven. `at` is when its first process ended.
+
+    `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why;
+    `withdrawn` was queued and never started; `lost` ended, or never was, and nobody can know how
+    (reboot, dead shim). `left_processes`: how many it left running, which were then ended.
+    """
+
+    id: AttemptId
+    how: Literal["exited", "start-failed", "withdrawn", "lost"]
+    at: int
+    exit_code: int | None = None
+    signal: int | None = None
+    usage: Usage | None = None
+    left_processes: int = 0
+    problem: str = ""
+
+
+class EndFailed(Struct, frozen=True, kw_only=True):
+    """These processes outlive SIGKILL (uninterruptible, another user's); ending goes on."""
+
+    id: AttemptId
+    pids: tuple[int, ...]
+
+
+Observation = Started | Ended | EndFailed
+
+
+# ---------------------------------------- the folder
+class Document(Struct, frozen=True, kw_only=True):
+    """One valid workflow document of a file."""
+
+    workflow: Workflow
+    line: int
+    warnings: tuple[str, ...] = ()
+
+
+class SeenFile(Struct, frozen=True, kw_only=True):
+    """A spec file as last read. `path` is relative to the folder.
+
+    `documents` are those of a file without any fault (one bad document rejects its whole file);
+    `names` are all workflow names that could be read, faults or not. `steady` is false while its
+    writer may still be at work; `changed` is when its content last changed (the controller's clock).
+    `foreign`: it is no treadle document, by its content.
+    """
+
+    path: str
+    digest: str
+    changed: int
+    documents: tuple[Document, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    names: tuple[str, ...] = ()
+    steady: bool = True
+    foreign: bool = False
+
+
+class SeenMarker(Struct, frozen=True, kw_only=True):
+    """A file NAME.cancel. `problem` is set when it can't be carried out as written."""
+
+    path: str
+    workflow: str
+    digest: str
+    by: str = ""
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    drain: bool = False
+    steady: bool = True
+    problem: str = ""
+
+
+class FolderSight(Struct, kw_only=True):
+    """The folder as the edge saw it last. The same object lives on; `changed` says what is new.
+
+    `root`: `ok`, or why nothing about the content can be believed: `missing`, `unreadable`,
+    `replaced` (another device or inode, and empty), `file`. `scanned` is when the last full scan
+    *began*: only what is absent from a full scan is absent. `gone` tells since when (`Clock.now`,
+    time of the first full scan without it).
+    """
+
+    path: str
+    device: int = 0
+    inode: int = 0
+    root: Literal["ok", "missing", "unreadable", "replaced", "file"] = "ok"
+    root_since: int = 0
+    scanned: int = 0
+    files: dict[str, SeenFile] = {}
+    markers: dict[str, SeenMarker] = {}
+    gone: dict[str, int] = {}
+    changed: set[str] = set()
+    watching: Literal["events", "polling"] = "events"
+    problem: str = ""
+
+
+# ---------------------------------------- people
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
+
+    `kind`: `retry` (of `steps`, or of all that did not succeed), `run` (begin a life of `document`,
+    a file's text from `path`; `resume` goes on with the last life), `cancel` (of a `run`, which has
+    no file to put a marker beside), `delete-all` (confirms an absence that is held back). `uid`
+    pins the life it was meant for.
+    """
+
+    name: str = ""  # the file's; set by the reader
+    kind: Literal["retry", "run", "cancel", "delete-all"]
+    workflow: str = ""
+    uid: str = ""
+    by: str = ""
+    steps: list[str] = []
+    downstream: bool = False
+    document: str = ""
+    path: str = ""
+    resume: bool = False
+    reason: str = ""
+    drain: bool = False

@@ -1,0 +1,48 @@
+"""What a plan asks for: events to record as they are, and decisions that still need chance.
+
+The core draws no random numbers. `Schedule` needs a mark, `Retry` a jittered delay and a first
+`Accept` a uid, so the turn completes them into events; every other decision already is one.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from controller.model.events import AnyEvent
+from controller.spec.models import Workflow
+
+
+class Accept(Struct, frozen=True, kw_only=True):
+    """Put a document in force: the next generation of the life `uid`, or (None) a new life."""
+
+    document: Workflow
+    path: str
+    uid: str | None
+    origin: Literal["folder", "run"] = "folder"
+    by: str = ""
+    warnings: tuple[str, ...] = ()
+    request: str = ""  # the name of the request that asked for it
+
+
+class Schedule(Struct, frozen=True):
+    """Give a free slot to this ready step."""
+
+    uid: str
+    step: str
+
+
+class Retry(Struct, frozen=True):
+    """Another attempt is allowed; the delay is to be drawn from the step's backoff policy.
+
+    `number` counts from 1 among the waits of its kind; `spends` says whether it uses up `limit`.
+    """
+
+    uid: str
+    step: str
+    number: int
+    spends: bool
+    reason: str
+    message: str
+
+
+Action = AnyEvent | Accept | Schedule | Retry

@@ -1,0 +1,157 @@
+"""What follows from a request: the events that carry it out, or why it is refused.
+
+Requests are applied in the order of their names, each exactly once. One whose time has not come (a
+`retry` while the marker that it was dropped to overrule is still there) is left to wait.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from controller.model.events import (
+    CancelAccepted,
+    LifeEnded,
+    RequestApplied,
+    StepReset,
+)
+from controller.model.observations import Request
+from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.state import State, Step, Workflow, forbidden
+from controller.planner.actions import Accept, Action
+from controller.spec.load import load
+
+_TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+
+
+class _Refused(Exception):
+    """The request can't be carried out; its text says why."""
+
+
+def answer(state: State, asked: Request) -> list[Action] | None:
+    """The request as applied, and what follows from it; None if it has to wait."""
+    try:
+        workflow = _find(state, asked)
+        if asked.kind == "retry" and workflow is not None and forbidden(state, workflow.name):
+            return None
+        consequences = list(_ANSWERS[asked.kind](state, workflow, asked))
+    except _Refused as refusal:
+        return [_applied(asked, "", refused=str(refusal))]
+    uid = workflow.uid if workflow is not None else ""
+    return [_applied(asked, uid), *consequences]
+
+
+def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
+    return RequestApplied(
+        name=asked.name,
+        kind=asked.kind,
+        workflow=asked.workflow,
+        by=asked.by,
+        uid=uid,
+        refused=refused,
+        steps=asked.steps,
+        downstream=asked.downstream,
+    )
+
+
+def _find(state: State, asked: Request) -> Workflow | None:
+    """The life that was meant; a request for an older life is dropped."""
+    workflow = state.workflows.get(asked.workflow)
+    if asked.uid and (workflow is None or workflow.uid != asked.uid):
+        raise _Refused(f"it was for an older life of {asked.workflow} (uid {asked.uid})")
+    return workflow
+
+
+def _retry(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    if workflow is None or workflow.deleting:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    chosen = list(_chosen(workflow, asked))
+    if not chosen:
+        raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
+    for step in sorted(chosen, key=lambda one: one.index):
+        yield StepReset(
+            uid=workflow.uid,
+            step=step.name,
+            reason=Reason.RETRY_REQUESTED,
+            message=f"retry asked for by {asked.by or 'somebody'}",
+        )
+
+
+def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
+    if not asked.steps:
+        return [step for step in workflow.steps.values() if step.phase in _TRIED_ANEW]
+    unknown = [name for name in asked.steps if name not in workflow.steps]
+    if unknown:
+        raise _Refused(f'{workflow.name} has no step "{unknown[0]}"')
+    chosen = {name: workflow.steps[name] for name in asked.steps}
+    # What was skipped because of a step that is tried anew has its own chance again.
+    for step in list(_downstream(workflow, asked.steps)):
+        if asked.downstream or step.phase is Phase.SKIPPED:
+            chosen[step.name] = step
+    return chosen.values()
+
+
+def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
+    """Every step that depends on these, directly or not."""
+    waiting, seen = list(names), set(names)
+    while waiting:
+        for name, _ in workflow.steps[waiting.pop()].dependents:
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+                yield workflow.steps[name]
+
+
+def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    loaded = load(asked.document.encode(), asked.path)
+    if loaded.faults:
+        raise _Refused("; ".join(str(fault) for fault in loaded.faults))
+    documents = [d for d in loaded.documents if d.workflow.metadata.name == asked.workflow]
+    if not documents:
+        raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
+    if workflow is not None and workflow.origin == "folder":
+        raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
+    if workflow is not None and not workflow.finished:
+        raise _Refused(f"{asked.workflow} is alive (uid {workflow.uid}): cancel it or wait")
+    resumed = workflow if asked.resume else None
+    if asked.resume and resumed is None:
+        raise _Refused(f"{asked.workflow} has no run to resume")
+    if workflow is not None and resumed is None:
+        yield LifeEnded(uid=workflow.uid)
+    yield Accept(
+        document=documents[0].workflow,
+        path=asked.path,
+        uid=resumed.uid if resumed else None,
+        origin="run",
+        by=asked.by,
+        warnings=documents[0].warnings,
+        request=asked.name,
+    )
+
+
+def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    if workflow is None:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    unknown = [name for name in asked.steps if name not in workflow.steps]
+    if unknown:
+        raise _Refused(f'{workflow.name} has no step "{unknown[0]}"')
+    if workflow.finished:
+        raise _Refused(f"{asked.workflow} has already ended")
+    steps = [name for name in asked.steps if workflow.steps[name].phase not in TERMINAL]
+    if asked.steps and not steps:
+        raise _Refused("these steps have already ended")
+    why = f": {asked.reason}" if asked.reason else ""
+    yield CancelAccepted(
+        uid=workflow.uid,
+        generation=workflow.generation,
+        reason=Reason.RUN_INTERRUPTED,
+        message=f"cancelled by {asked.by or 'somebody'}{why}",
+        steps=steps,
+        drain=asked.drain,
+        by=asked.by,
+    )
+
+
+def _delete_all(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """Nothing follows here: the folder's judge sees the confirmation by its name."""
+    return iter(())
+
+
+_ANSWERS = {"retry": _retry, "run": _run, "cancel": _cancel, "delete-all": _delete_all}

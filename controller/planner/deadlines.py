@@ -1,0 +1,36 @@
+"""What time alone makes due: timeouts, ends of backoffs, the deadline of a run.
+
+The timers of the state are sorted, so looking costs O(what is due). A timer only makes the planner
+look; the step or workflow then decides from its own state.
+"""
+
+from collections.abc import Iterator
+
+from controller.model.events import AttemptEnding
+from controller.model.phases import AttemptPhase, Reason
+from controller.model.state import State, Step, Timer, Workflow, is_due
+
+
+def due(state: State, now: int) -> Iterator[Timer]:
+    """The timers that have come due, earliest first."""
+    for timer in state.timers:
+        if timer.due > now:
+            return
+        yield timer
+
+
+def timeout(state: State, workflow: Workflow, step: Step, now: int) -> AttemptEnding | None:
+    """End an attempt that ran longer than its step allows."""
+    attempt = step.live
+    if attempt is None or attempt.phase is not AttemptPhase.RUNNING:
+        return None
+    if not is_due(state, workflow.uid, step.name, "timeout", now):
+        return None
+    return AttemptEnding(
+        uid=workflow.uid,
+        step=step.name,
+        attempt=attempt.number,
+        reason=Reason.TIMEOUT,
+        message=f"timed out after {step.definition.timeout_seconds:g} s",
+        grace=step.definition.grace_seconds,
+    )

@@ -1,0 +1,152 @@
+"""The table of edits: what a new generation does to each step.
+
+Every outcome is one row: by the phase the step is in, whether what it does has changed (its
+fingerprint), and whether a step it ran after is tried anew. `diff` shows what `effects` returns, and
+the accepted generation records it, so what was said beforehand is what happens.
+Cost: O(steps + dependencies), once an edit.
+"""
+
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+
+from controller.model.events import StepEffect
+from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.state import Step, Workflow
+from controller.spec.definition import Definition, definitions
+from controller.spec.fingerprint import inputs
+from controller.spec.models import Spec
+
+_ANEW = frozenset({"restart", "run"})
+
+
+def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dict[str, StepEffect]:
+    """By step name, steps that go included: what `spec` does to the workflow as it is now."""
+    new = definitions(spec)
+    found: dict[str, StepEffect] = {}
+    for name in _in_order(new):
+        step = workflow.steps.get(name)
+        if step is None:
+            found[name] = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
+            continue
+        found[name] = _row(workflow, step, new[name], fingerprints[name], found)
+        if found[name].reason == Reason.SPEC_CHANGED:
+            found[name] = _say_what(workflow, spec, fingerprints, name, found[name])
+    for name in workflow.steps:
+        if name not in new:
+            found[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+    return found
+
+
+def to_record(workflow: Workflow, found: dict[str, StepEffect]) -> dict[str, StepEffect]:
+    """Those that change something: a plain `keep` or `continue` need not stand in the log."""
+    return {
+        name: effect
+        for name, effect in found.items()
+        if effect.reason != Reason.UNCHANGED and (name in workflow.steps)
+    }
+
+
+def _row(
+    workflow: Workflow,
+    step: Step,
+    definition: Definition,
+    fingerprint: str,
+    found: dict[str, StepEffect],
+) -> StepEffect:
+    anew = [need.step for need in definition.requires if found[need.step].action in _ANEW]
+    if step.live is not None:
+        return _running(step, fingerprint, anew)
+    kept = step.standing
+    if _has_result(step, definition):
+        if kept is not None and kept.fingerprint != fingerprint:
+            return _changed("run")
+        return _reran(anew[0], "run") if anew else _UNCHANGED
+    if (
+        kept is not None
+        and kept.fingerprint == fingerprint
+        and _all_stand(workflow, definition, found)
+    ):
+        message = "its result from before still stands"
+        return StepEffect("keep", Reason.RESULT_KEPT, message)
+    if step.phase in TERMINAL:
+        message = f"was {step.phase}, is tried anew"
+        return StepEffect("run", Reason.TRIED_ANEW, message)
+    return _waiting(step, definition, fingerprint)
+
+
+def _running(step: Step, fingerprint: str, anew: list[str]) -> StepEffect:
+    attempt = step.live
+    assert attempt is not None
+    if attempt.fingerprint != fingerprint:
+        return _changed("restart")
+    if anew:
+        return _reran(anew[0], "restart")
+    if step.then is not None:
+        message = "already being ended, then runs again"
+        return StepEffect("restart", step.then.reason, message)
+    return StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
+
+
+def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect:
+    """Pending or Ready: it takes the new definition, and what it waits for stays."""
+    if step.retry_at is not None and step.fingerprint != fingerprint:
+        return _changed("run")
+    if step.retry_at is not None and step.definition.retry != definition.retry:
+        message = "its retry policy changed: tried at once, with fresh retries"
+        return StepEffect("run", Reason.TRIED_ANEW, message)
+    return StepEffect("keep", Reason.UNCHANGED, "still waits")
+
+
+def _has_result(step: Step, definition: Definition) -> bool:
+    if step.phase is Phase.FAILED:
+        return definition.continue_on_failure
+    return step.phase is Phase.SUCCEEDED
+
+
+def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, StepEffect]) -> bool:
+    """Whether everything this step ran after is finished, and stays so."""
+    for need in definition.requires:
+        effect = found[need.step]
+        finished = need.step in workflow.steps and workflow.steps[need.step].phase in TERMINAL
+        if effect.action != "keep" or not (finished or effect.reason == Reason.RESULT_KEPT):
+            return False
+    return True
+
+
+_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+
+
+def _changed(action: str) -> StepEffect:
+    return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")  # type: ignore[arg-type]
+
+
+def _reran(dependency: str, action: str) -> StepEffect:
+    message = f'depends on "{dependency}", which runs again'
+    return StepEffect(action, Reason.DEPENDENCY_RERAN, message)  # type: ignore[arg-type]
+
+
+def _say_what(
+    workflow: Workflow,
+    spec: Spec,
+    fingerprints: dict[str, str],
+    name: str,
+    effect: StepEffect,
+) -> StepEffect:
+    """Name the inputs of the fingerprint that differ."""
+    before_prints = {step.name: step.fingerprint for step in workflow.steps.values()}
+    attempt = workflow.steps[name].attempt
+    before = attempt.inputs if attempt else inputs(workflow.spec, name, before_prints)
+    after = inputs(spec, name, fingerprints)
+    differ = sorted(
+        key for key in before.keys() | after.keys() if before.get(key) != after.get(key)
+    )
+    if not differ:
+        return effect
+    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
+    return StepEffect(effect.action, effect.reason, f"{', '.join(differ[:3])}{more} changed")
+
+
+def _in_order(steps: dict[str, Definition]) -> Iterator[str]:
+    """Dependencies before dependents."""
+    graph = {name: [need.step for need in step.requires] for name, step in steps.items()}
+    return iter(TopologicalSorter(graph).static_order())

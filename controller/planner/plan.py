@@ -1,0 +1,64 @@
+"""What to do next. Reads the state, writes nothing; asked twice, it answers the same.
+
+A plan looks at what `apply` touched since the last one and at what time made due. Decisions come
+first and alone: the turn folds them and asks again, so that consequences spread pass by pass; when
+there is nothing left to decide, the free slots are filled. Cost: O(touched + due + free slots).
+"""
+
+from collections.abc import Iterator
+
+from controller.model.state import State, Step, Workflow
+from controller.planner import cancel, deadlines, readiness, retries, slots
+from controller.planner.actions import Action
+from controller.planner.slots import Limits
+
+
+def plan(state: State, now: int, limits: Limits) -> list[Action]:
+    """What the state asks for at `now` (microseconds of the controller's clock), in order."""
+    decisions: list[Action] = []
+    for workflow, steps in _to_look_at(state, now):
+        decisions += _decide(state, workflow, steps, now)
+    return decisions or _starts(state, limits)
+
+
+def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]:
+    """Workflows and their steps, in the order of the folder's history and of the spec."""
+    wanted = {uid: set(steps) for uid, steps in state.touched.items()}
+    for timer in deadlines.due(state, now):
+        wanted.setdefault(timer.uid, set()).add(timer.step)
+    for workflow in sorted((state.lives[uid] for uid in wanted), key=lambda life: life.order):
+        if state.workflows.get(workflow.name) is not workflow:
+            continue
+        steps = [workflow.steps[name] for name in wanted[workflow.uid] if name in workflow.steps]
+        yield workflow, sorted(steps, key=lambda step: step.index)
+
+
+def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
+    wish = cancel.wanted(state, workflow, now)
+    if wish is not None and not wish.steps:
+        return [wish]  # it changes what every step has to decide
+    decisions: list[Action] = [] if wish is None else [wish]
+    for step in steps:
+        decision = _decide_step(state, workflow, step, now)
+        if decision is not None:
+            decisions.append(decision)
+    if not decisions:
+        end = cancel.finish(workflow)
+        return [] if end is None else [end]
+    return decisions
+
+
+def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Action | None:
+    attempt = step.live
+    if attempt is not None:
+        return cancel.end(workflow, step, attempt) or deadlines.timeout(state, workflow, step, now)
+    why = cancel.stop(workflow, step)
+    if why is not None and not (step.unjudged and workflow.cancel and workflow.cancel.drain):
+        return cancel.settle(workflow, step, why)
+    if step.unjudged:
+        return retries.judge(workflow, step)
+    return readiness.decide(state, workflow, step, now)
+
+
+def _starts(state: State, limits: Limits) -> list[Action]:
+    return list(slots.fill(state, limits))

@@ -1,0 +1,44 @@
+"""Which steps may start as far as their dependencies go, and which never can.
+
+Each step counts the conditions still open, and `state.move` keeps the count: a finished step costs
+O(its dependents). Skips spread through the turn's passes, one level a pass.
+"""
+
+from controller.model.events import StepReady, StepReset, StepSkipped
+from controller.model.phases import Phase, Reason
+from controller.model.state import State, Step, Workflow, is_due
+
+
+def decide(
+    state: State, workflow: Workflow, step: Step, now: int
+) -> StepReady | StepSkipped | StepReset | None:
+    """For a step without a live attempt that nobody wants to end."""
+    if step.phase is Phase.READY and (step.open or step.broken):
+        message = "a dependency is tried anew"
+        return StepReset(
+            uid=workflow.uid, step=step.name, reason=Reason.DEPENDENCY_RERAN, message=message
+        )
+    if step.phase is not Phase.PENDING:
+        return None
+    if step.broken:
+        dependency, reason = next(iter(step.broken.items()))
+        message = skip_message(workflow, dependency)
+        return StepSkipped(uid=workflow.uid, step=step.name, reason=reason, message=message)
+    if step.open or workflow.suspended is not None:
+        return None
+    if step.retry_at is not None and not is_due(state, workflow.uid, step.name, "backoff", now):
+        return None
+    return StepReady(uid=workflow.uid, step=step.name)
+
+
+def skip_message(workflow: Workflow, dependency: str) -> str:
+    """Why a step that depends on `dependency` will not run."""
+    step = workflow.steps[dependency]
+    if step.phase is Phase.SUCCEEDED:
+        return f'depends on the failure of "{dependency}", which succeeded'
+    if step.phase is Phase.SKIPPED:
+        return f'depends on "{dependency}", which was skipped: {step.message}'
+    return f'depends on "{dependency}", which {_ENDED[step.phase]}'
+
+
+_ENDED = {Phase.FAILED: "failed", Phase.CANCELLED: "was cancelled"}

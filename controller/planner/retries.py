@@ -1,0 +1,100 @@
+"""Is another attempt due after one that failed, and under which policy?
+
+The cause decides first (`retry.on`), then the exit code, then `limit` and `maxElapsedSeconds`. An
+interruption, an end that nobody saw, is the machine's fault and not the step's: it spends no retry,
+but three in a row are enough.
+"""
+
+from controller.model.events import RetryScheduled, StepFailed
+from controller.model.phases import AttemptPhase, Reason
+from controller.model.state import SECOND, Attempt, Step, Workflow
+from controller.planner.actions import Retry
+from controller.spec.definition import RetryPolicy
+
+INTERRUPTIONS_MAX = 3  # in a row
+
+
+def judge(workflow: Workflow, step: Step) -> Retry | StepFailed:
+    """What follows from the failed last attempt of `step`."""
+    attempt = step.attempt
+    assert attempt is not None
+    refusal = _refusal(workflow, step, attempt)
+    if refusal is not None:
+        message = f"{attempt.message}; {refusal}" if refusal else attempt.message or ""
+        return StepFailed(
+            uid=workflow.uid, step=step.name, reason=attempt.reason or "", message=message
+        )
+    interrupted = attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step)
+    number = (step.interruptions if interrupted else step.retries) + 1
+    of = f" of {step.definition.retry.limit}" if not interrupted else ""
+    message = f"{attempt.message}; retry {number}{of}"
+    return Retry(workflow.uid, step.name, number, not interrupted, attempt.reason or "", message)
+
+
+def complete(
+    retry: Retry, workflow: Workflow, delay: float, now: int
+) -> RetryScheduled | StepFailed:
+    """The event for a retry whose delay (seconds) has been drawn.
+
+    A wait that would pass `maxElapsedSeconds` is not begun.
+    """
+    step = workflow.steps[retry.step]
+    limit = step.definition.retry.max_elapsed_seconds
+    elapsed = (now - (step.series_from or now)) / SECOND
+    if limit is not None and elapsed + delay > limit:
+        message = (
+            f"{retry.message} would begin {elapsed + delay:.1f} s after the first attempt, "
+            f"past maxElapsedSeconds ({limit:g})"
+        )
+        return StepFailed(uid=retry.uid, step=retry.step, reason=retry.reason, message=message)
+    return RetryScheduled(
+        uid=retry.uid,
+        step=retry.step,
+        retry=retry.number if retry.spends else 0,
+        delay=delay,
+        reason=Reason.BACK_OFF,
+        message=f"{retry.message} in {delay:.2f} s",
+    )
+
+
+def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
+    """Why no attempt follows; None if one does, empty if nobody expected one."""
+    policy = step.definition.retry
+    if attempt.reason == Reason.START_FAILED:
+        return ""
+    if workflow.cancel is not None or workflow.deleting:
+        return "not retried, because the workflow is being cancelled"
+    if attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step):
+        if step.interruptions >= INTERRUPTIONS_MAX:
+            return f"interrupted {INTERRUPTIONS_MAX + 1} times in a row"
+        return None
+    if not policy.limit:
+        return ""
+    cause = _cause(attempt)
+    if cause not in policy.on:
+        return f"retry.on does not name {cause}"
+    if cause == "NonZeroExit" and not _code_allows(policy, attempt):
+        return "retry does not cover this exit code"
+    if step.retries >= policy.limit:
+        return f"all {policy.limit} retries are spent"
+    return None
+
+
+def _is_free(step: Step) -> bool:
+    """An interruption is retried whatever `limit` is, unless `retry.on` was written without it."""
+    policy = step.definition.retry
+    return "Interrupted" in policy.on
+
+
+def _cause(attempt: Attempt) -> str:
+    if attempt.phase is AttemptPhase.INTERRUPTED:
+        return "Interrupted"
+    return "Timeout" if attempt.reason == Reason.TIMEOUT else "NonZeroExit"
+
+
+def _code_allows(policy: RetryPolicy, attempt: Attempt) -> bool:
+    """Exit codes judge exits; a signal n counts as 128+n."""
+    code = attempt.exit_code if attempt.signal is None else 128 + attempt.signal
+    if code in policy.except_exit_codes:
+        return False
+    return policy.exit_codes is None or code in policy.exit_codes

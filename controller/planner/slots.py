@@ -1,0 +1,88 @@
+"""Which ready steps get the free slots: by priority, fairly between workflows, within limits.
+
+`apply` keeps the workflows that can use a slot in buckets by (-priority, attempts that live). A
+slot goes to the longest waiting workflow of the first bucket, which then moves on by one: so of
+equal priority the one with the fewest live attempts is next. Cost: O(free slots), whatever waits.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
+from msgspec import Struct
+
+from controller.model.state import State, Workflow
+from controller.planner.actions import Schedule
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much may run, and what may not start now: settings of this controller, not facts.
+
+    `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
+    frees there need not wait for the disk. `only`: the lives this controller may start, None for
+    all. `held`: the absolute specs folder while it can't be trusted; nothing in it is started.
+    """
+
+    max_parallel: int
+    ahead: int = 0
+    only: frozenset[str] | None = None
+    held: str = ""
+    folder: str = ""
+
+
+def fill(state: State, limits: Limits) -> list[Schedule]:
+    """A `Schedule` for each slot that is free and of use, in the order they are to start."""
+    free = limits.max_parallel + limits.ahead - len(state.live)
+    if free <= 0 or not state.queue:
+        return []
+    waiting = _in_order(state)
+    entry = next(waiting, None)
+    heap: list[tuple[int, int, int, str]] = []  # (-priority, occupied, who came first, uid)
+    ready: dict[str, Iterator[str]] = {}
+    taken: list[Schedule] = []
+    while len(taken) < free and (heap or entry):
+        # Pull workflows into the heap only as far as they can compete for this slot.
+        while entry and (not heap or entry[:2] <= heap[0][:2]):
+            workflow = state.lives[entry[3]]
+            if _may_start(workflow, limits):
+                ready[workflow.uid] = iter(workflow.ready)
+                heappush(heap, entry)
+            entry = next(waiting, None)
+        if not heap:
+            continue
+        priority, occupied, turn, uid = heappop(heap)
+        step = next(ready[uid], None)
+        if step is None:
+            continue
+        taken.append(Schedule(uid, step))
+        limit = state.lives[uid].parallelism
+        if limit is None or occupied + 1 < limit:
+            heappush(heap, (priority, occupied + 1, len(state.lives) + turn, uid))
+    return taken
+
+
+def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:
+    for key in sorted(state.queue):
+        for place, uid in enumerate(state.queue[key]):
+            yield (*key, place, uid)
+
+
+def _may_start(workflow: Workflow, limits: Limits) -> bool:
+    if limits.only is not None and workflow.uid not in limits.only:
+        return False
+    if not limits.held or workflow.origin != "folder":
+        return True
+    return not any(
+        _inside(working_dir(workflow, name, limits.folder), limits.held) for name in workflow.ready
+    )
+
+
+def working_dir(workflow: Workflow, step: str, folder: str) -> str:
+    """The absolute directory in which the step runs: relative to the folder of its spec's file."""
+    given = workflow.steps[step].definition.working_dir
+    home = posixpath.dirname(posixpath.join(folder, workflow.path))
+    return posixpath.normpath(posixpath.join(home, given))
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
