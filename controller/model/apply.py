@@ -185,6 +185,7 @@ def _generation_accepted(state: State, record: e.Record) -> None:
     workflow.generation, workflow.spec, workflow.path = event.generation, event.spec, event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
     workflow.warnings, workflow.by = event.warnings, event.by
+    workflow.request = event.request or workflow.request
     workflow.cancel = None
     _take_steps(state, workflow, event)
     link(workflow)
@@ -587,8 +588,6 @@ def _request_applied(state: State, record: e.Record) -> None:
     if len(state.requests) > REQUESTS_REMEMBERED_MAX:
         state.requests.popitem(last=False)
     workflow = state.lives.get(event.uid)
-    if workflow is not None and event.kind == "run":
-        workflow.request = event.name
     if workflow is not None and event.kind == "retry" and not event.refused:
         workflow.cancel = None
         set_condition(state, workflow, "Terminating", False, Reason.RETRY_REQUESTED, "retried")

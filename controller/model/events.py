@@ -153,6 +153,7 @@ class GenerationAccepted(Event, frozen=True):
     origin: Literal["folder", "run"] = "folder"
     by: str = ""
     warnings: list[str] = []
+    request: str = ""  # the name of the one that asked for it
 
 
 class SourceChanged(Event, frozen=True):

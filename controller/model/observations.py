@@ -81,7 +81,7 @@ class SeenFile(Struct, frozen=True, kw_only=True):
 
     `documents` are those of a file without any fault (one bad document rejects its whole file);
     `names` are all workflow names that could be read, faults or not. `steady` is false while its
-    writer may still be at work; `changed` is when its content last changed (the controller's clock).
+    writer may still be at work; `changed`, on the controller's clock, is when its content last did.
     `foreign`: it is no treadle document, by its content.
     """
 

@@ -31,7 +31,7 @@ def answer(state: State, asked: Request) -> list[Action] | None:
         workflow = _find(state, asked)
         if asked.kind == "retry" and workflow is not None and forbidden(state, workflow.name):
             return None
-        consequences = list(_ANSWERS[asked.kind](state, workflow, asked))
+        consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
         return [_applied(asked, "", refused=str(refusal))]
     uid = workflow.uid if workflow is not None else ""
@@ -59,7 +59,7 @@ def _find(state: State, asked: Request) -> Workflow | None:
     return workflow
 
 
-def _retry(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if workflow is None or workflow.deleting:
         raise _Refused(f"no workflow is named {asked.workflow}")
     chosen = list(_chosen(workflow, asked))
@@ -99,7 +99,7 @@ def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
                 yield workflow.steps[name]
 
 
-def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     loaded = load(asked.document.encode(), asked.path)
     if loaded.faults:
         raise _Refused("; ".join(str(fault) for fault in loaded.faults))
@@ -126,7 +126,7 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
     )
 
 
-def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if workflow is None:
         raise _Refused(f"no workflow is named {asked.workflow}")
     unknown = [name for name in asked.steps if name not in workflow.steps]
@@ -149,7 +149,7 @@ def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator
     )
 
 
-def _delete_all(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Nothing follows here: the folder's judge sees the confirmation by its name."""
     return iter(())
 

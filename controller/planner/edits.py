@@ -1,8 +1,8 @@
 """The table of edits: what a new generation does to each step.
 
 Every outcome is one row: by the phase the step is in, whether what it does has changed (its
-fingerprint), and whether a step it ran after is tried anew. `diff` shows what `effects` returns, and
-the accepted generation records it, so what was said beforehand is what happens.
+fingerprint), and whether a step it ran after is tried anew. `diff` shows what `effects` returns,
+and the accepted generation records it, so what was said beforehand is what happens.
 Cost: O(steps + dependencies), once an edit.
 """
 

@@ -1,0 +1,410 @@
+"""One turn of the loop: observe, plan, append, act.
+
+The turn is where the pure core meets the world. It turns what the edges saw into events, lets the
+planner decide until nothing is left to decide, makes all of it durable with one append, and only
+then does what the new events promise. Killed between any two lines, the next controller ends up the
+same: what was not appended did not happen, and what was appended but not done is done again by
+calls that are safe to repeat.
+"""
+
+import secrets
+import uuid
+from collections.abc import Iterable
+
+from msgspec import UNSET, Struct
+
+from controller.loop.backoff import delay_seconds
+from controller.loop.ports import (
+    AttemptId,
+    Clock,
+    ClockReading,
+    End,
+    Ended,
+    EndFailed,
+    Executor,
+    Folder,
+    Launch,
+    Log,
+    Observation,
+    Requests,
+    Running,
+    Started,
+)
+from controller.model import events as e
+from controller.model.apply import apply
+from controller.model.phases import AttemptPhase
+from controller.model.state import SECOND, Attempt, State, Step, Workflow, next_due, touch_all
+from controller.planner import desired, edits, outcome, retries, slots
+from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner.asked import answer
+from controller.planner.plan import plan
+from controller.planner.settled import settled
+from controller.planner.slots import Limits
+from controller.spec.fingerprint import fingerprints, inputs
+
+MARK_BITS = 60
+PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
+CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
+
+
+class Edges(Struct, kw_only=True):
+    """The world, as ports. A controller without a folder is that of `treadle run`."""
+
+    log: Log
+    executor: Executor
+    requests: Requests
+    clock: Clock
+    folder: Folder | None = None
+
+
+class Settings(Struct, kw_only=True):
+    """What this controller was told: none of it is a fact of the log."""
+
+    version: str
+    pid: int
+    user: str
+    host: str
+    state_dir: str  # absolute
+    max_parallel: int
+    ahead: int
+    folder: str = ""  # absolute; empty without one
+    only_requests: frozenset[str] | None = None  # start only the lives that these began
+    desired: desired.Settings = desired.Settings()
+
+
+class Controller:
+    """The loop's own memory; everything in it but the edges can be had again from the log."""
+
+    def __init__(self, state: State, epoch: int, edges: Edges, settings: Settings) -> None:
+        self.state = state
+        self.epoch = epoch
+        self.edges = edges
+        self.settings = settings
+        self.memory = desired.Memory()
+        self.conditions: list[desired.ControllerCondition] = []
+        self.notes: list[str] = []
+        self._batch: list[e.Record] = []
+        self._now = 0
+        self._folder_due: int | None = None
+        self._clocks: ClockReading = edges.clock.read()
+
+    # ---------------------------------------- life
+
+    def start(self) -> None:
+        """Record the start, then take over what the log says may be alive."""
+        state, settings, clocks = self.state, self.settings, self._clocks
+        self._begin_turn()
+        device, inode = self._folder_identity()
+        self._fold(
+            e.ControllerStarted(
+                version=settings.version,
+                pid=settings.pid,
+                user=settings.user,
+                host=settings.host,
+                boot_id=clocks.boot_id,
+                boottime=clocks.boottime,
+                uptime=clocks.uptime,
+                folder=settings.folder,
+                folder_device=device,
+                folder_inode=inode,
+            )
+        )
+        touch_all(state)
+        self.edges.log.append(self._batch)
+        alive = [(state.lives[uid], step, one) for (uid, step), one in state.live.items()]
+        executor = self.edges.executor
+        executor.adopt([_running(life, step, one) for life, step, one in alive])
+        executor.start(
+            [
+                self._launch(life, life.steps[step], one)
+                for life, step, one in alive
+                if one.phase is AttemptPhase.SCHEDULED
+            ]
+        )
+        executor.end([_order(life, step, one) for life, step, one in alive if one.ending])
+
+    def turn(self) -> bool:
+        """One pass of the loop; tells whether anything happened."""
+        self._begin_turn()
+        self._observe()
+        self._plan()
+        if self._batch:
+            self.edges.log.append(self._batch)  # if it raises, nothing below is done
+        self._act()
+        return bool(self._batch)
+
+    def due(self) -> int | None:
+        """When the next turn has something to do although nothing wakes the loop."""
+        folder = self.edges.folder
+        times = (
+            next_due(self.state),
+            self.edges.executor.next_due(),
+            self._folder_due,
+            folder.next_due() if folder is not None else None,
+        )
+        return min((time for time in times if time is not None), default=None)
+
+    def settled(self) -> bool:
+        """Nothing is left that this controller could do or wait for by itself."""
+        if self._folder_due is not None or self.edges.requests.waiting():
+            return False
+        return settled(self.state, self._limits())
+
+    # ---------------------------------------- observe
+
+    def _begin_turn(self) -> None:
+        self._batch = []
+        self._now = max(self.edges.clock.now(), self.state.time)
+
+    def _observe(self) -> None:
+        self._observe_clocks()
+        for seen in self.edges.executor.observe():
+            self._observe_attempt(seen)
+        if self.edges.folder is not None:
+            self._observe_folder(self.edges.folder)
+        self._observe_requests()
+
+    def _observe_clocks(self) -> None:
+        before, now = self._clocks, self.edges.clock.read()
+        self._clocks = now
+        boottime = now.boottime - before.boottime
+        slept = boottime - (now.uptime - before.uptime)
+        stepped = (now.wall - before.wall) - boottime
+        if slept > CLOCK_TOLERANCE:
+            self._fold(e.MachineSlept(seconds=slept / SECOND))
+        if abs(stepped) > CLOCK_TOLERANCE:
+            self._fold(e.ClockStepped(seconds=stepped / SECOND))
+
+    def _observe_attempt(self, seen: Observation) -> None:
+        attempt = self.state.live.get((seen.id.uid, seen.id.step))
+        if attempt is None or attempt.number != seen.id.attempt:
+            self.edges.executor.forget([seen.id])  # its end is already in the log
+            return
+        where = {"uid": seen.id.uid, "step": seen.id.step, "attempt": seen.id.attempt}
+        match seen:
+            case Started():
+                if attempt.phase is AttemptPhase.SCHEDULED:
+                    self._fold(
+                        e.AttemptStarted(
+                            **where,
+                            pid=seen.pid,
+                            start_ticks=seen.start_ticks,
+                            started=seen.at,
+                        )
+                    )
+            case Ended():
+                self._fold(outcome.outcome(attempt, seen))
+            case EndFailed():
+                self._fold(e.AttemptEndFailed(**where, pids=list(seen.pids)))
+
+    def _observe_folder(self, folder: Folder) -> None:
+        sight = folder.look(self._now)
+        verdict = desired.judge(self.state, sight, self._now, self.settings.desired, self.memory)
+        self._folder_due = verdict.due
+        self.conditions = verdict.conditions
+        self.notes += verdict.notes
+        self._promise(verdict.actions)
+
+    def _observe_requests(self) -> None:
+        applied: list[str] = []
+        waiting_for: set[str] = set()
+        for request in self.edges.requests.waiting():
+            if request.name in self.state.requests:
+                applied.append(request.name)  # a crash came between its record and its removal
+                continue
+            if request.workflow in waiting_for:
+                continue
+            actions = answer(self.state, request)
+            if actions is None:
+                waiting_for.add(request.workflow)
+                continue
+            if request.kind == "delete-all":
+                self.memory.confirm()
+            self._promise(actions)
+        self.edges.requests.done(applied)
+
+    # ---------------------------------------- plan
+
+    def _plan(self) -> None:
+        for _ in range(PASSES_MAX):
+            actions = plan(self.state, self._now, self._limits())
+            self.state.touched.clear()
+            if not actions:
+                return
+            self._promise(actions)
+        raise AssertionError(f"the plan does not come to rest: {actions[:3]}")
+
+    def _limits(self) -> Limits:
+        settings = self.settings
+        only = None
+        if settings.only_requests is not None:
+            only = frozenset(
+                life.uid
+                for life in self.state.workflows.values()
+                if life.request in settings.only_requests
+            )
+        held = settings.folder if self.memory.held else ""
+        return Limits(
+            max_parallel=settings.max_parallel,
+            ahead=settings.ahead,
+            only=only,
+            held=held,
+            folder=settings.folder,
+        )
+
+    def _promise(self, actions: Iterable[Action]) -> None:
+        """Fold each action as an event; what needs chance or a count gets it here."""
+        for action in actions:
+            match action:
+                case Schedule():
+                    self._promise_attempt(action)
+                case Retry():
+                    self._promise_retry(action)
+                case Accept():
+                    self._promise_generation(action)
+                case _:
+                    self._fold(action)
+
+    def _promise_attempt(self, action: Schedule) -> None:
+        workflow = self.state.lives[action.uid]
+        step = workflow.steps[action.step]
+        if not workflow.in_run:
+            self._fold(e.RunStarted(uid=workflow.uid, run=workflow.run + 1))
+        number = step.attempts[-1].number + 1 if step.attempts else 1
+        prints = {
+            need.step: workflow.steps[need.step].fingerprint for need in step.definition.requires
+        }
+        self._fold(
+            e.AttemptScheduled(
+                uid=workflow.uid,
+                step=step.name,
+                attempt=number,
+                run=workflow.run,
+                generation=workflow.generation,
+                fingerprint=step.fingerprint,
+                mark=secrets.randbits(MARK_BITS) | 1 << (MARK_BITS - 1),
+                log=f"runs/{workflow.uid}/{step.name}.{number}.log",
+                inputs=inputs(workflow.spec, step.name, prints),
+            )
+        )
+
+    def _promise_retry(self, action: Retry) -> None:
+        workflow = self.state.lives[action.uid]
+        policy = workflow.steps[action.step].definition.retry.backoff
+        delay = delay_seconds(policy, action.number)
+        self._fold(retries.complete(action, workflow, delay, self._now))
+
+    def _promise_generation(self, action: Accept) -> None:
+        document, state = action.document, self.state
+        prints = fingerprints(document.spec)
+        before = state.lives[action.uid] if action.uid is not None else None
+        effects: dict[str, e.StepEffect] = {}
+        if before is not None:
+            found = edits.effects(before, document.spec, prints)
+            effects = edits.to_record(before, found)
+        uid = action.uid or str(uuid.uuid4())
+        labels, annotations = document.metadata.labels, document.metadata.annotations
+        self._fold(
+            e.GenerationAccepted(
+                uid=uid,
+                workflow=document.metadata.name,
+                generation=before.generation + 1 if before else 1,
+                spec=document.spec,
+                path=action.path,
+                fingerprints=prints,
+                effects=effects,
+                labels={} if labels is UNSET else labels,
+                annotations={} if annotations is UNSET else annotations,
+                origin=action.origin,
+                by=action.by,
+                warnings=list(action.warnings),
+                request=action.request,
+            )
+        )
+
+    def _fold(self, event: e.AnyEvent) -> None:
+        seq = self.state.seq + 1
+        first = self._batch[0].seq if self._batch else seq
+        record = e.Record(seq=seq, turn=first, time=self._now, epoch=self.epoch, event=event)
+        apply(self.state, record)
+        self._batch.append(record)
+
+    # ---------------------------------------- act
+
+    def _act(self) -> None:
+        """Do what the events of this turn promise; each call is safe to repeat after a crash."""
+        launches: list[Launch] = []
+        orders: list[End] = []
+        ended: list[AttemptId] = []
+        applied: list[str] = []
+        for record in self._batch:
+            match record.event:
+                case e.AttemptScheduled(uid=uid, step=name):
+                    life = self.state.lives[uid]
+                    attempt = self.state.live.get((uid, name))
+                    if attempt is not None:
+                        launches.append(self._launch(life, life.steps[name], attempt))
+                case e.AttemptEnding(uid=uid, step=name):
+                    attempt = self.state.live.get((uid, name))
+                    if attempt is not None:
+                        orders.append(_order(self.state.lives[uid], name, attempt))
+                case e.AttemptFinished(uid=uid, step=name, attempt=number):
+                    ended.append(AttemptId(uid, name, number))
+                case e.RequestApplied(name=name):
+                    applied.append(name)
+        executor = self.edges.executor
+        if ended:
+            executor.forget(ended)
+        if orders:
+            executor.end(orders)
+        if launches:
+            executor.start(launches)
+        if applied:
+            self.edges.requests.done(applied)
+
+    def _launch(self, workflow: Workflow, step: Step, attempt: Attempt) -> Launch:
+        settings, definition = self.settings, step.definition
+        output = f"{settings.state_dir}/{attempt.log.removesuffix('.log')}.out"
+        return Launch(
+            id=AttemptId(workflow.uid, step.name, attempt.number),
+            mark=attempt.mark,
+            argv=definition.argv,
+            env={
+                **definition.env,
+                "TREADLE_WORKFLOW": workflow.name,
+                "TREADLE_UID": workflow.uid,
+                "TREADLE_STEP": step.name,
+                "TREADLE_ATTEMPT": str(attempt.number),
+                "TREADLE_GENERATION": str(attempt.generation),
+                "TREADLE_OUTPUT": output,
+            },
+            working_dir=slots.working_dir(workflow, step.name, settings.folder),
+            log=attempt.log,
+        )
+
+    def _folder_identity(self) -> tuple[int, int]:
+        if self.edges.folder is None:
+            return 0, 0
+        sight = self.edges.folder.look(self._now)
+        return sight.device, sight.inode
+
+
+def _running(workflow: Workflow, step: str, attempt: Attempt) -> Running:
+    return Running(
+        id=AttemptId(workflow.uid, step, attempt.number),
+        mark=attempt.mark,
+        pid=attempt.pid,
+        start_ticks=attempt.start_ticks,
+        boot_id=attempt.boot_id,
+    )
+
+
+def _order(workflow: Workflow, step: str, attempt: Attempt) -> End:
+    ending = attempt.ending
+    assert ending is not None
+    return End(
+        id=AttemptId(workflow.uid, step, attempt.number),
+        mark=attempt.mark,
+        grace_seconds=ending.grace,
+        withdraw_only=ending.withdraw,
+    )
