@@ -1,0 +1,143 @@
+"""One controller to a state folder, and a number that tells its starts apart.
+
+`flock` on STATE/lock: the kernel releases it when its holder dies, however it dies, so there is no
+stale lock to clear away. The text in the file is for messages and carries the last epoch; who holds
+the lock is the kernel's word alone.
+
+An epoch is higher than every one before it: than the log's last and than the one in the file. It is
+durable before it is used. The text is of fixed size, within one sector of the disk, and written in
+place, since a rename would leave the lock on a file without a name.
+"""
+
+import fcntl
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+
+import msgspec
+
+from controller.errors import LockHeld, StorageError
+
+_TEXT_SIZE = 512  # bytes: one sector, so that a crash leaves the old text or the new
+_COMMAND_SIZE_MAX = 200
+_TRIES_SECONDS_MAX = 0.3
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says of the last one to hold the lock. `since`: microseconds since 1970."""
+
+    pid: int = 0
+    host: str = ""
+    epoch: int = 0
+    since: int = 0
+    command: str = ""
+
+
+class StateLock:
+    """Held from construction until `release`, or until this process ends. Raises LockHeld."""
+
+    def __init__(self, state_dir: str, command: str) -> None:
+        path = _path(state_dir)
+        try:
+            self._fd = _open_and_lock(path)
+        except OSError as error:
+            raise StorageError(f"{path}: {error.strerror}") from error
+        self.holder = Holder(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            epoch=_read(self._fd).epoch,
+            since=time.time_ns() // 1000,
+            command=command[:_COMMAND_SIZE_MAX],
+        )
+        self._write()
+
+    def begin_epoch(self, log_epoch: int) -> int:
+        """A number for this start, higher than any before; `log_epoch` is the log's last."""
+        epoch = max(self.holder.epoch, log_epoch) + 1
+        self.holder = msgspec.structs.replace(self.holder, epoch=epoch)
+        self._write()
+        return epoch
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+    def __enter__(self) -> "StateLock":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _write(self) -> None:
+        text = msgspec.json.encode(self.holder)
+        try:
+            os.pwrite(self._fd, text.ljust(_TEXT_SIZE - 1) + b"\n", 0)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise StorageError(
+                f"the state folder's lock can't be written: {error.strerror}"
+            ) from error
+
+
+def holder(state_dir: str) -> Holder | None:
+    """Who holds the lock now; None if nobody does. For readers: never waits, writes nothing."""
+    try:
+        fd = os.open(_path(state_dir), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        # A shared lock for some microseconds; `_open_and_lock` tries again because of it.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _open_and_lock(path: str) -> int:
+    """An exclusive lock on the file that has this name now."""
+    until = time.monotonic() + _TRIES_SECONDS_MAX
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                return fd
+        except FileNotFoundError:
+            pass  # the file was deleted between open and lock: lock the next one
+        except BlockingIOError:
+            # Perhaps a reader that asks who is there, or a dead holder's child before its exec.
+            by = _read(fd)
+            if time.monotonic() > until:
+                os.close(fd)
+                raise _held(path, by) from None
+        os.close(fd)
+        time.sleep(0.01)
+
+
+def _held(path: str, by: Holder) -> LockHeld:
+    since = datetime.fromtimestamp(by.since / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    who = f"pid {by.pid} on {by.host} since {since} ({by.command})" if by.pid else "unknown"
+    return LockHeld(
+        f"{os.path.dirname(path)}: another controller holds this state folder: {who}; stop it, or "
+        "use another folder with --state"
+    )
+
+
+def _path(state_dir: str) -> str:
+    return os.path.join(state_dir, "lock")
+
+
+def _read(fd: int) -> Holder:
+    """What the file says; a text that can't be read says nothing."""
+    try:
+        return msgspec.json.decode(os.pread(fd, _TEXT_SIZE, 0), type=Holder)
+    except (OSError, msgspec.DecodeError):
+        return Holder()

@@ -1,0 +1,110 @@
+"""A record as a line of the log, and back. This format is for ever.
+
+One record is one line of JSON, UTF-8, ended by one newline (0x0A):
+
+    {"seq":7,"turn":6,"time":1795471160000000,"epoch":2,"event":{"type":"StepReady",…},"schema":1,"end":true,"crc":"1f0a93c4"}
+
+`seq` comes first, so every record opens with the same bytes; `crc` comes last. `end` stands in the
+last record of a turn and nowhere else: a turn counts when all of it is there, or not at all.
+
+A line is VALID if and only if
+  - it begins with `{"seq":` and ends with `,"crc":"`, eight digits of lower-case hex, `"}` and a
+    newline;
+  - the digits, compared as bytes, are the CRC-32 (zlib) of every byte before `,"crc":"`.
+
+A turn is WHOLE if and only if its lines are valid and follow each other, their `seq` goes up by
+one, their `turn` is the `seq` of the first, the last of them and no other has `end`, and no `epoch`
+is lower than the one before.
+
+CRC-32 finds every damage that spans 32 bits or less, so no single changed byte passes. Digits are
+not parsed as a number: `int(x, 16)` also takes capitals, `_` and `+`. A valid line whose `schema`
+or event this program doesn't know is no damage: a newer treadle wrote it, and it is refused, never
+cut.
+
+Cost: 1 to 2 µs a record, each way.
+"""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import msgspec
+
+from controller.errors import StorageError
+from controller.model.events import SCHEMA, Record
+
+OPENING = b'{"seq":'
+_END = b',"end":true'
+_CRC = b',"crc":"'
+_CLOSING = b'"}\n'
+_TRAILER_SIZE = len(_CRC) + 8 + len(_CLOSING)
+_END_AT = slice(-_TRAILER_SIZE - len(_END), -_TRAILER_SIZE)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Record).decode
+
+
+class NewerLog(StorageError):
+    """The log holds what only a newer treadle understands."""
+
+
+class _Stamp(msgspec.Struct):
+    """What every treadle, of whatever age, can read of a valid line."""
+
+    seq: int
+    schema: int
+    event: dict[str, msgspec.Raw]
+
+
+_decode_stamp = msgspec.json.Decoder(_Stamp).decode
+
+
+def encode_turn(records: Sequence[Record]) -> bytes:
+    """The lines of one turn, whole. Raises StorageError for what could not be read back."""
+    last = len(records) - 1
+    parts: list[bytes] = []
+    for index, record in enumerate(records):
+        try:
+            body = _encode(record)[:-1] + (_END if index == last else b"")
+            # The pair of the check after reading: what JSON has no word for (an infinite number, a
+            # lone surrogate) must stop this turn, not every start from now on.
+            _decode(body + b"}")
+        except (ValueError, TypeError, OverflowError) as error:
+            kind = type(record.event).__name__
+            raise StorageError(f"record {record.seq} ({kind}) can't be written: {error}") from error
+        parts.append(body)
+        parts.append(b'%s%08x"}\n' % (_CRC, crc32(body)))
+    return b"".join(parts)
+
+
+def decode(line: bytes) -> Record | None:
+    """The record of a valid line; None for any other. Raises NewerLog."""
+    body = line[:-_TRAILER_SIZE]
+    if not body.startswith(OPENING):
+        return None
+    if line[-_TRAILER_SIZE:] != b"%s%08x%s" % (_CRC, crc32(body), _CLOSING):
+        return None
+    try:
+        record = _decode(body + b"}")
+    except msgspec.DecodeError as error:
+        raise _newer(body, error) from error
+    if record.schema > SCHEMA:
+        raise _newer(body, None)
+    return record
+
+
+def ends_turn(line: bytes) -> bool:
+    """Is this valid line the last of its turn?"""
+    return line[_END_AT] == _END
+
+
+def _newer(body: bytes, error: Exception | None) -> NewerLog:
+    """The checksum held, so these bytes were meant: it is this program that falls short."""
+    stamp = _decode_stamp(body + b"}")
+    what = (
+        str(error) if stamp.schema <= SCHEMA else f"schema {stamp.schema}, this one reads {SCHEMA}"
+    )
+    kind = bytes(stamp.event.get("type", b'""')).decode().strip('"')
+    return NewerLog(
+        f"record {stamp.seq} of the log ({kind}) was written by a newer treadle ({what}); "
+        "use that version, or a newer one, on this state folder"
+    )

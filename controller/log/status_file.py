@@ -1,0 +1,63 @@
+"""What a controller sees of itself: STATE/controller.json.
+
+Whether the storage works, the folder is there, the lock is held: observations that hold only while
+somebody makes them, so they are no events. The controller rewrites the file when one changes,
+atomically and without a sync; readers believe it only while the lock is held by whoever wrote it.
+"""
+
+import os
+from typing import Literal
+
+import msgspec
+
+from controller.errors import StorageError
+from controller.log.lock import holder
+from controller.model.state import Condition
+
+ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
+
+
+class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`pid` is None when no controller holds the state folder; `since`: microseconds since 1970."""
+
+    phase: ControllerPhase
+    pid: int | None = None
+    epoch: int = 0
+    since: int = 0
+    conditions: list[Condition] = []
+
+
+def write_status(state_dir: str, status: ControllerStatus) -> None:
+    path = _path(state_dir)
+    draft = f"{path}.tmp"  # one writer, so one name is enough
+    try:
+        with open(draft, "wb") as file:
+            file.write(msgspec.json.encode(status) + b"\n")
+        os.replace(draft, path)
+    except OSError as error:
+        raise StorageError(f"{path}: can't be written: {error.strerror}") from error
+
+
+def read_status(state_dir: str) -> ControllerStatus:
+    """As of now: of whoever holds the lock, else `Stopped` with the last conditions."""
+    written = _read(_path(state_dir))
+    by = holder(state_dir)
+    if by is None:
+        return msgspec.structs.replace(written, phase="Stopped", pid=None)
+    if by.pid != written.pid:  # it holds the lock and hasn't said anything yet
+        return ControllerStatus(phase="Starting", pid=by.pid, epoch=by.epoch, since=by.since)
+    return written
+
+
+def _read(path: str) -> ControllerStatus:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=ControllerStatus)
+    except (OSError, msgspec.DecodeError):
+        return ControllerStatus(
+            phase="Stopped"
+        )  # a cache of nothing: absent, or of another version
+
+
+def _path(state_dir: str) -> str:
+    return os.path.join(state_dir, "controller.json")

@@ -1,0 +1,154 @@
+"""Appending to the log: one write and one fdatasync a turn, and never a guess.
+
+What an opening trusts. After a failed fsync Linux may call the pages clean: what is read back comes
+from memory and proves nothing about the disk. So a write or sync that fails ends this writer for
+good, and every opening writes the bytes of the last whole turn over themselves and syncs them
+before anybody builds on them. Only then is a torn tail cut, behind that turn, after a copy of it
+was made durable.
+
+Whoever opens the log for writing holds the state folder's lock. As a second line of defence a turn
+is written only if the segment is exactly as long as this writer left it and still has its name: a
+file that grew, or was deleted, has another owner.
+
+Cost: about 0.15 ms a turn on a local disk, nearly all of it the sync; 2 µs a record on top.
+"""
+
+import os
+from collections.abc import Sequence
+from itertools import count
+
+from controller.errors import StorageError
+from controller.log import segments
+from controller.log.reader import Cursor
+from controller.log.records import encode_turn
+from controller.model.events import Record
+
+SEGMENT_SIZE_MAX = 64 << 20  # bytes; only a turn that is larger by itself makes a larger segment
+
+
+class LogWriter:
+    """The one writer. `seq` and `epoch` are those of the last durable record, 0 in an empty log.
+
+    `cut` tells, in a line for people, of a torn tail that the opening removed; else it is empty.
+    """
+
+    def __init__(self, state_dir: str) -> None:
+        self._state_dir = state_dir
+        self._path = ""
+        self._fd = -1
+        self._size = 0  # of the segment, as this writer left it
+        self._broken = ""
+        self.seq = 0
+        self.epoch = 0
+        self.cut = ""
+        try:
+            self._open()
+        except OSError as error:
+            raise StorageError(_failed(segments.folder(state_dir), error)) from error
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write one turn and sync it. After a StorageError nothing is ever written again."""
+        if self._broken:
+            raise StorageError(f"the log takes nothing more in this process: {self._broken}")
+        if not records:
+            return
+        try:
+            self._check(records)
+            self._write(records[0].seq, encode_turn(records))
+        except StorageError as error:
+            self._broken = str(error)
+            raise
+        except OSError as error:
+            self._broken = _failed(self._path, error)
+            raise StorageError(self._broken) from error
+        self.seq, self.epoch = records[-1].seq, records[-1].epoch
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+        self._broken = self._broken or "it was closed"
+
+    def _open(self) -> None:
+        firsts = segments.firsts(self._state_dir)
+        if not firsts:
+            self._begin_segment(1)
+            return
+        cursor = Cursor(self._state_dir, after=firsts[-1] - 1)
+        for _turn in cursor.turns():
+            pass
+        self._path = cursor.path
+        self._fd = os.open(self._path, os.O_RDWR)
+        last_turn = os.pread(self._fd, cursor.offset - cursor.turn_offset, cursor.turn_offset)
+        self._size = cursor.turn_offset
+        self._put(last_turn)
+        self.seq, self.epoch = cursor.seq, cursor.epoch
+        self._cut_tail()
+
+    def _cut_tail(self) -> None:
+        """Keep a copy of what is behind the last whole turn, then remove it."""
+        torn = os.fstat(self._fd).st_size - self._size
+        if torn == 0:
+            return
+        copy = _free_name(f"{self._path}.torn-{self.seq + 1}")
+        with open(copy, "xb") as file:
+            file.write(os.pread(self._fd, torn, self._size))
+            file.flush()
+            os.fsync(file.fileno())
+        segments.sync_folder(segments.folder(self._state_dir))
+        os.ftruncate(self._fd, self._size)
+        os.fsync(self._fd)
+        self.cut = (
+            f"{self._path}: the last turn was not written to its end; cut {torn} bytes behind "
+            f"record {self.seq} and kept them in {copy}"
+        )
+
+    def _check(self, records: Sequence[Record]) -> None:
+        """The pair of the checks in `Cursor`: what could not be read back is not written."""
+        turn, epoch = self.seq + 1, self.epoch
+        for seq, record in enumerate(records, start=turn):
+            if record.seq != seq or record.turn != turn or record.epoch < epoch:
+                raise StorageError(
+                    f"record {record.seq} of turn {record.turn} and epoch {record.epoch} can't "
+                    f"follow record {seq - 1} of epoch {epoch}"
+                )
+            epoch = record.epoch
+
+    def _write(self, first: int, data: bytes) -> None:
+        found = os.fstat(self._fd)
+        if found.st_nlink == 0 or found.st_size != self._size:
+            sight = "was deleted" if found.st_nlink == 0 else f"now has {found.st_size} bytes"
+            raise StorageError(
+                f"{self._path}: {sight}, this controller left it with {self._size}: somebody else "
+                "wrote here, so nothing more is started; see who, then start again"
+            )
+        if self._size and self._size + len(data) > SEGMENT_SIZE_MAX:
+            os.close(self._fd)
+            self._begin_segment(first)
+        self._put(data)
+
+    def _begin_segment(self, first: int) -> None:
+        self._fd, self._size = -1, 0
+        self._path = segments.path(self._state_dir, first)
+        self._fd = segments.create(self._path)
+
+    def _put(self, data: bytes) -> None:
+        """All of `data` at `_size`, on the disk when this returns."""
+        left = memoryview(data)
+        while left:
+            written = os.pwrite(self._fd, left, self._size)
+            self._size += written
+            left = left[written:]
+        segments.sync(self._fd)
+
+
+def _free_name(path: str) -> str:
+    names = (f"{path}-{n}" for n in count(1))
+    return next(name for name in names if not os.path.exists(name))
+
+
+def _failed(path: str, error: OSError) -> str:
+    return (
+        f"{error.filename or path}: {error.strerror}: the log can't be written, so nothing more is "
+        "started; make room or mend the disk, then start again"
+    )

@@ -1,0 +1,118 @@
+"""What people ask for: one file each in STATE/requests, dropped whole and taken once.
+
+A request is durable before `drop` returns, and there or not there, never half: it is written under
+a hidden name, synced and renamed. File names begin with the time, so their order is that of asking.
+The controller records each by its name before it removes the file; one that a crash left behind is
+known by its name and not applied again.
+
+Cost: `drop` two syncs; `waiting` one stat while nothing changes.
+"""
+
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from controller.errors import StorageError
+from controller.loop.ports import Request
+
+REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
+
+_NAME = re.compile(r"\d{20}-\d+-[0-9a-f]+\.json")
+# A folder's time is no finer than a tick of the kernel (10 ms), on some file systems 2 s: one that
+# has changed so recently may change again under the same time.
+_TIME_STEP_NS = 2_000_000_000
+
+
+def drop(state_dir: str, request: Request) -> str:
+    """Ask for something; the name under which it will be recorded. Works without a controller."""
+    folder = _folder(state_dir)
+    name = f"{time.time_ns():020}-{os.getpid()}-{secrets.token_hex(4)}.json"
+    draft = os.path.join(folder, f".{name}.tmp")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(draft, "xb") as file:
+            file.write(msgspec.json.encode(request))
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, os.path.join(folder, name))
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StorageError(f"{folder}: the request can't be written: {error.strerror}") from error
+    return name
+
+
+def note_on_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+class RequestBox:
+    """The controller's side of the folder. `note` is told, in a line, what was set aside."""
+
+    def __init__(self, state_dir: str, note: Callable[[str], None] = note_on_stderr) -> None:
+        self._folder = _folder(state_dir)
+        self._note = note
+        self._read: dict[str, Request] = {}
+        self._unchanged_since: int | None = None  # the folder's time, once it can be relied on
+
+    def waiting(self) -> list[Request]:
+        """Every request that is there, by name. Unreadable ones are set aside with a note."""
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+            if changed != self._unchanged_since:
+                listed = time.time_ns()
+                self._look(os.listdir(self._folder))
+                self._unchanged_since = changed if listed - changed > _TIME_STEP_NS else None
+        except FileNotFoundError:
+            self._read.clear()
+        except OSError as error:
+            raise StorageError(f"{self._folder}: can't be read: {error.strerror}") from error
+        return list(self._read.values())
+
+    def done(self, names: Collection[str]) -> None:
+        """Remove these; they are in the log. Asked twice, the second does nothing."""
+        for name in names:
+            self._read.pop(name, None)
+            try:
+                os.unlink(os.path.join(self._folder, name))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise StorageError(f"{self._folder}: can't be written: {error.strerror}") from error
+
+    def _look(self, found: list[str]) -> None:
+        names = sorted(name for name in found if _NAME.fullmatch(name))
+        known, self._read = self._read, {}
+        for name in names:
+            request = known.get(name) or self._load(name)
+            if request is not None:
+                self._read[name] = request
+
+    def _load(self, name: str) -> Request | None:
+        path = os.path.join(self._folder, name)
+        try:
+            with open(path, "rb") as file:
+                text = file.read(REQUEST_SIZE_MAX + 1)
+            if len(text) > REQUEST_SIZE_MAX:
+                raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
+            request = msgspec.json.decode(text, type=Request)
+        except FileNotFoundError:
+            return None  # withdrawn by hand since the folder was listed
+        except (OSError, ValueError) as error:
+            aside = f"{path}.bad"
+            os.rename(path, aside)
+            self._note(f"{path}: not a request ({error}); set aside as {aside}, it does nothing")
+            return None
+        return msgspec.structs.replace(request, name=name)
+
+
+def _folder(state_dir: str) -> str:
+    return os.path.join(state_dir, "requests")
