@@ -584,7 +584,7 @@ def _remember_result(step: Step) -> None:
 
 def _request_applied(state: State, record: e.Record) -> None:
     event: e.RequestApplied = record.event  # type: ignore[assignment]
-    state.requests[event.name] = None
+    state.requests[event.name] = event.refused
     if len(state.requests) > REQUESTS_REMEMBERED_MAX:
         state.requests.popitem(last=False)
     workflow = state.lives.get(event.uid)

@@ -254,7 +254,7 @@ class State:
         self.rejected: dict[str, FileRejected] = {}  # by path
         self.markers: dict[str, MarkerPlaced] = {}  # by path
         self.bad_markers: dict[str, MarkerRejected] = {}  # by path
-        self.requests: OrderedDict[str, None] = OrderedDict()  # names of those applied
+        self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
         # indexes
         self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
         self.timers: list[Timer] = []  # sorted by due

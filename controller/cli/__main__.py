@@ -1,0 +1,7 @@
+"""`python -m controller.cli` is `treadle`."""
+
+import sys
+
+from controller.cli.main import main
+
+sys.exit(main())

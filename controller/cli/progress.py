@@ -1,0 +1,92 @@
+"""What a person sees while a controller works: a live table on a terminal, lines elsewhere."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from controller.cli.session import Session
+from controller.model.phases import Phase
+from controller.model.state import Move, State
+
+
+class Progress(Protocol):
+    def hello(self, session: Session) -> None: ...
+    def show(self, session: Session) -> None: ...
+    def bye(self, session: Session, *, stopped: bool) -> None: ...
+
+
+@contextmanager
+def progress(specs: str) -> Iterator[Progress]:
+    """The way of showing that fits where stdout goes."""
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from controller.cli.live import LiveTable
+
+        with LiveTable(specs) as table:
+            yield table
+    else:
+        yield Lines(specs)
+
+
+class Lines:
+    """A line for each phase that changes: `12:00:01 etl/extract Running: attempt 1 …`."""
+
+    def __init__(self, specs: str) -> None:
+        self._specs = specs
+        self._at_start: dict[str, int] = {}
+
+    def hello(self, session: Session) -> None:
+        state = session.controller.state
+        self._at_start = {life.uid: life.run for life in state.workflows.values()}
+        for life in state.workflows.values():
+            for step in life.steps.values():
+                if step.live is not None and step.live.pid is not None:
+                    self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
+
+    def show(self, session: Session) -> None:
+        for note in session.notes():
+            print(f"treadle: {note}", file=sys.stderr)
+        for move in session.moves:
+            if move.phase is not Phase.READY:
+                self._say(line(move))
+        if session.moves:
+            sys.stdout.flush()
+
+    def bye(self, session: Session, *, stopped: bool) -> None:
+        for line in farewell(session.controller.state, self._specs, stopped=stopped):
+            self._say(line)
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}")
+
+
+def line(move: Move) -> str:
+    """`etl/extract Running: attempt 1 runs as pid 4711`."""
+    name = f"{move.workflow}/{move.step}" if move.step else move.workflow
+    why = f": {move.message}" if move.message else ""
+    return f"{name} {move.phase}{why}"
+
+
+def farewell(state: State, specs: str, *, stopped: bool) -> Iterator[str]:
+    """What a person wants to know at the end: what is left running, or what to do next."""
+    running = len(state.live)
+    if stopped and running:
+        steps = "1 step" if running == 1 else f"{running} steps"
+        yield f"stopped; {steps} left running, the next `treadle up` adopts them"
+        return
+    if stopped:
+        yield "stopped; nothing was running"
+        return
+    counts: dict[Phase, int] = {}
+    for life in state.workflows.values():
+        counts[life.phase] = counts.get(life.phase, 0) + 1
+    summary = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
+    yield f"settled: {summary or 'no workflows'}"
+    for path, event in sorted(state.rejected.items()):
+        for fault in event.faults:
+            yield f"not taken: {fault}"
+        del path
+    yield f"nothing is left to do; edit or add a spec in {specs}/ and run it again"

@@ -1,0 +1,190 @@
+"""A controller's life in this process: lock, log, edges, turns; shared by `up` and `run`.
+
+This is the one place that knows every room: it opens the real edges, folds the log, and takes turns
+until somebody or something says stop. It decides nothing about workflows.
+"""
+
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import FrameType
+
+import msgspec
+
+from controller import __version__
+from controller.clock import SystemClock
+from controller.executor.local import LocalExecutor
+from controller.folder.folder import OpenFolder
+from controller.log.lock import StateLock
+from controller.log.reader import read
+from controller.log.state_folder import prepare_state
+from controller.log.status_file import ControllerStatus, write_status
+from controller.log.writer import LogWriter
+from controller.loop.turn import Controller, Edges, Settings
+from controller.model.apply import replay
+from controller.model.state import Move
+from controller.planner import desired
+from controller.requests import RequestBox, requests_folder
+
+SECOND = 1_000_000
+IDLE_WAIT_MAX_SECONDS = 30.0  # the rescan of the folder would wake us anyway
+AHEAD = 8  # starts queued in the shim beyond the slots: what it starts while a turn syncs
+
+
+class Options(msgspec.Struct, kw_only=True):
+    """What a command wants of its controller. Paths are as given; `specs` None: no folder."""
+
+    state: str
+    specs: str | None = None
+    max_parallel: int | None = None
+    adopt_folder: bool = False
+    allow_insecure_specs: bool = False
+    poll: bool = False
+    max_spec_bytes: int = 8 * 1024 * 1024
+    only_requests: frozenset[str] | None = None
+
+
+class Session:
+    """A running controller. `moves` are the phases that changed in the last turn."""
+
+    def __init__(self, controller: Controller, wakes: "Wakes", state_dir: str) -> None:
+        self.controller = controller
+        self.wakes = wakes
+        self.state_dir = state_dir
+        self.moves: list[Move] = []
+        self._status = ControllerStatus(phase="Starting")
+
+    def turn(self) -> None:
+        """One turn; afterwards `moves` and `notes` tell what happened."""
+        state = self.controller.state
+        state.moves.clear()
+        self.controller.turn()
+        self.moves = list(state.moves)
+        self._tell("Running")
+
+    def wait(self) -> None:
+        """Until there may be something to do."""
+        self.wakes.wait(self.controller.due())
+
+    def notes(self) -> list[str]:
+        """Lines for people about the controller itself, each said once."""
+        notes, self.controller.notes = self.controller.notes, []
+        return notes
+
+    def stopped(self) -> None:
+        self._tell("Stopped")
+
+    def _tell(self, phase: str) -> None:
+        """Keep the file that readers look at true; written only when it changes."""
+        controller = self.controller
+        status = ControllerStatus(
+            phase=phase,  # type: ignore[arg-type]
+            pid=os.getpid(),
+            epoch=controller.epoch,
+            since=controller.state.controller.time,
+            conditions=controller.conditions,
+        )
+        if status != self._status:
+            write_status(self.state_dir, status)
+            self._status = status
+
+
+class Wakes:
+    """Blocks until an edge has something to observe, a signal came, or time is up."""
+
+    def __init__(self, clock: SystemClock, files: Callable[[], list[int]]) -> None:
+        self._clock = clock
+        self._files = files
+        self._registered: set[int] = set()
+        self._selector = selectors.DefaultSelector()
+        self._signals, self._wake_end = socket.socketpair()
+        for end in (self._signals, self._wake_end):
+            end.setblocking(False)
+        self._selector.register(self._signals, selectors.EVENT_READ)
+        signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
+
+    def wait(self, until: int | None) -> None:
+        self._follow_files()
+        timeout = IDLE_WAIT_MAX_SECONDS
+        if until is not None:
+            timeout = min(timeout, max(0.0, (until - self._clock.now()) / SECOND))
+        for key, _ in self._selector.select(timeout):
+            if key.fileobj is self._signals:
+                self._signals.recv(4096)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._signals.close()
+        self._wake_end.close()
+
+    def _follow_files(self) -> None:
+        """The executor's socket is another one after a reconnect."""
+        wanted = set(self._files())
+        for gone in self._registered - wanted:
+            self._selector.unregister(gone)
+        for new in wanted - self._registered:
+            self._selector.register(new, selectors.EVENT_READ)
+        self._registered = wanted
+
+
+class StopSignals:
+    """SIGINT and SIGTERM as a count; a second SIGINT leaves at once."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.last = signal.SIGINT.value
+        self._before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.seen += 1
+        self.last = number
+        if self.seen > 1 and number == signal.SIGINT:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def open_session(options: Options) -> Iterator[Session]:
+    """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
+    state_dir = os.path.abspath(options.state)
+    clock = SystemClock()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder(options)) if options.specs is not None else None
+        prepare_state(state_dir)
+        lock = stack.enter_context(StateLock(state_dir, " ".join(sys.argv)))
+        log = LogWriter(state_dir)
+        stack.callback(log.close)
+        if log.cut:
+            print(f"treadle: {log.cut}", file=sys.stderr)
+        state = replay(read(state_dir))
+        epoch = lock.begin_epoch(log.epoch)
+        slots = options.max_parallel or os.cpu_count() or 1
+        executor = LocalExecutor(state_dir, epoch, slots, clock)
+        stack.callback(executor.close)
+        edges = Edges(
+            log=log,
+            executor=executor,
+            requests=RequestBox(state_dir),
+            clock=clock,
+            folder=folder,
+        )
+        settings = _settings(options, state_dir, slots)
+        controller = Controller(state, epoch, edges, settings)
+        wakes = Wakes(clock, lambda: executor.filenos() + (folder.filenos() if folder else []))
+        stack.callback(wakes.close)
+        if folder is not None:
+            folder.watch_also(requests_folder(state_dir))
+        session = Session(controller, wakes, state_dir)
+        controller.start()
+        yield session
+        session.stopped()

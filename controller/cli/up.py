@@ -1,0 +1,92 @@
+"""`treadle up`: the controller in the foreground.
+
+On a terminal it shows a live table, elsewhere a line for each phase that changes. SIGINT and SIGTERM
+leave running steps running; the next controller adopts them.
+"""
+
+import argparse
+
+from controller.cli.options import common
+from controller.errors import ExitCode
+from controller.model.phases import Phase
+from controller.model.state import State
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "up",
+        parents=[common()],
+        help="run the controller in the foreground",
+        description="Run the controller in the foreground: drive the workflows of the specs folder.",
+    )
+    parser.add_argument("--once", action="store_true", help="end when all has settled")
+    parser.add_argument(
+        "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
+    )
+    parser.add_argument(
+        "--adopt-folder",
+        action="store_true",
+        help="go on with this state folder although it last drove another specs folder",
+    )
+    parser.add_argument(
+        "--allow-insecure-specs",
+        action="store_true",
+        help="take specs from a folder that others may write: they can then run commands as you",
+    )
+    parser.add_argument("--poll", action="store_true", help="look each second instead of watching")
+    parser.add_argument(
+        "--max-spec-size", type=size, metavar="BYTES", default=8 << 20, help="default: 8 MiB"
+    )
+    parser.set_defaults(command=up)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def size(text: str) -> int:
+    """`65536`, `64K`, `8M`: a number of bytes."""
+    factors = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    factor = factors.get(text[-1:].upper())
+    try:
+        return int(text[:-1]) * factor if factor else positive(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; try 8M") from None
+
+
+def up(args: argparse.Namespace) -> int:
+    """Drive the specs folder until stopped, or with `--once` until all has settled."""
+    from controller.cli.progress import progress
+    from controller.cli.session import Options, StopSignals, open_session
+
+    options = Options(
+        state=args.state,
+        specs=args.specs,
+        max_parallel=args.max_parallel,
+        adopt_folder=args.adopt_folder,
+        allow_insecure_specs=args.allow_insecure_specs,
+        poll=args.poll,
+        max_spec_bytes=args.max_spec_size,
+    )
+    signals = StopSignals()
+    with open_session(options) as session, progress(args.specs) as shown:
+        shown.hello(session)
+        while not signals.seen:
+            session.turn()
+            shown.show(session)
+            if args.once and session.controller.settled():
+                break
+            session.wait()
+        shown.bye(session, stopped=bool(signals.seen))
+    return _exit_code(session.controller.state) if args.once and not signals.seen else ExitCode.FINE
+
+
+def _exit_code(state: State) -> ExitCode:
+    """Of `--once`: a failed or cancelled workflow weighs more than an invalid spec."""
+    documents = [life for life in state.workflows.values() if life.origin == "folder"]
+    if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):
+        return ExitCode.FAILED
+    return ExitCode.USAGE if state.rejected or state.bad_markers else ExitCode.FINE
