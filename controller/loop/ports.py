@@ -137,7 +137,7 @@ class Executor(Protocol):
 
 # ---------------------------------------- folder
 class Folder(Protocol):
-    def look(self, now: int) -> FolderSight:
+    def look(self, now: int, full: bool = False) -> FolderSight:
         """Follow the hints since the last call, or scan in full when that is due or asked for."""
 
     def next_due(self) -> int | None:

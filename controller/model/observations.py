@@ -77,26 +77,26 @@ class Document(Struct, frozen=True, kw_only=True):
 
 
 class SeenFile(Struct, frozen=True, kw_only=True):
-    """A spec file as last read. `path` is relative to the folder.
+    """A spec file as last read, or a folder that can't be listed. `path` is relative to the root.
 
     `documents` are those of a file without any fault (one bad document rejects its whole file);
     `names` are all workflow names that could be read, faults or not. `steady` is false while its
-    writer may still be at work; `changed`, on the controller's clock, is when its content last did.
-    `foreign`: it is no treadle document, by its content.
+    writer may still be at work: the rest is then what was read before that, if anything was.
+    `foreign`: it is no treadle document, by its content; `empty`: it has no content.
     """
 
     path: str
     digest: str
-    changed: int
     documents: tuple[Document, ...] = ()
     faults: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()
     steady: bool = True
     foreign: bool = False
+    empty: bool = False
 
 
 class SeenMarker(Struct, frozen=True, kw_only=True):
-    """A file NAME.cancel. `problem` is set when it can't be carried out as written."""
+    """A file NAME.cancel; `by` owns it. `problem`: why it can't be carried out as written."""
 
     path: str
     workflow: str
@@ -110,23 +110,21 @@ class SeenMarker(Struct, frozen=True, kw_only=True):
 
 
 class FolderSight(Struct, kw_only=True):
-    """The folder as the edge saw it last. The same object lives on; `changed` says what is new.
+    """The folder as the edge saw it last. One object that lives on.
 
-    `root`: `ok`, or why nothing about the content can be believed: `missing`, `unreadable`,
-    `replaced` (another device or inode, and empty), `file`. `scanned` is when the last full scan
-    *began*: only what is absent from a full scan is absent. `gone` tells since when (`Clock.now`,
-    time of the first full scan without it).
+    `root`: `ok`, or why nothing about the content can be believed; then `files` and `markers` are
+    those of before. `scanned` is when the last full scan *began*: what vanished since an earlier
+    look is only believed to be absent once such a scan has not found it either. `changed` has the
+    paths that came, went or changed since its reader last emptied it. `problem`: why it polls.
     """
 
     path: str
     device: int = 0
     inode: int = 0
-    root: Literal["ok", "missing", "unreadable", "replaced", "file"] = "ok"
-    root_since: int = 0
+    root: Literal["ok", "missing", "unreadable", "file"] = "ok"
     scanned: int = 0
     files: dict[str, SeenFile] = {}
     markers: dict[str, SeenMarker] = {}
-    gone: dict[str, int] = {}
     changed: set[str] = set()
     watching: Literal["events", "polling"] = "events"
     problem: str = ""
