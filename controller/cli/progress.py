@@ -13,6 +13,8 @@ from controller.model.state import Move, State
 
 
 class Progress(Protocol):
+    refresh_seconds: float | None  # draw again after that long although nothing happened
+
     def hello(self, session: Session) -> None: ...
     def show(self, session: Session) -> None: ...
     def bye(self, session: Session, *, stopped: bool) -> None: ...
@@ -33,14 +35,13 @@ def progress(specs: str) -> Iterator[Progress]:
 class Lines:
     """A line for each phase that changes: `12:00:01 etl/extract Running: attempt 1 …`."""
 
+    refresh_seconds: float | None = None
+
     def __init__(self, specs: str) -> None:
         self._specs = specs
-        self._at_start: dict[str, int] = {}
 
     def hello(self, session: Session) -> None:
-        state = session.controller.state
-        self._at_start = {life.uid: life.run for life in state.workflows.values()}
-        for life in state.workflows.values():
+        for life in session.controller.state.workflows.values():
             for step in life.steps.values():
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")

@@ -66,9 +66,13 @@ class Session:
         self.moves = list(state.moves)
         self._tell("Running")
 
-    def wait(self) -> None:
-        """Until there may be something to do."""
-        self.wakes.wait(self.controller.due())
+    def wait(self, seconds_max: float | None = None) -> None:
+        """Until there may be something to do, or a caller wants to draw again."""
+        due = self.controller.due()
+        if seconds_max is not None:
+            later = self.controller.edges.clock.now() + round(seconds_max * SECOND)
+            due = later if due is None else min(due, later)
+        self.wakes.wait(due)
 
     def notes(self) -> list[str]:
         """Lines for people about the controller itself, each said once."""

@@ -79,7 +79,7 @@ def up(args: argparse.Namespace) -> int:
             shown.show(session)
             if args.once and session.controller.settled():
                 break
-            session.wait()
+            session.wait(shown.refresh_seconds)
         shown.bye(session, stopped=bool(signals.seen))
     return _exit_code(session.controller.state) if args.once and not signals.seen else ExitCode.FINE
 
