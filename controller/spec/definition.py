@@ -1,7 +1,7 @@
 """What a step is to do, with every default filled in: the spec as the rest of treadle reads it.
 
-`models` keep what was written; this resolves it once per generation, so that nobody else has to know
-which default comes from where. Cost: some microseconds a step, once a generation.
+`models` keep what was written; this resolves it once per generation, so that nobody else has to
+know which default comes from where. Cost: some microseconds a step, once a generation.
 """
 
 import shlex
@@ -37,7 +37,8 @@ class RetryPolicy(Struct, frozen=True):
     exit_codes: frozenset[int] | None = None  # None: any
     except_exit_codes: frozenset[int] = frozenset()
     max_elapsed_seconds: float | None = None
-    on_is_written: bool = False  # without it an `Interrupted` attempt is retried whatever `limit` is
+    # Unless written, an `Interrupted` attempt is tried again whatever `limit` is.
+    on_is_written: bool = False
 
 
 class Requires(Struct, frozen=True):
@@ -89,7 +90,9 @@ def _define(spec: Spec, step: Step) -> Definition:
     defaults = spec.defaults
     given = UNSET if defaults is UNSET else defaults
     default_timeout = UNSET if isinstance(given, UnsetType) else given.timeout_seconds
-    default_grace = UNSET if isinstance(given, UnsetType) else given.termination_grace_period_seconds
+    default_grace = (
+        UNSET if isinstance(given, UnsetType) else given.termination_grace_period_seconds
+    )
     default_retry = UNSET if isinstance(given, UnsetType) else given.retry
     return Definition(
         name=step.name,
@@ -130,7 +133,9 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     return RetryPolicy(
         limit=_or(first.limit, _or(second.limit, 0)),
         backoff=BackoffPolicy(
-            initial_seconds=_or(one.initial_seconds, _or(two.initial_seconds, plain.initial_seconds)),
+            initial_seconds=_or(
+                one.initial_seconds, _or(two.initial_seconds, plain.initial_seconds)
+            ),
             factor=_or(one.factor, _or(two.factor, plain.factor)),
             max_seconds=_or(one.max_seconds, _or(two.max_seconds, plain.max_seconds)),
             jitter=_or(one.jitter, _or(two.jitter, plain.jitter)),

@@ -12,67 +12,154 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 API_VERSION = "treadle.dev/v1"
 
-WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
-VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+# `$` alone would also match in front of a final newline, and such a name ends up in file names.
+WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
+STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$(?!\n)"
+VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
+EXIT_CODES = r"^[0-9]{1,3}(-[0-9]{1,3})?$(?!\n)"
 
-WorkflowName = Annotated[str, Meta(pattern=WORKFLOW_NAME, description="A DNS-1123 label.")]
-StepName = Annotated[str, Meta(pattern=STEP_NAME)]
+# Beyond 31 years a duration is a slip of the pen, and its microseconds no longer fit a record.
+SECONDS_MAX = 1_000_000_000
+COUNT_MAX = 1_000_000
+
+WorkflowName = Annotated[
+    str,
+    Meta(
+        pattern=WORKFLOW_NAME,
+        description="Lower-case letters, digits and `-`, at most 63; unique in the folder tree.",
+    ),
+]
+StepName = Annotated[
+    str, Meta(pattern=STEP_NAME, description="Letters, digits, `_` and `-`, at most 63.")
+]
 VariableName = Annotated[str, Meta(pattern=VARIABLE_NAME)]
 EnvValue = str | int | float | bool
-Seconds = Annotated[float, Meta(ge=0)]
-PositiveSeconds = Annotated[float, Meta(gt=0)]
+ExitCodes = Annotated[int, Meta(ge=0, le=255)] | Annotated[str, Meta(pattern=EXIT_CODES)]
+Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
+PositiveSeconds = Annotated[float, Meta(gt=0, le=SECONDS_MAX)]
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
+PositiveCount = Annotated[int, Meta(ge=1, le=COUNT_MAX)]
+Argv = Annotated[list[str], Meta(min_length=1)]
 Cause = Literal["NonZeroExit", "Timeout", "Interrupted"]
 ConditionOn = Literal["Succeeded", "Failed", "Finished"]
 
+Environment = Annotated[
+    dict[VariableName, EnvValue] | UnsetType,
+    Meta(
+        description="Environment variables. A value is passed on as it is written: "
+        "`3.10` stays `3.10`. A step's own win over those of the spec."
+    ),
+]
+Shell = Annotated[
+    str | Argv | UnsetType,
+    Meta(
+        description="The argv to which a `run` script is appended; a string is split into words. "
+        "Default: [/bin/sh, -euc]."
+    ),
+]
+WorkingDir = Annotated[
+    str | UnsetType,
+    Meta(description="Relative to the folder of the spec's file, which is the default."),
+]
+Timeout = Annotated[
+    PositiveSeconds | UnsetType,
+    Meta(description="An attempt that takes longer is ended. Default: no timeout."),
+]
+Grace = Annotated[
+    Seconds | UnsetType,
+    Meta(description="Between SIGTERM and SIGKILL when an attempt is ended. Default: 3."),
+]
+
 
 class _Written(
-    Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
 ):
     """A part of a spec as its author wrote it."""
 
 
 class Backoff(_Written, frozen=True):
-    """How long to wait between attempts. The defaults: 0.5 s, factor 2, at most 60 s, jitter 0.1."""
+    """How long to wait between attempts: a delay that grows from retry to retry."""
 
-    initial_seconds: Seconds | UnsetType = UNSET
-    factor: Annotated[float, Meta(ge=1)] | UnsetType = UNSET
-    max_seconds: Seconds | UnsetType = UNSET
-    jitter: Annotated[float, Meta(ge=0, le=1, description="± share of the delay")] | UnsetType = UNSET
+    initial_seconds: Annotated[
+        Seconds | UnsetType, Meta(description="Before the first retry. Default: 0.5.")
+    ] = UNSET
+    factor: Annotated[
+        Annotated[float, Meta(ge=1, le=1000)] | UnsetType,
+        Meta(description="Each delay is this many times the one before. Default: 2."),
+    ] = UNSET
+    max_seconds: Annotated[
+        Seconds | UnsetType, Meta(description="No delay is longer. Default: 60.")
+    ] = UNSET
+    jitter: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | UnsetType,
+        Meta(description="The ± share of a delay that chance adds or takes. Default: 0.1."),
+    ] = UNSET
 
 
 class Retry(_Written, frozen=True):
     """When a failed attempt is followed by another. No retry unless `limit` is set."""
 
-    limit: Annotated[int, Meta(ge=0, description="retries after the first attempt")] | UnsetType = UNSET
+    limit: Annotated[
+        Count | UnsetType, Meta(description="Retries after the first attempt. Default: 0.")
+    ] = UNSET
     backoff: Backoff | UnsetType = UNSET
-    on: list[Cause] | UnsetType = UNSET
-    exit_codes: list[int | str] | UnsetType = UNSET
-    except_exit_codes: list[int | str] | UnsetType = UNSET
-    max_elapsed_seconds: PositiveSeconds | UnsetType = UNSET
+    on: Annotated[
+        Annotated[list[Cause], Meta(min_length=1)] | UnsetType,
+        Meta(description="Which ends of an attempt are retried. Default: all three."),
+    ] = UNSET
+    exit_codes: Annotated[
+        Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
+        Meta(description='Retry only these exit codes: 75, or a range like "100-110".'),
+    ] = UNSET
+    except_exit_codes: Annotated[
+        Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
+        Meta(description="Retry all exit codes but these. Not together with exitCodes."),
+    ] = UNSET
+    max_elapsed_seconds: Annotated[
+        PositiveSeconds | UnsetType,
+        Meta(description="No retry begins later than this after the first attempt's start."),
+    ] = UNSET
 
 
 class Dependency(_Written, frozen=True):
     """The long form of an entry of `dependsOn`."""
 
     step: StepName
-    condition: ConditionOn | UnsetType = UNSET
+    condition: Annotated[
+        ConditionOn | UnsetType,
+        Meta(description="How that step must have ended. Default: Succeeded."),
+    ] = UNSET
 
 
 class Step(_Written, frozen=True):
     """One node of the DAG: exactly one of `run` (a script) and `command` (an argv, no shell)."""
 
     name: StepName
-    run: str | UnsetType = UNSET
-    command: Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
-    shell: str | Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
-    depends_on: list[StepName | Dependency] | UnsetType = UNSET
-    env: dict[VariableName, EnvValue] | UnsetType = UNSET
-    working_dir: str | UnsetType = UNSET
-    timeout_seconds: PositiveSeconds | UnsetType = UNSET
-    termination_grace_period_seconds: Seconds | UnsetType = UNSET
+    run: Annotated[
+        str | UnsetType, Meta(description="A shell script; see `shell` for what runs it.")
+    ] = UNSET
+    command: Annotated[
+        Argv | UnsetType, Meta(description="A program and its arguments, started without a shell.")
+    ] = UNSET
+    shell: Shell = UNSET
+    depends_on: Annotated[
+        list[StepName | Dependency] | UnsetType,
+        Meta(description="The steps that must have ended before this one starts."),
+    ] = UNSET
+    env: Environment = UNSET
+    working_dir: WorkingDir = UNSET
+    timeout_seconds: Timeout = UNSET
+    termination_grace_period_seconds: Grace = UNSET
     retry: Retry | UnsetType = UNSET
-    continue_on_failure: bool | UnsetType = UNSET
+    continue_on_failure: Annotated[
+        bool | UnsetType,
+        Meta(description="Dependents and workflow go on as if a failed step had succeeded."),
+    ] = UNSET
     # Only their defaults are accepted until the behaviour behind them exists.
     on_changed: Literal["Restart"] | UnsetType = UNSET
     on_removed: Literal["End"] | UnsetType = UNSET
@@ -82,8 +169,8 @@ class Step(_Written, frozen=True):
 class Defaults(_Written, frozen=True):
     """Given, field by field, to the steps that don't say otherwise."""
 
-    timeout_seconds: PositiveSeconds | UnsetType = UNSET
-    termination_grace_period_seconds: Seconds | UnsetType = UNSET
+    timeout_seconds: Timeout = UNSET
+    termination_grace_period_seconds: Grace = UNSET
     retry: Retry | UnsetType = UNSET
 
 
@@ -91,29 +178,71 @@ class Spec(_Written, frozen=True):
     """The desired state of one workflow."""
 
     steps: Annotated[list[Step], Meta(min_length=1)]
-    env: dict[VariableName, EnvValue] | UnsetType = UNSET
-    working_dir: str | UnsetType = UNSET
-    shell: str | Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
-    parallelism: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    priority: int | UnsetType = UNSET
-    active_deadline_seconds: PositiveSeconds | UnsetType = UNSET
-    suspend: bool | UnsetType = UNSET
-    fail_fast: bool | UnsetType = UNSET
+    env: Environment = UNSET
+    working_dir: WorkingDir = UNSET
+    shell: Shell = UNSET
+    parallelism: Annotated[
+        PositiveCount | UnsetType,
+        Meta(description="How many steps of this workflow may run at once. Default: no limit."),
+    ] = UNSET
+    priority: Annotated[
+        Annotated[int, Meta(ge=-COUNT_MAX, le=COUNT_MAX)] | UnsetType,
+        Meta(description="The higher starts first when slots are short. Default: 0."),
+    ] = UNSET
+    active_deadline_seconds: Annotated[
+        PositiveSeconds | UnsetType,
+        Meta(description="A run that takes longer is ended and fails. Default: no deadline."),
+    ] = UNSET
+    suspend: Annotated[
+        bool | UnsetType, Meta(description="Start nothing new, let running steps finish.")
+    ] = UNSET
+    fail_fast: Annotated[
+        bool | UnsetType, Meta(description="The first failed step cancels the rest.")
+    ] = UNSET
     defaults: Defaults | UnsetType = UNSET
     edit_policy: Literal["Reconcile"] | UnsetType = UNSET
 
 
 class Metadata(_Written, frozen=True):
+    """Who the workflow is: its name, and what people and scripts find it by."""
+
     name: WorkflowName
     labels: dict[str, str] | UnsetType = UNSET
     annotations: dict[str, str] | UnsetType = UNSET
 
 
 class Workflow(_Written, frozen=True):
-    """One document of a spec file."""
+    """A DAG of steps. One file may hold several, as YAML documents."""
 
     api_version: Literal["treadle.dev/v1"]
     kind: Literal["Workflow"]
     metadata: Metadata
     spec: Spec
-    status: Any = UNSET  # ignored, with a warning: `get -o yaml > file` must round-trip
+    # `get -o yaml > file` must round-trip.
+    status: Annotated[Any, Meta(description="Ignored, with a warning.")] = UNSET
+
+
+# ---------------------------------------------------------------------------------- the older form
+
+
+class OlderStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of the older form."""
+
+    id: StepName
+    command: Annotated[str, Meta(description="A script for /bin/sh -c.")]
+    depends_on: list[StepName] = []
+    timeout_sec: PositiveSeconds = 300.0
+    retries: Count = 0
+
+
+class OlderWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The older form of a workflow, taken as it is."""
+
+    workflow_id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$(?!\n)",
+            description="Capitals and `_` become lower case and `-`.",
+        ),
+    ]
+    steps: Annotated[list[OlderStep], Meta(min_length=1)]
