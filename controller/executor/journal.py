@@ -1,0 +1,136 @@
+"""What the shim did, so that whoever comes after it knows: the arbiter of "started at most once".
+
+Lines of JSON, `[verb, attempt, …]`, appended to one file: `starting` before a process may exist,
+`started` after, `exited` when it was reaped. An attempt that the journal knows is never started. The
+file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it wrote,
+and after a power cut, which may lose some, no process lives; so the first line carries the boot id,
+and attempts of another boot are lost.
+
+    ["journal", 1, BOOT]                    ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
+    ["epoch", N]                            ["failed", ID, AT, PROBLEM]
+    ["starting", ID, MARK, AT]              ["withdrawn", ID, AT]    it never will start
+    ["started", ID, PID, START, AT]         ["orphaned", ID]         its shim died; no end is known
+    ["forget", ID, …]                       ["lost", ID, AT, PROBLEM]
+
+Notes are gathered and go out with one write. The file is written anew, and renamed into place, once
+it has grown past COMPACT_BYTES and twice what is still to be told.
+"""
+
+import json
+import os
+from typing import Any
+
+VERSION = 1
+COMPACT_BYTES = 2 << 20
+ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
+
+Note = list[Any]
+
+
+def encode(note: Note) -> bytes:
+    return json.dumps(note, separators=(",", ":")).encode() + b"\n"
+
+
+class Journal:
+    """`entries` has every attempt that was not forgotten, with its notes in order."""
+
+    def __init__(self, path: str, boot_id: str, now: int) -> None:
+        self.path = path
+        self.boot_id = boot_id
+        self.entries: dict[str, list[Note]] = {}
+        self.epoch = 0
+        self.waiting = b""
+        self.fd = -1
+        self.size = self.limit = 0
+        self.replay(now)
+        self.compact()
+
+    def replay(self, now: int) -> None:
+        """Read what the shim before left behind, and say of each attempt what became of it."""
+        boot_id = ""
+        for note in read_notes(self.path):
+            if note[0] == "journal":
+                boot_id = note[2]
+            else:
+                self.fold(note)
+        for attempt, notes in self.entries.items():
+            if boot_id != self.boot_id:
+                notes[:] = [["lost", attempt, now, "the machine was rebooted"]]
+            elif notes[-1][0] not in ENDS and notes[-1][0] != "orphaned":
+                notes.append(["orphaned", attempt])
+
+    def fold(self, note: Note) -> None:
+        verb = note[0]
+        if verb == "epoch":
+            self.epoch = note[1]
+        elif verb == "forget":
+            for attempt in note[1:]:
+                self.entries.pop(attempt, None)
+        else:
+            self.entries.setdefault(note[1], []).append(note)
+
+    def note(self, note: Note) -> None:
+        """Remember it; it is on file after the next flush()."""
+        self.fold(note)
+        self.waiting += encode(note)
+
+    def flush(self) -> bool:
+        """Is every note on file? If the disk is full they stay here and go out later, in order."""
+        try:
+            while self.waiting:
+                written = os.write(self.fd, self.waiting)
+                self.waiting = self.waiting[written:]
+                self.size += written
+        except OSError:
+            return False
+        if self.size > self.limit:
+            self.compact()
+        return True
+
+    def compact(self) -> None:
+        """Keep what is still to be told. Killed at any point, the old file or the new one is whole."""
+        header = [["journal", VERSION, self.boot_id], ["epoch", self.epoch]]
+        kept = [note for notes in self.entries.values() for note in notes]
+        content = b"".join(map(encode, header + kept))
+        try:
+            fd = write_whole(self.path + ".new", content)
+        except OSError:
+            if self.fd < 0:
+                raise
+            self.limit = self.size + COMPACT_BYTES  # no room: try again later
+            return
+        os.rename(self.path + ".new", self.path)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = fd
+        self.waiting = b""
+        self.size = len(content)
+        self.limit = 2 * self.size + COMPACT_BYTES
+
+
+def read_notes(path: str) -> list[Note]:
+    """Every whole note. A line that a full disk cut short never came true, or is told by no one."""
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    notes = []
+    for line in lines:
+        try:
+            notes.append(json.loads(line))
+        except ValueError:
+            continue
+    return [note for note in notes if isinstance(note, list) and len(note) > 1]
+
+
+def write_whole(path: str, content: bytes) -> int:
+    """Write a new file and leave it open for appending."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        while content:
+            content = content[os.write(fd, content) :]
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

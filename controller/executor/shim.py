@@ -1,0 +1,411 @@
+"""The parent of all steps: a small process that outlives its controller.
+
+It starts attempts it was asked for, each at most once, reaps them, notes in its journal what it did
+before and after, and tells the controller that is connected. Starts beyond the free slots wait here,
+so that a slot that frees is filled at once, without a turn of the controller in between. Without a
+controller it starts nothing; with nothing running and nobody connected for IDLE_SECONDS it ends.
+
+It imports little, has one thread, trusts no attempt and no connection to be well. Whatever it is told
+can be told again. It ends nothing and judges nothing: that is for the controller, which may be killed
+and replaced at any time. Cost: about 8 MB once, and some 60 µs an attempt beside the process itself.
+
+The wire, both ways: a line is a JSON list of messages, a message a list that begins with a verb.
+
+    from a controller                                     to it
+    ["hello", {protocol, epoch, slots, env, umask, limits}]   ["hello", {protocol, pid, marks}]
+    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG]           every note of the journal as it is made;
+    ["withdraw", ID]  never start it                      after hello all notes of all attempts that
+    ["forget", ID, …]  its end is durable                 were not forgotten, then ["told"];
+                                                          ["refused", EPOCH] to one that is too old
+"""
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from controller.executor.journal import Journal, Note
+from controller.executor.spawn import (
+    OWN_UMASK,
+    RLIMIT_LOCKS,
+    CannotStart,
+    NotNow,
+    Order,
+    Spawner,
+    boottime_us,
+)
+
+PROTOCOL = 1
+IDLE_SECONDS = 5.0
+RETRY_SECONDS = 0.1  # after a start that the system had no room for
+SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
+REAPS_IN_A_ROW = 256
+LINE_BYTES_MAX = 64 << 20
+READ_BYTES = 1 << 18
+
+LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Connection:
+    """A controller, or somebody who has not said hello yet."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.received = bytearray()
+        self.waiting: list[Note] = []
+        self.unsent = b""
+        self.alive = True
+
+    def receive(self) -> list[Note]:
+        """The messages that have come in whole."""
+        try:
+            data = self.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        self.received += data
+        if not data or len(self.received) > LINE_BYTES_MAX:
+            self.alive = False
+        *lines, rest = self.received.split(b"\n")
+        self.received = rest
+        try:
+            return [message for line in lines for message in json.loads(line)]
+        except (ValueError, TypeError):
+            self.alive = False
+            return []
+
+    def refuse(self, epoch: int) -> None:
+        """Another controller is newer: say so and hang up."""
+        self.waiting = [["refused", epoch]]
+        self.send()
+        self.alive = False
+
+    def send(self) -> None:
+        """Send what waits as one line; what a slow reader leaves goes out when it reads on.
+
+        What can wait is bounded by what the controller asked for.
+        """
+        if self.waiting:
+            self.unsent += json.dumps(self.waiting, separators=(",", ":")).encode() + b"\n"
+            self.waiting = []
+        try:
+            while self.unsent:
+                self.unsent = self.unsent[self.sock.send(self.unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:  # killed in the middle: its successor asks for everything again
+            self.alive = False
+            self.unsent = b""
+
+
+class Shim:
+    def __init__(self, listener: socket.socket, journal: Journal, spawner: Spawner) -> None:
+        self.listener = listener
+        self.journal = journal
+        self.spawner = spawner
+        self.wakes = Wakes()
+        self.children = open_children()
+        self.strangers: set[int] = set()
+        self.connections: dict[int, Connection] = {}
+        self.controller: Connection | None = None
+        self.slots = 0
+        self.queue: OrderedDict[str, Order] = OrderedDict()
+        self.running: dict[int, str] = {}  # pid → attempt
+        self.marks: dict[str, int] = {}  # of the running
+        # An attempt that left processes, or that a dead shim started, keeps its slot until its end
+        # is durable.
+        self.taken = {
+            attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"
+        }
+        self.not_before = 0
+        self.idle_since = boottime_us()
+        self.idle_seconds = IDLE_SECONDS
+        self.poll = select.poll()
+        self.poll.register(listener, select.POLLIN)
+        self.poll.register(self.wakes.out, select.POLLIN)
+        self.verbs: dict[str, Callable[..., None]] = {
+            "start": self.start,
+            "withdraw": self.withdraw,
+            "forget": self.forget,
+        }
+
+    def run(self) -> None:
+        while not self.is_over():
+            for fd, _ in self.poll.poll(self.patience_ms()):
+                if fd == self.listener.fileno():
+                    self.accept()
+                elif fd in self.connections:
+                    self.hear(self.connections[fd])
+            self.reap()
+            self.fill()
+            self.journal.flush()
+            self.talk()
+
+    # ------------------------------------------------------------------------------------- waiting
+    def patience_ms(self) -> float | None:
+        if self.queue and self.free_slots() > 0:
+            return max(0.0, (self.not_before - boottime_us()) / 1000)
+        if self.running or self.connections:
+            return None
+        return self.idle_seconds * 1000
+
+    def is_over(self) -> bool:
+        if self.running or self.connections:
+            self.idle_since = boottime_us()
+        return boottime_us() - self.idle_since >= self.idle_seconds * 1_000_000
+
+    def hasten(self) -> None:
+        """Told to end: not before our steps, but then at once."""
+        self.idle_seconds = 0.0
+
+    # --------------------------------------------------------------------------------- connections
+    def accept(self) -> None:
+        try:
+            sock, _ = self.listener.accept()
+        except OSError:  # gone again, or out of descriptors for the moment
+            return
+        sock.setblocking(False)
+        self.connections[sock.fileno()] = Connection(sock)
+        self.poll.register(sock, select.POLLIN)
+
+    def hear(self, connection: Connection) -> None:
+        try:
+            for verb, *rest in connection.receive():
+                if verb == "hello":
+                    self.hello(connection, rest[0])
+                elif connection is self.controller:
+                    self.verbs[verb](*rest)
+        except (KeyError, TypeError, ValueError):  # it talks nonsense
+            connection.alive = False
+
+    def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
+        """The newest controller of the highest epoch is the one; it learns all that is known."""
+        if hello["epoch"] < self.journal.epoch:
+            connection.refuse(self.journal.epoch)
+            return
+        if self.controller is not None:
+            self.controller.refuse(hello["epoch"])
+            self.queue.clear()
+        self.controller = connection
+        self.journal.note(["epoch", hello["epoch"]])
+        self.slots = hello["slots"]
+        limits = {int(kind): soft for kind, soft in hello["limits"].items()}
+        self.spawner.inherit(hello["env"], hello["umask"], limits)
+        about = {"protocol": PROTOCOL, "pid": os.getpid(), "marks": self.spawner.marks}
+        notes = [note for notes in self.journal.entries.values() for note in notes]
+        connection.waiting += [["hello", about], *notes, ["told"]]
+
+    def talk(self) -> None:
+        for fd, connection in list(self.connections.items()):
+            connection.send()
+            if connection.alive:
+                writable = select.POLLOUT if connection.unsent else 0
+                self.poll.modify(fd, select.POLLIN | writable)
+            else:
+                self.part(fd, connection)
+
+    def part(self, fd: int, connection: Connection) -> None:
+        self.poll.unregister(fd)
+        del self.connections[fd]
+        connection.sock.close()
+        if connection is self.controller:
+            self.controller = None
+            self.queue.clear()
+
+    def tell(self, note: Note) -> None:
+        self.journal.note(note)
+        if self.controller is not None:
+            self.controller.waiting.append(note)
+
+    # -------------------------------------------------------------------------------------- orders
+    def start(self, attempt: str, *order: Any) -> None:
+        if attempt in self.journal.entries:
+            self.retell(attempt)
+        elif attempt not in self.queue:
+            self.queue[attempt] = Order(attempt, *order)
+
+    def withdraw(self, attempt: str) -> None:
+        """Never start it; one that has started, or has ended, is told again instead."""
+        self.queue.pop(attempt, None)
+        if attempt in self.journal.entries:
+            self.retell(attempt)
+        else:
+            self.tell(["withdrawn", attempt, boottime_us()])
+
+    def retell(self, attempt: str) -> None:
+        if self.controller is not None:
+            self.controller.waiting += self.journal.entries[attempt]
+
+    def forget(self, *attempts: str) -> None:
+        """Drop those that ended. One that runs stays known, whatever anybody says."""
+        ended = [
+            each for each in attempts if each in self.journal.entries and each not in self.marks
+        ]
+        self.taken.difference_update(ended)
+        if ended:
+            self.journal.note(["forget", *ended])
+
+    # ----------------------------------------------------------------------------------- processes
+    def free_slots(self) -> int:
+        return self.slots - len(self.taken)
+
+    def fill(self) -> None:
+        """Start the first of the queue while slots are free."""
+        for _ in range(SPAWNS_IN_A_ROW):
+            if not self.queue or self.free_slots() <= 0 or boottime_us() < self.not_before:
+                return
+            attempt, order = self.queue.popitem(last=False)
+            if not self.launch(order):
+                self.queue[attempt] = order
+                self.queue.move_to_end(attempt, last=False)
+                self.not_before = boottime_us() + int(RETRY_SECONDS * 1_000_000)
+
+    def launch(self, order: Order) -> bool:
+        """Start it, or say why that can't be; False: the system has no room for it now."""
+        self.journal.note(["starting", order.id, order.mark, boottime_us()])
+        if not self.journal.flush():
+            self.journal.note(["forget", order.id])
+            return False
+        try:
+            process = self.spawner.spawn(order)
+        except CannotStart as problem:
+            self.tell(["failed", order.id, boottime_us(), str(problem)])
+        except NotNow:
+            self.journal.note(["forget", order.id])
+            return False
+        else:
+            self.running[process.pid] = order.id
+            self.taken.add(order.id)
+            self.marks[order.id] = order.mark
+            self.tell(["started", order.id, process.pid, process.start, process.at])
+        return True
+
+    def reap(self) -> None:
+        """Note every exit, and whether the attempt has left something running."""
+        self.wakes.drain()
+        ended = []
+        for _ in range(REAPS_IN_A_ROW):
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid in self.running:  # else an orphan that came to us
+                ended.append((self.running.pop(pid), status, boottime_us(), usage))
+        else:
+            self.wakes.ring()
+        if not ended:
+            return
+        leavers = self.leavers()
+        own_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for attempt, status, at, usage in ended:
+            mark = self.marks.pop(attempt)
+            left = leavers is None or mark in leavers
+            if not left:
+                self.taken.discard(attempt)
+            cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
+            # A process begins as an image of this one: less than our own peak tells nothing.
+            rss = usage.ru_maxrss if usage.ru_maxrss > own_rss else 0
+            self.tell(["exited", attempt, status, at, cpu_us, rss, left])
+
+    def leavers(self) -> set[int | None] | None:
+        """Marks of the processes that came to us as orphans; None: nobody knows, look in /proc.
+
+        Whatever an attempt leaves running becomes our child in the instant its parent ends. An
+        orphan without a mark that we know is suspected once, then known as a stranger.
+        """
+        if self.children < 0:
+            return None
+        seen = read_all(self.children).split()
+        if len(seen) == len(self.running):
+            return set()
+        orphans = {pid: mark_of(pid) for pid in map(int, seen) if pid not in self.running}
+        known = set(self.marks.values())
+        suspects = {pid for pid, mark in orphans.items() if mark not in known} - self.strangers
+        self.strangers = (self.strangers & orphans.keys()) | suspects
+        return None if suspects else set(orphans.values())
+
+
+class Wakes:
+    """A pipe that a signal writes to, so that the poll of the main loop returns."""
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self.into, warn_on_full_buffer=False)
+
+    def ring(self) -> None:
+        os.write(self.into, b"!")
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.out, 4096)
+
+
+def mark_of(pid: int) -> int | None:
+    try:
+        return resource.prlimit(pid, RLIMIT_LOCKS)[0]
+    except OSError:
+        return None
+
+
+def open_children() -> int:
+    """The kernel's list of our children; -1 where it keeps none."""
+    try:
+        return os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def read_all(fd: int) -> bytes:
+    """A file of /proc from its beginning; a page holds some 600 pids."""
+    data = b""
+    while part := os.pread(fd, 1 << 16, len(data)):
+        data += part
+    return data
+
+
+def become_subreaper() -> None:
+    """Orphans of our steps become our children. Elsewhere than on Linux they don't."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def take_descriptors() -> socket.socket:
+    """Keep what the controller handed over and close all else: a leaked one could hang its caller."""
+    os.closerange(ERRORS + 1, max(map(int, os.listdir("/dev/fd"))) + 1)
+    listener = socket.socket(fileno=os.dup(LISTENER))
+    os.dup(LOCK)  # held as long as this process lives
+    for fd, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY)):
+        null = os.open(os.devnull, flags)
+        os.dup2(null, fd)
+        os.close(null)
+    listener.setblocking(False)
+    return listener
+
+
+def main(state: str, boot_id: str) -> None:
+    """Run until there is nothing left to do. `state` is absolute."""
+    listener = take_descriptors()
+    become_subreaper()
+    os.umask(OWN_UMASK)
+    os.chdir(state)
+    shim = Shim(listener, Journal("shim/journal", boot_id, boottime_us()), Spawner())
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: shim.hasten())
+    gc.freeze()
+    shim.run()
+    os.unlink("shim/socket")
