@@ -51,7 +51,6 @@ class _Stamp(msgspec.Struct):
     """What every treadle, of whatever age, can read of a valid line."""
 
     seq: int
-    schema: int
     event: dict[str, msgspec.Raw]
 
 
@@ -84,11 +83,11 @@ def decode(line: bytes) -> Record | None:
     if line[-_TRAILER_SIZE:] != b"%s%08x%s" % (_CRC, crc32(body), _CLOSING):
         return None
     try:
-        record = _decode(body + b"}")
+        record = _decode(line)
     except msgspec.DecodeError as error:
-        raise _newer(body, error) from error
+        raise _newer(line, str(error)) from error
     if record.schema > SCHEMA:
-        raise _newer(body, None)
+        raise _newer(line, f"schema {record.schema}, this one reads {SCHEMA}")
     return record
 
 
@@ -97,13 +96,10 @@ def ends_turn(line: bytes) -> bool:
     return line[_END_AT] == _END
 
 
-def _newer(body: bytes, error: Exception | None) -> NewerLog:
+def _newer(line: bytes, what: str) -> NewerLog:
     """The checksum held, so these bytes were meant: it is this program that falls short."""
-    stamp = _decode_stamp(body + b"}")
-    what = (
-        str(error) if stamp.schema <= SCHEMA else f"schema {stamp.schema}, this one reads {SCHEMA}"
-    )
-    kind = bytes(stamp.event.get("type", b'""')).decode().strip('"')
+    stamp = _decode_stamp(line)
+    kind = bytes(stamp.event.get("type", b"")).decode().strip('"')
     return NewerLog(
         f"record {stamp.seq} of the log ({kind}) was written by a newer treadle ({what}); "
         "use that version, or a newer one, on this state folder"

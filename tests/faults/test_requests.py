@@ -1,0 +1,119 @@
+"""Requests: there whole or not at all, in the order of asking, taken once."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller import requests
+from controller.errors import StorageError
+from controller.loop.ports import Request
+from controller.requests import RequestBox, drop
+
+
+def a_retry(workflow: str) -> Request:
+    return Request(kind="retry", workflow=workflow, by="ann", steps=["load"])
+
+
+def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: Path) -> None:
+    names = [drop(str(tmp_path), a_retry(f"w{n}")) for n in range(20)]
+    assert names == sorted(names)
+    waiting = RequestBox(str(tmp_path)).waiting()
+    assert waiting == [
+        msgspec.structs.replace(a_retry(f"w{n}"), name=name) for n, name in enumerate(names)
+    ]
+
+
+def test_a_text_survives_as_it_is(tmp_path: Path) -> None:
+    asked = Request(kind="run", document="kind: Workflow\n# ☃ \x1b\n" * 1000, path="/a b/ü.yaml")
+    drop(str(tmp_path), asked)
+    assert RequestBox(str(tmp_path)).waiting()[0].document == asked.document
+
+
+def test_a_request_is_gone_when_it_is_done_and_may_be_done_twice(tmp_path: Path) -> None:
+    box = RequestBox(str(tmp_path))
+    first, second = (drop(str(tmp_path), a_retry(name)) for name in ("one", "two"))
+    assert len(box.waiting()) == 2
+    for _ in range(2):
+        box.done([first])
+        assert [request.name for request in box.waiting()] == [second]
+    assert RequestBox(str(tmp_path)).waiting() == box.waiting()
+
+
+def test_each_drop_is_seen_however_close_to_the_last_look(tmp_path: Path) -> None:
+    """The time of a folder is coarser than two changes of it can be."""
+    box = RequestBox(str(tmp_path))
+    for count in range(1, 200):
+        drop(str(tmp_path), a_retry("w"))
+        assert len(box.waiting()) == count
+
+
+def test_a_folder_at_rest_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = drop(str(tmp_path), a_retry("w"))
+    folder = tmp_path / "requests"
+    os.utime(folder, (1_000_000, 1_000_000))
+    box = RequestBox(str(tmp_path))
+    assert [request.name for request in box.waiting()] == [name]
+    monkeypatch.setattr(os, "listdir", None)
+    assert [request.name for request in box.waiting()] == [name]
+
+
+def test_without_a_folder_nothing_waits(tmp_path: Path) -> None:
+    box = RequestBox(str(tmp_path))
+    assert box.waiting() == []
+    name = drop(str(tmp_path), a_retry("w"))
+    assert [request.name for request in box.waiting()] == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"kind":"ret', id="half"),
+        pytest.param(b'{"kind":"dance"}', id="an unknown kind"),
+        pytest.param(b'{"workflow":"w"}', id="no kind"),
+        pytest.param(b'{"kind":"retry","workflow":"\xff"}', id="not UTF-8"),
+    ],
+)
+def test_an_unreadable_one_is_set_aside_with_a_note(tmp_path: Path, text: bytes) -> None:
+    good = drop(str(tmp_path), a_retry("w"))
+    bad = tmp_path / "requests" / f"{1:020}-1-ab.json"
+    bad.write_bytes(text)
+    notes: list[str] = []
+    box = RequestBox(str(tmp_path), notes.append)
+    for _ in range(2):
+        assert [request.name for request in box.waiting()] == [good]
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{bad}: not a request (")
+    assert notes[0].endswith(f"set aside as {bad}.bad, it does nothing")
+    assert Path(f"{bad}.bad").read_bytes() == text
+
+
+def test_one_as_large_as_may_be_and_one_past_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = drop(str(tmp_path), a_retry("w"))
+    size = (tmp_path / "requests" / name).stat().st_size
+    monkeypatch.setattr(requests, "REQUEST_SIZE_MAX", size)
+    notes: list[str] = []
+    assert len(RequestBox(str(tmp_path), notes.append).waiting()) == 1
+    monkeypatch.setattr(requests, "REQUEST_SIZE_MAX", size - 1)
+    assert RequestBox(str(tmp_path), notes.append).waiting() == []
+    assert f"larger than {size - 1} bytes" in notes[0]
+
+
+def test_other_files_are_passed_over(tmp_path: Path) -> None:
+    name = drop(str(tmp_path), a_retry("w"))
+    folder = tmp_path / "requests"
+    for other in (f".{name}.tmp", f"{name}.bad", f"{name}~", "README"):
+        (folder / other).write_text("anything")
+    assert [request.name for request in RequestBox(str(tmp_path)).waiting()] == [name]
+
+
+def test_one_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "requests").write_text("a file")
+    with pytest.raises(StorageError, match="the request can't be written"):
+        drop(str(tmp_path), a_retry("w"))
