@@ -1,0 +1,142 @@
+"""The examples and the specs of `make run`, run as a person would, in a copy of their own.
+
+One process a case: the installed `treadle`, a temporary state folder, and a look at how it ended.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TREADLE = Path(sys.executable).with_name("treadle")
+SPECS = sorted(
+    path.relative_to(ROOT)
+    for pattern in ("examples/*/*.yaml", "examples/*/*.json", "specs/*.yaml")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """`examples/` and `specs/` side by side, as in the repository, without what runs left there."""
+    left = shutil.ignore_patterns("out*", "__pycache__", ".treadle", "*.txt")
+    for name in ("examples", "specs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left)
+    return tmp_path
+
+
+def treadle(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The installed command; its steps find the Python that runs the tests as `python3`."""
+    path = f"{TREADLE.parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [TREADLE, *words],
+        cwd=cwd,
+        env={**os.environ, "PATH": path, "TREADLE_STATE": str(cwd / "state")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def run(cwd: Path, spec: str) -> None:
+    done = treadle(cwd, "run", spec, "--max-parallel", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def exit_codes(cwd: Path, name: str) -> dict[str, list[int | None]]:
+    """Every step of the workflow with the exit codes of its attempts."""
+    shown = treadle(cwd, "get", name, "-o", "json")
+    assert shown.returncode == 0, shown.stderr
+    workflow: dict[str, Any] = json.loads(shown.stdout)
+    assert workflow["status"]["phase"] == "Succeeded"
+    return {
+        step["name"]: [attempt["exitCode"] for attempt in step["attempts"]]
+        for step in workflow["status"]["steps"]
+    }
+
+
+def output(cwd: Path, name: str, step: str) -> str:
+    shown = treadle(cwd, "logs", name, step)
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout
+
+
+def top_identifiers(report: Path) -> list[str]:
+    chart = report.read_text(encoding="utf-8").splitlines()[2:]
+    return [line.split()[0] for line in chart]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_an_example_is_valid(spec: Path) -> None:
+    done = treadle(ROOT, "validate", str(spec))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_example_has_a_readme_and_a_spec() -> None:
+    for folder in (path for path in (ROOT / "examples").iterdir() if path.is_dir()):
+        assert (folder / "README.md").is_file(), folder
+        assert any(spec.parent == folder.relative_to(ROOT) for spec in SPECS), folder
+
+
+def test_hello(copy: Path) -> None:
+    run(copy, "examples/hello/hello.yaml")
+    assert "HELLO, WORLD" in output(copy, "hello", "shout")
+
+
+def test_the_diamond_retries_one_branch(copy: Path) -> None:
+    run(copy, "examples/diamond/diamond.yaml")
+    codes = exit_codes(copy, "diamond")
+    assert codes == {"prepare": [0], "left": [75, 75, 0], "right": [0], "join": [0]}
+
+
+def test_the_identifiers_of_the_standard_library_are_counted(copy: Path) -> None:
+    run(copy, "examples/identifiers/identifiers.yaml")
+    out = copy / "examples/identifiers/out"
+    assert "self" in top_identifiers(out / "report.txt")[:3]
+    assert len(top_identifiers(out / "report.txt")) == 15
+    assert "self ####" in output(copy, "identifiers", "report")
+
+
+def test_the_older_json_form(copy: Path) -> None:
+    run(copy, "examples/older-json/older-json.json")
+    codes = exit_codes(copy, "older-json")
+    assert codes == {"fetch": [0], "sort": [0], "check": [1, 0]}
+    assert output(copy, "older-json", "sort").split() == ["1", "2", "3"]
+
+
+def test_live_edit_runs_to_its_end(copy: Path) -> None:
+    spec = copy / "examples/live-edit/live-edit.yaml"
+    spec.write_text(re.sub(r"sleep \d+", "sleep 0.05", spec.read_text()))
+    run(copy, "examples/live-edit/live-edit.yaml")
+    assert "pressing, turn 10 of 10" in output(copy, "live-edit", "press")
+
+
+def test_the_edits_that_live_edit_tells_people_to_type_still_fit_its_spec(copy: Path) -> None:
+    spec = copy / "examples/live-edit/live-edit.yaml"
+    readme = (copy / "examples/live-edit/README.md").read_text(encoding="utf-8")
+    edits = re.findall(r"^sed -i .*$", readme, re.MULTILINE)
+    assert len(edits) == 6
+    for edit in edits:
+        before = spec.read_text()
+        subprocess.run(["/bin/sh", "-euc", edit], cwd=copy, check=True)
+        assert spec.read_text() != before, edit
+        broken = "polsih" in spec.read_text()
+        done = treadle(copy, "validate", "examples/live-edit/live-edit.yaml")
+        assert (done.returncode == 2) is broken, edit + done.stdout + done.stderr
+        assert ('did you mean "polish"?' in done.stdout + done.stderr) is broken
+
+
+def test_what_make_run_starts_with_succeeds(copy: Path) -> None:
+    done = treadle(copy, "up", "--once", "--max-parallel", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 Succeeded" in done.stdout
+    assert exit_codes(copy, "flaky-build")["test"] == [1, 1, 0]
+    assert "self" in top_identifiers(copy / "examples/identifiers/out-top/report.txt")[:3]
