@@ -1,0 +1,245 @@
+"""`treadle get` and `treadle status`: what is, as tables for people and JSON for scripts.
+
+Both fold the log, so they work with a controller and without one.
+"""
+
+import argparse
+from collections import deque
+from typing import TYPE_CHECKING
+
+from controller.cli.options import common
+from controller.errors import ExitCode, NotFound
+
+if TYPE_CHECKING:
+    from controller.cli.history import History
+    from controller.model.state import Move, State, Workflow
+    from controller.view.find import NeverValid
+    from controller.view.selector import Selector
+    from controller.view.shape import ControllerShape, WorkflowShape
+    from controller.view.table import Cell
+
+RECENT_MAX = 16  # phase changes on the page of `status`
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "get",
+        parents=[common()],
+        help="list workflows",
+        description="List workflows: all that live, or those named.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a name, or (the start of) a uid")
+    add_output(parser)
+    parser.add_argument("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev")
+    parser.add_argument(
+        "-w", "--watch", action="store_true", help="go on with a line for each change"
+    )
+    parser.set_defaults(command=get)
+    for name in ("status", "describe"):
+        parser = subparsers.add_parser(
+            name,
+            parents=[common()],
+            help="show one workflow: steps, attempts, conditions, what happened lately",
+        )
+        parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+        parser.add_argument("-o", "--output", choices=("json", "yaml"))
+        parser.set_defaults(command=status)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"))
+
+
+def get(args: argparse.Namespace) -> int:
+    """treadle get [NAME…]: a table, or the shape that scripts rely on."""
+    from controller.cli.history import History, controller_shape
+    from controller.cli.output import tell
+    from controller.view.selector import parse_selector
+
+    matches = parse_selector(args.selector) if args.selector else lambda labels: True
+    history = History(args.state)
+    state, controller = history.catch_up(), controller_shape(args.state)
+    missing = show_workflows(state, args.names, matches, args.output, controller)
+    if args.output in (None, "wide"):
+        for line in controller_lines(state, controller):
+            tell(line)
+    if args.watch and not missing:
+        watch(history, args.names, matches, args.output)
+    return fail_for(missing)
+
+
+def fail_for(missing: list[NotFound]) -> int:
+    """Exit code for names that were not found; all but the last are told here."""
+    from controller.cli.output import tell
+
+    if not missing:
+        return ExitCode.FINE
+    for error in missing[:-1]:
+        tell(f"treadle: {error}")
+    raise missing[-1]
+
+
+def show_workflows(
+    state: "State",
+    names: list[str],
+    matches: "Selector",
+    form: str | None,
+    controller: "ControllerShape",
+) -> list[NotFound]:
+    """Print what `names` mean (all, if there are none) as asked for; what wasn't found."""
+    from controller.cli.history import now
+    from controller.cli.output import show, show_table, tell
+    from controller.view.listing import list_table
+    from controller.view.status import list_shape
+
+    found, missing = select(state, names, matches)
+    if form == "name":
+        for one in found:
+            print(one.name)
+    elif form in ("json", "yaml"):
+        shapes = [shape_of(state, one) for one in found]
+        single = len(names) == 1 and len(found) == 1
+        if found or not names:
+            show(shapes[0] if single else list_shape(shapes, controller), form)
+    elif found:
+        show_table(list_table(state, found, now(), wide=form == "wide"))
+    elif not names:
+        tell("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
+    return missing
+
+
+def select(
+    state: "State", names: list[str], matches: "Selector"
+) -> "tuple[list[Workflow | NeverValid], list[NotFound]]":
+    """The workflows that are meant, and an error for each name that means none."""
+    from controller.model.state import Workflow
+    from controller.view.find import find
+    from controller.view.listing import listed
+
+    if not names:
+        return listed(state, matches), []
+    found: list[Workflow | NeverValid] = []
+    missing: list[NotFound] = []
+    for name in names:
+        try:
+            one = find(state, name)
+        except NotFound as error:
+            missing.append(error)
+            continue
+        if matches(one.labels if isinstance(one, Workflow) else {}):
+            found.append(one)
+    return found, missing
+
+
+def shape_of(state: "State", one: "Workflow | NeverValid") -> "WorkflowShape":
+    from controller.view.find import NeverValid
+    from controller.view.status import rejected_shape, workflow_shape
+
+    if isinstance(one, NeverValid):
+        return rejected_shape(one.name, one.rejected)
+    return workflow_shape(state, one)
+
+
+def controller_lines(state: "State", controller: "ControllerShape") -> list[str]:
+    """What a person has to know of the controller before believing the table."""
+    lines = [
+        f"controller: {one.type}: {one.message}"
+        for one in controller.conditions
+        if one.status == "True"
+    ]
+    unfinished = any(not life.finished for life in state.workflows.values())
+    if controller.phase == "Stopped" and unfinished:
+        lines.append("controller: none is running; `treadle up` goes on")
+    return lines
+
+
+# ---------------------------------------- watch
+
+
+def watch(history: "History", names: list[str], matches: "Selector", form: str | None) -> None:
+    """A line for each workflow that changes, until somebody interrupts."""
+    from controller.model.state import Workflow
+
+    shown = Rows(history.state, select(history.state, names, matches)[0], form)
+    changed: dict[str, None] = {}
+    for change in history.follow():
+        if change is not None:
+            changed[getattr(change.record.event, "uid", "")] = None
+            continue
+        for one in select(history.state, names, matches)[0] if changed else ():
+            if isinstance(one, Workflow) and one.uid in changed:
+                shown.show(one)
+        changed.clear()
+
+
+class Rows:
+    """Shows workflows one at a time, in line with the table above, and only when they differ."""
+
+    def __init__(self, state: "State", found: "list[Workflow | NeverValid]", form: str | None):
+        from controller.cli.history import now
+        from controller.view.listing import list_table
+
+        self._state = state
+        self._form = form
+        self._table = list_table(state, found, now(), wide=form == "wide")
+        self._last = {row[0].text: self._lasting(row) for row in self._table.rows}
+
+    def show(self, one: "Workflow") -> None:
+        from controller.cli.history import now
+        from controller.cli.output import in_colour, show_line, terminal_width
+        from controller.view.listing import list_row
+        from controller.view.table import render
+
+        if self._form in ("json", "yaml"):
+            show_line(shape_of(self._state, one))  # a line of JSON is YAML, too
+            return
+        row = list_row(self._state, one, now(), wide=self._form == "wide")
+        if self._last.get(one.name) == self._lasting(row):
+            return
+        self._last[one.name] = self._lasting(row)
+        if self._form == "name":
+            print(one.name, flush=True)
+            return
+        self._table.rows.append(row)
+        print(list(render(self._table, terminal_width(), in_colour()))[-1], flush=True)
+        self._table.rows.pop()
+
+    def _lasting(self, row: "tuple[Cell, ...]") -> list[str]:
+        """What of a row does not change by itself as time goes by."""
+        from controller.view.listing import PASSING
+
+        titled = zip(row, self._table.columns, strict=True)
+        return [cell.text for cell, column in titled if column not in PASSING]
+
+
+# ---------------------------------------- status
+
+
+def status(args: argparse.Namespace) -> int:
+    """treadle status NAME: one workflow on a page."""
+    from controller.cli.history import History, controller_shape, now
+    from controller.cli.output import in_colour, show, show_lines, tell, terminal_width
+    from controller.view.find import NeverValid, find, is_uid_of
+    from controller.view.page import never_valid_page, page
+
+    history = History(args.state)
+    moves: deque[Move] = deque(maxlen=RECENT_MAX)
+    for change in history.news():
+        moves.extend(
+            move
+            for move in change.moves
+            if move.workflow == args.name or is_uid_of(args.name, move.uid)
+        )
+    state = history.state
+    found = find(state, args.name)
+    if args.output:
+        show(shape_of(state, found), args.output)
+    elif isinstance(found, NeverValid):
+        show_lines(never_valid_page(found))
+    else:
+        own = [move for move in moves if move.uid == found.uid]
+        show_lines(page(state, found, own, now(), terminal_width(), in_colour()))
+    if not args.output:
+        for line in controller_lines(state, controller_shape(args.state)):
+            tell(line)
+    return ExitCode.FINE

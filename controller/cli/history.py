@@ -1,0 +1,85 @@
+"""The log as commands read it: folded into a state, and followed.
+
+Reading needs no controller and disturbs none. Cost: some microseconds a record of the whole log.
+"""
+
+import gc
+import time
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from controller.log.reader import Tail, read
+from controller.log.status_file import read_status
+from controller.model.apply import apply
+from controller.model.events import Record
+from controller.model.state import Move, State
+from controller.view.shape import ControllerShape
+from controller.view.status import conditions_shape
+
+FOLLOW_SECONDS = 0.1  # how long news may be on its way to somebody who follows
+_GOES_ON = ("Starting", "Running")
+
+
+class Change(NamedTuple):
+    """One record, and the phases that it changed."""
+
+    record: Record
+    moves: list[Move]
+
+
+class History:
+    """A state that grows with the log. `state` holds what the records read so far say."""
+
+    def __init__(self, state_dir: str) -> None:
+        self.state = State()
+        self._state_dir = state_dir
+        self._tail: Tail | None = None
+
+    def news(self) -> Iterator[Change]:
+        """Fold what has come since the last call, record by record."""
+        new = self._tail.poll() if self._tail is not None else read(self._state_dir)
+        # What a log builds up lives until the end: to look for garbage meanwhile finds none.
+        gc.disable()
+        try:
+            for record in new:
+                apply(self.state, record)
+                moves, self.state.moves = self.state.moves, []
+                yield Change(record, moves)
+        finally:
+            gc.enable()
+        if self._tail is None:
+            self._tail = Tail(self._state_dir, after=self.state.seq)
+
+    def follow(self) -> Iterator[Change | None]:
+        """As `news`, without an end; None whenever there is nothing new for the moment."""
+        while True:
+            yield from chain(self.news(), (None,))
+            time.sleep(FOLLOW_SECONDS)
+
+    def catch_up(self) -> State:
+        """Fold all there is; the state at this moment."""
+        for _ in self.news():
+            pass
+        return self.state
+
+
+def controller_shape(state_dir: str) -> ControllerShape:
+    """Who holds the state folder, and what it says of itself."""
+    status = read_status(state_dir)
+    return ControllerShape(
+        phase=status.phase,
+        pid=status.pid,
+        epoch=status.epoch,
+        conditions=conditions_shape(status.conditions),
+    )
+
+
+def is_live(state_dir: str) -> bool:
+    """Does a controller hold the state folder?"""
+    return read_status(state_dir).phase in _GOES_ON
+
+
+def now() -> int:
+    """Microseconds since 1970, to tell ages by."""
+    return time.time_ns() // 1000

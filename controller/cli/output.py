@@ -1,0 +1,54 @@
+"""Where text goes and how it looks: terminal or file, colour, JSON, YAML."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from controller.view.table import Table, render
+
+FORMATS = ("wide", "json", "yaml", "name")
+
+
+def terminal_width() -> int | None:
+    """How wide stdout is, if it is a terminal: elsewhere nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def in_colour() -> bool:
+    dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
+    return sys.stdout.isatty() and not dumb
+
+
+def show_table(table: Table) -> None:
+    show_lines(render(table, terminal_width(), in_colour()))
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def show(value: Any, form: str) -> None:
+    """`value`, some shape, as JSON or YAML."""
+    if form == "yaml":
+        import yaml
+
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        plain = msgspec.to_builtins(value)
+        yaml.dump(plain, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True)
+    else:
+        print(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def show_line(value: Any) -> None:
+    """`value` as one line of JSON, on its way at once: somebody may be following."""
+    print(msgspec.json.encode(value).decode(), flush=True)
+
+
+def tell(text: str) -> None:
+    """A line for people, beside the data."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,102 @@
+"""The table of `get`: a line a workflow.
+
+Cost: O(steps) for the count of those that are done, else O(1) a workflow.
+"""
+
+from collections.abc import Callable, Iterable
+
+from controller.model.events import FileRejected
+from controller.model.phases import TERMINAL, Phase
+from controller.model.state import State, Workflow
+from controller.view import words
+from controller.view.find import NeverValid
+from controller.view.status import SPEC_INVALID, ended, never_valid
+from controller.view.table import Cell, Column, Table, phase_cell
+from controller.view.times import age, span
+
+PASSING = (Column("TIME", right=True), Column("AGE", right=True))  # change with the clock alone
+_COLUMNS = (
+    Column("NAME"),
+    Column("PHASE"),
+    Column("STEPS", right=True),
+    *PASSING,
+    Column("MESSAGE"),
+)
+_WIDE = (
+    *_COLUMNS[:-1],
+    Column("GEN", right=True),
+    Column("RUN", right=True),
+    Column("UID"),
+    Column("FILE"),
+    Column("LABELS"),
+    _COLUMNS[-1],
+)
+
+Found = Workflow | NeverValid
+
+
+def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Found]:
+    """Every name that lives, or was never valid, with such labels; by name."""
+    found: list[Found] = [life for life in state.workflows.values() if matches(life.labels)]
+    if matches({}):
+        found += [NeverValid(name, event) for name, event in never_valid(state).items()]
+    return sorted(found, key=lambda one: one.name)
+
+
+def list_table(state: State, found: Iterable[Found], now: int, wide: bool = False) -> Table:
+    rows = [list_row(state, one, now, wide) for one in found]
+    return Table(_WIDE if wide else _COLUMNS, rows)
+
+
+def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Cell, ...]:
+    if isinstance(one, NeverValid):
+        return _rejected_row(one.name, one.rejected, wide)
+    message = words.of_workflow(one)[1]
+    if ended(state, one):
+        message = f"(an ended life) {message}"
+    invalid = one.conditions.get(SPEC_INVALID)
+    if invalid is not None and invalid.status == "True":
+        message = f"(the file is invalid: generation {one.generation} stays in force) {message}"
+    more = (
+        Cell(str(one.generation)),
+        Cell(str(one.run)),
+        Cell(one.uid),
+        Cell(one.path),
+        Cell(",".join(f"{key}={value}" for key, value in sorted(one.labels.items())) or "-"),
+    )
+    return (
+        Cell(one.name, "bold"),
+        phase_cell(one.phase),
+        Cell(f"{done_count(one)}/{len(one.steps)}"),
+        Cell(run_time(one, now)),
+        Cell(age(now - one.created)),
+        *(more if wide else ()),
+        Cell(message),
+    )
+
+
+def done_count(workflow: Workflow) -> int:
+    return sum(step.phase in TERMINAL for step in workflow.steps.values())
+
+
+def run_time(workflow: Workflow, now: int) -> str:
+    """How long the last run took, or the present one has been going on."""
+    if workflow.started is None:
+        return "-"
+    return span((workflow.completed or now) - workflow.started)
+
+
+def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, ...]:
+    first, *others = rejected.faults
+    more = f" (and {len(others)} more)" if others else ""
+    unknown = Cell("-")
+    extra = (Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown)
+    return (
+        Cell(name, "bold"),
+        phase_cell(Phase.PENDING),
+        unknown,
+        unknown,
+        unknown,
+        *(extra if wide else ()),
+        Cell(f"{SPEC_INVALID}: {first}{more}", "red"),
+    )

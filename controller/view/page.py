@@ -1,0 +1,176 @@
+"""The page of `status NAME`: a header, the conditions, a line a step, what happened lately.
+
+Columns that a narrow terminal has no room for are left out, the least telling first.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from controller.model.phases import TERMINAL, Phase
+from controller.model.state import Condition, Move, State, Step, Workflow
+from controller.view import words
+from controller.view.find import NeverValid
+from controller.view.listing import done_count
+from controller.view.status import conditions, ended
+from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
+from controller.view.times import SECOND, age, clock_time, rfc3339, span
+
+WIDTH_WITH_DEPENDENCIES_MIN = 100
+_INDENT = "  "
+_DAY = 86_400 * SECOND
+
+
+def page(
+    state: State,
+    workflow: Workflow,
+    moves: Sequence[Move],
+    now: int,
+    width: int | None = None,
+    colour: bool = False,
+) -> Iterator[str]:
+    """The lines of the page; `moves` are the latest phase changes of this life."""
+    phase = phase_cell(workflow.phase)
+    mark = "  (an ended life)" if ended(state, workflow) else ""
+    title = f"{paint(workflow.name, 'bold' if colour else '')}  "
+    yield f"{title}{paint(phase.text, phase.style if colour else '')}{mark}"
+    for label, text in _header(workflow, now):
+        yield f"{_INDENT}{label:<10}{visible(text)}"
+    inner = None if width is None else width - len(_INDENT)
+    sections = (
+        ("Conditions", conditions_table(conditions(state, workflow), now)),
+        ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width)),
+        ("Recently", _recent_table(moves, now)),
+    )
+    for heading, table in sections:
+        if table.rows:
+            yield ""
+            yield heading
+            yield from (_INDENT + line for line in render(table, inner, colour))
+
+
+def never_valid_page(found: NeverValid) -> Iterator[str]:
+    """What there is to say of a workflow without a single valid generation: its faults."""
+    yield f"{found.name}  {Phase.PENDING}  SpecInvalid"
+    yield f"{_INDENT}no generation is in force; {found.rejected.path} was rejected:"
+    for fault in found.rejected.faults:
+        yield f"{_INDENT}{visible(str(fault))}"
+
+
+def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
+    reason, message = words.of_workflow(workflow)
+    yield "reason", f"{reason}: {message}"
+    yield "steps", f"{done_count(workflow)} of {len(workflow.steps)} done"
+    if workflow.started is not None:
+        took = span((workflow.completed or now) - workflow.started)
+        verb = "took" if workflow.completed is not None else "has taken"
+        yield "run", f"{workflow.run}, started {rfc3339(workflow.started)}, {verb} {took}"
+    by = f" by {workflow.by}" if workflow.by else ""
+    source = "file" if workflow.origin == "folder" else "run of"
+    yield source, f"{workflow.path}, generation {workflow.generation}{by}"
+    if workflow.labels:
+        yield (
+            "labels",
+            ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items())),
+        )
+    yield "uid", workflow.uid
+    for warning in workflow.warnings:
+        yield "warning", warning
+
+
+def conditions_table(found: Iterable[Condition], now: int) -> Table:
+    return Table(
+        (Column("CONDITION"), Column("STATUS"), Column("SINCE", right=True), Column("MESSAGE")),
+        [
+            (
+                Cell(one.type),
+                Cell(one.status),
+                Cell(age(now - one.last_transition_time)),
+                Cell(f"{one.reason}: {one.message}"),
+            )
+            for one in found
+        ],
+    )
+
+
+# ---------------------------------------- steps
+
+
+def steps_table(
+    state: State,
+    steps: Iterable[Step],
+    workflow: Workflow,
+    now: int,
+    width: int | None = None,
+) -> Table:
+    """A line a step, in the order given: all of them here, those of interest in a live view."""
+    deep = width is None or width >= WIDTH_WITH_DEPENDENCIES_MIN
+    columns = (
+        Column("STEP"),
+        Column("PHASE"),
+        Column("TRY", right=True),
+        Column("TIME", right=True),
+        Column("EXIT", right=True),
+        *((Column("AFTER"),) if deep else ()),
+        Column("MESSAGE"),
+    )
+    return Table(columns, [_step_row(state, workflow, step, now, deep) for step in steps])
+
+
+def _step_row(
+    state: State, workflow: Workflow, step: Step, now: int, deep: bool
+) -> tuple[Cell, ...]:
+    attempt = step.attempt
+    after = [need.step for need in step.definition.requires]
+    return (
+        Cell(step.name),
+        phase_cell(step.phase),
+        Cell(str(attempt.number) if attempt else "-"),
+        Cell(_step_time(step, now)),
+        Cell(_exit(step)),
+        *((Cell(_few(after)),) if deep else ()),
+        Cell(words.of_step(state, workflow, step)[1]),
+    )
+
+
+def _step_time(step: Step, now: int) -> str:
+    """How long its last attempt took, or the live one has run."""
+    attempt = step.attempt
+    if attempt is None or attempt.started is None:
+        return "-"
+    return span((attempt.finished or now) - attempt.started)
+
+
+def _exit(step: Step) -> str:
+    attempt = step.attempt
+    if attempt is None or (step.phase not in TERMINAL and attempt.live):
+        return "-"
+    if attempt.signal is not None:
+        return f"sig {attempt.signal}"
+    return "-" if attempt.exit_code is None else str(attempt.exit_code)
+
+
+def _few(names: list[str]) -> str:
+    """Dependencies in a narrow column."""
+    if not names:
+        return "-"
+    return names[0] if len(names) == 1 else f"{names[0]} +{len(names) - 1}"
+
+
+def _recent_table(moves: Sequence[Move], now: int) -> Table:
+    """What a step does after it became ready says enough of that."""
+    return Table(
+        (Column("AT (UTC)"), Column("WHAT"), Column("PHASE"), Column("MESSAGE")),
+        [
+            (
+                Cell(_moment(move.time, now)),
+                Cell(move.step or "(workflow)"),
+                phase_cell(move.phase),
+                Cell(move.message),
+            )
+            for move in moves
+            if move.phase is not Phase.READY
+        ],
+    )
+
+
+def _moment(time: int, now: int) -> str:
+    return clock_time(time) if now - time < _DAY else rfc3339(time)[:19].replace("T", " ")

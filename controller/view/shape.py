@@ -1,0 +1,99 @@
+"""The JSON of `-o json`, as types: what scripts rely on.
+
+Fields may be added, in any release; none is renamed, removed, left out or changes its type. What is
+not known is null. Times are RFC 3339 in UTC with microseconds.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from controller.model.events import Usage
+from controller.spec.models import API_VERSION, Spec
+
+
+class ConditionShape(Struct, frozen=True, rename="camel"):
+    type: str
+    status: Literal["True", "False"]
+    reason: str
+    message: str
+    last_transition_time: str | None
+    observed_generation: int
+
+
+class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One execution of a step. `log` is relative to the state folder."""
+
+    number: int
+    generation: int
+    phase: str
+    reason: str | None  # null until it has ended
+    message: str
+    notes: list[str]
+    run: int
+    exit_code: int | None
+    signal: int | None
+    pid: int | None
+    start_time: str | None
+    finish_time: str | None
+    log: str
+    usage: Usage
+
+
+class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    name: str
+    parent: str | None
+    phase: str
+    reason: str
+    message: str
+    depends_on: list[str]
+    fingerprint: str
+    outputs: dict[str, Any]
+    attempts: list[AttemptShape]
+
+
+class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    phase: str
+    reason: str
+    message: str
+    observed_generation: int
+    start_time: str | None
+    completion_time: str | None
+    conditions: list[ConditionShape]
+    hooks: list[Any]
+    steps: list[StepShape]
+
+
+class MetadataShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`uid` and `creationTimestamp` are null, `generation` 0, where no spec was ever valid."""
+
+    name: str
+    uid: str | None
+    generation: int
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    creation_timestamp: str | None
+
+
+class WorkflowShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`spec` is as its author wrote it: no default is filled in."""
+
+    api_version: str = API_VERSION
+    kind: str = "Workflow"
+    metadata: MetadataShape
+    spec: Spec | dict[str, Any]
+    status: StatusShape
+
+
+class ControllerShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    phase: str
+    pid: int | None
+    epoch: int
+    conditions: list[ConditionShape]
+
+
+class ListShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    api_version: str = API_VERSION
+    kind: str = "WorkflowList"
+    items: list[WorkflowShape]
+    controller: ControllerShape

@@ -1,0 +1,189 @@
+"""The state as scripts read it: every workflow, step and attempt in the shape of `-o json`.
+
+Pure: the same state gives the same bytes. Workflows that were never valid are shown as well, made
+up from the rejected files, since somebody who asks for their workflow wants to hear what is wrong
+with it. Cost: some microseconds a step.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from controller.model.events import FileRejected, Usage
+from controller.model.phases import Phase, Reason
+from controller.model.state import Attempt, Condition, State, Step, Workflow
+from controller.view import words
+from controller.view.shape import (
+    AttemptShape,
+    ConditionShape,
+    ControllerShape,
+    ListShape,
+    MetadataShape,
+    StatusShape,
+    StepShape,
+    WorkflowShape,
+)
+from controller.view.times import rfc3339, rfc3339_or_none
+
+SPEC_INVALID = "SpecInvalid"
+_NO_USAGE = Usage()
+
+
+def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
+    """One life of a workflow, in full."""
+    reason, message = words.of_workflow(workflow)
+    return WorkflowShape(
+        metadata=MetadataShape(
+            name=workflow.name,
+            uid=workflow.uid,
+            generation=workflow.generation,
+            labels=workflow.labels,
+            annotations=workflow.annotations,
+            creation_timestamp=rfc3339(workflow.created),
+        ),
+        spec=workflow.spec,
+        status=StatusShape(
+            phase=workflow.phase,
+            reason=reason,
+            message=message,
+            observed_generation=workflow.generation,
+            start_time=rfc3339_or_none(workflow.started),
+            completion_time=rfc3339_or_none(workflow.completed),
+            conditions=conditions_shape(conditions(state, workflow)),
+            hooks=[],
+            steps=[_step_shape(state, workflow, step) for step in workflow.steps.values()],
+        ),
+    )
+
+
+def conditions(state: State, workflow: Workflow) -> list[Condition]:
+    """Those of the fold, and for a life that is over the one that marks it so."""
+    found = list(workflow.conditions.values())
+    if ended(state, workflow):
+        reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
+        message = f"this life of {workflow.name} is over; its name is free for another"
+        since = workflow.completed or workflow.since
+        found.append(Condition("Ended", "True", reason, message, since, workflow.generation))
+    return found
+
+
+def ended(state: State, workflow: Workflow) -> bool:
+    """Is this life over, so that its name is free or another's?"""
+    return state.workflows.get(workflow.name) is not workflow
+
+
+def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
+    reason, message = words.of_step(state, workflow, step)
+    return StepShape(
+        name=step.name,
+        parent=step.parent,
+        phase=step.phase,
+        reason=reason,
+        message=message,
+        depends_on=[need.step for need in step.definition.requires],
+        fingerprint=step.fingerprint,
+        outputs={},
+        attempts=[_attempt_shape(attempt) for attempt in step.attempts],
+    )
+
+
+def _attempt_shape(attempt: Attempt) -> AttemptShape:
+    return AttemptShape(
+        number=attempt.number,
+        generation=attempt.generation,
+        phase=attempt.phase,
+        reason=attempt.reason,
+        message=words.of_attempt(attempt),
+        notes=attempt.notes,
+        run=attempt.run,
+        exit_code=attempt.exit_code,
+        signal=attempt.signal,
+        pid=attempt.pid,
+        start_time=rfc3339_or_none(attempt.started),
+        finish_time=rfc3339_or_none(attempt.finished),
+        log=attempt.log,
+        usage=attempt.usage or _NO_USAGE,
+    )
+
+
+def conditions_shape(found: Iterable[Condition]) -> list[ConditionShape]:
+    return [
+        ConditionShape(
+            type=one.type,
+            status=one.status,
+            reason=one.reason,
+            message=one.message,
+            last_transition_time=rfc3339(one.last_transition_time),
+            observed_generation=one.observed_generation,
+        )
+        for one in found
+    ]
+
+
+# ---------------------------------------- never valid
+
+
+def never_valid(state: State) -> dict[str, FileRejected]:
+    """Workflows without a single valid generation: the name, and the file that was rejected."""
+    found: dict[str, FileRejected] = {}
+    for path, rejected in sorted(state.rejected.items()):
+        for name in rejected.names or [_name_from(path)]:
+            if name not in state.workflows:
+                found.setdefault(name, rejected)
+    return found
+
+
+def faults_in_words(rejected: FileRejected) -> str:
+    """All that is wrong with a file, each fault with its place."""
+    return "; ".join(str(fault) for fault in rejected.faults)
+
+
+def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
+    """A workflow of which no spec was ever valid: generation 0, and what is wrong."""
+    message = faults_in_words(rejected)
+    invalid = ConditionShape(SPEC_INVALID, "True", SPEC_INVALID, message, None, 0)
+    accepted = ConditionShape("Accepted", "False", SPEC_INVALID, message, None, 0)
+    return WorkflowShape(
+        metadata=MetadataShape(
+            name=name,
+            uid=None,
+            generation=0,
+            labels={},
+            annotations={},
+            creation_timestamp=None,
+        ),
+        spec={},
+        status=StatusShape(
+            phase=Phase.PENDING,
+            reason=SPEC_INVALID,
+            message=message,
+            observed_generation=0,
+            start_time=None,
+            completion_time=None,
+            conditions=[accepted, invalid],
+            hooks=[],
+            steps=[],
+        ),
+    )
+
+
+def _name_from(path: str) -> str:
+    """A valid name from that of a file in which none could be read."""
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:63].rstrip("-") or "unnamed"
+
+
+# ---------------------------------------- all of them
+
+
+def all_shapes(state: State) -> Iterator[WorkflowShape]:
+    """Every name that lives or was never valid, by name."""
+    rejected = never_valid(state)
+    for name in sorted(state.workflows.keys() | rejected.keys()):
+        if name in state.workflows:
+            yield workflow_shape(state, state.workflows[name])
+        else:
+            yield rejected_shape(name, rejected[name])
+
+
+def list_shape(items: Iterable[WorkflowShape], controller: ControllerShape) -> ListShape:
+    return ListShape(items=list(items), controller=controller)

@@ -1,0 +1,98 @@
+"""Tables for people: rows as data first, text only at the very end.
+
+A `Table` says what is in its cells and in which style; whoever shows it decides how. `render` makes
+plain lines, with colour where wanted, cut to a width where there is one; the live view of `up`
+hands the same rows to a library. Styles are words that both understand: green, red, bold …
+
+Text that came from a spec or a process can hold anything, so control characters are made visible:
+what is shown never steers the terminal.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from controller.model.phases import Phase
+
+GAP = 2  # columns between cells
+LAST_COLUMN_MIN = 16  # less is not worth reading: better a line that the terminal wraps
+
+_ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
+
+PHASE_STYLES: dict[str, str] = {
+    Phase.RUNNING: "cyan",
+    Phase.SUCCEEDED: "green",
+    Phase.FAILED: "red",
+    Phase.CANCELLED: "yellow",
+    Phase.SUSPENDED: "yellow",
+    Phase.SKIPPED: "dim",
+    Phase.PENDING: "dim",
+}
+
+
+class Cell(NamedTuple):
+    text: str
+    style: str = ""
+
+
+class Column(NamedTuple):
+    title: str
+    right: bool = False  # numbers end at the same place
+
+
+class Table(Struct, frozen=True):
+    """The last column takes what room is left; the others are never cut."""
+
+    columns: tuple[Column, ...]
+    rows: list[tuple[Cell, ...]]
+
+
+def phase_cell(phase: str) -> Cell:
+    return Cell(phase, PHASE_STYLES.get(phase, ""))
+
+
+def render(table: Table, width: int | None = None, colour: bool = False) -> Iterator[str]:
+    """Lines of text; `width` None: nothing is cut."""
+    titles = tuple(Cell(column.title, "bold") for column in table.columns)
+    lines = [titles, *table.rows]
+    widths = [max(len(visible(row[n].text)) for row in lines) for n in range(len(titles))]
+    if width is not None:
+        before = sum(widths[:-1]) + GAP * (len(widths) - 1)
+        widths[-1] = max(LAST_COLUMN_MIN, width - before)
+    for row in lines:
+        yield _line(row, table.columns, widths, cut=width is not None, colour=colour)
+
+
+def _line(
+    row: tuple[Cell, ...], columns: tuple[Column, ...], widths: list[int], cut: bool, colour: bool
+) -> str:
+    parts = []
+    last = len(row) - 1
+    for n, cell in enumerate(row):
+        text = visible(cell.text)
+        if n == last:
+            text = shorten(text, widths[n]) if cut else text
+        elif columns[n].right:
+            text = text.rjust(widths[n])
+        padding = "" if n == last else " " * (widths[n] - len(text))
+        parts.append(paint(text, cell.style if colour else "") + padding)
+    return (" " * GAP).join(parts).rstrip()
+
+
+def paint(text: str, style: str) -> str:
+    return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if style and text else text
+
+
+def shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """One line without anything that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else " " if char in "\n\t" else f"\\x{ord(char):02x}"
+        for char in text
+    )

@@ -1,0 +1,137 @@
+"""Why something is as it is, in words for people and a reason for programs.
+
+The fold keeps the reason of the last *change*. What a step waits for right now follows from its
+neighbours, its workflow and the markers, so it is put into words here, when somebody asks: a step
+that waits costs nothing while nobody looks.
+"""
+
+from controller.model.indexes import forbidden
+from controller.model.movement import OPEN, edge
+from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.view.times import clock_time
+
+_NAMES_MAX = 3
+
+Words = tuple[str, str]  # reason, message
+
+
+def of_step(state: State, workflow: Workflow, step: Step) -> Words:
+    """Reason and message of a step's phase, at this moment."""
+    if step.phase is Phase.RUNNING:
+        return _running(step)
+    if step.phase is Phase.PENDING:
+        return _pending(state, workflow, step)
+    if step.phase is Phase.READY:
+        return _ready(state, workflow, step)
+    return step.reason, step.message
+
+
+def of_workflow(workflow: Workflow) -> Words:
+    """Reason and message of a workflow's phase, at this moment."""
+    if workflow.finished:
+        return workflow.reason, workflow.message
+    if workflow.deleting:
+        return Reason.SPEC_DELETED, _leaving(workflow, "its spec was deleted from the folder")
+    if workflow.cancel is not None:
+        return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
+    if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
+        running = f"; {_steps(workflow.occupied)} may end" if workflow.occupied else ""
+        return Reason.SUSPENDED, f"suspended by its spec{running}"
+    if workflow.phase is Phase.RUNNING:
+        return workflow.reason, _progress(workflow)
+    return workflow.reason, workflow.message
+
+
+def _progress(workflow: Workflow) -> str:
+    running = [step.name for step in workflow.steps.values() if step.phase is Phase.RUNNING]
+    if not running:
+        return workflow.message
+    failed = f"; {workflow.failed} failed" if workflow.failed else ""
+    return f"{listed(running)} {'runs' if len(running) == 1 else 'run'}{failed}"
+
+
+def of_attempt(attempt: Attempt) -> str:
+    """The message of an attempt; one that lives has none in the log."""
+    if attempt.message is not None:
+        return attempt.message
+    if attempt.survivors:
+        pids = ", ".join(map(str, attempt.survivors))
+        return f"SIGKILL did not end pid {pids}"
+    if attempt.ending is not None:
+        return f"is being ended: {attempt.ending.message}"
+    if attempt.phase is AttemptPhase.SCHEDULED:
+        return "is about to start"
+    return f"runs as pid {attempt.pid}"
+
+
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b, c and 4 more`."""
+    if len(names) > _NAMES_MAX:
+        return f"{', '.join(names[:_NAMES_MAX])} and {len(names) - _NAMES_MAX} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _running(step: Step) -> Words:
+    attempt = step.live
+    if attempt is None:
+        return step.reason, step.message  # it has ended in this turn; what follows is not decided
+    if attempt.ending is not None and not attempt.ending.withdraw:
+        return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
+    return step.reason, step.message
+
+
+def _pending(state: State, workflow: Workflow, step: Step) -> Words:
+    if step.retry_at is not None:
+        if workflow.suspended is not None:
+            return Reason.SUSPENDED, f"{step.message}; stands still while suspended"
+        return Reason.BACK_OFF, f"{step.message} (due {clock_time(step.retry_at)} UTC)"
+    # Why it was set back, where it was: its reason says no more than that it waits, else.
+    reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
+    waits_for = _open(workflow, step)
+    if waits_for:
+        return step.reason, f"{reset}waits for {listed(waits_for)}"
+    held = _held(state, workflow)
+    if held is not None:
+        return held[0], f"{reset}{held[1]}"
+    return step.reason, f"{reset}about to become ready"
+
+
+def _ready(state: State, workflow: Workflow, step: Step) -> Words:
+    if step.live is not None:
+        return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} waits for a free slot"
+    held = _held(state, workflow)
+    if held is not None:
+        return held
+    limit = workflow.parallelism
+    if limit is not None and workflow.occupied >= limit:
+        return Reason.WAITING_FOR_SLOT, f"waits for a slot: parallelism is {limit}"
+    return Reason.WAITING_FOR_SLOT, "waits for a free slot"
+
+
+def _held(state: State, workflow: Workflow) -> Words | None:
+    """What keeps the whole workflow from starting anything."""
+    if workflow.suspended is not None:
+        return Reason.SUSPENDED, "starts nothing: the workflow is suspended"
+    marker = forbidden(state, workflow.name)
+    if marker is not None:
+        return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
+    return None
+
+
+def _open(workflow: Workflow, step: Step) -> list[str]:
+    """The dependencies whose condition has neither come true nor become impossible."""
+    waits_for = []
+    for need in step.definition.requires:
+        other = workflow.steps.get(need.step)
+        if other and edge(other.phase, other.reason, other.tolerated, need.condition) == OPEN:
+            waits_for.append(other.name)
+    return waits_for
+
+
+def _leaving(workflow: Workflow, why: str) -> str:
+    return f"{why}; {_steps(workflow.occupied)} still to end" if workflow.occupied else why
+
+
+def _steps(count: int) -> str:
+    return "1 running step" if count == 1 else f"{count} running steps"
