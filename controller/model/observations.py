@@ -112,13 +112,14 @@ class SeenMarker(Struct, frozen=True, kw_only=True):
 class FolderSight(Struct, kw_only=True):
     """The folder as the edge saw it last. One object that lives on.
 
-    `root`: `ok`, or why nothing about the content can be believed; then `files` and `markers` are
-    those of before. `scanned` is when the last full scan *began*: what vanished since an earlier
+    `path` is absolute, `shown` what the user called it. `root`: `ok`, or why nothing about the
+    content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last full scan *began*: what vanished since an earlier
     look is only believed to be absent once such a scan has not found it either. `changed` has the
     paths that came, went or changed since its reader last emptied it. `problem`: why it polls.
     """
 
     path: str
+    shown: str = ""
     device: int = 0
     inode: int = 0
     root: Literal["ok", "missing", "unreadable", "file"] = "ok"

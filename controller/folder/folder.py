@@ -1,0 +1,175 @@
+"""The specs folder as the loop sees it: hints from the watcher, truth from the scanner.
+
+A hint lets one edit be seen at the cost of one file. A full scan runs at the start, every 30 s,
+after anything was lost, and when it is asked for because an absence hangs on it. The root is
+compared by (device, inode) each second: a folder that was renamed away or mounted over sends no
+event. Where the system gives no watches, or the user wants it so, the full scan runs each 1.5 s.
+"""
+
+import errno
+import os
+import stat
+from typing import Literal
+
+from controller.errors import UsageError
+from controller.folder.scan import Scanner
+from controller.folder.watch import Watcher
+from controller.loop.ports import FolderSight
+
+RESCAN = 30_000_000  # microseconds between full scans whatever happens
+POLL = 1_500_000  # the same where nothing is watched
+ROOT_CHECK = 1_000_000
+ATTEMPTS = 3  # at a scan during which the root stays the same
+
+Root = Literal["ok", "missing", "unreadable", "file"]
+
+
+def check_folder(path: str, *, known: bool, allow_insecure: bool = False) -> None:
+    """Refuse a folder that specs can't be taken from. `known`: it was there in an earlier start.
+
+    A known folder may be missing or unreadable for a while; the controller then holds.
+    """
+    root, status = _look_at(path)
+    if root == "file":
+        raise UsageError(f"{path}: the specs folder is a file; name a folder with --specs")
+    if root != "ok" and not known:
+        hint = "; make it, or name another with --specs" if root == "missing" else ""
+        raise UsageError(f"{path}: the specs folder is {root}{hint}")
+    if status is not None and status.st_mode & stat.S_IWOTH and not allow_insecure:
+        raise UsageError(
+            f"{path}: others may write to the specs folder, and so run commands as you; "
+            f"run `chmod o-w {path}`, or take the risk with --allow-insecure-specs"
+        )
+
+
+class OpenFolder:
+    """`ports.Folder` on a real folder. `poll`: don't watch, look each 1.5 s."""
+
+    def __init__(self, path: str, *, spec_bytes_max: int, poll: bool = False) -> None:
+        self._sight = FolderSight(path=os.path.abspath(path), shown=path)
+        self._scanner = Scanner(self._sight, spec_bytes_max)
+        self._watcher = Watcher(self._scanner.concerns)
+        self._poll = poll
+        self._watched = False  # whether the watcher was ever started for the present root
+        self._scan_due = 0
+        self._check_due = 0
+        self._watch_due = 0  # when to try again to get watches
+
+    def filenos(self) -> list[int]:
+        """Readable when `look` has something to do, or something arrived in a folder beside."""
+        return [self._watcher.fileno()]
+
+    def watch_also(self, folder: str) -> None:
+        """Wake also when a file arrives in this folder, which is none of ours."""
+        self._watcher.beside(folder)
+        self._watched = False
+
+    def close(self) -> None:
+        self._watcher.close()
+
+    def look(self, now: int, full: bool = False) -> FolderSight:
+        """Follow the hints since the last call, or scan in full when that is due or asked for."""
+        hints = self._watcher.take(now)
+        full = full or now >= self._scan_due or (hints is not None and hints.lost)
+        if full or hints is not None or now >= self._check_due:
+            full = self._check_root(now) or full
+        if self._sight.root != "ok":
+            return self._sight
+        for path, finished in hints.paths.items() if hints is not None and not full else ():
+            if not self._scanner.look_at(path, now, finished):
+                full = True
+                break
+        if full:
+            self._scan(now)
+        else:
+            self._scanner.look_again(now)
+        return self._sight
+
+    def next_due(self) -> int | None:
+        """When look() has something to do although nothing wakes the loop."""
+        if self._sight.root != "ok":
+            return self._check_due
+        times = (self._scan_due, self._check_due, self._scanner.due(), self._watcher.due())
+        return min(time for time in times if time is not None)
+
+    # ---------------------------------------- the root
+
+    def _check_root(self, now: int) -> bool:
+        """Compare the root with what it was; whether all has to be looked at anew."""
+        self._check_due = now + ROOT_CHECK
+        before = (self._sight.root, self._sight.device, self._sight.inode)
+        self._note_root()
+        if (self._sight.root, self._sight.device, self._sight.inode) == before and self._watched:
+            return False
+        if self._sight.root == "ok":
+            self._watch(now)  # before the scan, so that nothing falls between
+            return True
+        return False
+
+    def _note_root(self) -> None:
+        sight = self._sight
+        sight.root, status = _look_at(sight.path)
+        if status is not None:
+            sight.device, sight.inode = status.st_dev, status.st_ino
+
+    def _watch(self, now: int) -> None:
+        problem = self._watcher.start("" if self._poll else self._sight.path)
+        self._watched = True
+        self._tell("polling was asked for" if self._poll else problem, now)
+
+    def _tell(self, problem: str, now: int) -> None:
+        self._sight.watching = "polling" if problem else "events"
+        self._sight.problem = problem
+        self._watch_due = now + RESCAN
+
+    # ---------------------------------------- the content
+
+    def _scan(self, now: int) -> None:
+        """In full, and again if the root became another meanwhile: half of it is no sight."""
+        for _ in range(ATTEMPTS):
+            identity = (self._sight.device, self._sight.inode)
+            try:
+                self._scanner.scan(now)
+            except OSError:
+                self._note_root()
+            else:
+                self._note_root()
+                if self._sight.root == "ok" and identity == (self._sight.device, self._sight.inode):
+                    break
+            if self._sight.root != "ok":
+                break
+            self._watch(now)
+        else:
+            self._sight.root = "unreadable"
+        self._see_to_watches(now)
+        self._scan_due = now + (POLL if self._sight.watching == "polling" else RESCAN)
+
+    def _see_to_watches(self, now: int) -> None:
+        """Is every folder watched? If not, try anew, then poll until there are watches again."""
+        if self._poll or self._sight.root != "ok":
+            return
+        if self._sight.watching == "polling":
+            if now >= self._watch_due:
+                self._watch(now)
+        elif self._unwatched():
+            self._watch(now)
+        if self._sight.watching == "events" and self._unwatched():
+            self._tell("the system has too few watches (fs.inotify.max_user_watches)", now)
+
+    def _unwatched(self) -> bool:
+        watches = self._watcher.watches()
+        return watches is not None and watches < len(self._scanner.folders)
+
+
+def _look_at(path: str) -> tuple[Root, os.stat_result | None]:
+    """What the path is, and its stat if it is a folder that can be listed."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        return ("missing" if gone else "unreadable"), None
+    if not stat.S_ISDIR(status.st_mode):
+        return "file", None
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "unreadable", None
+    return "ok", status

@@ -1,0 +1,181 @@
+"""Cancel markers: a file NAME.cancel anywhere in the specs folder cancels NAME.
+
+Empty, it cancels all of NAME. As a YAML mapping it may say why (`reason`), which steps (`steps`),
+and that running steps may finish (`mode: Drain`). Somebody in a hurry writes anything at all into
+it, so what is no mapping cancels all; but a mapping that asks for something we can't do cancels
+nothing, and says so. The commands write markers by rename, so that none is ever seen half-written.
+"""
+
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from controller.errors import UsageError
+from controller.loop.ports import SeenMarker
+from controller.spec.models import STEP_NAME, WORKFLOW_NAME
+
+MARKER_SUFFIX = ".cancel"
+MARKER_BYTES_MAX = 64 * 1024  # more is no marker that anybody wrote by hand; it cancels all
+FIELDS = ("reason", "steps", "mode")
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Marker(Struct, frozen=True, kw_only=True):
+    """What a marker asks for. Without `steps`: all of the workflow."""
+
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    drain: bool = False
+
+
+class BadMarker(Exception):
+    """The marker asks for something that can't be carried out."""
+
+
+def parse_marker(data: bytes) -> Marker:
+    """The content of a marker. Raises BadMarker, with all that is wrong with it."""
+    fields = _mapping(data)
+    problems = list(_problems(fields))
+    if problems:
+        raise BadMarker("; ".join(problems))
+    reason = fields.get("reason")
+    return Marker(
+        reason="" if reason is None else str(reason),
+        steps=tuple(dict.fromkeys(fields.get("steps") or ())),
+        drain=fields.get("mode") == "Drain",
+    )
+
+
+def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
+    """The marker at `path`, whose owner is `by`, as the controller sees it."""
+    name = os.path.basename(path).removesuffix(MARKER_SUFFIX)
+    try:
+        if not re.fullmatch(WORKFLOW_NAME, name):
+            raise BadMarker(f'no workflow can be named "{name}"')
+        marker = parse_marker(data)
+    except BadMarker as error:
+        return SeenMarker(path=path, workflow=name, digest=digest, by=by, problem=str(error))
+    return SeenMarker(
+        path=path,
+        workflow=name,
+        digest=digest,
+        by=by,
+        reason=marker.reason,
+        steps=marker.steps,
+        drain=marker.drain,
+    )
+
+
+def write_marker(specs_dir: str, name: str, marker: Marker, *, dry_run: bool = False) -> str:
+    """Put NAME.cancel into the folder; the path it has or (`dry_run`) would have.
+
+    What an earlier marker cancels stays cancelled: the new one adds to it.
+    """
+    path = os.path.join(specs_dir, name + MARKER_SUFFIX)
+    try:
+        marker = _added_to(path, marker)
+        if not dry_run:
+            _write(path, marker)
+    except OSError as error:
+        raise UsageError(f"{path}: the marker can't be written: {error.strerror}") from error
+    return path
+
+
+def find_markers(specs_dir: str, name: str) -> Iterator[str]:
+    """Every NAME.cancel in the folder tree, as a path that begins with `specs_dir`."""
+    for folder, below, files in os.walk(specs_dir):
+        below[:] = sorted(one for one in below if not one.startswith("."))
+        if name + MARKER_SUFFIX in files:
+            yield os.path.join(folder, name + MARKER_SUFFIX)
+
+
+def remove_markers(specs_dir: str, name: str, *, dry_run: bool = False) -> list[str]:
+    """Remove every marker of NAME; the paths that were or (`dry_run`) would be removed."""
+    removed = list(find_markers(specs_dir, name))
+    for path in removed if not dry_run else ():
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # somebody else removed it: that is what was asked for
+        except OSError as error:
+            raise UsageError(f"{path}: the marker can't be removed: {error.strerror}") from error
+    return removed
+
+
+def _mapping(data: bytes) -> dict[Any, Any]:
+    """The mapping in the file; an empty one for whatever else there is."""
+    if len(data) > MARKER_BYTES_MAX:
+        return {}
+    try:
+        found = yaml.load(data, _Loader)  # noqa: S506 - it is the safe loader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _problems(fields: dict[Any, Any]) -> Iterator[str]:
+    for field in fields:
+        if field == "hooks":
+            yield "hooks: not supported yet"
+        elif field not in FIELDS:
+            yield f"{field}: no such field; a marker may have {', '.join(FIELDS)}"
+    reason, mode = fields.get("reason"), fields.get("mode")
+    if isinstance(reason, dict | list):
+        yield "reason: must be text"
+    if mode not in (None, "Drain"):
+        yield "mode: must be Drain, or left out"
+    if "steps" in fields:
+        yield from _step_problems(fields["steps"])
+
+
+def _step_problems(steps: Any) -> Iterator[str]:
+    if not isinstance(steps, list) or not steps:
+        yield "steps: must be a list of step names, like [a, b]; left out, it means all"
+        return
+    for step in steps:
+        if not isinstance(step, str) or not re.fullmatch(STEP_NAME, step):
+            yield f"steps: {step!r} is no name of a step"
+
+
+def _added_to(path: str, marker: Marker) -> Marker:
+    """`marker` and what the one at `path` cancels already."""
+    try:
+        with open(path, "rb") as file:
+            before = parse_marker(file.read(MARKER_BYTES_MAX + 1))
+    except (FileNotFoundError, BadMarker):
+        return marker
+    return Marker(
+        reason=marker.reason or before.reason,
+        steps=tuple(dict.fromkeys(before.steps + marker.steps))
+        if before.steps and marker.steps
+        else (),
+        drain=marker.drain and before.drain,
+    )
+
+
+def _write(path: str, marker: Marker) -> None:
+    fields: dict[str, Any] = {}
+    if marker.reason:
+        fields["reason"] = marker.reason
+    if marker.steps:
+        fields["steps"] = list(marker.steps)
+    if marker.drain:
+        fields["mode"] = "Drain"
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True) if fields else ""
+    folder, name = os.path.split(path)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
