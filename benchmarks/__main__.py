@@ -1,0 +1,107 @@
+"""`python -m benchmarks`: treadle against bare processes and make, side by side in one run.
+
+It prints ratios and judges nothing: numbers of a shared machine are for people to read.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from benchmarks import costs
+from benchmarks.measure import Contender, race, table
+from benchmarks.ours import Treadle
+from benchmarks.rivals import Make, Missing, PosixSpawn
+from benchmarks.shapes import Shape, chain, fan, layers, recorded
+
+FORMS = ("command", "run")
+SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
+OTHERS = ("startup", "large", "breakdown")
+
+
+def main() -> None:
+    args = _arguments()
+    with tempfile.TemporaryDirectory(prefix="treadle-bench-", dir=args.dir) as name:
+        folder = Path(name)
+        _say_where(folder)
+        shapes = [shape for key, shape in SHAPES.items() if _wanted(args, key)]
+        _race(folder, shapes, FORMS, args)
+        if args.corpora:
+            found = [s for s in recorded(args.corpora) if _wanted(args, s.name)]
+            _race(folder, found, ("command",), args)
+        for title, lines in _others(folder, args):
+            print(f"\n{title}")
+            for line in lines:
+                print(line, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--corpora", type=Path, metavar="DIR", help="race recorded DAGs as well")
+    parser.add_argument("--quick", action="store_true", help="one round instead of five")
+    parser.add_argument("--jobs", type=_numbers, default=[2, 16], metavar="N,N")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help=f"{', '.join([*SHAPES, *OTHERS])}, or a recorded DAG",
+    )
+    parser.add_argument("--dir", type=Path, help="where state folders go: a real disk")
+    args = parser.parse_args()
+    args.rounds = 1 if args.quick else 5
+    return args
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
+def _wanted(args: argparse.Namespace, name: str) -> bool:
+    return args.only is None or name in args.only
+
+
+def _say_where(folder: Path) -> None:
+    mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    kind = next((mounts[path] for path in folder.resolve().parents if path in mounts), "unknown")
+    print(f"{os.cpu_count()} cores; state folders in {folder.parent} ({kind})")
+    if kind == "tmpfs":
+        print("on tmpfs a sync is free, so treadle looks better than it is: give --dir on a disk")
+
+
+def _race(
+    folder: Path, shapes: list[Shape], forms: tuple[str, ...], args: argparse.Namespace
+) -> None:
+    contenders = list(_contenders(folder)) if shapes else []
+    for shape in shapes:
+        for form in forms:
+            for jobs in args.jobs:
+                laps = race(contenders, shape, form, jobs, args.rounds)
+                print(f"\n{shape.name}, {form}:, {jobs} jobs, {len(laps)} rounds")
+                print(table(laps), flush=True)
+
+
+def _contenders(folder: Path) -> Iterator[Contender]:
+    for kind in (PosixSpawn, Make, Treadle):
+        try:
+            yield kind(folder)
+        except Missing as missing:
+            print(f"skipped: {kind.name}: {missing}", file=sys.stderr)
+
+
+def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Iterator[str]]]:
+    if _wanted(args, "startup"):
+        yield "start-up of commands", costs.startup(folder, 4 * args.rounds)
+    if _wanted(args, "large"):
+        yield "10,000 steps, command:, 2 jobs", costs.large(folder)
+    if _wanted(args, "breakdown"):
+        for key in ("fan", "chain"):
+            for form in FORMS:
+                title = f"where the time goes: {SHAPES[key].name}, {form}:, 2 jobs"
+                yield title, costs.breakdown(folder, SHAPES[key], form, 2)
+
+
+main()

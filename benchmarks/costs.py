@@ -1,0 +1,120 @@
+"""What is not a race: how long commands take to start, a large spec, and where the time goes.
+
+CPU is what the kernel counted: for the controller its rusage, for the shim /proc, where the steps
+that it reaped are counted too. A run of one step is subtracted, so that start-up doesn't count.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.measure import summary
+from benchmarks.ours import TREADLE, Run, Treadle, write_spec
+from benchmarks.rivals import timed
+from benchmarks.shapes import Shape, chain, layers
+
+ONE = chain(1)
+
+
+def startup(folder: Path, rounds: int) -> Iterator[str]:
+    """Commands in units of `python -c pass`."""
+    state = Treadle(folder).run(ONE, "command", 1).state
+    commands = {
+        "treadle version": [str(TREADLE), "version"],
+        "treadle get": [str(TREADLE), "get", "--state", str(state)],
+        "treadle validate": [str(TREADLE), "validate", str(folder / "bench.yaml")],
+    }
+    ratios: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        unit = timed([sys.executable, "-c", "pass"])
+        for name, words in commands.items():
+            ratios[name].append(timed(words) / unit)
+    for name, values in ratios.items():
+        yield f"  {name:<18}{summary(values)} x python -c pass"
+
+
+def large(folder: Path) -> Iterator[str]:
+    """A spec of 10,000 steps: does it feel immediate?"""
+    shape = layers(100, 100, 3)
+    validate = timed([str(TREADLE), "validate", str(write_spec(folder, shape, "command"))])
+    begun = time.time()
+    treadle = Treadle(folder)
+    run = treadle.run(shape, "command", 2)
+    small = treadle.run(ONE, "command", 2)
+    first = run.moment("AttemptStarted")
+    yield f"  validate                     {validate:.2f} s"
+    yield f"  command to first start       {first - begun:.2f} s"
+    yield f"  accepted to first start      {first - run.moment('GenerationAccepted'):.2f} s"
+    yield f"  all of it                    {run.wall:.2f} s, {len(shape) / run.wall:,.0f} steps/s"
+    yield f"  controller's peak            {_peak(run):.0f} MiB (one step: {_peak(small):.0f} MiB)"
+    yield f"  shim's peak                  {_shim_peak(run):.0f} MiB"
+
+
+def _peak(run: Run) -> float:
+    return run.used.ru_maxrss / 1024
+
+
+def _shim_peak(run: Run) -> float:
+    status = Path(f"/proc/{run.shim().pid}/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+class Cost(NamedTuple):
+    """Seconds of one run."""
+
+    wall: float
+    controller: float
+    shim: float
+    steps: float
+
+    @classmethod
+    def of(cls, run: Run) -> "Cost":
+        times = run.shim().cpu_times()
+        return cls(
+            wall=run.wall,
+            controller=run.used.ru_utime + run.used.ru_stime,
+            shim=times.user + times.system,
+            steps=times.children_user + times.children_system,
+        )
+
+
+def breakdown(folder: Path, shape: Shape, form: str, jobs: int) -> Iterator[str]:
+    """Microseconds a step: of whose CPU, and of the disk."""
+    treadle = Treadle(folder)
+    start = Cost.of(treadle.run(ONE, form, jobs))
+    run = treadle.run(shape, form, jobs)
+    whole = Cost.of(run)
+    unit = 1e6 / (len(shape) - 1)
+    parts = {
+        name: unit * (after - before)
+        for name, after, before in zip(Cost._fields, whole, start, strict=True)
+    }
+    turns, size = _turns(run)
+    parts["fdatasync"] = unit * turns * _sync_seconds(folder, size // turns)
+    for name, micros in parts.items():
+        yield f"  {name:<12}{micros:>8,.0f} µs a step   {micros / parts['wall']:.2f} x wall"
+    yield f"  {len(shape) / turns:.1f} steps a turn, {size / len(shape):,.0f} bytes of log each"
+    yield f"  start-up: {start.wall:.2f} s, of that {start.controller:.2f} s the controller's CPU"
+
+
+def _turns(run: Run) -> tuple[int, int]:
+    """Turns that wrote, each with one fdatasync, and the bytes of the log."""
+    size = sum(segment.stat().st_size for segment in (run.state / "log").glob("*.jsonl"))
+    return len({record["turn"] for record in run.records()}), size
+
+
+def _sync_seconds(folder: Path, block: int, times: int = 300) -> float:
+    """What one append of that size and its fdatasync take on this disk."""
+    file = os.open(folder / "sync", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    data = bytes(block)
+    begun = time.perf_counter()
+    for _ in range(times):
+        os.write(file, data)
+        os.fdatasync(file)
+    spent = time.perf_counter() - begun
+    os.close(file)
+    return spent / times

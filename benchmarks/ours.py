@@ -1,0 +1,94 @@
+"""treadle as a person runs it: `treadle run FILE --state NEW --max-parallel N`.
+
+Two times a lap: of the whole process, start-up included, and the steady one that the log tells,
+from the first AttemptScheduled to WorkflowFinished. Every lap has a state folder of its own.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from benchmarks.rivals import TRUE
+from benchmarks.shapes import Shape
+
+TREADLE = Path(sys.executable).with_name("treadle")
+
+
+class Run(NamedTuple):
+    """One run that went through: where its log is, and what the controller used."""
+
+    state: Path
+    wall: float
+    used: resource.struct_rusage
+
+    @property
+    def steady(self) -> float:
+        return self.moment("WorkflowFinished") - self.moment("AttemptScheduled")
+
+    def moment(self, kind: str) -> float:
+        """When the first event of that type was recorded, in seconds since 1970."""
+        return float(next(r["time"] for r in self.records() if r["event"]["type"] == kind)) / 1e6
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The log, as `jq` would read it."""
+        for segment in sorted((self.state / "log").glob("*.jsonl")):
+            with segment.open("rb") as lines:
+                yield from map(json.loads, lines)
+
+    def shim(self) -> psutil.Process:
+        """It stays for some seconds after its controller has ended, so it can be asked."""
+        for process in psutil.process_iter(["cmdline"]):
+            if str(self.state) in (process.info["cmdline"] or []):
+                return process
+        raise LookupError(f"no shim runs for {self.state}")
+
+
+class Treadle:
+    name = "treadle"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = 0
+
+    def lap(self, shape: Shape, form: str, jobs: int) -> dict[str, float]:
+        run = self.run(shape, form, jobs)
+        return {"treadle": run.wall, "treadle, steady": run.steady}
+
+    def run(self, shape: Shape, form: str, jobs: int) -> Run:
+        """One run in a new state folder."""
+        self._runs += 1
+        state = self._folder / f"state-{self._runs}"
+        spec = write_spec(self._folder, shape, form)
+        words = [str(TREADLE), "run", str(spec), "--state", str(state)]
+        words += ["--max-parallel", str(jobs)]
+        begun = time.perf_counter()
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, words)
+        return Run(state, wall, used)
+
+
+def write_spec(folder: Path, shape: Shape, form: str) -> Path:
+    what = f"command: [{TRUE}]" if form == "command" else f"run: {TRUE}"
+    steps = "".join(
+        f"    - name: {name}\n      {what}\n"
+        + (f"      dependsOn: [{', '.join(others)}]\n" if others else "")
+        for name, others in shape.steps.items()
+    )
+    path = folder / "bench.yaml"
+    path.write_text(
+        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: bench}\n"
+        f"spec:\n  steps:\n{steps}"
+    )
+    return path
