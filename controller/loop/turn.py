@@ -19,8 +19,6 @@ from controller.loop.ports import (
     Clock,
     ClockReading,
     End,
-    Ended,
-    EndFailed,
     Executor,
     Folder,
     Launch,
@@ -28,12 +26,12 @@ from controller.loop.ports import (
     Observation,
     Requests,
     Running,
-    Started,
 )
 from controller.model import events as e
 from controller.model.apply import apply
+from controller.model.indexes import next_due, touch_all
 from controller.model.phases import AttemptPhase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow, next_due, touch_all
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.planner import desired, edits, outcome, retries, slots
 from controller.planner.actions import Accept, Action, Retry, Schedule
 from controller.planner.asked import answer
@@ -84,6 +82,7 @@ class Controller:
         self.conditions: list[desired.ControllerCondition] = []
         self.notes: list[str] = []
         self._batch: list[e.Record] = []
+        self._stale: list[AttemptId] = []  # told of again although their end is recorded
         self._now = 0
         self._folder_due: int | None = None
         self._clocks: ClockReading = edges.clock.read()
@@ -92,8 +91,9 @@ class Controller:
 
     def start(self) -> None:
         """Record the start, then take over what the log says may be alive."""
-        state, settings, clocks = self.state, self.settings, self._clocks
+        state, settings = self.state, self.settings
         self._begin_turn()
+        self._clocks = clocks = self.edges.clock.read()
         device, inode = self._folder_identity()
         self._fold(
             e.ControllerStarted(
@@ -118,7 +118,7 @@ class Controller:
             [
                 self._launch(life, life.steps[step], one)
                 for life, step, one in alive
-                if one.phase is AttemptPhase.SCHEDULED
+                if one.phase is AttemptPhase.SCHEDULED and one.ending is None
             ]
         )
         executor.end([_order(life, step, one) for life, step, one in alive if one.ending])
@@ -154,15 +154,17 @@ class Controller:
 
     def _begin_turn(self) -> None:
         self._batch = []
-        self._now = max(self.edges.clock.now(), self.state.time)
+        self._stale = []
+        self._now = self.edges.clock.now()
 
     def _observe(self) -> None:
         self._observe_clocks()
         for seen in self.edges.executor.observe():
             self._observe_attempt(seen)
+        # Requests first: one that confirms what the folder holds back has its effect in this turn.
+        self._observe_requests()
         if self.edges.folder is not None:
             self._observe_folder(self.edges.folder)
-        self._observe_requests()
 
     def _observe_clocks(self) -> None:
         before, now = self._clocks, self.edges.clock.read()
@@ -178,24 +180,11 @@ class Controller:
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))
         if attempt is None or attempt.number != seen.id.attempt:
-            self.edges.executor.forget([seen.id])  # its end is already in the log
+            self._stale.append(seen.id)
             return
-        where = {"uid": seen.id.uid, "step": seen.id.step, "attempt": seen.id.attempt}
-        match seen:
-            case Started():
-                if attempt.phase is AttemptPhase.SCHEDULED:
-                    self._fold(
-                        e.AttemptStarted(
-                            **where,
-                            pid=seen.pid,
-                            start_ticks=seen.start_ticks,
-                            started=seen.at,
-                        )
-                    )
-            case Ended():
-                self._fold(outcome.outcome(attempt, seen))
-            case EndFailed():
-                self._fold(e.AttemptEndFailed(**where, pids=list(seen.pids)))
+        fact = outcome.fact(attempt, seen)
+        if fact is not None:
+            self._fold(fact)
 
     def _observe_folder(self, folder: Folder) -> None:
         sight = folder.look(self._now)
@@ -236,19 +225,11 @@ class Controller:
 
     def _limits(self) -> Limits:
         settings = self.settings
-        only = None
-        if settings.only_requests is not None:
-            only = frozenset(
-                life.uid
-                for life in self.state.workflows.values()
-                if life.request in settings.only_requests
-            )
-        held = settings.folder if self.memory.held else ""
         return Limits(
             max_parallel=settings.max_parallel,
             ahead=settings.ahead,
-            only=only,
-            held=held,
+            only=settings.only_requests,
+            held=settings.folder if self.memory.held else "",
             folder=settings.folder,
         )
 
@@ -270,10 +251,11 @@ class Controller:
         step = workflow.steps[action.step]
         if not workflow.in_run:
             self._fold(e.RunStarted(uid=workflow.uid, run=workflow.run + 1))
-        number = step.attempts[-1].number + 1 if step.attempts else 1
+        number = step.numbered + 1
         prints = {
             need.step: workflow.steps[need.step].fingerprint for need in step.definition.requires
         }
+        prints[step.name] = step.fingerprint
         self._fold(
             e.AttemptScheduled(
                 uid=workflow.uid,
@@ -335,7 +317,7 @@ class Controller:
         """Do what the events of this turn promise; each call is safe to repeat after a crash."""
         launches: list[Launch] = []
         orders: list[End] = []
-        ended: list[AttemptId] = []
+        ended = self._stale
         applied: list[str] = []
         for record in self._batch:
             match record.event:
@@ -385,8 +367,7 @@ class Controller:
     def _folder_identity(self) -> tuple[int, int]:
         if self.edges.folder is None:
             return 0, 0
-        sight = self.edges.folder.look(self._now)
-        return sight.device, sight.inode
+        return desired.identity(self.state, self.edges.folder.look(self._now))
 
 
 def _running(workflow: Workflow, step: str, attempt: Attempt) -> Running:

@@ -3,22 +3,19 @@
 Besides the facts it keeps indexes, so that a turn costs what changed and not what exists: which
 steps were touched since the last plan, which are ready, how many dependencies each still waits for,
 which attempts live, what time makes due next, which workflows may use a free slot. Facts are set by
-`apply`; indexes only by the functions of this module, and `invariants` computes each one anew.
+`apply`; indexes only by `movement` and `indexes`, and `invariants` computes each one anew.
 
 Times are microseconds since 1970 on the controller's clock.
 """
 
-from bisect import bisect_left, insort
 from collections import OrderedDict
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected, Usage
 from controller.model.phases import (
     ATTEMPT_LIVE,
-    STEP_MOVES,
-    TERMINAL,
     WORKFLOW_TERMINAL,
     AttemptPhase,
     Phase,
@@ -72,7 +69,11 @@ class Attempt(Struct, kw_only=True):
 
 
 class Standing(Struct, frozen=True):
-    """The last result of a step that has been reset, as long as nothing has run since."""
+    """The last result of a step, and what it was made from.
+
+    It outlives a reset by an edit, as long as neither the step nor one that it depends on has run
+    since: taking the edit back restores it.
+    """
 
     fingerprint: str
     phase: Phase
@@ -96,9 +97,10 @@ class Step(Struct, kw_only=True):
     parent: str | None = None
     phase: Phase = Phase.PENDING
     reason: str = Reason.WAITING_FOR_DEPENDENCIES
-    message: str = ""
+    message: str = "waits for its dependencies"
     since: int = 0
     attempts: list[Attempt] = []
+    numbered: int = 0  # the highest number an attempt of it ever had
     retries: int = 0  # spent since the last reset
     interruptions: int = 0  # in a row
     series_from: int | None = None  # start of the first attempt since the last reset
@@ -123,6 +125,11 @@ class Step(Struct, kw_only=True):
     @property
     def tolerated(self) -> bool:
         return self.definition.continue_on_failure
+
+    @property
+    def leaving(self) -> bool:
+        """The spec no longer has it; it stays until its attempt has ended."""
+        return self.then is not None and self.then.action == "remove"
 
 
 class Cancel(Struct, frozen=True):
@@ -175,12 +182,14 @@ class Workflow(Struct, kw_only=True):
     deleting: bool = False
     request: str = ""  # the name of the one that began this life
     suspended: int | None = None  # since when
+    left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, or are to leave
     failed: int = 0  # failed steps that nobody tolerates
     cancelled: int = 0
     occupied: int = 0  # attempts that live
-    ready: OrderedDict[str, None] = OrderedDict()  # ready and not scheduled, oldest first
+    # ready and not scheduled, the longest waiting first
+    ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     queued_as: QueueKey | None = None
 
     @property
@@ -247,7 +256,9 @@ class State:
 
     def __init__(self) -> None:
         self.seq = 0
-        self.time = 0
+        self.epoch = 0
+        self.time = 0  # of the last record
+        self.time_before = 0  # of the one before it
         self.controller = ControllerSeen()
         self.lives: dict[str, Workflow] = {}  # by uid, ended ones too
         self.workflows: dict[str, Workflow] = {}  # by name, the present life
@@ -271,215 +282,3 @@ class State:
         if workflow is None:
             return f"no life {uid}"
         return repr(workflow.steps.get(step, workflow))
-
-
-# ---------------------------------------- what to look at
-
-
-def touch(state: State, workflow: Workflow, step: str | None = None) -> None:
-    """Have the next plan look at the workflow, and at this step of it."""
-    steps = state.touched.setdefault(workflow.uid, {})
-    if step is not None:
-        steps[step] = None
-
-
-def touch_all(state: State) -> None:
-    """Have the next plan look at everything: after a restart nothing is taken for granted."""
-    for workflow in state.workflows.values():
-        touch(state, workflow)
-        for step in workflow.steps:
-            touch(state, workflow, step)
-
-
-# ---------------------------------------- movement
-
-
-def move(
-    state: State, workflow: Workflow, step: Step, to: Phase, reason: str, message: str
-) -> None:
-    """The only place that changes a step's phase; keeps every index in step with it."""
-    was = step.phase
-    assert to in STEP_MOVES[was], f"{was} -> {to}: {state.story(workflow.uid, step.name)}"
-    _count(workflow, step, -1)
-    step.phase, step.reason, step.message, step.since = to, reason, message, state.time
-    _count(workflow, step, +1)
-    if was is Phase.READY:
-        workflow.ready.pop(step.name, None)
-    if to is Phase.READY:
-        workflow.ready[step.name] = None
-    for name, condition in step.dependents:
-        dependent = workflow.steps[name]
-        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
-        _hold(dependent, step.name, edge(to, reason, step.tolerated, condition))
-        if dependent.broken or not dependent.open or dependent.phase is Phase.READY:
-            touch(state, workflow, name)
-    requeue(state, workflow)
-    touch(state, workflow, step.name)
-    state.moves.append(
-        Move(state.time, workflow.name, workflow.uid, step.name, was, to, reason, message)
-    )
-
-
-def explain_wait(step: Step, reason: str, message: str) -> None:
-    """A new reason for the same phase."""
-    step.reason, step.message = reason, message
-
-
-def turn_to(state: State, workflow: Workflow, to: Phase, reason: str, message: str) -> None:
-    """The only place that changes a workflow's phase."""
-    was = workflow.phase
-    workflow.reason, workflow.message = reason, message
-    if was is to:
-        return
-    workflow.phase, workflow.since = to, state.time
-    touch(state, workflow)
-    state.moves.append(Move(state.time, workflow.name, workflow.uid, "", was, to, reason, message))
-
-
-def set_condition(
-    state: State, workflow: Workflow, kind: str, holds: bool, reason: str, message: str
-) -> None:
-    before = workflow.conditions.get(kind)
-    status: Literal["True", "False"] = "True" if holds else "False"
-    since = before.last_transition_time if before and before.status == status else state.time
-    workflow.conditions[kind] = Condition(kind, status, reason, message, since, workflow.generation)
-
-
-def _count(workflow: Workflow, step: Step, by: int) -> None:
-    if step.phase not in TERMINAL:
-        workflow.unsettled += by
-    elif step.phase is Phase.FAILED and not step.tolerated:
-        workflow.failed += by
-    elif step.phase is Phase.CANCELLED:
-        workflow.cancelled += by
-
-
-# ---------------------------------------- dependencies
-
-MET = "met"
-OPEN = "open"
-
-_UNMET: dict[tuple[Phase, str], str] = {
-    (Phase.FAILED, "Succeeded"): Reason.DEPENDENCY_FAILED,
-    (Phase.SUCCEEDED, "Failed"): Reason.DEPENDENCY_SUCCEEDED,
-    (Phase.CANCELLED, "Succeeded"): Reason.DEPENDENCY_CANCELLED,
-    (Phase.CANCELLED, "Failed"): Reason.DEPENDENCY_CANCELLED,
-    (Phase.CANCELLED, "Finished"): Reason.DEPENDENCY_CANCELLED,
-    (Phase.SKIPPED, "Succeeded"): Reason.DEPENDENCY_SKIPPED,
-    (Phase.SKIPPED, "Failed"): Reason.DEPENDENCY_SKIPPED,
-}
-_ROOTS = frozenset({Reason.DEPENDENCY_FAILED, Reason.DEPENDENCY_CANCELLED})
-
-
-def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
-    """What a dependency in this phase means for a dependent: MET, OPEN, or why it never can be.
-
-    A skipped step passes its own reason on, so that the whole branch names the root.
-    """
-    if phase not in TERMINAL:
-        return OPEN
-    if phase is Phase.FAILED and tolerated:
-        return MET
-    unmet = _UNMET.get((phase, condition))
-    if unmet is None:
-        return MET
-    return reason if phase is Phase.SKIPPED and reason in _ROOTS else unmet
-
-
-def _hold(dependent: Step, name: str, verdict: str) -> None:
-    if verdict == MET:
-        dependent.open -= 1
-    elif verdict != OPEN:
-        dependent.broken[name] = verdict
-
-
-def _unhold(dependent: Step, name: str, verdict: str) -> None:
-    if verdict == MET:
-        dependent.open += 1
-    elif verdict != OPEN:
-        dependent.broken.pop(name, None)
-
-
-def link(workflow: Workflow) -> None:
-    """Compute dependents, open and broken dependencies and counts anew: once a generation."""
-    workflow.unsettled = workflow.failed = workflow.cancelled = 0
-    for step in workflow.steps.values():
-        step.dependents = []
-        step.broken = {}
-    for step in workflow.steps.values():
-        _count(workflow, step, +1)
-        leaving = step.then is not None and step.then.action == "remove"
-        needs = () if leaving else step.definition.requires
-        step.open = len(needs)
-        for need in needs:
-            dependency = workflow.steps[need.step]
-            dependency.dependents.append((step.name, need.condition))
-            verdict = edge(
-                dependency.phase, dependency.reason, dependency.tolerated, need.condition
-            )
-            _hold(step, need.step, verdict)
-
-
-# ---------------------------------------- slots
-
-
-def requeue(state: State, workflow: Workflow) -> None:
-    """Put the workflow where it belongs among those that may use a free slot, if it may."""
-    key = queue_key(state, workflow)
-    if key == workflow.queued_as:
-        return
-    if workflow.queued_as is not None:
-        bucket = state.queue[workflow.queued_as]
-        del bucket[workflow.uid]
-        if not bucket:
-            del state.queue[workflow.queued_as]
-    if key is not None:
-        state.queue.setdefault(key, OrderedDict())[workflow.uid] = None
-    workflow.queued_as = key
-
-
-def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
-    """Where it belongs; None if a free slot is of no use to it."""
-    if not workflow.ready or workflow.suspended is not None or workflow.deleting:
-        return None
-    if workflow.cancel is not None or forbidden(state, workflow.name):
-        return None
-    limit = workflow.parallelism
-    if limit is not None and workflow.occupied >= limit:
-        return None
-    return (-workflow.priority, workflow.occupied)
-
-
-def forbidden(state: State, name: str) -> MarkerPlaced | None:
-    """The marker because of which nothing of NAME may start; the strictest of several."""
-    whole = [marker for marker in state.marked.get(name, {}).values() if not marker.steps]
-    return min(whole, key=lambda marker: marker.drain, default=None)
-
-
-# ---------------------------------------- timers
-
-
-def set_timer(
-    state: State,
-    workflow: Workflow,
-    step: str,
-    kind: Literal["deadline", "backoff", "timeout"],
-    due: int | None,
-) -> None:
-    """Set, move or (`due` None) remove one timer."""
-    key = (workflow.uid, step, kind)
-    before = state.timer_of.pop(key, None)
-    if before is not None:
-        del state.timers[bisect_left(state.timers, Timer(before, *key))]
-    if due is not None:
-        state.timer_of[key] = due
-        insort(state.timers, Timer(due, *key))
-
-
-def is_due(state: State, uid: str, step: str, kind: str, now: int) -> bool:
-    due = state.timer_of.get((uid, step, kind))
-    return due is not None and due <= now
-
-
-def next_due(state: State) -> int | None:
-    return state.timers[0].due if state.timers else None

@@ -1,7 +1,8 @@
 """What follows from a request: the events that carry it out, or why it is refused.
 
-Requests are applied in the order of their names, each exactly once. One whose time has not come (a
-`retry` while the marker that it was dropped to overrule is still there) is left to wait.
+Requests are applied in the order of their names, each exactly once. One whose time has not come is
+left to wait: a `retry` while the marker that it was dropped to overrule is still there, or while
+what was cancelled is still being ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from controller.model.events import (
 )
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import State, Step, Workflow, forbidden
+from controller.model.state import State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.spec.load import load
 
@@ -29,7 +30,7 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     """The request as applied, and what follows from it; None if it has to wait."""
     try:
         workflow = _find(state, asked)
-        if asked.kind == "retry" and workflow is not None and forbidden(state, workflow.name):
+        if asked.kind == "retry" and workflow is not None and _has_to_wait(state, workflow):
             return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
@@ -49,6 +50,12 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
         steps=asked.steps,
         downstream=asked.downstream,
     )
+
+
+def _has_to_wait(state: State, workflow: Workflow) -> bool:
+    """A marker would cancel again what is tried anew; what is being ended has to end first."""
+    ending = workflow.cancel is not None and not workflow.cancel.drain
+    return workflow.name in state.marked or (ending and not workflow.finished)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:
@@ -77,15 +84,24 @@ def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
     if not asked.steps:
         return [step for step in workflow.steps.values() if step.phase in _TRIED_ANEW]
-    unknown = [name for name in asked.steps if name not in workflow.steps]
-    if unknown:
-        raise _Refused(f'{workflow.name} has no step "{unknown[0]}"')
-    chosen = {name: workflow.steps[name] for name in asked.steps}
+    chosen = {name: workflow.steps[name] for name in _known(workflow, asked)}
     # What was skipped because of a step that is tried anew has its own chance again.
     for step in list(_downstream(workflow, asked.steps)):
         if asked.downstream or step.phase is Phase.SKIPPED:
             chosen[step.name] = step
     return chosen.values()
+
+
+def _known(workflow: Workflow, asked: Request) -> list[str]:
+    """The steps that were named, each of which has to be one of the spec."""
+    for name in asked.steps:
+        if name not in workflow.steps or workflow.steps[name].leaving:
+            raise _Refused(f'{workflow.name} has no step "{name}"')
+    return asked.steps
+
+
+def _can_be_cancelled(step: Step, drain: bool) -> bool:
+    return step.phase not in TERMINAL and not (drain and step.phase is Phase.RUNNING)
 
 
 def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
@@ -129,12 +145,10 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if workflow is None:
         raise _Refused(f"no workflow is named {asked.workflow}")
-    unknown = [name for name in asked.steps if name not in workflow.steps]
-    if unknown:
-        raise _Refused(f'{workflow.name} has no step "{unknown[0]}"')
+    named = _known(workflow, asked)
     if workflow.finished:
         raise _Refused(f"{asked.workflow} has already ended")
-    steps = [name for name in asked.steps if workflow.steps[name].phase not in TERMINAL]
+    steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
     if asked.steps and not steps:
         raise _Refused("these steps have already ended")
     why = f": {asked.reason}" if asked.reason else ""

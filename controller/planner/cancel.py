@@ -15,8 +15,9 @@ from controller.model.events import (
     WorkflowFinished,
     WorkflowSuspended,
 )
+from controller.model.indexes import forbidden, is_due
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, State, Step, Then, Workflow, forbidden, is_due
+from controller.model.state import Attempt, State, Step, Then, Workflow
 
 _FAILS = frozenset({Reason.DEADLINE_EXCEEDED, Reason.FAIL_FAST})
 
@@ -64,7 +65,8 @@ def _marked(state: State, workflow: Workflow) -> CancelAccepted | None:
 
 
 def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
-    if workflow.cancel is not None or not is_due(state, workflow.uid, "", "deadline", now):
+    ending = workflow.cancel is not None and not workflow.cancel.drain
+    if ending or not is_due(state, workflow.uid, "", "deadline", now):
         return None
     message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)
@@ -110,15 +112,18 @@ def _unmet(step: Step, drain: bool) -> bool:
 
 # --------------------------------------------------------------------------- carried out
 def stop(workflow: Workflow, step: Step) -> Then | None:
-    """Why this step is to leave its present course, if it is."""
+    """Why this step is to leave its present course, if it is.
+
+    A draining workflow lets go on what runs, and lets what has just ended come to its result.
+    """
     if step.phase in TERMINAL:
         return None
     whole = workflow.cancel
-    if whole is not None and not (whole.drain and step.phase is Phase.RUNNING):
-        leaving = step.then is not None and step.then.action == "remove"
-        if not leaving:
-            return Then("cancel", whole.reason, whole.message)
-    return step.then
+    if whole is None or step.leaving:
+        return step.then
+    if whole.drain and (step.phase is Phase.RUNNING or step.unjudged):
+        return step.then
+    return Then("cancel", whole.reason, whole.message)
 
 
 def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | None:
@@ -126,7 +131,7 @@ def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | Non
     if attempt.ending is not None and not attempt.ending.withdraw:
         return None
     why = stop(workflow, step)
-    if why is not None:
+    if why is not None and (step.then is not None or not _drains(workflow)):
         return AttemptEnding(
             uid=workflow.uid,
             step=step.name,
@@ -142,7 +147,9 @@ def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | Non
 
 def _withdraw(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | None:
     """A start that is still queued, and for which there is no reason any more."""
-    if workflow.suspended is not None:
+    if workflow.cancel is not None:
+        reason, message = workflow.cancel.reason, workflow.cancel.message
+    elif workflow.suspended is not None:
         reason, message = Reason.SUSPENDED, "the workflow is suspended"
     elif step.open or step.broken:
         reason, message = Reason.DEPENDENCY_RERAN, "a dependency is tried anew"
@@ -156,6 +163,10 @@ def _withdraw(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding
         message=message,
         withdraw=True,
     )
+
+
+def _drains(workflow: Workflow) -> bool:
+    return workflow.cancel is not None and workflow.cancel.drain
 
 
 def settle(

@@ -7,8 +7,9 @@ look; the step or workflow then decides from its own state.
 from collections.abc import Iterator
 
 from controller.model.events import AttemptEnding
+from controller.model.indexes import is_due
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import State, Step, Timer, Workflow, is_due
+from controller.model.state import State, Step, Timer, Workflow
 
 
 def due(state: State, now: int) -> Iterator[Timer]:

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 
 from controller.model.events import StepEffect
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import Step, Workflow
+from controller.model.state import Attempt, Step, Workflow
 from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import inputs
 from controller.spec.models import Spec
@@ -22,6 +22,7 @@ _ANEW = frozenset({"restart", "run"})
 def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dict[str, StepEffect]:
     """By step name, steps that go included: what `spec` does to the workflow as it is now."""
     new = definitions(spec)
+    before = {name: step.fingerprint for name, step in workflow.steps.items()}
     found: dict[str, StepEffect] = {}
     for name in _in_order(new):
         step = workflow.steps.get(name)
@@ -30,7 +31,8 @@ def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dic
             continue
         found[name] = _row(workflow, step, new[name], fingerprints[name], found)
         if found[name].reason == Reason.SPEC_CHANGED:
-            found[name] = _say_what(workflow, spec, fingerprints, name, found[name])
+            differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
+            found[name] = _say_what(found[name], differ)
     for name in workflow.steps:
         if name not in new:
             found[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
@@ -54,16 +56,18 @@ def _row(
     found: dict[str, StepEffect],
 ) -> StepEffect:
     anew = [need.step for need in definition.requires if found[need.step].action in _ANEW]
-    if step.live is not None:
+    if step.live is not None or step.unjudged:
         return _running(step, fingerprint, anew)
     kept = step.standing
-    if _has_result(step, definition):
-        if kept is not None and kept.fingerprint != fingerprint:
+    same = kept is not None and kept.fingerprint == fingerprint
+    if _is_result(step.phase, definition):
+        if not same:
             return _changed("run")
         return _reran(anew[0], "run") if anew else _UNCHANGED
     if (
         kept is not None
-        and kept.fingerprint == fingerprint
+        and same
+        and _is_result(kept.phase, definition)
         and _all_stand(workflow, definition, found)
     ):
         message = "its result from before still stands"
@@ -75,15 +79,16 @@ def _row(
 
 
 def _running(step: Step, fingerprint: str, anew: list[str]) -> StepEffect:
-    attempt = step.live
+    """Also one whose attempt has ended and was not judged yet: the new policy judges it."""
+    attempt = step.attempt
     assert attempt is not None
     if attempt.fingerprint != fingerprint:
         return _changed("restart")
     if anew:
         return _reran(anew[0], "restart")
-    if step.then is not None:
-        message = "already being ended, then runs again"
-        return StepEffect("restart", step.then.reason, message)
+    if step.then is not None or _is_unwanted(attempt):
+        message = "is being ended, then tried anew"
+        return StepEffect("restart", Reason.TRIED_ANEW, message)
     return StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
 
 
@@ -97,10 +102,15 @@ def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect
     return StepEffect("keep", Reason.UNCHANGED, "still waits")
 
 
-def _has_result(step: Step, definition: Definition) -> bool:
-    if step.phase is Phase.FAILED:
-        return definition.continue_on_failure
-    return step.phase is Phase.SUCCEEDED
+def _is_unwanted(attempt: Attempt) -> bool:
+    """Somebody cancelled it; a timeout is an end of its own making."""
+    ending = attempt.ending
+    return ending is not None and not ending.withdraw and ending.reason != Reason.TIMEOUT
+
+
+def _is_result(phase: Phase, definition: Definition) -> bool:
+    """Whether dependents may build on it, as the new generation has it."""
+    return phase is Phase.SUCCEEDED or (phase is Phase.FAILED and definition.continue_on_failure)
 
 
 def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, StepEffect]) -> bool:
@@ -125,21 +135,16 @@ def _reran(dependency: str, action: str) -> StepEffect:
     return StepEffect(action, Reason.DEPENDENCY_RERAN, message)  # type: ignore[arg-type]
 
 
-def _say_what(
-    workflow: Workflow,
-    spec: Spec,
-    fingerprints: dict[str, str],
-    name: str,
-    effect: StepEffect,
-) -> StepEffect:
-    """Name the inputs of the fingerprint that differ."""
-    before_prints = {step.name: step.fingerprint for step in workflow.steps.values()}
+def _differing(
+    workflow: Workflow, fingerprints: dict[str, str], name: str, after: dict[str, str]
+) -> list[str]:
+    """The inputs of the fingerprint that are not what they were."""
     attempt = workflow.steps[name].attempt
-    before = attempt.inputs if attempt else inputs(workflow.spec, name, before_prints)
-    after = inputs(spec, name, fingerprints)
-    differ = sorted(
-        key for key in before.keys() | after.keys() if before.get(key) != after.get(key)
-    )
+    before = attempt.inputs if attempt else inputs(workflow.spec, name, fingerprints)
+    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
+def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
     if not differ:
         return effect
     more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""

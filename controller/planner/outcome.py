@@ -1,17 +1,37 @@
-"""What the end of a process means for its attempt: an observation becomes a fact with a reason."""
+"""What was seen of a process, and what it means for its attempt: a fact with a reason."""
 
 from signal import Signals, strsignal
 
-from controller.model.events import AttemptFinished
-from controller.model.observations import Ended
+from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted
+from controller.model.observations import Ended, EndFailed, Observation, Started
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import Attempt
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
 
 
-def outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:
-    """The fact to record. An ending that was announced before the exit decides the reason."""
+def fact(
+    attempt: Attempt, seen: Observation
+) -> AttemptStarted | AttemptFinished | AttemptEndFailed | None:
+    """What to record of a live attempt; None for what the log already says."""
+    match seen:
+        case Ended():
+            return _outcome(attempt, seen)
+        case Started(id=id, pid=pid, start_ticks=ticks, at=at):
+            if attempt.phase is AttemptPhase.RUNNING:
+                return None
+            return AttemptStarted(
+                uid=id.uid, step=id.step, attempt=id.attempt, pid=pid, start_ticks=ticks, started=at
+            )
+        case EndFailed(id=id):
+            pids = sorted(seen.pids)
+            if attempt.survivors == pids:
+                return None
+            return AttemptEndFailed(uid=id.uid, step=id.step, attempt=id.attempt, pids=pids)
+
+
+def _outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:
+    """An ending that was announced before the exit decides the reason."""
     phase, reason, message = _judge(attempt, seen)
     notes = []
     if seen.left_processes:

@@ -38,7 +38,8 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
     if wish is not None and not wish.steps:
         return [wish]  # it changes what every step has to decide
     decisions: list[Action] = [] if wish is None else [wish]
-    for step in steps:
+    named = () if wish is None else wish.steps
+    for step in (step for step in steps if step.name not in named):
         decision = _decide_step(state, workflow, step, now)
         if decision is not None:
             decisions.append(decision)
@@ -53,7 +54,7 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
     if attempt is not None:
         return cancel.end(workflow, step, attempt) or deadlines.timeout(state, workflow, step, now)
     why = cancel.stop(workflow, step)
-    if why is not None and not (step.unjudged and workflow.cancel and workflow.cancel.drain):
+    if why is not None:
         return cancel.settle(workflow, step, why)
     if step.unjudged:
         return retries.judge(workflow, step)

@@ -5,16 +5,18 @@ O(its dependents). Skips spread through the turn's passes, one level a pass.
 """
 
 from controller.model.events import StepReady, StepReset, StepSkipped
+from controller.model.indexes import is_due
 from controller.model.phases import Phase, Reason
-from controller.model.state import State, Step, Workflow, is_due
+from controller.model.state import State, Step, Workflow
 
 
 def decide(
     state: State, workflow: Workflow, step: Step, now: int
 ) -> StepReady | StepSkipped | StepReset | None:
     """For a step without a live attempt that nobody wants to end."""
-    if step.phase is Phase.READY and (step.open or step.broken):
-        message = "a dependency is tried anew"
+    waits_no_more = step.phase is Phase.READY or step.retry_at is not None
+    if waits_no_more and (step.open or step.broken):
+        message = "has to wait for a dependency again"
         return StepReset(
             uid=workflow.uid, step=step.name, reason=Reason.DEPENDENCY_RERAN, message=message
         )

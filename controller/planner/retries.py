@@ -17,7 +17,7 @@ INTERRUPTIONS_MAX = 3  # in a row
 def judge(workflow: Workflow, step: Step) -> Retry | StepFailed:
     """What follows from the failed last attempt of `step`."""
     attempt = step.attempt
-    assert attempt is not None
+    assert attempt is not None and attempt.phase is not AttemptPhase.CANCELLED
     refusal = _refusal(workflow, step, attempt)
     if refusal is not None:
         message = f"{attempt.message}; {refusal}" if refusal else attempt.message or ""

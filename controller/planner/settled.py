@@ -19,4 +19,4 @@ def settled(state: State, limits: Limits) -> bool:
 def _is_ours(state: State, uid: str, limits: Limits) -> bool:
     """Whether this controller would start the step when its backoff ends."""
     workflow = state.lives[uid]
-    return limits.only is None or workflow.uid in limits.only
+    return limits.only is None or workflow.request in limits.only

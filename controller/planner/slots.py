@@ -19,8 +19,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How much may run, and what may not start now: settings of this controller, not facts.
 
     `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
-    frees there need not wait for the disk. `only`: the lives this controller may start, None for
-    all. `held`: the absolute specs folder while it can't be trusted; nothing in it is started.
+    frees there need not wait for the disk. `only`: the requests whose lives this controller may
+    start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
+    is started.
     """
 
     max_parallel: int
@@ -44,8 +45,8 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
-            if _may_start(workflow, limits):
-                ready[workflow.uid] = iter(workflow.ready)
+            if limits.only is None or workflow.request in limits.only:
+                ready[workflow.uid] = _startable(workflow, limits)
                 heappush(heap, entry)
             entry = next(waiting, None)
         if not heap:
@@ -67,13 +68,14 @@ def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:
             yield (*key, place, uid)
 
 
-def _may_start(workflow: Workflow, limits: Limits) -> bool:
-    if limits.only is not None and workflow.uid not in limits.only:
-        return False
-    if not limits.held or workflow.origin != "folder":
-        return True
-    return not any(
-        _inside(working_dir(workflow, name, limits.folder), limits.held) for name in workflow.ready
+def _startable(workflow: Workflow, limits: Limits) -> Iterator[str]:
+    """The ready steps, the longest waiting first, but for those that run in a held folder."""
+    if not limits.held:
+        return iter(workflow.ready)
+    return (
+        name
+        for name in workflow.ready
+        if not _inside(working_dir(workflow, name, limits.folder), limits.held)
     )
 
 

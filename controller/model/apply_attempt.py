@@ -1,0 +1,116 @@
+"""What the events of an attempt change: scheduled, started, being ended, finished."""
+
+from typing import Protocol
+
+from controller.model import events as e
+from controller.model.apply_step import remember_result
+from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
+from controller.model.movement import clear_condition, move, set_condition
+from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.state import SECOND, Attempt, Ending, State, Step, Workflow
+
+
+class _OfAttempt(Protocol):
+    @property
+    def uid(self) -> str: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+
+
+def _of(state: State, event: _OfAttempt) -> tuple[Workflow, Step, Attempt]:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    attempt = step.live
+    assert attempt is not None, state.story(event.uid, event.step)
+    assert attempt.number == event.attempt, state.story(event.uid, event.step)
+    return workflow, step, attempt
+
+
+def scheduled(state: State, event: e.AttemptScheduled) -> None:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    assert step.live is None, state.story(event.uid, event.step)
+    assert event.attempt == step.numbered + 1, state.story(event.uid, event.step)
+    attempt = Attempt(
+        number=event.attempt,
+        run=event.run,
+        generation=event.generation,
+        fingerprint=event.fingerprint,
+        inputs=event.inputs,
+        mark=event.mark,
+        log=event.log,
+        scheduled=state.time,
+        boot_id=state.controller.boot_id,
+    )
+    step.attempts.append(attempt)
+    step.numbered = event.attempt
+    occupy(state, workflow, step, attempt)
+
+
+def started(state: State, event: e.AttemptStarted) -> None:
+    workflow, step, attempt = _of(state, event)
+    attempt.phase = AttemptPhase.RUNNING
+    attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
+    if attempt.ending is not None and attempt.ending.withdraw:
+        attempt.ending = None  # too late: it runs, and running steps were to go on
+    if step.series_from is None:
+        step.series_from = event.started
+    step.standing = None
+    for name, _ in step.dependents:
+        dependent = workflow.steps[name]
+        if dependent.standing is not None and dependent.phase is not dependent.standing.phase:
+            dependent.standing = None  # it was made from what this step is about to replace
+    set_timeout(state, workflow, step)
+    message = f"attempt {attempt.number} runs as pid {event.pid}"
+    move(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
+
+
+def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
+    """As the step's definition has it now: policy applies to a running attempt at once."""
+    attempt, seconds = step.live, step.definition.timeout_seconds
+    due = None
+    if attempt is not None and attempt.started is not None and seconds is not None:
+        due = attempt.started + attempt.moved + round(seconds * SECOND)
+    if attempt is not None and attempt.ending is not None:
+        due = None
+    set_timer(state, workflow, step.name, "timeout", due)
+
+
+def ending(state: State, event: e.AttemptEnding) -> None:
+    workflow, step, attempt = _of(state, event)
+    attempt.ending = Ending(event.reason, event.message, state.time, event.grace, event.withdraw)
+    if not event.withdraw:
+        set_timer(state, workflow, step.name, "timeout", None)
+
+
+def end_failed(state: State, event: e.AttemptEndFailed) -> None:
+    workflow, step, attempt = _of(state, event)
+    attempt.survivors = event.pids
+    pids = ", ".join(map(str, event.pids))
+    message = f"step {step.name}: SIGKILL did not end pid {pids}; its slot stays taken"
+    set_condition(state, workflow, "EndFailed", True, "EndFailed", message)
+
+
+def finished(state: State, event: e.AttemptFinished) -> None:
+    workflow, step, attempt = _of(state, event)
+    attempt.phase, attempt.reason, attempt.message = event.phase, event.reason, event.message
+    attempt.exit_code, attempt.signal = event.exit_code, event.signal
+    attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
+    if attempt.survivors:
+        attempt.survivors = []
+        message = f"step {step.name}: all processes are gone"
+        clear_condition(state, workflow, "EndFailed", "Ended", message)
+    set_timer(state, workflow, step.name, "timeout", None)
+    anew = step.then is not None and step.then.action != "cancel"
+    if event.phase is AttemptPhase.SUCCEEDED and not anew:
+        step.then = None  # who wanted to cancel it came too late
+        move(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
+        remember_result(step)
+    elif event.reason != Reason.WITHDRAWN:
+        step.unjudged = True
+    elif step.then is None:
+        want_slot(state, workflow, step)
+    vacate(state, workflow, step)
+    touch(state, workflow, step.name)

@@ -1,0 +1,117 @@
+"""What the events of a step change: it is ready, settled, reset, restored, removed or waits."""
+
+from collections.abc import Callable
+
+from controller.model import events as e
+from controller.model.indexes import set_timer, touch
+from controller.model.movement import drop, explain_wait, move, set_condition, turn_to
+from controller.model.phases import Phase, Reason
+from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
+
+# Resets that an edit brought about, and that taking it back undoes.
+_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
+
+
+def ready(state: State, event: e.StepReady) -> None:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    stop_waiting(state, workflow, step)
+    move(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
+
+
+def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.StepFailed], None]:
+    def ended(state: State, event: e.StepSkipped | e.StepCancelled | e.StepFailed) -> None:
+        workflow = state.lives[event.uid]
+        step = workflow.steps[event.step]
+        step.unjudged, step.then = False, None
+        stop_waiting(state, workflow, step)
+        move(state, workflow, step, to, event.reason, event.message)
+        if to is Phase.FAILED:
+            remember_result(step)
+
+    return ended
+
+
+def reset_asked(state: State, event: e.StepReset) -> None:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    if workflow.finished:
+        turn_to(state, workflow, Phase.PENDING, event.reason, event.message)
+        set_condition(state, workflow, "Complete", False, event.reason, event.message)
+        set_condition(state, workflow, "Progressing", True, event.reason, event.message)
+    if step.live is not None:
+        step.then = Then("reset", event.reason, event.message)
+        touch(state, workflow, step.name)
+    else:
+        reset(state, workflow, step, event.reason, event.message)
+
+
+def restored(state: State, event: e.StepRestored) -> None:
+    workflow = state.lives[event.uid]
+    restore(state, workflow, workflow.steps[event.step])
+
+
+def removed(state: State, event: e.StepRemoved) -> None:
+    workflow = state.lives[event.uid]
+    remove(state, workflow, workflow.steps[event.step])
+    touch(state, workflow)
+
+
+def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    if event.retry:
+        step.retries, step.interruptions = event.retry, 0
+    else:
+        step.interruptions += 1
+    step.unjudged = False
+    move(state, workflow, step, Phase.PENDING, event.reason, event.message)
+    step.retry_at = state.time + round(event.delay * SECOND)
+    if workflow.suspended is None:
+        set_timer(state, workflow, step.name, "backoff", step.retry_at)
+
+
+# ---------------------------------------- what several events do
+
+
+def reset(state: State, workflow: Workflow, step: Step, reason: str, message: str) -> None:
+    """Back to Pending: nothing of the past counts against it, all its retries are there again."""
+    step.retries = step.interruptions = 0
+    step.series_from = step.then = None
+    step.unjudged = False
+    stop_waiting(state, workflow, step)
+    if reason not in _BY_EDIT:
+        step.standing = None
+    if step.phase is not Phase.PENDING:
+        move(state, workflow, step, Phase.PENDING, reason, message)
+    else:
+        explain_wait(step, reason, message)
+        touch(state, workflow, step.name)
+
+
+def restore(state: State, workflow: Workflow, step: Step) -> None:
+    """Its result from before an edit stands again."""
+    kept = step.standing
+    assert kept is not None, state.story(workflow.uid, step.name)
+    if step.phase is not kept.phase:
+        reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
+        move(state, workflow, step, kept.phase, kept.reason, kept.message)
+
+
+def remember_result(step: Step) -> None:
+    attempt = step.attempt
+    assert attempt is not None
+    step.standing = Standing(attempt.fingerprint, step.phase, step.reason, step.message)
+
+
+def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
+    """Its backoff is over, or no longer matters."""
+    if step.retry_at is not None:
+        step.retry_at = None
+        set_timer(state, workflow, step.name, "backoff", None)
+
+
+def remove(state: State, workflow: Workflow, step: Step) -> None:
+    """It leaves the status; that its attempts had numbers is remembered."""
+    stop_waiting(state, workflow, step)
+    drop(state, workflow, step)

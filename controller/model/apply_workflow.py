@@ -1,0 +1,210 @@
+"""What the events of a workflow change: generations, runs, cancellations, its end.
+
+A new generation carries, step by step, what the table of edits decided when it was accepted; here
+that is only carried out, so a later version with another table replays an old log the same.
+"""
+
+from controller.model import events as e
+from controller.model.apply_attempt import set_timeout
+from controller.model.apply_step import remove, reset, restore
+from controller.model.indexes import requeue, set_timer, touch
+from controller.model.movement import clear_condition, link, set_condition, turn_to
+from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
+from controller.spec.definition import Definition, definitions
+
+
+def accepted(state: State, event: e.GenerationAccepted) -> None:
+    workflow = state.lives.get(event.uid) or _begin_life(state, event)
+    workflow.generation, workflow.spec, workflow.path = event.generation, event.spec, event.path
+    workflow.labels, workflow.annotations = event.labels, event.annotations
+    workflow.warnings, workflow.by = event.warnings, event.by
+    workflow.request = event.request or workflow.request
+    workflow.cancel = None
+    _take_steps(state, workflow, event)
+    for name, effect in event.effects.items():
+        if name in workflow.steps:
+            _carry_out(state, workflow, workflow.steps[name], effect)
+    _suspend_or_resume(state, workflow)
+    set_deadline(state, workflow)
+    _say_accepted(state, workflow)
+    requeue(state, workflow)
+    for name in workflow.steps:
+        touch(state, workflow, name)
+
+
+def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
+    assert event.workflow not in state.workflows, f"{event.workflow} lives already"
+    workflow = Workflow(
+        uid=event.uid,
+        name=event.workflow,
+        order=len(state.lives),
+        origin=event.origin,
+        path=event.path,
+        created=state.time,
+        generation=0,
+        spec=event.spec,
+        labels=event.labels,
+        annotations=event.annotations,
+        since=state.time,
+    )
+    state.lives[event.uid] = state.workflows[event.workflow] = workflow
+    return workflow
+
+
+def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -> None:
+    """The steps of the new generation in its order; removed ones stay only while they run."""
+    before = workflow.steps
+    defined = definitions(event.spec)
+    for step in [step for name, step in before.items() if name not in defined]:
+        if step.live is None:
+            remove(state, workflow, step)
+        else:
+            effect = event.effects[step.name]
+            step.then = Then("remove", effect.reason, effect.message)
+    workflow.steps = {}
+    for index, (name, definition) in enumerate(defined.items()):
+        step = before.pop(name) if name in before else _new_step(state, workflow, definition)
+        if step.then is not None:
+            # Removed and back again, or cancelled: it runs anew when what runs has been ended.
+            step.then = Then("reset", Reason.TRIED_ANEW, "a new generation was accepted")
+        step.index, step.definition = index, definition
+        step.fingerprint = event.fingerprints[name]
+        workflow.steps[name] = step
+        set_timeout(state, workflow, step)
+    workflow.steps |= before  # those that leave
+    link(workflow)
+
+
+def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
+    return Step(
+        name=definition.name,
+        index=0,
+        definition=definition,
+        fingerprint="",
+        since=state.time,
+        numbered=workflow.left.pop(definition.name, 0),
+    )
+
+
+def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
+    """One row of the table of edits, as decided when the generation was accepted."""
+    if effect.action == "restart":
+        step.then = Then("reset", effect.reason, effect.message)
+    elif effect.action == "run":
+        reset(state, workflow, step, effect.reason, effect.message)
+    elif effect.action == "keep" and effect.reason == Reason.RESULT_KEPT:
+        restore(state, workflow, step)
+
+
+def _suspend_or_resume(state: State, workflow: Workflow) -> None:
+    """A suspended workflow's deadline and backoffs stand still; its running steps don't."""
+    wanted = workflow.spec.suspend is True
+    if wanted and workflow.suspended is None:
+        workflow.suspended = state.time
+        for step in workflow.steps.values():
+            set_timer(state, workflow, step.name, "backoff", None)
+    elif not wanted and workflow.suspended is not None:
+        for step in workflow.steps.values():
+            if step.retry_at is not None:
+                step.retry_at += state.time - max(workflow.suspended, step.since)
+                set_timer(state, workflow, step.name, "backoff", step.retry_at)
+        if workflow.in_run and workflow.started is not None:
+            workflow.stood += state.time - max(workflow.suspended, workflow.started)
+        workflow.suspended = None
+
+
+def _say_accepted(state: State, workflow: Workflow) -> None:
+    message = f"generation {workflow.generation} accepted"
+    stays_suspended = workflow.suspended is not None and workflow.phase is Phase.SUSPENDED
+    if not stays_suspended:
+        to = Phase.RUNNING if workflow.in_run else Phase.PENDING
+        turn_to(state, workflow, to, Reason.ACCEPTED, message)
+    for kind in ("Terminating", "Complete"):
+        clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
+    clear_condition(state, workflow, "SpecInvalid", "SpecValid", "the file is valid")
+    set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
+    set_condition(state, workflow, "Progressing", True, Reason.ACCEPTED, message)
+
+
+def set_deadline(state: State, workflow: Workflow) -> None:
+    """Of the present run, if it has one that counts: one that drains still has to end in time."""
+    seconds, cancel = workflow.deadline_seconds, workflow.cancel
+    due = None
+    if seconds is not None and workflow.in_run and workflow.started is not None:
+        due = workflow.started + workflow.stood + round(seconds * SECOND)
+    if workflow.suspended is not None or (cancel is not None and not cancel.drain):
+        due = None
+    set_timer(state, workflow, "", "deadline", due)
+
+
+def source_changed(state: State, event: e.SourceChanged) -> None:
+    workflow = state.lives[event.uid]
+    workflow.path = event.path
+    workflow.labels, workflow.annotations = event.labels, event.annotations
+
+
+def run_started(state: State, event: e.RunStarted) -> None:
+    workflow = state.lives[event.uid]
+    workflow.run, workflow.in_run = event.run, True
+    workflow.started, workflow.completed, workflow.stood = state.time, None, 0
+    set_deadline(state, workflow)
+    turn_to(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
+    set_condition(state, workflow, "Progressing", True, Reason.STARTED, workflow.message)
+
+
+def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
+    workflow = state.lives[event.uid]
+    if not event.steps:
+        workflow.cancel = Cancel(event.reason, event.message, event.drain)
+        set_deadline(state, workflow)
+        set_condition(state, workflow, "Terminating", True, event.reason, event.message)
+    for name in event.steps or workflow.steps:
+        step = workflow.steps[name]
+        if event.steps and step.phase not in TERMINAL:
+            step.then = Then("cancel", event.reason, event.message)
+        touch(state, workflow, name)
+    requeue(state, workflow)
+    touch(state, workflow)
+
+
+def uncancel(state: State, workflow: Workflow) -> None:
+    """`retry` overrules a cancellation."""
+    workflow.cancel = None
+    clear_condition(state, workflow, "Terminating", Reason.RETRY_REQUESTED, "retried")
+    set_deadline(state, workflow)
+    requeue(state, workflow)
+    touch(state, workflow)
+
+
+def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
+    workflow = state.lives[event.uid]
+    workflow.deleting = True
+    set_condition(state, workflow, "Terminating", True, Reason.SPEC_DELETED, event.message)
+    requeue(state, workflow)
+    touch(state, workflow)
+
+
+def suspended(state: State, event: e.WorkflowSuspended) -> None:
+    workflow = state.lives[event.uid]
+    message = "suspended by its spec; running steps have ended"
+    turn_to(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
+    set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
+
+
+def finished(state: State, event: e.WorkflowFinished) -> None:
+    workflow = state.lives[event.uid]
+    if workflow.in_run:
+        workflow.in_run, workflow.completed = False, state.time
+    set_timer(state, workflow, "", "deadline", None)
+    turn_to(state, workflow, event.phase, event.reason, event.message)
+    set_condition(state, workflow, "Progressing", False, event.reason, event.message)
+    set_condition(state, workflow, "Complete", True, event.reason, event.message)
+    clear_condition(state, workflow, "Terminating", event.reason, event.message)
+
+
+def life_ended(state: State, event: e.LifeEnded) -> None:
+    workflow = state.lives[event.uid]
+    if state.workflows.get(workflow.name) is workflow:
+        del state.workflows[workflow.name]
+    state.touched.pop(workflow.uid, None)

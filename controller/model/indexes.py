@@ -1,0 +1,163 @@
+"""The indexes over the state: who has to be looked at, who lives, who may use a slot, what is due.
+
+A turn may cost what changed and not what exists, so nothing is searched: each question that the
+planner asks has an index, and each index is kept by the functions of this module alone. Cost: O(1),
+but for timers, which are a sorted list (O(log n), and a memmove).
+"""
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from typing import Literal
+
+from controller.model.events import MarkerPlaced
+from controller.model.state import Attempt, QueueKey, State, Step, Timer, Workflow
+
+# ---------------------------------------- what to look at
+
+
+def touch(state: State, workflow: Workflow, step: str | None = None) -> None:
+    """Have the next plan look at the workflow, and at this step of it."""
+    steps = state.touched.get(workflow.uid)
+    if steps is None:
+        steps = state.touched[workflow.uid] = {}
+    if step is not None:
+        steps[step] = None
+
+
+def touch_all(state: State) -> None:
+    """Have the next plan look at everything: after a restart nothing is taken for granted."""
+    for workflow in state.workflows.values():
+        touch(state, workflow)
+        for step in workflow.steps:
+            touch(state, workflow, step)
+
+
+# ---------------------------------------- slots
+
+
+def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
+    """A new attempt takes a slot."""
+    state.live[workflow.uid, step.name] = attempt
+    workflow.occupied += 1
+    workflow.ready.pop(step.name, None)
+    requeue(state, workflow)
+
+
+def vacate(state: State, workflow: Workflow, step: Step) -> None:
+    """Its attempt is over: the slot is free."""
+    del state.live[workflow.uid, step.name]
+    workflow.occupied -= 1
+    requeue(state, workflow)
+
+
+def want_slot(state: State, workflow: Workflow, step: Step) -> None:
+    """The step waits for a slot, behind all that waited before it."""
+    workflow.ready[step.name] = None
+    requeue(state, workflow)
+
+
+def want_no_slot(state: State, workflow: Workflow, name: str) -> None:
+    workflow.ready.pop(name, None)
+    requeue(state, workflow)
+
+
+def requeue(state: State, workflow: Workflow) -> None:
+    """Put the workflow where it belongs among those that may use a free slot, if it may."""
+    key = queue_key(state, workflow)
+    if key == workflow.queued_as:
+        return
+    if workflow.queued_as is not None:
+        bucket = state.queue[workflow.queued_as]
+        del bucket[workflow.uid]
+        if not bucket:
+            del state.queue[workflow.queued_as]
+    if key is not None:
+        state.queue.setdefault(key, OrderedDict())[workflow.uid] = None
+    workflow.queued_as = key
+
+
+def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
+    """Where it belongs; None if a free slot is of no use to it."""
+    if not workflow.ready or workflow.suspended is not None or workflow.deleting:
+        return None
+    if workflow.cancel is not None or forbidden(state, workflow.name):
+        return None
+    limit = workflow.parallelism
+    if limit is not None and workflow.occupied >= limit:
+        return None
+    return (-workflow.priority, workflow.occupied)
+
+
+# ---------------------------------------- markers
+
+
+def place_marker(state: State, marker: MarkerPlaced) -> None:
+    displace_marker(state, marker.path)
+    state.markers[marker.path] = marker
+    state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    _look_again(state, marker.workflow)
+
+
+def displace_marker(state: State, path: str) -> None:
+    marker = state.markers.pop(path, None)
+    if marker is None:
+        return
+    del state.marked[marker.workflow][path]
+    if not state.marked[marker.workflow]:
+        del state.marked[marker.workflow]
+    _look_again(state, marker.workflow)
+
+
+def _look_again(state: State, name: str) -> None:
+    workflow = state.workflows.get(name)
+    if workflow is not None:
+        requeue(state, workflow)
+        touch(state, workflow)
+
+
+def forbidden(state: State, name: str) -> MarkerPlaced | None:
+    """The marker because of which nothing of NAME may start; the strictest of several."""
+    markers = state.marked.get(name)
+    if not markers:
+        return None
+    whole = [marker for marker in markers.values() if not marker.steps]
+    return min(whole, key=lambda marker: marker.drain, default=None)
+
+
+# ---------------------------------------- timers
+
+
+def set_timer(
+    state: State,
+    workflow: Workflow,
+    step: str,
+    kind: Literal["deadline", "backoff", "timeout"],
+    due: int | None,
+) -> None:
+    """Set, move or (`due` None) remove one timer."""
+    key = (workflow.uid, step, kind)
+    before = state.timer_of.pop(key, None)
+    if before is not None:
+        del state.timers[bisect_left(state.timers, Timer(before, *key))]
+    if due is not None:
+        state.timer_of[key] = due
+        insort(state.timers, Timer(due, *key))
+
+
+def shift_timers(state: State, length: int, deadlines: bool) -> None:
+    """Move what time makes due by `length` microseconds, deadlines only where told so."""
+    moved = sorted(
+        timer._replace(due=timer.due + length) if deadlines or timer.kind != "deadline" else timer
+        for timer in state.timers
+    )
+    state.timers = moved
+    state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in moved}
+
+
+def is_due(state: State, uid: str, step: str, kind: str, now: int) -> bool:
+    due = state.timer_of.get((uid, step, kind))
+    return due is not None and due <= now
+
+
+def next_due(state: State) -> int | None:
+    return state.timers[0].due if state.timers else None

@@ -1,0 +1,157 @@
+"""Movement: the only places where a phase, a condition or a dependency's verdict changes.
+
+A step counts the dependencies whose conditions are still open, and remembers those that can no
+longer come true. `move` keeps that, and every other index, in step with the phase: O(dependents).
+"""
+
+from typing import Literal
+
+from controller.model.indexes import touch, want_no_slot, want_slot
+from controller.model.phases import STEP_MOVES, TERMINAL, Phase, Reason
+from controller.model.state import Condition, Move, State, Step, Workflow
+
+
+def move(
+    state: State, workflow: Workflow, step: Step, to: Phase, reason: str, message: str
+) -> None:
+    """The only place that changes a step's phase; keeps every index in step with it."""
+    was = step.phase
+    assert to in STEP_MOVES[was], f"{was} -> {to}: {state.story(workflow.uid, step.name)}"
+    _count(workflow, step, -1)
+    step.phase, step.reason, step.message, step.since = to, reason, message, state.time
+    _count(workflow, step, +1)
+    for name, condition in step.dependents:
+        dependent = workflow.steps[name]
+        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _hold(dependent, step.name, edge(to, reason, step.tolerated, condition))
+        if _has_to_look(dependent):
+            touch(state, workflow, name)
+    if to is Phase.READY:
+        want_slot(state, workflow, step)
+    elif was is Phase.READY:
+        want_no_slot(state, workflow, step.name)
+    touch(state, workflow, step.name)
+    state.moves.append(
+        Move(state.time, workflow.name, workflow.uid, step.name, was, to, reason, message)
+    )
+
+
+def explain_wait(step: Step, reason: str, message: str) -> None:
+    """A new reason for the same phase."""
+    step.reason, step.message = reason, message
+
+
+def turn_to(state: State, workflow: Workflow, to: Phase, reason: str, message: str) -> None:
+    """The only place that changes a workflow's phase."""
+    was = workflow.phase
+    workflow.reason, workflow.message = reason, message
+    if was is to:
+        return
+    workflow.phase, workflow.since = to, state.time
+    touch(state, workflow)
+    state.moves.append(Move(state.time, workflow.name, workflow.uid, "", was, to, reason, message))
+
+
+def set_condition(
+    state: State, workflow: Workflow, kind: str, holds: bool, reason: str, message: str
+) -> None:
+    """Its transition time moves only with its status."""
+    before = workflow.conditions.get(kind)
+    status: Literal["True", "False"] = "True" if holds else "False"
+    since = before.last_transition_time if before and before.status == status else state.time
+    workflow.conditions[kind] = Condition(kind, status, reason, message, since, workflow.generation)
+
+
+def clear_condition(state: State, workflow: Workflow, kind: str, reason: str, message: str) -> None:
+    """It no longer holds; one that never did is not worth a word."""
+    if kind in workflow.conditions:
+        set_condition(state, workflow, kind, False, reason, message)
+
+
+# ---------------------------------------- dependencies
+
+MET = "met"
+OPEN = "open"
+
+_UNMET: dict[tuple[Phase, str], str] = {
+    (Phase.FAILED, "Succeeded"): Reason.DEPENDENCY_FAILED,
+    (Phase.SUCCEEDED, "Failed"): Reason.DEPENDENCY_SUCCEEDED,
+    (Phase.CANCELLED, "Succeeded"): Reason.DEPENDENCY_CANCELLED,
+    (Phase.CANCELLED, "Failed"): Reason.DEPENDENCY_CANCELLED,
+    (Phase.CANCELLED, "Finished"): Reason.DEPENDENCY_CANCELLED,
+    (Phase.SKIPPED, "Succeeded"): Reason.DEPENDENCY_SKIPPED,
+    (Phase.SKIPPED, "Failed"): Reason.DEPENDENCY_SKIPPED,
+}
+_ROOTS = frozenset({Reason.DEPENDENCY_FAILED, Reason.DEPENDENCY_CANCELLED})
+
+
+def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
+    """What a dependency in this phase means for a dependent: MET, OPEN, or why it never can be.
+
+    A skipped step passes its own reason on, so that the whole branch names the root.
+    """
+    if phase not in TERMINAL:
+        return OPEN
+    if phase is Phase.FAILED and tolerated:
+        return MET
+    unmet = _UNMET.get((phase, condition))
+    if unmet is None:
+        return MET
+    return reason if phase is Phase.SKIPPED and reason in _ROOTS else unmet
+
+
+def _hold(dependent: Step, name: str, verdict: str) -> None:
+    if verdict == MET:
+        dependent.open -= 1
+    elif verdict != OPEN:
+        dependent.broken[name] = verdict
+
+
+def _unhold(dependent: Step, name: str, verdict: str) -> None:
+    if verdict == MET:
+        dependent.open += 1
+    elif verdict != OPEN:
+        dependent.broken.pop(name, None)
+
+
+def _has_to_look(dependent: Step) -> bool:
+    """Whether a change of a dependency may give the step something to decide."""
+    if dependent.phase is Phase.READY or dependent.retry_at is not None:
+        return True  # it believed that nothing was open
+    return not dependent.open or bool(dependent.broken)
+
+
+def link(workflow: Workflow) -> None:
+    """Compute dependents, open and broken dependencies and counts anew: once a generation."""
+    workflow.unsettled = workflow.failed = workflow.cancelled = 0
+    for step in workflow.steps.values():
+        step.dependents = []
+        step.broken = {}
+    for step in workflow.steps.values():
+        _count(workflow, step, +1)
+        needs = () if step.leaving else step.definition.requires
+        step.open = len(needs)
+        for need in needs:
+            dependency = workflow.steps[need.step]
+            dependency.dependents.append((step.name, need.condition))
+            verdict = edge(
+                dependency.phase, dependency.reason, dependency.tolerated, need.condition
+            )
+            _hold(step, need.step, verdict)
+
+
+def drop(state: State, workflow: Workflow, step: Step) -> None:
+    """Take out a step that the spec no longer has, so that nothing in it can depend on it."""
+    want_no_slot(state, workflow, step.name)
+    _count(workflow, step, -1)
+    workflow.left[step.name] = step.numbered
+    del workflow.steps[step.name]
+
+
+def _count(workflow: Workflow, step: Step, by: int) -> None:
+    if step.phase not in TERMINAL:
+        workflow.unsettled += by
+    elif step.phase is Phase.FAILED and not step.tolerated:
+        workflow.failed += by
+    elif step.phase is Phase.CANCELLED:
+        workflow.cancelled += by
