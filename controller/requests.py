@@ -30,7 +30,7 @@ _TIME_STEP_NS = 2_000_000_000
 
 def drop(state_dir: str, request: Request) -> str:
     """Ask for something; the name under which it will be recorded. Works without a controller."""
-    folder = _folder(state_dir)
+    folder = requests_folder(state_dir)
     name = f"{time.time_ns():020}-{os.getpid()}-{secrets.token_hex(4)}.json"
     draft = os.path.join(folder, f".{name}.tmp")
     try:
@@ -58,7 +58,7 @@ class RequestBox:
     """The controller's side of the folder. `note` is told, in a line, what was set aside."""
 
     def __init__(self, state_dir: str, note: Callable[[str], None] = note_on_stderr) -> None:
-        self._folder = _folder(state_dir)
+        self._folder = requests_folder(state_dir)
         self._note = note
         self._read: dict[str, Request] = {}
         self._unchanged_since: int | None = None  # the folder's time, once it can be relied on
@@ -114,5 +114,5 @@ class RequestBox:
         return msgspec.structs.replace(request, name=name)
 
 
-def _folder(state_dir: str) -> str:
+def requests_folder(state_dir: str) -> str:
     return os.path.join(state_dir, "requests")

@@ -79,12 +79,11 @@ class LiveTable:
         now = session.controller.edges.clock.now()
         room = max(5, self._console.height - _LINES_SPARE)
         state = session.controller.state
-        parts = [_table(state, now, room), _summary(state, self._specs)]
         problems = [
             Text(f"{condition.type}: {condition.message}", style="yellow")
             for condition in session.controller.conditions
         ]
-        self._live.update(Group(*parts, *problems), refresh=True)
+        self._live.update(Group(_table(state, now, room), _summary(state, self._specs), *problems), refresh=True)
 
 
 def _table(state: State, now: int, room: int) -> Table:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from controller.cli.session import Session
 
 _FOLLOW_SECONDS = 0.05
+_REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -133,7 +134,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
                 _cancel(session, names, signals.last)
                 continue
             if not _all_over(state, names):
-                session.wait()
+                session.wait(_REQUESTS_SECONDS)
         return _result(state, names)
 
 

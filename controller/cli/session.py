@@ -4,21 +4,24 @@ This is the one place that knows every room: it opens the real edges, folds the 
 until somebody or something says stop. It decides nothing about workflows.
 """
 
+import getpass
 import os
 import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import msgspec
 
 from controller import __version__
 from controller.clock import SystemClock
+from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
-from controller.folder.folder import OpenFolder
+from controller.folder.folder import OpenFolder, check_folder
 from controller.log.lock import StateLock
 from controller.log.reader import read
 from controller.log.state_folder import prepare_state
@@ -26,8 +29,7 @@ from controller.log.status_file import ControllerStatus, write_status
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
-from controller.model.state import Move
-from controller.planner import desired
+from controller.model.state import Move, State
 from controller.requests import RequestBox, requests_folder
 
 SECOND = 1_000_000
@@ -100,24 +102,22 @@ class Session:
 class Wakes:
     """Blocks until an edge has something to observe, a signal came, or time is up."""
 
-    def __init__(self, clock: SystemClock, files: Callable[[], list[int]]) -> None:
+    def __init__(self, clock: SystemClock, files: Sequence[int]) -> None:
         self._clock = clock
-        self._files = files
-        self._registered: set[int] = set()
         self._selector = selectors.DefaultSelector()
         self._signals, self._wake_end = socket.socketpair()
         for end in (self._signals, self._wake_end):
             end.setblocking(False)
-        self._selector.register(self._signals, selectors.EVENT_READ)
+        for file in (*files, self._signals.fileno()):
+            self._selector.register(file, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
 
     def wait(self, until: int | None) -> None:
-        self._follow_files()
         timeout = IDLE_WAIT_MAX_SECONDS
         if until is not None:
             timeout = min(timeout, max(0.0, (until - self._clock.now()) / SECOND))
         for key, _ in self._selector.select(timeout):
-            if key.fileobj is self._signals:
+            if key.fd == self._signals.fileno():
                 self._signals.recv(4096)
 
     def close(self) -> None:
@@ -125,15 +125,6 @@ class Wakes:
         self._selector.close()
         self._signals.close()
         self._wake_end.close()
-
-    def _follow_files(self) -> None:
-        """The executor's socket is another one after a reconnect."""
-        wanted = set(self._files())
-        for gone in self._registered - wanted:
-            self._selector.unregister(gone)
-        for new in wanted - self._registered:
-            self._selector.register(new, selectors.EVENT_READ)
-        self._registered = wanted
 
 
 class StopSignals:
@@ -161,19 +152,22 @@ class StopSignals:
 def open_session(options: Options) -> Iterator[Session]:
     """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
     state_dir = os.path.abspath(options.state)
+    if options.specs is not None:
+        known = os.path.isdir(os.path.join(state_dir, "log"))
+        check_folder(options.specs, known=known, allow_insecure=options.allow_insecure_specs)
+    prepare_state(state_dir)
     clock = SystemClock()
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder(options)) if options.specs is not None else None
-        prepare_state(state_dir)
         lock = stack.enter_context(StateLock(state_dir, " ".join(sys.argv)))
         log = LogWriter(state_dir)
         stack.callback(log.close)
         if log.cut:
             print(f"treadle: {log.cut}", file=sys.stderr)
         state = replay(read(state_dir))
+        settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
-        slots = options.max_parallel or os.cpu_count() or 1
-        executor = LocalExecutor(state_dir, epoch, slots, clock)
+        folder = _open_folder(options, state_dir, stack)
+        executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
         edges = Edges(
             log=log,
@@ -182,13 +176,40 @@ def open_session(options: Options) -> Iterator[Session]:
             clock=clock,
             folder=folder,
         )
-        settings = _settings(options, state_dir, slots)
-        controller = Controller(state, epoch, edges, settings)
-        wakes = Wakes(clock, lambda: executor.filenos() + (folder.filenos() if folder else []))
+        files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
+        wakes = Wakes(clock, files)
         stack.callback(wakes.close)
-        if folder is not None:
-            folder.watch_also(requests_folder(state_dir))
-        session = Session(controller, wakes, state_dir)
-        controller.start()
+        session = Session(Controller(state, epoch, edges, settings), wakes, state_dir)
+        session.controller.start()
         yield session
         session.stopped()
+
+
+def _settings(options: Options, state_dir: str, state: State) -> Settings:
+    folder = os.path.abspath(options.specs) if options.specs is not None else ""
+    before = state.controller.folder
+    if folder and before and folder != before and not options.adopt_folder:
+        raise UsageError(
+            f"{state_dir}: this state folder drives the specs in {before}, not those in {folder}; "
+            "use another --state, or go on with the new folder by --adopt-folder"
+        )
+    return Settings(
+        version=__version__,
+        pid=os.getpid(),
+        user=getpass.getuser(),
+        host=socket.gethostname(),
+        state_dir=state_dir,
+        max_parallel=options.max_parallel or os.cpu_count() or 1,
+        ahead=AHEAD,
+        folder=folder,
+        only_requests=options.only_requests,
+    )
+
+
+def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> OpenFolder | None:
+    if options.specs is None:
+        return None
+    folder = OpenFolder(options.specs, spec_bytes_max=options.max_spec_bytes, poll=options.poll)
+    stack.callback(folder.close)
+    folder.watch_also(requests_folder(state_dir))
+    return folder

@@ -1,7 +1,7 @@
 """`treadle up`: the controller in the foreground.
 
-On a terminal it shows a live table, elsewhere a line for each phase that changes. SIGINT and SIGTERM
-leave running steps running; the next controller adopts them.
+On a terminal it shows a live table, elsewhere a line for each phase that changes. SIGINT and
+SIGTERM leave running steps running; the next controller adopts them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "up",
         parents=[common()],
         help="run the controller in the foreground",
-        description="Run the controller in the foreground: drive the workflows of the specs folder.",
+        description="Drive the workflows of the specs folder, in the foreground.",
     )
     parser.add_argument("--once", action="store_true", help="end when all has settled")
     parser.add_argument(

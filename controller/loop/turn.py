@@ -187,8 +187,9 @@ class Controller:
             self._fold(fact)
 
     def _observe_folder(self, folder: Folder) -> None:
-        sight = folder.look(self._now)
-        verdict = desired.judge(self.state, sight, self._now, self.settings.desired, self.memory)
+        rules, memory = self.settings.desired, self.memory
+        sight = folder.look(self._now, full=memory.scan_due(self._now, rules))
+        verdict = desired.judge(self.state, sight, self._now, rules, memory)
         self._folder_due = verdict.due
         self.conditions = verdict.conditions
         self.notes += verdict.notes
