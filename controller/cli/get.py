@@ -52,14 +52,14 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    from controller.cli.history import History, controller_shape
+    from controller.cli.history import History, controller_shape, now
     from controller.cli.output import tell
     from controller.view.selector import parse_selector
 
     matches = parse_selector(args.selector) if args.selector else lambda labels: True
     history = History(args.state)
     state, controller = history.catch_up(), controller_shape(args.state)
-    missing = show_workflows(state, args.names, matches, args.output, controller)
+    missing = show_workflows(state, args.names, matches, args.output, controller, now())
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
             tell(line)
@@ -85,9 +85,9 @@ def show_workflows(
     matches: "Selector",
     form: str | None,
     controller: "ControllerShape",
+    now: int,
 ) -> list[NotFound]:
     """Print what `names` mean (all, if there are none) as asked for; what wasn't found."""
-    from controller.cli.history import now
     from controller.cli.output import show, show_table, tell
     from controller.view.listing import list_table
     from controller.view.status import list_shape
@@ -102,7 +102,7 @@ def show_workflows(
         if found or not names:
             show(shapes[0] if single else list_shape(shapes, controller), form)
     elif found:
-        show_table(list_table(state, found, now(), wide=form == "wide"))
+        show_table(list_table(state, found, now, wide=form == "wide"))
     elif not names:
         tell("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
     return missing

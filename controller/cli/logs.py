@@ -1,0 +1,153 @@
+"""`treadle logs`, `events`, `replay`: what steps wrote, what happened, how things stood.
+
+Output of steps is passed on byte by byte. It is in the files that the attempts themselves write, so
+nothing of it is lost or late when no controller runs.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from controller.cli.options import common
+from controller.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from controller.cli.history import History
+    from controller.model.events import Record
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "logs",
+        parents=[common()],
+        help="show what steps wrote to stdout and stderr",
+        description="Show what the last attempt of each step, or of one, wrote.",
+    )
+    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("step", nargs="?", metavar="STEP")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on, through retries, until all has ended"
+    )
+    parser.add_argument("--attempt", type=int, metavar="N", help="this attempt, not the last")
+    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines of each")
+    parser.set_defaults(command=logs)
+
+    parser = subparsers.add_parser(
+        "events",
+        parents=[common()],
+        help="show what happened, in order",
+        description="Show the log as events. Every change of a phase is among them.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as more happens")
+    parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a line")
+    parser.set_defaults(command=events)
+
+    parser = subparsers.add_parser(
+        "replay",
+        parents=[common()],
+        help="show the state at a point of the log",
+        description="Show the state as it was after the record SEQ, or at TIME.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("--until", metavar="SEQ|TIME", help="12, or 2026-11-23T12:00:00Z")
+    parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"))
+    parser.set_defaults(command=replay)
+
+
+# ---------------------------------------- logs
+
+
+def logs(args: argparse.Namespace) -> int:
+    """treadle logs NAME [STEP]: the bytes that attempts wrote."""
+    from controller.cli.history import History
+    from controller.cli.transcript import Transcript
+
+    history = History(args.state)
+    state = history.catch_up()
+    transcript = Transcript(state, args.state, args.name, args.step, args.attempt, args.tail)
+    transcript.show()
+    if args.follow:
+        transcript.follow(history)
+    return ExitCode.FINE
+
+
+# ---------------------------------------- events
+
+
+def events(args: argparse.Namespace) -> int:
+    """treadle events [NAME]: a line an event."""
+    from controller.cli.history import History
+    from controller.view.find import find
+
+    history = History(args.state)
+    known = _tell(history, args, follow=False)
+    if args.name and not known:
+        find(history.state, args.name)  # raises, with what may have been meant
+    if args.follow:
+        _tell(history, args, follow=True)
+    return ExitCode.FINE
+
+
+def _tell(history: "History", args: argparse.Namespace, follow: bool) -> bool:
+    """Print what concerns the workflow asked for, if one was; was there anything?"""
+    from controller.cli.output import show_line, show_lines
+    from controller.view.story import concerns, happened, lines
+
+    told = False
+    for change in history.follow() if follow else history.news():
+        if change is None:
+            sys.stdout.flush()
+            continue
+        event = change.record.event
+        if args.name and not concerns(history.state, event, args.name):
+            continue
+        told = True
+        found = list(happened(history.state, change.record, change.moves))
+        if args.output == "json":
+            for one in found:
+                show_line(one)
+        else:
+            show_lines(lines(found))
+    return told
+
+
+# ---------------------------------------- replay
+
+
+def replay(args: argparse.Namespace) -> int:
+    """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
+    from controller.cli.get import fail_for, show_workflows
+    from controller.log.reader import read
+    from controller.model.apply import replay as fold
+    from controller.view.shape import ControllerShape
+
+    records = read(args.state)
+    state = fold(_before(records, args.until) if args.until else records)
+    controller = ControllerShape(
+        phase="Unknown",  # the log does not say whether it still ran
+        pid=state.controller.pid or None,
+        epoch=state.controller.epoch,
+        conditions=[],
+    )
+    # Ages are those of that moment, too.
+    missing = show_workflows(
+        state, args.names, lambda labels: True, args.output, controller, state.time
+    )
+    return fail_for(missing)
+
+
+def _before(records: "Iterator[Record]", until: str) -> "Iterator[Record]":
+    """The records up to a sequence number, or a time."""
+    from controller.view.times import parse_time
+
+    if until.isdecimal():
+        return takewhile(lambda record: record.seq <= int(until), records)
+    time = parse_time(until)
+    if time is None:
+        raise UsageError(
+            f"--until {until}: neither a sequence number nor a time like 2026-11-23T12:00:00Z"
+        )
+    return takewhile(lambda record: record.time <= time, records)

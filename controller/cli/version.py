@@ -1,0 +1,46 @@
+"""`treadle version`."""
+
+import argparse
+
+from controller.cli.options import common
+from controller.errors import ExitCode
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("version", parents=[common()], help="show the version")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="with what a report of a fault should name"
+    )
+    parser.set_defaults(command=version)
+
+
+def version(args: argparse.Namespace) -> int:
+    """treadle version [-v]"""
+    from controller import __version__
+
+    print(f"treadle {__version__}")
+    if args.verbose:
+        for name, value in _details(args.state):
+            print(f"{name:<12} {value}")
+    return ExitCode.FINE
+
+
+def _details(state_dir: str) -> list[tuple[str, str]]:
+    import platform
+    import sys
+    from importlib.metadata import version as installed
+
+    from controller.cli.history import controller_shape
+    from controller.model.events import SCHEMA
+    from controller.spec.models import API_VERSION
+
+    controller = controller_shape(state_dir)
+    pid = f", pid {controller.pid}" if controller.pid else ""
+    return [
+        ("spec", API_VERSION),
+        ("log schema", str(SCHEMA)),
+        ("controller", f"{controller.phase}{pid} ({state_dir})"),
+        ("python", f"{platform.python_version()} ({sys.executable})"),
+        ("system", platform.platform()),
+        *((name, installed(name)) for name in ("msgspec", "psutil", "PyYAML", "watchdog")),
+    ]

@@ -1,0 +1,151 @@
+"""The log as events for scripts and for people: what happened, in order.
+
+A record comes out as one event with the fields it has in the log. Behind it comes a `PhaseChanged`
+for each phase that it changed, worked out by the fold, so that nobody has to know which record
+moves what; it shares the record's `seq`. Cost: some microseconds an event.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from controller.model import events as e
+from controller.model.state import Move, State
+from controller.view.find import is_uid_of
+from controller.view.table import visible
+from controller.view.times import rfc3339
+
+PHASE_CHANGED = "PhaseChanged"
+_TIMES = frozenset({"started", "finished"})  # fields that hold a moment, in microseconds
+
+
+def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict[str, Any]]:
+    """The events of one record; `state` is the one right after it."""
+    time = rfc3339(record.time)
+    name, uid = subject(state, record.event)
+    head = {"seq": record.seq, "time": time, "type": type(record.event).__name__}
+    yield head | {"workflow": name, "uid": uid} | dict(_own_fields(record.event))
+    for move in moves:
+        yield {
+            "seq": record.seq,
+            "time": time,
+            "type": PHASE_CHANGED,
+            "workflow": move.workflow,
+            "uid": move.uid,
+            "step": move.step or None,
+            "was": move.was,
+            "phase": move.phase,
+            "reason": move.reason,
+            "message": move.message,
+        }
+
+
+def subject(state: State, event: e.AnyEvent) -> tuple[str | None, str | None]:
+    """The workflow that an event is about, and its life; None for what is the controller's own."""
+    uid = getattr(event, "uid", "")
+    if uid:
+        return state.lives[uid].name, uid
+    name = getattr(event, "workflow", "")
+    life = state.workflows.get(name)
+    return name or None, life.uid if life else None
+
+
+def concerns(state: State, event: e.AnyEvent, word: str) -> bool:
+    """Is the event about the workflow that `word` names: by name, all its lives; by uid, one?"""
+    name, uid = subject(state, event)
+    if word == name or word in getattr(event, "names", ()):
+        return True
+    return uid is not None and is_uid_of(word, uid)
+
+
+def _own_fields(event: e.AnyEvent) -> Iterator[tuple[str, Any]]:
+    for field in msgspec.structs.fields(event):
+        if field.name not in ("uid", "workflow"):
+            yield _camel(field.name), _plain(field.name, getattr(event, field.name))
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in _TIMES and value is not None:
+        return rfc3339(value)
+    if name == "effects":  # an array in the log, for brevity
+        return {step: msgspec.structs.asdict(effect) for step, effect in value.items()}
+    return value
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.title() for other in others)
+
+
+# ---------------------------------------- for people
+
+_WHO_WIDTH = 24
+_WHAT_WIDTH = 20
+
+
+# Records of which the phase that they change says all there is to say.
+_SPOKEN_FOR = frozenset(
+    {
+        "RunStarted",
+        "WorkflowSuspended",
+        "WorkflowFinished",
+        "StepReady",
+        "StepSkipped",
+        "StepCancelled",
+        "StepFailed",
+        "StepReset",
+        "StepRestored",
+        "RetryScheduled",
+        "AttemptStarted",
+    }
+)
+
+
+def lines(events: list[dict[str, Any]]) -> Iterator[str]:
+    """The events of one record, as lines."""
+    first, *changes = events
+    if not changes or first["type"] not in _SPOKEN_FOR:
+        yield line(first)
+    for change in changes:
+        yield line(change)
+
+
+def line(event: dict[str, Any]) -> str:
+    """One event as a line of fixed columns: time, whom, what, and the words for it."""
+    who = event["workflow"] or "-"
+    if event.get("step"):
+        who = f"{who}/{event['step']}"
+    changed = event["type"] == PHASE_CHANGED
+    what = f"-> {event['phase']}" if changed else event["type"]
+    told = visible(_words(event))
+    seq, time = event["seq"], event["time"]
+    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {told}".rstrip()
+
+
+def _words(event: dict[str, Any]) -> str:
+    """What a person wants to know of it: its message, else the fields that say something."""
+    if event.get("message"):
+        return str(event["message"])
+    form = _SENTENCES.get(event["type"])
+    return form.format_map(event) if form is not None else ""
+
+
+_SENTENCES = {
+    "ControllerStarted": "treadle {version}, pid {pid}, by {user} on {host} with {folder}",
+    "ClockStepped": "the wall clock was set by {seconds:+.1f} s",
+    "MachineSlept": "the machine slept for {seconds:.1f} s",
+    "FileRejected": "{path} is not taken",
+    "FileCleared": "{path} is valid, or gone",
+    "FolderAdopted": "{folder}",
+    "MarkerPlaced": "{path} {reason}",
+    "MarkerRejected": "{path}: {problem}",
+    "MarkerRemoved": "{path}",
+    "GenerationAccepted": "generation {generation} from {path}",
+    "SourceChanged": "{path}",
+    "RunStarted": "run {run}",
+    "AttemptScheduled": "attempt {attempt}",
+    "AttemptStarted": "attempt {attempt} runs as pid {pid}",
+    "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
+    "RequestApplied": "{kind} by {by} {refused}",
+}
