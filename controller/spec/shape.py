@@ -1,0 +1,150 @@
+"""Faults of shape: what in a document does not fit the models, all of it, in our own words.
+
+msgspec converts fast but stops at the first fault. So what it refuses is judged again by jsonschema
+over the generated schema, which finds everything; of a long list of steps only those that msgspec
+refuses one by one. `salvage` then makes a spec of what does fit, for the rules of `validate`.
+Cost: nothing for a valid document; 0.5 ms a faulty step.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct, ValidationError, structs
+
+from controller.spec.models import OlderStep, OlderWorkflow, Spec, Step, Workflow
+from controller.spec.schema import schema
+from controller.spec.validate import UNREADABLE, Found, Path
+from controller.spec.wording import describe
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+# Where the steps of a document stand, and what each has to be.
+_STEPS: dict[type[Struct], tuple[Path, type[Struct]]] = {
+    Workflow: (("spec", "steps"), Step),
+    OlderWorkflow: (("steps",), OlderStep),
+}
+# So that a step whose action is faulty isn't said to have none as well.
+_ACTIONS: dict[str, Any] = {"run": ":", "command": [":"]}
+
+
+def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Found]:
+    """Up to `limit` faults of shape of a document that msgspec refused as `model`."""
+    where, step_model = _STEPS[model]
+    reduced, kept = _without_good_steps(raw, where, step_model)
+    found: dict[tuple[Path, str], Found] = {}
+    errors = (_described(error) for error in _validator(model).iter_errors(reduced))
+    for fault in islice((fault for several in errors for fault in several), limit):
+        path = fault.path
+        if path[: len(where)] == where and len(path) > len(where):
+            index = path[len(where)]
+            path = (*where, kept[int(index)], *path[len(where) + 1 :])
+        found.setdefault((path, fault.problem), structs.replace(fault, path=path))
+    return list(found.values())
+
+
+def salvage(raw: dict[str, Any]) -> Spec | None:
+    """The spec of a faulty document without what is faulty in it; None if it has no steps."""
+    spec = raw.get("spec")
+    steps = spec.get("steps") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(steps, list):
+        return None
+    rest = {key: value for key, value in spec.items() if key != "steps"}
+    return Spec(steps=[_salvaged_step(step) for step in steps], **_fitting(rest, Spec))
+
+
+def _salvaged_step(raw: object) -> Step:
+    if fits(raw, Step):
+        return msgspec.convert(raw, Step)
+    if not isinstance(raw, dict):
+        return Step(name=UNREADABLE, run=":")
+    good = _fitting(raw, Step)
+    name = raw.get("name")
+    good["name"] = name if isinstance(name, str) else UNREADABLE
+    needs = raw.get("dependsOn")
+    if isinstance(needs, list) and "depends_on" not in good:
+        good["depends_on"] = [_salvaged_need(need) for need in needs]
+    for action, stand_in in _ACTIONS.items():
+        if action in raw:
+            good.setdefault(action, stand_in)
+    if "approve" in raw:
+        good.setdefault("run", ":")
+    return Step(**good)
+
+
+def _salvaged_need(raw: object) -> Any:
+    good = _fitting({"dependsOn": [raw]}, Step)
+    return good["depends_on"][0] if good else UNREADABLE
+
+
+def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
+    """The fields of `raw` that are as `model` wants them, by their names in Python."""
+    return {
+        name: msgspec.convert(raw[key], kind)
+        for name, key, kind in _fields(model)
+        if key in raw and fits(raw[key], kind)
+    }
+
+
+@cache
+def _fields(model: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    return tuple((one.name, one.encode_name, one.type) for one in structs.fields(model))
+
+
+def fits(raw: object, model: Any) -> bool:
+    """Whether msgspec takes `raw` as `model`."""
+    try:
+        msgspec.convert(raw, model)
+    except ValidationError:
+        return False
+    return True
+
+
+def _without_good_steps(
+    raw: dict[str, Any], where: Path, model: type[Struct]
+) -> tuple[dict[str, Any], list[int]]:
+    """The document with only the faulty ones of its steps, and which these were."""
+    holder: Any = raw
+    for key in where[:-1]:
+        holder = holder.get(key)
+    steps = holder.get("steps") if isinstance(holder, dict) else None
+    if not isinstance(steps, list):
+        return raw, []
+    kept = [index for index, step in enumerate(steps) if not fits(step, model)] or [0]
+    reduced: dict[str, Any] = {**holder, "steps": [steps[index] for index in kept if steps]}
+    for key in reversed(where[:-1]):
+        reduced = {**raw, str(key): reduced}
+    return reduced, kept
+
+
+def _described(error: Any) -> Iterator[Found]:
+    """Our words for one error of jsonschema; of alternatives, the one that was tried."""
+    if error.validator == "anyOf":
+        nested = [inner for inner in error.context if not _other_type(inner)]
+        if nested:
+            for inner in nested:
+                yield from _described(inner)
+            return
+    yield from describe(error)
+
+
+def _other_type(error: Any) -> bool:
+    return error.validator == "type" and not error.relative_path
+
+
+@cache
+def _validator(model: type[Struct]) -> "Validator":
+    from jsonschema import Draft202012Validator, validators
+
+    def is_integer(_: object, value: object) -> bool:
+        # JSON Schema takes 2.0 for an integer; msgspec, and so the loader, does not.
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+    strict: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, type_checker=checker
+    )
+    return strict(schema(model))

@@ -1,0 +1,83 @@
+"""What is wrong with bytes that are no YAML text, in words that say how to mend it.
+
+libyaml's own words name what its scanner expected; these name what the author most likely did. Only
+the first such fault of a file can be known, since behind it the text has no structure to judge.
+"""
+
+import re
+
+import yaml
+
+from controller.errors import Fault
+
+# What YAML forbids anywhere, escapes aside. Searched beforehand: libyaml tells only an offset.
+_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_TAB_INDENT = re.compile(r" *-* *\t")
+
+_PROBLEMS = {
+    "mapping values are not allowed in this context": (
+        "a key isn't possible here",
+        'check the indentation; text that holds ": " needs quotes',
+    ),
+    "did not find expected key": (
+        "the line doesn't fit those around it",
+        "check indentation and quotes",
+    ),
+    "did not find expected '-' indicator": (
+        "the line doesn't fit the list around it",
+        "check the indentation",
+    ),
+    "did not find expected ',' or ']'": ("the list is not closed", 'add "]", or a "," between'),
+    "did not find expected ',' or '}'": ("the mapping is not closed", 'add "}", or a "," between'),
+    "could not find expected ':'": ('expected "key: value"', "check the indentation"),
+    "found unexpected end of stream": ("the quote is not closed", "add the closing quote"),
+    "block sequence entries are not allowed in this context": (
+        "a list can't begin here",
+        "begin it on a line of its own",
+    ),
+}
+
+
+def decode(data: bytes, file: str) -> str | Fault:
+    """The text of `data`, which is UTF-8 with or without a byte order mark, or why it is none."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The mark's three bytes are cut off before the rest is decoded.
+        at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        line = data.count(b"\n", 0, at) + 1
+        column = at - (data.rfind(b"\n", 0, at) + 1) + 1
+        problem = f"not UTF-8: byte 0x{data[at]:02x} at offset {at}"
+        return _fault(file, line, column, problem, "save the file as UTF-8")
+    if forbidden := _FORBIDDEN.search(text):
+        at = forbidden.start()
+        line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+        problem = f"the control character U+{ord(text[at]):04X} can't stand in a spec"
+        return _fault(file, line, column, problem, 'in quotes, write it as an escape like "\\x1b"')
+    return text
+
+
+def explain(error: yaml.YAMLError, text: str, file: str) -> Fault:
+    """The fault behind an error of libyaml."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return _fault(file, 0, 0, f"not YAML: {' '.join(str(error).split())}")
+    problem = str(getattr(error, "problem", error))
+    lines = text[: mark.index + 200].splitlines() if mark.index else text.splitlines()
+    written = lines[mark.line] if mark.line < len(lines) else ""
+    line, column = mark.line + 1, mark.column + 1
+    if _TAB_INDENT.match(written):
+        return _fault(file, line, column, "a tab indents this line", "indent with spaces")
+    if problem == "found character that cannot start any token":
+        character = written[mark.column : mark.column + 1]
+        return _fault(file, line, column, f"text can't begin with {character}", "put it in quotes")
+    words, hint = _PROBLEMS.get(problem, (f"not YAML: {problem}", ""))
+    # What was opened and never closed is best mended where it was opened.
+    opened = getattr(error, "context_mark", None)
+    if opened is not None and "closed" in words:
+        hint += f"; it was opened at line {opened.line + 1}, column {opened.column + 1}"
+    return _fault(file, line, column, words, hint)
+
+
+def _fault(file: str, line: int, column: int, problem: str, hint: str = "") -> Fault:
+    return Fault(file=file, line=line, column=column, problem=problem, hint=hint)

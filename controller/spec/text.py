@@ -1,0 +1,356 @@
+"""YAML and JSON text as plain values, each with its place; what is wrong with the text, as faults.
+
+PyYAML's event stream is folded by a loop of our own: no recursion for deep nesting to exhaust, a
+bound on what aliases unfold to, duplicate keys noticed, one light object a node for its place. JSON
+is read by the same rules, being almost a part of YAML.
+
+What a plain scalar means (YAML 1.2, cut down to what cannot surprise):
+
+- `true True TRUE` and `false …` are booleans; `null Null NULL ~` and nothing at all are null;
+- decimal numbers without leading zeros are numbers: `3`, `-1`, `0.5`, `1e3`;
+- all else is text: `yes no on off`, `0755`, `0x1F`, `1_000`, `12:30`, `2026-11-23`, `.inf`;
+- keys are text, and so are the values of a mapping named `env`: `3.10` there stays `3.10`;
+- `<<` merges mappings; of the other tags only the core ones (`!!str 5`) mean anything.
+
+Cost: some 0.4 s for 10,000 steps with 52,000 dependencies (1 MB), most of it in libyaml.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+import yaml
+from msgspec import Struct
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentEndEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+
+from controller.errors import Fault
+from controller.spec.syntax import explain
+
+DEPTH_MAX = 64
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONSTANTS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER_BEGINS = frozenset("+-.0123456789")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS: dict[str, tuple[type, ...]] = {
+    f"{_CORE}bool": (bool,),
+    f"{_CORE}int": (int,),
+    f"{_CORE}float": (int, float),
+    f"{_CORE}null": (type(None),),
+}
+# A surrogate pair is how JSON writes a character beyond U+FFFF, and an error in YAML.
+_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
+
+
+class Place(Struct, gc=False):
+    """Where a value stands, and its key if it has one; lines and columns count from 1."""
+
+    line: int
+    column: int
+    inside: "list[Place] | dict[str, Place] | None" = None
+    key_line: int = 0
+    key_column: int = 0
+
+    def within(self, path: tuple[str | int, ...], key: bool = False) -> tuple[int, int]:
+        """Line and column of what `path` leads to, or of the nearest thing around it."""
+        at = self
+        for part in path:
+            inside: Any = at.inside
+            try:
+                at = inside[part]
+            except (LookupError, TypeError):
+                return at.line, at.column
+        return (at.key_line, at.key_column) if key and at.key_line else (at.line, at.column)
+
+
+class Node(Struct, frozen=True):
+    """One document, or what could be read of it."""
+
+    value: object
+    place: Place
+
+
+class Text(Struct, frozen=True):
+    """The documents of a file; `torn` is the one in which reading had to stop."""
+
+    documents: list[Node]
+    faults: list[Fault]
+    torn: Node | None = None
+
+
+def read(text: str, file: str, max_cost: int) -> Text:
+    """Every document of `text`. What aliases unfold to may not exceed `max_cost` characters."""
+    if file.endswith(".json"):
+        text = _ESCAPE.sub(_joined, text)
+    reader = _Reader(file, max_cost)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            reader.take(event)
+    except _Stop:
+        pass
+    except yaml.YAMLError as error:
+        reader.faults.append(_json_fault(text, file) or explain(error, text, file))
+    return Text(reader.documents, reader.faults, reader.torn())
+
+
+def scalar(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in _NUMBER_BEGINS:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    # Numbers that are no numbers to a computer (1e999) stay text, so that none gets any further.
+    if _DECIMAL.fullmatch(text) and isfinite(number := float(text)):
+        return number
+    return text
+
+
+def _joined(escape: re.Match[str]) -> str:
+    high, low = escape.groups()
+    if high is None:
+        return escape[0]
+    return f"\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
+
+
+def _json_fault(text: str, file: str) -> Fault | None:
+    """In JSON's own words, where the file claims to be JSON and is none."""
+    if not file.endswith(".json"):
+        return None
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        problem = f"not JSON: {error.msg[0].lower()}{error.msg[1:]}"
+        return Fault(file=file, line=error.lineno, column=error.colno, problem=problem)
+    except (ValueError, RecursionError):  # numbers or nesting beyond what `json` takes
+        pass
+    return None
+
+
+class _Stop(Exception):
+    """A fault behind which reading on makes no sense; it is already noted."""
+
+
+class _Open:
+    """A collection whose end has not come yet. `texts`: its plain values stay text."""
+
+    __slots__ = ("anchor", "cost", "key", "key_at", "merge", "merges", "place", "texts", "value")
+
+    def __init__(self, value: "list[object] | dict[str, object]", place: Place, texts: bool):
+        self.value = value
+        self.place = place
+        self.texts = texts
+        self.anchor: str | None = None
+        self.cost = 2
+        self.key: str | None = None
+        self.key_at = (0, 0)
+        self.merge = False
+        self.merges: list[Node] = []
+
+
+class _Reader:
+    """Folds events into values and places. `open` is the way from the root to where we are."""
+
+    def __init__(self, file: str, max_cost: int) -> None:
+        self.file = file
+        self.max_cost = max_cost
+        self.documents: list[Node] = []
+        self.faults: list[Fault] = []
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[Node, int] | None] = {}  # None: not complete yet
+        self.unfolded = 0
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, CollectionStartEvent):
+            self._begin(event)
+        elif isinstance(event, CollectionEndEvent):
+            self._end()
+        elif isinstance(event, AliasEvent):
+            self._alias(event)
+        elif isinstance(event, DocumentEndEvent):
+            self.anchors = {}
+
+    def torn(self) -> Node | None:
+        """The document that was being read when reading stopped, with what it has so far."""
+        if not self.open:
+            return None
+        for inner, outer in zip(reversed(self.open), reversed(self.open[:-1]), strict=False):
+            if isinstance(outer.value, dict) and outer.key is not None:
+                outer.value.setdefault(outer.key, inner.value)
+        return Node(self.open[0].value, self.open[0].place)
+
+    # ------------------------------------------------------------------------------------- events
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        mark: Any = event.start_mark
+        at = self.open[-1] if self.open else None
+        if at is not None and at.key is None and isinstance(at.value, dict):
+            self._key(at, event.value, mark.line + 1, mark.column + 1)
+            # Only a plain `<<` merges; as a key in quotes it is an ordinary one.
+            at.merge = event.value == "<<" and event.implicit[0]
+            return
+        value: object = event.value
+        if event.tag is None:
+            if event.implicit[0]:
+                value = scalar(event.value)
+                if at is not None and at.texts and value is not None:
+                    value = event.value
+        else:
+            value = self._tagged(event)
+        place = Place(mark.line + 1, mark.column + 1)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (Node(value, place), len(event.value) + 1)
+        self._put(value, place, len(event.value) + 1)
+
+    def _begin(self, event: CollectionStartEvent) -> None:
+        mark: Any = event.start_mark
+        place = Place(mark.line + 1, mark.column + 1)
+        at = self.open[-1] if self.open else None
+        if len(self.open) >= DEPTH_MAX:
+            self._fault(event, f"nested more than {DEPTH_MAX} deep")
+            raise _Stop
+        mapping = isinstance(event, MappingStartEvent)
+        if event.tag not in (None, "!", f"{_CORE}map" if mapping else f"{_CORE}seq"):
+            self._tag_fault(event)
+        if at is not None and at.key is None and isinstance(at.value, dict):
+            self._fault(event, "a list or mapping can't be a key")
+            self._key(at, "", place.line, place.column)
+        texts = mapping and at is not None and at.key == "env"
+        place.inside = {} if mapping else []
+        begun = _Open({} if mapping else [], place, texts)
+        begun.anchor = event.anchor
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+        self.open.append(begun)
+
+    def _end(self) -> None:
+        done = self.open.pop()
+        if isinstance(done.value, dict):
+            self._merge(done)
+        if done.anchor is not None:
+            self.anchors[done.anchor] = (Node(done.value, done.place), done.cost)
+        self._put(done.value, done.place, done.cost)
+
+    def _alias(self, event: AliasEvent) -> None:
+        found = self.anchors.get(str(event.anchor))
+        if found is None:
+            known = event.anchor in self.anchors
+            problem = f"*{event.anchor} stands inside of &{event.anchor} itself"
+            self._fault(event, problem if known else f"no anchor &{event.anchor} in front of this")
+            found = (Node(None, Place(0, 0)), 0)
+        node, cost = found
+        self.unfolded += cost
+        if self.unfolded > self.max_cost:
+            problem = f"written out, its aliases make the file larger than {self.max_cost:,} bytes"
+            self._fault(event, problem, "repeat less, or split the file")
+            raise _Stop
+        mark: Any = event.start_mark
+        at = self.open[-1]
+        if at.key is None and isinstance(at.value, dict):
+            self._fault(event, "an alias can't be a key")
+            self._key(at, "", mark.line + 1, mark.column + 1)
+            return
+        self._put(node.value, Place(mark.line + 1, mark.column + 1, node.place.inside), cost)
+
+    # ------------------------------------------------------------------------------------- values
+
+    def _key(self, at: _Open, key: str, line: int, column: int) -> None:
+        at.key = key
+        at.key_at = (line, column)
+
+    def _put(self, value: object, place: Place, cost: int) -> None:
+        if not self.open:
+            self.documents.append(Node(value, place))
+            return
+        at = self.open[-1]
+        at.cost += cost
+        inside: Any = at.place.inside
+        if isinstance(at.value, list):
+            at.value.append(value)
+            inside.append(place)
+            return
+        key, at.key = str(at.key), None
+        place.key_line, place.key_column = at.key_at
+        if at.merge:
+            at.merge = False
+            at.merges.append(Node(value, place))
+        elif key in at.value:
+            self._doubled(key, place, inside[key])
+        else:
+            at.value[key] = value
+            inside[key] = place
+
+    def _merge(self, into: _Open) -> None:
+        """What `<<` brings in. Own keys win, then the mapping that is named first."""
+        inside: Any = into.place.inside
+        for node in _flat(into.merges):
+            if not isinstance(node.value, dict) or not isinstance(node.place.inside, dict):
+                problem = "`<<` takes a mapping, or a list of mappings"
+                self._note(node.place.line, node.place.column, problem)
+                continue
+            for key, value in node.value.items():
+                if key not in into.value:
+                    into.value[key] = value
+                    inside[key] = node.place.inside[key]
+
+    def _tagged(self, event: ScalarEvent) -> object:
+        if event.tag in ("!", f"{_CORE}str"):
+            return event.value
+        value = scalar(event.value)
+        if event.tag not in _SCALAR_TAGS:
+            self._tag_fault(event)
+        elif not isinstance(value, _SCALAR_TAGS[event.tag]):
+            tag = str(event.tag).removeprefix(_CORE)
+            self._fault(event, f'"{event.value[:40]}" is no !!{tag}')
+        return value
+
+    # ------------------------------------------------------------------------------------- faults
+
+    def _doubled(self, key: str, second: Place, first: Place) -> None:
+        self._note(
+            second.key_line,
+            second.key_column,
+            f'the key "{key}" stands here a second time',
+            f"the first is at line {first.key_line}",
+        )
+
+    def _tag_fault(self, event: NodeEvent) -> None:
+        tag = str(event.tag).replace(_CORE, "!!")  # type: ignore[attr-defined]
+        self._fault(event, f"the tag {tag} means nothing here", "remove it")
+
+    def _fault(self, event: Event, problem: str, hint: str = "") -> None:
+        mark: Any = event.start_mark
+        self._note(mark.line + 1, mark.column + 1, problem, hint)
+
+    def _note(self, line: int, column: int, problem: str, hint: str = "") -> None:
+        self.faults.append(
+            Fault(file=self.file, line=line, column=column, problem=problem, hint=hint)
+        )
+
+
+def _flat(merges: list[Node]) -> Iterator[Node]:
+    for node in merges:
+        if isinstance(node.value, list) and isinstance(node.place.inside, list):
+            yield from map(Node, node.value, node.place.inside)
+        else:
+            yield node
