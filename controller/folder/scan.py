@@ -312,10 +312,11 @@ class Scanner:
 
     def _put(self, seen: SeenFile | SeenMarker) -> None:
         """Note what was seen, and whether that is news."""
+        known = self.sight.files.get(seen.path) or self.sight.markers.get(seen.path)
         if isinstance(seen, SeenFile):
-            known, self.sight.files[seen.path] = self.sight.files.get(seen.path), seen
+            self.sight.files[seen.path] = seen
         else:
-            known, self.sight.markers[seen.path] = self.sight.markers.get(seen.path), seen
+            self.sight.markers[seen.path] = seen
         if known != seen:
             self.sight.changed.add(seen.path)
 

@@ -2,9 +2,9 @@
 
 watchdog's threads put the path into a bounded set of hints and write to a pipe that the loop
 selects on; the loop then takes the hints, if the storm is over: at once where only finished writes
-wait, else when nothing came for 50 ms, and after 1 s in any case. Whatever is lost (an overflow of the
-kernel's queue or of our set, a change of the root) asks for a full scan instead. Where the system
-has no watches to give, `start` says so and the folder is polled.
+wait, else when nothing came for 50 ms, and after 1 s in any case. Whatever is lost (an overflow of
+the kernel's queue or of our set, a change of the root) asks for a full scan instead. Where the
+system has no watches to give, `start` says so and the folder is polled.
 Cost: one kernel watch a folder, four threads, and next to nothing while nothing happens.
 """
 

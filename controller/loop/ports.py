@@ -13,7 +13,6 @@ from msgspec import Struct
 from controller.model.events import Record
 from controller.model.observations import (
     AttemptId,
-    Document,
     Ended,
     EndFailed,
     FolderSight,
@@ -28,7 +27,6 @@ __all__ = [
     "AttemptId",
     "Clock",
     "ClockReading",
-    "Document",
     "End",
     "EndFailed",
     "Ended",

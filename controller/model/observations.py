@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.events import Usage
-from controller.spec.models import Workflow
+from controller.spec.load import Document
 
 
 # ---------------------------------------- attempts
@@ -68,14 +68,6 @@ Observation = Started | Ended | EndFailed
 
 
 # ---------------------------------------- the folder
-class Document(Struct, frozen=True, kw_only=True):
-    """One valid workflow document of a file."""
-
-    workflow: Workflow
-    line: int
-    warnings: tuple[str, ...] = ()
-
-
 class SeenFile(Struct, frozen=True, kw_only=True):
     """A spec file as last read, or a folder that can't be listed. `path` is relative to the root.
 
@@ -113,9 +105,10 @@ class FolderSight(Struct, kw_only=True):
     """The folder as the edge saw it last. One object that lives on.
 
     `path` is absolute, `shown` what the user called it. `root`: `ok`, or why nothing about the
-    content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last full scan *began*: what vanished since an earlier
-    look is only believed to be absent once such a scan has not found it either. `changed` has the
-    paths that came, went or changed since its reader last emptied it. `problem`: why it polls.
+    content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last
+    full scan *began*: what vanished since an earlier look is only believed to be absent once such a
+    scan has not found it either. `changed` has the paths that came, went or changed since its
+    reader last emptied it. `problem`: why it polls.
     """
 
     path: str

@@ -1,0 +1,444 @@
+"""What the specs folder asks for: its sight against the state, as events and accepted documents.
+
+Each call judges the files that changed, those that share a workflow's name with them, and what was
+waiting; each file by itself and in the order of paths, so the same folder always gives the same
+verdict. Who has a name is for `claims` to say, when something gone is believed for `absence`, what
+follows from markers for `marked`. While the folder can't be believed (`held`) nothing is judged.
+Cost: O(what changed and what waits) a call, O(folder) for the first.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import UNSET, Struct
+
+from controller.errors import Fault
+from controller.model.events import (
+    DeletionAccepted,
+    FileCleared,
+    FileRejected,
+    FolderAdopted,
+    LifeEnded,
+    SourceChanged,
+)
+from controller.model.observations import FolderSight, SeenFile
+from controller.model.state import Condition as ControllerCondition
+from controller.model.state import State, Workflow
+from controller.planner import marked
+from controller.planner.absence import Absences, Kind, Settings
+from controller.planner.actions import Accept, Action
+from controller.planner.claims import Claims
+from controller.planner.held import identity, is_another, why_held
+from controller.spec.fingerprint import same
+from controller.spec.load import Document
+
+__all__ = ["ControllerCondition", "Memory", "Settings", "Verdict", "identity", "judge"]
+
+UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
+NAMED_MAX = 5  # names in a message
+
+
+class Memory(Struct):
+    """What `judge` remembers between calls; a controller starts with an empty one.
+
+    `held`: why nothing that the folder shows is believed now. `blocked` are files that wait for the
+    end of a life or of a marker, by the names of these workflows; `narrowed` markers that name
+    steps; `noted` files that were passed over with a note.
+    """
+
+    held: str = ""
+    primed: bool = False  # whether all of the folder has been judged
+    claims: Claims = Claims()
+    absences: Absences = Absences()
+    unsteady: set[str] = set()
+    blocked: dict[str, tuple[str, ...]] = {}
+    narrowed: dict[str, str] = {}
+    noted: set[str] = set()
+    conditions: dict[str, ControllerCondition] = {}
+    confirm_at: int | None = None
+
+    def confirm(self) -> None:
+        """Somebody confirms whatever absence is held back: the next `judge` believes it."""
+        self.absences.confirmed = True
+
+    def scan_due(self, now: int) -> bool:
+        """Whether an absence hangs on a full scan now."""
+        return self.confirm_at is not None and now >= self.confirm_at
+
+
+class Verdict(Struct):
+    """What follows, in order. `due`: something is not yet believed; ask again then."""
+
+    actions: list[Action]
+    conditions: list[ControllerCondition]
+    notes: list[str] = []
+    due: int | None = None
+
+
+def judge(
+    state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+) -> Verdict:
+    """What the folder asks of the state at `now`. Updates `memory`, and empties `sight.changed`."""
+    held = why_held(state, sight)
+    if held:
+        verdict = _hold(state, memory, now, held)
+    else:
+        if memory.held:
+            memory.held, memory.absences.cautious, memory.absences.moved = "", True, now
+        verdict = _Judge(state, sight, now, settings, memory).verdict()
+        sight.changed.clear()
+    memory.absences.confirmed = False
+    memory.primed = not held
+    return verdict
+
+
+def _hold(state: State, memory: Memory, now: int, why: str) -> Verdict:
+    """Nothing changes, unless somebody confirms that all is to go."""
+    memory.held, memory.confirm_at = why, None
+    memory.absences.waits.clear()
+    message = (
+        f"{why}: the last specs stay in force, nothing in it is started; "
+        "bring it back, or confirm with `treadle delete --all` that they are to go"
+    )
+    lives = _in_force(state) if memory.absences.confirmed else []
+    return Verdict(
+        actions=[DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives],
+        conditions=_conditions(memory, now, {"FolderHeld": ("FolderNotBelieved", message)}),
+    )
+
+
+class _Judge:
+    """One call: what changed, what waited, what follows."""
+
+    def __init__(
+        self, state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+    ) -> None:
+        self.state = state
+        self.sight = sight
+        self.now = now
+        self.settings = settings
+        self.memory = memory
+        self.claims = memory.claims
+        self.absences = memory.absences
+        self.actions: list[Action] = []
+        self.notes: list[str] = []
+        self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
+
+    def verdict(self) -> Verdict:
+        changed = self._changed()
+        paths = self._take_in(changed)
+        self.actions += marked.removed(self.state, self.absences, self.settings, self.sight.scanned)
+        for path in sorted(paths | self._delete() | self._waited_for()):
+            self._file(path)
+        accepted = {name: document.workflow for name, (_, document) in self.taken.items()}
+        self.actions += marked.placed(
+            self.state, self.sight, changed, accepted, self.memory.narrowed
+        )
+        self.absences.calm(self.settings, self.now)
+        return Verdict(
+            actions=self.actions,
+            conditions=_conditions(self.memory, self.now, self._what_holds()),
+            notes=self.notes,
+            due=self._due(),
+        )
+
+    # ---------------------------------------- what to look at
+
+    def _changed(self) -> set[str]:
+        """The paths that changed; on the first call, or after a hold, all there are."""
+        state, sight = self.state, self.sight
+        if is_another(state, sight):
+            self.absences.cautious, self.absences.moved = True, self.now
+            self.actions.append(
+                FolderAdopted(folder=sight.path, device=sight.device, inode=sight.inode)
+            )
+        if self.memory.primed:
+            return set(sight.changed)
+        self.claims.remember(_in_force(state))
+        known = {*self.claims.homes, *state.rejected, *state.markers, *state.bad_markers}
+        return {*sight.files, *sight.markers, *self.claims.names, *known}
+
+    def _take_in(self, changed: set[str]) -> set[str]:
+        """Note what changed; the files that have to be judged because of it."""
+        state, sight = self.state, self.sight
+        paths, names = set(changed), set()
+        for path in changed:
+            seen = sight.files.get(path) or sight.markers.get(path)
+            _keep(self.memory.unsteady, path, seen is not None and not seen.steady)
+            if seen is not None:
+                self.absences.forget("path", path)
+            elif path in state.rejected or path in state.markers or path in state.bad_markers:
+                self.absences.see("path", path, self.now)
+            names |= self.claims.take_in(path, sight)
+        if names:
+            self.absences.moved = self.now
+        for name in names:
+            paths |= self.claims.paths.get(name, set())
+            life = state.workflows.get(name)
+            if life is not None and _is_of_folder(life):
+                paths.add(life.path)
+                self._is_it_there(life)
+        return paths
+
+    def _is_it_there(self, life: Workflow) -> None:
+        """A workflow that no file defines any more begins to settle, or ceases to."""
+        if self.claims.defined(life, self.sight):
+            self.absences.forget("workflow", life.name)
+        else:
+            file = self.sight.files.get(life.path)
+            digest = file.digest if file is not None else ""
+            self.absences.see("workflow", life.name, self.now, digest)
+
+    def _delete(self) -> set[str]:
+        """Delete the workflows whose absence is believed; the files that waited for that."""
+        absences, waiting = self.absences, self.absences.workflows()
+        if not waiting:
+            absences.mass = False
+            return set()
+        absences.count(len(_in_force(self.state)))
+        homes: set[str] = set()
+        for name in waiting:
+            if absences.believed("workflow", name, self.settings, self.sight.scanned):
+                absences.forget("workflow", name)
+                life = self.state.workflows[name]
+                what = "no longer defines it" if life.path in self.sight.files else "is gone"
+                self.actions.append(DeletionAccepted(uid=life.uid, message=f"{life.path} {what}"))
+                self.claims.move(name, life.path, None)
+                homes.add(life.path)
+        return homes
+
+    def _waited_for(self) -> set[str]:
+        """Files that waited for something which has come true."""
+        free = {
+            path
+            for path, names in self.memory.blocked.items()
+            if not all(self._obstructed(name) for name in names)
+        }
+        believed = {
+            path
+            for kind, path in self.absences.waits
+            if kind != "workflow" and self._believed(kind, path)
+        }
+        return free | believed
+
+    def _obstructed(self, name: str) -> bool:
+        """Whether the name's present life, or a marker on its way out, keeps an edit waiting."""
+        life = self.state.workflows.get(name)
+        if life is not None and (life.deleting or _is_driven(life)):
+            return True
+        return marked.going(self.state, self.absences, name)
+
+    def _believed(self, kind: Kind, path: str) -> bool:
+        return self.absences.believed(kind, path, self.settings, self.sight.scanned)
+
+    # ---------------------------------------- one file
+
+    def _file(self, path: str) -> None:
+        file = self.sight.files.get(path)
+        self.memory.blocked.pop(path, None)
+        if file is None or not file.steady:
+            self.absences.forget("edit", path)
+        if file is None:
+            self.memory.noted.discard(path)
+            if path in self.state.rejected and self._believed("path", path):
+                self._clear(path)
+        elif not file.steady:
+            return  # it changes once more when its writer is done
+        elif file.empty or file.foreign:
+            self._other_file(file)
+        elif file.faults:
+            self._reject(file, file.faults)
+        else:
+            self._documents(file)
+
+    def _other_file(self, file: SeenFile) -> None:
+        """No treadle document: an invalid edit where there was one, else somebody else's file."""
+        homes, paths = self.claims.homes, self.claims.paths
+        lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
+        if lost:
+            problem = "the file is empty" if file.empty else "no treadle document is left in it"
+            hint = f"remove the file to delete {_listed(lost)}"
+            self._reject(file, [Fault(file=self._shown(file.path), problem=problem, hint=hint)])
+            return
+        self._clear(file.path)
+        if file.path not in self.memory.noted:
+            self.memory.noted.add(file.path)
+            why = "it is empty" if file.empty else "it holds no treadle document"
+            reason = file.faults[0].problem if file.faults else why
+            self.notes.append(f"{self._shown(file.path)}: passed over: {reason}")
+
+    def _documents(self, file: SeenFile) -> None:
+        faults = [fault for document in file.documents for fault in self._clashes(file, document)]
+        blocked = [name for name in map(_name, file.documents) if self._obstructed(name)]
+        if blocked:
+            self.memory.blocked[file.path] = tuple(blocked)
+        if faults:
+            self._reject(file, faults)
+            return
+        self._clear(file.path)
+        if any(marked.going(self.state, self.absences, name) for name in blocked):
+            return  # the marker goes first, else the edit would count as cancelled
+        if self._settles(file):
+            return
+        for document in file.documents:
+            if _name(document) not in blocked:
+                self._put_in_force(file, document)
+
+    def _clashes(self, file: SeenFile, document: Document) -> Iterator[Fault]:
+        """Whether somebody else has the name."""
+        name = _name(document)
+        life = self.state.workflows.get(name)
+        other = self.taken[name][0] if name in self.taken else None
+        if other is None and life is not None and _is_of_folder(life):
+            other = life.path if self.claims.stands(life, self.sight) else None
+        if other is not None and other != file.path:
+            problem = f'the workflow "{name}" is already defined in {self._place(other, name)}'
+            hint = "rename or remove one of the two"
+        elif life is not None and _is_driven(life):
+            problem = f'"{name}" is alive, driven by `treadle run` (uid {life.uid})'
+            hint = "it is taken once that has ended"
+        else:
+            return
+        shown = self._shown(file.path)
+        yield Fault(file=shown, line=document.line, column=1, problem=problem, hint=hint)
+
+    def _settles(self, file: SeenFile) -> bool:
+        """Whether the edit takes something away that is not yet believed; then all of it waits."""
+        if any(self._drops_steps(document) for document in file.documents):
+            self.absences.see("edit", file.path, self.now, file.digest)
+            if not self._believed("edit", file.path):
+                return True
+        lost = self.claims.homes.get(file.path, ())
+        if any(("workflow", name) in self.absences.waits for name in lost):
+            return True
+        self.absences.forget("edit", file.path)
+        return False
+
+    def _drops_steps(self, document: Document) -> bool:
+        life = self.state.workflows.get(_name(document))
+        if life is None or not _is_of_folder(life) or life.spec is document.workflow.spec:
+            return False
+        left = {step.name for step in document.workflow.spec.steps}
+        return any(step.name not in left for step in life.spec.steps)
+
+    def _put_in_force(self, file: SeenFile, document: Document) -> None:
+        name, spec = _name(document), document.workflow.spec
+        life = self.state.workflows.get(name)
+        self.taken[name] = (file.path, document)
+        self.claims.move(name, life.path if life is not None else None, file.path)
+        if life is not None and life.origin == "run":
+            self.actions.append(LifeEnded(uid=life.uid))
+            life = None
+        if life is not None and (life.spec is spec or same(life.spec, spec)):
+            self.actions += _source_changed(life, file.path, document)
+            return
+        self.actions.append(
+            Accept(
+                document=document.workflow,
+                path=file.path,
+                uid=life.uid if life is not None else None,
+                warnings=document.warnings,
+            )
+        )
+
+    def _reject(self, file: SeenFile, faults: Iterable[Fault]) -> None:
+        self.absences.forget("edit", file.path)
+        names = dict.fromkeys((*file.names, *sorted(self.claims.homes.get(file.path, ()))))
+        event = FileRejected(
+            path=file.path, digest=file.digest, faults=list(faults), names=list(names)
+        )
+        if self.state.rejected.get(file.path) != event:
+            self.actions.append(event)
+
+    def _clear(self, path: str) -> None:
+        self.absences.forget("path", path)
+        if path in self.state.rejected:
+            self.actions.append(FileCleared(path=path))
+
+    # ---------------------------------------- what to say
+
+    def _shown(self, path: str) -> str:
+        return f"{self.sight.shown.rstrip('/')}/{path}" if self.sight.shown else path
+
+    def _place(self, path: str, name: str) -> str:
+        """Where the other document of that name is."""
+        file = self.sight.files.get(path)
+        lines = [d.line for d in file.documents if _name(d) == name] if file is not None else []
+        return f"{self._shown(path)}:{lines[0]}" if lines else self._shown(path)
+
+    def _what_holds(self) -> dict[str, tuple[str, str]]:
+        holding: dict[str, tuple[str, str]] = {}
+        if self.absences.mass:
+            names = self.absences.workflows()
+            holding["MassDeletion"] = (
+                "ManyVanished",
+                f"{len(names)} of {len(_in_force(self.state))} specs are gone ({_listed(names)}): "
+                "their workflows are cancelled once nothing has moved for "
+                f"{self.settings.mass_settle_seconds:g} s; put them back, or confirm with "
+                "`treadle delete --all`",
+            )
+        if self.sight.watching == "polling":
+            holding["FolderPolled"] = ("NotWatched", self.sight.problem)
+        return holding
+
+    def _due(self) -> int | None:
+        due = self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
+        if not self.memory.unsteady:
+            return due
+        again = self.now + UNSTEADY
+        return again if due is None else min(due, again)
+
+
+def _conditions(
+    memory: Memory, now: int, holding: dict[str, tuple[str, str]]
+) -> list[ControllerCondition]:
+    """What holds now, as type -> (reason, message); each keeps the time since which it does."""
+    before = memory.conditions
+    memory.conditions = {
+        kind: ControllerCondition(
+            type=kind,
+            status="True",
+            reason=reason,
+            message=message,
+            last_transition_time=before[kind].last_transition_time if kind in before else now,
+            observed_generation=0,
+        )
+        for kind, (reason, message) in holding.items()
+    }
+    return list(memory.conditions.values())
+
+
+def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[SourceChanged]:
+    metadata = document.workflow.metadata
+    labels = {} if metadata.labels is UNSET else metadata.labels
+    annotations = {} if metadata.annotations is UNSET else metadata.annotations
+    if (path, labels, annotations) != (life.path, life.labels, life.annotations):
+        yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
+
+
+def _in_force(state: State) -> list[Workflow]:
+    return [life for life in state.workflows.values() if _is_of_folder(life)]
+
+
+def _is_of_folder(life: Workflow) -> bool:
+    return life.origin == "folder" and not life.deleting
+
+
+def _is_driven(life: Workflow) -> bool:
+    """Whether `treadle run` drives it and has not yet come to an end."""
+    return life.origin == "run" and not life.finished
+
+
+def _name(document: Document) -> str:
+    return document.workflow.metadata.name
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
+
+
+def _keep(paths: set[str], path: str, belongs: bool) -> None:
+    if belongs:
+        paths.add(path)
+    else:
+        paths.discard(path)
