@@ -7,13 +7,11 @@ same: what was not appended did not happen, and what was appended but not done i
 calls that are safe to repeat.
 """
 
-import secrets
-import uuid
 from collections.abc import Iterable
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from controller.loop.backoff import delay_seconds
+from controller.loop.chance import Chance, SystemChance
 from controller.loop.ports import (
     AttemptId,
     Clock,
@@ -27,20 +25,19 @@ from controller.loop.ports import (
     Requests,
     Running,
 )
+from controller.loop.promises import promised
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.indexes import next_due, touch_all
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner import desired, edits, outcome, retries, slots
-from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner import desired, outcome, slots
+from controller.planner.actions import Action
 from controller.planner.asked import answer
 from controller.planner.plan import plan
 from controller.planner.settled import settled
 from controller.planner.slots import Limits
-from controller.spec.fingerprint import fingerprints, inputs
 
-MARK_BITS = 60
 PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
 
@@ -53,6 +50,7 @@ class Edges(Struct, kw_only=True):
     requests: Requests
     clock: Clock
     folder: Folder | None = None
+    chance: Chance = SystemChance()
 
 
 class Settings(Struct, kw_only=True):
@@ -188,7 +186,7 @@ class Controller:
 
     def _observe_folder(self, folder: Folder) -> None:
         rules, memory = self.settings.desired, self.memory
-        sight = folder.look(self._now, full=memory.scan_due(self._now, rules))
+        sight = folder.look(self._now, full=memory.scan_due(self._now))
         verdict = desired.judge(self.state, sight, self._now, rules, memory)
         self._folder_due = verdict.due
         self.conditions = verdict.conditions
@@ -235,75 +233,9 @@ class Controller:
         )
 
     def _promise(self, actions: Iterable[Action]) -> None:
-        """Fold each action as an event; what needs chance or a count gets it here."""
         for action in actions:
-            match action:
-                case Schedule():
-                    self._promise_attempt(action)
-                case Retry():
-                    self._promise_retry(action)
-                case Accept():
-                    self._promise_generation(action)
-                case _:
-                    self._fold(action)
-
-    def _promise_attempt(self, action: Schedule) -> None:
-        workflow = self.state.lives[action.uid]
-        step = workflow.steps[action.step]
-        if not workflow.in_run:
-            self._fold(e.RunStarted(uid=workflow.uid, run=workflow.run + 1))
-        number = step.numbered + 1
-        prints = {
-            need.step: workflow.steps[need.step].fingerprint for need in step.definition.requires
-        }
-        prints[step.name] = step.fingerprint
-        self._fold(
-            e.AttemptScheduled(
-                uid=workflow.uid,
-                step=step.name,
-                attempt=number,
-                run=workflow.run,
-                generation=workflow.generation,
-                fingerprint=step.fingerprint,
-                mark=secrets.randbits(MARK_BITS) | 1 << (MARK_BITS - 1),
-                log=f"runs/{workflow.uid}/{step.name}.{number}.log",
-                inputs=inputs(workflow.spec, step.name, prints),
-            )
-        )
-
-    def _promise_retry(self, action: Retry) -> None:
-        workflow = self.state.lives[action.uid]
-        policy = workflow.steps[action.step].definition.retry.backoff
-        delay = delay_seconds(policy, action.number)
-        self._fold(retries.complete(action, workflow, delay, self._now))
-
-    def _promise_generation(self, action: Accept) -> None:
-        document, state = action.document, self.state
-        prints = fingerprints(document.spec)
-        before = state.lives[action.uid] if action.uid is not None else None
-        effects: dict[str, e.StepEffect] = {}
-        if before is not None:
-            found = edits.effects(before, document.spec, prints)
-            effects = edits.to_record(before, found)
-        uid = action.uid or str(uuid.uuid4())
-        labels, annotations = document.metadata.labels, document.metadata.annotations
-        self._fold(
-            e.GenerationAccepted(
-                uid=uid,
-                workflow=document.metadata.name,
-                generation=before.generation + 1 if before else 1,
-                spec=document.spec,
-                path=action.path,
-                fingerprints=prints,
-                effects=effects,
-                labels={} if labels is UNSET else labels,
-                annotations={} if annotations is UNSET else annotations,
-                origin=action.origin,
-                by=action.by,
-                warnings=list(action.warnings),
-                request=action.request,
-            )
-        )
+            for event in promised(self.state, action, self._now, self.edges.chance):
+                self._fold(event)
 
     def _fold(self, event: e.AnyEvent) -> None:
         seq = self.state.seq + 1

@@ -110,7 +110,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         remember_result(step)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
-    elif step.then is None:
+    else:
         want_slot(state, workflow, step)
     vacate(state, workflow, step)
     touch(state, workflow, step.name)

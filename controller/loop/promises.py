@@ -1,0 +1,84 @@
+"""From what a plan asks for to the events that record it.
+
+Most actions are events already. The others lack what the core may not have, chance, and get it here
+as a mark, a delay or a uid; and the inputs of the fingerprint, which only the record wants.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from controller.loop.chance import Chance
+from controller.model import events as e
+from controller.model.state import State
+from controller.planner import edits, retries
+from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.spec.fingerprint import fingerprints, inputs
+
+
+def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator[e.AnyEvent]:
+    """The events of `action`; each is to be folded before the next is asked for."""
+    match action:
+        case Schedule():
+            yield from _attempt(state, action, chance)
+        case Retry():
+            yield _retry(state, action, now, chance)
+        case Accept():
+            yield _generation(state, action, chance)
+        case _:
+            yield action
+
+
+def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEvent]:
+    workflow = state.lives[action.uid]
+    step = workflow.steps[action.step]
+    if not workflow.in_run:
+        yield e.RunStarted(uid=workflow.uid, run=workflow.run + 1)
+    number = step.numbered + 1
+    prints = {need.step: workflow.steps[need.step].fingerprint for need in step.definition.requires}
+    prints[step.name] = step.fingerprint
+    yield e.AttemptScheduled(
+        uid=workflow.uid,
+        step=step.name,
+        attempt=number,
+        run=workflow.run,
+        generation=workflow.generation,
+        fingerprint=step.fingerprint,
+        mark=chance.mark(),
+        log=f"runs/{workflow.uid}/{step.name}.{number}.log",
+        inputs=inputs(workflow.spec, step.name, prints),
+    )
+
+
+def _retry(
+    state: State, action: Retry, now: int, chance: Chance
+) -> e.RetryScheduled | e.StepFailed:
+    workflow = state.lives[action.uid]
+    policy = workflow.steps[action.step].definition.retry.backoff
+    delay = chance.delay_seconds(policy, action.number)
+    return retries.complete(action, workflow, delay, now)
+
+
+def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAccepted:
+    document = action.document
+    prints = fingerprints(document.spec)
+    before = state.lives[action.uid] if action.uid is not None else None
+    effects: dict[str, e.StepEffect] = {}
+    if before is not None:
+        effects = edits.to_record(before, edits.effects(before, document.spec, prints))
+    labels, annotations = document.metadata.labels, document.metadata.annotations
+    return e.GenerationAccepted(
+        uid=action.uid or chance.uid(),
+        workflow=document.metadata.name,
+        generation=before.generation + 1 if before else 1,
+        spec=document.spec,
+        path=action.path,
+        fingerprints=prints,
+        effects=effects,
+        labels={} if labels is UNSET else labels,
+        annotations={} if annotations is UNSET else annotations,
+        origin=action.origin,
+        by=action.by,
+        warnings=list(action.warnings),
+        request=action.request,
+    )

@@ -1,0 +1,200 @@
+"""What must hold after every event: each index computed anew, and what no state may show.
+
+The indexes are kept event by event, so a mistake in one would surface far from its cause: a slot
+that never frees, a step that nobody looks at. Here each is computed from the facts alone. Cost:
+O(world), so this is for tests and `replay --verify`, not for turns.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from controller.model.indexes import queue_key
+from controller.model.movement import MET, OPEN, edge
+from controller.model.phases import TERMINAL, AttemptPhase, Phase
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
+
+
+def check(state: State) -> None:
+    """Raise AssertionError with all that is wrong, each with the story of what it is about."""
+    found = list(problems(state))
+    assert not found, "\n".join(found)
+
+
+def problems(state: State) -> Iterator[str]:
+    for workflow in state.lives.values():
+        for step in workflow.steps.values():
+            for problem in (*_step(workflow, step), *_dependencies(workflow, step)):
+                story = state.story(workflow.uid, step.name)
+                yield f"{workflow.name}/{step.name}: {problem}: {story}"
+        for problem in (*_workflow(state, workflow), *_counts(workflow)):
+            yield f"{workflow.name}: {problem}: {state.story(workflow.uid)}"
+    yield from _live(state)
+    yield from _timers(state)
+    yield from _queue(state)
+    yield from _names(state)
+
+
+# ---------------------------------------- one step
+
+
+def _step(workflow: Workflow, step: Step) -> Iterator[str]:
+    live = step.live
+    if any(attempt.live for attempt in step.attempts[:-1]):
+        yield "an attempt lives beside a later one"
+    numbers = [attempt.number for attempt in step.attempts]
+    if numbers != list(range(step.numbered - len(numbers) + 1, step.numbered + 1)):
+        yield f"attempt numbers are not consecutive up to {step.numbered}: {numbers}"
+    if live is not None and step.phase not in (Phase.READY, Phase.RUNNING):
+        yield f"{step.phase} with a live attempt"
+    if live is not None and (live.phase is AttemptPhase.RUNNING) != (step.phase is Phase.RUNNING):
+        yield f"{step.phase} with an attempt that is {live.phase}"
+    if step.phase is Phase.RUNNING and live is None and not step.unjudged:
+        yield "Running, but nothing runs"
+    if step.unjudged and (live is not None or step.phase not in (Phase.READY, Phase.RUNNING)):
+        yield f"{step.phase} with an attempt to judge"
+    if step.retry_at is not None and step.phase is not Phase.PENDING:
+        yield f"{step.phase} in backoff"
+    if step.then is not None and step.phase in TERMINAL:
+        yield f"{step.phase}, and yet to be {step.then.action}"
+    if step.phase in (Phase.SUCCEEDED, Phase.FAILED) and (
+        step.standing is None or step.standing.phase is not step.phase
+    ):
+        yield f"{step.phase} without its result"
+    if step.name in workflow.left:
+        yield "in the spec and left"
+
+
+def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
+    needs = () if step.leaving else step.definition.requires
+    met, broken = 0, {}
+    for need in needs:
+        dependency = workflow.steps[need.step]
+        if (step.name, need.condition) not in dependency.dependents:
+            yield f"{need.step} does not know it as a dependent"
+        verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, need.condition)
+        met += verdict == MET
+        if verdict not in (MET, OPEN):
+            broken[need.step] = verdict
+    if step.open != len(needs) - met:
+        yield f"counts {step.open} open dependencies of {len(needs)}, {met} are met"
+    if step.broken != broken:
+        yield f"broken dependencies should be {broken}"
+
+
+# ---------------------------------------- one workflow
+
+
+def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
+    present = state.workflows.get(workflow.name) is workflow
+    if not present and not workflow.finished:
+        yield f"its life has ended while it is {workflow.phase}"
+    if workflow.finished and workflow.unsettled:
+        yield f"{workflow.phase} with unsettled steps"
+    if workflow.finished and workflow.in_run:
+        yield f"{workflow.phase} in the middle of a run"
+    if workflow.phase is Phase.SUSPENDED and (workflow.suspended is None or workflow.occupied):
+        yield "Suspended, and yet going on"
+    dependents = Counter(
+        (need.step, step.name)
+        for step in workflow.steps.values()
+        if not step.leaving
+        for need in step.definition.requires
+    )
+    known = Counter(
+        (step.name, name) for step in workflow.steps.values() for name, _ in step.dependents
+    )
+    if dependents != known:
+        yield f"dependents differ: {dependents - known} missing, {known - dependents} too many"
+
+
+def _counts(workflow: Workflow) -> Iterator[str]:
+    steps = workflow.steps.values()
+    failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
+    waiting = [step.name for step in steps if _wants_slot(step)]
+    for what, kept, true in (
+        ("unsettled", workflow.unsettled, sum(step.phase not in TERMINAL for step in steps)),
+        ("failed", workflow.failed, len(failed)),
+        ("cancelled", workflow.cancelled, sum(s.phase is Phase.CANCELLED for s in steps)),
+        ("occupied", workflow.occupied, sum(step.live is not None for step in steps)),
+        ("ready", sorted(workflow.ready), sorted(waiting)),
+    ):
+        if kept != true:
+            yield f"{what} is {kept}, should be {true}"
+
+
+def _wants_slot(step: Step) -> bool:
+    return step.phase is Phase.READY and step.live is None and not step.unjudged
+
+
+# ---------------------------------------- all of them
+
+
+def _live(state: State) -> Iterator[str]:
+    true = {
+        (workflow.uid, step.name): step.live
+        for workflow in state.lives.values()
+        for step in workflow.steps.values()
+        if step.live is not None
+    }
+    if state.live.keys() != true.keys():
+        yield f"live is {sorted(state.live)}, should be {sorted(true)}"
+    elif any(state.live[key] is not attempt for key, attempt in true.items()):
+        yield "live holds an attempt that is not the last one"
+
+
+def _timers(state: State) -> Iterator[str]:
+    true = {key: due for key, due in _due(state) if due is not None}
+    if state.timer_of != true:
+        yield f"timers are {state.timer_of}, should be {true}"
+    listed = [(timer.due, timer.uid, timer.step, timer.kind) for timer in state.timers]
+    if listed != sorted((due, *key) for key, due in true.items()):
+        yield f"the sorted timers are {listed}, should be {true}"
+
+
+def _due(state: State) -> Iterator[tuple[tuple[str, str, str], int | None]]:
+    for workflow in state.workflows.values():
+        yield (workflow.uid, "", "deadline"), _deadline(workflow)
+        for step in workflow.steps.values():
+            backoff = step.retry_at if workflow.suspended is None else None
+            yield (workflow.uid, step.name, "backoff"), backoff
+            yield (workflow.uid, step.name, "timeout"), _timeout(step, step.live)
+
+
+def _deadline(workflow: Workflow) -> int | None:
+    seconds, cancel = workflow.deadline_seconds, workflow.cancel
+    if seconds is None or not workflow.in_run or workflow.started is None:
+        return None
+    if workflow.suspended is not None or (cancel is not None and not cancel.drain):
+        return None
+    return workflow.started + workflow.stood + round(seconds * SECOND)
+
+
+def _timeout(step: Step, attempt: Attempt | None) -> int | None:
+    seconds = step.definition.timeout_seconds
+    if attempt is None or attempt.started is None or seconds is None or attempt.ending is not None:
+        return None
+    return attempt.started + attempt.moved + round(seconds * SECOND)
+
+
+def _queue(state: State) -> Iterator[str]:
+    kept = {uid: key for key, bucket in state.queue.items() for uid in bucket}
+    true = {
+        workflow.uid: key
+        for workflow in state.lives.values()
+        if (key := queue_key(state, workflow)) is not None
+    }
+    if kept != true or not all(state.queue.values()):
+        yield f"the queue for slots is {state.queue}, should have {true}"
+    for workflow in state.lives.values():
+        if workflow.queued_as != true.get(workflow.uid):
+            yield f"{workflow.name} believes that it waits as {workflow.queued_as}"
+
+
+def _names(state: State) -> Iterator[str]:
+    for name, workflow in state.workflows.items():
+        if workflow.name != name or state.lives.get(workflow.uid) is not workflow:
+            yield f"the name {name} leads to another life"
+    marked = {(marker.workflow, path): marker for path, marker in state.markers.items()}
+    kept = {(name, path): m for name, paths in state.marked.items() for path, m in paths.items()}
+    if kept != marked or not all(state.marked.values()):
+        yield f"markers by workflow are {kept}, should be {marked}"
