@@ -1,14 +1,15 @@
 """Ends process trees, the same way whoever asks: TERM, grace, KILL, and then proof.
 
 TERM goes to every member once, with CONT, since a stopped process takes it only then. What is left
-after the grace period is swept: members are stopped until a pass finds no new one, so that nobody can
-fork meanwhile, then all are killed, and so on until a pass finds nobody. That empty pass is the
+after the grace period is swept: members are stopped until a pass finds no new one, so that nobody
+can fork meanwhile, then all are killed, and so on until a pass finds nobody. That empty pass is the
 proof; where processes came and went unseen during it, it takes several.
 
 Nothing here waits. `advance` does what is due in bounded time and says when it wants to be called
 again; asked anew after a crash it starts over, which harms nobody. Past FAILED_SECONDS after the
-first KILL it reports the pids and goes on. During the grace period only known members are looked at,
-a few µs each; a pass over the process table costs some 15 µs a process and serves all trees at once.
+first KILL it reports the pids and goes on. During the grace period only known members are looked
+at, a few µs each; a pass over the process table costs some 15 µs a process and serves all trees at
+once.
 """
 
 import os

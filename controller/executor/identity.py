@@ -2,8 +2,8 @@
 
 The start time counts clock ticks since boot and is read from /proc/PID/stat, like all else here. A
 process is signalled or watched through a pidfd only: open it, *then* compare the start time. If it
-still fits, the descriptor names the process that was meant; if the pid was handed on in between, the
-descriptor's process is dead and nothing reaches a stranger. One comparison costs about 15 µs.
+still fits, the descriptor names the process that was meant; if the pid was handed on in between,
+the descriptor's process is dead and nothing reaches a stranger. One comparison costs about 15 µs.
 
 How a process ended is told to its parent alone, with two exceptions for the steps of a dead shim:
 Linux 6.15 and later keeps the wait status behind every pidfd that was opened in time, and a zombie

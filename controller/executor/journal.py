@@ -1,10 +1,10 @@
 """What the shim did, so that whoever comes after it knows: the arbiter of "started at most once".
 
 Lines of JSON, `[verb, attempt, …]`, appended to one file: `starting` before a process may exist,
-`started` after, `exited` when it was reaped. An attempt that the journal knows is never started. The
-file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it wrote,
-and after a power cut, which may lose some, no process lives; so the first line carries the boot id,
-and attempts of another boot are lost.
+`started` after, `exited` when it was reaped. An attempt that the journal knows is never started.
+The file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it
+wrote, and after a power cut, which may lose some, no process lives; so the first line carries the
+boot id, and attempts of another boot are lost.
 
     ["journal", 1, BOOT]                    ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
     ["epoch", N]                            ["failed", ID, AT, PROBLEM]
@@ -18,17 +18,12 @@ it has grown past COMPACT_BYTES and twice what is still to be told.
 
 import json
 import os
-from typing import Any
+
+from controller.executor.wire import Message, encode
 
 VERSION = 1
 COMPACT_BYTES = 2 << 20
 ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
-
-Note = list[Any]
-
-
-def encode(note: Note) -> bytes:
-    return json.dumps(note, separators=(",", ":")).encode() + b"\n"
 
 
 class Journal:
@@ -37,7 +32,7 @@ class Journal:
     def __init__(self, path: str, boot_id: str, now: int) -> None:
         self.path = path
         self.boot_id = boot_id
-        self.entries: dict[str, list[Note]] = {}
+        self.entries: dict[str, list[Message]] = {}
         self.epoch = 0
         self.waiting = b""
         self.fd = -1
@@ -59,7 +54,7 @@ class Journal:
             elif notes[-1][0] not in ENDS and notes[-1][0] != "orphaned":
                 notes.append(["orphaned", attempt])
 
-    def fold(self, note: Note) -> None:
+    def fold(self, note: Message) -> None:
         verb = note[0]
         if verb == "epoch":
             self.epoch = note[1]
@@ -69,10 +64,12 @@ class Journal:
         else:
             self.entries.setdefault(note[1], []).append(note)
 
-    def note(self, note: Note) -> None:
-        """Remember it; it is on file after the next flush()."""
+    def note(self, note: Message) -> bytes:
+        """Remember it; it is on file after the next flush(). Returns it as it stands there."""
         self.fold(note)
-        self.waiting += encode(note)
+        line = encode(note)
+        self.waiting += line + b"\n"
+        return line
 
     def flush(self) -> bool:
         """Is every note on file? If the disk is full they stay here and go out later, in order."""
@@ -88,10 +85,10 @@ class Journal:
         return True
 
     def compact(self) -> None:
-        """Keep what is still to be told. Killed at any point, the old file or the new one is whole."""
+        """Keep what is still to be told. Killed at any point, one whole file is there."""
         header = [["journal", VERSION, self.boot_id], ["epoch", self.epoch]]
         kept = [note for notes in self.entries.values() for note in notes]
-        content = b"".join(map(encode, header + kept))
+        content = b"".join(encode(note) + b"\n" for note in header + kept)
         try:
             fd = write_whole(self.path + ".new", content)
         except OSError:
@@ -108,7 +105,7 @@ class Journal:
         self.limit = 2 * self.size + COMPACT_BYTES
 
 
-def read_notes(path: str) -> list[Note]:
+def read_notes(path: str) -> list[Message]:
     """Every whole note. A line that a full disk cut short never came true, or is told by no one."""
     try:
         with open(path, "rb") as file:

@@ -8,15 +8,14 @@ Shims may die. Their steps run on: they are watched through pidfds that were ope
 became known, and the next shim reads the journal and tells what had ended before. Judging the
 orphans waits for that, so an exit that was noted is never taken for lost.
 
-`fileno()` is readable when observe() has something to do; `next_due()` covers what time alone brings.
+`fileno()` is readable when observe() has something to do; `next_due()` covers what time alone
+brings.
 """
 
 import os
-import resource
 import select
 import time
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,9 +23,11 @@ from msgspec.structs import replace
 
 from controller.errors import LockHeld, StorageError
 from controller.executor.ending import Endings, Stuck
-from controller.executor.identity import alive, exit_status, open_process
-from controller.executor.link import Link, Message, ShimGone
+from controller.executor.identity import TICKS_PER_SECOND
+from controller.executor.link import Link, greeting
 from controller.executor.marks import Tree, look
+from controller.executor.orphans import Orphans
+from controller.executor.wire import Message
 from controller.loop.ports import (
     AttemptId,
     Clock,
@@ -40,11 +41,8 @@ from controller.loop.ports import (
 )
 from controller.model.events import Usage
 
-PROTOCOL = 1
 LEFT_GRACE_US = 3_000_000
 HELLO_SECONDS_MAX = 10.0
-SHIM_DEATHS_MAX = 3  # in a row, before any of them said a word
-UNWATCHED_PAUSE_US = 1_000_000
 REBOOTED = "the machine was rebooted"
 UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
 UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
@@ -60,8 +58,8 @@ class Attempt(Struct, eq=False):
     pid: int = 0
     start: int = 0
     started: int = 0  # microseconds since boot
-    pidfd: int = -1
     orphan: bool = False  # the shim that started it is dead
+    leaving: bool = False  # ended by itself, and left processes that are being ended
     outcome: Ended | None = None  # of its first process
     told: bool = False
 
@@ -74,20 +72,28 @@ class LocalExecutor:
         reading = clock.read()
         self.boot_id = reading.boot_id
         self.boot_to_now = clock.now() - reading.boottime
-        self.hello = greeting(epoch, slots)
         self.attempts: dict[str, Attempt] = {}
         self.seen: list[Observation] = []
-        self.started: list[Attempt] = []  # since the last look for pidfds
+        self.started: list[Attempt] = []  # since the last observe()
         self.waiting: list[Message] = []
-        self.orphans: dict[int, Attempt] = {}  # by pidfd
-        self.unwatched: list[Attempt] = []  # orphans without one
         self.shim_pid = 0
-        self.synced = False  # has the shim told all it knew when we came?
-        self.deaths = 0
+        self.synced = False  # has this shim told all that it knew when we came?
+        self.verbs: dict[str, Callable[..., None]] = {
+            "hello": self.on_hello,
+            "refused": self.on_refused,
+            "told": self.on_told,
+            "starting": self.on_starting,
+            "started": self.on_started,
+            "exited": self.on_exited,
+            "failed": self.on_failed,
+            "withdrawn": self.on_withdrawn,
+            "orphaned": self.on_orphaned,
+            "lost": self.on_lost,
+        }
         self.poll = select.epoll()
+        self.orphans = Orphans(self.poll)
         self.endings = Endings(lambda: {os.getpid(), self.shim_pid})
-        self.link = Link(state_dir, self.boot_id)
-        self.greet()
+        self.link = Link(state_dir, self.boot_id, greeting(epoch, slots), self.poll)
         self.wait_for_shim()
 
     # ------------------------------------------------------------------------------- the four calls
@@ -115,9 +121,13 @@ class LocalExecutor:
 
     def observe(self) -> list[Observation]:
         self.listen()
-        self.watch_new()
+        for attempt in self.started:
+            if attempt.outcome is None:
+                self.orphans.hold(attempt.id, attempt.pid, attempt.start)
+        self.started.clear()
         if self.synced:
-            self.look_at_orphans()
+            for orphan, status in self.orphans.ended():
+                self.orphan_ended(self.attempts[str(orphan)], status)
         for news in self.endings.advance(self.clock.now()):
             if isinstance(news, Stuck):
                 self.seen.append(EndFailed(id=news.id, pids=news.pids))
@@ -128,9 +138,9 @@ class LocalExecutor:
         return seen
 
     def adopt(self, attempts: Collection[Running]) -> None:
-        """Take these over from an earlier controller.
+        """Take these over from an earlier controller. The shim has told what it knows of them.
 
-        Nothing is said of one that was never started: start() it, that is safe in any case.
+        Of one that was never started nothing is said: start() it, which is safe in any case.
         """
         known = {(each.id, each.pid) for each in attempts}
         self.seen = [
@@ -140,14 +150,20 @@ class LocalExecutor:
         ]
         strangers = [each for each in attempts if str(each.id) not in self.attempts]
         for running in strangers:
-            attempt = self.attempt(running.id, running.mark)
-            attempt.orphan = True
-            if running.boot_id not in ("", self.boot_id):
-                self.finish(attempt, self.lost(attempt, REBOOTED))
-            elif running.pid is not None:
-                attempt.pid, attempt.start = running.pid, running.start_ticks or 0
-                self.watch(attempt)
-        self.find_unrecorded([self.attempts[str(each.id)] for each in strangers])
+            self.adopt_stranger(running)
+        unrecorded = [self.attempts[str(each.id)] for each in strangers]
+        for attempt in self.find_by_mark(unrecorded):
+            del self.attempts[str(attempt.id)]
+
+    def adopt_stranger(self, running: Running) -> None:
+        attempt = self.attempt(running.id, running.mark)
+        attempt.orphan = True
+        if running.boot_id not in ("", self.boot_id):
+            self.finish(attempt, self.lost(attempt, REBOOTED))
+        elif running.pid is not None:
+            attempt.pid, attempt.start = running.pid, running.start_ticks or 0
+            attempt.started = ticks_to_us(attempt.start)
+            self.watch(attempt)
 
     def forget(self, ids: Collection[AttemptId]) -> None:
         known = [text for each in ids if (text := str(each)) in self.attempts]
@@ -155,38 +171,30 @@ class LocalExecutor:
         if dropped:
             self.waiting.append(["forget", *known])
         for attempt in dropped:
-            self.unwatch(attempt)
+            self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
-        if any(each.outcome and each.outcome.left_processes for each in dropped):
+        if any(each.leaving or each.orphan for each in dropped):
             self.flush()  # a slot was kept for it
 
     def next_due(self) -> int | None:
-        dues = [self.endings.next_due()]
-        if self.seen:
-            dues.append(self.clock.now())
-        if self.unwatched:
-            dues.append(self.clock.now() + UNWATCHED_PAUSE_US)
+        now = self.clock.now()
+        dues = [self.endings.next_due(), self.orphans.next_due(now), now if self.seen else None]
         return min((due for due in dues if due is not None), default=None)
 
     def fileno(self) -> int:
+        """Readable when observe() has something to do. The same for the executor's whole life."""
         return self.poll.fileno()
 
     def close(self) -> None:
         """Let go of the shim; the steps run on."""
         self.flush()
-        for attempt in self.attempts.values():
-            self.unwatch(attempt)
-        self.poll.close()
+        self.orphans.close()
         self.link.close()
+        self.poll.close()
 
     # ------------------------------------------------------------------------------------- the shim
-    def greet(self) -> None:
-        self.synced = False
-        self.poll.register(self.link.fileno(), select.EPOLLIN)
-        self.link.send([["hello", self.hello]])
-
     def wait_for_shim(self) -> None:
-        """Only at the start: a controller that has not heard what runs can't decide anything."""
+        """Only at the start: a controller that does not know what runs can't decide anything."""
         enough = time.monotonic() + HELLO_SECONDS_MAX
         while not self.synced:
             self.poll.poll(0.1)
@@ -197,30 +205,21 @@ class LocalExecutor:
                 )
 
     def flush(self) -> None:
-        done = self.link.send(self.waiting)
+        self.link.send(self.waiting)
         self.waiting = []
-        self.poll.modify(self.link.fileno(), select.EPOLLIN | (0 if done else select.EPOLLOUT))
 
     def listen(self) -> None:
-        try:
-            for verb, *rest in self.link.receive():
-                getattr(self, f"on_{verb}")(*rest)
-        except ShimGone:
+        for verb, *rest in self.link.receive():
+            self.verbs[verb](*rest)
+        if self.link.wire.closed:
             self.find_another_shim()
 
     def find_another_shim(self) -> None:
         """No step ends because a shim did: those that run are watched from here on."""
-        self.deaths += 1
-        if self.deaths > SHIM_DEATHS_MAX:
-            raise StorageError(
-                f"the supervisor of the steps does not start; {self.link.folder}/errors says why"
-            )
-        self.poll.unregister(self.link.fileno())
-        self.link.close()
+        self.synced = False
         for attempt in self.attempts.values():
             attempt.orphan = attempt.orphan or (attempt.pid != 0 and attempt.outcome is None)
-        self.link.open()
-        self.greet()
+        self.link.reopen()
 
     def on_hello(self, about: dict[str, int]) -> None:
         self.shim_pid = about["pid"]
@@ -229,29 +228,28 @@ class LocalExecutor:
         raise LockHeld(f"another controller (epoch {epoch}) has taken over the running steps")
 
     def on_told(self) -> None:
-        """The shim knows nothing more: ask again for what got lost, judge what it does not run."""
+        """It knows nothing more: judge what it does not run, ask again for what got lost."""
         self.synced = True
-        self.deaths = 0
+        orphans = [each for each in self.attempts.values() if each.orphan and not each.outcome]
+        for attempt in orphans:
+            if attempt.pid:
+                self.watch(attempt)
+        for attempt in self.find_by_mark(orphans):
+            self.finish(attempt, self.lost(attempt, UNSTARTED))
         for text, attempt in self.attempts.items():
             if attempt.launch is not None:
                 self.waiting.append(start_message(attempt.launch))
             if attempt.order is not None:
                 self.waiting.append(["withdraw", text])
-        orphans = [each for each in self.attempts.values() if each.orphan and not each.outcome]
-        for attempt in orphans:
-            if attempt.pid:
-                self.watch(attempt)
-        for attempt in self.find_unrecorded(orphans):
-            self.finish(attempt, self.lost(attempt, UNSTARTED))
 
     # ----------------------------------------------------------------------------- what it tells us
     def on_starting(self, text: str, mark: int, at: int) -> None:
-        attempt = self.attempt(AttemptId.parse(text), mark)
+        attempt = self.named(text)
         attempt.mark = mark
         attempt.started = at
 
     def on_started(self, text: str, pid: int, start: int, at: int) -> None:
-        attempt = self.attempt(AttemptId.parse(text), 0)
+        attempt = self.named(text)
         if attempt.pid:
             return
         attempt.launch = None
@@ -264,7 +262,7 @@ class LocalExecutor:
     def on_exited(
         self, text: str, status: int, at: int, cpu_us: int, rss_kib: int, left: bool
     ) -> None:
-        attempt = self.attempts[text]
+        attempt = self.named(text)
         usage = Usage(
             wall_seconds=(at - attempt.started) / 1_000_000,
             cpu_seconds=cpu_us / 1_000_000,
@@ -273,24 +271,28 @@ class LocalExecutor:
         self.first_process_ended(attempt, self.exited(attempt, status, at, usage), left)
 
     def on_failed(self, text: str, at: int, problem: str) -> None:
-        attempt = self.attempts[text]
+        attempt = self.named(text)
         at += self.boot_to_now
         self.finish(attempt, Ended(id=attempt.id, how="start-failed", at=at, problem=problem))
 
     def on_withdrawn(self, text: str, at: int) -> None:
-        attempt = self.attempt(AttemptId.parse(text), 0)
+        attempt = self.named(text)
         self.finish(attempt, Ended(id=attempt.id, how="withdrawn", at=at + self.boot_to_now))
 
     def on_orphaned(self, text: str) -> None:
-        self.attempts[text].orphan = True
+        self.named(text).orphan = True
 
     def on_lost(self, text: str, _at: int, problem: str) -> None:
-        attempt = self.attempt(AttemptId.parse(text), 0)
+        attempt = self.named(text)
         self.finish(attempt, self.lost(attempt, problem))
 
     # -------------------------------------------------------------------------------- one attempt's
-    def attempt(self, id: AttemptId, mark: int) -> Attempt:
-        return self.attempts.setdefault(str(id), Attempt(id, mark))
+    def attempt(self, name: AttemptId, mark: int) -> Attempt:
+        return self.attempts.setdefault(str(name), Attempt(name, mark))
+
+    def named(self, text: str) -> Attempt:
+        """What the shim speaks of; the log may have lost it, or be done with it."""
+        return self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
 
     def retell(self, attempt: Attempt) -> None:
         if attempt.told and attempt.outcome is not None:
@@ -319,11 +321,12 @@ class LocalExecutor:
         """What else there is of the attempt has to go before its end is told."""
         if attempt.outcome is not None:
             return
-        self.unwatch(attempt)
+        self.orphans.release(attempt.id)
         attempt.outcome = outcome
         if attempt.id in self.endings:
             self.endings.hurry(attempt.id, self.clock.now())
         elif left:
+            attempt.leaving = True
             self.begin_ending(attempt, LEFT_GRACE_US)
         else:
             self.finish(attempt, outcome)
@@ -331,12 +334,13 @@ class LocalExecutor:
     def proven(self, attempt: Attempt, found: int) -> None:
         """Nothing of it lives; if its first process ended in this, the shim is about to say how."""
         if attempt.outcome is not None:
-            self.finish(attempt, replace(attempt.outcome, left_processes=found))
+            left = found if attempt.leaving else 0
+            self.finish(attempt, replace(attempt.outcome, left_processes=left))
 
     def finish(self, attempt: Attempt, outcome: Ended) -> None:
         if attempt.told:
             return
-        self.unwatch(attempt)
+        self.orphans.release(attempt.id)
         attempt.launch = attempt.order = None
         attempt.outcome = outcome
         attempt.told = True
@@ -357,56 +361,12 @@ class LocalExecutor:
         return Ended(id=attempt.id, how="lost", at=self.clock.now(), problem=problem)
 
     # ------------------------------------------------------------------------------------- orphans
-    def watch_new(self) -> None:
-        """Keep hold of what outlives the message about it, in case its shim dies."""
-        for attempt in self.started:
-            if attempt.outcome is None and attempt.pidfd < 0 and not attempt.orphan:
-                try:
-                    pidfd = open_process(attempt.pid, attempt.start)
-                except OSError:
-                    continue
-                attempt.pidfd = -1 if pidfd is None else pidfd
-        self.started.clear()
-
     def watch(self, attempt: Attempt) -> None:
-        """Wait for the end of a process that no shim will tell us about."""
-        if attempt.pidfd in self.orphans or attempt in self.unwatched:
-            return
-        try:
-            if attempt.pidfd < 0:
-                pidfd = open_process(attempt.pid, attempt.start)
-                if pidfd is None:
-                    self.first_process_ended(attempt, self.lost(attempt, UNSEEN), left=True)
-                    return
-                attempt.pidfd = pidfd
-        except OSError:  # no descriptor to be had
-            self.unwatched.append(attempt)
-            return
-        self.orphans[attempt.pidfd] = attempt
-        self.poll.register(attempt.pidfd, select.EPOLLIN)
+        """No shim will tell of its end: see for ourselves."""
+        if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
+            self.first_process_ended(attempt, self.lost(attempt, UNSEEN), left=True)
 
-    def unwatch(self, attempt: Attempt) -> None:
-        if attempt in self.unwatched:
-            self.unwatched.remove(attempt)
-        if attempt.pidfd < 0:
-            return
-        if self.orphans.pop(attempt.pidfd, None) is not None:
-            # First, since a child on its way to exec may keep the description alive.
-            self.poll.unregister(attempt.pidfd)
-        os.close(attempt.pidfd)
-        attempt.pidfd = -1
-
-    def look_at_orphans(self) -> None:
-        if self.orphans:
-            for fd, _ in self.poll.poll(0):
-                if fd in self.orphans:
-                    self.orphan_ended(self.orphans[fd])
-        for attempt in list(self.unwatched):
-            if not alive(attempt.pid, attempt.start):
-                self.first_process_ended(attempt, self.lost(attempt, UNSEEN), left=True)
-
-    def orphan_ended(self, attempt: Attempt) -> None:
-        status = exit_status(attempt.pidfd, attempt.pid, attempt.start)
+    def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
         outcome = self.lost(attempt, UNSEEN)
         if status is not None:
             at = self.clock.now() - self.boot_to_now
@@ -414,48 +374,26 @@ class LocalExecutor:
             outcome = self.exited(attempt, status, at, usage)
         self.first_process_ended(attempt, outcome, left=True)
 
-    def find_unrecorded(self, attempts: Collection[Attempt]) -> list[Attempt]:
-        """Of those without a pid, look for the living by their marks; returns the others."""
+    def find_by_mark(self, attempts: Collection[Attempt]) -> list[Attempt]:
+        """Find those of which no pid is known, if they live; returns the others."""
         sought = [each for each in attempts if not each.pid and not each.outcome]
         if not sought:
             return []
         trees = [Tree(id=each.id, mark=each.mark, members={}) for each in sought]
         members = look(trees, self.endings.spared()).members
         for attempt in sought:
-            found = members[attempt.id]
-            if found:
+            if found := members[attempt.id]:
                 first = min(found, key=lambda process: (process.start, process.pid))
                 attempt.launch = None
                 attempt.pid, attempt.start = first.pid, first.start
+                attempt.started = attempt.started or ticks_to_us(first.start)
                 self.retell(attempt)
                 self.watch(attempt)
         return [each for each in sought if not each.pid]
 
 
-@cache
-def step_limits() -> dict[int, int]:
-    """The soft limits that this controller was started with: those that its steps get.
-
-    Its own are lifted then: it holds a descriptor for each running step.
-    """
-    names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
-    limits = {kind: resource.getrlimit(kind)[0] for kind in {getattr(resource, n) for n in names}}
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return limits
-
-
-def greeting(epoch: int, slots: int) -> dict[str, object]:
-    """What a shim has to know of its controller: above all, what the steps inherit from it."""
-    env = {
-        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-        for name, value in os.environb.items()
-    }
-    umask = os.umask(0o077)
-    os.umask(umask)
-    limits = {str(kind): soft for kind, soft in step_limits().items()}
-    about = {"protocol": PROTOCOL, "epoch": epoch, "slots": slots}
-    return {**about, "env": env, "umask": umask, "limits": limits}
+def ticks_to_us(ticks: int) -> int:
+    return ticks * 1_000_000 // TICKS_PER_SECOND
 
 
 def start_message(launch: Launch) -> Message:

@@ -7,8 +7,9 @@ treadle does; those are found as descendants. Members once found stay members, s
 parent ends is not lost.
 
 One pass over /proc serves many attempts: some 15 µs a process that is younger than the oldest of
-them. It looks at the newest pids first, because what forks and dies fast is always the newest; and it
-says whether a process vanished before it was looked at, since then finding nobody proves nothing.
+them. It looks at the newest pids first, because what forks and dies fast is always the newest; and
+it says whether a process vanished before it was looked at, since then finding nobody proves
+nothing.
 """
 
 import os

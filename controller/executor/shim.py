@@ -1,28 +1,32 @@
 """The parent of all steps: a small process that outlives its controller.
 
 It starts attempts it was asked for, each at most once, reaps them, notes in its journal what it did
-before and after, and tells the controller that is connected. Starts beyond the free slots wait here,
-so that a slot that frees is filled at once, without a turn of the controller in between. Without a
-controller it starts nothing; with nothing running and nobody connected for IDLE_SECONDS it ends.
+before and after, and tells the controller that is connected. Starts beyond the free slots wait
+here, so that a slot that frees is filled at once, without a turn of the controller in between.
+Without a controller it starts nothing; with nothing running and nobody connected for IDLE_SECONDS
+it ends.
 
-It imports little, has one thread, trusts no attempt and no connection to be well. Whatever it is told
-can be told again. It ends nothing and judges nothing: that is for the controller, which may be killed
-and replaced at any time. Cost: about 8 MB once, and some 60 µs an attempt beside the process itself.
+It imports little, has one thread, trusts no attempt and no connection to be well. Whatever it is
+told can be told again. It ends no process and judges nothing: that is for the controller, which may
+be killed and replaced at any time.
 
 The wire, both ways: a line is a JSON list of messages, a message a list that begins with a verb.
 
-    from a controller                                     to it
-    ["hello", {protocol, epoch, slots, env, umask, limits}]   ["hello", {protocol, pid, marks}]
-    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG]           every note of the journal as it is made;
-    ["withdraw", ID]  never start it                      after hello all notes of all attempts that
-    ["forget", ID, …]  its end is durable                 were not forgotten, then ["told"];
-                                                          ["refused", EPOCH] to one that is too old
+    from a controller
+    ["hello", {protocol, epoch, slots, env, umask, limits}]
+    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG]
+    ["withdraw", ID]            never start it; answered by `withdrawn`, or by what became of it
+    ["forget", ID, …]           its end is durable
+
+    to the controller
+    ["hello", {protocol, pid}]  then the notes of all attempts not forgotten, then ["told"]
+    ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
+    every note of the journal on attempts, `starting` and `forget` aside, as it is made
 """
 
 import contextlib
 import ctypes
 import gc
-import json
 import os
 import resource
 import select
@@ -33,7 +37,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from controller.executor.journal import Journal, Note
+from controller.executor.journal import Journal
 from controller.executor.spawn import (
     OWN_UMASK,
     RLIMIT_LOCKS,
@@ -43,70 +47,17 @@ from controller.executor.spawn import (
     Spawner,
     boottime_us,
 )
+from controller.executor.wire import Message, Wire, encode
 
 PROTOCOL = 1
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
-LINE_BYTES_MAX = 64 << 20
-READ_BYTES = 1 << 18
+TALK_US = 2_000  # between messages while the queue keeps all slots busy
 
 LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
 PR_SET_CHILD_SUBREAPER = 36
-
-
-class Connection:
-    """A controller, or somebody who has not said hello yet."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.received = bytearray()
-        self.waiting: list[Note] = []
-        self.unsent = b""
-        self.alive = True
-
-    def receive(self) -> list[Note]:
-        """The messages that have come in whole."""
-        try:
-            data = self.sock.recv(READ_BYTES)
-        except BlockingIOError:
-            return []
-        except OSError:
-            data = b""
-        self.received += data
-        if not data or len(self.received) > LINE_BYTES_MAX:
-            self.alive = False
-        *lines, rest = self.received.split(b"\n")
-        self.received = rest
-        try:
-            return [message for line in lines for message in json.loads(line)]
-        except (ValueError, TypeError):
-            self.alive = False
-            return []
-
-    def refuse(self, epoch: int) -> None:
-        """Another controller is newer: say so and hang up."""
-        self.waiting = [["refused", epoch]]
-        self.send()
-        self.alive = False
-
-    def send(self) -> None:
-        """Send what waits as one line; what a slow reader leaves goes out when it reads on.
-
-        What can wait is bounded by what the controller asked for.
-        """
-        if self.waiting:
-            self.unsent += json.dumps(self.waiting, separators=(",", ":")).encode() + b"\n"
-            self.waiting = []
-        try:
-            while self.unsent:
-                self.unsent = self.unsent[self.sock.send(self.unsent) :]
-        except BlockingIOError:
-            pass
-        except OSError:  # killed in the middle: its successor asks for everything again
-            self.alive = False
-            self.unsent = b""
 
 
 class Shim:
@@ -117,8 +68,8 @@ class Shim:
         self.wakes = Wakes()
         self.children = open_children()
         self.strangers: set[int] = set()
-        self.connections: dict[int, Connection] = {}
-        self.controller: Connection | None = None
+        self.connections: dict[int, Wire] = {}
+        self.controller: Wire | None = None
         self.slots = 0
         self.queue: OrderedDict[str, Order] = OrderedDict()
         self.running: dict[int, str] = {}  # pid → attempt
@@ -129,6 +80,7 @@ class Shim:
             attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"
         }
         self.not_before = 0
+        self.talked = 0
         self.idle_since = boottime_us()
         self.idle_seconds = IDLE_SECONDS
         self.poll = select.poll()
@@ -150,10 +102,21 @@ class Shim:
             self.reap()
             self.fill()
             self.journal.flush()
-            self.talk()
+            if not self.may_wait():
+                self.talk()
 
     # ------------------------------------------------------------------------------------- waiting
+    def may_wait(self) -> bool:
+        """With starts waiting here nobody needs the controller, and waking it costs a share."""
+        now = boottime_us()
+        if self.queue and not self.free_slots() and now - self.talked < TALK_US:
+            return True
+        self.talked = now
+        return False
+
     def patience_ms(self) -> float | None:
+        if self.controller is not None and self.controller.waiting:
+            return TALK_US / 1000
         if self.queue and self.free_slots() > 0:
             return max(0.0, (self.not_before - boottime_us()) / 1000)
         if self.running or self.connections:
@@ -175,11 +138,10 @@ class Shim:
             sock, _ = self.listener.accept()
         except OSError:  # gone again, or out of descriptors for the moment
             return
-        sock.setblocking(False)
-        self.connections[sock.fileno()] = Connection(sock)
+        self.connections[sock.fileno()] = Wire(sock)
         self.poll.register(sock, select.POLLIN)
 
-    def hear(self, connection: Connection) -> None:
+    def hear(self, connection: Wire) -> None:
         try:
             for verb, *rest in connection.receive():
                 if verb == "hello":
@@ -187,46 +149,48 @@ class Shim:
                 elif connection is self.controller:
                     self.verbs[verb](*rest)
         except (KeyError, TypeError, ValueError):  # it talks nonsense
-            connection.alive = False
+            connection.closed = True
 
-    def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
+    def hello(self, connection: Wire, hello: dict[str, Any]) -> None:
         """The newest controller of the highest epoch is the one; it learns all that is known."""
-        if hello["epoch"] < self.journal.epoch:
-            connection.refuse(self.journal.epoch)
+        epoch, slots, env, umask = (hello[key] for key in ("epoch", "slots", "env", "umask"))
+        limits = {int(kind): soft for kind, soft in hello["limits"].items()}
+        if epoch < self.journal.epoch:
+            refuse(connection, self.journal.epoch)
             return
-        if self.controller is not None:
-            self.controller.refuse(hello["epoch"])
+        if self.controller is not None and self.controller is not connection:
+            refuse(self.controller, epoch)
             self.queue.clear()
         self.controller = connection
-        self.journal.note(["epoch", hello["epoch"]])
-        self.slots = hello["slots"]
-        limits = {int(kind): soft for kind, soft in hello["limits"].items()}
-        self.spawner.inherit(hello["env"], hello["umask"], limits)
-        about = {"protocol": PROTOCOL, "pid": os.getpid(), "marks": self.spawner.marks}
-        notes = [note for notes in self.journal.entries.values() for note in notes]
-        connection.waiting += [["hello", about], *notes, ["told"]]
+        self.journal.note(["epoch", epoch])
+        self.slots = slots
+        self.spawner.inherit(env, umask, limits)
+        connection.say(["hello", {"protocol": PROTOCOL, "pid": os.getpid()}])
+        for notes in self.journal.entries.values():
+            connection.waiting += map(encode, notes)
+        connection.say(["told"])
 
     def talk(self) -> None:
         for fd, connection in list(self.connections.items()):
-            connection.send()
-            if connection.alive:
+            connection.flush()
+            if connection.closed:
+                self.part(fd, connection)
+            else:
                 writable = select.POLLOUT if connection.unsent else 0
                 self.poll.modify(fd, select.POLLIN | writable)
-            else:
-                self.part(fd, connection)
 
-    def part(self, fd: int, connection: Connection) -> None:
+    def part(self, fd: int, connection: Wire) -> None:
         self.poll.unregister(fd)
         del self.connections[fd]
-        connection.sock.close()
+        connection.close()
         if connection is self.controller:
             self.controller = None
             self.queue.clear()
 
-    def tell(self, note: Note) -> None:
-        self.journal.note(note)
+    def tell(self, note: Message) -> None:
+        line = self.journal.note(note)
         if self.controller is not None:
-            self.controller.waiting.append(note)
+            self.controller.waiting.append(line)
 
     # -------------------------------------------------------------------------------------- orders
     def start(self, attempt: str, *order: Any) -> None:
@@ -245,7 +209,7 @@ class Shim:
 
     def retell(self, attempt: str) -> None:
         if self.controller is not None:
-            self.controller.waiting += self.journal.entries[attempt]
+            self.controller.waiting += map(encode, self.journal.entries[attempt])
 
     def forget(self, *attempts: str) -> None:
         """Drop those that ended. One that runs stays known, whatever anybody says."""
@@ -338,6 +302,13 @@ class Shim:
         return None if suspects else set(orphans.values())
 
 
+def refuse(connection: Wire, epoch: int) -> None:
+    """Another controller is newer: say so and hang up."""
+    connection.say(["refused", epoch])
+    connection.flush()
+    connection.closed = True
+
+
 class Wakes:
     """A pipe that a signal writes to, so that the poll of the main loop returns."""
 
@@ -383,7 +354,7 @@ def become_subreaper() -> None:
 
 
 def take_descriptors() -> socket.socket:
-    """Keep what the controller handed over and close all else: a leaked one could hang its caller."""
+    """Keep what was handed over and close all else: a leaked one could hang somebody."""
     os.closerange(ERRORS + 1, max(map(int, os.listdir("/dev/fd"))) + 1)
     listener = socket.socket(fileno=os.dup(LISTENER))
     os.dup(LOCK)  # held as long as this process lives

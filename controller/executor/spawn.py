@@ -1,10 +1,11 @@
 """Turns one order into one process, or into a clear reason why not.
 
-`posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on what
-the step is to inherit for the instant of the spawn: working folder, umask, the soft limits in which
-the controller differs from the shim, and the attempt's mark. The mark is a number in the soft
+`posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on
+what the step is to inherit for the instant of the spawn: working folder, umask, the soft limits in
+which the controller differs from the shim, and the attempt's mark. The mark is a number in the soft
 RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which nothing sheds: not fork, exec,
-setsid, a double fork or a cleared environment. All of it costs a few µs beside the ~500 of a process.
+setsid, a double fork or a cleared environment. All of it costs a few µs beside the ~500 of a
+process.
 """
 
 import errno
@@ -70,7 +71,7 @@ class Spawner:
 
     def inherit(self, env: dict[str, str], umask: int, limits: dict[int, int]) -> None:
         """What every step gets from now on: environment, umask, soft limits."""
-        self.env = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
+        self.env = encoded(env)
         self.path = env.get("PATH", os.defpath)
         self.umask = umask
         self.limits = [
@@ -93,7 +94,7 @@ class Spawner:
             os.fchdir(self.home)
 
     def execute(self, program: str, order: Order, log: int) -> Process:
-        env = self.env | {os.fsencode(k): os.fsencode(v) for k, v in order.env.items()}
+        env = self.env | encoded(order.env)
         files = ((os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2))
         self.put_on(order.mark)
         before = time.clock_gettime_ns(CLOCK)
@@ -153,6 +154,14 @@ class Spawner:
         return seen == 1 << 59
 
 
+def encoded(env: dict[str, str]) -> dict[bytes, bytes]:
+    """As the system wants it; bytes that are no text came over the wire as lone surrogates."""
+    return {
+        name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
+        for name, value in env.items()
+    }
+
+
 def clamp(soft: int, hard: int) -> int:
     """No soft limit above the hard one the shim was born with."""
     if hard == resource.RLIM_INFINITY:
@@ -161,7 +170,7 @@ def clamp(soft: int, hard: int) -> int:
 
 
 def free_own_limits() -> dict[int, tuple[int, int]]:
-    """Lift from the shim itself the soft limits that would end or cripple it; returns its limits."""
+    """The shim's limits, once it has lifted from itself those that would end or cripple it."""
     limits = {}
     lifted = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
     for name in dir(resource):
@@ -210,7 +219,7 @@ def enter(folder: str) -> None:
 
 
 def find_program(name: str, path: str) -> str:
-    """Look a command up as execvp does, in the attempt's own PATH and from its working directory."""
+    """Look a command up as execvp does: in the attempt's PATH, from its working directory."""
     if "/" in name:
         return name
     unfit = ""
