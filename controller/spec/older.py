@@ -66,7 +66,8 @@ def renamed(raw: dict[str, Any]) -> dict[str, Any]:
     steps = raw.get("steps")
     if isinstance(steps, list):
         steps = [
-            {new: step[old] for new, old in _NAMES.items() if old in step}
+            # A missing command is a fault of shape already.
+            {"run": ":"} | {new: step[old] for new, old in _NAMES.items() if old in step}
             if isinstance(step, dict)
             else step
             for step in steps

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct, ValidationError, structs
 
-from controller.spec.models import OlderStep, OlderWorkflow, Spec, Step, Workflow
+from controller.spec.models import (
+    Backoff,
+    Defaults,
+    OlderStep,
+    OlderWorkflow,
+    Retry,
+    Spec,
+    Step,
+    Workflow,
+)
 from controller.spec.schema import schema
 from controller.spec.validate import UNREADABLE, Found, Path
 from controller.spec.wording import describe
@@ -27,8 +36,16 @@ _STEPS: dict[type[Struct], tuple[Path, type[Struct]]] = {
     Workflow: (("spec", "steps"), Step),
     OlderWorkflow: (("steps",), OlderStep),
 }
-# So that a step whose action is faulty isn't said to have none as well.
-_ACTIONS: dict[str, Any] = {"run": ":", "command": [":"]}
+# What takes the place of something faulty, so that its neighbours can still be judged.
+_STAND_INS: dict[str, Any] = {
+    "dependsOn": UNREADABLE,
+    "command": ":",
+    "shell": ":",
+    "exitCodes": 0,
+    "exceptExitCodes": 0,
+}
+_ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
+_PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
 
 def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Found]:
@@ -64,29 +81,32 @@ def _salvaged_step(raw: object) -> Step:
     good = _fitting(raw, Step)
     name = raw.get("name")
     good["name"] = name if isinstance(name, str) else UNREADABLE
-    needs = raw.get("dependsOn")
-    if isinstance(needs, list) and "depends_on" not in good:
-        good["depends_on"] = [_salvaged_need(need) for need in needs]
+    # A step whose action is faulty isn't to be told that it has none as well.
     for action, stand_in in _ACTIONS.items():
         if action in raw:
-            good.setdefault(action, stand_in)
-    if "approve" in raw:
-        good.setdefault("run", ":")
+            good.setdefault("command" if action == "command" else "run", stand_in)
     return Step(**good)
-
-
-def _salvaged_need(raw: object) -> Any:
-    good = _fitting({"dependsOn": [raw]}, Step)
-    return good["depends_on"][0] if good else UNREADABLE
 
 
 def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
     """The fields of `raw` that are as `model` wants them, by their names in Python."""
-    return {
-        name: msgspec.convert(raw[key], kind)
-        for name, key, kind in _fields(model)
-        if key in raw and fits(raw[key], kind)
-    }
+    good: dict[str, Any] = {}
+    for name, key, kind in _fields(model):
+        value = raw.get(key)
+        if value is None:
+            continue
+        if fits(value, kind):
+            good[name] = msgspec.convert(value, kind)
+        elif isinstance(value, dict) and key in _PARTS:
+            good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
+        elif isinstance(value, dict):
+            good[name] = {one: each for one, each in value.items() if fits({one: each}, kind)}
+        elif isinstance(value, list) and value and key in _STAND_INS:
+            good[name] = [
+                msgspec.convert([each], kind)[0] if fits([each], kind) else _STAND_INS[key]
+                for each in value
+            ]
+    return good
 
 
 @cache

@@ -263,11 +263,14 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[Found]:
                 problem = f"{code} is no exit code, and no range of them"
                 hint = "exit codes go from 0 to 255, a range from low to high"
                 yield Found(path=(*path, field, index), problem=problem, hint=hint)
-    if isinstance(retry.backoff, Backoff):
-        yield from _backoff_faults((*path, "backoff"), retry.backoff, under)
+    backoff = retry.backoff
+    if isinstance(backoff, Backoff):
+        yield from _backoff_faults((*path, "backoff"), backoff, under)
 
 
 def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Found]:
+    if backoff.initial_seconds is UNSET and backoff.max_seconds is UNSET:
+        return
     plain = BackoffPolicy()
     initial = _seconds(backoff.initial_seconds, under.initial_seconds, plain.initial_seconds)
     most = _seconds(backoff.max_seconds, under.max_seconds, plain.max_seconds)

@@ -98,7 +98,10 @@ def _mistyped(path: Path, expected: list[str], value: object) -> Found:
 def _either(expected: list[str]) -> str:
     """`text, a number or a list`."""
     names = [name for name in expected if not (name == "integer" and "number" in expected)]
-    words = list(dict.fromkeys(_TYPES[name] for name in names))
+    return _listed(list(dict.fromkeys(_TYPES[name] for name in names)))
+
+
+def _listed(words: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
@@ -123,7 +126,7 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
 def _enum(error: Any, path: Path) -> Iterator[Found]:
     value, allowed = error.instance, [str(one) for one in error.validator_value]
     later = _VALUES_NOT_YET.get(str(path[-1]) if path else "", ())
-    shown = " or ".join("false" if one is False else str(one) for one in error.validator_value)
+    shown = _listed([_plain_text(one) for one in error.validator_value])
     if any(value is one or value == one for one in later):
         yield Found(path=path, problem=f"{_plain_text(value)} is {NOT_YET}; only {shown} is")
         return
@@ -161,7 +164,8 @@ _NAME_HINT = "use letters, digits, _ and -, at most 63, beginning with a letter 
 def _bound(words: str) -> Callable[[Any, Path], Iterator[Found]]:
     def bound(error: Any, path: Path) -> Iterator[Found]:
         limit = f"{error.validator_value:,}"
-        yield Found(path=path, problem=f"{_plain_text(error.instance)} is {words} {limit}")
+        problem = f"must be {words} {limit}, not {_plain_text(error.instance)}"
+        yield Found(path=path, problem=problem)
 
     return bound
 
@@ -187,9 +191,9 @@ _WORDS: dict[str, Callable[[Any, Path], Iterator[Found]]] = {
     "oneOf": _nothing,
     "enum": _enum,
     "pattern": _pattern,
-    "minimum": _bound("less than"),
-    "exclusiveMinimum": _bound("not more than"),
-    "maximum": _bound("more than"),
+    "minimum": _bound("at least"),
+    "exclusiveMinimum": _bound("more than"),
+    "maximum": _bound("at most"),
     "minItems": _empty,
 }
 

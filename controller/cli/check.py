@@ -1,0 +1,177 @@
+"""`treadle validate` and `treadle schema`: what is wrong with specs, and what they may hold."""
+
+import argparse
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from controller.cli.up import size
+from controller.errors import ExitCode, Fault, UsageError
+
+if TYPE_CHECKING:
+    from controller.spec.load import Loaded
+
+_READ_BYTES = 1 << 20
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "validate",
+        help="check spec files",
+        description="Check spec files, and name everything that is wrong with them. "
+        "Of a folder, every file that the controller would read; - is stdin.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument(
+        "--max-spec-size", type=size, metavar="BYTES", default=8 << 20, help="default: 8 MiB"
+    )
+    parser.set_defaults(command=validate)
+
+    parser = subparsers.add_parser(
+        "schema",
+        help="print the JSON Schema of a spec",
+        description="Print the JSON Schema (2020-12) of a spec, for editors.",
+    )
+    parser.add_argument(
+        "form",
+        nargs="?",
+        choices=["workflow", "older-workflow"],
+        default="workflow",
+        help="default: workflow",
+    )
+    parser.add_argument("--write", metavar="DIR", help="write all schemas into DIR instead")
+    parser.add_argument(
+        "--check",
+        nargs="?",
+        const="schemas",
+        metavar="DIR",
+        help="exit with 1 unless DIR (default: schemas) holds the schemas of today",
+    )
+    parser.set_defaults(command=schema)
+
+
+# ---------------------------------------------------------------------------------------- validate
+
+
+def validate(args: argparse.Namespace) -> int:
+    """treadle validate FILE…: every fault on stderr, every good file on stdout."""
+    code = ExitCode.FINE
+    for file in args.files:
+        for name, loaded in _judged(file, args.max_spec_size):
+            for fault in loaded.faults:
+                print(fault, file=sys.stderr)
+            for document in loaded.documents:
+                for warning in document.warnings:
+                    print(f"{warning} (warning)", file=sys.stderr)
+            if loaded.faults:
+                code = ExitCode.USAGE
+            else:
+                print(f"{name}: ok ({_counted(loaded)})")
+    return code
+
+
+def _judged(file: str, max_bytes: int) -> "Iterator[tuple[str, Loaded]]":
+    if file != "-" and os.path.isdir(file):
+        yield from _judged_folder(file, max_bytes)
+    else:
+        name = "stdin" if file == "-" else file
+        yield name, _load(sys.stdin.fileno() if file == "-" else file, name, max_bytes)
+
+
+def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded]]":
+    """By the rules of the specs folder: what counts there, and that names are unique in it."""
+    from controller.folder.scan import Walk
+    from controller.spec.load import Loaded
+
+    try:
+        found = sorted(Walk(folder).below(), key=lambda one: one.path)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}") from error
+    homes: dict[str, str] = {}
+    for one in found:
+        name = os.path.join(folder, one.path)
+        if one.kind != "spec":
+            continue
+        if one.status is None or not stat.S_ISREG(one.status.st_mode):
+            problem = one.problem or "not a regular file"
+            yield name, Loaded(faults=(Fault(file=name, problem=problem),))
+            continue
+        loaded = _load(name, name, max_bytes)
+        twice = [(each, homes[each]) for each in loaded.names if each in homes]
+        homes.update((each, name) for each in loaded.names if each not in homes)
+        yield name, _with_faults(loaded, [_defined_twice(name, *pair) for pair in twice])
+
+
+def _load(file: str | int, name: str, max_bytes: int) -> "Loaded":
+    """Judge a file, pipes included; of an endless one no more is read than a spec may have."""
+    from controller.spec.load import Loaded, load
+
+    data = b""
+    try:
+        with open(file, "rb", closefd=not isinstance(file, int)) as opened:
+            while len(data) <= max_bytes and (more := opened.read(_READ_BYTES)):
+                data += more
+    except OSError as error:
+        return Loaded(faults=(Fault(file=name, problem=f"can't be read: {error.strerror}"),))
+    return load(data, name, max_bytes=max_bytes)
+
+
+def _defined_twice(file: str, workflow: str, home: str) -> Fault:
+    problem = f'a second workflow named "{workflow}"'
+    return Fault(file=file, problem=problem, hint=f"the first is in {home}")
+
+
+def _with_faults(loaded: "Loaded", faults: list[Fault]) -> "Loaded":
+    from msgspec.structs import replace
+
+    return replace(loaded, faults=(*loaded.faults, *faults)) if faults else loaded
+
+
+def _counted(loaded: "Loaded") -> str:
+    steps = sum(len(document.workflow.spec.steps) for document in loaded.documents)
+    return f"{_number(len(loaded.documents), 'workflow')}, {_number(steps, 'step')}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+# ------------------------------------------------------------------------------------------ schema
+
+
+def schema(args: argparse.Namespace) -> int:
+    """treadle schema: print it, write all into a folder, or check that a folder is current."""
+    from controller.spec.schema import files
+
+    texts = files()
+    if args.check is not None:
+        return _check(args.check, texts)
+    if args.write is None:
+        print(texts[f"{args.form}.schema.json"], end="")
+        return ExitCode.FINE
+    try:
+        os.makedirs(args.write, exist_ok=True)
+        for name, text in texts.items():
+            with open(os.path.join(args.write, name), "w", encoding="utf-8") as opened:
+                opened.write(text)
+    except OSError as error:
+        raise UsageError(f"{args.write}: {error.strerror}") from error
+    return ExitCode.FINE
+
+
+def _check(folder: str, texts: dict[str, str]) -> int:
+    stale = [name for name, text in texts.items() if _text(os.path.join(folder, name)) != text]
+    for name in stale:
+        path = os.path.join(folder, name)
+        print(f"{path}: not what the models say today; run make schemas", file=sys.stderr)
+    return ExitCode.FAILED if stale else ExitCode.FINE
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as opened:
+            return opened.read()
+    except (OSError, UnicodeDecodeError):
+        return None
