@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from controller.model.observations import FolderSight
-from controller.model.state import Workflow
+from controller.model.state import State, Workflow
 
 
 class Claims(Struct):
@@ -65,7 +65,8 @@ class Claims(Struct):
             return any(_is_in(life.path, folder) for folder in self.unlisted)
         if not file.steady or life.name in file.names:
             return True
-        return bool(file.faults) and not file.names
+        # An empty file may be one that is being written; another kind of file has let go.
+        return file.empty or (bool(file.faults) and not file.names and not file.foreign)
 
     def defined(self, life: Workflow, sight: FolderSight) -> bool:
         """Whether any file speaks for it; one that holds no document any more is no deletion."""
@@ -73,6 +74,15 @@ class Claims(Struct):
         if file is not None and (file.empty or file.foreign):
             return True
         return bool(self.paths.get(life.name)) or self.stands(life, sight)
+
+
+def in_force(state: State) -> list[Workflow]:
+    """The workflows that the folder, as far as it was believed, asks for."""
+    return [life for life in state.workflows.values() if of_folder(life)]
+
+
+def of_folder(life: Workflow) -> bool:
+    return life.origin == "folder" and not life.deleting
 
 
 def _is_in(path: str, folder: str) -> bool:

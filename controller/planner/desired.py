@@ -9,7 +9,7 @@ Cost: O(what changed and what waits) a call, O(folder) for the first.
 
 from collections.abc import Iterable, Iterator
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, field
 
 from controller.errors import Fault
 from controller.model.events import (
@@ -23,10 +23,10 @@ from controller.model.events import (
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition as ControllerCondition
 from controller.model.state import State, Workflow
-from controller.planner import marked
+from controller.planner import conditions, marked
 from controller.planner.absence import Absences, Kind, Settings
 from controller.planner.actions import Accept, Action
-from controller.planner.claims import Claims
+from controller.planner.claims import Claims, in_force, of_folder
 from controller.planner.held import identity, is_another, why_held
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
@@ -34,7 +34,6 @@ from controller.spec.load import Document
 __all__ = ["ControllerCondition", "Memory", "Settings", "Verdict", "identity", "judge"]
 
 UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
-NAMED_MAX = 5  # names in a message
 
 
 class Memory(Struct):
@@ -47,13 +46,13 @@ class Memory(Struct):
 
     held: str = ""
     primed: bool = False  # whether all of the folder has been judged
-    claims: Claims = Claims()
-    absences: Absences = Absences()
+    claims: Claims = field(default_factory=Claims)
+    absences: Absences = field(default_factory=Absences)
     unsteady: set[str] = set()
     blocked: dict[str, tuple[str, ...]] = {}
     narrowed: dict[str, str] = {}
     noted: set[str] = set()
-    conditions: dict[str, ControllerCondition] = {}
+    conditions: list[ControllerCondition] = []
     confirm_at: int | None = None
 
     def confirm(self) -> None:
@@ -95,14 +94,10 @@ def _hold(state: State, memory: Memory, now: int, why: str) -> Verdict:
     """Nothing changes, unless somebody confirms that all is to go."""
     memory.held, memory.confirm_at = why, None
     memory.absences.waits.clear()
-    message = (
-        f"{why}: the last specs stay in force, nothing in it is started; "
-        "bring it back, or confirm with `treadle delete --all` that they are to go"
-    )
-    lives = _in_force(state) if memory.absences.confirmed else []
+    lives = in_force(state) if memory.absences.confirmed else []
     return Verdict(
         actions=[DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives],
-        conditions=_conditions(memory, now, {"FolderHeld": ("FolderNotBelieved", message)}),
+        conditions=_note(memory, now, conditions.of_hold(why)),
     )
 
 
@@ -136,7 +131,7 @@ class _Judge:
         self.absences.calm(self.settings, self.now)
         return Verdict(
             actions=self.actions,
-            conditions=_conditions(self.memory, self.now, self._what_holds()),
+            conditions=_note(self.memory, self.now, self._said()),
             notes=self.notes,
             due=self._due(),
         )
@@ -153,7 +148,7 @@ class _Judge:
             )
         if self.memory.primed:
             return set(sight.changed)
-        self.claims.remember(_in_force(state))
+        self.claims.remember(in_force(state))
         known = {*self.claims.homes, *state.rejected, *state.markers, *state.bad_markers}
         return {*sight.files, *sight.markers, *self.claims.names, *known}
 
@@ -163,7 +158,8 @@ class _Judge:
         paths, names = set(changed), set()
         for path in changed:
             seen = sight.files.get(path) or sight.markers.get(path)
-            _keep(self.memory.unsteady, path, seen is not None and not seen.steady)
+            unsteady = self.memory.unsteady
+            (unsteady.discard if seen is None or seen.steady else unsteady.add)(path)
             if seen is not None:
                 self.absences.forget("path", path)
             elif path in state.rejected or path in state.markers or path in state.bad_markers:
@@ -174,7 +170,7 @@ class _Judge:
         for name in names:
             paths |= self.claims.paths.get(name, set())
             life = state.workflows.get(name)
-            if life is not None and _is_of_folder(life):
+            if life is not None and of_folder(life):
                 paths.add(life.path)
                 self._is_it_there(life)
         return paths
@@ -194,7 +190,7 @@ class _Judge:
         if not waiting:
             absences.mass = False
             return set()
-        absences.count(len(_in_force(self.state)))
+        absences.count(len(in_force(self.state)))
         homes: set[str] = set()
         for name in waiting:
             if absences.believed("workflow", name, self.settings, self.sight.scanned):
@@ -256,7 +252,7 @@ class _Judge:
         lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
         if lost:
             problem = "the file is empty" if file.empty else "no treadle document is left in it"
-            hint = f"remove the file to delete {_listed(lost)}"
+            hint = f"remove the file to delete {conditions.listed(lost)}"
             self._reject(file, [Fault(file=self._shown(file.path), problem=problem, hint=hint)])
             return
         self._clear(file.path)
@@ -288,7 +284,7 @@ class _Judge:
         name = _name(document)
         life = self.state.workflows.get(name)
         other = self.taken[name][0] if name in self.taken else None
-        if other is None and life is not None and _is_of_folder(life):
+        if other is None and life is not None and of_folder(life):
             other = life.path if self.claims.stands(life, self.sight) else None
         if other is not None and other != file.path:
             problem = f'the workflow "{name}" is already defined in {self._place(other, name)}'
@@ -315,7 +311,7 @@ class _Judge:
 
     def _drops_steps(self, document: Document) -> bool:
         life = self.state.workflows.get(_name(document))
-        if life is None or not _is_of_folder(life) or life.spec is document.workflow.spec:
+        if life is None or not of_folder(life) or life.spec is document.workflow.spec:
             return False
         left = {step.name for step in document.workflow.spec.steps}
         return any(step.name not in left for step in life.spec.steps)
@@ -365,20 +361,13 @@ class _Judge:
         lines = [d.line for d in file.documents if _name(d) == name] if file is not None else []
         return f"{self._shown(path)}:{lines[0]}" if lines else self._shown(path)
 
-    def _what_holds(self) -> dict[str, tuple[str, str]]:
-        holding: dict[str, tuple[str, str]] = {}
-        if self.absences.mass:
-            names = self.absences.workflows()
-            holding["MassDeletion"] = (
-                "ManyVanished",
-                f"{len(names)} of {len(_in_force(self.state))} specs are gone ({_listed(names)}): "
-                "their workflows are cancelled once nothing has moved for "
-                f"{self.settings.mass_settle_seconds:g} s; put them back, or confirm with "
-                "`treadle delete --all`",
-            )
-        if self.sight.watching == "polling":
-            holding["FolderPolled"] = ("NotWatched", self.sight.problem)
-        return holding
+    def _said(self) -> conditions.Said:
+        said = conditions.of_polling(self.sight)
+        gone = self.absences.workflows()
+        if self.absences.mass and gone:
+            total = len(in_force(self.state))
+            said |= conditions.of_mass_deletion(gone, total, self.settings)
+        return said
 
     def _due(self) -> int | None:
         due = self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
@@ -388,23 +377,9 @@ class _Judge:
         return again if due is None else min(due, again)
 
 
-def _conditions(
-    memory: Memory, now: int, holding: dict[str, tuple[str, str]]
-) -> list[ControllerCondition]:
-    """What holds now, as type -> (reason, message); each keeps the time since which it does."""
-    before = memory.conditions
-    memory.conditions = {
-        kind: ControllerCondition(
-            type=kind,
-            status="True",
-            reason=reason,
-            message=message,
-            last_transition_time=before[kind].last_transition_time if kind in before else now,
-            observed_generation=0,
-        )
-        for kind, (reason, message) in holding.items()
-    }
-    return list(memory.conditions.values())
+def _note(memory: Memory, now: int, said: conditions.Said) -> list[ControllerCondition]:
+    memory.conditions = conditions.as_conditions(said, memory.conditions, now)
+    return memory.conditions
 
 
 def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[SourceChanged]:
@@ -415,14 +390,6 @@ def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[S
         yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
 
 
-def _in_force(state: State) -> list[Workflow]:
-    return [life for life in state.workflows.values() if _is_of_folder(life)]
-
-
-def _is_of_folder(life: Workflow) -> bool:
-    return life.origin == "folder" and not life.deleting
-
-
 def _is_driven(life: Workflow) -> bool:
     """Whether `treadle run` drives it and has not yet come to an end."""
     return life.origin == "run" and not life.finished
@@ -430,15 +397,3 @@ def _is_driven(life: Workflow) -> bool:
 
 def _name(document: Document) -> str:
     return document.workflow.metadata.name
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return ", ".join(names[:NAMED_MAX]) + more
-
-
-def _keep(paths: set[str], path: str, belongs: bool) -> None:
-    if belongs:
-        paths.add(path)
-    else:
-        paths.discard(path)

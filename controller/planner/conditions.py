@@ -1,0 +1,58 @@
+"""What the controller says of the specs folder while it lasts: held, a mass deletion, polled.
+
+These are observations, not events: they hold only as long as somebody makes them. The text stays
+the same while nothing changes, so that readers are told once.
+"""
+
+from controller.model.observations import FolderSight
+from controller.model.state import Condition
+from controller.planner.absence import Settings
+
+NAMED_MAX = 5  # names in a message
+
+Said = dict[str, tuple[str, str]]  # type -> (reason, message)
+
+
+def of_hold(why: str) -> Said:
+    message = (
+        f"{why}: the last specs stay in force, nothing in it is started; "
+        "bring it back, or confirm with `treadle delete --all` that they are to go"
+    )
+    return {"FolderHeld": ("FolderNotBelieved", message)}
+
+
+def of_mass_deletion(gone: list[str], in_force: int, settings: Settings) -> Said:
+    message = (
+        f"{len(gone)} of {in_force} specs are gone ({listed(gone)}): their workflows are cancelled "
+        f"once nothing has moved for {settings.mass_settle_seconds:g} s; "
+        "put them back, or confirm with `treadle delete --all`"
+    )
+    return {"MassDeletion": ("ManyVanished", message)}
+
+
+def of_polling(sight: FolderSight) -> Said:
+    if sight.watching == "events":
+        return {}
+    return {"FolderPolled": ("NotWatched", sight.problem)}
+
+
+def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:
+    """Each keeps the time since which it holds."""
+    since = {condition.type: condition.last_transition_time for condition in before}
+    return [
+        Condition(
+            type=kind,
+            status="True",
+            reason=reason,
+            message=message,
+            last_transition_time=since.get(kind, now),
+            observed_generation=0,
+        )
+        for kind, (reason, message) in said.items()
+    ]
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
