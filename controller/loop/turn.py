@@ -65,7 +65,7 @@ class Settings(Struct, kw_only=True):
     ahead: int
     folder: str = ""  # absolute; empty without one
     only_requests: frozenset[str] | None = None  # start only the lives that these began
-    desired: desired.Settings = desired.Settings()
+    rules: desired.Settings = desired.Settings()  # how long an absence has to last
 
 
 class Controller:
@@ -185,7 +185,7 @@ class Controller:
             self._fold(fact)
 
     def _observe_folder(self, folder: Folder) -> None:
-        rules, memory = self.settings.desired, self.memory
+        rules, memory = self.settings.rules, self.memory
         sight = folder.look(self._now, full=memory.scan_due(self._now))
         verdict = desired.judge(self.state, sight, self._now, rules, memory)
         self._folder_due = verdict.due
