@@ -4,19 +4,29 @@ Both fold the log, so they work with a controller and without one.
 """
 
 import argparse
+import sys
 from collections import deque
-from typing import TYPE_CHECKING
 
+from controller.cli.history import History, controller_shape, now
 from controller.cli.options import common
+from controller.cli.output import (
+    in_colour,
+    show,
+    show_line,
+    show_lines,
+    show_table,
+    tell,
+    terminal_width,
+)
 from controller.errors import ExitCode, NotFound
-
-if TYPE_CHECKING:
-    from controller.cli.history import History
-    from controller.model.state import Move, State, Workflow
-    from controller.view.find import NeverValid
-    from controller.view.selector import Selector
-    from controller.view.shape import ControllerShape, WorkflowShape
-    from controller.view.table import Cell
+from controller.model.state import Move, State, Workflow
+from controller.view.find import NeverValid, find, is_uid_of
+from controller.view.listing import PASSING, list_row, list_table, listed
+from controller.view.page import never_valid_page, page
+from controller.view.selector import Selector, parse_selector
+from controller.view.shape import ControllerShape, WorkflowShape
+from controller.view.status import list_shape, rejected_shape, workflow_shape
+from controller.view.table import Cell, render
 
 RECENT_MAX = 16  # phase changes on the page of `status`
 
@@ -52,10 +62,6 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    from controller.cli.history import History, controller_shape, now
-    from controller.cli.output import tell
-    from controller.view.selector import parse_selector
-
     matches = parse_selector(args.selector) if args.selector else lambda labels: True
     history = History(args.state)
     state, controller = history.catch_up(), controller_shape(args.state)
@@ -70,8 +76,6 @@ def get(args: argparse.Namespace) -> int:
 
 def fail_for(missing: list[NotFound]) -> int:
     """Exit code for names that were not found; all but the last are told here."""
-    from controller.cli.output import tell
-
     if not missing:
         return ExitCode.FINE
     for error in missing[:-1]:
@@ -80,18 +84,14 @@ def fail_for(missing: list[NotFound]) -> int:
 
 
 def show_workflows(
-    state: "State",
+    state: State,
     names: list[str],
-    matches: "Selector",
+    matches: Selector,
     form: str | None,
-    controller: "ControllerShape",
+    controller: ControllerShape,
     now: int,
 ) -> list[NotFound]:
     """Print what `names` mean (all, if there are none) as asked for; what wasn't found."""
-    from controller.cli.output import show, show_table, tell
-    from controller.view.listing import list_table
-    from controller.view.status import list_shape
-
     found, missing = select(state, names, matches)
     if form == "name":
         for one in found:
@@ -109,13 +109,9 @@ def show_workflows(
 
 
 def select(
-    state: "State", names: list[str], matches: "Selector"
-) -> "tuple[list[Workflow | NeverValid], list[NotFound]]":
+    state: State, names: list[str], matches: Selector
+) -> tuple[list[Workflow | NeverValid], list[NotFound]]:
     """The workflows that are meant, and an error for each name that means none."""
-    from controller.model.state import Workflow
-    from controller.view.find import find
-    from controller.view.listing import listed
-
     if not names:
         return listed(state, matches), []
     found: list[Workflow | NeverValid] = []
@@ -131,16 +127,13 @@ def select(
     return found, missing
 
 
-def shape_of(state: "State", one: "Workflow | NeverValid") -> "WorkflowShape":
-    from controller.view.find import NeverValid
-    from controller.view.status import rejected_shape, workflow_shape
-
+def shape_of(state: State, one: Workflow | NeverValid) -> WorkflowShape:
     if isinstance(one, NeverValid):
         return rejected_shape(one.name, one.rejected)
     return workflow_shape(state, one)
 
 
-def controller_lines(state: "State", controller: "ControllerShape") -> list[str]:
+def controller_lines(state: State, controller: ControllerShape) -> list[str]:
     """What a person has to know of the controller before believing the table."""
     lines = [
         f"controller: {one.type}: {one.message}"
@@ -156,11 +149,10 @@ def controller_lines(state: "State", controller: "ControllerShape") -> list[str]
 # ---------------------------------------- watch
 
 
-def watch(history: "History", names: list[str], matches: "Selector", form: str | None) -> None:
+def watch(history: History, names: list[str], matches: Selector, form: str | None) -> None:
     """A line for each workflow that changes, until somebody interrupts."""
-    from controller.model.state import Workflow
-
     shown = Rows(history.state, select(history.state, names, matches)[0], form)
+    sys.stdout.flush()
     changed: dict[str, None] = {}
     for change in history.follow():
         if change is not None:
@@ -175,21 +167,13 @@ def watch(history: "History", names: list[str], matches: "Selector", form: str |
 class Rows:
     """Shows workflows one at a time, in line with the table above, and only when they differ."""
 
-    def __init__(self, state: "State", found: "list[Workflow | NeverValid]", form: str | None):
-        from controller.cli.history import now
-        from controller.view.listing import list_table
-
+    def __init__(self, state: State, found: list[Workflow | NeverValid], form: str | None):
         self._state = state
         self._form = form
         self._table = list_table(state, found, now(), wide=form == "wide")
         self._last = {row[0].text: self._lasting(row) for row in self._table.rows}
 
-    def show(self, one: "Workflow") -> None:
-        from controller.cli.history import now
-        from controller.cli.output import in_colour, show_line, terminal_width
-        from controller.view.listing import list_row
-        from controller.view.table import render
-
+    def show(self, one: Workflow) -> None:
         if self._form in ("json", "yaml"):
             show_line(shape_of(self._state, one))  # a line of JSON is YAML, too
             return
@@ -204,10 +188,8 @@ class Rows:
         print(list(render(self._table, terminal_width(), in_colour()))[-1], flush=True)
         self._table.rows.pop()
 
-    def _lasting(self, row: "tuple[Cell, ...]") -> list[str]:
+    def _lasting(self, row: tuple[Cell, ...]) -> list[str]:
         """What of a row does not change by itself as time goes by."""
-        from controller.view.listing import PASSING
-
         titled = zip(row, self._table.columns, strict=True)
         return [cell.text for cell, column in titled if column not in PASSING]
 
@@ -217,11 +199,6 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
-    from controller.cli.history import History, controller_shape, now
-    from controller.cli.output import in_colour, show, show_lines, tell, terminal_width
-    from controller.view.find import NeverValid, find, is_uid_of
-    from controller.view.page import never_valid_page, page
-
     history = History(args.state)
     moves: deque[Move] = deque(maxlen=RECENT_MAX)
     for change in history.news():

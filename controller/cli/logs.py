@@ -8,14 +8,20 @@ import argparse
 import sys
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
+from controller.cli.get import fail_for, show_workflows
+from controller.cli.history import History
 from controller.cli.options import common
+from controller.cli.output import show_line, show_lines
+from controller.cli.transcript import Transcript
 from controller.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from controller.cli.history import History
-    from controller.model.events import Record
+from controller.log.reader import read
+from controller.model.apply import replay as fold
+from controller.model.events import Record
+from controller.view.find import find
+from controller.view.shape import ControllerShape
+from controller.view.story import concerns, happened, lines
+from controller.view.times import parse_time
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,9 +68,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def logs(args: argparse.Namespace) -> int:
     """treadle logs NAME [STEP]: the bytes that attempts wrote."""
-    from controller.cli.history import History
-    from controller.cli.transcript import Transcript
-
     history = History(args.state)
     state = history.catch_up()
     transcript = Transcript(state, args.state, args.name, args.step, args.attempt, args.tail)
@@ -79,9 +82,6 @@ def logs(args: argparse.Namespace) -> int:
 
 def events(args: argparse.Namespace) -> int:
     """treadle events [NAME]: a line an event."""
-    from controller.cli.history import History
-    from controller.view.find import find
-
     history = History(args.state)
     known = _tell(history, args, follow=False)
     if args.name and not known:
@@ -91,11 +91,8 @@ def events(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
-def _tell(history: "History", args: argparse.Namespace, follow: bool) -> bool:
+def _tell(history: History, args: argparse.Namespace, follow: bool) -> bool:
     """Print what concerns the workflow asked for, if one was; was there anything?"""
-    from controller.cli.output import show_line, show_lines
-    from controller.view.story import concerns, happened, lines
-
     told = False
     for change in history.follow() if follow else history.news():
         if change is None:
@@ -119,11 +116,6 @@ def _tell(history: "History", args: argparse.Namespace, follow: bool) -> bool:
 
 def replay(args: argparse.Namespace) -> int:
     """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
-    from controller.cli.get import fail_for, show_workflows
-    from controller.log.reader import read
-    from controller.model.apply import replay as fold
-    from controller.view.shape import ControllerShape
-
     records = read(args.state)
     state = fold(_before(records, args.until) if args.until else records)
     controller = ControllerShape(
@@ -139,10 +131,8 @@ def replay(args: argparse.Namespace) -> int:
     return fail_for(missing)
 
 
-def _before(records: "Iterator[Record]", until: str) -> "Iterator[Record]":
+def _before(records: Iterator[Record], until: str) -> Iterator[Record]:
     """The records up to a sequence number, or a time."""
-    from controller.view.times import parse_time
-
     if until.isdecimal():
         return takewhile(lambda record: record.seq <= int(until), records)
     time = parse_time(until)

@@ -9,10 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from controller.cli import change, check, get, logs, run, up, wait
+from controller.cli import change, check, get, logs, run, up, version, wait
 from controller.errors import ExitCode, TreadleError
 
-COMMANDS = (up, run, get, logs, wait, change, check)
+COMMANDS = (up, run, get, logs, wait, change, check, version)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

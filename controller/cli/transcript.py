@@ -8,8 +8,9 @@ Memory: a block per attempt that is open.
 
 import os
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
+from controller.cli.history import History
 from controller.cli.output import tell
 from controller.errors import NotFound, StorageError
 from controller.model.events import AttemptFinished, AttemptScheduled
@@ -18,9 +19,6 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.view.find import find_workflow, hint
 from controller.view.status import ended
 from controller.view.words import of_step
-
-if TYPE_CHECKING:
-    from controller.cli.history import History
 
 _BLOCK_BYTES = 1 << 16  # read at once, and the longest line that is held until it is whole
 
@@ -128,7 +126,7 @@ class Transcript:
                 tell(f"{step.name} has not been tried yet: {message}")
         sys.stdout.buffer.flush()
 
-    def follow(self, history: "History") -> None:
+    def follow(self, history: History) -> None:
         """Go on until the workflow, the step or the attempt that was asked for has ended."""
         uid = self._workflow.uid
         for change in history.follow():

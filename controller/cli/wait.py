@@ -2,15 +2,16 @@
 
 import argparse
 import time
-from typing import TYPE_CHECKING
 
+from controller.cli.history import FOLLOW_SECONDS, History, is_live
 from controller.cli.options import common
+from controller.cli.output import tell
 from controller.errors import ExitCode, NotFound, UsageError
-
-if TYPE_CHECKING:
-    from controller.cli.history import History
-    from controller.model.state import Workflow
-    from controller.view.find import NeverValid
+from controller.model.state import Workflow
+from controller.view.find import NeverValid, find
+from controller.view.goal import parse_goal
+from controller.view.status import faults_in_words
+from controller.view.times import parse_length
 
 NEW_NAME_SECONDS = 2.0  # a controller may be about to see a file that was just written
 
@@ -20,8 +21,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "wait",
         parents=[common()],
         help="block until something has come true",
-        description="Block until it has come true (exit code 0), can't any more because the workflow "
-        "ended otherwise (1), or the time is up (124).",
+        description="Block until it has come true (exit code 0), can't any more because the "
+        "workflow ended otherwise (1), or the time is up (124).",
     )
     parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
     parser.add_argument(
@@ -38,8 +39,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _length(text: str) -> float:
-    from controller.view.times import parse_length
-
     seconds = parse_length(text)
     if seconds is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time; try 60 or 1m30s")
@@ -48,12 +47,6 @@ def _length(text: str) -> float:
 
 def wait(args: argparse.Namespace) -> int:
     """treadle wait NAME --for=GOAL: the exit code is the answer."""
-    from controller.cli.history import History
-    from controller.cli.output import tell
-    from controller.view.find import NeverValid
-    from controller.view.goal import parse_goal
-    from controller.view.status import faults_in_words
-
     goal = parse_goal(args.goal)
     until = None if args.timeout is None else time.monotonic() + args.timeout
     history = History(args.state)
@@ -65,9 +58,7 @@ def wait(args: argparse.Namespace) -> int:
         return ExitCode.FINE
     while (verdict := goal.verdict(history.state, workflow)) == "not yet":
         if until is not None and time.monotonic() >= until:
-            tell(
-                f"treadle: {workflow.name} is {workflow.phase}: {args.goal} did not come true in time"
-            )
+            tell(f"treadle: {workflow.name} is {workflow.phase}; {args.goal} was not seen in time")
             return ExitCode.TIMED_OUT
         _pause(until)
         history.catch_up()
@@ -79,12 +70,9 @@ def wait(args: argparse.Namespace) -> int:
 
 
 def _appeared(
-    history: "History", name: str, state_dir: str, until: float | None
-) -> "Workflow | NeverValid":
+    history: History, name: str, state_dir: str, until: float | None
+) -> Workflow | NeverValid:
     """The workflow, once the log has it; only a controller at work can still bring it."""
-    from controller.cli.history import is_live
-    from controller.view.find import find
-
     patience = time.monotonic() + NEW_NAME_SECONDS
     while True:
         try:
@@ -97,7 +85,5 @@ def _appeared(
 
 
 def _pause(until: float | None) -> None:
-    from controller.cli.history import FOLLOW_SECONDS
-
     left = FOLLOW_SECONDS if until is None else until - time.monotonic()
     time.sleep(max(0.0, min(FOLLOW_SECONDS, left)))

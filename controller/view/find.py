@@ -57,7 +57,7 @@ def known_names(state: State) -> set[str]:
 
 def hint(word: str, names: Iterable[str]) -> str:
     """`; did you mean "etl"?`, or nothing."""
-    import difflib  # only when something is wrong anyway
+    from controller.spec.validate import did_you_mean  # only when something is wrong anyway
 
-    close = difflib.get_close_matches(word, list(names), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    meant = did_you_mean(word, list(names))
+    return f"; {meant}" if meant else ""

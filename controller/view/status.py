@@ -126,7 +126,7 @@ def never_valid(state: State) -> dict[str, FileRejected]:
     """Workflows without a single valid generation: the name, and the file that was rejected."""
     found: dict[str, FileRejected] = {}
     for path, rejected in sorted(state.rejected.items()):
-        for name in rejected.names or [_name_from(path)]:
+        for name in rejected.names or [name_from(path)]:
             if name not in state.workflows:
                 found.setdefault(name, rejected)
     return found
@@ -166,7 +166,7 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
     )
 
 
-def _name_from(path: str) -> str:
+def name_from(path: str) -> str:
     """A valid name from that of a file in which none could be read."""
     stem = path.rpartition("/")[2].rpartition(".")[0]
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:63].rstrip("-") or "unnamed"

@@ -1,0 +1,76 @@
+"""`treadle apply`, `delete`, `cancel`, `retry`: what people want changed.
+
+Each is one durable act, a file put into the specs folder, removed from it, or a request dropped;
+the controller does the rest. So they work whether one runs or not, and a command that is killed
+has done it or has not. What they need of the folder's rooms is imported when they run.
+"""
+
+import argparse
+
+from controller.cli.options import common
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _mutation(subparsers, "apply", "put a spec into the specs folder")
+    parser.add_argument("-f", "--file", required=True, metavar="FILE", help="- for stdin")
+    parser.set_defaults(command=apply)
+
+    parser = _mutation(subparsers, "delete", "remove a workflow's file from the specs folder")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="confirm that the specs which vanished all at once, or with their folder, are to go",
+    )
+    parser.set_defaults(command=delete)
+
+    parser = _mutation(subparsers, "cancel", "end what runs and start nothing more")
+    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="only these")
+    parser.add_argument("--reason", default="", help="why, for those who ask later")
+    parser.add_argument("--drain", action="store_true", help="let running steps finish")
+    parser.set_defaults(command=cancel)
+
+    parser = _mutation(subparsers, "retry", "try failed, skipped and cancelled steps anew")
+    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="these, even if they succeeded")
+    parser.add_argument(
+        "--downstream", action="store_true", help="and all that depends on them, too"
+    )
+    parser.set_defaults(command=retry)
+
+
+def _mutation(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, parents=[common()], help=text)
+    parser.add_argument("--dry-run", action="store_true", help="say what it would do, do nothing")
+    return parser
+
+
+def apply(args: argparse.Namespace) -> int:
+    """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
+    from controller.cli import change_files
+
+    return change_files.apply(args)
+
+
+def delete(args: argparse.Namespace) -> int:
+    """treadle delete NAME: remove its file. delete --all: confirm what is held back."""
+    from controller.cli import change_files
+
+    return change_files.delete(args)
+
+
+def cancel(args: argparse.Namespace) -> int:
+    """treadle cancel NAME [STEP…]: write the marker that the controller acts on."""
+    from controller.cli import change_course
+
+    return change_course.cancel(args)
+
+
+def retry(args: argparse.Namespace) -> int:
+    """treadle retry NAME [STEP…]: remove NAME's markers, then ask for fresh tries."""
+    from controller.cli import change_course
+
+    return change_course.retry(args)

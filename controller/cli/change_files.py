@@ -1,0 +1,134 @@
+"""The commands that change spec files: `apply` and `delete`.
+
+A file is replaced or removed only where nothing else goes with it: a workflow that shares its file
+with others is for a person to edit.
+"""
+
+import argparse
+import os
+import sys
+
+from controller.cli.asking import ask, os_user, say_if_nobody_listens
+from controller.cli.output import tell
+from controller.cli.spec_files import SpecFile, read_names, write_file
+from controller.cli.subject import files_of, read_state, require_folder, subject
+from controller.errors import ExitCode, NotFound, UsageError
+from controller.folder.markers import find_markers
+from controller.model.observations import Request
+from controller.model.state import State
+from controller.spec.load import load
+from controller.view.words import listed
+
+# ---------------------------------------- apply
+
+
+def apply(args: argparse.Namespace) -> int:
+    """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
+    data, shown = _read(args.file)
+    loaded = load(data, shown)
+    for fault in loaded.faults:
+        tell(str(fault))
+    if loaded.faults:
+        return ExitCode.USAGE
+    for warning in (text for document in loaded.documents for text in document.warnings):
+        tell(f"{shown}: {warning}")
+    state = read_state(args)
+    require_folder(args, state)
+    path, before = _target(args, state, list(loaded.names))
+    verb = "unchanged" if before == data else "replaced" if before is not None else "written"
+    if not args.dry_run and before != data:
+        write_file(path, data)
+    for name in loaded.names:
+        print(f"{name}: {'would be ' if args.dry_run else ''}{verb} ({path})")
+        _warn_of_markers(args.specs, name)
+    say_if_nobody_listens(args.state, args.dry_run)
+    return ExitCode.FINE
+
+
+def _read(path: str) -> tuple[bytes, str]:
+    """The bytes of FILE, and what to call it."""
+    if path == "-":
+        return sys.stdin.buffer.read(), "<stdin>"
+    try:
+        with open(path, "rb") as file:
+            return file.read(), path
+    except FileNotFoundError:
+        raise NotFound(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _target(args: argparse.Namespace, state: State, names: list[str]) -> tuple[str, bytes | None]:
+    """The file to write, and its content if it is there. Refuses to drop other documents."""
+    files = files_of(args, state, names)
+    if len(files) > 1:
+        paths = " and ".join(file.path for file in files)
+        raise UsageError(f"{', '.join(names)}: defined in {paths}; edit them there")
+    if not files:
+        suffix = ".json" if args.file.endswith(".json") else ".yaml"
+        path = os.path.join(args.specs, names[0] + suffix)
+        if not os.path.lexists(path):
+            return path, None
+        found = read_names(path)
+        if found is None:
+            raise UsageError(f"{path} is there and is no spec; move it away, then apply again")
+        files = [SpecFile(path, found)]
+    others = files[0].others(names)
+    if others:
+        raise UsageError(
+            f"{files[0].path} also defines {listed(others)}, which would go; edit it there"
+        )
+    with open(files[0].path, "rb") as file:
+        return files[0].path, file.read()
+
+
+def _warn_of_markers(specs: str, name: str) -> None:
+    for path in find_markers(specs, name):
+        tell(f"{name}: nothing of it starts while {path} is there")
+
+
+# ---------------------------------------- delete
+
+
+def delete(args: argparse.Namespace) -> int:
+    """treadle delete NAME: remove its file. delete --all: confirm what is held back."""
+    if args.all == bool(args.name):
+        raise UsageError("delete takes a NAME, or --all")
+    return _confirm_absence(args) if args.all else _delete_file(args)
+
+
+def _delete_file(args: argparse.Namespace) -> int:
+    state = read_state(args)
+    name, life = subject(args, state)
+    if life is not None and life.origin == "run":
+        raise UsageError(f"{name} was begun by `treadle run`: it has no file; cancel it instead")
+    require_folder(args, state)
+    files = files_of(args, state, [name])
+    if not files:
+        raise NotFound(f"{name}: no file in {args.specs} defines it")
+    if len(files) > 1:
+        paths = " and ".join(file.path for file in files)
+        raise UsageError(f"{name} is defined in {paths}: remove one of them by hand")
+    others = files[0].others([name])
+    if others:
+        raise UsageError(f"{files[0].path} also defines {listed(others)}: take {name} out of it")
+    if not args.dry_run:
+        try:
+            os.unlink(files[0].path)
+        except OSError as error:
+            raise UsageError(f"{files[0].path}: {error.strerror}") from error
+    print(f"{name}: {'would be deleted' if args.dry_run else 'deleted'} ({files[0].path})")
+    say_if_nobody_listens(args.state, args.dry_run)
+    return ExitCode.FINE
+
+
+def _confirm_absence(args: argparse.Namespace) -> int:
+    state = read_state(args)
+    if not state.seq:
+        raise UsageError(f"{args.state}: no controller was here yet, so nothing is held back")
+    if args.dry_run:
+        print("would confirm that the specs which are missing from the folder are to go")
+        return ExitCode.FINE
+    answer = ask(args.state, state.seq, Request(kind="delete-all", by=os_user()))
+    print(f"specs that are missing from the folder are to go: {answer}")
+    return ExitCode.FINE
