@@ -39,7 +39,8 @@ def skip_message(workflow: Workflow, dependency: str) -> str:
     if step.phase is Phase.SUCCEEDED:
         return f'depends on the failure of "{dependency}", which succeeded'
     if step.phase is Phase.SKIPPED:
-        return f'depends on "{dependency}", which was skipped: {step.message}'
+        # Not its message as well: down a long branch that would grow with every step.
+        return f'depends on "{dependency}", which was skipped'
     return f'depends on "{dependency}", which {_ENDED[step.phase]}'
 
 
