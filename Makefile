@@ -26,7 +26,7 @@ setup: .venv/.ready
 	@touch $@
 
 run: setup
-	@$(BIN)/treadle up
+	@$(BIN)/treadle up $$(test -t 1 || echo --once)
 
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS)

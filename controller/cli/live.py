@@ -154,7 +154,7 @@ def _step_row(step: Step, now: int) -> tuple[Text | str, ...]:
 
 
 def _summary(state: State, specs: str) -> Text:
-    running = len(state.live)
+    running = sum(attempt.pid is not None for attempt in state.live.values())
     invalid = f", {len(state.rejected)} invalid" if state.rejected else ""
     text = f"{running} running, {len(state.workflows)} workflows{invalid}; watching {specs}/"
     return Text(f"\n{text}; Ctrl-C stops, running steps go on", style="dim")

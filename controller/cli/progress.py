@@ -73,7 +73,7 @@ def line(move: Move) -> str:
 
 def farewell(state: State, specs: str, *, stopped: bool) -> Iterator[str]:
     """What a person wants to know at the end: what is left running, or what to do next."""
-    running = len(state.live)
+    running = sum(attempt.pid is not None for attempt in state.live.values())
     if stopped and running:
         steps = "1 step" if running == 1 else f"{running} steps"
         yield f"stopped; {steps} left running, the next `treadle up` adopts them"
