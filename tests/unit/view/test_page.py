@@ -1,0 +1,88 @@
+"""The table of `get` and the page of `status`, as a person sees them."""
+
+from controller.errors import Fault
+from controller.model import events as e
+from controller.model.state import SECOND
+from controller.view.find import NeverValid
+from controller.view.listing import list_table, listed
+from controller.view.page import never_valid_page, page
+from controller.view.table import render
+from story import Story, a_step
+
+
+def told() -> Story:
+    steps = [a_step("extract"), a_step("load", "extract"), a_step("report", "load")]
+    story = Story().accept(steps, name="etl").start("extract", workflow="etl")
+    story.wait(12).exit("extract", workflow="etl").start("load", workflow="etl").wait(3)
+    fault = Fault(file="specs/new.yaml", line=2, column=1, problem="no kind", hint="say Workflow")
+    return story.see(e.FileRejected(path="new.yaml", digest="d", faults=[fault, fault]))
+
+
+def everything(_labels: dict[str, str]) -> bool:
+    return True
+
+
+def test_the_table_of_get() -> None:
+    story = told()
+    table = list_table(story.state, listed(story.state, everything), story.now)
+    assert list(render(table)) == [
+        "NAME  PHASE    STEPS  TIME  AGE  MESSAGE",
+        "etl   Running    1/3   15s  15s  load runs",
+        "new   Pending      -     -    -  SpecInvalid: specs/new.yaml:2:1: no kind; say Workflow"
+        " (and 1 more)",
+    ]
+
+
+def test_wide_has_more_columns_and_the_message_last() -> None:
+    story = told()
+    table = list_table(story.state, listed(story.state, everything), story.now, wide=True)
+    header, first, _ = render(table)
+    assert header.split() == [
+        "NAME", "PHASE", "STEPS", "TIME", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "MESSAGE",
+    ]  # fmt: skip
+    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "load", "runs"]
+
+
+def test_a_selector_leaves_out_what_has_no_such_label() -> None:
+    assert listed(told().state, lambda labels: "team" in labels) == []
+
+
+def test_an_invalid_edit_is_told_in_the_row() -> None:
+    story = told()
+    fault = Fault(file="specs/etl.yaml", problem="is wrong")
+    story.see(e.FileRejected(path="etl.yaml", digest="d", faults=[fault], names=["etl"]))
+    row = list(render(list_table(story.state, [story.life("etl")], story.now)))[1]
+    assert row.endswith("(the file is invalid: generation 1 stays in force) load runs")
+
+
+def test_the_page_of_status() -> None:
+    story = told()
+    moves = [move for move in story.state.moves if move.workflow == "etl"]
+    lines = list(page(story.state, story.life("etl"), moves, story.now + SECOND))
+    assert lines[0] == "etl  Running"
+    assert "  steps     1 of 3 done" in lines
+    assert "  run       1, started 2023-11-14T22:13:20.000000Z, has taken 16s" in lines
+    at = lines.index("Steps")
+    pid = story.attempt("load", "etl").pid
+    assert lines[at + 1 : at + 5] == [
+        "  STEP     PHASE      TRY  TIME  EXIT  AFTER    MESSAGE",
+        "  extract  Succeeded    1   12s     0  -        exit code 0",
+        f"  load     Running      1  4.0s     -  extract  attempt 1 runs as pid {pid}",
+        "  report   Pending      -     -     -  load     waits for load",
+    ]
+    assert "  22:13:32  extract     Succeeded  exit code 0" in lines
+
+
+def test_the_page_fits_a_terminal() -> None:
+    story = told()
+    moves = [move for move in story.state.moves if move.workflow == "etl"]
+    lines = list(page(story.state, story.life("etl"), moves, story.now, width=80))
+    assert max(map(len, lines)) <= 80
+    assert not any("AFTER" in line for line in lines), "no room for it"
+
+
+def test_the_page_of_a_workflow_that_was_never_valid() -> None:
+    found = NeverValid("new", told().state.rejected["new.yaml"])
+    lines = list(never_valid_page(found))
+    assert lines[0] == "new  Pending  SpecInvalid"
+    assert lines[2] == "  specs/new.yaml:2:1: no kind; say Workflow"

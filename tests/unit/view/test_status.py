@@ -1,0 +1,141 @@
+"""The shape that scripts rely on: every field there, whatever the state."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller.errors import Fault
+from controller.model import events as e
+from controller.view.shape import ControllerShape
+from controller.view.status import all_shapes, list_shape, never_valid, workflow_shape
+from story import Story, a_step
+
+CONTRACT = json.loads("""
+{"apiVersion": "treadle.dev/v1", "kind": "Workflow",
+ "metadata": {"name": "etl", "uid": "…", "generation": 2, "labels": {}, "annotations": {}, "creationTimestamp": "…"},
+ "spec": {},
+ "status": {"phase": "Running", "reason": "…", "message": "…", "observedGeneration": 2,
+  "startTime": "…", "completionTime": null, "conditions": [], "hooks": [],
+  "steps": [{"name": "load[eu]", "parent": "load", "phase": "Running", "reason": "…", "message": "…",
+    "dependsOn": ["extract"], "fingerprint": "…", "outputs": {},
+    "attempts": [{"number": 1, "generation": 2, "phase": "Running", "reason": null, "message": "…", "notes": [], "run": 1, "exitCode": null, "signal": null,
+      "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…",
+      "usage": {"wallSeconds": 1.2, "cpuSeconds": 0.8, "maxRssBytes": 12345678}}]}]}}
+""")  # noqa: E501
+CONDITION = {"type", "status", "reason", "message", "lastTransitionTime", "observedGeneration"}
+
+
+def shape(story: Story, name: str = "w") -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(
+        msgspec.json.encode(workflow_shape(story.state, story.life(name)))
+    )
+    return shown
+
+
+def rejected(path: str, *names: str) -> e.FileRejected:
+    fault = Fault(file=f"specs/{path}", line=3, column=1, problem="is wrong")
+    return e.FileRejected(path=path, digest="d", faults=[fault], names=list(names))
+
+
+def test_no_field_is_missing_and_none_is_new() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")], name="w").start("a")
+    shown = shape(story)
+    step, attempt = shown["status"]["steps"][0], shown["status"]["steps"][0]["attempts"][0]
+    known = CONTRACT["status"]["steps"][0]
+    assert shown.keys() == CONTRACT.keys()
+    assert shown["metadata"].keys() == CONTRACT["metadata"].keys()
+    assert shown["status"].keys() == CONTRACT["status"].keys()
+    assert step.keys() == known.keys()
+    assert attempt.keys() == known["attempts"][0].keys()
+    assert attempt["usage"].keys() == known["attempts"][0]["usage"].keys()
+    assert {frozenset(one) for one in shown["status"]["conditions"]} == {frozenset(CONDITION)}
+
+
+def test_a_running_attempt() -> None:
+    story = Story().accept([a_step("a")]).start("a")
+    attempt = shape(story)["status"]["steps"][0]["attempts"][0]
+    pid = story.attempt("a").pid
+    assert attempt["phase"] == "Running"
+    assert (attempt["reason"], attempt["message"]) == (None, f"runs as pid {pid}")
+    assert attempt["startTime"] == "2023-11-14T22:13:20.000000Z"
+    assert (attempt["finishTime"], attempt["exitCode"]) == (None, None)
+    assert attempt["log"] == f"runs/{story.life().uid}/a.1.log"
+
+
+def test_a_finished_workflow_with_a_retried_step() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 3)
+    story.wait(1).exit("a")
+    status = shape(story)["status"]
+    first, second = status["steps"][0]["attempts"]
+    assert status["phase"] == "Succeeded"
+    assert status["completionTime"] is not None
+    assert (first["phase"], first["exitCode"], first["reason"]) == ("Failed", 3, "NonZeroExit")
+    assert (second["phase"], second["exitCode"], second["number"]) == ("Succeeded", 0, 2)
+    complete = next(one for one in status["conditions"] if one["type"] == "Complete")
+    assert complete["status"] == "True"
+    assert complete["lastTransitionTime"].endswith("Z")
+
+
+def test_the_spec_is_as_written() -> None:
+    long = {"name": "b", "run": "true", "dependsOn": [{"step": "a", "condition": "Finished"}]}
+    story = Story().accept([{"name": "a", "command": ["true"]}, long], parallelism=3)
+    assert shape(story)["spec"] == {
+        "steps": [{"name": "a", "command": ["true"]}, long],
+        "parallelism": 3,
+    }
+    assert shape(story)["status"]["steps"][1]["dependsOn"] == ["a"]
+
+
+def test_the_same_log_gives_the_same_bytes() -> None:
+    first, second = (Story().accept([a_step("a")]).exit("a") for _ in range(2))
+    assert shape(first) == shape(second)
+
+
+def test_an_ended_life_is_marked() -> None:
+    story = Story().accept([a_step("a")]).exit("a")
+    life = story.life()
+    story.delete()
+    shown = json.loads(msgspec.json.encode(workflow_shape(story.state, life)))
+    ended = shown["status"]["conditions"][-1]
+    assert (ended["type"], ended["status"], ended["reason"]) == ("Ended", "True", "SpecDeleted")
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "known"),
+    [
+        pytest.param("a.yaml", ["one", "two"], ["one", "two"], id="each name of the file"),
+        pytest.param("sub/My Job_2.yaml", [], ["my-job-2"], id="else the file's own"),
+        pytest.param("---.yml", [], ["unnamed"], id="else none at all"),
+        pytest.param("a.yaml", ["w"], [], id="not one that is in force"),
+    ],
+)
+def test_workflows_that_were_never_valid(path: str, names: list[str], known: list[str]) -> None:
+    story = Story().accept([a_step("a")]).see(rejected(path, *names))
+    assert list(never_valid(story.state)) == known
+
+
+def test_a_workflow_that_was_never_valid_has_the_same_shape() -> None:
+    story = Story().see(rejected("new.yaml", "new"))
+    (shown,) = json.loads(msgspec.json.encode(list(all_shapes(story.state))))
+    assert shown["metadata"].keys() == CONTRACT["metadata"].keys()
+    assert shown["status"].keys() == CONTRACT["status"].keys()
+    assert (shown["metadata"]["uid"], shown["metadata"]["generation"]) == (None, 0)
+    assert (shown["status"]["phase"], shown["status"]["reason"]) == ("Pending", "SpecInvalid")
+    assert shown["status"]["message"] == "specs/new.yaml:3:1: is wrong"
+    assert {one["type"]: one["status"] for one in shown["status"]["conditions"]} == {
+        "Accepted": "False",
+        "SpecInvalid": "True",
+    }
+
+
+def test_a_list_is_sorted_and_names_its_controller() -> None:
+    story = Story().accept([a_step("a")], name="zeta").accept([a_step("a")], name="alpha")
+    story.see(rejected("m.yaml"))
+    controller = ControllerShape(phase="Running", pid=7, epoch=1, conditions=[])
+    shown = json.loads(msgspec.json.encode(list_shape(all_shapes(story.state), controller)))
+    assert shown.keys() == {"apiVersion", "kind", "items", "controller"}
+    assert shown["kind"] == "WorkflowList"
+    assert [one["metadata"]["name"] for one in shown["items"]] == ["alpha", "m", "zeta"]
+    assert shown["controller"] == {"phase": "Running", "pid": 7, "epoch": 1, "conditions": []}
