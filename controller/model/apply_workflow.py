@@ -93,7 +93,9 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
         step.then = Then("reset", effect.reason, effect.message)
     elif effect.action == "run":
         reset(state, workflow, step, effect.reason, effect.message)
-    elif effect.action == "keep" and effect.reason == Reason.RESULT_KEPT:
+    elif effect.reason == Reason.RESULT_KEPT and step.live is not None:
+        step.then = Then("restore", effect.reason, effect.message)
+    elif effect.reason == Reason.RESULT_KEPT:
         restore(state, workflow, step)
 
 

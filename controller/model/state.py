@@ -84,7 +84,7 @@ class Standing(Struct, frozen=True):
 class Then(Struct, frozen=True):
     """What a step does once its live attempt has been ended."""
 
-    action: Literal["reset", "cancel", "remove"]
+    action: Literal["reset", "restore", "cancel", "remove"]
     reason: str
     message: str
 

@@ -12,6 +12,7 @@ from controller.model.events import (
     StepCancelled,
     StepRemoved,
     StepReset,
+    StepRestored,
     WorkflowFinished,
     WorkflowSuspended,
 )
@@ -171,10 +172,12 @@ def _drains(workflow: Workflow) -> bool:
 
 def settle(
     workflow: Workflow, step: Step, why: Then
-) -> StepCancelled | StepReset | StepRemoved | None:
+) -> StepCancelled | StepReset | StepRestored | StepRemoved:
     """What becomes of a step that was to stop, now that nothing of it runs."""
     if why.action == "remove":
         return StepRemoved(uid=workflow.uid, step=step.name)
+    if why.action == "restore" and step.standing is not None:
+        return StepRestored(uid=workflow.uid, step=step.name)
     kind = StepCancelled if why.action == "cancel" else StepReset
     return kind(uid=workflow.uid, step=step.name, reason=why.reason, message=why.message)
 

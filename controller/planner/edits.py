@@ -56,8 +56,6 @@ def _row(
     found: dict[str, StepEffect],
 ) -> StepEffect:
     anew = [need.step for need in definition.requires if found[need.step].action in _ANEW]
-    if step.live is not None or step.unjudged:
-        return _running(step, fingerprint, anew)
     kept = step.standing
     same = kept is not None and kept.fingerprint == fingerprint
     if _is_result(step.phase, definition):
@@ -72,6 +70,8 @@ def _row(
     ):
         message = "its result from before still stands"
         return StepEffect("keep", Reason.RESULT_KEPT, message)
+    if step.live is not None or step.unjudged:
+        return _running(step, fingerprint, anew)
     if step.phase in TERMINAL:
         message = f"was {step.phase}, is tried anew"
         return StepEffect("run", Reason.TRIED_ANEW, message)

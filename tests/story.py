@@ -1,0 +1,219 @@
+"""A workflow's story without any edge: events in, decisions out, time by hand.
+
+What the real loop does with disk, processes and chance is done here by the test: it says what the
+world did, `settle` lets the planner decide until it rests, and the records are kept. After every
+event each invariant is checked.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+
+from controller.loop.promises import promised
+from controller.model import events as e
+from controller.model.apply import apply
+from controller.model.invariants import check
+from controller.model.observations import AttemptId, Ended, Started
+from controller.model.phases import AttemptPhase
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.planner.actions import Accept, Action
+from controller.planner.outcome import fact
+from controller.planner.plan import plan
+from controller.planner.slots import Limits
+from controller.spec.definition import BackoffPolicy
+from controller.spec.models import Workflow as Document
+
+BEGIN = 1_700_000_000 * SECOND
+PASSES_MAX = 1_000
+
+
+class CountedChance:
+    """No chance at all: uids and marks are counted, delays are the policy's without jitter."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def uid(self) -> str:
+        self.drawn += 1
+        return f"uid-{self.drawn}"
+
+    def mark(self) -> int:
+        self.drawn += 1
+        return self.drawn
+
+    def delay_seconds(self, policy: BackoffPolicy, number: int) -> float:
+        return min(policy.max_seconds, policy.initial_seconds * policy.factor ** (number - 1))
+
+
+def document(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> Document:
+    """A document as the loader would give it; a step without a command gets one of its own."""
+    written = [
+        step if {"run", "command"} & step.keys() else {**step, "run": step["name"]}
+        for step in steps
+    ]
+    return msgspec.convert(
+        {
+            "apiVersion": "treadle.dev/v1",
+            "kind": "Workflow",
+            "metadata": {"name": name},
+            "spec": {"steps": written, **spec},
+        },
+        Document,
+    )
+
+
+def a_step(name: str, *needs: str | dict[str, str], **fields: Any) -> dict[str, Any]:
+    return {"name": name, **({"dependsOn": list(needs)} if needs else {}), **fields}
+
+
+def dump(state: State) -> dict[str, Any]:
+    """All that a state knows and has indexed, in order where order counts.
+
+    But for what was touched since the last plan: a replay plans nothing.
+    """
+    known = {
+        **vars(state),
+        "controller": state.controller,
+        "live": [[uid, step, one.number] for (uid, step), one in state.live.items()],
+        "timer_of": sorted(state.timer_of.items()),
+        "queue": sorted((key, list(uids)) for key, uids in state.queue.items()),
+        "moves": [],
+        "touched": {},
+    }
+    return cast(dict[str, Any], msgspec.to_builtins(known))
+
+
+class Story:
+    """One state, its records and the clock."""
+
+    def __init__(self, limits: Limits | None = None, checked: bool = True) -> None:
+        self.state = State()
+        self.records: list[e.Record] = []
+        self.now = BEGIN
+        self.limits = limits or Limits(max_parallel=1_000)
+        self.chance = CountedChance()
+        self.checked = checked
+        self.decided: list[e.AnyEvent] = []  # by the last `settle`
+        self.on_pass: Callable[[list[Action]], None] = lambda actions: None
+        self.controller_starts()
+
+    # ------------------------------------ what the world does
+
+    def controller_starts(self, **clocks: Any) -> None:
+        known = {"boot_id": "boot", "boottime": self.now, "uptime": self.now}
+        self.see(e.ControllerStarted(version="0", pid=1, user="u", **{**known, **clocks}))
+
+    def accept(self, steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> "Story":
+        """The folder has this document now."""
+        before = self.state.workflows.get(name)
+        found = document(steps, name, **spec)
+        uid = before.uid if before else None
+        self.promise(Accept(document=found, path=f"{name}.yaml", uid=uid))
+        return self.settle()
+
+    def start(self, *names: str, workflow: str = "w") -> "Story":
+        """The processes of these scheduled attempts exist."""
+        for name in names:
+            attempt = self.attempt(name, workflow)
+            known = {"id": self._id(name, workflow), "pid": 100 + attempt.mark, "start_ticks": 1}
+            started = fact(attempt, Started(**known, at=self.now))
+            assert started is not None, f"{name} runs already"
+            self.see(started)
+        return self.settle()
+
+    def end(self, name: str, workflow: str = "w", settle: bool = True, **how: Any) -> "Story":
+        """The attempt of this step is over; as it was wanted, or as `how` says."""
+        attempt = self.attempt(name, workflow)
+        if attempt.phase is AttemptPhase.SCHEDULED and not how:
+            how = {"how": "withdrawn"}
+        elif not how:
+            how = {"signal": 15}
+        seen = {"how": "exited", "at": self.now, **how}
+        ended = fact(attempt, Ended(id=self._id(name, workflow), **seen))
+        assert ended is not None
+        self.see(ended)
+        return self.settle() if settle else self
+
+    def exit(self, name: str, code: int = 0, workflow: str = "w") -> "Story":
+        """The step's process runs, if it doesn't yet, and exits."""
+        if self.attempt(name, workflow).phase is AttemptPhase.SCHEDULED:
+            self.start(name, workflow=workflow)
+        return self.end(name, workflow, exit_code=code)
+
+    def mark(self, path: str = "w.cancel", workflow: str = "w", **marker: Any) -> "Story":
+        self.see(e.MarkerPlaced(workflow=workflow, path=path, digest="d", **marker))
+        return self.settle()
+
+    def unmark(self, path: str = "w.cancel", workflow: str = "w") -> "Story":
+        self.see(e.MarkerRemoved(workflow=workflow, path=path))
+        return self.settle()
+
+    def delete(self, workflow: str = "w") -> "Story":
+        self.see(e.DeletionAccepted(uid=self.life(workflow).uid, message="gone"))
+        return self.settle()
+
+    def wait(self, seconds: float) -> "Story":
+        self.now += round(seconds * SECOND)
+        return self.settle()
+
+    # ------------------------------------ what the controller makes of it
+
+    def settle(self) -> "Story":
+        """Plan until there is nothing left to decide and no slot to fill."""
+        self.decided = []
+        for _ in range(PASSES_MAX):
+            actions = plan(self.state, self.now, self.limits)
+            assert actions == plan(self.state, self.now, self.limits), "asked twice, answers twice"
+            self.on_pass(actions)
+            self.state.touched.clear()
+            if not actions:
+                return self
+            for action in actions:
+                self.decided += self.promise(action)
+        raise AssertionError(f"no rest: {actions[:3]}")
+
+    def promise(self, action: Action) -> list[e.AnyEvent]:
+        events: list[e.AnyEvent] = []
+        for event in promised(self.state, action, self.now, self.chance):
+            self.see(event)
+            events.append(event)
+        return events
+
+    def see(self, event: e.AnyEvent) -> "Story":
+        seq = self.state.seq + 1
+        record = e.Record(seq=seq, turn=seq, time=self.now, epoch=1, event=event)
+        apply(self.state, record)
+        self.records.append(record)
+        if self.checked:
+            check(self.state)
+        return self
+
+    # ------------------------------------ how it stands
+
+    def life(self, workflow: str = "w") -> Workflow:
+        return self.state.workflows[workflow]
+
+    def step(self, name: str, workflow: str = "w") -> Step:
+        return self.life(workflow).steps[name]
+
+    def attempt(self, name: str, workflow: str = "w") -> Attempt:
+        attempt = self.step(name, workflow).live
+        assert attempt is not None, f"nothing of {name} lives"
+        return attempt
+
+    def _id(self, name: str, workflow: str) -> AttemptId:
+        return AttemptId(self.life(workflow).uid, name, self.attempt(name, workflow).number)
+
+    def phases(self, workflow: str = "w") -> dict[str, str]:
+        return {name: str(step.phase) for name, step in self.life(workflow).steps.items()}
+
+    def why(self, name: str = "", workflow: str = "w") -> tuple[str, str]:
+        """Phase and reason of a step, or of the workflow."""
+        of = self.step(name, workflow) if name else self.life(workflow)
+        return str(of.phase), str(of.reason)
+
+    def live(self, workflow: str = "w") -> set[str]:
+        """The steps that have been given a slot and not given it back."""
+        uid = self.life(workflow).uid
+        return {step for owner, step in self.state.live if owner == uid}

@@ -1,0 +1,86 @@
+"""Every index that goes wrong is found, whoever broke it."""
+
+from collections.abc import Callable
+
+import pytest
+from story import Story, a_step
+
+from controller.model.invariants import check
+from controller.model.phases import AttemptPhase, Phase
+from controller.model.state import Timer, Workflow
+from controller.planner.slots import Limits
+
+Break = Callable[[Story, Workflow], object]
+
+
+def busy() -> Story:
+    """One step of each kind: done, running, waiting for a slot, in backoff, pending."""
+    steps = [
+        a_step("done"),
+        a_step("runs", "done", timeoutSeconds=60),
+        a_step("waits"),
+        a_step("backs-off", retry={"limit": 2}),
+        a_step("later", "runs", "waits"),
+    ]
+    story = Story().accept(steps, activeDeadlineSeconds=600)
+    story.exit("done").start("runs").exit("backs-off", 1)
+    story.limits = Limits(max_parallel=1)
+    return story.end("waits")
+
+
+def test_a_sound_state_passes() -> None:
+    story = busy()
+    assert set(story.phases().values()) == {"Succeeded", "Running", "Ready", "Pending"}
+    assert story.why("backs-off") == ("Pending", "BackOff")
+    check(story.state)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda s, w: setattr(w.steps["later"], "open", 1), id="open"),
+        pytest.param(lambda s, w: w.steps["later"].broken.update(done="x"), id="broken"),
+        pytest.param(lambda s, w: w.steps["done"].dependents.clear(), id="dependents"),
+        pytest.param(lambda s, w: setattr(w, "unsettled", 9), id="unsettled"),
+        pytest.param(lambda s, w: setattr(w, "failed", 1), id="failed"),
+        pytest.param(lambda s, w: setattr(w, "cancelled", 1), id="cancelled"),
+        pytest.param(lambda s, w: setattr(w, "occupied", 0), id="occupied"),
+        pytest.param(lambda s, w: w.ready.clear(), id="ready"),
+        pytest.param(lambda s, w: s.state.live.clear(), id="live"),
+        pytest.param(lambda s, w: s.state.timers.pop(), id="timers"),
+        pytest.param(lambda s, w: s.state.timer_of.clear(), id="timer_of"),
+        pytest.param(
+            lambda s, w: s.state.timers.insert(0, Timer(1, w.uid, "", "deadline")), id="no timer"
+        ),
+        pytest.param(lambda s, w: s.state.queue.clear(), id="queue"),
+        pytest.param(lambda s, w: setattr(w, "queued_as", None), id="queued as"),
+        pytest.param(lambda s, w: s.state.workflows.update(other=w), id="names"),
+        pytest.param(lambda s, w: s.state.marked.update(w={}), id="marked"),
+        pytest.param(
+            lambda s, w: setattr(w.steps["runs"], "phase", Phase.SUCCEEDED), id="terminal"
+        ),
+        pytest.param(lambda s, w: setattr(w.steps["done"], "standing", None), id="no result"),
+        pytest.param(lambda s, w: setattr(w.steps["done"], "numbered", 5), id="numbers"),
+        pytest.param(
+            lambda s, w: setattr(w.steps["runs"].attempts[-1], "phase", AttemptPhase.SCHEDULED),
+            id="running what is queued",
+        ),
+        pytest.param(lambda s, w: setattr(w.steps["waits"], "retry_at", 1), id="ready in backoff"),
+        pytest.param(lambda s, w: setattr(w.steps["later"], "unjudged", True), id="unjudged"),
+        pytest.param(lambda s, w: setattr(w, "phase", Phase.SUCCEEDED), id="over too early"),
+        pytest.param(lambda s, w: setattr(w, "phase", Phase.SUSPENDED), id="suspended"),
+        pytest.param(lambda s, w: s.state.workflows.clear(), id="life ended too early"),
+    ],
+)
+def test_damage_is_found(damage: Break) -> None:
+    story = busy()
+    damage(story, story.life())
+    with pytest.raises(AssertionError, match=r"should be|: |believes|leads"):
+        check(story.state)
+
+
+def test_what_is_wrong_comes_with_its_story() -> None:
+    story = busy()
+    story.step("later").open = 1
+    with pytest.raises(AssertionError, match="w/later: counts 1 open dependencies of 2, 0 are met"):
+        check(story.state)

@@ -1,0 +1,104 @@
+"""What was seen of a process, and what it means for its attempt."""
+
+from typing import Any
+
+import pytest
+
+from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted, Usage
+from controller.model.observations import AttemptId, Ended, EndFailed, Started
+from controller.model.phases import AttemptPhase
+from controller.model.state import Attempt, Ending
+from controller.planner.outcome import fact
+
+ID = AttemptId("uid", "a", 1)
+
+
+def attempt(**fields: Any) -> Attempt:
+    known = {"number": 1, "run": 1, "generation": 1, "fingerprint": "1:f", "inputs": {}}
+    return Attempt(**{**known, "mark": 1, "log": "l", "phase": AttemptPhase.RUNNING, **fields})
+
+
+def ending(reason: str, withdraw: bool = False) -> Ending:
+    return Ending(reason=reason, message="wanted", since=100, grace=3, withdraw=withdraw)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "phase", "reason", "message"),
+    [
+        (None, {"exit_code": 0}, "Succeeded", "Completed", "exit code 0"),
+        (None, {"exit_code": 7}, "Failed", "NonZeroExit", "exit code 7"),
+        (None, {"signal": 9}, "Failed", "Signalled", "ended by SIGKILL (Killed)"),
+        (None, {"signal": 99}, "Failed", "Signalled", "ended by signal 99"),
+        (None, {"how": "lost", "problem": "reboot"}, "Interrupted", "Interrupted", "reboot"),
+        (
+            None,
+            {"how": "start-failed", "problem": "no such file"},
+            "Failed",
+            "StartFailed",
+            "could not start: no such file",
+        ),
+        (
+            ending("Suspended", withdraw=True),
+            {"how": "withdrawn"},
+            "Cancelled",
+            "Withdrawn",
+            "withdrawn before it started: wanted",
+        ),
+        (None, {"how": "withdrawn"}, "Cancelled", "Withdrawn", None),
+        (ending("CancelMarker"), {"signal": 15}, "Cancelled", "CancelMarker", "wanted"),
+        (ending("CancelMarker"), {"exit_code": 0}, "Cancelled", "CancelMarker", "wanted"),
+        (ending("CancelMarker"), {"how": "lost"}, "Cancelled", "CancelMarker", "wanted"),
+        (ending("Timeout"), {"signal": 15}, "Failed", "Timeout", "wanted"),
+        (ending("Timeout"), {"how": "lost"}, "Failed", "Timeout", "wanted"),
+        (ending("ControllerStopped"), {"signal": 15}, "Interrupted", "ControllerStopped", "wanted"),
+        # it had ended by itself before anybody wanted it to
+        (ending("Timeout"), {"exit_code": 0, "at": 99}, "Succeeded", "Completed", "exit code 0"),
+        (ending("Timeout"), {"signal": 11, "at": 99}, "Failed", "Signalled", None),
+        # an order not to start says nothing about one that did
+        (ending("Suspended", withdraw=True), {"exit_code": 0}, "Succeeded", "Completed", None),
+    ],
+)
+def test_an_end(
+    wanted: Ending | None, seen: dict[str, Any], phase: str, reason: str, message: str | None
+) -> None:
+    found = fact(attempt(ending=wanted), Ended(id=ID, **{"how": "exited", "at": 200, **seen}))
+    assert isinstance(found, AttemptFinished)
+    assert (found.phase, found.reason) == (phase, reason)
+    if message is not None:
+        assert found.message == message
+
+
+def test_a_timeout_counts_as_exit_code_124() -> None:
+    seen = Ended(id=ID, how="exited", at=200, signal=15)
+    found = fact(attempt(ending=ending("Timeout")), seen)
+    assert isinstance(found, AttemptFinished)
+    assert (found.exit_code, found.signal) == (124, None)
+
+
+def test_an_exit_code_that_nobody_knows_is_never_guessed() -> None:
+    found = fact(attempt(), Ended(id=ID, how="lost", at=200, problem="gone"))
+    assert isinstance(found, AttemptFinished)
+    assert (found.exit_code, found.signal) == (None, None)
+
+
+def test_usage_and_what_it_left_running_are_noted() -> None:
+    usage = Usage(wall_seconds=1.5)
+    seen = Ended(id=ID, how="exited", at=200, exit_code=0, usage=usage, left_processes=2)
+    found = fact(attempt(), seen)
+    assert isinstance(found, AttemptFinished)
+    assert (found.usage, found.finished) == (usage, 200)
+    assert found.notes == ["LeftProcesses: 2 left running by it were ended"]
+
+
+def test_a_start_is_recorded_once() -> None:
+    seen = Started(id=ID, pid=7, start_ticks=8, at=9)
+    found = fact(attempt(phase=AttemptPhase.SCHEDULED), seen)
+    assert found == AttemptStarted(uid="uid", step="a", attempt=1, pid=7, start_ticks=8, started=9)
+    assert fact(attempt(), seen) is None
+
+
+def test_survivors_are_recorded_when_they_change() -> None:
+    seen = EndFailed(id=ID, pids=(8, 7))
+    found = fact(attempt(), seen)
+    assert found == AttemptEndFailed(uid="uid", step="a", attempt=1, pids=[7, 8])
+    assert fact(attempt(survivors=[7, 8]), seen) is None

@@ -1,0 +1,101 @@
+"""Which ready steps get the free slots: priority, fairness, limits, what may not start."""
+
+from story import Story, a_step
+
+from controller.planner.actions import Schedule
+from controller.planner.slots import Limits, fill
+
+
+def wide(count: int) -> list[dict[str, object]]:
+    return [a_step(f"s{number:02}") for number in range(count)]
+
+
+def waiting(**limits: object) -> Story:
+    """A story in which nothing starts until its limits are set again."""
+    return Story(Limits(max_parallel=0))
+
+
+def started(story: Story, limits: Limits) -> list[str]:
+    names = {life.uid: name for name, life in story.state.workflows.items()}
+    return [f"{names[one.uid]}/{one.step}" for one in fill(story.state, limits)]
+
+
+def test_no_more_than_max_parallel() -> None:
+    story = Story(Limits(max_parallel=3)).accept(wide(5))
+    assert story.live() == {"s00", "s01", "s02"}
+    story.exit("s01")
+    assert story.live() == {"s00", "s02", "s03"}
+
+
+def test_starts_ahead_of_a_free_slot_count_against_parallelism() -> None:
+    story = Story(Limits(max_parallel=2, ahead=2)).accept(wide(9))
+    assert len(story.live()) == 4
+    story = Story(Limits(max_parallel=2, ahead=2)).accept(wide(9), parallelism=3)
+    assert len(story.live()) == 3
+
+
+def test_parallelism_holds_for_one_workflow_only() -> None:
+    story = Story(Limits(max_parallel=5))
+    story.accept(wide(5), "v", parallelism=2).accept(wide(5), "w")
+    assert (len(story.live("v")), len(story.live("w"))) == (2, 3)
+
+
+def test_parallelism_that_is_raised_takes_effect_at_once() -> None:
+    story = Story().accept(wide(5), parallelism=1)
+    story.accept(wide(5), parallelism=3)
+    assert len(story.live()) == 3
+
+
+def test_higher_priority_first() -> None:
+    story = waiting()
+    story.accept(wide(2), "low", priority=-1).accept(wide(2), "mid").accept(
+        wide(2), "top", priority=9
+    )
+    assert started(story, Limits(max_parallel=5)) == [
+        "top/s00",
+        "top/s01",
+        "mid/s00",
+        "mid/s01",
+        "low/s00",
+    ]
+
+
+def test_equal_priority_takes_turns_and_who_has_fewest_is_next() -> None:
+    story = waiting()
+    story.accept(wide(5), "u").accept(wide(2), "v").accept(wide(5), "w")
+    turns = ["u/s00", "v/s00", "w/s00", "u/s01", "v/s01", "w/s01", "u/s02", "w/s02"]
+    assert started(story, Limits(max_parallel=8)) == turns
+    story.limits = Limits(max_parallel=3)
+    story.settle().exit("v/s00".partition("/")[2], workflow="v")
+    assert story.live("v") == {"s01"}, "it had none, the others one each"
+
+
+def test_the_longest_waiting_step_of_a_workflow_is_first() -> None:
+    story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b", "a"), a_step("c")])
+    assert story.live() == {"a"}
+    story.exit("a")
+    assert story.live() == {"c"}, "c waited for a slot while b waited for a"
+
+
+def test_only_the_lives_that_these_requests_began() -> None:
+    story = waiting().accept(wide(1), "v").accept(wide(1), "w")
+    story.life("w").request = "r1"
+    assert started(story, Limits(max_parallel=9, only=frozenset({"r1"}))) == ["w/s00"]
+    assert started(story, Limits(max_parallel=9, only=frozenset())) == []
+
+
+def test_nothing_starts_in_a_held_folder() -> None:
+    story = waiting().accept([a_step("in"), a_step("out", workingDir="/elsewhere")])
+    held = Limits(max_parallel=9, held="/specs", folder="/specs")
+    assert started(story, held) == ["w/out"]
+    assert started(story, Limits(max_parallel=9, folder="/specs")) == ["w/in", "w/out"]
+
+
+def test_a_folder_beside_a_held_one_is_not_held() -> None:
+    story = waiting().accept([a_step("a", workingDir="../specs-two")])
+    assert started(story, Limits(max_parallel=9, held="/specs", folder="/specs")) == ["w/a"]
+
+
+def test_a_step_takes_one_slot_however_often_it_is_asked_for() -> None:
+    story = waiting().accept(wide(1))
+    assert fill(story.state, Limits(max_parallel=9)) == [Schedule(story.life().uid, "s00")]
