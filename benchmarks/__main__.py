@@ -4,17 +4,15 @@ It prints ratios and judges nothing: numbers of a shared machine are for people 
 """
 
 import argparse
-import os
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import psutil
 
 from benchmarks import costs
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
+from benchmarks.place import choose, describe
 from benchmarks.rivals import Make, Missing, PosixSpawn
 from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
@@ -25,9 +23,9 @@ OTHERS = ("startup", "large", "breakdown")
 
 def main() -> None:
     args = _arguments()
-    with tempfile.TemporaryDirectory(prefix="treadle-bench-", dir=args.dir) as name:
-        folder = Path(name)
-        _say_where(folder)
+    folder = choose(args.dir)
+    print(describe(folder))
+    try:
         shapes = [shape for key, shape in SHAPES.items() if _wanted(args, key)]
         _race(folder, shapes, FORMS, args)
         if args.corpora:
@@ -37,6 +35,8 @@ def main() -> None:
             print(f"\n{title}")
             for line in lines:
                 print(line, flush=True)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,14 +62,6 @@ def _numbers(text: str) -> list[int]:
 
 def _wanted(args: argparse.Namespace, name: str) -> bool:
     return args.only is None or name in args.only
-
-
-def _say_where(folder: Path) -> None:
-    mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-    kind = next((mounts[path] for path in folder.resolve().parents if path in mounts), "unknown")
-    print(f"{os.cpu_count()} cores; state folders in {folder.parent} ({kind})")
-    if kind == "tmpfs":
-        print("on tmpfs a sync is free, so treadle looks better than it is: give --dir on a disk")
 
 
 def _race(

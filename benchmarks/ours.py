@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,6 @@ class Treadle:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._runs = 0
 
     def lap(self, shape: Shape, form: str, jobs: int) -> dict[str, float]:
         run = self.run(shape, form, jobs)
@@ -64,8 +64,7 @@ class Treadle:
 
     def run(self, shape: Shape, form: str, jobs: int) -> Run:
         """One run in a new state folder."""
-        self._runs += 1
-        state = self._folder / f"state-{self._runs}"
+        state = Path(tempfile.mkdtemp(prefix="state-", dir=self._folder))
         spec = write_spec(self._folder, shape, form)
         words = [str(TREADLE), "run", str(spec), "--state", str(state)]
         words += ["--max-parallel", str(jobs)]
