@@ -81,6 +81,7 @@ class Controller:
         self.notes: list[str] = []
         self._batch: list[e.Record] = []
         self._stale: list[AttemptId] = []  # told of again although their end is recorded
+        self._postponed: set[str] = set()  # requests whose time has not come
         self._now = 0
         self._folder_due: int | None = None
         self._clocks: ClockReading = edges.clock.read()
@@ -144,7 +145,9 @@ class Controller:
 
     def settled(self) -> bool:
         """Nothing is left that this controller could do or wait for by itself."""
-        if self._folder_due is not None or self.edges.requests.waiting():
+        if self._folder_due is not None:
+            return False
+        if any(one.name not in self._postponed for one in self.edges.requests.waiting()):
             return False
         return settled(self.state, self._limits())
 
@@ -159,10 +162,12 @@ class Controller:
         self._observe_clocks()
         for seen in self.edges.executor.observe():
             self._observe_attempt(seen)
-        # Requests first: one that confirms what the folder holds back has its effect in this turn.
-        self._observe_requests()
-        if self.edges.folder is not None:
-            self._observe_folder(self.edges.folder)
+        folder = self.edges.folder
+        if folder is not None:
+            self._observe_folder(folder)
+        confirmed = self._observe_requests()
+        if folder is not None and confirmed:
+            self._observe_folder(folder)  # what it held back goes with the record that confirms it
 
     def _observe_clocks(self) -> None:
         before, now = self._clocks, self.edges.clock.read()
@@ -193,23 +198,30 @@ class Controller:
         self.notes += verdict.notes
         self._promise(verdict.actions)
 
-    def _observe_requests(self) -> None:
+    def _observe_requests(self) -> bool:
+        """Apply what was asked for; tells whether somebody confirmed an absence."""
         applied: list[str] = []
+        confirmed = False
+        self._postponed = set()
         waiting_for: set[str] = set()
         for request in self.edges.requests.waiting():
             if request.name in self.state.requests:
                 applied.append(request.name)  # a crash came between its record and its removal
                 continue
-            if request.workflow in waiting_for:
-                continue
-            actions = answer(self.state, request)
+            actions = None
+            if request.workflow not in waiting_for:  # in the order of their names
+                actions = answer(self.state, request)
             if actions is None:
                 waiting_for.add(request.workflow)
+                self._postponed.add(request.name)
                 continue
             if request.kind == "delete-all":
                 self.memory.confirm()
+                confirmed = True
             self._promise(actions)
-        self.edges.requests.done(applied)
+        if applied:
+            self.edges.requests.done(applied)
+        return confirmed
 
     # ---------------------------------------- plan
 
