@@ -175,9 +175,9 @@ class Scanner:
     def look_at(self, path: str, now: int, done: bool) -> bool:
         """Look at one path, and below it; `done`: a rename or a close ended its writing.
 
-        False if only a full scan can tell: a symlink may be involved.
+        False if only a full scan can tell: a symlink may be involved, or the name is no text.
         """
-        if hidden(path) or path in self._targets:
+        if hidden(path) or path in self._targets or not _is_utf8(path):
             return False
         try:
             status = os.lstat(os.path.join(self.sight.path, path))
@@ -334,7 +334,7 @@ class Scanner:
             return
         inside = f"{path}/"
         for known in [*self.sight.files, *self.sight.markers]:
-            if known.startswith(inside) and known not in keep:
+            if (known == path or known.startswith(inside)) and known not in keep:
                 self._vanished(known)
 
     # ---------------------------------------- the file system

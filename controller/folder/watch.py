@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
@@ -26,6 +27,9 @@ STORM_MAX = 1_000_000  # microseconds after which the hints are taken although i
 HINTS_MAX = 1_000  # beyond that a full scan is no dearer
 FEW = 8  # finished writes that are followed at once
 
+# What watchdog warns of (a folder that came back has its watch already) is no news for a person.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+
 # Without the events of opening and reading: our own reading would wake us again.
 TREE_EVENTS: list[type[events.FileSystemEvent]] = [
     events.FileCreatedEvent,
@@ -34,6 +38,7 @@ TREE_EVENTS: list[type[events.FileSystemEvent]] = [
     events.FileMovedEvent,
     events.FileDeletedEvent,
     events.FileClosedEvent,
+    events.DirAttribEvent,
     events.DirCreatedEvent,
     events.DirMovedEvent,
     events.DirDeletedEvent,
@@ -62,6 +67,7 @@ class Watcher:
         self._count = 0
         self._taken = 0
         self._storm: _Storm | None = None
+        self._woken = False
         self._wake, self._wake_end = os.pipe()
         for end in (self._wake, self._wake_end):
             os.set_blocking(end, False)
@@ -99,8 +105,10 @@ class Watcher:
 
     def take(self, now: int) -> Hints | None:
         """The hints, unless there are none or the storm goes on."""
-        with suppress(BlockingIOError):
-            os.read(self._wake, 4096)
+        if self._woken:
+            self._woken = False
+            with suppress(BlockingIOError):
+                os.read(self._wake, 4096)
         with self._lock:
             if not (self._hints or self._lost) or not self._over(now):
                 return None
@@ -176,6 +184,7 @@ class Watcher:
     def _arrived(self, _event: events.FileSystemEvent | None = None) -> None:
         with suppress(BlockingIOError):  # the pipe is full of wakes already
             os.write(self._wake_end, b"\0")
+        self._woken = True  # after the write, so that no byte stays behind unread
 
     def _stop(self) -> None:
         observer, self._observer = self._observer, None

@@ -1,0 +1,61 @@
+"""What a marker's content means."""
+
+import pytest
+
+from controller.folder.markers import MARKER_BYTES_MAX, BadMarker, Marker, parse_marker, read_marker
+
+ALL = Marker()
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        pytest.param("", ALL, id="empty cancels all"),
+        pytest.param("\n# why not\n", ALL, id="a comment cancels all"),
+        pytest.param("stop it please", ALL, id="no mapping cancels all"),
+        pytest.param("[a, b]", ALL, id="a list cancels all"),
+        pytest.param("{", ALL, id="no YAML cancels all"),
+        pytest.param("a: b: c", ALL, id="broken YAML cancels all"),
+        pytest.param("\xff\x00", ALL, id="bytes that are no text cancel all"),
+        pytest.param("[" * 20_000, ALL, id="depth without end cancels all"),
+        pytest.param("reason: x" * MARKER_BYTES_MAX, ALL, id="too large to be a marker: all"),
+        pytest.param("reason: budget", Marker(reason="budget"), id="a reason"),
+        pytest.param("reason: 42", Marker(reason="42"), id="a number as a reason"),
+        pytest.param("reason:", ALL, id="no reason given"),
+        pytest.param("steps: [a, b, a]", Marker(steps=("a", "b")), id="some steps"),
+        pytest.param("mode: Drain", Marker(drain=True), id="drain"),
+        pytest.param("mode:", ALL, id="no mode given"),
+    ],
+)
+def test_what_is_taken(text: str, means: Marker) -> None:
+    assert parse_marker(text.encode("latin-1")) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("hooks: false", "hooks: not supported yet"),
+        ("step: a", "step: no such field; a marker may have reason, steps, mode"),
+        ("steps: a", "steps: must be a list of step names, like [a, b]; left out, it means all"),
+        ("steps: []", "steps: must be a list of step names, like [a, b]; left out, it means all"),
+        ("steps: [1]", "steps: 1 is no name of a step"),
+        ("mode: drain", "mode: must be Drain, or left out"),
+        ("reason: [a]", "reason: must be text"),
+        ("1: 2\nmode: x", "1: no such field; a marker may have reason, steps, mode; mode: must be "
+         "Drain, or left out"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(BadMarker) as refused:
+        parse_marker(text.encode())
+    assert str(refused.value) == problem
+
+
+def test_a_marker_names_its_workflow_by_its_file() -> None:
+    marker = read_marker("team/etl.cancel", b"reason: budget", "d", "ann")
+    assert (marker.workflow, marker.reason, marker.by) == ("etl", "budget", "ann")
+
+
+def test_a_name_that_no_workflow_can_have_is_a_problem() -> None:
+    marker = read_marker("My ETL.cancel", b"", "d", "ann")
+    assert marker.problem == 'no workflow can be named "My ETL"'
