@@ -151,7 +151,7 @@ class _Document:
         except ValidationError as error:
             from controller.spec import shape
 
-            self._shape(shape.faults(raw, Workflow, FAULTS_MAX), error)
+            self._shape(shape.faults(raw, Workflow, FAULTS_MAX + 1), error)
             self._rules(shape.salvage(raw))
             return None
         self._rules(workflow.spec)
@@ -163,7 +163,7 @@ class _Document:
         except ValidationError as error:
             from controller.spec import shape
 
-            self._shape(shape.faults(raw, OlderWorkflow, FAULTS_MAX), error)
+            self._shape(shape.faults(raw, OlderWorkflow, FAULTS_MAX + 1), error)
             self._rules(shape.salvage(older.renamed(raw)), is_older=True)
             return None
         workflow = older.modern(old)
@@ -249,5 +249,5 @@ def _sorted(faults: list[Fault]) -> Iterator[Fault]:
     faults.sort(key=lambda fault: (fault.line, fault.column))
     yield from faults[:FAULTS_MAX]
     if len(faults) > FAULTS_MAX:
-        more = len(faults) - FAULTS_MAX
-        yield Fault(file=faults[0].file, problem=f"and {more:,} more faults")
+        problem = f"more faults than these {FAULTS_MAX:,}"
+        yield Fault(file=faults[0].file, problem=problem, hint="mend these first")

@@ -55,7 +55,7 @@ _SHOWN_MAX = 60
 def describe(error: Any) -> Iterator[Found]:
     """The faults behind one error: mostly one, for unknown fields one a field."""
     path: Path = tuple(error.absolute_path)
-    yield from _WORDS.get(error.validator, _plain)(error, path)
+    yield from WORDS[error.validator](error, path)
 
 
 def _unknown_fields(error: Any, path: Path) -> Iterator[Found]:
@@ -179,11 +179,7 @@ def _nothing(error: Any, path: Path) -> Iterator[Found]:
     yield from ()
 
 
-def _plain(error: Any, path: Path) -> Iterator[Found]:
-    yield Found(path=path, problem=error.message)
-
-
-_WORDS: dict[str, Callable[[Any, Path], Iterator[Found]]] = {
+WORDS: dict[str, Callable[[Any, Path], Iterator[Found]]] = {
     "additionalProperties": _unknown_fields,
     "required": _missing,
     "type": _type,

@@ -1,0 +1,104 @@
+"""Every default, filled in from where the contract says."""
+
+import pytest
+
+from controller.spec.definition import (
+    BackoffPolicy,
+    Definition,
+    Requires,
+    RetryPolicy,
+    definitions,
+    env_text,
+    exit_code_set,
+)
+from controller.spec.load import load
+
+HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
+
+
+def define(fields: str, rest: str = "") -> Definition:
+    step = f"[{{name: z, run: z}}, {{name: a, {fields}}}]"
+    loaded = load(f"{HEAD}  steps: {step}\n{rest}".encode(), "a.yaml")
+    assert loaded.faults == ()
+    return definitions(loaded.documents[0].workflow.spec)["a"]
+
+
+def test_a_step_that_says_nothing() -> None:
+    assert define("run: x y") == Definition(
+        name="a",
+        argv=("/bin/sh", "-euc", "x y"),
+        env={},
+        working_dir=".",
+        requires=(),
+        timeout_seconds=None,
+        grace_seconds=3.0,
+        retry=RetryPolicy(
+            limit=0,
+            backoff=BackoffPolicy(0.5, 2.0, 60.0, 0.1),
+            on=frozenset({"NonZeroExit", "Timeout", "Interrupted"}),
+        ),
+        continue_on_failure=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "rest", "argv"),
+    [
+        ("command: [x, y z]", "  shell: bash\n", ("x", "y z")),
+        ("run: x", "  shell: /bin/bash -ec\n", ("/bin/bash", "-ec", "x")),
+        ("run: x, shell: [sh, -c]", "  shell: bash\n", ("sh", "-c", "x")),
+    ],
+)
+def test_what_is_executed(fields: str, rest: str, argv: tuple[str, ...]) -> None:
+    assert define(fields, rest).argv == argv
+
+
+def test_a_step_overlays_its_spec() -> None:
+    rest = "  env: {A: 1, B: 2}\n  workingDir: w\n"
+    assert define("run: x, env: {B: 3, C: 4}", rest).env == {"A": "1", "B": "3", "C": "4"}
+    assert define("run: x", rest).working_dir == "w"
+    assert define("run: x, workingDir: v", rest).working_dir == "v"
+
+
+def test_defaults_are_given_field_by_field() -> None:
+    rest = (
+        "  defaults: {timeoutSeconds: 9, terminationGracePeriodSeconds: 0, "
+        "retry: {limit: 2, backoff: {jitter: 0}, maxElapsedSeconds: 7, exitCodes: [1]}}\n"
+    )
+    assert define("run: x", rest).timeout_seconds == 9
+    assert define("run: x, timeoutSeconds: 1", rest).timeout_seconds == 1
+    assert define("run: x", rest).grace_seconds == 0
+    retry = define("run: x, retry: {backoff: {factor: 3}, on: [Timeout]}", rest).retry
+    assert retry == RetryPolicy(
+        limit=2,
+        backoff=BackoffPolicy(0.5, 3.0, 60.0, 0.0),
+        on=frozenset({"Timeout"}),
+        exit_codes=frozenset({1}),
+        max_elapsed_seconds=7,
+        on_is_written=True,
+    )
+
+
+def test_a_steps_own_list_of_exit_codes_sets_that_of_the_defaults_aside() -> None:
+    rest = "  defaults: {retry: {limit: 2, exitCodes: [1]}}\n"
+    retry = define("run: x, retry: {exceptExitCodes: [2, 4-5]}", rest).retry
+    assert retry.exit_codes is None
+    assert retry.except_exit_codes == {2, 4, 5}
+
+
+def test_dependencies() -> None:
+    assert define("run: x, dependsOn: [z]").requires == (Requires("z", "Succeeded"),)
+    long = "run: x, dependsOn: [{step: z, condition: Failed}]"
+    assert define(long).requires == (Requires("z", "Failed"),)
+    assert define("run: x, continueOnFailure: true").continue_on_failure
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (False, "false"), (1, "1"), (1.0, "1.0"), ("x", "x")]
+)
+def test_what_a_process_sees(value: str | float | bool, text: str) -> None:
+    assert env_text(value) == text
+
+
+def test_exit_codes() -> None:
+    assert exit_code_set([75, "100-102", "3"]) == {75, 100, 101, 102, 3}

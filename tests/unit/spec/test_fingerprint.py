@@ -1,0 +1,214 @@
+"""What counts for a fingerprint, what for the meaning of a spec, and what does not."""
+
+import pytest
+
+from controller.spec.fingerprint import VERSION, fingerprints, inputs, same, version_of
+from controller.spec.load import load
+from controller.spec.models import Spec
+
+HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
+
+
+def a_spec(steps: str, rest: str = "") -> Spec:
+    """`steps` as a YAML list, `rest` as further fields of the spec."""
+    loaded = load(f"{HEAD}  steps: {steps}\n{rest}".encode(), "a.yaml")
+    assert loaded.faults == ()
+    return loaded.documents[0].workflow.spec
+
+
+GOLDEN = a_spec(
+    """
+    - {name: a, run: ./extract.sh}
+    - {name: b, command: [python3, load.py, "x y"], dependsOn: [a], env: {LANG: C, N: 1}}
+    - name: c
+      run: echo done
+      shell: [sh, -c]
+      workingDir: .
+      dependsOn: [b, {step: a, condition: Failed}]
+    """,
+    "  env: {LANG: C.UTF-8, PY: 3.10}\n  workingDir: work\n  shell: /bin/bash -ec\n",
+)
+
+
+def test_rule_1_stays_as_it_is_for_ever() -> None:
+    """A change here re-runs everything that users have, at their next edit."""
+    assert fingerprints(GOLDEN, version=1) == {
+        "a": "1:fb50a63cfc1cdf942985ba9f187d6ac4",
+        "b": "1:3247e7192fde324b382ff0eb469f2fbc",
+        "c": "1:960b1b9399f13a89c137622f7b4691c4",
+    }
+
+
+def test_the_newest_rule_is_used() -> None:
+    prints = fingerprints(GOLDEN)
+    assert prints == fingerprints(GOLDEN, VERSION)
+    assert {version_of(each) for each in prints.values()} == {VERSION}
+
+
+def test_the_inputs_of_a_fingerprint() -> None:
+    prints = fingerprints(GOLDEN)
+    assert inputs(GOLDEN, "a", prints) == {
+        "run": "./extract.sh",
+        "shell": '["/bin/bash","-ec"]',
+        "workingDir": "work",
+        "env.LANG": "C.UTF-8",
+        "env.PY": "3.10",
+    }
+    assert inputs(GOLDEN, "b", prints) == {
+        "command": '["python3","load.py","x y"]',
+        "workingDir": "work",
+        "env.LANG": "C",
+        "env.PY": "3.10",
+        "env.N": "1",
+        "dependsOn.a": f"Succeeded {prints['a']}",
+    }
+    assert inputs(GOLDEN, "c", prints)["dependsOn.a"] == f"Failed {prints['a']}"
+
+
+def test_a_long_input_is_shown_as_its_hash() -> None:
+    spec = a_spec(f"[{{name: a, run: {'x' * 64}}}, {{name: b, run: {'x' * 65}}}]")
+    prints = fingerprints(spec)
+    assert inputs(spec, "a", prints) == {"run": "x" * 64}
+    assert inputs(spec, "b", prints) == {"run": "sha256:9537c5fdf120482f"}
+
+
+def test_dependencies_come_before_dependents() -> None:
+    spec = a_spec(
+        "[{name: c, run: x, dependsOn: [b]}, {name: b, run: x, dependsOn: [a]}, {name: a, run: x}]"
+    )
+    assert list(fingerprints(spec)) == ["a", "b", "c"]
+
+
+BASE = "{name: a, run: x, env: {A: 1}}"
+
+# Edits of step b, which was `{name: b, run: y, dependsOn: [a]}`.
+CHANGES_WHAT_IT_DOES = [
+    ("script", "run: z, dependsOn: [a]"),
+    ("whitespace in the script", "run: 'y ', dependsOn: [a]"),
+    ("command for run", "command: [y], dependsOn: [a]"),
+    ("a variable", "run: y, dependsOn: [a], env: {B: 1}"),
+    ("the default shell, written", "run: y, dependsOn: [a], shell: [/bin/sh, -euc]"),
+    ("the default folder, written", "run: y, dependsOn: [a], workingDir: ."),
+    ("a dependency less", "run: y"),
+    ("another condition", "run: y, dependsOn: [{step: a, condition: Finished}]"),
+]
+POLICY = [
+    ("timeout", "run: y, dependsOn: [a], timeoutSeconds: 3"),
+    ("grace", "run: y, dependsOn: [a], terminationGracePeriodSeconds: 3"),
+    ("retry", "run: y, dependsOn: [a], retry: {limit: 3}"),
+    ("tolerance", "run: y, dependsOn: [a], continueOnFailure: true"),
+    ("a written default", "run: y, dependsOn: [a], onChanged: Restart"),
+]
+SPELLINGS = [
+    ("the long form", "run: y, dependsOn: [{step: a}]"),
+    ("the condition written", "run: y, dependsOn: [{step: a, condition: Succeeded}]"),
+    ("an empty env", "run: y, dependsOn: [a], env: {}"),
+    ("the order of fields", "dependsOn: [a], run: y"),
+]
+
+
+def edited(fields: str) -> tuple[Spec, Spec]:
+    before = a_spec(f"[{BASE}, {{name: b, run: y, dependsOn: [a]}}]")
+    return before, a_spec(f"[{BASE}, {{name: b, {fields}}}]")
+
+
+@pytest.mark.parametrize("fields", [pytest.param(f, id=i) for i, f in CHANGES_WHAT_IT_DOES])
+def test_what_changes_what_a_step_does(fields: str) -> None:
+    before, after = edited(fields)
+    assert fingerprints(before)["a"] == fingerprints(after)["a"]
+    assert fingerprints(before)["b"] != fingerprints(after)["b"]
+    assert not same(before, after)
+
+
+@pytest.mark.parametrize("fields", [pytest.param(f, id=i) for i, f in POLICY])
+def test_policy_makes_a_generation_and_re_runs_nothing(fields: str) -> None:
+    before, after = edited(fields)
+    assert fingerprints(before) == fingerprints(after)
+    assert not same(before, after)
+
+
+@pytest.mark.parametrize("fields", [pytest.param(f, id=i) for i, f in SPELLINGS])
+def test_another_spelling_changes_nothing(fields: str) -> None:
+    before, after = edited(fields)
+    assert fingerprints(before) == fingerprints(after)
+    assert same(before, after)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("  shell: /bin/sh -ec\n", "  shell: [/bin/sh, -ec]\n", id="shell"),
+        pytest.param("  env: {A: 1}\n", '  env: {A: "1"}\n', id="numbers in env"),
+        pytest.param("  env: {A: true}\n", '  env: {A: "true"}\n', id="booleans in env"),
+        pytest.param("", "  env: {}\n", id="no env"),
+        pytest.param(
+            "  defaults: {retry: {on: [Timeout, NonZeroExit]}}\n",
+            "  defaults: {retry: {on: [NonZeroExit, Timeout]}}\n",
+            id="sets have no order",
+        ),
+        pytest.param(
+            "  defaults: {retry: {exitCodes: [1, 2, 3]}}\n",
+            '  defaults: {retry: {exitCodes: ["2-3", "1"]}}\n',
+            id="exit codes",
+        ),
+        pytest.param("  activeDeadlineSeconds: 5\n", "  activeDeadlineSeconds: 5.0\n", id="5.0"),
+    ],
+)
+def test_spellings_of_a_spec(one: str, other: str) -> None:
+    before, after = a_spec(f"[{BASE}]", one), a_spec(f"[{BASE}]", other)
+    assert fingerprints(before) == fingerprints(after)
+    assert same(before, after)
+
+
+@pytest.mark.parametrize("rest", ["  suspend: false\n", "  defaults: {timeoutSeconds: 3}\n"])
+def test_what_is_new_in_a_spec_makes_a_generation(rest: str) -> None:
+    before, after = a_spec(f"[{BASE}]"), a_spec(f"[{BASE}]", rest)
+    assert fingerprints(before) == fingerprints(after)
+    assert not same(before, after)
+
+
+@pytest.mark.parametrize(
+    ("fields", "counts"),
+    [
+        ("run: x", True),
+        ("run: x, env: {LANG: C}", False),
+        ("run: x, workingDir: w", False),
+        ("run: x, shell: sh", False),
+    ],
+)
+def test_the_specs_own_reaches_the_steps_that_don_t_say_otherwise(
+    fields: str, counts: bool
+) -> None:
+    changed = {
+        "env": "  env: {LANG: D}\n",
+        "workingDir": "  workingDir: v\n",
+        "shell": "  shell: b\n",
+    }
+    for field, rest in changed.items():
+        if counts or field in fields:
+            steps = f"[{{name: a, {fields}}}]"
+            before, after = a_spec(steps), a_spec(steps, rest)
+            assert (fingerprints(before) != fingerprints(after)) is counts
+
+
+def test_a_shell_is_nothing_to_a_command() -> None:
+    steps = "[{name: a, command: [x]}]"
+    assert fingerprints(a_spec(steps)) == fingerprints(a_spec(steps, "  shell: bash -c\n"))
+
+
+def test_a_change_reaches_all_that_run_after_it() -> None:
+    def chain(script: str) -> Spec:
+        return a_spec(
+            f"[{{name: a, run: {script}}}, {{name: b, run: x, dependsOn: [a]}}, "
+            "{name: c, run: x, dependsOn: [b]}, {name: d, run: x}]"
+        )
+
+    before, after = fingerprints(chain("x")), fingerprints(chain("y"))
+    assert [name for name in before if before[name] != after[name]] == ["a", "b", "c"]
+
+
+def test_a_new_name_alone_changes_no_fingerprint() -> None:
+    one = a_spec("[{name: a, run: x}, {name: b, run: y, dependsOn: [a]}]")
+    other = a_spec("[{name: z, run: x}, {name: b, run: y, dependsOn: [z]}]")
+    assert fingerprints(one)["b"] == fingerprints(other)["b"]
+    assert not same(one, other)
