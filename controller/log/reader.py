@@ -106,13 +106,13 @@ class Cursor:
             self._enter(waiting.pop(0))
 
     def sight(self) -> object:
-        """Two equal ones, and nothing has come in between."""
+        """What can be seen from here at little cost: two equal ones, and nothing came between."""
         following = os.path.exists(segments.path(self._state_dir, self.seq + 1))
         try:
             found = os.stat(self.path)
         except OSError:
-            return None, following
-        return found.st_size, found.st_mtime_ns, following
+            return self.seq, following
+        return self.seq, following, found.st_size, found.st_mtime_ns
 
     def _begin(self, firsts: list[int]) -> list[int]:
         """Enter the segment that holds the record behind `after`; the ones behind it."""

@@ -24,7 +24,16 @@ def path(state_dir: str, first: int) -> str:
 
 
 def firsts(state_dir: str) -> list[int]:
-    """The first sequence number of every segment, in order. Other files are passed over."""
+    """The first sequence number of every segment, in order. Other files are passed over.
+
+    While segments are being made a listing may have a later one and not an earlier one. A second
+    listing has every segment older than the newest of the first, so up to that one it is complete.
+    """
+    seen = _listed(state_dir)
+    return [first for first in _listed(state_dir) if first <= seen[-1]] if seen else []
+
+
+def _listed(state_dir: str) -> list[int]:
     try:
         names = os.listdir(folder(state_dir))
     except FileNotFoundError:

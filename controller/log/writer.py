@@ -74,9 +74,7 @@ class LogWriter:
         if not firsts:
             self._begin_segment(1)
             return
-        cursor = Cursor(self._state_dir, after=firsts[-1] - 1)
-        for _turn in cursor.turns():
-            pass
+        cursor = _last_turn(self._state_dir, firsts)
         self._path = cursor.path
         self._fd = os.open(self._path, os.O_RDWR)
         last_turn = os.pread(self._fd, cursor.offset - cursor.turn_offset, cursor.turn_offset)
@@ -140,6 +138,18 @@ class LogWriter:
             self._size += written
             left = left[written:]
         segments.sync(self._fd)
+
+
+def _last_turn(state_dir: str, firsts: list[int]) -> Cursor:
+    """At the end of the last whole turn, which may stand in front of segments without any."""
+    cursor = Cursor(state_dir)
+    for first in reversed(firsts):
+        cursor = Cursor(state_dir, after=first - 1)
+        for _turn in cursor.turns():
+            pass
+        if cursor.epoch:
+            break
+    return cursor
 
 
 def _free_name(path: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from controller.errors import StorageError
 from controller.log import segments, writer
-from controller.log.reader import DamagedLog, Tail, read
+from controller.log.reader import Cursor, DamagedLog, Tail, read
 from controller.log.records import NewerLog, decode, encode_turn
 from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
@@ -307,7 +307,7 @@ def test_an_empty_last_segment_is_one_just_begun(segmented: str) -> None:
     put(segmented, b"", FIRSTS[-1])
     assert list(read(segmented)) == records(TURNS - 1)
     log = LogWriter(segmented)
-    assert (log.seq, log.cut) == (FIRSTS[-1] - 1, "")
+    assert (log.seq, log.epoch, log.cut) == (FIRSTS[-1] - 1, 1, "")
 
 
 def test_an_empty_last_segment_proves_the_one_before_was_whole(segmented: str) -> None:
@@ -315,6 +315,17 @@ def test_an_empty_last_segment_proves_the_one_before_was_whole(segmented: str) -
     put(segmented, b"", FIRSTS[-1])
     with pytest.raises(DamagedLog, match=f"segment begins with record {FIRSTS[-1]}"):
         list(read(segmented))
+
+
+def test_a_listing_made_while_segments_are_made_loses_none(
+    segmented: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have a new segment and not an older one that was made while it went on."""
+    complete = os.listdir(segments.folder(segmented))
+    hasty = [name for name in complete if name != f"{FIRSTS[1]:020}.jsonl"]
+    listings = iter([hasty, complete])
+    monkeypatch.setattr(os, "listdir", lambda _path: next(listings))
+    assert list(read(segmented)) == records(TURNS)
 
 
 def test_other_files_in_the_folder_are_passed_over(segmented: str) -> None:
@@ -481,6 +492,28 @@ def test_a_tail_follows_over_segments_and_a_cut(
         with open(segments.path(state, FIRSTS[number]), "ab") as file:
             file.write(encode_turn(a_turn(turn[-1].seq + 1, 2))[:-20])
         assert tail.poll() == []
+
+
+def test_a_tail_leaves_a_segment_that_it_entered_empty(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 1)
+    log, tail = LogWriter(state), Tail(state)
+    assert tail.poll() == []
+    for turn in WRITTEN:
+        log.append(turn)
+        assert tail.poll() == turn
+
+
+def test_bytes_that_change_under_a_reader_are_no_damage(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer cuts a torn tail and appends while we read: half old and half new bytes."""
+    put(state, LOG)
+    mixed = LOG[:LAST].replace(LINES[1], LINES[1][:50] + b"?" + LINES[1][51:])
+    reads = iter([mixed, LOG[STARTS[1] :]])
+    monkeypatch.setattr(Cursor, "_rest", lambda _cursor: next(reads))
+    assert list(read(state)) == records(TURNS)
 
 
 def test_a_tail_tells_of_damage(state: str) -> None:

@@ -1,5 +1,6 @@
 """One controller to a state folder, whatever becomes of the ones before."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -100,6 +101,23 @@ def test_a_deleted_lock_file_is_not_held_by_the_next(tmp_path: Path) -> None:
         (tmp_path / "lock").unlink()
         with StateLock(str(tmp_path), "two") as second:
             assert holder(str(tmp_path)) == second.holder
+
+
+def test_a_lock_file_deleted_between_open_and_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, deleted = fcntl.flock, list[int]()
+
+    def delete_then_lock(fd: int, how: int) -> None:
+        if not deleted:
+            deleted.append(fd)
+            (tmp_path / "lock").unlink()
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", delete_then_lock)
+    with StateLock(str(tmp_path), "treadle up") as held:
+        assert deleted
+        assert holder(str(tmp_path)) == held.holder
 
 
 def test_a_reader_that_asks_in_between_turns_nobody_away(tmp_path: Path) -> None:
