@@ -166,7 +166,8 @@ class LocalExecutor:
             self.watch(attempt)
 
     def forget(self, ids: Collection[AttemptId]) -> None:
-        known = [text for each in ids if (text := str(each)) in self.attempts]
+        # Its start and its end may both have been news: then it is named twice.
+        known = [text for text in dict.fromkeys(map(str, ids)) if text in self.attempts]
         dropped = [self.attempts.pop(text) for text in known]
         if dropped:
             self.waiting.append(["forget", *known])
