@@ -193,6 +193,12 @@ def test_each_byte_flipped_in_turn(state: str, mask: int) -> None:
         assert path.read_bytes() == data
 
 
+def test_a_lost_newline_does_not_hide_the_record_behind_it(state: str) -> None:
+    put(state, encode_turn(a_turn(1, 1))[:-1] + b"\r" + encode_turn(a_turn(2, 1)))
+    with pytest.raises(DamagedLog, match="record 2 of a later turn"):
+        list(read(state))
+
+
 def test_a_refusal_says_where_what_and_how_to_mend(state: str) -> None:
     path = put(state, lost(LOG, STARTS[1] + 5, STARTS[1] + 9))
     with pytest.raises(DamagedLog) as refused:
