@@ -22,9 +22,11 @@ from controller.spec.models import STEP_NAME, WORKFLOW_NAME
 
 MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # more is no marker that anybody wrote by hand; it cancels all
+DEPTH_MAX = 8  # two would do
 FIELDS = ("reason", "steps", "mode")
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# All scalars stay the text that was written: `reason: no` is no boolean, step 1 no number.
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class Marker(Struct, frozen=True, kw_only=True):
@@ -45,10 +47,9 @@ def parse_marker(data: bytes) -> Marker:
     problems = list(_problems(fields))
     if problems:
         raise BadMarker("; ".join(problems))
-    reason = fields.get("reason")
     return Marker(
-        reason="" if reason is None else str(reason),
-        steps=tuple(dict.fromkeys(fields.get("steps") or ())),
+        reason=fields.get("reason", ""),
+        steps=tuple(dict.fromkeys(fields.get("steps", ()))),
         drain=fields.get("mode") == "Drain",
     )
 
@@ -114,10 +115,25 @@ def _mapping(data: bytes) -> dict[Any, Any]:
     if len(data) > MARKER_BYTES_MAX:
         return {}
     try:
-        found = yaml.load(data, _Loader)  # noqa: S506 - it is the safe loader
-    except (yaml.YAMLError, ValueError, RecursionError):
+        if not _is_shallow(data):
+            return {}
+        found = yaml.load(data, _Loader)  # noqa: S506 - it makes nothing but text
+    except (yaml.YAMLError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_shallow(data: bytes) -> bool:
+    """Whether it may be loaded: libyaml's loader recurses without a limit, and would crash us."""
+    depth = 0
+    for event in yaml.parse(data, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH_MAX:
+                return False
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return True
 
 
 def _problems(fields: dict[Any, Any]) -> Iterator[str]:
@@ -126,10 +142,9 @@ def _problems(fields: dict[Any, Any]) -> Iterator[str]:
             yield "hooks: not supported yet"
         elif field not in FIELDS:
             yield f"{field}: no such field; a marker may have {', '.join(FIELDS)}"
-    reason, mode = fields.get("reason"), fields.get("mode")
-    if isinstance(reason, dict | list):
+    if not isinstance(fields.get("reason", ""), str):
         yield "reason: must be text"
-    if mode not in (None, "Drain"):
+    if fields.get("mode", "") not in ("", "Drain"):
         yield "mode: must be Drain, or left out"
     if "steps" in fields:
         yield from _step_problems(fields["steps"])
@@ -141,7 +156,7 @@ def _step_problems(steps: Any) -> Iterator[str]:
         return
     for step in steps:
         if not isinstance(step, str) or not re.fullmatch(STEP_NAME, step):
-            yield f"steps: {step!r} is no name of a step"
+            yield f'steps: "{step}" is no name of a step'
 
 
 def _added_to(path: str, marker: Marker) -> Marker:
