@@ -25,6 +25,8 @@ SPEC_BYTES_MAX = 8 * 1024 * 1024
 FAULTS_MAX = 1000
 
 _DOMAIN = "treadle.dev/"
+_SHOWN_MAX = 60  # characters of a key or value in a message
+_GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp"})  # parts of `metadata`
 
 
 class Document(Struct, frozen=True, kw_only=True):
@@ -143,9 +145,7 @@ class _Document:
     # ------------------------------------------------------------------------------------- models
 
     def _workflow(self, raw: dict[str, object]) -> Workflow | None:
-        if "status" in raw:
-            self._warn(("status",), "ignored: treadle keeps the status, a file doesn't")
-            raw = {key: value for key, value in raw.items() if key != "status"}
+        raw = self._without_our_own(raw)
         try:
             workflow = msgspec.convert(raw, Workflow)
         except ValidationError as error:
@@ -156,6 +156,19 @@ class _Document:
             return None
         self._rules(workflow.spec)
         return workflow
+
+    def _without_our_own(self, raw: dict[str, object]) -> dict[str, object]:
+        """`get -o yaml > file` must round-trip: what `get` adds is ignored, with a warning."""
+        if "status" in raw:
+            self._warn(("status",), "ignored: treadle keeps the status, a file doesn't")
+            raw = {key: value for key, value in raw.items() if key != "status"}
+        metadata = raw.get("metadata")
+        if isinstance(metadata, dict) and not metadata.keys().isdisjoint(_GIVEN_BY_US):
+            for key in sorted(metadata.keys() & _GIVEN_BY_US):
+                self._warn(("metadata", key), "ignored: treadle gives it, a file doesn't")
+            kept = {key: value for key, value in metadata.items() if key not in _GIVEN_BY_US}
+            raw = {**raw, "metadata": kept}
+        return raw
 
     def _older(self, raw: dict[str, object]) -> Workflow | None:
         try:
@@ -212,6 +225,7 @@ def written(path: Path) -> str:
 def _part(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part}]"
+    part = part if len(part) <= _SHOWN_MAX else f"{part[:_SHOWN_MAX]}…"
     plain = part.replace("-", "_").isidentifier()
     return f".{part}" if plain else f"[{msgspec.json.encode(part).decode()}]"
 
@@ -228,7 +242,7 @@ def _mentions(text: str) -> bool:
 
 def _stranger(raw: dict[str, object]) -> Found:
     if "apiVersion" in raw:
-        problem = f"{raw['apiVersion']} is not an apiVersion of treadle's"
+        problem = f"{str(raw['apiVersion'])[:_SHOWN_MAX]} is not an apiVersion of treadle's"
         return Found(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
     hint = f"a workflow begins with apiVersion: {_DOMAIN}v1"
     return Found(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
