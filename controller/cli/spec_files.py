@@ -36,7 +36,8 @@ def files_defining(
 
     `last_known` has, by relative path, what files defined when they could last be read.
     """
-    return [file for file in _files(specs, names, last_known) if set(file.names) & set(names)]
+    found = _files(specs, names, last_known)
+    return sorted((one for one in found if set(one.names) & set(names)), key=lambda one: one.path)
 
 
 def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:

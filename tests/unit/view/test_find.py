@@ -1,11 +1,11 @@
 """What a word means: a name, a uid, the start of a uid."""
 
 import pytest
+from story import Story, a_step
 
 from controller.errors import Fault, NotFound
 from controller.model import events as e
 from controller.view.find import NeverValid, find, find_workflow
-from story import Story, a_step
 
 
 def told() -> Story:

@@ -1,10 +1,10 @@
 """What `wait` waits for: true, not yet, or never."""
 
 import pytest
+from story import Story, a_step
 
 from controller.errors import UsageError
 from controller.view.goal import Goal, parse_goal
-from story import Story, a_step
 
 
 def verdict(story: Story, goal: str) -> str:

@@ -1,5 +1,7 @@
 """The table of `get` and the page of `status`, as a person sees them."""
 
+from story import Story, a_step
+
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND
@@ -7,7 +9,6 @@ from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
 from controller.view.page import never_valid_page, page
 from controller.view.table import render
-from story import Story, a_step
 
 
 def told() -> Story:

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
 from controller.view.shape import ControllerShape
 from controller.view.status import all_shapes, list_shape, never_valid, workflow_shape
-from story import Story, a_step
 
 CONTRACT = json.loads("""
 {"apiVersion": "treadle.dev/v1", "kind": "Workflow",

@@ -3,13 +3,13 @@
 from typing import Any
 
 import msgspec
+from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.state import State
 from controller.view.story import concerns, happened, lines
-from story import Story, a_step
 
 
 def told(story: Story) -> list[dict[str, Any]]:

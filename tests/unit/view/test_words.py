@@ -1,10 +1,10 @@
 """Waiting is said clearly: for what, and until when."""
 
 import pytest
+from story import Story, a_step
 
 from controller.planner.slots import Limits
 from controller.view import words
-from story import Story, a_step
 
 DIAMOND = [a_step("a"), a_step("b", "a"), a_step("c", "a"), a_step("d", "b", "c")]
 

@@ -1,0 +1,133 @@
+"""A specs folder, a state folder and the installed `treadle`, as a person has them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from controller.log.state_folder import prepare_state
+from controller.log.status_file import read_status
+from controller.log.writer import LogWriter
+from controller.model.events import Record
+
+TREADLE = Path(sys.executable).with_name("treadle")
+DEADLINE_SECONDS = 30.0  # for what takes milliseconds on an idle machine
+
+HELD = "until [ -e go ]; do sleep 0.02; done"  # a step that runs until the place is cleared
+
+
+class Place:
+    """Commands run in `root`; `specs` and `state` are where they are by default."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.specs = root / "specs"
+        self.specs.mkdir()
+        self.state = root / ".treadle"
+        self._controllers: list[subprocess.Popen[bytes]] = []
+
+    # ------------------------------------ commands
+
+    def begin(self, *words: str, **how: Any) -> subprocess.Popen[bytes]:
+        env = {key: value for key, value in os.environ.items() if not key.startswith("TREADLE_")}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([TREADLE, *words], cwd=self.root, env=env, **{**pipes, **how})
+
+    def treadle(
+        self, *words: str, code: int = 0, stdin: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run one command to its end, which has to be this exit code."""
+        begun = self.begin(*words, stdin=subprocess.PIPE)
+        out, err = begun.communicate(stdin, timeout=DEADLINE_SECONDS)
+        assert begun.returncode == code, (words, begun.returncode, out, err)
+        return subprocess.CompletedProcess(words, begun.returncode, out, err)
+
+    def says(self, *words: str, code: int = 0, stdin: bytes = b"") -> str:
+        """What a command prints on stdout."""
+        return self.treadle(*words, code=code, stdin=stdin).stdout.decode()
+
+    def complains(self, *words: str, code: int) -> str:
+        """The one line that a command prints on stderr, and nothing on stdout."""
+        done = self.treadle(*words, code=code)
+        assert done.stdout == b""
+        assert done.stderr.count(b"\n") == 1, done.stderr
+        return done.stderr.decode().strip()
+
+    def shape(self, name: str) -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(self.says("get", name, "-o", "json"))
+        return shown
+
+    def phase(self, name: str) -> str:
+        """The workflow's phase, empty as long as there is none."""
+        done = self.begin("get", name, "-o", "json")
+        out, _ = done.communicate(timeout=DEADLINE_SECONDS)
+        return json.loads(out)["status"]["phase"] if done.returncode == 0 else ""
+
+    # ------------------------------------ folder and log
+
+    def spec(self, name: str, file: str = "", **steps: str) -> Path:
+        """Write a workflow whose steps are these scripts, one after the other."""
+        path = self.specs / (file or f"{name}.yaml")
+        path.write_text(document(name, **steps))
+        return path
+
+    def log(self, records: list[Record]) -> None:
+        """Write these records as a controller would have."""
+        prepare_state(str(self.state))
+        writer = LogWriter(str(self.state))
+        for record in records:
+            writer.append([record])
+        writer.close()
+
+    # ------------------------------------ controllers
+
+    @contextmanager
+    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A controller that runs until the end of the block, unless it is killed in it."""
+        controller = self.begin("up", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._controllers.append(controller)
+        self.until(lambda: read_status(str(self.state)).phase == "Running")
+        yield controller
+        if controller.poll() is None:
+            controller.send_signal(signal.SIGCONT)
+            controller.terminate()
+        controller.wait(DEADLINE_SECONDS)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.02)
+
+    def clear(self) -> None:
+        """Let every held step end, and every controller."""
+        for folder in (self.root, self.specs):
+            if folder.is_dir():
+                (folder / "go").touch()
+        for controller in self._controllers:
+            if controller.poll() is None:
+                controller.kill()
+                controller.wait(DEADLINE_SECONDS)
+
+
+def document(name: str, **steps: str) -> str:
+    """The YAML of a workflow whose steps are these scripts, one after the other."""
+    written: list[dict[str, Any]] = []
+    for step, script in steps.items():
+        after = {"dependsOn": [written[-1]["name"]]} if written else {}
+        written.append({"name": step, "run": script, **after})
+    return json.dumps(
+        {
+            "apiVersion": "treadle.dev/v1",
+            "kind": "Workflow",
+            "metadata": {"name": name},
+            "spec": {"steps": written},
+        },
+        indent=2,
+    )

@@ -1,0 +1,333 @@
+"""Every mutation with a controller, without one, and with one that is killed before it acts.
+
+A controller that is stopped in its tracks still holds the lock: what a command drops then is there
+and not acted on; and after SIGKILL the next controller has to find it.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from cli.place import HELD, Place, document
+
+
+class Change(NamedTuple):
+    """A mutation: what is there before, the command, and what comes of it."""
+
+    before: Callable[[Place], None]
+    command: tuple[str, ...]
+    after: Callable[[Place], bool]
+
+
+def running(place: Place) -> None:
+    place.spec("job", hold=HELD, then="true")
+
+
+def failing(place: Place) -> None:
+    place.spec("job", bad="test -e mended", then="true")
+
+
+def nothing(place: Place) -> None:
+    (place.root / "job.yaml").write_text(document("job", only="true"))
+
+
+def is_(phase: str) -> Callable[[Place], bool]:
+    return lambda place: place.phase("job") == phase
+
+
+def has_ended(place: Place) -> bool:
+    return place.says("get", "-o", "name") == "" and is_("Cancelled")(place)
+
+
+APPLY = Change(nothing, ("apply", "-f", "job.yaml"), is_("Succeeded"))
+DELETE = Change(running, ("delete", "job"), has_ended)
+CANCEL = Change(running, ("cancel", "job", "--reason", "enough"), is_("Cancelled"))
+RETRY = Change(failing, ("retry", "job"), is_("Succeeded"))
+
+changes = pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(APPLY, id="apply"),
+        pytest.param(DELETE, id="delete"),
+        pytest.param(CANCEL, id="cancel"),
+        pytest.param(RETRY, id="retry"),
+    ],
+)
+
+
+def settle(place: Place, change: Change) -> None:
+    """Until what is there before has come as far as it comes by itself."""
+    if change.before is running:
+        place.until(lambda: place.phase("job") == "Running")
+    elif change.before is failing:
+        place.until(lambda: place.phase("job") == "Failed")
+        (place.specs / "mended").touch()
+
+
+@changes
+def test_with_a_controller(place: Place, change: Change) -> None:
+    change.before(place)
+    with place.up():
+        settle(place, change)
+        done = place.treadle(*change.command)
+        assert b"no controller" not in done.stdout + done.stderr
+        place.until(lambda: change.after(place))
+
+
+@changes
+def test_without_a_controller(place: Place, change: Change) -> None:
+    change.before(place)
+    with place.up():
+        settle(place, change)
+    done = place.treadle(*change.command)
+    assert b"no controller is running" in done.stdout + done.stderr
+    assert not change.after(place)
+    with place.up():
+        place.until(lambda: change.after(place))
+
+
+@changes
+def test_killed_between_request_and_effect(place: Place, change: Change) -> None:
+    change.before(place)
+    with place.up() as controller:
+        settle(place, change)
+        controller.send_signal(signal.SIGSTOP)
+        place.treadle(*change.command)
+        assert not change.after(place)
+        controller.kill()
+    with place.up():
+        place.until(lambda: change.after(place))
+
+
+def test_a_command_that_is_killed_while_it_waits_has_asked(place: Place) -> None:
+    failing(place)
+    with place.up() as controller:
+        settle(place, RETRY)
+        controller.send_signal(signal.SIGSTOP)
+        asking = place.begin("retry", "job")
+        place.until(lambda: len(os.listdir(place.state / "requests")) == 1)
+        asking.kill()
+        asking.communicate()
+        controller.send_signal(signal.SIGCONT)
+        place.until(lambda: place.phase("job") == "Succeeded")
+
+
+# ---------------------------------------- what each says and leaves
+
+
+@pytest.mark.parametrize("change", [APPLY, DELETE, CANCEL, RETRY])
+def test_a_dry_run_changes_nothing(place: Place, change: Change) -> None:
+    change.before(place)
+    with place.up():
+        settle(place, change)
+    before = sorted(os.listdir(place.specs))
+    assert "would" in place.says(*change.command, "--dry-run")
+    assert sorted(os.listdir(place.specs)) == before
+    assert os.listdir(place.state / "requests") == []
+
+
+def test_cancel_writes_a_marker_with_what_was_asked(place: Place) -> None:
+    place.spec("job", hold=HELD, then="true")
+    with place.up():
+        settle(place, CANCEL)
+        said = place.says("cancel", "job", "then", "--reason", "not today", "--drain")
+        assert said == "job (then): draining (specs/job.cancel)\n"
+        marker = (place.specs / "job.cancel").read_text()
+        assert marker == "reason: not today\nsteps:\n- then\nmode: Drain\n"
+        place.until(lambda: place.shape("job")["status"]["steps"][1]["phase"] == "Cancelled")
+        assert place.shape("job")["status"]["steps"][0]["phase"] == "Running"
+
+
+def test_cancel_of_what_has_ended_leaves_no_marker(place: Place) -> None:
+    place.spec("job", only="true")
+    place.treadle("up", "--once")
+    assert place.says("cancel", "job") == "job: has already ended as Succeeded; nothing to cancel\n"
+    assert not (place.specs / "job.cancel").exists()
+
+
+def test_retry_removes_the_marker_and_says_so(place: Place) -> None:
+    running(place)
+    with place.up():
+        settle(place, CANCEL)
+        place.treadle(*CANCEL.command)
+        place.until(lambda: place.phase("job") == "Cancelled")
+        (place.specs / "go").touch()
+        said = place.says("retry", "job")
+        assert said.splitlines()[0] == "job: removed specs/job.cancel"
+        assert "job: retrying hold and then (applied)" in said
+        place.until(lambda: place.phase("job") == "Succeeded")
+        shown = place.shape("job")["status"]["steps"][0]
+        assert [one["number"] for one in shown["attempts"]] == [1, 2]
+
+
+def test_retry_of_one_step_and_what_depends_on_it(place: Place) -> None:
+    place.spec("job", a="true", b="true", c="true")
+    place.treadle("up", "--once")
+    said = place.says("retry", "job", "b", "--downstream")
+    assert said.startswith("job: retrying b and c (asked; no controller is running")
+    place.treadle("up", "--once")
+    tried = {one["name"]: len(one["attempts"]) for one in place.shape("job")["status"]["steps"]}
+    assert tried == {"a": 1, "b": 2, "c": 2}
+
+
+def test_retry_of_what_succeeded_says_that_there_is_nothing_to_do(place: Place) -> None:
+    place.spec("job", a="true")
+    place.treadle("up", "--once")
+    assert "nothing to retry" in place.complains("retry", "job", code=2)
+    assert os.listdir(place.state / "requests") == []
+
+
+def test_cancel_of_what_run_began_is_a_request(place: Place) -> None:
+    (place.specs / "job.yaml").unlink(missing_ok=True)
+    (place.root / "job.yaml").write_text(document("job", hold=HELD))
+    driver = place.begin("run", "job.yaml")
+    place.until(lambda: place.phase("job") == "Running")
+    said = place.says("cancel", "job", "--reason", "enough")
+    assert said == "job: cancelling (applied)\n"
+    driver.communicate(timeout=30)
+    assert driver.returncode == 1
+    shown = place.shape("job")["status"]
+    assert shown["phase"] == "Cancelled"
+    assert "enough" in shown["message"]
+
+
+# ---------------------------------------- files
+
+
+def test_apply_replaces_the_file_that_defines_it(place: Place) -> None:
+    (place.specs / "sub").mkdir()
+    path = place.spec("job", "sub/whatever.yml", only="true")
+    said = place.says("apply", "-f", "-", stdin=document("job", only="echo two").encode())
+    assert said == "job: replaced (specs/sub/whatever.yml)\n"
+    assert "echo two" in path.read_text()
+    assert os.listdir(place.specs) == ["sub"]
+    said = place.says("apply", "-f", "-", stdin=document("job", only="echo two").encode())
+    assert said == "job: unchanged (specs/sub/whatever.yml)\n"
+
+
+def test_apply_writes_a_new_file(place: Place) -> None:
+    said = place.says("apply", "-f", "-", stdin=document("job", only="true").encode())
+    assert said == "job: written (specs/job.yaml)\n"
+    assert os.listdir(place.specs) == ["job.yaml"]
+
+
+def test_apply_keeps_the_mode_and_follows_a_symlink(place: Place) -> None:
+    (place.specs / ".real").mkdir()
+    real = place.spec("job", ".real/job.yaml", only="true")
+    real.chmod(0o640)
+    (place.specs / "link.yaml").symlink_to(".real/job.yaml")
+    place.treadle("apply", "-f", "-", stdin=document("job", only="echo two").encode())
+    assert (place.specs / "link.yaml").is_symlink()
+    assert "echo two" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_apply_mends_a_broken_file(place: Place) -> None:
+    (place.specs / "job.yaml").write_text("apiVersion: treadle.dev/v1\nkind: [unclosed\n")
+    said = place.says("apply", "-f", "-", stdin=document("job", only="true").encode())
+    assert said == "job: replaced (specs/job.yaml)\n"
+
+
+def test_apply_of_an_invalid_spec_names_every_fault_and_writes_nothing(place: Place) -> None:
+    text = document("job", only="true").replace('"run"', '"runn"').replace("v1", "v9")
+    (place.root / "bad.yaml").write_text(text)
+    done = place.treadle("apply", "-f", "bad.yaml", code=2)
+    assert done.stdout == b""
+    assert len(done.stderr.splitlines()) >= 2
+    assert all(line.startswith(b"bad.yaml:") for line in done.stderr.splitlines())
+    assert os.listdir(place.specs) == []
+
+
+def test_apply_takes_what_get_gives(place: Place) -> None:
+    place.spec("job", only="true")
+    place.treadle("up", "--once")
+    given = place.treadle("get", "job", "-o", "yaml").stdout
+    assert place.says("apply", "-f", "-", stdin=given) == "job: replaced (specs/job.yaml)\n"
+    place.treadle("up", "--once")
+    shown = place.shape("job")
+    assert shown["metadata"]["generation"] == 1
+    assert len(shown["status"]["steps"][0]["attempts"]) == 1
+
+
+def two_in_one(place: Place) -> None:
+    text = f"{document('one', a='true')}\n---\n{document('two', a='true')}\n"
+    (place.specs / "both.yaml").write_text(text)
+
+
+def test_apply_and_delete_leave_a_shared_file_alone(place: Place) -> None:
+    two_in_one(place)
+    (place.root / "one.yaml").write_text(document("one", a="echo 2"))
+    before = (place.specs / "both.yaml").read_text()
+    said = place.complains("apply", "-f", "one.yaml", code=2)
+    assert said == "treadle: specs/both.yaml also defines two, which would go; edit it there"
+    said = place.complains("delete", "one", code=2)
+    assert said == "treadle: specs/both.yaml also defines two: take one out of it"
+    assert (place.specs / "both.yaml").read_text() == before
+
+
+def test_apply_leaves_a_file_that_is_no_spec_alone(place: Place) -> None:
+    (place.specs / "job.yaml").write_text("some: other\n")
+    (place.root / "job.yaml").write_text(document("job", a="true"))
+    said = place.complains("apply", "-f", "job.yaml", code=2)
+    assert said.startswith("treadle: specs/job.yaml is there and is no spec")
+
+
+def test_delete_of_a_name_that_two_files_define_removes_neither(place: Place) -> None:
+    place.spec("job", "a.yaml", only="true")
+    place.spec("job", "b.yaml", only="true")
+    said = place.complains("delete", "job", code=2)
+    assert "defined in specs/a.yaml and specs/b.yaml" in said
+    assert sorted(os.listdir(place.specs)) == ["a.yaml", "b.yaml"]
+
+
+def test_delete_all_confirms_and_removes_nothing(place: Place) -> None:
+    place.spec("job", only="true")
+    place.treadle("up", "--once")
+    assert "are to go: asked" in place.says("delete", "--all")
+    assert os.listdir(place.specs) == ["job.yaml"]
+    place.treadle("up", "--once")
+    assert place.phase("job") == "Succeeded"
+    assert os.listdir(place.state / "requests") == []
+
+
+# ---------------------------------------- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("cancel", "jbo"), 5, 'treadle: no workflow is named "jbo"; did you mean "job"?'),
+        (("retry", "jbo"), 5, 'treadle: no workflow is named "jbo"; did you mean "job"?'),
+        (("delete", "jbo"), 5, 'treadle: no workflow is named "jbo"; did you mean "job"?'),
+        (("cancel", "job", "onyl"), 5, 'treadle: job has no step "onyl"; did you mean "only"?'),
+        (("retry", "job", "onyl"), 5, 'treadle: job has no step "onyl"; did you mean "only"?'),
+        (("apply", "-f", "none.yaml"), 5, "treadle: none.yaml: no such file"),
+        (("delete",), 2, "treadle: delete takes a NAME, or --all"),
+        (("delete", "job", "--all"), 2, "treadle: delete takes a NAME, or --all"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    place: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    place.spec("job", only="true")
+    place.treadle("up", "--once")
+    assert place.complains(*words, code=code) == said
+
+
+def test_a_missing_specs_folder_is_one_clear_line(place: Place) -> None:
+    (place.root / "job.yaml").write_text(document("job", only="true"))
+    place.specs.rmdir()
+    said = place.complains("apply", "-f", "job.yaml", code=2)
+    assert said == (
+        "treadle: specs: no such folder; make it, or name the specs folder with --specs"
+    )
+
+
+def test_another_specs_folder_than_that_of_the_state_is_refused(place: Place) -> None:
+    place.spec("job", only="true")
+    place.treadle("up", "--once")
+    (place.root / "other").mkdir()
+    said = place.complains("delete", "job", "--specs", "other", code=2)
+    assert f"belongs to the specs folder {place.specs}" in said
