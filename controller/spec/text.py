@@ -38,7 +38,9 @@ from controller.errors import Fault
 from controller.spec.syntax import explain
 
 DEPTH_MAX = 64
+VALUES_MAX = 1_000_000  # a dozen times what 10,000 steps hold; read in 3 s
 
+_SHOWN_MAX = 60  # characters of what was found
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -177,6 +179,7 @@ class _Reader:
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int] | None] = {}  # None: not complete yet
         self.unfolded = 0
+        self.values = 0
 
     def take(self, event: Event) -> None:
         if isinstance(event, ScalarEvent):
@@ -252,11 +255,12 @@ class _Reader:
         self._put(done.value, done.place, done.cost)
 
     def _alias(self, event: AliasEvent) -> None:
-        found = self.anchors.get(str(event.anchor))
+        anchor = str(event.anchor)
+        found = self.anchors.get(anchor)
         if found is None:
-            known = event.anchor in self.anchors
-            problem = f"*{event.anchor} stands inside of &{event.anchor} itself"
-            self._fault(event, problem if known else f"no anchor &{event.anchor} in front of this")
+            known, shown = anchor in self.anchors, anchor[:_SHOWN_MAX]
+            problem = f"*{shown} stands inside of &{shown} itself"
+            self._fault(event, problem if known else f"no anchor &{shown} in front of this")
             found = (Node(None, Place(0, 0)), 0)
         node, cost = found
         self.unfolded += cost
@@ -279,6 +283,12 @@ class _Reader:
         at.key_at = (line, column)
 
     def _put(self, value: object, place: Place, cost: int) -> None:
+        self.values += 1
+        if self.values > VALUES_MAX:
+            self._note(
+                place.line, place.column, f"more than {VALUES_MAX:,} values", "split the file"
+            )
+            raise _Stop
         if not self.open:
             self.documents.append(Node(value, place))
             return
@@ -321,7 +331,7 @@ class _Reader:
             self._tag_fault(event)
         elif not isinstance(value, _SCALAR_TAGS[event.tag]):
             tag = str(event.tag).removeprefix(_CORE)
-            self._fault(event, f'"{event.value[:40]}" is no !!{tag}')
+            self._fault(event, f'"{event.value[:_SHOWN_MAX]}" is no !!{tag}')
         return value
 
     # ------------------------------------------------------------------------------------- faults
@@ -330,12 +340,12 @@ class _Reader:
         self._note(
             second.key_line,
             second.key_column,
-            f'the key "{key}" stands here a second time',
+            f'the key "{key[:_SHOWN_MAX]}" stands here a second time',
             f"the first is at line {first.key_line}",
         )
 
     def _tag_fault(self, event: NodeEvent) -> None:
-        tag = str(event.tag).replace(_CORE, "!!")  # type: ignore[attr-defined]
+        tag = str(event.tag).replace(_CORE, "!!")[:_SHOWN_MAX]  # type: ignore[attr-defined]
         self._fault(event, f"the tag {tag} means nothing here", "remove it")
 
     def _fault(self, event: Event, problem: str, hint: str = "") -> None:

@@ -201,6 +201,12 @@ def test_faults_come_in_the_order_of_the_file() -> None:
     assert [fault.line for fault in loaded.faults] == [5, 6, 7, 8]
 
 
+def test_messages_stay_short() -> None:
+    long = "k" * 1000
+    for text in (f"{HEAD}  {long}: 1\n", f"apiVersion: {long}\n", f"{SMALL}{long}: 1\n{long}: 2\n"):
+        assert all(len(fault) < 300 for fault in faults(text))
+
+
 def test_a_file_has_a_limit_of_faults() -> None:
     text = HEAD + "  steps:\n" + "  - {nam: a, run: b}\n" * (FAULTS_MAX + 10)
     loaded = load(text.encode(), "a.yaml")

@@ -151,6 +151,12 @@ def test_nesting_up_to_the_limit_is_fine() -> None:
     assert not faults("[" * DEPTH_MAX + "]" * DEPTH_MAX)
 
 
+def test_a_file_has_a_limit_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.spec.text.VALUES_MAX", 5)
+    assert not faults("a: [1, 2]\nb: 3")  # the mapping itself is the fifth
+    assert faults("a: [1, 2]\nb: [3, 4]") == ["a.yaml:2:4: more than 5 values; split the file"]
+
+
 def test_aliases_unfold_to_a_limit() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60)
