@@ -133,6 +133,15 @@ def test_a_status_is_ignored_with_a_warning() -> None:
     )
 
 
+def test_what_get_adds_to_metadata_is_ignored_with_a_warning() -> None:
+    document = one(SMALL.replace("{name: etl}", "{name: etl, uid: x, generation: 3}"))
+    assert document.workflow == one(SMALL).workflow
+    assert document.warnings == (
+        "a.yaml:3:30: metadata.generation: ignored: treadle gives it, a file doesn't",
+        "a.yaml:3:22: metadata.uid: ignored: treadle gives it, a file doesn't",
+    )
+
+
 def test_two_documents_with_one_name() -> None:
     assert faults(f"{SMALL}---\n{SMALL}") == [
         'a.yaml:9:18: metadata.name: a second workflow named "etl"; the first is at line 3'
