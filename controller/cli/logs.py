@@ -79,6 +79,7 @@ def logs(args: argparse.Namespace) -> int:
     transcript.show()
     if args.follow:
         transcript.follow(history)
+    transcript.close()
     return ExitCode.FINE
 
 

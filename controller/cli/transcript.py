@@ -124,7 +124,6 @@ class Transcript:
             elif self._step is not None:
                 message = of_step(self._state, self._workflow, step)[1]
                 tell(f"{step.name} has not been tried yet: {message}")
-        sys.stdout.buffer.flush()
 
     def follow(self, history: History) -> None:
         """Go on until the workflow, the step or the attempt that was asked for has ended."""
@@ -143,6 +142,12 @@ class Transcript:
                         self._begin(event)
                     elif isinstance(event, AttemptFinished) and event.uid == uid:
                         self._end(event)
+
+    def close(self) -> None:
+        """Half a line is all there will be of it."""
+        for source in self._sources.values():
+            source.close()
+        sys.stdout.buffer.flush()
 
     # ---------------------------------------- what is shown
 
