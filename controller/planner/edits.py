@@ -17,6 +17,7 @@ from controller.spec.fingerprint import inputs
 from controller.spec.models import Spec
 
 _ANEW = frozenset({"restart", "run"})
+_DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
 
 
 def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dict[str, StepEffect]:
@@ -147,8 +148,13 @@ def _differing(
 def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
     if not differ:
         return effect
-    more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-    return StepEffect(effect.action, effect.reason, f"{', '.join(differ[:3])}{more} changed")
+    own = [key for key in differ if not key.startswith(_DEPENDENCY)]
+    if own:
+        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+        message = f"{', '.join(own[:3])}{more} changed"
+    else:
+        message = f'depends on "{differ[0].removeprefix(_DEPENDENCY)}", which changed'
+    return StepEffect(effect.action, effect.reason, message)
 
 
 def _in_order(steps: dict[str, Definition]) -> Iterator[str]:

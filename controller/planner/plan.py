@@ -62,4 +62,4 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 
 
 def _starts(state: State, limits: Limits) -> list[Action]:
-    return list(slots.fill(state, limits))
+    return [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]

@@ -8,9 +8,12 @@ equal priority the one with the fewest live attempts is next. Cost: O(free slots
 import posixpath
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from itertools import islice
 
 from msgspec import Struct
 
+from controller.model.events import AttemptEnding
+from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import State, Workflow
 from controller.planner.actions import Schedule
 
@@ -60,6 +63,49 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
         if limit is None or occupied + 1 < limit:
             heappush(heap, (priority, occupied + 1, len(state.lives) + turn, uid))
     return taken
+
+
+def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
+    """Queued starts to withdraw, because a step of higher priority waits: lowest and latest first.
+
+    Only while every place is taken. What has started already goes on.
+    """
+    if not state.queue:
+        return []
+    highest = -min(key[0] for key in state.queue)
+    losers = [
+        (state.lives[uid].priority, uid, step, attempt.number)
+        for (uid, step), attempt in reversed(state.live.items())
+        if attempt.phase is AttemptPhase.SCHEDULED
+        and attempt.ending is None
+        and state.lives[uid].priority < highest
+    ]
+    if not losers:
+        return []
+    leaving = sum(attempt.ending is not None for attempt in state.live.values())
+    rivals = islice(_rivals(state, limits), leaving, None)  # the first have their places already
+    pairs = zip(sorted(losers, key=lambda loser: loser[0]), rivals, strict=False)
+    return [
+        AttemptEnding(
+            uid=uid,
+            step=step,
+            attempt=number,
+            reason=Reason.WITHDRAWN,
+            message="a step of higher priority takes its place",
+            withdraw=True,
+        )
+        for (priority, uid, step, number), rival in pairs
+        if priority < rival
+    ]
+
+
+def _rivals(state: State, limits: Limits) -> Iterator[int]:
+    """The priorities of the steps that wait for a slot, highest first."""
+    for priority, _, _, uid in _in_order(state):
+        workflow = state.lives[uid]
+        if limits.only is None or workflow.request in limits.only:
+            for _step in _startable(workflow, limits):
+                yield -priority
 
 
 def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:

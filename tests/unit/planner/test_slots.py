@@ -60,6 +60,41 @@ def test_higher_priority_first() -> None:
     ]
 
 
+def test_a_queued_start_gives_way_to_a_higher_priority() -> None:
+    story = (
+        Story(Limits(max_parallel=1, ahead=2)).accept(wide(5), "low").start("s00", workflow="low")
+    )
+    assert story.live("low") == {"s00", "s01", "s02"}
+    story.accept(wide(1), "top", priority=1)
+    assert story.attempt("s02", "low").ending is not None, "the latest to be queued goes first"
+    assert story.attempt("s01", "low").ending is None, "one is enough for the one that waits"
+    story.end("s02", workflow="low")
+    assert story.live("top") == {"s00"}
+    assert story.live("low") == {"s00", "s01"}, "what runs or needn't go stays"
+    assert story.phases("low")["s02"] == "Ready"
+
+
+def test_a_start_that_came_first_is_not_withdrawn_after_all() -> None:
+    story = (
+        Story(Limits(max_parallel=1, ahead=1)).accept(wide(3), "low").start("s00", workflow="low")
+    )
+    story.accept(wide(1), "top", priority=1).start("s01", workflow="low")
+    assert story.attempt("s01", "low").ending is None
+
+
+def test_no_place_is_made_for_a_workflow_at_its_own_limit() -> None:
+    story = (
+        Story(Limits(max_parallel=1, ahead=3)).accept(wide(9), "low").start("s00", workflow="low")
+    )
+    story.accept(wide(9), "top", priority=1, parallelism=1)
+    for name in ("s03", "s02", "s01"):
+        if story.attempt(name, "low").ending is not None:
+            story.end(name, workflow="low")
+    assert len(story.live("top")) == 1
+    assert len(story.live("low")) == 3
+    assert all(story.attempt(name, "low").ending is None for name in story.live("low"))
+
+
 def test_equal_priority_takes_turns_and_who_has_fewest_is_next() -> None:
     story = waiting()
     story.accept(wide(5), "u").accept(wide(2), "v").accept(wide(5), "w")
