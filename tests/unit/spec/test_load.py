@@ -137,8 +137,8 @@ def test_what_get_adds_to_metadata_is_ignored_with_a_warning() -> None:
     document = one(SMALL.replace("{name: etl}", "{name: etl, uid: x, generation: 3}"))
     assert document.workflow == one(SMALL).workflow
     assert document.warnings == (
-        "a.yaml:3:30: metadata.generation: ignored: treadle gives it, a file doesn't",
-        "a.yaml:3:22: metadata.uid: ignored: treadle gives it, a file doesn't",
+        "a.yaml:3:31: metadata.generation: ignored: treadle gives it, a file doesn't",
+        "a.yaml:3:23: metadata.uid: ignored: treadle gives it, a file doesn't",
     )
 
 
