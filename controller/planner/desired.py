@@ -23,7 +23,7 @@ from controller.model.events import (
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition as ControllerCondition
 from controller.model.state import State, Workflow
-from controller.planner import conditions, marked
+from controller.planner import clashes, conditions, marked
 from controller.planner.absence import Absences, Kind, Settings
 from controller.planner.actions import Accept, Action
 from controller.planner.claims import Claims, in_force, of_folder
@@ -53,7 +53,8 @@ class Memory(Struct):
     narrowed: dict[str, str] = {}
     noted: set[str] = set()
     conditions: list[ControllerCondition] = []
-    confirm_at: int | None = None
+    confirm_at: int | None = None  # when a full scan can confirm an absence
+    scanned: int = 0  # the full scan that was judged last
 
     def confirm(self) -> None:
         """Somebody confirms whatever absence is held back: the next `judge` believes it."""
@@ -121,17 +122,23 @@ class _Judge:
     def verdict(self) -> Verdict:
         changed = self._changed()
         paths = self._take_in(changed)
-        self.actions += marked.removed(self.state, self.absences, self.settings, self.sight.scanned)
-        for path in sorted(paths | self._delete() | self._waited_for()):
+        scanned = self.sight.scanned
+        # What waits can only be believed after a new scan; until then it costs nothing.
+        if changed or scanned != self.memory.scanned or self.absences.confirmed:
+            self.actions += marked.removed(self.state, self.absences, self.settings, scanned)
+            paths |= self._delete() | self._settled()
+        paths |= self._unblocked()
+        for path in sorted(paths):
             self._file(path)
         accepted = {name: document.workflow for name, (_, document) in self.taken.items()}
-        self.actions += marked.placed(
-            self.state, self.sight, changed, accepted, self.memory.narrowed
-        )
-        self.absences.calm(self.settings, self.now)
+        narrowed = self.memory.narrowed
+        self.actions += marked.placed(self.state, self.sight, changed, accepted, narrowed)
+        if paths or scanned != self.memory.scanned:
+            self._look_ahead()
+        self.memory.scanned = scanned
         return Verdict(
             actions=self.actions,
-            conditions=_note(self.memory, self.now, self._said()),
+            conditions=self.memory.conditions,
             notes=self.notes,
             due=self._due(),
         )
@@ -202,24 +209,23 @@ class _Judge:
                 homes.add(life.path)
         return homes
 
-    def _waited_for(self) -> set[str]:
-        """Files that waited for something which has come true."""
-        free = {
+    def _unblocked(self) -> set[str]:
+        """Files that waited for the end of a life or of a marker, which has come."""
+        return {
             path
             for path, names in self.memory.blocked.items()
             if not all(self._obstructed(name) for name in names)
         }
-        believed = {
-            path
-            for kind, path in self.absences.waits
-            if kind != "workflow" and self._believed(kind, path)
-        }
-        return free | believed
+
+    def _settled(self) -> set[str]:
+        """Files that waited for a removal to be believed, which it is."""
+        waiting = [(kind, path) for kind, path in self.absences.waits if kind != "workflow"]
+        return {path for kind, path in waiting if self._believed(kind, path)}
 
     def _obstructed(self, name: str) -> bool:
         """Whether the name's present life, or a marker on its way out, keeps an edit waiting."""
         life = self.state.workflows.get(name)
-        if life is not None and (life.deleting or _is_driven(life)):
+        if life is not None and (life.deleting or clashes.is_driven(life)):
             return True
         return marked.going(self.state, self.absences, name)
 
@@ -253,14 +259,16 @@ class _Judge:
         if lost:
             problem = "the file is empty" if file.empty else "no treadle document is left in it"
             hint = f"remove the file to delete {conditions.listed(lost)}"
-            self._reject(file, [Fault(file=self._shown(file.path), problem=problem, hint=hint)])
+            self._reject(
+                file, [Fault(file=clashes.shown(self.sight, file.path), problem=problem, hint=hint)]
+            )
             return
         self._clear(file.path)
         if file.path not in self.memory.noted:
             self.memory.noted.add(file.path)
             why = "it is empty" if file.empty else "it holds no treadle document"
             reason = file.faults[0].problem if file.faults else why
-            self.notes.append(f"{self._shown(file.path)}: passed over: {reason}")
+            self.notes.append(f"{clashes.shown(self.sight, file.path)}: passed over: {reason}")
 
     def _documents(self, file: SeenFile) -> None:
         faults = [fault for document in file.documents for fault in self._clashes(file, document)]
@@ -287,15 +295,9 @@ class _Judge:
         if other is None and life is not None and of_folder(life):
             other = life.path if self.claims.stands(life, self.sight) else None
         if other is not None and other != file.path:
-            problem = f'the workflow "{name}" is already defined in {self._place(other, name)}'
-            hint = "rename or remove one of the two"
-        elif life is not None and _is_driven(life):
-            problem = f'"{name}" is alive, driven by `treadle run` (uid {life.uid})'
-            hint = "it is taken once that has ended"
-        else:
-            return
-        shown = self._shown(file.path)
-        yield Fault(file=shown, line=document.line, column=1, problem=problem, hint=hint)
+            yield clashes.duplicate(self.sight, file, document, other)
+        elif life is not None and clashes.is_driven(life):
+            yield clashes.driven(self.sight, file, document, life)
 
     def _settles(self, file: SeenFile) -> bool:
         """Whether the edit takes something away that is not yet believed; then all of it waits."""
@@ -352,15 +354,6 @@ class _Judge:
 
     # ---------------------------------------- what to say
 
-    def _shown(self, path: str) -> str:
-        return f"{self.sight.shown.rstrip('/')}/{path}" if self.sight.shown else path
-
-    def _place(self, path: str, name: str) -> str:
-        """Where the other document of that name is."""
-        file = self.sight.files.get(path)
-        lines = [d.line for d in file.documents if _name(d) == name] if file is not None else []
-        return f"{self._shown(path)}:{lines[0]}" if lines else self._shown(path)
-
     def _said(self) -> conditions.Said:
         said = conditions.of_polling(self.sight)
         gone = self.absences.workflows()
@@ -369,8 +362,14 @@ class _Judge:
             said |= conditions.of_mass_deletion(gone, total, self.settings)
         return said
 
+    def _look_ahead(self) -> None:
+        """What to say, and when to ask again, as long as nothing changes."""
+        self.absences.calm(self.settings, self.now)
+        self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
+        _note(self.memory, self.now, self._said())
+
     def _due(self) -> int | None:
-        due = self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
+        due = self.memory.confirm_at
         if not self.memory.unsteady:
             return due
         again = self.now + UNSTEADY
@@ -388,11 +387,6 @@ def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[S
     annotations = {} if metadata.annotations is UNSET else metadata.annotations
     if (path, labels, annotations) != (life.path, life.labels, life.annotations):
         yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
-
-
-def _is_driven(life: Workflow) -> bool:
-    """Whether `treadle run` drives it and has not yet come to an end."""
-    return life.origin == "run" and not life.finished
 
 
 def _name(document: Document) -> str:

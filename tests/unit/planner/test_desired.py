@@ -631,7 +631,7 @@ def test_what_lies_in_a_folder_that_cant_be_listed_is_still_there(world: World) 
 
 def test_polling_is_said(etl: World) -> None:
     etl.sight.watching, etl.sight.problem = "polling", "the system has no more watches"
-    etl.look()
+    etl.look(1)
     since = etl.verdict.conditions[0].last_transition_time
     etl.look(5)
     assert etl.condition() == {"FolderPolled": "the system has no more watches"}
