@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import costs
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
-from benchmarks.place import choose, describe
+from benchmarks.place import choose
 from benchmarks.rivals import Make, Missing, PosixSpawn
 from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
@@ -23,8 +23,9 @@ OTHERS = ("startup", "large", "breakdown")
 
 def main() -> None:
     args = _arguments()
-    folder = choose(args.dir)
-    print(describe(folder))
+    place = choose(args.dir)
+    folder = place.folder
+    print(place)
     try:
         shapes = [shape for key, shape in SHAPES.items() if _wanted(args, key)]
         _race(folder, shapes, FORMS, args)

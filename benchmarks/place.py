@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -17,41 +18,42 @@ FILES = 200
 SLOW_US = 150  # a usual new file costs 20 to 60
 
 
-def choose(given: Path | None) -> Path:
+class Place(NamedTuple):
+    folder: Path
+    file_us: float  # what a new file costs there
+
+    def __str__(self) -> str:
+        kind = file_system(self.folder)
+        text = f"{os.cpu_count()} cores; state folders in {self.folder} ({kind}), "
+        text += f"{self.file_us:.0f} µs a new file"
+        if kind == "tmpfs":
+            text += "\na sync is free there, so treadle looks better than it is: give --dir"
+        if self.file_us > SLOW_US:
+            text += "\nnew files are dear there, so treadle looks worse than it is: give --dir"
+        return text
+
+
+def choose(given: Path | None) -> Place:
     """A new folder in the one that was given, else where new files cost least."""
     candidates = [given] if given else [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.cwd()]
-    disks = [path for path in candidates if given or file_system(path) != "tmpfs"]
-    return _new_folder(min(disks or candidates, key=_file_cost_us))
+    disks = [path for path in candidates if file_system(path) != "tmpfs"]
+    best, *others = sorted(map(_try, disks or candidates), key=lambda place: place.file_us)
+    for other in others:
+        shutil.rmtree(other.folder)
+    return best
 
 
-def describe(folder: Path) -> str:
-    kind = file_system(folder)
-    cost = _file_cost_us(folder)
-    text = f"{os.cpu_count()} cores; state folders in {folder} ({kind}), {cost:.0f} µs a new file"
-    if kind == "tmpfs":
-        text += (
-            "\non tmpfs a sync is free, so treadle looks better than it is: give --dir on a disk"
-        )
-    if cost > SLOW_US:
-        text += "\nnew files are dear there, so treadle looks worse than it is: try another --dir"
-    return text
+def _try(parent: Path) -> Place:
+    """The files stay: deleting them is what makes a spot slow."""
+    folder = Path(tempfile.mkdtemp(prefix="treadle-bench-", dir=parent))
+    (folder / "tried").mkdir()
+    begun = time.perf_counter()
+    for number in range(FILES):
+        (folder / "tried" / str(number)).touch()
+    return Place(folder, (time.perf_counter() - begun) / FILES * 1e6)
 
 
 def file_system(path: Path) -> str:
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     absolute = path.resolve()
     return next((mounts[part] for part in (absolute, *absolute.parents) if part in mounts), "?")
-
-
-def _new_folder(parent: Path) -> Path:
-    return Path(tempfile.mkdtemp(prefix="treadle-bench-", dir=parent))
-
-
-def _file_cost_us(parent: Path) -> float:
-    folder = _new_folder(parent)
-    begun = time.perf_counter()
-    for number in range(FILES):
-        (folder / str(number)).touch()
-    spent = time.perf_counter() - begun
-    shutil.rmtree(folder)
-    return spent / FILES * 1e6
