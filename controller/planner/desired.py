@@ -50,7 +50,7 @@ class Memory(Struct):
     absences: Absences = field(default_factory=Absences)
     unsteady: set[str] = set()
     blocked: dict[str, tuple[str, ...]] = {}
-    narrowed: dict[str, str] = {}
+    narrowed: dict[str, marked.Judged] = {}
     noted: set[str] = set()
     conditions: list[ControllerCondition] = []
     confirm_at: int | None = None  # when a full scan can confirm an absence

@@ -14,6 +14,8 @@ from controller.model.state import State
 from controller.planner.absence import Absences, Settings
 from controller.spec.models import Workflow
 
+Judged = tuple[str, str, int]  # what a marker's steps were held against: name, uid, generation
+
 
 def removed(
     state: State, absences: Absences, settings: Settings, scanned: int
@@ -38,18 +40,28 @@ def placed(
     sight: FolderSight,
     changed: set[str],
     documents: dict[str, Workflow],
-    narrowed: dict[str, str],
+    narrowed: dict[str, Judged],
 ) -> Iterator[MarkerPlaced | MarkerRejected]:
-    """Markers that came or changed, and those whose steps may have. `documents`: just accepted."""
-    for path in sorted((changed & sight.markers.keys()) | narrowed.keys()):
+    """Markers that came or changed, and those whose workflow did. `documents`: just accepted."""
+    stale = {
+        path
+        for path, judged in narrowed.items()
+        if judged[0] in documents or judged != _generation(state, judged[0])
+    }
+    for path in sorted(stale | (changed & (sight.markers.keys() | narrowed.keys()))):
         marker = sight.markers.get(path)
         narrowed.pop(path, None)
         if marker is None or not marker.steady:
             continue
         if marker.steps:
-            narrowed[path] = marker.workflow
+            narrowed[path] = _generation(state, marker.workflow)
         problem = marker.problem or _unknown_steps(state, marker, documents)
         yield from _rejected(state, marker, problem) if problem else _in_force(state, marker)
+
+
+def _generation(state: State, name: str) -> Judged:
+    life = state.workflows.get(name)
+    return (name, life.uid, life.generation) if life is not None else (name, "", 0)
 
 
 def _unknown_steps(state: State, marker: SeenMarker, documents: dict[str, Workflow]) -> str:

@@ -77,11 +77,19 @@ class World:
             self.sight.changed.add(path)
         return self
 
-    def mark(self, path: str, *steps: str, problem: str = "", reason: str = "") -> "World":
+    def mark(
+        self, path: str, *steps: str, problem: str = "", reason: str = "", steady: bool = True
+    ) -> "World":
         name = path.rpartition("/")[2].removesuffix(".cancel")
         digest = f"{steps}{reason}{problem}"
         self.sight.markers[path] = SeenMarker(
-            path=path, workflow=name, digest=digest, steps=steps, problem=problem, reason=reason
+            path=path,
+            workflow=name,
+            digest=digest,
+            steps=steps,
+            problem=problem,
+            reason=reason,
+            steady=steady,
         )
         self.sight.changed.add(path)
         return self
@@ -424,6 +432,12 @@ def test_the_document_in_force_stays_and_the_other_is_rejected(etl: World) -> No
     assert etl.state.workflows["etl"].path == "etl.yaml"
 
 
+def test_a_broken_file_keeps_the_names_that_it_still_shows(etl: World) -> None:
+    etl.write("etl.yaml", workflow("etl", "one", "one")).write("a.yaml", workflow("etl"))
+    assert etl.look() == ["FileRejected a.yaml", "FileRejected etl.yaml"]
+    assert 'the workflow "etl" is already defined in specs/etl.yaml;' in etl.faults("a.yaml")[0]
+
+
 def test_with_none_in_force_the_first_by_path_wins(world: World) -> None:
     world.write("b.yaml", workflow("etl", "b")).write("a.yaml", workflow("etl", "a"))
     assert world.look() == ["new etl", "FileRejected b.yaml"]
@@ -578,6 +592,10 @@ def test_another_and_empty_folder_is_held_also_after_a_restart(etl: World) -> No
     assert [etl.restart().look(), etl.look(100)] == [[], []]
 
 
+def test_the_first_start_records_the_folder_as_it_is(etl: World) -> None:
+    assert identity(State(), etl.sight) == (1, 1)
+
+
 def test_the_same_folder_emptied_is_no_hold(etl: World) -> None:
     etl.remove("etl.yaml").look()
     assert etl.condition() == {}
@@ -655,6 +673,19 @@ def test_a_marker_made_anew_was_never_gone(etl: World) -> None:
     assert etl.look(5) == []
 
 
+def test_a_marker_whose_writer_is_at_work_is_left_alone(etl: World) -> None:
+    etl.mark("etl.cancel", steady=False)
+    assert [etl.look(), etl.verdict.due is None] == [[], False]
+    assert etl.mark("etl.cancel").look(0.1) == ["MarkerPlaced etl.cancel"]
+    assert etl.verdict.due is None
+
+
+def test_a_marker_of_steps_is_placed_once(etl: World) -> None:
+    assert etl.mark("etl.cancel", "two").look() == ["MarkerPlaced etl.cancel"]
+    etl.write("etl.yaml", workflow("etl", "one", "two", "three"))
+    assert etl.look() == ["edit etl"]
+
+
 def test_a_changed_marker_is_placed_anew(etl: World) -> None:
     etl.mark("etl.cancel").look()
     assert etl.mark("etl.cancel", reason="other").look() == ["MarkerPlaced etl.cancel"]
@@ -673,7 +704,7 @@ def test_a_marker_waits_for_its_workflow(world: World) -> None:
 
 def test_a_marker_that_cant_be_carried_out_is_rejected_once(etl: World) -> None:
     etl.mark("etl.cancel", problem="hooks: not supported yet")
-    assert [etl.look(), etl.look()] == [["MarkerRejected etl.cancel"], []]
+    assert [etl.look(), etl.look(), etl.restart().look()] == [["MarkerRejected etl.cancel"], [], []]
     assert etl.remove("etl.cancel").look() == []
     assert etl.look(1) == ["MarkerRemoved etl.cancel"]
 
