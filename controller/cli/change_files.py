@@ -31,7 +31,7 @@ def apply(args: argparse.Namespace) -> int:
     if loaded.faults:
         return ExitCode.USAGE
     for warning in (text for document in loaded.documents for text in document.warnings):
-        tell(f"{shown}: {warning}")
+        tell(f"{warning} (warning)")
     state = read_state(args)
     require_folder(args, state)
     path, before = _target(args, state, list(loaded.names))
@@ -48,7 +48,7 @@ def apply(args: argparse.Namespace) -> int:
 def _read(path: str) -> tuple[bytes, str]:
     """The bytes of FILE, and what to call it."""
     if path == "-":
-        return sys.stdin.buffer.read(), "<stdin>"
+        return sys.stdin.buffer.read(), "stdin"
     try:
         with open(path, "rb") as file:
             return file.read(), path
