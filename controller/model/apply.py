@@ -11,6 +11,8 @@ and `apply_attempt` have the rest of the table.
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec import structs
+
 from controller.model import apply_attempt as attempt
 from controller.model import apply_step as step
 from controller.model import apply_workflow as workflow
@@ -80,6 +82,10 @@ def _step(state: State, length: int) -> None:
         for each in life.steps.values():
             if each.series_from is not None:
                 each.series_from += length
+    for running in state.live.values():
+        if running.ending is not None:
+            since = running.ending.since + length
+            running.ending = structs.replace(running.ending, since=since)
     _shift(state, length, deadlines=True)
 
 

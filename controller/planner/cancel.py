@@ -74,12 +74,19 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
 
 
 def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
+    """Strikes for a failure of the present run: an older one is what a `retry` may leave behind."""
     if not workflow.fail_fast or not workflow.failed or workflow.cancel is not None:
         return None
-    if not workflow.unsettled:
+    if not workflow.unsettled or not workflow.in_run:
         return None
-    names = [s.name for s in workflow.steps.values() if s.phase is Phase.FAILED and not s.tolerated]
-    return _accept(workflow, Reason.FAIL_FAST, f'failFast: step "{names[0]}" failed')
+    for step in workflow.steps.values():
+        if step.phase is Phase.FAILED and not step.tolerated and _of_run(workflow, step):
+            return _accept(workflow, Reason.FAIL_FAST, f'failFast: step "{step.name}" failed')
+    return None
+
+
+def _of_run(workflow: Workflow, step: Step) -> bool:
+    return step.attempt is not None and step.attempt.run == workflow.run
 
 
 def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:

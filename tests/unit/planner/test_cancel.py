@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
+from controller.model.events import StepReset
+
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
 
 
@@ -252,3 +254,12 @@ def test_an_edit_of_a_suspended_workflow_leaves_it_suspended() -> None:
     story.wait(10).accept([*CHAIN, a_step("d")], suspend=True)
     assert story.why()[0] == "Suspended"
     assert story.life().since == since
+
+
+def test_fail_fast_does_not_strike_for_a_failure_of_an_older_run() -> None:
+    story = Story().accept([a_step("a"), a_step("b")], failFast=True).exit("b").exit("a", 1)
+    assert story.why() == ("Failed", "StepFailed")
+    story.see(StepReset(uid=story.life().uid, step="b", reason="RetryRequested", message="asked"))
+    story.settle().exit("b")
+    assert story.why("b") == ("Succeeded", "Completed")
+    assert story.why() == ("Failed", "StepFailed")

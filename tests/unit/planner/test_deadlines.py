@@ -116,3 +116,12 @@ def test_a_timer_is_gone_when_it_has_nothing_left_to_do() -> None:
     assert [timer.kind for timer in story.state.timers] == ["deadline"]
     story.end("a")
     assert not story.state.timers
+
+
+def test_an_ending_keeps_its_reason_when_the_clock_is_set_back() -> None:
+    story = running().wait(10)
+    boottime = story.now
+    story.now -= HOUR * SECOND
+    story.controller_starts(boottime=boottime, uptime=boottime)
+    story.wait(1).end("a", exit_code=0)
+    assert story.why("a") == ("Failed", "Timeout")

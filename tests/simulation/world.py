@@ -1,0 +1,432 @@
+"""A machine that exists in memory only: clock, disk, processes, a folder and people.
+
+The real loop runs on it through the same ports. What outlives a controller on a real machine
+outlives it here: durable records, the processes and the journal of their parent, the folder and the
+requests. `Crash` is raised before the effect that a test names, as a kill would; the next
+controller is built from the durable records alone.
+
+Every effect is counted, so a test can run a story once in calm, and then once for each of its
+effects with a crash before it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from heapq import heappop, heappush
+from signal import SIGTERM
+
+import msgspec
+
+from controller.loop.ports import (
+    AttemptId,
+    ClockReading,
+    End,
+    Launch,
+    Running,
+)
+from controller.loop.turn import Controller, Edges, Settings
+from controller.model.apply import replay
+from controller.model.events import Record
+from controller.model.observations import (
+    Document,
+    Ended,
+    FolderSight,
+    Observation,
+    Request,
+    SeenFile,
+    SeenMarker,
+    Started,
+)
+from controller.model.state import SECOND
+from controller.planner import desired
+from controller.spec.definition import BackoffPolicy
+from controller.spec.models import Workflow
+
+BEGIN = 1_700_000_000 * SECOND
+TURNS_AT_ONCE_MAX = 200  # without time going by; more is a loop that turns for nothing
+SPECS = "/specs"
+# A crash begins a wait for stillness anew. That is right, but it would shift the rest of a story.
+AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+
+
+class Crash(Exception):
+    """The controller was killed."""
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What an attempt does if nobody interferes, and how long it resists being ended."""
+
+    seconds: float = 1.0
+    exit_code: int = 0
+    deaf_seconds: float = 0.0
+
+
+class Process(msgspec.Struct, kw_only=True):
+    """An attempt as its parent's journal has it."""
+
+    id: AttemptId
+    fate: Fate
+    started: int | None = None  # None: queued
+    ends: int | None = None
+    ended: Ended | None = None
+
+
+class World:
+    """All that is not the controller, and the count of what the controller did to it."""
+
+    def __init__(
+        self,
+        fate: Callable[[str, str, int], Fate] = lambda workflow, step, number: Fate(),
+        max_parallel: int = 4,
+        ahead: int = 0,
+        crash_before: int | None = None,
+    ) -> None:
+        self.fate = fate
+        self.max_parallel = max_parallel
+        self.ahead = ahead
+        self.crash_before = crash_before
+        self.effects = 0
+        self.turns = 0
+        # the machine
+        self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
+        self.log: list[bytes] = []
+        self.epochs = 0
+        self.files: dict[str, tuple[Workflow, ...]] = {}
+        self.markers: dict[str, SeenMarker] = {}
+        self.requests: dict[str, Request] = {}
+        # the parent of the steps, and its journal: how often each attempt was ever started
+        self.processes: dict[AttemptId, Process] = {}
+        self.queue: list[AttemptId] = []
+        self.ledger: Counter[AttemptId] = Counter()
+        self.busy = 0
+        self._ends: list[tuple[int, AttemptId]] = []
+        self.controller = self.new_controller()
+
+    # ------------------------------------ the controller
+
+    def effect(self, kind: str) -> None:
+        """Something is about to be done that cannot be undone."""
+        self.effects += 1
+        if self.effects == self.crash_before:
+            raise Crash(kind)
+
+    def new_controller(self) -> Controller:
+        """As after a kill: from the durable records, with new edges."""
+        records = (msgspec.json.decode(line, type=Record) for line in self.log)
+        self.epochs += 1
+        edges = Edges(
+            log=FakeLog(self),
+            executor=FakeExecutor(self),
+            requests=FakeRequests(self),
+            clock=FakeClock(self),
+            folder=FakeFolder(self),
+            chance=FakeChance(self),
+        )
+        settings = Settings(
+            version="0",
+            pid=self.epochs,
+            user="somebody",
+            host="nowhere",
+            state_dir="/state",
+            max_parallel=self.max_parallel,
+            ahead=self.ahead,
+            folder=SPECS,
+            rules=AT_ONCE,
+        )
+        self.controller = Controller(replay(records), self.epochs, edges, settings)
+        return self.controller
+
+    def boot_controller(self) -> None:
+        try:
+            self.new_controller().start()
+        except Crash:
+            self._go_on()
+
+    def turn(self) -> bool:
+        """One turn; a crash in it is followed by a new controller."""
+        self.turns += 1
+        try:
+            return self.controller.turn()
+        except Crash:
+            self._go_on()
+            return True
+
+    def _go_on(self) -> None:
+        self.crash_before = None
+        self.new_controller().start()
+
+    def come_to_rest(self) -> None:
+        """Turn until a turn does nothing, at this very moment."""
+        for _ in range(TURNS_AT_ONCE_MAX):
+            self.live()
+            if not self.turn():
+                return
+        raise AssertionError("it turns and turns")
+
+    def run(self, seconds_max: float = 1e6) -> None:
+        """Let time go by until nothing is due any more, or so much has passed."""
+        until = self.boottime + round(seconds_max * SECOND)
+        self.come_to_rest()
+        while (next_at := self.next_at()) is not None and next_at <= until:
+            self.pass_time(max(0, next_at - self.boottime))
+            self.come_to_rest()
+        if self.boottime < until and seconds_max < 1e6:
+            self.pass_time(until - self.boottime)
+            self.come_to_rest()
+
+    def next_at(self) -> int | None:
+        """When anything happens next, as the kernel's clock counts."""
+        due = self.controller.due()
+        now = self.controller.edges.clock.now()
+        times = [self.boottime + max(0, due - now)] if due is not None else []
+        times += [self._ends[0][0]] if self._ends else []
+        return min(times, default=None)
+
+    # ------------------------------------ time
+
+    def pass_time(self, length: int) -> None:
+        self.wall += length
+        self.boottime += length
+        self.uptime += length
+
+    def sleep(self, seconds: float) -> None:
+        """The machine sleeps: nothing runs, and what runs goes on afterwards."""
+        length = round(seconds * SECOND)
+        self.wall += length
+        self.boottime += length
+        self._ends = []
+        for process in self.processes.values():
+            if process.ends is not None and process.ended is None:
+                self._ends_at(process, process.ends + length)
+
+    def set_wall(self, seconds: float) -> None:
+        self.wall += round(seconds * SECOND)
+
+    def reboot(self) -> None:
+        """Every process is gone, and nobody saw how they ended."""
+        self.boots += 1
+        self.boottime = self.uptime = SECOND
+        self.processes = {one.id: one for one in self.processes.values() if one.ended is not None}
+        for process in self.processes.values():  # the clock that these times were of is gone
+            process.ended = msgspec.structs.replace(process.ended, at=SECOND)
+            process.started = None if process.started is None else SECOND
+        self.queue, self._ends, self.busy = [], [], 0
+        self.boot_controller()
+
+    # ------------------------------------ processes
+
+    def start(self, attempt: AttemptId, fate: Fate) -> None:
+        """At most once for each attempt, whoever asks and however often."""
+        if attempt in self.processes or attempt in self.ledger:
+            return
+        self.processes[attempt] = Process(id=attempt, fate=fate)
+        self.queue.append(attempt)
+        self.live()
+
+    def live(self) -> None:
+        """Let processes end whose time has come, and start what is queued."""
+        while True:
+            while self._ends and self._ends[0][0] <= self.boottime:
+                at, attempt = heappop(self._ends)
+                process = self.processes.get(attempt)
+                if process is not None and process.ended is None and process.ends == at:
+                    self._over(process, exit_code=process.fate.exit_code)
+            if not self.queue or self.busy >= self.max_parallel:
+                return
+            self._begin(self.processes[self.queue.pop(0)])
+
+    def _begin(self, process: Process) -> None:
+        self.ledger[process.id] += 1
+        self.busy += 1
+        process.started = self.boottime
+        self._ends_at(process, self.boottime + round(process.fate.seconds * SECOND))
+
+    def _ends_at(self, process: Process, at: int) -> None:
+        process.ends = at
+        heappush(self._ends, (at, process.id))
+
+    def end(self, attempt: AttemptId, withdraw_only: bool) -> None:
+        process = self.processes.get(attempt)
+        if process is None and attempt not in self.ledger:
+            process = self.processes[attempt] = Process(id=attempt, fate=Fate())
+            process.ended = Ended(id=attempt, how="withdrawn", at=self.boottime)  # it never shall
+        elif process is None or process.ended is not None:
+            return
+        elif process.started is None:
+            self.queue.remove(attempt)
+            process.ended = Ended(id=attempt, how="withdrawn", at=self.boottime)
+        elif not withdraw_only:
+            deaf = self.boottime + round(process.fate.deaf_seconds * SECOND)
+            if process.ends is None or deaf < process.ends:
+                process.fate = msgspec.structs.replace(process.fate, exit_code=-SIGTERM)
+                self._ends_at(process, deaf)
+                self.live()
+
+    def _over(self, process: Process, exit_code: int) -> None:
+        how = {"exit_code": exit_code} if exit_code >= 0 else {"signal": -exit_code}
+        process.ended = Ended(id=process.id, how="exited", at=self.boottime, **how)
+        self.busy -= 1
+
+    # ------------------------------------ how it stands
+
+    def records(self) -> list[Record]:
+        return [msgspec.json.decode(line, type=Record) for line in self.log]
+
+    def started_twice(self) -> list[AttemptId]:
+        return [attempt for attempt, times in self.ledger.items() if times > 1]
+
+    def phases(self) -> dict[str, dict[str, str]]:
+        """Of every name that lives, the workflow's own under the empty name."""
+        return {
+            name: {
+                "": str(life.phase),
+                **{step.name: str(step.phase) for step in life.steps.values()},
+            }
+            for name, life in sorted(self.controller.state.workflows.items())
+        }
+
+
+# ---------------------------------------- the ports
+
+
+class FakeClock:
+    """As the real one: wall time at start-up, advanced by the clock that counts sleep."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.offset = world.wall - world.boottime
+
+    def now(self) -> int:
+        return self._world.boottime + self.offset
+
+    def read(self) -> ClockReading:
+        world = self._world
+        return ClockReading(f"boot-{world.boots}", world.boottime, world.uptime, world.wall)
+
+
+class FakeLog:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def append(self, records: Sequence[Record]) -> None:
+        lines = [msgspec.json.encode(record) for record in records]
+        self._world.effect("append")
+        assert records[0].seq == len(self._world.log) + 1, "a gap in the log"
+        self._world.log += lines
+
+
+class FakeExecutor:
+    """A connection to the parent of the steps; the parent itself is part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._told: dict[AttemptId, int] = {}  # 1: that it started, 2: and that it ended
+        self._lost: list[AttemptId] = []
+        self._offset = world.wall - world.boottime
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        for launch in launches:
+            self._world.effect("start")
+            workflow, step = launch.env["TREADLE_WORKFLOW"], launch.id.step
+            self._world.start(launch.id, self._world.fate(workflow, step, launch.id.attempt))
+
+    def end(self, orders: Sequence[End]) -> None:
+        for order in orders:
+            self._world.effect("end")
+            self._world.end(order.id, order.withdraw_only)
+
+    def adopt(self, attempts: Collection[Running]) -> None:
+        known = self._world.processes
+        self._lost = [
+            one.id for one in attempts if one.id in self._world.ledger and one.id not in known
+        ]
+
+    def observe(self) -> list[Observation]:
+        now = self._world.boottime + self._offset
+        seen: list[Observation] = [
+            Ended(id=attempt, how="lost", at=now, problem="the machine was restarted")
+            for attempt in self._lost
+        ]
+        self._lost = []
+        for process in self._world.processes.values():
+            told = self._told.get(process.id, 0)
+            if process.started is not None and told < 1:
+                at = process.started + self._offset
+                seen.append(Started(id=process.id, pid=1, start_ticks=1, at=at))
+                self._told[process.id] = 1
+            if process.ended is not None and told < 2:
+                at = process.ended.at + self._offset
+                seen.append(msgspec.structs.replace(process.ended, at=at))
+                self._told[process.id] = 2
+        return seen
+
+    def forget(self, ids: Collection[AttemptId]) -> None:
+        self._world.effect("forget")
+        for attempt in ids:
+            process = self._world.processes.get(attempt)
+            if process is not None and process.started is not None:
+                del self._world.processes[attempt]  # the ledger still knows of it
+
+    def next_due(self) -> int | None:
+        return None
+
+
+class FakeFolder:
+    """Files whose writers are always done. Each scan is a full one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sight = FolderSight(path=SPECS, device=1, inode=1)
+
+    def look(self, now: int, full: bool = False) -> FolderSight:
+        sight = self._sight
+        files = {path: self._seen(path) for path in sorted(self._world.files)}
+        markers = dict(sorted(self._world.markers.items()))
+        for before, found in ((sight.files, files), (sight.markers, markers)):
+            paths = before.keys() | found.keys()
+            sight.changed |= {path for path in paths if before.get(path) != found.get(path)}
+        sight.files, sight.markers, sight.scanned = files, markers, now
+        return sight
+
+    def _seen(self, path: str) -> SeenFile:
+        documents = self._world.files[path]
+        return SeenFile(
+            path=path,
+            digest=str(msgspec.json.encode(documents)),
+            documents=tuple(Document(workflow=one, line=1) for one in documents),
+            names=tuple(one.metadata.name for one in documents),
+        )
+
+    def next_due(self) -> int | None:
+        return None
+
+
+class FakeRequests:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def waiting(self) -> list[Request]:
+        return [one for _, one in sorted(self._world.requests.items())]
+
+    def done(self, names: Collection[str]) -> None:
+        self._world.effect("done")
+        for name in names:
+            self._world.requests.pop(name, None)
+
+
+class FakeChance:
+    """No chance: what is drawn follows from the durable records, so a crash changes no draw."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._drawn = (0, 0)
+
+    def uid(self) -> str:
+        durable, drawn = len(self._world.log), self._drawn[1] + 1
+        self._drawn = (durable, drawn if self._drawn[0] == durable else 1)
+        return f"uid-{durable}-{self._drawn[1]}"
+
+    def mark(self) -> int:
+        return len(self._world.log)
+
+    def delay_seconds(self, policy: BackoffPolicy, number: int) -> float:
+        return min(policy.max_seconds, policy.initial_seconds * policy.factor ** (number - 1))
