@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from controller.cli.options import common
 from controller.cli.up import positive
-from controller.errors import ExitCode, LockHeld, StorageError, UsageError
+from controller.errors import ExitCode, Fault, LockHeld, StorageError, UsageError
 from controller.model.apply import apply
 from controller.model.observations import Request
 from controller.model.phases import Phase
@@ -63,7 +63,7 @@ def _requests(args: argparse.Namespace) -> Iterator[Request]:
     """One for each document; nothing is asked for if any file has a fault."""
     from controller.spec.load import load
 
-    faults = []
+    faults: list[Fault] = []
     for file in args.files:
         try:
             with open(file, "rb") as opened:

@@ -1,0 +1,55 @@
+"""`treadle …` that ends itself with SIGKILL at its N-th effect: `dies_at.py N REPORT WORDS…`.
+
+Each call by which the loop changes the world counts twice, before and after. If N is beyond the last
+it runs to its end, and REPORT gets the number of effects.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from controller.cli.main import main
+from controller.executor.local import LocalExecutor
+from controller.log.writer import LogWriter
+from controller.requests import RequestBox
+
+EFFECTS = (
+    (LogWriter, "append"),
+    (LocalExecutor, "adopt"),
+    (LocalExecutor, "start"),
+    (LocalExecutor, "end"),
+    (LocalExecutor, "forget"),
+    (RequestBox, "done"),
+)
+
+
+class Countdown:
+    def __init__(self, fatal: int) -> None:
+        self.fatal = fatal
+        self.seen = 0
+
+    def step(self) -> None:
+        if self.seen == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.seen += 1
+
+    def around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.step()
+            result = effect(*args, **kwargs)
+            self.step()
+            return result
+
+        return call
+
+
+if __name__ == "__main__":
+    countdown = Countdown(int(sys.argv[1]))
+    for kind, name in EFFECTS:
+        setattr(kind, name, countdown.around(getattr(kind, name)))
+    code = main(sys.argv[3:])
+    Path(sys.argv[2]).write_text(str(countdown.seen))
+    sys.exit(code)
