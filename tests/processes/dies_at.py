@@ -1,7 +1,7 @@
 """`treadle …` that ends itself with SIGKILL at its N-th effect: `dies_at.py N REPORT WORDS…`.
 
-Each call by which the loop changes the world counts twice, before and after. If N is beyond the last
-it runs to its end, and REPORT gets the number of effects.
+Each call by which the loop changes the world counts twice, before and after. If there are fewer,
+it runs to its end, and REPORT gets their number.
 """
 
 import os
