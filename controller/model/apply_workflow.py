@@ -72,7 +72,9 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         step.fingerprint = event.fingerprints[name]
         workflow.steps[name] = step
         set_timeout(state, workflow, step)
-    workflow.steps |= before  # those that leave
+    for step in before.values():  # those that leave come behind the others
+        step.index = len(workflow.steps)
+        workflow.steps[step.name] = step
     link(workflow)
 
 
