@@ -3,7 +3,7 @@
 TERM goes to every member once, with CONT, since a stopped process takes it only then. What is left
 after the grace period is swept: members are stopped until a pass finds no new one, so that nobody
 can fork meanwhile, then all are killed, and so on until a pass finds nobody. That empty pass is the
-proof; where processes came and went unseen during it, it takes several.
+proof (`marks` says why).
 
 Nothing here waits. `advance` does what is due in bounded time and says when it wants to be called
 again; asked anew after a crash it starts over, which harms nobody. Past FAILED_SECONDS after the
@@ -25,7 +25,6 @@ from controller.loop.ports import AttemptId
 
 FAILED_SECONDS = 30.0
 BUDGET_SECONDS = 0.02  # of one call, if there is more to do
-EMPTY_PASSES = 5  # that prove an end while others come and go
 PAUSE_MIN_US, PAUSE_MAX_US = 1_000, 100_000
 PAUSE_FAILED_US = 1_000_000
 
@@ -54,7 +53,6 @@ class Ending(Struct, eq=False):
     asked: set[tuple[int, int]] = set()  # got TERM
     stopped: set[tuple[int, int]] = set()  # got STOP
     killed_at: int | None = None
-    empty: int = 0
     stuck: bool = False
 
 
@@ -95,22 +93,27 @@ class Endings:
             due = [each for each in due if not lingers(each, now)]
             if not due:
                 break
-            sight = look([each.tree for each in due], self.spared())
+            sight = look([each.tree for each in due], self.spared(), self.seize)
             for ending in due:
                 news += self.step(ending, sight, now)
             if time.monotonic() > enough:
                 break
         return news
 
+    def seize(self, attempt: AttemptId, process: Stat) -> None:
+        """A member that has just come up: after the grace period it gets no further."""
+        ending = self.endings[attempt]
+        if ending.killed_at is not None:
+            stop(ending, process)
+
     def step(self, ending: Ending, sight: Sight, now: int) -> list[Proven | Stuck]:
-        members = sight.members[ending.tree.id]
+        # Parents first: a shell whose child was ended before it would go on to its next line.
+        members = sorted(sight.members[ending.tree.id], key=lambda each: (each.start, each.pid))
         if not members:
-            ending.empty += 1
-            if sight.complete or ending.empty >= EMPTY_PASSES:
-                del self.endings[ending.tree.id]
-                return [Proven(ending.tree.id, len(ending.asked | ending.stopped))]
-            return []  # due at once
-        ending.empty = 0
+            if not sight.complete:
+                return []  # due at once
+            del self.endings[ending.tree.id]
+            return [Proven(ending.tree.id, len(ending.asked | ending.stopped))]
         if now < ending.kill_at:
             ask(ending, members)
             rest(ending, now, ending.kill_at)
@@ -145,15 +148,14 @@ def ask(ending: Ending, members: list[Stat]) -> None:
 
 def sweep(ending: Ending, members: list[Stat], now: int) -> list[Proven | Stuck]:
     """Stop who is new; once nobody is, kill all."""
-    new = [each for each in members if (each.pid, each.start) not in ending.stopped]
-    if new:
-        for process in new:
-            ending.stopped.add((process.pid, process.start))
-            signal_process(process, signal.SIGSTOP)
-        return []  # due at once: they may have forked before
     if ending.killed_at is None:
         ending.killed_at = now
         ending.pause = PAUSE_MIN_US
+    new = [each for each in members if (each.pid, each.start) not in ending.stopped]
+    for process in new:
+        stop(ending, process)
+    if new:
+        return []  # due at once: they may have forked before
     for process in members:
         signal_process(process, signal.SIGKILL)
     failed_at = ending.killed_at + int(FAILED_SECONDS * 1_000_000)
@@ -165,6 +167,11 @@ def sweep(ending: Ending, members: list[Stat], now: int) -> list[Proven | Stuck]
         return []
     ending.stuck = True
     return [Stuck(ending.tree.id, tuple(sorted(process.pid for process in members)))]
+
+
+def stop(ending: Ending, process: Stat) -> None:
+    ending.stopped.add((process.pid, process.start))
+    signal_process(process, signal.SIGSTOP)
 
 
 def signal_process(process: Stat, *signals: signal.Signals) -> None:

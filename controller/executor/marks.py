@@ -7,15 +7,17 @@ treadle does; those are found as descendants. Members once found stay members, s
 parent ends is not lost.
 
 One pass over /proc serves many attempts: some 15 µs a process that is younger than the oldest of
-them. It looks at the newest pids first, because what forks and dies fast is always the newest; and
-it says whether a process vanished before it was looked at, since then finding nobody proves
-nothing.
+them. Finding nobody in a listing proves little, since whoever forks and dies in time is never in
+it. So a pass also looks at every pid that was given out since it began, until none is left: whoever
+lives then was either in the listing or is among those, and an empty pass is a proof. What forks and
+dies without end is met while it lives, and can be seized on the spot.
 """
 
 import os
 import resource
+import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 
 from msgspec import Struct
 
@@ -24,6 +26,8 @@ from controller.loop.ports import AttemptId
 
 RLIMIT_LOCKS = 10
 UNMARKED = resource.RLIM_INFINITY
+CHASE_SECONDS = 0.02  # of one pass
+PIDS_UNBORN = 64  # may be given out at any time to processes that can't be seen yet
 
 
 class Tree(Struct, kw_only=True, eq=False):
@@ -36,58 +40,81 @@ class Tree(Struct, kw_only=True, eq=False):
 
 
 class Sight(Struct):
-    """What one pass saw: the living members of each tree, and whether none can have been missed."""
+    """What one pass saw. `complete`: every process that lived when it ended was looked at."""
 
     members: dict[AttemptId, list[Stat]]
     complete: bool
 
 
-def look(trees: Collection[Tree], spared: Collection[int]) -> Sight:
-    """One pass over the process table. `spared` are never members: the controller, its shim."""
-    oldest = min((tree.since for tree in trees), default=0)
-    table, complete = processes(oldest, spared)
+Seize = Callable[[AttemptId, Stat], None]
+
+
+def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None = None) -> Sight:
+    """One pass over the process table.
+
+    `spared` are never members: the controller, its shim. `seize` is called at once with each member
+    that came up during the pass.
+    """
+    owners = Owners(trees)
+    found: dict[AttemptId, list[Stat]] = {tree.id: [] for tree in trees}
+    began = last_pid() - PIDS_UNBORN
+    table = listed(min((tree.since for tree in trees), default=0), spared)
     by_parent = defaultdict(list)
     for process in table:
         by_parent[process.parent].append(process)
-    owner = Owners(trees).of
-    members: dict[AttemptId, list[Stat]] = {tree.id: [] for tree in trees}
-    owned: dict[int, AttemptId] = {}
     for process in table:
-        tree = owner(process)
+        tree = owners.of(process)
         if tree is not None:
-            adopt_descendants(process, tree.id, by_parent, owned, members[tree.id])
+            found[tree.id] += owners.claim_descendants(process, tree, by_parent)
+    complete = False
+    for newborn in chase(began):
+        if newborn is None:
+            complete = True
+        elif newborn.pid not in spared and (tree := owners.of_newborn(newborn)) is not None:
+            found[tree.id].append(newborn)
+            if seize is not None:
+                seize(tree.id, newborn)
     for tree in trees:
-        tree.members = {process.pid: process.start for process in members[tree.id]}
-    return Sight(members, complete)
+        tree.members = {process.pid: process.start for process in found[tree.id]}
+    return Sight(found, complete)
 
 
-def processes(oldest: int, spared: Collection[int]) -> tuple[list[Stat], bool]:
-    """All living processes not older than `oldest`, newest pid first; and: did none vanish?"""
-    table = []
-    complete = True
-    for pid in sorted(map(int, filter(str.isdigit, os.listdir("/proc"))), reverse=True):
-        process = stat(pid)
-        if process is None:
-            complete = False
-        elif process.start >= oldest and not process.gone and pid not in spared:
-            table.append(process)
-    return table, complete
+def listed(oldest: int, spared: Collection[int]) -> list[Stat]:
+    """All living processes not older than `oldest`."""
+    table = map(stat, map(int, filter(str.isdigit, os.listdir("/proc"))))
+    return [
+        process
+        for process in table
+        if process and process.start >= oldest and not process.gone and process.pid not in spared
+    ]
 
 
-def adopt_descendants(
-    root: Stat,
-    attempt: AttemptId,
-    by_parent: dict[int, list[Stat]],
-    owned: dict[int, AttemptId],
-    into: list[Stat],
-) -> None:
-    waiting = [root]
-    while waiting:
-        process = waiting.pop()
-        if process.pid not in owned:
-            owned[process.pid] = attempt
-            into.append(process)
-            waiting += by_parent.get(process.pid, ())
+def chase(seen: int) -> Iterator[Stat | None]:
+    """The living processes whose pids were given out after `seen`; None once there is no other."""
+    enough = time.monotonic() + CHASE_SECONDS
+    while time.monotonic() < enough:
+        newest = last_pid()
+        if newest == seen:
+            yield None
+            return
+        if newest < seen:  # the pids have begun anew: another pass will do
+            return
+        for pid in range(seen + 1, newest + 1):
+            process = stat(pid)
+            if process is not None and not process.gone and is_process(pid):
+                yield process
+        seen = newest
+
+
+def last_pid() -> int:
+    """The pid that was given out last, whether to a process or to a thread."""
+    with open("/proc/sys/kernel/ns_last_pid", "rb") as file:
+        return int(file.read())
+
+
+def is_process(pid: int) -> bool:
+    """Threads have a number too, of which /proc knows although it does not list it."""
+    return f"\nTgid:\t{pid}\n".encode() in read_file(f"/proc/{pid}/status")
 
 
 class Owners:
@@ -97,6 +124,30 @@ class Owners:
         self.by_process = {item: tree for tree in trees for item in tree.members.items()}
         self.by_mark = {tree.mark: tree for tree in trees}
         self.by_id = {tree.id: tree for tree in trees}
+        self.claimed: dict[int, Tree] = {}
+
+    def claim_descendants(
+        self, root: Stat, tree: Tree, by_parent: dict[int, list[Stat]]
+    ) -> list[Stat]:
+        """A member and all below it, but for those that were claimed before."""
+        claimed = []
+        waiting = [root]
+        while waiting:
+            process = waiting.pop()
+            if process.pid not in self.claimed:
+                self.claimed[process.pid] = tree
+                claimed.append(process)
+                waiting += by_parent.get(process.pid, ())
+        return claimed
+
+    def of_newborn(self, process: Stat) -> Tree | None:
+        """One that came up during the pass. It may have been in the listing as well."""
+        if process.pid in self.claimed:
+            return None
+        tree = self.of(process) or self.claimed.get(process.parent)
+        if tree is not None:
+            self.claimed[process.pid] = tree
+        return tree
 
     def of(self, process: Stat) -> Tree | None:
         known = self.by_process.get((process.pid, process.start))
@@ -120,21 +171,16 @@ def mark_of(pid: int) -> int:
 
 
 def shown_mark(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/limits", "rb") as file:
-            soft = next(line.split()[3] for line in file if line.startswith(b"Max file locks"))
-    except (OSError, StopIteration):
-        return UNMARKED
-    return int(soft) if soft.isdigit() else UNMARKED
+    for line in read_file(f"/proc/{pid}/limits").splitlines():
+        if line.startswith(b"Max file locks"):
+            soft = line.split()[3]
+            return int(soft) if soft.isdigit() else UNMARKED
+    return UNMARKED
 
 
 def environment_mark(pid: int) -> AttemptId | None:
     """The attempt that a process was started for, by its environment."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environ = file.read()
-    except OSError:
-        return None
+    environ = read_file(f"/proc/{pid}/environ")
     if b"TREADLE_UID=" not in environ:
         return None
     found = dict(item.partition(b"=")[::2] for item in environ.split(b"\0"))
@@ -143,3 +189,12 @@ def environment_mark(pid: int) -> AttemptId | None:
         return AttemptId(uid, step, int(found[b"TREADLE_ATTEMPT"]))
     except (KeyError, ValueError):
         return None
+
+
+def read_file(path: str) -> bytes:
+    """All of it, or nothing where there is no such process or it is not ours to read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -126,6 +126,7 @@ class Shim:
     def is_over(self) -> bool:
         if self.running or self.connections:
             self.idle_since = boottime_us()
+            return False
         return boottime_us() - self.idle_since >= self.idle_seconds * 1_000_000
 
     def hasten(self) -> None:

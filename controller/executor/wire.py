@@ -61,7 +61,7 @@ class Wire:
         *lines, self.received = (self.received + data).split(b"\n")
         try:
             return [message for line in lines for message in json.loads(line)]
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             self.closed = True
             return []
 
