@@ -152,7 +152,6 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 def watch(history: History, names: list[str], matches: Selector, form: str | None) -> None:
     """A line for each workflow that changes, until somebody interrupts."""
     shown = Rows(history.state, select(history.state, names, matches)[0], form)
-    sys.stdout.flush()
     changed: dict[str, None] = {}
     for change in history.follow():
         if change is not None:
@@ -162,6 +161,7 @@ def watch(history: History, names: list[str], matches: Selector, form: str | Non
             if isinstance(one, Workflow) and one.uid in changed:
                 shown.show(one)
         changed.clear()
+        sys.stdout.flush()
 
 
 class Rows:
@@ -174,18 +174,22 @@ class Rows:
         self._last = {row[0].text: self._lasting(row) for row in self._table.rows}
 
     def show(self, one: Workflow) -> None:
-        if self._form in ("json", "yaml"):
-            show_line(shape_of(self._state, one))  # a line of JSON is YAML, too
+        if self._form == "json":
+            show_line(shape_of(self._state, one))
+            return
+        if self._form == "yaml":
+            print("---")
+            show(shape_of(self._state, one), "yaml")
             return
         row = list_row(self._state, one, now(), wide=self._form == "wide")
         if self._last.get(one.name) == self._lasting(row):
             return
         self._last[one.name] = self._lasting(row)
         if self._form == "name":
-            print(one.name, flush=True)
+            print(one.name)
             return
         self._table.rows.append(row)
-        print(list(render(self._table, terminal_width(), in_colour()))[-1], flush=True)
+        print(list(render(self._table, terminal_width(), in_colour()))[-1])
         self._table.rows.pop()
 
     def _lasting(self, row: tuple[Cell, ...]) -> list[str]:

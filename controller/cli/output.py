@@ -45,8 +45,8 @@ def show(value: Any, form: str) -> None:
 
 
 def show_line(value: Any) -> None:
-    """`value` as one line of JSON, on its way at once: somebody may be following."""
-    print(msgspec.json.encode(value).decode(), flush=True)
+    """`value` as one line of JSON."""
+    print(msgspec.json.encode(value).decode())
 
 
 def tell(text: str) -> None:
