@@ -35,7 +35,9 @@ class Place(NamedTuple):
 
 def choose(given: Path | None) -> Place:
     """A new folder in the one that was given, else where new files cost least."""
-    candidates = [given] if given else [Path(tempfile.gettempdir()), Path("/var/tmp"), Path.cwd()]
+    candidates = [given or Path(tempfile.gettempdir())]
+    if given is None:
+        candidates += [Path("/var/tmp"), Path("build")]
     disks = [path for path in candidates if file_system(path) != "tmpfs"]
     best, *others = sorted(map(_try, disks or candidates), key=lambda place: place.file_us)
     for other in others:
@@ -45,7 +47,8 @@ def choose(given: Path | None) -> Place:
 
 def _try(parent: Path) -> Place:
     """The files stay: deleting them is what makes a spot slow."""
-    folder = Path(tempfile.mkdtemp(prefix="treadle-bench-", dir=parent))
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="treadle-bench-", dir=parent.resolve()))
     (folder / "tried").mkdir()
     begun = time.perf_counter()
     for number in range(FILES):
