@@ -1,0 +1,68 @@
+"""The set of steps that an edit re-runs, against a reference that is naive and written differently.
+
+The product compares hashes in one pass down the DAG. The reference writes out in full what a step
+means, dependencies and all, and spreads "is tried anew" until nothing changes any more.
+"""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from properties.test_plan import Steps, a_dag
+from story import Story, document
+
+from controller.planner import edits
+from controller.spec.fingerprint import fingerprints
+
+
+def meaning(steps: dict[str, dict[str, Any]], name: str) -> str:
+    needs = steps[name].get("dependsOn", [])
+    after = sorted(f"{one['condition']} of {meaning(steps, one['step'])}" for one in needs)
+    return f"({steps[name]['run']} after {after})"
+
+
+def naive(story: Story, before: Steps, after: Steps) -> set[str]:
+    """Names in both generations that run again, by the words of the table."""
+    old, new = ({step["name"]: step for step in steps} for steps in (before, after))
+    anew = new.keys() - old.keys()
+    for name in old.keys() & new.keys():
+        phase = story.phases()[name]
+        tolerated = phase == "Failed" and new[name].get("continueOnFailure", False)
+        if not (phase == "Succeeded" or tolerated) or meaning(old, name) != meaning(new, name):
+            anew |= {name}
+    while True:
+        more = {
+            name
+            for name, step in new.items()
+            if any(need["step"] in anew for need in step.get("dependsOn", []))
+        }
+        if more <= anew:
+            return anew & old.keys()
+        anew |= more
+
+
+@settings(max_examples=200, deadline=None)
+@given(before=a_dag(), after=a_dag(), codes=st.lists(st.sampled_from([0, 0, 1]), min_size=40))
+def test_an_edit_of_a_finished_workflow_re_runs_what_the_table_says(
+    before: tuple[Steps, dict[str, Any]], after: tuple[Steps, dict[str, Any]], codes: list[int]
+) -> None:
+    story = Story(checked=False).accept(before[0])
+    while story.live():
+        story.exit(min(story.live()), codes.pop() if codes else 0)
+        while not story.live() and story.state.timers:
+            story.wait(60)
+    assert story.life().finished
+
+    spec = document(after[0]).spec
+    found = edits.effects(story.life(), spec, fingerprints(spec))
+    again = {name for name, one in found.items() if one.action in ("run", "restart")}
+    assert again & story.phases().keys() == naive(story, before[0], after[0])
+    removed = {name for name, one in found.items() if one.action == "remove"}
+    assert removed == story.phases().keys() - {step["name"] for step in after[0]}
+
+    attempts = {name: step.numbered for name, step in story.life().steps.items()}
+    story.accept(after[0])
+    while story.live():
+        story.exit(min(story.live()))
+    for name in attempts.keys() - again - removed:
+        assert story.step(name).numbered == attempts[name], "what is kept does not run"
