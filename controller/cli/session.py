@@ -4,6 +4,7 @@ This is the one place that knows every room: it opens the real edges, folds the 
 until somebody or something says stop. It decides nothing about workflows.
 """
 
+import gc
 import getpass
 import os
 import selectors
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,7 +23,7 @@ from controller import __version__
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
-from controller.folder.folder import OpenFolder, check_folder
+from controller.log import segments
 from controller.log.lock import StateLock
 from controller.log.reader import read
 from controller.log.state_folder import prepare_state
@@ -31,6 +33,9 @@ from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.state import Move, State
 from controller.requests import RequestBox, requests_folder
+
+if TYPE_CHECKING:
+    from controller.folder.folder import OpenFolder
 
 SECOND = 1_000_000
 IDLE_WAIT_MAX_SECONDS = 30.0  # the rescan of the folder would wake us anyway
@@ -152,9 +157,8 @@ class StopSignals:
 def open_session(options: Options) -> Iterator[Session]:
     """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
     state_dir = os.path.abspath(options.state)
-    if options.specs is not None:
-        known = os.path.isdir(os.path.join(state_dir, "log"))
-        check_folder(options.specs, known=known, allow_insecure=options.allow_insecure_specs)
+    if not segments.firsts(state_dir):
+        _check_folder(options, known=False)  # before a state folder is made for nothing
     prepare_state(state_dir)
     clock = SystemClock()
     with ExitStack() as stack:
@@ -163,7 +167,8 @@ def open_session(options: Options) -> Iterator[Session]:
         stack.callback(log.close)
         if log.cut:
             print(f"treadle: {log.cut}", file=sys.stderr)
-        state = replay(read(state_dir))
+        state = _replay(state_dir)
+        _check_folder(options, known=state.controller.folder != "")
         settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
         folder = _open_folder(options, state_dir, stack)
@@ -183,6 +188,24 @@ def open_session(options: Options) -> Iterator[Session]:
         session.controller.start()
         yield session
         session.stopped()
+
+
+def _replay(state_dir: str) -> State:
+    """The log folded. What it builds up stays, so looking for garbage meanwhile finds none."""
+    gc.disable()
+    try:
+        return replay(read(state_dir))
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _check_folder(options: Options, *, known: bool) -> None:
+    """Refuse a folder that specs can't come from; one that was known may be away for a while."""
+    if options.specs is not None:
+        from controller.folder.folder import check_folder
+
+        check_folder(options.specs, known=known, allow_insecure=options.allow_insecure_specs)
 
 
 def _settings(options: Options, state_dir: str, state: State) -> Settings:
@@ -206,9 +229,11 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
     )
 
 
-def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> OpenFolder | None:
+def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> "OpenFolder | None":
     if options.specs is None:
         return None
+    from controller.folder.folder import OpenFolder
+
     folder = OpenFolder(options.specs, spec_bytes_max=options.max_spec_bytes, poll=options.poll)
     stack.callback(folder.close)
     folder.watch_also(requests_folder(state_dir))
