@@ -83,7 +83,9 @@ class LiveTable:
             Text(f"{condition.type}: {condition.message}", style="yellow")
             for condition in session.controller.conditions
         ]
-        self._live.update(Group(_table(state, now, room), _summary(state, self._specs), *problems), refresh=True)
+        self._live.update(
+            Group(_table(state, now, room), _summary(state, self._specs), *problems), refresh=True
+        )
 
 
 def _table(state: State, now: int, room: int) -> Table:

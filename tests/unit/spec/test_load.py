@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from full_spec import FULL
 from msgspec import UNSET
 
 from controller.spec.load import FAULTS_MAX, Document, Loaded, load
@@ -10,57 +11,8 @@ from controller.spec.models import Backoff, Dependency, Workflow
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 SMALL = HEAD + "  steps: [{name: a, run: 'true'}]\n"
 
+
 # Every field of the contract that works, in one document.
-FULL = """\
-apiVersion: treadle.dev/v1
-kind: Workflow
-metadata:
-  name: full
-  labels: {team: data}
-  annotations: {owner: data-team}
-spec:
-  env: {LANG: C.UTF-8, DEBUG: true, PORT: 8080, PY: 3.10}
-  workingDir: .
-  shell: /bin/bash -ec
-  parallelism: 4
-  priority: -3
-  activeDeadlineSeconds: 7200
-  suspend: false
-  failFast: true
-  editPolicy: Reconcile
-  defaults:
-    timeoutSeconds: 600
-    terminationGracePeriodSeconds: 0.5
-    retry: {limit: 2}
-  steps:
-    - name: extract
-      run: |
-        ./extract.sh
-      timeoutSeconds: 0.25
-      terminationGracePeriodSeconds: 10
-      retry:
-        limit: 3
-        backoff: {initialSeconds: 0.5, factor: 2, maxSeconds: 60, jitter: 0.1}
-        on: [NonZeroExit, Timeout, Interrupted]
-        exitCodes: [75, "100-110"]
-        maxElapsedSeconds: 3600
-      onChanged: Restart
-      onRemoved: End
-      leaveProcesses: false
-    - name: load_2
-      command: [python3, load.py, --date, "2026-11-23"]
-      shell: [sh, -c]
-      dependsOn: [extract]
-      env: {ROWS: "3"}
-      workingDir: sub
-      continueOnFailure: true
-      retry: {exceptExitCodes: [2]}
-    - name: report
-      run: ./report.sh
-      dependsOn: [load_2, {step: extract, condition: Finished}]
-""".replace("      shell: [sh, -c]\n", "")
-
-
 def one(text: str, file: str = "a.yaml") -> Document:
     loaded = load(text.encode(), file)
     assert loaded.faults == ()

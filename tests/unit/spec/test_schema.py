@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from test_load import FULL
+from full_spec import FULL
 
 from controller.spec.load import load
 from controller.spec.schema import files

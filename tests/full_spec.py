@@ -1,0 +1,49 @@
+"""A spec with every field that works, for the tests of loading, of schemas and of fingerprints."""
+
+FULL = """\
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata:
+  name: full
+  labels: {team: data}
+  annotations: {owner: data-team}
+spec:
+  env: {LANG: C.UTF-8, DEBUG: true, PORT: 8080, PY: 3.10}
+  workingDir: .
+  shell: /bin/bash -ec
+  parallelism: 4
+  priority: -3
+  activeDeadlineSeconds: 7200
+  suspend: false
+  failFast: true
+  editPolicy: Reconcile
+  defaults:
+    timeoutSeconds: 600
+    terminationGracePeriodSeconds: 0.5
+    retry: {limit: 2}
+  steps:
+    - name: extract
+      run: |
+        ./extract.sh
+      timeoutSeconds: 0.25
+      terminationGracePeriodSeconds: 10
+      retry:
+        limit: 3
+        backoff: {initialSeconds: 0.5, factor: 2, maxSeconds: 60, jitter: 0.1}
+        on: [NonZeroExit, Timeout, Interrupted]
+        exitCodes: [75, "100-110"]
+        maxElapsedSeconds: 3600
+      onChanged: Restart
+      onRemoved: End
+      leaveProcesses: false
+    - name: load_2
+      command: [python3, load.py, --date, "2026-11-23"]
+      dependsOn: [extract]
+      env: {ROWS: "3"}
+      workingDir: sub
+      continueOnFailure: true
+      retry: {exceptExitCodes: [2]}
+    - name: report
+      run: ./report.sh
+      dependsOn: [load_2, {step: extract, condition: Finished}]
+"""
