@@ -25,7 +25,7 @@ from controller.executor.wire import Message, Wire
 PROTOCOL = 1
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
-DEATHS_MAX = 3  # of shims in a row that never said a word
+DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # more deaths of shims in that time are no accident
 SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
 BACKLOG = 16
 
@@ -45,21 +45,27 @@ class Link:
         self.boot_id = boot_id
         self.hello = hello
         self.poll = poll
-        self.deaths = 0
+        self.deaths: list[float] = []
         self.children: set[int] = set()
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
         self.open()
 
     def open(self) -> None:
         """Connect, to a new shim if need be; takes milliseconds at most."""
         enough = time.monotonic() + OPEN_SECONDS_MAX
-        while not self.try_open():
-            if time.monotonic() > enough:
-                raise StorageError(f"{self.folder}: locked, but nobody answers at its socket")
-            time.sleep(OPEN_PAUSE_SECONDS)
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            while not self.try_open():
+                self.pause(enough)
+        except OSError as fault:
+            raise StorageError(f"{self.folder}: {fault.strerror}") from fault
         self.writable = select.EPOLLIN
         self.poll.register(self.wire.sock, self.writable)
         self.send([self.hello])
+
+    def pause(self, enough: float) -> None:
+        if time.monotonic() > enough:
+            raise StorageError(f"{self.folder}: locked, but nobody answers at its socket")
+        time.sleep(OPEN_PAUSE_SECONDS)
 
     def try_open(self) -> bool:
         lock = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -72,7 +78,7 @@ class Link:
         try:
             with short_path(self.folder) as folder:
                 sock.connect(f"{folder}/socket")
-        except (FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             sock.close()
             return False
         self.wire = Wire(sock)
@@ -121,17 +127,15 @@ class Link:
             self.poll.modify(self.wire.sock, writable)
 
     def receive(self) -> list[Message]:
-        messages = self.wire.receive()
-        if messages:
-            self.deaths = 0
-        return messages
+        return self.wire.receive()
 
     def reopen(self) -> None:
         """The shim is gone: find or start another."""
-        self.deaths += 1
-        if self.deaths > DEATHS_MAX:
+        now = time.monotonic()
+        self.deaths = [each for each in self.deaths if now - each < DEATHS_SECONDS] + [now]
+        if len(self.deaths) > DEATHS_MAX:
             raise StorageError(
-                f"the supervisor of the steps does not start; {self.folder}/errors says why"
+                f"the supervisor of the steps dies again and again; {self.folder}/errors says why"
             )
         self.close()
         self.open()

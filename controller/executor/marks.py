@@ -122,7 +122,7 @@ class Owners:
 
     def __init__(self, trees: Collection[Tree]) -> None:
         self.by_process = {item: tree for tree in trees for item in tree.members.items()}
-        self.by_mark = {tree.mark: tree for tree in trees}
+        self.by_mark = {tree.mark: tree for tree in trees if tree.mark}
         self.by_id = {tree.id: tree for tree in trees}
         self.claimed: dict[int, Tree] = {}
 

@@ -1,8 +1,8 @@
 """Turns one order into one process, or into a clear reason why not.
 
 `posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on
-what the step is to inherit for the instant of the spawn: working folder, umask, the soft limits in
-which the controller differs from the shim, and the attempt's mark. The mark is a number in the soft
+what the step is to inherit for the instant of the spawn: working folder, umask, a few limits
+that the shim could not live under, and the attempt's mark. The mark is a number in the soft
 RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which nothing sheds: not fork, exec,
 setsid, a double fork or a cleared environment. All of it costs a few µs beside the ~500 of a
 process.
@@ -24,6 +24,9 @@ OWN_UMASK = 0o077
 SHORTAGES = frozenset(
     {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
 )
+
+# Limits on a step under which the shim would end, or could not write its journal.
+CRIPPLING = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
 
 # What Python or this program ignores would stay ignored in the step; the rest is reset by exec.
 ALL_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -63,7 +66,6 @@ class Spawner:
 
     def __init__(self) -> None:
         self.home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # logs are relative to it
-        self.own_limits = free_own_limits()
         self.own_mark = resource.getrlimit(RLIMIT_LOCKS)[0]  # this may be a step of another treadle
         self.marks = self.can_mark()
         self.computes_start: bool | None = None
@@ -74,11 +76,7 @@ class Spawner:
         self.env = encoded(env)
         self.path = env.get("PATH", os.defpath)
         self.umask = umask
-        self.limits = [
-            (kind, clamp(soft, hard), own, hard)
-            for kind, (own, hard) in self.own_limits.items()
-            if (soft := limits.get(kind, own)) != own
-        ]
+        self.limits = adopt_limits(limits)
 
     def spawn(self, order: Order) -> Process:
         """Start it, or raise CannotStart or NotNow."""
@@ -118,7 +116,7 @@ class Spawner:
 
     def put_on(self, mark: int) -> None:
         os.umask(self.umask)
-        for kind, soft, _, hard in self.limits:
+        for kind, soft, hard in self.limits:
             resource.setrlimit(kind, (soft, hard))
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (mark, resource.RLIM_INFINITY))
@@ -126,8 +124,8 @@ class Spawner:
     def take_off(self) -> None:
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (self.own_mark, resource.RLIM_INFINITY))
-        for kind, _, own, hard in self.limits:
-            resource.setrlimit(kind, (own, hard))
+        for kind, _, hard in self.limits:
+            resource.setrlimit(kind, (hard, hard))
         os.umask(OWN_UMASK)
 
     def start_of(self, pid: int, before: int) -> int:
@@ -169,28 +167,28 @@ def clamp(soft: int, hard: int) -> int:
     return hard if soft == resource.RLIM_INFINITY else min(soft, hard)
 
 
-def free_own_limits() -> dict[int, tuple[int, int]]:
-    """The shim's limits, once it has lifted from itself those that would end or cripple it."""
-    limits = {}
-    lifted = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
-    for name in dir(resource):
-        if not name.startswith("RLIMIT_"):
-            continue
-        kind = getattr(resource, name)
-        soft, hard = resource.getrlimit(kind)
-        if kind in lifted and soft != hard:
-            resource.setrlimit(kind, (hard, hard))
+def adopt_limits(limits: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Live under the soft limits of the steps; returns those that would cripple the shim."""
+    apart = []
+    for kind, wanted in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        soft = clamp(wanted, hard)
+        if kind in CRIPPLING and soft != hard:
+            apart.append((kind, soft, hard))
             soft = hard
-        limits[kind] = (soft, hard)
-    return limits
+        resource.setrlimit(kind, (soft, hard))
+    return apart
 
 
 def read_start(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return 0
+    try:
+        return int(os.read(fd, 4096).rpartition(b")")[2].split()[19])
+    finally:
+        os.close(fd)
 
 
 def open_log(path: str) -> int:

@@ -221,7 +221,7 @@ def test_a_shim_that_cannot_start_is_said_in_one_line(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controller.executor.link.PROGRAM", "raise SystemExit('broken on purpose')")
-    with pytest.raises(StorageError, match=r"does not start; .*shim/errors says why"):
+    with pytest.raises(StorageError, match=r"dies again and again; .*shim/errors says why"):
         yard.executor()
     assert "broken on purpose" in (yard.state / "shim/errors").read_text()
 
