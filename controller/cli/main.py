@@ -1,23 +1,43 @@
 """`treadle`: parse the words, call the command, say in one line what went wrong.
 
-Command modules keep their imports light, because every one of them is loaded to build the parser;
-what is heavy (yaml, watchdog, rich, psutil) they import when they run.
+Imports are most of what a short command costs, so only the module of the command that was named
+is loaded; all of them only to tell what there is. What is heavy (yaml, watchdog, rich) they import
+when they need it.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from controller.cli import change, check, get, logs, run, up, version, wait
 from controller.errors import ExitCode, TreadleError
 
-COMMANDS = (up, run, get, logs, wait, change, check, version)
+# Every command and the module that registers it, in the order of the help.
+COMMANDS = {
+    "up": "up",
+    "run": "run",
+    "get": "get",
+    "status": "get",
+    "describe": "get",
+    "logs": "logs",
+    "events": "logs",
+    "replay": "logs",
+    "wait": "wait",
+    "apply": "change",
+    "delete": "change",
+    "cancel": "change",
+    "retry": "change",
+    "validate": "check",
+    "schema": "check",
+    "version": "version",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = _parser(words).parse_args(words)
     try:
         code = args.command(args)
         sys.stdout.flush()
@@ -34,15 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.FINE)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="treadle",
         description="Drives the workflows of a folder of specs to completion, "
         "through edits, deletions, crashes and reboots.",
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.register(subparsers)
+    named = COMMANDS.get(words[0]) if words else None
+    for module in [named] if named else dict.fromkeys(COMMANDS.values()):
+        import_module(f"controller.cli.{module}").register(subparsers)
     return parser
 
 
