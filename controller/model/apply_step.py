@@ -93,9 +93,8 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
     """Its result from before an edit stands again."""
     kept = step.standing
     assert kept is not None, state.story(workflow.uid, step.name)
-    if step.phase is not kept.phase:
-        reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
-        move(state, workflow, step, kept.phase, kept.reason, kept.message)
+    reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
+    move(state, workflow, step, kept.phase, kept.reason, kept.message)
 
 
 def remember_result(step: Step) -> None:

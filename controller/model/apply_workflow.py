@@ -209,6 +209,5 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
 
 def life_ended(state: State, event: e.LifeEnded) -> None:
     workflow = state.lives[event.uid]
-    if state.workflows.get(workflow.name) is workflow:
-        del state.workflows[workflow.name]
+    del state.workflows[workflow.name]
     state.touched.pop(workflow.uid, None)

@@ -99,7 +99,7 @@ class World:
         self.ledger: Counter[AttemptId] = Counter()
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
-        self.controller = self.new_controller()
+        self.controller: Controller
 
     # ------------------------------------ the controller
 

@@ -161,6 +161,10 @@ def test_cancel_ends_a_run() -> None:
     assert "already ended" in (ask(story, "cancel") or "")
 
 
+def test_cancel_of_nothing_is_refused() -> None:
+    assert "no workflow" in (ask(Story(), "cancel") or "")
+
+
 def test_cancel_of_steps_spares_the_others() -> None:
     story = Story().accept([a_step("a"), a_step("b")]).start("a", "b")
     assert ask(story, "cancel", steps=["a"]) == ""

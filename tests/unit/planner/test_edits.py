@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.model.events import StepReset
+from controller.model.events import GenerationAccepted, StepReset
 from controller.planner.slots import Limits
 
 RETRIES: dict[str, Any] = {"limit": 5, "backoff": {"initialSeconds": 10, "jitter": 0}}
@@ -264,3 +264,14 @@ def test_a_ready_step_with_a_new_dependency_waits_again() -> None:
     assert story.why("b")[0] == "Pending"
     story.exit("a").exit("b")
     assert story.why() == ("Succeeded", "Completed")
+
+
+def test_an_edit_says_what_changed() -> None:
+    story = Story().accept(SAME).exit("a").exit("b").exit("c")
+    story.accept(steps(run="another", env={"X": "1"}))
+    assert "run" in story.attempt("b").inputs
+    effects = [r.event for r in story.records if isinstance(r.event, GenerationAccepted)][
+        -1
+    ].effects
+    assert effects["b"].message == "env.X, run changed"
+    assert effects.keys() == {"b", "c"}, "what is kept need not stand in the log"

@@ -1,0 +1,220 @@
+"""One turn: observe, plan, append, act; what is told twice, what a new controller takes over."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from simulation.world import BEGIN, Crash, Fate, World
+from story import a_step, document
+
+from controller.loop.ports import AttemptId
+from controller.model import events as e
+from controller.model.observations import Ended, EndFailed, Request, SeenMarker, Started
+
+CHAIN = [a_step("a"), a_step("b", "a")]
+LONG = 1_000.0
+
+
+def world(
+    *steps: dict[str, Any], fate: Callable[..., Fate] = lambda *of: Fate(LONG), **settings: Any
+) -> World:
+    made = World(fate=fate, **settings)
+    made.files["w.yaml"] = (document(list(steps) or CHAIN),)
+    made.boot_controller()
+    return made
+
+
+def kinds(of: World) -> list[str]:
+    return [type(record.event).__name__ for record in of.records()]
+
+
+def attempt(of: World, step: str = "a", number: int = 1) -> AttemptId:
+    return AttemptId(of.controller.state.workflows["w"].uid, step, number)
+
+
+def test_all_of_a_turn_goes_with_one_append() -> None:
+    one = world()
+    one.turn()
+    assert kinds(one) == [
+        "ControllerStarted",
+        "GenerationAccepted",
+        "StepReady",
+        "RunStarted",
+        "AttemptScheduled",
+    ]
+    assert [record.turn for record in one.records()] == [1, 2, 2, 2, 2]
+    assert [record.seq for record in one.records()] == [1, 2, 3, 4, 5]
+
+
+def test_nothing_is_done_before_it_is_durable() -> None:
+    one = world(crash_before=2)  # the first turn's append; the first was that of the start
+    with pytest.raises(Crash):
+        one.controller.turn()
+    assert not one.ledger
+    assert kinds(one) == ["ControllerStarted"]
+
+
+def test_a_turn_without_anything_new_writes_nothing() -> None:
+    one = world()
+    one.come_to_rest()
+    written = len(one.log)
+    assert not one.turn()
+    assert len(one.log) == written
+
+
+def test_what_was_promised_and_not_started_is_started_by_the_next_controller() -> None:
+    one = world(crash_before=3)  # the start that the first turn promised
+    one.turn()
+    one.come_to_rest()
+    assert list(one.ledger.elements()) == [attempt(one)]
+    assert kinds(one).count("AttemptScheduled") == 1
+
+
+def test_what_was_to_end_before_it_started_is_not_started_by_the_next_controller() -> None:
+    one = world(a_step("x"), a_step("a"), max_parallel=1, ahead=1)
+    one.come_to_rest()
+    one.markers["w.cancel"] = SeenMarker(path="w.cancel", workflow="w", digest="d")
+    one.crash_before = one.effects + 2  # the first order to end, behind the append
+    one.processes.clear()  # as if their parent had never got the starts
+    one.queue.clear()
+    one.ledger.clear()
+    one.busy = 0
+    one.come_to_rest()
+    assert not one.ledger
+    assert one.phases()["w"] == {"": "Cancelled", "x": "Cancelled", "a": "Cancelled"}
+
+
+def test_an_end_that_is_told_twice_is_forgotten_only_when_it_is_durable() -> None:
+    one = world()
+    one.come_to_rest()
+    ended = Ended(id=attempt(one), how="exited", at=BEGIN, exit_code=0)
+    executor = one.controller.edges.executor
+    executor.observe = lambda: [ended, ended]  # type: ignore[method-assign]
+    forgotten: list[list[AttemptId]] = []
+    executor.forget = lambda ids: forgotten.append(list(ids))  # type: ignore[method-assign]
+    one.crash_before = one.effects + 1
+    with pytest.raises(Crash):
+        one.controller.turn()
+    assert forgotten == []
+
+
+def test_what_is_told_of_attempts_long_over_is_forgotten() -> None:
+    one = world(fate=lambda *of: Fate(0))
+    one.run()
+    seen = Started(id=attempt(one), pid=1, start_ticks=1, at=BEGIN)
+    executor = one.controller.edges.executor
+    executor.observe = lambda: [seen]  # type: ignore[method-assign]
+    forgotten: list[AttemptId] = []
+    executor.forget = forgotten.extend  # type: ignore[method-assign]
+    written = len(one.log)
+    one.controller.turn()
+    assert (forgotten, len(one.log)) == ([attempt(one)], written)
+
+
+def test_survivors_are_recorded_once() -> None:
+    one = world()
+    one.come_to_rest()
+    seen = EndFailed(id=attempt(one), pids=(7,))
+    one.controller.edges.executor.observe = lambda: [seen]  # type: ignore[method-assign]
+    one.turn()
+    one.turn()
+    assert kinds(one).count("AttemptEndFailed") == 1
+
+
+def test_a_sleep_is_an_event_and_moves_timeouts() -> None:
+    one = world(a_step("a", timeoutSeconds=10))
+    one.come_to_rest()
+    one.sleep(60)
+    one.come_to_rest()
+    assert kinds(one)[-1] == "MachineSlept"
+    assert one.phases()["w"]["a"] == "Running"
+    assert one.controller.due() == BEGIN + 70_000_000
+
+
+def test_a_step_of_the_wall_clock_is_recorded_and_moves_nothing() -> None:
+    one = world(a_step("a", timeoutSeconds=10))
+    one.come_to_rest()
+    one.set_wall(-3600)
+    one.come_to_rest()
+    assert kinds(one)[-1] == "ClockStepped"
+    assert one.controller.due() == BEGIN + 10_000_000
+
+
+def test_small_corrections_of_the_clock_are_not_worth_a_record() -> None:
+    one = world()
+    one.come_to_rest()
+    one.set_wall(0.5)
+    one.come_to_rest()
+    assert "ClockStepped" not in kinds(one)
+
+
+def test_times_go_on_under_the_next_controller_s_clock() -> None:
+    one = world(a_step("a", timeoutSeconds=10))
+    one.come_to_rest()
+    one.set_wall(-3600)
+    one.new_controller().start()
+    one.come_to_rest()
+    assert one.controller.due() == BEGIN + 10_000_000 - 3600 * 1_000_000
+
+
+def test_each_start_has_a_higher_epoch() -> None:
+    one = world()
+    one.new_controller().start()
+    assert [record.epoch for record in one.records()] == [1, 2]
+
+
+def test_a_request_is_applied_once_even_if_it_could_not_be_removed() -> None:
+    one = world(fate=lambda *of: Fate(0))
+    one.run()
+    one.requests["r1"] = Request(name="r1", kind="retry", workflow="w", steps=["b"], by="me")
+    one.crash_before = one.effects + 3  # append, start, then its removal
+    one.run()
+    assert not one.requests
+    assert kinds(one).count("RequestApplied") == 1
+    assert kinds(one).count("AttemptScheduled") == 3
+
+
+def test_requests_for_one_workflow_keep_their_order() -> None:
+    """Nothing that was asked for later overtakes a retry that has to wait."""
+    one = world(fate=lambda *of: Fate(0))
+    one.markers["w.cancel"] = SeenMarker(path="w.cancel", workflow="w", digest="d")
+    one.run()
+    one.requests["r1"] = Request(name="r1", kind="retry", workflow="w", by="me")
+    one.requests["r2"] = Request(name="r2", kind="cancel", workflow="w", by="me")
+    one.run()
+    assert sorted(one.requests) == ["r1", "r2"]
+    assert one.controller.settled(), "what a marker keeps from starting counts as settled"
+    one.markers.clear()
+    one.run()
+    assert not one.requests
+    applied = [r.event.name for r in one.records() if isinstance(r.event, e.RequestApplied)]
+    assert applied == ["r1", "r2"]
+
+
+def test_an_unread_request_is_not_settled() -> None:
+    one = world(fate=lambda *of: Fate(0))
+    one.run()
+    assert one.controller.settled()
+    one.requests["r1"] = Request(name="r1", kind="retry", workflow="w", steps=["a"], by="me")
+    assert not one.controller.settled()
+
+
+def test_a_launch_has_all_that_a_step_sees() -> None:
+    one = world(a_step("a", env={"X": "1", "TREADLE_STEP": "mine"}, workingDir="sub"))
+    launches: list[Any] = []
+    one.controller.edges.executor.start = launches.extend  # type: ignore[method-assign]
+    one.turn()
+    launch = launches[0]
+    uid = launch.id.uid
+    assert launch.argv == ("/bin/sh", "-euc", "a")
+    assert launch.working_dir == "/specs/sub"
+    assert launch.log == f"runs/{uid}/a.1.log"
+    assert launch.env == {
+        "X": "1",
+        "TREADLE_WORKFLOW": "w",
+        "TREADLE_UID": uid,
+        "TREADLE_STEP": "a",
+        "TREADLE_ATTEMPT": "1",
+        "TREADLE_GENERATION": "1",
+        "TREADLE_OUTPUT": f"/state/runs/{uid}/a.1.out",
+    }
