@@ -100,11 +100,12 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
 
 
 def _rivals(state: State, limits: Limits) -> Iterator[int]:
-    """The priorities of the steps that wait for a slot, highest first."""
-    for priority, _, _, uid in _in_order(state):
+    """The priorities of the steps that could use a slot, highest first."""
+    for priority, occupied, _, uid in _in_order(state):
         workflow = state.lives[uid]
+        room = None if workflow.parallelism is None else workflow.parallelism - occupied
         if limits.only is None or workflow.request in limits.only:
-            for _step in _startable(workflow, limits):
+            for _step in islice(_startable(workflow, limits), room):
                 yield -priority
 
 

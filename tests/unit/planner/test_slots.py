@@ -134,3 +134,30 @@ def test_a_folder_beside_a_held_one_is_not_held() -> None:
 def test_a_step_takes_one_slot_however_often_it_is_asked_for() -> None:
     story = waiting().accept(wide(1))
     assert fill(story.state, Limits(max_parallel=9)) == [Schedule(story.life().uid, "s00")]
+
+
+# ---------------------------------------- queued starts that are overtaken
+
+
+def queued(story: Story, workflow: str) -> list[str]:
+    """Those of this workflow that wait in the executor and are not to be withdrawn."""
+    steps = story.live(workflow)
+    return sorted(name for name in steps if story.attempt(name, workflow).ending is None)
+
+
+def test_a_step_of_higher_priority_takes_the_place_of_a_queued_start() -> None:
+    story = (
+        Story(Limits(max_parallel=1, ahead=2)).accept(wide(3), "low").start("s00", workflow="low")
+    )
+    story.accept(wide(1), "top", priority=1)
+    assert queued(story, "low") == ["s00", "s01"], "what runs goes on, the last in the queue leaves"
+    story.end("s02", "low")
+    assert queued(story, "top") == ["s00"]
+
+
+def test_no_more_are_withdrawn_than_may_take_their_places() -> None:
+    story = (
+        Story(Limits(max_parallel=1, ahead=4)).accept(wide(5), "low").start("s00", workflow="low")
+    )
+    story.accept(wide(9), "top", priority=1, parallelism=2)
+    assert len(queued(story, "low")) == 3
