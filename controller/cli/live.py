@@ -16,22 +16,15 @@ from rich.text import Text
 
 from controller.cli.progress import farewell
 from controller.cli.session import Session
-from controller.model.phases import TERMINAL, Phase
-from controller.model.state import SECOND, State, Step, Workflow
+from controller.model.phases import Phase
+from controller.model.state import State, Step, Workflow
+from controller.view.find import NeverValid
+from controller.view.listing import Found, list_row, listed
+from controller.view.page import step_row
+from controller.view.table import Cell, visible
 
 _DRAW_SECONDS_MIN = 0.1
 _LINES_SPARE = 5  # of the terminal: title, header, summary
-
-_COLOUR = {
-    Phase.PENDING: "dim",
-    Phase.READY: "cyan",
-    Phase.RUNNING: "bold blue",
-    Phase.SUCCEEDED: "green",
-    Phase.FAILED: "bold red",
-    Phase.SKIPPED: "yellow",
-    Phase.CANCELLED: "magenta",
-    Phase.SUSPENDED: "yellow",
-}
 
 
 class LiveTable:
@@ -92,80 +85,55 @@ def _table(state: State, now: int, room: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     for column in ("WORKFLOW", "PHASE", "STEPS", "TIME"):
         table.add_column(column, no_wrap=True)
-    table.add_column("WHY", no_wrap=True, overflow="ellipsis")
-    lives = sorted(state.workflows.values(), key=_weight)
-    for rows in _fit(lives, now, room):
-        table.add_row(*rows)
+    table.add_column("MESSAGE", no_wrap=True, overflow="ellipsis")
+    found = sorted(listed(state, lambda _labels: True), key=_weight)
+    for cells in _fit(state, found, now, room):
+        table.add_row(*(Text(visible(cell.text), style=cell.style) for cell in cells))
     return table
 
 
-def _weight(life: Workflow) -> tuple[int, int]:
-    """Running ones first, then those that wait, then the latest finished."""
-    if life.phase is Phase.RUNNING:
-        return 0, life.order
-    return (2, -life.since) if life.finished else (1, life.order)
+def _weight(one: Found) -> tuple[int, int]:
+    """What was never valid first, then running ones, those that wait, the latest finished."""
+    if isinstance(one, NeverValid):
+        return 0, 0
+    if one.phase is Phase.RUNNING:
+        return 1, one.order
+    return (3, -one.since) if one.finished else (2, one.order)
 
 
-def _fit(lives: list[Workflow], now: int, room: int) -> Iterator[tuple[Text | str, ...]]:
+def _fit(state: State, found: list[Found], now: int, room: int) -> Iterator[tuple[Cell, ...]]:
     """A line for each workflow, and below it its steps while there is room for all workflows."""
-    spare = room - len(lives)
-    for shown, life in enumerate(lives):
-        if shown >= room - 1 and len(lives) > room:
-            yield ("", "", "", "", Text(f"… and {len(lives) - shown} more", style="dim"))
+    spare = room - len(found)
+    for shown, one in enumerate(found):
+        if shown >= room - 1 and len(found) > room:
+            yield (Cell(f"… and {len(found) - shown} more", "dim"),)
             return
-        yield _workflow_row(life, now)
-        steps = _worth_a_line(life)[: max(0, spare)]
+        yield _workflow_row(state, one, now)
+        if isinstance(one, NeverValid) or one.phase is Phase.SUCCEEDED:
+            continue
+        steps = _worth_a_line(one)[: max(0, spare)]
         spare -= len(steps)
         for step in steps:
-            yield _step_row(step, now)
+            yield _step_row(state, one, step, now)
 
 
-def _worth_a_line(life: Workflow) -> list[Step]:
-    if life.phase is Phase.SUCCEEDED:
-        return []
+def _worth_a_line(one: Workflow) -> list[Step]:
     order = {Phase.RUNNING: 0, Phase.FAILED: 1, Phase.READY: 2, Phase.PENDING: 3}
-    return sorted(life.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
+    return sorted(one.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
 
 
-def _workflow_row(life: Workflow, now: int) -> tuple[Text | str, ...]:
-    done = sum(step.phase in TERMINAL for step in life.steps.values())
-    took = ""
-    if life.started is not None:
-        took = _duration((life.completed or now) - life.started)
-    return (
-        Text(life.name, style="bold"),
-        Text(life.phase, style=_COLOUR[life.phase]),
-        f"{done}/{len(life.steps)}",
-        took,
-        Text(life.message, style="dim"),
-    )
+def _workflow_row(state: State, one: Found, now: int) -> tuple[Cell, ...]:
+    """The row of `get`, without the age."""
+    name, phase, steps, took, _age, message = list_row(state, one, now)
+    return name, phase, steps, took, message
 
 
-def _step_row(step: Step, now: int) -> tuple[Text | str, ...]:
-    attempt = step.attempt
-    took = ""
-    if attempt is not None and attempt.started is not None:
-        took = _duration((attempt.finished or now) - attempt.started)
-    return (
-        f"  {step.name}",
-        Text(step.phase, style=_COLOUR[step.phase]),
-        f"#{attempt.number}" if attempt is not None else "",
-        took,
-        Text(step.message, style="dim"),
-    )
+def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell, ...]:
+    name, phase, number, took, _exit, message = step_row(state, life, step, now)
+    return Cell(f"  {name.text}"), phase, Cell(f"try {number.text}"), took, message
 
 
 def _summary(state: State, specs: str) -> Text:
     running = sum(attempt.pid is not None for attempt in state.live.values())
-    invalid = f", {len(state.rejected)} invalid" if state.rejected else ""
-    text = f"{running} running, {len(state.workflows)} workflows{invalid}; watching {specs}/"
+    text = f"{running} running, {len(state.workflows)} workflows; watching {specs}/"
     return Text(f"\n{text}; Ctrl-C stops, running steps go on", style="dim")
-
-
-def _duration(micros: int) -> str:
-    seconds = max(0.0, micros / SECOND)
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"

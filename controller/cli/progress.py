@@ -1,10 +1,8 @@
-"""What a person sees while a controller works: a live table on a terminal, lines elsewhere."""
+"""What a person sees while a controller works, where there is no terminal for the live table."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from controller.cli.session import Session
@@ -18,18 +16,6 @@ class Progress(Protocol):
     def hello(self, session: Session) -> None: ...
     def show(self, session: Session) -> None: ...
     def bye(self, session: Session, *, stopped: bool) -> None: ...
-
-
-@contextmanager
-def progress(specs: str) -> Iterator[Progress]:
-    """The way of showing that fits where stdout goes."""
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from controller.cli.live import LiveTable
-
-        with LiveTable(specs) as table:
-            yield table
-    else:
-        yield Lines(specs)
 
 
 class Lines:

@@ -5,11 +5,19 @@ SIGTERM leave running steps running; the next controller adopts them.
 """
 
 import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from controller.cli.options import common
 from controller.errors import ExitCode
 from controller.model.phases import Phase
 from controller.model.state import State
+
+if TYPE_CHECKING:
+    from controller.cli.progress import Progress
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,7 +67,6 @@ def size(text: str) -> int:
 
 def up(args: argparse.Namespace) -> int:
     """Drive the specs folder until stopped, or with `--once` until all has settled."""
-    from controller.cli.progress import progress
     from controller.cli.session import Options, StopSignals, open_session
 
     options = Options(
@@ -72,7 +79,7 @@ def up(args: argparse.Namespace) -> int:
         max_spec_bytes=args.max_spec_size,
     )
     signals = StopSignals()
-    with open_session(options) as session, progress(args.specs) as shown:
+    with open_session(options) as session, _progress(args.specs) as shown:
         shown.hello(session)
         while not signals.seen:
             session.turn()
@@ -82,6 +89,20 @@ def up(args: argparse.Namespace) -> int:
             session.wait(shown.refresh_seconds)
         shown.bye(session, stopped=bool(signals.seen))
     return _exit_code(session.controller.state) if args.once and not signals.seen else ExitCode.FINE
+
+
+@contextmanager
+def _progress(specs: str) -> "Iterator[Progress]":
+    """The way of showing that fits where stdout goes."""
+    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from controller.cli.live import LiveTable
+
+        with LiveTable(specs) as table:
+            yield table
+    else:
+        from controller.cli.progress import Lines
+
+        yield Lines(specs)
 
 
 def _exit_code(state: State) -> ExitCode:

@@ -112,12 +112,13 @@ def steps_table(
         *((Column("AFTER"),) if deep else ()),
         Column("MESSAGE"),
     )
-    return Table(columns, [_step_row(state, workflow, step, now, deep) for step in steps])
+    return Table(columns, [step_row(state, workflow, step, now, deep) for step in steps])
 
 
-def _step_row(
-    state: State, workflow: Workflow, step: Step, now: int, deep: bool
+def step_row(
+    state: State, workflow: Workflow, step: Step, now: int, deep: bool = False
 ) -> tuple[Cell, ...]:
+    """Name, phase, number of the attempt, time, exit, (`deep`) dependencies, message."""
     attempt = step.attempt
     after = [need.step for need in step.definition.requires]
     return (
