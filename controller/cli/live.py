@@ -130,7 +130,8 @@ def _workflow_row(state: State, one: Found, now: int) -> tuple[Cell, ...]:
 
 def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell, ...]:
     name, phase, number, took, _exit, message = step_row(state, life, step, now)
-    return Cell(f"  {name.text}"), phase, Cell(f"try {number.text}"), took, message
+    tried = Cell(f"try {number.text}") if step.attempts else Cell("")
+    return Cell(f"  {name.text}"), phase, tried, took, message
 
 
 def _summary(state: State, specs: str) -> Text:
