@@ -34,6 +34,10 @@ class Stat(NamedTuple):
     gone: bool  # a zombie: nothing of it runs any more
 
 
+def ticks_to_us(ticks: int) -> int:
+    return ticks * 1_000_000 // TICKS_PER_SECOND
+
+
 def stat_fields(pid: int) -> list[bytes]:
     """The fields of /proc/PID/stat from the state on; empty if there is no such process."""
     try:

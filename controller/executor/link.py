@@ -21,6 +21,7 @@ from pathlib import Path
 
 from controller.errors import StorageError
 from controller.executor.wire import Message, Wire
+from controller.loop.ports import Launch
 
 PROTOCOL = 1
 OPEN_SECONDS_MAX = 10.0
@@ -195,3 +196,10 @@ def step_limits() -> dict[int, int]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return limits
+
+
+def start_message(launch: Launch) -> Message:
+    text = str(launch.id)
+    return [
+        "start", text, launch.mark, launch.argv, launch.env, launch.working_dir, launch.log
+    ]  # fmt: skip

@@ -23,8 +23,8 @@ from msgspec.structs import replace
 
 from controller.errors import LockHeld, StorageError
 from controller.executor.ending import Endings, Stuck
-from controller.executor.identity import TICKS_PER_SECOND
-from controller.executor.link import Link, greeting
+from controller.executor.identity import ticks_to_us
+from controller.executor.link import Link, greeting, start_message
 from controller.executor.marks import Tree, look
 from controller.executor.orphans import Orphans
 from controller.executor.wire import Message
@@ -391,14 +391,3 @@ class LocalExecutor:
                 self.retell(attempt)
                 self.watch(attempt)
         return [each for each in sought if not each.pid]
-
-
-def ticks_to_us(ticks: int) -> int:
-    return ticks * 1_000_000 // TICKS_PER_SECOND
-
-
-def start_message(launch: Launch) -> Message:
-    text = str(launch.id)
-    return [
-        "start", text, launch.mark, launch.argv, launch.env, launch.working_dir, launch.log
-    ]  # fmt: skip

@@ -25,22 +25,19 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
 """
 
 import contextlib
-import ctypes
 import gc
 import os
-import resource
 import select
 import signal
 import socket
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from controller.executor.children import Children, become_subreaper, own_peak_kib
 from controller.executor.journal import Journal
 from controller.executor.spawn import (
     OWN_UMASK,
-    RLIMIT_LOCKS,
     CannotStart,
     NotNow,
     Order,
@@ -57,7 +54,6 @@ REAPS_IN_A_ROW = 256
 TALK_US = 2_000  # between messages while the queue keeps all slots busy
 
 LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
-PR_SET_CHILD_SUBREAPER = 36
 
 
 class Shim:
@@ -66,8 +62,7 @@ class Shim:
         self.journal = journal
         self.spawner = spawner
         self.wakes = Wakes()
-        self.children = open_children()
-        self.strangers: set[int] = set()
+        self.children = Children()
         self.connections: dict[int, Wire] = {}
         self.controller: Wire | None = None
         self.slots = 0
@@ -79,6 +74,7 @@ class Shim:
         self.taken = {
             attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"
         }
+        self.own_peak_kib = 0
         self.not_before = 0
         self.talked = 0
         self.idle_since = boottime_us()
@@ -151,6 +147,8 @@ class Shim:
                     self.verbs[verb](*rest)
         except (KeyError, TypeError, ValueError):  # it talks nonsense
             connection.closed = True
+        if connection.closed:  # now, before an exit in the same moment frees a slot
+            self.part(connection)
 
     def hello(self, connection: Wire, hello: dict[str, Any]) -> None:
         """The newest controller of the highest epoch is the one; it learns all that is known."""
@@ -175,12 +173,13 @@ class Shim:
         for fd, connection in list(self.connections.items()):
             connection.flush()
             if connection.closed:
-                self.part(fd, connection)
+                self.part(connection)
             else:
                 writable = select.POLLOUT if connection.unsent else 0
                 self.poll.modify(fd, select.POLLIN | writable)
 
-    def part(self, fd: int, connection: Wire) -> None:
+    def part(self, connection: Wire) -> None:
+        fd = connection.sock.fileno()
         self.poll.unregister(fd)
         del self.connections[fd]
         connection.close()
@@ -273,34 +272,23 @@ class Shim:
             self.wakes.ring()
         if not ended:
             return
-        leavers = self.leavers()
-        own_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        leavers = self.children.leavers(self.running, self.marks.values())
         for attempt, status, at, usage in ended:
             mark = self.marks.pop(attempt)
             left = leavers is None or mark in leavers
             if not left:
                 self.taken.discard(attempt)
             cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
-            # A process begins as an image of this one: less than our own peak tells nothing.
-            rss = usage.ru_maxrss if usage.ru_maxrss > own_rss else 0
-            self.tell(["exited", attempt, status, at, cpu_us, rss, left])
+            self.tell(["exited", attempt, status, at, cpu_us, self.peak(usage.ru_maxrss), left])
 
-    def leavers(self) -> set[int | None] | None:
-        """Marks of the processes that came to us as orphans; None: nobody knows, look in /proc.
+    def peak(self, kib: int) -> int:
+        """Peak memory of a step; 0 where nobody can know.
 
-        Whatever an attempt leaves running becomes our child in the instant its parent ends. An
-        orphan without a mark that we know is suspected once, then known as a stranger.
+        A process begins as an image of this one, so that less than our own peak tells nothing.
         """
-        if self.children < 0:
-            return None
-        seen = read_all(self.children).split()
-        if len(seen) == len(self.running):
-            return set()
-        orphans = {pid: mark_of(pid) for pid in map(int, seen) if pid not in self.running}
-        known = set(self.marks.values())
-        suspects = {pid for pid, mark in orphans.items() if mark not in known} - self.strangers
-        self.strangers = (self.strangers & orphans.keys()) | suspects
-        return None if suspects else set(orphans.values())
+        if kib > self.own_peak_kib:
+            self.own_peak_kib = own_peak_kib()
+        return kib if kib > self.own_peak_kib else 0
 
 
 def refuse(connection: Wire, epoch: int) -> None:
@@ -323,35 +311,6 @@ class Wakes:
     def drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.out, 4096)
-
-
-def mark_of(pid: int) -> int | None:
-    try:
-        return resource.prlimit(pid, RLIMIT_LOCKS)[0]
-    except OSError:
-        return None
-
-
-def open_children() -> int:
-    """The kernel's list of our children; -1 where it keeps none."""
-    try:
-        return os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return -1
-
-
-def read_all(fd: int) -> bytes:
-    """A file of /proc from its beginning; a page holds some 600 pids."""
-    data = b""
-    while part := os.pread(fd, 1 << 16, len(data)):
-        data += part
-    return data
-
-
-def become_subreaper() -> None:
-    """Orphans of our steps become our children. Elsewhere than on Linux they don't."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def take_descriptors() -> socket.socket:

@@ -35,7 +35,7 @@ def test_it_imports_nothing_but_the_standard_library_and_little_of_that() -> Non
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     rooms = {name for name in modules if name.startswith("controller")}
     assert rooms == {"controller", "controller.executor"} | {
-        f"controller.executor.{name}" for name in ("shim", "spawn", "journal", "wire")
+        f"controller.executor.{name}" for name in ("shim", "spawn", "children", "journal", "wire")
     }
     assert {name.split(".")[0] for name in modules} - sys.stdlib_module_names == {
         "controller",
