@@ -120,7 +120,8 @@ class Controller:
                 if one.phase is AttemptPhase.SCHEDULED and one.ending is None
             ]
         )
-        executor.end([_order(life, step, one) for life, step, one in alive if one.ending])
+        now = self._now
+        executor.end([_order(life, step, one, now) for life, step, one in alive if one.ending])
 
     def turn(self) -> bool:
         """One pass of the loop; tells whether anything happened."""
@@ -183,7 +184,10 @@ class Controller:
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))
         if attempt is None or attempt.number != seen.id.attempt:
-            self._stale.append(seen.id)
+            # One that the log has not promised yet was hit by a cut of its tail. Its number will
+            # be given again, and then only the executor's memory stops a second start.
+            if outcome.is_over(self.state, seen.id):
+                self._stale.append(seen.id)
             return
         fact = outcome.fact(attempt, seen)
         if fact is not None:
@@ -274,7 +278,7 @@ class Controller:
                 case e.AttemptEnding(uid=uid, step=name):
                     attempt = self.state.live.get((uid, name))
                     if attempt is not None:
-                        orders.append(_order(self.state.lives[uid], name, attempt))
+                        orders.append(_order(self.state.lives[uid], name, attempt, self._now))
                 case e.AttemptFinished(uid=uid, step=name, attempt=number):
                     ended.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
@@ -325,12 +329,14 @@ def _running(workflow: Workflow, step: str, attempt: Attempt) -> Running:
     )
 
 
-def _order(workflow: Workflow, step: str, attempt: Attempt) -> End:
+def _order(workflow: Workflow, step: str, attempt: Attempt, now: int) -> End:
+    """What is left to do of an ending; after a restart less of its grace is left."""
     ending = attempt.ending
     assert ending is not None
+    past = max(0, now - ending.since) / SECOND
     return End(
         id=AttemptId(workflow.uid, step, attempt.number),
         mark=attempt.mark,
-        grace_seconds=ending.grace,
+        grace_seconds=max(0.0, ending.grace - past),
         withdraw_only=ending.withdraw,
     )

@@ -3,9 +3,9 @@
 from signal import Signals, strsignal
 
 from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted
-from controller.model.observations import Ended, EndFailed, Observation, Started
+from controller.model.observations import AttemptId, Ended, EndFailed, Observation, Started
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import Attempt
+from controller.model.state import Attempt, State
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
 
@@ -28,6 +28,16 @@ def fact(
             if attempt.survivors == pids:
                 return None
             return AttemptEndFailed(uid=id.uid, step=id.step, attempt=id.attempt, pids=pids)
+
+
+def is_over(state: State, attempt: AttemptId) -> bool:
+    """Whether the log needs no more news of an attempt that does not live."""
+    workflow = state.lives.get(attempt.uid)
+    if workflow is None:
+        return True  # uids are drawn at random: none comes twice
+    step = workflow.steps.get(attempt.step)
+    numbered = step.numbered if step is not None else workflow.left.get(attempt.step, 0)
+    return attempt.attempt <= numbered
 
 
 def _outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:

@@ -66,6 +66,7 @@ class FakeExecutor:
     def start(self, launches: Sequence[Launch]) -> None:
         for launch in launches:
             self._world.effect("start")
+            self._told.pop(launch.id, None)  # one that is known is told of again
             workflow, step = launch.env["TREADLE_WORKFLOW"], launch.id.step
             self._world.start(launch.id, self._world.fate(workflow, step, launch.id.attempt))
 

@@ -111,6 +111,24 @@ def test_what_is_told_of_attempts_long_over_is_forgotten() -> None:
     assert (forgotten, len(one.log)) == ([attempt(one)], written)
 
 
+def test_what_a_cut_log_does_not_know_is_not_forgotten_and_not_started_again() -> None:
+    one = world(fate=lambda workflow, step, number: Fate(0 if step == "a" else LONG))
+    one.come_to_rest()
+    b = attempt(one, "b")
+    one.pass_time(2 * round(LONG) * 1_000_000)  # b ends as well, unheard
+    one.live()
+    scheduled = next(n for n, record in enumerate(one.records()) if is_schedule(record, "b"))
+    del one.log[one.records()[scheduled].turn - 1 :]
+    one.boot_controller()
+    one.run()
+    assert one.ledger[b] == 1
+    assert one.phases() == {"w": {"": "Succeeded", "a": "Succeeded", "b": "Succeeded"}}
+
+
+def is_schedule(record: e.Record, step: str) -> bool:
+    return isinstance(record.event, e.AttemptScheduled) and record.event.step == step
+
+
 def test_survivors_are_recorded_once() -> None:
     one = world()
     one.come_to_rest()
