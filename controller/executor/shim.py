@@ -51,7 +51,7 @@ IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
-TALK_US = 2_000  # between messages while the queue keeps all slots busy
+TALK_US = 2_000  # how long news that is in no hurry may wait for more
 
 LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
 
@@ -76,7 +76,8 @@ class Shim:
         }
         self.own_peak_kib = 0
         self.not_before = 0
-        self.talked = 0
+        self.news_since = 0  # when the oldest of what is not yet told happened
+        self.urgent = False  # is there more in it than starts?
         self.idle_since = boottime_us()
         self.idle_seconds = IDLE_SECONDS
         self.poll = select.poll()
@@ -103,12 +104,16 @@ class Shim:
 
     # ------------------------------------------------------------------------------------- waiting
     def may_wait(self) -> bool:
-        """With starts waiting here nobody needs the controller, and waking it costs a share."""
-        now = boottime_us()
-        if self.queue and not self.free_slots() and now - self.talked < TALK_US:
-            return True
-        self.talked = now
-        return False
+        """Is what there is to tell in no hurry? Waking the controller costs a share of a step.
+
+        A start alone is not: its end may be about to follow. Nor is anything while the starts that
+        wait here keep all slots busy.
+        """
+        if self.controller is None or not self.controller.waiting:
+            return False
+        if self.urgent and not (self.queue and not self.free_slots()):
+            return False
+        return boottime_us() - self.news_since < TALK_US
 
     def patience_ms(self) -> float | None:
         if self.controller is not None and self.controller.waiting:
@@ -168,8 +173,10 @@ class Shim:
         for notes in self.journal.entries.values():
             connection.waiting += map(encode, notes)
         connection.say(["told"])
+        self.urgent = True
 
     def talk(self) -> None:
+        self.urgent = False
         for fd, connection in list(self.connections.items()):
             connection.flush()
             if connection.closed:
@@ -190,7 +197,10 @@ class Shim:
     def tell(self, note: Message) -> None:
         line = self.journal.note(note)
         if self.controller is not None:
+            if not self.controller.waiting:
+                self.news_since = boottime_us()
             self.controller.waiting.append(line)
+            self.urgent = self.urgent or note[0] != "started"
 
     # -------------------------------------------------------------------------------------- orders
     def start(self, attempt: str, *order: Any) -> None:
@@ -210,6 +220,7 @@ class Shim:
     def retell(self, attempt: str) -> None:
         if self.controller is not None:
             self.controller.waiting += map(encode, self.journal.entries[attempt])
+            self.urgent = True
 
     def forget(self, *attempts: str) -> None:
         """Drop those that ended. One that runs stays known, whatever anybody says."""
