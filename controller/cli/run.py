@@ -1,11 +1,11 @@
 """`treadle run FILE…`: drive just these workflows to the end, with progress.
 
 The workflows go in as requests. If no controller holds the state folder, this process becomes one
-that starts nothing else; beside a running controller it hands over and follows the log.
+that starts nothing else; beside a running controller it hands over and follows the log. When that
+controller goes before all is over (perhaps a `run` whose own came to an end), this one drives on.
 """
 
 import argparse
-import getpass
 import os
 import signal
 import subprocess
@@ -14,9 +14,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from controller.cli.asking import os_user
+from controller.cli.history import History, is_live
 from controller.cli.options import common
 from controller.cli.up import positive
 from controller.errors import ExitCode, Fault, LockHeld, StorageError, UsageError
+from controller.log.reader import Tail
 from controller.model.apply import apply
 from controller.model.observations import Request
 from controller.model.phases import Phase
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from controller.cli.session import Session
 
 _FOLLOW_SECONDS = 0.05
+_ORPHANED_SECONDS = 2.0  # without a controller: longer than one that is started anew takes
 _REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
 
 
@@ -51,12 +55,23 @@ def run(args: argparse.Namespace) -> int:
     wanted = list(_requests(args))
     if args.detach:
         return _detach(args)
-    names = _drop(args.state, wanted)
-    try:
-        return _drive(args, names)
-    except LockHeld:
-        print("treadle: another controller holds the state folder: handed over", file=sys.stderr)
-        return _follow(args.state, names)
+    resumed, asked = _begun_before(args.state, wanted) if args.resume else (frozenset(), wanted)
+    names = resumed | _drop(args.state, asked)
+    follower = _Follower(args.state, names)
+    while True:
+        try:
+            return _drive(args, names)
+        except LockHeld:
+            print(
+                "treadle: another controller holds the state folder: handed over", file=sys.stderr
+            )
+        try:
+            if follower.follow():
+                return follower.result()
+        except KeyboardInterrupt:
+            print("treadle: stopped following; the workflow goes on", file=sys.stderr)
+            return ExitCode.FINE
+        print("treadle: that controller is gone: going on without it", file=sys.stderr)
 
 
 def _requests(args: argparse.Namespace) -> Iterator[Request]:
@@ -64,6 +79,7 @@ def _requests(args: argparse.Namespace) -> Iterator[Request]:
     from controller.spec.load import load
 
     faults: list[Fault] = []
+    seen: dict[str, str] = {}
     for file in args.files:
         try:
             with open(file, "rb") as opened:
@@ -73,16 +89,41 @@ def _requests(args: argparse.Namespace) -> Iterator[Request]:
         loaded = load(data, file)
         faults += loaded.faults
         for document in loaded.documents:
+            name = document.workflow.metadata.name
+            if seen.setdefault(name, file) is not file:
+                raise UsageError(f"{file}: {name} is in {seen[name]} already; name it once")
             yield Request(
                 kind="run",
-                workflow=document.workflow.metadata.name,
-                by=getpass.getuser(),
+                workflow=name,
+                by=os_user(),
                 document=data.decode(errors="replace"),
                 path=os.path.abspath(file),
                 resume=args.resume,
             )
     if faults:
         raise UsageError("\n".join(str(fault) for fault in faults))
+
+
+def _begun_before(
+    state_dir: str, wanted: Sequence[Request]
+) -> tuple[frozenset[str], list[Request]]:
+    """Of what is to be resumed, what still goes on (by the requests that began it), and the rest.
+
+    The controller of an earlier `run` was killed: its lives are alive, and nobody drives them.
+    """
+    from controller.spec.load import load
+
+    names, rest = set(), []
+    state = History(state_dir).catch_up()
+    for request in wanted:
+        life = state.workflows.get(request.workflow)
+        loaded = load(request.document.encode(), request.path)
+        specs = {one.workflow.metadata.name: one.workflow.spec for one in loaded.documents}
+        if life is None or life.finished or not life.request or life.spec != specs[life.name]:
+            rest.append(request)
+        else:
+            names.add(life.request)
+    return frozenset(names), rest
 
 
 def _drop(state_dir: str, wanted: Sequence[Request]) -> frozenset[str]:
@@ -149,7 +190,7 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
                 kind="cancel",
                 workflow=life.name,
                 uid=life.uid,
-                by=getpass.getuser(),
+                by=os_user(),
                 reason=f"{signal.Signals(number).name} at treadle run",
             )
             drop(session.state_dir, request)
@@ -158,22 +199,31 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
 # ---------------------------------------- as a follower
 
 
-def _follow(state_dir: str, names: frozenset[str]) -> int:
-    """Until all of it is over, whoever drives it; Ctrl-C only stops following."""
-    from controller.log.reader import Tail
+class _Follower:
+    """Reads along while another controller drives."""
 
-    tail, state = Tail(state_dir), State()
-    try:
-        while not _all_over(state, names):
-            for record in tail.poll():
-                apply(state, record)
-            _print(state.moves, state, names)
-            state.moves.clear()
+    def __init__(self, state_dir: str, names: frozenset[str]) -> None:
+        self._state_dir = state_dir
+        self._names = names
+        self._tail, self._state = Tail(state_dir), State()
+
+    def follow(self) -> bool:
+        """Until all of it is over; False if before that nobody is left who drives it."""
+        seen = time.monotonic()
+        while not _all_over(self._state, self._names):
+            for record in self._tail.poll():
+                apply(self._state, record)
+            _print(self._state.moves, self._state, self._names)
+            self._state.moves.clear()
+            if is_live(self._state_dir):
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _ORPHANED_SECONDS:
+                return False
             time.sleep(_FOLLOW_SECONDS)
-    except KeyboardInterrupt:
-        print("treadle: stopped following; the workflow goes on", file=sys.stderr)
-        return ExitCode.FINE
-    return _result(state, names)
+        return True
+
+    def result(self) -> ExitCode:
+        return _result(self._state, self._names)
 
 
 # ---------------------------------------- both

@@ -125,7 +125,10 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if workflow is not None and workflow.origin == "folder":
         raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
     if workflow is not None and not workflow.finished:
-        raise _Refused(f"{asked.workflow} is alive (uid {workflow.uid}): cancel it or wait")
+        raise _Refused(
+            f"{asked.workflow} is alive (uid {workflow.uid}): "
+            "cancel it, wait, or go on with it by --resume"
+        )
     resumed = workflow if asked.resume else None
     if asked.resume and resumed is None:
         raise _Refused(f"{asked.workflow} has no run to resume")

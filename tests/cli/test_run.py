@@ -1,0 +1,51 @@
+"""`treadle run`: beside others, one after the other, and after a controller that was killed."""
+
+import signal
+
+from cli.place import HELD, Place, document
+
+
+def write(place: Place, name: str, **steps: str) -> None:
+    (place.root / f"{name}.yaml").write_text(document(name, **steps))
+
+
+def test_goes_on_alone_when_the_run_that_it_was_handed_to_has_ended(place: Place) -> None:
+    write(place, "first", hold=HELD)
+    write(place, "second", only="true")
+    driver = place.begin("run", "first.yaml")
+    place.until(lambda: place.phase("first") == "Running")
+    follower = place.begin("run", "second.yaml")
+    place.until(lambda: place.phase("second") != "")
+    (place.root / "go").touch()
+    driver.communicate(timeout=30)
+    out, err = follower.communicate(timeout=30)
+    assert (driver.returncode, follower.returncode) == (0, 0)
+    assert b"second Succeeded" in out
+    assert err.decode().splitlines() == [
+        "treadle: another controller holds the state folder: handed over",
+        "treadle: that controller is gone: going on without it",
+    ]
+
+
+def test_resume_goes_on_with_what_a_killed_run_left_alive(place: Place) -> None:
+    write(place, "job", hold=HELD)
+    driver = place.begin("run", "job.yaml")
+    place.until(lambda: place.phase("job") == "Running")
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate(timeout=30)
+    refused = place.complains("run", "job.yaml", code=2)
+    assert "--resume" in refused
+    resumed = place.begin("run", "--resume", "job.yaml")
+    (place.root / "go").touch()
+    out, _ = resumed.communicate(timeout=30)
+    assert resumed.returncode == 0
+    assert b"job Succeeded" in out
+    (step,) = place.shape("job")["status"]["steps"]
+    assert len(step["attempts"]) == 1
+
+
+def test_a_name_given_twice_runs_nothing(place: Place) -> None:
+    write(place, "job", only="true")
+    said = place.complains("run", "job.yaml", "./job.yaml", code=2)
+    assert said == "treadle: ./job.yaml: job is in job.yaml already; name it once"
+    assert not place.state.exists()
