@@ -1,7 +1,7 @@
 """Which file defines which workflow, as far as the folder shows; where those in force came from.
 
 A name in force belongs to the file in which its document was last accepted, its home, as long as
-that file still lists the name, or can't be read well enough to tell. Any other file that lists it
+that file still lists the name, or has a fault. Any other file that lists it
 claims it: that makes it a duplicate, or the new home once the old one has let go.
 Cost: O(names of the file) for a file that changed.
 """
@@ -65,8 +65,9 @@ class Claims(Struct):
             return any(_is_in(life.path, folder) for folder in self.unlisted)
         if not file.steady or life.name in file.names:
             return True
-        # An empty file may be one that is being written; another kind of file has let go.
-        return file.empty or (bool(file.faults) and not file.names and not file.foreign)
+        # A file with a fault says nothing, whatever names it lists; an empty one may be one that is
+        # being written; another kind of file has let go.
+        return file.empty or (bool(file.faults) and not file.foreign)
 
     def defined(self, life: Workflow, sight: FolderSight) -> bool:
         """Whether any file speaks for it; one that holds no document any more is no deletion."""

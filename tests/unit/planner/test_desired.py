@@ -438,6 +438,13 @@ def test_a_broken_file_keeps_the_names_that_it_still_shows(etl: World) -> None:
     assert 'the workflow "etl" is already defined in specs/etl.yaml;' in etl.faults("a.yaml")[0]
 
 
+def test_a_broken_file_keeps_what_it_no_longer_names(etl: World) -> None:
+    etl.write("etl.yaml", workflow("load", "one", "one"))
+    assert etl.look() == ["FileRejected etl.yaml"]
+    assert etl.look(30) == []
+    assert not etl.state.workflows["etl"].deleting
+
+
 def test_with_none_in_force_the_first_by_path_wins(world: World) -> None:
     world.write("b.yaml", workflow("etl", "b")).write("a.yaml", workflow("etl", "a"))
     assert world.look() == ["new etl", "FileRejected b.yaml"]
