@@ -26,7 +26,7 @@ setup: .venv/.ready
 	@touch $@
 
 run: setup
-	@$(BIN)/treadle up $$(test -t 1 || echo --once)
+	@if [ -t 1 ]; then $(BIN)/treadle up; else $(BIN)/treadle up --once; fi
 
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -162,7 +162,7 @@ def open_session(options: Options) -> Iterator[Session]:
     prepare_state(state_dir)
     clock = SystemClock()
     with ExitStack() as stack:
-        lock = stack.enter_context(StateLock(state_dir, " ".join(sys.argv)))
+        lock = stack.enter_context(StateLock(state_dir, " ".join(["treadle", *sys.argv[1:]])))
         log = LogWriter(state_dir)
         stack.callback(log.close)
         if log.cut:

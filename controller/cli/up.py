@@ -41,7 +41,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="store_true",
         help="take specs from a folder that others may write: they can then run commands as you",
     )
-    parser.add_argument("--poll", action="store_true", help="look each second instead of watching")
+    parser.add_argument(
+        "--poll",
+        action="store_true",
+        help="look every 1.5 s instead of watching, as network file systems need",
+    )
     parser.add_argument(
         "--max-spec-size", type=size, metavar="BYTES", default=8 << 20, help="default: 8 MiB"
     )

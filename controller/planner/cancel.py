@@ -218,7 +218,7 @@ def _verdict(workflow: Workflow) -> tuple[Phase, str, str]:
     if workflow.cancelled:
         cancelled = _named(workflow, Phase.CANCELLED)
         return Phase.CANCELLED, Reason.STEP_CANCELLED, f"cancelled: {cancelled}"
-    return Phase.SUCCEEDED, Reason.COMPLETED, f"all {len(workflow.steps)} steps are done"
+    return Phase.SUCCEEDED, Reason.COMPLETED, "all steps are done"
 
 
 def _named(workflow: Workflow, phase: Phase) -> str:

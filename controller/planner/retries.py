@@ -76,7 +76,7 @@ def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     if cause == "NonZeroExit" and not _code_allows(policy, attempt):
         return "retry does not cover this exit code"
     if step.retries >= policy.limit:
-        return f"all {policy.limit} retries are spent"
+        return f"no retry is left (limit {policy.limit})"
     return None
 
 

@@ -76,7 +76,9 @@ def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Ce
 
 
 def done_count(workflow: Workflow) -> int:
-    return sum(step.phase in TERMINAL for step in workflow.steps.values())
+    """Steps that came to an end of their own: what was cancelled is over, and not done."""
+    phases = (step.phase for step in workflow.steps.values())
+    return sum(phase in TERMINAL and phase is not Phase.CANCELLED for phase in phases)
 
 
 def run_time(workflow: Workflow, now: int) -> str:

@@ -32,7 +32,7 @@ def page(
     mark = "  (an ended life)" if ended(state, workflow) else ""
     title = f"{paint(workflow.name, 'bold' if colour else '')}  "
     yield f"{title}{paint(phase.text, phase.style if colour else '')}{mark}"
-    for label, text in _header(workflow, now):
+    for label, text in (*_header(workflow, now), *_beside(state, workflow)):
         yield f"{_INDENT}{label:<10}{visible(text)}"
     inner = None if width is None else width - len(_INDENT)
     sections = (
@@ -45,6 +45,19 @@ def page(
             yield ""
             yield heading
             yield from (_INDENT + line for line in render(table, inner, colour))
+
+
+def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """What lies in the folder and is about to matter: markers, and faults of its file."""
+    for path, marker in state.marked.get(workflow.name, {}).items():
+        what = f"steps {words.listed(marker.steps)}" if marker.steps else "this workflow"
+        yield "marker", f"{path}: while it is there, nothing of {what} starts"
+    for bad in state.bad_markers.values():
+        if bad.workflow == workflow.name:
+            yield "marker", f"{bad.path} is rejected and cancels nothing: {bad.problem}"
+    rejected = state.rejected.get(workflow.path)
+    for fault in rejected.faults if rejected is not None else ():
+        yield "fault", f"{fault} (generation {workflow.generation} stays in force)"
 
 
 def never_valid_page(found: NeverValid) -> Iterator[str]:

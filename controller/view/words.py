@@ -39,7 +39,7 @@ def of_workflow(workflow: Workflow) -> Words:
         running = f"; {_steps(workflow.occupied)} may end" if workflow.occupied else ""
         return Reason.SUSPENDED, f"suspended by its spec{running}"
     if workflow.phase is Phase.RUNNING:
-        return workflow.reason, _progress(workflow)
+        return Reason.STARTED, _progress(workflow)
     return workflow.reason, workflow.message
 
 
