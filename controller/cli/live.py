@@ -9,9 +9,8 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from controller.cli.progress import farewell
@@ -21,10 +20,18 @@ from controller.model.state import State, Step, Workflow
 from controller.view.find import NeverValid
 from controller.view.listing import Found, list_row, listed
 from controller.view.page import step_row
-from controller.view.table import Cell, visible
+from controller.view.table import Cell, Column, Table, render, shorten, visible
 
 _DRAW_SECONDS_MIN = 0.1
-_LINES_SPARE = 5  # of the terminal: title, header, summary
+_LINES_SPARE = 4  # of the terminal: titles, summary, and where the cursor stands
+_PROBLEMS_MAX = 6
+_COLUMNS = (
+    Column("WORKFLOW"),
+    Column("PHASE"),
+    Column("STEPS"),
+    Column("TIME", right=True),
+    Column("MESSAGE"),
+)
 
 
 class LiveTable:
@@ -70,26 +77,33 @@ class LiveTable:
     def _draw(self, session: Session) -> None:
         self._drawn = time.monotonic()
         now = session.controller.edges.clock.now()
-        room = max(5, self._console.height - _LINES_SPARE)
+        size = self._console.size
         state = session.controller.state
-        problems = [
-            Text(f"{condition.type}: {condition.message}", style="yellow")
-            for condition in session.controller.conditions
+        problems = list(_problems(session))[:_PROBLEMS_MAX]
+        room = max(3, size.height - _LINES_SPARE - len(problems))
+        table = Table(_COLUMNS, list(_fit(state, _found(state), now, room)))
+        lines = [
+            *render(table, size.width - 1, colour=self._console.color_system is not None),
+            "",
+            shorten(_summary(state, self._specs), size.width - 1),
+            *(shorten(visible(problem), size.width - 1) for problem in problems),
         ]
-        self._live.update(
-            Group(_table(state, now, room), _summary(state, self._specs), *problems), refresh=True
-        )
+        self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
 
 
-def _table(state: State, now: int, room: int) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for column in ("WORKFLOW", "PHASE", "STEPS", "TIME"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("MESSAGE", no_wrap=True, overflow="ellipsis")
-    found = sorted(listed(state, lambda _labels: True), key=_weight)
-    for cells in _fit(state, found, now, room):
-        table.add_row(*(Text(visible(cell.text), style=cell.style) for cell in cells))
-    return table
+def _problems(session: Session) -> Iterator[str]:
+    """What keeps a spec or the controller itself from going on."""
+    for condition in session.controller.conditions:
+        yield f"{condition.type}: {condition.message}"
+    state = session.controller.state
+    for rejected in state.rejected.values():
+        yield from map(str, rejected.faults)
+    for bad in state.bad_markers.values():
+        yield f"{bad.path}: {bad.problem}"
+
+
+def _found(state: State) -> list[Found]:
+    return sorted(listed(state, lambda _labels: True), key=_weight)
 
 
 def _weight(one: Found) -> tuple[int, int]:
@@ -106,7 +120,7 @@ def _fit(state: State, found: list[Found], now: int, room: int) -> Iterator[tupl
     spare = room - len(found)
     for shown, one in enumerate(found):
         if shown >= room - 1 and len(found) > room:
-            yield (Cell(f"… and {len(found) - shown} more", "dim"),)
+            yield (Cell(f"… and {len(found) - shown} more", "dim"), *(Cell(""),) * 4)
             return
         yield _workflow_row(state, one, now)
         if isinstance(one, NeverValid) or one.phase is Phase.SUCCEEDED:
@@ -134,7 +148,8 @@ def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell,
     return Cell(f"  {name.text}"), phase, tried, took, message
 
 
-def _summary(state: State, specs: str) -> Text:
+def _summary(state: State, specs: str) -> str:
     running = sum(attempt.pid is not None for attempt in state.live.values())
-    text = f"{running} running, {len(state.workflows)} workflows; watching {specs}/"
-    return Text(f"\n{text}; Ctrl-C stops, running steps go on", style="dim")
+    workflows = "1 workflow" if len(state.workflows) == 1 else f"{len(state.workflows)} workflows"
+    where = specs.rstrip("/")
+    return f"{running} running, {workflows}; watching {where}; Ctrl-C stops, running steps go on"

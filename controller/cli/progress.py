@@ -25,6 +25,7 @@ class Lines:
 
     def __init__(self, specs: str) -> None:
         self._specs = specs
+        self._told: dict[str, object] = {}  # path -> the rejection that was printed
 
     def hello(self, session: Session) -> None:
         for life in session.controller.state.workflows.values():
@@ -35,6 +36,7 @@ class Lines:
     def show(self, session: Session) -> None:
         for note in session.notes():
             print(f"treadle: {note}", file=sys.stderr)
+        self._tell_faults(session.controller.state)
         for move in session.moves:
             if move.phase is not Phase.READY:
                 self._say(line(move))
@@ -44,6 +46,17 @@ class Lines:
     def bye(self, session: Session, *, stopped: bool) -> None:
         for line in farewell(session.controller.state, self._specs, stopped=stopped):
             self._say(line)
+
+    def _tell_faults(self, state: State) -> None:
+        """On stderr, each once: what is wrong with files and markers, as it turns up."""
+        for path, rejected in state.rejected.items():
+            if self._told.get(path) is not rejected:
+                for fault in rejected.faults:
+                    print(f"treadle: {fault}", file=sys.stderr)
+        for path, bad in state.bad_markers.items():
+            if self._told.get(path) is not bad:
+                print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
+        self._told = {**state.rejected, **state.bad_markers}
 
     @staticmethod
     def _say(text: str) -> None:
@@ -72,8 +85,4 @@ def farewell(state: State, specs: str, *, stopped: bool) -> Iterator[str]:
         counts[life.phase] = counts.get(life.phase, 0) + 1
     summary = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
     yield f"settled: {summary or 'no workflows'}"
-    for path, event in sorted(state.rejected.items()):
-        for fault in event.faults:
-            yield f"not taken: {fault}"
-        del path
-    yield f"nothing is left to do; edit or add a spec in {specs}/ and run it again"
+    yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
