@@ -5,7 +5,6 @@ until somebody or something says stop. It decides nothing about workflows.
 """
 
 import gc
-import getpass
 import os
 import selectors
 import signal
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller import __version__
+from controller.cli.asking import os_user
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
@@ -219,7 +219,7 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
     return Settings(
         version=__version__,
         pid=os.getpid(),
-        user=getpass.getuser(),
+        user=os_user(),
         host=socket.gethostname(),
         state_dir=state_dir,
         max_parallel=options.max_parallel or os.cpu_count() or 1,

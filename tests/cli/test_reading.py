@@ -372,3 +372,12 @@ def test_a_reader_that_goes_away_is_no_error(told: Place) -> None:
     )
     assert done.stdout.count(b"\n") == 1
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(told: Place, closed: str) -> None:
+    command = f"{TREADLE} get etl {closed}"
+    done = subprocess.run(
+        command, shell=True, cwd=told.root, capture_output=True, timeout=30, check=True
+    )
+    assert b"Traceback" not in done.stderr
