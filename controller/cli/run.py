@@ -18,7 +18,7 @@ from controller.cli.asking import os_user
 from controller.cli.history import History, is_live
 from controller.cli.options import common
 from controller.cli.up import positive
-from controller.errors import ExitCode, Fault, LockHeld, StorageError, UsageError
+from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
 from controller.log.reader import Tail
 from controller.model.apply import apply
 from controller.model.observations import Request
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from controller.cli.session import Session
 
 _FOLLOW_SECONDS = 0.05
+_BEGIN_SECONDS_MAX = 30.0
 _ORPHANED_SECONDS = 2.0  # without a controller: longer than one that is started anew takes
 _REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
 
@@ -41,22 +42,22 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Drive just the workflows of these files to the end. They need not be in the "
         "specs folder. Each run begins a new life of a workflow; --resume goes on with the last.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="*", metavar="FILE")
     parser.add_argument("--resume", action="store_true", help="go on with the last run of the name")
     parser.add_argument("--detach", action="store_true", help="in the background")
     parser.add_argument(
         "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
     )
+    # What `--detach` gives to the process in the background: requests that are dropped already.
+    parser.add_argument("--asked", action="append", default=[], help=argparse.SUPPRESS)
     parser.set_defaults(command=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Drive the files' workflows; 0 if all succeeded."""
-    wanted = list(_requests(args))
+    names = frozenset(args.asked) or _ask(args)
     if args.detach:
-        return _detach(args)
-    resumed, asked = _begun_before(args.state, wanted) if args.resume else (frozenset(), wanted)
-    names = resumed | _drop(args.state, asked)
+        return _detach(args.state, args.max_parallel, names)
     follower = _Follower(args.state, names)
     while True:
         try:
@@ -74,16 +75,27 @@ def run(args: argparse.Namespace) -> int:
         print("treadle: that controller is gone: going on without it", file=sys.stderr)
 
 
+def _ask(args: argparse.Namespace) -> frozenset[str]:
+    """The names of the requests that stand for these files, old and new ones."""
+    if not args.files:
+        raise UsageError("run: name at least one FILE")
+    wanted = list(_requests(args))
+    resumed, rest = _begun_before(args.state, wanted) if args.resume else (frozenset(), wanted)
+    return resumed | _drop(args.state, rest)
+
+
 def _requests(args: argparse.Namespace) -> Iterator[Request]:
     """One for each document; nothing is asked for if any file has a fault."""
-    from controller.spec.load import load
+    from controller.spec.load import SPEC_BYTES_MAX, load
 
     faults: list[Fault] = []
     seen: dict[str, str] = {}
     for file in args.files:
         try:
             with open(file, "rb") as opened:
-                data = opened.read()
+                data = opened.read(SPEC_BYTES_MAX + 1)  # it may be endless
+        except FileNotFoundError:
+            raise NotFound(f"{file}: no such file") from None
         except OSError as error:
             raise UsageError(f"{file}: {error.strerror}") from error
         loaded = load(data, file)
@@ -134,17 +146,20 @@ def _drop(state_dir: str, wanted: Sequence[Request]) -> frozenset[str]:
     return frozenset(drop(state_dir, request) for request in wanted)
 
 
-def _detach(args: argparse.Namespace) -> int:
-    """The same command again, in a session of its own; its output goes to the state folder."""
-    from controller.log.state_folder import prepare_state
+def _detach(state_dir: str, max_parallel: int | None, names: frozenset[str]) -> int:
+    """Leave the rest to a process in a session of its own; its output goes to the state folder.
 
-    prepare_state(args.state)
-    path = os.path.join(args.state, "run.log")
-    words = [word for word in sys.argv[1:] if word != "--detach"]
+    Returns when the lives have begun, so that whoever waits for them next finds them.
+    """
+    path = os.path.join(state_dir, "run.log")
+    asked = [word for name in sorted(names) for word in ("--asked", name)]
+    slots = ["--max-parallel", str(max_parallel)] if max_parallel is not None else []
+    # -P: nothing in the present folder can pass itself off as a module of ours.
+    command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "controller.cli", *words],
+                [*command, *slots, *asked],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -152,6 +167,16 @@ def _detach(args: argparse.Namespace) -> int:
             )
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from error
+    history = History(state_dir)
+    until = time.monotonic() + _BEGIN_SECONDS_MAX
+    while True:
+        over = process.poll() is not None or time.monotonic() > until
+        if all(name in history.catch_up().requests for name in names):
+            break
+        if over:
+            raise StorageError(f"the process in the background did not begin; {path} says why")
+        time.sleep(_FOLLOW_SECONDS)
+    _refuse(history.state, names)
     print(f"runs in the background as pid {process.pid}; its progress: {path}")
     return ExitCode.FINE
 
@@ -248,9 +273,13 @@ def _print(moves: Sequence[Move], state: State, names: frozenset[str]) -> None:
             print(line(move), flush=True)
 
 
-def _result(state: State, names: frozenset[str]) -> ExitCode:
+def _refuse(state: State, names: frozenset[str]) -> None:
     refusals = [state.requests[name] for name in sorted(names) if state.requests[name]]
     if refusals:
         raise UsageError("; ".join(refusals))
+
+
+def _result(state: State, names: frozenset[str]) -> ExitCode:
+    _refuse(state, names)
     fine = all(life.phase is Phase.SUCCEEDED for life in _lives(state, names))
     return ExitCode.FINE if fine else ExitCode.FAILED

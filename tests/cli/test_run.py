@@ -48,3 +48,38 @@ def test_a_name_given_twice_runs_nothing(place: Place) -> None:
     said = place.complains("run", "job.yaml", "./job.yaml", code=2)
     assert said == "treadle: ./job.yaml: job is in job.yaml already; name it once"
     assert not place.state.exists()
+
+
+def test_detached_it_returns_when_the_new_life_has_begun(place: Place) -> None:
+    write(place, "job", only="true")
+    place.says("run", "job.yaml")
+    write(place, "job", hold=HELD)
+    assert "in the background" in place.says("run", "--detach", "job.yaml")
+    assert place.phase("job") != "Succeeded", "that was the life before"
+    (place.root / "go").touch()
+    place.says("wait", "job", "--for=condition=Complete", "--timeout", "30")
+    assert place.phase("job") == "Succeeded"
+
+
+def test_detached_it_tells_of_a_refusal(place: Place) -> None:
+    write(place, "job", hold=HELD)
+    place.says("run", "--detach", "job.yaml")
+    assert "is alive" in place.complains("run", "--detach", "job.yaml", code=2)
+    (place.root / "go").touch()
+    place.until(lambda: place.phase("job") == "Succeeded")
+
+
+def test_nothing_in_the_present_folder_passes_itself_off_as_treadle(place: Place) -> None:
+    impostor = place.root / "controller/cli"
+    impostor.mkdir(parents=True)
+    (impostor / "__main__.py").write_text("print('impostor')")
+    for package in (impostor.parent, impostor):
+        (package / "__init__.py").touch()
+    write(place, "job", only="true")
+    place.says("run", "--detach", "job.yaml")
+    place.until(lambda: place.phase("job") == "Succeeded")
+
+
+def test_a_file_that_is_not_there_and_none_at_all(place: Place) -> None:
+    assert place.complains("run", "nosuch.yaml", code=5) == "treadle: nosuch.yaml: no such file"
+    assert place.complains("run", code=2) == "treadle: run: name at least one FILE"
