@@ -7,7 +7,8 @@ from typing import Protocol
 
 from controller.cli.session import Session
 from controller.model.phases import Phase
-from controller.model.state import Move, State
+from controller.model.state import Condition, Move, State
+from controller.view.table import visible
 
 
 class Progress(Protocol):
@@ -26,6 +27,7 @@ class Lines:
     def __init__(self, specs: str) -> None:
         self._specs = specs
         self._told: dict[str, object] = {}  # path -> the rejection that was printed
+        self._conditions: list[Condition] = []
 
     def hello(self, session: Session) -> None:
         for life in session.controller.state.workflows.values():
@@ -37,6 +39,7 @@ class Lines:
         for note in session.notes():
             print(f"treadle: {note}", file=sys.stderr)
         self._tell_faults(session.controller.state)
+        self._tell_conditions(session.controller.conditions)
         for move in session.moves:
             if move.phase is not Phase.READY:
                 self._say(line(move))
@@ -58,6 +61,17 @@ class Lines:
                 print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
         self._told = {**state.rejected, **state.bad_markers}
 
+    def _tell_conditions(self, now: list[Condition]) -> None:
+        """On stderr: what begins or ceases to hold of the controller itself."""
+        before, types = {one.message for one in self._conditions}, {one.type for one in now}
+        for one in now:
+            if one.message not in before:
+                print(f"treadle: {one.type}: {one.message}", file=sys.stderr)
+        for one in self._conditions:
+            if one.type not in types:
+                print(f"treadle: {one.type}: no longer", file=sys.stderr)
+        self._conditions = now
+
     @staticmethod
     def _say(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}")
@@ -66,7 +80,7 @@ class Lines:
 def line(move: Move) -> str:
     """`etl/extract Running: attempt 1 runs as pid 4711`."""
     name = f"{move.workflow}/{move.step}" if move.step else move.workflow
-    why = f": {move.message}" if move.message else ""
+    why = f": {visible(move.message)}" if move.message else ""
     return f"{name} {move.phase}{why}"
 
 

@@ -55,6 +55,9 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     for bad in state.bad_markers.values():
         if bad.workflow == workflow.name:
             yield "marker", f"{bad.path} is rejected and cancels nothing: {bad.problem}"
+    for path, twin in state.rejected.items():
+        if path != workflow.path and workflow.name in twin.names:
+            yield from (("rejected", str(fault)) for fault in twin.faults)
     rejected = state.rejected.get(workflow.path)
     for fault in rejected.faults if rejected is not None else ():
         yield "fault", f"{fault} (generation {workflow.generation} stays in force)"

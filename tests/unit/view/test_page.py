@@ -74,6 +74,14 @@ def test_the_page_of_status() -> None:
     assert "  22:13:32  extract     Succeeded  exit code 0" in lines
 
 
+def test_the_page_names_a_second_file_of_that_name() -> None:
+    story = told()
+    fault = Fault(file="specs/twin.yaml", problem="is already defined")
+    story.see(e.FileRejected(path="twin.yaml", digest="d", faults=[fault], names=["etl"]))
+    lines = list(page(story.state, story.life("etl"), [], story.now))
+    assert "  rejected  specs/twin.yaml: is already defined" in lines
+
+
 def test_the_page_fits_a_terminal() -> None:
     story = told()
     moves = [move for move in story.state.moves if move.workflow == "etl"]
