@@ -188,8 +188,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
     from controller.cli.session import Options, StopSignals, open_session
 
     options = Options(state=args.state, max_parallel=args.max_parallel, only_requests=names)
-    signals = StopSignals()
-    with open_session(options) as session:
+    with StopSignals() as signals, open_session(options) as session:
         state = session.controller.state
         asked_to_cancel = False
         while not _all_over(state, names):

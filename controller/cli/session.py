@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -133,7 +133,7 @@ class Wakes:
 
 
 class StopSignals:
-    """SIGINT and SIGTERM as a count; a second SIGINT leaves at once."""
+    """SIGINT and SIGTERM as a count while in its block; a second SIGINT leaves at once."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -142,7 +142,15 @@ class StopSignals:
             number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
         }
 
-    def restore(self) -> None:
+    def __enter__(self) -> "StopSignals":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

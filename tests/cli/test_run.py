@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from cli.place import HELD, Place, document
 
 
@@ -83,3 +84,18 @@ def test_nothing_in_the_present_folder_passes_itself_off_as_treadle(place: Place
 def test_a_file_that_is_not_there_and_none_at_all(place: Place) -> None:
     assert place.complains("run", "nosuch.yaml", code=5) == "treadle: nosuch.yaml: no such file"
     assert place.complains("run", code=2) == "treadle: run: name at least one FILE"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])
+def test_a_signal_stops_the_follower_at_once_and_nothing_else(
+    place: Place, number: signal.Signals, code: int
+) -> None:
+    write(place, "job", hold=HELD)
+    with place.up():
+        follower = place.begin("run", "job.yaml")
+        assert follower.stdout is not None
+        assert follower.stdout.readline().startswith(b"job Running")
+        follower.send_signal(number)
+        follower.communicate(timeout=30)
+        assert follower.returncode == code
+        assert place.phase("job") == "Running"
