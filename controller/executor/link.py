@@ -200,6 +200,5 @@ def step_limits() -> dict[int, int]:
 
 def start_message(launch: Launch) -> Message:
     text = str(launch.id)
-    return [
-        "start", text, launch.mark, launch.argv, launch.env, launch.working_dir, launch.log
-    ]  # fmt: skip
+    order = [launch.mark, launch.argv, launch.env, launch.working_dir, launch.log]
+    return ["start", text, *order, launch.leave_processes]

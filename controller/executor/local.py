@@ -58,6 +58,7 @@ class Attempt(Struct, eq=False):
     pid: int = 0
     start: int = 0
     started: int = 0  # microseconds since boot
+    may_leave: bool = False  # what it leaves running is not ended with it
     orphan: bool = False  # the shim that started it is dead
     leaving: bool = False  # ended by itself, and left processes that are being ended
     outcome: Ended | None = None  # of its first process
@@ -103,7 +104,8 @@ class LocalExecutor:
             if known is not None:
                 self.retell(known)
                 continue
-            self.attempts[str(launch.id)] = Attempt(launch.id, launch.mark, launch)
+            attempt = self.attempt(launch.id, launch.mark)
+            attempt.launch, attempt.may_leave = launch, launch.leave_processes
             self.waiting.append(start_message(launch))
         self.flush()
 
@@ -149,6 +151,8 @@ class LocalExecutor:
             if not (isinstance(each, Started) and (each.id, each.pid) in known)
         ]
         strangers = [each for each in attempts if str(each.id) not in self.attempts]
+        for each in attempts:
+            self.attempt(each.id, each.mark).may_leave = each.leave_processes
         for running in strangers:
             self.adopt_stranger(running)
         unrecorded = [self.attempts[str(each.id)] for each in strangers]
@@ -326,7 +330,7 @@ class LocalExecutor:
         attempt.outcome = outcome
         if attempt.id in self.endings:
             self.endings.hurry(attempt.id, self.clock.now())
-        elif left:
+        elif left and not attempt.may_leave:
             attempt.leaving = True
             self.begin_ending(attempt, LEFT_GRACE_US)
         else:

@@ -14,7 +14,7 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
 
     from a controller
     ["hello", {protocol, epoch, slots, env, umask, limits}]
-    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG]
+    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE]
     ["withdraw", ID]            never start it; answered by `withdrawn`, or by what became of it
     ["forget", ID, …]           its end is durable
 
@@ -69,6 +69,7 @@ class Shim:
         self.queue: OrderedDict[str, Order] = OrderedDict()
         self.running: dict[int, str] = {}  # pid → attempt
         self.marks: dict[str, int] = {}  # of the running
+        self.may_leave: set[str] = set()  # of the running, those that may leave processes
         # An attempt that left processes, or that a dead shim started, keeps its slot until its end
         # is durable.
         self.taken = {
@@ -263,6 +264,8 @@ class Shim:
             self.running[process.pid] = order.id
             self.taken.add(order.id)
             self.marks[order.id] = order.mark
+            if order.leave:
+                self.may_leave.add(order.id)
             self.tell(["started", order.id, process.pid, process.start, process.at])
         return True
 
@@ -286,7 +289,8 @@ class Shim:
         leavers = self.children.leavers(self.running, self.marks.values())
         for attempt, status, at, usage in ended:
             mark = self.marks.pop(attempt)
-            left = leavers is None or mark in leavers
+            left = attempt not in self.may_leave and (leavers is None or mark in leavers)
+            self.may_leave.discard(attempt)
             if not left:
                 self.taken.discard(attempt)
             cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)

@@ -41,6 +41,7 @@ class Order(NamedTuple):
     env: dict[str, str]
     working_dir: str
     log: str
+    leave: bool = False  # what it leaves running is nobody's business
 
 
 class Process(NamedTuple):
@@ -67,7 +68,7 @@ class Spawner:
     def __init__(self) -> None:
         self.home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # logs are relative to it
         self.own_mark = resource.getrlimit(RLIMIT_LOCKS)[0]  # this may be a step of another treadle
-        self.marks = self.can_mark()
+        self.marks = can_mark()
         self.computes_start: bool | None = None
         self.inherit({}, OWN_UMASK, {})
 
@@ -141,15 +142,17 @@ class Spawner:
             return self.start_of(pid, before)
         return tick
 
-    def can_mark(self) -> bool:
-        """Is there a resource limit that carries a mark? Not on every system: try it."""
-        try:
-            resource.setrlimit(RLIMIT_LOCKS, (1 << 59, resource.RLIM_INFINITY))
-            seen = resource.getrlimit(RLIMIT_LOCKS)[0]
-            resource.setrlimit(RLIMIT_LOCKS, (self.own_mark, resource.RLIM_INFINITY))
-        except (OSError, ValueError):
-            return False
-        return seen == 1 << 59
+
+def can_mark() -> bool:
+    """Is there a resource limit that carries a mark? Not on every system: try it."""
+    own, hard = resource.getrlimit(RLIMIT_LOCKS)
+    try:
+        resource.setrlimit(RLIMIT_LOCKS, (1 << 59, hard))
+        seen = resource.getrlimit(RLIMIT_LOCKS)[0]
+        resource.setrlimit(RLIMIT_LOCKS, (own, hard))
+    except (OSError, ValueError):
+        return False
+    return seen == 1 << 59
 
 
 def encoded(env: dict[str, str]) -> dict[bytes, bytes]:

@@ -89,6 +89,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     working_dir: str  # absolute
     log: str
+    leave_processes: bool = False  # what it leaves running is not ended with it
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ class Running(Struct, frozen=True, kw_only=True):
     pid: int | None = None  # None: no start is in the log
     start_ticks: int | None = None
     boot_id: str = ""
+    leave_processes: bool = False
 
 
 class End(Struct, frozen=True, kw_only=True):

@@ -364,3 +364,34 @@ def test_pids_that_cannot_be_ended_are_told_and_ending_goes_on(
     monkeypatch.setattr(signal, "pidfd_send_signal", real)
     assert yard.ended(executor, "step")[0].signal == signal.SIGKILL
     assert failed() == [(pid,)], "told once"
+
+
+def test_what_a_step_may_leave_is_left_alone(yard: Yard) -> None:
+    executor = yard.executor(slots=1)
+    yard.forgets = True
+    server = "sleep 60 & echo $! > pid; exit 3"
+    executor.start([yard.launch("server", server, leave_processes=True), yard.launch("next")])
+    end, _ = yard.ended(executor, "server", "next")
+    assert (end.exit_code, end.left_processes) == (3, 0)
+    assert yard.living("server") == {int(yard.file("pid"))}
+
+
+def test_what_a_step_may_leave_outlives_the_shim_as_well(yard: Yard) -> None:
+    executor = yard.executor()
+    script = "sleep 60 & while [ ! -e go ]; do sleep 0.01; done"
+    executor.start([yard.launch("server", script, leave_processes=True)])
+    yard.started(executor, "server")
+    kill([executor.shim_pid])
+    (yard.work / "go").touch()
+    (end,) = yard.ended(executor, "server")
+    assert end.left_processes == 0
+    assert len(yard.living("server")) == 1
+
+
+def test_a_cancel_ends_what_the_step_may_leave_too(yard: Yard) -> None:
+    executor = yard.executor()
+    executor.start([yard.launch("server", "sleep 60 & sleep 60", leave_processes=True)])
+    yard.started(executor, "server")
+    executor.end([yard.order("server", grace=1.0)])
+    yard.ended(executor, "server")
+    assert not yard.living("server")

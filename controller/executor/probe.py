@@ -1,0 +1,50 @@
+"""What this machine offers for telling whose a process is, and how a foreign one ended.
+
+For people, in `version -v`: the code asks nobody, each look finds out by itself that it reads
+nothing. Probed once, by trying; costs one process.
+"""
+
+import os
+from functools import cache
+
+from msgspec import Struct
+
+from controller.executor.identity import reaped_status, stat
+from controller.executor.marks import read_file
+from controller.executor.spawn import can_mark
+
+CHILDREN = "/proc/thread-self/children"
+
+
+class Available(Struct, frozen=True, kw_only=True):
+    resource_limit: bool  # a number in RLIMIT_LOCKS, which every descendant inherits
+    descendants: bool  # /proc tells parents
+    environment: bool  # /proc tells environments
+    leftovers: bool  # the kernel lists children: what a step left running is known at once
+    foreign_exits: bool  # PIDFD_GET_INFO: exit codes are known even if the shim dies
+
+
+@cache
+def available() -> Available:
+    return Available(
+        resource_limit=can_mark(),
+        descendants=stat(os.getpid()) is not None,
+        environment=bool(os.environ) and bool(read_file("/proc/self/environ")),
+        leftovers=os.path.exists(CHILDREN),
+        foreign_exits=tells_exits(),
+    )
+
+
+def tells_exits() -> bool:
+    """Does the kernel tell the wait status of a process that was reaped?"""
+    child = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 42"], {})
+    try:
+        pidfd = os.pidfd_open(child)
+    except OSError:
+        return False
+    finally:
+        _, status = os.waitpid(child, 0)
+    try:
+        return reaped_status(pidfd) == status
+    finally:
+        os.close(pidfd)
