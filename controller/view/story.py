@@ -135,7 +135,7 @@ _SENTENCES = {
     "ControllerStarted": "treadle {version}, pid {pid}, by {user} on {host} with {folder}",
     "ClockStepped": "the wall clock was set by {seconds:+.1f} s",
     "MachineSlept": "the machine slept for {seconds:.1f} s",
-    "FileRejected": "{path} is not taken",
+    "FileRejected": "{path} is not taken: {faults[0]}",
     "FileCleared": "{path} is valid, or gone",
     "FolderAdopted": "{folder}",
     "MarkerPlaced": "{path} {reason}",

@@ -94,5 +94,11 @@ def test_every_event_type_makes_a_line() -> None:
 
 
 def _sample(field: msgspec.structs.FieldInfo) -> Any:
-    samples = {"uid": "uid-1", "spec": None, "effects": {}, "faults": [], "seconds": 1.0}
+    samples = {
+        "uid": "uid-1",
+        "spec": None,
+        "effects": {},
+        "faults": [Fault(file="f", problem="p")],
+        "seconds": 1.0,
+    }
     return samples.get(field.name, 1)
