@@ -64,7 +64,8 @@ class Settings(Struct, kw_only=True):
     max_parallel: int
     ahead: int
     folder: str = ""  # absolute; empty without one
-    only_requests: frozenset[str] | None = None  # start only the lives that these began
+    # Start only the lives that these began, and those that are asked for meanwhile.
+    only_requests: frozenset[str] | None = None
     rules: desired.Settings = desired.Settings()  # how long an absence has to last
 
 
@@ -84,6 +85,7 @@ class Controller:
         self._postponed: set[str] = set()  # requests whose time has not come
         self._now = 0
         self._folder_due: int | None = None
+        self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
 
     # ---------------------------------------- life
@@ -219,6 +221,8 @@ class Controller:
                 waiting_for.add(request.workflow)
                 self._postponed.add(request.name)
                 continue
+            if request.kind == "run" and self._only is not None:
+                self._only |= {request.name}  # handed over: nobody else is there to drive it
             if request.kind == "delete-all":
                 self.memory.confirm()
                 confirmed = True
@@ -243,7 +247,7 @@ class Controller:
         return Limits(
             max_parallel=settings.max_parallel,
             ahead=settings.ahead,
-            only=settings.only_requests,
+            only=self._only,
             held=settings.folder if self.memory.held else "",
             folder=settings.folder,
         )

@@ -152,7 +152,11 @@ def _request_applied(state: State, event: e.RequestApplied) -> None:
     if len(state.requests) > REQUESTS_REMEMBERED_MAX:
         state.requests.popitem(last=False)
     life = state.lives.get(event.uid)
-    if life is not None and event.kind == "retry" and not event.refused:
+    if life is None or event.refused:
+        return
+    if event.kind == "run":  # that goes on with it
+        life.request = event.name
+    if event.kind in ("retry", "run"):
         workflow.uncancel(state, life)
 
 

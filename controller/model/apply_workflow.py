@@ -191,7 +191,7 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
     workflow = state.lives[event.uid]
-    message = "suspended by its spec; running steps have ended"
+    message = "suspended by its spec; nothing of it runs"
     turn_to(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
     set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
 

@@ -11,12 +11,14 @@ from controller.model.events import (
     CancelAccepted,
     LifeEnded,
     RequestApplied,
+    SourceChanged,
     StepReset,
 )
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.actions import Accept, Action
+from controller.spec.fingerprint import same
 from controller.spec.load import load
 
 _TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
@@ -35,7 +37,8 @@ def answer(state: State, asked: Request) -> list[Action] | None:
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
         return [_applied(asked, "", refused=str(refusal))]
-    uid = workflow.uid if workflow is not None else ""
+    begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
+    uid = workflow.uid if workflow is not None and not begins else ""
     return [_applied(asked, uid), *consequences]
 
 
@@ -73,12 +76,12 @@ def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if not chosen:
         raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
     for step in sorted(chosen, key=lambda one: one.index):
-        yield StepReset(
-            uid=workflow.uid,
-            step=step.name,
-            reason=Reason.RETRY_REQUESTED,
-            message=f"retry asked for by {asked.by or 'somebody'}",
-        )
+        yield _reset(workflow, step, f"retry asked for by {asked.by or 'somebody'}")
+
+
+def _reset(workflow: Workflow, step: Step, message: str) -> StepReset:
+    reason = Reason.RETRY_REQUESTED
+    return StepReset(uid=workflow.uid, step=step.name, reason=reason, message=message)
 
 
 def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
@@ -115,6 +118,18 @@ def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
                 yield workflow.steps[name]
 
 
+def _go_on(workflow: Workflow, asked: Request) -> Iterator[Action]:
+    """Nothing about the spec is new, so this is no generation: what did not succeed runs anew."""
+    if workflow.path != asked.path:
+        labels, annotations = workflow.labels, workflow.annotations
+        yield SourceChanged(
+            uid=workflow.uid, path=asked.path, labels=labels, annotations=annotations
+        )
+    for step in workflow.steps.values():
+        if step.phase in _TRIED_ANEW:
+            yield _reset(workflow, step, f"resumed by {asked.by or 'somebody'}")
+
+
 def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     loaded = load(asked.document.encode(), asked.path)
     if loaded.faults:
@@ -132,6 +147,9 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     resumed = workflow if asked.resume else None
     if asked.resume and resumed is None:
         raise _Refused(f"{asked.workflow} has no run to resume")
+    if resumed is not None and same(resumed.spec, documents[0].workflow.spec):
+        yield from _go_on(resumed, asked)
+        return
     if workflow is not None and resumed is None:
         yield LifeEnded(uid=workflow.uid)
     yield Accept(

@@ -135,8 +135,16 @@ def test_each_run_is_a_new_life_unless_it_resumes() -> None:
     story.exit("a").exit("b", 1)
     assert ask(story, "run", document=text(CHAIN), resume=True) == ""
     assert story.life().uid == first
+    assert story.life().generation == 1, "nothing about the spec is new"
     assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Pending"}
+    story.exit("b", 1)
+    changed = text([a_step("a"), a_step("b", "a", run="else"), a_step("c", "b")])
+    assert ask(story, "run", name="r2", document=changed, resume=True) == ""
+    assert (story.life().generation, story.life().request) == (2, "r2")
     story.exit("b").exit("c")
+    assert ask(story, "run", name="r3", document=changed, path="/y", resume=True) == ""
+    assert (story.life().request, story.life().path) == ("r3", "/y")
+    assert story.why() == ("Succeeded", "Completed"), "there was nothing left to do"
     assert ask(story, "run", document=text(CHAIN)) == ""
     assert story.life().uid != first
     assert story.phases()["a"] == "Ready"
