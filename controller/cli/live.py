@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from controller.cli.progress import farewell
+from controller.cli.progress import farewell, steps_in_words
 from controller.cli.session import Session
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
@@ -39,8 +39,11 @@ class LiveTable:
 
     refresh_seconds: float | None = 1.0
 
-    def __init__(self, specs: str) -> None:
+    def __init__(self, specs: str, *, end_steps: bool) -> None:
         self._specs = specs
+        self._ctrl_c = (
+            "Ctrl-C ends running steps" if end_steps else "Ctrl-C stops, running steps go on"
+        )
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._drawn = 0.0
@@ -67,10 +70,13 @@ class LiveTable:
         if time.monotonic() - self._drawn >= _DRAW_SECONDS_MIN:
             self._draw(session)
 
-    def bye(self, session: Session, *, stopped: bool) -> None:
+    def ending(self, running: int) -> None:
+        self._ctrl_c = f"ending {steps_in_words(running)}, another Ctrl-C leaves at once"
+
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
         self._draw(session)
         self._live.stop()
-        for line in farewell(session.controller.state, self._specs, stopped=stopped):
+        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
             print(line)
         sys.stdout.flush()
 
@@ -85,10 +91,16 @@ class LiveTable:
         lines = [
             *render(table, size.width - 1, colour=self._console.color_system is not None),
             "",
-            shorten(_summary(state, self._specs), size.width - 1),
+            shorten(self._summary(session), size.width - 1),
             *(shorten(visible(problem), size.width - 1) for problem in problems),
         ]
         self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
+
+    def _summary(self, session: Session) -> str:
+        count = len(session.controller.state.workflows)
+        workflows = "1 workflow" if count == 1 else f"{count} workflows"
+        watching = f"watching {self._specs.rstrip('/')}"
+        return f"{session.running()} running, {workflows}; {watching}; {self._ctrl_c}"
 
 
 def _problems(session: Session) -> Iterator[str]:
@@ -146,10 +158,3 @@ def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell,
     name, phase, number, took, _exit, message = step_row(state, life, step, now)
     tried = Cell(f"try {number.text}") if step.attempts else Cell("")
     return Cell(f"  {name.text}"), phase, tried, took, message
-
-
-def _summary(state: State, specs: str) -> str:
-    running = sum(attempt.pid is not None for attempt in state.live.values())
-    workflows = "1 workflow" if len(state.workflows) == 1 else f"{len(state.workflows)} workflows"
-    where = specs.rstrip("/")
-    return f"{running} running, {workflows}; watching {where}; Ctrl-C stops, running steps go on"

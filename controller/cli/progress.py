@@ -16,7 +16,8 @@ class Progress(Protocol):
 
     def hello(self, session: Session) -> None: ...
     def show(self, session: Session) -> None: ...
-    def bye(self, session: Session, *, stopped: bool) -> None: ...
+    def ending(self, running: int) -> None: ...
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None: ...
 
 
 class Lines:
@@ -46,8 +47,12 @@ class Lines:
         if session.moves:
             sys.stdout.flush()
 
-    def bye(self, session: Session, *, stopped: bool) -> None:
-        for line in farewell(session.controller.state, self._specs, stopped=stopped):
+    def ending(self, running: int) -> None:
+        self._say(f"stopping: ending {steps_in_words(running)}; another Ctrl-C leaves at once")
+        sys.stdout.flush()
+
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
+        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
             self._say(line)
 
     def _tell_faults(self, state: State) -> None:
@@ -84,15 +89,21 @@ def line(move: Move) -> str:
     return f"{name} {move.phase}{why}"
 
 
-def farewell(state: State, specs: str, *, stopped: bool) -> Iterator[str]:
+def steps_in_words(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
+
+
+def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
     """What a person wants to know at the end: what is left running, or what to do next."""
-    running = sum(attempt.pid is not None for attempt in state.live.values())
-    if stopped and running:
-        steps = "1 step" if running == 1 else f"{running} steps"
+    state, running = session.controller.state, session.running()
+    if stopped and ended:
+        yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` tries again what ran"
+    elif stopped and running:
+        steps = steps_in_words(running)
         yield f"stopped; {steps} left running, the next `treadle up` adopts them"
-        return
-    if stopped:
+    elif stopped:
         yield "stopped; nothing was running"
+    if stopped:
         return
     counts: dict[Phase, int] = {}
     for life in state.workflows.values():

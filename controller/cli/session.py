@@ -86,6 +86,10 @@ class Session:
         notes, self.controller.notes = self.controller.notes, []
         return notes
 
+    def running(self) -> int:
+        """How many steps have a process."""
+        return sum(attempt.pid is not None for attempt in self.controller.state.live.values())
+
     def stopped(self) -> None:
         self._tell("Stopped")
 

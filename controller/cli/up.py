@@ -1,7 +1,8 @@
 """`treadle up`: the controller in the foreground.
 
 On a terminal it shows a live table, elsewhere a line for each phase that changes. SIGINT and
-SIGTERM leave running steps running; the next controller adopts them.
+SIGTERM leave running steps running, and the next controller adopts them; with `--end-steps` they
+end them first, and the next controller tries them again.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from controller.model.state import State
 
 if TYPE_CHECKING:
     from controller.cli.progress import Progress
+    from controller.cli.session import Session
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,6 +32,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--once", action="store_true", help="end when all has settled")
     parser.add_argument(
         "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
+    )
+    parser.add_argument(
+        "--end-steps",
+        action="store_true",
+        help="when stopped, end what runs; the next controller tries it again",
     )
     parser.add_argument(
         "--adopt-folder",
@@ -83,7 +90,7 @@ def up(args: argparse.Namespace) -> int:
         max_spec_bytes=args.max_spec_size,
     )
     signals = StopSignals()
-    with open_session(options) as session, _progress(args.specs) as shown:
+    with open_session(options) as session, _progress(args) as shown:
         shown.hello(session)
         while not signals.seen:
             session.turn()
@@ -91,22 +98,38 @@ def up(args: argparse.Namespace) -> int:
             if args.once and session.controller.settled():
                 break
             session.wait(shown.refresh_seconds)
-        shown.bye(session, stopped=bool(signals.seen))
+        ended = _end_steps(session, shown) if signals.seen and args.end_steps else 0
+        shown.bye(session, stopped=bool(signals.seen), ended=ended)
     return _exit_code(session.controller.state) if args.once and not signals.seen else ExitCode.FINE
 
 
+def _end_steps(session: "Session", shown: "Progress") -> int:
+    """End all that runs; tells how many steps it was. Only a second Ctrl-C leaves before."""
+    running = session.running()
+    session.controller.stopping = True
+    session.turn()
+    if running:
+        shown.ending(running)  # now it is durable: the next controller would go on with it
+    shown.show(session)
+    while session.controller.state.live:
+        session.wait(shown.refresh_seconds)
+        session.turn()
+        shown.show(session)
+    return running
+
+
 @contextmanager
-def _progress(specs: str) -> "Iterator[Progress]":
+def _progress(args: argparse.Namespace) -> "Iterator[Progress]":
     """The way of showing that fits where stdout goes."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from controller.cli.live import LiveTable
 
-        with LiveTable(specs) as table:
+        with LiveTable(args.specs, end_steps=args.end_steps) as table:
             yield table
     else:
         from controller.cli.progress import Lines
 
-        yield Lines(specs)
+        yield Lines(args.specs)
 
 
 def _exit_code(state: State) -> ExitCode:

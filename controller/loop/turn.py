@@ -80,6 +80,7 @@ class Controller:
         self.memory = desired.Memory()
         self.conditions: list[desired.ControllerCondition] = []
         self.notes: list[str] = []
+        self.stopping = False  # start nothing more and end what runs
         self._batch: list[e.Record] = []
         self._stale: list[AttemptId] = []  # told of again although their end is recorded
         self._postponed: set[str] = set()  # requests whose time has not come
@@ -250,6 +251,7 @@ class Controller:
             only=self._only,
             held=settings.folder if self.memory.held else "",
             folder=settings.folder,
+            stopping=self.stopping,
         )
 
     def _promise(self, actions: Iterable[Action]) -> None:

@@ -62,7 +62,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
     step = workflow.steps[event.step]
     if event.retry:
         step.retries, step.interruptions = event.retry, 0
-    else:
+    elif step.attempts[-1].reason != Reason.CONTROLLER_STOPPED:
         step.interruptions += 1
     step.unjudged = False
     move(state, workflow, step, Phase.PENDING, event.reason, event.message)

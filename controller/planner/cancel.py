@@ -5,6 +5,8 @@ Each becomes one `CancelAccepted`, and from there on all take the same way: runn
 ended, what has not started is cancelled, and when nothing is left unsettled the workflow finishes.
 """
 
+from collections.abc import Iterator
+
 from controller.model.events import (
     AttemptEnding,
     CancelAccepted,
@@ -151,6 +153,24 @@ def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | Non
     if attempt.phase is AttemptPhase.SCHEDULED and attempt.ending is None:
         return _withdraw(workflow, step, attempt)
     return None
+
+
+def interrupt(state: State) -> Iterator[AttemptEnding]:
+    """End all that lives and isn't being ended, since its controller stops.
+
+    No step is cancelled by that: what has not started is withdrawn and waits for a slot again, what
+    ran is `Interrupted`.
+    """
+    for (uid, name), attempt in state.live.items():
+        if attempt.ending is None or attempt.ending.withdraw:
+            yield AttemptEnding(
+                uid=uid,
+                step=name,
+                attempt=attempt.number,
+                reason=Reason.CONTROLLER_STOPPED,
+                message="its controller was stopped with --end-steps",
+                grace=state.lives[uid].steps[name].definition.grace_seconds,
+            )
 
 
 def _withdraw(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | None:

@@ -2,7 +2,8 @@
 
 A plan looks at what `apply` touched since the last one and at what time made due. Decisions come
 first and alone: the turn folds them and asks again, so that consequences spread pass by pass; when
-there is nothing left to decide, the free slots are filled. Cost: O(touched + due + free slots).
+there is nothing left to decide, the free slots are filled, or all is ended by a controller that
+stops with `--end-steps`. Cost: O(touched + due + free slots).
 """
 
 from collections.abc import Iterator
@@ -62,4 +63,6 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 
 
 def _starts(state: State, limits: Limits) -> list[Action]:
+    if limits.stopping:
+        return [*cancel.interrupt(state)]
     return [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]

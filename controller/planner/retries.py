@@ -2,7 +2,8 @@
 
 The cause decides first (`retry.on`), then the exit code, then `limit` and `maxElapsedSeconds`. An
 interruption, an end that nobody saw, is the machine's fault and not the step's: it spends no retry,
-but three in a row are enough.
+but three in a row are enough. Those by somebody who stopped the controller with `--end-steps` don't
+count among the three.
 """
 
 from controller.model.events import RetryScheduled, StepFailed
@@ -65,7 +66,8 @@ def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     if workflow.cancel is not None or workflow.deleting:
         return "not retried, because the workflow is being cancelled"
     if attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step):
-        if step.interruptions >= INTERRUPTIONS_MAX:
+        stopped = attempt.reason == Reason.CONTROLLER_STOPPED
+        if step.interruptions >= INTERRUPTIONS_MAX and not stopped:
             return f"interrupted {INTERRUPTIONS_MAX + 1} times in a row"
         return None
     if not policy.limit:

@@ -24,7 +24,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
     frees there need not wait for the disk. `only`: the requests whose lives this controller may
     start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started.
+    is started. `stopping`: nothing starts at all, and what runs is ended, to be tried again by the
+    next controller.
     """
 
     max_parallel: int
@@ -32,6 +33,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     only: frozenset[str] | None = None
     held: str = ""
     folder: str = ""
+    stopping: bool = False
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:

@@ -1,0 +1,131 @@
+"""How a controller is stopped: what it says, what becomes of the steps, who gets the signal."""
+
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cli.place import DEADLINE_SECONDS, HELD, TREADLE, Place, document
+
+# Tells in a file if a signal reached it that only a terminal sends.
+TOLD = f"trap 'touch hit' INT HUP QUIT; touch runs; {HELD}"
+DEAF_AT_FIRST = "[ ! -e runs ] || exit 0; trap '' TERM; touch runs; exec sleep 60"
+
+
+def runs(place: Place, name: str = "w", step: str = "a") -> bool:
+    life = place.folded().workflows.get(name)
+    return life is not None and str(life.steps[step].phase) == "Running"
+
+
+def attempts(place: Place) -> list[tuple[str, str | None]]:
+    (step,) = place.shape("w")["status"]["steps"]
+    return [(one["phase"], one["reason"]) for one in step["attempts"]]
+
+
+def ended(controller: "subprocess.Popen[bytes]") -> tuple[int, str]:
+    out, _ = controller.communicate(timeout=DEADLINE_SECONDS)
+    return controller.returncode, out.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_running_steps_are_left_running(place: Place, number: int) -> None:
+    place.spec("w", a=HELD)
+    controller = place.begin("up")
+    place.until(lambda: runs(place))
+    controller.send_signal(number)
+    code, said = ended(controller)
+    assert code == 0
+    assert "stopped; 1 step left running, the next `treadle up` adopts them" in said
+    (place.specs / "go").touch()
+    place.says("up", "--once")
+    assert attempts(place) == [("Succeeded", "Completed")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_running_steps_are_ended_and_tried_again(place: Place, number: int) -> None:
+    place.spec("w", a=HELD)
+    controller = place.begin("up", "--end-steps")
+    place.until(lambda: runs(place))
+    controller.send_signal(number)
+    code, said = ended(controller)
+    assert code == 0
+    assert "stopping: ending 1 step; another Ctrl-C leaves at once" in said
+    assert "stopped; 1 step ended, the next `treadle up` tries again what ran" in said
+    assert attempts(place) == [("Interrupted", "ControllerStopped")]
+    (place.specs / "go").touch()
+    place.says("up", "--once")
+    assert attempts(place)[1:] == [("Succeeded", "Completed")]
+
+
+def test_a_second_sigint_leaves_at_once_and_the_next_controller_goes_on_ending(
+    place: Place,
+) -> None:
+    file = place.spec("w", a=DEAF_AT_FIRST)
+    grace = '"name": "a", "terminationGracePeriodSeconds": 600'
+    file.write_text(file.read_text().replace('"name": "a"', grace))
+    controller = place.begin("up", "--end-steps")
+    place.until(lambda: (place.specs / "runs").exists() and runs(place))
+    controller.send_signal(signal.SIGINT)
+    assert controller.stdout is not None
+    while b"stopping: ending" not in controller.stdout.readline():
+        pass
+    controller.send_signal(signal.SIGINT)
+    assert ended(controller)[0] == 130
+    pid = place.folded().workflows["w"].steps["a"].attempts[0].pid
+    assert pid is not None
+    os.kill(pid, 0)
+    with place.up():
+        place.until(lambda: place.folded().workflows["w"].steps["a"].attempts[0].ending is not None)
+        os.kill(pid, signal.SIGKILL)
+        place.until(lambda: place.phase("w") == "Succeeded")
+    assert attempts(place) == [("Interrupted", "ControllerStopped"), ("Succeeded", "Completed")]
+
+
+@contextmanager
+def on_a_terminal(place: Place, *words: str) -> Iterator[tuple[int, int]]:
+    """The command as the foreground job of a terminal of its own: its pid and the master end."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(place.root)
+        os.execve(TREADLE, ["treadle", *words], {**os.environ, "TERM": "xterm"})
+    try:
+        yield pid, master
+    finally:
+        os.close(master)
+
+
+def exit_code_of(pid: int, master: int) -> int:
+    """Read what it draws until it ends: a terminal that nobody reads blocks who writes."""
+    try:
+        while os.read(master, 65536):
+            pass
+    except OSError:
+        pass  # EIO: the other end is closed
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.parametrize("command", ["up", "run"])
+def test_ctrl_c_in_a_terminal_reaches_no_step(place: Place, command: str) -> None:
+    """`up` leaves the step alone; `run` cancels it, which sends TERM and nothing else."""
+    home = place.specs if command == "up" else place.root
+    (home / "w.yaml").write_text(document("w", a=TOLD))
+    words = ("up",) if command == "up" else ("run", "w.yaml")
+    with on_a_terminal(place, *words) as (pid, master):
+        place.until(lambda: (home / "runs").exists() and runs(place))
+        os.write(master, b"\x03")
+        assert exit_code_of(pid, master) == (0 if command == "up" else 1)
+    assert_not_hit(home)
+    if command == "up":
+        assert runs(place)
+        (home / "go").touch()
+        place.says("up", "--once")
+        assert attempts(place) == [("Succeeded", "Completed")]
+    assert_not_hit(home)
+
+
+def assert_not_hit(home: Path) -> None:
+    assert not (home / "hit").exists(), "a signal of the terminal reached the step"
