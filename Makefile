@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help setup run test check bench lock schemas clean
+.PHONY: help setup run test torture check bench lock schemas clean
 
 help:
 	@echo "make run     set up, then drive the workflows in specs/"
 	@echo "make test    set up, then run the tests"
+	@echo "make torture kill it at random for some minutes, and print figures"
 	@echo "make check   lint, format, types, arrows between packages, generated schemas"
 	@echo "make bench   ratios against bare processes and make (CORPORA=DIR adds recorded DAGs)"
 	@echo "make setup   .venv with everything, .venv/bin/treadle included"
@@ -30,6 +31,9 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS)
+
+torture: setup
+	PYTHONPATH=tests $(BIN)/python -m processes.torture
 
 check: setup
 	$(BIN)/ruff check .

@@ -119,14 +119,7 @@ class Yard:
 
     def shims(self) -> list[int]:
         """Every shim of this state folder."""
-        wanted = os.fsencode(self.state)
-        return [
-            pid
-            for pid in pids()
-            if wanted in (words := read(pid, "cmdline").split(b"\0"))
-            and any(b"controller.executor.shim" in word for word in words)
-            and not is_zombie(pid)
-        ]
+        return shims_of(self.state)
 
     def clear(self) -> None:
         """Leave nothing behind, whatever state the test left things in."""
@@ -138,6 +131,17 @@ class Yard:
             assert time.monotonic() < enough, f"these do not go: {victims}"
             kill(victims)
             time.sleep(0.005)
+
+
+def shims_of(state: Path) -> list[int]:
+    wanted = os.fsencode(state)
+    return [
+        pid
+        for pid in pids()
+        if wanted in (words := read(pid, "cmdline").split(b"\0"))
+        and any(b"controller.executor.shim" in word for word in words)
+        and not is_zombie(pid)
+    ]
 
 
 def pids() -> Iterable[int]:

@@ -1,0 +1,158 @@
+"""kill -9 again and again at random instants, and a ledger that owes nothing to treadle.
+
+A workflow of many short steps, each failing a given number of times with an exit code of its own;
+every attempt appends one line to the ledger with one write. `treadle up --once` drives it, and it,
+its shim, or both in the same instant are killed and started anew until the kills are used up. Then
+the ledger is held against the log.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from processes.yard import eventually, kill, pids, read, shims_of
+
+SETTLE_SECONDS = 120
+GAVE_UP = 4  # what a controller says whose shims die again and again
+STEP = """\
+    - name: s{number}
+      run: |
+        code={code}
+        [ "$TREADLE_ATTEMPT" -le {failures} ] || code=0
+        echo "$TREADLE_STEP $TREADLE_ATTEMPT $code" >> {ledger}
+        sleep {seconds}
+        exit $code
+"""
+HEAD = """\
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: campaign}
+spec:
+  defaults:
+    retry: {limit: 20, backoff: {initialSeconds: 0.01, maxSeconds: 0.05}}
+  steps:
+"""
+
+
+@dataclass
+class Figures:
+    """What a campaign came to; all but the first three should be zero."""
+
+    kills: int = 0
+    attempts: int = 0
+    interrupted: int = 0
+    twice: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)  # ran, and the log does not know it
+    guessed: list[str] = field(default_factory=list)  # an exit code that is not the ledger's
+    unfinished: list[str] = field(default_factory=list)
+    survivors: list[int] = field(default_factory=list)
+
+    def faults(self) -> dict[str, Any]:
+        names = ("twice", "lost", "guessed", "unfinished", "survivors")
+        return {name: found for name in names if (found := getattr(self, name))}
+
+    def __str__(self) -> str:
+        counts = {name: len(found) for name, found in vars(self).items() if isinstance(found, list)}
+        numbers = {name: n for name, n in vars(self).items() if isinstance(n, int)}
+        return ", ".join(f"{name} {n}" for name, n in {**numbers, **counts}.items())
+
+
+class Campaign:
+    def __init__(self, root: Path, steps: int, seconds: float, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.specs, self.state = root / "specs", root / "state"
+        self.ledger, self.errors = root / "ledger", root / "errors"
+        self.specs.mkdir(parents=True)
+        self.ledger.touch()
+        spec = HEAD + "".join(
+            STEP.format(
+                number=number,
+                code=1 + number % 99,
+                failures=number % 3,
+                ledger=self.ledger,
+                seconds=seconds,
+            )
+            for number in range(steps)
+        )
+        (self.specs / "campaign.yaml").write_text(spec)
+
+    def where(self) -> list[str]:
+        return ["--specs", str(self.specs), "--state", str(self.state)]
+
+    def up(self) -> subprocess.Popen[bytes]:
+        words = ["up", "--once", "--max-parallel", "4", *self.where()]
+        with self.errors.open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "controller.cli", *words],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def run(self, victims: str, kills: int, longest: float) -> Figures:
+        """Kill `victims` ("controller", "shim" or "both") after up to `longest` seconds each."""
+        figures = Figures()
+        controller = self.up()
+        while figures.kills < kills:
+            time.sleep(self.rng.random() * longest)
+            if controller.poll() == GAVE_UP:
+                controller = self.up()
+            assert controller.poll() is None, f"too early: {self.errors.read_text()[-2000:]}"
+            shims = shims_of(self.state) if victims != "controller" else []
+            with suppress(ProcessLookupError):
+                for pid in [*shims, *([controller.pid] if victims != "shim" else [])]:
+                    os.kill(pid, signal.SIGKILL)
+            figures.kills += 1
+            if victims != "shim":
+                controller.wait()
+                controller = self.up()
+        while controller.wait(SETTLE_SECONDS) == GAVE_UP:
+            controller = self.up()
+        assert controller.returncode in (0, 1), self.errors.read_text()[-2000:]
+        self.judge(figures)
+        return figures
+
+    def judge(self, figures: Figures) -> None:
+        lines = [line.split() for line in self.ledger.read_text().splitlines()]
+        ran = {(step, int(number)): int(code) for step, number, code in lines}
+        begun = Counter((step, int(number)) for step, number, _ in lines)
+        workflow = self.workflow()
+        logged = {}
+        for step in workflow["status"]["steps"]:
+            attempts = step["attempts"]
+            logged |= {(step["name"], each["number"]): each for each in attempts}
+            reasons = [each["reason"] for each in attempts[-4:]]
+            if step["phase"] != "Succeeded" and reasons != ["Interrupted"] * 4:
+                figures.unfinished.append(step["name"])
+        figures.attempts = len(logged)
+        figures.twice = [f"{key}" for key, times in begun.items() if times > 1]
+        figures.lost = [f"{key}" for key in ran.keys() - logged.keys()]
+        for key, attempt in logged.items():
+            code = attempt.get("exitCode")
+            if code is None:
+                assert attempt["reason"] == "Interrupted", attempt
+                figures.interrupted += 1
+            elif ran.get(key) != code:
+                figures.guessed.append(f"{key}: {code}, not {ran.get(key)}")
+        uid = f"TREADLE_UID={workflow['metadata']['uid']}".encode()
+        figures.survivors = [pid for pid in pids() if uid in read(pid, "environ")]
+        kill(shims_of(self.state), signal.SIGTERM)  # it need not wait for another controller
+        eventually(lambda: not shims_of(self.state), "the shim has ended")
+
+    def workflow(self) -> Any:
+        found = subprocess.run(
+            [sys.executable, "-m", "controller.cli", "get", "-o", "json", *self.where()],
+            capture_output=True,
+            check=True,
+        )
+        (workflow,) = json.loads(found.stdout)["items"]
+        return workflow

@@ -1,0 +1,32 @@
+"""`make torture`: long forms of what the suite does briefly. Prints figures; 1 if any is bad."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from processes.campaign import Campaign
+
+CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
+    ("controller", 500, 0.2, 210, 0.6),
+    ("shim", 500, 0.1, 200, 0.2),
+    ("both", 500, 0.1, 60, 0.9),
+)
+
+
+def main() -> int:
+    faults = 0
+    for victims, steps, seconds, kills, longest in CAMPAIGNS:
+        with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+            began = time.monotonic()
+            campaign = Campaign(Path(folder), steps, seconds, seed=int(began))
+            figures = campaign.run(victims, kills, longest)
+            print(f"{victims}: {figures} ({time.monotonic() - began:.0f} s)", flush=True)
+            for name, found in figures.faults().items():
+                faults += 1
+                print(f"  {name}: {found}")
+    return min(faults, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
