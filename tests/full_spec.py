@@ -35,7 +35,7 @@ spec:
         maxElapsedSeconds: 3600
       onChanged: Restart
       onRemoved: End
-      leaveProcesses: false
+      leaveProcesses: true
     - name: load_2
       command: [python3, load.py, --date, "2026-11-23"]
       dependsOn: [extract]

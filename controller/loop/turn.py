@@ -115,7 +115,7 @@ class Controller:
         self.edges.log.append(self._batch)
         alive = [(state.lives[uid], step, one) for (uid, step), one in state.live.items()]
         executor = self.edges.executor
-        executor.adopt([_running(life, step, one) for life, step, one in alive])
+        executor.adopt([_running(life, life.steps[step], one) for life, step, one in alive])
         executor.start(
             [
                 self._launch(life, life.steps[step], one)
@@ -317,6 +317,7 @@ class Controller:
             },
             working_dir=slots.working_dir(workflow, step.name, settings.folder),
             log=attempt.log,
+            leave_processes=definition.leave_processes,
         )
 
     def _folder_identity(self) -> tuple[int, int]:
@@ -325,13 +326,14 @@ class Controller:
         return desired.identity(self.state, self.edges.folder.look(self._now))
 
 
-def _running(workflow: Workflow, step: str, attempt: Attempt) -> Running:
+def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:
     return Running(
-        id=AttemptId(workflow.uid, step, attempt.number),
+        id=AttemptId(workflow.uid, step.name, attempt.number),
         mark=attempt.mark,
         pid=attempt.pid,
         start_ticks=attempt.start_ticks,
         boot_id=attempt.boot_id,
+        leave_processes=step.definition.leave_processes,
     )
 
 

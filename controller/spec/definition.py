@@ -60,6 +60,7 @@ class Definition(Struct, frozen=True):
     grace_seconds: float
     retry: RetryPolicy
     continue_on_failure: bool
+    leave_processes: bool
 
 
 def definitions(spec: Spec) -> dict[str, Definition]:
@@ -109,6 +110,7 @@ def _define(spec: Spec, step: Step) -> Definition:
         ),
         retry=_retry(step.retry, default_retry),
         continue_on_failure=_or(step.continue_on_failure, False),
+        leave_processes=_or(step.leave_processes, False),
     )
 
 

@@ -160,10 +160,13 @@ class Step(_Written, frozen=True):
         bool | UnsetType,
         Meta(description="Dependents and workflow go on as if a failed step had succeeded."),
     ] = UNSET
+    leave_processes: Annotated[
+        bool | UnsetType,
+        Meta(description="What a step leaves running when it ends is not ended with it."),
+    ] = UNSET
     # Only their defaults are accepted until the behaviour behind them exists.
     on_changed: Literal["Restart"] | UnsetType = UNSET
     on_removed: Literal["End"] | UnsetType = UNSET
-    leave_processes: Literal[False] | UnsetType = UNSET
 
 
 class Defaults(_Written, frozen=True):

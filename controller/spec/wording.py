@@ -20,7 +20,6 @@ _VALUES_NOT_YET: dict[str, tuple[object, ...]] = {
     "editPolicy": ("AfterRun",),
     "onChanged": ("FinishFirst", "KeepResult"),
     "onRemoved": ("Finish",),
-    "leaveProcesses": (True,),
 }
 # What people write who come from elsewhere and difflib can't guess.
 _MEANT = {

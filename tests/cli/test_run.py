@@ -1,5 +1,6 @@
 """`treadle run`: beside others, one after the other, and after a controller that was killed."""
 
+import os
 import signal
 
 import pytest
@@ -103,3 +104,21 @@ def test_a_signal_stops_the_follower_at_once_and_nothing_else(
         follower.communicate(timeout=30)
         assert follower.returncode == code
         assert place.phase("job") == "Running"
+
+
+@pytest.mark.parametrize("leave", [True, False])
+def test_what_a_step_leaves_running_goes_unless_it_may_stay(place: Place, leave: bool) -> None:
+    file = place.root / "job.yaml"
+    write(place, "job", serve="sleep 300 & echo $! > pid")
+    said = f'"name": "serve", "leaveProcesses": {str(leave).lower()}'
+    file.write_text(file.read_text().replace('"name": "serve"', said))
+    place.says("run", "job.yaml")
+    pid = int((place.root / "pid").read_text())
+    try:
+        os.kill(pid, 0)
+        assert leave
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        assert not leave
+    (step,) = place.shape("job")["status"]["steps"]
+    assert len(step["attempts"][0]["notes"]) == (0 if leave else 1)

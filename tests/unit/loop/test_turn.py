@@ -217,6 +217,19 @@ def test_an_unread_request_is_not_settled() -> None:
     assert not one.controller.settled()
 
 
+def test_what_a_step_may_leave_running_is_told_at_its_start_and_at_its_adoption() -> None:
+    one = world(a_step("a", leaveProcesses=True))
+    launches: list[Any] = []
+    one.controller.edges.executor.start = launches.extend  # type: ignore[method-assign]
+    one.turn()
+    assert [launch.leave_processes for launch in launches] == [True]
+    adopted: list[Any] = []
+    another = one.new_controller()
+    another.edges.executor.adopt = adopted.extend  # type: ignore[method-assign]
+    another.start()
+    assert [running.leave_processes for running in adopted] == [True]
+
+
 def test_a_launch_has_all_that_a_step_sees() -> None:
     one = world(a_step("a", env={"X": "1", "TREADLE_STEP": "mine"}, workingDir="sub"))
     launches: list[Any] = []
@@ -227,6 +240,7 @@ def test_a_launch_has_all_that_a_step_sees() -> None:
     assert launch.argv == ("/bin/sh", "-euc", "a")
     assert launch.working_dir == "/specs/sub"
     assert launch.log == f"runs/{uid}/a.1.log"
+    assert not launch.leave_processes
     assert launch.env == {
         "X": "1",
         "TREADLE_WORKFLOW": "w",

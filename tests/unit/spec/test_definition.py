@@ -38,6 +38,7 @@ def test_a_step_that_says_nothing() -> None:
             on=frozenset({"NonZeroExit", "Timeout", "Interrupted"}),
         ),
         continue_on_failure=False,
+        leave_processes=False,
     )
 
 
@@ -91,6 +92,7 @@ def test_dependencies() -> None:
     long = "run: x, dependsOn: [{step: z, condition: Failed}]"
     assert define(long).requires == (Requires("z", "Failed"),)
     assert define("run: x, continueOnFailure: true").continue_on_failure
+    assert define("run: x, leaveProcesses: true").leave_processes
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ POLICY = [
     ("grace", "run: y, dependsOn: [a], terminationGracePeriodSeconds: 3"),
     ("retry", "run: y, dependsOn: [a], retry: {limit: 3}"),
     ("tolerance", "run: y, dependsOn: [a], continueOnFailure: true"),
+    ("what it may leave", "run: y, dependsOn: [a], leaveProcesses: true"),
     ("a written default", "run: y, dependsOn: [a], onChanged: Restart"),
 ]
 SPELLINGS = [

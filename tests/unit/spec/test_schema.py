@@ -89,7 +89,6 @@ def test_every_field_that_can_be_written_is_described() -> None:
         "Spec.editPolicy",
         "Step.onChanged",
         "Step.onRemoved",
-        "Step.leaveProcesses",
     }
 
 
