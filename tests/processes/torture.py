@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from processes.campaign import Campaign
+from processes.diamond import CALLS, killed_at_call, why_no_strace
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
     ("controller", 500, 0.2, 210, 0.6),
@@ -15,6 +16,25 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 
 
 def main() -> int:
+    faults = campaigns()
+    system_calls()
+    return min(faults, 1)
+
+
+def system_calls() -> None:
+    """Kill the controller at each system call by which it has an effect."""
+    if reason := why_no_strace():
+        print(f"system calls: skipped, {reason}")
+        return
+    for call in CALLS:
+        with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+            nth = 1
+            while killed_at_call(Path(folder), call, nth):
+                nth += 1
+        print(f"killed at {call}: {nth - 1} points, none twice, none lost", flush=True)
+
+
+def campaigns() -> int:
     faults = 0
     for victims, steps, seconds, kills, longest in CAMPAIGNS:
         with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
@@ -25,7 +45,7 @@ def main() -> int:
             for name, found in figures.faults().items():
                 faults += 1
                 print(f"  {name}: {found}")
-    return min(faults, 1)
+    return faults
 
 
 if __name__ == "__main__":

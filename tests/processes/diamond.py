@@ -1,0 +1,118 @@
+"""The diamond example under a shell that keeps a ledger of what really ran."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+DIAMOND = HERE.parents[1] / "examples/diamond/diamond.yaml"
+
+LEDGER = """\
+echo "begin $TREADLE_STEP $TREADLE_ATTEMPT" >> {ledger}
+/bin/sh -euc "$1"
+code=$?
+echo "end $TREADLE_STEP $TREADLE_ATTEMPT $code" >> {ledger}
+exit $code
+"""
+
+
+class Bench:
+    """One diamond in a folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.specs, self.state, self.ledger = root / "specs", root / "state", root / "ledger"
+        self.specs.mkdir(parents=True)
+        shell = root / "ledger.sh"
+        shell.write_text(LEDGER.format(ledger=self.ledger))
+        spec = DIAMOND.read_text().replace("initialSeconds: 0.2", "initialSeconds: 0.02")
+        spec = spec.replace("\nspec:\n", f'\nspec:\n  shell: [/bin/sh, "{shell}"]\n')
+        (self.specs / "diamond.yaml").write_text(spec)
+
+    def up(self, fatal: int) -> subprocess.CompletedProcess[str]:
+        """`treadle up --once` that dies at effect `fatal`, or lives if there are fewer."""
+        return self.run(str(HERE / "dies_at.py"), str(fatal), str(self.root / "effects"))
+
+    def run(self, *how: str, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """`treadle up --once` by these arguments of Python, `under` another program."""
+        words = ["up", "--once", "--max-parallel", "2", *self.where()]
+        return subprocess.run(
+            [*under, sys.executable, *how, *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def where(self) -> list[str]:
+        return ["--specs", str(self.specs), "--state", str(self.state)]
+
+    def effects(self) -> int:
+        return int((self.root / "effects").read_text())
+
+    def lines(self, word: str) -> list[list[str]]:
+        lines = [line.split() for line in self.ledger.read_text().splitlines()]
+        return [line[1:] for line in lines if line[0] == word]
+
+    def attempts(self) -> dict[tuple[str, int], dict[str, Any]]:
+        found = subprocess.run(
+            [sys.executable, "-m", "controller.cli", "get", "-o", "json", *self.where()],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        (workflow,) = json.loads(found.stdout)["items"]
+        assert workflow["status"]["phase"] == "Succeeded", found.stdout
+        return {
+            (step["name"], attempt["number"]): attempt
+            for step in workflow["status"]["steps"]
+            for attempt in step["attempts"]
+        }
+
+    def check(self) -> None:
+        """What really ran is what the log says, once each."""
+        begun = Counter((step, int(attempt)) for step, attempt in self.lines("begin"))
+        assert set(begun.values()) == {1}, "an attempt was started twice"
+        ended = {(step, int(number)): int(code) for step, number, code in self.lines("end")}
+        logged = self.attempts()
+        codes = {key: attempt["exitCode"] for key, attempt in logged.items()}
+        assert codes == ended
+        assert [codes["left", number] for number in (1, 2, 3)] == [75, 75, 0]
+
+
+CALLS = ("fdatasync", "sendto", "pwrite64", "rename")  # by which the loop has effects
+
+
+@cache
+def why_no_strace() -> str:
+    """Empty if system calls can be counted here."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    tried = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, "true"], capture_output=True, text=True, check=False
+    )
+    return "" if tried.returncode == 0 else f"no tracing here: {tried.stderr.strip()}"
+
+
+def killed_at_call(folder: Path, call: str, nth: int) -> bool:
+    """Kill the controller when it enters its n-th `call`; False: it did not make so many."""
+    bench = Bench(folder / f"{call}.{nth}")
+    inject = f"inject={call}:signal=KILL:when={nth}"
+    strace = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", inject)
+    first = bench.run("-m", "controller.cli", under=strace)
+    if first.returncode == 0:
+        bench.check()
+        return False
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    second = bench.run("-m", "controller.cli")
+    assert second.returncode == 0, f"after a kill at {call} {nth}: {second.stderr}"
+    bench.check()
+    return True
