@@ -187,8 +187,10 @@ def _detach(state_dir: str, max_parallel: int | None, names: frozenset[str]) -> 
 def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
     from controller.cli.session import Options, StopSignals, open_session
 
-    options = Options(state=args.state, max_parallel=args.max_parallel, only_requests=names)
-    with StopSignals() as signals, open_session(options) as session:
+    options = Options(
+        state=args.state, max_parallel=args.max_parallel, only_requests=names, ends_steps=True
+    )
+    with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
         asked_to_cancel = False
         while not _all_over(state, names):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ from controller.log.lock import StateLock
 from controller.log.reader import read
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
+from controller.log.takeover import stand_by, take_over
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
@@ -53,6 +54,8 @@ class Options(msgspec.Struct, kw_only=True):
     poll: bool = False
     max_spec_bytes: int = 8 * 1024 * 1024
     only_requests: frozenset[str] | None = None
+    ends_steps: bool = False  # when it is stopped
+    if_held: Literal["refuse", "stand by", "take over"] = "refuse"
 
 
 class Session:
@@ -166,7 +169,7 @@ class StopSignals:
 
 
 @contextmanager
-def open_session(options: Options) -> Iterator[Session]:
+def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
     """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
     state_dir = os.path.abspath(options.state)
     if not segments.firsts(state_dir):
@@ -174,7 +177,7 @@ def open_session(options: Options) -> Iterator[Session]:
     prepare_state(state_dir)
     clock = SystemClock()
     with ExitStack() as stack:
-        lock = stack.enter_context(StateLock(state_dir, " ".join(["treadle", *sys.argv[1:]])))
+        lock = stack.enter_context(_lock(options, state_dir, signals))
         log = LogWriter(state_dir)
         stack.callback(log.close)
         if log.cut:
@@ -200,6 +203,23 @@ def open_session(options: Options) -> Iterator[Session]:
         session.controller.start()
         yield session
         session.stopped()
+
+
+def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
+    """The state folder's lock, got in the way that was asked for."""
+    command = " ".join(["treadle", *sys.argv[1:]])
+
+    def acquire() -> StateLock:
+        return StateLock(state_dir, command, ends_steps=options.ends_steps)
+
+    def say(text: str) -> None:
+        print(f"treadle: {text}", file=sys.stderr, flush=True)
+
+    if options.if_held == "stand by":
+        return stand_by(acquire, lambda: signals.seen > 0, say)
+    if options.if_held == "take over":
+        return take_over(state_dir, acquire, say)
+    return acquire()
 
 
 def _replay(state_dir: str) -> State:

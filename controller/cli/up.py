@@ -38,6 +38,22 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="store_true",
         help="when stopped, end what runs; the next controller tries it again",
     )
+    held = parser.add_mutually_exclusive_group()
+    held.add_argument(
+        "--standby",
+        action="store_const",
+        dest="if_held",
+        const="stand by",
+        help="wait for the state folder while another controller holds it",
+    )
+    held.add_argument(
+        "--take-over",
+        action="store_const",
+        dest="if_held",
+        const="take over",
+        help="end the controller that holds the state folder; running steps go on",
+    )
+    parser.set_defaults(if_held="refuse")
     parser.add_argument(
         "--adopt-folder",
         action="store_true",
@@ -88,9 +104,11 @@ def up(args: argparse.Namespace) -> int:
         allow_insecure_specs=args.allow_insecure_specs,
         poll=args.poll,
         max_spec_bytes=args.max_spec_size,
+        ends_steps=args.end_steps,
+        if_held=args.if_held,
     )
     signals = StopSignals()
-    with open_session(options) as session, _progress(args) as shown:
+    with open_session(options, signals) as session, _progress(args) as shown:
         shown.hello(session)
         while not signals.seen:
             session.turn()

@@ -21,25 +21,29 @@ import msgspec
 from controller.errors import LockHeld, StorageError
 
 _TEXT_SIZE = 512  # bytes: one sector, so that a crash leaves the old text or the new
-_COMMAND_SIZE_MAX = 200
+_COMMAND_SIZE_MAX = 150
 _TRIES_SECONDS_MAX = 0.3
 
 
-class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file says of the last one to hold the lock. `since`: microseconds since 1970."""
+class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the file says of the last one to hold the lock. `since`: microseconds since 1970.
+
+    `ends_steps`: SIGTERM makes it end steps, which who takes over wants to go on.
+    """
 
     pid: int = 0
     host: str = ""
     epoch: int = 0
     since: int = 0
     command: str = ""
+    ends_steps: bool = False
 
 
 class StateLock:
     """Held from construction until `release`, or until this process ends. Raises LockHeld."""
 
-    def __init__(self, state_dir: str, command: str) -> None:
-        path = _path(state_dir)
+    def __init__(self, state_dir: str, command: str, *, ends_steps: bool = False) -> None:
+        path = lock_path(state_dir)
         try:
             self._fd = _open_and_lock(path)
         except OSError as error:
@@ -50,6 +54,7 @@ class StateLock:
             epoch=_read(self._fd).epoch,
             since=time.time_ns() // 1000,
             command=command[:_COMMAND_SIZE_MAX],
+            ends_steps=ends_steps,
         )
         self._write()
 
@@ -88,7 +93,7 @@ class StateLock:
 def holder(state_dir: str) -> Holder | None:
     """Who holds the lock now; None if nobody does. For readers: never waits, writes nothing."""
     try:
-        fd = os.open(_path(state_dir), os.O_RDONLY)
+        fd = os.open(lock_path(state_dir), os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -131,7 +136,7 @@ def _held(path: str, by: Holder) -> LockHeld:
     )
 
 
-def _path(state_dir: str) -> str:
+def lock_path(state_dir: str) -> str:
     return os.path.join(state_dir, "lock")
 
 

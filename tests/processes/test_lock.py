@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from controller.errors import LockHeld
 from controller.log.lock import StateLock, holder
 from controller.log.status_file import ControllerStatus, read_status, write_status
+from controller.log.takeover import take_over
 from controller.model.state import Condition
 
 HOLD = """
@@ -192,3 +194,27 @@ def test_a_new_controller_is_not_taken_for_the_one_before(tmp_path: Path) -> Non
 def test_a_status_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "controller.json").write_text(text)
     assert read_status(str(tmp_path)) == ControllerStatus(phase="Stopped")
+
+
+# ----------------------------------------------------------------- taking over
+
+
+def test_a_stranger_whose_pid_the_lock_names_is_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel names another process than the text does."""
+    monkeypatch.setattr("controller.log.takeover.GONE_SECONDS_MAX", 0.5)
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        with another_controller(tmp_path) as (process, _):
+            by = holder(str(tmp_path))
+            assert by is not None
+            text = msgspec.json.encode(msgspec.structs.replace(by, pid=stranger.pid))
+            (tmp_path / "lock").write_bytes(text.ljust(511) + b"\n")
+            with pytest.raises(LockHeld, match="can't be taken over"):
+                take_over(str(tmp_path), lambda: StateLock(str(tmp_path), "treadle up"), print)
+            assert process.poll() is None
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait(10)
