@@ -23,12 +23,13 @@ from controller.errors import StorageError
 from controller.executor.wire import Message, Wire
 from controller.loop.ports import Launch
 
-PROTOCOL = 1
+PROTOCOL = 1  # of the newest shim; each older one is spoken as well
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # more deaths of shims in that time are no accident
 SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
 BACKLOG = 16
+REPLACE_SECONDS_MAX = 2.0  # for a shim with nothing to do to end
 
 # Our packages come last: nothing among them can stand in for the standard library.
 PROGRAM = (
@@ -139,6 +140,21 @@ class Link:
                 f"the supervisor of the steps dies again and again; {self.folder}/errors says why"
             )
         self.close()
+        self.open()
+
+    def replace(self, pid: int) -> None:
+        """Have an older shim that has nothing left to do end, then start one of this version.
+
+        Once per upgrade, and a matter of milliseconds. If it stays, it serves on.
+        """
+        self.close()
+        with suppress(ProcessLookupError):  # it went by itself
+            pidfd = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+                select.select([pidfd], [], [], REPLACE_SECONDS_MAX)
+            finally:
+                os.close(pidfd)
         self.open()
 
     def close(self) -> None:

@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.errors import LockHeld, StorageError
+from controller.executor.attempt import Attempt
 from controller.executor.ending import Endings, Stuck
 from controller.executor.identity import ticks_to_us
-from controller.executor.link import Link, greeting, start_message
+from controller.executor.link import PROTOCOL, Link, greeting, start_message
 from controller.executor.marks import Tree, look
 from controller.executor.orphans import Orphans
 from controller.executor.wire import Message
@@ -48,23 +48,6 @@ UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
 UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
 
 
-class Attempt(Struct, eq=False):
-    """What is known of one attempt until its end is durable."""
-
-    id: AttemptId
-    mark: int
-    launch: Launch | None = None  # until the shim says that it started, or can't
-    order: End | None = None  # given before the shim said so
-    pid: int = 0
-    start: int = 0
-    started: int = 0  # microseconds since boot
-    may_leave: bool = False  # what it leaves running is not ended with it
-    orphan: bool = False  # the shim that started it is dead
-    leaving: bool = False  # ended by itself, and left processes that are being ended
-    outcome: Ended | None = None  # of its first process
-    told: bool = False
-
-
 class LocalExecutor:
     """Implements `ports.Executor` on this machine."""
 
@@ -78,6 +61,7 @@ class LocalExecutor:
         self.started: list[Attempt] = []  # since the last observe()
         self.waiting: list[Message] = []
         self.shim_pid = 0
+        self.outdated = False  # the shim is older than we are: replace it once it is empty
         self.synced = False  # has this shim told all that it knew when we came?
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
@@ -136,6 +120,8 @@ class LocalExecutor:
             else:
                 self.proven(self.attempts[str(news.id)], news.found)
         self.flush()
+        if self.outdated and not self.attempts:
+            self.replace_shim()
         seen, self.seen = self.seen, []
         return seen
 
@@ -210,8 +196,9 @@ class LocalExecutor:
                 )
 
     def flush(self) -> None:
-        self.link.send(self.waiting)
-        self.waiting = []
+        if self.synced:  # before, nobody knows what it understands
+            self.link.send(self.waiting)
+            self.waiting = []
 
     def listen(self) -> None:
         for verb, *rest in self.link.receive():
@@ -226,7 +213,19 @@ class LocalExecutor:
             attempt.orphan = attempt.orphan or (attempt.pid != 0 and attempt.outcome is None)
         self.link.reopen()
 
+    def replace_shim(self) -> None:
+        """It knows no attempt that the log does not know the end of, so nothing is lost."""
+        self.outdated = self.synced = False
+        self.link.replace(self.shim_pid)
+
     def on_hello(self, about: dict[str, int]) -> None:
+        stays = about["pid"] == self.shim_pid  # it was asked to go, and did not
+        if about["protocol"] > PROTOCOL:
+            raise StorageError(
+                f"{self.link.folder}: a newer treadle started the steps that run; "
+                "go on with that version, or wait until they have ended"
+            )
+        self.outdated = about["protocol"] < PROTOCOL and not stays
         self.shim_pid = about["pid"]
 
     def on_refused(self, epoch: int) -> None:

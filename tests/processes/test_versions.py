@@ -1,0 +1,59 @@
+"""An upgraded controller and the shim that it finds."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes.yard import Yard, eventually
+
+from controller.errors import StorageError
+
+OLD_SHIM = Path(__file__).with_name("shim_v1.py")
+WAIT = "echo x >> ledger; while [ ! -e go ]; do sleep 0.01; done; exit 42"
+
+
+@pytest.fixture
+def old_shim(yard: Yard) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, str(OLD_SHIM), str(yard.state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
+    yard: Yard, old_shim: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.executor(epoch=1).start([yard.launch("long", WAIT)])
+    eventually(lambda: yard.file("ledger"))
+    yard.executors.pop().close()
+    for module in ("link", "local"):
+        monkeypatch.setattr(f"controller.executor.{module}.PROTOCOL", 2)
+    newer = yard.executor(epoch=2)
+    yard.forgets = True
+    newer.start([yard.launch("short", "exit 3")])
+    (short,) = yard.ended(newer, "short")
+    assert (short.exit_code, newer.shim_pid, old_shim.poll()) == (3, old_shim.pid, None)
+    (yard.work / "go").touch()
+    (long,) = yard.ended(newer, "long")
+    assert long.exit_code == 42
+    monkeypatch.undo()  # the shim that comes next speaks what the controller speaks
+    yard.until(newer, lambda: newer.synced and newer.shim_pid != old_shim.pid, "another shim")
+    assert old_shim.wait(10) == 0
+    newer.start([yard.launch("next", "exit 4")])
+    (following,) = yard.ended(newer, "next")
+    assert following.exit_code == 4
+    assert yard.file("ledger") == "x\n"
+
+
+def test_an_older_controller_leaves_a_newer_shim_alone(
+    yard: Yard, old_shim: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("link", "local"):
+        monkeypatch.setattr(f"controller.executor.{module}.PROTOCOL", 0)
+    with pytest.raises(StorageError, match="a newer treadle started the steps"):
+        yard.executor()
+    assert old_shim.poll() is None
