@@ -3,10 +3,14 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from processes.attempts import cost_at_once, leave_nothing
 from processes.campaign import Campaign
 from processes.diamond import CALLS, killed_at_call, why_no_strace
+from processes.yard import Yard
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
     ("controller", 500, 0.2, 210, 0.6),
@@ -17,8 +21,27 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 
 def main() -> int:
     faults = campaigns()
+    faults += resources()
     system_calls()
     return min(faults, 1)
+
+
+def resources() -> int:
+    """Returns how much 10,000 attempts left behind; what 1,000 at once cost is for people."""
+    left = in_a_yard(lambda yard: leave_nothing(yard, attempts=10_000))
+    print(f"left by 10,000 attempts: {left}", flush=True)
+    cost = in_a_yard(lambda yard: cost_at_once(yard, steps=1_000, seconds=5.0))
+    print("1,000 at once: " + ", ".join(f"{name} {n:.3f}" for name, n in cost.items()), flush=True)
+    return sum(left.values())
+
+
+def in_a_yard(measure: Callable[[Yard], dict[str, Any]]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+        yard = Yard(Path(folder))
+        try:
+            return measure(yard)
+        finally:
+            yard.clear()
 
 
 def system_calls() -> None:
