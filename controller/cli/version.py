@@ -42,5 +42,26 @@ def _details(state_dir: str) -> list[tuple[str, str]]:
         ("controller", f"{controller.phase}{pid} ({state_dir})"),
         ("python", f"{platform.python_version()} ({sys.executable})"),
         ("system", platform.platform()),
+        *_marks(),
         *((name, installed(name)) for name in ("msgspec", "psutil", "PyYAML", "watchdog")),
+    ]
+
+
+def _marks() -> list[tuple[str, str]]:
+    """By what the processes of a step are told from others here, and what that leaves unknown."""
+    from controller.executor.probe import available
+
+    found = available()
+    marks = {
+        "resource limit": found.resource_limit,
+        "descendants": found.descendants,
+        "environment": found.environment,
+    }
+    return [
+        (
+            "marks",
+            ", ".join(f"{name} {'yes' if is_there else 'NO'}" for name, is_there in marks.items()),
+        ),
+        ("leftovers", "known at once" if found.leftovers else "looked for after each attempt"),
+        ("exit codes", f"{'known' if found.foreign_exits else 'lost'} where the shim was killed"),
     ]

@@ -88,9 +88,23 @@ def ending(state: State, event: e.AttemptEnding) -> None:
 def end_failed(state: State, event: e.AttemptEndFailed) -> None:
     workflow, step, attempt = _of(state, event)
     attempt.survivors = event.pids
-    pids = ", ".join(map(str, event.pids))
+    _tell_survivors(state, workflow, step, attempt)
+
+
+def _tell_survivors(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
+    pids = ", ".join(map(str, attempt.survivors))
     message = f"step {step.name}: SIGKILL did not end pid {pids}; its slot stays taken"
     set_condition(state, workflow, "EndFailed", True, "EndFailed", message)
+
+
+def _tell_of_others(state: State, workflow: Workflow, step: Step) -> None:
+    """The condition stays while another step can't be ended."""
+    for other in workflow.steps.values():
+        if other.live is not None and other.live.survivors:
+            _tell_survivors(state, workflow, other, other.live)
+            return
+    message = f"step {step.name}: all processes are gone"
+    clear_condition(state, workflow, "EndFailed", "Ended", message)
 
 
 def finished(state: State, event: e.AttemptFinished) -> None:
@@ -100,8 +114,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
     if attempt.survivors:
         attempt.survivors = []
-        message = f"step {step.name}: all processes are gone"
-        clear_condition(state, workflow, "EndFailed", "Ended", message)
+        _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, "timeout", None)
     anew = step.then is not None and step.then.action != "cancel"
     if event.phase is AttemptPhase.SUCCEEDED and not anew:

@@ -54,6 +54,9 @@ def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Ce
     message = words.of_workflow(one)[1]
     if ended(state, one):
         message = f"(an ended life) {message}"
+    stuck = one.conditions.get("EndFailed")
+    if stuck is not None and stuck.status == "True":
+        message = f"EndFailed: {stuck.message}"
     invalid = one.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"(the file is invalid: generation {one.generation} stays in force) {message}"

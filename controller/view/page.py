@@ -6,7 +6,7 @@ Columns that a narrow terminal has no room for are left out, the least telling f
 from collections.abc import Iterable, Iterator, Sequence
 
 from controller.model.phases import TERMINAL, Phase
-from controller.model.state import Condition, Move, State, Step, Workflow
+from controller.model.state import Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
@@ -124,6 +124,7 @@ def steps_table(
         Column("PHASE"),
         Column("TRY", right=True),
         Column("TIME", right=True),
+        *((Column("CPU", right=True), Column("MEM", right=True)) if deep else ()),
         Column("EXIT", right=True),
         *((Column("AFTER"),) if deep else ()),
         Column("MESSAGE"),
@@ -134,7 +135,7 @@ def steps_table(
 def step_row(
     state: State, workflow: Workflow, step: Step, now: int, deep: bool = False
 ) -> tuple[Cell, ...]:
-    """Name, phase, number of the attempt, time, exit, (`deep`) dependencies, message."""
+    """Name, phase, number of the attempt, time, exit, message; `deep`: what it used and follows."""
     attempt = step.attempt
     after = [need.step for need in step.definition.requires]
     return (
@@ -142,6 +143,7 @@ def step_row(
         phase_cell(step.phase),
         Cell(str(attempt.number) if attempt else "-"),
         Cell(_step_time(step, now)),
+        *(_used(attempt) if deep else ()),
         Cell(_exit(step)),
         *((Cell(_few(after)),) if deep else ()),
         Cell(words.of_step(state, workflow, step)[1]),
@@ -154,6 +156,23 @@ def _step_time(step: Step, now: int) -> str:
     if attempt is None or attempt.started is None:
         return "-"
     return span((attempt.finished or now) - attempt.started)
+
+
+def _used(attempt: Attempt | None) -> tuple[Cell, Cell]:
+    """CPU time and peak memory of an attempt that is over, where the system told."""
+    used = attempt.usage if attempt is not None else None
+    cpu = None if used is None else used.cpu_seconds
+    peak = None if used is None else used.max_rss_bytes
+    return (
+        Cell("-" if cpu is None else span(round(cpu * SECOND))),
+        Cell("-" if peak is None else memory(peak)),
+    )
+
+
+def memory(size: int) -> str:
+    """Bytes in few characters: `12M`, `1.5G`; what is less than 1 MiB counts as such."""
+    mebibytes = max(1, round(size / (1 << 20)))
+    return f"{mebibytes}M" if mebibytes < 1000 else f"{size / (1 << 30):.1f}G"
 
 
 def _exit(step: Step) -> str:

@@ -346,7 +346,9 @@ def test_watch_shows_each_change(place: Place) -> None:
 
 def test_version(place: Place) -> None:
     assert place.says("version").startswith("treadle 0.")
-    assert "log schema   1" in place.says("version", "-v")
+    details = place.says("version", "-v")
+    assert "log schema   1" in details
+    assert "\nmarks        resource limit " in details
 
 
 def test_a_log_of_a_newer_treadle_is_one_clear_line(told: Place) -> None:

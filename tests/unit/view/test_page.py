@@ -1,5 +1,6 @@
 """The table of `get` and the page of `status`, as a person sees them."""
 
+import pytest
 from story import Story, a_step
 
 from controller.errors import Fault
@@ -7,7 +8,7 @@ from controller.model import events as e
 from controller.model.state import SECOND
 from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
-from controller.view.page import never_valid_page, page
+from controller.view.page import memory, never_valid_page, page
 from controller.view.table import render
 
 
@@ -66,10 +67,10 @@ def test_the_page_of_status() -> None:
     at = lines.index("Steps")
     pid = story.attempt("load", "etl").pid
     assert lines[at + 1 : at + 5] == [
-        "  STEP     PHASE      TRY  TIME  EXIT  AFTER    MESSAGE",
-        "  extract  Succeeded    1   12s     0  -        exit code 0",
-        f"  load     Running      1  4.0s     -  extract  attempt 1 runs as pid {pid}",
-        "  report   Pending      -     -     -  load     waits for load",
+        "  STEP     PHASE      TRY  TIME  CPU  MEM  EXIT  AFTER    MESSAGE",
+        "  extract  Succeeded    1   12s    -    -     0  -        exit code 0",
+        f"  load     Running      1  4.0s    -    -     -  extract  attempt 1 runs as pid {pid}",
+        "  report   Pending      -     -    -    -     -  load     waits for load",
     ]
     assert "  22:13:32  extract     Succeeded  exit code 0" in lines
 
@@ -95,3 +96,48 @@ def test_the_page_of_a_workflow_that_was_never_valid() -> None:
     lines = list(never_valid_page(found))
     assert lines[0] == "new  Pending  SpecInvalid"
     assert lines[2] == "  specs/new.yaml:2:1: no kind; say Workflow"
+
+
+def test_the_page_shows_what_an_attempt_used_where_there_is_room() -> None:
+    story = Story().accept([a_step("a")]).start("a").wait(3)
+    story.end("a", exit_code=0, usage=e.Usage(cpu_seconds=2.04, max_rss_bytes=12 << 20))
+    deep = list(page(story.state, story.life(), [], story.now, width=100))
+    assert "  STEP  PHASE      TRY  TIME   CPU  MEM  EXIT  AFTER  MESSAGE" in deep
+    assert "  a     Succeeded    1  3.0s  2.0s  12M     0  -      exit code 0" in deep
+    narrow = list(page(story.state, story.life(), [], story.now, width=80))
+    assert "  a     Succeeded    1  3.0s     0  exit code 0" in narrow
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "1M"), (12 << 20, "12M"), (999 << 20, "999M"), (3 << 29, "1.5G"), (200 << 30, "200.0G")],
+)
+def test_memory_in_a_narrow_column(size: int, shown: str) -> None:
+    assert memory(size) == shown
+
+
+def test_what_cannot_be_ended_is_seen_with_its_pids() -> None:
+    story = Story().accept([a_step("a")]).start("a").mark()
+    known = {"uid": story.life().uid, "step": "a", "attempt": 1}
+    story.see(e.AttemptEndFailed(**known, pids=[7, 9]))
+    lines = "\n".join(page(story.state, story.life(), [], story.now))
+    assert "EndFailed    True" in lines
+    assert "EndFailed: step a: SIGKILL did not end pid 7, 9; its slot stays taken" in lines
+    assert "attempt 1 SIGKILL did not end pid 7, 9" in lines
+    (row,) = list(render(list_table(story.state, [story.life()], story.now)))[1:]
+    assert "EndFailed" in row
+    story.end("a")
+    lines = "\n".join(page(story.state, story.life(), [], story.now))
+    assert "EndFailed    False" in lines
+
+
+def test_what_cannot_be_ended_is_seen_while_any_of_it_is_there() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).start("a", "b").mark()
+    for step in "ab":
+        known = {"uid": story.life().uid, "step": step, "attempt": 1}
+        story.see(e.AttemptEndFailed(**known, pids=[ord(step)]))
+    story.end("b")
+    condition = story.life().conditions["EndFailed"]
+    assert (condition.status, "pid 97" in condition.message) == ("True", True)
+    story.end("a")
+    assert story.life().conditions["EndFailed"].status == "False"
