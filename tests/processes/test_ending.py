@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -395,3 +396,24 @@ def test_a_cancel_ends_what_the_step_may_leave_too(yard: Yard) -> None:
     executor.end([yard.order("server", grace=1.0)])
     yard.ended(executor, "server")
     assert not yard.living("server")
+
+
+def test_out_of_processes_a_start_waits_and_is_tried_again(open_yard: Yard, user: int) -> None:
+    if user == 0:
+        pytest.skip("root may have as many processes as there are")
+    yard = open_yard
+    yard.mark("step")
+
+    def act() -> None:
+        executor = yard.executor()
+        limit = resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC)
+        resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC, (1, limit[1]))
+        executor.start([yard.launch("step", "exit 3")])
+        journal = yard.state / "shim/journal"
+        yard.until(executor, lambda: journal.read_text().count('"starting"') > 2, "tried again")
+        assert not yard.seen
+        resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC, limit)
+        assert yard.ended(executor, "step")[0].exit_code == 3
+        executor.close()
+
+    as_user(user, act)
