@@ -44,7 +44,7 @@ def test_a_wall_clock_that_is_set_moves_no_timer(tmp_path: Path, step: str) -> N
     words = ["up", "--once", "--max-parallel", "3", "--specs", str(specs), "--state", str(state)]
     began = time.monotonic()
     with subprocess.Popen([sys.executable, "-m", "controller.cli", *words], env=env) as controller:
-        eventually(lambda: (specs / "begun").exists(), "it runs")
+        eventually((specs / "begun").exists, "it runs")
         offset.write_text(step)
         assert controller.wait(30) == 1  # `ends` has timed out
     assert 2 <= time.monotonic() - began < 20
