@@ -11,6 +11,7 @@ from controller.model.events import (
     AttemptEnding,
     CancelAccepted,
     LifeEnded,
+    MarkerPlaced,
     StepCancelled,
     StepRemoved,
     StepReset,
@@ -56,12 +57,17 @@ def _marked(state: State, workflow: Workflow) -> CancelAccepted | None:
     before = workflow.cancel
     if marker is None or (before is not None and (marker.drain or not before.drain)):
         return None
+    return _by_marker(workflow, marker, [])
+
+
+def _by_marker(workflow: Workflow, marker: MarkerPlaced, steps: list[str]) -> CancelAccepted:
     why = f": {marker.reason}" if marker.reason else ""
     return CancelAccepted(
         uid=workflow.uid,
         generation=workflow.generation,
         reason=Reason.CANCEL_MARKER,
         message=f"cancelled by {marker.path}{why}",
+        steps=steps,
         drain=marker.drain,
         by=marker.by,
     )
@@ -101,16 +107,7 @@ def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
             if name in workflow.steps and _unmet(workflow.steps[name], marker.drain)
         ]
         if named:
-            why = f": {marker.reason}" if marker.reason else ""
-            return CancelAccepted(
-                uid=workflow.uid,
-                generation=workflow.generation,
-                reason=Reason.CANCEL_MARKER,
-                message=f"cancelled by {marker.path}{why}",
-                steps=named,
-                drain=marker.drain,
-                by=marker.by,
-            )
+            return _by_marker(workflow, marker, named)
     return None
 
 
