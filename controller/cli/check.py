@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from controller.cli.up import size
 from controller.errors import ExitCode, Fault, UsageError
+from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.spec.load import Loaded
@@ -25,7 +26,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument(
-        "--max-spec-size", type=size, metavar="BYTES", default=8 << 20, help="default: 8 MiB"
+        "--max-spec-size",
+        type=size,
+        metavar="BYTES",
+        default=SPEC_BYTES_MAX,
+        help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
     )
     parser.set_defaults(command=validate)
 

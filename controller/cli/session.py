@@ -34,6 +34,7 @@ from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.state import Move, State
 from controller.requests import RequestBox, requests_folder
+from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
@@ -52,7 +53,7 @@ class Options(msgspec.Struct, kw_only=True):
     adopt_folder: bool = False
     allow_insecure_specs: bool = False
     poll: bool = False
-    max_spec_bytes: int = 8 * 1024 * 1024
+    max_spec_bytes: int = SPEC_BYTES_MAX
     only_requests: frozenset[str] | None = None
     ends_steps: bool = False  # when it is stopped
     if_held: Literal["refuse", "stand by", "take over"] = "refuse"

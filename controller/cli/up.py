@@ -16,6 +16,7 @@ from controller.cli.options import common
 from controller.errors import ExitCode
 from controller.model.phases import Phase
 from controller.model.state import State
+from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.cli.progress import Progress
@@ -70,7 +71,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="look every 1.5 s instead of watching, as network file systems need",
     )
     parser.add_argument(
-        "--max-spec-size", type=size, metavar="BYTES", default=8 << 20, help="default: 8 MiB"
+        "--max-spec-size",
+        type=size,
+        metavar="BYTES",
+        default=SPEC_BYTES_MAX,
+        help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
     )
     parser.set_defaults(command=up)
 
