@@ -96,7 +96,12 @@ def steps_in_words(number: int) -> str:
 def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
     """What a person wants to know at the end: what is left running, or what to do next."""
     state, running = session.controller.state, session.running()
-    if stopped and ended:
+    if stopped and ended and running:
+        pids = sorted(pid for attempt in state.live.values() for pid in attempt.survivors)
+        stuck = f"pid{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
+        yield f"stopped; {ended - running} of {steps_in_words(ended)} ended"
+        yield f"{stuck} can't be ended; the next `treadle up` goes on trying"
+    elif stopped and ended:
         yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` tries again what ran"
     elif stopped and running:
         steps = steps_in_words(running)

@@ -127,14 +127,17 @@ def up(args: argparse.Namespace) -> int:
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
-    """End all that runs; tells how many steps it was. Only a second Ctrl-C leaves before."""
+    """End all that runs, or find out that it can't be ended; tells how many steps it was.
+
+    Only a second Ctrl-C leaves before.
+    """
     running = session.running()
     session.controller.stopping = True
     session.turn()
     if running:
         shown.ending(running)  # now it is durable: the next controller would go on with it
     shown.show(session)
-    while session.controller.state.live:
+    while any(not attempt.survivors for attempt in session.controller.state.live.values()):
         session.wait(shown.refresh_seconds)
         session.turn()
         shown.show(session)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,12 @@ class Place:
 
     # ------------------------------------ commands
 
-    def begin(self, *words: str, **how: Any) -> subprocess.Popen[bytes]:
+    def begin(
+        self, *words: str, program: Sequence[str | Path] = (TREADLE,), **how: Any
+    ) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TREADLE_")}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([TREADLE, *words], cwd=self.root, env=env, **{**pipes, **how})
+        return subprocess.Popen([*program, *words], cwd=self.root, env=env, **{**pipes, **how})
 
     def treadle(
         self, *words: str, code: int = 0, stdin: bytes = b""

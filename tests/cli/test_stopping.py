@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,18 @@ from cli.place import DEADLINE_SECONDS, HELD, TREADLE, Place, document
 # Tells in a file if a signal reached it that only a terminal sends.
 TOLD = f"trap 'touch hit' INT HUP QUIT; touch runs; {HELD}"
 DEAF_AT_FIRST = "[ ! -e runs ] || exit 0; trap '' TERM; touch runs; exec sleep 60"
+
+# `treadle` for which no process can be signalled, as if all were another user's.
+POWERLESS = """
+import signal, sys
+from controller.cli.main import main
+from controller.executor import ending
+def refused(*_):
+    raise PermissionError
+ending.FAILED_SECONDS = 0.2
+signal.pidfd_send_signal = refused
+sys.exit(main())
+"""
 
 
 def runs(place: Place, name: str = "w", step: str = "a") -> bool:
@@ -82,6 +95,25 @@ def test_a_second_sigint_leaves_at_once_and_the_next_controller_goes_on_ending(
         place.until(lambda: place.folded().workflows["w"].steps["a"].attempts[0].ending is not None)
         os.kill(pid, signal.SIGKILL)
         place.until(lambda: place.phase("w") == "Succeeded")
+    assert attempts(place) == [("Interrupted", "ControllerStopped"), ("Succeeded", "Completed")]
+
+
+def test_what_cannot_be_ended_holds_nobody_up_and_is_named(place: Place) -> None:
+    file = place.spec("w", a=HELD)
+    grace = '"name": "a", "terminationGracePeriodSeconds": 0'
+    file.write_text(file.read_text().replace('"name": "a"', grace))
+    controller = place.begin("up", "--end-steps", program=(sys.executable, "-c", POWERLESS))
+    place.until(lambda: runs(place))
+    pid = place.folded().workflows["w"].steps["a"].attempts[0].pid
+    controller.send_signal(signal.SIGTERM)
+    code, said = ended(controller)
+    assert code == 0
+    assert "stopped; 0 of 1 step ended" in said
+    last = said.splitlines()[-1]
+    assert str(pid) in last
+    assert last.endswith("can't be ended; the next `treadle up` goes on trying")
+    (place.specs / "go").touch()
+    place.says("up", "--once")
     assert attempts(place) == [("Interrupted", "ControllerStopped"), ("Succeeded", "Completed")]
 
 

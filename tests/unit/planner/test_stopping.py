@@ -63,6 +63,15 @@ def test_a_withdrawal_under_way_becomes_an_end() -> None:
     assert not ending.withdraw
 
 
+def test_what_drains_is_cancelled_when_its_last_run_is_interrupted() -> None:
+    """It would be tried again, but nothing of a draining workflow starts."""
+    story = Story().accept([a_step("a", retry={"limit": 2})]).start("a").mark(drain=True)
+    stopped(story).end("a")
+    assert story.step("a").attempts[0].phase == "Interrupted"
+    assert story.why("a") == ("Cancelled", "CancelMarker")
+    assert story.why() == ("Cancelled", "CancelMarker")
+
+
 def test_what_is_being_ended_keeps_its_reason() -> None:
     story = stopped(Story().accept([a_step("a")]).start("a").mark()).end("a")
     assert story.why("a") == ("Cancelled", "CancelMarker")
