@@ -1,11 +1,18 @@
-"""Many attempts under one executor, and what they leave behind or cost meanwhile."""
+"""Many attempts under one executor or controller: what they leave behind, or cost meanwhile."""
 
 import gc
+import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from processes.yard import Yard, pids, read
+from processes.yard import Yard, eventually, kill, pids, read, shims_of
+
+from controller.log.reader import read as read_log
+from controller.log.status_file import read_status
+from controller.model.events import AttemptFinished, AttemptStarted, Event
 
 AT_ONCE = 200  # offered ahead of the slots
 
@@ -76,10 +83,63 @@ def cost_at_once(yard: Yard, steps: int, seconds: float) -> dict[str, float]:
     before = sum(map(memory, ours))
     executor.start([yard.launch(f"s{number}", "/bin/sleep", "600") for number in range(steps)])
     yard.until(executor, lambda: len(yard.starts()) == steps, "all run")
+    return idle_cost(ours, before, steps, seconds)
+
+
+def idle_cost(ours: tuple[int, ...], before: int, steps: int, seconds: float) -> dict[str, float]:
+    """Of these processes, which took `before` KiB, while so many attempts run."""
     grown = sum(map(memory, ours)) - before
-    worked, began = cpu(executor.shim_pid) + cpu(ours[0]), time.monotonic()
+    worked, began = sum(map(cpu, ours)), time.monotonic()
     time.sleep(seconds)  # what is measured is that nothing happens
-    executor.observe()
-    idle = (cpu(executor.shim_pid) + cpu(ours[0]) - worked) / (time.monotonic() - began)
+    idle = (sum(map(cpu, ours)) - worked) / (time.monotonic() - began)
     later = sum(map(memory, ours)) - before
     return {"KiB an attempt": grown / steps, "KiB later": later / steps, "idle CPU": idle}
+
+
+def whole_cost_at_once(root: Path, steps: int, seconds: float) -> dict[str, float]:
+    """As `cost_at_once` for a whole `treadle up`; then a marker cancels all of them."""
+    specs, state = root / "specs", root / "state"
+    specs.mkdir(parents=True)
+    where = ["--specs", str(specs), "--state", str(state)]
+    words = ["up", "--max-parallel", str(steps), *where]
+    with (root / "errors").open("wb") as errors:
+        controller = subprocess.Popen(
+            [sys.executable, "-m", "controller.cli", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+    try:
+        eventually(lambda: shims_of(state), "it has a shim")
+        (shim,) = shims_of(state)
+        ours = (controller.pid, shim)
+        eventually(lambda: read_status(str(state)).phase == "Running", "it is up")
+        before = sum(map(memory, ours))
+        (specs / "many.yaml").write_text(many(steps))
+        eventually(lambda: counted(state, AttemptStarted) == steps, "all run")
+        cost = idle_cost(ours, before, steps, seconds)
+        began = time.monotonic()
+        (specs / "many.cancel").touch()
+        eventually(lambda: counted(state, AttemptFinished) == steps, "all are ended")
+        assert not children({shim})
+        cost["seconds to end"] = time.monotonic() - began
+    finally:
+        controller.terminate()
+        controller.wait()
+        kill(shims_of(state))
+    assert (root / "errors").read_text() == ""
+    return cost
+
+
+def many(steps: int) -> str:
+    each = [{"name": f"s{number}", "command": ["/bin/sleep", "600"]} for number in range(steps)]
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Workflow",
+        "metadata": {"name": "many"},
+        "spec": {"steps": each},
+    }
+    return json.dumps(document)
+
+
+def counted(state: Path, event: type[Event]) -> int:
+    return sum(isinstance(record.event, event) for record in read_log(str(state)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from processes.attempts import cost_at_once, leave_nothing
+from processes.attempts import cost_at_once, leave_nothing, whole_cost_at_once
 from processes.campaign import Campaign
 from processes.diamond import CALLS, killed_at_call, why_no_strace
 from processes.yard import Yard
@@ -31,8 +31,15 @@ def resources() -> int:
     left = in_a_yard(lambda yard: leave_nothing(yard, attempts=10_000))
     print(f"left by 10,000 attempts: {left}", flush=True)
     cost = in_a_yard(lambda yard: cost_at_once(yard, steps=1_000, seconds=5.0))
-    print("1,000 at once: " + ", ".join(f"{name} {n:.3f}" for name, n in cost.items()), flush=True)
+    print(f"1,000 at once: {in_words(cost)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+        cost = whole_cost_at_once(Path(folder), steps=1_000, seconds=5.0)
+    print(f"1,000 at once under a whole controller: {in_words(cost)}", flush=True)
     return sum(left.values())
+
+
+def in_words(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {number:.3f}" for name, number in figures.items())
 
 
 def in_a_yard(measure: Callable[[Yard], dict[str, Any]]) -> dict[str, Any]:
