@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from processes.yard import kill, shims_of
+
 HERE = Path(__file__).parent
 DIAMOND = HERE.parents[1] / "examples/diamond/diamond.yaml"
 
@@ -79,16 +81,42 @@ class Bench:
 
     def check(self) -> None:
         """What really ran is what the log says, once each."""
-        begun = Counter((step, int(attempt)) for step, attempt in self.lines("begin"))
-        assert set(begun.values()) == {1}, "an attempt was started twice"
-        ended = {(step, int(number)): int(code) for step, number, code in self.lines("end")}
-        logged = self.attempts()
-        codes = {key: attempt["exitCode"] for key, attempt in logged.items()}
-        assert codes == ended
+        codes = self.codes()
+        assert codes == self.ended()
         assert [codes["left", number] for number in (1, 2, 3)] == [75, 75, 0]
 
+    def check_without_shim(self) -> None:
+        """As `check`, but for exits that nobody could see."""
+        codes, ended = self.codes(), self.ended()
+        assert codes.keys() >= ended.keys()
+        for key, code in codes.items():
+            assert code is None or code == ended[key], f"{key}: {code} is a guess"
 
-CALLS = ("fdatasync", "sendto", "pwrite64", "rename")  # by which the loop has effects
+    def codes(self) -> dict[tuple[str, int], int | None]:
+        begun = Counter((step, int(attempt)) for step, attempt in self.lines("begin"))
+        assert set(begun.values()) == {1}, "an attempt was started twice"
+        return {key: attempt["exitCode"] for key, attempt in self.attempts().items()}
+
+    def ended(self) -> dict[tuple[str, int], int]:
+        return {(step, int(number)): int(code) for step, number, code in self.lines("end")}
+
+
+# By which the loop has effects, and by which the shim has.
+CALLS = ("fdatasync", "sendto", "pwrite64", "rename")
+SHIM_CALLS = ("write", "sendto", "recvfrom", "clone3", "wait4", "rename")
+
+# An interpreter that, the first time, runs under strace; the controller takes it for its own.
+TRACED = """\
+#!/bin/sh
+[ ! -e {trace} ] || exec {python} "$@"
+exec strace -q -o {trace} -e trace={call} -e inject={call}:signal=KILL:when={nth} {python} "$@"
+"""
+WITH_A_TRACED_SHIM = """
+import sys
+from controller.cli.main import main
+sys.executable = {interpreter!r}
+sys.exit(main())
+"""
 
 
 @cache
@@ -116,3 +144,16 @@ def killed_at_call(folder: Path, call: str, nth: int) -> bool:
     assert second.returncode == 0, f"after a kill at {call} {nth}: {second.stderr}"
     bench.check()
     return True
+
+
+def shim_killed_at_call(folder: Path, call: str, nth: int) -> bool:
+    """Kill the first shim when it enters its n-th `call`; False: it did not make so many."""
+    bench = Bench(folder / f"shim.{call}.{nth}")
+    trace, interpreter = bench.root / "trace", bench.root / "python"
+    interpreter.write_text(TRACED.format(trace=trace, python=sys.executable, call=call, nth=nth))
+    interpreter.chmod(0o755)
+    done = bench.run("-c", WITH_A_TRACED_SHIM.format(interpreter=str(interpreter)))
+    kill(shims_of(bench.state), signal.SIGTERM)
+    assert done.returncode == 0, f"after a kill of the shim at {call} {nth}: {done.stderr}"
+    bench.check_without_shim()
+    return "killed by SIGKILL" in trace.read_text()

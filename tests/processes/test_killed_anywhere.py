@@ -1,4 +1,4 @@
-"""kill -9 of the controller at every effect it has on the world, with real processes.
+"""kill -9 of controller and shim at every effect they have on the world, with real processes.
 
 The diamond example runs under a shell that keeps a ledger of what really ran. Whatever instant the
 controller died, the next one brings the diamond to its end, each attempt stands in the ledger once,
@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes.diamond import Bench, killed_at_call, why_no_strace
+from processes.diamond import Bench, killed_at_call, shim_killed_at_call, why_no_strace
 
 CHUNKS = 8  # so that several processes can share the work
 
@@ -43,3 +43,11 @@ def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> No
 )
 def test_killed_at_a_system_call(call: str, nth: int, tmp_path: Path) -> None:
     assert killed_at_call(tmp_path, call, nth)
+
+
+@pytest.mark.skipif(bool(why_no_strace()), reason=why_no_strace())
+@pytest.mark.parametrize(
+    ("call", "nth"), [("write", 5), ("sendto", 3), ("recvfrom", 4), ("clone3", 2), ("wait4", 6)]
+)
+def test_the_shim_killed_at_a_system_call(call: str, nth: int, tmp_path: Path) -> None:
+    assert shim_killed_at_call(tmp_path, call, nth)

@@ -9,7 +9,13 @@ from typing import Any
 
 from processes.attempts import cost_at_once, leave_nothing, whole_cost_at_once
 from processes.campaign import Campaign
-from processes.diamond import CALLS, killed_at_call, why_no_strace
+from processes.diamond import (
+    CALLS,
+    SHIM_CALLS,
+    killed_at_call,
+    shim_killed_at_call,
+    why_no_strace,
+)
 from processes.yard import Yard
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
@@ -52,16 +58,18 @@ def in_a_yard(measure: Callable[[Yard], dict[str, Any]]) -> dict[str, Any]:
 
 
 def system_calls() -> None:
-    """Kill the controller at each system call by which it has an effect."""
+    """Kill the controller, or its shim, at each system call by which it has an effect."""
     if reason := why_no_strace():
         print(f"system calls: skipped, {reason}")
         return
-    for call in CALLS:
-        with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
-            nth = 1
-            while killed_at_call(Path(folder), call, nth):
-                nth += 1
-        print(f"killed at {call}: {nth - 1} points, none twice, none lost", flush=True)
+    kinds = (("controller", CALLS, killed_at_call), ("shim", SHIM_CALLS, shim_killed_at_call))
+    for victim, calls, killed_at in kinds:
+        for call in calls:
+            with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+                nth = 1
+                while killed_at(Path(folder), call, nth):
+                    nth += 1
+            print(f"{victim} killed at {call}: {nth - 1} points, none twice, none lost", flush=True)
 
 
 def campaigns() -> int:
