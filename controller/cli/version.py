@@ -56,11 +56,12 @@ def _marks() -> list[tuple[str, str]]:
         "resource limit": found.resource_limit,
         "descendants": found.descendants,
         "environment": found.environment,
+        "cgroup": found.cgroup,
     }
     return [
         (
             "marks",
-            ", ".join(f"{name} {'yes' if is_there else 'NO'}" for name, is_there in marks.items()),
+            ", ".join(f"{name} {'yes' if is_there else 'no'}" for name, is_there in marks.items()),
         ),
         ("leftovers", "known at once" if found.leftovers else "looked for after each attempt"),
         ("exit codes", f"{'known' if found.foreign_exits else 'lost'} where the shim was killed"),

@@ -64,6 +64,11 @@ class Journal:
         else:
             self.entries.setdefault(note[1], []).append(note)
 
+    def mark(self, attempt: str) -> int:
+        """Of an attempt that it knows; 0 for one that was never about to start."""
+        first = self.entries[attempt][0]
+        return int(first[2]) if first[0] == "starting" else 0
+
     def note(self, note: Message) -> bytes:
         """Remember it; it is on file after the next flush(). Returns it as it stands there."""
         self.fold(note)

@@ -1,10 +1,10 @@
 """Which processes belong to an attempt, wherever they went.
 
-Three marks, and their union: the number in the soft RLIMIT_LOCKS, which every descendant inherits
-and nothing sheds; descent from a member; and TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the
-environment. The first fails for a step that sets it anew for its own children, as one that runs
-treadle does; those are found as descendants. Members once found stay members, so that one whose
-parent ends is not lost.
+Four marks, and their union: the number in the soft RLIMIT_LOCKS, which every descendant inherits
+and nothing sheds; descent from a member; TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the
+environment; and the name of its cgroup, where there are cgroups of ours. The first fails for a step
+that sets it anew for its own children, as one that runs treadle does; those are found as
+descendants. Members once found stay members, so that one whose parent ends is not lost.
 
 One pass over /proc serves many attempts: some 15 µs a process that is younger than the oldest of
 them. Finding nobody in a listing proves little, since whoever forks and dies in time is never in
@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from msgspec import Struct
 
+from controller.executor.cgroup import marks_in
 from controller.executor.identity import Stat, stat
 from controller.loop.ports import AttemptId
 
@@ -154,10 +155,15 @@ class Owners:
         if known is not None:
             return known
         mark = mark_of(process.pid)
-        if mark != UNMARKED:  # another mark: another attempt
-            return self.by_mark.get(mark)
+        tree = self.by_mark.get(mark) or self.of_cgroup(process.pid)
+        if tree is not None or mark != UNMARKED:  # another mark: another attempt
+            return tree
         attempt = environment_mark(process.pid)
         return None if attempt is None else self.by_id.get(attempt)
+
+    def of_cgroup(self, pid: int) -> Tree | None:
+        marks = marks_in(read_file(f"/proc/{pid}/cgroup"))
+        return next((self.by_mark[mark] for mark in marks if mark in self.by_mark), None)
 
 
 def mark_of(pid: int) -> int:

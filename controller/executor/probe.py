@@ -9,6 +9,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from controller.executor.cgroup import delegated_home
 from controller.executor.identity import reaped_status, stat
 from controller.executor.marks import read_file
 from controller.executor.spawn import can_mark
@@ -20,6 +21,7 @@ class Available(Struct, frozen=True, kw_only=True):
     resource_limit: bool  # a number in RLIMIT_LOCKS, which every descendant inherits
     descendants: bool  # /proc tells parents
     environment: bool  # /proc tells environments
+    cgroup: bool  # a part of the tree of cgroups is delegated to us
     leftovers: bool  # the kernel lists children: what a step left running is known at once
     foreign_exits: bool  # PIDFD_GET_INFO: exit codes are known even if the shim dies
 
@@ -30,6 +32,7 @@ def available() -> Available:
         resource_limit=can_mark(),
         descendants=stat(os.getpid()) is not None,
         environment=bool(os.environ) and bool(read_file("/proc/self/environ")),
+        cgroup=bool(delegated_home()),
         leftovers=os.path.exists(CHILDREN),
         foreign_exits=tells_exits(),
     )

@@ -229,6 +229,8 @@ class Shim:
             each for each in attempts if each in self.journal.entries and each not in self.marks
         ]
         self.taken.difference_update(ended)
+        for attempt in ended:
+            self.spawner.cgroups.drop(self.journal.mark(attempt))
         if ended:
             self.journal.note(["forget", *ended])
 

@@ -15,6 +15,8 @@ import signal
 import time
 from typing import NamedTuple
 
+from controller.executor.cgroup import Cgroups
+
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 RLIMIT_LOCKS = 10
@@ -69,6 +71,7 @@ class Spawner:
         self.home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # logs are relative to it
         self.own_mark = resource.getrlimit(RLIMIT_LOCKS)[0]  # this may be a step of another treadle
         self.marks = can_mark()
+        self.cgroups = Cgroups()
         self.computes_start: bool | None = None
         self.inherit({}, OWN_UMASK, {})
 
@@ -121,8 +124,10 @@ class Spawner:
             resource.setrlimit(kind, (soft, hard))
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (mark, resource.RLIM_INFINITY))
+        self.cgroups.enter(mark)
 
     def take_off(self) -> None:
+        self.cgroups.leave()
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (self.own_mark, resource.RLIM_INFINITY))
         for kind, _, hard in self.limits:
