@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import costs
+from benchmarks import costs, past
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
 from benchmarks.place import choose
@@ -18,7 +18,7 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "large", "breakdown")
+OTHERS = ("startup", "large", "past", "breakdown")
 
 
 def main() -> None:
@@ -90,6 +90,8 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         yield "start-up of commands", costs.startup(folder, 4 * args.rounds)
     if _wanted(args, "large"):
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
+    if _wanted(args, "past"):
+        yield "a log of 1,000,000 records", past.replaying(folder)
     if _wanted(args, "breakdown"):
         for key in ("fan", "chain"):
             for form in FORMS:

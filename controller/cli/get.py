@@ -5,7 +5,6 @@ Both fold the log, so they work with a controller and without one.
 
 import argparse
 import sys
-from collections import deque
 
 from controller.cli.history import History, controller_shape, now
 from controller.cli.options import common
@@ -18,17 +17,16 @@ from controller.cli.output import (
     tell,
     terminal_width,
 )
-from controller.errors import ExitCode, NotFound
-from controller.model.state import Move, State, Workflow
-from controller.view.find import NeverValid, find, is_uid_of
+from controller.cli.past import state_at
+from controller.errors import ExitCode, NotFound, UsageError
+from controller.model.state import State, Workflow
+from controller.view.find import NeverValid, find
 from controller.view.listing import PASSING, list_row, list_table, listed
 from controller.view.page import never_valid_page, page
 from controller.view.selector import Selector, parse_selector
 from controller.view.shape import ControllerShape, WorkflowShape
 from controller.view.status import list_shape, rejected_shape, workflow_shape
 from controller.view.table import Cell, render
-
-RECENT_MAX = 16  # phase changes on the page of `status`
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,6 +42,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "-w", "--watch", action="store_true", help="go on with a line for each change"
     )
+    add_at(parser)
     parser.set_defaults(command=get)
     for name in ("status", "describe"):
         parser = subparsers.add_parser(
@@ -53,6 +52,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         )
         parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
         parser.add_argument("-o", "--output", choices=("json", "yaml"))
+        add_at(parser)
         parser.set_defaults(command=status)
 
 
@@ -60,9 +60,21 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"))
 
 
+def add_at(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--at",
+        metavar="SEQ|TIME",
+        help="as it was after that record, or at that time: 12, or 2026-11-23T12:00:00Z",
+    )
+
+
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
     matches = parse_selector(args.selector) if args.selector else lambda labels: True
+    if args.at:
+        if args.watch:
+            raise UsageError("--at shows the past, which --watch can't follow; leave one out")
+        return show_past(state_at(args.state, "--at", args.at), args.names, matches, args.output)
     history = History(args.state)
     state, controller = history.catch_up(), controller_shape(args.state)
     missing = show_workflows(state, args.names, matches, args.output, controller, now())
@@ -72,6 +84,18 @@ def get(args: argparse.Namespace) -> int:
     if args.watch and not missing:
         watch(history, args.names, matches, args.output)
     return fail_for(missing)
+
+
+def show_past(state: State, names: list[str], matches: Selector, output: str | None) -> int:
+    """As `get` would have shown it when this was the state."""
+    controller = ControllerShape(
+        phase="Unknown",  # the log does not say whether it still ran
+        pid=state.controller.pid or None,
+        epoch=state.controller.epoch,
+        conditions=[],
+    )
+    # Ages are those of that moment, too.
+    return fail_for(show_workflows(state, names, matches, output, controller, state.time))
 
 
 def fail_for(missing: list[NotFound]) -> int:
@@ -203,24 +227,19 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
-    history = History(args.state)
-    moves: deque[Move] = deque(maxlen=RECENT_MAX)
-    for change in history.news():
-        moves.extend(
-            move
-            for move in change.moves
-            if move.workflow == args.name or is_uid_of(args.name, move.uid)
-        )
-    state = history.state
+    if args.at:
+        state = state_at(args.state, "--at", args.at)
+        shown_at = state.time
+    else:
+        state, shown_at = History(args.state).catch_up(), now()
     found = find(state, args.name)
     if args.output:
         show(shape_of(state, found), args.output)
     elif isinstance(found, NeverValid):
         show_lines(never_valid_page(found))
     else:
-        own = [move for move in moves if move.uid == found.uid]
-        show_lines(page(state, found, own, now(), terminal_width(), in_colour()))
-    if not args.output:
+        show_lines(page(state, found, shown_at, terminal_width(), in_colour()))
+    if not args.output and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
             tell(line)
     return ExitCode.FINE

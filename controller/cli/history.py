@@ -1,6 +1,7 @@
 """The log as commands read it: folded into a state, and followed.
 
-Reading needs no controller and disturbs none. Cost: some microseconds a record of the whole log.
+Reading needs no controller and disturbs none. Cost: some microseconds a record, of those that came
+since the newest snapshot; of the whole log for who wants to know all that happened.
 """
 
 import gc
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from controller.log.reader import Tail, read
+from controller.log.reader import BEGINNING, Tail
+from controller.log.snapshots import newest
 from controller.log.status_file import read_status
 from controller.model.apply import apply
 from controller.model.events import Record
@@ -31,25 +33,22 @@ class Change(NamedTuple):
 class History:
     """A state that grows with the log. `state` holds what the records read so far say."""
 
-    def __init__(self, state_dir: str) -> None:
-        self.state = State()
-        self._state_dir = state_dir
-        self._tail: Tail | None = None
+    def __init__(self, state_dir: str, whole: bool = False) -> None:
+        """`whole`: from the first record on, so that `news` tells all of them."""
+        self.state, place = (State(), BEGINNING) if whole else newest(state_dir)
+        self._tail = Tail(state_dir, place=place)
 
     def news(self) -> Iterator[Change]:
         """Fold what has come since the last call, record by record."""
-        new = self._tail.poll() if self._tail is not None else read(self._state_dir)
         # What a log builds up lives until the end: to look for garbage meanwhile finds none.
         gc.disable()
         try:
-            for record in new:
+            for record in self._tail.news():
                 apply(self.state, record)
                 moves, self.state.moves = self.state.moves, []
                 yield Change(record, moves)
         finally:
             gc.enable()
-        if self._tail is None:
-            self._tail = Tail(self._state_dir, after=self.state.seq)
 
     def follow(self) -> Iterator[Change | None]:
         """As `news`, without an end; None whenever there is nothing new for the moment."""

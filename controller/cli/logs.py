@@ -6,24 +6,22 @@ nothing of it is lost or late when no controller runs.
 
 import argparse
 import sys
-from collections.abc import Iterator
-from itertools import takewhile
 
-from controller.cli.get import fail_for, show_workflows
+from controller.cli.get import show_past
 from controller.cli.history import History
 from controller.cli.options import common
 from controller.cli.output import show_line, show_lines
+from controller.cli.past import state_at
 from controller.cli.transcript import Transcript
-from controller.errors import ExitCode, StorageError, UsageError
+from controller.errors import ExitCode, StorageError
 from controller.log.reader import read
-from controller.model.apply import replay as fold
-from controller.model.events import Record
+from controller.log.snapshots import folder, good
+from controller.model.apply import apply
+from controller.model.image import freeze
 from controller.model.invariants import problems
 from controller.model.state import State
 from controller.view.find import find
-from controller.view.shape import ControllerShape
 from controller.view.story import concerns, happened, lines
-from controller.view.times import parse_time
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,7 +86,7 @@ def logs(args: argparse.Namespace) -> int:
 
 def events(args: argparse.Namespace) -> int:
     """treadle events [NAME]: a line an event."""
-    history = History(args.state)
+    history = History(args.state, whole=True)
     known = _tell(history, args, follow=False)
     if args.name and not known:
         find(history.state, args.name)  # raises, with what may have been meant
@@ -122,38 +120,33 @@ def _tell(history: History, args: argparse.Namespace, follow: bool) -> bool:
 
 def replay(args: argparse.Namespace) -> int:
     """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
-    records = read(args.state)
-    state = fold(_before(records, args.until) if args.until else records)
     if args.verify:
-        return _verify(state)
-    controller = ControllerShape(
-        phase="Unknown",  # the log does not say whether it still ran
-        pid=state.controller.pid or None,
-        epoch=state.controller.epoch,
-        conditions=[],
+        return _verify(args.state)
+    state = (
+        state_at(args.state, "--until", args.until)
+        if args.until
+        else History(args.state).catch_up()
     )
-    # Ages are those of that moment, too.
-    missing = show_workflows(
-        state, args.names, lambda labels: True, args.output, controller, state.time
-    )
-    return fail_for(missing)
+    return show_past(state, args.names, lambda labels: True, args.output)
 
 
-def _verify(state: State) -> int:
-    """Every checksum held and every record was folded, or we would not be here; do they agree?"""
+def _verify(state_dir: str) -> int:
+    """Fold the whole log; each snapshot has to be what that comes to at its place."""
+    snapshots = {one.place.seq: one.image for one in good(state_dir)}
+    agree = 0
+    state = State()
+    for record in read(state_dir):
+        apply(state, record)
+        state.moves.clear()
+        if record.seq in snapshots:
+            if freeze(state) != snapshots[record.seq]:
+                raise StorageError(
+                    f"the snapshot of record {record.seq} is not what the log says; "
+                    f"remove {folder(state_dir)}: the log is the truth"
+                )
+            agree += 1
     for problem in problems(state):
         raise StorageError(f"the log up to record {state.seq} contradicts itself: {problem}")
-    print(f"{state.seq} records: whole, in order, and consistent")
+    beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"
+    print(f"{state.seq} records: whole, in order, and consistent{beside}")
     return ExitCode.FINE
-
-
-def _before(records: Iterator[Record], until: str) -> Iterator[Record]:
-    """The records up to a sequence number, or a time."""
-    if until.isdecimal():
-        return takewhile(lambda record: record.seq <= int(until), records)
-    time = parse_time(until)
-    if time is None:
-        raise UsageError(
-            f"--until {until}: neither a sequence number nor a time like 2026-11-23T12:00:00Z"
-        )
-    return takewhile(lambda record: record.time <= time, records)

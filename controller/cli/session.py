@@ -26,6 +26,7 @@ from controller.executor.local import LocalExecutor
 from controller.log import segments
 from controller.log.lock import StateLock
 from controller.log.reader import read
+from controller.log.snapshots import Taker, newest
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
 from controller.log.takeover import stand_by, take_over
@@ -68,6 +69,7 @@ class Session:
         self.state_dir = state_dir
         self.moves: list[Move] = []
         self._status = ControllerStatus(phase="Starting")
+        self._snapshots = Taker(state_dir)
 
     def turn(self) -> None:
         """One turn; afterwards `moves` and `notes` tell what happened."""
@@ -76,6 +78,7 @@ class Session:
         self.controller.turn()
         self.moves = list(state.moves)
         self._tell("Running")
+        self._snapshots.consider(state.seq)
 
     def wait(self, seconds_max: float | None = None) -> None:
         """Until there may be something to do, or a caller wants to draw again."""
@@ -227,7 +230,8 @@ def _replay(state_dir: str) -> State:
     """The log folded. What it builds up stays, so looking for garbage meanwhile finds none."""
     gc.disable()
     try:
-        return replay(read(state_dir))
+        state, place = newest(state_dir)
+        return replay(read(state_dir, place=place), state)
     finally:
         gc.freeze()
         gc.enable()

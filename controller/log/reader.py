@@ -19,6 +19,8 @@ from collections.abc import Generator, Iterator
 from io import BytesIO
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from controller.errors import StorageError
 from controller.log import segments
 from controller.log.records import OPENING, decode, ends_turn
@@ -38,34 +40,63 @@ class DamagedLog(StorageError):
         self.seq = seq
 
 
-def read(state_dir: str, after: int = 0) -> Iterator[Record]:
-    """Every record of a whole turn behind `after`, in order. An absent state folder has none."""
-    for turn in Cursor(state_dir, after).turns():
+class Place(Struct, frozen=True):
+    """The end of a whole turn: in which segment its bytes stand, and its last record."""
+
+    first: int = 0  # of the segment; 0: before the log begins
+    turn_offset: int = 0
+    offset: int = 0
+    seq: int = 0
+    epoch: int = 0
+
+
+BEGINNING = Place()
+
+
+def read(state_dir: str, after: int = 0, place: Place = BEGINNING) -> Iterator[Record]:
+    """Every record of a whole turn behind `after`, in order. An absent state folder has none.
+
+    `place`: where to begin, if it is known; it is not behind `after`.
+    """
+    for turn in Cursor(state_dir, after, place).turns():
         for record in turn:
             if record.seq > after:
                 yield record
 
 
-class Tail:
-    """Follows a log: `poll` returns what came since the last call, whole turns only.
+def turn_bytes(state_dir: str, place: Place) -> bytes:
+    """What stands where the last turn of `place` is said to stand; less, if there is less."""
+    with open(segments.path(state_dir, place.first), "rb") as file:
+        file.seek(place.turn_offset)
+        return file.read(place.offset - place.turn_offset)
 
-    A turn may be seen in the milliseconds before its sync has ended. `after`: begin behind it.
+
+class Tail:
+    """Follows a log: each call tells what came since the last one, whole turns only.
+
+    A turn may be seen in the milliseconds before its sync has ended. Begins behind the record
+    `after`, or at a known place.
     """
 
-    def __init__(self, state_dir: str, after: int = 0) -> None:
-        self._cursor = Cursor(state_dir, after)
+    def __init__(self, state_dir: str, after: int = 0, place: Place = BEGINNING) -> None:
+        self._cursor = Cursor(state_dir, after, place)
         self._after = after
         self._seen: object = None
 
-    def poll(self) -> list[Record]:
+    def news(self) -> Iterator[Record]:
+        """One by one; to be gone through to its end."""
         # Looked at before reading: what comes while we read is then news at the next call.
         sight = self._cursor.sight()
         if sight == self._seen:
-            return []
-        turns = self._cursor.turns()
-        new = [record for turn in turns for record in turn if record.seq > self._after]
+            return
+        for turn in self._cursor.turns():
+            for record in turn:
+                if record.seq > self._after:
+                    yield record
         self._seen = sight
-        return new
+
+    def poll(self) -> list[Record]:
+        return list(self.news())
 
 
 class Cursor:
@@ -75,14 +106,19 @@ class Cursor:
     and `epoch` are those of its last record.
     """
 
-    def __init__(self, state_dir: str, after: int = 0) -> None:
+    def __init__(self, state_dir: str, after: int = 0, place: Place = BEGINNING) -> None:
+        """Begin in the segment that holds the record behind `after`, or at a known place."""
         self._state_dir = state_dir
         self._after = after
-        self.first = 0  # of the present segment; 0: there was none yet
-        self.seq = 0
-        self.epoch = 0
-        self.turn_offset = 0
-        self.offset = 0
+        self.first = place.first  # of the present segment; 0: there was none yet
+        self.seq = place.seq
+        self.epoch = place.epoch
+        self.turn_offset = place.turn_offset
+        self.offset = place.offset
+
+    @property
+    def place(self) -> Place:
+        return Place(self.first, self.turn_offset, self.offset, self.seq, self.epoch)
 
     @property
     def path(self) -> str:

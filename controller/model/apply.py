@@ -31,9 +31,9 @@ def apply(state: State, record: e.Record) -> State:
     return state
 
 
-def replay(records: Iterable[e.Record]) -> State:
-    """The state after `records`, from the first of the log on."""
-    state = State()
+def replay(records: Iterable[e.Record], state: State | None = None) -> State:
+    """The state after `records`: from the first of the log on, or those that follow `state`."""
+    state = State() if state is None else state
     for record in records:
         apply(state, record)
         state.moves.clear()

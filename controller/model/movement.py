@@ -8,7 +8,7 @@ from typing import Literal
 
 from controller.model.indexes import touch, want_no_slot, want_slot
 from controller.model.phases import STEP_MOVES, TERMINAL, Phase, Reason
-from controller.model.state import Condition, Move, State, Step, Workflow
+from controller.model.state import RECENT_MAX, Condition, Move, State, Step, Workflow
 
 
 def move(
@@ -31,9 +31,7 @@ def move(
     elif was is Phase.READY:
         want_no_slot(state, workflow, step.name)
     touch(state, workflow, step.name)
-    state.moves.append(
-        Move(state.time, workflow.name, workflow.uid, step.name, was, to, reason, message)
-    )
+    _tell(state, workflow, step.name, was, to, reason, message)
 
 
 def explain_wait(step: Step, reason: str, message: str) -> None:
@@ -49,7 +47,18 @@ def turn_to(state: State, workflow: Workflow, to: Phase, reason: str, message: s
         return
     workflow.phase, workflow.since = to, state.time
     touch(state, workflow)
-    state.moves.append(Move(state.time, workflow.name, workflow.uid, "", was, to, reason, message))
+    _tell(state, workflow, "", was, to, reason, message)
+
+
+def _tell(
+    state: State, workflow: Workflow, step: str, was: Phase, to: Phase, reason: str, message: str
+) -> None:
+    """Those who watch, and the page of the workflow."""
+    move = Move(state.time, workflow.name, workflow.uid, step, was, to, reason, message)
+    state.moves.append(move)
+    workflow.recent.append(move)
+    if len(workflow.recent) > RECENT_MAX:
+        del workflow.recent[0]
 
 
 def set_condition(

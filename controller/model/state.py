@@ -25,6 +25,7 @@ from controller.spec.definition import Definition
 from controller.spec.models import Spec
 
 REQUESTS_REMEMBERED_MAX = 10_000
+RECENT_MAX = 16
 SECOND = 1_000_000  # microseconds
 
 
@@ -38,7 +39,7 @@ class Ending(Struct, frozen=True):
     withdraw: bool = False
 
 
-class Attempt(Struct, kw_only=True):
+class Attempt(Struct, kw_only=True, omit_defaults=True):
     number: int
     run: int
     generation: int
@@ -89,7 +90,7 @@ class Then(Struct, frozen=True):
     message: str
 
 
-class Step(Struct, kw_only=True):
+class Step(Struct, kw_only=True, omit_defaults=True):
     name: str
     index: int  # its place in the spec
     definition: Definition
@@ -151,10 +152,23 @@ class Condition(Struct, frozen=True, rename="camel"):
     observed_generation: int
 
 
+class Move(NamedTuple):
+    """A phase that changed: of a step, or of the workflow (`step` empty)."""
+
+    time: int
+    workflow: str
+    uid: str
+    step: str
+    was: Phase
+    phase: Phase
+    reason: str
+    message: str
+
+
 QueueKey = tuple[int, int]  # (-priority, attempts that live)
 
 
-class Workflow(Struct, kw_only=True):
+class Workflow(Struct, kw_only=True, omit_defaults=True):
     uid: str
     name: str
     order: int  # of its creation among all lives
@@ -183,6 +197,7 @@ class Workflow(Struct, kw_only=True):
     request: str = ""  # the name of the one that began this life
     suspended: int | None = None  # since when
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
+    recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, or are to leave
     failed: int = 0  # failed steps that nobody tolerates
@@ -212,19 +227,6 @@ class Workflow(Struct, kw_only=True):
     @property
     def finished(self) -> bool:
         return self.phase in WORKFLOW_TERMINAL
-
-
-class Move(NamedTuple):
-    """A phase that changed: of a step, or of the workflow (`step` empty)."""
-
-    time: int
-    workflow: str
-    uid: str
-    step: str
-    was: Phase
-    phase: Phase
-    reason: str
-    message: str
 
 
 class Timer(NamedTuple):

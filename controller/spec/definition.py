@@ -16,10 +16,10 @@ U = TypeVar("U")
 
 DEFAULT_SHELL = ("/bin/sh", "-euc")
 DEFAULT_GRACE_SECONDS = 3.0
-DEFAULT_CAUSES = frozenset({"NonZeroExit", "Timeout", "Interrupted"})
+DEFAULT_CAUSES = ("Interrupted", "NonZeroExit", "Timeout")
 
 
-class BackoffPolicy(Struct, frozen=True):
+class BackoffPolicy(Struct, frozen=True, omit_defaults=True):
     """Delays in seconds; `jitter` is the ± share of a delay that chance may take or give."""
 
     initial_seconds: float = 0.5
@@ -28,14 +28,17 @@ class BackoffPolicy(Struct, frozen=True):
     jitter: float = 0.1
 
 
-class RetryPolicy(Struct, frozen=True):
-    """Which ends of an attempt are followed by another, how often, and for how long."""
+class RetryPolicy(Struct, frozen=True, omit_defaults=True):
+    """Which ends of an attempt are followed by another, how often, and for how long.
+
+    Causes and codes are sorted: equal policies have to look the same in an image of the state.
+    """
 
     limit: int = 0
     backoff: BackoffPolicy = BackoffPolicy()
-    on: frozenset[str] = DEFAULT_CAUSES
-    exit_codes: frozenset[int] | None = None  # None: any
-    except_exit_codes: frozenset[int] = frozenset()
+    on: tuple[str, ...] = DEFAULT_CAUSES
+    exit_codes: tuple[int, ...] | None = None  # None: any
+    except_exit_codes: tuple[int, ...] = ()
     max_elapsed_seconds: float | None = None
     # Unless written, an `Interrupted` attempt is tried again whatever `limit` is.
     on_is_written: bool = False
@@ -48,19 +51,19 @@ class Requires(Struct, frozen=True):
     condition: Literal["Succeeded", "Failed", "Finished"] = "Succeeded"
 
 
-class Definition(Struct, frozen=True):
+class Definition(Struct, frozen=True, omit_defaults=True):
     """One step, resolved. `working_dir` is relative to the folder of the spec's file."""
 
     name: str
     argv: tuple[str, ...]
-    env: dict[str, str]
-    working_dir: str
-    requires: tuple[Requires, ...]
-    timeout_seconds: float | None
-    grace_seconds: float
-    retry: RetryPolicy
-    continue_on_failure: bool
-    leave_processes: bool
+    env: dict[str, str] = {}
+    working_dir: str = "."
+    requires: tuple[Requires, ...] = ()
+    timeout_seconds: float | None = None
+    grace_seconds: float = DEFAULT_GRACE_SECONDS
+    retry: RetryPolicy = RetryPolicy()
+    continue_on_failure: bool = False
+    leave_processes: bool = False
 
 
 def definitions(spec: Spec) -> dict[str, Definition]:
@@ -78,13 +81,13 @@ def env_text(value: EnvValue) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def exit_code_set(codes: list[int | str]) -> frozenset[int]:
-    """`[75, "100-110"]` as the set of codes it stands for. Validated text only."""
+def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
+    """`[75, "100-110"]` as the codes it stands for, sorted, each once. Validated text only."""
     found: set[int] = set()
     for code in codes:
         first, _, last = str(code).partition("-")
         found.update(range(int(first), int(last or first) + 1))
-    return frozenset(found)
+    return tuple(sorted(found))
 
 
 def _define(spec: Spec, step: Step) -> Definition:
@@ -142,9 +145,9 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
             max_seconds=_or(one.max_seconds, _or(two.max_seconds, plain.max_seconds)),
             jitter=_or(one.jitter, _or(two.jitter, plain.jitter)),
         ),
-        on=DEFAULT_CAUSES if causes is None else frozenset(causes),
-        exit_codes=None if codes is None else exit_code_set(codes),
-        except_exit_codes=exit_code_set(_or(lists.except_exit_codes, [])),
+        on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),
+        exit_codes=None if codes is None else exit_code_list(codes),
+        except_exit_codes=exit_code_list(_or(lists.except_exit_codes, [])),
         max_elapsed_seconds=_or(first.max_elapsed_seconds, _or(second.max_elapsed_seconds, None)),
         on_is_written=causes is not None,
     )

@@ -24,7 +24,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UnsetType, structs
 
-from controller.spec.definition import env_text, exit_code_set, requires
+from controller.spec.definition import env_text, exit_code_list, requires
 from controller.spec.models import Defaults, Dependency, EnvValue, Retry, Spec, Step
 
 VERSION = 1
@@ -177,7 +177,7 @@ def _normal_retry(retry: Retry | UnsetType) -> Retry | UnsetType:
 
 
 def _normal_codes(codes: list[int | str] | UnsetType) -> list[int] | UnsetType:
-    return codes if isinstance(codes, UnsetType) else sorted(exit_code_set(codes))
+    return codes if isinstance(codes, UnsetType) else [*exit_code_list(codes)]
 
 
 def _words(shell: str | list[str] | UnsetType) -> list[str] | UnsetType:

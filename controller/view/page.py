@@ -22,12 +22,11 @@ _DAY = 86_400 * SECOND
 def page(
     state: State,
     workflow: Workflow,
-    moves: Sequence[Move],
     now: int,
     width: int | None = None,
     colour: bool = False,
 ) -> Iterator[str]:
-    """The lines of the page; `moves` are the latest phase changes of this life."""
+    """The lines of the page."""
     phase = phase_cell(workflow.phase)
     mark = "  (an ended life)" if ended(state, workflow) else ""
     title = f"{paint(workflow.name, 'bold' if colour else '')}  "
@@ -38,7 +37,7 @@ def page(
     sections = (
         ("Conditions", conditions_table(conditions(state, workflow), now)),
         ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width)),
-        ("Recently", _recent_table(moves, now)),
+        ("Recently", _recent_table(workflow.recent, now)),
     )
     for heading, table in sections:
         if table.rows:

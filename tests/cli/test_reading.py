@@ -15,6 +15,7 @@ from story import Story, a_step
 
 from controller.errors import Fault
 from controller.log import segments
+from controller.log.snapshots import newest, take, write
 from controller.model import events as e
 
 UID = "7c0f5d1e-aaaa-4bbb-8ccc-000000000001"
@@ -283,8 +284,28 @@ def test_replay_shows_any_point(told: Place) -> None:
     assert said.startswith("treadle: --until noon: neither a sequence number nor a time")
 
 
+def test_get_and_status_show_any_point(told: Place) -> None:
+    started = next(event for event in events(told, "etl") if event["type"] == "AttemptFinished")
+    at = ("--at", str(started["seq"]))
+    until = told.says("replay", "etl", "--until", str(started["seq"]), "-o", "json")
+    assert told.says("get", "etl", *at, "-o", "json") == until
+    assert told.says("status", "etl", *at, "-o", "json") == until
+    assert "attempt 1 runs" in told.says("status", "etl", *at)
+    assert told.complains("get", "--at", "noon", code=2).startswith("treadle: --at noon: neither")
+    assert "leave one out" in told.complains("get", "--watch", *at, code=2)
+
+
 def test_replay_verify(told: Place) -> None:
     assert "whole, in order, and consistent" in told.says("replay", "--verify")
+
+
+def test_replay_verify_holds_snapshots_against_the_log(told: Place) -> None:
+    take(str(told.state))
+    assert told.says("replay", "--verify").endswith("consistent; 1 snapshot agrees\n")
+    state, place = newest(str(told.state))
+    state.time += 1
+    write(str(told.state), state, place)
+    assert "is not what the log says; remove" in told.complains("replay", "--verify", code=4)
 
 
 # ---------------------------------------- wait

@@ -1,8 +1,11 @@
 """`treadle up` where there is no terminal: what it tells while it works."""
 
+import sys
 import threading
 
 from cli.place import HELD, Place
+
+from controller.log.snapshots import newest, seqs
 
 
 def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
@@ -25,3 +28,27 @@ def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
     controller.terminate()
     assert controller.wait(30) == 0
     reader.join(30)
+
+
+EAGER = """
+import sys
+from controller.cli.main import main
+from controller.log import snapshots
+snapshots.EVERY_RECORDS = 5
+sys.exit(main())
+"""
+
+
+def test_a_controller_has_snapshots_taken_and_the_next_begins_from_one(place: Place) -> None:
+    place.spec("w", a="true", b="true", c=HELD)
+    controller = place.begin("up", program=(sys.executable, "-c", EAGER))
+    place.until(lambda: bool(seqs(str(place.state))))
+    place.until(lambda: place.phase("w") == "Running")
+    controller.kill()
+    controller.communicate()
+    place.until(lambda: newest(str(place.state))[1].seq > 0)
+    (place.specs / "go").touch()
+    place.says("up", "--once")
+    assert place.phase("w") == "Succeeded"
+    assert place.says("get", "w", "-o", "name") == "w\n"
+    assert "consistent" in place.says("replay", "--verify")

@@ -9,7 +9,7 @@ from controller.spec.definition import (
     RetryPolicy,
     definitions,
     env_text,
-    exit_code_set,
+    exit_code_list,
 )
 from controller.spec.load import load
 
@@ -35,7 +35,7 @@ def test_a_step_that_says_nothing() -> None:
         retry=RetryPolicy(
             limit=0,
             backoff=BackoffPolicy(0.5, 2.0, 60.0, 0.1),
-            on=frozenset({"NonZeroExit", "Timeout", "Interrupted"}),
+            on=("Interrupted", "NonZeroExit", "Timeout"),
         ),
         continue_on_failure=False,
         leave_processes=False,
@@ -73,8 +73,8 @@ def test_defaults_are_given_field_by_field() -> None:
     assert retry == RetryPolicy(
         limit=2,
         backoff=BackoffPolicy(0.5, 3.0, 60.0, 0.0),
-        on=frozenset({"Timeout"}),
-        exit_codes=frozenset({1}),
+        on=("Timeout",),
+        exit_codes=(1,),
         max_elapsed_seconds=7,
         on_is_written=True,
     )
@@ -84,7 +84,7 @@ def test_a_steps_own_list_of_exit_codes_sets_that_of_the_defaults_aside() -> Non
     rest = "  defaults: {retry: {limit: 2, exitCodes: [1]}}\n"
     retry = define("run: x, retry: {exceptExitCodes: [2, 4-5]}", rest).retry
     assert retry.exit_codes is None
-    assert retry.except_exit_codes == {2, 4, 5}
+    assert retry.except_exit_codes == (2, 4, 5)
 
 
 def test_dependencies() -> None:
@@ -103,4 +103,4 @@ def test_what_a_process_sees(value: str | float | bool, text: str) -> None:
 
 
 def test_exit_codes() -> None:
-    assert exit_code_set([75, "100-102", "3"]) == {75, 100, 101, 102, 3}
+    assert exit_code_list([75, "100-102", "3"]) == (3, 75, 100, 101, 102)

@@ -59,8 +59,7 @@ def test_an_invalid_edit_is_told_in_the_row() -> None:
 
 def test_the_page_of_status() -> None:
     story = told()
-    moves = [move for move in story.state.moves if move.workflow == "etl"]
-    lines = list(page(story.state, story.life("etl"), moves, story.now + SECOND))
+    lines = list(page(story.state, story.life("etl"), story.now + SECOND))
     assert lines[0] == "etl  Running"
     assert "  steps     1 of 3 done" in lines
     assert "  run       1, started 2023-11-14T22:13:20.000000Z, has taken 16s" in lines
@@ -79,14 +78,13 @@ def test_the_page_names_a_second_file_of_that_name() -> None:
     story = told()
     fault = Fault(file="specs/twin.yaml", problem="is already defined")
     story.see(e.FileRejected(path="twin.yaml", digest="d", faults=[fault], names=["etl"]))
-    lines = list(page(story.state, story.life("etl"), [], story.now))
+    lines = list(page(story.state, story.life("etl"), story.now))
     assert "  rejected  specs/twin.yaml: is already defined" in lines
 
 
 def test_the_page_fits_a_terminal() -> None:
     story = told()
-    moves = [move for move in story.state.moves if move.workflow == "etl"]
-    lines = list(page(story.state, story.life("etl"), moves, story.now, width=80))
+    lines = list(page(story.state, story.life("etl"), story.now, width=80))
     assert max(map(len, lines)) <= 80
     assert not any("AFTER" in line for line in lines), "no room for it"
 
@@ -101,10 +99,10 @@ def test_the_page_of_a_workflow_that_was_never_valid() -> None:
 def test_the_page_shows_what_an_attempt_used_where_there_is_room() -> None:
     story = Story().accept([a_step("a")]).start("a").wait(3)
     story.end("a", exit_code=0, usage=e.Usage(cpu_seconds=2.04, max_rss_bytes=12 << 20))
-    deep = list(page(story.state, story.life(), [], story.now, width=100))
+    deep = list(page(story.state, story.life(), story.now, width=100))
     assert "  STEP  PHASE      TRY  TIME   CPU  MEM  EXIT  AFTER  MESSAGE" in deep
     assert "  a     Succeeded    1  3.0s  2.0s  12M     0  -      exit code 0" in deep
-    narrow = list(page(story.state, story.life(), [], story.now, width=80))
+    narrow = list(page(story.state, story.life(), story.now, width=80))
     assert "  a     Succeeded    1  3.0s     0  exit code 0" in narrow
 
 
@@ -120,14 +118,14 @@ def test_what_cannot_be_ended_is_seen_with_its_pids() -> None:
     story = Story().accept([a_step("a")]).start("a").mark()
     known = {"uid": story.life().uid, "step": "a", "attempt": 1}
     story.see(e.AttemptEndFailed(**known, pids=[7, 9]))
-    lines = "\n".join(page(story.state, story.life(), [], story.now))
+    lines = "\n".join(page(story.state, story.life(), story.now))
     assert "EndFailed    True" in lines
     assert "EndFailed: step a: SIGKILL did not end pid 7, 9; its slot stays taken" in lines
     assert "attempt 1 SIGKILL did not end pid 7, 9" in lines
     (row,) = list(render(list_table(story.state, [story.life()], story.now)))[1:]
     assert "EndFailed" in row
     story.end("a")
-    lines = "\n".join(page(story.state, story.life(), [], story.now))
+    lines = "\n".join(page(story.state, story.life(), story.now))
     assert "EndFailed    False" in lines
 
 

@@ -1,0 +1,104 @@
+"""A state as bytes, and back: what a snapshot holds.
+
+Everything that `apply` keeps goes in, indexes and their order included, so that a state read back
+is the one that was written, whatever is folded next. What watchers and the planner have yet to look
+at does not: it is nobody's after a restart. The bytes depend on the state alone, so two states are
+the same if and only if their images are.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from controller import __version__
+from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
+from controller.model.state import ControllerSeen, QueueKey, State, Timer, Workflow
+
+# Another version may mean something else by the same index: its images are nobody's.
+VERSION = f"1 of treadle {__version__}"
+
+
+class Image(Struct, kw_only=True, omit_defaults=True):
+    """What JSON has no word for (keys that are no text, an order of keys) is lists here."""
+
+    version: str
+    seq: int
+    epoch: int
+    time: int
+    time_before: int
+    controller: ControllerSeen
+    lives: list[Workflow]
+    present: list[str] = []  # uids of the lives that have their name
+    rejected: list[FileRejected] = []
+    markers: list[MarkerPlaced] = []
+    bad_markers: list[MarkerRejected] = []
+    requests: list[tuple[str, str]] = []
+    live: list[tuple[str, str]] = []
+    timers: list[Timer] = []
+    queue: list[tuple[QueueKey, list[str]]] = []
+
+
+class NoImage(Exception):
+    """These bytes are no image that this version reads."""
+
+
+def freeze(state: State) -> bytes:
+    """The image of `state`."""
+    image = Image(
+        version=VERSION,
+        seq=state.seq,
+        epoch=state.epoch,
+        time=state.time,
+        time_before=state.time_before,
+        controller=state.controller,
+        lives=list(state.lives.values()),
+        present=[workflow.uid for workflow in state.workflows.values()],
+        rejected=list(state.rejected.values()),
+        markers=list(state.markers.values()),
+        bad_markers=list(state.bad_markers.values()),
+        requests=list(state.requests.items()),
+        live=list(state.live),
+        timers=state.timers,
+        queue=[(key, list(state.queue[key])) for key in sorted(state.queue)],
+    )
+    return _encode(image)
+
+
+def thaw(data: bytes) -> State:
+    """The state whose image this is. Raises NoImage."""
+    try:
+        image = _decode(data)
+    except msgspec.DecodeError as fault:
+        raise NoImage(str(fault)) from fault
+    if image.version != VERSION:
+        raise NoImage(f"it is version {image.version}, not {VERSION}")
+    state = State()
+    state.seq, state.epoch = image.seq, image.epoch
+    state.time, state.time_before = image.time, image.time_before
+    state.controller = image.controller
+    state.lives = {workflow.uid: workflow for workflow in image.lives}
+    state.workflows = {state.lives[uid].name: state.lives[uid] for uid in image.present}
+    state.rejected = {event.path: event for event in image.rejected}
+    state.bad_markers = {event.path: event for event in image.bad_markers}
+    state.requests = OrderedDict(image.requests)
+    for marker in image.markers:
+        state.markers[marker.path] = marker
+        state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    state.live = {
+        (uid, step): state.lives[uid].steps[step].attempts[-1] for uid, step in image.live
+    }
+    state.timers = image.timers
+    state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
+    state.queue = {key: OrderedDict.fromkeys(uids) for key, uids in image.queue}
+    return state
+
+
+def _ordered(_kind: object, names: Any) -> OrderedDict[str, None]:
+    """`Workflow.ready`, the one field whose type JSON does not know."""
+    return OrderedDict.fromkeys(names)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Image, dec_hook=_ordered).decode

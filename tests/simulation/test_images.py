@@ -1,0 +1,73 @@
+"""An image of a state is as good as the state: nothing is missing, whatever is folded next."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+from simulation.scenario import Scenario
+from story import dump
+
+from controller.model.apply import apply, replay
+from controller.model.events import Record
+from controller.model.image import VERSION, NoImage, freeze, thaw
+from controller.model.invariants import check
+from controller.model.state import State
+
+CUTS = 5
+
+
+def folded(state: State, records: Sequence[Record]) -> State:
+    for record in records:
+        apply(state, record)
+    return state
+
+
+@pytest.mark.parametrize("seed", range(2_000, 2_060))
+def test_it_makes_no_difference_to_go_on_from_an_image(seed: int) -> None:
+    records = Scenario(seed).play().records()
+    whole = replay(records)
+    for cut in range(0, len(records) + 1, max(1, len(records) // CUTS)):
+        before = replay(records[:cut])
+        image = freeze(before)
+        state = thaw(image)
+        check(state)
+        assert dump(state) == dump(before)
+        assert freeze(state) == image
+        assert freeze(folded(state, records[cut:])) == freeze(whole)
+
+
+PRINT_IMAGE = """
+from simulation.scenario import Scenario
+from controller.model.apply import replay
+from controller.model.image import freeze
+print(freeze(replay(Scenario(5).play().records())))
+"""
+
+
+def test_the_same_history_has_the_same_image_in_every_process() -> None:
+    """Neither the seed of string hashes nor the addresses of objects show in it."""
+    images = {
+        subprocess.run(
+            [sys.executable, "-c", PRINT_IMAGE],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(images) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        freeze(State())[:-1],
+        freeze(State()).replace(VERSION.encode(), b"1 of treadle 0.0.9"),
+    ],
+)
+def test_what_is_no_image_of_this_version_is_refused(data: bytes) -> None:
+    with pytest.raises(NoImage):
+        thaw(data)
