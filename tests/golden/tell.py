@@ -1,0 +1,116 @@
+"""Writes a golden log: `PYTHONPATH=tests python -m golden.tell FOLDER`.
+
+Made once for each schema of the log, when it is new, and never again: what users have on their
+disks does not change either. The story has every type of event.
+"""
+
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+from story import Story, a_step
+
+from controller.errors import Fault
+from controller.log.state_folder import prepare_state
+from controller.log.writer import LogWriter
+from controller.model import events as e
+from controller.model.apply import replay
+from controller.model.observations import Request
+from controller.model.state import State
+from controller.planner.asked import answer
+from controller.view.find import NeverValid
+from controller.view.listing import listed
+from controller.view.shape import ControllerShape
+from controller.view.status import list_shape, rejected_shape, workflow_shape
+
+CHAIN = [
+    a_step("extract", retry={"limit": 1, "exitCodes": [75, "100-110"]}, timeoutSeconds=60),
+    a_step("load", "extract", env={"LANG": "C", "PORT": 8080}, continueOnFailure=True),
+    a_step("alarm", {"step": "load", "condition": "Failed"}, workingDir="sub"),
+    a_step("report", {"step": "load", "condition": "Finished"}, command=["python3", "r.py"]),
+]
+EDITED = [*CHAIN[:3], {**CHAIN[3], "command": ["python3", "report.py"]}]
+POINTS = 12  # of the past, whose state is kept beside the log
+
+
+def ask(story: Story, name: str, kind: str, workflow: str, **fields: object) -> None:
+    request = Request(name=name, kind=kind, workflow=workflow, by="somebody", **fields)  # type: ignore[arg-type]
+    for action in answer(story.state, request) or []:
+        story.promise(action)
+    story.settle()
+
+
+def tell() -> Story:
+    story = Story()
+    story.see(e.FolderAdopted(folder="/specs", device=7, inode=8))
+    story.accept(CHAIN, "etl", activeDeadlineSeconds=3600, parallelism=2, priority=1)
+    etl = {"workflow": "etl"}
+    story.start("extract", **etl).wait(3).exit("extract", 75, **etl).wait(2)
+    story.start("extract", **etl).see(e.MachineSlept(seconds=300.0)).see(
+        e.ClockStepped(seconds=-3600.0)
+    )
+    story.wait(1).exit("extract", **etl).exit("load", 1, **etl)
+    story.start("alarm", **etl).exit("report", **etl).exit("alarm", **etl)
+    story.accept(EDITED, "etl").accept(CHAIN, "etl")  # back before it ran: restored
+    story.end("report", how="withdrawn", **etl)
+    story.see(e.SourceChanged(uid=story.life("etl").uid, path="sub/etl.yaml", labels={"a": "b"}))
+    fault = Fault(file="specs/etl.yaml", line=3, column=5, problem="no kind", hint="say Workflow")
+    story.see(e.FileRejected(path="sub/etl.yaml", digest="d", faults=[fault], names=["etl"]))
+    story.see(e.FileCleared(path="sub/etl.yaml"))
+    story.see(e.FileRejected(path="new.yaml", digest="d", faults=[fault], names=["new"]))
+    story.accept([a_step("slow", timeoutSeconds=5), a_step("next", "slow"), a_step("lone")], "job")
+    job = {"workflow": "job"}
+    story.start("slow", "lone", **job).wait(6).end("slow", **job)
+    story.mark(path="job.cancel", steps=["lone"], reason="not today", by="me", **job)
+    lone = {"uid": story.life("job").uid, "step": "lone", "attempt": 1}
+    story.see(e.AttemptEndFailed(**lone, pids=[7, 9])).end("lone", **job)
+    story.see(e.MarkerRejected(path="x.cancel", digest="d", problem="no such step", **job))
+    story.unmark(path="job.cancel", **job)
+    ask(story, "1-1-a", "retry", "job", steps=["slow"], downstream=True)
+    ask(story, "1-2-b", "retry", "none")
+    story.exit("slow", **job).start("next", **job)
+    story.accept([a_step("slow", timeoutSeconds=5)], "job").end("next", **job)
+    story.accept([a_step("wait")], "held", suspend=True).wait(9)
+    story.accept([a_step("wait")], "held")
+    story.start("wait", workflow="held")
+    story.controller_starts(boot_id="another")
+    story.end("wait", workflow="held", how="lost", problem="the machine was rebooted")
+    story.wait(2).start("wait", workflow="held").delete("held").end("wait", workflow="held")
+    story.accept([a_step("a"), a_step("b"), a_step("c", "b")], "fast", failFast=True)
+    story.start("a", workflow="fast").exit("b", 2, workflow="fast").end("a", workflow="fast")
+    return story.wait(1)
+
+
+def shown(state: State) -> object:
+    """As `get -o json` shows it; of the controller only what the log knows."""
+    shapes = [
+        rejected_shape(one.name, one.rejected)
+        if isinstance(one, NeverValid)
+        else workflow_shape(state, one)
+        for one in listed(state, lambda labels: True)
+    ]
+    controller = ControllerShape(phase="Unknown", pid=None, epoch=state.epoch, conditions=[])
+    return msgspec.to_builtins(list_shape(shapes, controller))
+
+
+def main(folder: Path) -> None:
+    story = tell()
+    told = {type(record.event) for record in story.records}
+    missing = {kind.__name__ for kind in get_args(e.AnyEvent) if kind not in told}
+    assert not missing, f"these did not happen: {missing}"
+    prepare_state(str(folder))
+    log = LogWriter(str(folder))
+    for _, turn in groupby(story.records, key=lambda record: record.turn):
+        log.append(list(turn))
+    log.close()
+    last = story.records[-1].seq
+    with (folder / "shown.jsonl").open("wb") as file:
+        for seq in [*range(last // POINTS, last, last // POINTS), last]:
+            state = replay(story.records[:seq])
+            file.write(msgspec.json.encode({"seq": seq, "shown": shown(state)}) + b"\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
