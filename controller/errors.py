@@ -66,6 +66,9 @@ class StorageError(TreadleError):
     exit_code = ExitCode.STORAGE
 
 
+MEND_DISK = "make room or mend the disk, then start again"
+
+
 class NotFound(TreadleError):
     """No workflow, step or file of that name."""
 

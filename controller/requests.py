@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from controller.errors import StorageError
+from controller.errors import MEND_DISK, StorageError
 from controller.loop.ports import Request
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
@@ -86,7 +86,9 @@ class RequestBox:
             except FileNotFoundError:
                 pass
             except OSError as error:
-                raise StorageError(f"{self._folder}: can't be written: {error.strerror}") from error
+                raise StorageError(
+                    f"{self._folder}: {error.strerror}: can't be written; {MEND_DISK}"
+                ) from error
 
     def _look(self, found: list[str]) -> None:
         names = sorted(name for name in found if _NAME.fullmatch(name))

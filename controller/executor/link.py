@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from controller.errors import StorageError
+from controller.errors import MEND_DISK, StorageError
 from controller.executor.wire import Message, Wire
 from controller.loop.ports import Launch
 
@@ -59,7 +59,9 @@ class Link:
             while not self.try_open():
                 self.pause(enough)
         except OSError as fault:
-            raise StorageError(f"{self.folder}: {fault.strerror}") from fault
+            raise StorageError(
+                f"{self.folder}: {fault.strerror}: no shim can be started; {MEND_DISK}"
+            ) from fault
         self.writable = select.EPOLLIN
         self.poll.register(self.wire.sock, self.writable)
         self.send([self.hello])

@@ -18,7 +18,7 @@ from types import TracebackType
 
 import msgspec
 
-from controller.errors import LockHeld, StorageError
+from controller.errors import MEND_DISK, LockHeld, StorageError
 
 _TEXT_SIZE = 512  # bytes: one sector, so that a crash leaves the old text or the new
 _COMMAND_SIZE_MAX = 150
@@ -43,7 +43,7 @@ class StateLock:
     """Held from construction until `release`, or until this process ends. Raises LockHeld."""
 
     def __init__(self, state_dir: str, command: str, *, ends_steps: bool = False) -> None:
-        path = lock_path(state_dir)
+        path = self._path = lock_path(state_dir)
         try:
             self._fd = _open_and_lock(path)
         except OSError as error:
@@ -86,7 +86,7 @@ class StateLock:
             os.fsync(self._fd)
         except OSError as error:
             raise StorageError(
-                f"the state folder's lock can't be written: {error.strerror}"
+                f"{self._path}: {error.strerror}: the lock can't be written; {MEND_DISK}"
             ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from controller.errors import StorageError
+from controller.errors import MEND_DISK, StorageError
 from controller.log.lock import holder
 from controller.model.state import Condition
 
@@ -35,7 +35,7 @@ def write_status(state_dir: str, status: ControllerStatus) -> None:
             file.write(msgspec.json.encode(status) + b"\n")
         os.replace(draft, path)
     except OSError as error:
-        raise StorageError(f"{path}: can't be written: {error.strerror}") from error
+        raise StorageError(f"{path}: {error.strerror}: can't be written; {MEND_DISK}") from error
 
 
 def read_status(state_dir: str) -> ControllerStatus:

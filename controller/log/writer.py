@@ -17,7 +17,7 @@ import os
 from collections.abc import Sequence
 from itertools import count
 
-from controller.errors import StorageError
+from controller.errors import MEND_DISK, StorageError
 from controller.log import segments
 from controller.log.reader import Cursor
 from controller.log.records import encode_turn
@@ -160,5 +160,5 @@ def _free_name(path: str) -> str:
 def _failed(path: str, error: OSError) -> str:
     return (
         f"{error.filename or path}: {error.strerror}: the log can't be written, so nothing more is "
-        "started; make room or mend the disk, then start again"
+        f"started; {MEND_DISK}"
     )

@@ -146,6 +146,31 @@ def killed_at_call(folder: Path, call: str, nth: int) -> bool:
     return True
 
 
+FAILING = ("fdatasync", "fsync", "pwrite64", "rename", "unlink")  # calls that a disk can refuse
+FAILURES = ("EIO", "ENOSPC")
+STORAGE = 4
+
+
+def failed_at_call(folder: Path, call: str, error: str, nth: int) -> str:
+    """Have the controller's n-th `call` fail once, then let another one go on.
+
+    Tells what the first said if that was the end of it; empty if it came through.
+    """
+    bench = Bench(folder / f"{call}.{error}.{nth}")
+    inject = f"inject={call}:error={error}:when={nth}"
+    strace = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", inject)
+    first = bench.run("-m", "controller.cli", under=strace)
+    about = f"{call} {nth} fails with {error}: {first.returncode}: {first.stderr}"
+    if first.returncode != 0:
+        assert first.returncode == STORAGE, about
+        assert first.stderr.count("\n") == 1, about
+        assert "make room or mend the disk, then start again" in first.stderr, about
+        second = bench.run("-m", "controller.cli")
+        assert second.returncode == 0, f"after {about}{second.stderr}"
+    bench.check()
+    return first.stderr
+
+
 def shim_killed_at_call(folder: Path, call: str, nth: int) -> bool:
     """Kill the first shim when it enters its n-th `call`; False: it did not make so many."""
     bench = Bench(folder / f"shim.{call}.{nth}")

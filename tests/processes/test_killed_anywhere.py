@@ -11,7 +11,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes.diamond import Bench, killed_at_call, shim_killed_at_call, why_no_strace
+from processes.diamond import (
+    Bench,
+    failed_at_call,
+    killed_at_call,
+    shim_killed_at_call,
+    why_no_strace,
+)
 
 CHUNKS = 8  # so that several processes can share the work
 
@@ -51,3 +57,19 @@ def test_killed_at_a_system_call(call: str, nth: int, tmp_path: Path) -> None:
 )
 def test_the_shim_killed_at_a_system_call(call: str, nth: int, tmp_path: Path) -> None:
     assert shim_killed_at_call(tmp_path, call, nth)
+
+
+@pytest.mark.skipif(bool(why_no_strace()), reason=why_no_strace())
+@pytest.mark.parametrize(
+    ("call", "error", "nth"),
+    [
+        ("fdatasync", "EIO", 4),
+        ("fdatasync", "ENOSPC", 9),
+        ("pwrite64", "EIO", 1),
+        ("pwrite64", "ENOSPC", 7),
+        ("rename", "ENOSPC", 1),
+        ("fsync", "EIO", 2),
+    ],
+)
+def test_a_disk_that_refuses_once(call: str, error: str, nth: int, tmp_path: Path) -> None:
+    assert failed_at_call(tmp_path, call, error, nth)

@@ -11,12 +11,17 @@ from processes.attempts import cost_at_once, leave_nothing, whole_cost_at_once
 from processes.campaign import Campaign
 from processes.diamond import (
     CALLS,
+    FAILING,
+    FAILURES,
     SHIM_CALLS,
+    failed_at_call,
     killed_at_call,
     shim_killed_at_call,
     why_no_strace,
 )
 from processes.yard import Yard
+
+CAME_THROUGH_MAX = 4  # failures in a row that were no harm; then there are no more such calls
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
     ("controller", 500, 0.2, 210, 0.6),
@@ -28,7 +33,11 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 def main() -> int:
     faults = campaigns()
     faults += resources()
-    system_calls()
+    if reason := why_no_strace():
+        print(f"system calls: skipped, {reason}")
+    else:
+        system_calls()
+        failing_disk()
     return min(faults, 1)
 
 
@@ -59,9 +68,6 @@ def in_a_yard(measure: Callable[[Yard], dict[str, Any]]) -> dict[str, Any]:
 
 def system_calls() -> None:
     """Kill the controller, or its shim, at each system call by which it has an effect."""
-    if reason := why_no_strace():
-        print(f"system calls: skipped, {reason}")
-        return
     kinds = (("controller", CALLS, killed_at_call), ("shim", SHIM_CALLS, shim_killed_at_call))
     for victim, calls, killed_at in kinds:
         for call in calls:
@@ -70,6 +76,20 @@ def system_calls() -> None:
                 while killed_at(Path(folder), call, nth):
                     nth += 1
             print(f"{victim} killed at {call}: {nth - 1} points, none twice, none lost", flush=True)
+
+
+def failing_disk() -> None:
+    """Fail each of the controller's calls by which something gets onto the disk, once."""
+    for call in FAILING:
+        for error in FAILURES:
+            ended = nth = came_through = 0
+            with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+                while came_through < CAME_THROUGH_MAX:
+                    nth += 1
+                    said = failed_at_call(Path(folder), call, error, nth)
+                    came_through = 0 if said else came_through + 1
+                    ended += bool(said)
+            print(f"{call} fails with {error}: {ended} points, none twice, none lost", flush=True)
 
 
 def campaigns() -> int:
