@@ -30,6 +30,7 @@ COMMANDS = {
     "retry": "change",
     "validate": "check",
     "schema": "check",
+    "repair": "repair",
     "version": "version",
 }
 

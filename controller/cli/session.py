@@ -25,7 +25,7 @@ from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
 from controller.log import segments
 from controller.log.lock import StateLock
-from controller.log.reader import read
+from controller.log.reader import Place, read
 from controller.log.snapshots import Taker, newest
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
@@ -182,11 +182,12 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
     clock = SystemClock()
     with ExitStack() as stack:
         lock = stack.enter_context(_lock(options, state_dir, signals))
-        log = LogWriter(state_dir)
+        state, place = newest(state_dir)
+        log = LogWriter(state_dir, place)
         stack.callback(log.close)
         if log.cut:
             print(f"treadle: {log.cut}", file=sys.stderr)
-        state = _replay(state_dir)
+        _replay(state_dir, state, place)
         _check_folder(options, known=state.controller.folder != "")
         settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
@@ -226,12 +227,11 @@ def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
     return acquire()
 
 
-def _replay(state_dir: str) -> State:
-    """The log folded. What it builds up stays, so looking for garbage meanwhile finds none."""
+def _replay(state_dir: str, state: State, place: Place) -> None:
+    """Fold the rest of the log. What it builds up stays, so looking for garbage finds none."""
     gc.disable()
     try:
-        state, place = newest(state_dir)
-        return replay(read(state_dir, place=place), state)
+        replay(read(state_dir, place=place), state)
     finally:
         gc.freeze()
         gc.enable()

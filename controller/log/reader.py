@@ -33,7 +33,7 @@ class DamagedLog(StorageError):
     def __init__(self, file: str, offset: int, seq: int, problem: str) -> None:
         super().__init__(
             f"{file}: damaged at byte {offset}, record {seq}: {problem}; the log is left as it is: "
-            "put the file back from a copy, or begin anew with another --state folder"
+            "put the file back from a copy; `treadle repair` shows what a cut would lose"
         )
         self.file = file
         self.offset = offset

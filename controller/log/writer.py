@@ -19,7 +19,7 @@ from itertools import count
 
 from controller.errors import MEND_DISK, StorageError
 from controller.log import segments
-from controller.log.reader import Cursor
+from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
 from controller.model.events import Record
 
@@ -32,7 +32,8 @@ class LogWriter:
     `cut` tells, in a line for people, of a torn tail that the opening removed; else it is empty.
     """
 
-    def __init__(self, state_dir: str) -> None:
+    def __init__(self, state_dir: str, place: Place = BEGINNING) -> None:
+        """`place`: a turn that is known to be whole, from where on to look for the last."""
         self._state_dir = state_dir
         self._path = ""
         self._fd = -1
@@ -42,7 +43,7 @@ class LogWriter:
         self.epoch = 0
         self.cut = ""
         try:
-            self._open()
+            self._open(place)
         except OSError as error:
             raise StorageError(_failed(segments.folder(state_dir), error)) from error
 
@@ -69,12 +70,12 @@ class LogWriter:
         self._fd = -1
         self._broken = self._broken or "it was closed"
 
-    def _open(self) -> None:
+    def _open(self, place: Place) -> None:
         firsts = segments.firsts(self._state_dir)
         if not firsts:
             self._begin_segment(1)
             return
-        cursor = _last_turn(self._state_dir, firsts)
+        cursor = _last_turn(self._state_dir, firsts, place)
         self._path = cursor.path
         self._fd = os.open(self._path, os.O_RDWR)
         last_turn = os.pread(self._fd, cursor.offset - cursor.turn_offset, cursor.turn_offset)
@@ -140,11 +141,12 @@ class LogWriter:
         segments.sync(self._fd)
 
 
-def _last_turn(state_dir: str, firsts: list[int]) -> Cursor:
+def _last_turn(state_dir: str, firsts: list[int], place: Place) -> Cursor:
     """At the end of the last whole turn, which may stand in front of segments without any."""
-    cursor = Cursor(state_dir)
+    cursor = Cursor(state_dir, place=place)
     for first in reversed(firsts):
-        cursor = Cursor(state_dir, after=first - 1)
+        known = place if first <= place.first else BEGINNING
+        cursor = Cursor(state_dir, after=known.seq or first - 1, place=known)
         for _turn in cursor.turns():
             pass
         if cursor.epoch:

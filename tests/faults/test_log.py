@@ -205,8 +205,8 @@ def test_a_refusal_says_where_what_and_how_to_mend(state: str) -> None:
         list(read(state))
     assert str(refused.value) == (
         f"{path}: damaged at byte {STARTS[1]}, record 3: record 6 of a later turn stands behind "
-        "it; the log is left as it is: put the file back from a copy, or begin anew with another "
-        "--state folder"
+        "it; the log is left as it is: put the file back from a copy; `treadle repair` shows what "
+        "a cut would lose"
     )
     assert refused.value.exit_code == 4
 

@@ -1,0 +1,96 @@
+"""`treadle repair`: what a damaged log still has, what cutting it would lose, and the cut."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from controller.cli.options import common
+from controller.errors import ExitCode, LockHeld
+from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
+from controller.view.times import rfc3339
+
+if TYPE_CHECKING:
+    from controller.log.repair import Finding
+
+LISTED_MAX = 20
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "repair",
+        parents=[common()],
+        help="show what is wrong with a damaged log, and cut it",
+        description="Show what is wrong with the log and what a cut would lose; cut it once that "
+        "is confirmed. What is cut is kept.",
+    )
+    parser.add_argument("--yes", action="store_true", help="cut without asking")
+    parser.set_defaults(command=repair)
+
+
+def repair(args: argparse.Namespace) -> int:
+    """treadle repair [--yes]"""
+    from controller.cli.history import is_live
+    from controller.log.lock import StateLock
+    from controller.log.repair import cut, examine
+
+    if is_live(args.state):
+        raise LockHeld(f"{args.state}: a controller runs on it: stop it first")
+    finding = examine(args.state)
+    if finding.damage is None:
+        print(_whole(finding))
+        return ExitCode.FINE
+    for line in _damaged(finding):
+        print(line)
+    if not args.yes and not _confirmed():
+        print("nothing was changed; `treadle repair --yes` cuts it")
+        return ExitCode.STORAGE
+    with StateLock(args.state, "treadle repair"):
+        kept = cut(args.state, examine(args.state).place)
+    print(f"cut behind record {finding.place.seq}; what stood there is kept in {kept}")
+    return ExitCode.FINE
+
+
+def _confirmed() -> bool:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return input("Cut it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _whole(finding: "Finding") -> str:
+    torn = ""
+    if finding.torn_bytes:
+        torn = (
+            f"; {finding.torn_bytes} bytes of a turn that was not finished: `treadle up` cuts them"
+        )
+    return f"the log is whole: {finding.state.seq} records{torn}"
+
+
+def _damaged(finding: "Finding") -> Iterator[str]:
+    damage, state = finding.damage, finding.state
+    assert damage is not None
+    yield f"{damage.file}: damaged at byte {damage.offset}, record {damage.seq}"
+    yield f"whole before it: records up to {state.seq}, of {rfc3339(state.time)}"
+    if not finding.behind:
+        yield "behind it: nothing that can be read"
+        return
+    last = rfc3339(max(record.time for record in finding.behind))
+    yield f"behind it: {len(finding.behind)} good records up to {last}, which would be lost:"
+    lost = list(dict.fromkeys(_lost(finding)))
+    yield from (f"  {line}" for line in lost[:LISTED_MAX])
+    if len(lost) > LISTED_MAX:
+        yield f"  and {len(lost) - LISTED_MAX} more"
+
+
+def _lost(finding: "Finding") -> Iterator[str]:
+    """What people would miss, and what would be done again."""
+    names = {uid: life.name for uid, life in finding.state.lives.items()}
+    for record in finding.behind:
+        match record.event:
+            case GenerationAccepted(uid=uid, workflow=name, generation=generation):
+                names[uid] = name
+                yield f"{name}: generation {generation}"
+            case AttemptScheduled(uid=uid, step=step, attempt=number):
+                yield f"{names.get(uid, uid)}/{step}: attempt {number}, whose step may run again"
+            case AttemptFinished(uid=uid, step=step, attempt=number, phase=phase):
+                yield f"{names.get(uid, uid)}/{step}: attempt {number} {phase}"
