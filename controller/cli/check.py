@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from controller.cli.up import size
+from controller.cli.options import size
 from controller.errors import ExitCode, Fault, UsageError
 from controller.spec.load import SPEC_BYTES_MAX
 

@@ -20,3 +20,35 @@ def common() -> argparse.ArgumentParser:
         help="the folder of the log (default: $TREADLE_STATE, else .treadle)",
     )
     return parser
+
+
+def add_min_free(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("TREADLE_MIN_FREE")
+    parser.add_argument(
+        "--min-free",
+        type=size,
+        metavar="BYTES",
+        default=default or None,
+        help="start nothing new while less is free on the disk of the state folder "
+        "(default: $TREADLE_MIN_FREE, else 1G, or 5 %% of the disk if that is less)",
+    )
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def size(text: str) -> int:
+    """`65536`, `64K`, `8M`, `0`: a number of bytes."""
+    factors = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    factor = factors.get(text[-1:].upper())
+    try:
+        number = int(text[:-1]) * factor if factor else int(text)
+        if number >= 0:
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no size; try 8M")

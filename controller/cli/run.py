@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from controller.cli.asking import os_user
 from controller.cli.history import History, is_live
-from controller.cli.options import common
-from controller.cli.up import positive
+from controller.cli.options import add_min_free, common, positive
 from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
 from controller.log.reader import Tail
 from controller.model.apply import apply
@@ -48,6 +47,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
     )
+    add_min_free(parser)
     # What `--detach` gives to the process in the background: requests that are dropped already.
     parser.add_argument("--asked", action="append", default=[], help=argparse.SUPPRESS)
     parser.set_defaults(command=run)
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Drive the files' workflows; 0 if all succeeded."""
     names = frozenset(args.asked) or _ask(args)
     if args.detach:
-        return _detach(args.state, args.max_parallel, names)
+        return _detach(args, names)
     follower = _Follower(args.state, names)
     while True:
         try:
@@ -146,20 +146,24 @@ def _drop(state_dir: str, wanted: Sequence[Request]) -> frozenset[str]:
     return frozenset(drop(state_dir, request) for request in wanted)
 
 
-def _detach(state_dir: str, max_parallel: int | None, names: frozenset[str]) -> int:
+def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
     """Leave the rest to a process in a session of its own; its output goes to the state folder.
 
     Returns when the lives have begun, so that whoever waits for them next finds them.
     """
+    state_dir = args.state
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
-    slots = ["--max-parallel", str(max_parallel)] if max_parallel is not None else []
+    given = {"--max-parallel": args.max_parallel, "--min-free": args.min_free}
+    limits = [
+        word for name, value in given.items() if value is not None for word in (name, str(value))
+    ]
     # -P: nothing in the present folder can pass itself off as a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
-                [*command, *slots, *asked],
+                [*command, *limits, *asked],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -188,14 +192,23 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
     from controller.cli.session import Options, StopSignals, open_session
 
     options = Options(
-        state=args.state, max_parallel=args.max_parallel, only_requests=names, ends_steps=True
+        state=args.state,
+        max_parallel=args.max_parallel,
+        min_free_bytes=args.min_free,
+        only_requests=names,
+        ends_steps=True,
     )
+    told = ""
     with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
         asked_to_cancel = False
         while not _all_over(state, names):
             session.turn()
             _print(session.moves, state, names)
+            conditions = "; ".join(one.message for one in session.controller.conditions)
+            if conditions and conditions != told:
+                print(f"treadle: {conditions}", file=sys.stderr)
+            told = conditions
             if signals.seen and not asked_to_cancel:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)

@@ -27,6 +27,7 @@ from controller.log import segments
 from controller.log.lock import StateLock
 from controller.log.reader import Place, read
 from controller.log.snapshots import Taker, newest
+from controller.log.space import DiskSpace, take_ballast
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
 from controller.log.takeover import stand_by, take_over
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, kw_only=True):
     allow_insecure_specs: bool = False
     poll: bool = False
     max_spec_bytes: int = SPEC_BYTES_MAX
+    min_free_bytes: int | None = None
     only_requests: frozenset[str] | None = None
     ends_steps: bool = False  # when it is stopped
     if_held: Literal["refuse", "stand by", "take over"] = "refuse"
@@ -194,11 +196,15 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         folder = _open_folder(options, state_dir, stack)
         executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
+        space = DiskSpace(state_dir, options.min_free_bytes)
+        if not space.short():
+            take_ballast(state_dir)
         edges = Edges(
             log=log,
             executor=executor,
             requests=RequestBox(state_dir),
             clock=clock,
+            space=space,
             folder=folder,
         )
         files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]

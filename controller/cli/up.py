@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from controller.cli.options import common
+from controller.cli.options import add_min_free, common, positive, size
 from controller.errors import ExitCode
 from controller.model.phases import Phase
-from controller.model.state import State
 from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -77,24 +76,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=SPEC_BYTES_MAX,
         help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
     )
+    add_min_free(parser)
     parser.set_defaults(command=up)
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def size(text: str) -> int:
-    """`65536`, `64K`, `8M`: a number of bytes."""
-    factors = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-    factor = factors.get(text[-1:].upper())
-    try:
-        return int(text[:-1]) * factor if factor else positive(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; try 8M") from None
 
 
 def up(args: argparse.Namespace) -> int:
@@ -109,6 +92,7 @@ def up(args: argparse.Namespace) -> int:
         allow_insecure_specs=args.allow_insecure_specs,
         poll=args.poll,
         max_spec_bytes=args.max_spec_size,
+        min_free_bytes=args.min_free,
         ends_steps=args.end_steps,
         if_held=args.if_held,
     )
@@ -123,7 +107,7 @@ def up(args: argparse.Namespace) -> int:
             session.wait(shown.refresh_seconds)
         ended = _end_steps(session, shown) if signals.seen and args.end_steps else 0
         shown.bye(session, stopped=bool(signals.seen), ended=ended)
-    return _exit_code(session.controller.state) if args.once and not signals.seen else ExitCode.FINE
+    return _exit_code(session) if args.once and not signals.seen else ExitCode.FINE
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
@@ -158,8 +142,11 @@ def _progress(args: argparse.Namespace) -> "Iterator[Progress]":
         yield Lines(args.specs)
 
 
-def _exit_code(state: State) -> ExitCode:
-    """Of `--once`: a failed or cancelled workflow weighs more than an invalid spec."""
+def _exit_code(session: "Session") -> ExitCode:
+    """Of `--once`: want of disk space weighs most, then a workflow that failed, then bad specs."""
+    controller, state = session.controller, session.controller.state
+    if state.queue and any(one.type == "DiskPressure" for one in controller.conditions):
+        return ExitCode.STORAGE
     documents = [life for life in state.workflows.values() if life.origin == "folder"]
     if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):
         return ExitCode.FAILED

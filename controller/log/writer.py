@@ -13,6 +13,7 @@ file that grew, or was deleted, has another owner.
 Cost: about 0.15 ms a turn on a local disk, nearly all of it the sync; 2 µs a record on top.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from itertools import count
@@ -21,8 +22,10 @@ from controller.errors import MEND_DISK, StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
+from controller.log.space import drop_ballast
 from controller.model.events import Record
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SEGMENT_SIZE_MAX = 64 << 20  # bytes; only a turn that is larger by itself makes a larger segment
 
 
@@ -133,12 +136,22 @@ class LogWriter:
 
     def _put(self, data: bytes) -> None:
         """All of `data` at `_size`, on the disk when this returns."""
+        begin = self._size
+        try:
+            self._write_at(begin, data)
+        except OSError as error:
+            if error.errno not in NO_ROOM or not drop_ballast(self._state_dir):
+                raise
+            self._write_at(begin, data)
+        segments.sync(self._fd)
+
+    def _write_at(self, offset: int, data: bytes) -> None:
         left = memoryview(data)
         while left:
-            written = os.pwrite(self._fd, left, self._size)
-            self._size += written
+            written = os.pwrite(self._fd, left, offset)
+            offset += written
             left = left[written:]
-        segments.sync(self._fd)
+        self._size = offset
 
 
 def _last_turn(state_dir: str, firsts: list[int], place: Place) -> Cursor:

@@ -144,6 +144,12 @@ class Folder(Protocol):
         """When look() has something to do although nothing wakes the loop."""
 
 
+# ---------------------------------------- disk
+class Space(Protocol):
+    def short(self) -> str:
+        """Why nothing new may start for want of room on the disk; empty while there is enough."""
+
+
 # ---------------------------------------- requests
 class Requests(Protocol):
     def waiting(self) -> list[Request]:

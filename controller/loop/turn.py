@@ -24,6 +24,7 @@ from controller.loop.ports import (
     Observation,
     Requests,
     Running,
+    Space,
 )
 from controller.loop.promises import promised
 from controller.model import events as e
@@ -31,7 +32,7 @@ from controller.model.apply import apply
 from controller.model.indexes import next_due, touch_all
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner import desired, outcome, slots
+from controller.planner import conditions, desired, outcome, slots
 from controller.planner.actions import Action
 from controller.planner.asked import answer
 from controller.planner.plan import plan
@@ -39,6 +40,7 @@ from controller.planner.settled import settled
 from controller.planner.slots import Limits
 
 PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
+LOOK_AGAIN = SECOND  # for room on the disk
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
 
 
@@ -49,6 +51,7 @@ class Edges(Struct, kw_only=True):
     executor: Executor
     requests: Requests
     clock: Clock
+    space: Space
     folder: Folder | None = None
     chance: Chance = SystemChance()
 
@@ -78,7 +81,8 @@ class Controller:
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
-        self.conditions: list[desired.ControllerCondition] = []
+        self._of_folder: list[desired.ControllerCondition] = []
+        self._of_space: list[desired.ControllerCondition] = []
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
         self._batch: list[e.Record] = []
@@ -88,6 +92,11 @@ class Controller:
         self._folder_due: int | None = None
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
+
+    @property
+    def conditions(self) -> list[desired.ControllerCondition]:
+        """What holds of the controller itself, as seen in the last turn."""
+        return [*self._of_folder, *self._of_space]
 
     # ---------------------------------------- life
 
@@ -144,6 +153,7 @@ class Controller:
             self.edges.executor.next_due(),
             self._folder_due,
             folder.next_due() if folder is not None else None,
+            self.edges.clock.now() + LOOK_AGAIN if self._of_space else None,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -166,6 +176,7 @@ class Controller:
         self._observe_clocks()
         for seen in self.edges.executor.observe():
             self._observe_attempt(seen)
+        self._observe_space()
         folder = self.edges.folder
         if folder is not None:
             self._observe_folder(folder)
@@ -196,12 +207,16 @@ class Controller:
         if fact is not None:
             self._fold(fact)
 
+    def _observe_space(self) -> None:
+        said = conditions.of_space(self.edges.space.short())
+        self._of_space = conditions.as_conditions(said, self._of_space, self._now)
+
     def _observe_folder(self, folder: Folder) -> None:
         rules, memory = self.settings.rules, self.memory
         sight = folder.look(self._now, full=memory.scan_due(self._now))
         verdict = desired.judge(self.state, sight, self._now, rules, memory)
         self._folder_due = verdict.due
-        self.conditions = verdict.conditions
+        self._of_folder = verdict.conditions
         self.notes += verdict.notes
         self._promise(verdict.actions)
 
@@ -251,6 +266,7 @@ class Controller:
             only=self._only,
             held=settings.folder if self.memory.held else "",
             folder=settings.folder,
+            short=bool(self._of_space),
             stopping=self.stopping,
         )
 

@@ -1,4 +1,4 @@
-"""What the controller says of the specs folder while it lasts: held, a mass deletion, polled.
+"""What the controller says of its surroundings while it lasts: a held folder, a full disk.
 
 These are observations, not events: they hold only as long as somebody makes them. The text stays
 the same while nothing changes, so that readers are told once.
@@ -34,6 +34,13 @@ def of_polling(sight: FolderSight) -> Said:
     if sight.watching == "events":
         return {}
     return {"FolderPolled": ("NotWatched", sight.problem)}
+
+
+def of_space(why: str) -> Said:
+    if not why:
+        return {}
+    message = f"{why}: nothing new is started until there is more; what runs goes on"
+    return {"DiskPressure": ("DiskNearlyFull", message)}
 
 
 def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:

@@ -24,8 +24,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
     frees there need not wait for the disk. `only`: the requests whose lives this controller may
     start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started. `stopping`: nothing starts at all, and what runs is ended, to be tried again by the
-    next controller.
+    is started. `short`: nothing starts, since the disk is nearly full. `stopping`: nothing starts,
+    and what runs is ended, to be tried again by the next controller.
     """
 
     max_parallel: int
@@ -33,13 +33,14 @@ class Limits(Struct, frozen=True, kw_only=True):
     only: frozenset[str] | None = None
     held: str = ""
     folder: str = ""
+    short: bool = False
     stopping: bool = False
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:
     """A `Schedule` for each slot that is free and of use, in the order they are to start."""
     free = limits.max_parallel + limits.ahead - len(state.live)
-    if free <= 0 or not state.queue:
+    if free <= 0 or limits.short or not state.queue:
         return []
     waiting = _in_order(state)
     entry = next(waiting, None)

@@ -41,6 +41,7 @@ class Place:
         self, *words: str, program: Sequence[str | Path] = (TREADLE,), **how: Any
     ) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TREADLE_")}
+        env |= {"TREADLE_MIN_FREE": "0", **how.pop("more_env", {})}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen([*program, *words], cwd=self.root, env=env, **{**pipes, **how})
 

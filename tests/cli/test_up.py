@@ -52,3 +52,12 @@ def test_a_controller_has_snapshots_taken_and_the_next_begins_from_one(place: Pl
     assert place.phase("w") == "Succeeded"
     assert place.says("get", "w", "-o", "name") == "w\n"
     assert "consistent" in place.says("replay", "--verify")
+
+
+def test_with_too_little_room_nothing_starts_and_it_says_so(place: Place) -> None:
+    place.spec("w", a="true")
+    done = place.treadle("up", "--once", "--min-free", "999999G", code=4)
+    assert done.stderr.count(b"treadle: DiskPressure: less than ") == 1
+    assert place.phase("w") == "Pending"
+    place.says("up", "--once")
+    assert place.phase("w") == "Succeeded"

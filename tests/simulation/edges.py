@@ -141,6 +141,14 @@ class FakeFolder:
         return None
 
 
+class FakeSpace:
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def short(self) -> str:
+        return self._world.short
+
+
 class FakeRequests:
     def __init__(self, world: "World") -> None:
         self._world = world

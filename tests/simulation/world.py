@@ -23,6 +23,7 @@ from simulation.edges import (
     FakeFolder,
     FakeLog,
     FakeRequests,
+    FakeSpace,
 )
 
 from controller.loop.ports import AttemptId
@@ -83,6 +84,7 @@ class World:
         self.effects = 0
         self.turns = 0
         # the machine
+        self.short = ""  # why the disk is nearly full
         self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
         self.log: list[bytes] = []
         self.epochs = 0
@@ -114,6 +116,7 @@ class World:
             executor=FakeExecutor(self),
             requests=FakeRequests(self),
             clock=FakeClock(self),
+            space=FakeSpace(self),
             folder=FakeFolder(self),
             chance=FakeChance(self),
         )

@@ -1,0 +1,74 @@
+"""Room on the disk of the state folder: what is kept free, and what is kept in reserve.
+
+A full disk loses nothing, but it stops the controller, and what runs then ends unseen. So nothing
+new is started while less than a watermark is free; steps that run go on, and their ends are
+recorded. Should the disk fill up all the same, there is a ballast: a file whose only use is to be
+deleted, so that the turn at hand and the ends of what runs find room.
+
+Cost: a `statvfs` a second at most; two megabytes.
+"""
+
+import contextlib
+import os
+import time
+
+MIN_FREE_BYTES = 1 << 30
+MIN_FREE_SHARE = 0.05  # of the file system, where that is less
+LOOK_SECONDS = 1.0
+BALLAST_BYTES = 2 << 20
+
+
+class DiskSpace:
+    """Implements `ports.Space`. `min_free`: the watermark in bytes; None: the usual one."""
+
+    def __init__(self, state_dir: str, min_free: int | None = None) -> None:
+        self._state_dir = state_dir
+        self._min_free = min_free
+        self._looked: float | None = None
+        self._why = ""
+
+    def short(self) -> str:
+        now = time.monotonic()
+        if self._looked is None or now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._why = self._look()
+        return self._why
+
+    def _look(self) -> str:
+        found = os.statvfs(self._state_dir)
+        wanted = self._min_free
+        if wanted is None:
+            wanted = min(MIN_FREE_BYTES, int(found.f_blocks * found.f_frsize * MIN_FREE_SHARE))
+        if found.f_bavail * found.f_frsize >= wanted:
+            return ""
+        return f"less than {wanted >> 20} MiB are free on the disk of {self._state_dir}"
+
+
+def _ballast(state_dir: str) -> str:
+    return os.path.join(state_dir, "ballast")
+
+
+def take_ballast(state_dir: str) -> None:
+    """Have the file there, if there is room for it."""
+    path = _ballast(state_dir)
+    with contextlib.suppress(OSError):
+        if os.path.exists(path):
+            return
+        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(fd, 0, BALLAST_BYTES)
+            else:
+                os.write(fd, bytes(BALLAST_BYTES))
+            os.rename(path + ".new", path)
+        finally:
+            os.close(fd)
+
+
+def drop_ballast(state_dir: str) -> bool:
+    """Make room; False if there was no ballast to drop."""
+    try:
+        os.unlink(_ballast(state_dir))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""A disk that is nearly full, and one that is full: nothing is lost, and the ballast makes room."""
+
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.log import space
+from controller.log.reader import read
+from controller.log.space import BALLAST_BYTES, DiskSpace, drop_ballast, take_ballast
+from controller.log.state_folder import prepare_state
+from controller.log.writer import LogWriter
+from controller.model.events import Record, StepReady
+
+
+def turn(seq: int, size: int = 10) -> list[Record]:
+    return [Record(seq, seq, 1_000_000 + seq, 1, StepReady(uid="u", step="x" * size))]
+
+
+def test_the_watermark() -> None:
+    free = shutil.disk_usage("/tmp").free
+    assert DiskSpace("/tmp", 0).short() == ""
+    assert DiskSpace("/tmp", free * 2).short().startswith(f"less than {free * 2 >> 20} MiB are ")
+
+
+def test_it_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    real = os.statvfs
+    monkeypatch.setattr(os, "statvfs", lambda path: looks.append(path) or real(path))
+    disk = DiskSpace("/tmp")
+    for _ in range(100):
+        disk.short()
+    assert len(looks) == 1
+    monkeypatch.setattr(space, "LOOK_SECONDS", 0.0)
+    disk.short()
+    assert len(looks) == 2
+
+
+def test_the_ballast_takes_room_and_is_made_once(tmp_path: Path) -> None:
+    take_ballast(str(tmp_path))
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_blocks * 512 >= BALLAST_BYTES
+    before = file.stat().st_ino
+    take_ballast(str(tmp_path))
+    assert file.stat().st_ino == before
+    assert drop_ballast(str(tmp_path))
+    assert not drop_ballast(str(tmp_path))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of four megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_on_a_full_disk_the_ballast_lets_the_turn_at_hand_be_written(small: Path) -> None:
+    state = str(small / "state")
+    prepare_state(state)
+    log = LogWriter(state)
+    log.append(turn(1))
+    take_ballast(state)
+    with (small / "filler").open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(1 << 16))
+            file.flush()
+    log.append(turn(2, size=100_000))
+    assert not (small / "state/ballast").exists()
+    log.append(turn(3))
+    assert [record.seq for record in read(state)] == [1, 2, 3]
+
+
+def test_without_a_ballast_the_writer_stops(small: Path) -> None:
+    state = str(small / "state")
+    prepare_state(state)
+    log = LogWriter(state)
+    log.append(turn(1))
+    with (small / "filler").open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(1 << 16))
+            file.flush()
+    with pytest.raises(Exception, match="No space left on device: the log can't be written"):
+        log.append(turn(2, size=100_000))
+    (small / "filler").unlink()
+    again = LogWriter(state)
+    again.append(turn(2))
+    assert [record.seq for record in read(state)] == [1, 2]
+
+
+def test_a_limit_on_file_size_is_no_full_disk(tmp_path: Path) -> None:
+    """No deleted file makes room under it, so the ballast stays."""
+    state = str(tmp_path / "state")
+    prepare_state(state)
+    take_ballast(state)
+    log = LogWriter(state)
+    log.append(turn(1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(Exception, match="File too large"):
+            log.append(turn(2, size=2_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "state/ballast").exists()
