@@ -5,12 +5,17 @@ new is started while less than a watermark is free; steps that run go on, and th
 recorded. Should the disk fill up all the same, there is a ballast: a file whose only use is to be
 deleted, so that the turn at hand and the ends of what runs find room.
 
-Cost: a `statvfs` a second at most; two megabytes.
+The same look tells whether the folder is still the one that the controller started on: a folder
+that was moved takes no more records, since nobody would find them.
+
+Cost: a `stat` and a `statvfs` a second at most; two megabytes.
 """
 
 import contextlib
 import os
 import time
+
+from controller.errors import StorageError
 
 MIN_FREE_BYTES = 1 << 30
 MIN_FREE_SHARE = 0.05  # of the file system, where that is less
@@ -24,6 +29,7 @@ class DiskSpace:
     def __init__(self, state_dir: str, min_free: int | None = None) -> None:
         self._state_dir = state_dir
         self._min_free = min_free
+        self._identity = self._identify()
         self._looked: float | None = None
         self._why = ""
 
@@ -35,6 +41,11 @@ class DiskSpace:
         return self._why
 
     def _look(self) -> str:
+        if self._identify() != self._identity:
+            raise StorageError(
+                f"{self._state_dir}: the state folder was moved or deleted under this controller: "
+                "nothing more is started, and steps run on; put it back, or start again where it is"
+            )
         found = os.statvfs(self._state_dir)
         wanted = self._min_free
         if wanted is None:
@@ -42,6 +53,13 @@ class DiskSpace:
         if found.f_bavail * found.f_frsize >= wanted:
             return ""
         return f"less than {wanted >> 20} MiB are free on the disk of {self._state_dir}"
+
+    def _identify(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._state_dir)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def _ballast(state_dir: str) -> str:

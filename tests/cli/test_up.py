@@ -1,9 +1,11 @@
 """`treadle up` where there is no terminal: what it tells while it works."""
 
+import shutil
 import sys
 import threading
 
-from cli.place import HELD, Place
+import pytest
+from cli.place import DEADLINE_SECONDS, HELD, Place
 
 from controller.log.snapshots import newest, seqs
 
@@ -61,3 +63,30 @@ def test_with_too_little_room_nothing_starts_and_it_says_so(place: Place) -> Non
     assert place.phase("w") == "Pending"
     place.says("up", "--once")
     assert place.phase("w") == "Succeeded"
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_state_folder_that_goes_away_ends_it(place: Place, how: str) -> None:
+    place.spec("w", a=HELD, b="true")
+    controller = place.begin("up")
+    place.until(lambda: place.phase("w") == "Running")
+    away = place.root / "away"
+    place.state.rename(away)
+    if how == "deleted":
+        shutil.rmtree(away)
+
+    def is_over() -> bool:
+        (place.specs / "go").touch()  # something to notice
+        return controller.poll() is not None
+
+    place.until(is_over)
+    _, err = controller.communicate(timeout=DEADLINE_SECONDS)
+    assert controller.returncode == 4
+    assert err.decode().count("\n") == 1
+    assert "was moved or deleted under this" in err.decode() or "was deleted" in err.decode()
+    if how == "moved":
+        away.rename(place.state)
+        place.says("up", "--once")
+        assert place.phase("w") == "Succeeded"
+        step = place.shape("w")["status"]["steps"][0]
+        assert [each["number"] for each in step["attempts"]] == [1]
