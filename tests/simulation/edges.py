@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller.loop.ports import AttemptId, ClockReading, End, Launch, Running
-from controller.model.events import Record
+from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
 from controller.model.observations import (
     Document,
     Ended,
@@ -52,6 +52,18 @@ class FakeLog:
         self._world.effect("append")
         assert records[0].seq == len(self._world.log) + 1, "a gap in the log"
         self._world.log += lines
+        for record in records:
+            event = record.event
+            if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
+                attempt = AttemptId(event.uid, event.step, event.attempt)
+                self._world.durable.add((type(event), attempt))
+            if isinstance(event, AttemptScheduled):
+                self._within_limits(event.uid)
+
+    def _within_limits(self, uid: str) -> None:
+        life = self._world.controller.state.lives[uid]
+        limit = life.parallelism
+        assert limit is None or life.occupied <= limit, f"{life.name}: too many at once"
 
 
 class FakeExecutor:
@@ -66,6 +78,7 @@ class FakeExecutor:
     def start(self, launches: Sequence[Launch]) -> None:
         for launch in launches:
             self._world.effect("start")
+            assert (AttemptScheduled, launch.id) in self._world.durable, "started unannounced"
             self._told.pop(launch.id, None)  # one that is known is told of again
             workflow, step = launch.env["TREADLE_WORKFLOW"], launch.id.step
             self._world.start(launch.id, self._world.fate(workflow, step, launch.id.attempt))
@@ -73,6 +86,7 @@ class FakeExecutor:
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:
             self._world.effect("end")
+            assert (AttemptEnding, order.id) in self._world.durable, "ended unannounced"
             self._world.end(order.id, order.withdraw_only)
 
     def adopt(self, attempts: Collection[Running]) -> None:
@@ -105,6 +119,7 @@ class FakeExecutor:
         for attempt in ids:
             process = self._world.processes.get(attempt)
             if process is not None and process.started is not None:
+                assert (AttemptFinished, attempt) in self._world.durable, "forgotten too early"
                 del self._world.processes[attempt]  # the ledger still knows of it
 
     def next_due(self) -> int | None:

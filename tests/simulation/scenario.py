@@ -17,6 +17,7 @@ from controller.spec.models import Workflow
 NAMES = ("alpha", "beta", "gamma")
 STEPS_MAX = 7
 SECONDS_OF_PEOPLE = 12.0  # after that nobody touches anything
+RETRIES_MAX = 2
 CONDITIONS = ("Succeeded", "Succeeded", "Succeeded", "Failed", "Finished")
 
 Deed = Callable[[World], None]
@@ -45,7 +46,7 @@ def _step(random: Random, index: int) -> dict[str, Any]:
     fields: dict[str, Any] = {"run": f"echo {random.randint(1, 3)}"}
     if random.random() < 0.5:
         backoff = {"initialSeconds": random.choice([0, 0.5, 2]), "jitter": 0}
-        fields["retry"] = {"limit": random.randint(0, 2), "backoff": backoff}
+        fields["retry"] = {"limit": random.randint(0, RETRIES_MAX), "backoff": backoff}
     if random.random() < 0.2:
         fields["continueOnFailure"] = True
     if random.random() < 0.2:

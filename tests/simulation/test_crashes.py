@@ -5,12 +5,10 @@ once for each effect with a crash before it. To look at one: `Scenario(seed).pla
 """
 
 import pytest
+from simulation.mutants import MUTANTS, caught
 from simulation.scenario import Scenario
+from simulation.trial import calm, storm
 from simulation.world import World
-from story import dump
-
-from controller.model.apply import replay
-from controller.model.invariants import check
 
 STORMS = 30
 CALMS = 150
@@ -18,26 +16,19 @@ CALMS = 150
 
 @pytest.mark.parametrize("seed", range(STORMS))
 def test_a_crash_before_any_effect_changes_nothing(seed: int) -> None:
-    scenario = Scenario(seed)
-    calm = scenario.play()
-    for effect in range(1, calm.effects + 1):
-        stormy = scenario.play(crash_before=effect)
-        replay_it = f"Scenario({seed}).play(crash_before={effect})"
-        assert not stormy.started_twice(), replay_it
-        assert stormy.phases() == calm.phases(), replay_it
-        check(stormy.controller.state)
+    storm(seed)
 
 
 @pytest.mark.parametrize("seed", range(1_000, 1_000 + CALMS))
 def test_in_the_end_all_has_settled(seed: int) -> None:
-    world = Scenario(seed).play()
-    check(world.controller.state)
-    assert not world.started_twice()
-    assert world.controller.settled()
-    assert not world.busy
-    for name, phases in world.phases().items():
-        assert phases[""] in ("Succeeded", "Failed", "Cancelled", "Suspended"), name
-    assert dump(replay(world.records())) == dump(world.controller.state)
+    calm(seed)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_controller_that_is_broken_is_noticed(name: str) -> None:
+    seed, how = caught(name)
+    assert seed >= 0, f"a controller that {name} passes for a good one"
+    assert how
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

@@ -30,6 +30,7 @@ from controller.loop.ports import AttemptId
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.events import Record
+from controller.model.image import freeze, thaw
 from controller.model.observations import (
     Ended,
     Request,
@@ -40,6 +41,7 @@ from controller.planner import desired
 from controller.spec.models import Workflow
 
 BEGIN = 1_700_000_000 * SECOND
+TURNS_MAX = 20_000  # of one story; they take some hundreds
 TURNS_AT_ONCE_MAX = 200  # without time going by; more is a loop that turns for nothing
 # A crash begins a wait for stillness anew. That is right, but it would shift the rest of a story.
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
@@ -87,6 +89,7 @@ class World:
         self.short = ""  # why the disk is nearly full
         self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
         self.log: list[bytes] = []
+        self.durable: set[tuple[type, AttemptId]] = set()  # what the log says of attempts
         self.epochs = 0
         self.files: dict[str, tuple[Workflow, ...]] = {}
         self.markers: dict[str, SeenMarker] = {}
@@ -131,7 +134,8 @@ class World:
             folder=SPECS,
             rules=AT_ONCE,
         )
-        self.controller = Controller(replay(records), self.epochs, edges, settings)
+        state = thaw(freeze(replay(records)))  # as one that begins with a snapshot
+        self.controller = Controller(state, self.epochs, edges, settings)
         return self.controller
 
     def boot_controller(self) -> None:
@@ -143,6 +147,7 @@ class World:
     def turn(self) -> bool:
         """One turn; a crash in it is followed by a new controller."""
         self.turns += 1
+        assert self.turns < TURNS_MAX, "it never comes to an end"
         try:
             return self.controller.turn()
         except Crash:

@@ -1,0 +1,56 @@
+"""A story in calm, then once for each of its effects with a crash before it; all must agree."""
+
+from simulation.scenario import RETRIES_MAX, Scenario
+from simulation.world import World
+from story import dump
+
+from controller.model.apply import replay
+from controller.model.events import GenerationAccepted, RetryScheduled, StepReset
+from controller.model.invariants import check
+
+
+def calm(seed: int) -> World:
+    """In the end all has settled, and memory, log and the world agree."""
+    world = Scenario(seed).play()
+    judge(world, f"Scenario({seed}).play()")
+    for name, phases in world.phases().items():
+        assert phases[""] in ("Succeeded", "Failed", "Cancelled", "Suspended"), name
+    assert dump(replay(world.records())) == dump(world.controller.state)
+    return world
+
+
+def storm(seed: int) -> None:
+    """A crash before any of its effects changes nothing."""
+    quiet = calm(seed)
+    for effect in range(1, quiet.effects + 1):
+        stormy = Scenario(seed).play(crash_before=effect)
+        story = f"Scenario({seed}).play(crash_before={effect})"
+        judge(stormy, story)
+        assert stormy.phases() == quiet.phases(), story
+
+
+def judge(world: World, story: str) -> None:
+    check(world.controller.state)
+    assert not world.started_twice(), story
+    assert world.controller.settled(), story
+    assert not world.busy, story
+    retries_are_counted(world)
+    kept = [each.id for each in world.processes.values() if each.started is not None]
+    assert not kept, f"{story}: the parent of the steps was never told that the log has their ends"
+
+
+def retries_are_counted(world: World) -> None:
+    """One by one up to the limit, from one on after whatever gives a step fresh retries."""
+    spent: dict[str, dict[str, int]] = {}
+    for record in world.records():
+        match record.event:
+            case GenerationAccepted(uid=uid):
+                spent.pop(uid, None)
+            case StepReset(uid=uid, step=step):
+                spent.get(uid, {}).pop(step, None)
+            case RetryScheduled(uid=uid, step=step, retry=number) if number:
+                before = spent.setdefault(uid, {}).get(step, 0)
+                kept = (1, before + 1) if step not in spent[uid] else (before + 1,)
+                assert number in kept, f"retry {number} of {step} after {before}"
+                assert number <= RETRIES_MAX, f"retry {number} of {step}"
+                spent[uid][step] = number
