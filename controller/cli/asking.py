@@ -14,6 +14,9 @@ from controller.errors import UsageError
 from controller.log.reader import Tail
 from controller.model.events import RequestApplied
 from controller.model.observations import Request
+from controller.model.state import State
+from controller.planner.actions import Action
+from controller.planner.asked import answer
 from controller.requests import drop
 
 ANSWER_SECONDS = 2.0
@@ -33,6 +36,15 @@ def ask(state_dir: str, seq: int, request: Request) -> str:
     if answer.refused:
         raise UsageError(f"{request.workflow or 'treadle'}: refused: {answer.refused}")
     return "applied"
+
+
+def would_follow(state: State, request: Request) -> list[Action] | None:
+    """By the rule that will apply it; None if it has to wait. Raises UsageError if refused."""
+    actions = answer(state, request)
+    for action in actions or ():
+        if isinstance(action, RequestApplied) and action.refused:
+            raise UsageError(f"{request.workflow}: {action.refused}")
+    return actions
 
 
 def os_user() -> str:

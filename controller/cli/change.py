@@ -1,4 +1,4 @@
-"""`treadle apply`, `delete`, `cancel`, `retry`: what people want changed.
+"""`treadle apply`, `delete`, `cancel`, `retry` and others: what people want changed.
 
 Each is one durable act, a file put into the specs folder, removed from it, or a request dropped;
 the controller does the rest. So they work whether one runs or not, and a command that is killed
@@ -38,6 +38,28 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--downstream", action="store_true", help="and all that depends on them, too"
     )
     parser.set_defaults(command=retry)
+    _register_requests(subparsers)
+
+
+def _register_requests(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for command, text in (
+        (restart, "end what runs and run every step anew"),
+        (suspend, "start nothing new until `resume`; running steps finish"),
+        (resume, "take a `suspend` back"),
+    ):
+        parser = _mutation(subparsers, command.__name__, text)
+        parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+        parser.add_argument("--reason", default="", help="why, for those who ask later")
+        parser.set_defaults(command=command)
+
+    parser = _mutation(subparsers, "mark", "say that a step was done by hand")
+    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("step", metavar="STEP", help="one that does not run")
+    parser.add_argument(
+        "--succeeded", action="store_true", required=True, help="what it counts as from now on"
+    )
+    parser.add_argument("--reason", required=True, help="why, for those who ask later")
+    parser.set_defaults(command=mark)
 
 
 def _mutation(
@@ -74,3 +96,31 @@ def retry(args: argparse.Namespace) -> int:
     from controller.cli import change_course
 
     return change_course.retry(args)
+
+
+def restart(args: argparse.Namespace) -> int:
+    """treadle restart NAME: remove NAME's markers, then ask for all of it anew."""
+    from controller.cli import change_course
+
+    return change_course.restart(args)
+
+
+def suspend(args: argparse.Namespace) -> int:
+    """treadle suspend NAME: ask that nothing new starts, until `resume`."""
+    from controller.cli import change_standing
+
+    return change_standing.suspend(args)
+
+
+def resume(args: argparse.Namespace) -> int:
+    """treadle resume NAME: take the `suspend` back."""
+    from controller.cli import change_standing
+
+    return change_standing.resume(args)
+
+
+def mark(args: argparse.Namespace) -> int:
+    """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
+    from controller.cli import change_standing
+
+    return change_standing.mark(args)

@@ -1,4 +1,4 @@
-"""The commands that change the course of a workflow: `cancel` and `retry`.
+"""The commands that change the course of a workflow: `cancel`, `retry` and `restart`.
 
 Cancelling is a file, the marker NAME.cancel, so that it stands as long as the file does. Trying
 anew is a request: it happens once.
@@ -6,16 +6,21 @@ anew is a request: it happens once.
 
 import argparse
 
-from controller.cli.asking import ask, os_user, say_if_nobody_listens
-from controller.cli.subject import read_state, require_folder, require_steps, subject
-from controller.errors import ExitCode, NotFound, UsageError
+from controller.cli.asking import ask, os_user, say_if_nobody_listens, would_follow
+from controller.cli.subject import (
+    read_state,
+    require_folder,
+    require_life,
+    require_steps,
+    subject,
+)
+from controller.errors import ExitCode
 from controller.folder.markers import Marker, remove_markers, write_marker
-from controller.model.events import RequestApplied, StepReset
+from controller.model.events import StepReset
 from controller.model.indexes import displace_marker
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
-from controller.planner.asked import answer
 from controller.view.words import listed
 
 # ---------------------------------------- cancel
@@ -80,19 +85,15 @@ def _already_over(life: Workflow | None, steps: list[str]) -> str:
     return ""
 
 
-# ---------------------------------------- retry
+# ---------------------------------------- retry, restart
 
 
 def retry(args: argparse.Namespace) -> int:
     """treadle retry NAME [STEP…]: remove NAME's markers, then ask for fresh tries."""
     state = read_state(args)
-    name, life = subject(args, state)
-    if life is None:
-        raise NotFound(f"{name}: no controller has seen a valid spec yet: nothing to retry")
-    if life.origin == "folder":
-        require_folder(args, state)
+    life = _to_overrule(args, state, "retry")
     require_steps(life, args.steps)
-    request = Request(
+    asked = Request(
         kind="retry",
         workflow=life.name,
         uid=life.uid,
@@ -100,26 +101,47 @@ def retry(args: argparse.Namespace) -> int:
         steps=args.steps,
         downstream=args.downstream,
     )
-    steps = _would_retry(state, request)
-    # The marker goes first: killed in between, it stays cancelled, and `retry` works again.
+    return _overrule(args, state, asked, ("would retry", "retrying"))
+
+
+def restart(args: argparse.Namespace) -> int:
+    """treadle restart NAME: remove NAME's markers, then ask for all of it anew."""
+    state = read_state(args)
+    life = _to_overrule(args, state, "restart")
+    asked = Request(
+        kind="restart", workflow=life.name, uid=life.uid, by=os_user(), reason=args.reason
+    )
+    return _overrule(args, state, asked, ("would restart", "restarting"))
+
+
+def _to_overrule(args: argparse.Namespace, state: State, verb: str) -> Workflow:
+    life = require_life(args, state, verb)
+    if life.origin == "folder":
+        require_folder(args, state)
+    return life
+
+
+def _overrule(
+    args: argparse.Namespace, state: State, asked: Request, words: tuple[str, str]
+) -> int:
+    """The marker goes first: killed in between, it stays cancelled, and asking again works."""
+    seq, name = state.seq, asked.workflow
+    steps = _would_reset(state, asked)
     for path in remove_markers(args.specs, name, dry_run=args.dry_run):
         print(f"{name}: {'would remove' if args.dry_run else 'removed'} {path}")
     if args.dry_run:
-        print(f"{name}: would retry {listed(steps)}")
+        print(f"{name}: {words[0]} {listed(steps)}")
         return ExitCode.FINE
-    came = ask(args.state, state.seq, request)
-    print(f"{name}: retrying {listed(steps)} ({came})")
+    came = ask(args.state, seq, asked)
+    print(f"{name}: {words[1]} {listed(steps)} ({came})")
     return ExitCode.FINE
 
 
-def _would_retry(state: State, request: Request) -> list[str]:
+def _would_reset(state: State, request: Request) -> list[str]:
     """The steps that the request will try anew, by the rule that will apply it."""
     for path in list(state.marked.get(request.workflow, ())):
         displace_marker(state, path)
-    actions = answer(state, request)
+    actions = would_follow(state, request)
     if actions is None:
         return request.steps or ["what is being ended now"]
-    for action in actions:
-        if isinstance(action, RequestApplied) and action.refused:
-            raise UsageError(f"{request.workflow}: {action.refused}")
     return [action.step for action in actions if isinstance(action, StepReset)]

@@ -40,6 +40,14 @@ def subject(args: argparse.Namespace, state: State) -> Subject:
     return Subject(found.name, found if isinstance(found, Workflow) else None)
 
 
+def require_life(args: argparse.Namespace, state: State, verb: str) -> Workflow:
+    """Raises NotFound as long as the log has no life of NAME."""
+    name, life = subject(args, state)
+    if life is None:
+        raise NotFound(f"{name}: no controller has seen a valid spec yet: nothing to {verb}")
+    return life
+
+
 def files_of(args: argparse.Namespace, state: State, names: list[str]) -> list[SpecFile]:
     """The files that define `names`; for a file that can't be read, what it last defined."""
     known: dict[str, tuple[str, ...]] = {}

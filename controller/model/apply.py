@@ -156,8 +156,10 @@ def _request_applied(state: State, event: e.RequestApplied) -> None:
         return
     if event.kind == "run":  # that goes on with it
         life.request = event.name
-    if event.kind in ("retry", "run"):
+    if event.kind in ("retry", "run", "restart") or (event.kind == "mark" and life.finished):
         workflow.uncancel(state, life)
+    if event.kind in ("suspend", "resume"):
+        workflow.suspension_asked(state, life, event)
 
 
 APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
@@ -183,6 +185,7 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.StepCancelled: step.ended_as(Phase.CANCELLED),
     e.StepFailed: step.ended_as(Phase.FAILED),
     e.StepReset: step.reset_asked,
+    e.StepMarked: step.marked,
     e.StepRestored: step.restored,
     e.StepRemoved: step.removed,
     e.RetryScheduled: step.retry_scheduled,

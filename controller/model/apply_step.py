@@ -35,15 +35,31 @@ def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.
 def reset_asked(state: State, event: e.StepReset) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
-    if workflow.finished:
-        turn_to(state, workflow, Phase.PENDING, event.reason, event.message)
-        set_condition(state, workflow, "Complete", False, event.reason, event.message)
-        set_condition(state, workflow, "Progressing", True, event.reason, event.message)
+    _reopen(state, workflow, event.reason, event.message)
     if step.live is not None:
         step.then = Then("reset", event.reason, event.message)
         touch(state, workflow, step.name)
     else:
         reset(state, workflow, step, event.reason, event.message)
+
+
+def marked(state: State, event: e.StepMarked) -> None:
+    """As if an attempt had succeeded; what depends on it counts on it from now on."""
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    _reopen(state, workflow, Reason.MARKED, event.message)
+    reset(state, workflow, step, Reason.MARKED, event.message)
+    move(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
+    step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
+    touch(state, workflow)
+
+
+def _reopen(state: State, workflow: Workflow, reason: str, message: str) -> None:
+    """What had finished has something to do, or to find out, again."""
+    if workflow.finished:
+        turn_to(state, workflow, Phase.PENDING, reason, message)
+        set_condition(state, workflow, "Complete", False, reason, message)
+        set_condition(state, workflow, "Progressing", True, reason, message)
 
 
 def restored(state: State, event: e.StepRestored) -> None:

@@ -103,7 +103,7 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
 
 def _suspend_or_resume(state: State, workflow: Workflow) -> None:
     """A suspended workflow's deadline and backoffs stand still; its running steps don't."""
-    wanted = workflow.spec.suspend is True
+    wanted = workflow.spec.suspend is True or bool(workflow.suspension)
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
         for step in workflow.steps.values():
@@ -116,6 +116,31 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
         if workflow.in_run and workflow.started is not None:
             workflow.stood += state.time - max(workflow.suspended, workflow.started)
         workflow.suspended = None
+
+
+def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) -> None:
+    """`suspend` stands until `resume` takes it back, over edits of the spec and ends of runs."""
+    why = f": {event.reason}" if event.reason else ""
+    asked = f"{event.kind} asked for by {event.by or 'somebody'}{why}"
+    workflow.suspension = asked if event.kind == "suspend" else ""
+    _suspend_or_resume(state, workflow)
+    if workflow.suspension:
+        set_condition(state, workflow, "Suspended", True, Reason.SUSPENDED, asked)
+    else:
+        clear_condition(state, workflow, "Suspended", Reason.RESUME_REQUESTED, asked)
+    if workflow.suspended is None and workflow.phase is Phase.SUSPENDED:
+        to = Phase.RUNNING if workflow.in_run else Phase.PENDING
+        turn_to(state, workflow, to, Reason.RESUME_REQUESTED, asked)
+        set_condition(state, workflow, "Progressing", True, Reason.RESUME_REQUESTED, asked)
+    _look_at_all(state, workflow)
+
+
+def _look_at_all(state: State, workflow: Workflow) -> None:
+    set_deadline(state, workflow)
+    requeue(state, workflow)
+    touch(state, workflow)
+    for name in workflow.steps:
+        touch(state, workflow, name)
 
 
 def _say_accepted(state: State, workflow: Workflow) -> None:
@@ -191,7 +216,7 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
     workflow = state.lives[event.uid]
-    message = "suspended by its spec; nothing of it runs"
+    message = f"{workflow.suspension or 'suspended by its spec'}; nothing of it runs"
     turn_to(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
     set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
 

@@ -256,6 +256,15 @@ class StepReset(Event, frozen=True):
     message: str
 
 
+class StepMarked(Event, frozen=True):
+    """Somebody did it by hand: it counts as succeeded, under the fingerprint it has now."""
+
+    uid: str
+    step: str
+    message: str
+    by: str = ""
+
+
 class StepRestored(Event, frozen=True):
     """An edit was taken back before the step ran again: its old result still stands."""
 
@@ -372,6 +381,7 @@ class RequestApplied(Event, frozen=True):
     refused: str = ""
     steps: list[str] = []
     downstream: bool = False
+    reason: str = ""  # why it was asked for, in that person's words
 
 
 AnyEvent = (
@@ -397,6 +407,7 @@ AnyEvent = (
     | StepCancelled
     | StepFailed
     | StepReset
+    | StepMarked
     | StepRestored
     | StepRemoved
     | RetryScheduled

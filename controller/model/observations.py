@@ -130,12 +130,13 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `kind`: `retry` (of `steps`, or of all that did not succeed), `run` (begin a life of `document`,
     a file's text from `path`; `resume` goes on with the last life), `cancel` (of a `run`, which has
-    no file to put a marker beside), `delete-all` (confirms an absence that is held back). `uid`
-    pins the life it was meant for.
+    no file to put a marker beside), `restart` (end what runs, all anew), `suspend` and `resume` (it
+    stands until it is taken back), `mark` (one step as succeeded), `delete-all` (confirms an
+    absence that is held back). `uid` pins the life it was meant for.
     """
 
     name: str = ""  # the file's; set by the reader
-    kind: Literal["retry", "run", "cancel", "delete-all"]
+    kind: Literal["retry", "run", "cancel", "delete-all", "restart", "suspend", "resume", "mark"]
     workflow: str = ""
     uid: str = ""
     by: str = ""

@@ -53,12 +53,15 @@ class Reason(Word):
     UNCHANGED = "Unchanged"
     TRIED_ANEW = "TriedAnew"  # a new generation, or `retry`, gives it fresh retries
     RETRY_REQUESTED = "RetryRequested"
+    RESTART_REQUESTED = "RestartRequested"
+    RESUME_REQUESTED = "ResumeRequested"
     WITHDRAWN = "Withdrawn"
     # it goes on
     STARTED = "Started"
     # it ended well
     COMPLETED = "Completed"
     RESULT_KEPT = "ResultKept"
+    MARKED = "Marked"
     # it failed
     NON_ZERO_EXIT = "NonZeroExit"
     SIGNALLED = "Signalled"

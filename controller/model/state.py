@@ -196,6 +196,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     deleting: bool = False
     request: str = ""  # the name of the one that began this life
     suspended: int | None = None  # since when
+    suspension: str = ""  # the request that stands: who asked and why
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
     # indexes

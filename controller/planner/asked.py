@@ -1,8 +1,8 @@
 """What follows from a request: the events that carry it out, or why it is refused.
 
 Requests are applied in the order of their names, each exactly once. One whose time has not come is
-left to wait: a `retry` while the marker that it was dropped to overrule is still there, or while
-what was cancelled is still being ended.
+left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there,
+or while what was cancelled is still being ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ from controller.model.events import (
     LifeEnded,
     RequestApplied,
     SourceChanged,
+    StepMarked,
     StepReset,
 )
 from controller.model.observations import Request
@@ -21,6 +22,7 @@ from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import same
 from controller.spec.load import load
 
+_OVERRULES = ("retry", "restart")  # a cancellation
 _TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
@@ -32,7 +34,7 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     """The request as applied, and what follows from it; None if it has to wait."""
     try:
         workflow = _find(state, asked)
-        if asked.kind == "retry" and workflow is not None and _has_to_wait(state, workflow):
+        if asked.kind in _OVERRULES and workflow is not None and _has_to_wait(state, workflow):
             return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
@@ -52,6 +54,7 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
         refused=refused,
         steps=asked.steps,
         downstream=asked.downstream,
+        reason=asked.reason,
     )
 
 
@@ -70,17 +73,70 @@ def _find(state: State, asked: Request) -> Workflow | None:
 
 
 def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    if workflow is None or workflow.deleting:
-        raise _Refused(f"no workflow is named {asked.workflow}")
+    workflow = _living(workflow, asked)
     chosen = list(_chosen(workflow, asked))
     if not chosen:
         raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
     for step in sorted(chosen, key=lambda one: one.index):
-        yield _reset(workflow, step, f"retry asked for by {asked.by or 'somebody'}")
+        yield _reset(workflow, step, _said(asked))
 
 
-def _reset(workflow: Workflow, step: Step, message: str) -> StepReset:
-    reason = Reason.RETRY_REQUESTED
+def _living(workflow: Workflow | None, asked: Request) -> Workflow:
+    if workflow is None or workflow.deleting:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    return workflow
+
+
+def _said(asked: Request) -> str:
+    why = f": {asked.reason}" if asked.reason else ""
+    return f"{asked.kind} asked for by {asked.by or 'somebody'}{why}"
+
+
+def _restart(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """Every step, whatever it has come to; what runs is ended first."""
+    workflow = _living(workflow, asked)
+    for step in workflow.steps.values():
+        if not step.leaving:
+            yield _reset(workflow, step, _said(asked), Reason.RESTART_REQUESTED)
+
+
+def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """The request as applied is all there is to it."""
+    _living(workflow, asked)
+    return iter(())
+
+
+def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    workflow = _living(workflow, asked)
+    if not workflow.suspension:
+        by_file = f"; its file ({workflow.path}) says `suspend: true`: edit it there"
+        suspended = workflow.spec.suspend is True
+        raise _Refused(f"nobody asked to suspend {workflow.name}{by_file if suspended else ''}")
+    return iter(())
+
+
+def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """One step as succeeded; what was skipped because of it has its own chance again."""
+    workflow = _living(workflow, asked)
+    if workflow.cancel is not None and not workflow.finished:
+        raise _Refused(f"{workflow.name} is being cancelled: wait until it has ended")
+    for name in _known(workflow, asked):
+        step = workflow.steps[name]
+        if step.live is not None or step.unjudged:
+            raise _Refused(f'"{name}" runs: wait for it, or cancel it first')
+        if step.phase is Phase.SUCCEEDED:
+            raise _Refused(f'"{name}" has already succeeded')
+        why = f": {asked.reason}" if asked.reason else ""
+        message = f"marked as succeeded by {asked.by or 'somebody'}{why}"
+        yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
+    for step in sorted(_downstream(workflow, asked.steps), key=lambda one: one.index):
+        if step.phase is Phase.SKIPPED and step.name not in asked.steps:
+            yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
+
+
+def _reset(
+    workflow: Workflow, step: Step, message: str, reason: Reason = Reason.RETRY_REQUESTED
+) -> StepReset:
     return StepReset(uid=workflow.uid, step=step.name, reason=reason, message=message)
 
 
@@ -189,4 +245,13 @@ def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     return iter(())
 
 
-_ANSWERS = {"retry": _retry, "run": _run, "cancel": _cancel, "delete-all": _delete_all}
+_ANSWERS = {
+    "retry": _retry,
+    "run": _run,
+    "cancel": _cancel,
+    "delete-all": _delete_all,
+    "restart": _restart,
+    "suspend": _suspend,
+    "resume": _resume,
+    "mark": _mark,
+}

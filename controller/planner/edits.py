@@ -140,8 +140,9 @@ def _differing(
     workflow: Workflow, fingerprints: dict[str, str], name: str, after: dict[str, str]
 ) -> list[str]:
     """The inputs of the fingerprint that are not what they were."""
-    attempt = workflow.steps[name].attempt
-    before = attempt.inputs if attempt else inputs(workflow.spec, name, fingerprints)
+    attempt, kept = workflow.steps[name].attempt, workflow.steps[name].standing
+    is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
+    before = attempt.inputs if attempt and is_of_it else inputs(workflow.spec, name, fingerprints)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 

@@ -94,6 +94,7 @@ _SPOKEN_FOR = frozenset(
         "StepSkipped",
         "StepCancelled",
         "StepFailed",
+        "StepMarked",
         "StepReset",
         "StepRestored",
         "RetryScheduled",
@@ -147,5 +148,5 @@ _SENTENCES = {
     "AttemptScheduled": "attempt {attempt}",
     "AttemptStarted": "attempt {attempt} runs as pid {pid}",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
-    "RequestApplied": "{kind} by {by} {refused}",
+    "RequestApplied": "{kind} by {by} {refused}{reason}",
 }

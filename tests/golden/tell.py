@@ -80,6 +80,11 @@ def tell() -> Story:
     story.wait(2).start("wait", workflow="held").delete("held").end("wait", workflow="held")
     story.accept([a_step("a"), a_step("b"), a_step("c", "b")], "fast", failFast=True)
     story.start("a", workflow="fast").exit("b", 2, workflow="fast").end("a", workflow="fast")
+    story.wait(1)
+    story.accept([a_step("a"), a_step("b", "a")], "hand").exit("a", 1, workflow="hand")
+    ask(story, "2-1-a", "suspend", "hand", reason="maintenance")
+    ask(story, "2-2-b", "mark", "hand", steps=["a"], reason="done by hand")
+    ask(story, "2-3-c", "resume", "hand")
     return story.wait(1)
 
 

@@ -194,3 +194,87 @@ def test_each_request_is_remembered_by_its_name() -> None:
     ask(story, "retry", name="20261123-1")
     ask(story, "delete-all", name="20261123-2")
     assert list(story.state.requests) == ["20261123-1", "20261123-2"]
+
+
+# ---------------------------------------- restart, suspend, resume, mark
+
+
+def test_restart_ends_what_runs_and_resets_all() -> None:
+    story = Story().accept(CHAIN).exit("a").start("b")
+    uid = story.life().uid
+    assert ask(story, "restart") == ""
+    assert story.attempt("a").number == 2
+    story.end("b").exit("a")
+    assert story.attempt("b").number == 2
+    assert (story.life().uid, story.life().generation) == (uid, 1)
+
+
+def test_restart_of_what_has_finished_is_another_run() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
+    assert ask(story, "restart") == ""
+    assert story.phases() == {"a": "Ready", "b": "Pending", "c": "Pending"}
+    assert story.life().run == 2
+
+
+def test_restart_waits_for_the_marker_that_it_overrules() -> None:
+    story = Story().accept(CHAIN).start("a").mark()
+    assert ask(story, "restart") is None
+    story.unmark()
+    assert ask(story, "restart") is None
+    story.end("a")
+    assert ask(story, "restart") == ""
+    assert story.why("a") == ("Ready", "WaitingForSlot")
+
+
+def test_a_suspension_stands_over_edits_until_it_is_taken_back() -> None:
+    story = Story().accept(CHAIN, activeDeadlineSeconds=100).start("a").wait(10)
+    assert ask(story, "suspend", reason="maintenance") == ""
+    story.exit("a")
+    assert story.why() == ("Suspended", "Suspended")
+    assert "by me: maintenance" in story.life().message
+    story.accept(CHAIN[:2], activeDeadlineSeconds=100).wait(500)
+    assert story.phases() == {"a": "Succeeded", "b": "Pending"}
+    assert ask(story, "resume") == ""
+    assert story.why() == ("Running", "ResumeRequested")
+    assert story.live() == {"b"}
+    assert story.wait(89).why()[0] == "Running"
+    story.wait(2).end("b")
+    assert story.why() == ("Failed", "DeadlineExceeded")
+
+
+def test_resume_leaves_what_the_file_says() -> None:
+    story = Story().accept(CHAIN, suspend=True)
+    assert "edit it there" in (ask(story, "resume") or "")
+    assert ask(story, "suspend") == ""
+    assert ask(story, "resume") == ""
+    assert story.why() == ("Suspended", "Suspended")
+    assert "nobody asked" in (ask(Story().accept(CHAIN), "resume") or "")
+
+
+def test_what_is_marked_counts_as_succeeded_until_it_changes() -> None:
+    story = Story().accept(CHAIN).exit("a", 1)
+    assert ask(story, "mark", steps=["a"], reason="by hand") == ""
+    assert story.why("a") == ("Succeeded", "Marked")
+    assert story.step("a").message == "marked as succeeded by me: by hand"
+    story.exit("b").exit("c")
+    assert story.why() == ("Succeeded", "Completed")
+    story.accept([*CHAIN, a_step("d", "a")])
+    assert story.live() == {"d"}
+    story.accept([{**CHAIN[0], "run": "other"}, *CHAIN[1:]])
+    assert "a" in story.live()
+
+
+def test_a_mark_before_the_first_attempt() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")])
+    assert ask(story, "mark", steps=["b"]) == ""
+    story.exit("a")
+    assert story.why() == ("Succeeded", "Completed")
+
+
+def test_a_mark_is_refused() -> None:
+    story = Story().accept(CHAIN).start("a")
+    assert "runs" in (ask(story, "mark", steps=["a"]) or "")
+    assert "no step" in (ask(story, "mark", steps=["x"]) or "")
+    assert "being cancelled" in (ask(story.mark(), "mark", steps=["b"]) or "")
+    story = Story().accept(CHAIN).exit("a")
+    assert "already succeeded" in (ask(story, "mark", steps=["a"]) or "")
