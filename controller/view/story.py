@@ -129,7 +129,7 @@ def _words(event: dict[str, Any]) -> str:
     if event.get("message"):
         return str(event["message"])
     form = _SENTENCES.get(event["type"])
-    return form.format_map(event) if form is not None else ""
+    return " ".join(form.format_map(event).split()) if form is not None else ""
 
 
 _SENTENCES = {
@@ -148,5 +148,5 @@ _SENTENCES = {
     "AttemptScheduled": "attempt {attempt}",
     "AttemptStarted": "attempt {attempt} runs as pid {pid}",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
-    "RequestApplied": "{kind} by {by} {refused}{reason}",
+    "RequestApplied": "{kind} by {by} {reason} {refused}",
 }

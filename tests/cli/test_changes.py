@@ -45,6 +45,16 @@ APPLY = Change(nothing, ("apply", "-f", "job.yaml"), is_("Succeeded"))
 DELETE = Change(running, ("delete", "job"), has_ended)
 CANCEL = Change(running, ("cancel", "job", "--reason", "enough"), is_("Cancelled"))
 RETRY = Change(failing, ("retry", "job"), is_("Succeeded"))
+RESTART = Change(failing, ("restart", "job", "--reason", "once more"), is_("Succeeded"))
+BY_HAND = ("mark", "job", "bad", "--succeeded", "--reason", "by hand")
+MARK = Change(failing, BY_HAND, is_("Succeeded"))
+
+
+def is_to_stop(place: Place) -> bool:
+    return "enough" in place.folded().workflows["job"].suspension
+
+
+SUSPEND = Change(running, ("suspend", "job", "--reason", "enough"), is_to_stop)
 
 changes = pytest.mark.parametrize(
     "change",
@@ -53,6 +63,9 @@ changes = pytest.mark.parametrize(
         pytest.param(DELETE, id="delete"),
         pytest.param(CANCEL, id="cancel"),
         pytest.param(RETRY, id="retry"),
+        pytest.param(RESTART, id="restart"),
+        pytest.param(SUSPEND, id="suspend"),
+        pytest.param(MARK, id="mark"),
     ],
 )
 
@@ -117,7 +130,7 @@ def test_a_command_that_is_killed_while_it_waits_has_asked(place: Place) -> None
 # ---------------------------------------- what each says and leaves
 
 
-@pytest.mark.parametrize("change", [APPLY, DELETE, CANCEL, RETRY])
+@pytest.mark.parametrize("change", [APPLY, DELETE, CANCEL, RETRY, RESTART, SUSPEND, MARK])
 def test_a_dry_run_changes_nothing(place: Place, change: Change) -> None:
     change.before(place)
     with place.up():
@@ -177,6 +190,58 @@ def test_retry_of_what_succeeded_says_that_there_is_nothing_to_do(place: Place) 
     place.treadle("up", "--once")
     assert "nothing to retry" in place.complains("retry", "job", code=2)
     assert os.listdir(place.state / "requests") == []
+
+
+def test_suspend_lets_what_runs_finish_and_resume_goes_on(place: Place) -> None:
+    running(place)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        place.says("suspend", "job", "--reason", "look first")
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("job") == "Suspended")
+        assert "look first" in place.says("get", "job")
+        place.says("resume", "job")
+        place.until(lambda: place.phase("job") == "Succeeded")
+    assert "nobody asked to suspend job" in place.complains("resume", "job", code=2)
+
+
+def test_a_suspension_outlives_the_controller_and_an_edit(place: Place) -> None:
+    failing(place)
+    with place.up():
+        settle(place, RETRY)
+        place.says("suspend", "job")
+    place.spec("job", bad="true", then="true")
+    assert "1 Suspended" in place.says("up", "--once")
+    place.says("resume", "job")
+    place.says("up", "--once")
+    assert place.phase("job") == "Succeeded"
+
+
+def test_restart_ends_what_runs_and_runs_all_anew(place: Place) -> None:
+    place.spec("job", first="true", hold=HELD)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        life = place.folded().workflows["job"]
+        place.until(lambda: str(place.folded().workflows["job"].steps["hold"].phase) == "Running")
+        place.says("restart", "job")
+        place.until(lambda: place.folded().workflows["job"].steps["hold"].numbered == 2)
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("job") == "Succeeded")
+    after = place.folded().workflows["job"]
+    assert (after.uid, after.generation) == (life.uid, life.generation)
+    assert [step.numbered for step in after.steps.values()] == [2, 2]
+
+
+def test_mark_says_by_whom_and_why(place: Place) -> None:
+    failing(place)
+    with place.up():
+        settle(place, MARK)
+        place.says(*BY_HAND)
+        place.until(lambda: place.phase("job") == "Succeeded")
+    step = place.folded().workflows["job"].steps["bad"]
+    assert (step.reason, step.numbered) == ("Marked", 1)
+    assert step.message.endswith(": by hand")
+    assert "already succeeded" in place.complains(*BY_HAND, code=2)
 
 
 def test_cancel_of_what_run_began_is_a_request(place: Place) -> None:

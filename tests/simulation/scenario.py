@@ -106,6 +106,10 @@ class Scenario:
                 "mark",
                 "unmark",
                 "retry",
+                "restart",
+                "suspend",
+                "resume",
+                "by hand",
                 "delete",
                 "sleep",
                 "reboot",
@@ -129,6 +133,13 @@ class Scenario:
                 steps=steps,
                 by="somebody",
                 downstream=random.random() < 0.5,
+            )
+            return lambda world: world.requests.update({request.name: request})
+        if kind in ("restart", "suspend", "resume", "by hand"):
+            steps = ["s0"] if kind == "by hand" else []
+            kind = "mark" if kind == "by hand" else kind
+            request = Request(
+                name=f"{index:03}", kind=kind, workflow=name, steps=steps, by="somebody"
             )
             return lambda world: world.requests.update({request.name: request})
         if kind == "delete":

@@ -40,17 +40,18 @@ def judge(world: World, story: str) -> None:
 
 
 def retries_are_counted(world: World) -> None:
-    """One by one up to the limit, from one on after whatever gives a step fresh retries."""
-    spent: dict[str, dict[str, int]] = {}
+    """One by one up to the limit; from one on after what gives a step, or may give it, new ones."""
+    spent: dict[tuple[str, str], tuple[int, int]] = {}  # the last number, and in which record
+    accepted: dict[str, int] = {}
     for record in world.records():
         match record.event:
             case GenerationAccepted(uid=uid):
-                spent.pop(uid, None)
+                accepted[uid] = record.seq
             case StepReset(uid=uid, step=step):
-                spent.get(uid, {}).pop(step, None)
+                spent.pop((uid, step), None)
             case RetryScheduled(uid=uid, step=step, retry=number) if number:
-                before = spent.setdefault(uid, {}).get(step, 0)
-                kept = (1, before + 1) if step not in spent[uid] else (before + 1,)
-                assert number in kept, f"retry {number} of {step} after {before}"
+                before, seq = spent.get((uid, step), (0, 0))
+                anew = number == 1 and accepted[uid] > seq
+                assert anew or number == before + 1, f"retry {number} of {step} after {before}"
                 assert number <= RETRIES_MAX, f"retry {number} of {step}"
-                spent[uid][step] = number
+                spent[uid, step] = number, record.seq
