@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.options import common
-from controller.errors import ExitCode, LockHeld
+from controller.errors import ExitCode, LockHeld, UsageError
 from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
 from controller.view.times import rfc3339
 
@@ -46,7 +46,10 @@ def repair(args: argparse.Namespace) -> int:
         print("nothing was changed; `treadle repair --yes` cuts it")
         return ExitCode.STORAGE
     with StateLock(args.state, "treadle repair"):
-        kept = cut(args.state, examine(args.state).place)
+        now = examine(args.state)
+        if (now.place, now.behind) != (finding.place, finding.behind):
+            raise UsageError("the log has changed meanwhile; nothing was cut: look again")
+        kept = cut(args.state, finding.place)
     print(f"cut behind record {finding.place.seq}; what stood there is kept in {kept}")
     return ExitCode.FINE
 
@@ -54,7 +57,11 @@ def repair(args: argparse.Namespace) -> int:
 def _confirmed() -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    return input("Cut it? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input("Cut it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 def _whole(finding: "Finding") -> str:

@@ -27,7 +27,7 @@ from controller.log import segments
 from controller.log.lock import StateLock
 from controller.log.reader import Place, read
 from controller.log.snapshots import Taker, newest
-from controller.log.space import DiskSpace, take_ballast
+from controller.log.space import DiskSpace
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
 from controller.log.takeover import stand_by, take_over
@@ -196,15 +196,12 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         folder = _open_folder(options, state_dir, stack)
         executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
-        space = DiskSpace(state_dir, options.min_free_bytes)
-        if not space.short():
-            take_ballast(state_dir)
         edges = Edges(
             log=log,
             executor=executor,
             requests=RequestBox(state_dir),
             clock=clock,
-            space=space,
+            space=DiskSpace(state_dir, options.min_free_bytes),
             folder=folder,
         )
         files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]

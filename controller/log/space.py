@@ -15,7 +15,7 @@ import contextlib
 import os
 import time
 
-from controller.errors import StorageError
+from controller.errors import MEND_DISK, StorageError
 
 MIN_FREE_BYTES = 1 << 30
 MIN_FREE_SHARE = 0.05  # of the file system, where that is less
@@ -37,7 +37,12 @@ class DiskSpace:
         now = time.monotonic()
         if self._looked is None or now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            self._why = self._look()
+            try:
+                self._why = self._look()
+            except OSError as error:
+                raise StorageError(f"{self._state_dir}: {error.strerror}; {MEND_DISK}") from error
+            if not self._why:
+                take_ballast(self._state_dir)
         return self._why
 
     def _look(self) -> str:
@@ -79,6 +84,8 @@ def take_ballast(state_dir: str) -> None:
             else:
                 os.write(fd, bytes(BALLAST_BYTES))
             os.rename(path + ".new", path)
+        except OSError:
+            os.unlink(path + ".new")
         finally:
             os.close(fd)
 

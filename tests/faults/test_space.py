@@ -1,5 +1,6 @@
 """A disk that is nearly full, and one that is full: nothing is lost, and the ballast makes room."""
 
+import errno
 import os
 import resource
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import StorageError
 from controller.log import space
 from controller.log.reader import read
 from controller.log.space import BALLAST_BYTES, DiskSpace, drop_ballast, take_ballast
@@ -21,17 +23,17 @@ def turn(seq: int, size: int = 10) -> list[Record]:
     return [Record(seq, seq, 1_000_000 + seq, 1, StepReady(uid="u", step="x" * size))]
 
 
-def test_the_watermark() -> None:
-    free = shutil.disk_usage("/tmp").free
-    assert DiskSpace("/tmp", 0).short() == ""
-    assert DiskSpace("/tmp", free * 2).short().startswith(f"less than {free * 2 >> 20} MiB are ")
+def test_the_watermark(tmp_path: Path) -> None:
+    here, free = str(tmp_path), shutil.disk_usage(tmp_path).free
+    assert DiskSpace(here, 0).short() == ""
+    assert DiskSpace(here, free * 2).short().startswith(f"less than {free * 2 >> 20} MiB are ")
 
 
-def test_it_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
     real = os.statvfs
     monkeypatch.setattr(os, "statvfs", lambda path: looks.append(path) or real(path))
-    disk = DiskSpace("/tmp")
+    disk = DiskSpace(str(tmp_path))
     for _ in range(100):
         disk.short()
     assert len(looks) == 1
@@ -49,6 +51,41 @@ def test_the_ballast_takes_room_and_is_made_once(tmp_path: Path) -> None:
     assert file.stat().st_ino == before
     assert drop_ballast(str(tmp_path))
     assert not drop_ballast(str(tmp_path))
+
+
+def test_a_ballast_that_finds_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    take_ballast(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_was_dropped_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "LOOK_SECONDS", 0.0)
+    disk = DiskSpace(str(tmp_path), 0)
+    disk.short()
+    assert drop_ballast(str(tmp_path))
+    disk.short()
+    assert drop_ballast(str(tmp_path))
+
+
+def test_a_disk_that_cannot_be_asked_is_a_fault_of_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = DiskSpace(str(tmp_path))
+
+    def broken(path: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "statvfs", broken)
+    with pytest.raises(StorageError, match="Input/output error; make room or mend the disk"):
+        disk.short()
 
 
 @pytest.fixture
