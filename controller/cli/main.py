@@ -24,6 +24,7 @@ COMMANDS = {
     "events": "logs",
     "replay": "logs",
     "wait": "wait",
+    "diff": "diff",
     "apply": "change",
     "delete": "change",
     "cancel": "change",

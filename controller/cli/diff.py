@@ -1,0 +1,100 @@
+"""`treadle diff`: what a commit of the specs would do, step by step. Starts and writes nothing."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from controller.cli.options import common
+from controller.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from controller.errors import Fault
+    from controller.model.state import State
+    from controller.planner.foresight import Change, Foresight
+
+SECOND = 1_000_000  # microseconds; a file written within the last one is done, or we are too early
+CHANGED = 1
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "diff",
+        parents=[common()],
+        help="show what an edit would do, before it is made",
+        description="Compare the specs folder, or files, with what is in force: which steps keep "
+        "their result, go on, are ended and run again, run, or are removed, and why.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="these, wherever they are")
+    parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a workflow")
+    parser.set_defaults(command=diff)
+
+
+def diff(args: argparse.Namespace) -> int:
+    """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
+    from controller.cli.history import History
+    from controller.cli.output import in_colour, show_line, show_lines, terminal_width
+    from controller.view.difference import lines, shape
+
+    state = History(args.state).catch_up()
+    seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
+    for change in seen.changes:
+        if args.output:
+            show_line(shape(change))
+        else:
+            show_lines(lines(change, terminal_width(), in_colour()))
+    for fault in seen.faults:
+        print(f"treadle: {fault}", file=sys.stderr)
+    if seen.faults:
+        return ExitCode.USAGE
+    return CHANGED if any(change.is_one for change in seen.changes) else ExitCode.FINE
+
+
+def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
+    from controller.cli.subject import require_folder
+    from controller.folder.scan import Scanner
+    from controller.model.observations import FolderSight
+    from controller.planner.foresight import of_folder
+    from controller.planner.held import why_held
+    from controller.spec.load import SPEC_BYTES_MAX
+
+    require_folder(args, state)
+    path = os.path.abspath(args.specs)
+    status = os.stat(path)
+    sight = FolderSight(path=path, shown=args.specs, device=status.st_dev, inode=status.st_ino)
+    now = time.time_ns() // 1000 + SECOND
+    try:
+        Scanner(sight, SPEC_BYTES_MAX).scan(now)
+    except OSError as error:
+        raise UsageError(f"{args.specs}: {error.strerror}") from error
+    sight.changed |= {*sight.files, *sight.markers}
+    if held := why_held(state, sight):
+        raise UsageError(f"{held}: nothing would change as long as that is so")
+    return of_folder(state, sight, now)
+
+
+def _of_files(state: "State", files: list[str]) -> "Foresight":
+    from controller.planner.foresight import Foresight
+
+    faults: list[Fault] = []
+    changes = [change for file in files for change in _of_file(state, file, faults)]
+    return Foresight(changes, faults)
+
+
+def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Change]":
+    from controller.planner.foresight import of_document
+    from controller.spec.load import load
+
+    try:
+        with open(file, "rb") as opened:
+            loaded = load(opened.read(), file)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    faults += loaded.faults
+    for document in loaded.documents if not loaded.faults else ():
+        name = document.workflow.metadata.name
+        life = state.workflows.get(name)
+        driven = life is None or life.origin == "folder"
+        yield of_document(life if driven else None, name, document.workflow.spec)

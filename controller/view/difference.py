@@ -1,0 +1,84 @@
+"""What an edit would do, for people and for scripts: a line a step, and the change of the spec."""
+
+from collections.abc import Iterator
+from difflib import unified_diff
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from controller.planner.foresight import Change
+from controller.spec.models import Spec
+from controller.view.table import Cell, Column, Table, paint, render
+
+_STYLES = {"restart": "yellow", "run": "green", "remove": "red", "keep": "dim", "continue": "cyan"}
+_LINE_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class StepDifference(Struct, frozen=True):
+    name: str
+    action: str
+    reason: str
+    message: str
+
+
+class Difference(Struct, frozen=True):
+    """The shape of `diff -o json`; `to` is null where the workflow is deleted."""
+
+    workflow: str
+    before: int = field(name="from")
+    to: int | None
+    steps: list[StepDifference]
+
+
+def shape(change: Change) -> Difference:
+    return Difference(
+        workflow=change.workflow,
+        before=change.before,
+        to=change.after,
+        steps=[
+            StepDifference(name, effect.action, effect.reason, effect.message)
+            for name, effect in change.steps.items()
+        ],
+    )
+
+
+def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
+    """For people; of an unchanged workflow nothing."""
+    if not change.is_one:
+        return
+    heading = f"{change.workflow}  {_generations(change)}"
+    yield paint(heading, "bold" if colour else "")
+    table = Table(
+        (Column("  STEP"), Column("ACTION"), Column("WHY")),
+        [
+            (
+                Cell(f"  {name}"),
+                Cell(effect.action, _STYLES[effect.action]),
+                Cell(effect.message),
+            )
+            for name, effect in change.steps.items()
+        ],
+    )
+    yield from render(table, width, colour)
+    if change.was is not None and change.becomes is not None:
+        for line in unified_diff(_text(change.was), _text(change.becomes), n=2, lineterm=""):
+            if not line.startswith(("---", "+++")):
+                yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if colour else "")
+    yield ""
+
+
+def _generations(change: Change) -> str:
+    if change.after is None:
+        return "is deleted"
+    if change.before == 0:
+        return "is new"
+    return f"generation {change.before} -> {change.after}"
+
+
+def _text(spec: Spec) -> list[str]:
+    """As YAML of one form, so that only what means something differs."""
+    import yaml
+
+    plain: Any = msgspec.to_builtins(spec)
+    return yaml.safe_dump(plain, sort_keys=True, allow_unicode=True, width=100).splitlines()

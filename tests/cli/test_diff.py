@@ -1,0 +1,106 @@
+"""`treadle diff` says beforehand exactly what an edit does, and does nothing itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cli.place import HELD, Place
+
+from controller.log.reader import read
+from controller.model.events import GenerationAccepted
+
+
+def told(place: Place, *files: str, code: int = 1) -> dict[str, dict[str, Any]]:
+    lines = place.says("diff", *files, "-o", "json", code=code).splitlines()
+    return {found["workflow"]: found for found in map(json.loads, lines)}
+
+
+def actions(found: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["action"] for step in found["steps"]}
+
+
+def test_what_it_says_is_what_happens(place: Place) -> None:
+    """On a live run: one step has ended, one runs, one waits."""
+    file = place.spec("job", first="true", hold=HELD, last="true")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        place.until(lambda: str(place.folded().workflows["job"].steps["hold"].phase) == "Running")
+        edited = file.read_text().replace('"run": "true"', '"run": "echo"', 1)
+        draft = place.root / "draft.yaml"
+        draft.write_text(edited)
+        said = told(place, "draft.yaml")["job"]
+        assert (said["from"], said["to"]) == (1, 2)
+        assert actions(said) == {"first": "run", "hold": "restart", "last": "keep"}
+        draft.rename(file)
+        place.until(lambda: place.folded().workflows["job"].generation == 2)
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("job") == "Succeeded")
+    accepted = [each.event for each in read(str(place.state))]
+    (second,) = [e for e in accepted if isinstance(e, GenerationAccepted) and e.generation == 2]
+    recorded = {name: (e.action, e.reason, e.message) for name, e in second.effects.items()}
+    foreseen = {
+        step["name"]: (step["action"], step["reason"], step["message"])
+        for step in said["steps"]
+        if step["reason"] != "Unchanged"
+    }
+    assert recorded == foreseen
+
+
+def test_the_folder_new_edited_unchanged_and_deleted(place: Place) -> None:
+    for name in ("same", "edited", "gone"):
+        place.spec(name, a="true", b="true")
+    place.says("up", "--once")
+    place.spec("edited", a="true", b="echo")
+    place.spec("new", a="true")
+    (place.specs / "gone.yaml").unlink()
+    before = [record.seq for record in read(str(place.state))]
+    said = told(place)
+    assert {name: (found["from"], found["to"]) for name, found in said.items()} == {
+        "same": (1, 1),
+        "edited": (1, 2),
+        "new": (0, 1),
+        "gone": (1, None),
+    }
+    assert actions(said["same"]) == {"a": "keep", "b": "keep"}
+    assert actions(said["edited"]) == {"a": "keep", "b": "run"}
+    assert actions(said["new"]) == {"a": "run"}
+    assert actions(said["gone"]) == {"a": "remove", "b": "remove"}
+    shown = place.says("diff", code=1)
+    assert "edited  generation 1 -> 2" in shown
+    assert "gone  is deleted" in shown
+    assert "same" not in shown
+    assert "-  run: 'true'" in shown
+    assert "+  run: echo" in shown
+    assert [record.seq for record in read(str(place.state))] == before
+
+
+def test_nothing_changes_by_a_comment_or_another_order(place: Place) -> None:
+    file = place.spec("job", a="true", b="true")
+    place.says("up", "--once")
+    file.write_text("# a comment\n" + file.read_text())
+    file.rename(place.specs / "renamed.yaml")
+    assert place.says("diff") == ""
+    assert actions(told(place, code=0)["job"]) == {"a": "keep", "b": "keep"}
+
+
+def test_without_a_log_all_is_new(place: Place) -> None:
+    place.spec("job", a="true")
+    assert actions(told(place)["job"]) == {"a": "run"}
+    assert not Path(place.state).exists()
+
+
+def test_faults_are_told_and_the_rest_as_well(place: Place) -> None:
+    place.spec("good", a="true")
+    place.says("up", "--once")
+    place.spec("good", a="echo")
+    (place.specs / "bad.yaml").write_text("apiVersion: treadle.dev/v1\nkind: Flow\n")
+    place.spec("good", "twin.yaml", a="true")
+    done = place.treadle("diff", code=2)
+    assert b"good  generation 1 -> 2" in done.stdout
+    assert b"treadle: specs/bad.yaml:2:7: kind: " in done.stderr
+    assert b"treadle: specs/twin.yaml:1:1: " in done.stderr
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(place: Place) -> None:
+    said = place.complains("diff", "no.yaml", code=2)
+    assert said == "treadle: no.yaml: No such file or directory"
