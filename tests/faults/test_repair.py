@@ -20,7 +20,12 @@ TURNS = [list(turn) for _, turn in groupby(Scenario(8).play().records(), lambda 
 
 @pytest.fixture
 def state(tmp_path: Path) -> str:
-    state = str(tmp_path / "state")
+    return told(tmp_path)
+
+
+def told(root: Path) -> str:
+    """A state folder with the log of the story."""
+    state = str(root / "state")
     prepare_state(state)
     log = LogWriter(state)
     for turn in TURNS:
@@ -80,13 +85,7 @@ def test_with_nothing_whole_before_it_there_is_nothing_to_go_on_from(state: str)
 @pytest.fixture
 def segmented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("controller.log.writer.SEGMENT_SIZE_MAX", 2_000)
-    state = str(tmp_path / "state")
-    prepare_state(state)
-    log = LogWriter(state)
-    for turn in TURNS:
-        log.append(turn)
-    log.close()
-    return state
+    return told(tmp_path)
 
 
 @pytest.mark.parametrize("lost", [1, 2])

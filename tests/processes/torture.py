@@ -4,6 +4,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from processes.diamond import (
     why_no_strace,
 )
 from processes.yard import Yard
+from simulation.trial import figures
 
+SIMULATED_SECONDS = 60.0
 CAME_THROUGH_MAX = 4  # failures in a row that were no harm; then there are no more such calls
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
@@ -31,6 +34,8 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 
 
 def main() -> int:
+    first = int(time.time())
+    print(f"simulated from seed {first} on: {figures(count(first), SIMULATED_SECONDS)}", flush=True)
     faults = campaigns()
     faults += resources()
     if reason := why_no_strace():

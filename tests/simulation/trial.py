@@ -1,4 +1,11 @@
-"""A story in calm, then once for each of its effects with a crash before it; all must agree."""
+"""A story in calm, then once for each of its effects with a crash before it; all must agree.
+
+`PYTHONPATH=tests python -m simulation.trial FIRST LAST` tries these seeds and prints figures.
+"""
+
+import sys
+import time
+from collections.abc import Iterable
 
 from simulation.scenario import RETRIES_MAX, Scenario
 from simulation.world import World
@@ -19,14 +26,17 @@ def calm(seed: int) -> World:
     return world
 
 
-def storm(seed: int) -> None:
-    """A crash before any of its effects changes nothing."""
+def storm(seed: int) -> tuple[int, int]:
+    """A crash before any of its effects changes nothing. Returns how many crashes and turns."""
     quiet = calm(seed)
+    turns = quiet.turns
     for effect in range(1, quiet.effects + 1):
         stormy = Scenario(seed).play(crash_before=effect)
         story = f"Scenario({seed}).play(crash_before={effect})"
         judge(stormy, story)
         assert stormy.phases() == quiet.phases(), story
+        turns += stormy.turns
+    return quiet.effects, turns
 
 
 def judge(world: World, story: str) -> None:
@@ -55,3 +65,23 @@ def retries_are_counted(world: World) -> None:
                 assert anew or number == before + 1, f"retry {number} of {step} after {before}"
                 assert number <= RETRIES_MAX, f"retry {number} of {step}"
                 spent[uid, step] = number, record.seq
+
+
+def figures(seeds: Iterable[int], seconds: float = 1e9) -> str:
+    """Try them until the time is up. Raises AssertionError, with the story, for the first fault."""
+    began = time.monotonic()
+    stories = crashes = turns = 0
+    for seed in seeds:
+        found = storm(seed)
+        stories, crashes, turns = stories + 1, crashes + found[0], turns + found[1]
+        if time.monotonic() - began > seconds:
+            break
+    a_minute = turns / (time.monotonic() - began) * 60
+    return (
+        f"{stories} stories, {crashes:,} crashes, {turns:,} turns ({a_minute:,.0f} a minute): "
+        "none twice, none lost, all settled"
+    )
+
+
+if __name__ == "__main__":
+    print(figures(range(int(sys.argv[1]), int(sys.argv[2]) + 1)))
