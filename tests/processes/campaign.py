@@ -21,6 +21,15 @@ from typing import Any
 
 from processes.yard import eventually, kill, pids, read, shims_of
 
+# `treadle` that has snapshots taken, and begins segments, all the time.
+EAGER = """
+import sys
+from controller.cli.main import main
+from controller.log import snapshots, writer
+snapshots.EVERY_RECORDS = 30
+writer.SEGMENT_SIZE_MAX = 20_000
+sys.exit(main())
+"""
 SETTLE_SECONDS = 120
 GAVE_UP = 4  # what a controller says whose shims die again and again
 STEP = """\
@@ -92,7 +101,7 @@ class Campaign:
         words = ["up", "--once", "--max-parallel", "4", *self.where()]
         with self.errors.open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "controller.cli", *words],
+                [sys.executable, "-c", EAGER, *words],
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
@@ -147,6 +156,8 @@ class Campaign:
         figures.survivors = [pid for pid in pids() if uid in read(pid, "environ")]
         kill(shims_of(self.state), signal.SIGTERM)  # it need not wait for another controller
         eventually(lambda: not shims_of(self.state), "the shim has ended")
+        verify = [sys.executable, "-m", "controller.cli", "replay", "--verify", *self.where()]
+        assert b"consistent" in subprocess.run(verify, capture_output=True, check=True).stdout
 
     def workflow(self) -> Any:
         found = subprocess.run(
