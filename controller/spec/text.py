@@ -269,8 +269,8 @@ class _Reader:
             self._fault(event, problem, "repeat less, or split the file")
             raise _Stop
         mark: Any = event.start_mark
-        at = self.open[-1]
-        if at.key is None and isinstance(at.value, dict):
+        at = self.open[-1] if self.open else None
+        if at is not None and at.key is None and isinstance(at.value, dict):
             self._fault(event, "an alias can't be a key")
             self._key(at, "", mark.line + 1, mark.column + 1)
             return

@@ -113,6 +113,7 @@ def test_json_escapes_beyond_the_basic_plane() -> None:
         ("a: - b", "1:4: a list can't begin here"),
         ("%YAML 3.0\n---\na", "1:1: not YAML: found incompatible YAML document"),
         ("a: *b", "1:4: no anchor &b in front of this"),
+        ("*b", "1:1: no anchor &b in front of this"),
         ("a: &a [*a]", "1:8: *a stands inside of &a itself"),
         ("? [a]\n: b", "1:3: a list or mapping can't be a key"),
         ("a: &a 1\n*a : 2", "2:1: an alias can't be a key"),
