@@ -36,11 +36,13 @@ def reset_asked(state: State, event: e.StepReset) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     _reopen(state, workflow, event.reason, event.message)
-    if step.live is not None:
-        step.then = Then("reset", event.reason, event.message)
-        touch(state, workflow, step.name)
-    else:
+    if step.live is None:
         reset(state, workflow, step, event.reason, event.message)
+        return
+    if event.reason not in _BY_EDIT:
+        step.standing = None  # now, not when it has ended: an edit may be taken back meanwhile
+    step.then = Then("reset", event.reason, event.message)
+    touch(state, workflow, step.name)
 
 
 def marked(state: State, event: e.StepMarked) -> None:

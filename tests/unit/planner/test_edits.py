@@ -189,6 +189,15 @@ def test_a_revert_does_not_take_back_a_retry_that_was_asked_for() -> None:
     assert story.phases()["b"] == "Ready"
 
 
+def test_a_revert_does_not_take_back_a_restart_that_came_while_its_start_was_queued() -> None:
+    story = Story().accept(SAME).exit("a").exit("b").exit("c").accept(CHANGED)
+    assert story.live() == {"b"}
+    asked = {"reason": "RestartRequested", "message": "asked"}
+    story.see(StepReset(uid=story.life().uid, step="b", **asked)).settle()
+    story.accept(SAME).end("b", how="withdrawn")
+    assert story.why("b") == ("Ready", "WaitingForSlot")
+
+
 def test_a_result_is_not_forgotten_when_a_dependency_is_retried() -> None:
     story = Story().accept(SAME).exit("a").exit("b").exit("c")
     story.see(
