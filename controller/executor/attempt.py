@@ -17,6 +17,7 @@ class Attempt(Struct, eq=False):
     started: int = 0  # microseconds since boot
     may_leave: bool = False  # what it leaves running is not ended with it
     orphan: bool = False  # the shim that started it is dead
+    found: bool = False  # by its mark: whether `pid` is its first process is a likelihood
     leaving: bool = False  # ended by itself, and left processes that are being ended
     outcome: Ended | None = None  # of its first process
     told: bool = False

@@ -25,7 +25,7 @@ from controller.executor.attempt import Attempt
 from controller.executor.ending import Endings, Stuck
 from controller.executor.identity import ticks_to_us
 from controller.executor.link import PROTOCOL, Link, greeting, start_message
-from controller.executor.marks import Tree, look
+from controller.executor.marks import Tree, first_process, look
 from controller.executor.orphans import Orphans
 from controller.executor.wire import Message
 from controller.loop.ports import (
@@ -372,7 +372,7 @@ class LocalExecutor:
 
     def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
         outcome = self.lost(attempt, UNSEEN)
-        if status is not None:
+        if status is not None and not attempt.found:
             at = self.clock.now() - self.boot_to_now
             usage = Usage(wall_seconds=(at - attempt.started) / 1_000_000)
             outcome = self.exited(attempt, status, at, usage)
@@ -387,8 +387,8 @@ class LocalExecutor:
         members = look(trees, self.endings.spared()).members
         for attempt in sought:
             if found := members[attempt.id]:
-                first = min(found, key=lambda process: (process.start, process.pid))
-                attempt.launch = None
+                first = first_process(found)
+                attempt.launch, attempt.found = None, True
                 attempt.pid, attempt.start = first.pid, first.start
                 attempt.started = attempt.started or ticks_to_us(first.start)
                 self.retell(attempt)

@@ -80,6 +80,21 @@ def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None =
     return Sight(found, complete)
 
 
+def first_process(members: Collection[Stat]) -> Stat:
+    """The one that the shim started, as far as can be told: it leads a session, and is no child.
+
+    The lowest pid won't do: pids begin anew, and a start time is a hundredth of a second. It is a
+    likelihood still, since the first process may be gone: never enough for an exit code.
+    """
+    pids = {process.pid for process in members}
+
+    def likelihood(process: Stat) -> tuple[bool, bool, int, int]:
+        child, leads = process.parent in pids, process.session == process.pid
+        return child, not leads, process.start, process.pid
+
+    return min(members, key=likelihood)
+
+
 def listed(oldest: int, spared: Collection[int]) -> list[Stat]:
     """All living processes not older than `oldest`."""
     table = map(stat, map(int, filter(str.isdigit, os.listdir("/proc"))))

@@ -346,6 +346,44 @@ def test_the_shim_killed_at_each_effect(
     assert {end.id.step for end in yard.ends().values() if end.how == "exited"} <= set(lines)
 
 
+DIES_AT_A_WRAP = """
+import os, signal, sys
+sys.path.append(sys.argv[1])
+once = {once!r}
+real = os.posix_spawn
+def dying(*args, **kwargs):
+    if os.path.exists(once):
+        return real(*args, **kwargs)
+    os.close(os.open(once, os.O_CREAT))
+    with open("/proc/sys/kernel/pid_max") as file:
+        highest = int(file.read()) - 2
+    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        file.write(str(highest))
+    real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.posix_spawn = dying
+import controller.executor.shim as shim
+shim.main(*sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(
+    not os.access("/proc/sys/kernel/ns_last_pid", os.W_OK), reason="pids can't be chosen here"
+)
+@pytest.mark.parametrize("turn", range(4))  # whether both start in one tick is chance
+def test_a_child_with_a_lower_pid_is_not_taken_for_the_step(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    """The step is known by its mark alone, and pids begin anew between it and its child."""
+    program = DIES_AT_A_WRAP.format(once=str(yard.work / "died"))
+    monkeypatch.setattr("controller.executor.link.PROGRAM", program)
+    executor = yard.executor()
+    executor.start([yard.launch("step", "sleep 0.3; echo ran >> ledger; exit 65")])
+    (end,) = yard.ended(executor, "step")
+    assert (end.how, end.exit_code) == ("lost", None)
+    assert yard.file("ledger") == "ran\n"
+
+
 # ------------------------------------------------------- the controller, killed again and again
 
 CONTROLLER = Path(__file__).with_name("a_controller.py")
