@@ -11,16 +11,16 @@ Damage before the newest good snapshot harms nobody: reading begins behind it.
 import os
 import shutil
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 
 from msgspec import Struct
 
 from controller.errors import MEND_DISK, StorageError
 from controller.log import segments
 from controller.log.reader import Cursor, DamagedLog, Place
-from controller.log.records import OPENING, NewerLog, decode
+from controller.log.records import OPENING, decode
 from controller.log.snapshots import newest
-from controller.model.apply import apply
+from controller.model.apply import replay
 from controller.model.events import Record
 from controller.model.state import State
 
@@ -40,12 +40,7 @@ def examine(state_dir: str) -> Finding:
     state, place = newest(state_dir)
     cursor = Cursor(state_dir, place.seq, place)
     try:
-        for turn in cursor.turns():
-            for record in turn:
-                apply(state, record)
-            state.moves.clear()
-    except NewerLog:
-        raise
+        replay(chain.from_iterable(cursor.turns()), state)
     except DamagedLog as damage:
         if cursor.seq == 0:
             raise

@@ -22,6 +22,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -29,7 +30,7 @@ import msgspec
 from msgspec import Struct
 
 from controller.log.reader import BEGINNING, Cursor, Place, turn_bytes
-from controller.model.apply import apply
+from controller.model.apply import replay
 from controller.model.image import NoImage, freeze, thaw
 from controller.model.state import State
 
@@ -72,10 +73,11 @@ def seqs(state_dir: str) -> list[int]:
     )
 
 
-def good(state_dir: str) -> Iterator[Snapshot]:
-    """Those that count, the newest first."""
+def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
+    """Those that count, the newest first; none behind record `seq_max` is read."""
     for seq in seqs(state_dir):
-        snapshot = _load(state_dir, seq)
+        wanted = seq_max is None or seq <= seq_max
+        snapshot = _load(state_dir, seq) if wanted else None
         if snapshot is not None:
             yield snapshot
 
@@ -84,10 +86,8 @@ def newest(
     state_dir: str, seq_max: int | None = None, time_max: int | None = None
 ) -> tuple[State, Place]:
     """The state of the newest that is not behind the limits, else an empty one; and its place."""
-    for snapshot in good(state_dir):
-        late_seq = seq_max is not None and snapshot.place.seq > seq_max
-        late_time = time_max is not None and snapshot.time > time_max
-        if late_seq or late_time:
+    for snapshot in good(state_dir, seq_max):
+        if time_max is not None and snapshot.time > time_max:
             continue
         state = _thawed(snapshot)
         if state is not None:
@@ -178,11 +178,7 @@ def take(state_dir: str) -> None:
     else:
         state, place = newest(state_dir)
         cursor = Cursor(state_dir, place.seq, place)
-        for turn in cursor.turns():
-            for record in turn:
-                apply(state, record)
-            state.moves.clear()
-            state.touched.clear()
+        replay(chain.from_iterable(cursor.turns()), state)
         if cursor.seq > place.seq:
             write(state_dir, state, cursor.place)
         _clear_away(state_dir)
