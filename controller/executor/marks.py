@@ -1,7 +1,7 @@
 """Which processes belong to an attempt, wherever they went.
 
 Four marks, and their union: the number in the soft RLIMIT_LOCKS, which every descendant inherits
-and nothing sheds; descent from a member; TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the
+unless it is set anew; descent from a member; TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the
 environment; and the name of its cgroup, where there are cgroups of ours. The first fails for a step
 that sets it anew for its own children, as one that runs treadle does; those are found as
 descendants. Members once found stay members, so that one whose parent ends is not lost.

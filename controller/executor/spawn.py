@@ -3,8 +3,8 @@
 `posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on
 what the step is to inherit for the instant of the spawn: working folder, umask, a few limits
 that the shim could not live under, and the attempt's mark. The mark is a number in the soft
-RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which nothing sheds: not fork, exec,
-setsid, a double fork or a cleared environment. All of it costs a few µs beside the ~500 of a
+RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which goes along through fork, exec,
+setsid, a double fork and a cleared environment. All of it costs a few µs beside the ~500 of a
 process.
 """
 
