@@ -63,6 +63,7 @@ def _marks() -> list[tuple[str, str]]:
             "marks",
             ", ".join(f"{name} {'yes' if is_there else 'no'}" for name, is_there in marks.items()),
         ),
+        ("proof", f"newest pid {'known' if found.newborns else 'unknown'}"),
         ("leftovers", "known at once" if found.leftovers else "looked for after each attempt"),
         ("exit codes", f"{'known' if found.foreign_exits else 'lost'} where the shim was killed"),
     ]

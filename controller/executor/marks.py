@@ -4,7 +4,8 @@ Four marks, and their union: the number in the soft RLIMIT_LOCKS, which every de
 unless it is set anew; descent from a member; TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the
 environment; and the name of its cgroup, where there are cgroups of ours. The first fails for a step
 that sets it anew for its own children, as one that runs treadle does; those are found as
-descendants. Members once found stay members, so that one whose parent ends is not lost.
+descendants, or by TREADLE_WITHIN, which names the attempts around theirs. Members once found stay
+members, so that one whose parent ends is not lost.
 
 One pass over /proc serves many attempts: some 15 µs a process that is younger than the oldest of
 them. Finding nobody in a listing proves little, since whoever forks and dies in time is never in
@@ -29,6 +30,7 @@ RLIMIT_LOCKS = 10
 UNMARKED = resource.RLIM_INFINITY
 CHASE_SECONDS = 0.02  # of one pass
 PIDS_UNBORN = 64  # may be given out at any time to processes that can't be seen yet
+NEWEST_PID = ("/proc/sys/kernel/ns_last_pid", "/proc/loadavg")  # its last word; not all have both
 
 
 class Tree(Struct, kw_only=True, eq=False):
@@ -123,9 +125,13 @@ def chase(seen: int) -> Iterator[Stat | None]:
 
 
 def last_pid() -> int:
-    """The pid that was given out last, whether to a process or to a thread."""
-    with open("/proc/sys/kernel/ns_last_pid", "rb") as file:
-        return int(file.read())
+    """The pid that was given out last, whether to a process or to a thread.
+
+    A kernel without CHECKPOINT_RESTORE has only the second file; in a container a file system may
+    stand in for it that is behind, and then an empty listing is all there is for a proof.
+    """
+    told = next(filter(None, map(read_file, NEWEST_PID)), b"0")
+    return int(told.split()[-1])
 
 
 def is_process(pid: int) -> bool:
@@ -171,10 +177,10 @@ class Owners:
             return known
         mark = mark_of(process.pid)
         tree = self.by_mark.get(mark) or self.of_cgroup(process.pid)
-        if tree is not None or mark != UNMARKED:  # another mark: another attempt
+        if tree is not None:
             return tree
-        attempt = environment_mark(process.pid)
-        return None if attempt is None else self.by_id.get(attempt)
+        attempts = environment_marks(process.pid)
+        return next((self.by_id[each] for each in attempts if each in self.by_id), None)
 
     def of_cgroup(self, pid: int) -> Tree | None:
         marks = marks_in(read_file(f"/proc/{pid}/cgroup"))
@@ -199,17 +205,19 @@ def shown_mark(pid: int) -> int:
     return UNMARKED
 
 
-def environment_mark(pid: int) -> AttemptId | None:
-    """The attempt that a process was started for, by its environment."""
+def environment_marks(pid: int) -> list[AttemptId]:
+    """The attempt that a process was started for, by its environment, and those around that."""
     environ = read_file(f"/proc/{pid}/environ")
     if b"TREADLE_UID=" not in environ:
-        return None
+        return []
     found = dict(item.partition(b"=")[::2] for item in environ.split(b"\0"))
     try:
         uid, step = found[b"TREADLE_UID"].decode(), found[b"TREADLE_STEP"].decode()
-        return AttemptId(uid, step, int(found[b"TREADLE_ATTEMPT"]))
+        own = AttemptId(uid, step, int(found[b"TREADLE_ATTEMPT"]))
+        around = found.get(b"TREADLE_WITHIN", b"").decode().split()
+        return [own, *map(AttemptId.parse, around)]
     except (KeyError, ValueError):
-        return None
+        return []
 
 
 def read_file(path: str) -> bytes:

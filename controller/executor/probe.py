@@ -1,7 +1,7 @@
 """What this machine offers for telling whose a process is, and how a foreign one ended.
 
 For people, in `version -v`: the code asks nobody, each look finds out by itself that it reads
-nothing. Probed once, by trying; costs one process.
+nothing. Probed once, by trying; costs two processes.
 """
 
 import os
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from controller.executor.cgroup import delegated_home
 from controller.executor.identity import reaped_status, stat
-from controller.executor.marks import read_file
+from controller.executor.marks import last_pid, read_file
 from controller.executor.spawn import can_mark
 
 CHILDREN = "/proc/thread-self/children"
@@ -23,6 +23,7 @@ class Available(Struct, frozen=True, kw_only=True):
     environment: bool  # /proc tells environments
     cgroup: bool  # a part of the tree of cgroups is delegated to us
     leftovers: bool  # the kernel lists children: what a step left running is known at once
+    newborns: bool  # which pid was given out last: proves that nobody was missed
     foreign_exits: bool  # PIDFD_GET_INFO: exit codes are known even if the shim dies
 
 
@@ -34,8 +35,16 @@ def available() -> Available:
         environment=bool(os.environ) and bool(read_file("/proc/self/environ")),
         cgroup=bool(delegated_home()),
         leftovers=os.path.exists(CHILDREN),
+        newborns=tells_newborns(),
         foreign_exits=tells_exits(),
     )
+
+
+def tells_newborns() -> bool:
+    """Does the number of the newest process move when one comes up?"""
+    before = last_pid()
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+    return last_pid() != before
 
 
 def tells_exits() -> bool:

@@ -77,7 +77,7 @@ class Spawner:
 
     def inherit(self, env: dict[str, str], umask: int, limits: dict[int, int]) -> None:
         """What every step gets from now on: environment, umask, soft limits."""
-        self.env = encoded(env)
+        self.env = encoded(env | within(env))
         self.path = env.get("PATH", os.defpath)
         self.umask = umask
         self.limits = adopt_limits(limits)
@@ -158,6 +158,15 @@ def can_mark() -> bool:
     except (OSError, ValueError):
         return False
     return seen == 1 << 59
+
+
+def within(env: dict[str, str]) -> dict[str, str]:
+    """Where the controller is itself a step: the attempts around those that it starts."""
+    names = ("TREADLE_UID", "TREADLE_STEP", "TREADLE_ATTEMPT")
+    if not all(name in env for name in names):
+        return {}
+    around = "/".join(env[name] for name in names)
+    return {"TREADLE_WITHIN": f"{around} {env.get('TREADLE_WITHIN', '')}".rstrip()}
 
 
 def encoded(env: dict[str, str]) -> dict[bytes, bytes]:

@@ -13,6 +13,7 @@ def test_the_probe_says_what_linux_has_and_leaves_no_trace() -> None:
     assert found.resource_limit
     assert found.descendants
     assert found.environment
+    assert found.newborns
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
     assert not found.foreign_exits or release >= (6, 15)
     assert (resource.getrlimit(RLIMIT_LOCKS), len(os.listdir("/proc/self/fd"))) == before
