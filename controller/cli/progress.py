@@ -102,7 +102,7 @@ def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iter
         yield f"stopped; {ended - running} of {steps_in_words(ended)} ended"
         yield f"{stuck} can't be ended; the next `treadle up` goes on trying"
     elif stopped and ended:
-        yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` tries again what ran"
+        yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` goes on from there"
     elif stopped and running:
         steps = steps_in_words(running)
         yield f"stopped; {steps} left running, the next `treadle up` adopts them"

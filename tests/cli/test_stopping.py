@@ -67,7 +67,7 @@ def test_running_steps_are_ended_and_tried_again(place: Place, number: int) -> N
     code, said = ended(controller)
     assert code == 0
     assert "stopping: ending 1 step; another Ctrl-C leaves at once" in said
-    assert "stopped; 1 step ended, the next `treadle up` tries again what ran" in said
+    assert "stopped; 1 step ended, the next `treadle up` goes on from there" in said
     assert attempts(place) == [("Interrupted", "ControllerStopped")]
     (place.specs / "go").touch()
     place.says("up", "--once")
@@ -157,6 +157,38 @@ def test_ctrl_c_in_a_terminal_reaches_no_step(place: Place, command: str) -> Non
         place.says("up", "--once")
         assert attempts(place) == [("Succeeded", "Completed")]
     assert_not_hit(home)
+
+
+@pytest.mark.parametrize(
+    ("command", "phase"),
+    [("up", "Running"), ("up --end-steps", "Interrupted"), ("run w.yaml", "Cancelled")],
+)
+def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(
+    place: Place, command: str, phase: str
+) -> None:
+    home = place.root if command.startswith("run") else place.specs
+    (home / "w.yaml").write_text(document("w", a=TOLD))
+    with on_a_terminal(place, *command.split()) as (pid, _):
+        place.until(lambda: (home / "runs").exists() and runs(place))
+    # The master end is closed now, so the kernel hangs the terminal up.
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (1 if phase == "Cancelled" else 0)
+    assert attempts(place)[0][0] == phase
+    assert_not_hit(home)
+    (home / "go").touch()
+
+
+def test_under_nohup_it_goes_on(place: Place) -> None:
+    place.spec("w", a=HELD)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        controller = place.begin("up", "--once")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    place.until(lambda: runs(place))
+    controller.send_signal(signal.SIGHUP)
+    (place.specs / "go").touch()
+    assert ended(controller)[0] == 0
+    assert attempts(place) == [("Succeeded", "Completed")]
 
 
 def assert_not_hit(home: Path) -> None:
