@@ -1,8 +1,15 @@
-"""What the executor keeps of one attempt."""
+"""What the executor keeps of one attempt, and how it may have ended."""
+
+import os
 
 from msgspec import Struct
 
 from controller.loop.ports import AttemptId, End, Ended, Launch
+from controller.model.events import Usage
+
+REBOOTED = "the machine was rebooted"
+UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
+UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
 
 
 class Attempt(Struct, eq=False):
@@ -16,8 +23,27 @@ class Attempt(Struct, eq=False):
     start: int = 0
     started: int = 0  # microseconds since boot
     may_leave: bool = False  # what it leaves running is not ended with it
+    grace_us: int = 0  # for what it leaves running
+    noted: bool = False  # the shim that we are connected to knows of it
     orphan: bool = False  # the shim that started it is dead
     found: bool = False  # by its mark: whether `pid` is its first process is a likelihood
     leaving: bool = False  # ended by itself, and left processes that are being ended
     outcome: Ended | None = None  # of its first process
     told: bool = False
+
+
+def exited(attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
+    """By the wait status of its first process."""
+    code = os.waitstatus_to_exitcode(status)
+    return Ended(
+        id=attempt.id,
+        how="exited",
+        at=at,
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        usage=usage,
+    )
+
+
+def lost(attempt: Attempt, at: int, problem: str) -> Ended:
+    return Ended(id=attempt.id, how="lost", at=at, problem=problem)

@@ -4,7 +4,8 @@ Lines of JSON, `[verb, attempt, …]`, appended to one file: `starting` before a
 `started` after, `exited` when it was reaped. An attempt that the journal knows is never started.
 The file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it
 wrote, and after a power cut, which may lose some, no process lives; so the first line carries the
-boot id, and attempts of another boot are lost.
+boot id, and attempts of another boot are lost. If that line can't be read they are orphans, of whom
+their marks tell whether they live.
 
     ["journal", 1, BOOT]                    ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
     ["epoch", N]                            ["failed", ID, AT, PROBLEM]
@@ -22,15 +23,28 @@ import os
 from controller.executor.wire import Message, encode
 
 VERSION = 1
+NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
 ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
+SHAPES: dict[str, tuple[type, ...]] = {
+    "journal": (int, str),
+    "epoch": (int,),
+    "starting": (str, int, int),
+    "started": (str, int, int, int),
+    "exited": (str, int, int, int, int, int),
+    "failed": (str, int, str),
+    "withdrawn": (str, int),
+    "orphaned": (str,),
+    "lost": (str, int, str),
+}
 
 
 class Journal:
     """`entries` has every attempt that was not forgotten, with its notes in order."""
 
-    def __init__(self, path: str, boot_id: str, now: int) -> None:
-        self.path = path
+    def __init__(self, folder: str, boot_id: str, now: int) -> None:
+        # The folder may be deleted or replaced; what is written then goes nowhere, not astray.
+        self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.boot_id = boot_id
         self.entries: dict[str, list[Message]] = {}
         self.epoch = 0
@@ -42,8 +56,8 @@ class Journal:
 
     def replay(self, now: int) -> None:
         """Read what the shim before left behind, and say of each attempt what became of it."""
-        boot_id = ""
-        for note in read_notes(self.path):
+        boot_id = self.boot_id
+        for note in read_notes(self.folder):
             if note[0] == "journal":
                 boot_id = note[2]
             else:
@@ -95,13 +109,12 @@ class Journal:
         kept = [note for notes in self.entries.values() for note in notes]
         content = b"".join(encode(note) + b"\n" for note in header + kept)
         try:
-            fd = write_whole(self.path + ".new", content)
+            fd = replace(self.folder, content)
         except OSError:
             if self.fd < 0:
                 raise
             self.limit = self.size + COMPACT_BYTES  # no room: try again later
             return
-        os.rename(self.path + ".new", self.path)
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = fd
@@ -110,10 +123,10 @@ class Journal:
         self.limit = 2 * self.size + COMPACT_BYTES
 
 
-def read_notes(path: str) -> list[Message]:
+def read_notes(folder: int) -> list[Message]:
     """Every whole note. A line that a full disk cut short never came true, or is told by no one."""
     try:
-        with open(path, "rb") as file:
+        with open(os.open(NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -123,15 +136,31 @@ def read_notes(path: str) -> list[Message]:
             notes.append(json.loads(line))
         except ValueError:
             continue
-    return [note for note in notes if isinstance(note, list) and len(note) > 1]
+    return [note for note in notes if is_note(note)]
 
 
-def write_whole(path: str, content: bytes) -> int:
-    """Write a new file and leave it open for appending."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def is_note(note: object) -> bool:
+    if not isinstance(note, list) or not note:
+        return False
+    verb, *rest = note
+    if verb == "forget":
+        return all(isinstance(each, str) for each in rest)
+    shape = SHAPES.get(verb) if isinstance(verb, str) else None
+    return (
+        shape is not None
+        and len(rest) == len(shape)
+        and all(isinstance(each, kind) for each, kind in zip(rest, shape, strict=True))
+    )
+
+
+def replace(folder: int, content: bytes) -> int:
+    """Put a new file into place and leave it open for appending."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    fd = os.open(NEW, flags, 0o600, dir_fd=folder)
     try:
         while content:
             content = content[os.write(fd, content) :]
+        os.rename(NEW, NAME, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
         os.close(fd)
         raise

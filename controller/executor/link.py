@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,16 +21,17 @@ from functools import cache
 from pathlib import Path
 
 from controller.errors import MEND_DISK, StorageError
+from controller.executor.door import BACKLOG
 from controller.executor.wire import Message, Wire
 from controller.loop.ports import Launch
 
-PROTOCOL = 1  # of the newest shim; each older one is spoken as well
+PROTOCOL = 2  # of the newest shim; each older one is spoken as well
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # more deaths of shims in that time are no accident
 SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
-BACKLOG = 16
 REPLACE_SECONDS_MAX = 2.0  # for a shim with nothing to do to end
+SILENT_SECONDS = 5.0  # without reading what it was told: a shim needs milliseconds
 
 # Our packages come last: nothing among them can stand in for the standard library.
 PROGRAM = (
@@ -49,6 +51,7 @@ class Link:
         self.poll = poll
         self.deaths: list[float] = []
         self.children: set[int] = set()
+        self.unread_since: float | None = None
         self.open()
 
     def open(self) -> None:
@@ -68,7 +71,7 @@ class Link:
 
     def pause(self, enough: float) -> None:
         if time.monotonic() > enough:
-            raise StorageError(f"{self.folder}: locked, but nobody answers at its socket")
+            raise StorageError(f"{self.folder}: {self.mend('does not answer at its socket')}")
         time.sleep(OPEN_PAUSE_SECONDS)
 
     def try_open(self) -> bool:
@@ -121,6 +124,30 @@ class Link:
             setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
         )
 
+    def mend(self, problem: str) -> str:
+        """What is wrong with the shim that holds the lock, and how to go on without it."""
+        with suppress(OSError, ValueError):
+            with open(f"{self.folder}/lock", encoding="ascii") as file:
+                pid = int(file.read())
+            return (
+                f"the supervisor of the steps (pid {pid}) {problem}; "
+                f"`kill -9 {pid}` makes room for another, and no step is lost by it"
+            )
+        return f"the supervisor of the steps {problem}"
+
+    def silent(self) -> bool:
+        """Has it left lying for long what it was told?"""
+        if not self.unread():
+            self.unread_since = None
+            return False
+        now = time.monotonic()
+        self.unread_since = self.unread_since or now
+        return now - self.unread_since >= SILENT_SECONDS
+
+    def unread(self) -> bool:
+        """The kernel counts what the other end has not read yet."""
+        return any(fcntl.ioctl(self.wire.sock, termios.TIOCOUTQ, bytes(4)))
+
     def send(self, messages: list[Message]) -> None:
         for message in messages:
             self.wire.say(message)
@@ -138,11 +165,14 @@ class Link:
         now = time.monotonic()
         self.deaths = [each for each in self.deaths if now - each < DEATHS_SECONDS] + [now]
         if len(self.deaths) > DEATHS_MAX:
-            raise StorageError(
-                f"the supervisor of the steps dies again and again; {self.folder}/errors says why"
-            )
+            raise StorageError(f"the supervisor of the steps dies again and again; {self.why()}")
         self.close()
         self.open()
+
+    def why(self) -> str:
+        if os.path.getsize(f"{self.folder}/errors"):
+            return f"{self.folder}/errors says why"
+        return "something here kills it; the steps run on, `treadle up` goes on with them"
 
     def replace(self, pid: int) -> None:
         """Have an older shim that has nothing left to do end, then start one of this version.

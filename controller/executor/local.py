@@ -6,7 +6,8 @@ left something running, and those go the way of all endings first.
 
 Shims may die. Their steps run on: they are watched through pidfds that were opened when the pid
 became known, and the next shim reads the journal and tells what had ended before. Judging the
-orphans waits for that, so an exit that was noted is never taken for lost.
+orphans waits for that, so an exit that was noted is never taken for lost. In the same way nothing
+that a shim tells at the start is judged before adopt() has said what the log knows.
 
 `fileno()` is readable when observe() has something to do; `next_due()` covers what time alone
 brings.
@@ -21,7 +22,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from controller.errors import LockHeld, StorageError
-from controller.executor.attempt import Attempt
+from controller.executor.attempt import REBOOTED, UNSEEN, UNSTARTED, Attempt, exited, lost
 from controller.executor.ending import Endings, Stuck
 from controller.executor.identity import ticks_to_us
 from controller.executor.link import PROTOCOL, Link, greeting, start_message
@@ -38,14 +39,12 @@ from controller.loop.ports import (
     Observation,
     Running,
     Started,
+    Trouble,
 )
 from controller.model.events import Usage
+from controller.model.state import SECOND
 
-LEFT_GRACE_US = 3_000_000
 HELLO_SECONDS_MAX = 10.0
-REBOOTED = "the machine was rebooted"
-UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
-UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
 
 
 class LocalExecutor:
@@ -60,7 +59,9 @@ class LocalExecutor:
         self.seen: list[Observation] = []
         self.started: list[Attempt] = []  # since the last observe()
         self.waiting: list[Message] = []
+        self.early: list[Message] | None = []  # of attempts, told before adopt(); then None
         self.shim_pid = 0
+        self.shortage = ""  # why the shim can't start anything now
         self.outdated = False  # the shim is older than we are: replace it once it is empty
         self.synced = False  # has this shim told all that it knew when we came?
         self.verbs: dict[str, Callable[..., None]] = {
@@ -74,6 +75,7 @@ class LocalExecutor:
             "withdrawn": self.on_withdrawn,
             "orphaned": self.on_orphaned,
             "lost": self.on_lost,
+            "short": self.on_short,
         }
         self.poll = select.epoll()
         self.orphans = Orphans(self.poll)
@@ -90,6 +92,7 @@ class LocalExecutor:
                 continue
             attempt = self.attempt(launch.id, launch.mark)
             attempt.launch, attempt.may_leave = launch, launch.leave_processes
+            attempt.grace_us = int(launch.grace_seconds * 1_000_000)
             self.waiting.append(start_message(launch))
         self.flush()
 
@@ -126,34 +129,22 @@ class LocalExecutor:
         return seen
 
     def adopt(self, attempts: Collection[Running]) -> None:
-        """Take these over from an earlier controller. The shim has told what it knows of them.
+        """Take these over from an earlier controller; comes first, if only with nothing.
 
         Of one that was never started nothing is said: start() it, which is safe in any case.
         """
-        known = {(each.id, each.pid) for each in attempts}
-        self.seen = [
-            each
-            for each in self.seen
-            if not (isinstance(each, Started) and (each.id, each.pid) in known)
-        ]
-        strangers = [each for each in attempts if str(each.id) not in self.attempts]
-        for each in attempts:
-            self.attempt(each.id, each.mark).may_leave = each.leave_processes
-        for running in strangers:
-            self.adopt_stranger(running)
-        unrecorded = [self.attempts[str(each.id)] for each in strangers]
-        for attempt in self.find_by_mark(unrecorded):
-            del self.attempts[str(attempt.id)]
-
-    def adopt_stranger(self, running: Running) -> None:
-        attempt = self.attempt(running.id, running.mark)
-        attempt.orphan = True
-        if running.boot_id not in ("", self.boot_id):
-            self.finish(attempt, self.lost(attempt, REBOOTED))
-        elif running.pid is not None:
-            attempt.pid, attempt.start = running.pid, running.start_ticks or 0
-            attempt.started = ticks_to_us(attempt.start)
-            self.watch(attempt)
+        for running in attempts:
+            attempt = self.attempt(running.id, running.mark)
+            attempt.may_leave = running.leave_processes
+            attempt.grace_us = int(running.grace_seconds * 1_000_000)
+            if running.boot_id not in ("", self.boot_id):
+                self.finish(attempt, lost(attempt, self.clock.now(), REBOOTED))
+            elif running.pid is not None:
+                attempt.pid, attempt.start = running.pid, running.start_ticks or 0
+                attempt.started = ticks_to_us(attempt.start)
+                attempt.found = running.found
+        early, self.early = self.early or [], None
+        self.hear(early)
 
     def forget(self, ids: Collection[AttemptId]) -> None:
         # Its start and its end may both have been news: then it is named twice.
@@ -167,9 +158,24 @@ class LocalExecutor:
         if any(each.leaving or each.orphan for each in dropped):
             self.flush()  # a slot was kept for it
 
+    def trouble(self) -> Trouble | None:
+        if self.link.silent():
+            problem = self.link.mend("reads nothing")
+            return Trouble("SupervisorSilent", f"{problem}; until then nothing is started")
+        if self.shortage:
+            return Trouble(
+                "OutOfResources", f"nothing can be started: {self.shortage}; tried again"
+            )
+        return None
+
     def next_due(self) -> int | None:
         now = self.clock.now()
-        dues = [self.endings.next_due(), self.orphans.next_due(now), now if self.seen else None]
+        dues = [
+            self.endings.next_due(),
+            self.orphans.next_due(now),
+            now if self.seen else None,
+            now + SECOND if self.link.unread() else None,
+        ]
         return min((due for due in dues if due is not None), default=None)
 
     def fileno(self) -> int:
@@ -187,13 +193,11 @@ class LocalExecutor:
     def wait_for_shim(self) -> None:
         """Only at the start: a controller that does not know what runs can't decide anything."""
         enough = time.monotonic() + HELLO_SECONDS_MAX
-        while not self.synced:
+        while ["told"] not in (self.early or ()):
             self.poll.poll(0.1)
             self.listen()
             if time.monotonic() > enough:
-                raise StorageError(
-                    f"{self.link.folder}: the supervisor of the steps does not answer"
-                )
+                raise StorageError(f"{self.link.folder}: {self.link.mend('does not answer')}")
 
     def flush(self) -> None:
         if self.synced:  # before, nobody knows what it understands
@@ -201,17 +205,18 @@ class LocalExecutor:
             self.waiting = []
 
     def listen(self) -> None:
-        for verb, *rest in self.link.receive():
-            self.verbs[verb](*rest)
+        for message in self.link.receive():
+            if self.early is None or message[0] in ("hello", "refused"):
+                self.hear([message])
+            else:
+                self.early.append(message)
         if self.link.wire.closed:
-            self.find_another_shim()
+            self.synced = False  # no step ends because a shim did
+            self.link.reopen()
 
-    def find_another_shim(self) -> None:
-        """No step ends because a shim did: those that run are watched from here on."""
-        self.synced = False
-        for attempt in self.attempts.values():
-            attempt.orphan = attempt.orphan or (attempt.pid != 0 and attempt.outcome is None)
-        self.link.reopen()
+    def hear(self, messages: Sequence[Message]) -> None:
+        for verb, *rest in messages:
+            self.verbs[verb](*rest)
 
     def replace_shim(self) -> None:
         """It knows no attempt that the log does not know the end of, so nothing is lost."""
@@ -227,6 +232,9 @@ class LocalExecutor:
             )
         self.outdated = about["protocol"] < PROTOCOL and not stays
         self.shim_pid = about["pid"]
+        self.shortage = ""
+        for attempt in self.attempts.values():
+            attempt.noted = False
 
     def on_refused(self, epoch: int) -> None:
         raise LockHeld(f"another controller (epoch {epoch}) has taken over the running steps")
@@ -234,17 +242,21 @@ class LocalExecutor:
     def on_told(self) -> None:
         """It knows nothing more: judge what it does not run, ask again for what got lost."""
         self.synced = True
-        orphans = [each for each in self.attempts.values() if each.orphan and not each.outcome]
-        for attempt in orphans:
-            if attempt.pid:
-                self.watch(attempt)
-        for attempt in self.find_by_mark(orphans):
-            self.finish(attempt, self.lost(attempt, UNSTARTED))
+        self.judge(
+            [
+                each
+                for each in self.attempts.values()
+                if each.outcome is None and (each.orphan or not (each.noted or each.order))
+            ]
+        )
         for text, attempt in self.attempts.items():
             if attempt.launch is not None:
                 self.waiting.append(start_message(attempt.launch))
             if attempt.order is not None:
                 self.waiting.append(["withdraw", text])
+
+    def on_short(self, problem: str) -> None:
+        self.shortage = problem
 
     # ----------------------------------------------------------------------------- what it tells us
     def on_starting(self, text: str, mark: int, at: int) -> None:
@@ -254,14 +266,10 @@ class LocalExecutor:
 
     def on_started(self, text: str, pid: int, start: int, at: int) -> None:
         attempt = self.named(text)
-        if attempt.pid:
-            return
-        attempt.launch = None
-        attempt.pid, attempt.start, attempt.started = pid, start, at
+        if not attempt.pid:
+            attempt.pid, attempt.start, attempt.started = pid, start, at
+            self.runs(attempt)
         self.started.append(attempt)
-        self.retell(attempt)
-        if attempt.order is not None:
-            self.carry_out(attempt, attempt.order)
 
     def on_exited(
         self, text: str, status: int, at: int, cpu_us: int, rss_kib: int, left: bool
@@ -272,7 +280,8 @@ class LocalExecutor:
             cpu_seconds=cpu_us / 1_000_000,
             max_rss_bytes=rss_kib * 1024 or None,
         )
-        self.first_process_ended(attempt, self.exited(attempt, status, at, usage), left)
+        outcome = exited(attempt, status, at + self.boot_to_now, usage)
+        self.first_process_ended(attempt, outcome, left)
 
     def on_failed(self, text: str, at: int, problem: str) -> None:
         attempt = self.named(text)
@@ -288,7 +297,7 @@ class LocalExecutor:
 
     def on_lost(self, text: str, _at: int, problem: str) -> None:
         attempt = self.named(text)
-        self.finish(attempt, self.lost(attempt, problem))
+        self.finish(attempt, lost(attempt, self.clock.now(), problem))
 
     # -------------------------------------------------------------------------------- one attempt's
     def attempt(self, name: AttemptId, mark: int) -> Attempt:
@@ -296,16 +305,30 @@ class LocalExecutor:
 
     def named(self, text: str) -> Attempt:
         """What the shim speaks of; the log may have lost it, or be done with it."""
-        return self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
+        attempt = self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
+        attempt.noted = True
+        return attempt
 
     def retell(self, attempt: Attempt) -> None:
         if attempt.told and attempt.outcome is not None:
             self.seen.append(attempt.outcome)
         elif attempt.pid:
-            at = attempt.started + self.boot_to_now
             self.seen.append(
-                Started(id=attempt.id, pid=attempt.pid, start_ticks=attempt.start, at=at)
+                Started(
+                    id=attempt.id,
+                    pid=attempt.pid,
+                    start_ticks=attempt.start,
+                    at=attempt.started + self.boot_to_now,
+                    found=attempt.found,
+                )
             )
+
+    def runs(self, attempt: Attempt) -> None:
+        """Its pid has become known."""
+        attempt.launch = None
+        self.retell(attempt)
+        if attempt.order is not None:
+            self.carry_out(attempt, attempt.order)
 
     def carry_out(self, attempt: Attempt, order: End) -> None:
         attempt.order = None
@@ -331,7 +354,7 @@ class LocalExecutor:
             self.endings.hurry(attempt.id, self.clock.now())
         elif left and not attempt.may_leave:
             attempt.leaving = True
-            self.begin_ending(attempt, LEFT_GRACE_US)
+            self.begin_ending(attempt, attempt.grace_us)
         else:
             self.finish(attempt, outcome)
 
@@ -350,47 +373,40 @@ class LocalExecutor:
         attempt.told = True
         self.seen.append(outcome)
 
-    def exited(self, attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
-        code = os.waitstatus_to_exitcode(status)
-        return Ended(
-            id=attempt.id,
-            how="exited",
-            at=at + self.boot_to_now,
-            exit_code=code if code >= 0 else None,
-            signal=-code if code < 0 else None,
-            usage=usage,
-        )
-
-    def lost(self, attempt: Attempt, problem: str) -> Ended:
-        return Ended(id=attempt.id, how="lost", at=self.clock.now(), problem=problem)
-
     # ------------------------------------------------------------------------------------- orphans
-    def watch(self, attempt: Attempt) -> None:
-        """No shim will tell of its end: see for ourselves."""
-        if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
-            self.first_process_ended(attempt, self.lost(attempt, UNSEEN), left=True)
+    def judge(self, orphans: Collection[Attempt]) -> None:
+        """No shim will tell of their ends: find them, see for ourselves."""
+        self.find([each for each in orphans if not each.pid])
+        for attempt in orphans:
+            attempt.orphan = True
+            if attempt.pid:
+                if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
+                    self.orphan_ended(attempt, None)
+            elif attempt.noted:
+                self.finish(attempt, lost(attempt, self.clock.now(), UNSTARTED))
+            elif attempt.launch is None:  # it never started, and may
+                del self.attempts[str(attempt.id)]
+            else:
+                attempt.orphan = False
 
     def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
-        outcome = self.lost(attempt, UNSEEN)
+        now = self.clock.now()
+        outcome = lost(attempt, now, UNSEEN)
         if status is not None and not attempt.found:
-            at = self.clock.now() - self.boot_to_now
-            usage = Usage(wall_seconds=(at - attempt.started) / 1_000_000)
-            outcome = self.exited(attempt, status, at, usage)
+            wall_seconds = (now - self.boot_to_now - attempt.started) / 1_000_000
+            outcome = exited(attempt, status, now, Usage(wall_seconds=wall_seconds))
         self.first_process_ended(attempt, outcome, left=True)
 
-    def find_by_mark(self, attempts: Collection[Attempt]) -> list[Attempt]:
-        """Find those of which no pid is known, if they live; returns the others."""
-        sought = [each for each in attempts if not each.pid and not each.outcome]
-        if not sought:
-            return []
-        trees = [Tree(id=each.id, mark=each.mark, members={}) for each in sought]
+    def find(self, attempts: Collection[Attempt]) -> None:
+        """Find those that live by their marks."""
+        if not attempts:
+            return
+        trees = [Tree(id=each.id, mark=each.mark, members={}) for each in attempts]
         members = look(trees, self.endings.spared()).members
-        for attempt in sought:
+        for attempt in attempts:
             if found := members[attempt.id]:
                 first = first_process(found)
-                attempt.launch, attempt.found = None, True
+                attempt.found = True
                 attempt.pid, attempt.start = first.pid, first.start
                 attempt.started = attempt.started or ticks_to_us(first.start)
-                self.retell(attempt)
-                self.watch(attempt)
-        return [each for each in sought if not each.pid]
+                self.runs(attempt)

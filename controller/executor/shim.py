@@ -20,6 +20,7 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
 
     to the controller
     ["hello", {protocol, pid}]  then the notes of all attempts not forgotten, then ["told"]
+    ["short", WHY]              nothing can start now, for want of something; empty: it can again
     ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
     every note of the journal on attempts, `starting` and `forget` aside, as it is made
 """
@@ -29,12 +30,13 @@ import gc
 import os
 import select
 import signal
-import socket
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from controller.executor.children import Children, become_subreaper, own_peak_kib
+from controller.executor.door import Door
 from controller.executor.journal import Journal
 from controller.executor.spawn import (
     OWN_UMASK,
@@ -46,19 +48,19 @@ from controller.executor.spawn import (
 )
 from controller.executor.wire import Message, Wire, encode
 
-PROTOCOL = 1
+PROTOCOL = 2
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
+ACCEPT_PAUSE_SECONDS = 0.01
+ALONE_SECONDS = 1.0  # without a controller: then see whether one could connect
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
 TALK_US = 2_000  # how long news that is in no hurry may wait for more
 
-LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
-
 
 class Shim:
-    def __init__(self, listener: socket.socket, journal: Journal, spawner: Spawner) -> None:
-        self.listener = listener
+    def __init__(self, door: Door, journal: Journal, spawner: Spawner) -> None:
+        self.door = door
         self.journal = journal
         self.spawner = spawner
         self.wakes = Wakes()
@@ -77,12 +79,13 @@ class Shim:
         }
         self.own_peak_kib = 0
         self.not_before = 0
+        self.shortage = ""
         self.news_since = 0  # when the oldest of what is not yet told happened
         self.urgent = False  # is there more in it than starts?
         self.idle_since = boottime_us()
         self.idle_seconds = IDLE_SECONDS
         self.poll = select.poll()
-        self.poll.register(listener, select.POLLIN)
+        self.poll.register(door.listener, select.POLLIN)
         self.poll.register(self.wakes.out, select.POLLIN)
         self.verbs: dict[str, Callable[..., None]] = {
             "start": self.start,
@@ -93,10 +96,12 @@ class Shim:
     def run(self) -> None:
         while not self.is_over():
             for fd, _ in self.poll.poll(self.patience_ms()):
-                if fd == self.listener.fileno():
+                if fd == self.door.listener.fileno():
                     self.accept()
                 elif fd in self.connections:
                     self.hear(self.connections[fd])
+            if not self.connections:
+                self.stay_reachable()
             self.reap()
             self.fill()
             self.journal.flush()
@@ -121,9 +126,9 @@ class Shim:
             return TALK_US / 1000
         if self.queue and self.free_slots() > 0:
             return max(0.0, (self.not_before - boottime_us()) / 1000)
-        if self.running or self.connections:
+        if self.connections:
             return None
-        return self.idle_seconds * 1000
+        return min(self.idle_seconds, ALONE_SECONDS) * 1000
 
     def is_over(self) -> bool:
         if self.running or self.connections:
@@ -138,8 +143,11 @@ class Shim:
     # --------------------------------------------------------------------------------- connections
     def accept(self) -> None:
         try:
-            sock, _ = self.listener.accept()
-        except OSError:  # gone again, or out of descriptors for the moment
+            sock = self.door.accept()
+        except OSError:  # it waits in the socket's queue, and would wake us without end
+            time.sleep(ACCEPT_PAUSE_SECONDS)
+            return
+        if sock is None:
             return
         self.connections[sock.fileno()] = Wire(sock)
         self.poll.register(sock, select.POLLIN)
@@ -174,6 +182,7 @@ class Shim:
         for notes in self.journal.entries.values():
             connection.waiting += map(encode, notes)
         connection.say(["told"])
+        connection.say(["short", self.shortage])
         self.urgent = True
 
     def talk(self) -> None:
@@ -202,6 +211,24 @@ class Shim:
                 self.news_since = boottime_us()
             self.controller.waiting.append(line)
             self.urgent = self.urgent or note[0] != "started"
+
+    def stay_reachable(self) -> None:
+        old = self.door.listener.fileno()
+        if self.door.mend():
+            self.poll.unregister(old)
+            self.poll.register(self.door.listener, select.POLLIN)
+
+    def dismiss(self) -> None:
+        """It will look for the shim of the folder, and find or start that one."""
+        if self.controller is not None:
+            self.part(self.controller)
+
+    def say_short(self, why: str) -> None:
+        if why != self.shortage:
+            self.shortage = why
+            if self.controller is not None:
+                self.controller.say(["short", why])
+                self.urgent = True
 
     # -------------------------------------------------------------------------------------- orders
     def start(self, attempt: str, *order: Any) -> None:
@@ -243,6 +270,9 @@ class Shim:
         for _ in range(SPAWNS_IN_A_ROW):
             if not self.queue or self.free_slots() <= 0 or boottime_us() < self.not_before:
                 return
+            if not self.door.is_ours():  # another shim may be at work: leave it to that one
+                self.dismiss()
+                return
             attempt, order = self.queue.popitem(last=False)
             if not self.launch(order):
                 self.queue[attempt] = order
@@ -254,15 +284,18 @@ class Shim:
         self.journal.note(["starting", order.id, order.mark, boottime_us()])
         if not self.journal.flush():
             self.journal.note(["forget", order.id])
+            self.say_short(f"the journal in {os.getcwd()}/shim can't be written")
             return False
         try:
             process = self.spawner.spawn(order)
         except CannotStart as problem:
             self.tell(["failed", order.id, boottime_us(), str(problem)])
-        except NotNow:
+        except NotNow as shortage:
             self.journal.note(["forget", order.id])
+            self.say_short(str(shortage))
             return False
         else:
+            self.say_short("")
             self.running[process.pid] = order.id
             self.taken.add(order.id)
             self.marks[order.id] = order.mark
@@ -330,30 +363,17 @@ class Wakes:
             os.read(self.out, 4096)
 
 
-def take_descriptors() -> socket.socket:
-    """Keep what was handed over and close all else: a leaked one could hang somebody."""
-    os.closerange(ERRORS + 1, max(map(int, os.listdir("/dev/fd"))) + 1)
-    listener = socket.socket(fileno=os.dup(LISTENER))
-    os.dup(LOCK)  # held as long as this process lives
-    for fd, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY)):
-        null = os.open(os.devnull, flags)
-        os.dup2(null, fd)
-        os.close(null)
-    listener.setblocking(False)
-    return listener
-
-
 def main(state: str, boot_id: str) -> None:
     """Run until there is nothing left to do. `state` is absolute."""
-    listener = take_descriptors()
-    become_subreaper()
     os.umask(OWN_UMASK)
     os.chdir(state)
-    shim = Shim(listener, Journal("shim/journal", boot_id, boottime_us()), Spawner())
+    door = Door()
+    become_subreaper()
+    shim = Shim(door, Journal("shim", boot_id, boottime_us()), Spawner())
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: shim.hasten())
     gc.freeze()
     shim.run()
-    os.unlink("shim/socket")
+    door.close()

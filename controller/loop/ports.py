@@ -6,7 +6,7 @@ The real ones live in `controller.log`, `controller.executor`, `controller.folde
 """
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -42,6 +42,7 @@ __all__ = [
     "SeenFile",
     "SeenMarker",
     "Started",
+    "Trouble",
     "Wakes",
 ]
 
@@ -90,17 +91,23 @@ class Launch(Struct, frozen=True, kw_only=True):
     working_dir: str  # absolute
     log: str
     leave_processes: bool = False  # what it leaves running is not ended with it
+    grace_seconds: float = 3.0  # for what it leaves running
 
 
 class Running(Struct, frozen=True, kw_only=True):
-    """What the log knows of an attempt that may be alive: for adoption."""
+    """What the log knows of an attempt that may be alive: for adoption.
+
+    `found`: the pid was found by the attempt's marks, so it may be that of a child.
+    """
 
     id: AttemptId
     mark: int
     pid: int | None = None  # None: no start is in the log
     start_ticks: int | None = None
     boot_id: str = ""
+    found: bool = False
     leave_processes: bool = False
+    grace_seconds: float = 3.0
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -115,6 +122,11 @@ class End(Struct, frozen=True, kw_only=True):
     withdraw_only: bool = False
 
 
+class Trouble(NamedTuple):
+    reason: str  # a word for programs
+    message: str  # for people: what it is, what it holds up, how to mend it
+
+
 class Executor(Protocol):
     def start(self, launches: Sequence[Launch]) -> None:
         """Start or queue each unless its id was ever started. May return before they exist."""
@@ -126,10 +138,13 @@ class Executor(Protocol):
         """What happened since the last call, in order per attempt. Never blocks."""
 
     def adopt(self, attempts: Collection[Running]) -> None:
-        """After a restart: take these over; observe() then tells who ended, and how."""
+        """Comes first, if only with nothing: take these over; observe() then tells who ended."""
 
     def forget(self, ids: Collection[AttemptId]) -> None:
         """The ends of these are in the log: they need not be told again."""
+
+    def trouble(self) -> Trouble | None:
+        """What keeps attempts from starting or ending as they should, as of now."""
 
     def next_due(self) -> int | None:
         """When observe() has to be called although nothing wakes the loop: ends of grace."""

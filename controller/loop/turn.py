@@ -40,7 +40,7 @@ from controller.planner.settled import settled
 from controller.planner.slots import Limits
 
 PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
-LOOK_AGAIN = SECOND  # for room on the disk
+LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
 
 
@@ -82,7 +82,8 @@ class Controller:
         self.settings = settings
         self.memory = desired.Memory()
         self._of_folder: list[desired.ControllerCondition] = []
-        self._of_space: list[desired.ControllerCondition] = []
+        self._of_machine: list[desired.ControllerCondition] = []
+        self._short = False  # of room on the disk
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
         self._batch: list[e.Record] = []
@@ -96,7 +97,7 @@ class Controller:
     @property
     def conditions(self) -> list[desired.ControllerCondition]:
         """What holds of the controller itself, as seen in the last turn."""
-        return [*self._of_folder, *self._of_space]
+        return [*self._of_folder, *self._of_machine]
 
     # ---------------------------------------- life
 
@@ -153,7 +154,7 @@ class Controller:
             self.edges.executor.next_due(),
             self._folder_due,
             folder.next_due() if folder is not None else None,
-            self.edges.clock.now() + LOOK_AGAIN if self._of_space else None,
+            self.edges.clock.now() + LOOK_AGAIN if self._of_machine else None,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -176,7 +177,7 @@ class Controller:
         self._observe_clocks()
         for seen in self.edges.executor.observe():
             self._observe_attempt(seen)
-        self._observe_space()
+        self._observe_machine()
         folder = self.edges.folder
         if folder is not None:
             self._observe_folder(folder)
@@ -207,9 +208,12 @@ class Controller:
         if fact is not None:
             self._fold(fact)
 
-    def _observe_space(self) -> None:
-        said = conditions.of_space(self.edges.space.short())
-        self._of_space = conditions.as_conditions(said, self._of_space, self._now)
+    def _observe_machine(self) -> None:
+        short = self.edges.space.short()
+        self._short = bool(short)
+        trouble = self.edges.executor.trouble()
+        said = conditions.of_space(short) | conditions.of_executor(trouble)
+        self._of_machine = conditions.as_conditions(said, self._of_machine, self._now)
 
     def _observe_folder(self, folder: Folder) -> None:
         rules, memory = self.settings.rules, self.memory
@@ -266,7 +270,7 @@ class Controller:
             only=self._only,
             held=settings.folder if self.memory.held else "",
             folder=settings.folder,
-            short=bool(self._of_space),
+            short=self._short,
             stopping=self.stopping,
         )
 
@@ -334,6 +338,7 @@ class Controller:
             working_dir=slots.working_dir(workflow, step.name, settings.folder),
             log=attempt.log,
             leave_processes=definition.leave_processes,
+            grace_seconds=definition.grace_seconds,
         )
 
     def _folder_identity(self) -> tuple[int, int]:
@@ -349,7 +354,9 @@ def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:
         pid=attempt.pid,
         start_ticks=attempt.start_ticks,
         boot_id=attempt.boot_id,
+        found=attempt.found,
         leave_processes=step.definition.leave_processes,
+        grace_seconds=step.definition.grace_seconds,
     )
 
 

@@ -53,6 +53,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
     workflow, step, attempt = _of(state, event)
     attempt.phase = AttemptPhase.RUNNING
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
+    attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
         attempt.ending = None  # too late: it runs, and running steps were to go on
     if step.series_from is None:

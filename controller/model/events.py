@@ -312,7 +312,11 @@ class AttemptScheduled(Event, frozen=True):
 
 
 class AttemptStarted(Event, frozen=True):
-    """The process exists. (`pid`, `start_ticks`) and the boot id name it for good."""
+    """The process exists. (`pid`, `start_ticks`) and the boot id name it for good.
+
+    `found`: its supervisor died before it told the pid; this one was found by the attempt's marks,
+    and may be that of a child, so its exit code says nothing of the step.
+    """
 
     uid: str
     step: str
@@ -320,6 +324,7 @@ class AttemptStarted(Event, frozen=True):
     pid: int
     start_ticks: int
     started: int
+    found: bool = False
 
 
 class AttemptEnding(Event, frozen=True):

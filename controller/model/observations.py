@@ -31,12 +31,16 @@ class AttemptId(Struct, frozen=True, order=True):
 
 
 class Started(Struct, frozen=True, kw_only=True):
-    """The process exists. `at`: microseconds on the controller's clock."""
+    """The process exists. `at`: microseconds on the controller's clock.
+
+    `found`: nobody told its pid, it was found by its marks; that may be one of its children.
+    """
 
     id: AttemptId
     pid: int
     start_ticks: int
     at: int
+    found: bool = False
 
 
 class Ended(Struct, frozen=True, kw_only=True):

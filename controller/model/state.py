@@ -58,6 +58,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
+    found: bool = False  # by its marks: whether `pid` is its first process is a likelihood
     exit_code: int | None = None
     signal: int | None = None
     ending: Ending | None = None

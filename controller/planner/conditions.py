@@ -43,6 +43,10 @@ def of_space(why: str) -> Said:
     return {"DiskPressure": ("DiskNearlyFull", message)}
 
 
+def of_executor(trouble: tuple[str, str] | None) -> Said:
+    return {"ExecutorTrouble": trouble} if trouble is not None else {}
+
+
 def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:
     """Each keeps the time since which it holds."""
     since = {condition.type: condition.last_transition_time for condition in before}

@@ -17,11 +17,17 @@ def fact(
     match seen:
         case Ended():
             return _outcome(attempt, seen)
-        case Started(id=id, pid=pid, start_ticks=ticks, at=at):
+        case Started(id=id):
             if attempt.phase is AttemptPhase.RUNNING:
                 return None
             return AttemptStarted(
-                uid=id.uid, step=id.step, attempt=id.attempt, pid=pid, start_ticks=ticks, started=at
+                uid=id.uid,
+                step=id.step,
+                attempt=id.attempt,
+                pid=seen.pid,
+                start_ticks=seen.start_ticks,
+                started=seen.at,
+                found=seen.found,
             )
         case EndFailed(id=id):
             pids = sorted(seen.pids)

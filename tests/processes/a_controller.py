@@ -36,7 +36,7 @@ def main(state: Path, work: Path, epoch: int) -> None:
             id=attempt(step),
             mark=mark,
             argv=("/bin/sh", "-c", script),
-            env={},
+            env={"TREADLE_UID": plan["uid"], "TREADLE_STEP": step, "TREADLE_ATTEMPT": "1"},
             working_dir=str(work),
             log=f"runs/{step}.log",
         )

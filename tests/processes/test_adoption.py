@@ -3,15 +3,18 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from processes.yard import Yard, eventually, kill, mark_of
 
+from controller.errors import StorageError
 from controller.executor.identity import PIDFD_GET_INFO, PIDFD_INFO
 from controller.executor.local import LocalExecutor
 from controller.loop.ports import Running
@@ -70,8 +73,7 @@ def kill_shim(yard: Yard, executor: LocalExecutor) -> None:
 
 def test_a_running_step_is_adopted_with_its_exit_code(yard: Yard) -> None:
     begin(yard).close()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step")])
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
     assert next_one.observe() == []  # nothing new about it
     (yard.work / "go").touch()
     assert yard.ended(next_one, "step")[0].exit_code == 42
@@ -81,8 +83,7 @@ def test_a_running_step_is_adopted_with_its_exit_code(yard: Yard) -> None:
 def test_a_start_that_the_log_does_not_have_is_told(yard: Yard) -> None:
     begin(yard).close()
     seen, yard.seen = yard.seen, []
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([Running(id=yard.id("step"), mark=yard.mark("step"))])
+    next_one = yard.executor(epoch=2, adopts=[Running(id=yard.id("step"), mark=yard.mark("step"))])
     next_one.start([yard.launch("step", WAIT)])
     told = [(each.id, each.pid, each.start_ticks) for each in next_one.observe()]
     assert set(told) == {(each.id, each.pid, each.start_ticks) for each in seen}
@@ -98,8 +99,7 @@ def test_an_end_that_nobody_saw_is_told_with_its_true_time(yard: Yard) -> None:
     (yard.work / "go").touch()
     eventually(lambda: '"exited"' in (yard.state / "shim/journal").read_text())
     ended_before = yard.clock.now()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([known])
+    next_one = yard.executor(epoch=2, adopts=[known])
     ended = yard.ended(next_one, "step")[0]
     assert ended.exit_code == 42
     assert ended.at <= ended_before
@@ -120,8 +120,7 @@ def test_an_end_is_told_to_each_controller_until_it_is_forgotten(yard: Yard) -> 
 
 
 def test_what_was_never_started_is_not_spoken_of_and_can_start(yard: Yard) -> None:
-    executor = yard.executor()
-    executor.adopt([running(yard, "step", recorded=False)])
+    executor = yard.executor(adopts=[running(yard, "step", recorded=False)])
     assert executor.observe() == []
     executor.start([yard.launch("step")])
     assert yard.ended(executor, "step")[0].exit_code == 0
@@ -139,8 +138,7 @@ def test_after_a_reboot_every_attempt_is_lost(yard: Yard) -> None:
         running(yard, "step", boot_id="an-earlier-boot"),
         running(yard, "unstarted", recorded=False, boot_id="an-earlier-boot"),
     ]
-    next_one = yard.executor(epoch=2)
-    next_one.adopt(attempts)
+    next_one = yard.executor(epoch=2, adopts=attempts)
     next_one.start([yard.launch("step", WAIT), yard.launch("unstarted", WAIT)])
     for ended in yard.ended(next_one, "step", "unstarted"):
         assert (ended.how, ended.problem) == ("lost", "the machine was rebooted")
@@ -151,7 +149,6 @@ def test_a_pid_that_was_handed_on_is_nobody_s(yard: Yard) -> None:
     """The log knows a pid that now belongs to another process: that one is left alone."""
     bystander = subprocess.Popen(["sleep", "60"])
     try:
-        executor = yard.executor()
         known = Running(
             id=yard.id("step"),
             mark=yard.mark("step"),
@@ -159,7 +156,7 @@ def test_a_pid_that_was_handed_on_is_nobody_s(yard: Yard) -> None:
             start_ticks=1,
             boot_id=yard.clock.read().boot_id,
         )
-        executor.adopt([known])
+        executor = yard.executor(adopts=[known])
         executor.end([yard.order("step", grace=0)])
         assert yard.ended(executor, "step")[0].how == "lost"
         assert bystander.poll() is None
@@ -191,8 +188,7 @@ def test_shim_and_controller_die_together(yard: Yard) -> None:
     executor = begin(yard)
     kill_shim(yard, executor)
     executor.close()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step")])
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
     next_one.start([yard.launch("step", WAIT)])
     told = [(each.id, each.pid) for each in next_one.observe()]  # again, since it was asked for
     assert told == [(yard.id("step"), yard.starts()["step"].pid)]
@@ -206,8 +202,7 @@ def test_both_die_and_the_log_does_not_know_the_start(yard: Yard) -> None:
     executor = begin(yard)
     kill_shim(yard, executor)
     executor.close()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step", recorded=False)])
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step", recorded=False)])
     next_one.start([yard.launch("step", WAIT)])
     next_one.end([yard.order("step")])
     yard.ended(next_one, "step")
@@ -220,11 +215,24 @@ def test_both_die_and_the_journal_is_lost_as_well(yard: Yard) -> None:
     kill_shim(yard, executor)
     executor.close()
     (yard.state / "shim/journal").unlink()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step", recorded=False)])  # found by its mark
+    # It is found by its mark.
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step", recorded=False)])
     next_one.start([yard.launch("step", WAIT)])
     (yard.work / "go").touch()
     yard.ended(next_one, "step")
+    assert yard.file("ledger") == "x\n"
+
+
+def test_both_die_and_the_first_line_of_the_journal_is_damaged(yard: Yard) -> None:
+    executor = begin(yard)
+    kill_shim(yard, executor)
+    executor.close()
+    journal = yard.state / "shim/journal"
+    journal.write_bytes(journal.read_bytes().replace(b"journal", b"jour\0al", 1))
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
+    assert next_one.observe() == []
+    (yard.work / "go").touch()
+    assert yard.ended(next_one, "step")[0].how == ("exited" if kernel_tells_exits() else "lost")
     assert yard.file("ledger") == "x\n"
 
 
@@ -234,8 +242,7 @@ def test_how_a_step_ended_while_both_were_dead_is_not_guessed(yard: Yard) -> Non
     executor.close()
     (yard.work / "go").touch()
     eventually(lambda: not yard.living())
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step")])
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
     next_one.start([yard.launch("step", WAIT)])
     ended = yard.ended(next_one, "step")[0]
     if ended.how == "exited":  # a zombie, since the init of this machine takes its time
@@ -254,8 +261,7 @@ def test_exits_that_a_dead_shim_had_noted_are_not_lost(yard: Yard) -> None:
     eventually(lambda: '"exited"' in journal.read_text(), "the exit is noted")
     kill_shim(yard, executor)  # we have not read what it told us: a new shim reads the journal
     executor.close()
-    next_one = yard.executor(epoch=2)
-    next_one.adopt([running(yard, "step")])
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
     assert yard.ended(next_one, "step")[0].exit_code == 42
 
 
@@ -287,6 +293,92 @@ def test_starts_that_were_queued_in_a_dead_shim_start_in_the_next(yard: Yard) ->
     lines = yard.file("ledger").split()
     assert len(lines) == len(set(lines))
     assert {end.id.step for end in ends if end.how == "exited"} <= set(lines)
+
+
+def test_a_pid_that_was_found_is_not_believed_by_the_next_controller_either(yard: Yard) -> None:
+    executor = begin(yard)
+    kill_shim(yard, executor)
+    executor.close()
+    adopted = msgspec.structs.replace(running(yard, "step"), found=True)
+    next_one = yard.executor(epoch=2, adopts=[adopted])
+    (yard.work / "go").touch()
+    assert yard.ended(next_one, "step")[0].how == "lost"
+
+
+# ------------------------------------------------------------ a shim that can't be found, or hangs
+
+
+def test_a_shim_whose_socket_was_deleted_is_found_again(yard: Yard) -> None:
+    executor = begin(yard)
+    shim = executor.shim_pid
+    (yard.state / "shim/socket").unlink()
+    executor.close()
+    next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
+    assert next_one.shim_pid == shim
+    (yard.work / "go").touch()
+    assert yard.ended(next_one, "step")[0].exit_code == 42
+    assert yard.file("ledger") == "x\n"
+
+
+@pytest.mark.parametrize("deleted", ["shim", "shim/lock"])
+def test_a_shim_whose_folder_was_deleted_starts_nothing_more(yard: Yard, deleted: str) -> None:
+    executor = begin(yard)
+    old = executor.shim_pid
+    if deleted == "shim":
+        shutil.rmtree(yard.state / "shim")
+    else:
+        (yard.state / deleted).unlink()
+    executor.start([yard.launch("next", "echo x >> next")])
+    yard.ended(executor, "next")
+    assert executor.shim_pid != old
+    (yard.work / "go").touch()
+    assert yard.ended(executor, "step")[0].how == ("exited" if kernel_tells_exits() else "lost")
+    eventually(lambda: old not in yard.shims(), "the old one ends")
+    assert (yard.state / "shim/socket").exists()
+    assert (yard.file("ledger"), yard.file("next")) == ("x\n", "x\n")
+
+
+def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.executor.link.SILENT_SECONDS", 0.1)
+    executor = begin(yard)
+    assert executor.trouble() is None
+    os.kill(executor.shim_pid, signal.SIGSTOP)
+    executor.start([yard.launch("next")])
+    due = executor.next_due()
+    assert due is not None and due - yard.clock.now() <= 1_000_000, "it is looked at again"
+    yard.until(executor, executor.trouble, "trouble")
+    reason, message = executor.trouble() or ("", "")
+    assert reason == "SupervisorSilent"
+    assert f"`kill -9 {executor.shim_pid}`" in message
+    os.kill(executor.shim_pid, signal.SIGCONT)
+    yard.ended(executor, "next")
+    assert executor.trouble() is None
+
+
+def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.executor.local.HELLO_SECONDS_MAX", 0.2)
+    executor = begin(yard)
+    shim = executor.shim_pid
+    executor.close()
+    os.kill(shim, signal.SIGSTOP)
+    with pytest.raises(StorageError, match=f"does not answer; `kill -9 {shim}` makes room"):
+        yard.executor(epoch=2)
+    kill([shim])
+    next_one = yard.executor(epoch=3, adopts=[running(yard, "step")])
+    (yard.work / "go").touch()
+    yard.ended(next_one, "step")
+    assert yard.file("ledger") == "x\n"
+
+
+def test_shims_that_are_killed_without_end_are_no_riddle(yard: Yard) -> None:
+    executor = begin(yard)
+    with pytest.raises(StorageError, match="something here kills it; the steps run on"):
+        for _ in range(10):
+            kill_shim(yard, executor)
+            yard.until(executor, lambda: executor.synced and yard.shims(), "another shim")
+    assert yard.living("step")
 
 
 # ---------------------------------------------------------------- the shim, killed at every effect

@@ -13,7 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes.yard import DEADLINE_SECONDS, Yard, eventually, kill, pids, read
+from processes.yard import DEADLINE_SECONDS, Yard, eventually, kill, pids, read, shims_of
+
+from controller.executor import marks
+from controller.loop.ports import Running
 
 NOBODY = 65534
 PYTHON = sys.executable
@@ -301,8 +304,14 @@ def test_a_crash_in_the_middle_of_the_sweep_leaves_no_one_stopped_for_good(yard:
     assert yard.ended(next_one, "step")[0].signal == signal.SIGKILL
 
 
-def test_a_step_that_runs_treadle_s_own_shim_is_ended_with_all_it_runs(yard: Yard) -> None:
-    """The inner shim gives its steps marks of its own: they are found as its descendants."""
+@pytest.mark.parametrize("alive", [True, False], ids=["the inner shim lives", "it is dead"])
+def test_a_step_that_runs_treadle_s_own_shim_is_ended_with_all_it_runs(
+    yard: Yard, alive: bool
+) -> None:
+    """The inner shim gives its steps marks of its own: they are found as its descendants.
+
+    If it is dead they are found by their environment.
+    """
     inner = yard.work / "inner"
     inner.mkdir()
     program = Path(__file__).with_name("a_controller.py")
@@ -314,6 +323,9 @@ def test_a_step_that_runs_treadle_s_own_shim_is_ended_with_all_it_runs(yard: Yar
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     executor.start([yard.launch("outer", sleepy, env=environment)])
     yard.until(executor, lambda: yard.living("of the inner step"), "the inner step runs")
+    if not alive:
+        inner_ones = [*shims_of(inner), *yard.living("outer")]
+        kill([pid for pid in inner_ones if pid not in yard.living("of the inner step")])
     executor.end([yard.order("outer", grace=0.2)])
     yard.ended(executor, "outer")
     assert not yard.living()
@@ -389,6 +401,55 @@ def test_what_a_step_may_leave_outlives_the_shim_as_well(yard: Yard) -> None:
     assert len(yard.living("server")) == 1
 
 
+def test_what_a_step_may_leave_outlives_shim_and_controller(yard: Yard) -> None:
+    executor = yard.executor()
+    script = "sleep 60 & while [ ! -e go ]; do sleep 0.01; done"
+    executor.start([yard.launch("server", script, leave_processes=True)])
+    start = yard.started(executor, "server")
+    kill([executor.shim_pid])
+    executor.close()
+    (yard.work / "go").touch()
+    eventually(lambda: len(yard.living("server")) == 1, "only what it left is there")
+    known = Running(
+        id=yard.id("server"),
+        mark=yard.mark("server"),
+        pid=start.pid,
+        start_ticks=start.start_ticks,
+        leave_processes=True,
+    )
+    next_one = yard.executor(epoch=2, adopts=[known])
+    (end,) = yard.ended(next_one, "server")
+    assert end.left_processes == 0
+    assert len(yard.living("server")) == 1
+
+
+def test_what_a_step_leaves_gets_the_grace_of_the_step(yard: Yard) -> None:
+    executor = yard.executor()
+    left = "trap '' TERM; (while :; do sleep 0.05; done) & exit 3"
+    executor.start([yard.launch("step", left, grace_seconds=3600.0)])
+    yard.until(executor, lambda: executor.attempts[str(yard.id("step"))].leaving, "it is ending")
+    kept = executor.endings.endings[yard.id("step")].kill_at - yard.clock.now()
+    assert 3_500_000_000 < kept <= 3_600_000_000
+    executor.end([yard.order("step", grace=0.0)])
+    (end,) = yard.ended(executor, "step")
+    assert end.exit_code == 3
+    assert not yard.living()
+
+
+@pytest.mark.parametrize("sources", [("/no/such", "/proc/loadavg"), ("/no/such", "/nor/such")])
+def test_where_the_kernel_does_not_tell_the_newest_pid(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, sources: tuple[str, str]
+) -> None:
+    """Kernels without CHECKPOINT_RESTORE lack the first file; some sandboxes have neither."""
+    monkeypatch.setattr(marks, "NEWEST_PID", sources)
+    executor = yard.executor()
+    executor.start([yard.launch("step", "(setsid sleep 300 &) ; sleep 300; true")])
+    yard.started(executor, "step")
+    executor.end([yard.order("step", grace=0.1)])
+    yard.ended(executor, "step")
+    assert not yard.living()
+
+
 def test_a_cancel_ends_what_the_step_may_leave_too(yard: Yard) -> None:
     executor = yard.executor()
     executor.start([yard.launch("server", "sleep 60 & sleep 60", leave_processes=True)])
@@ -412,8 +473,12 @@ def test_out_of_processes_a_start_waits_and_is_tried_again(open_yard: Yard, user
         journal = yard.state / "shim/journal"
         yard.until(executor, lambda: journal.read_text().count('"starting"') > 2, "tried again")
         assert not yard.seen
+        yard.until(executor, executor.trouble, "it is told")
+        reason, message = executor.trouble() or ("", "")
+        assert reason == "OutOfResources" and "temporarily unavailable" in message
         resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC, limit)
         assert yard.ended(executor, "step")[0].exit_code == 3
+        assert executor.trouble() is None
         executor.close()
 
     as_user(user, act)

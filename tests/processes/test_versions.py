@@ -25,13 +25,11 @@ def old_shim(yard: Yard) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
-    yard: Yard, old_shim: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+    yard: Yard, old_shim: subprocess.Popen[str]
 ) -> None:
     yard.executor(epoch=1).start([yard.launch("long", WAIT)])
     eventually(lambda: yard.file("ledger"))
     yard.executors.pop().close()
-    for module in ("link", "local"):
-        monkeypatch.setattr(f"controller.executor.{module}.PROTOCOL", 2)
     newer = yard.executor(epoch=2)
     yard.forgets = True
     newer.start([yard.launch("short", "exit 3")])
@@ -40,7 +38,6 @@ def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
     (yard.work / "go").touch()
     (long,) = yard.ended(newer, "long")
     assert long.exit_code == 42
-    monkeypatch.undo()  # the shim that comes next speaks what the controller speaks
     yard.until(newer, lambda: newer.synced and newer.shim_pid != old_shim.pid, "another shim")
     assert old_shim.wait(10) == 0
     newer.start([yard.launch("next", "exit 4")])

@@ -7,13 +7,13 @@ import secrets
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from controller.clock import SystemClock
 from controller.executor.local import LocalExecutor
-from controller.loop.ports import AttemptId, End, Ended, Launch, Observation, Started
+from controller.loop.ports import AttemptId, End, Ended, Launch, Observation, Running, Started
 
 DEADLINE_SECONDS = 30.0  # for what takes milliseconds on an idle machine
 RLIMIT_LOCKS = 10
@@ -35,9 +35,12 @@ class Yard:
         self.forgets = False  # as soon as an end was seen, as a controller does whose log has it
 
     # ---------------------------------------------------------------------------------- the actors
-    def executor(self, epoch: int = 1, slots: int = 4) -> LocalExecutor:
+    def executor(
+        self, epoch: int = 1, slots: int = 4, adopts: Sequence[Running] = ()
+    ) -> LocalExecutor:
         executor = LocalExecutor(self.state, epoch, slots, self.clock)
         self.executors.append(executor)
+        executor.adopt(adopts)
         return executor
 
     def id(self, step: str, attempt: int = 1) -> AttemptId:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from controller.loop.ports import AttemptId, ClockReading, End, Launch, Running
+from controller.loop.ports import AttemptId, ClockReading, End, Launch, Running, Trouble
 from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
 from controller.model.observations import (
     Document,
@@ -121,6 +121,9 @@ class FakeExecutor:
             if process is not None and process.started is not None:
                 assert (AttemptFinished, attempt) in self._world.durable, "forgotten too early"
                 del self._world.processes[attempt]  # the ledger still knows of it
+
+    def trouble(self) -> Trouble | None:
+        return self._world.trouble
 
     def next_due(self) -> int | None:
         return None

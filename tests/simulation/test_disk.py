@@ -3,6 +3,8 @@
 from simulation.world import World
 from story import a_step, document
 
+from controller.loop.ports import Trouble
+
 NEARLY_FULL = "less than 1024 MiB are free"
 
 
@@ -25,4 +27,17 @@ def test_what_runs_ends_and_nothing_starts_until_there_is_room() -> None:
     world.short = ""
     world.run(5)
     assert world.phases()["w"][""] == "Succeeded"
+    assert world.controller.conditions == []
+
+
+def test_trouble_of_the_executor_is_a_condition_while_it_lasts() -> None:
+    world = World()
+    world.boot_controller()
+    world.trouble = Trouble("OutOfResources", "nothing can be started: no processes; tried again")
+    world.run(5)
+    (condition,) = world.controller.conditions
+    assert (condition.type, condition.reason) == ("ExecutorTrouble", "OutOfResources")
+    assert condition.message == world.trouble.message
+    world.trouble = None
+    world.run(5)
     assert world.controller.conditions == []

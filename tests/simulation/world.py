@@ -26,7 +26,7 @@ from simulation.edges import (
     FakeSpace,
 )
 
-from controller.loop.ports import AttemptId
+from controller.loop.ports import AttemptId, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.events import Record
@@ -87,6 +87,7 @@ class World:
         self.turns = 0
         # the machine
         self.short = ""  # why the disk is nearly full
+        self.trouble: Trouble | None = None  # what the executor complains of
         self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
         self.log: list[bytes] = []
         self.durable: set[tuple[type, AttemptId]] = set()  # what the log says of attempts

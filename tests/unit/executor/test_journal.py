@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.executor import journal as journal_module
-from controller.executor.journal import Journal, write_whole
+from controller.executor.journal import Journal
 
 BOOT = "boot-1"
 HEADER = ["journal", 1, BOOT]
@@ -15,18 +15,17 @@ STARTED = ["started", "u/s/1", 4711, 5, 11]
 EXITED = ["exited", "u/s/1", 256, 12, 3, 0, False]
 
 
-def path_with(folder: Path, *lines: object) -> str:
-    path = folder / "journal"
-    path.write_bytes(
+def folder_with(folder: Path, *lines: object) -> str:
+    (folder / "journal").write_bytes(
         b"".join(
             line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
         )
     )
-    return str(path)
+    return str(folder)
 
 
 def replayed(folder: Path, *lines: object, boot_id: str = BOOT) -> Journal:
-    return Journal(path_with(folder, *lines), boot_id, now=77)
+    return Journal(folder_with(folder, *lines), boot_id, now=77)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +72,15 @@ def test_of_another_boot_nothing_lives_and_nothing_is_believed(tmp_path: Path) -
     assert journal.entries == {"u/s/1": [["lost", "u/s/1", 77, "the machine was rebooted"]]}
 
 
-def test_a_journal_without_its_first_line_is_of_another_boot(tmp_path: Path) -> None:
-    journal = replayed(tmp_path, STARTING)
-    assert journal.entries["u/s/1"][0][0] == "lost"
+@pytest.mark.parametrize(
+    "damaged", [b"", b"\0\0\0\n", b'["journal", 1]\n', b'["journal", 1, "bo\n']
+)
+def test_without_its_first_line_marks_have_to_tell_who_lives(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    """Taken for another boot's, an attempt that lives would be tried again beside itself."""
+    journal = replayed(tmp_path, damaged, STARTING, STARTED)
+    assert journal.entries["u/s/1"] == [STARTING, STARTED, ["orphaned", "u/s/1"]]
 
 
 def test_the_highest_epoch_is_remembered(tmp_path: Path) -> None:
@@ -89,11 +94,18 @@ def test_a_line_that_was_cut_short_harms_no_other(tmp_path: Path, cut: int) -> N
     assert list(journal.entries) == ["u/s/1"]
     journal.note(["exited", "u/s/1", 0, 1, 1, 0, False])
     assert journal.flush()
-    again = Journal(journal.path, BOOT, now=78)
+    again = Journal(str(tmp_path), BOOT, now=78)
     assert again.entries["u/s/1"][-1][0] == "exited"
 
 
-@pytest.mark.parametrize("junk", [b"\0\0\0\n", b"{}\n", b"[]\n", b"7\n", b'["x"]\n', b"\n\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *[b"\0\0\0\n", b"{}\n", b"[]\n", b"7\n", b'["x"]\n', b"\n\n"],
+        *[b'["forget",{}]\n', b'["epoch","x"]\n', b'["epoch"]\n', b'["journal",1]\n', b"[{},1]\n"],
+        *[b'["exited","u/s/1"]\n', b'["started",{},1,2,3]\n', b'["lost","u/s/1",1,null]\n'],
+    ],
+)
 def test_junk_is_passed_over(tmp_path: Path, junk: bytes) -> None:
     journal = replayed(tmp_path, HEADER, junk, STARTING, junk, STARTED, EXITED)
     assert [note[0] for note in journal.entries["u/s/1"]] == ["starting", "started", "exited"]
@@ -113,13 +125,13 @@ def test_it_is_written_anew_when_little_of_it_is_still_to_be_told(
         assert journal.flush()
         largest = max(largest, (tmp_path / "journal").stat().st_size)
     assert largest < 3000
-    assert list(Journal(journal.path, BOOT, now=1).entries) == ["u/s/250"]
+    assert list(Journal(str(tmp_path), BOOT, now=1).entries) == ["u/s/250"]
 
 
 def test_killed_while_it_is_written_anew_the_old_one_counts(tmp_path: Path) -> None:
-    path = path_with(tmp_path, HEADER, STARTING, STARTED, EXITED)
-    write_whole(path + ".new", b'["journal", 1, "boot-1"]\n["start')
-    assert Journal(path, BOOT, now=1).entries["u/s/1"] == [STARTING, STARTED, EXITED]
+    folder = folder_with(tmp_path, HEADER, STARTING, STARTED, EXITED)
+    (tmp_path / "journal.new").write_bytes(b'["journal", 1, "boot-1"]\n["start')
+    assert Journal(folder, BOOT, now=1).entries["u/s/1"] == [STARTING, STARTED, EXITED]
 
 
 def test_on_a_full_disk_notes_wait_and_come_out_in_order(
@@ -143,4 +155,4 @@ def test_on_a_full_disk_notes_wait_and_come_out_in_order(
     room[0] = 10_000
     assert journal.flush()
     monkeypatch.undo()
-    assert Journal(journal.path, BOOT, now=1).entries["u/s/1"][:2] == [STARTING, STARTED]
+    assert Journal(str(tmp_path), BOOT, now=1).entries["u/s/1"][:2] == [STARTING, STARTED]

@@ -97,6 +97,13 @@ def test_a_start_is_recorded_once() -> None:
     assert fact(attempt(), seen) is None
 
 
+def test_that_a_pid_was_only_found_is_recorded() -> None:
+    seen = Started(id=ID, pid=7, start_ticks=8, at=9, found=True)
+    recorded = fact(attempt(phase=AttemptPhase.SCHEDULED), seen)
+    assert isinstance(recorded, AttemptStarted)
+    assert recorded.found
+
+
 def test_survivors_are_recorded_when_they_change() -> None:
     seen = EndFailed(id=ID, pids=(8, 7))
     found = fact(attempt(), seen)
