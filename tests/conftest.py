@@ -1,5 +1,11 @@
-"""However little room there is on the disk of whoever runs the tests, steps are started."""
+"""What the tests don't take from whoever runs them."""
 
 import os
+import signal
 
+# However little room there is on the disk, steps are started.
 os.environ["TREADLE_MIN_FREE"] = "0"
+
+# A job in the background, or under nohup, ignores these, and would hand that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -18,11 +18,10 @@ from controller.cli.asking import os_user
 from controller.cli.history import History, is_live
 from controller.cli.options import add_min_free, common, positive
 from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
-from controller.log.reader import Tail
-from controller.model.apply import apply
+from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
-from controller.model.phases import Phase
-from controller.model.state import Move, State, Workflow
+from controller.model.phases import WORKFLOW_TERMINAL, Phase
+from controller.model.state import Move, State
 
 if TYPE_CHECKING:
     from controller.cli.session import Session
@@ -201,10 +200,12 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
     told = ""
     with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
+        begun = _Begun(names, state)
         asked_to_cancel = False
-        while not _all_over(state, names):
+        while not begun.all_over(state):
             session.turn()
-            _print(session.moves, state, names)
+            begun.note(session.controller.recorded)
+            begun.tell(session.moves)
             conditions = "; ".join(one.message for one in session.controller.conditions)
             if conditions and conditions != told:
                 print(f"treadle: {conditions}", file=sys.stderr)
@@ -213,9 +214,9 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)
                 continue
-            if not _all_over(state, names):
+            if not begun.all_over(state):
                 session.wait(_REQUESTS_SECONDS)
-        return _result(state, names)
+        return begun.result(state)
 
 
 def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
@@ -223,8 +224,8 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
     from controller.requests import drop
 
     print(f"treadle: {signal.Signals(number).name}: cancelling", file=sys.stderr)
-    for life in _lives(session.controller.state, names):
-        if not life.finished:
+    for life in session.controller.state.workflows.values():
+        if life.request in names and not life.finished:
             request = Request(
                 kind="cancel",
                 workflow=life.name,
@@ -243,17 +244,16 @@ class _Follower:
 
     def __init__(self, state_dir: str, names: frozenset[str]) -> None:
         self._state_dir = state_dir
-        self._names = names
-        self._tail, self._state = Tail(state_dir), State()
+        self._history = History(state_dir)
+        self._begun = _Begun(names, self._history.state)
 
     def follow(self) -> bool:
         """Until all of it is over; False if before that nobody is left who drives it."""
         seen = time.monotonic()
-        while not _all_over(self._state, self._names):
-            for record in self._tail.poll():
-                apply(self._state, record)
-            _print(self._state.moves, self._state, self._names)
-            self._state.moves.clear()
+        while not self._begun.all_over(self._history.state):
+            for change in self._history.news():
+                self._begun.note([change.record])
+                self._begun.tell(change.moves)
             if is_live(self._state_dir):
                 seen = time.monotonic()
             elif time.monotonic() - seen > _ORPHANED_SECONDS:
@@ -262,38 +262,56 @@ class _Follower:
         return True
 
     def result(self) -> ExitCode:
-        return _result(self._state, self._names)
+        return self._begun.result(self._history.state)
 
 
 # ---------------------------------------- both
 
 
-def _lives(state: State, names: frozenset[str]) -> list[Workflow]:
-    return [life for life in state.lives.values() if life.request in names]
+class _Begun:
+    """The lives that these requests began, and what became of each, even once it is archived."""
 
+    def __init__(self, names: frozenset[str], state: State) -> None:
+        self._names = names
+        self._phases = {
+            life.uid: life.phase for life in state.lives.values() if life.request in names
+        }
 
-def _all_over(state: State, names: frozenset[str]) -> bool:
-    if not all(name in state.requests for name in names):
-        return False
-    return all(life.finished for life in _lives(state, names))
+    def note(self, records: Sequence[Record]) -> None:
+        for record in records:
+            match record.event:
+                case GenerationAccepted(uid=uid, request=request) if request in self._names:
+                    self._phases[uid] = Phase.PENDING
+                case RequestApplied(kind="run", name=name, uid=uid, refused="") if uid:
+                    if name in self._names:  # that goes on with a life
+                        self._phases[uid] = Phase.PENDING
+                case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
+                    self._phases[uid] = phase
 
+    def tell(self, moves: Sequence[Move]) -> None:
+        from controller.cli.progress import line
 
-def _print(moves: Sequence[Move], state: State, names: frozenset[str]) -> None:
-    from controller.cli.progress import line
+        for move in moves:
+            if move.uid in self._phases and move.phase is not Phase.READY:
+                print(line(move), flush=True)
 
-    for move in moves:
-        life = state.lives[move.uid]
-        if life.request in names and move.phase is not Phase.READY:
-            print(line(move), flush=True)
+    def all_over(self, state: State) -> bool:
+        if not all(name in state.requests for name in self._names):
+            return False
+        return all(phase in WORKFLOW_TERMINAL for phase in self._now(state))
+
+    def result(self, state: State) -> ExitCode:
+        _refuse(state, self._names)
+        fine = all(phase is Phase.SUCCEEDED for phase in self._now(state))
+        return ExitCode.FINE if fine else ExitCode.FAILED
+
+    def _now(self, state: State) -> Iterator[Phase]:
+        for uid, ended in self._phases.items():
+            life = state.lives.get(uid)
+            yield life.phase if life is not None else ended
 
 
 def _refuse(state: State, names: frozenset[str]) -> None:
     refusals = [state.requests[name] for name in sorted(names) if state.requests[name]]
     if refusals:
         raise UsageError("; ".join(refusals))
-
-
-def _result(state: State, names: frozenset[str]) -> ExitCode:
-    _refuse(state, names)
-    fine = all(life.phase is Phase.SUCCEEDED for life in _lives(state, names))
-    return ExitCode.FINE if fine else ExitCode.FAILED

@@ -7,7 +7,7 @@ same: what was not appended did not happen, and what was appended but not done i
 calls that are safe to repeat.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -67,6 +67,7 @@ class Settings(Struct, kw_only=True):
     max_parallel: int
     ahead: int
     folder: str = ""  # absolute; empty without one
+    keep_finished: int | None = None  # lives that are over; None: all
     # Start only the lives that these began, and those that are asked for meanwhile.
     only_requests: frozenset[str] | None = None
     rules: desired.Settings = desired.Settings()  # how long an absence has to last
@@ -98,6 +99,11 @@ class Controller:
     def conditions(self) -> list[desired.ControllerCondition]:
         """What holds of the controller itself, as seen in the last turn."""
         return [*self._of_folder, *self._of_machine]
+
+    @property
+    def recorded(self) -> Sequence[e.Record]:
+        """The records of the last turn."""
+        return self._batch
 
     # ---------------------------------------- life
 
@@ -272,6 +278,7 @@ class Controller:
             folder=settings.folder,
             short=self._short,
             stopping=self.stopping,
+            keep_finished=settings.keep_finished,
         )
 
     def _promise(self, actions: Iterable[Action]) -> None:

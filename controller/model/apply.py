@@ -180,6 +180,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.WorkflowSuspended: workflow.suspended,
     e.WorkflowFinished: workflow.finished,
     e.LifeEnded: workflow.life_ended,
+    e.LifeArchived: workflow.life_archived,
+    e.AttemptsArchived: workflow.attempts_archived,
     e.StepReady: step.ready,
     e.StepSkipped: step.ended_as(Phase.SKIPPED),
     e.StepCancelled: step.ended_as(Phase.CANCELLED),

@@ -7,7 +7,7 @@ from controller.model.apply_step import remember_result
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
 from controller.model.movement import clear_condition, move, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.model.state import SECOND, Attempt, Ending, State, Step, Workflow
+from controller.model.state import ATTEMPTS_MAX, SECOND, Attempt, Ending, State, Step, Workflow
 
 
 class _OfAttempt(Protocol):
@@ -45,6 +45,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         boot_id=state.controller.boot_id,
     )
     step.attempts.append(attempt)
+    del step.attempts[:-ATTEMPTS_MAX]
     step.numbered = event.attempt
     occupy(state, workflow, step, attempt)
 

@@ -7,7 +7,7 @@ that is only carried out, so a later version with another table replays an old l
 from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
-from controller.model.indexes import requeue, set_timer, touch
+from controller.model.indexes import requeue, set_over, set_timer, touch
 from controller.model.movement import clear_condition, link, set_condition, turn_to
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
@@ -38,7 +38,7 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
     workflow = Workflow(
         uid=event.uid,
         name=event.workflow,
-        order=len(state.lives),
+        order=state.begun,
         origin=event.origin,
         path=event.path,
         created=state.time,
@@ -48,6 +48,7 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
         annotations=event.annotations,
         since=state.time,
     )
+    state.begun += 1
     state.lives[event.uid] = state.workflows[event.workflow] = workflow
     return workflow
 
@@ -236,3 +237,20 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     workflow = state.lives[event.uid]
     del state.workflows[workflow.name]
     state.touched.pop(workflow.uid, None)
+    set_over(state, workflow)
+
+
+def life_archived(state: State, event: e.LifeArchived) -> None:
+    workflow = state.lives.pop(event.uid)
+    if state.workflows.get(workflow.name) is workflow:
+        del state.workflows[workflow.name]
+    state.touched.pop(workflow.uid, None)
+    del state.over[workflow.uid]
+    set_timer(state, workflow, "", "expiry", None)
+
+
+def attempts_archived(state: State, event: e.AttemptsArchived) -> None:
+    workflow = state.lives[event.uid]
+    for step in workflow.steps.values():
+        del step.attempts[:-1]
+    set_over(state, workflow)

@@ -214,6 +214,21 @@ class LifeEnded(Event, frozen=True):
     uid: str
 
 
+class LifeArchived(Event, frozen=True):
+    """An ended life leaves the state; what the log has of it remains readable."""
+
+    uid: str
+    workflow: str
+    message: str
+
+
+class AttemptsArchived(Event, frozen=True):
+    """All attempts but the last of each step leave the state; their numbers stay spent."""
+
+    uid: str
+    message: str
+
+
 # ---------------------------------------- the step
 
 
@@ -407,6 +422,8 @@ AnyEvent = (
     | WorkflowSuspended
     | WorkflowFinished
     | LifeEnded
+    | LifeArchived
+    | AttemptsArchived
     | StepReady
     | StepSkipped
     | StepCancelled

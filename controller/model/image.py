@@ -29,6 +29,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     time: int
     time_before: int
     controller: ControllerSeen
+    begun: int = 0
     lives: list[Workflow]
     present: list[str] = []  # uids of the lives that have their name
     rejected: list[FileRejected] = []
@@ -38,6 +39,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     live: list[tuple[str, str]] = []
     timers: list[Timer] = []
     queue: list[tuple[QueueKey, list[str]]] = []
+    over: list[str] = []
 
 
 class NoImage(Exception):
@@ -53,6 +55,7 @@ def freeze(state: State) -> bytes:
         time=state.time,
         time_before=state.time_before,
         controller=state.controller,
+        begun=state.begun,
         lives=list(state.lives.values()),
         present=[workflow.uid for workflow in state.workflows.values()],
         rejected=list(state.rejected.values()),
@@ -62,6 +65,7 @@ def freeze(state: State) -> bytes:
         live=list(state.live),
         timers=state.timers,
         queue=[(key, list(state.queue[key])) for key in sorted(state.queue)],
+        over=list(state.over),
     )
     return _encode(image)
 
@@ -78,6 +82,7 @@ def thaw(data: bytes) -> State:
     state.seq, state.epoch = image.seq, image.epoch
     state.time, state.time_before = image.time, image.time_before
     state.controller = image.controller
+    state.begun = image.begun
     state.lives = {workflow.uid: workflow for workflow in image.lives}
     state.workflows = {state.lives[uid].name: state.lives[uid] for uid in image.present}
     state.rejected = {event.path: event for event in image.rejected}
@@ -92,6 +97,7 @@ def thaw(data: bytes) -> State:
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.queue = {key: OrderedDict.fromkeys(uids) for key, uids in image.queue}
+    state.over = OrderedDict.fromkeys(image.over)
     return state
 
 

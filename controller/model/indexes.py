@@ -10,7 +10,9 @@ from collections import OrderedDict
 from typing import Literal
 
 from controller.model.events import MarkerPlaced
-from controller.model.state import Attempt, QueueKey, State, Step, Timer, Workflow
+from controller.model.state import SECOND, Attempt, QueueKey, State, Step, Timer, Workflow
+
+SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
 
 # ---------------------------------------- what to look at
 
@@ -124,6 +126,35 @@ def forbidden(state: State, name: str) -> MarkerPlaced | None:
     return min(whole, key=lambda marker: marker.drain, default=None)
 
 
+# ---------------------------------------- what may go to the archive
+
+
+def set_over(state: State, workflow: Workflow) -> None:
+    """Know a life that is over for good among those, and set the time when some of it may go."""
+    if workflow.uid in state.lives and is_over(state, workflow):
+        state.over.setdefault(workflow.uid)
+    else:
+        state.over.pop(workflow.uid, None)
+    set_timer(state, workflow, "", "expiry", expiry(state, workflow))
+
+
+def is_over(state: State, workflow: Workflow) -> bool:
+    """Nothing refers to it any more: no file, and no name but what `run` gave it."""
+    present = state.workflows.get(workflow.name) is workflow
+    return workflow.finished and (workflow.origin == "run" or not present)
+
+
+def expiry(state: State, workflow: Workflow) -> int | None:
+    """When its time to live is up, if there is something that may go then."""
+    ttl = workflow.ttl_seconds
+    if ttl is None or not workflow.finished:
+        return None
+    past = any(len(step.attempts) > 1 for step in workflow.steps.values())
+    if not past and not is_over(state, workflow):
+        return None
+    return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
+
+
 # ---------------------------------------- timers
 
 
@@ -131,7 +162,7 @@ def set_timer(
     state: State,
     workflow: Workflow,
     step: str,
-    kind: Literal["deadline", "backoff", "timeout"],
+    kind: Literal["deadline", "backoff", "timeout", "expiry"],
     due: int | None,
 ) -> None:
     """Set, move or (`due` None) remove one timer."""
@@ -145,9 +176,13 @@ def set_timer(
 
 
 def shift_timers(state: State, length: int, deadlines: bool) -> None:
-    """Move what time makes due by `length` microseconds, deadlines only where told so."""
+    """Move what time makes due by `length` microseconds, deadlines only where told so.
+
+    An archive needs no more than the wall clock.
+    """
+    kinds = {"backoff", "timeout", "deadline"} if deadlines else {"backoff", "timeout"}
     moved = sorted(
-        timer._replace(due=timer.due + length) if deadlines or timer.kind != "deadline" else timer
+        timer._replace(due=timer.due + length) if timer.kind in kinds else timer
         for timer in state.timers
     )
     state.timers = moved

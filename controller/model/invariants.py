@@ -8,7 +8,7 @@ O(world), so this is for tests and `replay --verify`, not for turns.
 from collections import Counter
 from collections.abc import Iterator
 
-from controller.model.indexes import queue_key
+from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
@@ -32,6 +32,7 @@ def problems(state: State) -> Iterator[str]:
     yield from _timers(state)
     yield from _queue(state)
     yield from _names(state)
+    yield from _over(state)
 
 
 # ---------------------------------------- one step
@@ -152,6 +153,8 @@ def _timers(state: State) -> Iterator[str]:
 
 
 def _due(state: State) -> Iterator[tuple[tuple[str, str, str], int | None]]:
+    for workflow in state.lives.values():
+        yield (workflow.uid, "", "expiry"), expiry(state, workflow)
     for workflow in state.workflows.values():
         yield (workflow.uid, "", "deadline"), _deadline(workflow)
         for step in workflow.steps.values():
@@ -198,3 +201,11 @@ def _names(state: State) -> Iterator[str]:
     kept = {(name, path): m for name, paths in state.marked.items() for path, m in paths.items()}
     if kept != marked or not all(state.marked.values()):
         yield f"markers by workflow are {kept}, should be {marked}"
+
+
+def _over(state: State) -> Iterator[str]:
+    true = {workflow.uid for workflow in state.lives.values() if is_over(state, workflow)}
+    if state.over.keys() != true:
+        yield f"over are {list(state.over)}, should be {sorted(true)}"
+    if state.begun < len(state.lives):
+        yield f"{state.begun} lives have begun, {len(state.lives)} are there"

@@ -6,7 +6,7 @@ longer come true. `move` keeps that, and every other index, in step with the pha
 
 from typing import Literal
 
-from controller.model.indexes import touch, want_no_slot, want_slot
+from controller.model.indexes import set_over, touch, want_no_slot, want_slot
 from controller.model.phases import STEP_MOVES, TERMINAL, Phase, Reason
 from controller.model.state import RECENT_MAX, Condition, Move, State, Step, Workflow
 
@@ -46,6 +46,7 @@ def turn_to(state: State, workflow: Workflow, to: Phase, reason: str, message: s
     if was is to:
         return
     workflow.phase, workflow.since = to, state.time
+    set_over(state, workflow)
     touch(state, workflow)
     _tell(state, workflow, "", was, to, reason, message)
 

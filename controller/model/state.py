@@ -26,6 +26,7 @@ from controller.spec.models import Spec
 
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
+ATTEMPTS_MAX = 100  # of one step
 SECOND = 1_000_000  # microseconds
 
 
@@ -101,7 +102,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     reason: str = Reason.WAITING_FOR_DEPENDENCIES
     message: str = "waits for its dependencies"
     since: int = 0
-    attempts: list[Attempt] = []
+    attempts: list[Attempt] = []  # the latest, ATTEMPTS_MAX at most
     numbered: int = 0  # the highest number an attempt of it ever had
     retries: int = 0  # spent since the last reset
     interruptions: int = 0  # in a row
@@ -227,6 +228,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         return given if isinstance(given, float | int) else None
 
     @property
+    def ttl_seconds(self) -> float | None:
+        given = self.spec.ttl_seconds_after_finished
+        return given if isinstance(given, float | int) else None
+
+    @property
     def finished(self) -> bool:
         return self.phase in WORKFLOW_TERMINAL
 
@@ -237,7 +243,7 @@ class Timer(NamedTuple):
     due: int
     uid: str
     step: str
-    kind: Literal["deadline", "backoff", "timeout"]
+    kind: Literal["deadline", "backoff", "timeout", "expiry"]
 
 
 class ControllerSeen(Struct):
@@ -264,7 +270,8 @@ class State:
         self.time = 0  # of the last record
         self.time_before = 0  # of the one before it
         self.controller = ControllerSeen()
-        self.lives: dict[str, Workflow] = {}  # by uid, ended ones too
+        self.lives: dict[str, Workflow] = {}  # by uid, ended ones too, but for archived ones
+        self.begun = 0  # lives, archived ones too
         self.workflows: dict[str, Workflow] = {}  # by name, the present life
         self.rejected: dict[str, FileRejected] = {}  # by path
         self.markers: dict[str, MarkerPlaced] = {}  # by path
@@ -275,6 +282,7 @@ class State:
         self.timers: list[Timer] = []  # sorted by due
         self.timer_of: dict[tuple[str, str, str], int] = {}  # (uid, step, kind) -> due
         self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
+        self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.marked: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
         # for the planner: what apply changed since the last plan; for watchers: phases that changed
         self.touched: dict[str, dict[str, None]] = {}

@@ -3,13 +3,14 @@
 A plan looks at what `apply` touched since the last one and at what time made due. Decisions come
 first and alone: the turn folds them and asks again, so that consequences spread pass by pass; when
 there is nothing left to decide, the free slots are filled, or all is ended by a controller that
-stops with `--end-steps`. Cost: O(touched + due + free slots).
+stops with `--end-steps`; last of all, what nobody needs any more leaves the state. Cost: O(touched
++ due + free slots).
 """
 
 from collections.abc import Iterator
 
 from controller.model.state import State, Step, Workflow
-from controller.planner import cancel, deadlines, readiness, retries, slots
+from controller.planner import cancel, deadlines, readiness, retention, retries, slots
 from controller.planner.actions import Action
 from controller.planner.slots import Limits
 
@@ -19,13 +20,15 @@ def plan(state: State, now: int, limits: Limits) -> list[Action]:
     decisions: list[Action] = []
     for workflow, steps in _to_look_at(state, now):
         decisions += _decide(state, workflow, steps, now)
-    return decisions or _starts(state, limits)
+    return decisions or _starts(state, limits) or [*retention.archive(state, now, limits)]
 
 
 def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]:
     """Workflows and their steps, in the order of the folder's history and of the spec."""
     wanted = {uid: set(steps) for uid, steps in state.touched.items()}
     for timer in deadlines.due(state, now):
+        if timer.kind == "expiry":
+            continue
         wanted.setdefault(timer.uid, set()).add(timer.step)
     for workflow in sorted((state.lives[uid] for uid in wanted), key=lambda life: life.order):
         if state.workflows.get(workflow.name) is not workflow:

@@ -25,7 +25,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     frees there need not wait for the disk. `only`: the requests whose lives this controller may
     start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
     is started. `short`: nothing starts, since the disk is nearly full. `stopping`: nothing starts,
-    and what runs is ended, to be tried again by the next controller.
+    and what runs is ended, to be tried again by the next controller. `keep_finished`: how many
+    lives that are over may stay in the state; None for all.
     """
 
     max_parallel: int
@@ -35,6 +36,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     folder: str = ""
     short: bool = False
     stopping: bool = False
+    keep_finished: int | None = None
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:

@@ -196,6 +196,13 @@ class Spec(_Written, frozen=True):
         PositiveSeconds | UnsetType,
         Meta(description="A run that takes longer is ended and fails. Default: no deadline."),
     ] = UNSET
+    ttl_seconds_after_finished: Annotated[
+        Seconds | UnsetType,
+        Meta(
+            description="So long after its end all attempts but the last of each step go to the "
+            "archive; of a workflow whose file is gone, all of it. Default: no limit in time."
+        ),
+    ] = UNSET
     suspend: Annotated[
         bool | UnsetType, Meta(description="Start nothing new, let running steps finish.")
     ] = UNSET

@@ -13,7 +13,7 @@ NOT_YET = "not supported yet"
 
 # By the title of the schema, which is the name of the model.
 _FIELDS_NOT_YET = {
-    "Spec": {"params", "hooks", "ttlSecondsAfterFinished"},
+    "Spec": {"params", "hooks"},
     "Step": {"forEach", "when", "outputs", "approve", "before", "after", "key", "parallelism"},
 }
 _VALUES_NOT_YET: dict[str, tuple[object, ...]] = {

@@ -122,7 +122,6 @@ def on_a_terminal(place: Place, *words: str) -> Iterator[tuple[int, int]]:
     """The command as the foreground job of a terminal of its own: its pid and the master end."""
     pid, master = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
         os.chdir(place.root)
         os.execve(TREADLE, ["treadle", *words], {**os.environ, "TERM": "xterm"})
     try:

@@ -21,7 +21,7 @@ from simulation.scenario import Scenario
 from itertools import groupby
 prepare_state(sys.argv[1])
 log = LogWriter(sys.argv[1])
-turns = [list(turn) for _, turn in groupby(Scenario(5).play().records(), lambda each: each.turn)]
+turns = [list(turn) for _, turn in groupby(Scenario(29).play().records(), lambda each: each.turn)]
 for number, turn in enumerate(turns):
     log.append(turn)
     if number % 3 == 0:

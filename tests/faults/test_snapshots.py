@@ -22,7 +22,7 @@ from controller.model.apply import replay
 from controller.model.events import Record
 from controller.model.image import freeze
 
-TURNS = [list(turn) for _, turn in groupby(Scenario(5).play().records(), lambda each: each.turn)]
+TURNS = [list(turn) for _, turn in groupby(Scenario(29).play().records(), lambda each: each.turn)]
 RECORDS = [record for turn in TURNS for record in turn]
 WHOLE = freeze(replay(RECORDS))
 

@@ -33,10 +33,12 @@ def a_workflow(random: Random, name: str) -> Workflow:
         spec["priority"] = random.randint(-1, 1)
     if random.random() < 0.2:
         spec["failFast"] = True
-    if random.random() < 0.1:
+    if random.random() < 0.2:
         spec["activeDeadlineSeconds"] = random.choice([2, 6])
     if random.random() < 0.1:
         spec["suspend"] = True
+    if random.random() < 0.2:
+        spec["ttlSecondsAfterFinished"] = random.choice([0, 15])
     return document(steps, name, **spec)
 
 
@@ -71,6 +73,7 @@ class Scenario:
         random = Random(seed)
         self.max_parallel = random.randint(1, 4)
         self.ahead = random.choice([0, 0, 2])
+        self.keep_finished = random.choice([None, 0, 1])
         self.begin = [(f"{name}.yaml", a_workflow(random, name)) for name in _some(random, NAMES)]
         times = sorted(random.uniform(0, SECONDS_OF_PEOPLE) for _ in range(random.randint(0, 6)))
         self.deeds = [(at, self._deed(random, index)) for index, at in enumerate(times)]
@@ -82,6 +85,7 @@ class Scenario:
             max_parallel=self.max_parallel,
             ahead=self.ahead,
             crash_before=crash_before,
+            keep_finished=self.keep_finished,
         )
         for path, workflow in self.begin:
             world.files[path] = (workflow,)

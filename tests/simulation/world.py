@@ -78,11 +78,13 @@ class World:
         max_parallel: int = 4,
         ahead: int = 0,
         crash_before: int | None = None,
+        keep_finished: int | None = None,
     ) -> None:
         self.fate = fate
         self.max_parallel = max_parallel
         self.ahead = ahead
         self.crash_before = crash_before
+        self.keep_finished = keep_finished
         self.effects = 0
         self.turns = 0
         # the machine
@@ -133,6 +135,7 @@ class World:
             max_parallel=self.max_parallel,
             ahead=self.ahead,
             folder=SPECS,
+            keep_finished=self.keep_finished,
             rules=AT_ONCE,
         )
         state = thaw(freeze(replay(records)))  # as one that begins with a snapshot

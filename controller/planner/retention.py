@@ -1,0 +1,46 @@
+"""What leaves the state, so that it stays small whatever has come and gone.
+
+Nothing here makes anything run: a document that is in the folder keeps its life, and of it only
+attempts that have a later one may go. Of what is over (a life whose document is gone, one that
+`run` began) all goes: when its time to live is up, or, oldest first, when more than `keep_finished`
+are there. What somebody may still be waiting to see stays for SEEN_SECONDS. Cost: O(what goes).
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from controller.model.events import AttemptsArchived, LifeArchived
+from controller.model.indexes import SEEN_SECONDS
+from controller.model.state import SECOND, State
+from controller.planner import deadlines
+from controller.planner.slots import Limits
+
+
+def archive(state: State, now: int, limits: Limits) -> list[LifeArchived | AttemptsArchived]:
+    """What may go at `now`, each life once."""
+    chosen = {
+        action.uid: action for action in (*_excess(state, now, limits), *_expired(state, now))
+    }
+    return list(chosen.values())
+
+
+def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived]:
+    for timer in deadlines.due(state, now):
+        if timer.kind == "expiry":
+            workflow = state.lives[timer.uid]
+            why = f"{workflow.ttl_seconds:g} s have passed since its end"
+            if workflow.uid in state.over:
+                yield LifeArchived(uid=workflow.uid, workflow=workflow.name, message=why)
+            else:
+                yield AttemptsArchived(uid=workflow.uid, message=why)
+
+
+def _excess(state: State, now: int, limits: Limits) -> Iterator[LifeArchived]:
+    if limits.keep_finished is None:
+        return
+    why = f"more than {limits.keep_finished} are over"
+    for uid in islice(state.over, max(0, len(state.over) - limits.keep_finished)):
+        workflow = state.lives[uid]
+        if workflow.since + round(SEEN_SECONDS * SECOND) > now:
+            return
+        yield LifeArchived(uid=uid, workflow=workflow.name, message=why)
