@@ -17,7 +17,7 @@ from controller.cli.output import (
     tell,
     terminal_width,
 )
-from controller.cli.past import state_at
+from controller.cli.past import recall, state_at
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
@@ -77,6 +77,8 @@ def get(args: argparse.Namespace) -> int:
         return show_past(state_at(args.state, "--at", args.at), args.names, matches, args.output)
     history = History(args.state)
     state, controller = history.catch_up(), controller_shape(args.state)
+    for name in args.names:
+        recall(args.state, state, name)
     missing = show_workflows(state, args.names, matches, args.output, controller, now())
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
@@ -232,6 +234,7 @@ def status(args: argparse.Namespace) -> int:
         shown_at = state.time
     else:
         state, shown_at = History(args.state).catch_up(), now()
+        recall(args.state, state, args.name)
     found = find(state, args.name)
     if args.output:
         show(shape_of(state, found), args.output)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from controller.log.reader import BEGINNING, Tail
+from controller.log.archive import beginning
+from controller.log.reader import Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
 from controller.model.apply import apply
@@ -34,9 +35,10 @@ class History:
     """A state that grows with the log. `state` holds what the records read so far say."""
 
     def __init__(self, state_dir: str, whole: bool = False) -> None:
-        """`whole`: from the first record on, so that `news` tells all of them."""
-        self.state, place = (State(), BEGINNING) if whole else newest(state_dir)
-        self._tail = Tail(state_dir, place=place)
+        """`whole`: from the first record on that was kept, so that `news` tells all of them."""
+        self.state, place = beginning(state_dir) if whole else newest(state_dir)
+        self.begins_at = self.state.seq  # the record after which `news` begins
+        self._tail = Tail(state_dir, place.seq, place)
 
     def news(self) -> Iterator[Change]:
         """Fold what has come since the last call, record by record."""

@@ -10,18 +10,19 @@ import sys
 from controller.cli.get import show_past
 from controller.cli.history import History
 from controller.cli.options import common
-from controller.cli.output import show_line, show_lines
-from controller.cli.past import state_at
+from controller.cli.output import show_line, show_lines, tell
+from controller.cli.past import recall, state_at
 from controller.cli.transcript import Transcript
 from controller.errors import ExitCode, StorageError
+from controller.log.archive import beginning
 from controller.log.reader import read
 from controller.log.snapshots import folder, good
 from controller.model.apply import apply
 from controller.model.image import freeze
 from controller.model.invariants import problems
-from controller.model.state import State
 from controller.view.find import find
 from controller.view.story import concerns, happened, lines
+from controller.view.times import rfc3339
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -73,6 +74,7 @@ def logs(args: argparse.Namespace) -> int:
     """treadle logs NAME [STEP]: the bytes that attempts wrote."""
     history = History(args.state)
     state = history.catch_up()
+    recall(args.state, state, args.name)
     transcript = Transcript(state, args.state, args.name, args.step, args.attempt, args.tail)
     transcript.show()
     if args.follow:
@@ -87,6 +89,9 @@ def logs(args: argparse.Namespace) -> int:
 def events(args: argparse.Namespace) -> int:
     """treadle events [NAME]: a line an event."""
     history = History(args.state, whole=True)
+    if history.begins_at:
+        when = rfc3339(history.state.time)
+        tell(f"history begins after record {history.begins_at}, of {when}")
     known = _tell(history, args, follow=False)
     if args.name and not known:
         find(history.state, args.name)  # raises, with what may have been meant
@@ -134,8 +139,9 @@ def _verify(state_dir: str) -> int:
     """Fold the whole log; each snapshot has to be what that comes to at its place."""
     snapshots = {one.place.seq: one.image for one in good(state_dir)}
     agree = 0
-    state = State()
-    for record in read(state_dir):
+    state, place = beginning(state_dir)
+    begins_at = state.seq
+    for record in read(state_dir, place.seq, place):
         apply(state, record)
         state.moves.clear()
         if record.seq in snapshots:
@@ -148,5 +154,5 @@ def _verify(state_dir: str) -> int:
     for problem in problems(state):
         raise StorageError(f"the log up to record {state.seq} contradicts itself: {problem}")
     beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"
-    print(f"{state.seq} records: whole, in order, and consistent{beside}")
+    print(f"{state.seq - begins_at} records: whole, in order, and consistent{beside}")
     return ExitCode.FINE

@@ -3,6 +3,8 @@
 import argparse
 import os
 
+KEEP_FINISHED = 1000  # lives that are over
+
 
 def common() -> argparse.ArgumentParser:
     """A parent parser with `--specs` and `--state`."""
@@ -32,6 +34,33 @@ def add_min_free(parser: argparse.ArgumentParser) -> None:
         help="start nothing new while less is free on the disk of the state folder "
         "(default: $TREADLE_MIN_FREE, else 1G, or 5 %% of the disk if that is less)",
     )
+
+
+def add_retention(parser: argparse.ArgumentParser) -> None:
+    from controller.log.upkeep import KEEP_ARCHIVE_BYTES
+
+    parser.add_argument(
+        "--keep-finished",
+        type=count,
+        metavar="N",
+        default=KEEP_FINISHED,
+        help="so many lives that are over (their file is gone, or `run` began them) stay in the "
+        f"state; older ones go to the archive (default: {KEEP_FINISHED})",
+    )
+    parser.add_argument(
+        "--keep-archive",
+        type=size,
+        metavar="BYTES",
+        default=KEEP_ARCHIVE_BYTES,
+        help="the oldest of the archive goes when it takes more (default: 1G)",
+    )
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return number
 
 
 def positive(text: str) -> int:

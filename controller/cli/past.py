@@ -1,17 +1,21 @@
-"""The state as it was: after a record, or at a time.
+"""The past: the state as it was after a record or at a time, and lives that went to the archive.
 
 What a controller shows at some moment is what the turns before it come to, so a record stands for
-the whole of its turn. Cost: that of folding from the last snapshot before that point.
+the whole of its turn. Cost: that of folding from the last snapshot or checkpoint before that point.
 """
 
 from itertools import takewhile
 
-from controller.errors import UsageError
-from controller.log.reader import read
+from controller.errors import NotFound, UsageError
+from controller.log.archive import beginning, lives
+from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.model.apply import replay
+from controller.model.movement import set_condition
 from controller.model.state import State
-from controller.view.times import parse_time
+from controller.view.find import find, is_uid_of
+from controller.view.status import ARCHIVED
+from controller.view.times import parse_time, rfc3339
 
 
 def state_at(state_dir: str, option: str, point: str) -> State:
@@ -21,14 +25,51 @@ def state_at(state_dir: str, option: str, point: str) -> State:
     """
     if point.isdecimal():
         seq = int(point)
-        state, place = newest(state_dir, seq_max=seq)
-        behind = read(state_dir, place=place)
+        state, place = _before(state_dir, option, point, seq_max=seq)
+        behind = read(state_dir, place.seq, place)
         return replay(takewhile(lambda record: record.turn <= seq, behind), state)
     time = parse_time(point)
     if time is None:
         raise UsageError(
             f"{option} {point}: neither a sequence number nor a time like 2026-11-23T12:00:00Z"
         )
-    state, place = newest(state_dir, time_max=time)
-    behind = read(state_dir, place=place)
+    state, place = _before(state_dir, option, point, time_max=time)
+    behind = read(state_dir, place.seq, place)
     return replay(takewhile(lambda record: record.time <= time, behind), state)
+
+
+def _before(
+    state_dir: str,
+    option: str,
+    point: str,
+    seq_max: int | None = None,
+    time_max: int | None = None,
+) -> tuple[State, Place]:
+    """The last state that is kept at or before a point. Raises NotFound if none is."""
+    state, place = newest(state_dir, seq_max, time_max)
+    if state.seq == 0 and (first := beginning(state_dir)[0]).seq:
+        raise NotFound(
+            f"{option} {point}: history begins after record {first.seq}, of {rfc3339(first.time)}; "
+            "what was before is no longer kept (--keep-archive)"
+        )
+    return state, place
+
+
+def recall(state_dir: str, state: State, word: str) -> None:
+    """Put the newest archived life that `word` means into `state`, if nothing there is meant.
+
+    It has the condition Archived then, and is as it was when it left the state.
+    """
+    try:
+        find(state, word)
+    except NotFound:
+        archived = lives(state_dir)
+        meant = (one for one in archived if one.workflow == word or is_uid_of(word, one.uid))
+        gone = next(meant, None)
+        if gone is not None:
+            past, place = _before(state_dir, "uid", gone.uid, seq_max=gone.seq - 1)
+            behind = read(state_dir, place.seq, place)
+            replay(takewhile(lambda record: record.seq < gone.seq, behind), past)
+            past.time = gone.time
+            life = state.lives[gone.uid] = past.lives[gone.uid]
+            set_condition(past, life, ARCHIVED, True, ARCHIVED, gone.message)

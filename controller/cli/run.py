@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from controller.cli.asking import os_user
 from controller.cli.history import History, is_live
-from controller.cli.options import add_min_free, common, positive
+from controller.cli.options import add_min_free, add_retention, common, positive
 from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
@@ -47,6 +47,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
     )
     add_min_free(parser)
+    add_retention(parser)
     # What `--detach` gives to the process in the background: requests that are dropped already.
     parser.add_argument("--asked", action="append", default=[], help=argparse.SUPPRESS)
     parser.set_defaults(command=run)
@@ -153,7 +154,12 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
     state_dir = args.state
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
-    given = {"--max-parallel": args.max_parallel, "--min-free": args.min_free}
+    given = {
+        "--max-parallel": args.max_parallel,
+        "--min-free": args.min_free,
+        "--keep-finished": args.keep_finished,
+        "--keep-archive": args.keep_archive,
+    }
     limits = [
         word for name, value in given.items() if value is not None for word in (name, str(value))
     ]
@@ -194,6 +200,8 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
         state=args.state,
         max_parallel=args.max_parallel,
         min_free_bytes=args.min_free,
+        keep_finished=args.keep_finished,
+        keep_archive_bytes=args.keep_archive,
         only_requests=names,
         ends_steps=True,
     )

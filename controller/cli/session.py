@@ -21,17 +21,19 @@ import msgspec
 
 from controller import __version__
 from controller.cli.asking import os_user
+from controller.cli.options import KEEP_FINISHED
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
 from controller.log import segments
 from controller.log.lock import StateLock
 from controller.log.reader import Place, read
-from controller.log.snapshots import Taker, newest
+from controller.log.snapshots import newest
 from controller.log.space import DiskSpace
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
 from controller.log.takeover import stand_by, take_over
+from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
@@ -58,6 +60,8 @@ class Options(msgspec.Struct, kw_only=True):
     poll: bool = False
     max_spec_bytes: int = SPEC_BYTES_MAX
     min_free_bytes: int | None = None
+    keep_finished: int = KEEP_FINISHED
+    keep_archive_bytes: int = KEEP_ARCHIVE_BYTES
     only_requests: frozenset[str] | None = None
     ends_steps: bool = False  # when it is stopped
     if_held: Literal["refuse", "stand by", "take over"] = "refuse"
@@ -66,13 +70,15 @@ class Options(msgspec.Struct, kw_only=True):
 class Session:
     """A running controller. `moves` are the phases that changed in the last turn."""
 
-    def __init__(self, controller: Controller, wakes: "Wakes", state_dir: str) -> None:
+    def __init__(
+        self, controller: Controller, wakes: "Wakes", state_dir: str, keep_archive_bytes: int
+    ) -> None:
         self.controller = controller
         self.wakes = wakes
         self.state_dir = state_dir
         self.moves: list[Move] = []
         self._status = ControllerStatus(phase="Starting")
-        self._snapshots = Taker(state_dir)
+        self._upkeep = Upkeep(state_dir, keep_archive_bytes)
 
     def turn(self) -> None:
         """One turn; afterwards `moves` and `notes` tell what happened."""
@@ -81,7 +87,8 @@ class Session:
         self.controller.turn()
         self.moves = list(state.moves)
         self._tell("Running")
-        self._snapshots.consider(state.seq)
+        if problem := self._upkeep.consider(state.seq):
+            self.controller.notes.append(problem)
 
     def wait(self, seconds_max: float | None = None) -> None:
         """Until there may be something to do, or a caller wants to draw again."""
@@ -223,7 +230,8 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
         wakes = Wakes(clock, files)
         stack.callback(wakes.close)
-        session = Session(Controller(state, epoch, edges, settings), wakes, state_dir)
+        controller = Controller(state, epoch, edges, settings)
+        session = Session(controller, wakes, state_dir, options.keep_archive_bytes)
         session.controller.start()
         yield session
         session.stopped()
@@ -282,6 +290,7 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
         ahead=AHEAD,
         folder=folder,
         only_requests=options.only_requests,
+        keep_finished=options.keep_finished,
     )
 
 

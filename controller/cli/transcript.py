@@ -13,6 +13,7 @@ from typing import IO
 from controller.cli.history import History
 from controller.cli.output import tell
 from controller.errors import NotFound, StorageError
+from controller.log.archive import output
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL
 from controller.model.state import Attempt, State, Step, Workflow
@@ -26,8 +27,9 @@ _BLOCK_BYTES = 1 << 16  # read at once, and the longest line that is held until 
 class Source:
     """The file of one attempt, and how much of it was shown."""
 
-    def __init__(self, path: str, prefix: bytes) -> None:
-        self.path = path
+    def __init__(self, state_dir: str, log: str, prefix: bytes) -> None:
+        self.path = os.path.join(state_dir, log)
+        self._state_dir, self._log = state_dir, log
         self._prefix = prefix
         self._file: IO[bytes] | None = None
         self._held = b""  # the beginning of a line
@@ -37,7 +39,9 @@ class Source:
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - until `close`
         except FileNotFoundError:
-            return False
+            self._file = output(self._state_dir, self._log)
+            if self._file is None:
+                return False
         except OSError as error:
             raise StorageError(f"{self.path}: can't be read: {error.strerror}") from error
         if tail is not None:
@@ -121,6 +125,8 @@ class Transcript:
             attempt = self._pick(step)
             if attempt is not None:
                 self._show(step, attempt)
+            elif self._attempt is not None and self._show_archived(step, self._attempt):
+                continue
             elif self._step is not None:
                 message = of_step(self._state, self._workflow, step)[1]
                 tell(f"{step.name} has not been tried yet: {message}")
@@ -167,10 +173,18 @@ class Transcript:
         for attempt in step.attempts:
             if attempt.number == self._attempt:
                 return attempt
-        if self._step is None:
+        if self._step is None or 0 < self._attempt <= step.numbered:
             return None
-        count = f"it has {len(step.attempts)}" if step.attempts else "it has none"
+        count = f"it has {step.numbered}" if step.numbered else "it has none"
         raise NotFound(f"{step.name} has no attempt {self._attempt}; {count}")
+
+    def _show_archived(self, step: Step, number: int) -> bool:
+        """One that the state no longer knows; its file may still be there."""
+        source = self._source(step.name, f"runs/{self._workflow.uid}/{step.name}.{number}.log")
+        if number > step.numbered or not source.open(self._tail):
+            return False
+        source.close()
+        return True
 
     def _show(self, step: Step, attempt: Attempt) -> None:
         source = self._source(step.name, attempt.log)
@@ -185,9 +199,7 @@ class Transcript:
 
     def _source(self, step: str, log: str) -> Source:
         alone = self._step is not None or len(self._workflow.steps) == 1
-        return Source(
-            os.path.join(self._state_dir, log), b"" if alone else b"[%s] " % step.encode()
-        )
+        return Source(self._state_dir, log, b"" if alone else b"[%s] " % step.encode())
 
     # ---------------------------------------- what goes on
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from controller.cli.options import add_min_free, common, positive, size
+from controller.cli.options import add_min_free, add_retention, common, positive, size
 from controller.errors import ExitCode
 from controller.model.phases import Phase
 from controller.spec.load import SPEC_BYTES_MAX
@@ -77,6 +77,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
     )
     add_min_free(parser)
+    add_retention(parser)
     parser.set_defaults(command=up)
 
 
@@ -93,6 +94,8 @@ def up(args: argparse.Namespace) -> int:
         poll=args.poll,
         max_spec_bytes=args.max_spec_size,
         min_free_bytes=args.min_free,
+        keep_finished=args.keep_finished,
+        keep_archive_bytes=args.keep_archive,
         ends_steps=args.end_steps,
         if_held=args.if_held,
     )

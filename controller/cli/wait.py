@@ -6,6 +6,7 @@ import time
 from controller.cli.history import FOLLOW_SECONDS, History, is_live
 from controller.cli.options import common
 from controller.cli.output import tell
+from controller.cli.past import recall
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import Workflow
 from controller.view.find import NeverValid, find
@@ -80,7 +81,8 @@ def _appeared(
         except NotFound:
             late = time.monotonic() >= min(patience, until or patience)
             if late or not is_live(state_dir):
-                raise
+                recall(state_dir, history.state, name)
+                return find(history.state, name)
             _pause(until)
 
 

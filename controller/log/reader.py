@@ -66,9 +66,8 @@ def read(state_dir: str, after: int = 0, place: Place = BEGINNING) -> Iterator[R
 
 def turn_bytes(state_dir: str, place: Place) -> bytes:
     """What stands where the last turn of `place` is said to stand; less, if there is less."""
-    with open(segments.path(state_dir, place.first), "rb") as file:
-        file.seek(place.turn_offset)
-        return file.read(place.offset - place.turn_offset)
+    length = place.offset - place.turn_offset
+    return segments.read(state_dir, place.first, place.turn_offset, length)
 
 
 class Tail:
@@ -127,7 +126,7 @@ class Cursor:
     def turns(self) -> Iterator[list[Record]]:
         """The whole turns from here to the end of what is there now."""
         # Listed before reading: a segment that was there by now proves the ones before complete.
-        waiting = [first for first in segments.firsts(self._state_dir) if first > self.first]
+        waiting = [first for first in self._listed() if first > self.first]
         if self.first == 0:
             if not waiting:
                 return
@@ -140,6 +139,13 @@ class Cursor:
                 problem = f"the next segment begins with record {waiting[0]}"
                 raise DamagedLog(self.path, self.offset, self.seq + 1, problem)
             self._enter(waiting.pop(0))
+
+    def _listed(self) -> list[int]:
+        """Every segment from here on; retired ones only if that is where we are."""
+        live = segments.firsts(self._state_dir)
+        if live and (self.first or self._after + 1) >= live[0]:
+            return live
+        return sorted({*live, *segments.retired(self._state_dir)})
 
     def sight(self) -> object:
         """What can be seen from here at little cost: two equal ones, and nothing came between."""
@@ -207,12 +213,7 @@ class Cursor:
         return ""
 
     def _rest(self) -> bytes:
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.offset)
-                return file.read()
-        except OSError as error:
-            raise StorageError(f"{self.path}: can't be read: {error.strerror}") from error
+        return segments.read(self._state_dir, self.first, self.offset)
 
 
 class _Stop(NamedTuple):

@@ -2,14 +2,21 @@
 
 A segment is created only after everything before its first record was synced. So its name alone
 proves that the records before it were acknowledged, whether or not anything stands in it yet.
+
+Retired ones lie compressed in STATE/archive/<batch>/<the same name>.zst, which only those look at
+who want to know of the past.
 """
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 
 from controller.errors import StorageError
 
 _NAME = re.compile(r"(\d{20})\.jsonl")
+_BATCH_NAME = re.compile(r"\d{20}")
+_RETIRED_NAME = re.compile(r"(\d{20})\.jsonl\.zst")
 
 # macOS has no fdatasync; its fsync reaches the drive, if not always the platter.
 sync = getattr(os, "fdatasync", os.fsync)
@@ -41,6 +48,55 @@ def _listed(state_dir: str) -> list[int]:
     except OSError as error:
         raise StorageError(f"{folder(state_dir)}: can't be read: {error.strerror}") from error
     return sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name)))
+
+
+def retired(state_dir: str) -> dict[int, str]:
+    """Where each segment lies that went to the archive, by the first record, in order."""
+    found = {
+        int(fits[1]): path
+        for path in in_archive(state_dir)
+        if (fits := _RETIRED_NAME.fullmatch(os.path.basename(path)))
+    }
+    return dict(sorted(found.items()))
+
+
+def in_archive(state_dir: str) -> Iterator[str]:
+    """Every file of every batch, the oldest batch first."""
+    archive = os.path.join(state_dir, "archive")
+    with suppress(FileNotFoundError):
+        for batch in sorted(filter(_BATCH_NAME.fullmatch, os.listdir(archive))):
+            folder = os.path.join(archive, batch)
+            with suppress(FileNotFoundError):  # dropped meanwhile
+                yield from (os.path.join(folder, name) for name in os.listdir(folder))
+
+
+def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
+    """`size` bytes of a segment from `offset` on, or all that follow, wherever it lies."""
+    try:
+        with open(path(state_dir, first), "rb") as file:
+            file.seek(offset)
+            return file.read(size)
+    except FileNotFoundError as error:
+        where = retired(state_dir).get(first)
+        if where is None:
+            raise StorageError(f"{error.filename}: can't be read: {error.strerror}") from error
+    except OSError as error:
+        raise StorageError(f"{error.filename}: can't be read: {error.strerror}") from error
+    data = unpacked(where)[offset:]
+    return data if size < 0 else data[:size]
+
+
+def unpacked(path: str) -> bytes:
+    """What a compressed file holds. Raises StorageError."""
+    import zstandard  # not for those who only look at the present
+
+    try:
+        with open(path, "rb") as file:
+            return zstandard.ZstdDecompressor().decompress(file.read())
+    except OSError as error:
+        raise StorageError(f"{path}: can't be read: {error.strerror}") from error
+    except zstandard.ZstdError as error:
+        raise StorageError(f"{path}: damaged: {error}; put it back from a copy") from error
 
 
 def create(path: str) -> int:

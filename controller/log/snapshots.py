@@ -10,37 +10,36 @@ if and only if
 Anything else is passed over as if it were not there: a snapshot is a cache, never the truth. So one
 may be taken of turns whose sync has not ended, and deleting all of them costs time alone.
 
-They are taken by a process of their own, a reader like any other, so that the loop never waits. It
-starts from the newest one, and makes sure that there is but one of its kind. Killed at any point it
-leaves nothing, or a file that is passed over and removed by the next. The newest two are kept: if
-one is damaged the other saves most of the way.
+Killed at any point, who takes one leaves nothing, or a file that is passed over and removed by the
+next. The newest two are kept: if one is damaged the other saves most of the way.
+
+A checkpoint, STATE/log/<sequence number>.checkpoint, is a snapshot that became truth: the segments
+before it may be gone (`archive`). So it is read whatever version wrote it, and only made of what is
+certainly on the disk.
 """
 
 import fcntl
 import gc
 import os
 import re
-import sys
-from collections.abc import Iterator
-from itertools import chain
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
+from controller.errors import StorageError
+from controller.log import segments
 from controller.log.reader import BEGINNING, Cursor, Place, turn_bytes
 from controller.model.apply import replay
 from controller.model.image import NoImage, freeze, thaw
 from controller.model.state import State
 
-if TYPE_CHECKING:
-    import subprocess
-
 KEPT = 2
-EVERY_RECORDS = 50_000  # a quarter of a second of folding
 
-_NAME = re.compile(r"(\d{20})\.json")
+_NAME = re.compile(r"(\d{20})\.(?:json|checkpoint)")
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -53,6 +52,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True):
+    path: str
     place: Place
     time: int
     image: bytes
@@ -62,24 +62,46 @@ def folder(state_dir: str) -> str:
     return os.path.join(state_dir, "snapshots")
 
 
+def checkpoint_path(state_dir: str, seq: int) -> str:
+    return os.path.join(state_dir, "log", f"{seq:020}.checkpoint")
+
+
 def seqs(state_dir: str) -> list[int]:
-    """The sequence numbers of all that are there, good or bad, the newest first."""
-    try:
-        names = os.listdir(folder(state_dir))
-    except OSError:
-        return []
-    return sorted(
-        (int(found[1]) for name in names if (found := _NAME.fullmatch(name))), reverse=True
-    )
+    """The sequence numbers of all snapshots that are there, good or bad, the newest first."""
+    return [seq for seq, path in _present(state_dir) if not _is_checkpoint(path)]
 
 
 def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
-    """Those that count, the newest first; none behind record `seq_max` is read."""
-    for seq in seqs(state_dir):
+    """Snapshots and checkpoints that count, the newest first; none behind `seq_max` is read."""
+    for seq, path in chain(_present(state_dir), _past(state_dir)):
         wanted = seq_max is None or seq <= seq_max
-        snapshot = _load(state_dir, seq) if wanted else None
+        snapshot = load(state_dir, path) if wanted else None
         if snapshot is not None:
             yield snapshot
+
+
+def _present(state_dir: str) -> list[tuple[int, str]]:
+    """Snapshots and the checkpoint, by their names, the newest first."""
+    found: list[tuple[int, str]] = []
+    for where in (folder(state_dir), os.path.join(state_dir, "log")):
+        with suppress(OSError):
+            found += _named(os.path.join(where, name) for name in os.listdir(where))
+    return sorted(found, reverse=True)
+
+
+def _past(state_dir: str) -> Iterator[tuple[int, str]]:
+    """Checkpoints in the archive, the newest first; looked for only when it comes to them."""
+    yield from sorted(_named(segments.in_archive(state_dir)), reverse=True)
+
+
+def _named(paths: Iterable[str]) -> Iterator[tuple[int, str]]:
+    for path in paths:
+        if found := _NAME.fullmatch(os.path.basename(path)):
+            yield int(found[1]), path
+
+
+def _is_checkpoint(path: str) -> bool:
+    return path.endswith(".checkpoint")
 
 
 def newest(
@@ -100,7 +122,7 @@ def _thawed(snapshot: Snapshot) -> State | None:
     collects = gc.isenabled()
     gc.disable()
     try:
-        return thaw(snapshot.image)
+        return thaw(snapshot.image, by_any=_is_checkpoint(snapshot.path))
     except NoImage:
         return None
     finally:
@@ -108,19 +130,21 @@ def _thawed(snapshot: Snapshot) -> State | None:
             gc.enable()
 
 
-def _load(state_dir: str, seq: int) -> Snapshot | None:
+def load(state_dir: str, path: str) -> Snapshot | None:
+    """The snapshot or checkpoint in that file, if it counts."""
     try:
-        with open(_path(state_dir, seq), "rb") as file:
+        with open(path, "rb") as file:
             crc, line, image = file.readline(), file.readline(), file.read()
         if crc != _checksum(line, image):
             return None
         head = msgspec.json.decode(line, type=Head)
         turn = turn_bytes(state_dir, head.place)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, StorageError, msgspec.DecodeError):
         return None
-    if head.place.seq != seq or crc32(turn) != head.turn_crc:
+    named = os.path.basename(path).partition(".")[0]
+    if head.place.seq != int(named) or crc32(turn) != head.turn_crc:
         return None
-    return Snapshot(head.place, head.time, image)
+    return Snapshot(path, head.place, head.time, image)
 
 
 def _checksum(line: bytes, image: bytes) -> bytes:
@@ -134,56 +158,37 @@ def _path(state_dir: str, seq: int) -> str:
 # ---------------------------------------- taking one
 
 
-class Taker:
-    """Has a snapshot taken whenever enough has come since the last one; waits for nobody."""
-
-    def __init__(self, state_dir: str) -> None:
-        self._state_dir = state_dir
-        self._due = next(iter(seqs(state_dir)), 0) + EVERY_RECORDS
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def consider(self, seq: int) -> None:
-        """The log has come to record `seq`."""
-        if seq < self._due:
-            return
-        if self._process is None or self._process.poll() is not None:
-            self._due = seq + EVERY_RECORDS
-            self._process = self._begin()
-
-    def _begin(self) -> "subprocess.Popen[bytes] | None":
-        import subprocess  # not for those that only read
-
-        # -P: nothing in the present folder can pass itself off as a module of ours.
-        command = [sys.executable, "-P", "-m", "controller.log.snapshots", self._state_dir]
-        try:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError:  # short of processes: the next time will do
-            return None
-
-
 def take(state_dir: str) -> None:
-    """Fold what came behind the newest snapshot, and make one of that."""
+    """Fold what came behind the newest snapshot, and make one of that, if nobody else does."""
+    with only_one(state_dir) as alone:
+        if alone:
+            fold_on(state_dir)
+
+
+@contextmanager
+def only_one(state_dir: str) -> Iterator[bool]:
+    """Whether nobody else is at it; nobody begins before the block is left."""
     os.makedirs(folder(state_dir), mode=0o700, exist_ok=True)
     lock = os.open(os.path.join(folder(state_dir), "lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return  # somebody is at it
+        yield False
     else:
-        state, place = newest(state_dir)
-        cursor = Cursor(state_dir, place.seq, place)
-        replay(chain.from_iterable(cursor.turns()), state)
-        if cursor.seq > place.seq:
-            write(state_dir, state, cursor.place)
-        _clear_away(state_dir)
+        yield True
     finally:
         os.close(lock)
+
+
+def fold_on(state_dir: str) -> tuple[State, Place]:
+    """The state at the end of the log, of which there is a snapshot then; the place of the last."""
+    state, place = newest(state_dir)
+    cursor = Cursor(state_dir, place.seq, place)
+    replay(chain.from_iterable(cursor.turns()), state)
+    if cursor.seq > place.seq:
+        write(state_dir, state, cursor.place)
+    _clear_away(state_dir)
+    return state, place
 
 
 def write(state_dir: str, state: State, place: Place) -> None:
@@ -204,14 +209,9 @@ def _private(path: str, flags: int) -> int:
 
 def _clear_away(state_dir: str) -> None:
     """Keep the newest good ones, and no traces of those that were not finished."""
-    kept = [snapshot.place.seq for snapshot in good(state_dir)][:KEPT]
-    wanted = {os.path.basename(_path(state_dir, seq)) for seq in kept}
+    snapshots = [path for _, path in _present(state_dir) if not _is_checkpoint(path)]
+    kept = islice((path for path in snapshots if load(state_dir, path)), KEPT)
+    wanted = {os.path.basename(path) for path in kept}
     for name in os.listdir(folder(state_dir)):
-        if name not in wanted | {"lock"}:
+        if name not in wanted | {"lock", "errors"}:
             os.unlink(os.path.join(folder(state_dir), name))
-
-
-if __name__ == "__main__":
-    os.nice(10)
-    gc.disable()  # nothing that is built up here is ever garbage
-    take(sys.argv[1])

@@ -16,14 +16,14 @@ from controller import __version__
 from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.state import ControllerSeen, QueueKey, State, Timer, Workflow
 
-# Another version may mean something else by the same index: its images are nobody's.
-VERSION = f"1 of treadle {__version__}"
+SCHEMA = 1  # raised when the same field comes to mean something else
 
 
 class Image(Struct, kw_only=True, omit_defaults=True):
     """What JSON has no word for (keys that are no text, an order of keys) is lists here."""
 
-    version: str
+    schema: int
+    by: str  # the version of treadle
     seq: int
     epoch: int
     time: int
@@ -49,7 +49,8 @@ class NoImage(Exception):
 def freeze(state: State) -> bytes:
     """The image of `state`."""
     image = Image(
-        version=VERSION,
+        schema=SCHEMA,
+        by=__version__,
         seq=state.seq,
         epoch=state.epoch,
         time=state.time,
@@ -70,14 +71,14 @@ def freeze(state: State) -> bytes:
     return _encode(image)
 
 
-def thaw(data: bytes) -> State:
-    """The state whose image this is. Raises NoImage."""
+def thaw(data: bytes, by_any: bool = False) -> State:
+    """The state whose image this is. Raises NoImage; by another version only `by_any` is read."""
     try:
         image = _decode(data)
     except msgspec.DecodeError as fault:
         raise NoImage(str(fault)) from fault
-    if image.version != VERSION:
-        raise NoImage(f"it is version {image.version}, not {VERSION}")
+    if image.schema != SCHEMA or (image.by != __version__ and not by_any):
+        raise NoImage(f"it has schema {image.schema} of treadle {image.by}")
     state = State()
     state.seq, state.epoch = image.seq, image.epoch
     state.time, state.time_before = image.time, image.time_before

@@ -10,7 +10,7 @@ from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
-from controller.view.status import SPEC_INVALID, ended, never_valid
+from controller.view.status import ARCHIVED, SPEC_INVALID, ended, never_valid
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import age, span
 
@@ -52,7 +52,9 @@ def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Ce
     if isinstance(one, NeverValid):
         return _rejected_row(one.name, one.rejected, wide)
     message = words.of_workflow(one)[1]
-    if ended(state, one):
+    if ARCHIVED in one.conditions:
+        message = f"(archived) {message}"
+    elif ended(state, one):
         message = f"(an ended life) {message}"
     stuck = one.conditions.get("EndFailed")
     if stuck is not None and stuck.status == "True":

@@ -25,6 +25,7 @@ from controller.view.shape import (
 from controller.view.times import rfc3339, rfc3339_or_none
 
 SPEC_INVALID = "SpecInvalid"
+ARCHIVED = "Archived"  # condition of a life that is shown from the archive
 _NO_USAGE = Usage()
 
 

@@ -44,8 +44,10 @@ def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict
 def subject(state: State, event: e.AnyEvent) -> tuple[str | None, str | None]:
     """The workflow that an event is about, and its life; None for what is the controller's own."""
     uid = getattr(event, "uid", "")
-    if uid:
+    if uid in state.lives:
         return state.lives[uid].name, uid
+    if uid:  # it has just been archived, or history does not begin with it
+        return getattr(event, "workflow", None), uid
     name = getattr(event, "workflow", "")
     life = state.workflows.get(name)
     return name or None, life.uid if life else None

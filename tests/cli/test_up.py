@@ -35,8 +35,8 @@ def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
 EAGER = """
 import sys
 from controller.cli.main import main
-from controller.log import snapshots
-snapshots.EVERY_RECORDS = 5
+from controller.log import upkeep
+upkeep.EVERY_RECORDS = 5
 sys.exit(main())
 """
 

@@ -13,10 +13,11 @@ from simulation.scenario import Scenario
 
 from controller.cli.history import History
 from controller.cli.past import state_at
-from controller.log import segments, snapshots
+from controller.log import segments, snapshots, upkeep
 from controller.log.reader import BEGINNING, Cursor, Place, read
-from controller.log.snapshots import Taker, newest, take
+from controller.log.snapshots import newest, take
 from controller.log.state_folder import prepare_state
+from controller.log.upkeep import Upkeep
 from controller.log.writer import LogWriter
 from controller.model.apply import replay
 from controller.model.events import Record
@@ -197,15 +198,15 @@ def test_a_place_is_the_end_of_the_turn_it_names(state: str) -> None:
     )
 
 
-def test_a_taker_is_started_when_enough_has_come(
+def test_the_keeper_is_started_when_enough_has_come(
     state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(snapshots.folder(state))
-    monkeypatch.setattr(snapshots, "EVERY_RECORDS", 10)
-    taker = Taker(state)
-    taker.consider(9)
+    monkeypatch.setattr(upkeep, "EVERY_RECORDS", 10)
+    keeper = Upkeep(state)
+    keeper.consider(9)
     assert not files(state)
-    taker.consider(10)
+    keeper.consider(10)
     until = time.monotonic() + 30
     while not files(state):
         assert time.monotonic() < until

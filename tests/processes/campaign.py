@@ -25,8 +25,8 @@ from processes.yard import eventually, kill, pids, read, shims_of
 EAGER = """
 import sys
 from controller.cli.main import main
-from controller.log import snapshots, writer
-snapshots.EVERY_RECORDS = 30
+from controller.log import upkeep, writer
+upkeep.EVERY_RECORDS = 30
 writer.SEGMENT_SIZE_MAX = 20_000
 sys.exit(main())
 """

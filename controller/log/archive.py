@@ -1,0 +1,285 @@
+"""Where the past goes, so that what is read at a start, and the disk, stay bounded.
+
+When a snapshot stands in a later segment than the first, what lies before is retired:
+
+  1. a batch, STATE/archive/<sequence number>/, is made and synced under another name, then renamed:
+     the segments, compressed; the checkpoint before, from which they can be folded; the outputs of
+     attempts that the state no longer knows, in one file; an index;
+  2. the snapshot becomes the checkpoint, STATE/log/<the same number>.checkpoint;
+  3. the next time, not before, the segments, outputs and the old checkpoint are deleted. So whoever
+     copies the folder finds all that it listed.
+
+Killed anywhere, nothing is lost: without its checkpoint a batch does not count and is made anew,
+and what is to be deleted can be deleted later. The snapshot is always the newest but one: that
+there is a later one proves that the turn before it was synced. Batches go, oldest first, when they
+take too much room.
+
+Everything here is done by one process beside the controller (`upkeep`), or only reads.
+"""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from io import BytesIO
+from tempfile import TemporaryFile
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from controller.errors import StorageError
+from controller.log import segments
+from controller.log.reader import BEGINNING, Place
+from controller.log.records import decode
+from controller.log.snapshots import checkpoint_path, folder, good, load, seqs
+from controller.model.events import LifeArchived
+from controller.model.image import thaw
+from controller.model.state import State
+
+OUTPUTS_MIN = 1000  # files that are worth a batch although no segment is
+LEVEL = 3  # of compression
+INDEX, OUTPUTS = "index.json", "outputs.tar.zst"
+
+
+class ArchivedLife(Struct, frozen=True):
+    """A life that left the state with record `seq`, at `time` (microseconds since 1970)."""
+
+    uid: str
+    workflow: str
+    seq: int
+    time: int
+    message: str
+
+
+class Index(Struct, frozen=True):
+    """What a batch holds."""
+
+    lives: list[ArchivedLife]
+    outputs: dict[str, int]  # file below STATE -> its size
+
+
+def archive_folder(state_dir: str) -> str:
+    return os.path.join(state_dir, "archive")
+
+
+# ---------------------------------------- reading
+
+
+def beginning(state_dir: str) -> tuple[State, Place]:
+    """Where history begins: at the first record, or at the oldest checkpoint that was kept."""
+    firsts = segments.firsts(state_dir)
+    if not firsts or firsts[0] == 1 or 1 in segments.retired(state_dir):
+        return State(), BEGINNING
+    *_, oldest = (None, *good(state_dir))
+    if oldest is None:
+        raise StorageError(
+            f"{segments.folder(state_dir)}: the log begins with record {firsts[0]}, and there is "
+            "no checkpoint to begin from; put both back from a copy"
+        )
+    return thaw(oldest.image, by_any=True), oldest.place
+
+
+def lives(state_dir: str) -> Iterator[ArchivedLife]:
+    """Every archived life that the kept history tells of, the latest first."""
+    live = segments.firsts(state_dir)
+    for first in reversed(live):
+        yield from reversed(list(_archived_in(segments.read(state_dir, first))))
+    for path in reversed([*segments.in_archive(state_dir)]):
+        if os.path.basename(path) == INDEX:  # it may have what is yet to be deleted from the log
+            yield from (life for life in reversed(_index(path).lives) if life.seq < live[0])
+
+
+def output(state_dir: str, name: str) -> IO[bytes] | None:
+    """The output `name` (below STATE) of an attempt, from the archive; None if it has none."""
+    import zstandard
+
+    for path in segments.in_archive(state_dir):
+        if os.path.basename(path) != INDEX or name not in _index(path).outputs:
+            continue
+        copy = TemporaryFile()  # noqa: SIM115 - the caller's
+        with (
+            open(os.path.join(os.path.dirname(path), OUTPUTS), "rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as tar,
+        ):
+            for member in tar:
+                if member.name == name and (found := tar.extractfile(member)) is not None:
+                    shutil.copyfileobj(found, copy)
+        copy.seek(0)
+        return copy
+    return None
+
+
+def _index(path: str) -> Index:
+    with open(path, "rb") as file:
+        return msgspec.json.decode(file.read(), type=Index)
+
+
+def _archived_in(data: bytes) -> Iterator[ArchivedLife]:
+    for line in BytesIO(data):
+        record = decode(line) if b'"LifeArchived"' in line else None
+        if record is not None and isinstance(record.event, LifeArchived):
+            event = record.event
+            yield ArchivedLife(event.uid, event.workflow, record.seq, record.time, event.message)
+
+
+# ---------------------------------------- retiring
+
+
+def outputs(state_dir: str) -> list[str]:
+    """The files that attempts write, as paths below STATE."""
+    found = []
+    for where, _, names in os.walk(os.path.join(state_dir, "runs")):
+        found += [os.path.relpath(os.path.join(where, name), state_dir) for name in names]
+    return found
+
+
+def unknown(state: State, written: Iterable[str]) -> list[str]:
+    """Outputs of attempts that have left `state`.
+
+    `written` were there before the log was read: of what was written since, the state cannot know.
+    """
+    known = {
+        os.path.splitext(attempt.log)[0]
+        for life in state.lives.values()
+        for step in life.steps.values()
+        for attempt in step.attempts
+    }
+    return [name for name in written if os.path.splitext(name)[0] not in known]
+
+
+def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
+    """Make a batch of the segments before `place` and the outputs `unknown`, if it is worth one.
+
+    At `place`, there is a snapshot that is not the newest.
+    """
+    old = [first for first in segments.firsts(state_dir) if first < place.first]
+    snapshot = os.path.join(folder(state_dir), f"{place.seq:020}.json")
+    if not old and len(unknown) < OUTPUTS_MIN:
+        return
+    newer = any(seq > place.seq for seq in seqs(state_dir))
+    if not newer or not os.path.exists(snapshot) or place.seq in _checkpoints(state_dir):
+        return
+    batch = os.path.join(archive_folder(state_dir), f"{place.seq:020}")
+    making = f"{batch}.new"
+    os.makedirs(making, mode=0o700)
+    archived: list[ArchivedLife] = []
+    for first in old:
+        data = segments.read(state_dir, first)
+        _compress(os.path.join(making, f"{first:020}.jsonl.zst"), data)
+        archived += _archived_in(data)
+    for before in _checkpoints(state_dir):
+        _copy(checkpoint_path(state_dir, before), making)
+    sizes = _pack(state_dir, unknown, os.path.join(making, OUTPUTS))
+    _write(os.path.join(making, INDEX), msgspec.json.encode(Index(archived, sizes)))
+    segments.sync_folder(making)
+    os.rename(making, batch)
+    segments.sync_folder(archive_folder(state_dir))
+    checkpoint = checkpoint_path(state_dir, place.seq)
+    with open(snapshot, "rb") as file:
+        _write(checkpoint + ".new", file.read())
+    os.rename(checkpoint + ".new", checkpoint)
+    segments.sync_folder(segments.folder(state_dir))
+
+
+def finish(state_dir: str) -> None:
+    """Delete what the checkpoint made superfluous, and traces of batches that were not finished."""
+    checkpoints = _checkpoints(state_dir)
+    newest = checkpoints[-1] if checkpoints else 0
+    for name in _listed(archive_folder(state_dir)):
+        if not name.isdigit() or int(name) > newest:
+            shutil.rmtree(os.path.join(archive_folder(state_dir), name))
+    checkpoint = load(state_dir, checkpoint_path(state_dir, newest)) if newest else None
+    if checkpoint is None:
+        return
+    with suppress(FileNotFoundError):  # what was packed, if nobody wrote to it since
+        packed = _index(os.path.join(archive_folder(state_dir), f"{newest:020}", INDEX)).outputs
+        _delete_outputs(state_dir, packed)
+    for first in segments.firsts(state_dir):  # the oldest first, so that no gap comes up
+        if first < checkpoint.place.first:
+            os.unlink(segments.path(state_dir, first))
+    for seq in checkpoints[:-1]:
+        os.unlink(checkpoint_path(state_dir, seq))
+
+
+def prune(state_dir: str, bytes_max: int) -> None:
+    """Drop the oldest batches while all of them take more than `bytes_max`."""
+    archive = archive_folder(state_dir)
+    batches = sorted(filter(str.isdigit, _listed(archive)))
+    sizes = {name: _size(os.path.join(archive, name)) for name in batches}
+    for name in batches:
+        if sum(sizes.values()) <= bytes_max:
+            return
+        del sizes[name]
+        os.rename(os.path.join(archive, name), os.path.join(archive, f"{name}.old"))
+        shutil.rmtree(os.path.join(archive, f"{name}.old"))
+
+
+def _checkpoints(state_dir: str) -> list[int]:
+    """By sequence number, the oldest first."""
+    names = _listed(segments.folder(state_dir))
+    return sorted(int(name[:20]) for name in names if name.endswith(".checkpoint"))
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _compress(path: str, data: bytes) -> None:
+    import zstandard
+
+    _write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
+    if segments.unpacked(path) != data:
+        raise StorageError(f"{path}: reads otherwise than it was written")
+
+
+def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
+    """All outputs in one compressed file; the size of each as it was then."""
+    import zstandard
+
+    sizes: dict[str, int] = {}
+    with open(path, "xb") as file:
+        with (
+            zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(
+                file, closefd=False
+            ) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as tar,
+        ):
+            for name in names:
+                with suppress(FileNotFoundError), open(os.path.join(state_dir, name), "rb") as one:
+                    info = tar.gettarinfo(arcname=name, fileobj=one)
+                    tar.addfile(info, one)
+                    sizes[name] = info.size
+        file.flush()
+        os.fsync(file.fileno())
+    return sizes
+
+
+def _delete_outputs(state_dir: str, sizes: dict[str, int]) -> None:
+    for name, size in sizes.items():
+        path = os.path.join(state_dir, name)
+        with suppress(OSError):
+            if os.path.getsize(path) == size:
+                os.unlink(path)
+                os.rmdir(os.path.dirname(path))  # once it is empty
+
+
+def _copy(path: str, into: str) -> None:
+    with open(path, "rb") as file:
+        _write(os.path.join(into, os.path.basename(path)), file.read())
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _size(folder: str) -> int:
+    return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))

@@ -1,0 +1,80 @@
+"""The process that keeps the log short: takes a snapshot, retires what lies before, now and then.
+
+It is a reader like any other, beside the controller, so that the loop never waits. There is but one
+at a time, and it may be killed at any point.
+"""
+
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from controller.log import archive
+from controller.log.snapshots import fold_on, folder, only_one, seqs
+
+if TYPE_CHECKING:
+    import subprocess
+
+EVERY_RECORDS = 50_000  # a quarter of a second of folding
+KEEP_ARCHIVE_BYTES = 1 << 30
+
+
+class Upkeep:
+    """Has it done whenever enough has come since the last time; waits for nobody."""
+
+    def __init__(self, state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
+        self._state_dir = state_dir
+        self._keep_archive_bytes = keep_archive_bytes
+        self._due = next(iter(seqs(state_dir)), 0) + EVERY_RECORDS
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def consider(self, seq: int) -> str:
+        """The log has come to record `seq`. Tells of the last time if that went wrong."""
+        if seq < self._due:
+            return ""
+        code = self._process.poll() if self._process is not None else 0
+        if code is None:
+            return ""
+        self._due = seq + EVERY_RECORDS
+        self._process = self._begin()
+        return f"the log could not be shortened; {self._errors} says why" if code else ""
+
+    @property
+    def _errors(self) -> str:
+        return os.path.join(folder(self._state_dir), "errors")
+
+    def _begin(self) -> "subprocess.Popen[bytes] | None":
+        import subprocess  # not for those that end before it is needed
+
+        # -P: nothing in the present folder can pass itself off as a module of ours.
+        words = ["-m", "controller.log.upkeep", self._state_dir, str(self._keep_archive_bytes)]
+        try:
+            os.makedirs(folder(self._state_dir), mode=0o700, exist_ok=True)
+            with open(self._errors, "wb") as errors:
+                return subprocess.Popen(
+                    [sys.executable, "-P", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    start_new_session=True,
+                )
+        except OSError:  # short of processes: the next time will do
+            return None
+
+
+def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
+    """Take a snapshot, retire what lies before it, and finish what was begun the last time."""
+    with only_one(state_dir) as alone:
+        if not alone:
+            return
+        archive.finish(state_dir)
+        written = archive.outputs(state_dir)  # before reading: see unknown()
+        state, place = fold_on(state_dir)
+        archive.retire(state_dir, place, archive.unknown(state, written))
+        archive.prune(state_dir, keep_archive_bytes)
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    gc.disable()  # nothing that is built up here is ever garbage
+    keep_up(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,259 @@
+"""The log under endless churn: old segments retire, nothing is lost, all stays readable."""
+
+import os
+import shutil
+import subprocess
+import sys
+from itertools import chain, groupby
+from pathlib import Path
+
+import pytest
+from simulation.scenario import Scenario
+from simulation.world import Fate, World
+from story import a_step, document
+
+from controller.errors import StorageError
+from controller.log import archive, segments, snapshots, writer
+from controller.log.archive import beginning, lives, output
+from controller.log.reader import Cursor, Tail, read
+from controller.log.snapshots import newest
+from controller.log.state_folder import prepare_state
+from controller.log.upkeep import keep_up
+from controller.log.writer import LogWriter
+from controller.model.apply import replay
+from controller.model.events import LifeArchived, Record
+from controller.model.image import freeze
+
+SEGMENT_BYTES = 6_000
+PLENTY = 1 << 30
+
+
+def churn(count: int) -> list[Record]:
+    """So many workflows that come, run and go; few are over at a time."""
+    world = World(fate=lambda *_: Fate(seconds=1), keep_finished=2)
+    world.boot_controller()
+    for number in range(count):
+        name = f"w{number}"
+        world.files = {f"{name}.yaml": (document([a_step("a"), a_step("b", "a")], name),)}
+        world.run(20)
+    return world.records()
+
+
+RECORDS = churn(40)
+TURNS = [list(turn) for _, turn in groupby(RECORDS, lambda each: each.turn)]
+WHOLE = freeze(replay(RECORDS))
+ARCHIVED = [record for record in RECORDS if isinstance(record.event, LifeArchived)]
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", SEGMENT_BYTES)
+    state = str(tmp_path / "state")
+    prepare_state(state)
+    return state
+
+
+def write(state: str, turns: list[list[Record]], every: int = 0) -> None:
+    log = LogWriter(state, newest(state)[1])
+    for number, turn in enumerate(turns, start=1):
+        log.append(turn)
+        if every and number % every == 0:
+            keep_up(state)
+    log.close()
+
+
+def seen(state: str) -> bytes:
+    """What a start makes of it."""
+    found, place = newest(state)
+    return freeze(replay(read(state, place=place), found))
+
+
+def told(state: str) -> list[Record]:
+    """All that history has."""
+    _, place = beginning(state)
+    return list(chain.from_iterable(Cursor(state, place.seq, place).turns()))
+
+
+def files(state: str, *places: str) -> int:
+    return sum(len(names) for place in places for _, _, names in os.walk(Path(state, place)))
+
+
+def test_the_live_log_stays_short_and_history_whole(state: str) -> None:
+    write(state, TURNS, every=15)
+    assert len(segments.firsts(state)) <= 6
+    assert files(state, "log", "snapshots") <= 6 + 2 + 4
+    assert segments.firsts(state)[0] > 1 and 1 in segments.retired(state)
+    assert seen(state) == WHOLE
+    assert told(state) == RECORDS
+    assert [life.seq for life in lives(state)] == [record.seq for record in reversed(ARCHIVED)]
+
+
+def test_without_snapshots_it_begins_from_the_checkpoint(state: str) -> None:
+    write(state, TURNS, every=15)
+    shutil.rmtree(snapshots.folder(state))
+    assert newest(state)[1].seq > 0
+    assert seen(state) == WHOLE
+
+
+def test_without_snapshots_and_checkpoint_it_begins_from_the_archive(state: str) -> None:
+    write(state, TURNS, every=15)
+    shutil.rmtree(snapshots.folder(state))
+    for path in Path(state, "log").glob("*.checkpoint"):
+        path.write_bytes(path.read_bytes()[:-9])
+    assert seen(state) == WHOLE
+    shutil.rmtree(Path(state, "archive"))
+    with pytest.raises(StorageError, match="the log begins with record"):
+        seen(state)
+
+
+def test_every_point_of_the_past_can_be_reached(state: str) -> None:
+    write(state, TURNS, every=15)
+    for turn in TURNS[::20]:
+        seq = turn[-1].seq
+        found, place = newest(state, seq_max=seq)
+        behind = (record for record in read(state, place=place) if record.seq <= seq)
+        assert freeze(replay(behind, found)) == freeze(replay(RECORDS[:seq]))
+
+
+def test_the_writer_goes_on_and_a_follower_does_not_notice(state: str) -> None:
+    tail = Tail(state)
+    followed: list[Record] = []
+    for first in range(0, len(TURNS), 10):
+        write(state, TURNS[first : first + 10])
+        keep_up(state)
+        if first % 40 == 0:  # what it has not read yet has retired meanwhile
+            followed += tail.poll()
+    followed += tail.poll()
+    assert followed == RECORDS
+    assert LogWriter(state, newest(state)[1]).seq == RECORDS[-1].seq
+
+
+def test_a_snapshot_whose_turn_may_not_be_synced_retires_nothing(state: str) -> None:
+    write(state, TURNS)
+    keep_up(state)  # at the very end: no later turn proves that it was synced
+    assert not Path(state, "archive").exists()
+    assert segments.firsts(state)[0] == 1
+
+
+def test_too_much_of_it_goes_and_history_begins_later(state: str) -> None:
+    write(state, TURNS, every=15)
+    batches = sorted(path.name for path in Path(state, "archive").iterdir())
+    archive.prune(state, archive._size(os.path.join(state, "archive", batches[-1])))
+    assert [path.name for path in Path(state, "archive").iterdir()] == batches[-1:]
+    begins, place = beginning(state)
+    assert 0 < begins.seq == place.seq
+    assert told(state) == RECORDS[begins.seq :]
+    assert freeze(begins) == freeze(replay(RECORDS[: begins.seq]))
+    archive.prune(state, 0)
+    assert seen(state) == WHOLE
+    assert told(state) == RECORDS[beginning(state)[0].seq :]
+
+
+def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -> None:
+    write(state, TURNS[:-30])
+    begun = TURNS[:-30]
+    gone = [one.event.uid for one in chain(*begun) if isinstance(one.event, LifeArchived)]
+    (kept, *_) = replay(chain(*begun)).workflows.values()
+    logs = {uid: f"runs/{uid}/a.1.log" for uid in (*gone, kept.uid)}
+    for uid, log in logs.items():
+        Path(state, log).parent.mkdir()
+        Path(state, log).write_text(f"output of {uid}")
+    for turns in (TURNS[-30:-20], TURNS[-20:-10]):
+        keep_up(state)
+        write(state, turns)
+    changed = Path(state, logs[gone[0]])
+    changed.write_text("more, by a server that was left running")
+    keep_up(state)  # now what was packed is deleted
+    for uid in gone:
+        found = output(state, logs[uid])
+        assert found is not None and found.read() == f"output of {uid}".encode()
+        assert Path(state, logs[uid]).exists() == (uid == gone[0])
+    assert Path(state, logs[kept.uid]).exists()
+
+
+def test_many_outputs_are_packed_although_no_segment_is_full(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", PLENTY)
+    monkeypatch.setattr(archive, "OUTPUTS_MIN", 5)
+    for record in ARCHIVED:
+        path = Path(state, f"runs/{record.event.uid}/a.1.log")  # type: ignore[union-attr]
+        path.parent.mkdir()
+        path.touch()
+    write(state, TURNS, every=15)
+    assert files(state, "runs") <= 5 + 4
+    assert seen(state) == WHOLE and told(state) == RECORDS
+
+
+DIES = """
+import os, signal, shutil, sys
+from controller.log import archive, upkeep
+left = {nth}
+def dying(real):
+    def call(*args, **more):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*args, **more)
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return call
+for name in ("fsync", "rename", "unlink", "makedirs", "rmdir"):
+    setattr(os, name, dying(getattr(os, name)))
+archive._write, shutil.rmtree = dying(archive._write), dying(shutil.rmtree)
+for _ in range(2):
+    upkeep.keep_up(sys.argv[1], {keep})
+"""
+
+
+@pytest.mark.parametrize("keep", [PLENTY, 1000])
+def test_killed_at_every_call_nothing_is_lost(state: str, tmp_path: Path, keep: int) -> None:
+    write(state, TURNS[:-60], every=15)
+    write(state, TURNS[-60:])
+    outputs = Path(state, "runs/nobody")
+    outputs.mkdir()
+    (outputs / "a.1.log").write_text("of a life that is over")
+    for nth in range(1, 400, 3 if keep == PLENTY else 5):
+        copy = str(tmp_path / f"killed-{nth}")
+        shutil.copytree(state, copy)
+        script = DIES.format(nth=nth, keep=keep)
+        done = subprocess.run([sys.executable, "-c", script, copy], check=False)
+        assert seen(copy) == WHOLE
+        assert told(copy) == RECORDS[beginning(copy)[0].seq :]
+        keep_up(copy)
+        keep_up(copy)
+        assert seen(copy) == WHOLE
+        if keep == PLENTY:
+            assert told(copy) == RECORDS
+            left = Path(copy, "runs/nobody/a.1.log")
+            packed = output(copy, "runs/nobody/a.1.log")
+            assert left.exists() or packed is not None
+        assert not [name for name in os.listdir(Path(copy, "archive")) if not name.isdigit()]
+        shutil.rmtree(copy)
+        if done.returncode == 0:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert nth > 30
+
+
+def test_a_damaged_batch_is_told_and_the_present_not_touched(state: str) -> None:
+    write(state, TURNS, every=15)
+    first, path = next(iter(segments.retired(state).items()))
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(path).write_bytes(data)
+    assert seen(state) == WHOLE
+    with pytest.raises(StorageError, match=f"{first:020}.jsonl.zst: damaged"):
+        told(state)
+
+
+def test_a_story_with_everything_survives_retirement(state: str) -> None:
+    records = Scenario(29).play().records()
+    turns = [list(turn) for _, turn in groupby(records, lambda each: each.turn)]
+    write(state, turns, every=4)
+    assert seen(state) == freeze(replay(records))
+    assert told(state) == records
