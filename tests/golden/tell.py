@@ -17,6 +17,7 @@ from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
 from controller.model import events as e
 from controller.model.apply import replay
+from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.asked import answer
@@ -85,7 +86,10 @@ def tell() -> Story:
     ask(story, "2-1-a", "suspend", "hand", reason="maintenance")
     ask(story, "2-2-b", "mark", "hand", steps=["a"], reason="done by hand")
     ask(story, "2-3-c", "resume", "hand")
-    return story.wait(1)
+    story.accept([a_step("a", retry={"limit": 1})], "old", ttlSecondsAfterFinished=60)
+    story.exit("a", 1, workflow="old").wait(2).exit("a", workflow="old").wait(70)
+    story.accept([a_step("a")], "gone", ttlSecondsAfterFinished=60).exit("a", workflow="gone")
+    return story.delete("gone").wait(70)
 
 
 def shown(state: State) -> object:
@@ -110,6 +114,7 @@ def main(folder: Path) -> None:
     for _, turn in groupby(story.records, key=lambda record: record.turn):
         log.append(list(turn))
     log.close()
+    (folder / "image.json").write_bytes(freeze(replay(story.records)))
     last = story.records[-1].seq
     with (folder / "shown.jsonl").open("wb") as file:
         for seq in [*range(last // POINTS, last, last // POINTS), last]:

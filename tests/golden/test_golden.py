@@ -18,6 +18,7 @@ from controller.model.image import freeze, thaw
 from controller.model.invariants import check
 
 FOLDERS = sorted(Path(__file__).parent.glob("schema-*"))
+IMAGES = sorted(Path(__file__).parent.glob("schema-*/image.json"))
 
 
 def missing(then: Any, now: Any, at: str = "") -> list[str]:
@@ -44,6 +45,16 @@ def test_an_older_log_means_what_it_meant(folder: Path) -> None:
         check(state)
         assert missing(line["shown"], shown(state)) == [], f"after record {line['seq']}"
         assert freeze(thaw(freeze(state))) == freeze(state)
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.parent.name)
+def test_an_older_image_means_what_it_meant(path: Path) -> None:
+    """A checkpoint is one, and may be all that is left of what came before."""
+    state = thaw(path.read_bytes(), by_any=True)
+    check(state)
+    line = json.loads((path.parent / "shown.jsonl").read_text().splitlines()[-1])
+    assert missing(line["shown"], shown(state)) == []
+    assert freeze(state) == freeze(replay(read(str(path.parent))))
 
 
 def test_the_newest_one_has_every_event_that_there_was() -> None:
