@@ -24,6 +24,7 @@ class Attempt(Struct, eq=False):
     started: int = 0  # microseconds since boot
     may_leave: bool = False  # what it leaves running is not ended with it
     grace_us: int = 0  # for what it leaves running
+    offered: bool = False  # its start was sent to a shim
     noted: bool = False  # the shim that we are connected to knows of it
     orphan: bool = False  # the shim that started it is dead
     found: bool = False  # by its mark: whether `pid` is its first process is a likelihood

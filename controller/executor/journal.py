@@ -5,9 +5,10 @@ Lines of JSON, `[verb, attempt, …]`, appended to one file: `starting` before a
 The file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it
 wrote, and after a power cut, which may lose some, no process lives; so the first line carries the
 boot id, and attempts of another boot are lost. If that line can't be read they are orphans, of whom
-their marks tell whether they live.
+their marks tell whether they live. It also has a name, drawn when there was no journal before: by
+another name a controller knows that what it had asked for is not remembered.
 
-    ["journal", 1, BOOT]                    ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
+    ["journal", 1, BOOT, NAME]              ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
     ["epoch", N]                            ["failed", ID, AT, PROBLEM]
     ["starting", ID, MARK, AT]              ["withdrawn", ID, AT]    it never will start
     ["started", ID, PID, START, AT]         ["orphaned", ID]         its shim died; no end is known
@@ -19,15 +20,17 @@ it has grown past COMPACT_BYTES and twice what is still to be told.
 
 import json
 import os
+import re
 
 from controller.executor.wire import Message, encode
 
 VERSION = 1
 NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
+ATTEMPT = re.compile(r"[^/]+/[^/]+/[0-9]{1,9}")
 ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
 SHAPES: dict[str, tuple[type, ...]] = {
-    "journal": (int, str),
+    "journal": (int, str, str),
     "epoch": (int,),
     "starting": (str, int, int),
     "started": (str, int, int, int),
@@ -46,6 +49,7 @@ class Journal:
         # The folder may be deleted or replaced; what is written then goes nowhere, not astray.
         self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.boot_id = boot_id
+        self.name = os.urandom(8).hex()
         self.entries: dict[str, list[Message]] = {}
         self.epoch = 0
         self.waiting = b""
@@ -59,7 +63,7 @@ class Journal:
         boot_id = self.boot_id
         for note in read_notes(self.folder):
             if note[0] == "journal":
-                boot_id = note[2]
+                boot_id, self.name = note[2:4]
             else:
                 self.fold(note)
         for attempt, notes in self.entries.items():
@@ -105,7 +109,7 @@ class Journal:
 
     def compact(self) -> None:
         """Keep what is still to be told. Killed at any point, one whole file is there."""
-        header = [["journal", VERSION, self.boot_id], ["epoch", self.epoch]]
+        header = [["journal", VERSION, self.boot_id, self.name], ["epoch", self.epoch]]
         kept = [note for notes in self.entries.values() for note in notes]
         content = b"".join(encode(note) + b"\n" for note in header + kept)
         try:
@@ -140,17 +144,28 @@ def read_notes(folder: int) -> list[Message]:
 
 
 def is_note(note: object) -> bool:
+    """One damaged byte leaves many a line of JSON; who believes it would end with an exception."""
     if not isinstance(note, list) or not note:
         return False
     verb, *rest = note
     if verb == "forget":
         return all(isinstance(each, str) for each in rest)
     shape = SHAPES.get(verb) if isinstance(verb, str) else None
-    return (
-        shape is not None
-        and len(rest) == len(shape)
-        and all(isinstance(each, kind) for each, kind in zip(rest, shape, strict=True))
-    )
+    if shape is None or len(rest) != len(shape) or not all(map(isinstance, rest, shape)):
+        return False
+    if not all(0 <= each < 1 << 63 for each in rest if isinstance(each, int)):
+        return False
+    if verb in ("journal", "epoch"):
+        return True
+    if verb == "started" and rest[1] >= 1 << 31:
+        return False
+    if verb == "exited" and not (rest[1] < 1 << 16 and is_status(rest[1])):
+        return False
+    return ATTEMPT.fullmatch(rest[0]) is not None
+
+
+def is_status(status: int) -> bool:
+    return os.WIFEXITED(status) or os.WIFSIGNALED(status)
 
 
 def replace(folder: int, content: bytes) -> int:

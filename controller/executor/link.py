@@ -52,6 +52,7 @@ class Link:
         self.deaths: list[float] = []
         self.children: set[int] = set()
         self.unread_since: float | None = None
+        self.sent_at = 0.0
         self.open()
 
     def open(self) -> None:
@@ -82,6 +83,7 @@ class Link:
         finally:
             os.close(lock)
         sock = socket.socket(socket.AF_UNIX)
+        sock.setblocking(False)  # one that hangs takes no more once its queue is full
         try:
             with short_path(self.folder) as folder:
                 sock.connect(f"{folder}/socket")
@@ -148,7 +150,13 @@ class Link:
         """The kernel counts what the other end has not read yet."""
         return any(fcntl.ioctl(self.wire.sock, termios.TIOCOUTQ, bytes(4)))
 
+    def quiet(self) -> bool:
+        """Has nothing been sent for so long that nobody would notice if it hung?"""
+        return time.monotonic() - self.sent_at >= SILENT_SECONDS
+
     def send(self, messages: list[Message]) -> None:
+        if messages:
+            self.sent_at = time.monotonic()
         for message in messages:
             self.wire.say(message)
         self.wire.flush()

@@ -15,17 +15,17 @@ brings.
 
 import os
 import select
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
-from controller.errors import LockHeld, StorageError
 from controller.executor.attempt import REBOOTED, UNSEEN, UNSTARTED, Attempt, exited, lost
+from controller.executor.client import ShimClient
 from controller.executor.ending import Endings, Stuck
 from controller.executor.identity import ticks_to_us
-from controller.executor.link import PROTOCOL, Link, greeting, start_message
+from controller.executor.link import start_message
 from controller.executor.marks import Tree, first_process, look
 from controller.executor.orphans import Orphans
 from controller.executor.wire import Message
@@ -44,8 +44,6 @@ from controller.loop.ports import (
 from controller.model.events import Usage
 from controller.model.state import SECOND
 
-HELLO_SECONDS_MAX = 10.0
-
 
 class LocalExecutor:
     """Implements `ports.Executor` on this machine."""
@@ -58,15 +56,8 @@ class LocalExecutor:
         self.attempts: dict[str, Attempt] = {}
         self.seen: list[Observation] = []
         self.started: list[Attempt] = []  # since the last observe()
-        self.waiting: list[Message] = []
-        self.early: list[Message] | None = []  # of attempts, told before adopt(); then None
-        self.shim_pid = 0
-        self.shortage = ""  # why the shim can't start anything now
-        self.outdated = False  # the shim is older than we are: replace it once it is empty
-        self.synced = False  # has this shim told all that it knew when we came?
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
-            "refused": self.on_refused,
             "told": self.on_told,
             "starting": self.on_starting,
             "started": self.on_started,
@@ -75,13 +66,14 @@ class LocalExecutor:
             "withdrawn": self.on_withdrawn,
             "orphaned": self.on_orphaned,
             "lost": self.on_lost,
-            "short": self.on_short,
+            "returned": self.on_returned,
+            "short": lambda _: None,
         }
         self.poll = select.epoll()
         self.orphans = Orphans(self.poll)
-        self.endings = Endings(lambda: {os.getpid(), self.shim_pid})
-        self.link = Link(state_dir, self.boot_id, greeting(epoch, slots), self.poll)
-        self.wait_for_shim()
+        self.shim = ShimClient(state_dir, self.boot_id, epoch, slots, self.poll)
+        self.endings = Endings(lambda: {os.getpid(), self.shim.pid})
+        self.early = self.shim.all_it_knows(self.poll)  # heard by adopt()
 
     # ------------------------------------------------------------------------------- the four calls
     def start(self, launches: Sequence[Launch]) -> None:
@@ -92,9 +84,10 @@ class LocalExecutor:
                 continue
             attempt = self.attempt(launch.id, launch.mark)
             attempt.launch, attempt.may_leave = launch, launch.leave_processes
+            attempt.offered = self.shim.synced
             attempt.grace_us = int(launch.grace_seconds * 1_000_000)
-            self.waiting.append(start_message(launch))
-        self.flush()
+            self.shim.say(start_message(launch))
+        self.shim.flush()
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:
@@ -105,16 +98,16 @@ class LocalExecutor:
                 self.carry_out(attempt, order)
             else:
                 attempt.order = order
-                self.waiting.append(["withdraw", str(order.id)])
-        self.flush()
+                self.shim.say(["withdraw", str(order.id)])
+        self.shim.flush()
 
     def observe(self) -> list[Observation]:
-        self.listen()
+        self.hear(self.shim.listen())
         for attempt in self.started:
             if attempt.outcome is None:
                 self.orphans.hold(attempt.id, attempt.pid, attempt.start)
         self.started.clear()
-        if self.synced:
+        if self.shim.synced:
             for orphan, status in self.orphans.ended():
                 self.orphan_ended(self.attempts[str(orphan)], status)
         for news in self.endings.advance(self.clock.now()):
@@ -122,9 +115,11 @@ class LocalExecutor:
                 self.seen.append(EndFailed(id=news.id, pids=news.pids))
             else:
                 self.proven(self.attempts[str(news.id)], news.found)
-        self.flush()
-        if self.outdated and not self.attempts:
-            self.replace_shim()
+        if self.attempts:
+            self.shim.ping()
+        self.shim.flush()
+        if self.shim.outdated and not self.attempts:
+            self.shim.replace()
         seen, self.seen = self.seen, []
         return seen
 
@@ -143,7 +138,7 @@ class LocalExecutor:
                 attempt.pid, attempt.start = running.pid, running.start_ticks or 0
                 attempt.started = ticks_to_us(attempt.start)
                 attempt.found = running.found
-        early, self.early = self.early or [], None
+        early, self.early = self.early, []
         self.hear(early)
 
     def forget(self, ids: Collection[AttemptId]) -> None:
@@ -151,22 +146,15 @@ class LocalExecutor:
         known = [text for text in dict.fromkeys(map(str, ids)) if text in self.attempts]
         dropped = [self.attempts.pop(text) for text in known]
         if dropped:
-            self.waiting.append(["forget", *known])
+            self.shim.say(["forget", *known])
         for attempt in dropped:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
         if any(each.leaving or each.orphan for each in dropped):
-            self.flush()  # a slot was kept for it
+            self.shim.flush()  # a slot was kept for it
 
     def trouble(self) -> Trouble | None:
-        if self.link.silent():
-            problem = self.link.mend("reads nothing")
-            return Trouble("SupervisorSilent", f"{problem}; until then nothing is started")
-        if self.shortage:
-            return Trouble(
-                "OutOfResources", f"nothing can be started: {self.shortage}; tried again"
-            )
-        return None
+        return self.shim.trouble()
 
     def next_due(self) -> int | None:
         now = self.clock.now()
@@ -174,7 +162,7 @@ class LocalExecutor:
             self.endings.next_due(),
             self.orphans.next_due(now),
             now if self.seen else None,
-            now + SECOND if self.link.unread() else None,
+            now + int(self.shim.look_again_seconds() * SECOND) if self.attempts else None,
         ]
         return min((due for due in dues if due is not None), default=None)
 
@@ -184,64 +172,22 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Let go of the shim; the steps run on."""
-        self.flush()
+        self.shim.flush()
         self.orphans.close()
-        self.link.close()
+        self.shim.link.close()
         self.poll.close()
 
-    # ------------------------------------------------------------------------------------- the shim
-    def wait_for_shim(self) -> None:
-        """Only at the start: a controller that does not know what runs can't decide anything."""
-        enough = time.monotonic() + HELLO_SECONDS_MAX
-        while ["told"] not in (self.early or ()):
-            self.poll.poll(0.1)
-            self.listen()
-            if time.monotonic() > enough:
-                raise StorageError(f"{self.link.folder}: {self.link.mend('does not answer')}")
-
-    def flush(self) -> None:
-        if self.synced:  # before, nobody knows what it understands
-            self.link.send(self.waiting)
-            self.waiting = []
-
-    def listen(self) -> None:
-        for message in self.link.receive():
-            if self.early is None or message[0] in ("hello", "refused"):
-                self.hear([message])
-            else:
-                self.early.append(message)
-        if self.link.wire.closed:
-            self.synced = False  # no step ends because a shim did
-            self.link.reopen()
-
+    # --------------------------------------------------------------------------- what the shim says
     def hear(self, messages: Sequence[Message]) -> None:
         for verb, *rest in messages:
             self.verbs[verb](*rest)
 
-    def replace_shim(self) -> None:
-        """It knows no attempt that the log does not know the end of, so nothing is lost."""
-        self.outdated = self.synced = False
-        self.link.replace(self.shim_pid)
-
-    def on_hello(self, about: dict[str, int]) -> None:
-        stays = about["pid"] == self.shim_pid  # it was asked to go, and did not
-        if about["protocol"] > PROTOCOL:
-            raise StorageError(
-                f"{self.link.folder}: a newer treadle started the steps that run; "
-                "go on with that version, or wait until they have ended"
-            )
-        self.outdated = about["protocol"] < PROTOCOL and not stays
-        self.shim_pid = about["pid"]
-        self.shortage = ""
+    def on_hello(self, _about: dict[str, Any]) -> None:
         for attempt in self.attempts.values():
             attempt.noted = False
 
-    def on_refused(self, epoch: int) -> None:
-        raise LockHeld(f"another controller (epoch {epoch}) has taken over the running steps")
-
     def on_told(self) -> None:
         """It knows nothing more: judge what it does not run, ask again for what got lost."""
-        self.synced = True
         self.judge(
             [
                 each
@@ -251,14 +197,16 @@ class LocalExecutor:
         )
         for text, attempt in self.attempts.items():
             if attempt.launch is not None:
-                self.waiting.append(start_message(attempt.launch))
+                attempt.offered = True
+                self.shim.say(start_message(attempt.launch))
             if attempt.order is not None:
-                self.waiting.append(["withdraw", text])
+                self.shim.say(["withdraw", text])
 
-    def on_short(self, problem: str) -> None:
-        self.shortage = problem
+    def on_returned(self, *texts: str) -> None:
+        """It goes, and certainly never started these."""
+        for text in texts:
+            self.named(text).offered = False
 
-    # ----------------------------------------------------------------------------- what it tells us
     def on_starting(self, text: str, mark: int, at: int) -> None:
         attempt = self.named(text)
         attempt.mark = mark
@@ -382,7 +330,7 @@ class LocalExecutor:
             if attempt.pid:
                 if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
                     self.orphan_ended(attempt, None)
-            elif attempt.noted:
+            elif attempt.noted or (attempt.offered and self.shim.forgetful):
                 self.finish(attempt, lost(attempt, self.clock.now(), UNSTARTED))
             elif attempt.launch is None:  # it never started, and may
                 del self.attempts[str(attempt.id)]

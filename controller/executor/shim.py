@@ -17,10 +17,12 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
     ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE]
     ["withdraw", ID]            never start it; answered by `withdrawn`, or by what became of it
     ["forget", ID, …]           its end is durable
+    ["ping"]                    if it is not even read, this process hangs
 
     to the controller
-    ["hello", {protocol, pid}]  then the notes of all attempts not forgotten, then ["told"]
+    ["hello", {protocol, pid, journal}]  then the notes of all attempts not forgotten, ["told"]
     ["short", WHY]              nothing can start now, for want of something; empty: it can again
+    ["returned", ID, …]         it hangs up, and never started these
     ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
     every note of the journal on attempts, `starting` and `forget` aside, as it is made
 """
@@ -91,6 +93,7 @@ class Shim:
             "start": self.start,
             "withdraw": self.withdraw,
             "forget": self.forget,
+            "ping": lambda: None,
         }
 
     def run(self) -> None:
@@ -178,7 +181,8 @@ class Shim:
         self.journal.note(["epoch", epoch])
         self.slots = slots
         self.spawner.inherit(env, umask, limits)
-        connection.say(["hello", {"protocol": PROTOCOL, "pid": os.getpid()}])
+        about = {"protocol": PROTOCOL, "pid": os.getpid(), "journal": self.journal.name}
+        connection.say(["hello", about])
         for notes in self.journal.entries.values():
             connection.waiting += map(encode, notes)
         connection.say(["told"])
@@ -221,6 +225,8 @@ class Shim:
     def dismiss(self) -> None:
         """It will look for the shim of the folder, and find or start that one."""
         if self.controller is not None:
+            self.controller.say(["returned", *self.queue])
+            self.controller.flush()  # nobody else can tell of this, and of what it did here
             self.part(self.controller)
 
     def say_short(self, why: str) -> None:

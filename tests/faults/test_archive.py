@@ -8,6 +8,7 @@ from itertools import chain, groupby
 from pathlib import Path
 
 import pytest
+from faults.churn import AT_ONCE, churn
 from simulation.scenario import Scenario
 from simulation.world import Fate, World
 from story import a_step, document
@@ -28,7 +29,7 @@ SEGMENT_BYTES = 6_000
 PLENTY = 1 << 30
 
 
-def churn(count: int) -> list[Record]:
+def come_and_go(count: int) -> list[Record]:
     """So many workflows that come, run and go; few are over at a time."""
     world = World(fate=lambda *_: Fate(seconds=1), keep_finished=2)
     world.boot_controller()
@@ -39,7 +40,7 @@ def churn(count: int) -> list[Record]:
     return world.records()
 
 
-RECORDS = churn(40)
+RECORDS = come_and_go(40)
 TURNS = [list(turn) for _, turn in groupby(RECORDS, lambda each: each.turn)]
 WHOLE = freeze(replay(RECORDS))
 ARCHIVED = [record for record in RECORDS if isinstance(record.event, LifeArchived)]
@@ -86,6 +87,19 @@ def test_the_live_log_stays_short_and_history_whole(state: str) -> None:
     assert seen(state) == WHOLE
     assert told(state) == RECORDS
     assert [life.seq for life in lives(state)] == [record.seq for record in reversed(ARCHIVED)]
+
+
+def test_however_much_comes_and_goes_little_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 200_000)
+    most = churn(str(tmp_path / "state"), lives=20_000, keep_finished=50, every=2_000)
+    assert most.pop("records") > 190_000
+    # Half of this is there after a thousand; if nothing retired, it would be twenty times it.
+    assert most["lives"] <= 50 + 2 * AT_ONCE
+    assert most["image bytes"] < 500_000
+    assert most["files"] < 1_500
+    assert most["log bytes"] < 4_000_000
 
 
 def test_without_snapshots_it_begins_from_the_checkpoint(state: str) -> None:

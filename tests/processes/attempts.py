@@ -53,7 +53,7 @@ def leave_nothing(yard: Yard, attempts: int) -> dict[str, int]:
     yard.forgets = True
     executor.start([yard.launch("first")])
     yard.ended(executor, "first")
-    ours = {os.getpid(), executor.shim_pid}
+    ours = {os.getpid(), executor.shim.pid}
     before = sum(map(descriptors, ours)), files(yard.state), set(children(ours))
     for first in range(0, attempts, AT_ONCE):
         steps = [f"s{number}" for number in range(first, min(first + AT_ONCE, attempts))]
@@ -79,7 +79,7 @@ def leave_nothing(yard: Yard, attempts: int) -> dict[str, int]:
 def cost_at_once(yard: Yard, steps: int, seconds: float) -> dict[str, float]:
     """Run so many at once: KiB of controller and shim for each, and CPU of both while idle."""
     executor = yard.executor(slots=steps)
-    ours = (os.getpid(), executor.shim_pid)
+    ours = (os.getpid(), executor.shim.pid)
     before = sum(map(memory, ours))
     executor.start([yard.launch(f"s{number}", "/bin/sleep", "600") for number in range(steps)])
     yard.until(executor, lambda: len(yard.starts()) == steps, "all run")

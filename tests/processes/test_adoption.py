@@ -63,7 +63,7 @@ def begin(yard: Yard, script: str = WAIT) -> LocalExecutor:
 
 
 def kill_shim(yard: Yard, executor: LocalExecutor) -> None:
-    pid = executor.shim_pid
+    pid = executor.shim.pid
     kill([pid])
     eventually(lambda: pid not in yard.shims(), "the shim is gone")
 
@@ -171,7 +171,7 @@ def test_a_pid_that_was_handed_on_is_nobody_s(yard: Yard) -> None:
 def test_a_step_outlives_its_shim_and_its_exit_code_is_learnt(yard: Yard) -> None:
     executor = begin(yard)
     kill_shim(yard, executor)
-    yard.until(executor, lambda: executor.synced and yard.shims(), "another shim")
+    yard.until(executor, lambda: executor.shim.synced and yard.shims(), "another shim")
     assert yard.living("step")
     (yard.work / "go").touch()
     ended = yard.ended(executor, "step")[0]
@@ -255,7 +255,7 @@ def test_how_a_step_ended_while_both_were_dead_is_not_guessed(yard: Yard) -> Non
 
 def test_exits_that_a_dead_shim_had_noted_are_not_lost(yard: Yard) -> None:
     executor = begin(yard)
-    os.kill(executor.shim_pid, 0)
+    os.kill(executor.shim.pid, 0)
     (yard.work / "go").touch()
     journal = yard.state / "shim/journal"
     eventually(lambda: '"exited"' in journal.read_text(), "the exit is noted")
@@ -271,7 +271,7 @@ def test_orphans_keep_their_slots(yard: Yard) -> None:
     yard.started(executor, "first")
     kill_shim(yard, executor)
     executor.start([yard.launch("second")])
-    yard.until(executor, lambda: executor.synced and yard.shims(), "another shim")
+    yard.until(executor, lambda: executor.shim.synced and yard.shims(), "another shim")
     for _ in range(20):
         yard.seen += executor.observe()
         time.sleep(0.005)
@@ -310,11 +310,11 @@ def test_a_pid_that_was_found_is_not_believed_by_the_next_controller_either(yard
 
 def test_a_shim_whose_socket_was_deleted_is_found_again(yard: Yard) -> None:
     executor = begin(yard)
-    shim = executor.shim_pid
+    shim = executor.shim.pid
     (yard.state / "shim/socket").unlink()
     executor.close()
     next_one = yard.executor(epoch=2, adopts=[running(yard, "step")])
-    assert next_one.shim_pid == shim
+    assert next_one.shim.pid == shim
     (yard.work / "go").touch()
     assert yard.ended(next_one, "step")[0].exit_code == 42
     assert yard.file("ledger") == "x\n"
@@ -323,14 +323,14 @@ def test_a_shim_whose_socket_was_deleted_is_found_again(yard: Yard) -> None:
 @pytest.mark.parametrize("deleted", ["shim", "shim/lock"])
 def test_a_shim_whose_folder_was_deleted_starts_nothing_more(yard: Yard, deleted: str) -> None:
     executor = begin(yard)
-    old = executor.shim_pid
+    old = executor.shim.pid
     if deleted == "shim":
         shutil.rmtree(yard.state / "shim")
     else:
         (yard.state / deleted).unlink()
     executor.start([yard.launch("next", "echo x >> next")])
     yard.ended(executor, "next")
-    assert executor.shim_pid != old
+    assert executor.shim.pid != old
     (yard.work / "go").touch()
     assert yard.ended(executor, "step")[0].how == ("exited" if kernel_tells_exits() else "lost")
     eventually(lambda: old not in yard.shims(), "the old one ends")
@@ -338,19 +338,60 @@ def test_a_shim_whose_folder_was_deleted_starts_nothing_more(yard: Yard, deleted
     assert (yard.file("ledger"), yard.file("next")) == ("x\n", "x\n")
 
 
+def test_what_a_forgotten_shim_may_have_started_is_not_started_again(yard: Yard) -> None:
+    """Its journal is gone with its folder, and it died before it could tell."""
+    executor = yard.executor()
+    shutil.rmtree(yard.state / "shim")
+    os.kill(executor.shim.pid, signal.SIGSTOP)
+    executor.start([yard.launch("step", "echo x >> ledger; exit 42")])
+    kill_shim(yard, executor)
+    (end,) = yard.ended(executor, "step")
+    assert (end.how, yard.file("ledger")) == ("lost", "")
+    assert "nobody knows whether it ran" in end.problem
+    executor.start([yard.launch("next")])
+    yard.ended(executor, "next")
+
+
+def test_a_shim_that_hangs_while_it_has_nothing_to_do_is_told_of(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("link", "client"):
+        monkeypatch.setattr(f"controller.executor.{module}.SILENT_SECONDS", 0.1)
+    executor = begin(yard)
+    os.kill(executor.shim.pid, signal.SIGSTOP)
+    yard.until(executor, executor.trouble, "trouble")
+    os.kill(executor.shim.pid, signal.SIGCONT)
+    yard.until(executor, lambda: not executor.trouble(), "no trouble")
+    (yard.work / "go").touch()
+    assert yard.ended(executor, "step")[0].exit_code == 42
+
+
+def test_a_hung_shim_that_takes_no_more_connections_is_told_of(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.executor.link.OPEN_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("controller.executor.client.HELLO_SECONDS_MAX", 0.05)
+    executor = begin(yard)
+    os.kill(executor.shim.pid, signal.SIGSTOP)
+    for epoch in range(2, 25):
+        with pytest.raises(StorageError, match="does not answer"):
+            yard.executor(epoch)
+    os.kill(executor.shim.pid, signal.SIGCONT)
+
+
 def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.executor.link.SILENT_SECONDS", 0.1)
     executor = begin(yard)
     assert executor.trouble() is None
-    os.kill(executor.shim_pid, signal.SIGSTOP)
+    os.kill(executor.shim.pid, signal.SIGSTOP)
     executor.start([yard.launch("next")])
     due = executor.next_due()
     assert due is not None and due - yard.clock.now() <= 1_000_000, "it is looked at again"
     yard.until(executor, executor.trouble, "trouble")
     reason, message = executor.trouble() or ("", "")
     assert reason == "SupervisorSilent"
-    assert f"`kill -9 {executor.shim_pid}`" in message
-    os.kill(executor.shim_pid, signal.SIGCONT)
+    assert f"`kill -9 {executor.shim.pid}`" in message
+    os.kill(executor.shim.pid, signal.SIGCONT)
     yard.ended(executor, "next")
     assert executor.trouble() is None
 
@@ -358,9 +399,9 @@ def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatc
 def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.executor.local.HELLO_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("controller.executor.client.HELLO_SECONDS_MAX", 0.2)
     executor = begin(yard)
-    shim = executor.shim_pid
+    shim = executor.shim.pid
     executor.close()
     os.kill(shim, signal.SIGSTOP)
     with pytest.raises(StorageError, match=f"does not answer; `kill -9 {shim}` makes room"):
@@ -377,7 +418,7 @@ def test_shims_that_are_killed_without_end_are_no_riddle(yard: Yard) -> None:
     with pytest.raises(StorageError, match="something here kills it; the steps run on"):
         for _ in range(10):
             kill_shim(yard, executor)
-            yard.until(executor, lambda: executor.synced and yard.shims(), "another shim")
+            yard.until(executor, lambda: executor.shim.synced and yard.shims(), "another shim")
     assert yard.living("step")
 
 

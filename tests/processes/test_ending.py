@@ -394,7 +394,7 @@ def test_what_a_step_may_leave_outlives_the_shim_as_well(yard: Yard) -> None:
     script = "sleep 60 & while [ ! -e go ]; do sleep 0.01; done"
     executor.start([yard.launch("server", script, leave_processes=True)])
     yard.started(executor, "server")
-    kill([executor.shim_pid])
+    kill([executor.shim.pid])
     (yard.work / "go").touch()
     (end,) = yard.ended(executor, "server")
     assert end.left_processes == 0
@@ -406,7 +406,7 @@ def test_what_a_step_may_leave_outlives_shim_and_controller(yard: Yard) -> None:
     script = "sleep 60 & while [ ! -e go ]; do sleep 0.01; done"
     executor.start([yard.launch("server", script, leave_processes=True)])
     start = yard.started(executor, "server")
-    kill([executor.shim_pid])
+    kill([executor.shim.pid])
     executor.close()
     (yard.work / "go").touch()
     eventually(lambda: len(yard.living("server")) == 1, "only what it left is there")
@@ -467,8 +467,8 @@ def test_out_of_processes_a_start_waits_and_is_tried_again(open_yard: Yard, user
 
     def act() -> None:
         executor = yard.executor()
-        limit = resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC)
-        resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC, (1, limit[1]))
+        limit = resource.prlimit(executor.shim.pid, resource.RLIMIT_NPROC)
+        resource.prlimit(executor.shim.pid, resource.RLIMIT_NPROC, (1, limit[1]))
         executor.start([yard.launch("step", "exit 3")])
         journal = yard.state / "shim/journal"
         yard.until(executor, lambda: journal.read_text().count('"starting"') > 2, "tried again")
@@ -476,7 +476,7 @@ def test_out_of_processes_a_start_waits_and_is_tried_again(open_yard: Yard, user
         yard.until(executor, executor.trouble, "it is told")
         reason, message = executor.trouble() or ("", "")
         assert reason == "OutOfResources" and "temporarily unavailable" in message
-        resource.prlimit(executor.shim_pid, resource.RLIMIT_NPROC, limit)
+        resource.prlimit(executor.shim.pid, resource.RLIMIT_NPROC, limit)
         assert yard.ended(executor, "step")[0].exit_code == 3
         assert executor.trouble() is None
         executor.close()

@@ -46,7 +46,7 @@ def test_it_imports_nothing_but_the_standard_library_and_little_of_that() -> Non
 
 
 def test_it_is_small_and_in_a_session_of_its_own(yard: Yard) -> None:
-    pid = yard.executor().shim_pid
+    pid = yard.executor().shim.pid
     assert os.getsid(pid) == pid
     peak_kib = int(read(pid, "status").split(b"VmHWM:")[1].split()[0])
     assert peak_kib < 16_000
@@ -54,12 +54,12 @@ def test_it_is_small_and_in_a_session_of_its_own(yard: Yard) -> None:
 
 def test_it_holds_open_only_what_it_needs(yard: Yard) -> None:
     executor = yard.executor(slots=50)
-    count = len(os.listdir(f"/proc/{executor.shim_pid}/fd"))
+    count = len(os.listdir(f"/proc/{executor.shim.pid}/fd"))
     assert count <= 14
     steps = [f"s{n}" for n in range(200)]
     executor.start([yard.launch(step) for step in steps])
     yard.ended(executor, *steps)
-    assert len(os.listdir(f"/proc/{executor.shim_pid}/fd")) == count
+    assert len(os.listdir(f"/proc/{executor.shim.pid}/fd")) == count
 
 
 def test_no_zombies(yard: Yard) -> None:
@@ -68,7 +68,7 @@ def test_no_zombies(yard: Yard) -> None:
     executor.start([yard.launch(step, "(sleep 0.01 &) ; exit 0") for step in steps])
     yard.forgets = True
     yard.ended(executor, *steps)
-    children = Path(f"/proc/{executor.shim_pid}/task/{executor.shim_pid}/children")
+    children = Path(f"/proc/{executor.shim.pid}/task/{executor.shim.pid}/children")
     eventually(lambda: children.read_text() == "", "all reaped")
 
 
@@ -84,13 +84,13 @@ def test_idle_and_alone_it_ends(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_it_does_not_end_while_a_step_runs_or_a_controller_is_there(yard: Yard) -> None:
     executor = yard.executor()
-    pid = executor.shim_pid
+    pid = executor.shim.pid
     os.kill(pid, signal.SIGTERM)  # makes it impatient, no more
     executor.start([yard.launch("step", "sleep 60; true")])
     yard.started(executor, "step")
     executor.close()
     again = yard.executor()
-    assert again.shim_pid == pid
+    assert again.shim.pid == pid
     again.end([yard.order("step")])
     yard.ended(again, "step")
     again.close()
@@ -100,17 +100,17 @@ def test_it_does_not_end_while_a_step_runs_or_a_controller_is_there(yard: Yard) 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE])
 def test_it_is_deaf_to_signals_of_terminals(yard: Yard, number: int) -> None:
     executor = yard.executor()
-    pid = executor.shim_pid
+    pid = executor.shim.pid
     os.kill(pid, number)
     executor.start([yard.launch("step")])
     yard.ended(executor, "step")
-    assert executor.shim_pid == pid
+    assert executor.shim.pid == pid
 
 
 def test_controllers_that_race_start_one_shim(yard: Yard) -> None:
     def start(epoch: int) -> int:
         with suppress(LockHeld):
-            return yard.executor(epoch).shim_pid
+            return yard.executor(epoch).shim.pid
         return 0
 
     with ThreadPoolExecutor(8) as pool:
@@ -137,7 +137,7 @@ def test_a_newer_controller_takes_over_and_an_older_one_is_refused(yard: Yard) -
 
 def test_a_lower_epoch_is_refused_by_the_next_shim_too(yard: Yard) -> None:
     executor = yard.executor(epoch=7)
-    kill([executor.shim_pid])
+    kill([executor.shim.pid])
     executor.close()
     with pytest.raises(LockHeld, match="epoch 7"):
         yard.executor(epoch=6)
@@ -173,7 +173,7 @@ def test_without_a_controller_nothing_is_started(yard: Yard) -> None:
 )
 def test_nonsense_on_the_wire_harms_nobody_else(yard: Yard, nonsense: bytes) -> None:
     executor = yard.executor()
-    pid = executor.shim_pid
+    pid = executor.shim.pid
     stranger = raw_connection(yard)
     stranger.sendall(nonsense)
     executor.start([yard.launch("step")])
@@ -181,7 +181,7 @@ def test_nonsense_on_the_wire_harms_nobody_else(yard: Yard, nonsense: bytes) -> 
     stranger.close()
     executor.start([yard.launch("next")])
     yard.ended(executor, "next")
-    assert executor.shim_pid == pid
+    assert executor.shim.pid == pid
 
 
 def test_orders_that_arrive_in_pieces_are_carried_out(yard: Yard) -> None:
@@ -203,7 +203,7 @@ def test_a_controller_that_does_not_read_holds_up_nothing(yard: Yard) -> None:
     steps = [f"s{n:04}" + "x" * 50 for n in range(1500)]
     slow.start([yard.launch(step, "./no-such") for step in steps])  # much to tell of each
     slow.start([yard.launch("last", "echo x > done")])
-    eventually(lambda: yard.file("done") or slow.link.wire.flush(), "all were started")
+    eventually(lambda: yard.file("done") or slow.shim.link.wire.flush(), "all were started")
     yard.ended(slow, "last", *steps)
 
 

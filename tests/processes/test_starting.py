@@ -92,7 +92,7 @@ def test_the_shim_itself_does_not_live_under_the_limits_of_the_steps(yard: Yard)
         yard.ended(executor, "step")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert resource.prlimit(executor.shim_pid, resource.RLIMIT_FSIZE)[0] == before[1]
+    assert resource.prlimit(executor.shim.pid, resource.RLIMIT_FSIZE)[0] == before[1]
 
 
 def test_a_mark_is_put_on_each_attempt_and_not_left_on_the_shim(yard: Yard) -> None:
@@ -102,7 +102,7 @@ def test_a_mark_is_put_on_each_attempt_and_not_left_on_the_shim(yard: Yard) -> N
     for step in ("a", "b"):
         pid = yard.started(executor, step).pid
         assert resource.prlimit(pid, 10)[0] == yard.mark(step)
-    assert resource.prlimit(executor.shim_pid, 10)[0] == own
+    assert resource.prlimit(executor.shim.pid, 10)[0] == own
 
 
 def test_the_start_time_told_is_that_of_the_process_table(yard: Yard) -> None:
@@ -193,13 +193,13 @@ def test_one_that_cannot_start_does_not_hold_up_the_next(yard: Yard) -> None:
 
 def test_out_of_descriptors_it_waits_and_tries_again(yard: Yard) -> None:
     executor = yard.executor()
-    limit = resource.prlimit(executor.shim_pid, resource.RLIMIT_NOFILE)
-    in_use = max(int(fd) for fd in os.listdir(f"/proc/{executor.shim_pid}/fd"))
-    resource.prlimit(executor.shim_pid, resource.RLIMIT_NOFILE, (in_use + 1, limit[1]))
+    limit = resource.prlimit(executor.shim.pid, resource.RLIMIT_NOFILE)
+    in_use = max(int(fd) for fd in os.listdir(f"/proc/{executor.shim.pid}/fd"))
+    resource.prlimit(executor.shim.pid, resource.RLIMIT_NOFILE, (in_use + 1, limit[1]))
     executor.start([yard.launch("step", "true")])
     for _ in range(5):
         assert executor.observe() == []
-    resource.prlimit(executor.shim_pid, resource.RLIMIT_NOFILE, limit)
+    resource.prlimit(executor.shim.pid, resource.RLIMIT_NOFILE, limit)
     assert yard.ended(executor, "step")[0].exit_code == 0
 
 
@@ -288,7 +288,7 @@ def test_nothing_that_the_controller_has_open_reaches_shim_or_step(yard: Yard) -
     executor.start([yard.launch("step", "sleep 60; true")])
     step = yard.started(executor, "step").pid
     os.close(into)
-    for pid in (executor.shim_pid, step):
+    for pid in (executor.shim.pid, step):
         eventually(lambda pid=pid: os.listdir(f"/proc/{pid}/fd"))
         links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         assert not any(os.readlink(f"/proc/self/fd/{out}") == link for link in links)

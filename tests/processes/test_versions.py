@@ -34,11 +34,11 @@ def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
     yard.forgets = True
     newer.start([yard.launch("short", "exit 3")])
     (short,) = yard.ended(newer, "short")
-    assert (short.exit_code, newer.shim_pid, old_shim.poll()) == (3, old_shim.pid, None)
+    assert (short.exit_code, newer.shim.pid, old_shim.poll()) == (3, old_shim.pid, None)
     (yard.work / "go").touch()
     (long,) = yard.ended(newer, "long")
     assert long.exit_code == 42
-    yard.until(newer, lambda: newer.synced and newer.shim_pid != old_shim.pid, "another shim")
+    yard.until(newer, lambda: newer.shim.synced and newer.shim.pid != old_shim.pid, "another shim")
     assert old_shim.wait(10) == 0
     newer.start([yard.launch("next", "exit 4")])
     (following,) = yard.ended(newer, "next")
@@ -49,7 +49,7 @@ def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
 def test_an_older_controller_leaves_a_newer_shim_alone(
     yard: Yard, old_shim: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("link", "local"):
+    for module in ("link", "client"):
         monkeypatch.setattr(f"controller.executor.{module}.PROTOCOL", 0)
     with pytest.raises(StorageError, match="a newer treadle started the steps"):
         yard.executor()

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from faults.churn import churn
 from processes.attempts import cost_at_once, leave_nothing, whole_cost_at_once
 from processes.campaign import Campaign
 from processes.diamond import (
@@ -38,6 +39,9 @@ def main() -> int:
     print(f"simulated from seed {first} on: {figures(count(first), SIMULATED_SECONDS)}", flush=True)
     faults = campaigns()
     faults += resources()
+    with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+        most = churn(f"{folder}/state", lives=100_000, keep_finished=1_000, every=50_000)
+        print(f"100,000 workflows came and went; at most there were: {most}", flush=True)
     if reason := why_no_strace():
         print(f"system calls: skipped, {reason}")
     else:

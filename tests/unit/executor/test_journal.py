@@ -9,7 +9,7 @@ from controller.executor import journal as journal_module
 from controller.executor.journal import Journal
 
 BOOT = "boot-1"
-HEADER = ["journal", 1, BOOT]
+HEADER = ["journal", 1, BOOT, "name"]
 STARTING = ["starting", "u/s/1", 99, 10]
 STARTED = ["started", "u/s/1", 4711, 5, 11]
 EXITED = ["exited", "u/s/1", 256, 12, 3, 0, False]
@@ -83,6 +83,13 @@ def test_without_its_first_line_marks_have_to_tell_who_lives(
     assert journal.entries["u/s/1"] == [STARTING, STARTED, ["orphaned", "u/s/1"]]
 
 
+def test_it_keeps_its_name_as_long_as_it_is_there(tmp_path: Path) -> None:
+    name = replayed(tmp_path, HEADER, STARTING).name
+    assert name == Journal(str(tmp_path), "boot-2", now=78).name == "name"
+    (tmp_path / "journal").unlink()
+    assert Journal(str(tmp_path), BOOT, now=78).name != "name"
+
+
 def test_the_highest_epoch_is_remembered(tmp_path: Path) -> None:
     assert replayed(tmp_path, HEADER, ["epoch", 3], ["epoch", 5]).epoch == 5
 
@@ -104,6 +111,13 @@ def test_a_line_that_was_cut_short_harms_no_other(tmp_path: Path, cut: int) -> N
         *[b"\0\0\0\n", b"{}\n", b"[]\n", b"7\n", b'["x"]\n', b"\n\n"],
         *[b'["forget",{}]\n', b'["epoch","x"]\n', b'["epoch"]\n', b'["journal",1]\n', b"[{},1]\n"],
         *[b'["exited","u/s/1"]\n', b'["started",{},1,2,3]\n', b'["lost","u/s/1",1,null]\n'],
+        *[
+            b'["starting","u/s",1,1]\n',
+            b'["starting","u/s/x",1,1]\n',
+            b'["started","u/s/1",-1,2,3]\n',
+        ],
+        *[b'["started","u/s/1",4294967296,2,3]\n', b'["exited","u/s/1",127,1,1,1,false]\n'],
+        b'["starting","u/s/1",99999999999999999999,1]\n',
     ],
 )
 def test_junk_is_passed_over(tmp_path: Path, junk: bytes) -> None:
