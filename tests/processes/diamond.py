@@ -147,7 +147,7 @@ def killed_at_call(folder: Path, call: str, nth: int) -> bool:
 
 
 FAILING = ("fdatasync", "fsync", "pwrite64", "rename", "unlink")  # calls that a disk can refuse
-FAILURES = ("EIO", "ENOSPC")
+FAILURES = ("EIO", "ENOSPC", "EROFS")
 STORAGE = 4
 
 

@@ -70,6 +70,7 @@ def test_the_shim_killed_at_a_system_call(call: str, nth: int, tmp_path: Path) -
         pytest.param("rename", "ENOSPC", 1, False, id="no room for the ballast"),
         ("rename", "EIO", 2, True),
         ("fsync", "EIO", 2, True),
+        ("pwrite64", "EROFS", 5, True),
     ],
 )
 def test_a_disk_that_refuses_once(

@@ -22,6 +22,7 @@ from processes.diamond import (
     why_no_strace,
 )
 from processes.yard import Yard
+from simulation import chaos
 from simulation.trial import figures
 
 SIMULATED_SECONDS = 60.0
@@ -37,6 +38,8 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 def main() -> int:
     first = int(time.time())
     print(f"simulated from seed {first} on: {figures(count(first), SIMULATED_SECONDS)}", flush=True)
+    in_chaos = chaos.figures(count(first), SIMULATED_SECONDS)
+    print(f"simulated with faults from seed {first} on: {in_chaos}", flush=True)
     faults = campaigns()
     faults += resources()
     with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:

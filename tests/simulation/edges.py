@@ -52,18 +52,7 @@ class FakeLog:
         self._world.effect("append")
         assert records[0].seq == len(self._world.log) + 1, "a gap in the log"
         self._world.log += lines
-        for record in records:
-            event = record.event
-            if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
-                attempt = AttemptId(event.uid, event.step, event.attempt)
-                self._world.durable.add((type(event), attempt))
-            if isinstance(event, AttemptScheduled):
-                self._within_limits(event.uid)
-
-    def _within_limits(self, uid: str) -> None:
-        life = self._world.controller.state.lives[uid]
-        limit = life.parallelism
-        assert limit is None or life.occupied <= limit, f"{life.name}: too many at once"
+        self._world.remember(records)
 
 
 class FakeExecutor:

@@ -4,29 +4,43 @@ A simulation that notices nothing proves nothing. `PYTHONPATH=tests python -m si
 tells for each by which seed it was caught, and by what.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest.mock import patch
 
+from msgspec import structs
+from simulation.chaos import chaos
 from simulation.trial import storm
 
+from controller.log import archive, reader, segments
+from controller.log.writer import LogWriter
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
 from controller.model.apply import APPLY
 from controller.model.events import RetryScheduled
 from controller.model.observations import Ended
 from controller.model.phases import Phase
-from controller.planner import cancel, outcome, plan, retries
+from controller.planner import cancel, outcome, plan, retries, slots
 
 SEEDS = range(40)
 
 Patch = Any  # a context manager, as unittest.mock makes them
-MUTANTS: dict[str, Callable[[], Patch]] = {}
+Made = Callable[[], Patch]
+Trial = Callable[[int], object]
+MUTANTS: dict[str, tuple[Made, Trial]] = {}
 
 
-def mutant(made: Callable[[], Patch]) -> Callable[[], Patch]:
-    MUTANTS[made.__name__.replace("_", " ")] = made
+def mutant(made: Made) -> Made:
+    """One that killing the controller once shows."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, storm
+    return made
+
+
+def mutant_in_chaos(made: Made) -> Made:
+    """One that takes a real log, or a look after every turn."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, chaos
     return made
 
 
@@ -218,12 +232,83 @@ def starts_what_still_waits() -> Patch:
     return patch.object(plan.readiness, "decide", wrong)
 
 
+@mutant_in_chaos
+def takes_a_turn_for_durable_before_it_is_written() -> Patch:
+    real = LogWriter.append
+    late: dict[int, list[Any]] = {}
+
+    def wrong(self: Any, records: Any) -> None:
+        before = late.pop(id(self), [])
+        late[id(self)] = list(records)
+        if before:
+            real(self, before)
+
+    return patch.object(LogWriter, "append", wrong)
+
+
+@mutant_in_chaos
+def leaves_a_torn_turn_where_it_is() -> Patch:
+    return patch.object(LogWriter, "_cut_tail", lambda self: None)
+
+
+@mutant_in_chaos
+def reads_half_a_turn() -> Patch:
+    real = reader.ends_turn
+    return patch.object(reader, "ends_turn", lambda line: real(line) or b"AttemptFinished" in line)
+
+
+@mutant_in_chaos
+def has_nobody_look_when_a_marker_comes() -> Patch:
+    return patch.object(indexes, "_look_again", lambda state, name: None)
+
+
+@mutant_in_chaos
+def starts_in_a_folder_that_is_away() -> Patch:
+    return patch.object(slots, "_inside", lambda path, folder: False)
+
+
+@mutant_in_chaos
+def starts_on_a_full_disk() -> Patch:
+    real = slots.fill
+    return patch.object(
+        plan.slots, "fill", lambda state, limits: real(state, structs.replace(limits, short=False))
+    )
+
+
+@mutant_in_chaos
+def archives_what_is_in_the_folder() -> Patch:
+    return patch.object(indexes, "is_over", lambda state, workflow: workflow.finished)
+
+
+@mutant_in_chaos
+def retires_what_the_checkpoint_needs() -> Patch:
+    real = archive.finish
+
+    def wrong(state_dir: str) -> None:
+        real(state_dir)
+        for first in segments.firsts(state_dir)[:-1]:
+            os.unlink(segments.path(state_dir, first))
+
+    return patch.object(archive, "finish", wrong)
+
+
+@mutant_in_chaos
+def never_tries_again_what_was_interrupted() -> Patch:
+    real = retries.judge
+
+    def wrong(workflow: Any, step: Any) -> Any:
+        return None if step.attempts[-1].reason == "Interrupted" else real(workflow, step)
+
+    return patch.object(plan.retries, "judge", wrong)
+
+
 def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:
     """The seed by which it is noticed, and how; seed -1 if it never is."""
-    with MUTANTS[name]():
+    made, trial = MUTANTS[name]
+    with made():
         for seed in seeds:
             try:
-                storm(seed)
+                trial(seed)
             except Exception as error:  # whatever a broken controller does
                 return seed, f"{type(error).__name__}: {error}".splitlines()[0]
     return -1, ""

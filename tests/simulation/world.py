@@ -10,7 +10,7 @@ effects with a crash before it.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from signal import SIGTERM
 
@@ -29,7 +29,7 @@ from simulation.edges import (
 from controller.loop.ports import AttemptId, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
-from controller.model.events import Record
+from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
 from controller.model.image import freeze, thaw
 from controller.model.observations import (
     Ended,
@@ -188,6 +188,18 @@ class World:
         times = [self.boottime + max(0, due - now)] if due is not None else []
         times += [self._ends[0][0]] if self._ends else []
         return min(times, default=None)
+
+    def remember(self, records: Sequence[Record]) -> None:
+        """They are durable: what they promise may be done."""
+        for record in records:
+            event = record.event
+            if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
+                attempt = AttemptId(event.uid, event.step, event.attempt)
+                self.durable.add((type(event), attempt))
+            if isinstance(event, AttemptScheduled):
+                life = self.controller.state.lives[event.uid]
+                limit = life.parallelism
+                assert limit is None or life.occupied <= limit, f"{life.name}: too many at once"
 
     # ------------------------------------ time
 
