@@ -5,9 +5,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from controller.cli.options import common
+from controller.cli.options import common, positive
 from controller.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "their result, go on, are ended and run again, run, or are removed, and why.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="these, wherever they are")
+    of = parser.add_mutually_exclusive_group()
+    of.add_argument("--rev", metavar="REV", help="the specs folder as a git revision has it")
+    of.add_argument(
+        "--staged", action="store_true", help="the specs folder as the next git commit has it"
+    )
+    parser.add_argument(
+        "--from", type=positive, metavar="N", dest="first", help="of generation N of a NAME…"
+    )
+    parser.add_argument("--to", type=positive, metavar="M", help="…and M; the next, unless given")
     parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a workflow")
     parser.set_defaults(command=diff)
 
@@ -38,8 +48,11 @@ def diff(args: argparse.Namespace) -> int:
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
     from controller.view.difference import lines, shape
 
-    state = History(args.state).catch_up()
-    seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
+    if args.first is not None or args.to is not None:
+        seen = _of_generations(args)
+    else:
+        state = History(args.state).catch_up()
+        seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
     for change in seen.changes:
         if args.output:
             show_line(shape(change))
@@ -65,14 +78,34 @@ def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
     status = os.stat(path)
     sight = FolderSight(path=path, shown=args.specs, device=status.st_dev, inode=status.st_ino)
     now = time.time_ns() // 1000 + SECOND
-    try:
-        Scanner(sight, SPEC_BYTES_MAX).scan(now)
-    except OSError as error:
-        raise UsageError(f"{args.specs}: {error.strerror}") from error
+    with ExitStack() as stack:
+        if args.rev or args.staged:
+            from controller.cli.git import committed
+
+            sight.path = stack.enter_context(committed(args.specs, args.rev))
+        try:
+            Scanner(sight, SPEC_BYTES_MAX).scan(now)
+        except OSError as error:
+            raise UsageError(f"{args.specs}: {error.strerror}") from error
+    sight.path = path
     sight.changed |= {*sight.files, *sight.markers}
     if held := why_held(state, sight):
         raise UsageError(f"{held}: nothing would change as long as that is so")
     return of_folder(state, sight, now)
+
+
+def _of_generations(args: argparse.Namespace) -> "Foresight":
+    from controller.cli.generations import generations, pick
+    from controller.planner.foresight import Foresight
+    from controller.view.generations import between
+
+    if len(args.files) != 1:
+        raise UsageError("diff --from --to compares two generations: name one workflow")
+    (name,) = args.files
+    found = generations(args.state, name)
+    first = args.first if args.first is not None else args.to - 1
+    last = args.to if args.to is not None else first + 1
+    return Foresight([between(pick(found, name, first), pick(found, name, last))], [])
 
 
 def _of_files(state: "State", files: list[str]) -> "Foresight":

@@ -33,6 +33,8 @@ COMMANDS = {
     "suspend": "change",
     "resume": "change",
     "mark": "change",
+    "explain": "explain",
+    "history": "generations",
     "validate": "check",
     "schema": "check",
     "repair": "repair",

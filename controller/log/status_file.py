@@ -24,6 +24,7 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     epoch: int = 0
     since: int = 0
+    max_parallel: int | None = None
     conditions: list[Condition] = []
 
 

@@ -41,9 +41,11 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         inputs=event.inputs,
         mark=event.mark,
         log=event.log,
+        why=step.why,
         scheduled=state.time,
         boot_id=state.controller.boot_id,
     )
+    step.why = ""
     step.attempts.append(attempt)
     del step.attempts[:-ATTEMPTS_MAX]
     step.numbered = event.attempt

@@ -83,6 +83,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
     elif step.attempts[-1].reason != Reason.CONTROLLER_STOPPED:
         step.interruptions += 1
     step.unjudged = False
+    step.why = event.message
     move(state, workflow, step, Phase.PENDING, event.reason, event.message)
     step.retry_at = state.time + round(event.delay * SECOND)
     if workflow.suspended is None:
@@ -97,6 +98,7 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
     step.retries = step.interruptions = 0
     step.series_from = step.then = None
     step.unjudged = False
+    step.why = message if step.attempts else ""
     stop_waiting(state, workflow, step)
     if reason not in _BY_EDIT:
         step.standing = None
@@ -112,6 +114,7 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
     kept = step.standing
     assert kept is not None, state.story(workflow.uid, step.name)
     reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
+    step.why = ""
     move(state, workflow, step, kept.phase, kept.reason, kept.message)
 
 

@@ -7,11 +7,14 @@ that is only carried out, so a later version with another table replays an old l
 from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
+from controller.model.events import StepEffect
 from controller.model.indexes import requeue, set_over, set_timer, touch
 from controller.model.movement import clear_condition, link, set_condition, turn_to
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
 from controller.spec.definition import Definition, definitions
+
+_ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 
 
 def accepted(state: State, event: e.GenerationAccepted) -> None:
@@ -21,6 +24,7 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.warnings, workflow.by = event.warnings, event.by
     workflow.request = event.request or workflow.request
     workflow.cancel = None
+    workflow.accepted, workflow.effects = state.time, dict(event.effects)
     _take_steps(state, workflow, event)
     for name, effect in event.effects.items():
         if name in workflow.steps:
@@ -65,7 +69,12 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             step.then = Then("remove", effect.reason, effect.message)
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):
-        step = before.pop(name) if name in before else _new_step(state, workflow, definition)
+        if name in before:
+            step = before.pop(name)
+        else:
+            step = _new_step(state, workflow, definition)
+            if event.generation > 1:
+                workflow.effects[name] = _ADDED
         if step.then is not None:
             # Removed and back again, or cancelled: it runs anew when what runs has been ended.
             step.then = Then("reset", Reason.TRIED_ANEW, "a new generation was accepted")

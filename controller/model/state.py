@@ -13,7 +13,13 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct, field
 
-from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected, Usage
+from controller.model.events import (
+    FileRejected,
+    MarkerPlaced,
+    MarkerRejected,
+    StepEffect,
+    Usage,
+)
 from controller.model.phases import (
     ATTEMPT_LIVE,
     WORKFLOW_TERMINAL,
@@ -48,6 +54,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     inputs: dict[str, str]
     mark: int
     log: str
+    why: str = ""  # it was tried, if not for the first time
     phase: AttemptPhase = AttemptPhase.SCHEDULED
     reason: str | None = None
     message: str | None = None
@@ -108,6 +115,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     interruptions: int = 0  # in a row
     series_from: int | None = None  # start of the first attempt since the last reset
     retry_at: int | None = None
+    why: str = ""  # it is tried anew, until it is
     unjudged: bool = False  # its last attempt ended, and nothing followed from that yet
     then: Then | None = None
     standing: Standing | None = None
@@ -194,6 +202,8 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     started: int | None = None
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended
+    accepted: int = 0  # when its generation was
+    effects: dict[str, StepEffect] = {}  # what that did to its steps, but for those it left alone
     cancel: Cancel | None = None
     deleting: bool = False
     request: str = ""  # the name of the one that began this life

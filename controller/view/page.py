@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
+from controller.view.explain import generation_words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
 from controller.view.status import conditions, ended
@@ -81,6 +82,8 @@ def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
     by = f" by {workflow.by}" if workflow.by else ""
     source = "file" if workflow.origin == "folder" else "run of"
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
+    if workflow.generation > 1:
+        yield "edit", generation_words(workflow)
     if workflow.labels:
         yield (
             "labels",

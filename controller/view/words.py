@@ -91,25 +91,25 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     waits_for = _open(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
-    held = _held(state, workflow)
-    if held is not None:
-        return held[0], f"{reset}{held[1]}"
+    why = held(state, workflow)
+    if why is not None:
+        return why[0], f"{reset}{why[1]}"
     return step.reason, f"{reset}about to become ready"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
         return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} waits for a free slot"
-    held = _held(state, workflow)
-    if held is not None:
-        return held
+    why = held(state, workflow)
+    if why is not None:
+        return why
     limit = workflow.parallelism
     if limit is not None and workflow.occupied >= limit:
         return Reason.WAITING_FOR_SLOT, f"waits for a slot: parallelism is {limit}"
     return Reason.WAITING_FOR_SLOT, "waits for a free slot"
 
 
-def _held(state: State, workflow: Workflow) -> Words | None:
+def held(state: State, workflow: Workflow) -> Words | None:
     """What keeps the whole workflow from starting anything."""
     if workflow.suspended is not None:
         return Reason.SUSPENDED, "starts nothing: the workflow is suspended"

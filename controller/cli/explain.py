@@ -1,0 +1,210 @@
+"""`treadle explain`: why something is as it is; or what a field of a spec means."""
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from controller.cli.history import History
+from controller.cli.options import common
+from controller.cli.output import in_colour, show, show_lines, terminal_width
+from controller.cli.past import recall
+from controller.errors import ExitCode, NotFound
+
+if TYPE_CHECKING:
+    from controller.model.state import State, Workflow
+    from controller.view.explain import Around
+
+_ROOT = "workflow"
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "explain",
+        parents=[common()],
+        help="say why a workflow or step is as it is, or what a field of a spec means",
+        description="Say why a step waits, runs, ran again, was skipped: down to the root. "
+        "`explain workflow.spec.steps.retry` says what that field of a spec means.",
+    )
+    parser.add_argument("name", metavar="NAME|FIELD", help="a name, a uid, or workflow.spec…")
+    parser.add_argument("step", nargs="?", metavar="STEP")
+    parser.add_argument(
+        "--inputs", action="store_true", help="what the fingerprints of its attempts were made of"
+    )
+    parser.add_argument("-o", "--output", choices=("json",))
+    parser.set_defaults(command=explain)
+
+
+def explain(args: argparse.Namespace) -> int:
+    """treadle explain NAME [STEP]"""
+    if args.name == _ROOT or args.name.startswith(f"{_ROOT}."):
+        show_lines(_field(args.name))
+        return ExitCode.FINE
+    from controller.cli.subject import require_steps
+    from controller.view.find import find_workflow
+
+    state = History(args.state).catch_up()
+    recall(args.state, state, args.name)
+    workflow = find_workflow(state, args.name)
+    require_steps(workflow, [args.step] if args.step else [])
+    around = _around(args.state)
+    if args.output:
+        names = [args.step] if args.step else list(workflow.steps)
+        show([_shape(state, workflow, name, around) for name in names], "json")
+    elif args.step:
+        show_lines(_of_step(state, workflow, args.step, around, args.inputs))
+    else:
+        show_lines(_of_workflow(state, workflow, around))
+    return ExitCode.FINE
+
+
+def _around(state_dir: str) -> "Around":
+    from controller.log.status_file import read_status
+    from controller.view.explain import Around
+
+    status = read_status(state_dir)
+    return Around(
+        runs=status.pid is not None,
+        max_parallel=status.max_parallel,
+        conditions=[one for one in status.conditions if one.status == "True"],
+    )
+
+
+def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iterator[str]:
+    from controller.model.phases import Phase
+    from controller.view import explain as view
+    from controller.view import words
+
+    reason, message = words.of_workflow(workflow)
+    yield f"{workflow.name} is {workflow.phase} ({reason}): {message}"
+    yield from view.generation_lines(workflow)
+    for step in workflow.steps.values():
+        if step.phase is not Phase.SUCCEEDED:
+            yield ""
+            yield from _causes(state, workflow, step.name, around)
+
+
+def _of_step(
+    state: "State", workflow: "Workflow", name: str, around: "Around", inputs: bool
+) -> Iterator[str]:
+    from controller.view import explain as view
+    from controller.view.table import render
+
+    step = workflow.steps[name]
+    yield from _causes(state, workflow, name, around)
+    yield ""
+    effect = view.effect_of(workflow, step)
+    yield f"generation {workflow.generation}: {effect.action}, {effect.message}"
+    if step.attempts:
+        yield ""
+        yield from render(view.attempts_table(workflow, step), terminal_width(), in_colour())
+    if inputs:
+        now = _inputs_now(workflow, name)
+        for attempt in step.attempts:
+            yield ""
+            yield from view.inputs_lines(attempt, now)
+
+
+def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
+    """As the spec in force has them."""
+    from controller.spec.fingerprint import inputs
+
+    prints = {each.name: each.fingerprint for each in workflow.steps.values()}
+    known = any(step.name == name for step in workflow.spec.steps)
+    return inputs(workflow.spec, name, prints) if known else {}
+
+
+def _causes(state: "State", workflow: "Workflow", name: str, around: "Around") -> Iterator[str]:
+    from controller.view.explain import causes
+
+    for cause in causes(state, workflow, workflow.steps[name], around):
+        who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
+        phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
+        yield f"{'  ' * cause.depth}{phase}{cause.message}"
+
+
+def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") -> dict[str, Any]:
+    import msgspec
+
+    from controller.view.explain import causes, effect_of
+
+    step = workflow.steps[name]
+    return {
+        "workflow": workflow.name,
+        "step": name,
+        "generation": workflow.generation,
+        "effect": msgspec.structs.asdict(effect_of(workflow, step)),
+        "causes": [msgspec.structs.asdict(one) for one in causes(state, workflow, step, around)],
+        "attempts": [
+            {
+                "number": one.number,
+                "generation": one.generation,
+                "why": one.why,
+                "inputs": one.inputs,
+            }
+            for one in step.attempts
+        ],
+    }
+
+
+# ---------------------------------------- fields
+
+
+def _field(path: str) -> Iterator[str]:
+    """The documentation of a field, by its path from `workflow` on."""
+    from controller.spec.models import Workflow
+    from controller.spec.schema import schema
+
+    document = schema(Workflow)
+    node: dict[str, Any] = _resolved(document, document)
+    at = _ROOT
+    for name in path.split(".")[1:]:
+        fields = _fields(document, node)
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise NotFound(f"{at} has no field {name}; its fields: {known}")
+        node = fields[name]
+        at = f"{at}.{name}"
+    yield f"{at}  {_kind(document, node)}"
+    if text := node.get("description"):
+        yield f"  {text}"
+    fields = _fields(document, node)
+    required = _resolved(document, node).get("required", [])
+    for name, field in fields.items():
+        must = " (required)" if name in required else ""
+        yield f"  {name}  {_kind(document, field)}{must}"
+        if text := field.get("description"):
+            yield f"      {text}"
+
+
+def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """Follow references; of an array or a choice, what is in it."""
+    while True:
+        if "$ref" in node:
+            node = {**document["$defs"][node["$ref"].rpartition("/")[2]]}
+        elif "items" in node and isinstance(node["items"], dict):
+            node = node["items"]
+        elif "anyOf" in node:
+            structured = [one for one in node["anyOf"] if "$ref" in one]
+            if not structured:
+                return node
+            node = structured[0]
+        else:
+            return node
+
+
+def _fields(document: dict[str, Any], node: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    fields: dict[str, dict[str, Any]] = _resolved(document, node).get("properties", {})
+    return fields
+
+
+def _kind(document: dict[str, Any], node: dict[str, Any]) -> str:
+    if "enum" in node:
+        return " | ".join(map(str, node["enum"]))
+    if "anyOf" in node:
+        return " or ".join(dict.fromkeys(_kind(document, one) for one in node["anyOf"]))
+    if "$ref" in node:
+        return _kind(document, document["$defs"][node["$ref"].rpartition("/")[2]])
+    kind = str(node.get("type", "anything"))
+    if kind == "array" and isinstance(node.get("items"), dict):
+        return f"list of {_kind(document, node['items'])}"
+    return {"object": "mapping", "string": "text"}.get(kind, kind)

@@ -1,0 +1,180 @@
+"""Why a workflow or a step is as it is: what `explain` says, from the state alone.
+
+A step that waits is followed to what it waits for, and that to what it waits for in turn; one that
+was skipped or cancelled to the failure, the marker or the edit at the root. Each line says one
+thing; what it follows from is indented below it.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from controller.model.events import StepEffect
+from controller.model.movement import MET, OPEN, edge
+from controller.model.phases import Phase, Reason
+from controller.model.state import Attempt, Condition, State, Step, Workflow
+from controller.view import words
+from controller.view.table import Cell, Column, Table, phase_cell
+from controller.view.times import clock_time, rfc3339
+
+DEPTH_MAX = 50  # of a chain of causes
+OCCUPANTS_MAX = 5  # named
+_ACTIONS = ("keep", "restart", "run", "remove")
+_FIRST = StepEffect("run", Reason.STEP_ADDED, "it began this life of the workflow")
+_UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What the log does not know: the controller and its machine at this moment."""
+
+    runs: bool
+    max_parallel: int | None = None
+    conditions: list[Condition] = []
+
+
+class Cause(Struct, frozen=True):
+    """One line; `depth` 0 is the step itself, what is deeper explains the line above."""
+
+    depth: int
+    step: str
+    phase: str
+    reason: str
+    message: str
+
+
+def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
+    """The step's phase, and down to the root what it follows from."""
+    found: list[Cause] = []
+    _follow(state, workflow, step, around, 0, found)
+    return found
+
+
+def _follow(
+    state: State, workflow: Workflow, step: Step, around: Around, depth: int, found: list[Cause]
+) -> None:
+    reason, message = words.of_step(state, workflow, step)
+    if step.phase is Phase.READY:
+        message = _slot(state, workflow, step, around) or message
+    seen = any(cause.step == step.name for cause in found)
+    found.append(Cause(depth, step.name, step.phase, reason, message))
+    if seen or depth >= DEPTH_MAX:
+        return
+    if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
+        found.append(Cause(depth + 1, "", "", "NoController", "no controller runs"))
+    for dependency in _behind(workflow, step):
+        _follow(state, workflow, dependency, around, depth + 1, found)
+
+
+def _behind(workflow: Workflow, step: Step) -> list[Step]:
+    """The dependencies that it waits for, or because of which it never ran."""
+    if step.phase not in (Phase.PENDING, Phase.SKIPPED):
+        return []
+    verdicts = {
+        need.step: edge(other.phase, other.reason, other.tolerated, need.condition)
+        for need in step.definition.requires
+        if (other := workflow.steps.get(need.step)) is not None
+    }
+    unmet = [name for name, verdict in verdicts.items() if verdict not in (MET, OPEN)]
+    wanted = unmet or [name for name, verdict in verdicts.items() if verdict == OPEN]
+    return [workflow.steps[name] for name in wanted]
+
+
+def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> str:
+    """Who has the slot that a ready step waits for; empty if it is not that."""
+    if words.held(state, workflow) is not None:
+        return ""
+    for condition in around.conditions:
+        if condition.type in ("FolderHeld", "DiskPressure", "ExecutorTrouble"):
+            return f"{condition.type}: {condition.message}"
+    if not around.runs:
+        return "it could start, but no controller runs: `treadle up`"
+    limit = workflow.parallelism
+    if limit is not None and workflow.occupied >= limit and step.live is None:
+        inside = [name for uid, name in state.live if uid == workflow.uid]
+        return f"waits for one of the {limit} slots of this workflow: {_named(inside)}"
+    if around.max_parallel is not None and len(state.live) >= around.max_parallel:
+        taken = [
+            f"{state.lives[uid].name}/{name}"
+            for (uid, name), attempt in state.live.items()
+            if attempt.pid is not None
+        ]
+        return f"waits for one of {around.max_parallel} slots (--max-parallel): {_named(taken)}"
+    return ""
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - OCCUPANTS_MAX} more" if len(names) > OCCUPANTS_MAX else ""
+    has = "has it" if len(names) == 1 else "have them"
+    return f"{', '.join(names[:OCCUPANTS_MAX])}{more} {has}"
+
+
+# ---------------------------------------- generations and attempts
+
+
+def generation_words(workflow: Workflow) -> str:
+    """In one line what the generation in force did: `left 3 alone; run: load, report`."""
+    alone = sum(name not in workflow.effects for name in workflow.steps)
+    names: dict[str, list[str]] = {}
+    for name, effect in workflow.effects.items():
+        names.setdefault(effect.action, []).append(name)
+    parts = [f"left {alone} alone"] if alone else []
+    parts += [f"{action}: {words.listed(names[action])}" for action in _ACTIONS if action in names]
+    return "; ".join(parts)
+
+
+def effect_of(workflow: Workflow, step: Step) -> StepEffect:
+    """What the generation in force did to it."""
+    if workflow.generation == 1:
+        return _FIRST
+    return workflow.effects.get(step.name, _UNTOUCHED)
+
+
+def generation_lines(workflow: Workflow) -> Iterator[str]:
+    """What the generation in force kept, re-ran and removed."""
+    by = f" by {workflow.by}" if workflow.by else ""
+    yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
+    if workflow.generation == 1:
+        return
+    touched = workflow.effects
+    kept = [name for name in workflow.steps if name not in touched]
+    if kept:
+        yield f"  left alone: {words.listed(kept)}"
+    for name, effect in touched.items():
+        yield f"  {effect.action:<8} {name}: {effect.message}"
+
+
+def attempts_table(workflow: Workflow, step: Step) -> Table:
+    """A line an attempt: when, how it ended, and why it was made."""
+    return Table(
+        (
+            Column("TRY", right=True),
+            Column("GEN", right=True),
+            Column("PHASE"),
+            Column("AT (UTC)"),
+            Column("WHY"),
+            Column("MESSAGE"),
+        ),
+        [
+            (
+                Cell(str(attempt.number)),
+                Cell(str(attempt.generation)),
+                phase_cell(attempt.phase),
+                Cell(clock_time(attempt.started or attempt.scheduled)),
+                Cell(attempt.why or "its turn had come"),
+                Cell(words.of_attempt(attempt)),
+            )
+            for attempt in step.attempts
+        ],
+    )
+
+
+def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:
+    """What its fingerprint was made of, and where the spec in force differs."""
+    yield f"attempt {attempt.number}, generation {attempt.generation}: {attempt.fingerprint}"
+    for name in sorted(attempt.inputs.keys() | now.keys()):
+        was, becomes = attempt.inputs.get(name), now.get(name)
+        if was == becomes:
+            yield f"    {name}: {was}"
+        else:
+            yield f"  - {name}: {was if was is not None else '(not set)'}"
+            yield f"  + {name}: {becomes if becomes is not None else '(not set)'}"

@@ -1,0 +1,101 @@
+"""The generations of one life, and what came about between two of them."""
+
+from collections.abc import Sequence
+
+from controller.model.events import GenerationAccepted, Record, StepEffect
+from controller.model.phases import Reason
+from controller.planner.foresight import Change
+from controller.view.table import Cell, Column, Table
+from controller.view.times import rfc3339
+
+_NAMED_MAX = 3
+_NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
+_ALONE = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+
+
+class Generation:
+    """One that was accepted. `effects` has every step of it, and those that it removed."""
+
+    def __init__(self, record: Record, event: GenerationAccepted, before: "Generation | None"):
+        self.record = record
+        self.event = event
+        names = [step.name for step in event.spec.steps]
+        old = {step.name for step in before.event.spec.steps} if before is not None else set()
+        self.effects = {
+            name: event.effects.get(name, _ALONE if name in old else _NEW) for name in names
+        }
+        self.effects |= {name: one for name, one in event.effects.items() if name not in names}
+
+
+def between(one: Generation, other: Generation) -> Change:
+    """What a step that stood at `one` had before it until `other`.
+
+    Of the next generation what was recorded; of a later one what fingerprints tell.
+    """
+    steps = other.effects
+    if other.event.generation != one.event.generation + 1:
+        steps = _by_fingerprints(one.event, other.event)
+    return Change(
+        workflow=other.event.workflow,
+        before=one.event.generation,
+        after=other.event.generation,
+        was=one.event.spec,
+        becomes=other.event.spec,
+        steps=steps,
+    )
+
+
+def _by_fingerprints(one: GenerationAccepted, other: GenerationAccepted) -> dict[str, StepEffect]:
+    found: dict[str, StepEffect] = {}
+    for name, fingerprint in other.fingerprints.items():
+        if name not in one.fingerprints:
+            found[name] = StepEffect("run", Reason.STEP_ADDED, "new since then")
+        elif one.fingerprints[name] != fingerprint:
+            found[name] = StepEffect("run", Reason.SPEC_CHANGED, "what it does changed since then")
+        else:
+            found[name] = _ALONE
+    for name in one.fingerprints:
+        if name not in other.fingerprints:
+            found[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+    return found
+
+
+def generations_table(generations: Sequence[Generation]) -> Table:
+    return Table(
+        (
+            Column("GEN", right=True),
+            Column("ACCEPTED"),
+            Column("BY"),
+            Column("FILE"),
+            Column("STEPS", right=True),
+            Column("WHAT IT DID"),
+        ),
+        [
+            (
+                Cell(str(one.event.generation)),
+                Cell(rfc3339(one.record.time)[:19] + "Z"),
+                Cell(one.event.by or "-"),
+                Cell(one.event.path),
+                Cell(str(len(one.event.spec.steps))),
+                Cell(in_words(one)),
+            )
+            for one in generations
+        ],
+    )
+
+
+def in_words(generation: Generation) -> str:
+    """`kept 3; ran again: load (env.REGION changed); removed: old`."""
+    if generation.event.generation == 1:
+        return "began this life"
+    by_action: dict[str, list[str]] = {}
+    for name, effect in generation.effects.items():
+        why = f" ({effect.message})" if effect.action in ("run", "restart") else ""
+        by_action.setdefault(effect.action, []).append(f"{name}{why}")
+    quiet = len(by_action.get("keep", [])) + len(by_action.get("continue", []))
+    parts = [f"left {quiet} alone"] if quiet else []
+    for action, verb in (("restart", "ended and ran again"), ("run", "ran"), ("remove", "removed")):
+        if names := by_action.get(action):
+            more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+            parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
+    return "; ".join(parts)

@@ -1,0 +1,68 @@
+"""`explain` and `history`, and generations that are compared."""
+
+import json
+
+from cli.place import HELD, Place
+
+
+def edit(place: Place, was: str, becomes: str) -> None:
+    file = place.specs / "w.yaml"
+    file.write_text(file.read_text().replace(was, becomes))
+
+
+def test_why_a_step_waits_and_who_has_the_slot(place: Place) -> None:
+    place.spec("w", a=HELD, b="true")
+    place.spec("x", lone="true")
+    with place.up() as controller:
+        assert controller.pid
+        place.until(lambda: place.phase("w") == "Running")
+        place.until(lambda: "Running" in place.says("explain", "w", "b"))
+        lines = place.says("explain", "w", "b").splitlines()
+        assert lines[0] == "w/b is Pending (WaitingForDependencies): waits for a"
+        assert lines[1].startswith("  a is Running (Started): attempt 1 runs as pid ")
+        (shape,) = json.loads(place.says("explain", "w", "b", "-o", "json"))
+        assert [one["step"] for one in shape["causes"]] == ["b", "a"]
+
+
+def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> None:
+    place.spec("w", a="echo 1", b="echo 2")
+    place.says("up", "--once")
+    edit(place, "echo 2", "echo two")
+    place.says("up", "--once")
+    edit(place, "echo 1", "echo one")
+    place.says("up", "--once")
+    lines = [json.loads(line) for line in place.says("history", "w", "-o", "json").splitlines()]
+    assert [line["generation"] for line in lines] == [1, 2, 3]
+    effects = [{step["name"]: step["action"] for step in line["steps"]} for line in lines]
+    assert effects == [{}, {"a": "keep", "b": "run"}, {"a": "run", "b": "run"}]
+    assert "left 1 alone; ran: b (run changed)" in place.says("history", "w")
+    said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
+    assert "generation 2 -> 3" in said and "+  run: echo one" in said
+    far = json.loads(place.says("diff", "w", "--from", "1", "--to", "3", "-o", "json", code=1))
+    assert {step["name"]: step["reason"] for step in far["steps"]} == {
+        "a": "SpecChanged",
+        "b": "SpecChanged",
+    }
+    assert "no generation 7" in place.complains("diff", "w", "--from", "7", code=5)
+    assert "edit      run: a and b" in place.says("status", "w")
+    inputs = place.says("explain", "w", "a", "--inputs")
+    assert "  - run: echo 1\n  + run: echo one\n" in inputs
+
+
+def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
+    said = place.says("explain", "workflow.spec.steps.retry.limit")
+    assert said.splitlines()[0] == "workflow.spec.steps.retry.limit  integer"
+    assert "Retries after the first attempt" in said
+    top = place.says("explain", "workflow")
+    assert "apiVersion" in top and "(required)" in top
+    assert "has no field stepz" in place.complains("explain", "workflow.spec.stepz", code=5)
+
+
+def test_an_unknown_name_or_step_is_a_clear_error(place: Place) -> None:
+    place.spec("w", alpha="true")
+    place.says("up", "--once")
+    assert 'no step "alhpa"; did you mean "alpha"?' in place.complains(
+        "explain", "w", "alhpa", code=5
+    )
+    assert "no workflow is named" in place.complains("explain", "v", code=5)
+    assert "no workflow is named" in place.complains("history", "v", code=5)

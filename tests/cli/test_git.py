@@ -1,0 +1,122 @@
+"""What a commit would do, told before it is made; and what git does to a folder of specs."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli.place import HELD, Place, document
+
+HOOK = Path(__file__).parents[2] / "examples/git-hook/pre-commit"
+
+
+def git(place: Place, *words: str) -> str:
+    who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+    done = subprocess.run(["git", *who, *words], cwd=place.root, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def repository(place: Place) -> Place:
+    git(place, "init", "-q", "-b", "main")
+    (place.root / ".gitignore").write_text(".treadle\ngo\n")
+    return place
+
+
+def commit(place: Place, message: str) -> None:
+    git(place, "add", "-A")
+    git(place, "commit", "-q", "-m", message)
+
+
+def told(place: Place, *words: str, code: int = 1) -> dict[str, dict[str, str]]:
+    lines = place.says("diff", *words, "-o", "json", code=code).splitlines()
+    return {
+        one["workflow"]: {step["name"]: step["action"] for step in one["steps"]}
+        for one in map(json.loads, lines)
+    }
+
+
+def test_what_is_staged_and_what_a_revision_has(repository: Place) -> None:
+    place = repository
+    place.spec("w", a="echo 1", b="echo 2")
+    place.spec("gone", a="true")
+    commit(place, "one")
+    place.says("up", "--once")
+    place.spec("w", a="echo 1", b="echo two")
+    (place.specs / "gone.yaml").unlink()
+    git(place, "add", "-A")
+    place.spec("w", a="echo not staged", b="echo two")
+    place.spec("untracked", a="true")
+    assert told(place, "--staged") == {"gone": {"a": "remove"}, "w": {"a": "keep", "b": "run"}}
+    assert told(place, "--rev", "main", code=0) == {
+        "gone": {"a": "keep"},
+        "w": {"a": "keep", "b": "keep"},
+    }
+    assert "git knows no" in place.complains("diff", "--rev", "nope", code=2)
+    assert git(place, "status", "--short").count("\n") == 3
+
+
+def test_outside_a_repository_it_says_so(place: Place) -> None:
+    assert "not a git repository" in place.treadle("diff", "--staged", code=2).stderr.decode()
+
+
+def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) -> None:
+    place = repository
+    place.spec("w", a="echo 1")
+    commit(place, "one")
+    place.says("up", "--once")
+    hook = place.root / ".git/hooks/pre-commit"
+    hook.write_bytes(HOOK.read_bytes())
+    hook.chmod(0o755)
+    place.spec("w", a="echo two")
+    git(place, "add", "-A")
+    from cli.place import TREADLE
+
+    def try_commit() -> subprocess.CompletedProcess[bytes]:
+        env = {"PATH": f"{TREADLE.parent}:/usr/bin:/bin", "HOME": str(place.root)}
+        who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+        words = ["git", *who, "commit", "-m", "two"]
+        return subprocess.run(words, cwd=place.root, env=env, capture_output=True, check=False)
+
+    done = try_commit()
+    assert done.returncode == 0, done.stderr
+    assert b"a     run     run changed" in done.stdout + done.stderr
+    (place.specs / "w.yaml").write_text("kind: Workflow\n")
+    git(place, "add", "-A")
+    refused = try_commit()
+    assert refused.returncode != 0
+    assert b"w.yaml" in refused.stderr
+
+
+def test_a_checkout_between_branches_runs_only_what_differs(repository: Place) -> None:
+    """git deletes and makes anew every file; nothing may be cancelled by that."""
+    place, count = repository, 200
+    for number in range(count):
+        place.spec(f"w{number}", a="echo $TREADLE_WORKFLOW >> ../ledger")
+    (place.root / ".gitignore").write_text(".treadle\ngo\nledger\n")
+    commit(place, "one")
+    git(place, "checkout", "-q", "-b", "other")
+    for number in range(count):  # of most only the layout
+        text = document(f"w{number}", a="echo $TREADLE_WORKFLOW >> ../ledger")
+        (place.specs / f"w{number}.yaml").write_text(f"# another layout\n{text}\n")
+    place.spec("w7", a="echo $TREADLE_WORKFLOW seven >> ../ledger")
+    commit(place, "two")
+    git(place, "checkout", "-q", "main")
+    place.spec("held", a=HELD)
+    ledger = place.root / "ledger"
+    with place.up():
+        place.until(lambda: ledger.exists() and ledger.read_text().count("\n") == count)
+        place.until(lambda: place.phase("held") == "Running")
+        git(place, "checkout", "-q", "other")
+        place.until(lambda: "w7 seven" in ledger.read_text())
+        git(place, "stash", "-q", "--include-untracked")
+        git(place, "stash", "pop", "-q")
+        git(place, "checkout", "-q", "main")
+        place.until(lambda: place.folded().workflows["w7"].generation == 3)
+        place.until(lambda: place.phase("w7") == "Succeeded")
+        state = place.folded()
+        assert str(state.workflows["held"].steps["a"].phase) == "Running"
+        assert len(state.workflows["held"].steps["a"].attempts) == 1
+    lines = sorted(ledger.read_text().splitlines())
+    assert len(lines) == count + 2, "w7 ran for each branch, all others once"
+    assert len(state.lives) == count + 1, "no life ended"

@@ -1,0 +1,109 @@
+"""Why something is as it is, down to the root."""
+
+from story import Story, a_step
+
+from controller.model.state import Condition
+from controller.planner.slots import Limits
+from controller.view.explain import (
+    Around,
+    attempts_table,
+    causes,
+    effect_of,
+    generation_lines,
+    generation_words,
+    inputs_lines,
+)
+
+CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
+UP = Around(runs=True, max_parallel=1)
+
+
+def told(story: Story, step: str, around: Around = UP, workflow: str = "w") -> list[str]:
+    life = story.life(workflow)
+    found = causes(story.state, life, life.steps[step], around)
+    return [f"{'  ' * one.depth}{one.step} {one.phase}: {one.message}" for one in found]
+
+
+def test_what_waits_is_followed_to_what_runs() -> None:
+    story = Story().accept(CHAIN).start("a")
+    pid = story.attempt("a").pid
+    assert told(story, "d") == [
+        "d Pending: waits for c",
+        "  c Pending: waits for b",
+        "    b Pending: waits for a",
+        f"      a Running: attempt 1 runs as pid {pid}",
+    ]
+
+
+def test_a_skip_is_followed_to_the_failure() -> None:
+    story = Story().accept(CHAIN).exit("a", 3)
+    assert told(story, "d") == [
+        'd Skipped: depends on "c", which was skipped',
+        '  c Skipped: depends on "b", which was skipped',
+        '    b Skipped: depends on "a", which failed',
+        "      a Failed: exit code 3",
+    ]
+
+
+def test_a_ready_step_names_who_has_its_slot() -> None:
+    story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]).start("a")
+    assert told(story, "b") == ["b Ready: waits for one of 1 slots (--max-parallel): w/a has it"]
+    limited = Story().accept([a_step("a"), a_step("b")], parallelism=1).start("a")
+    assert told(limited, "b") == [
+        "b Ready: waits for one of the 1 slots of this workflow: a has it"
+    ]
+
+
+def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_controller() -> (
+    None
+):
+    story = Story(Limits(max_parallel=0)).accept([a_step("a")])
+    assert told(story, "a", Around(runs=False)) == [
+        "a Ready: it could start, but no controller runs: `treadle up`"
+    ]
+    condition = Condition("DiskPressure", "True", "DiskNearlyFull", "too little room", 0, 0)
+    full = Around(runs=True, max_parallel=4, conditions=[condition])
+    assert told(story, "a", full) == ["a Ready: DiskPressure: too little room"]
+    story.accept([a_step("a")], suspend=True)
+    assert told(story, "a", full) == ["a Ready: starts nothing: the workflow is suspended"]
+
+
+def test_what_a_generation_did() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c").exit("d")
+    assert effect_of(story.life(), story.step("a")).message == "it began this life of the workflow"
+    edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
+    story.accept(edited)
+    assert generation_words(story.life()) == "left 2 alone; run: c and e; remove: d"
+    lines = list(generation_lines(story.life()))
+    assert lines[0].startswith("generation 2 from w.yaml")
+    assert lines[1:] == [
+        "  left alone: a and b",
+        "  run      c: run changed",
+        "  remove   d: no longer in the spec",
+        "  run      e: new in this generation",
+    ]
+    assert effect_of(story.life(), story.step("a")).reason == "Unchanged"
+
+
+def test_why_each_attempt_was_made() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 1).wait(5).exit("a")
+    story.accept([a_step("a", run="echo other", retry={"limit": 1})]).exit("a")
+    table = attempts_table(story.life(), story.step("a"))
+    why = [row[4].text for row in table.rows]
+    assert why[0] == "its turn had come"
+    assert why[1].startswith("exit code 1; retry 1 of 1 in ")
+    assert why[2] == "run changed"
+
+
+def test_what_a_fingerprint_was_made_of() -> None:
+    story = Story().accept([a_step("a", env={"X": "1"})]).exit("a")
+    attempt = story.step("a").attempts[0]
+    lines = list(inputs_lines(attempt, {**attempt.inputs, "env.X": "2", "env.Y": "3"}))
+    assert lines[0] == f"attempt 1, generation 1: {attempt.fingerprint}"
+    assert lines[1:] == [
+        "  - env.X: 1",
+        "  + env.X: 2",
+        "  - env.Y: (not set)",
+        "  + env.Y: 3",
+        f"    run: {attempt.inputs['run']}",
+    ]
