@@ -35,7 +35,8 @@ def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEv
     if not workflow.in_run:
         yield e.RunStarted(uid=workflow.uid, run=workflow.run + 1)
     number = step.numbered + 1
-    prints = {need.step: workflow.steps[need.step].fingerprint for need in step.definition.requires}
+    needs = [workflow.steps[need.step] for need in step.definition.requires]
+    prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
     prints[step.name] = step.fingerprint
     yield e.AttemptScheduled(
         uid=workflow.uid,
@@ -61,11 +62,12 @@ def _retry(
 
 def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAccepted:
     document = action.document
-    prints = fingerprints(document.spec)
     before = state.lives[action.uid] if action.uid is not None else None
-    effects: dict[str, e.StepEffect] = {}
-    if before is not None:
-        effects = edits.to_record(before, edits.effects(before, document.spec, prints))
+    if before is None:
+        edit = edits.Edit(fingerprints(document.spec), {}, {})
+    else:
+        edit = edits.judge(before, document.spec)
+        edit = edit._replace(effects=edits.to_record(before, edit.effects))
     labels, annotations = document.metadata.labels, document.metadata.annotations
     return e.GenerationAccepted(
         uid=action.uid or chance.uid(),
@@ -73,8 +75,9 @@ def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAcc
         generation=before.generation + 1 if before else 1,
         spec=document.spec,
         path=action.path,
-        fingerprints=prints,
-        effects=effects,
+        fingerprints=edit.fingerprints,
+        effects=edit.effects,
+        kept=edit.kept,
         labels={} if labels is UNSET else labels,
         annotations={} if annotations is UNSET else annotations,
         origin=action.origin,

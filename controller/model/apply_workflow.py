@@ -25,6 +25,7 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.request = event.request or workflow.request
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
+    workflow.kept = event.kept
     _take_steps(state, workflow, event)
     for name, effect in event.effects.items():
         if name in workflow.steps:
@@ -66,7 +67,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             remove(state, workflow, step)
         else:
             effect = event.effects[step.name]
-            step.then = Then("remove", effect.reason, effect.message)
+            step.then = Then("remove", effect.reason, effect.message, effect.finish)
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):
         if name in before:
@@ -75,6 +76,8 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
                 workflow.effects[name] = _ADDED
+        if step.then is not None and step.then.finish:
+            step.then = None  # nothing was done about it yet
         if step.then is not None:
             # Removed and back again, or cancelled: it runs anew when what runs has been ended.
             step.then = Then("reset", Reason.TRIED_ANEW, "a new generation was accepted")
@@ -102,7 +105,7 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
     if effect.action == "restart":
-        step.then = Then("reset", effect.reason, effect.message)
+        step.then = Then("reset", effect.reason, effect.message, effect.finish)
     elif effect.action == "run":
         reset(state, workflow, step, effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT and step.live is not None:

@@ -133,12 +133,15 @@ class StepEffect(Struct, frozen=True, array_like=True):
     action: Literal["keep", "continue", "restart", "run", "remove"]
     reason: str
     message: str
+    finish: bool = False  # first what runs may come to its own end
 
 
 class GenerationAccepted(Event, frozen=True):
     """A semantic change of a spec is in force; generation 1 begins the workflow's life.
 
     `fingerprints` has every step; `effects` those of the table of edits (none for generation 1).
+    `kept` has the steps whose result stands although it was made under another fingerprint, which
+    is what those that depend on them were compared by.
     """
 
     uid: str
@@ -148,6 +151,7 @@ class GenerationAccepted(Event, frozen=True):
     path: str
     fingerprints: dict[str, str]
     effects: dict[str, StepEffect] = {}
+    kept: dict[str, str] = {}
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     origin: Literal["folder", "run"] = "folder"

@@ -61,6 +61,7 @@ class Reason(Word):
     # it ended well
     COMPLETED = "Completed"
     RESULT_KEPT = "ResultKept"
+    KEEP_RESULT = "KeepResult"
     MARKED = "Marked"
     # it failed
     NON_ZERO_EXIT = "NonZeroExit"

@@ -97,6 +97,7 @@ class Then(Struct, frozen=True):
     action: Literal["reset", "restore", "cancel", "remove"]
     reason: str
     message: str
+    finish: bool = False  # it may come to its own end
 
 
 class Step(Struct, kw_only=True, omit_defaults=True):
@@ -204,6 +205,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     stood: int = 0  # microseconds of this run in which it was suspended
     accepted: int = 0  # when its generation was
     effects: dict[str, StepEffect] = {}  # what that did to its steps, but for those it left alone
+    kept: dict[str, str] = {}  # steps whose result was made under this fingerprint, and stands
     cancel: Cancel | None = None
     deleting: bool = False
     request: str = ""  # the name of the one that began this life

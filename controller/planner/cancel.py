@@ -126,7 +126,7 @@ def stop(workflow: Workflow, step: Step) -> Then | None:
     if step.phase in TERMINAL:
         return None
     whole = workflow.cancel
-    if whole is None or step.leaving:
+    if whole is None or (step.leaving and step.then is not None and not step.then.finish):
         return step.then
     if whole.drain and (step.phase is Phase.RUNNING or step.unjudged):
         return step.then
@@ -138,6 +138,8 @@ def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | Non
     if attempt.ending is not None and not attempt.ending.withdraw:
         return None
     why = stop(workflow, step)
+    if why is not None and why.finish and attempt.phase is AttemptPhase.RUNNING:
+        return None
     if why is not None and (step.then is not None or not _drains(workflow)):
         return AttemptEnding(
             uid=workflow.uid,

@@ -6,22 +6,70 @@ and the accepted generation records it, so what was said beforehand is what happ
 Cost: O(steps + dependencies), once an edit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
+from types import MappingProxyType
+from typing import NamedTuple
+
+from msgspec import structs
 
 from controller.model.events import StepEffect
-from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Step, Workflow
 from controller.spec.definition import Definition, definitions
-from controller.spec.fingerprint import inputs
+from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
 
 _ANEW = frozenset({"restart", "run"})
 _DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
 
 
-def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dict[str, StepEffect]:
-    """By step name, steps that go included: what `spec` does to the workflow as it is now."""
+class Edit(NamedTuple):
+    """What a new generation comes to. `kept`: steps that stand under another fingerprint."""
+
+    fingerprints: dict[str, str]
+    kept: dict[str, str]
+    effects: dict[str, StepEffect]
+
+
+def judge(workflow: Workflow, spec: Spec) -> Edit:
+    """What `spec` does to the workflow as it is now.
+
+    A step that is to keep its result can't if something it ran after runs again; then those that
+    depend on it are compared by what it really does. So the kept ones are found by leaving out, in
+    at most as many rounds as there are of them.
+    """
+    kept = dict(_keepers(workflow, definitions(spec)))
+    while True:
+        prints = fingerprints(spec, kept=kept)
+        found = effects(workflow, spec, prints, kept)
+        lost = [name for name in kept if found[name].action in _ANEW]
+        if not lost:
+            differ = {name: one for name, one in kept.items() if one != prints[name]}
+            return Edit(prints, differ, found)
+        for name in lost:
+            del kept[name]
+
+
+def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
+    """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
+    for name, definition in new.items():
+        step = workflow.steps.get(name)
+        if step is None or definition.on_changed != "KeepResult":
+            continue
+        if _is_result(step.phase, definition) and step.standing is not None:
+            yield name, step.standing.fingerprint
+        elif step.live is not None and step.then is None and not _is_unwanted(step.live):
+            yield name, step.live.fingerprint
+
+
+def effects(
+    workflow: Workflow,
+    spec: Spec,
+    fingerprints: dict[str, str],
+    kept: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, StepEffect]:
+    """By step name, steps that go included: a row of the table for each."""
     new = definitions(spec)
     before = {name: step.fingerprint for name, step in workflow.steps.items()}
     found: dict[str, StepEffect] = {}
@@ -31,13 +79,31 @@ def effects(workflow: Workflow, spec: Spec, fingerprints: dict[str, str]) -> dic
             found[name] = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
             continue
         found[name] = _row(workflow, step, new[name], fingerprints[name], found)
+        if name in kept and found[name].reason == Reason.SPEC_CHANGED:
+            found[name] = _kept(step, new[name], found)
         if found[name].reason == Reason.SPEC_CHANGED:
             differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
             found[name] = _say_what(found[name], differ)
     for name in workflow.steps:
         if name not in new:
-            found[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+            found[name] = _removed(workflow.steps[name])
     return found
+
+
+def _removed(step: Step) -> StepEffect:
+    if step.live is not None and step.definition.on_removed == "Finish":
+        message = "no longer in the spec; what runs may end first (onRemoved: Finish)"
+        return StepEffect("remove", Reason.STEP_REMOVED, message, finish=True)
+    return StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+
+
+def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> StepEffect:
+    """What it does changed, and yet its result stands, unless something it ran after runs again."""
+    for need in definition.requires:
+        if found[need.step].action in _ANEW:
+            return _reran(need.step, "run" if step.live is None else "restart")
+    message = "what it does changed; its result is kept (onChanged: KeepResult)"
+    return StepEffect("keep" if step.live is None else "continue", Reason.KEEP_RESULT, message)
 
 
 def to_record(workflow: Workflow, found: dict[str, StepEffect]) -> dict[str, StepEffect]:
@@ -72,22 +138,25 @@ def _row(
         message = "its result from before still stands"
         return StepEffect("keep", Reason.RESULT_KEPT, message)
     if step.live is not None or step.unjudged:
-        return _running(step, fingerprint, anew)
+        return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
         message = f"was {step.phase}, is tried anew"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 
 
-def _running(step: Step, fingerprint: str, anew: list[str]) -> StepEffect:
+def _running(step: Step, definition: Definition, fingerprint: str, anew: list[str]) -> StepEffect:
     """Also one whose attempt has ended and was not judged yet: the new policy judges it."""
     attempt = step.attempt
     assert attempt is not None
-    if attempt.fingerprint != fingerprint:
-        return _changed("restart")
+    first = definition.on_changed == "FinishFirst"
+    if attempt.fingerprint != fingerprint and not (first and anew):
+        running = attempt.phase is AttemptPhase.RUNNING and not _is_unwanted(attempt)
+        return structs.replace(_changed("restart"), finish=first and running)
     if anew:
         return _reran(anew[0], "restart")
-    if step.then is not None or _is_unwanted(attempt):
+    waits = step.then is not None and not step.then.finish
+    if waits or _is_unwanted(attempt):
         message = "is being ended, then tried anew"
         return StepEffect("restart", Reason.TRIED_ANEW, message)
     return StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
@@ -155,7 +224,9 @@ def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
         message = f"{', '.join(own[:3])}{more} changed"
     else:
         message = f'depends on "{differ[0].removeprefix(_DEPENDENCY)}", which changed'
-    return StepEffect(effect.action, effect.reason, message)
+    if effect.finish:
+        message = f"{message}; what runs may end first (onChanged: FinishFirst)"
+    return structs.replace(effect, message=message)
 
 
 def _in_order(steps: dict[str, Definition]) -> Iterator[str]:

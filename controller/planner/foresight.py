@@ -15,7 +15,7 @@ from controller.model.phases import Reason
 from controller.model.state import State, Workflow
 from controller.planner import desired, edits
 from controller.planner.actions import Accept
-from controller.spec.fingerprint import fingerprints, same
+from controller.spec.fingerprint import same
 from controller.spec.models import Spec
 
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
@@ -76,7 +76,7 @@ def of_document(life: Workflow | None, name: str, spec: Spec) -> Change:
         return Change(
             workflow=name, before=before, after=before, was=spec, becomes=spec, steps=steps
         )
-    steps = edits.effects(life, spec, fingerprints(spec))
+    steps = edits.judge(life, spec).effects
     return Change(
         workflow=name, before=before, after=before + 1, was=life.spec, becomes=spec, steps=steps
     )

@@ -64,6 +64,8 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     retry: RetryPolicy = RetryPolicy()
     continue_on_failure: bool = False
     leave_processes: bool = False
+    on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
+    on_removed: Literal["End", "Finish"] = "End"
 
 
 def definitions(spec: Spec) -> dict[str, Definition]:
@@ -114,6 +116,8 @@ def _define(spec: Spec, step: Step) -> Definition:
         retry=_retry(step.retry, default_retry),
         continue_on_failure=_or(step.continue_on_failure, False),
         leave_processes=_or(step.leave_processes, False),
+        on_changed=_or(step.on_changed, "Restart"),
+        on_removed=_or(step.on_removed, "End"),
     )
 
 

@@ -15,10 +15,11 @@ Cost: a topological sort and one SHA-256 a step, some 15 µs each.
 """
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -36,14 +37,19 @@ _INDEXES_MAX = 64
 T = TypeVar("T")
 
 
-def fingerprints(spec: Spec, version: int = VERSION) -> dict[str, str]:
-    """The fingerprint of every step of a valid spec, dependencies before dependents."""
+def fingerprints(
+    spec: Spec, version: int = VERSION, kept: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """The fingerprint of every step of a valid spec, dependencies before dependents.
+
+    What depends on a step of `kept` sees that fingerprint of it: its result was made under it.
+    """
     rule, steps = _RULES[version], {step.name: step for step in spec.steps}
     graph = {name: [need.step for need in requires(step)] for name, step in steps.items()}
     found: dict[str, str] = {}
     for name in TopologicalSorter(graph).static_order():
         step = steps[name]
-        needs = sorted(text for _, text in _needs(step, found))
+        needs = sorted(text for _, text in _needs(step, {**found, **kept}))
         written = sorted(rule(spec, step).items())
         digest = sha256(msgspec.json.encode([written, needs])).hexdigest()
         found[name] = f"{version}:{digest[:_HASH_LENGTH]}"

@@ -165,8 +165,17 @@ class Step(_Written, frozen=True):
         Meta(description="What a step leaves running when it ends is not ended with it."),
     ] = UNSET
     # Only their defaults are accepted until the behaviour behind them exists.
-    on_changed: Literal["Restart"] | UnsetType = UNSET
-    on_removed: Literal["End"] | UnsetType = UNSET
+    on_changed: Annotated[
+        Literal["Restart", "FinishFirst", "KeepResult"] | UnsetType,
+        Meta(
+            description="When an edit changes what it does: end what runs and run anew (Restart, "
+            "the default); let a running attempt end first; or keep its result, or what runs."
+        ),
+    ] = UNSET
+    on_removed: Annotated[
+        Literal["End", "Finish"] | UnsetType,
+        Meta(description="When an edit removes it: end what runs (the default), or let it end."),
+    ] = UNSET
 
 
 class Defaults(_Written, frozen=True):

@@ -18,8 +18,6 @@ _FIELDS_NOT_YET = {
 }
 _VALUES_NOT_YET: dict[str, tuple[object, ...]] = {
     "editPolicy": ("AfterRun",),
-    "onChanged": ("FinishFirst", "KeepResult"),
-    "onRemoved": ("Finish",),
 }
 # What people write who come from elsewhere and difflib can't guess.
 _MEANT = {

@@ -20,6 +20,17 @@ AT_ONCE = 50  # in the folder
 decode = msgspec.json.Decoder(Record).decode
 
 
+def come_and_go(count: int) -> list[Record]:
+    """So many workflows that come, run and go; few are over at a time."""
+    world = World(fate=lambda *_: Fate(seconds=1), keep_finished=2)
+    world.boot_controller()
+    for number in range(count):
+        name = f"w{number}"
+        world.files = {f"{name}.yaml": (document([a_step("a"), a_step("b", "a")], name),)}
+        world.run(20)
+    return world.records()
+
+
 def churn(state_dir: str, lives: int, keep_finished: int, every: int) -> dict[str, int]:
     """The most that there was at any time of lives, files and bytes, all but the archive counted.
 

@@ -8,10 +8,8 @@ from itertools import chain, groupby
 from pathlib import Path
 
 import pytest
-from faults.churn import AT_ONCE, churn
+from faults.churn import AT_ONCE, churn, come_and_go
 from simulation.scenario import Scenario
-from simulation.world import Fate, World
-from story import a_step, document
 
 from controller.errors import StorageError
 from controller.log import archive, segments, snapshots, writer
@@ -27,17 +25,6 @@ from controller.model.image import freeze
 
 SEGMENT_BYTES = 6_000
 PLENTY = 1 << 30
-
-
-def come_and_go(count: int) -> list[Record]:
-    """So many workflows that come, run and go; few are over at a time."""
-    world = World(fate=lambda *_: Fate(seconds=1), keep_finished=2)
-    world.boot_controller()
-    for number in range(count):
-        name = f"w{number}"
-        world.files = {f"{name}.yaml": (document([a_step("a"), a_step("b", "a")], name),)}
-        world.run(20)
-    return world.records()
 
 
 RECORDS = come_and_go(40)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulation.scenario import Scenario
+from faults.churn import come_and_go
 
 from controller.log import segments, snapshots
 from controller.log.reader import read
@@ -20,12 +20,12 @@ from itertools import count
 from controller.log import upkeep, writer
 from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
-from simulation.scenario import Scenario
+from faults.churn import come_and_go
 from itertools import groupby
 writer.SEGMENT_SIZE_MAX = 3_000
 prepare_state(sys.argv[1])
 log = LogWriter(sys.argv[1])
-turns = [list(turn) for _, turn in groupby(Scenario(29).play().records(), lambda each: each.turn)]
+turns = [list(turn) for _, turn in groupby(come_and_go(12), lambda each: each.turn)]
 for number, turn in enumerate(turns):
     log.append(turn)
     if number % 3 == 0:
@@ -47,7 +47,7 @@ def test_a_copy_made_while_it_is_written_opens(tmp_path: Path) -> None:
     )
     assert writer.stdin is not None
     assert writer.stdout is not None
-    records = Scenario(29).play().records()
+    records = come_and_go(12)
     retired = 0
     for number in range(COPIES):
         writer.stdout.readline()

@@ -53,6 +53,10 @@ def _step(random: Random, index: int) -> dict[str, Any]:
         fields["continueOnFailure"] = True
     if random.random() < 0.2:
         fields["timeoutSeconds"] = random.choice([0.7, 2])
+    if random.random() < 0.3:
+        fields["onChanged"] = random.choice(["FinishFirst", "KeepResult"])
+    if random.random() < 0.2:
+        fields["onRemoved"] = "Finish"
     return a_step(f"s{index}", *needs, **fields)
 
 
@@ -108,6 +112,7 @@ class Scenario:
                 "edit",
                 "edit",
                 "edit",
+                "mark",
                 "mark",
                 "unmark",
                 "retry",

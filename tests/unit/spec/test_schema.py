@@ -87,8 +87,6 @@ def test_every_field_that_can_be_written_is_described() -> None:
         "Metadata.annotations",
         "Spec.steps",
         "Spec.editPolicy",
-        "Step.onChanged",
-        "Step.onRemoved",
     }
 
 
