@@ -173,6 +173,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerRejected: _marker_rejected,
     e.MarkerRemoved: _marker_removed,
     e.GenerationAccepted: workflow.accepted,
+    e.EditDeferred: workflow.edit_deferred,
+    e.EditTakenBack: workflow.edit_taken_back,
     e.SourceChanged: workflow.source_changed,
     e.RunStarted: workflow.run_started,
     e.CancelAccepted: workflow.cancel_accepted,

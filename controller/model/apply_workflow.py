@@ -11,7 +11,7 @@ from controller.model.events import StepEffect
 from controller.model.indexes import requeue, set_over, set_timer, touch
 from controller.model.movement import clear_condition, link, set_condition, turn_to
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
+from controller.model.state import SECOND, Cancel, PendingEdit, State, Step, Then, Workflow
 from controller.spec.definition import Definition, definitions
 
 _ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -25,7 +25,7 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.request = event.request or workflow.request
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
-    workflow.kept = event.kept
+    workflow.kept, workflow.pending = event.kept, None
     _take_steps(state, workflow, event)
     for name, effect in event.effects.items():
         if name in workflow.steps:
@@ -162,7 +162,7 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
     if not stays_suspended:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
         turn_to(state, workflow, to, Reason.ACCEPTED, message)
-    for kind in ("Terminating", "Complete"):
+    for kind in ("Terminating", "Complete", "EditPending"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
     clear_condition(state, workflow, "SpecInvalid", "SpecValid", "the file is valid")
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
@@ -178,6 +178,19 @@ def set_deadline(state: State, workflow: Workflow) -> None:
     if workflow.suspended is not None or (cancel is not None and not cancel.drain):
         due = None
     set_timer(state, workflow, "", "deadline", due)
+
+
+def edit_deferred(state: State, event: e.EditDeferred) -> None:
+    workflow = state.lives[event.uid]
+    workflow.pending = PendingEdit(event.document, event.path, event.warnings)
+    message = f"generation {workflow.generation + 1} waits until run {workflow.run} has ended"
+    set_condition(state, workflow, "EditPending", True, "AfterRun", message)
+
+
+def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
+    workflow = state.lives[event.uid]
+    workflow.pending = None
+    clear_condition(state, workflow, "EditPending", "TakenBack", "the edit was taken back")
 
 
 def source_changed(state: State, event: e.SourceChanged) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase
 from controller.spec.models import Spec
+from controller.spec.models import Workflow as Document
 
 SCHEMA = 1  # of the records below; a reader refuses a higher one
 
@@ -158,6 +159,21 @@ class GenerationAccepted(Event, frozen=True):
     by: str = ""
     warnings: list[str] = []
     request: str = ""  # the name of the one that asked for it
+
+
+class EditDeferred(Event, frozen=True):
+    """A valid edit waits until the present run has ended; it takes the place of one that waited."""
+
+    uid: str
+    document: Document
+    path: str
+    warnings: list[str] = []
+
+
+class EditTakenBack(Event, frozen=True):
+    """What waited was taken back before it came into force."""
+
+    uid: str
 
 
 class SourceChanged(Event, frozen=True):
@@ -419,6 +435,8 @@ AnyEvent = (
     | MarkerRejected
     | MarkerRemoved
     | GenerationAccepted
+    | EditDeferred
+    | EditTakenBack
     | SourceChanged
     | RunStarted
     | CancelAccepted

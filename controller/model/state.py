@@ -29,6 +29,7 @@ from controller.model.phases import (
 )
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
+from controller.spec.models import Workflow as Document
 
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
@@ -144,6 +145,14 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         return self.then is not None and self.then.action == "remove"
 
 
+class PendingEdit(Struct, frozen=True):
+    """A generation that waits until the present run has ended."""
+
+    document: Document
+    path: str
+    warnings: list[str] = []
+
+
 class Cancel(Struct, frozen=True):
     """Somebody wants all of a workflow to end; final for this generation."""
 
@@ -206,6 +215,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     accepted: int = 0  # when its generation was
     effects: dict[str, StepEffect] = {}  # what that did to its steps, but for those it left alone
     kept: dict[str, str] = {}  # steps whose result was made under this fingerprint, and stands
+    pending: PendingEdit | None = None
     cancel: Cancel | None = None
     deleting: bool = False
     request: str = ""  # the name of the one that began this life

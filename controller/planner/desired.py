@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, field
 from controller.errors import Fault
 from controller.model.events import (
     DeletionAccepted,
+    EditTakenBack,
     FileCleared,
     FileRejected,
     FolderAdopted,
@@ -23,7 +24,7 @@ from controller.model.events import (
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition as ControllerCondition
 from controller.model.state import State, Workflow
-from controller.planner import clashes, conditions, marked
+from controller.planner import clashes, conditions, deferred, marked
 from controller.planner.absence import Absences, Kind, Settings
 from controller.planner.actions import Accept, Action
 from controller.planner.claims import Claims, in_force, of_folder
@@ -327,7 +328,12 @@ class _Judge:
             self.actions.append(LifeEnded(uid=life.uid))
             life = None
         if life is not None and (life.spec is spec or same(life.spec, spec)):
+            if life.pending is not None:
+                self.actions.append(EditTakenBack(uid=life.uid))
             self.actions += _source_changed(life, file.path, document)
+            return
+        if life is not None and deferred.waits(life, spec):
+            self.actions += deferred.defer(life, file.path, document)
             return
         self.actions.append(
             Accept(

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from controller.errors import Fault
-from controller.model.events import DeletionAccepted, FileRejected, StepEffect
+from controller.model.events import DeletionAccepted, EditDeferred, FileRejected, StepEffect
 from controller.model.observations import FolderSight
 from controller.model.phases import Reason
 from controller.model.state import State, Workflow
-from controller.planner import desired, edits
+from controller.planner import deferred, desired, edits
 from controller.planner.actions import Accept
 from controller.spec.fingerprint import same
 from controller.spec.models import Spec
@@ -30,6 +30,7 @@ class Change(Struct, frozen=True, kw_only=True):
     was: Spec | None
     becomes: Spec | None
     steps: dict[str, StepEffect]
+    waits: bool = False  # until the present run has ended
 
     @property
     def is_one(self) -> bool:
@@ -54,6 +55,9 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             name = action.document.metadata.name
             life = state.lives[action.uid] if action.uid is not None else None
             changes[name] = of_document(life, name, action.document.spec)
+        elif isinstance(action, EditDeferred):
+            life = state.lives[action.uid]
+            changes[life.name] = of_document(life, life.name, action.document.spec)
         elif isinstance(action, DeletionAccepted):
             life = state.lives[action.uid]
             changes[life.name] = _of_deletion(life, action.message)
@@ -78,7 +82,13 @@ def of_document(life: Workflow | None, name: str, spec: Spec) -> Change:
         )
     steps = edits.judge(life, spec).effects
     return Change(
-        workflow=name, before=before, after=before + 1, was=life.spec, becomes=spec, steps=steps
+        workflow=name,
+        before=before,
+        after=before + 1,
+        was=life.spec,
+        becomes=spec,
+        steps=steps,
+        waits=deferred.waits(life, spec),
     )
 
 

@@ -219,7 +219,13 @@ class Spec(_Written, frozen=True):
         bool | UnsetType, Meta(description="The first failed step cancels the rest.")
     ] = UNSET
     defaults: Defaults | UnsetType = UNSET
-    edit_policy: Literal["Reconcile"] | UnsetType = UNSET
+    edit_policy: Annotated[
+        Literal["Reconcile", "AfterRun"] | UnsetType,
+        Meta(
+            description="When this edit takes effect: at once (Reconcile, the default), or when "
+            "the present run has ended. `suspend` never waits."
+        ),
+    ] = UNSET
 
 
 class Metadata(_Written, frozen=True):

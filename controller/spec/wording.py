@@ -16,9 +16,6 @@ _FIELDS_NOT_YET = {
     "Spec": {"params", "hooks"},
     "Step": {"forEach", "when", "outputs", "approve", "before", "after", "key", "parallelism"},
 }
-_VALUES_NOT_YET: dict[str, tuple[object, ...]] = {
-    "editPolicy": ("AfterRun",),
-}
 # What people write who come from elsewhere and difflib can't guess.
 _MEANT = {
     "Step": {
@@ -122,11 +119,7 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
 
 def _enum(error: Any, path: Path) -> Iterator[Found]:
     value, allowed = error.instance, [str(one) for one in error.validator_value]
-    later = _VALUES_NOT_YET.get(str(path[-1]) if path else "", ())
     shown = _listed([_plain_text(one) for one in error.validator_value])
-    if any(value is one or value == one for one in later):
-        yield Found(path=path, problem=f"{_plain_text(value)} is {NOT_YET}; only {shown} is")
-        return
     hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
     yield Found(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
 

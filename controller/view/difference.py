@@ -73,7 +73,8 @@ def _generations(change: Change) -> str:
         return "is deleted"
     if change.before == 0:
         return "is new"
-    return f"generation {change.before} -> {change.after}"
+    when = " (waits until the present run has ended)" if change.waits else ""
+    return f"generation {change.before} -> {change.after}{when}"
 
 
 def _text(spec: Spec) -> list[str]:

@@ -36,7 +36,7 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
         metadata=MetadataShape(
             name=workflow.name,
             uid=workflow.uid,
-            generation=workflow.generation,
+            generation=workflow.generation + (workflow.pending is not None),
             labels=workflow.labels,
             annotations=workflow.annotations,
             creation_timestamp=rfc3339(workflow.created),

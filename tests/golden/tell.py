@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
-from story import Story, a_step
+from story import Story, a_step, document
 
 from controller.errors import Fault
 from controller.log.state_folder import prepare_state
@@ -88,6 +88,18 @@ def tell() -> Story:
     ask(story, "2-3-c", "resume", "hand")
     story.accept([a_step("a", retry={"limit": 1})], "old", ttlSecondsAfterFinished=60)
     story.exit("a", 1, workflow="old").wait(2).exit("a", workflow="old").wait(70)
+    later = document([a_step("a", run="other")], "later", editPolicy="AfterRun")
+    story.accept([a_step("a")], "later").start("a", workflow="later")
+    uid = story.life("later").uid
+    story.see(e.EditDeferred(uid=uid, document=later, path="later.yaml"))
+    story.see(e.EditTakenBack(uid=uid))
+    story.see(e.EditDeferred(uid=uid, document=later, path="later.yaml"))
+    story.exit("a", workflow="later").exit("a", workflow="later")
+    story.accept(
+        [a_step("a", onRemoved="Finish", onChanged="KeepResult"), a_step("b", "a")], "keeps"
+    )
+    story.exit("a", workflow="keeps").exit("b", workflow="keeps")
+    story.accept([a_step("a", run="other", onChanged="KeepResult"), a_step("b", "a")], "keeps")
     story.accept([a_step("a")], "gone", ttlSecondsAfterFinished=60).exit("a", workflow="gone")
     return story.delete("gone").wait(70)
 

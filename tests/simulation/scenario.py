@@ -38,6 +38,8 @@ def a_workflow(random: Random, name: str) -> Workflow:
     if random.random() < 0.1:
         spec["suspend"] = True
     if random.random() < 0.2:
+        spec["editPolicy"] = "AfterRun"
+    if random.random() < 0.2:
         spec["ttlSecondsAfterFinished"] = random.choice([0, 15])
     return document(steps, name, **spec)
 

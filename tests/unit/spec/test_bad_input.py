@@ -224,9 +224,9 @@ def test_values_that_come_later(fields: str, fault: str) -> None:
     assert found == [f"{place}: {fault}"]
 
 
-def test_an_edit_policy_that_comes_later() -> None:
-    assert faults("  editPolicy: AfterRun\n  steps: [{name: a, run: x}]\n") == [
-        "5:15: spec.editPolicy: AfterRun is not supported yet; only Reconcile is"
+def test_an_edit_policy_that_is_none() -> None:
+    assert faults("  editPolicy: Later\n  steps: [{name: a, run: x}]\n") == [
+        '5:15: spec.editPolicy: expected AfterRun or Reconcile, found "Later"; did you mean "AfterRun"?'
     ]
 
 

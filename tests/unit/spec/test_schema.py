@@ -86,7 +86,6 @@ def test_every_field_that_can_be_written_is_described() -> None:
         "Metadata.labels",
         "Metadata.annotations",
         "Spec.steps",
-        "Spec.editPolicy",
     }
 
 

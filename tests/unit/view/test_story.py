@@ -62,7 +62,7 @@ def test_fields_are_spelled_and_told_as_everywhere() -> None:
 def test_effects_of_an_edit_have_names() -> None:
     story = Story().accept([a_step("a")]).exit("a").accept([a_step("a", run="new")])
     accepted = [event for event in told(story) if event["type"] == "GenerationAccepted"]
-    assert accepted[1]["effects"]["a"].keys() == {"action", "reason", "message"}
+    assert accepted[1]["effects"]["a"].keys() == {"action", "reason", "message", "finish"}
 
 
 def test_what_concerns_a_workflow() -> None:

@@ -1,0 +1,44 @@
+"""`editPolicy: AfterRun`: an edit that waits until the present run has ended.
+
+It is recorded at once, so it survives its file and a crash, and only the newest waits. What it says
+of `suspend` never does: that becomes a generation of its own, of the spec in force.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from controller.model.events import EditDeferred
+from controller.model.state import Workflow
+from controller.planner.actions import Accept
+from controller.spec.fingerprint import same
+from controller.spec.load import Document
+from controller.spec.models import Spec
+
+
+def waits(life: Workflow, spec: Spec) -> bool:
+    """Whether an edit to this spec takes effect only when the present run has ended."""
+    return spec.edit_policy == "AfterRun" and life.in_run
+
+
+def defer(life: Workflow, path: str, document: Document) -> Iterator[Accept | EditDeferred]:
+    wanted, before = document.workflow, life.pending
+    hurries = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    if hurries:
+        spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
+        yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid)
+        if same(spec, wanted.spec):
+            return
+    if hurries or before is None or not same(before.document.spec, wanted.spec):
+        yield EditDeferred(
+            uid=life.uid, document=wanted, path=path, warnings=list(document.warnings)
+        )
+
+
+def due(life: Workflow) -> Accept | None:
+    """What waited, once the run has ended."""
+    if life.pending is None or life.in_run:
+        return None
+    edit = life.pending
+    warnings = tuple(edit.warnings)
+    return Accept(document=edit.document, path=edit.path, uid=life.uid, warnings=warnings)

@@ -1,0 +1,111 @@
+"""`editPolicy: AfterRun`: an edit waits until the run has ended, but for what never waits."""
+
+from typing import Any
+
+import pytest
+from simulation.world import Fate, World
+from story import a_step, document
+
+from controller.model.events import GenerationAccepted
+from controller.model.invariants import check
+from controller.view.status import workflow_shape
+
+
+def chain(b: str = "old") -> list[dict[str, Any]]:
+    return [a_step("a"), a_step("b", "a", run=b)]
+
+
+@pytest.fixture
+def world() -> World:
+    """`a` runs for ten seconds, then `b`; half of the time of `a` has passed."""
+    world = World(fate=lambda *_: Fate(seconds=10))
+    world.files["w.yaml"] = (document(chain(), "w", editPolicy="AfterRun"),)
+    world.boot_controller()
+    world.run(5)
+    return world
+
+
+def edit(world: World, b: str, policy: str = "AfterRun", **spec: Any) -> None:
+    world.files["w.yaml"] = (document(chain(b), "w", editPolicy=policy, **spec),)
+    world.run(0.1)
+
+
+def generations(world: World) -> list[str]:
+    accepted = [one.event for one in world.records() if isinstance(one.event, GenerationAccepted)]
+    return [str(event.spec.steps[1].run) for event in accepted]
+
+
+def pending(world: World) -> str | None:
+    condition = world.controller.state.workflows["w"].conditions.get("EditPending")
+    return None if condition is None else condition.status
+
+
+def test_it_waits_and_is_then_put_in_force(world: World) -> None:
+    edit(world, "new")
+    state = world.controller.state
+    life = state.workflows["w"]
+    assert (pending(world), life.generation) == ("True", 1)
+    shape = workflow_shape(state, life)
+    assert (shape.metadata.generation, shape.status.observed_generation) == (2, 1)
+    world.run()
+    life = world.controller.state.workflows["w"]
+    assert (life.phase, life.generation, pending(world)) == ("Succeeded", 2, "False")
+    assert generations(world) == ["old", "new"]
+    assert {name: step.numbered for name, step in life.steps.items()} == {"a": 1, "b": 2}
+    check(world.controller.state)
+
+
+def test_only_the_newest_counts(world: World) -> None:
+    for each in ("one", "two", "three"):
+        edit(world, each)
+    world.run()
+    assert generations(world) == ["old", "three"]
+
+
+def test_one_that_is_taken_back_never_comes(world: World) -> None:
+    edit(world, "new")
+    edit(world, "old")
+    assert pending(world) == "False"
+    world.run()
+    assert generations(world) == ["old"]
+
+
+def test_suspend_does_not_wait(world: World) -> None:
+    edit(world, "new", suspend=True)
+    life = world.controller.state.workflows["w"]
+    assert life.suspended is not None
+    assert pending(world) == "True"
+    assert generations(world) == ["old", "old"]
+    edit(world, "new")
+    world.run()
+    assert world.controller.state.workflows["w"].phase == "Succeeded"
+    assert generations(world)[-1] == "new"
+
+
+def test_an_edit_that_says_so_goes_at_once(world: World) -> None:
+    edit(world, "new")
+    edit(world, "newer", policy="Reconcile")
+    assert (pending(world), generations(world)) == ("False", ["old", "newer"])
+
+
+def test_a_deletion_does_not_wait(world: World) -> None:
+    edit(world, "new")
+    del world.files["w.yaml"]
+    world.run()
+    assert "w" not in world.controller.state.workflows
+    assert generations(world) == ["old"]
+
+
+def test_it_outlives_its_controller_and_a_broken_file(world: World) -> None:
+    edit(world, "new")
+    world.boot_controller()
+    world.run(1)
+    assert pending(world) == "True"
+    world.run()
+    assert generations(world) == ["old", "new"]
+
+
+def test_without_a_run_nothing_waits(world: World) -> None:
+    world.run()
+    edit(world, "new")
+    assert generations(world) == ["old", "new"]
