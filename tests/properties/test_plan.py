@@ -99,6 +99,10 @@ def a_dag(draw: st.DrawFn) -> tuple[Steps, dict[str, Any]]:
             fields["continueOnFailure"] = True
         if draw(st.integers(0, 4)) == 0:
             fields["timeoutSeconds"] = 5
+        if draw(st.integers(0, 3)) == 0:
+            fields["onChanged"] = draw(st.sampled_from(["FinishFirst", "KeepResult"]))
+        if draw(st.integers(0, 4)) == 0:
+            fields["onRemoved"] = "Finish"
         on = [{"step": need, "condition": draw(st.sampled_from(CONDITIONS))} for need in needs]
         steps.append(a_step(f"s{index}", *on, **fields))
     spec: dict[str, Any] = {}
