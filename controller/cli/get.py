@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from controller.cli.history import History, controller_shape, now
-from controller.cli.options import common
+from controller.cli.options import add_uid, common
 from controller.cli.output import (
     in_colour,
     show,
@@ -37,6 +37,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="List workflows: all that live, or those named.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a name, or (the start of) a uid")
+    add_uid(parser)
     add_output(parser)
     parser.add_argument("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev")
     parser.add_argument(
@@ -51,6 +52,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             help="show one workflow: steps, attempts, conditions, what happened lately",
         )
         parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+        add_uid(parser)
         parser.add_argument("-o", "--output", choices=("json", "yaml"))
         add_at(parser)
         parser.set_defaults(command=status)
@@ -71,20 +73,21 @@ def add_at(parser: argparse.ArgumentParser) -> None:
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
     matches = parse_selector(args.selector) if args.selector else lambda labels: True
+    names = [args.uid] if args.uid else args.names
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, which --watch can't follow; leave one out")
-        return show_past(state_at(args.state, "--at", args.at), args.names, matches, args.output)
+        return show_past(state_at(args.state, "--at", args.at), names, matches, args.output)
     history = History(args.state)
     state, controller = history.catch_up(), controller_shape(args.state)
-    for name in args.names:
+    for name in names:
         recall(args.state, state, name)
-    missing = show_workflows(state, args.names, matches, args.output, controller, now())
+    missing = show_workflows(state, names, matches, args.output, controller, now())
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
             tell(line)
     if args.watch and not missing:
-        watch(history, args.names, matches, args.output)
+        watch(history, names, matches, args.output)
     return fail_for(missing)
 
 
@@ -234,8 +237,8 @@ def status(args: argparse.Namespace) -> int:
         shown_at = state.time
     else:
         state, shown_at = History(args.state).catch_up(), now()
-        recall(args.state, state, args.name)
-    found = find(state, args.name)
+        recall(args.state, state, args.uid or args.name)
+    found = find(state, args.uid or args.name)
     if args.output:
         show(shape_of(state, found), args.output)
     elif isinstance(found, NeverValid):

@@ -9,7 +9,7 @@ import sys
 
 from controller.cli.get import show_past
 from controller.cli.history import History
-from controller.cli.options import common
+from controller.cli.options import add_uid, common
 from controller.cli.output import show_line, show_lines, tell
 from controller.cli.past import recall, state_at
 from controller.cli.transcript import Transcript
@@ -34,6 +34,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
     parser.add_argument("step", nargs="?", metavar="STEP")
+    add_uid(parser)
     parser.add_argument(
         "-f", "--follow", action="store_true", help="go on, through retries, until all has ended"
     )
@@ -48,6 +49,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Show the log as events. Every change of a phase is among them.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a name, or (the start of) a uid")
+    add_uid(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on as more happens")
     parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a line")
     parser.set_defaults(command=events)
@@ -74,8 +76,9 @@ def logs(args: argparse.Namespace) -> int:
     """treadle logs NAME [STEP]: the bytes that attempts wrote."""
     history = History(args.state)
     state = history.catch_up()
-    recall(args.state, state, args.name)
-    transcript = Transcript(state, args.state, args.name, args.step, args.attempt, args.tail)
+    name = args.uid or args.name
+    recall(args.state, state, name)
+    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail)
     transcript.show()
     if args.follow:
         transcript.follow(history)
@@ -92,6 +95,7 @@ def events(args: argparse.Namespace) -> int:
     if history.begins_at:
         when = rfc3339(history.state.time)
         tell(f"history begins after record {history.begins_at}, of {when}")
+    args.name = args.uid or args.name
     known = _tell(history, args, follow=False)
     if args.name and not known:
         find(history.state, args.name)  # raises, with what may have been meant

@@ -36,6 +36,13 @@ def add_min_free(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_uid(parser: argparse.ArgumentParser) -> None:
+    """For commands that show one life of several that had a name, archived ones too."""
+    parser.add_argument(
+        "--uid", metavar="UID", help="this life of NAME, by its uid or the first 8 characters"
+    )
+
+
 def add_retention(parser: argparse.ArgumentParser) -> None:
     from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 
