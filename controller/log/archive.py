@@ -33,7 +33,7 @@ from controller.errors import StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
-from controller.log.snapshots import checkpoint_path, folder, good, load, seqs
+from controller.log.snapshots import checkpoint_path, folder, load, oldest, seqs
 from controller.model.events import LifeArchived
 from controller.model.image import thaw
 from controller.model.state import State
@@ -72,13 +72,13 @@ def beginning(state_dir: str) -> tuple[State, Place]:
     firsts = segments.firsts(state_dir)
     if not firsts or firsts[0] == 1 or 1 in segments.retired(state_dir):
         return State(), BEGINNING
-    *_, oldest = (None, *good(state_dir))
-    if oldest is None:
+    first = oldest(state_dir)
+    if first is None:
         raise StorageError(
             f"{segments.folder(state_dir)}: the log begins with record {firsts[0]}, and there is "
             "no checkpoint to begin from; put both back from a copy"
         )
-    return thaw(oldest.image, by_any=True), oldest.place
+    return thaw(first.image, by_any=True), first.place
 
 
 def lives(state_dir: str) -> Iterator[ArchivedLife]:

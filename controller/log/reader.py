@@ -121,7 +121,13 @@ class Cursor:
 
     @property
     def path(self) -> str:
+        """Of the present segment, as long as it is in the log."""
         return segments.path(self._state_dir, self.first)
+
+    def _damaged(self, offset: int, seq: int, problem: str) -> DamagedLog:
+        retired = None if os.path.exists(self.path) else segments.retired(self._state_dir)
+        where = self.path if retired is None else retired.get(self.first, self.path)
+        return DamagedLog(where, offset, seq, problem)
 
     def turns(self) -> Iterator[list[Record]]:
         """The whole turns from here to the end of what is there now."""
@@ -137,7 +143,7 @@ class Cursor:
                 return
             if waiting[0] != self.seq + 1:
                 problem = f"the next segment begins with record {waiting[0]}"
-                raise DamagedLog(self.path, self.offset, self.seq + 1, problem)
+                raise self._damaged(self.offset, self.seq + 1, problem)
             self._enter(waiting.pop(0))
 
     def _listed(self) -> list[int]:
@@ -181,7 +187,7 @@ class Cursor:
                 return  # at the end, or before a torn tail
             data = self._rest()
             if data.startswith(left):
-                raise DamagedLog(self.path, stop.offset, stop.seq, problem)
+                raise self._damaged(stop.offset, stop.seq, problem)
 
     def _whole_turns(self, data: bytes) -> Generator[list[Record], None, "_Stop"]:
         """Go over the whole turns at the start of `data`, up to the first bad line."""

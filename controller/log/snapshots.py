@@ -80,6 +80,12 @@ def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
             yield snapshot
 
 
+def oldest(state_dir: str) -> Snapshot | None:
+    """The one from which the most of history can be folded."""
+    paths = [path for _, path in chain(_present(state_dir), _past(state_dir))]
+    return next(filter(None, (load(state_dir, path) for path in reversed(paths))), None)
+
+
 def _present(state_dir: str) -> list[tuple[int, str]]:
     """Snapshots and the checkpoint, by their names, the newest first."""
     found: list[tuple[int, str]] = []

@@ -7,6 +7,8 @@ ended, what has not started is cancelled, and when nothing is left unsettled the
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from controller.model.events import (
     AttemptEnding,
     CancelAccepted,
@@ -125,11 +127,13 @@ def stop(workflow: Workflow, step: Step) -> Then | None:
     """
     if step.phase in TERMINAL:
         return None
-    whole = workflow.cancel
-    if whole is None or (step.leaving and step.then is not None and not step.then.finish):
-        return step.then
+    whole, then = workflow.cancel, step.then
+    if whole is None:
+        return then
+    if then is not None and step.leaving:  # it leaves all the same, but has no time any more
+        return structs.replace(then, finish=whole.drain and then.finish)
     if whole.drain and (step.phase is Phase.RUNNING or step.unjudged):
-        return step.then
+        return then
     return Then("cancel", whole.reason, whole.message)
 
 

@@ -72,7 +72,11 @@ def figures(seeds: Iterable[int], seconds: float = 1e9) -> str:
     began = time.monotonic()
     stories = crashes = turns = 0
     for seed in seeds:
-        found = storm(seed)
+        try:
+            found = storm(seed)
+        except Exception as error:
+            error.add_note(f"storm({seed}), as simulation.trial {seed} {seed} tells again")
+            raise
         stories, crashes, turns = stories + 1, crashes + found[0], turns + found[1]
         if time.monotonic() - began > seconds:
             break

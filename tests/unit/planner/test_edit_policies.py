@@ -175,6 +175,10 @@ def test_a_cancel_ends_it_all_the_same() -> None:
     story = Story().accept([a_step("a", onRemoved="Finish"), a_step("b")]).start("a", "b")
     story.accept([a_step("b")]).mark()
     assert sorted(ended(story)) == ["a", "b"]
+    story.end("a").end("b")
+    assert story.life().phase == "Cancelled"
+    assert "a" not in story.life().steps, "it leaves, whoever ended it"
+    check(story.state)
 
 
 def test_one_that_comes_back_before_it_ended_goes_on() -> None:
