@@ -12,7 +12,7 @@ from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.model.apply import replay
 from controller.model.movement import set_condition
-from controller.model.state import State
+from controller.model.state import State, Workflow
 from controller.view.find import find, is_uid_of
 from controller.view.status import ARCHIVED
 from controller.view.times import parse_time, rfc3339
@@ -61,8 +61,11 @@ def recall(state_dir: str, state: State, word: str) -> None:
     It has the condition Archived then, and is as it was when it left the state.
     """
     try:
-        find(state, word)
+        found = find(state, word)
+        older = isinstance(found, Workflow) and ARCHIVED in found.conditions
     except NotFound:
+        older = True  # or one that another word has recalled, which may not be the newest
+    if older:
         archived = lives(state_dir)
         meant = (one for one in archived if one.workflow == word or is_uid_of(word, one.uid))
         gone = next(meant, None)

@@ -35,11 +35,12 @@ from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
 from controller.log.snapshots import checkpoint_path, folder, load, oldest, seqs
 from controller.model.events import LifeArchived
-from controller.model.image import thaw
+from controller.model.image import NoImage, thaw
 from controller.model.state import State
 
 OUTPUTS_MIN = 1000  # files that are worth a batch although no segment is
 LEVEL = 3  # of compression
+SEQ_DIGITS = 20
 INDEX, OUTPUTS = "index.json", "outputs.tar.zst"
 
 
@@ -78,7 +79,10 @@ def beginning(state_dir: str) -> tuple[State, Place]:
             f"{segments.folder(state_dir)}: the log begins with record {firsts[0]}, and there is "
             "no checkpoint to begin from; put both back from a copy"
         )
-    return thaw(first.image, by_any=True), first.place
+    try:
+        return thaw(first.image, by_any=True), first.place
+    except NoImage as problem:
+        raise StorageError(f"{first.path}: can't be read by this version: {problem}") from problem
 
 
 def lives(state_dir: str) -> Iterator[ArchivedLife]:
@@ -86,35 +90,51 @@ def lives(state_dir: str) -> Iterator[ArchivedLife]:
     live = segments.firsts(state_dir)
     for first in reversed(live):
         yield from reversed(list(_archived_in(segments.read(state_dir, first))))
-    for path in reversed([*segments.in_archive(state_dir)]):
-        if os.path.basename(path) == INDEX:  # it may have what is yet to be deleted from the log
-            yield from (life for life in reversed(_index(path).lives) if life.seq < live[0])
+    for path, index in _indexes(state_dir):
+        if index is None:
+            raise StorageError(f"{path}: damaged; put it back from a copy, or remove it")
+        # It may have what is yet to be deleted from the log.
+        yield from (life for life in reversed(index.lives) if not live or life.seq < live[0])
 
 
 def output(state_dir: str, name: str) -> IO[bytes] | None:
     """The output `name` (below STATE) of an attempt, from the archive; None if it has none."""
     import zstandard
 
-    for path in segments.in_archive(state_dir):
-        if os.path.basename(path) != INDEX or name not in _index(path).outputs:
+    for path, index in _indexes(state_dir):
+        if index is None or name not in index.outputs:
             continue
+        packed = os.path.join(os.path.dirname(path), OUTPUTS)
         copy = TemporaryFile()  # noqa: SIM115 - the caller's
-        with (
-            open(os.path.join(os.path.dirname(path), OUTPUTS), "rb") as file,
-            zstandard.ZstdDecompressor().stream_reader(file) as plain,
-            tarfile.open(fileobj=plain, mode="r|") as tar,
-        ):
-            for member in tar:
-                if member.name == name and (found := tar.extractfile(member)) is not None:
-                    shutil.copyfileobj(found, copy)
+        try:
+            with (
+                open(packed, "rb") as file,
+                zstandard.ZstdDecompressor().stream_reader(file) as plain,
+                tarfile.open(fileobj=plain, mode="r|") as tar,
+            ):
+                for member in tar:
+                    if member.name == name and (found := tar.extractfile(member)) is not None:
+                        shutil.copyfileobj(found, copy)
+        except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
+            raise StorageError(f"{packed}: damaged: {error}; put it back from a copy") from error
         copy.seek(0)
         return copy
     return None
 
 
-def _index(path: str) -> Index:
-    with open(path, "rb") as file:
-        return msgspec.json.decode(file.read(), type=Index)
+def _indexes(state_dir: str) -> Iterator[tuple[str, Index | None]]:
+    """Of every batch, the newest first; None for one that can't be read."""
+    for path in reversed([*segments.in_archive(state_dir)]):
+        if os.path.basename(path) == INDEX:
+            yield path, _index(path)
+
+
+def _index(path: str) -> Index | None:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=Index)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _archived_in(data: bytes) -> Iterator[ArchivedLife]:
@@ -189,14 +209,18 @@ def finish(state_dir: str) -> None:
     checkpoints = _checkpoints(state_dir)
     newest = checkpoints[-1] if checkpoints else 0
     for name in _listed(archive_folder(state_dir)):
-        if not name.isdigit() or int(name) > newest:
-            shutil.rmtree(os.path.join(archive_folder(state_dir), name))
+        batch = os.path.join(archive_folder(state_dir), name)
+        if name.endswith((".new", ".old")) or (_is_batch(name) and _is_premature(batch, newest)):
+            shutil.rmtree(batch)
+    for name in _listed(segments.folder(state_dir)):
+        if name.endswith(".checkpoint.new"):
+            os.unlink(os.path.join(segments.folder(state_dir), name))
     checkpoint = load(state_dir, checkpoint_path(state_dir, newest)) if newest else None
     if checkpoint is None:
         return
-    with suppress(FileNotFoundError):  # what was packed, if nobody wrote to it since
-        packed = _index(os.path.join(archive_folder(state_dir), f"{newest:020}", INDEX)).outputs
-        _delete_outputs(state_dir, packed)
+    index = _index(os.path.join(archive_folder(state_dir), f"{newest:020}", INDEX))
+    if index is not None:  # what was packed, if nobody wrote to it since
+        _delete_outputs(state_dir, index.outputs)
     for first in segments.firsts(state_dir):  # the oldest first, so that no gap comes up
         if first < checkpoint.place.first:
             os.unlink(segments.path(state_dir, first))
@@ -204,12 +228,31 @@ def finish(state_dir: str) -> None:
         os.unlink(checkpoint_path(state_dir, seq))
 
 
+def _is_batch(name: str) -> bool:
+    return name.isdigit() and len(name) == SEQ_DIGITS
+
+
+def _is_premature(batch: str, newest: int) -> bool:
+    """It has no checkpoint yet, and nothing is here alone: it will be made anew."""
+    if int(os.path.basename(batch)) <= newest:
+        return False
+    state_dir = os.path.dirname(os.path.dirname(batch))
+    live = set(segments.firsts(state_dir))
+    held = {int(name[:SEQ_DIGITS]) for name in os.listdir(batch) if name.endswith(".jsonl.zst")}
+    index = _index(os.path.join(batch, INDEX))
+    packed = index.outputs if index is not None else {}
+    return held <= live and all(os.path.exists(os.path.join(state_dir, name)) for name in packed)
+
+
 def prune(state_dir: str, bytes_max: int) -> None:
-    """Drop the oldest batches while all of them take more than `bytes_max`."""
+    """Drop the oldest batches while all of them take more than `bytes_max`.
+
+    The newest stays until finish() has deleted what it holds from its old place.
+    """
     archive = archive_folder(state_dir)
-    batches = sorted(filter(str.isdigit, _listed(archive)))
+    batches = sorted(filter(_is_batch, _listed(archive)))
     sizes = {name: _size(os.path.join(archive, name)) for name in batches}
-    for name in batches:
+    for name in batches[:-1]:
         if sum(sizes.values()) <= bytes_max:
             return
         del sizes[name]

@@ -149,6 +149,11 @@ class Cursor:
     def _listed(self) -> list[int]:
         """Every segment from here on; retired ones only if that is where we are."""
         live = segments.firsts(self._state_dir)
+        if not live and segments.retired(self._state_dir):
+            raise StorageError(
+                f"{segments.folder(self._state_dir)}: its segments are gone, of which the archive "
+                "has the beginning; put them back from a copy"
+            )
         if live and (self.first or self._after + 1) >= live[0]:
             return live
         return sorted({*live, *segments.retired(self._state_dir)})

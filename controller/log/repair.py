@@ -58,6 +58,11 @@ def cut(state_dir: str, place: Place) -> str:
     """
     names = (f"cut-{place.seq + 1}-{n}" for n in count(1))
     folder = segments.folder(state_dir)
+    if place.first not in segments.firsts(state_dir):
+        raise StorageError(
+            f"{segments.retired(state_dir).get(place.first, folder)}: what is damaged lies in the "
+            "archive, so the log can't be cut there; put it back from a copy"
+        )
     kept = next(path for name in names if not os.path.exists(path := os.path.join(folder, name)))
     affected = [first for first in segments.firsts(state_dir) if first >= place.first]
     try:

@@ -63,10 +63,10 @@ def retired(state_dir: str) -> dict[int, str]:
 def in_archive(state_dir: str) -> Iterator[str]:
     """Every file of every batch, the oldest batch first."""
     archive = os.path.join(state_dir, "archive")
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         for batch in sorted(filter(_BATCH_NAME.fullmatch, os.listdir(archive))):
             folder = os.path.join(archive, batch)
-            with suppress(FileNotFoundError):  # dropped meanwhile
+            with suppress(FileNotFoundError, NotADirectoryError):  # dropped meanwhile
                 yield from (os.path.join(folder, name) for name in os.listdir(folder))
 
 
@@ -78,6 +78,11 @@ def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
             return file.read(size)
     except FileNotFoundError as error:
         where = retired(state_dir).get(first)
+        if where is None and any(later > first for later in firsts(state_dir)):
+            raise StorageError(
+                f"{error.filename}: is gone: it was dropped from the archive (--keep-archive), "
+                "or deleted"
+            ) from error
         if where is None:
             raise StorageError(f"{error.filename}: can't be read: {error.strerror}") from error
     except OSError as error:

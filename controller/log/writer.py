@@ -76,6 +76,11 @@ class LogWriter:
     def _open(self, place: Place) -> None:
         firsts = segments.firsts(self._state_dir)
         if not firsts:
+            if place.first:
+                raise StorageError(
+                    f"{segments.folder(self._state_dir)}: its segments are gone, although there "
+                    f"were {place.seq} records; put them back from a copy"
+                )
             self._begin_segment(1)
             return
         cursor = _last_turn(self._state_dir, firsts, place)

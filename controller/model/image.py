@@ -102,6 +102,20 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     return state
 
 
+def is_own(data: bytes) -> bool:
+    """Was this image made by the version of treadle that runs?"""
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except msgspec.DecodeError:
+        return False
+    return (head.schema, head.by) == (SCHEMA, __version__)
+
+
+class _Head(Struct):
+    schema: int
+    by: str
+
+
 def _ordered(_kind: object, names: Any) -> OrderedDict[str, None]:
     """`Workflow.ready`, the one field whose type JSON does not know."""
     return OrderedDict.fromkeys(names)

@@ -8,11 +8,12 @@ from itertools import chain, groupby
 from pathlib import Path
 
 import pytest
+import zstandard
 from faults.churn import AT_ONCE, churn, come_and_go
 from simulation.scenario import Scenario
 
 from controller.errors import StorageError
-from controller.log import archive, segments, snapshots, writer
+from controller.log import archive, repair, segments, snapshots, writer
 from controller.log.archive import beginning, lives, output
 from controller.log.reader import Cursor, Tail, read
 from controller.log.snapshots import newest
@@ -20,8 +21,8 @@ from controller.log.state_folder import prepare_state
 from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
 from controller.model.apply import replay
-from controller.model.events import LifeArchived, Record
-from controller.model.image import freeze
+from controller.model.events import AttemptScheduled, LifeArchived, Record
+from controller.model.image import freeze, is_own
 
 SEGMENT_BYTES = 6_000
 PLENTY = 1 << 30
@@ -146,8 +147,94 @@ def test_too_much_of_it_goes_and_history_begins_later(state: str) -> None:
     assert told(state) == RECORDS[begins.seq :]
     assert freeze(begins) == freeze(replay(RECORDS[: begins.seq]))
     archive.prune(state, 0)
+    assert len(list(Path(state, "archive").iterdir())) == 1, "the newest is needed once more"
     assert seen(state) == WHOLE
     assert told(state) == RECORDS[beginning(state)[0].seq :]
+
+
+def test_with_no_room_for_an_archive_outputs_go_all_the_same(state: str) -> None:
+    for first in range(0, len(TURNS), 15):
+        write(state, TURNS[first : first + 15])
+        for record in chain(*TURNS[first : first + 15]):
+            if isinstance(record.event, AttemptScheduled):
+                path = Path(state, record.event.log)
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+        keep_up(state, 0)
+    assert files(state, "runs") <= 30
+    assert seen(state) == WHOLE
+
+
+@pytest.mark.parametrize("also", [None, "snapshots"])
+def test_a_checkpoint_that_is_gone_costs_nothing(state: str, also: str | None) -> None:
+    """The archive may be the only place where older records are."""
+    write(state, TURNS[:-40], every=15)
+    for path in Path(state, "log").glob("*.checkpoint"):
+        path.unlink()
+    if also is not None:
+        shutil.rmtree(Path(state, also))
+    for first in range(len(TURNS) - 40, len(TURNS), 10):
+        write(state, TURNS[first : first + 10])
+        keep_up(state)
+    assert seen(state) == WHOLE
+    assert told(state) == RECORDS
+
+
+def test_what_is_strange_in_the_archive_is_left_alone(state: str) -> None:
+    write(state, TURNS[:-40], every=15)
+    Path(state, "archive/NOTE").write_text("not ours")
+    Path(state, "archive/copy.bak").mkdir()
+    newest_batch = max(Path(state, "archive").glob("[0-9]*"))
+    (newest_batch / "index.json").write_bytes(b"{")
+    for first in range(len(TURNS) - 40, len(TURNS), 10):
+        write(state, TURNS[first : first + 10])
+        keep_up(state)
+    assert Path(state, "archive/NOTE").exists() and Path(state, "archive/copy.bak").exists()
+    assert len(segments.firsts(state)) <= 6, "it goes on retiring"
+    assert seen(state) == WHOLE and told(state) == RECORDS
+    with pytest.raises(StorageError, match=r"index\.json: damaged"):
+        list(lives(state))
+
+
+def test_a_log_whose_segments_are_gone_is_refused_and_nothing_is_made(state: str) -> None:
+    write(state, TURNS, every=15)
+    for path in Path(state, "log").glob("*.jsonl"):
+        path.unlink()
+    with pytest.raises(StorageError, match="its segments are gone"):
+        seen(state)
+    with pytest.raises(StorageError, match="its segments are gone"):
+        LogWriter(state, newest(state)[1])
+    assert segments.firsts(state) == []
+
+
+def test_what_another_version_wrote_is_not_held_against_the_log(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(state, TURNS, every=15)
+    images = [one.image for one in snapshots.good(state)]
+    assert all(map(is_own, images))
+    monkeypatch.setattr("controller.model.image.__version__", "0.2.0")
+    assert not any(map(is_own, images))
+    shutil.rmtree(snapshots.folder(state))
+    found, place = newest(state)
+    assert place.seq > 0, "a checkpoint is read whoever wrote it"
+    assert replay(read(state, place=place), found).seq == RECORDS[-1].seq
+
+
+def test_damage_in_the_archive_is_never_cut(state: str) -> None:
+    write(state, TURNS, every=15)
+    shutil.rmtree(snapshots.folder(state))
+    for path in Path(state).glob("*/**/*.checkpoint"):
+        path.write_bytes(b"")
+    first, path = list(segments.retired(state).items())[2]
+    data = bytearray(segments.unpacked(path))
+    data[len(data) // 2] ^= 1
+    Path(path).write_bytes(zstandard.ZstdCompressor().compress(bytes(data)))
+    live = segments.firsts(state)
+    finding = repair.examine(state)
+    with pytest.raises(StorageError, match="lies in the archive"):
+        repair.cut(state, finding.place)
+    assert segments.firsts(state) == live and first not in live
 
 
 def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -> None:
@@ -165,10 +252,11 @@ def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -
     changed = Path(state, logs[gone[0]])
     changed.write_text("more, by a server that was left running")
     keep_up(state)  # now what was packed is deleted
-    for uid in gone:
+    for uid in gone[1:]:
         found = output(state, logs[uid])
         assert found is not None and found.read() == f"output of {uid}".encode()
-        assert Path(state, logs[uid]).exists() == (uid == gone[0])
+        assert not Path(state, logs[uid]).exists()
+    assert changed.exists(), "it was written to since it was packed"
     assert Path(state, logs[kept.uid]).exists()
 
 
