@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from controller.cli.options import common, positive
-from controller.errors import ExitCode, UsageError
+from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
     from controller.errors import Fault
@@ -48,7 +48,11 @@ def diff(args: argparse.Namespace) -> int:
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
     from controller.view.difference import lines, shape
 
-    if args.first is not None or args.to is not None:
+    of_git = args.staged or args.rev is not None
+    of_generations = args.first is not None or args.to is not None
+    if of_git and (args.files or of_generations):
+        raise UsageError("diff --rev and --staged look at the whole folder: leave out the rest")
+    if of_generations:
         seen = _of_generations(args)
     else:
         state = History(args.state).catch_up()
@@ -79,7 +83,7 @@ def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
     sight = FolderSight(path=path, shown=args.specs, device=status.st_dev, inode=status.st_ino)
     now = time.time_ns() // 1000 + SECOND
     with ExitStack() as stack:
-        if args.rev or args.staged:
+        if args.rev is not None or args.staged:
             from controller.cli.git import committed
 
             sight.path = stack.enter_context(committed(args.specs, args.rev))
@@ -123,6 +127,8 @@ def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Chan
     try:
         with open(file, "rb") as opened:
             loaded = load(opened.read(), file)
+    except FileNotFoundError:
+        raise NotFound(f"{file}: no such file") from None
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     faults += loaded.faults

@@ -8,7 +8,7 @@ from controller.cli.history import History
 from controller.cli.options import common
 from controller.cli.output import in_colour, show, show_lines, terminal_width
 from controller.cli.past import recall
-from controller.errors import ExitCode, NotFound
+from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
     from controller.model.state import State, Workflow
@@ -39,6 +39,8 @@ def explain(args: argparse.Namespace) -> int:
     if args.name == _ROOT or args.name.startswith(f"{_ROOT}."):
         show_lines(_field(args.name))
         return ExitCode.FINE
+    if args.inputs and not args.step:
+        raise UsageError("explain --inputs is about one step: name it behind NAME")
     from controller.cli.subject import require_steps
     from controller.view.find import find_workflow
 

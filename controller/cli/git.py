@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,26 +15,31 @@ def committed(specs: str, revision: str | None) -> Iterator[str]:
     """A folder with what `revision`, or, if it is None, the next commit has of `specs`."""
     prefix = _git(specs, "rev-parse", "--show-prefix").decode().strip()
     with tempfile.TemporaryDirectory(prefix="treadle-diff-") as place:
-        if revision is None:
-            # Paths are relative to the folder; they come out below their prefix.
-            _git(specs, "checkout-index", "--all", "--force", f"--prefix={place}/")
-        else:
-            _git(specs, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-            files = _git(specs, "ls-tree", "-r", "--name-only", "-z", revision, ".")
-            if files:
-                archive = _git(specs, "archive", "--format=tar", revision, ".")
-                subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
-        found = Path(place, prefix) if revision is None else Path(place)
+        index = {}
+        if revision is not None:
+            index = {"GIT_INDEX_FILE": f"{place}/index"}  # not that of the repository
+            known = f"{revision}^{{commit}}"
+            _git(specs, "rev-parse", "--verify", "--quiet", known, what=revision)
+            _git(specs, "read-tree", revision, env=index)
+        elif _git(specs, "ls-files", "--unmerged", "."):
+            raise UsageError(f"{specs}: there are unmerged files: nothing can be committed yet")
+        _git(specs, "checkout-index", "--all", "--force", f"--prefix={place}/tree/", env=index)
+        found = Path(place, "tree", prefix)
         found.mkdir(parents=True, exist_ok=True)
         yield os.fspath(found)
 
 
-def _git(folder: str, *words: str) -> bytes:
+def _git(folder: str, *words: str, env: Mapping[str, str] | None = None, what: str = "") -> bytes:
     try:
-        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", folder, *words],
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            check=False,
+        )
     except FileNotFoundError:
         raise UsageError("diff --rev and --staged need git, which is not installed") from None
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or f"git knows no {words[-1]}"
+        said = done.stderr.decode(errors="replace").strip() or f"git knows no revision {what}"
         raise UsageError(f"{folder}: {said}")
     return done.stdout

@@ -3,11 +3,20 @@
 from typing import Protocol
 
 from controller.model import events as e
-from controller.model.apply_step import remember_result
+from controller.model.apply_step import keep_no_longer, remember_result
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
 from controller.model.movement import clear_condition, move, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.model.state import ATTEMPTS_MAX, SECOND, Attempt, Ending, State, Step, Workflow
+from controller.model.state import (
+    ATTEMPTS_MAX,
+    SECOND,
+    Attempt,
+    Ending,
+    Standing,
+    State,
+    Step,
+    Workflow,
+)
 
 
 class _OfAttempt(Protocol):
@@ -46,6 +55,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         boot_id=state.controller.boot_id,
     )
     step.why = ""
+    keep_no_longer(workflow, step)
     step.attempts.append(attempt)
     del step.attempts[:-ATTEMPTS_MAX]
     step.numbered = event.attempt
@@ -120,8 +130,13 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, "timeout", None)
-    anew = step.then is not None and step.then.action != "cancel"
-    if event.phase is AttemptPhase.SUCCEEDED and not anew:
+    succeeded, then = event.phase is AttemptPhase.SUCCEEDED, step.then
+    if succeeded and then is not None and then.action == "reset" and then.finish:
+        # It came to its own end: should the edit be taken back, this is its result.
+        step.standing = Standing(
+            attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
+        )
+    if succeeded and (then is None or then.action == "cancel"):
         step.then = None  # who wanted to cancel it came too late
         move(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
         remember_result(step)

@@ -7,6 +7,7 @@ from controller.model.indexes import set_timer, touch
 from controller.model.movement import drop, explain_wait, move, set_condition, turn_to
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
+from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit brought about, and that taking it back undoes.
 _BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
@@ -122,6 +123,15 @@ def remember_result(step: Step) -> None:
     attempt = step.attempt
     assert attempt is not None
     step.standing = Standing(attempt.fingerprint, step.phase, step.reason, step.message)
+
+
+def keep_no_longer(workflow: Workflow, step: Step) -> None:
+    """It runs as it is now: what depends on it is compared by that from here on."""
+    if workflow.kept.pop(step.name, None) is not None:
+        version = version_of(step.fingerprint)
+        prints = fingerprints(workflow.spec, version, workflow.kept)
+        for name, fingerprint in prints.items():
+            workflow.steps[name].fingerprint = fingerprint
 
 
 def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:

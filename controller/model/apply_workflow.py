@@ -25,7 +25,7 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.request = event.request or workflow.request
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
-    workflow.kept, workflow.pending = event.kept, None
+    workflow.kept, workflow.pending = dict(event.kept), None
     _take_steps(state, workflow, event)
     for name, effect in event.effects.items():
         if name in workflow.steps:
@@ -164,7 +164,9 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
         turn_to(state, workflow, to, Reason.ACCEPTED, message)
     for kind in ("Terminating", "Complete", "EditPending"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
-    clear_condition(state, workflow, "SpecInvalid", "SpecValid", "the file is valid")
+    rejected = state.rejected.get(workflow.path)  # an edit that waited may be older than its file
+    if rejected is None or workflow.name not in rejected.names:
+        clear_condition(state, workflow, "SpecInvalid", "SpecValid", "the file is valid")
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
     set_condition(state, workflow, "Progressing", True, Reason.ACCEPTED, message)
 

@@ -195,7 +195,7 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
     if workflow is not None and workflow.origin == "folder":
         raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
-    if workflow is not None and not workflow.finished:
+    if workflow is not None and not workflow.finished and not asked.resume:
         raise _Refused(
             f"{asked.workflow} is alive (uid {workflow.uid}): "
             "cancel it, wait, or go on with it by --resume"

@@ -29,7 +29,12 @@ def defer(life: Workflow, path: str, document: Document) -> Iterator[Accept | Ed
         yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid)
         if same(spec, wanted.spec):
             return
-    if hurries or before is None or not same(before.document.spec, wanted.spec):
+    waits_already = (
+        before is not None
+        and same(before.document.spec, wanted.spec)
+        and (before.document.metadata, before.path) == (wanted.metadata, path)
+    )
+    if hurries or not waits_already:
         yield EditDeferred(
             uid=life.uid, document=wanted, path=path, warnings=list(document.warnings)
         )

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from controller.errors import Fault
-from controller.model.events import DeletionAccepted, EditDeferred, FileRejected, StepEffect
+from controller.model.events import (
+    DeletionAccepted,
+    EditDeferred,
+    EditTakenBack,
+    FileRejected,
+    StepEffect,
+)
 from controller.model.observations import FolderSight
 from controller.model.phases import Reason
 from controller.model.state import State, Workflow
@@ -46,7 +52,9 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     """Of every workflow of the folder, and of those that are no longer in it."""
     verdict = desired.judge(state, sight, now, AT_ONCE, desired.Memory())
     changes: dict[str, Change] = {
-        life.name: of_document(life, life.name, life.spec)
+        life.name: of_document(
+            life, life.name, life.pending.document.spec if life.pending else life.spec
+        )
         for life in state.workflows.values()
         if life.origin == "folder"
     }
@@ -55,6 +63,9 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             name = action.document.metadata.name
             life = state.lives[action.uid] if action.uid is not None else None
             changes[name] = of_document(life, name, action.document.spec)
+        elif isinstance(action, EditTakenBack):
+            life = state.lives[action.uid]
+            changes[life.name] = of_document(life, life.name, life.spec)
         elif isinstance(action, EditDeferred):
             life = state.lives[action.uid]
             changes[life.name] = of_document(life, life.name, action.document.spec)
@@ -80,15 +91,16 @@ def of_document(life: Workflow | None, name: str, spec: Spec) -> Change:
         return Change(
             workflow=name, before=before, after=before, was=spec, becomes=spec, steps=steps
         )
-    steps = edits.judge(life, spec).effects
+    waits = deferred.waits(life, spec)
+    edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)
     return Change(
         workflow=name,
         before=before,
         after=before + 1,
         was=life.spec,
         becomes=spec,
-        steps=steps,
-        waits=deferred.waits(life, spec),
+        steps=edit.effects,
+        waits=waits,
     )
 
 

@@ -18,8 +18,7 @@ from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import clock_time, rfc3339
 
 DEPTH_MAX = 50  # of a chain of causes
-OCCUPANTS_MAX = 5  # named
-_ACTIONS = ("keep", "restart", "run", "remove")
+_ACTIONS = ("keep", "continue", "restart", "run", "remove")
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "it began this life of the workflow")
 _UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
@@ -91,21 +90,19 @@ def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> str:
     limit = workflow.parallelism
     if limit is not None and workflow.occupied >= limit and step.live is None:
         inside = [name for uid, name in state.live if uid == workflow.uid]
-        return f"waits for one of the {limit} slots of this workflow: {_named(inside)}"
+        return f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
     if around.max_parallel is not None and len(state.live) >= around.max_parallel:
         taken = [
             f"{state.lives[uid].name}/{name}"
             for (uid, name), attempt in state.live.items()
             if attempt.pid is not None
         ]
-        return f"waits for one of {around.max_parallel} slots (--max-parallel): {_named(taken)}"
+        return f"waits for a slot (--max-parallel {around.max_parallel}): {_named(taken)}"
     return ""
 
 
 def _named(names: list[str]) -> str:
-    more = f" and {len(names) - OCCUPANTS_MAX} more" if len(names) > OCCUPANTS_MAX else ""
-    has = "has it" if len(names) == 1 else "have them"
-    return f"{', '.join(names[:OCCUPANTS_MAX])}{more} {has}"
+    return f"{words.listed(names)} {'has it' if len(names) == 1 else 'have them'}"
 
 
 # ---------------------------------------- generations and attempts
@@ -119,6 +116,7 @@ def generation_words(workflow: Workflow) -> str:
         names.setdefault(effect.action, []).append(name)
     parts = [f"left {alone} alone"] if alone else []
     parts += [f"{action}: {words.listed(names[action])}" for action in _ACTIONS if action in names]
+    parts += ["another edit waits until the run has ended"] if workflow.pending else []
     return "; ".join(parts)
 
 
@@ -133,6 +131,8 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
     """What the generation in force kept, re-ran and removed."""
     by = f" by {workflow.by}" if workflow.by else ""
     yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
+    if workflow.pending is not None:
+        yield f"  an edit waits until run {workflow.run} has ended (editPolicy: AfterRun)"
     if workflow.generation == 1:
         return
     touched = workflow.effects

@@ -9,6 +9,13 @@ from controller.view.table import Cell, Column, Table
 from controller.view.times import rfc3339
 
 _NAMED_MAX = 3
+_VERBS = {
+    "keep": "kept",
+    "continue": "let go on",
+    "restart": "ran again",
+    "run": "ran",
+    "remove": "removed",
+}
 _NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 _ALONE = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
@@ -89,12 +96,15 @@ def in_words(generation: Generation) -> str:
     if generation.event.generation == 1:
         return "began this life"
     by_action: dict[str, list[str]] = {}
+    quiet = 0
     for name, effect in generation.effects.items():
-        why = f" ({effect.message})" if effect.action in ("run", "restart") else ""
+        if effect.reason == Reason.UNCHANGED:
+            quiet += 1
+            continue
+        why = f" ({effect.message})" if effect.action != "remove" else ""
         by_action.setdefault(effect.action, []).append(f"{name}{why}")
-    quiet = len(by_action.get("keep", [])) + len(by_action.get("continue", []))
     parts = [f"left {quiet} alone"] if quiet else []
-    for action, verb in (("restart", "ended and ran again"), ("run", "ran"), ("remove", "removed")):
+    for action, verb in _VERBS.items():
         if names := by_action.get(action):
             more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
             parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")

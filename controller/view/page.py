@@ -82,7 +82,7 @@ def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
     by = f" by {workflow.by}" if workflow.by else ""
     source = "file" if workflow.origin == "folder" else "run of"
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
-    if workflow.generation > 1:
+    if workflow.generation > 1 or workflow.pending is not None:
         yield "edit", generation_words(workflow)
     if workflow.labels:
         yield (

@@ -37,7 +37,7 @@ def of_workflow(workflow: Workflow) -> Words:
         return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
     if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
         running = f"; {_steps(workflow.occupied)} may end" if workflow.occupied else ""
-        return Reason.SUSPENDED, f"suspended by its spec{running}"
+        return Reason.SUSPENDED, f"{workflow.suspension or 'suspended by its spec'}{running}"
     if workflow.phase is Phase.RUNNING:
         return Reason.STARTED, _progress(workflow)
     return workflow.reason, workflow.message
@@ -112,7 +112,8 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
 def held(state: State, workflow: Workflow) -> Words | None:
     """What keeps the whole workflow from starting anything."""
     if workflow.suspended is not None:
-        return Reason.SUSPENDED, "starts nothing: the workflow is suspended"
+        why = f" ({workflow.suspension})" if workflow.suspension else ""
+        return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
     marker = forbidden(state, workflow.name)
     if marker is not None:
         return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"

@@ -102,5 +102,5 @@ def test_faults_are_told_and_the_rest_as_well(place: Place) -> None:
 
 
 def test_a_file_that_is_not_there_is_one_clear_line(place: Place) -> None:
-    said = place.complains("diff", "no.yaml", code=2)
-    assert said == "treadle: no.yaml: No such file or directory"
+    said = place.complains("diff", "no.yaml", code=5)
+    assert said == "treadle: no.yaml: no such file"

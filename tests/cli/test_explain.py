@@ -58,6 +58,26 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
     assert "has no field stepz" in place.complains("explain", "workflow.spec.stepz", code=5)
 
 
+def test_a_state_folder_that_is_a_file_is_one_clear_line(place: Place) -> None:
+    place.state.write_text("no folder")
+    for words in (("explain", "x"), ("get",), ("status", "x"), ("logs", "x"), ("diff",)):
+        done = place.treadle(*words, code=4)
+        assert done.stderr.count(b"\n") == 1, done.stderr
+
+
+def test_who_suspended_it_and_why_is_said(place: Place) -> None:
+    place.spec("w", a=HELD, b="true")
+    with place.up():
+        place.until(lambda: place.phase("w") == "Running")
+        place.says("suspend", "w", "--reason", "tea time")
+        place.until(lambda: place.folded().workflows["w"].suspended is not None)
+        assert "tea time" in place.says("explain", "w")
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Suspended")
+        place.says("resume", "w")
+        place.until(lambda: place.phase("w") == "Succeeded")
+
+
 def test_an_unknown_name_or_step_is_a_clear_error(place: Place) -> None:
     place.spec("w", alpha="true")
     place.says("up", "--once")

@@ -56,6 +56,33 @@ def test_what_is_staged_and_what_a_revision_has(repository: Place) -> None:
     assert git(place, "status", "--short").count("\n") == 3
 
 
+def test_attributes_hide_nothing_and_a_conflict_is_no_deletion(repository: Place) -> None:
+    place = repository
+    place.spec("w", a="echo 1")
+    (place.root / ".gitattributes").write_text("w.yaml export-ignore\n")
+    commit(place, "one")
+    place.says("up", "--once")
+    assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
+    git(place, "checkout", "-q", "-b", "other")
+    place.spec("w", a="echo other")
+    commit(place, "two")
+    git(place, "checkout", "-q", "main")
+    place.spec("w", a="echo main")
+    commit(place, "three")
+    subprocess.run(["git", "merge", "other"], cwd=place.root, capture_output=True, check=False)
+    assert "unmerged" in place.complains("diff", "--staged", code=2)
+
+
+def test_what_does_not_go_together_is_refused(repository: Place) -> None:
+    place = repository
+    place.spec("w", a="echo 1")
+    commit(place, "one")
+    place.says("up", "--once")
+    for words in (("--rev", "HEAD", "specs/w.yaml"), ("--staged", "w", "--from", "1")):
+        assert "leave out the rest" in place.complains("diff", *words, code=2)
+    assert place.complains("diff", "--rev", "", code=2)
+
+
 def test_outside_a_repository_it_says_so(place: Place) -> None:
     assert "not a git repository" in place.treadle("diff", "--staged", code=2).stderr.decode()
 

@@ -122,3 +122,21 @@ def test_what_a_step_leaves_running_goes_unless_it_may_stay(place: Place, leave:
         assert not leave
     (step,) = place.shape("job")["status"]["steps"]
     assert len(step["attempts"][0]["notes"]) == (0 if leave else 1)
+
+
+def test_a_life_whose_controller_was_killed_takes_an_edited_file(place: Place) -> None:
+    file = place.root / "w.yaml"
+    file.write_text(document("w", a=HELD, b="echo old > out"))
+    first = place.begin("run", "w.yaml")
+    place.until(lambda: place.phase("w") == "Running")
+    place.until(lambda: place.folded().workflows["w"].steps["a"].attempts != [])
+    first.kill()
+    first.communicate()
+    file.write_text(document("w", a=HELD, b="echo new > out"))
+    second = place.begin("run", "w.yaml", "--resume")
+    place.until(lambda: place.folded().workflows["w"].generation == 2)
+    (place.root / "go").touch()
+    assert second.wait(30) == 0
+    second.communicate()
+    assert (place.root / "out").read_text() == "new\n"
+    assert place.folded().workflows["w"].steps["a"].numbered == 1

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from simulation.world import Fate, World
-from story import a_step, document
+from story import Story, a_step, document
 
+from controller.errors import Fault
+from controller.model import events as e
 from controller.model.events import GenerationAccepted
 from controller.model.invariants import check
+from controller.planner.foresight import of_document
 from controller.view.status import workflow_shape
 
 
@@ -109,3 +113,38 @@ def test_without_a_run_nothing_waits(world: World) -> None:
     world.run()
     edit(world, "new")
     assert generations(world) == ["old", "new"]
+
+
+def test_what_it_will_do_is_judged_as_of_the_end_of_the_run(world: World) -> None:
+    state = world.controller.state
+    steps = [a_step("a", run="other"), *chain()[1:]]
+    foreseen = of_document(
+        state.workflows["w"], "w", document(steps, "w", editPolicy="AfterRun").spec
+    )
+    assert foreseen.waits
+    assert {name: one.action for name, one in foreseen.steps.items()} == {"a": "run", "b": "run"}
+    world.files["w.yaml"] = (document(steps, "w", editPolicy="AfterRun"),)
+    world.run()
+    life = world.controller.state.workflows["w"]
+    assert {name: step.numbered for name, step in life.steps.items()} == {"a": 2, "b": 2}
+
+
+def test_labels_and_a_new_name_of_the_file_are_not_lost(world: World) -> None:
+    edit(world, "new")
+    (one,) = world.files.pop("w.yaml")
+    labelled = msgspec.structs.replace(one.metadata, labels={"team": "data"})
+    world.files["renamed.yaml"] = (msgspec.structs.replace(one, metadata=labelled),)
+    world.run()
+    life = world.controller.state.workflows["w"]
+    assert (life.path, life.labels, life.generation) == ("renamed.yaml", {"team": "data"}, 2)
+
+
+def test_a_file_that_is_broken_meanwhile_stays_invalid() -> None:
+    story = Story().accept(chain(), "w").start("a")
+    later = document(chain("new"), "w", editPolicy="AfterRun")
+    story.see(e.EditDeferred(uid=story.life().uid, document=later, path="w.yaml"))
+    fault = Fault(file="w.yaml", problem="no YAML")
+    story.see(e.FileRejected(path="w.yaml", digest="d", faults=[fault], names=["w"]))
+    story.exit("a").exit("b")
+    assert story.life().generation == 2
+    assert story.life().conditions["SpecInvalid"].status == "True"

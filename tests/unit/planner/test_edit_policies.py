@@ -7,6 +7,8 @@ from story import Story, a_step
 
 from controller.model.events import AttemptEnding, GenerationAccepted
 from controller.model.invariants import check
+from controller.model.observations import Request
+from controller.planner.asked import answer
 from controller.planner.slots import Limits
 from controller.spec.fingerprint import fingerprints
 
@@ -58,6 +60,16 @@ def test_taken_back_before_it_ended_it_goes_on_as_if_nothing_had_been() -> None:
     story.exit("b")
     assert story.phases()["b"] == "Succeeded"
     assert story.step("b").numbered == 1 and ended(story) == []
+
+
+def test_taken_back_after_it_ended_its_result_stands() -> None:
+    story = Story(Limits(max_parallel=1)).accept(chain(**FIRST)).exit("a").start("b")
+    story.limits = Limits(max_parallel=0)
+    story.accept(chain("new", **FIRST)).exit("b")
+    assert story.phases()["b"] == "Ready", "it waits to run anew"
+    story.accept(chain(**FIRST))
+    assert story.phases()["b"] == "Succeeded"
+    assert story.step("b").numbered == 1
 
 
 def test_edited_twice_only_the_last_definition_runs() -> None:
@@ -153,6 +165,30 @@ def test_the_inputs_of_what_depends_on_it_name_what_it_was_made_of() -> None:
     story.end("c", how="withdrawn")
     story.accept(chain("new", **KEEP))
     assert story.attempt("c").inputs["dependsOn.b"] == f"Succeeded {was}"
+
+
+def test_once_it_has_run_as_it_is_now_an_edit_of_policy_runs_nothing() -> None:
+    story = Story().accept(chain(**KEEP)).exit("a").exit("b").exit("c")
+    story.accept(chain("new", **KEEP))
+    request = Request(name="1", kind="retry", workflow="w", steps=["b"], downstream=True)
+    for action in answer(story.state, request) or []:
+        story.promise(action)
+    story.settle().exit("b").exit("c")
+    prints = fingerprints(story.life().spec)
+    assert {name: story.step(name).fingerprint for name in "abc"} == prints
+    story.accept(chain("new", **KEEP), failFast=True)
+    assert effects(story) == {}
+    assert [story.step(name).numbered for name in "abc"] == [1, 2, 2]
+
+
+def test_a_kept_attempt_that_fails_is_retried_as_it_is_now() -> None:
+    retry = {"limit": 1, "backoff": {"initialSeconds": 0}}
+    story = Story().accept(chain(retry=retry, **KEEP)).exit("a").start("b")
+    story.accept(chain("new", retry=retry, **KEEP)).exit("b", 1).wait(1)
+    assert story.attempt("b").inputs["run"] == "new"
+    story.exit("b").exit("c")
+    story.accept(chain("newer", retry=retry, **KEEP))
+    assert effects(story) == {"b": ("keep", "KeepResult", False)}
 
 
 # ---------------------------------------- onRemoved

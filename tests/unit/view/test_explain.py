@@ -47,10 +47,10 @@ def test_a_skip_is_followed_to_the_failure() -> None:
 
 def test_a_ready_step_names_who_has_its_slot() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]).start("a")
-    assert told(story, "b") == ["b Ready: waits for one of 1 slots (--max-parallel): w/a has it"]
+    assert told(story, "b") == ["b Ready: waits for a slot (--max-parallel 1): w/a has it"]
     limited = Story().accept([a_step("a"), a_step("b")], parallelism=1).start("a")
     assert told(limited, "b") == [
-        "b Ready: waits for one of the 1 slots of this workflow: a has it"
+        "b Ready: waits for a slot of this workflow (parallelism: 1): a has it"
     ]
 
 
