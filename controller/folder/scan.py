@@ -272,12 +272,12 @@ class Scanner:
         self._read[found.path] = _signature(after) if now - stamp > TICK else None
         self._restless.pop(found.path, None)
         if found.kind == "spec":
-            self._take_spec(found.path, data, after.st_size)
+            self._take_spec(found.path, data, after)
         else:
             self._put(read_marker(found.path, data, _digest(data), _owner(after.st_uid)))
 
-    def _take_spec(self, path: str, data: bytes, size: int) -> None:
-        digest = _digest(data)
+    def _take_spec(self, path: str, data: bytes, status: os.stat_result) -> None:
+        digest, size = _digest(data), status.st_size
         known = self.sight.files.get(path)
         if known is not None and known.digest == digest:
             self._put(replace(known, steady=True))
@@ -292,6 +292,7 @@ class Scanner:
             SeenFile(
                 path=path,
                 digest=digest,
+                by=_owner(status.st_uid),
                 documents=() if loaded.faults else tuple(loaded.documents),
                 faults=tuple(loaded.faults),
                 names=tuple(loaded.names),

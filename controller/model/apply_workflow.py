@@ -184,7 +184,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
-    workflow.pending = PendingEdit(event.document, event.path, event.warnings)
+    workflow.pending = PendingEdit(event.document, event.path, event.by, event.warnings)
     message = f"generation {workflow.generation + 1} waits until run {workflow.run} has ended"
     set_condition(state, workflow, "EditPending", True, "AfterRun", message)
 

@@ -167,6 +167,7 @@ class EditDeferred(Event, frozen=True):
     uid: str
     document: Document
     path: str
+    by: str = ""
     warnings: list[str] = []
 
 

@@ -75,14 +75,16 @@ Observation = Started | Ended | EndFailed
 class SeenFile(Struct, frozen=True, kw_only=True):
     """A spec file as last read, or a folder that can't be listed. `path` is relative to the root.
 
-    `documents` are those of a file without any fault (one bad document rejects its whole file);
-    `names` are all workflow names that could be read, faults or not. `steady` is false while its
-    writer may still be at work: the rest is then what was read before that, if anything was.
+    `by` owns it. `documents` are those of a file without any fault (one bad document rejects its
+    whole file); `names` are all workflow names that could be read, faults or not. `steady` is false
+    while its writer may still be at work: the rest is then what was read before that, if anything
+    was.
     `foreign`: it is no treadle document, by its content; `empty`: it has no content.
     """
 
     path: str
     digest: str
+    by: str = ""
     documents: tuple[Document, ...] = ()
     faults: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()

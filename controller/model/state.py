@@ -150,6 +150,7 @@ class PendingEdit(Struct, frozen=True):
 
     document: Document
     path: str
+    by: str = ""
     warnings: list[str] = []
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from controller.model.events import EditDeferred
+from controller.model.observations import SeenFile
 from controller.model.state import Workflow
 from controller.planner.actions import Accept
 from controller.spec.fingerprint import same
@@ -21,12 +22,14 @@ def waits(life: Workflow, spec: Spec) -> bool:
     return spec.edit_policy == "AfterRun" and life.in_run
 
 
-def defer(life: Workflow, path: str, document: Document) -> Iterator[Accept | EditDeferred]:
-    wanted, before = document.workflow, life.pending
+def defer(life: Workflow, file: SeenFile, document: Document) -> Iterator[Accept | EditDeferred]:
+    wanted, before, path = document.workflow, life.pending, file.path
     hurries = (life.spec.suspend is True) != (wanted.spec.suspend is True)
     if hurries:
         spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
-        yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid)
+        yield Accept(
+            document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=file.by
+        )
         if same(spec, wanted.spec):
             return
     waits_already = (
@@ -36,7 +39,11 @@ def defer(life: Workflow, path: str, document: Document) -> Iterator[Accept | Ed
     )
     if hurries or not waits_already:
         yield EditDeferred(
-            uid=life.uid, document=wanted, path=path, warnings=list(document.warnings)
+            uid=life.uid,
+            document=wanted,
+            path=path,
+            by=file.by,
+            warnings=list(document.warnings),
         )
 
 
@@ -46,4 +53,6 @@ def due(life: Workflow) -> Accept | None:
         return None
     edit = life.pending
     warnings = tuple(edit.warnings)
-    return Accept(document=edit.document, path=edit.path, uid=life.uid, warnings=warnings)
+    return Accept(
+        document=edit.document, path=edit.path, uid=life.uid, by=edit.by, warnings=warnings
+    )

@@ -333,13 +333,14 @@ class _Judge:
             self.actions += _source_changed(life, file.path, document)
             return
         if life is not None and deferred.waits(life, spec):
-            self.actions += deferred.defer(life, file.path, document)
+            self.actions += deferred.defer(life, file, document)
             return
         self.actions.append(
             Accept(
                 document=document.workflow,
                 path=file.path,
                 uid=life.uid if life is not None else None,
+                by=file.by,
                 warnings=document.warnings,
             )
         )

@@ -4,9 +4,9 @@ The controller's own judge looks at the folder, with nothing left to settle, and
 answers for each document; so what is said here is what happens. Nothing is folded and nothing kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from controller.errors import Fault
 from controller.model.events import (
@@ -14,13 +14,15 @@ from controller.model.events import (
     EditDeferred,
     EditTakenBack,
     FileRejected,
+    MarkerPlaced,
+    MarkerRemoved,
     StepEffect,
 )
 from controller.model.observations import FolderSight
-from controller.model.phases import Reason
+from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Workflow
 from controller.planner import deferred, desired, edits
-from controller.planner.actions import Accept
+from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import same
 from controller.spec.models import Spec
 
@@ -37,10 +39,11 @@ class Change(Struct, frozen=True, kw_only=True):
     becomes: Spec | None
     steps: dict[str, StepEffect]
     waits: bool = False  # until the present run has ended
+    note: str = ""  # what else there is to know: a marker, say
 
     @property
     def is_one(self) -> bool:
-        return self.before != self.after
+        return self.before != self.after or bool(self.note)
 
 
 class Foresight(Struct, frozen=True):
@@ -58,20 +61,27 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
         for life in state.workflows.values()
         if life.origin == "folder"
     }
+    at_once = {action.uid for action in verdict.actions if isinstance(action, Accept)}
     for action in verdict.actions:
         if isinstance(action, Accept):
             name = action.document.metadata.name
             life = state.lives[action.uid] if action.uid is not None else None
-            changes[name] = of_document(life, name, action.document.spec)
+            changes[name] = of_document(life, name, action.document.spec, at_once=True)
         elif isinstance(action, EditTakenBack):
             life = state.lives[action.uid]
             changes[life.name] = of_document(life, life.name, life.spec)
         elif isinstance(action, EditDeferred):
             life = state.lives[action.uid]
-            changes[life.name] = of_document(life, life.name, action.document.spec)
+            change = of_document(life, life.name, action.document.spec)
+            note = "what it says of suspend takes effect at once" if life.uid in at_once else ""
+            changes[life.name] = structs.replace(change, note=note)
         elif isinstance(action, DeletionAccepted):
             life = state.lives[action.uid]
             changes[life.name] = _of_deletion(life, action.message)
+    for marker in _markers(state, verdict.actions):
+        if marker.workflow in changes:
+            change = changes[marker.workflow]
+            changes[marker.workflow] = _under(state, marker, change)
     rejected = {path: list(file.faults) for path, file in sight.files.items() if not file.foreign}
     for action in verdict.actions:
         if isinstance(action, FileRejected):
@@ -80,7 +90,45 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     return Foresight([changes[name] for name in sorted(changes)], faults)
 
 
-def of_document(life: Workflow | None, name: str, spec: Spec) -> Change:
+def _markers(state: State, actions: Iterable[Action]) -> list[MarkerPlaced]:
+    """Those that will be there."""
+    found = dict(state.markers)
+    for action in actions:
+        if isinstance(action, MarkerRemoved):
+            found.pop(action.path, None)
+        elif isinstance(action, MarkerPlaced):
+            found[action.path] = action
+    return list(found.values())
+
+
+def _under(state: State, marker: MarkerPlaced, change: Change) -> Change:
+    """While a marker is there nothing starts; what runs is ended."""
+    life = state.workflows.get(change.workflow)
+    standing = state.markers.get(marker.path) == marker
+    if marker.steps or change.after is None:
+        named = [] if standing or life is None else [*_to_cancel(life, marker.steps)]
+        note = f"{marker.path} cancels {', '.join(named)}" if named else change.note
+        return structs.replace(change, note=note)
+    if change.before == change.after:
+        cancels = not standing and life is not None and not life.finished
+        return structs.replace(change, note=f"{marker.path} cancels it") if cancels else change
+    why = f"starts nothing: {marker.path} is there"
+    nothing = StepEffect("keep", Reason.CANCEL_MARKER, why)
+    steps = {
+        name: nothing if effect.action in ("run", "restart") else effect
+        for name, effect in change.steps.items()
+    }
+    note = f"counts as cancelled: {marker.path} is there"
+    return structs.replace(change, steps=steps, note=note)
+
+
+def _to_cancel(life: Workflow, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if name in life.steps and life.steps[name].phase not in TERMINAL:
+            yield name
+
+
+def of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = False) -> Change:
     """What this spec would do to that life; None: it would begin one."""
     if life is None:
         steps = {step.name: StepEffect("run", Reason.STEP_ADDED, "new") for step in spec.steps}
@@ -91,7 +139,7 @@ def of_document(life: Workflow | None, name: str, spec: Spec) -> Change:
         return Change(
             workflow=name, before=before, after=before, was=spec, becomes=spec, steps=steps
         )
-    waits = deferred.waits(life, spec)
+    waits = deferred.waits(life, spec) and not at_once
     edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)
     return Change(
         workflow=name,

@@ -29,6 +29,7 @@ class Difference(Struct, frozen=True):
     before: int = field(name="from")
     to: int | None
     steps: list[StepDifference]
+    note: str = ""
 
 
 def shape(change: Change) -> Difference:
@@ -40,6 +41,7 @@ def shape(change: Change) -> Difference:
             StepDifference(name, effect.action, effect.reason, effect.message)
             for name, effect in change.steps.items()
         ],
+        note=change.note,
     )
 
 
@@ -47,7 +49,8 @@ def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
     """For people; of an unchanged workflow nothing."""
     if not change.is_one:
         return
-    heading = f"{change.workflow}  {_generations(change)}"
+    note = f"; {change.note}" if change.note else ""
+    heading = f"{change.workflow}  {_generations(change)}{note}"
     yield paint(heading, "bold" if colour else "")
     table = Table(
         (Column("  STEP"), Column("ACTION"), Column("WHY")),
@@ -71,6 +74,8 @@ def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
 def _generations(change: Change) -> str:
     if change.after is None:
         return "is deleted"
+    if change.before == change.after:
+        return f"generation {change.before}"
     if change.before == 0:
         return "is new"
     when = " (waits until the present run has ended)" if change.waits else ""

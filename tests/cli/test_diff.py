@@ -1,10 +1,11 @@
 """`treadle diff` says beforehand exactly what an edit does, and does nothing itself."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
-from cli.place import HELD, Place
+from cli.place import HELD, Place, document
 
 from controller.log.reader import read
 from controller.model.events import GenerationAccepted
@@ -104,3 +105,43 @@ def test_faults_are_told_and_the_rest_as_well(place: Place) -> None:
 def test_a_file_that_is_not_there_is_one_clear_line(place: Place) -> None:
     said = place.complains("diff", "no.yaml", code=5)
     assert said == "treadle: no.yaml: no such file"
+
+
+def test_a_marker_keeps_an_edit_from_running_and_says_so(place: Place) -> None:
+    file = place.spec("w", a="true", b="true")
+    (place.specs / "w.cancel").touch()
+    place.treadle("up", "--once", code=1)
+    file.write_text(file.read_text().replace('"run": "true"', '"run": "echo"', 1))
+    said = told(place)["w"]
+    assert actions(said) == {"a": "keep", "b": "keep"}
+    assert said["note"] == "counts as cancelled: w.cancel is there"
+    place.treadle("up", "--once", code=1)
+    assert all(step.attempts == [] for step in place.folded().workflows["w"].steps.values())
+
+
+def test_a_marker_that_is_new_is_told(place: Place) -> None:
+    place.spec("w", a=HELD, b="true")
+    with place.up() as controller:
+        place.until(lambda: place.phase("w") == "Running")
+        controller.send_signal(signal.SIGSTOP)
+        (place.specs / "w.cancel").touch()
+        assert "w  generation 1; w.cancel cancels it" in place.says("diff", code=1)
+        controller.send_signal(signal.SIGCONT)
+
+
+def test_an_edit_that_waits_is_told_for_as_long_as_it_does(place: Place) -> None:
+    spec = json.loads(document("w", a=HELD, b="true"))
+    spec["spec"]["editPolicy"] = "AfterRun"
+    (place.specs / "w.yaml").write_text(json.dumps(spec))
+    with place.up():
+        place.until(lambda: place.phase("w") == "Running")
+        spec["spec"]["steps"][1]["run"] = "echo"
+        (place.specs / "w.yaml").write_text(json.dumps(spec))
+        place.until(lambda: place.folded().workflows["w"].pending is not None)
+        assert "(waits until the present run has ended)" in place.says("diff", code=1)
+        assert "an edit waits until run 1 has ended" in place.says("explain", "w")
+        assert place.shape("w")["metadata"]["generation"] == 2
+        (place.specs / "go").touch()
+        place.until(lambda: place.folded().workflows["w"].generation == 2)
+        place.until(lambda: place.phase("w") == "Succeeded")
+        assert place.says("diff", code=0) == ""

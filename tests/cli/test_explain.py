@@ -1,5 +1,6 @@
 """`explain` and `history`, and generations that are compared."""
 
+import getpass
 import json
 
 from cli.place import HELD, Place
@@ -36,6 +37,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     effects = [{step["name"]: step["action"] for step in line["steps"]} for line in lines]
     assert effects == [{}, {"a": "keep", "b": "run"}, {"a": "run", "b": "run"}]
     assert "left 1 alone; ran: b (run changed)" in place.says("history", "w")
+    assert {line["by"] for line in lines} == {getpass.getuser()}, "who owns the file"
     said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
     assert "generation 2 -> 3" in said and "+  run: echo one" in said
     far = json.loads(place.says("diff", "w", "--from", "1", "--to", "3", "-o", "json", code=1))
