@@ -18,12 +18,9 @@ Everything here is done by one process beside the controller (`upkeep`), or only
 """
 
 import os
-import shutil
-import tarfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
-from tempfile import TemporaryFile
 from typing import IO
 
 import msgspec
@@ -99,6 +96,10 @@ def lives(state_dir: str) -> Iterator[ArchivedLife]:
 
 def output(state_dir: str, name: str) -> IO[bytes] | None:
     """The output `name` (below STATE) of an attempt, from the archive; None if it has none."""
+    import shutil  # these are not for those who only look at the present
+    import tarfile
+    from tempfile import TemporaryFile
+
     import zstandard
 
     for path, index in _indexes(state_dir):
@@ -206,6 +207,8 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
 
 def finish(state_dir: str) -> None:
     """Delete what the checkpoint made superfluous, and traces of batches that were not finished."""
+    import shutil
+
     checkpoints = _checkpoints(state_dir)
     newest = checkpoints[-1] if checkpoints else 0
     for name in _listed(archive_folder(state_dir)):
@@ -249,6 +252,8 @@ def prune(state_dir: str, bytes_max: int) -> None:
 
     The newest stays until finish() has deleted what it holds from its old place.
     """
+    import shutil
+
     archive = archive_folder(state_dir)
     batches = sorted(filter(_is_batch, _listed(archive)))
     sizes = {name: _size(os.path.join(archive, name)) for name in batches}
@@ -283,6 +288,8 @@ def _compress(path: str, data: bytes) -> None:
 
 def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
     """All outputs in one compressed file; the size of each as it was then."""
+    import tarfile
+
     import zstandard
 
     sizes: dict[str, int] = {}
