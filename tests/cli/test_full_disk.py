@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli.place import Place, document
+from processes.yard import shims_of
 
 SIZE = "6m"  # the ballast takes two
 
@@ -59,7 +60,7 @@ def test_a_disk_that_fills_up_and_has_room_again(place: Place, disk: Path) -> No
 def test_on_a_disk_that_takes_nothing_it_can_be_read(place: Place, disk: Path) -> None:
     place.spec("w", a="true")
     place.says("up", "--once")
-    place.until(lambda: not (disk / "shim/socket").exists())  # the shim has it open till it ends
+    place.until(lambda: not shims_of(place.state))  # it has a file open until it is gone
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     try:
         assert place.shape("w")["status"]["phase"] == "Succeeded"

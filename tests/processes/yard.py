@@ -137,14 +137,24 @@ class Yard:
 
 
 def shims_of(state: Path) -> list[int]:
+    """Every shim of this state folder.
+
+    Between fork and exec a step looks like its shim: whoever has a shim for a parent is none.
+    """
     wanted = os.fsencode(state)
-    return [
+    found = [
         pid
         for pid in pids()
         if wanted in (words := read(pid, "cmdline").split(b"\0"))
         and any(b"controller.executor.shim" in word for word in words)
         and not is_zombie(pid)
     ]
+    return [pid for pid in found if parent_of(pid) not in found]
+
+
+def parent_of(pid: int) -> int:
+    fields = read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
 
 
 def pids() -> Iterable[int]:
