@@ -17,6 +17,7 @@ from benchmarks.ours import TREADLE, Treadle
 from benchmarks.shapes import layers
 from controller.log.reader import Cursor, read
 from controller.log.state_folder import prepare_state
+from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.log.writer import LogWriter
 from controller.model.events import GenerationAccepted, Record
 
@@ -28,7 +29,8 @@ def replaying(folder: Path, records: int = 1_000_000) -> Iterator[str]:
     words = [str(TREADLE), "get", "-o", "name", "--state", state]
     unit, _ = used([sys.executable, "-c", "pass"])
     whole, whole_peak = used(words)
-    taken, taken_peak = used([sys.executable, "-P", "-m", "controller.log.snapshots", state])
+    keep = str(KEEP_ARCHIVE_BYTES)
+    taken, taken_peak = used([sys.executable, "-P", "-m", "controller.log.upkeep", state, keep])
     short, short_peak = used(words)
     megabytes = sum(file.stat().st_size for file in Path(state, "snapshots").iterdir()) / 1e6
     for what, seconds, peak in (
