@@ -30,7 +30,7 @@ from controller.errors import StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
-from controller.log.snapshots import checkpoint_path, folder, load, oldest, seqs
+from controller.log.snapshots import checkpoint_path, checkpoints, folder, load, oldest, seqs
 from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
 from controller.model.state import State
@@ -56,10 +56,6 @@ class Index(Struct, frozen=True):
 
     lives: list[ArchivedLife]
     outputs: dict[str, int]  # file below STATE -> its size
-
-
-def archive_folder(state_dir: str) -> str:
-    return os.path.join(state_dir, "archive")
 
 
 # ---------------------------------------- reading
@@ -181,9 +177,9 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
     if not old and len(unknown) < OUTPUTS_MIN:
         return
     newer = any(seq > place.seq for seq in seqs(state_dir))
-    if not newer or not os.path.exists(snapshot) or place.seq in _checkpoints(state_dir):
+    if not newer or not os.path.exists(snapshot) or place.seq in checkpoints(state_dir):
         return
-    batch = os.path.join(archive_folder(state_dir), f"{place.seq:020}")
+    batch = os.path.join(segments.archive_folder(state_dir), f"{place.seq:020}")
     making = f"{batch}.new"
     os.makedirs(making, mode=0o700)
     archived: list[ArchivedLife] = []
@@ -191,16 +187,16 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
         data = segments.read(state_dir, first)
         _compress(os.path.join(making, f"{first:020}.jsonl.zst"), data)
         archived += _archived_in(data)
-    for before in _checkpoints(state_dir):
+    for before in checkpoints(state_dir):
         _copy(checkpoint_path(state_dir, before), making)
     sizes = _pack(state_dir, unknown, os.path.join(making, OUTPUTS))
-    _write(os.path.join(making, INDEX), msgspec.json.encode(Index(archived, sizes)))
+    segments.write(os.path.join(making, INDEX), msgspec.json.encode(Index(archived, sizes)))
     segments.sync_folder(making)
     os.rename(making, batch)
-    segments.sync_folder(archive_folder(state_dir))
+    segments.sync_folder(segments.archive_folder(state_dir))
     checkpoint = checkpoint_path(state_dir, place.seq)
     with open(snapshot, "rb") as file:
-        _write(checkpoint + ".new", file.read())
+        segments.write(checkpoint + ".new", file.read())
     os.rename(checkpoint + ".new", checkpoint)
     segments.sync_folder(segments.folder(state_dir))
 
@@ -209,37 +205,39 @@ def finish(state_dir: str) -> None:
     """Delete what the checkpoint made superfluous, and traces of batches that were not finished."""
     import shutil
 
-    checkpoints = _checkpoints(state_dir)
-    newest = checkpoints[-1] if checkpoints else 0
-    for name in _listed(archive_folder(state_dir)):
-        batch = os.path.join(archive_folder(state_dir), name)
-        if name.endswith((".new", ".old")) or (_is_batch(name) and _is_premature(batch, newest)):
+    newest, *older = checkpoints(state_dir) or [0]
+    for batch in segments.batches(state_dir):
+        if _is_premature(state_dir, batch, newest):
             shutil.rmtree(batch)
-    for name in _listed(segments.folder(state_dir)):
-        if name.endswith(".checkpoint.new"):
-            os.unlink(os.path.join(segments.folder(state_dir), name))
+    for batch in _unfinished(segments.archive_folder(state_dir), ".new", ".old"):
+        shutil.rmtree(batch)
+    for path in _unfinished(segments.folder(state_dir), ".checkpoint.new"):
+        os.unlink(path)
     checkpoint = load(state_dir, checkpoint_path(state_dir, newest)) if newest else None
     if checkpoint is None:
         return
-    index = _index(os.path.join(archive_folder(state_dir), f"{newest:020}", INDEX))
+    index = _index(os.path.join(segments.archive_folder(state_dir), f"{newest:020}", INDEX))
     if index is not None:  # what was packed, if nobody wrote to it since
         _delete_outputs(state_dir, index.outputs)
     for first in segments.firsts(state_dir):  # the oldest first, so that no gap comes up
         if first < checkpoint.place.first:
             os.unlink(segments.path(state_dir, first))
-    for seq in checkpoints[:-1]:
+    for seq in older:
         os.unlink(checkpoint_path(state_dir, seq))
 
 
-def _is_batch(name: str) -> bool:
-    return name.isdigit() and len(name) == SEQ_DIGITS
+def _unfinished(folder: str, *endings: str) -> list[str]:
+    """What retire() or prune() was at when it was killed; by its name it is ours."""
+    with suppress(FileNotFoundError):
+        ours = (name for name in os.listdir(folder) if name[:SEQ_DIGITS].isdigit())
+        return [os.path.join(folder, name) for name in ours if name.endswith(endings)]
+    return []
 
 
-def _is_premature(batch: str, newest: int) -> bool:
+def _is_premature(state_dir: str, batch: str, newest: int) -> bool:
     """It has no checkpoint yet, and nothing is here alone: it will be made anew."""
     if int(os.path.basename(batch)) <= newest:
         return False
-    state_dir = os.path.dirname(os.path.dirname(batch))
     live = set(segments.firsts(state_dir))
     held = {int(name[:SEQ_DIGITS]) for name in os.listdir(batch) if name.endswith(".jsonl.zst")}
     index = _index(os.path.join(batch, INDEX))
@@ -254,34 +252,19 @@ def prune(state_dir: str, bytes_max: int) -> None:
     """
     import shutil
 
-    archive = archive_folder(state_dir)
-    batches = sorted(filter(_is_batch, _listed(archive)))
-    sizes = {name: _size(os.path.join(archive, name)) for name in batches}
-    for name in batches[:-1]:
+    sizes = {batch: _size(batch) for batch in segments.batches(state_dir)}
+    for batch in list(sizes)[:-1]:
         if sum(sizes.values()) <= bytes_max:
             return
-        del sizes[name]
-        os.rename(os.path.join(archive, name), os.path.join(archive, f"{name}.old"))
-        shutil.rmtree(os.path.join(archive, f"{name}.old"))
-
-
-def _checkpoints(state_dir: str) -> list[int]:
-    """By sequence number, the oldest first."""
-    names = _listed(segments.folder(state_dir))
-    return sorted(int(name[:20]) for name in names if name.endswith(".checkpoint"))
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
+        del sizes[batch]
+        os.rename(batch, f"{batch}.old")
+        shutil.rmtree(f"{batch}.old")
 
 
 def _compress(path: str, data: bytes) -> None:
     import zstandard
 
-    _write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
+    segments.write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
     if segments.unpacked(path) != data:
         raise StorageError(f"{path}: reads otherwise than it was written")
 
@@ -321,14 +304,7 @@ def _delete_outputs(state_dir: str, sizes: dict[str, int]) -> None:
 
 def _copy(path: str, into: str) -> None:
     with open(path, "rb") as file:
-        _write(os.path.join(into, os.path.basename(path)), file.read())
-
-
-def _write(path: str, data: bytes) -> None:
-    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        segments.write(os.path.join(into, os.path.basename(path)), file.read())
 
 
 def _size(folder: str) -> int:

@@ -60,14 +60,24 @@ def retired(state_dir: str) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
+def archive_folder(state_dir: str) -> str:
+    return os.path.join(state_dir, "archive")
+
+
+def batches(state_dir: str) -> list[str]:
+    """The folders of the archive, the oldest first. Whatever else lies there is passed over."""
+    archive = archive_folder(state_dir)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        names = sorted(filter(_BATCH_NAME.fullmatch, os.listdir(archive)))
+        return [path for name in names if os.path.isdir(path := os.path.join(archive, name))]
+    return []
+
+
 def in_archive(state_dir: str) -> Iterator[str]:
     """Every file of every batch, the oldest batch first."""
-    archive = os.path.join(state_dir, "archive")
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for batch in sorted(filter(_BATCH_NAME.fullmatch, os.listdir(archive))):
-            folder = os.path.join(archive, batch)
-            with suppress(FileNotFoundError, NotADirectoryError):  # dropped meanwhile
-                yield from (os.path.join(folder, name) for name in os.listdir(folder))
+    for batch in batches(state_dir):
+        with suppress(FileNotFoundError):  # dropped meanwhile
+            yield from (os.path.join(batch, name) for name in os.listdir(batch))
 
 
 def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
@@ -114,6 +124,18 @@ def create(path: str) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def write(path: str, *parts: bytes) -> None:
+    """A file for its owner alone, on the disk when this returns; its name is not yet."""
+    with open(path, "wb", opener=_private) as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sync_folder(path: str) -> None:

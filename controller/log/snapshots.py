@@ -71,6 +71,11 @@ def seqs(state_dir: str) -> list[int]:
     return [seq for seq, path in _present(state_dir) if not _is_checkpoint(path)]
 
 
+def checkpoints(state_dir: str) -> list[int]:
+    """The sequence numbers of the checkpoints in the log, good or bad, the newest first."""
+    return [seq for seq, path in _present(state_dir) if _is_checkpoint(path)]
+
+
 def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
     """Snapshots and checkpoints that count, the newest first; none behind `seq_max` is read."""
     for seq, path in chain(_present(state_dir), _past(state_dir)):
@@ -202,15 +207,8 @@ def write(state_dir: str, state: State, place: Place) -> None:
     head = Head(place=place, time=state.time, turn_crc=crc32(turn_bytes(state_dir, place)))
     line, image = msgspec.json.encode(head) + b"\n", freeze(state)
     path = _path(state_dir, place.seq)
-    with open(path + ".new", "wb", opener=_private) as file:
-        file.writelines((_checksum(line, image), line, image))
-        file.flush()
-        os.fsync(file.fileno())
+    segments.write(path + ".new", _checksum(line, image), line, image)
     os.rename(path + ".new", path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _clear_away(state_dir: str) -> None:

@@ -276,7 +276,7 @@ def test_many_outputs_are_packed_although_no_segment_is_full(
 
 DIES = """
 import os, signal, shutil, sys
-from controller.log import archive, upkeep
+from controller.log import segments, upkeep
 left = {nth}
 def dying(real):
     def call(*args, **more):
@@ -292,7 +292,7 @@ def dying(real):
     return call
 for name in ("fsync", "rename", "unlink", "makedirs", "rmdir"):
     setattr(os, name, dying(getattr(os, name)))
-archive._write, shutil.rmtree = dying(archive._write), dying(shutil.rmtree)
+segments.write, shutil.rmtree = dying(segments.write), dying(shutil.rmtree)
 for _ in range(2):
     upkeep.keep_up(sys.argv[1], {keep})
 """
