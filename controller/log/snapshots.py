@@ -169,13 +169,6 @@ def _path(state_dir: str, seq: int) -> str:
 # ---------------------------------------- taking one
 
 
-def take(state_dir: str) -> None:
-    """Fold what came behind the newest snapshot, and make one of that, if nobody else does."""
-    with only_one(state_dir) as alone:
-        if alone:
-            fold_on(state_dir)
-
-
 @contextmanager
 def only_one(state_dir: str) -> Iterator[bool]:
     """Whether nobody else is at it; nobody begins before the block is left."""

@@ -15,7 +15,8 @@ from story import Story, a_step
 
 from controller.errors import Fault
 from controller.log import segments
-from controller.log.snapshots import newest, take, write
+from controller.log.snapshots import newest, write
+from controller.log.upkeep import keep_up
 from controller.model import events as e
 
 UID = "7c0f5d1e-aaaa-4bbb-8ccc-000000000001"
@@ -300,7 +301,7 @@ def test_replay_verify(told: Place) -> None:
 
 
 def test_replay_verify_holds_snapshots_against_the_log(told: Place) -> None:
-    take(str(told.state))
+    keep_up(str(told.state))
     assert told.says("replay", "--verify").endswith("consistent; 1 snapshot agrees\n")
     state, place = newest(str(told.state))
     state.time += 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from simulation.scenario import Scenario
 
-from controller.log import segments, snapshots
+from controller.log import segments, upkeep
 from controller.log.reader import DamagedLog, read
 from controller.log.records import encode_turn
 from controller.log.repair import cut, examine
@@ -103,7 +103,7 @@ def test_a_segment_that_is_missing(segmented: str, lost: int) -> None:
 
 def test_damage_before_a_snapshot_harms_nobody(segmented: str) -> None:
     whole = freeze(replay(read(segmented)))
-    snapshots.take(segmented)
+    upkeep.keep_up(segmented)
     flip(segmented, 20)
     finding = examine(segmented)
     assert finding.damage is None

@@ -15,9 +15,9 @@ from controller.cli.history import History
 from controller.cli.past import state_at
 from controller.log import segments, snapshots, upkeep
 from controller.log.reader import BEGINNING, Cursor, Place, read
-from controller.log.snapshots import newest, take
+from controller.log.snapshots import fold_on, newest, only_one
 from controller.log.state_folder import prepare_state
-from controller.log.upkeep import Upkeep
+from controller.log.upkeep import Upkeep, keep_up
 from controller.log.writer import LogWriter
 from controller.model.apply import replay
 from controller.model.events import Record
@@ -46,9 +46,9 @@ def state(tmp_path: Path) -> str:
     state = a_state(tmp_path)
     third = len(TURNS) // 3
     write(state, TURNS[:third])
-    take(state)
+    keep_up(state)
     write(state, TURNS[third : 2 * third])
-    take(state)
+    keep_up(state)
     write(state, TURNS[2 * third :])
     return state
 
@@ -115,7 +115,7 @@ def _shifted() -> list[list[Record]]:
 
 
 def test_one_of_turns_that_a_power_cut_took_back_is_passed_over(state: str) -> None:
-    take(state)  # of all there is
+    keep_up(state)  # of all there is
     assert newest(state)[1].seq == RECORDS[-1].seq
     log = Path(segments.path(state, 1))
     log.write_bytes(log.read_bytes()[:-1])
@@ -127,7 +127,7 @@ def test_the_newest_two_are_kept_and_what_was_not_finished_is_cleared_away(state
     unfinished = Path(snapshots.folder(state)) / f"{7:020}.json.new"
     unfinished.write_text("half of it")
     before = files(state)
-    take(state)
+    keep_up(state)
     assert len(files(state)) == 2
     assert files(state)[0] == before[1]
     assert not unfinished.exists()
@@ -136,15 +136,15 @@ def test_the_newest_two_are_kept_and_what_was_not_finished_is_cleared_away(state
 def test_a_bad_one_is_not_among_those_kept(state: str) -> None:
     bad = files(state)[1]
     bad.write_bytes(b"nonsense")
-    take(state)
+    keep_up(state)
     assert bad not in files(state)
     assert len(files(state)) == 2
 
 
 def test_with_nothing_new_there_is_no_new_one(state: str) -> None:
-    take(state)
+    keep_up(state)
     before = [(file, file.stat().st_ino) for file in files(state)]
-    take(state)
+    keep_up(state)
     assert [(file, file.stat().st_ino) for file in files(state)] == before
 
 
@@ -154,7 +154,7 @@ def test_one_taker_at_a_time(state: str) -> None:
     lock = os.open(Path(snapshots.folder(state)) / "lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     before = files(state)
-    take(state)
+    keep_up(state)
     assert files(state) == before
     os.close(lock)
 
@@ -164,7 +164,8 @@ def test_over_the_limits_of_segments(tmp_path: Path, monkeypatch: pytest.MonkeyP
     state = a_state(tmp_path)
     for turn in TURNS:
         write(state, [turn])
-        take(state)
+        with only_one(state):
+            fold_on(state)
         assert newest(state)[1].seq == turn[-1].seq
     assert len(segments.firsts(state)) > 3
     assert seen(state) == WHOLE
@@ -229,7 +230,7 @@ def test_killed_at_every_call_it_leaves_nothing_false(state: str) -> None:
 
 DIES = """
 import os, signal, sys
-from controller.log import snapshots
+from controller.log import upkeep
 left = {nth}
 def dying(real):
     def call(*args, **more):
@@ -241,5 +242,5 @@ def dying(real):
     return call
 for name in ("fsync", "rename", "unlink", "makedirs", "listdir"):
     setattr(os, name, dying(getattr(os, name)))
-snapshots.take(sys.argv[1])
+upkeep.keep_up(sys.argv[1])
 """
