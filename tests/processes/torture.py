@@ -29,9 +29,9 @@ SIMULATED_SECONDS = 60.0
 CAME_THROUGH_MAX = 4  # failures in a row that were no harm; then there are no more such calls
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
-    ("controller", 500, 0.2, 210, 0.6),
-    ("shim", 500, 0.1, 200, 0.2),
-    ("both", 500, 0.1, 60, 0.9),
+    ("controller", 500, 0.35, 210, 0.6),
+    ("shim", 500, 0.2, 200, 0.2),
+    ("both", 500, 0.2, 60, 0.9),
 )
 
 
