@@ -36,15 +36,18 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def explain(args: argparse.Namespace) -> int:
     """treadle explain NAME [STEP]"""
-    if args.name == _ROOT or args.name.startswith(f"{_ROOT}."):
-        show_lines(_field(args.name))
-        return ExitCode.FINE
     if args.inputs and not args.step:
         raise UsageError("explain --inputs is about one step: name it behind NAME")
+    if args.name.startswith(f"{_ROOT}."):
+        show_lines(_field(args.name))
+        return ExitCode.FINE
     from controller.cli.subject import require_steps
     from controller.view.find import find_workflow
 
     state = History(args.state).catch_up()
+    if args.name == _ROOT and not args.step and _ROOT not in state.workflows:
+        show_lines(_field(_ROOT))
+        return ExitCode.FINE
     recall(args.state, state, args.name)
     workflow = find_workflow(state, args.name)
     require_steps(workflow, [args.step] if args.step else [])
@@ -89,13 +92,14 @@ def _of_step(
     state: "State", workflow: "Workflow", name: str, around: "Around", inputs: bool
 ) -> Iterator[str]:
     from controller.view import explain as view
+    from controller.view import words
     from controller.view.table import render
 
     step = workflow.steps[name]
     yield from _causes(state, workflow, name, around)
     yield ""
     effect = view.effect_of(workflow, step)
-    yield f"generation {workflow.generation}: {effect.action}, {effect.message}"
+    yield f"generation {workflow.generation}: {view.done(effect)}, {words.of_effect(effect)}"
     if step.attempts:
         yield ""
         yield from render(view.attempts_table(workflow, step), terminal_width(), in_colour())

@@ -63,10 +63,10 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
     before = workflow.steps
     defined = definitions(event.spec)
     for step in [step for name, step in before.items() if name not in defined]:
+        effect = event.effects.get(step.name)
         if step.live is None:
             remove(state, workflow, step)
-        else:
-            effect = event.effects[step.name]
+        elif effect is not None:  # else it is leaving since an earlier generation
             step.then = Then("remove", effect.reason, effect.message, effect.finish)
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):

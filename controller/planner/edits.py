@@ -101,17 +101,15 @@ def effects(
         if found[name].reason == Reason.SPEC_CHANGED:
             differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
             found[name] = _say_what(found[name], differ)
-    for name in workflow.steps:
-        if name not in new:
-            found[name] = _removed(workflow.steps[name])
+    for name, step in workflow.steps.items():
+        if name not in new and not step.leaving:
+            found[name] = _removed(step)
     return found
 
 
 def _removed(step: Step) -> StepEffect:
-    if step.live is not None and step.definition.on_removed == "Finish":
-        message = "no longer in the spec; what runs may end first (onRemoved: Finish)"
-        return StepEffect("remove", Reason.STEP_REMOVED, message, finish=True)
-    return StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+    finish = step.live is not None and step.definition.on_removed == "Finish"
+    return StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec", finish)
 
 
 def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> StepEffect:
@@ -241,8 +239,6 @@ def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
         message = f"{', '.join(own[:3])}{more} changed"
     else:
         message = f'depends on "{differ[0].removeprefix(_DEPENDENCY)}", which changed'
-    if effect.finish:
-        message = f"{message}; what runs may end first (onChanged: FinishFirst)"
     return structs.replace(effect, message=message)
 
 

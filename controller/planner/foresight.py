@@ -154,6 +154,8 @@ def of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = Fa
 
 def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
     for step in life.steps.values():
+        if step.leaving:
+            continue
         action = "keep" if step.live is None else "continue"
         yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")  # type: ignore[arg-type]
 

@@ -124,11 +124,8 @@ def _startable(workflow: Workflow, limits: Limits) -> Iterator[str]:
     """The ready steps, the longest waiting first, but for those that run in a held folder."""
     if not limits.held:
         return iter(workflow.ready)
-    return (
-        name
-        for name in workflow.ready
-        if not _inside(working_dir(workflow, name, limits.folder), limits.held)
-    )
+    held = limits.held
+    return (name for name in workflow.ready if not runs_inside(workflow, name, held))
 
 
 def working_dir(workflow: Workflow, step: str, folder: str) -> str:
@@ -138,5 +135,7 @@ def working_dir(workflow: Workflow, step: str, folder: str) -> str:
     return posixpath.normpath(posixpath.join(home, given))
 
 
-def _inside(path: str, folder: str) -> bool:
+def runs_inside(workflow: Workflow, step: str, folder: str) -> bool:
+    """Whether the step's working directory is the specs folder, or lies in it."""
+    path = working_dir(workflow, step, folder)
     return path == folder or path.startswith(folder.rstrip("/") + "/")

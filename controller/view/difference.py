@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from controller.planner.foresight import Change
 from controller.spec.models import Spec
 from controller.view.table import Cell, Column, Table, paint, render
+from controller.view.words import of_effect
 
 _STYLES = {"restart": "yellow", "run": "green", "remove": "red", "keep": "dim", "continue": "cyan"}
 _LINE_STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -38,7 +39,7 @@ def shape(change: Change) -> Difference:
         before=change.before,
         to=change.after,
         steps=[
-            StepDifference(name, effect.action, effect.reason, effect.message)
+            StepDifference(name, effect.action, effect.reason, of_effect(effect))
             for name, effect in change.steps.items()
         ],
         note=change.note,
@@ -58,7 +59,7 @@ def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
             (
                 Cell(f"  {name}"),
                 Cell(effect.action, _STYLES[effect.action]),
-                Cell(effect.message),
+                Cell(of_effect(effect)),
             )
             for name, effect in change.steps.items()
         ],

@@ -13,14 +13,17 @@ from controller.model.events import StepEffect
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
+from controller.planner import slots
 from controller.view import words
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import clock_time, rfc3339
 
 DEPTH_MAX = 50  # of a chain of causes
-_ACTIONS = ("keep", "continue", "restart", "run", "remove")
+NO_CONTROLLER = "NoController"
+_VERBS = {"keep": "kept", "continue": "let go on", "restart": "ended and reset", "run": "reset"}
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "it began this life of the workflow")
 _UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+_GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -53,13 +56,13 @@ def _follow(
 ) -> None:
     reason, message = words.of_step(state, workflow, step)
     if step.phase is Phase.READY:
-        message = _slot(state, workflow, step, around) or message
+        reason, message = _slot(state, workflow, step, around) or (reason, message)
     seen = any(cause.step == step.name for cause in found)
     found.append(Cause(depth, step.name, step.phase, reason, message))
     if seen or depth >= DEPTH_MAX:
         return
     if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
-        found.append(Cause(depth + 1, "", "", "NoController", "no controller runs"))
+        found.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller runs"))
     for dependency in _behind(workflow, step):
         _follow(state, workflow, dependency, around, depth + 1, found)
 
@@ -78,27 +81,36 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
     return [workflow.steps[name] for name in wanted]
 
 
-def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> str:
-    """Who has the slot that a ready step waits for; empty if it is not that."""
+def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words | None:
+    """What keeps a ready step from starting, or who has the slot that it waits for."""
     if words.held(state, workflow) is not None:
-        return ""
+        return None
     for condition in around.conditions:
-        if condition.type in ("FolderHeld", "DiskPressure", "ExecutorTrouble"):
-            return f"{condition.type}: {condition.message}"
+        if _is_in_the_way(state, workflow, step, condition):
+            return condition.type, condition.message
     if not around.runs:
-        return "it could start, but no controller runs: `treadle up`"
+        return NO_CONTROLLER, "it could start, but no controller runs: `treadle up`"
     limit = workflow.parallelism
     if limit is not None and workflow.occupied >= limit and step.live is None:
         inside = [name for uid, name in state.live if uid == workflow.uid]
-        return f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
+        said = f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
+        return Reason.WAITING_FOR_SLOT, said
     if around.max_parallel is not None and len(state.live) >= around.max_parallel:
         taken = [
             f"{state.lives[uid].name}/{name}"
             for (uid, name), attempt in state.live.items()
             if attempt.pid is not None
         ]
-        return f"waits for a slot (--max-parallel {around.max_parallel}): {_named(taken)}"
-    return ""
+        said = f"waits for a slot (--max-parallel {around.max_parallel}): {_named(taken)}"
+        return Reason.WAITING_FOR_SLOT, said
+    return None
+
+
+def _is_in_the_way(state: State, workflow: Workflow, step: Step, condition: Condition) -> bool:
+    """A folder that is held keeps only those from starting that run in it."""
+    if condition.type == "FolderHeld":
+        return slots.runs_inside(workflow, step.name, state.controller.folder)
+    return condition.type in ("DiskPressure", "ExecutorTrouble")
 
 
 def _named(names: list[str]) -> str:
@@ -109,22 +121,45 @@ def _named(names: list[str]) -> str:
 
 
 def generation_words(workflow: Workflow) -> str:
-    """In one line what the generation in force did: `left 3 alone; run: load, report`."""
-    alone = sum(name not in workflow.effects for name in workflow.steps)
+    """In one line what the generation in force did: `left 3 alone; reset: load and report`."""
+    alone = len(_left_alone(workflow))
     names: dict[str, list[str]] = {}
     for name, effect in workflow.effects.items():
-        names.setdefault(effect.action, []).append(name)
+        names.setdefault(done(effect), []).append(name)
     parts = [f"left {alone} alone"] if alone else []
-    parts += [f"{action}: {words.listed(names[action])}" for action in _ACTIONS if action in names]
+    parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
     parts += ["another edit waits until the run has ended"] if workflow.pending else []
     return "; ".join(parts)
 
 
+def _left_alone(workflow: Workflow) -> list[str]:
+    steps = workflow.steps.values()
+    return [one.name for one in steps if one.name not in workflow.effects and not one.leaving]
+
+
 def effect_of(workflow: Workflow, step: Step) -> StepEffect:
-    """What the generation in force did to it."""
+    """What the generation in force did to it, or an earlier one that took it out."""
+    if step.then is not None and step.leaving:
+        return StepEffect("remove", step.then.reason, step.then.message, step.then.finish)
     if workflow.generation == 1:
         return _FIRST
-    return workflow.effects.get(step.name, _UNTOUCHED)
+    ran = any(
+        one.generation < workflow.generation
+        and one.started is not None
+        and (one.finished is None or one.finished > workflow.accepted)
+        for one in step.attempts
+    )
+    return workflow.effects.get(step.name, _GOES_ON if ran else _UNTOUCHED)
+
+
+def done(effect: StepEffect) -> str:
+    """What a generation did to a step, as a verb of the past.
+
+    That it runs again is not said: whether it did, its attempts tell.
+    """
+    if effect.reason == Reason.STEP_ADDED:
+        return "added"
+    return _VERBS.get(effect.action, "removed")
 
 
 def generation_lines(workflow: Workflow) -> Iterator[str]:
@@ -135,12 +170,10 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
         yield f"  an edit waits until run {workflow.run} has ended (editPolicy: AfterRun)"
     if workflow.generation == 1:
         return
-    touched = workflow.effects
-    kept = [name for name in workflow.steps if name not in touched]
-    if kept:
-        yield f"  left alone: {words.listed(kept)}"
-    for name, effect in touched.items():
-        yield f"  {effect.action:<8} {name}: {effect.message}"
+    if alone := _left_alone(workflow):
+        yield f"  left alone: {words.listed(alone)}"
+    for name, effect in workflow.effects.items():
+        yield f"  {done(effect)} {name}: {words.of_effect(effect)}"
 
 
 def attempts_table(workflow: Workflow, step: Step) -> Table:

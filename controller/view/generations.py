@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from controller.model.events import GenerationAccepted, Record, StepEffect
 from controller.model.phases import Reason
 from controller.planner.foresight import Change
+from controller.view import words
+from controller.view.explain import done
 from controller.view.table import Cell, Column, Table
 from controller.view.times import rfc3339
 
 _NAMED_MAX = 3
-_VERBS = {
-    "keep": "kept",
-    "continue": "let go on",
-    "restart": "ran again",
-    "run": "ran",
-    "remove": "removed",
-}
 _NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 _ALONE = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
@@ -92,20 +87,20 @@ def generations_table(generations: Sequence[Generation]) -> Table:
 
 
 def in_words(generation: Generation) -> str:
-    """`kept 3; ran again: load (env.REGION changed); removed: old`."""
+    """`left 3 alone; removed: old; reset: load (env.REGION changed)`."""
     if generation.event.generation == 1:
         return "began this life"
-    by_action: dict[str, list[str]] = {}
+    by_verb: dict[str, list[str]] = {}
     quiet = 0
     for name, effect in generation.effects.items():
         if effect.reason == Reason.UNCHANGED:
             quiet += 1
             continue
-        why = f" ({effect.message})" if effect.action != "remove" else ""
-        by_action.setdefault(effect.action, []).append(f"{name}{why}")
+        verb = done(effect)
+        why = "" if verb in ("added", "removed") else f" ({words.of_effect(effect)})"
+        by_verb.setdefault(verb, []).append(f"{name}{why}")
     parts = [f"left {quiet} alone"] if quiet else []
-    for action, verb in _VERBS.items():
-        if names := by_action.get(action):
-            more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-            parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
+    for verb, names in sorted(by_verb.items()):
+        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+        parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
     return "; ".join(parts)

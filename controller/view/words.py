@@ -5,6 +5,7 @@ neighbours, its workflow and the markers, so it is put into words here, when som
 that waits costs nothing while nobody looks.
 """
 
+from controller.model.events import StepEffect
 from controller.model.indexes import forbidden
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Phase, Reason
@@ -63,6 +64,11 @@ def of_attempt(attempt: Attempt) -> str:
     if attempt.phase is AttemptPhase.SCHEDULED:
         return "is about to start"
     return f"runs as pid {attempt.pid}"
+
+
+def of_effect(effect: StepEffect) -> str:
+    """Why a generation does something to a step."""
+    return f"{effect.message}; what runs may end first" if effect.finish else effect.message
 
 
 def listed(names: list[str]) -> str:

@@ -36,7 +36,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     assert [line["generation"] for line in lines] == [1, 2, 3]
     effects = [{step["name"]: step["action"] for step in line["steps"]} for line in lines]
     assert effects == [{}, {"a": "keep", "b": "run"}, {"a": "run", "b": "run"}]
-    assert "left 1 alone; ran: b (run changed)" in place.says("history", "w")
+    assert "left 1 alone; reset: b (run changed)" in place.says("history", "w")
     assert {line["by"] for line in lines} == {getpass.getuser()}, "who owns the file"
     said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
     assert "generation 2 -> 3" in said and "+  run: echo one" in said
@@ -46,7 +46,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
         "b": "SpecChanged",
     }
     assert "no generation 7" in place.complains("diff", "w", "--from", "7", code=5)
-    assert "edit      run: a and b" in place.says("status", "w")
+    assert "edit      reset: a and b" in place.says("status", "w")
     inputs = place.says("explain", "w", "a", "--inputs")
     assert "  - run: echo 1\n  + run: echo one\n" in inputs
 
@@ -58,6 +58,14 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
     top = place.says("explain", "workflow")
     assert "apiVersion" in top and "(required)" in top
     assert "has no field stepz" in place.complains("explain", "workflow.spec.stepz", code=5)
+
+
+def test_a_workflow_that_is_called_workflow_is_explained_as_any_other(place: Place) -> None:
+    place.spec("workflow", a="true")
+    place.says("up", "--once")
+    assert place.says("explain", "workflow").startswith("workflow is Succeeded")
+    assert place.says("explain", "workflow", "a").startswith("workflow/a is Succeeded")
+    assert place.says("explain", "workflow.kind").startswith("workflow.kind  ")
 
 
 def test_a_state_folder_that_is_a_file_is_one_clear_line(place: Place) -> None:

@@ -43,6 +43,7 @@ def test_what_runs_may_end_first_and_then_the_new_definition_runs(code: int) -> 
     assert story.step("b").attempts[0].exit_code == code, "its outcome is recorded"
     assert story.attempt("b").number == 2
     assert story.attempt("b").inputs["run"] == "new"
+    assert story.attempt("b").why == "run changed"
     story.exit("b").exit("c")
     assert story.life().phase == "Succeeded"
     check(story.state)

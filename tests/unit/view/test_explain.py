@@ -1,5 +1,6 @@
 """Why something is as it is, down to the root."""
 
+import msgspec
 from story import Story, a_step
 
 from controller.model.state import Condition
@@ -63,9 +64,16 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
     ]
     condition = Condition("DiskPressure", "True", "DiskNearlyFull", "too little room", 0, 0)
     full = Around(runs=True, max_parallel=4, conditions=[condition])
-    assert told(story, "a", full) == ["a Ready: DiskPressure: too little room"]
+    assert told(story, "a", full) == ["a Ready: too little room"]
+    story.state.controller.folder = "/specs"
+    held = Around(runs=True, conditions=[msgspec.structs.replace(condition, type="FolderHeld")])
+    (cause,) = causes(story.state, story.life(), story.step("a"), held)
+    assert cause.reason == "FolderHeld"
     story.accept([a_step("a")], suspend=True)
     assert told(story, "a", full) == ["a Ready: starts nothing: the workflow is suspended"]
+    story.accept([a_step("a", workingDir="/elsewhere")])
+    (cause,) = causes(story.state, story.life(), story.step("a"), held)
+    assert cause.reason == "WaitingForSlot", "it does not run in the folder that is held"
 
 
 def test_what_a_generation_did() -> None:
@@ -73,16 +81,35 @@ def test_what_a_generation_did() -> None:
     assert effect_of(story.life(), story.step("a")).message == "it began this life of the workflow"
     edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
     story.accept(edited)
-    assert generation_words(story.life()) == "left 2 alone; run: c and e; remove: d"
+    assert generation_words(story.life()) == "left 2 alone; added: e; removed: d; reset: c"
     lines = list(generation_lines(story.life()))
     assert lines[0].startswith("generation 2 from w.yaml")
     assert lines[1:] == [
         "  left alone: a and b",
-        "  run      c: run changed",
-        "  remove   d: no longer in the spec",
-        "  run      e: new in this generation",
+        "  reset c: run changed",
+        "  removed d: no longer in the spec",
+        "  added e: new in this generation",
     ]
     assert effect_of(story.life(), story.step("a")).reason == "Unchanged"
+
+
+def test_what_ran_when_the_edit_came_was_let_go_on() -> None:
+    story = Story().accept(CHAIN).exit("a").start("b")
+    story.accept([*CHAIN, a_step("e")])
+    assert effect_of(story.life(), story.step("a")).action == "keep"
+    assert effect_of(story.life(), story.step("b")).action == "continue"
+    story.wait(1).exit("b").start("c")
+    assert effect_of(story.life(), story.step("b")).action == "continue"
+    assert effect_of(story.life(), story.step("c")).action == "keep", "it only waited then"
+
+
+def test_a_step_that_leaves_is_not_left_alone_by_what_comes_after() -> None:
+    story = Story().accept([a_step("a", onRemoved="Finish"), a_step("b")]).start("a")
+    story.accept([a_step("b")]).accept([a_step("b"), a_step("c")])
+    assert generation_words(story.life()) == "left 1 alone; added: c"
+    assert effect_of(story.life(), story.step("a")).action == "remove"
+    story.exit("a")
+    assert "a" not in story.life().steps
 
 
 def test_why_each_attempt_was_made() -> None:
