@@ -117,7 +117,7 @@ def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) 
 
 def test_a_checkout_between_branches_runs_only_what_differs(repository: Place) -> None:
     """git deletes and makes anew every file; nothing may be cancelled by that."""
-    place, count = repository, 200
+    place, count = repository, 500
     for number in range(count):
         place.spec(f"w{number}", a="echo $TREADLE_WORKFLOW >> ../ledger")
     (place.root / ".gitignore").write_text(".treadle\ngo\nledger\n")

@@ -1,7 +1,9 @@
 """A whole controller, and people who edit what it drives: as fast, and how, they like."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import time
@@ -152,6 +154,74 @@ def synchronise(place: Place) -> None:
         draft.rename(file)
 
 
+def program(name: str, *words: str) -> None:
+    """The real one, where the machine has it; what it does is imitated above, too."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not on this machine")
+    subprocess.run([name, *words], check=True, stdin=subprocess.DEVNULL)
+
+
+def vim_by_rename(place: Place) -> None:
+    vim(place, "no")
+
+
+def vim_in_place(place: Place) -> None:
+    vim(place, "yes")
+
+
+def vim(place: Place, backupcopy: str) -> None:
+    style = ("--cmd", f"set backup backupcopy={backupcopy}")
+    program("vim", "-Nes", "-u", "NONE", *style, "-c", "normal! Go# v", "-c", "wq!", one(place))
+    assert "# v" in Path(one(place)).read_text()
+
+
+def nano(place: Place) -> None:
+    if shutil.which("nano") is None:
+        pytest.skip("nano is not on this machine")
+    ours, its = pty.openpty()
+    with subprocess.Popen(
+        ["nano", "--ignorercfiles", one(place)],
+        stdin=its, stdout=its, stderr=its, env={**os.environ, "TERM": "xterm"},
+    ) as editor:  # fmt: skip
+        os.close(its)
+        screen = b""
+        while b"Exit" not in screen:
+            screen += os.read(ours, 4096)
+        os.write(ours, b"# n\r\x0f\r\x18")  # write out, under the same name, exit
+        with contextlib.suppress(OSError):
+            while os.read(ours, 4096):
+                pass
+        assert editor.wait(20) == 0
+    os.close(ours)
+    assert "# n" in Path(one(place)).read_text()
+
+
+def sed(place: Place) -> None:
+    program("sed", "-i", "$a # s", one(place))
+    assert "# s" in Path(one(place)).read_text()
+
+
+def rsync(place: Place) -> None:
+    rsynced(place, ())
+
+
+def rsync_inplace(place: Place) -> None:
+    rsynced(place, ("--inplace",))
+
+
+def rsynced(place: Place, how: tuple[str, ...]) -> None:
+    copy = place.root / "copy"
+    shutil.copytree(place.specs, copy)
+    for file in copy.glob("*.yaml"):
+        file.write_text(f"# another layout\n{file.read_text()}")
+    program("rsync", "-a", "--delete", *how, f"{copy}/", f"{place.specs}/")
+    assert "# another" in Path(one(place)).read_text()
+
+
+def one(place: Place) -> str:
+    return str(place.specs / "one.yaml")
+
+
 def away_and_back(place: Place) -> None:
     place.specs.rename(place.root / "elsewhere")
     time.sleep(0.3)
@@ -169,6 +239,12 @@ def away_and_back(place: Place) -> None:
         save_by_rename,
         save_in_place,
         synchronise,
+        vim_by_rename,
+        vim_in_place,
+        nano,
+        sed,
+        rsync,
+        rsync_inplace,
         away_and_back,
     ],
     ids=lambda each: each.__name__,
