@@ -8,8 +8,8 @@ import os
 import pwd
 import time
 
-from controller.cli.history import FOLLOW_SECONDS, is_live
 from controller.cli.output import tell
+from controller.cli.replica import FOLLOW_SECONDS, is_live
 from controller.errors import UsageError
 from controller.log.reader import Tail
 from controller.model.events import RequestApplied

@@ -44,8 +44,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
-    from controller.cli.history import History
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
+    from controller.cli.replica import Replica
     from controller.view.difference import lines, shape
 
     of_git = args.staged or args.rev is not None
@@ -55,7 +55,7 @@ def diff(args: argparse.Namespace) -> int:
     if of_generations:
         seen = _of_generations(args)
     else:
-        state = History(args.state).catch_up()
+        state = Replica(args.state).catch_up()
         seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
     for change in seen.changes:
         if args.output:
@@ -99,7 +99,7 @@ def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
 
 
 def _of_generations(args: argparse.Namespace) -> "Foresight":
-    from controller.cli.generations import generations, pick
+    from controller.cli.history import generations, pick
     from controller.planner.foresight import Foresight
     from controller.view.generations import between
 

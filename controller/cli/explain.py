@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.history import History
 from controller.cli.options import common
 from controller.cli.output import in_colour, show, show_lines, terminal_width
 from controller.cli.past import recall
+from controller.cli.replica import Replica
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def explain(args: argparse.Namespace) -> int:
     from controller.cli.subject import require_steps
     from controller.view.find import find_workflow
 
-    state = History(args.state).catch_up()
+    state = Replica(args.state).catch_up()
     if args.name == _ROOT and not args.step and _ROOT not in state.workflows:
         show_lines(_field(_ROOT))
         return ExitCode.FINE

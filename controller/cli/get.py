@@ -6,7 +6,6 @@ Both fold the log, so they work with a controller and without one.
 import argparse
 import sys
 
-from controller.cli.history import History, controller_shape, now
 from controller.cli.options import add_uid, common
 from controller.cli.output import (
     in_colour,
@@ -18,6 +17,7 @@ from controller.cli.output import (
     terminal_width,
 )
 from controller.cli.past import recall, state_at
+from controller.cli.replica import Replica, controller_shape, now
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
@@ -78,8 +78,8 @@ def get(args: argparse.Namespace) -> int:
         if args.watch:
             raise UsageError("--at shows the past, which --watch can't follow; leave one out")
         return show_past(state_at(args.state, "--at", args.at), names, matches, args.output)
-    history = History(args.state)
-    state, controller = history.catch_up(), controller_shape(args.state)
+    replica = Replica(args.state)
+    state, controller = replica.catch_up(), controller_shape(args.state)
     for name in names:
         recall(args.state, state, name)
     missing = show_workflows(state, names, matches, args.output, controller, now())
@@ -87,7 +87,7 @@ def get(args: argparse.Namespace) -> int:
         for line in controller_lines(state, controller):
             tell(line)
     if args.watch and not missing:
-        watch(history, names, matches, args.output)
+        watch(replica, names, matches, args.output)
     return fail_for(missing)
 
 
@@ -178,15 +178,15 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 # ---------------------------------------- watch
 
 
-def watch(history: History, names: list[str], matches: Selector, form: str | None) -> None:
+def watch(replica: Replica, names: list[str], matches: Selector, form: str | None) -> None:
     """A line for each workflow that changes, until somebody interrupts."""
-    shown = Rows(history.state, select(history.state, names, matches)[0], form)
+    shown = Rows(replica.state, select(replica.state, names, matches)[0], form)
     changed: dict[str, None] = {}
-    for change in history.follow():
+    for change in replica.follow():
         if change is not None:
             changed[getattr(change.record.event, "uid", "")] = None
             continue
-        for one in select(history.state, names, matches)[0] if changed else ():
+        for one in select(replica.state, names, matches)[0] if changed else ():
             if isinstance(one, Workflow) and one.uid in changed:
                 shown.show(one)
         changed.clear()
@@ -236,7 +236,7 @@ def status(args: argparse.Namespace) -> int:
         state = state_at(args.state, "--at", args.at)
         shown_at = state.time
     else:
-        state, shown_at = History(args.state).catch_up(), now()
+        state, shown_at = Replica(args.state).catch_up(), now()
         recall(args.state, state, args.uid or args.name)
     found = find(state, args.uid or args.name)
     if args.output:

@@ -1,86 +1,79 @@
-"""The log as commands read it: folded into a state, and followed.
+"""`treadle history`, and what `diff --from --to` compares: the generations of a workflow."""
 
-Reading needs no controller and disturbs none. Cost: some microseconds a record, of those that came
-since the newest snapshot; of the whole log for who wants to know all that happened.
-"""
+import argparse
 
-import gc
-import time
-from collections.abc import Iterator
-from itertools import chain
-from typing import NamedTuple
-
-from controller.log.archive import beginning
-from controller.log.reader import Tail
-from controller.log.snapshots import newest
-from controller.log.status_file import read_status
-from controller.model.apply import apply
-from controller.model.events import Record
-from controller.model.state import Move, State
-from controller.view.shape import ControllerShape
-from controller.view.status import conditions_shape
-
-FOLLOW_SECONDS = 0.1  # how long news may be on its way to somebody who follows
-_GOES_ON = ("Starting", "Running")
+from controller.cli.options import common
+from controller.cli.output import show_line, show_table
+from controller.cli.past import recall
+from controller.cli.replica import Replica
+from controller.errors import ExitCode, NotFound
+from controller.model.events import GenerationAccepted
+from controller.view.difference import Difference, shape
+from controller.view.find import find_workflow
+from controller.view.generations import Generation, between, generations_table
+from controller.view.times import rfc3339
 
 
-class Change(NamedTuple):
-    """One record, and the phases that it changed."""
-
-    record: Record
-    moves: list[Move]
-
-
-class History:
-    """A state that grows with the log. `state` holds what the records read so far say."""
-
-    def __init__(self, state_dir: str, whole: bool = False) -> None:
-        """`whole`: from the first record on that was kept, so that `news` tells all of them."""
-        self.state, place = beginning(state_dir) if whole else newest(state_dir)
-        self.begins_at = self.state.seq  # the record after which `news` begins
-        self._tail = Tail(state_dir, place.seq, place)
-
-    def news(self) -> Iterator[Change]:
-        """Fold what has come since the last call, record by record."""
-        # What a log builds up lives until the end: to look for garbage meanwhile finds none.
-        gc.disable()
-        try:
-            for record in self._tail.news():
-                apply(self.state, record)
-                moves, self.state.moves = self.state.moves, []
-                yield Change(record, moves)
-        finally:
-            gc.enable()
-
-    def follow(self) -> Iterator[Change | None]:
-        """As `news`, without an end; None whenever there is nothing new for the moment."""
-        while True:
-            yield from chain(self.news(), (None,))
-            time.sleep(FOLLOW_SECONDS)
-
-    def catch_up(self) -> State:
-        """Fold all there is; the state at this moment."""
-        for _ in self.news():
-            pass
-        return self.state
-
-
-def controller_shape(state_dir: str) -> ControllerShape:
-    """Who holds the state folder, and what it says of itself."""
-    status = read_status(state_dir)
-    return ControllerShape(
-        phase=status.phase,
-        pid=status.pid,
-        epoch=status.epoch,
-        conditions=conditions_shape(status.conditions),
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser(
+        "history",
+        parents=[common()],
+        help="show the generations of a workflow, and what each did",
+        description="Show every generation of a workflow's spec that was in force, who owned its "
+        "file, and which steps it left alone, ran again or removed.",
     )
+    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
+    parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a generation")
+    parser.set_defaults(command=history)
 
 
-def is_live(state_dir: str) -> bool:
-    """Does a controller hold the state folder?"""
-    return read_status(state_dir).phase in _GOES_ON
+def history(args: argparse.Namespace) -> int:
+    """treadle history NAME: a line a generation."""
+    found = generations(args.state, args.name)
+    if args.output:
+        for number, one in enumerate(found):
+            show_line(
+                {
+                    "generation": one.event.generation,
+                    "time": rfc3339(one.record.time),
+                    "seq": one.record.seq,
+                    "by": one.event.by,
+                    "path": one.event.path,
+                    "steps": _steps(found[number - 1] if number else None, one),
+                }
+            )
+    else:
+        show_table(generations_table(found))
+    return ExitCode.FINE
 
 
-def now() -> int:
-    """Microseconds since 1970, to tell ages by."""
-    return time.time_ns() // 1000
+def generations(state_dir: str, name: str) -> list[Generation]:
+    """Those of the life that NAME means, as far as the kept history has them, oldest first."""
+    replica = Replica(state_dir, whole=True)
+    accepted = [
+        (change.record, change.record.event)
+        for change in replica.news()
+        if isinstance(change.record.event, GenerationAccepted)
+    ]
+    recall(state_dir, replica.state, name)
+    uid = find_workflow(replica.state, name).uid
+    found: list[Generation] = []
+    for record, event in accepted:
+        if event.uid == uid:
+            found.append(Generation(record, event, found[-1] if found else None))
+    return found
+
+
+def pick(found: list[Generation], name: str, number: int) -> Generation:
+    for one in found:
+        if one.event.generation == number:
+            return one
+    known = f"{found[0].event.generation} to {found[-1].event.generation}" if found else "none"
+    raise NotFound(f"{name} has no generation {number}; history has {known}")
+
+
+def _steps(before: Generation | None, one: Generation) -> list[object]:
+    if before is None:
+        return []
+    difference: Difference = shape(between(before, one))
+    return list(difference.steps)

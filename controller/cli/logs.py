@@ -9,10 +9,10 @@ import sys
 from hashlib import sha256
 
 from controller.cli.get import show_past
-from controller.cli.history import History
 from controller.cli.options import add_uid, common
 from controller.cli.output import show_line, show_lines, tell
 from controller.cli.past import recall, state_at
+from controller.cli.replica import Replica
 from controller.cli.transcript import Transcript
 from controller.errors import ExitCode, StorageError
 from controller.log.archive import beginning
@@ -75,14 +75,14 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def logs(args: argparse.Namespace) -> int:
     """treadle logs NAME [STEP]: the bytes that attempts wrote."""
-    history = History(args.state)
-    state = history.catch_up()
+    replica = Replica(args.state)
+    state = replica.catch_up()
     name = args.uid or args.name
     recall(args.state, state, name)
     transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail)
     transcript.show()
     if args.follow:
-        transcript.follow(history)
+        transcript.follow(replica)
     transcript.close()
     return ExitCode.FINE
 
@@ -92,31 +92,31 @@ def logs(args: argparse.Namespace) -> int:
 
 def events(args: argparse.Namespace) -> int:
     """treadle events [NAME]: a line an event."""
-    history = History(args.state, whole=True)
-    if history.begins_at:
-        when = rfc3339(history.state.time)
-        tell(f"history begins after record {history.begins_at}, of {when}")
+    replica = Replica(args.state, whole=True)
+    if replica.begins_at:
+        when = rfc3339(replica.state.time)
+        tell(f"history begins after record {replica.begins_at}, of {when}")
     args.name = args.uid or args.name
-    known = _tell(history, args, follow=False)
+    known = _tell(replica, args, follow=False)
     if args.name and not known:
-        find(history.state, args.name)  # raises, with what may have been meant
+        find(replica.state, args.name)  # raises, with what may have been meant
     if args.follow:
-        _tell(history, args, follow=True)
+        _tell(replica, args, follow=True)
     return ExitCode.FINE
 
 
-def _tell(history: History, args: argparse.Namespace, follow: bool) -> bool:
+def _tell(replica: Replica, args: argparse.Namespace, follow: bool) -> bool:
     """Print what concerns the workflow asked for, if one was; was there anything?"""
     told = False
-    for change in history.follow() if follow else history.news():
+    for change in replica.follow() if follow else replica.news():
         if change is None:
             sys.stdout.flush()
             continue
         event = change.record.event
-        if args.name and not concerns(history.state, event, args.name):
+        if args.name and not concerns(replica.state, event, args.name):
             continue
         told = True
-        found = list(happened(history.state, change.record, change.moves))
+        found = list(happened(replica.state, change.record, change.moves))
         if args.output == "json":
             for one in found:
                 show_line(one)
@@ -135,7 +135,7 @@ def replay(args: argparse.Namespace) -> int:
     state = (
         state_at(args.state, "--until", args.until)
         if args.until
-        else History(args.state).catch_up()
+        else Replica(args.state).catch_up()
     )
     return show_past(state, args.names, lambda labels: True, args.output)
 

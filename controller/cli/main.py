@@ -34,7 +34,7 @@ COMMANDS = {
     "resume": "change",
     "mark": "change",
     "explain": "explain",
-    "history": "generations",
+    "history": "history",
     "validate": "check",
     "schema": "check",
     "repair": "repair",

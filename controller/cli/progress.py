@@ -28,7 +28,7 @@ class Lines:
     def __init__(self, specs: str) -> None:
         self._specs = specs
         self._told: dict[str, object] = {}  # path -> the rejection that was printed
-        self._conditions: list[Condition] = []
+        self._conditions = ConditionLines()
 
     def hello(self, session: Session) -> None:
         for life in session.controller.state.workflows.values():
@@ -40,7 +40,7 @@ class Lines:
         for note in session.notes():
             print(f"treadle: {note}", file=sys.stderr)
         self._tell_faults(session.controller.state)
-        self._tell_conditions(session.controller.conditions)
+        self._conditions.tell(session.controller.conditions)
         for move in session.moves:
             if move.phase is not Phase.READY:
                 self._say(line(move))
@@ -66,20 +66,26 @@ class Lines:
                 print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
         self._told = {**state.rejected, **state.bad_markers}
 
-    def _tell_conditions(self, now: list[Condition]) -> None:
-        """On stderr: what begins or ceases to hold of the controller itself."""
-        before, types = {one.message for one in self._conditions}, {one.type for one in now}
-        for one in now:
-            if one.message not in before:
-                print(f"treadle: {one.type}: {one.message}", file=sys.stderr)
-        for one in self._conditions:
-            if one.type not in types:
-                print(f"treadle: {one.type}: no longer", file=sys.stderr)
-        self._conditions = now
-
     @staticmethod
     def _say(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}")
+
+
+class ConditionLines:
+    """On stderr: what begins or ceases to hold of the controller itself."""
+
+    def __init__(self) -> None:
+        self._told: list[Condition] = []
+
+    def tell(self, now: list[Condition]) -> None:
+        before, types = {one.message for one in self._told}, {one.type for one in now}
+        for one in now:
+            if one.message not in before:
+                print(f"treadle: {one.type}: {one.message}", file=sys.stderr)
+        for one in self._told:
+            if one.type not in types:
+                print(f"treadle: {one.type}: no longer", file=sys.stderr)
+        self._told = now
 
 
 def line(move: Move) -> str:

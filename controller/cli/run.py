@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from controller.cli.asking import os_user
-from controller.cli.history import History, is_live
 from controller.cli.options import add_min_free, add_retention, common, positive
+from controller.cli.replica import Replica, is_live
 from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
@@ -126,7 +126,7 @@ def _begun_before(
     from controller.spec.load import load
 
     names, rest = set(), []
-    state = History(state_dir).catch_up()
+    state = Replica(state_dir).catch_up()
     for request in wanted:
         life = state.workflows.get(request.workflow)
         loaded = load(request.document.encode(), request.path)
@@ -176,16 +176,16 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
             )
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from error
-    history = History(state_dir)
+    replica = Replica(state_dir)
     until = time.monotonic() + _BEGIN_SECONDS_MAX
     while True:
         over = process.poll() is not None or time.monotonic() > until
-        if all(name in history.catch_up().requests for name in names):
+        if all(name in replica.catch_up().requests for name in names):
             break
         if over:
             raise StorageError(f"the process in the background did not begin; {path} says why")
         time.sleep(_FOLLOW_SECONDS)
-    _refuse(history.state, names)
+    _refuse(replica.state, names)
     print(f"runs in the background as pid {process.pid}; its progress: {path}")
     return ExitCode.FINE
 
@@ -194,6 +194,7 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
 
 
 def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
+    from controller.cli.progress import ConditionLines
     from controller.cli.session import Options, StopSignals, open_session
 
     options = Options(
@@ -205,7 +206,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
         only_requests=names,
         ends_steps=True,
     )
-    told = ""
+    conditions = ConditionLines()
     with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
         begun = _Begun(names, state)
@@ -214,10 +215,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
             session.turn()
             begun.note(session.controller.recorded)
             begun.tell(session.moves)
-            conditions = "; ".join(one.message for one in session.controller.conditions)
-            if conditions and conditions != told:
-                print(f"treadle: {conditions}", file=sys.stderr)
-            told = conditions
+            conditions.tell(session.controller.conditions)
             if signals.seen and not asked_to_cancel:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)
@@ -252,14 +250,14 @@ class _Follower:
 
     def __init__(self, state_dir: str, names: frozenset[str]) -> None:
         self._state_dir = state_dir
-        self._history = History(state_dir)
-        self._begun = _Begun(names, self._history.state)
+        self._replica = Replica(state_dir)
+        self._begun = _Begun(names, self._replica.state)
 
     def follow(self) -> bool:
         """Until all of it is over; False if before that nobody is left who drives it."""
         seen = time.monotonic()
-        while not self._begun.all_over(self._history.state):
-            for change in self._history.news():
+        while not self._begun.all_over(self._replica.state):
+            for change in self._replica.news():
                 self._begun.note([change.record])
                 self._begun.tell(change.moves)
             if is_live(self._state_dir):
@@ -270,7 +268,7 @@ class _Follower:
         return True
 
     def result(self) -> ExitCode:
-        return self._begun.result(self._history.state)
+        return self._begun.result(self._replica.state)
 
 
 # ---------------------------------------- both

@@ -8,7 +8,7 @@ import argparse
 import os
 from typing import NamedTuple
 
-from controller.cli.history import History
+from controller.cli.replica import Replica
 from controller.cli.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
 from controller.model.state import State, Workflow
@@ -24,7 +24,7 @@ class Subject(NamedTuple):
 
 
 def read_state(args: argparse.Namespace) -> State:
-    return History(args.state).catch_up()
+    return Replica(args.state).catch_up()
 
 
 def subject(args: argparse.Namespace, state: State) -> Subject:

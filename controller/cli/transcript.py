@@ -10,8 +10,8 @@ import os
 import sys
 from typing import IO
 
-from controller.cli.history import History
 from controller.cli.output import tell
+from controller.cli.replica import Replica
 from controller.errors import NotFound, StorageError
 from controller.log.archive import output
 from controller.model.events import AttemptFinished, AttemptScheduled
@@ -131,10 +131,10 @@ class Transcript:
                 message = of_step(self._state, self._workflow, step)[1]
                 tell(f"{step.name} has not been tried yet: {message}")
 
-    def follow(self, history: History) -> None:
+    def follow(self, replica: Replica) -> None:
         """Go on until the workflow, the step or the attempt that was asked for has ended."""
         uid = self._workflow.uid
-        for change in history.follow():
+        for change in replica.follow():
             match change:
                 case None:
                     for source in self._sources.values():

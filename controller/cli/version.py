@@ -30,7 +30,7 @@ def _details(state_dir: str) -> list[tuple[str, str]]:
     import sys
     from importlib.metadata import version as installed
 
-    from controller.cli.history import controller_shape
+    from controller.cli.replica import controller_shape
     from controller.model.events import SCHEMA
     from controller.spec.models import API_VERSION
 

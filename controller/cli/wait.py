@@ -3,10 +3,10 @@
 import argparse
 import time
 
-from controller.cli.history import FOLLOW_SECONDS, History, is_live
 from controller.cli.options import common
 from controller.cli.output import tell
 from controller.cli.past import recall
+from controller.cli.replica import FOLLOW_SECONDS, Replica, is_live
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import Workflow
 from controller.view.find import NeverValid, find
@@ -50,19 +50,19 @@ def wait(args: argparse.Namespace) -> int:
     """treadle wait NAME --for=GOAL: the exit code is the answer."""
     goal = parse_goal(args.goal)
     until = None if args.timeout is None else time.monotonic() + args.timeout
-    history = History(args.state)
-    workflow = _appeared(history, args.name, args.state, until)
+    replica = Replica(args.state)
+    workflow = _appeared(replica, args.name, args.state, until)
     if isinstance(workflow, NeverValid):
         if not goal.holds_without_spec:
             raise UsageError(f"{args.name} has no valid spec: {faults_in_words(workflow.rejected)}")
         print(f"{args.name}: {args.goal}")
         return ExitCode.FINE
-    while (verdict := goal.verdict(history.state, workflow)) == "not yet":
+    while (verdict := goal.verdict(replica.state, workflow)) == "not yet":
         if until is not None and time.monotonic() >= until:
             tell(f"treadle: {workflow.name} is {workflow.phase}; {args.goal} was not seen in time")
             return ExitCode.TIMED_OUT
         _pause(until)
-        history.catch_up()
+        replica.catch_up()
     if verdict == "never":
         tell(f"treadle: {workflow.name} ended as {workflow.phase} ({workflow.message})")
         return ExitCode.FAILED
@@ -71,18 +71,18 @@ def wait(args: argparse.Namespace) -> int:
 
 
 def _appeared(
-    history: History, name: str, state_dir: str, until: float | None
+    replica: Replica, name: str, state_dir: str, until: float | None
 ) -> Workflow | NeverValid:
     """The workflow, once the log has it; only a controller at work can still bring it."""
     patience = time.monotonic() + NEW_NAME_SECONDS
     while True:
         try:
-            return find(history.catch_up(), name)
+            return find(replica.catch_up(), name)
         except NotFound:
             late = time.monotonic() >= min(patience, until or patience)
             if late or not is_live(state_dir):
-                recall(state_dir, history.state, name)
-                return find(history.state, name)
+                recall(state_dir, replica.state, name)
+                return find(replica.state, name)
             _pause(until)
 
 

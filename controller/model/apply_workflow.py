@@ -133,8 +133,7 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
 
 def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) -> None:
     """`suspend` stands until `resume` takes it back, over edits of the spec and ends of runs."""
-    why = f": {event.reason}" if event.reason else ""
-    asked = f"{event.kind} asked for by {event.by or 'somebody'}{why}"
+    asked = e.in_the_name_of(event.by, f"{event.kind} asked for", event.reason)
     workflow.suspension = asked if event.kind == "suspend" else ""
     _suspend_or_resume(state, workflow)
     if workflow.suspension:

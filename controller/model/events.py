@@ -425,6 +425,11 @@ class RequestApplied(Event, frozen=True):
     reason: str = ""  # why it was asked for, in that person's words
 
 
+def in_the_name_of(by: str, what: str, reason: str = "") -> str:
+    """`retry asked for by ada: the disk is back`: who wanted it, and why if they said so."""
+    return f"{what} by {by or 'somebody'}{f': {reason}' if reason else ''}"
+
+
 AnyEvent = (
     ControllerStarted
     | ClockStepped

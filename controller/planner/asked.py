@@ -14,6 +14,7 @@ from controller.model.events import (
     SourceChanged,
     StepMarked,
     StepReset,
+    in_the_name_of,
 )
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
@@ -42,6 +43,10 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
     uid = workflow.uid if workflow is not None and not begins else ""
     return [_applied(asked, uid), *consequences]
+
+
+def _said(asked: Request, what: str) -> str:
+    return in_the_name_of(asked.by, what, asked.reason)
 
 
 def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
@@ -78,7 +83,7 @@ def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if not chosen:
         raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
     for step in sorted(chosen, key=lambda one: one.index):
-        yield _reset(workflow, step, _said(asked))
+        yield _reset(workflow, step, _said(asked, "retry asked for"))
 
 
 def _living(workflow: Workflow | None, asked: Request) -> Workflow:
@@ -87,17 +92,12 @@ def _living(workflow: Workflow | None, asked: Request) -> Workflow:
     return workflow
 
 
-def _said(asked: Request) -> str:
-    why = f": {asked.reason}" if asked.reason else ""
-    return f"{asked.kind} asked for by {asked.by or 'somebody'}{why}"
-
-
 def _restart(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Every step, whatever it has come to; what runs is ended first."""
-    workflow = _living(workflow, asked)
+    workflow, said = _living(workflow, asked), _said(asked, "restart asked for")
     for step in workflow.steps.values():
         if not step.leaving:
-            yield _reset(workflow, step, _said(asked), Reason.RESTART_REQUESTED)
+            yield _reset(workflow, step, said, Reason.RESTART_REQUESTED)
 
 
 def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
@@ -126,8 +126,7 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
             raise _Refused(f'"{name}" runs: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
             raise _Refused(f'"{name}" has already succeeded')
-        why = f": {asked.reason}" if asked.reason else ""
-        message = f"marked as succeeded by {asked.by or 'somebody'}{why}"
+        message = _said(asked, "marked as succeeded")
         yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
     for step in sorted(_downstream(workflow, asked.steps), key=lambda one: one.index):
         if step.phase is Phase.SKIPPED and step.name not in asked.steps:
@@ -183,7 +182,7 @@ def _go_on(workflow: Workflow, asked: Request) -> Iterator[Action]:
         )
     for step in workflow.steps.values():
         if step.phase in _TRIED_ANEW:
-            yield _reset(workflow, step, f"resumed by {asked.by or 'somebody'}")
+            yield _reset(workflow, step, _said(asked, "resumed"))
 
 
 def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
@@ -228,12 +227,11 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
     if asked.steps and not steps:
         raise _Refused("these steps have already ended")
-    why = f": {asked.reason}" if asked.reason else ""
     yield CancelAccepted(
         uid=workflow.uid,
         generation=workflow.generation,
         reason=Reason.RUN_INTERRUPTED,
-        message=f"cancelled by {asked.by or 'somebody'}{why}",
+        message=_said(asked, "cancelled"),
         steps=steps,
         drain=asked.drain,
         by=asked.by,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from simulation.scenario import Scenario
 
-from controller.cli.history import History
 from controller.cli.past import state_at
+from controller.cli.replica import Replica
 from controller.log import segments, snapshots, upkeep
 from controller.log.reader import BEGINNING, Cursor, Place, read
 from controller.log.snapshots import fold_on, newest, only_one
@@ -58,7 +58,7 @@ def files(state: str) -> list[Path]:
 
 
 def seen(state: str) -> bytes:
-    return freeze(History(state).catch_up())
+    return freeze(Replica(state).catch_up())
 
 
 def test_from_a_snapshot_on_all_comes_to_the_same(state: str) -> None:

@@ -264,7 +264,7 @@ def has_nobody_look_when_a_marker_comes() -> Patch:
 
 @mutant_in_chaos
 def starts_in_a_folder_that_is_away() -> Patch:
-    return patch.object(slots, "_inside", lambda path, folder: False)
+    return patch.object(slots, "runs_inside", lambda workflow, step, folder: False)
 
 
 @mutant_in_chaos
