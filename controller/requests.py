@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 import msgspec
 
@@ -46,6 +47,8 @@ def drop(state_dir: str, request: Request) -> str:
         finally:
             os.close(fd)
     except OSError as error:
+        with suppress(OSError):
+            os.unlink(draft)
         raise StorageError(f"{folder}: the request can't be written: {error.strerror}") from error
     return name
 

@@ -1,5 +1,6 @@
 """Requests: there whole or not at all, in the order of asking, taken once."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -117,3 +118,13 @@ def test_one_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "requests").write_text("a file")
     with pytest.raises(StorageError, match="the request can't be written"):
         drop(str(tmp_path), a_retry("w"))
+
+
+def test_a_full_disk_leaves_no_half_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        drop(str(tmp_path), a_retry("w"))
+    assert os.listdir(requests.requests_folder(str(tmp_path))) == []
