@@ -10,9 +10,11 @@ from cli.place import HELD, Place, document
 HOOK = Path(__file__).parents[2] / "examples/git-hook/pre-commit"
 
 
+GIT = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
+
+
 def git(place: Place, *words: str) -> str:
-    who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-    done = subprocess.run(["git", *who, *words], cwd=place.root, capture_output=True, check=True)
+    done = subprocess.run([*GIT, *words], cwd=place.root, capture_output=True, check=True)
     return done.stdout.decode()
 
 
@@ -69,7 +71,7 @@ def test_attributes_hide_nothing_and_a_conflict_is_no_deletion(repository: Place
     git(place, "checkout", "-q", "main")
     place.spec("w", a="echo main")
     commit(place, "three")
-    subprocess.run(["git", "merge", "other"], cwd=place.root, capture_output=True, check=False)
+    subprocess.run([*GIT, "merge", "other"], cwd=place.root, capture_output=True, check=False)
     assert "unmerged" in place.complains("diff", "--staged", code=2)
 
 
@@ -101,8 +103,7 @@ def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) 
 
     def try_commit() -> subprocess.CompletedProcess[bytes]:
         env = {"PATH": f"{TREADLE.parent}:/usr/bin:/bin", "HOME": str(place.root)}
-        who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-        words = ["git", *who, "commit", "-m", "two"]
+        words = [*GIT, "commit", "-m", "two"]
         return subprocess.run(words, cwd=place.root, env=env, capture_output=True, check=False)
 
     done = try_commit()

@@ -100,16 +100,22 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def fill(small: Path) -> None:
+    with (
+        pytest.raises(OSError, match="No space"),
+        (small / "filler").open("wb", buffering=0) as file,
+    ):
+        while True:
+            file.write(bytes(1 << 16))
+
+
 def test_on_a_full_disk_the_ballast_lets_the_turn_at_hand_be_written(small: Path) -> None:
     state = str(small / "state")
     prepare_state(state)
     log = LogWriter(state)
     log.append(turn(1))
     take_ballast(state)
-    with (small / "filler").open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(1 << 16))
-            file.flush()
+    fill(small)
     log.append(turn(2, size=100_000))
     assert not (small / "state/ballast").exists()
     log.append(turn(3))
@@ -121,10 +127,7 @@ def test_without_a_ballast_the_writer_stops(small: Path) -> None:
     prepare_state(state)
     log = LogWriter(state)
     log.append(turn(1))
-    with (small / "filler").open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(1 << 16))
-            file.flush()
+    fill(small)
     with pytest.raises(Exception, match="No space left on device: the log can't be written"):
         log.append(turn(2, size=100_000))
     (small / "filler").unlink()

@@ -42,7 +42,7 @@ def test_it_imports_nothing_but_the_standard_library_and_little_of_that() -> Non
         "controller",
         "__main__",
     }
-    assert not {"subprocess", "asyncio", "logging", "threading", "selectors_"} & set(modules)
+    assert not {"subprocess", "asyncio", "logging", "tempfile"} & set(modules)
 
 
 def test_it_is_small_and_in_a_session_of_its_own(yard: Yard) -> None:
