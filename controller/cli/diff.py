@@ -136,4 +136,4 @@ def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Chan
         name = document.workflow.metadata.name
         life = state.workflows.get(name)
         driven = life is None or life.origin == "folder"
-        yield of_document(life if driven else None, name, document.workflow.spec)
+        yield of_document(state, life if driven else None, name, document.workflow.spec)

@@ -120,31 +120,43 @@ def _unmet(step: Step, drain: bool) -> bool:
 
 
 # --------------------------------------------------------------------------- carried out
-def stop(workflow: Workflow, step: Step) -> Then | None:
+def stop(state: State, workflow: Workflow, step: Step) -> Then | None:
     """Why this step is to leave its present course, if it is.
 
-    A draining workflow lets go on what runs, and lets what has just ended come to its result.
+    What drains may come to its own end, whatever else is to become of it, and what has just ended
+    to its result.
     """
     if step.phase in TERMINAL:
         return None
     whole, then = workflow.cancel, step.then
-    if whole is None:
-        return then
-    if then is not None and step.leaving:  # it leaves all the same, but has no time any more
-        return structs.replace(then, finish=whole.drain and then.finish)
-    if whole.drain and (step.phase is Phase.RUNNING or step.unjudged):
+    if then is not None and then.action != "cancel":
+        if _drains(state, workflow, step):
+            then = structs.replace(then, finish=True)
+        elif whole is not None and step.leaving:  # it leaves all the same, but has no time any more
+            then = structs.replace(then, finish=False)
+    going = step.phase is Phase.RUNNING or step.unjudged
+    if whole is None or step.leaving or (whole.drain and going):
         return then
     return Then("cancel", whole.reason, whole.message)
 
 
-def end(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | None:
+def _drains(state: State, workflow: Workflow, step: Step) -> bool:
+    """Whether the whole workflow, or this step of it, starts no more and may end."""
+    if workflow.cancel is not None:
+        return workflow.cancel.drain
+    markers = state.marked.get(workflow.name, {}).values()
+    return any(marker.drain and step.name in marker.steps for marker in markers)
+
+
+def end(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding | None:
     """Announce the end of a live attempt that somebody wants to end, or to withdraw."""
     if attempt.ending is not None and not attempt.ending.withdraw:
         return None
-    why = stop(workflow, step)
+    why = stop(state, workflow, step)
     if why is not None and why.finish and attempt.phase is AttemptPhase.RUNNING:
         return None
-    if why is not None and (step.then is not None or not _drains(workflow)):
+    drains = workflow.cancel is not None and workflow.cancel.drain
+    if why is not None and (step.then is not None or not drains):
         return AttemptEnding(
             uid=workflow.uid,
             step=step.name,
@@ -194,10 +206,6 @@ def _withdraw(workflow: Workflow, step: Step, attempt: Attempt) -> AttemptEnding
         message=message,
         withdraw=True,
     )
-
-
-def _drains(workflow: Workflow) -> bool:
-    return workflow.cancel is not None and workflow.cancel.drain
 
 
 def settle(

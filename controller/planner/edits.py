@@ -90,7 +90,7 @@ def effects(
     new = definitions(spec)
     before = {name: step.fingerprint for name, step in workflow.steps.items()}
     found: dict[str, StepEffect] = {}
-    for name in _in_order(new):
+    for name in in_order(new):
         step = workflow.steps.get(name)
         if step is None:
             found[name] = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -118,15 +118,16 @@ def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> S
         if found[need.step].action in _ANEW:
             return _reran(need.step, "run" if step.live is None else "restart")
     message = "what it does changed; its result is kept (onChanged: KeepResult)"
-    return StepEffect("keep" if step.live is None else "continue", Reason.KEEP_RESULT, message)
+    action = "continue" if step.phase is Phase.RUNNING else "keep"
+    return StepEffect(action, Reason.KEEP_RESULT, message)  # type: ignore[arg-type]
 
 
 def to_record(workflow: Workflow, found: dict[str, StepEffect]) -> dict[str, StepEffect]:
-    """Those that change something: a plain `keep` or `continue` need not stand in the log."""
+    """All but a plain `keep`, which need not stand in the log, and what is new in the spec."""
     return {
         name: effect
         for name, effect in found.items()
-        if effect.reason != Reason.UNCHANGED and (name in workflow.steps)
+        if name in workflow.steps and (effect.action, effect.reason) != _PLAIN
     }
 
 
@@ -174,7 +175,7 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
     if waits or _is_unwanted(attempt):
         message = "is being ended, then tried anew"
         return StepEffect("restart", Reason.TRIED_ANEW, message)
-    return StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
+    return _GOES_ON if step.phase is Phase.RUNNING else _UNCHANGED
 
 
 def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect:
@@ -209,6 +210,8 @@ def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, Step
 
 
 _UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+_GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
+_PLAIN = ("keep", Reason.UNCHANGED)
 
 
 def _changed(action: str) -> StepEffect:
@@ -242,7 +245,7 @@ def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
     return structs.replace(effect, message=message)
 
 
-def _in_order(steps: dict[str, Definition]) -> Iterator[str]:
+def in_order(steps: dict[str, Definition]) -> Iterator[str]:
     """Dependencies before dependents."""
     graph = {name: [need.step for need in step.requires] for name, step in steps.items()}
     return iter(TopologicalSorter(graph).static_order())

@@ -18,11 +18,13 @@ from controller.model.events import (
     MarkerRemoved,
     StepEffect,
 )
+from controller.model.movement import MET, edge
 from controller.model.observations import FolderSight
-from controller.model.phases import TERMINAL, Reason
+from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Workflow
 from controller.planner import deferred, desired, edits
 from controller.planner.actions import Accept, Action
+from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import same
 from controller.spec.models import Spec
 
@@ -55,7 +57,7 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     """Of every workflow of the folder, and of those that are no longer in it."""
     verdict = desired.judge(state, sight, now, AT_ONCE, desired.Memory())
     changes: dict[str, Change] = {
-        life.name: of_document(
+        life.name: _of_document(
             life, life.name, life.pending.document.spec if life.pending else life.spec
         )
         for life in state.workflows.values()
@@ -66,13 +68,13 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
         if isinstance(action, Accept):
             name = action.document.metadata.name
             life = state.lives[action.uid] if action.uid is not None else None
-            changes[name] = of_document(life, name, action.document.spec, at_once=True)
+            changes[name] = _of_document(life, name, action.document.spec, at_once=True)
         elif isinstance(action, EditTakenBack):
             life = state.lives[action.uid]
-            changes[life.name] = of_document(life, life.name, life.spec)
+            changes[life.name] = _of_document(life, life.name, life.spec)
         elif isinstance(action, EditDeferred):
             life = state.lives[action.uid]
-            change = of_document(life, life.name, action.document.spec)
+            change = _of_document(life, life.name, action.document.spec)
             note = "what it says of suspend takes effect at once" if life.uid in at_once else ""
             changes[life.name] = structs.replace(change, note=note)
         elif isinstance(action, DeletionAccepted):
@@ -102,33 +104,79 @@ def _markers(state: State, actions: Iterable[Action]) -> list[MarkerPlaced]:
 
 
 def _under(state: State, marker: MarkerPlaced, change: Change) -> Change:
-    """While a marker is there nothing starts; what runs is ended."""
+    """While a marker is there, nothing that it is about starts."""
     life = state.workflows.get(change.workflow)
-    standing = state.markers.get(marker.path) == marker
-    if marker.steps or change.after is None:
-        named = [] if standing or life is None else [*_to_cancel(life, marker.steps)]
-        note = f"{marker.path} cancels {', '.join(named)}" if named else change.note
-        return structs.replace(change, note=note)
+    if change.after is None or change.becomes is None:
+        return change
     if change.before == change.after:
-        cancels = not standing and life is not None and not life.finished
-        return structs.replace(change, note=f"{marker.path} cancels it") if cancels else change
-    why = f"starts nothing: {marker.path} is there"
-    nothing = StepEffect("keep", Reason.CANCEL_MARKER, why)
-    steps = {
-        name: nothing if effect.action in ("run", "restart") else effect
-        for name, effect in change.steps.items()
-    }
+        standing = state.markers.get(marker.path) == marker
+        whom = "" if standing or life is None else _to_cancel(life, marker)
+        verb = "drains" if marker.drain else "cancels"
+        return structs.replace(change, note=f"{marker.path} {verb} {whom}") if whom else change
+    stuck = _stuck(life, marker, change)
+    steps = {name: stuck.get(name, effect) for name, effect in change.steps.items()}
     note = f"counts as cancelled: {marker.path} is there"
+    if marker.steps:
+        whom = ", ".join(name for name in marker.steps if name in stuck)
+        note = f"{marker.path} keeps {whom} from starting" if whom else change.note
     return structs.replace(change, steps=steps, note=note)
 
 
-def _to_cancel(life: Workflow, names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        if name in life.steps and life.steps[name].phase not in TERMINAL:
-            yield name
+def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
+    """Whom a marker that is new would cancel."""
+    if not marker.steps:
+        return "" if life.finished else "it"
+    steps = [life.steps[name] for name in marker.steps if name in life.steps]
+    return ", ".join(step.name for step in steps if step.phase not in TERMINAL)
 
 
-def of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = False) -> Change:
+def _stuck(life: Workflow | None, marker: MarkerPlaced, change: Change) -> dict[str, StepEffect]:
+    """What becomes of the steps that the marker keeps from starting, or from being of use."""
+    assert change.becomes is not None
+    new = definitions(change.becomes)
+    named = marker.steps or [*new]
+    phases: dict[str, Phase] = {}
+    found: dict[str, StepEffect] = {}
+    for name in edits.in_order(new):
+        step = life.steps.get(name) if life is not None else None
+        starts = change.steps[name].action in ("run", "restart")
+        running = step is not None and step.phase is Phase.RUNNING
+        why = f"starts nothing: {marker.path} is there"
+        if name in named and (starts or step is None or step.phase not in TERMINAL):
+            phases[name] = Phase.CANCELLED
+        elif starts and (root := _stuck_dependency(new[name], phases)):
+            phases[name] = Phase.SKIPPED
+            why = f'is skipped: depends on "{root}", which {marker.path} keeps from starting'
+        if not starts or name not in phases:
+            continue
+        if running and marker.drain and phases[name] is Phase.CANCELLED:
+            why = f"may end, and starts no more: {marker.path} is there"
+            found[name] = StepEffect("continue", Reason.CANCEL_MARKER, why)
+        else:
+            found[name] = StepEffect("keep", Reason.CANCEL_MARKER, why)
+    return found
+
+
+def _stuck_dependency(definition: Definition, phases: dict[str, Phase]) -> str:
+    """One that never comes to what the step waits for, or nothing."""
+    for need in definition.requires:
+        phase = phases.get(need.step)
+        if phase and edge(phase, Reason.DEPENDENCY_CANCELLED, False, need.condition) != MET:
+            return need.step
+    return ""
+
+
+def of_document(
+    state: State, life: Workflow | None, name: str, spec: Spec, at_once: bool = False
+) -> Change:
+    """What this spec would do to that life, with the markers that are there."""
+    change = _of_document(life, name, spec, at_once)
+    for marker in state.marked.get(name, {}).values():
+        change = _under(state, marker, change)
+    return change
+
+
+def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = False) -> Change:
     """What this spec would do to that life; None: it would begin one."""
     if life is None:
         steps = {step.name: StepEffect("run", Reason.STEP_ADDED, "new") for step in spec.steps}
@@ -156,7 +204,7 @@ def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
     for step in life.steps.values():
         if step.leaving:
             continue
-        action = "keep" if step.live is None else "continue"
+        action = "continue" if step.phase is Phase.RUNNING else "keep"
         yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")  # type: ignore[arg-type]
 
 

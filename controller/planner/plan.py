@@ -56,8 +56,9 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
 def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Action | None:
     attempt = step.live
     if attempt is not None:
-        return cancel.end(workflow, step, attempt) or deadlines.timeout(state, workflow, step, now)
-    why = cancel.stop(workflow, step)
+        ending = cancel.end(state, workflow, step, attempt)
+        return ending or deadlines.timeout(state, workflow, step, now)
+    why = cancel.stop(state, workflow, step)
     if why is not None:
         return cancel.settle(workflow, step, why)
     if step.unjudged:

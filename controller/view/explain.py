@@ -23,7 +23,6 @@ NO_CONTROLLER = "NoController"
 _VERBS = {"keep": "kept", "continue": "let go on", "restart": "ended and reset", "run": "reset"}
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "it began this life of the workflow")
 _UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
-_GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -124,7 +123,7 @@ def generation_words(workflow: Workflow) -> str:
     """In one line what the generation in force did: `left 3 alone; reset: load and report`."""
     alone = len(_left_alone(workflow))
     names: dict[str, list[str]] = {}
-    for name, effect in workflow.effects.items():
+    for name, effect in _touched(workflow).items():
         names.setdefault(done(effect), []).append(name)
     parts = [f"left {alone} alone"] if alone else []
     parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
@@ -132,9 +131,15 @@ def generation_words(workflow: Workflow) -> str:
     return "; ".join(parts)
 
 
+def _touched(workflow: Workflow) -> dict[str, StepEffect]:
+    """What the generation in force did, but for what it let stand or go on as it was."""
+    effects = workflow.effects.items()
+    return {name: effect for name, effect in effects if effect.reason != Reason.UNCHANGED}
+
+
 def _left_alone(workflow: Workflow) -> list[str]:
-    steps = workflow.steps.values()
-    return [one.name for one in steps if one.name not in workflow.effects and not one.leaving]
+    touched, steps = _touched(workflow), workflow.steps.values()
+    return [one.name for one in steps if one.name not in touched and not one.leaving]
 
 
 def effect_of(workflow: Workflow, step: Step) -> StepEffect:
@@ -143,13 +148,7 @@ def effect_of(workflow: Workflow, step: Step) -> StepEffect:
         return StepEffect("remove", step.then.reason, step.then.message, step.then.finish)
     if workflow.generation == 1:
         return _FIRST
-    ran = any(
-        one.generation < workflow.generation
-        and one.started is not None
-        and (one.finished is None or one.finished > workflow.accepted)
-        for one in step.attempts
-    )
-    return workflow.effects.get(step.name, _GOES_ON if ran else _UNTOUCHED)
+    return workflow.effects.get(step.name, _UNTOUCHED)
 
 
 def done(effect: StepEffect) -> str:
@@ -172,7 +171,7 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
         return
     if alone := _left_alone(workflow):
         yield f"  left alone: {words.listed(alone)}"
-    for name, effect in workflow.effects.items():
+    for name, effect in _touched(workflow).items():
         yield f"  {done(effect)} {name}: {words.of_effect(effect)}"
 
 

@@ -119,7 +119,7 @@ def test_what_it_will_do_is_judged_as_of_the_end_of_the_run(world: World) -> Non
     state = world.controller.state
     steps = [a_step("a", run="other"), *chain()[1:]]
     foreseen = of_document(
-        state.workflows["w"], "w", document(steps, "w", editPolicy="AfterRun").spec
+        state, state.workflows["w"], "w", document(steps, "w", editPolicy="AfterRun").spec
     )
     assert foreseen.waits
     assert {name: one.action for name, one in foreseen.steps.items()} == {"a": "run", "b": "run"}

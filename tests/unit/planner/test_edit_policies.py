@@ -198,7 +198,10 @@ def test_a_kept_attempt_that_fails_is_retried_as_it_is_now() -> None:
 def test_a_removed_step_may_end_first() -> None:
     story = Story().accept([a_step("a", onRemoved="Finish"), a_step("b")]).start("a", "b")
     story.accept([a_step("b")])
-    assert effects(story) == {"a": ("remove", "StepRemoved", True)}
+    assert effects(story) == {
+        "a": ("remove", "StepRemoved", True),
+        "b": ("continue", "Unchanged", False),
+    }
     assert ended(story) == []
     story.exit("b")
     assert not story.life().finished, "it is still there"

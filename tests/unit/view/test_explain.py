@@ -108,7 +108,9 @@ def test_a_step_that_leaves_is_not_left_alone_by_what_comes_after() -> None:
     story.accept([a_step("b")]).accept([a_step("b"), a_step("c")])
     assert generation_words(story.life()) == "left 1 alone; added: c"
     assert effect_of(story.life(), story.step("a")).action == "remove"
-    story.exit("a")
+    story.accept([a_step("a", onRemoved="Finish"), a_step("b"), a_step("c")])
+    assert effect_of(story.life(), story.step("a")).action == "continue", "it came back in time"
+    story.accept([a_step("b"), a_step("c")]).exit("a")
     assert "a" not in story.life().steps
 
 
