@@ -107,9 +107,18 @@ def _of_generations(args: argparse.Namespace) -> "Foresight":
         raise UsageError("diff --from --to compares two generations: name one workflow")
     (name,) = args.files
     found = generations(args.state, name)
-    first = args.first if args.first is not None else args.to - 1
-    last = args.to if args.to is not None else first + 1
-    return Foresight([between(pick(found, name, first), pick(found, name, last))], [])
+    if args.first is None:
+        last = pick(found, name, args.to)
+        if last.before is None:
+            raise NotFound(f"{name}: history has no generation before {args.to}")
+        first = last.before
+    else:
+        first = pick(found, name, args.first)
+        behind = [one for one in found if one.before is first]
+        if args.to is None and not behind:
+            raise NotFound(f"{name} has no generation after {args.first}")
+        last = pick(found, name, args.to) if args.to is not None else behind[0]
+    return Foresight([between(first, last)], [])
 
 
 def _of_files(state: "State", files: list[str]) -> "Foresight":

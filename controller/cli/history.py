@@ -7,10 +7,10 @@ from controller.cli.output import show_line, show_table
 from controller.cli.past import recall
 from controller.cli.replica import Replica
 from controller.errors import ExitCode, NotFound
-from controller.model.events import GenerationAccepted
-from controller.view.difference import Difference, shape
+from controller.model.events import EditTakenBack, GenerationAccepted
+from controller.view.difference import StepDifference, shape
 from controller.view.find import find_workflow
-from controller.view.generations import Generation, between, generations_table
+from controller.view.generations import Generation, accepted, between, generations_table, taken_back
 from controller.view.times import rfc3339
 
 
@@ -31,15 +31,15 @@ def history(args: argparse.Namespace) -> int:
     """treadle history NAME: a line a generation."""
     found = generations(args.state, args.name)
     if args.output:
-        for number, one in enumerate(found):
+        for one in found:
             show_line(
                 {
-                    "generation": one.event.generation,
-                    "time": rfc3339(one.record.time),
-                    "seq": one.record.seq,
-                    "by": one.event.by,
-                    "path": one.event.path,
-                    "steps": _steps(found[number - 1] if number else None, one),
+                    "generation": one.number,
+                    "time": rfc3339(one.time),
+                    "seq": one.seq,
+                    "by": one.by,
+                    "path": one.path,
+                    "steps": _steps(one),
                 }
             )
     else:
@@ -50,30 +50,30 @@ def history(args: argparse.Namespace) -> int:
 def generations(state_dir: str, name: str) -> list[Generation]:
     """Those of the life that NAME means, as far as the kept history has them, oldest first."""
     replica = Replica(state_dir, whole=True)
-    accepted = [
-        (change.record, change.record.event)
+    told = [
+        change.record
         for change in replica.news()
-        if isinstance(change.record.event, GenerationAccepted)
+        if isinstance(change.record.event, GenerationAccepted | EditTakenBack)
     ]
     recall(state_dir, replica.state, name)
     uid = find_workflow(replica.state, name).uid
     found: list[Generation] = []
-    for record, event in accepted:
-        if event.uid == uid:
-            found.append(Generation(record, event, found[-1] if found else None))
+    for record in told:
+        event, before = record.event, found[-1] if found else None
+        if isinstance(event, GenerationAccepted) and event.uid == uid:
+            found.append(accepted(record, event, before))
+        elif isinstance(event, EditTakenBack) and event.uid == uid and before is not None:
+            found.append(taken_back(record, event, before))
     return found
 
 
 def pick(found: list[Generation], name: str, number: int) -> Generation:
     for one in found:
-        if one.event.generation == number:
+        if one.number == number:
             return one
-    known = f"{found[0].event.generation} to {found[-1].event.generation}" if found else "none"
+    known = ", ".join(str(one.number) for one in found) or "none"
     raise NotFound(f"{name} has no generation {number}; history has {known}")
 
 
-def _steps(before: Generation | None, one: Generation) -> list[object]:
-    if before is None:
-        return []
-    difference: Difference = shape(between(before, one))
-    return list(difference.steps)
+def _steps(one: Generation) -> list[StepDifference]:
+    return shape(between(one.before, one)).steps if one.before is not None else []

@@ -64,15 +64,16 @@ def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAcc
     document = action.document
     before = state.lives[action.uid] if action.uid is not None else None
     if before is None:
-        edit = edits.Edit(fingerprints(document.spec), {}, {})
+        edit, generation = edits.Edit(fingerprints(document.spec), {}, {}), 1
     else:
         edit = edits.judge(before, document.spec)
         edit = edit._replace(effects=edits.to_record(before, edit.effects))
+        generation = before.latest if action.waited else before.latest + 1
     labels, annotations = document.metadata.labels, document.metadata.annotations
     return e.GenerationAccepted(
         uid=action.uid or chance.uid(),
         workflow=document.metadata.name,
-        generation=before.generation + 1 if before else 1,
+        generation=generation,
         spec=document.spec,
         path=action.path,
         fingerprints=edit.fingerprints,

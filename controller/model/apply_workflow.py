@@ -183,15 +183,21 @@ def set_deadline(state: State, workflow: Workflow) -> None:
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
-    workflow.pending = PendingEdit(event.document, event.path, event.by, event.warnings)
-    message = f"generation {workflow.generation + 1} waits until run {workflow.run} has ended"
+    workflow.pending = PendingEdit(
+        event.generation, event.document, event.path, event.by, event.warnings
+    )
+    message = f"generation {event.generation} waits until run {workflow.run} has ended"
     set_condition(state, workflow, "EditPending", True, "AfterRun", message)
 
 
 def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     workflow = state.lives[event.uid]
-    workflow.pending = None
-    clear_condition(state, workflow, "EditPending", "TakenBack", "the edit was taken back")
+    assert workflow.pending is not None, state.story(event.uid)
+    message = f"took back generation {workflow.pending.generation}, which waited"
+    workflow.pending, workflow.generation = None, event.generation
+    workflow.accepted, workflow.effects = state.time, {}
+    clear_condition(state, workflow, "EditPending", "TakenBack", message)
+    set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
 
 
 def source_changed(state: State, event: e.SourceChanged) -> None:
@@ -263,6 +269,10 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     workflow = state.lives[event.uid]
     del state.workflows[workflow.name]
     state.touched.pop(workflow.uid, None)
+    reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
+    message = f"this life of {workflow.name} is over; its name is free for another"
+    clear_condition(state, workflow, "Terminating", reason, message)
+    set_condition(state, workflow, "Ended", True, reason, message)
     set_over(state, workflow)
 
 

@@ -162,9 +162,13 @@ class GenerationAccepted(Event, frozen=True):
 
 
 class EditDeferred(Event, frozen=True):
-    """A valid edit waits until the present run has ended; it takes the place of one that waited."""
+    """A valid edit waits until the present run has ended; it takes the place of one that waited.
+
+    `generation` is its number already; that of one whose place was taken is never given again.
+    """
 
     uid: str
+    generation: int
     document: Document
     path: str
     by: str = ""
@@ -172,9 +176,10 @@ class EditDeferred(Event, frozen=True):
 
 
 class EditTakenBack(Event, frozen=True):
-    """What waited was taken back before it came into force."""
+    """What waited was taken back before it came into force: a generation like the one before it."""
 
     uid: str
+    generation: int
 
 
 class SourceChanged(Event, frozen=True):

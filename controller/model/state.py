@@ -148,6 +148,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 class PendingEdit(Struct, frozen=True):
     """A generation that waits until the present run has ended."""
 
+    generation: int
     document: Document
     path: str
     by: str = ""
@@ -232,6 +233,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # ready and not scheduled, the longest waiting first
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     queued_as: QueueKey | None = None
+
+    @property
+    def latest(self) -> int:
+        """The newest generation, in force or not."""
+        return self.generation if self.pending is None else self.pending.generation
 
     @property
     def priority(self) -> int:

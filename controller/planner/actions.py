@@ -22,6 +22,7 @@ class Accept(Struct, frozen=True, kw_only=True):
     by: str = ""
     warnings: tuple[str, ...] = ()
     request: str = ""  # the name of the request that asked for it
+    waited: bool = False  # until a run had ended; it has its number already
 
 
 class Schedule(Struct, frozen=True):

@@ -23,6 +23,7 @@ def waits(life: Workflow, spec: Spec) -> bool:
 
 
 def defer(life: Workflow, file: SeenFile, document: Document) -> Iterator[Accept | EditDeferred]:
+    """The edit is recorded as one that waits, but for what it says of `suspend`."""
     wanted, before, path = document.workflow, life.pending, file.path
     hurries = (life.spec.suspend is True) != (wanted.spec.suspend is True)
     if hurries:
@@ -32,14 +33,19 @@ def defer(life: Workflow, file: SeenFile, document: Document) -> Iterator[Accept
         )
         if same(spec, wanted.spec):
             return
-    waits_already = (
-        before is not None
-        and same(before.document.spec, wanted.spec)
-        and (before.document.metadata, before.path) == (wanted.metadata, path)
-    )
-    if hurries or not waits_already:
+    number = life.latest + 1
+    if hurries:
+        number += 1
+    elif before is not None and same(before.document.spec, wanted.spec):
+        number = before.generation  # its labels or its path at most are new
+    if before is None or (before.generation, before.document.metadata, before.path) != (
+        number,
+        wanted.metadata,
+        path,
+    ):
         yield EditDeferred(
             uid=life.uid,
+            generation=number,
             document=wanted,
             path=path,
             by=file.by,
@@ -54,5 +60,10 @@ def due(life: Workflow) -> Accept | None:
     edit = life.pending
     warnings = tuple(edit.warnings)
     return Accept(
-        document=edit.document, path=edit.path, uid=life.uid, by=edit.by, warnings=warnings
+        document=edit.document,
+        path=edit.path,
+        uid=life.uid,
+        by=edit.by,
+        warnings=warnings,
+        waited=True,
     )

@@ -329,7 +329,7 @@ class _Judge:
             life = None
         if life is not None and (life.spec is spec or same(life.spec, spec)):
             if life.pending is not None:
-                self.actions.append(EditTakenBack(uid=life.uid))
+                self.actions.append(EditTakenBack(uid=life.uid, generation=life.latest + 1))
             self.actions += _source_changed(life, file.path, document)
             return
         if life is not None and deferred.waits(life, spec):

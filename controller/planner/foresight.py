@@ -40,8 +40,7 @@ class Change(Struct, frozen=True, kw_only=True):
     was: Spec | None
     becomes: Spec | None
     steps: dict[str, StepEffect]
-    waits: bool = False  # until the present run has ended
-    note: str = ""  # what else there is to know: a marker, say
+    note: str = ""  # what else there is to know: that it waits, or a marker
 
     @property
     def is_one(self) -> bool:
@@ -71,12 +70,16 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             changes[name] = _of_document(life, name, action.document.spec, at_once=True)
         elif isinstance(action, EditTakenBack):
             life = state.lives[action.uid]
-            changes[life.name] = _of_document(life, life.name, life.spec)
+            change = _of_document(life, life.name, life.spec)
+            number, note = action.generation, "takes back the edit that waits"
+            changes[life.name] = structs.replace(change, after=number, note=note)
         elif isinstance(action, EditDeferred):
             life = state.lives[action.uid]
             change = _of_document(life, life.name, action.document.spec)
-            note = "what it says of suspend takes effect at once" if life.uid in at_once else ""
-            changes[life.name] = structs.replace(change, note=note)
+            note = change.note
+            if life.uid in at_once:
+                note += "; what it says of suspend takes effect at once"
+            changes[life.name] = structs.replace(change, after=action.generation, note=note)
         elif isinstance(action, DeletionAccepted):
             life = state.lives[action.uid]
             changes[life.name] = _of_deletion(life, action.message)
@@ -189,14 +192,15 @@ def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = F
         )
     waits = deferred.waits(life, spec) and not at_once
     edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)
+    waits_already = waits and life.pending is not None and same(life.pending.document.spec, spec)
     return Change(
         workflow=name,
         before=before,
-        after=before + 1,
+        after=life.latest if waits_already else life.latest + 1,
         was=life.spec,
         becomes=spec,
         steps=edit.effects,
-        waits=waits,
+        note=f"waits until run {life.run} has ended" if waits else "",
     )
 
 

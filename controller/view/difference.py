@@ -79,8 +79,7 @@ def _generations(change: Change) -> str:
         return f"generation {change.before}"
     if change.before == 0:
         return "is new"
-    when = " (waits until the present run has ended)" if change.waits else ""
-    return f"generation {change.before} -> {change.after}{when}"
+    return f"generation {change.before} -> {change.after}"
 
 
 def _text(spec: Spec) -> list[str]:

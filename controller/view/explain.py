@@ -12,7 +12,7 @@ from msgspec import Struct
 from controller.model.events import StepEffect
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import Phase, Reason
-from controller.model.state import Attempt, Condition, State, Step, Workflow
+from controller.model.state import Attempt, Condition, PendingEdit, State, Step, Workflow
 from controller.planner import slots
 from controller.view import words
 from controller.view.table import Cell, Column, Table, phase_cell
@@ -127,8 +127,17 @@ def generation_words(workflow: Workflow) -> str:
         names.setdefault(done(effect), []).append(name)
     parts = [f"left {alone} alone"] if alone else []
     parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
-    parts += ["another edit waits until the run has ended"] if workflow.pending else []
+    if workflow.generation == 1:
+        parts = []
+    if workflow.pending is not None:
+        parts.append(_pending_words(workflow, workflow.pending))
     return "; ".join(parts)
+
+
+def _pending_words(workflow: Workflow, edit: PendingEdit) -> str:
+    by = f" by {edit.by}" if edit.by else ""
+    until = f"waits until run {workflow.run} has ended (editPolicy: AfterRun)"
+    return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 
 def _touched(workflow: Workflow) -> dict[str, StepEffect]:
@@ -166,7 +175,7 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
     by = f" by {workflow.by}" if workflow.by else ""
     yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
     if workflow.pending is not None:
-        yield f"  an edit waits until run {workflow.run} has ended (editPolicy: AfterRun)"
+        yield f"  {_pending_words(workflow, workflow.pending)}"
     if workflow.generation == 1:
         return
     if alone := _left_alone(workflow):

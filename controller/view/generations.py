@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from controller.model.events import GenerationAccepted, Record, StepEffect
+from msgspec import Struct, structs
+
+from controller.model.events import EditTakenBack, GenerationAccepted, Record, StepEffect
 from controller.model.phases import Reason
 from controller.planner.foresight import Change
+from controller.spec.models import Spec
 from controller.view import words
 from controller.view.explain import done
 from controller.view.table import Cell, Column, Table
@@ -15,18 +18,50 @@ _NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 _ALONE = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
-class Generation:
-    """One that was accepted. `effects` has every step of it, and those that it removed."""
+class Generation(Struct, frozen=True, kw_only=True):
+    """One that came into force. `effects` has every step of it, and those that it removed."""
 
-    def __init__(self, record: Record, event: GenerationAccepted, before: "Generation | None"):
-        self.record = record
-        self.event = event
-        names = [step.name for step in event.spec.steps]
-        old = {step.name for step in before.event.spec.steps} if before is not None else set()
-        self.effects = {
-            name: event.effects.get(name, _ALONE if name in old else _NEW) for name in names
-        }
-        self.effects |= {name: one for name, one in event.effects.items() if name not in names}
+    workflow: str
+    number: int
+    time: int  # microseconds since 1970
+    seq: int
+    by: str
+    path: str
+    spec: Spec
+    fingerprints: dict[str, str]
+    effects: dict[str, StepEffect]
+    before: "Generation | None" = None
+
+
+def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
+    names = [step.name for step in event.spec.steps]
+    old = {step.name for step in before.spec.steps} if before is not None else set()
+    effects = {name: event.effects.get(name, _ALONE if name in old else _NEW) for name in names}
+    effects |= {name: one for name, one in event.effects.items() if name not in names}
+    return Generation(
+        workflow=event.workflow,
+        number=event.generation,
+        time=record.time,
+        seq=record.seq,
+        by=event.by,
+        path=event.path,
+        spec=event.spec,
+        fingerprints=event.fingerprints,
+        effects=effects,
+        before=before,
+    )
+
+
+def taken_back(record: Record, event: EditTakenBack, before: Generation) -> Generation:
+    """One like that before it, instead of an edit that waited."""
+    return structs.replace(
+        before,
+        number=event.generation,
+        time=record.time,
+        seq=record.seq,
+        effects=dict.fromkeys(before.fingerprints, _ALONE),
+        before=before,
+    )
 
 
 def between(one: Generation, other: Generation) -> Change:
@@ -34,20 +69,17 @@ def between(one: Generation, other: Generation) -> Change:
 
     Of the next generation what was recorded; of a later one what fingerprints tell.
     """
-    steps = other.effects
-    if other.event.generation != one.event.generation + 1:
-        steps = _by_fingerprints(one.event, other.event)
     return Change(
-        workflow=other.event.workflow,
-        before=one.event.generation,
-        after=other.event.generation,
-        was=one.event.spec,
-        becomes=other.event.spec,
-        steps=steps,
+        workflow=other.workflow,
+        before=one.number,
+        after=other.number,
+        was=one.spec,
+        becomes=other.spec,
+        steps=other.effects if other.before is one else _by_fingerprints(one, other),
     )
 
 
-def _by_fingerprints(one: GenerationAccepted, other: GenerationAccepted) -> dict[str, StepEffect]:
+def _by_fingerprints(one: Generation, other: Generation) -> dict[str, StepEffect]:
     found: dict[str, StepEffect] = {}
     for name, fingerprint in other.fingerprints.items():
         if name not in one.fingerprints:
@@ -74,11 +106,11 @@ def generations_table(generations: Sequence[Generation]) -> Table:
         ),
         [
             (
-                Cell(str(one.event.generation)),
-                Cell(rfc3339(one.record.time)[:19] + "Z"),
-                Cell(one.event.by or "-"),
-                Cell(one.event.path),
-                Cell(str(len(one.event.spec.steps))),
+                Cell(str(one.number)),
+                Cell(rfc3339(one.time)[:19] + "Z"),
+                Cell(one.by or "-"),
+                Cell(one.path),
+                Cell(str(len(one.spec.steps))),
                 Cell(in_words(one)),
             )
             for one in generations
@@ -88,7 +120,7 @@ def generations_table(generations: Sequence[Generation]) -> Table:
 
 def in_words(generation: Generation) -> str:
     """`left 3 alone; removed: old; reset: load (env.REGION changed)`."""
-    if generation.event.generation == 1:
+    if generation.number == 1:
         return "began this life"
     by_verb: dict[str, list[str]] = {}
     quiet = 0

@@ -14,7 +14,7 @@ from msgspec import Struct
 from controller.errors import UsageError
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.model.state import State, Workflow
-from controller.view.status import conditions, ended
+from controller.view.status import ended
 
 Verdict = Literal["yes", "not yet", "never"]
 
@@ -31,7 +31,7 @@ class Goal(Struct, frozen=True):
     status: str = "True"
 
     def verdict(self, state: State, workflow: Workflow) -> Verdict:
-        if self._holds(state, workflow):
+        if self._holds(workflow):
             return "yes"
         if ended(state, workflow):
             return "never"
@@ -43,12 +43,12 @@ class Goal(Struct, frozen=True):
         """Of a workflow without a single valid generation."""
         return self in (Goal("condition", "specinvalid"), Goal("condition", "accepted", "False"))
 
-    def _holds(self, state: State, workflow: Workflow) -> bool:
+    def _holds(self, workflow: Workflow) -> bool:
         if self.kind == "phase":
             return workflow.phase.lower() == self.value
         if self.kind == "generation":
             return workflow.generation >= int(self.value)
-        found = {one.type.lower(): one.status for one in conditions(state, workflow)}
+        found = {one.type.lower(): one.status for one in workflow.conditions.values()}
         return found.get(self.value, "False") == self.status
 
 

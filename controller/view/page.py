@@ -11,7 +11,7 @@ from controller.view import words
 from controller.view.explain import generation_words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
-from controller.view.status import conditions, ended
+from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
 from controller.view.times import SECOND, age, clock_time, rfc3339, span
 
@@ -36,7 +36,7 @@ def page(
         yield f"{_INDENT}{label:<10}{visible(text)}"
     inner = None if width is None else width - len(_INDENT)
     sections = (
-        ("Conditions", conditions_table(conditions(state, workflow), now)),
+        ("Conditions", conditions_table(workflow.conditions.values(), now)),
         ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width)),
         ("Recently", _recent_table(workflow.recent, now)),
     )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from controller.model.events import FileRejected, Usage
-from controller.model.phases import Phase, Reason
+from controller.model.phases import Phase
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.view import words
 from controller.view.shape import (
@@ -36,7 +36,7 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
         metadata=MetadataShape(
             name=workflow.name,
             uid=workflow.uid,
-            generation=workflow.generation + (workflow.pending is not None),
+            generation=workflow.latest,
             labels=workflow.labels,
             annotations=workflow.annotations,
             creation_timestamp=rfc3339(workflow.created),
@@ -49,22 +49,11 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
             observed_generation=workflow.generation,
             start_time=rfc3339_or_none(workflow.started),
             completion_time=rfc3339_or_none(workflow.completed),
-            conditions=conditions_shape(conditions(state, workflow)),
+            conditions=conditions_shape(workflow.conditions.values()),
             hooks=[],
             steps=[_step_shape(state, workflow, step) for step in workflow.steps.values()],
         ),
     )
-
-
-def conditions(state: State, workflow: Workflow) -> list[Condition]:
-    """Those of the fold, and for a life that is over the one that marks it so."""
-    found = list(workflow.conditions.values())
-    if ended(state, workflow):
-        reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
-        message = f"this life of {workflow.name} is over; its name is free for another"
-        since = workflow.completed or workflow.since
-        found.append(Condition("Ended", "True", reason, message, since, workflow.generation))
-    return found
 
 
 def ended(state: State, workflow: Workflow) -> bool:

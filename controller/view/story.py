@@ -145,6 +145,8 @@ _SENTENCES = {
     "MarkerRejected": "{path}: {problem}",
     "MarkerRemoved": "{path}",
     "GenerationAccepted": "generation {generation} from {path}",
+    "EditDeferred": "generation {generation} from {path} waits until the run has ended",
+    "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",
     "AttemptScheduled": "attempt {attempt}",

@@ -1,5 +1,6 @@
 """`treadle diff` says beforehand exactly what an edit does, and does nothing itself."""
 
+import getpass
 import json
 import signal
 from pathlib import Path
@@ -138,8 +139,10 @@ def test_an_edit_that_waits_is_told_for_as_long_as_it_does(place: Place) -> None
         spec["spec"]["steps"][1]["run"] = "echo"
         (place.specs / "w.yaml").write_text(json.dumps(spec))
         place.until(lambda: place.folded().workflows["w"].pending is not None)
-        assert "(waits until the present run has ended)" in place.says("diff", code=1)
-        assert "an edit waits until run 1 has ended" in place.says("explain", "w")
+        assert "generation 1 -> 2; waits until run 1 has ended" in place.says("diff", code=1)
+        assert told(place)["w"]["note"] == "waits until run 1 has ended"
+        who = f"generation 2 from w.yaml by {getpass.getuser()} waits until run 1 has ended"
+        assert who in place.says("explain", "w") and who in place.says("status", "w")
         assert place.shape("w")["metadata"]["generation"] == 2
         (place.specs / "go").touch()
         place.until(lambda: place.folded().workflows["w"].generation == 2)

@@ -3,7 +3,7 @@
 import getpass
 import json
 
-from cli.place import HELD, Place
+from cli.place import HELD, Place, document
 
 
 def edit(place: Place, was: str, becomes: str) -> None:
@@ -49,6 +49,51 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     assert "edit      reset: a and b" in place.says("status", "w")
     inputs = place.says("explain", "w", "a", "--inputs")
     assert "  - run: echo 1\n  + run: echo one\n" in inputs
+
+
+def test_an_edit_that_was_taken_back_is_a_generation_like_the_one_before_it(place: Place) -> None:
+    spec = json.loads(document("w", a=HELD, b="true"))
+    spec["spec"]["editPolicy"] = "AfterRun"
+    file = place.specs / "w.yaml"
+    file.write_text(json.dumps(spec))
+    with place.up():
+        place.until(lambda: place.phase("w") == "Running")
+        file.write_text(json.dumps(spec).replace("true", "echo"))
+        place.until(lambda: place.folded().workflows["w"].pending is not None)
+        file.write_text(json.dumps(spec))
+        place.until(lambda: place.folded().workflows["w"].pending is None)
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")
+    lines = [json.loads(line) for line in place.says("history", "w", "-o", "json").splitlines()]
+    assert [line["generation"] for line in lines] == [1, 3]
+    assert {step["action"] for step in lines[1]["steps"]} == {"keep"}
+    assert "left 2 alone" in place.says("history", "w")
+    assert "no generation 2; history has 1, 3" in place.complains("diff", "w", "--to", "2", code=5)
+    assert "no generation before 1" in place.complains("diff", "w", "--to", "1", code=5)
+    assert "no generation after 3" in place.complains("diff", "w", "--from", "3", code=5)
+    assert "generation 3 takes back the edit" in place.says("events", "w")
+
+
+def test_a_step_that_came_back_before_it_ended_was_let_go_on(place: Place) -> None:
+    spec = json.loads(document("w", a=HELD, b="true"))
+    spec["spec"]["steps"] = [
+        {**one, "onRemoved": "Finish", "dependsOn": []} for one in spec["spec"]["steps"]
+    ]
+    file = place.specs / "w.yaml"
+    file.write_text(json.dumps(spec))
+    without = {**spec, "spec": {**spec["spec"], "steps": spec["spec"]["steps"][1:]}}
+    with place.up():
+        place.until(lambda: place.phase("w") == "Running")
+        place.until(lambda: place.folded().workflows["w"].steps["a"].phase == "Running")
+        file.write_text(json.dumps(without))
+        place.until(lambda: place.folded().workflows["w"].generation == 2)
+        file.write_text(json.dumps(spec))
+        place.until(lambda: place.folded().workflows["w"].generation == 3)
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")
+    last = json.loads(place.says("history", "w", "-o", "json").splitlines()[-1])
+    assert [step["action"] for step in last["steps"]] == ["continue", "keep"]
+    assert place.folded().workflows["w"].steps["a"].numbered == 1
 
 
 def test_the_fields_of_a_spec_are_explained(place: Place) -> None:

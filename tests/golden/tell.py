@@ -91,9 +91,9 @@ def tell() -> Story:
     later = document([a_step("a", run="other")], "later", editPolicy="AfterRun")
     story.accept([a_step("a")], "later").start("a", workflow="later")
     uid = story.life("later").uid
-    story.see(e.EditDeferred(uid=uid, document=later, path="later.yaml"))
-    story.see(e.EditTakenBack(uid=uid))
-    story.see(e.EditDeferred(uid=uid, document=later, path="later.yaml"))
+    story.see(e.EditDeferred(uid=uid, generation=2, document=later, path="later.yaml"))
+    story.see(e.EditTakenBack(uid=uid, generation=3))
+    story.see(e.EditDeferred(uid=uid, generation=4, document=later, path="later.yaml"))
     story.exit("a", workflow="later").exit("a", workflow="later")
     story.accept(
         [a_step("a", onRemoved="Finish", onChanged="KeepResult"), a_step("b", "a")], "keeps"

@@ -100,6 +100,27 @@ def test_a_deletion_does_not_wait(world: World) -> None:
     assert generations(world) == ["old"]
 
 
+def test_no_number_is_given_twice(world: World) -> None:
+    """Whoever waits for the generation that they saw must not be shown another edit under it."""
+    edit(world, "new")
+    edit(world, "newer")
+    assert world.controller.state.workflows["w"].latest == 3
+    edit(world, "old")
+    life = world.controller.state.workflows["w"]
+    assert (life.generation, life.latest) == (4, 4), "taken back: as it was, under a new number"
+    edit(world, "last")
+    world.boot_controller()
+    world.run()
+    life = world.controller.state.workflows["w"]
+    assert (life.phase, life.generation, life.steps["b"].numbered) == ("Succeeded", 5, 2)
+    numbers = [
+        one.event.generation
+        for one in world.records()
+        if isinstance(one.event, GenerationAccepted | e.EditDeferred | e.EditTakenBack)
+    ]
+    assert numbers == [1, 2, 3, 4, 5, 5], "the last waits, then comes into force"
+
+
 def test_it_outlives_its_controller_and_a_broken_file(world: World) -> None:
     edit(world, "new")
     world.boot_controller()
@@ -121,7 +142,7 @@ def test_what_it_will_do_is_judged_as_of_the_end_of_the_run(world: World) -> Non
     foreseen = of_document(
         state, state.workflows["w"], "w", document(steps, "w", editPolicy="AfterRun").spec
     )
-    assert foreseen.waits
+    assert foreseen.note == "waits until run 1 has ended"
     assert {name: one.action for name, one in foreseen.steps.items()} == {"a": "run", "b": "run"}
     world.files["w.yaml"] = (document(steps, "w", editPolicy="AfterRun"),)
     world.run()
@@ -142,7 +163,7 @@ def test_labels_and_a_new_name_of_the_file_are_not_lost(world: World) -> None:
 def test_a_file_that_is_broken_meanwhile_stays_invalid() -> None:
     story = Story().accept(chain(), "w").start("a")
     later = document(chain("new"), "w", editPolicy="AfterRun")
-    story.see(e.EditDeferred(uid=story.life().uid, document=later, path="w.yaml"))
+    story.see(e.EditDeferred(uid=story.life().uid, generation=2, document=later, path="w.yaml"))
     fault = Fault(file="w.yaml", problem="no YAML")
     story.see(e.FileRejected(path="w.yaml", digest="d", faults=[fault], names=["w"]))
     story.exit("a").exit("b")

@@ -185,6 +185,15 @@ def test_deletion_overrules_a_drain() -> None:
     assert story.attempt("a").ending is not None
 
 
+def test_a_life_that_is_over_is_no_longer_being_ended() -> None:
+    story = Story().accept([a_step("a")]).exit("a").wait(6)
+    life = story.life()
+    story.delete()
+    assert life.conditions["Terminating"].status == "False"
+    ended = life.conditions["Ended"]
+    assert (ended.status, ended.last_transition_time) == ("True", story.now)
+
+
 def test_deleting_what_has_ended_keeps_its_phase() -> None:
     story = Story().accept([a_step("a")]).exit("a")
     uid = story.life().uid
