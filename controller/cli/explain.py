@@ -97,9 +97,10 @@ def _of_step(
 
     step = workflow.steps[name]
     yield from _causes(state, workflow, name, around)
-    yield ""
-    effect = view.effect_of(workflow, step)
-    yield f"generation {workflow.generation}: {view.done(effect)}, {words.of_effect(effect)}"
+    if workflow.generation > 1:
+        yield ""
+        effect = view.effect_of(workflow, step)
+        yield f"generation {workflow.generation}: {view.done(effect)}, {words.of_effect(effect)}"
     if step.attempts:
         yield ""
         yield from render(view.attempts_table(workflow, step), terminal_width(), in_colour())

@@ -128,10 +128,13 @@ class MarkerRemoved(Event, frozen=True):
 # ---------------------------------------- the workflow
 
 
+EffectAction = Literal["keep", "continue", "restart", "run", "remove"]
+
+
 class StepEffect(Struct, frozen=True, array_like=True):
     """What a new generation does to one step: a row of the table of edits."""
 
-    action: Literal["keep", "continue", "restart", "run", "remove"]
+    action: EffectAction
     reason: str
     message: str
     finish: bool = False  # first what runs may come to its own end

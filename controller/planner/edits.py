@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from controller.model.events import StepEffect
+from controller.model.events import EffectAction, StepEffect
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Standing, Step, Workflow
 from controller.spec.definition import Definition, definitions
@@ -22,6 +22,9 @@ from controller.spec.models import Spec
 
 _ANEW = frozenset({"restart", "run"})
 _DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
+_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+_GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
+_PLAIN = ("keep", Reason.UNCHANGED)
 
 
 class Edit(NamedTuple):
@@ -100,7 +103,7 @@ def effects(
             found[name] = _kept(step, new[name], found)
         if found[name].reason == Reason.SPEC_CHANGED:
             differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
-            found[name] = _say_what(found[name], differ)
+            found[name] = _say_what(found[name], differ, step.definition, new[name])
     for name, step in workflow.steps.items():
         if name not in new and not step.leaving:
             found[name] = _removed(step)
@@ -118,8 +121,8 @@ def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> S
         if found[need.step].action in _ANEW:
             return _reran(need.step, "run" if step.live is None else "restart")
     message = "what it does changed; its result is kept (onChanged: KeepResult)"
-    action = "continue" if step.phase is Phase.RUNNING else "keep"
-    return StepEffect(action, Reason.KEEP_RESULT, message)  # type: ignore[arg-type]
+    action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
+    return StepEffect(action, Reason.KEEP_RESULT, message)
 
 
 def to_record(workflow: Workflow, found: dict[str, StepEffect]) -> dict[str, StepEffect]:
@@ -209,18 +212,13 @@ def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, Step
     return True
 
 
-_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
-_GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
-_PLAIN = ("keep", Reason.UNCHANGED)
+def _changed(action: EffectAction) -> StepEffect:
+    return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")
 
 
-def _changed(action: str) -> StepEffect:
-    return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")  # type: ignore[arg-type]
-
-
-def _reran(dependency: str, action: str) -> StepEffect:
+def _reran(dependency: str, action: EffectAction) -> StepEffect:
     message = f'depends on "{dependency}", which runs again'
-    return StepEffect(action, Reason.DEPENDENCY_RERAN, message)  # type: ignore[arg-type]
+    return StepEffect(action, Reason.DEPENDENCY_RERAN, message)
 
 
 def _differing(
@@ -233,7 +231,9 @@ def _differing(
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
-def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
+def _say_what(
+    effect: StepEffect, differ: list[str], was: Definition, becomes: Definition
+) -> StepEffect:
     if not differ:
         return effect
     own = [key for key in differ if not key.startswith(_DEPENDENCY)]
@@ -241,8 +241,22 @@ def _say_what(effect: StepEffect, differ: list[str]) -> StepEffect:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
         message = f"{', '.join(own[:3])}{more} changed"
     else:
-        message = f'depends on "{differ[0].removeprefix(_DEPENDENCY)}", which changed'
+        message = _dependency_words(differ[0].removeprefix(_DEPENDENCY), was, becomes)
     return structs.replace(effect, message=message)
+
+
+def _dependency_words(name: str, was: Definition, becomes: Definition) -> str:
+    before, after = (
+        next((need.condition for need in one.requires if need.step == name), None)
+        for one in (was, becomes)
+    )
+    if before == after:
+        return f'depends on "{name}", which changed'
+    if before is None:
+        return f'depends on "{name}" now'
+    if after is None:
+        return f'no longer depends on "{name}"'
+    return f'depends on "{name}" with another condition: {after}, not {before}'
 
 
 def in_order(steps: dict[str, Definition]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from controller.model.events import (
     DeletionAccepted,
     EditDeferred,
     EditTakenBack,
+    EffectAction,
     FileRejected,
     MarkerPlaced,
     MarkerRemoved,
@@ -208,8 +209,8 @@ def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
     for step in life.steps.values():
         if step.leaving:
             continue
-        action = "continue" if step.phase is Phase.RUNNING else "keep"
-        yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")  # type: ignore[arg-type]
+        action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
+        yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")
 
 
 def _of_deletion(life: Workflow, message: str) -> Change:

@@ -86,5 +86,14 @@ def _text(spec: Spec) -> list[str]:
     """As YAML of one form, so that only what means something differs."""
     import yaml
 
-    plain: Any = msgspec.to_builtins(spec)
-    return yaml.safe_dump(plain, sort_keys=True, allow_unicode=True, width=100).splitlines()
+    plain: Any = _whole(msgspec.to_builtins(spec, order="deterministic"))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).splitlines()
+
+
+def _whole(value: Any) -> Any:
+    """Numbers without a fraction as people write them: 60, not 60.0."""
+    if isinstance(value, dict):
+        return {key: _whole(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -13,6 +13,12 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
+_AFTERWARDS = {  # what is to become of a step that may come to its own end first
+    "reset": "it runs anew",
+    "restore": "its result from before stands",
+    "cancel": "it is cancelled",
+    "remove": "it is gone: the spec no longer has it",
+}
 
 Words = tuple[str, str]  # reason, message
 
@@ -84,6 +90,8 @@ def _running(step: Step) -> Words:
         return step.reason, step.message  # it has ended in this turn; what follows is not decided
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
+    if step.then is not None:
+        return step.reason, f"{step.message}; then {_AFTERWARDS[step.then.action]}"
     return step.reason, step.message
 
 

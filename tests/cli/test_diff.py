@@ -148,3 +148,16 @@ def test_an_edit_that_waits_is_told_for_as_long_as_it_does(place: Place) -> None
         place.until(lambda: place.folded().workflows["w"].generation == 2)
         place.until(lambda: place.phase("w") == "Succeeded")
         assert place.says("diff", code=0) == ""
+
+
+def test_the_change_is_shown_as_people_write_it(place: Place) -> None:
+    """The name of a step comes first, and 60 seconds are no 60.0."""
+    file = place.spec("w", a="true")
+    place.says("up", "--once")
+    spec = json.loads(file.read_text())
+    spec["spec"]["steps"][0] |= {"timeoutSeconds": 60, "env": {"B": "1", "A": "2"}}
+    file.write_text(json.dumps(spec))
+    shown = place.says("diff", code=1)
+    assert "  +    A: '2'\n  +    B: '1'\n" in shown
+    assert "  +  timeoutSeconds: 60\n" in shown
+    assert "+- name" not in shown

@@ -284,3 +284,21 @@ def test_an_edit_says_what_changed() -> None:
     ].effects
     assert effects["b"].message == "env.X, run changed"
     assert effects.keys() == {"b", "c"}, "what is kept need not stand in the log"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        (["a"], [{"step": "a", "condition": "Finished"}],
+         'depends on "a" with another condition: Finished, not Succeeded'),
+        ([], ["a"], 'depends on "a" now'),
+        (["a"], [], 'no longer depends on "a"'),
+    ],
+)  # fmt: skip
+def test_what_changed_of_a_dependency_is_said(
+    was: list[Any], becomes: list[Any], said: str
+) -> None:
+    story = Story().accept([a_step("a"), a_step("b", *was)]).exit("a").exit("b")
+    story.accept([a_step("a"), a_step("b", *becomes)])
+    assert story.life().effects["b"].message == said
+    assert story.attempt("b").why == said

@@ -108,3 +108,11 @@ def test_every_phase_has_a_reason_and_a_message() -> None:
         assert message
         seen.add(str(step.phase))
     assert seen == {"Succeeded", "Failed", "Skipped", "Running", "Ready", "Pending"}
+
+
+def test_a_step_that_may_end_first_says_what_comes_then() -> None:
+    first = {"onChanged": "FinishFirst", "onRemoved": "Finish"}
+    story = Story().accept([a_step("a", **first), a_step("b", **first)]).start("a", "b")
+    story.accept([a_step("a", run="other", **first)])
+    assert of(story, "a")[1].endswith("; then it runs anew")
+    assert of(story, "b")[1].endswith("; then it is gone: the spec no longer has it")
