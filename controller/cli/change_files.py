@@ -6,10 +6,10 @@ with others is for a person to edit.
 
 import argparse
 import os
-import sys
 
 from controller.cli.asking import ask, os_user, say_if_nobody_listens
 from controller.cli.output import tell
+from controller.cli.source import read_source
 from controller.cli.spec_files import SpecFile, read_names, write_file
 from controller.cli.subject import files_of, read_state, require_folder, subject
 from controller.errors import ExitCode, NotFound, UsageError
@@ -24,8 +24,8 @@ from controller.view.words import listed
 
 def apply(args: argparse.Namespace) -> int:
     """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
-    data, shown = _read(args.file)
-    loaded = load(data, shown)
+    source = read_source(args.file)
+    data, loaded = source.data, load(source.data, source.name)
     for fault in loaded.faults:
         tell(str(fault))
     if loaded.faults:
@@ -43,19 +43,6 @@ def apply(args: argparse.Namespace) -> int:
         _warn_of_markers(args.specs, name)
     say_if_nobody_listens(args.state, args.dry_run)
     return ExitCode.FINE
-
-
-def _read(path: str) -> tuple[bytes, str]:
-    """The bytes of FILE, and what to call it."""
-    if path == "-":
-        return sys.stdin.buffer.read(), "stdin"
-    try:
-        with open(path, "rb") as file:
-            return file.read(), path
-    except FileNotFoundError:
-        raise NotFound(f"{path}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{path}: can't be read: {error.strerror}") from error
 
 
 def _target(args: argparse.Namespace, state: State, names: list[str]) -> tuple[str, bytes | None]:
@@ -78,8 +65,7 @@ def _target(args: argparse.Namespace, state: State, names: list[str]) -> tuple[s
         raise UsageError(
             f"{files[0].path} also defines {listed(others)}, which would go; edit it there"
         )
-    with open(files[0].path, "rb") as file:
-        return files[0].path, file.read()
+    return files[0].path, read_source(files[0].path).data
 
 
 def _warn_of_markers(specs: str, name: str) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.options import size
-from controller.errors import ExitCode, Fault, UsageError
+from controller.cli.source import read_source
+from controller.errors import ExitCode, Fault, TreadleError, UsageError
 from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.spec.load import Loaded
-
-_READ_BYTES = 1 << 20
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,6 +64,10 @@ def validate(args: argparse.Namespace) -> int:
     code = ExitCode.FINE
     for file in args.files:
         for name, loaded in _judged(file, args.max_spec_size):
+            if isinstance(loaded, TreadleError):
+                print(loaded, file=sys.stderr)
+                code = code or loaded.exit_code
+                continue
             for fault in loaded.faults:
                 print(fault, file=sys.stderr)
             for document in loaded.documents:
@@ -77,15 +80,24 @@ def validate(args: argparse.Namespace) -> int:
     return code
 
 
-def _judged(file: str, max_bytes: int) -> "Iterator[tuple[str, Loaded]]":
+def _judged(file: str, max_bytes: int) -> "Iterator[tuple[str, Loaded | TreadleError]]":
     if file != "-" and os.path.isdir(file):
         yield from _judged_folder(file, max_bytes)
     else:
-        name = "stdin" if file == "-" else file
-        yield name, _load(sys.stdin.fileno() if file == "-" else file, name, max_bytes)
+        yield _load(file, max_bytes)
 
 
-def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded]]":
+def _load(file: str, max_bytes: int) -> "tuple[str, Loaded | TreadleError]":
+    from controller.spec.load import load
+
+    try:
+        source = read_source(file, max_bytes)
+    except TreadleError as error:
+        return file, error
+    return source.name, load(source.data, source.name, max_bytes=max_bytes)
+
+
+def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded | TreadleError]]":
     """By the rules of the specs folder: what counts there, and that names are unique in it."""
     from controller.folder.scan import Walk
     from controller.spec.load import Loaded
@@ -103,24 +115,13 @@ def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded]]
             problem = one.problem or "not a regular file"
             yield name, Loaded(faults=(Fault(file=name, problem=problem),))
             continue
-        loaded = _load(name, name, max_bytes)
+        name, loaded = _load(name, max_bytes)
+        if isinstance(loaded, TreadleError):
+            yield name, loaded
+            continue
         twice = [(each, homes[each]) for each in loaded.names if each in homes]
         homes.update((each, name) for each in loaded.names if each not in homes)
         yield name, _with_faults(loaded, [_defined_twice(name, *pair) for pair in twice])
-
-
-def _load(file: str | int, name: str, max_bytes: int) -> "Loaded":
-    """Judge a file, pipes included; of an endless one no more is read than a spec may have."""
-    from controller.spec.load import Loaded, load
-
-    data = b""
-    try:
-        with open(file, "rb", closefd=not isinstance(file, int)) as opened:
-            while len(data) <= max_bytes and (more := opened.read(_READ_BYTES)):
-                data += more
-    except OSError as error:
-        return Loaded(faults=(Fault(file=name, problem=f"can't be read: {error.strerror}"),))
-    return load(data, name, max_bytes=max_bytes)
 
 
 def _defined_twice(file: str, workflow: str, home: str) -> Fault:

@@ -5,7 +5,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from controller.cli.options import common, positive
@@ -13,11 +12,16 @@ from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
     from controller.errors import Fault
+    from controller.model.observations import FolderSight
     from controller.model.state import State
     from controller.planner.foresight import Change, Foresight
 
 SECOND = 1_000_000  # microseconds; a file written within the last one is done, or we are too early
 CHANGED = 1
+_NOTHING = (
+    "while that is so, all that is in force stays so and nothing changes "
+    "(`treadle delete --all` confirms that it is to go)"
+)
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,6 +59,8 @@ def diff(args: argparse.Namespace) -> int:
     if of_generations:
         seen = _of_generations(args)
     else:
+        if len(args.files) == 1 and os.path.isdir(args.files[0]):
+            args.specs, args.files = args.files[0], []
         state = Replica(args.state).catch_up()
         seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
     for change in seen.changes:
@@ -70,32 +76,47 @@ def diff(args: argparse.Namespace) -> int:
 
 
 def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
-    from controller.cli.subject import require_folder
-    from controller.folder.scan import Scanner
+    from controller.cli.subject import require_folder, require_home
     from controller.model.observations import FolderSight
-    from controller.planner.foresight import of_folder
+    from controller.planner.foresight import Foresight, of_folder
     from controller.planner.held import why_held
+
+    path = os.path.abspath(args.specs)
+    sight = FolderSight(path=path, shown=args.specs)
+    now = time.time_ns() // 1000 + SECOND
+    if args.rev is not None or args.staged:
+        from controller.cli.git import committed
+
+        require_home(args, state)
+        # What a checkout fills is the folder that is known, whatever lies there now.
+        sight.device, sight.inode = state.controller.folder_device, state.controller.folder_inode
+        with committed(args.specs, args.rev) as tree:
+            if tree is None:
+                print(f"treadle: {args.specs}: git has no specs there; {_NOTHING}", file=sys.stderr)
+                return Foresight([], [])
+            _scan(sight, tree, now)
+    else:
+        require_folder(args, state)
+        status = os.stat(path)
+        sight.device, sight.inode = status.st_dev, status.st_ino
+        _scan(sight, path, now)
+    if held := why_held(state, sight):
+        raise UsageError(f"{held}; {_NOTHING}")
+    return of_folder(state, sight, now)
+
+
+def _scan(sight: "FolderSight", tree: str, now: int) -> None:
+    """See what lies in `tree` as if it lay in the folder."""
+    from controller.folder.scan import Scanner
     from controller.spec.load import SPEC_BYTES_MAX
 
-    require_folder(args, state)
-    path = os.path.abspath(args.specs)
-    status = os.stat(path)
-    sight = FolderSight(path=path, shown=args.specs, device=status.st_dev, inode=status.st_ino)
-    now = time.time_ns() // 1000 + SECOND
-    with ExitStack() as stack:
-        if args.rev is not None or args.staged:
-            from controller.cli.git import committed
-
-            sight.path = stack.enter_context(committed(args.specs, args.rev))
-        try:
-            Scanner(sight, SPEC_BYTES_MAX).scan(now)
-        except OSError as error:
-            raise UsageError(f"{args.specs}: {error.strerror}") from error
-    sight.path = path
+    home, sight.path = sight.path, tree
+    try:
+        Scanner(sight, SPEC_BYTES_MAX).scan(now)
+    except OSError as error:
+        raise UsageError(f"{sight.shown}: {error.strerror}") from error
+    sight.path = home
     sight.changed |= {*sight.files, *sight.markers}
-    if held := why_held(state, sight):
-        raise UsageError(f"{held}: nothing would change as long as that is so")
-    return of_folder(state, sight, now)
 
 
 def _of_generations(args: argparse.Namespace) -> "Foresight":
@@ -130,16 +151,18 @@ def _of_files(state: "State", files: list[str]) -> "Foresight":
 
 
 def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Change]":
+    from controller.cli.source import read_source
     from controller.planner.foresight import of_document
     from controller.spec.load import load
 
     try:
-        with open(file, "rb") as opened:
-            loaded = load(opened.read(), file)
-    except FileNotFoundError:
-        raise NotFound(f"{file}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
+        source = read_source(file)
+    except NotFound as error:
+        if file not in state.workflows:
+            raise
+        hint = f"`treadle diff` compares the whole folder, `treadle diff {file} --from 1` two"
+        raise NotFound(f"{error}; {hint} generations") from None
+    loaded = load(source.data, source.name)
     faults += loaded.faults
     for document in loaded.documents if not loaded.faults else ():
         name = document.workflow.metadata.name

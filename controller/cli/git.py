@@ -11,9 +11,15 @@ from controller.errors import UsageError
 
 
 @contextmanager
-def committed(specs: str, revision: str | None) -> Iterator[str]:
-    """A folder with what `revision`, or, if it is None, the next commit has of `specs`."""
-    prefix = _git(specs, "rev-parse", "--show-prefix").decode().strip()
+def committed(specs: str, revision: str | None) -> Iterator[str | None]:
+    """A folder with what `revision`, or, if it is None, the next commit has of `specs`.
+
+    None if that has nothing of it. The folder itself need not be there.
+    """
+    inside = _nearest(specs)
+    prefix = _git(inside, "rev-parse", "--show-prefix").decode().strip()
+    prefix = os.path.join(prefix, os.path.relpath(specs, inside))
+    specs = inside
     with tempfile.TemporaryDirectory(prefix="treadle-diff-") as place:
         index = {}
         if revision is not None:
@@ -25,8 +31,14 @@ def committed(specs: str, revision: str | None) -> Iterator[str]:
             raise UsageError(f"{specs}: there are unmerged files: nothing can be committed yet")
         _git(specs, "checkout-index", "--all", "--force", f"--prefix={place}/tree/", env=index)
         found = Path(place, "tree", prefix)
-        found.mkdir(parents=True, exist_ok=True)
-        yield os.fspath(found)
+        yield os.fspath(found) if found.is_dir() else None
+
+
+def _nearest(folder: str) -> str:
+    """The folder, or the first above it that is there."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(os.path.abspath(folder))
+    return folder
 
 
 def _git(folder: str, *words: str, env: Mapping[str, str] | None = None, what: str = "") -> bytes:
@@ -40,6 +52,8 @@ def _git(folder: str, *words: str, env: Mapping[str, str] | None = None, what: s
     except FileNotFoundError:
         raise UsageError("diff --rev and --staged need git, which is not installed") from None
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or f"git knows no revision {what}"
-        raise UsageError(f"{folder}: {said}")
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        if "not a git repository" in said:
+            said = "is in no git repository, and --rev and --staged need one"
+        raise UsageError(f"{folder}: {said or f'git knows no revision {what}'}")
     return done.stdout

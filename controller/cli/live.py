@@ -23,6 +23,7 @@ from controller.view.page import step_row
 from controller.view.table import Cell, Column, Table, render, shorten, visible
 
 _DRAW_SECONDS_MIN = 0.1
+_REFRESH_SECONDS = 1.0
 _LINES_SPARE = 4  # of the terminal: titles, summary, and where the cursor stands
 _PROBLEMS_MAX = 6
 _COLUMNS = (
@@ -37,7 +38,7 @@ _COLUMNS = (
 class LiveTable:
     """Shows a session; a context manager that gives the terminal back."""
 
-    refresh_seconds: float | None = 1.0
+    refresh_seconds: float | None = _REFRESH_SECONDS
 
     def __init__(self, specs: str, *, end_steps: bool) -> None:
         self._specs = specs
@@ -47,7 +48,6 @@ class LiveTable:
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._drawn = 0.0
-        self._stale = True
 
     def __enter__(self) -> "LiveTable":
         self._live.start()
@@ -69,6 +69,9 @@ class LiveTable:
             self._console.print(f"[yellow]{note}[/]", highlight=False)
         if time.monotonic() - self._drawn >= _DRAW_SECONDS_MIN:
             self._draw(session)
+            self.refresh_seconds = _REFRESH_SECONDS
+        else:
+            self.refresh_seconds = _DRAW_SECONDS_MIN  # not to show for long what has passed
 
     def ending(self, running: int) -> None:
         self._ctrl_c = f"ending {steps_in_words(running)}, another Ctrl-C leaves at once"
@@ -94,7 +97,9 @@ class LiveTable:
             shorten(self._summary(session), size.width - 1),
             *(shorten(visible(problem), size.width - 1) for problem in problems),
         ]
-        self._live.update(Text.from_ansi("\n".join(lines)), refresh=True)
+        # A line that the terminal would wrap pushes another out of sight.
+        shown = Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
+        self._live.update(shown, refresh=True)
 
     def _summary(self, session: Session) -> str:
         count = len(session.controller.state.workflows)

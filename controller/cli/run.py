@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from controller.cli.asking import os_user
 from controller.cli.options import add_min_free, add_retention, common, positive
 from controller.cli.replica import Replica, is_live
-from controller.errors import ExitCode, Fault, LockHeld, NotFound, StorageError, UsageError
+from controller.errors import ExitCode, Fault, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
@@ -86,18 +86,13 @@ def _ask(args: argparse.Namespace) -> frozenset[str]:
 
 def _requests(args: argparse.Namespace) -> Iterator[Request]:
     """One for each document; nothing is asked for if any file has a fault."""
-    from controller.spec.load import SPEC_BYTES_MAX, load
+    from controller.cli.source import read_source
+    from controller.spec.load import load
 
     faults: list[Fault] = []
     seen: dict[str, str] = {}
     for file in args.files:
-        try:
-            with open(file, "rb") as opened:
-                data = opened.read(SPEC_BYTES_MAX + 1)  # it may be endless
-        except FileNotFoundError:
-            raise NotFound(f"{file}: no such file") from None
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from error
+        data = read_source(file).data
         loaded = load(data, file)
         faults += loaded.faults
         for document in loaded.documents:

@@ -7,9 +7,11 @@ is parsed only if the name occurs in it. Cost: reading the folder once.
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from stat import S_ISREG
 
 from msgspec import Struct
 
+from controller.cli.source import read_source
 from controller.errors import UsageError
 from controller.folder.scan import Walk
 from controller.spec.load import load
@@ -42,9 +44,7 @@ def files_defining(
 
 def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:
     """The workflows that the file at `path` defines; None if it is none of ours."""
-    with open(path, "rb") as file:
-        data = file.read()
-    loaded = load(data, path)
+    loaded = load(read_source(path).data, path)
     if loaded.foreign:
         return None
     return loaded.names or last_known or (name_from(path),)
@@ -77,7 +77,7 @@ def _files(
     wanted = [name.encode() for name in names]
     try:
         for found in Walk(specs).below():
-            if found.kind != "spec" or found.status is None:
+            if found.kind != "spec" or found.status is None or not S_ISREG(found.status.st_mode):
                 continue
             path, known = os.path.join(specs, found.path), last_known.get(found.path, ())
             if set(known) & set(names) or name_from(path) in names or _mentions(path, wanted):
@@ -90,6 +90,5 @@ def _files(
 
 def _mentions(path: str, names: list[bytes]) -> bool:
     """May the file define one of these? The older form spells names with capitals and `_`."""
-    with open(path, "rb") as file:
-        text = file.read().lower().replace(b"_", b"-")
+    text = read_source(path).data.lower().replace(b"_", b"-")
     return any(name in text for name in names)

@@ -59,10 +59,16 @@ def files_of(args: argparse.Namespace, state: State, names: list[str]) -> list[S
 
 def require_folder(args: argparse.Namespace, state: State) -> None:
     """Refuse a specs folder that isn't there, or is not the one that this state belongs to."""
-    specs, home = args.specs, state.controller.folder
+    specs = args.specs
     if not os.path.isdir(specs):
         sight = "is not a folder" if os.path.exists(specs) else "no such folder"
         raise UsageError(f"{specs}: {sight}; make it, or name the specs folder with --specs")
+    require_home(args, state)
+
+
+def require_home(args: argparse.Namespace, state: State) -> None:
+    """Refuse another specs folder than the one that this state belongs to."""
+    specs, home = args.specs, state.controller.folder
     if home and os.path.realpath(home) != os.path.realpath(specs):
         raise UsageError(
             f"{args.state} belongs to the specs folder {home}, not to {os.path.abspath(specs)}; "

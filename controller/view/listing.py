@@ -61,7 +61,7 @@ def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Ce
         message = f"EndFailed: {stuck.message}"
     invalid = one.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
-        message = f"(the file is invalid: generation {one.generation} stays in force) {message}"
+        message = f"[invalid file] {message}"
     more = (
         Cell(str(one.generation)),
         Cell(str(one.run)),

@@ -52,6 +52,9 @@ def of_workflow(workflow: Workflow) -> Words:
 
 def _progress(workflow: Workflow) -> str:
     running = [step.name for step in workflow.steps.values() if step.phase is Phase.RUNNING]
+    ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
+    if not running and ready:
+        return f"{listed(ready)} {'waits' if len(ready) == 1 else 'wait'} for a free slot"
     if not running:
         return workflow.message
     failed = f"; {workflow.failed} failed" if workflow.failed else ""

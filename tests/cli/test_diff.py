@@ -161,3 +161,13 @@ def test_the_change_is_shown_as_people_write_it(place: Place) -> None:
     assert "  +    A: '2'\n  +    B: '1'\n" in shown
     assert "  +  timeoutSeconds: 60\n" in shown
     assert "+- name" not in shown
+
+
+def test_what_a_person_may_have_meant(place: Place) -> None:
+    file = place.spec("w", a="true")
+    place.says("up", "--once")
+    file.write_text(file.read_text().replace("true", "echo"))
+    assert place.says("diff", "specs", code=1) == place.says("diff", code=1)
+    assert "`treadle diff w --from 1` two generations" in place.complains("diff", "w", code=5)
+    for words in (("diff", "/dev/zero"), ("apply", "-f", "/dev/zero")):
+        assert b"larger than 8,388,608 bytes" in place.treadle(*words, code=2).stderr

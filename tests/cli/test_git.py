@@ -86,7 +86,7 @@ def test_what_does_not_go_together_is_refused(repository: Place) -> None:
 
 
 def test_outside_a_repository_it_says_so(place: Place) -> None:
-    assert "not a git repository" in place.treadle("diff", "--staged", code=2).stderr.decode()
+    assert "specs: is in no git repository" in place.complains("diff", "--staged", code=2)
 
 
 def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) -> None:
@@ -114,6 +114,18 @@ def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) 
     refused = try_commit()
     assert refused.returncode != 0
     assert b"w.yaml" in refused.stderr
+
+
+def test_a_commit_that_takes_the_whole_folder_away_is_told_as_that(repository: Place) -> None:
+    """The controller holds what is in force then; to refuse the commit would be wrong."""
+    place = repository
+    place.spec("w", a="echo 1")
+    commit(place, "one")
+    place.says("up", "--once")
+    git(place, "rm", "-qr", "specs")
+    done = place.treadle("diff", "--staged", code=0)
+    assert b"git has no specs there; while that is so" in done.stderr
+    assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
 
 
 def test_a_checkout_between_branches_runs_only_what_differs(repository: Place) -> None:

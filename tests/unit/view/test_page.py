@@ -54,7 +54,7 @@ def test_an_invalid_edit_is_told_in_the_row() -> None:
     fault = Fault(file="specs/etl.yaml", problem="is wrong")
     story.see(e.FileRejected(path="etl.yaml", digest="d", faults=[fault], names=["etl"]))
     row = list(render(list_table(story.state, [story.life("etl")], story.now)))[1]
-    assert row.endswith("(the file is invalid: generation 1 stays in force) load runs")
+    assert row.endswith("[invalid file] load runs")
 
 
 def test_the_page_of_status() -> None:
