@@ -49,7 +49,13 @@ def explain(args: argparse.Namespace) -> int:
         show_lines(_field(_ROOT))
         return ExitCode.FINE
     recall(args.state, state, args.name)
-    workflow = find_workflow(state, args.name)
+    try:
+        workflow = find_workflow(state, args.name)
+    except NotFound as error:
+        if "." not in args.name:
+            raise
+        hint = f"fields are named from {_ROOT} on, like {_ROOT}.spec.steps.retry"
+        raise NotFound(f"{error}; {hint}") from None
     require_steps(workflow, [args.step] if args.step else [])
     around = _around(args.state)
     if args.output:

@@ -46,7 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
     _open_standard_streams()
     words = sys.argv[1:] if argv is None else list(argv)
-    args = _parser(words).parse_args(words)
+    if words == ["--version"]:
+        words = ["version"]
+    parser = _parser(words)
+    if not words:
+        parser.print_help(sys.stderr)
+        return int(ExitCode.USAGE)
+    args = parser.parse_args(words)
     try:
         code = args.command(args)
         sys.stdout.flush()
@@ -70,13 +76,25 @@ def _open_standard_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
 
 
+class _Parser(argparse.ArgumentParser):
+    """Of one command: what it does not know is an error of its own, with its own usage."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="treadle",
         description="Drives the workflows of a folder of specs to completion, "
         "through edits, deletions, crashes and reboots.",
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     named = COMMANDS.get(words[0]) if words else None
     for module in [named] if named else dict.fromkeys(COMMANDS.values()):
         import_module(f"controller.cli.{module}").register(subparsers)

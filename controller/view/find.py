@@ -14,6 +14,7 @@ from controller.model.state import State, Workflow
 from controller.view.status import never_valid
 
 UID_PREFIX_MIN = 8
+_NOTHING_YET = ": no controller has run on this state folder yet; another is named by --state"
 
 
 class NeverValid(Struct, frozen=True):
@@ -34,7 +35,8 @@ def find(state: State, word: str) -> Workflow | NeverValid:
     named = [life for life in lives if life.name == word or is_uid_of(word, life.uid)]
     if named:
         return named[-1]
-    raise NotFound(f'no workflow is named "{word}"{hint(word, known_names(state))}')
+    meant = hint(word, known_names(state)) if state.seq else _NOTHING_YET
+    raise NotFound(f'no workflow is named "{word}"{meant}')
 
 
 def find_workflow(state: State, word: str) -> Workflow:

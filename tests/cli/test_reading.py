@@ -104,7 +104,7 @@ def test_get_before_there_is_anything(place: Place) -> None:
     assert done.stdout == b""
     assert done.stderr == b"no workflows yet: `treadle up` starts a controller\n"
     assert json.loads(place.says("get", "-o", "json"))["items"] == []
-    assert place.complains("get", "etl", code=5) == 'treadle: no workflow is named "etl"'
+    assert 'no workflow is named "etl"' in place.complains("get", "etl", code=5)
     assert not place.state.exists(), "reading makes no state folder"
 
 
@@ -405,3 +405,13 @@ def test_a_closed_stream_is_no_error(told: Place, closed: str) -> None:
         command, shell=True, cwd=told.root, capture_output=True, timeout=30, check=True
     )
     assert b"Traceback" not in done.stderr
+
+
+def test_what_people_type_when_they_are_in_the_wrong_place(place: Place) -> None:
+    for words in (("status", "x"), ("logs", "x"), ("retry", "x"), ("explain", "x")):
+        assert "another is named by --state" in place.complains(*words, code=5)
+    assert "named from workflow on" in place.complains("explain", "steps.retry", code=5)
+    assert place.says("--version") == place.says("version")
+    assert b"drive the workflows of these files" in place.treadle(code=2).stderr
+    done = place.treadle("status", "w", "extract", code=2)
+    assert b"usage: treadle status" in done.stderr and b"extract" in done.stderr
