@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from controller.model.state import State
     from controller.planner.foresight import Change, Foresight
 
-SECOND = 1_000_000  # microseconds; a file written within the last one is done, or we are too early
 CHANGED = 1
 _NOTHING = (
     "while that is so, all that is in force stays so and nothing changes "
@@ -78,12 +77,13 @@ def diff(args: argparse.Namespace) -> int:
 def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
     from controller.cli.subject import require_folder, require_home
     from controller.model.observations import FolderSight
+    from controller.model.state import SECOND
     from controller.planner.foresight import Foresight, of_folder
     from controller.planner.held import why_held
 
     path = os.path.abspath(args.specs)
     sight = FolderSight(path=path, shown=args.specs)
-    now = time.time_ns() // 1000 + SECOND
+    now = time.time_ns() // 1000 + SECOND  # what is so young is done, or nobody can tell yet
     if args.rev is not None or args.staged:
         from controller.cli.git import committed
 

@@ -21,11 +21,11 @@ from controller.cli.replica import Replica, controller_shape, now
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
-from controller.view.listing import PASSING, list_row, list_table, listed
+from controller.view.listing import PASSING, list_row, list_table, listed, shape_of
 from controller.view.page import never_valid_page, page
 from controller.view.selector import Selector, parse_selector
-from controller.view.shape import ControllerShape, WorkflowShape
-from controller.view.status import list_shape, rejected_shape, workflow_shape
+from controller.view.shape import ControllerShape
+from controller.view.status import list_shape
 from controller.view.table import Cell, render
 
 
@@ -154,12 +154,6 @@ def select(
         if matches(one.labels if isinstance(one, Workflow) else {}):
             found.append(one)
     return found, missing
-
-
-def shape_of(state: State, one: Workflow | NeverValid) -> WorkflowShape:
-    if isinstance(one, NeverValid):
-        return rejected_shape(one.name, one.rejected)
-    return workflow_shape(state, one)
 
 
 def controller_lines(state: State, controller: ControllerShape) -> list[str]:

@@ -190,7 +190,8 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
 
 def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
     from controller.cli.progress import ConditionLines
-    from controller.cli.session import Options, StopSignals, open_session
+    from controller.cli.session import Options, open_session
+    from controller.cli.signals import StopSignals
 
     options = Options(
         state=args.state,

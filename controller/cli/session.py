@@ -6,15 +6,11 @@ until somebody or something says stop. It decides nothing about workflows.
 
 import gc
 import os
-import selectors
-import signal
 import socket
-import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -22,6 +18,8 @@ import msgspec
 from controller import __version__
 from controller.cli.asking import os_user
 from controller.cli.options import KEEP_FINISHED
+from controller.cli.signals import StopSignals
+from controller.cli.wakes import Wakes
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
@@ -37,15 +35,13 @@ from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
-from controller.model.state import Move, State
+from controller.model.state import SECOND, Move, State
 from controller.requests import RequestBox, requests_folder
 from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
 
-SECOND = 1_000_000
-IDLE_WAIT_MAX_SECONDS = 30.0  # the rescan of the folder would wake us anyway
 AHEAD = 8  # starts queued in the shim beyond the slots: what it starts while a turn syncs
 
 
@@ -71,7 +67,7 @@ class Session:
     """A running controller. `moves` are the phases that changed in the last turn."""
 
     def __init__(
-        self, controller: Controller, wakes: "Wakes", state_dir: str, keep_archive_bytes: int
+        self, controller: Controller, wakes: Wakes, state_dir: str, keep_archive_bytes: int
     ) -> None:
         self.controller = controller
         self.wakes = wakes
@@ -124,78 +120,6 @@ class Session:
         if status != self._status:
             write_status(self.state_dir, status)
             self._status = status
-
-
-class Wakes:
-    """Blocks until an edge has something to observe, a signal came, or time is up."""
-
-    def __init__(self, clock: SystemClock, files: Sequence[int]) -> None:
-        self._clock = clock
-        self._selector = selectors.DefaultSelector()
-        self._signals, self._wake_end = socket.socketpair()
-        for end in (self._signals, self._wake_end):
-            end.setblocking(False)
-        for file in (*files, self._signals.fileno()):
-            self._selector.register(file, selectors.EVENT_READ)
-        signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
-
-    def wait(self, until: int | None) -> None:
-        timeout = IDLE_WAIT_MAX_SECONDS
-        if until is not None:
-            timeout = min(timeout, max(0.0, (until - self._clock.now()) / SECOND))
-        for key, _ in self._selector.select(timeout):
-            if key.fd == self._signals.fileno():
-                self._signals.recv(4096)
-
-    def close(self) -> None:
-        signal.set_wakeup_fd(-1)
-        self._selector.close()
-        self._signals.close()
-        self._wake_end.close()
-
-
-class StopSignals:
-    """SIGINT, SIGTERM and SIGHUP as a count while in its block; a second SIGINT leaves at once.
-
-    SIGHUP stays ignored where it is, as under nohup; else the terminal is gone: nothing can be
-    written to it any more.
-    """
-
-    def __init__(self) -> None:
-        self.seen = 0
-        self.last = signal.SIGINT.value
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            numbers.append(signal.SIGHUP)
-        self._before = {number: signal.signal(number, self._note) for number in numbers}
-
-    def __enter__(self) -> "StopSignals":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.seen += 1
-        self.last = number
-        if number == signal.SIGHUP:
-            _write_to_no_terminal()
-        if self.seen > 1 and number == signal.SIGINT:
-            raise KeyboardInterrupt
-
-
-def _write_to_no_terminal() -> None:
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
-        if stat.S_ISCHR(os.fstat(stream).st_mode):
-            os.dup2(null, stream)
-    os.close(null)
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def up(args: argparse.Namespace) -> int:
     """Drive the specs folder until stopped, or with `--once` until all has settled."""
-    from controller.cli.session import Options, StopSignals, open_session
+    from controller.cli.session import Options, open_session
+    from controller.cli.signals import StopSignals
 
     options = Options(
         state=args.state,

@@ -13,7 +13,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-SECOND = 1_000_000  # microseconds
+from controller.model.state import SECOND
+
 MASS_MIN = 10  # workflows; up to so many may vanish at once like any other
 
 Kind = Literal["workflow", "edit", "path"]

@@ -10,7 +10,15 @@ from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
-from controller.view.status import ARCHIVED, SPEC_INVALID, ended, never_valid
+from controller.view.shape import WorkflowShape
+from controller.view.status import (
+    ARCHIVED,
+    SPEC_INVALID,
+    ended,
+    never_valid,
+    rejected_shape,
+    workflow_shape,
+)
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import age, span
 
@@ -41,6 +49,12 @@ def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Foun
     if matches({}):
         found += [NeverValid(name, event) for name, event in never_valid(state).items()]
     return sorted(found, key=lambda one: one.name)
+
+
+def shape_of(state: State, one: Found) -> WorkflowShape:
+    if isinstance(one, NeverValid):
+        return rejected_shape(one.name, one.rejected)
+    return workflow_shape(state, one)
 
 
 def list_table(state: State, found: Iterable[Found], now: int, wide: bool = False) -> Table:

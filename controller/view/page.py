@@ -6,14 +6,14 @@ Columns that a narrow terminal has no room for are left out, the least telling f
 from collections.abc import Iterable, Iterator, Sequence
 
 from controller.model.phases import TERMINAL, Phase
-from controller.model.state import Attempt, Condition, Move, State, Step, Workflow
+from controller.model.state import SECOND, Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
 from controller.view.explain import generation_words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
-from controller.view.times import SECOND, age, clock_time, rfc3339, span
+from controller.view.times import age, clock_time, rfc3339, span
 
 WIDTH_WITH_DEPENDENCIES_MIN = 100
 _INDENT = "  "

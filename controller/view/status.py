@@ -6,7 +6,7 @@ with it. Cost: some microseconds a step.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from controller.model.events import FileRejected, Usage
 from controller.model.phases import Phase
@@ -160,19 +160,6 @@ def name_from(path: str) -> str:
     """A valid name from that of a file in which none could be read."""
     stem = path.rpartition("/")[2].rpartition(".")[0]
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:63].rstrip("-") or "unnamed"
-
-
-# ---------------------------------------- all of them
-
-
-def all_shapes(state: State) -> Iterator[WorkflowShape]:
-    """Every name that lives or was never valid, by name."""
-    rejected = never_valid(state)
-    for name in sorted(state.workflows.keys() | rejected.keys()):
-        if name in state.workflows:
-            yield workflow_shape(state, state.workflows[name])
-        else:
-            yield rejected_shape(name, rejected[name])
 
 
 def list_shape(items: Iterable[WorkflowShape], controller: ControllerShape) -> ListShape:

@@ -6,7 +6,8 @@ Scripts get RFC 3339 in UTC with all six digits; people get `12s`, `3m04s`, `5h1
 import re
 from datetime import UTC, datetime, timedelta
 
-SECOND = 1_000_000
+from controller.model.state import SECOND
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

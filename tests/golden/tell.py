@@ -21,10 +21,9 @@ from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.asked import answer
-from controller.view.find import NeverValid
-from controller.view.listing import listed
+from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
-from controller.view.status import list_shape, rejected_shape, workflow_shape
+from controller.view.status import list_shape
 
 CHAIN = [
     a_step("extract", retry={"limit": 1, "exitCodes": [75, "100-110"]}, timeoutSeconds=60),
@@ -106,12 +105,7 @@ def tell() -> Story:
 
 def shown(state: State) -> object:
     """As `get -o json` shows it; of the controller only what the log knows."""
-    shapes = [
-        rejected_shape(one.name, one.rejected)
-        if isinstance(one, NeverValid)
-        else workflow_shape(state, one)
-        for one in listed(state, lambda labels: True)
-    ]
+    shapes = [shape_of(state, one) for one in listed(state, lambda labels: True)]
     controller = ControllerShape(phase="Unknown", pid=None, epoch=state.epoch, conditions=[])
     return msgspec.to_builtins(list_shape(shapes, controller))
 

@@ -9,8 +9,9 @@ from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
-from controller.view.shape import ControllerShape
-from controller.view.status import all_shapes, list_shape, never_valid, workflow_shape
+from controller.view.listing import listed, shape_of
+from controller.view.shape import ControllerShape, WorkflowShape
+from controller.view.status import list_shape, never_valid, workflow_shape
 
 CONTRACT = json.loads("""
 {"apiVersion": "treadle.dev/v1", "kind": "Workflow",
@@ -116,9 +117,13 @@ def test_workflows_that_were_never_valid(path: str, names: list[str], known: lis
     assert list(never_valid(story.state)) == known
 
 
+def shapes(story: Story) -> list[WorkflowShape]:
+    return [shape_of(story.state, one) for one in listed(story.state, lambda labels: True)]
+
+
 def test_a_workflow_that_was_never_valid_has_the_same_shape() -> None:
     story = Story().see(rejected("new.yaml", "new"))
-    (shown,) = json.loads(msgspec.json.encode(list(all_shapes(story.state))))
+    (shown,) = json.loads(msgspec.json.encode(shapes(story)))
     assert shown["metadata"].keys() == CONTRACT["metadata"].keys()
     assert shown["status"].keys() == CONTRACT["status"].keys()
     assert (shown["metadata"]["uid"], shown["metadata"]["generation"]) == (None, 0)
@@ -134,7 +139,7 @@ def test_a_list_is_sorted_and_names_its_controller() -> None:
     story = Story().accept([a_step("a")], name="zeta").accept([a_step("a")], name="alpha")
     story.see(rejected("m.yaml"))
     controller = ControllerShape(phase="Running", pid=7, epoch=1, conditions=[])
-    shown = json.loads(msgspec.json.encode(list_shape(all_shapes(story.state), controller)))
+    shown = json.loads(msgspec.json.encode(list_shape(shapes(story), controller)))
     assert shown.keys() == {"apiVersion", "kind", "items", "controller"}
     assert shown["kind"] == "WorkflowList"
     assert [one["metadata"]["name"] for one in shown["items"]] == ["alpha", "m", "zeta"]

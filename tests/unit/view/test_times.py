@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.view.times import SECOND, age, parse_length, parse_time, rfc3339, span
+from controller.model.state import SECOND
+from controller.view.times import age, parse_length, parse_time, rfc3339, span
 
 DAY = 86_400
 

@@ -1,0 +1,51 @@
+"""How a person or a service manager stops a controller."""
+
+import os
+import signal
+import stat
+import sys
+from types import FrameType, TracebackType
+
+
+class StopSignals:
+    """SIGINT, SIGTERM and SIGHUP as a count while in its block; a second SIGINT leaves at once.
+
+    SIGHUP stays ignored where it is, as under nohup; else the terminal is gone: nothing can be
+    written to it any more.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.last = signal.SIGINT.value
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._note) for number in numbers}
+
+    def __enter__(self) -> "StopSignals":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.seen += 1
+        self.last = number
+        if number == signal.SIGHUP:
+            _write_to_no_terminal()
+        if self.seen > 1 and number == signal.SIGINT:
+            raise KeyboardInterrupt
+
+
+def _write_to_no_terminal() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+        if stat.S_ISCHR(os.fstat(stream).st_mode):
+            os.dup2(null, stream)
+    os.close(null)

@@ -1,0 +1,39 @@
+"""What a controller sleeps on between its turns."""
+
+import selectors
+import signal
+import socket
+from collections.abc import Sequence
+
+from controller.clock import SystemClock
+from controller.model.state import SECOND
+
+IDLE_WAIT_MAX_SECONDS = 30.0  # the rescan of the folder would wake us anyway
+
+
+class Wakes:
+    """Blocks until an edge has something to observe, a signal came, or time is up."""
+
+    def __init__(self, clock: SystemClock, files: Sequence[int]) -> None:
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._signals, self._wake_end = socket.socketpair()
+        for end in (self._signals, self._wake_end):
+            end.setblocking(False)
+        for file in (*files, self._signals.fileno()):
+            self._selector.register(file, selectors.EVENT_READ)
+        signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
+
+    def wait(self, until: int | None) -> None:
+        timeout = IDLE_WAIT_MAX_SECONDS
+        if until is not None:
+            timeout = min(timeout, max(0.0, (until - self._clock.now()) / SECOND))
+        for key, _ in self._selector.select(timeout):
+            if key.fd == self._signals.fileno():
+                self._signals.recv(4096)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._signals.close()
+        self._wake_end.close()
