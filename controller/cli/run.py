@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from controller.cli.asking import os_user
 from controller.cli.options import add_min_free, add_retention, common, positive
 from controller.cli.replica import Replica, is_live
-from controller.errors import ExitCode, Fault, LockHeld, StorageError, UsageError
+from controller.cli.run_requests import ask_to_run
+from controller.errors import ExitCode, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
@@ -55,7 +56,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(args: argparse.Namespace) -> int:
     """Drive the files' workflows; 0 if all succeeded."""
-    names = frozenset(args.asked) or _ask(args)
+    names = frozenset(args.asked) or ask_to_run(args)
     if args.detach:
         return _detach(args, names)
     follower = _Follower(args.state, names)
@@ -73,72 +74,6 @@ def run(args: argparse.Namespace) -> int:
             print("treadle: stopped following; the workflow goes on", file=sys.stderr)
             return ExitCode.FINE
         print("treadle: that controller is gone: going on without it", file=sys.stderr)
-
-
-def _ask(args: argparse.Namespace) -> frozenset[str]:
-    """The names of the requests that stand for these files, old and new ones."""
-    if not args.files:
-        raise UsageError("run: name at least one FILE")
-    wanted = list(_requests(args))
-    resumed, rest = _begun_before(args.state, wanted) if args.resume else (frozenset(), wanted)
-    return resumed | _drop(args.state, rest)
-
-
-def _requests(args: argparse.Namespace) -> Iterator[Request]:
-    """One for each document; nothing is asked for if any file has a fault."""
-    from controller.cli.source import read_source
-    from controller.spec.load import load
-
-    faults: list[Fault] = []
-    seen: dict[str, str] = {}
-    for file in args.files:
-        data = read_source(file).data
-        loaded = load(data, file)
-        faults += loaded.faults
-        for document in loaded.documents:
-            name = document.workflow.metadata.name
-            if seen.setdefault(name, file) is not file:
-                raise UsageError(f"{file}: {name} is in {seen[name]} already; name it once")
-            yield Request(
-                kind="run",
-                workflow=name,
-                by=os_user(),
-                document=data.decode(errors="replace"),
-                path=os.path.abspath(file),
-                resume=args.resume,
-            )
-    if faults:
-        raise UsageError("\n".join(str(fault) for fault in faults))
-
-
-def _begun_before(
-    state_dir: str, wanted: Sequence[Request]
-) -> tuple[frozenset[str], list[Request]]:
-    """Of what is to be resumed, what still goes on (by the requests that began it), and the rest.
-
-    The controller of an earlier `run` was killed: its lives are alive, and nobody drives them.
-    """
-    from controller.spec.load import load
-
-    names, rest = set(), []
-    state = Replica(state_dir).catch_up()
-    for request in wanted:
-        life = state.workflows.get(request.workflow)
-        loaded = load(request.document.encode(), request.path)
-        specs = {one.workflow.metadata.name: one.workflow.spec for one in loaded.documents}
-        if life is None or life.finished or not life.request or life.spec != specs[life.name]:
-            rest.append(request)
-        else:
-            names.add(life.request)
-    return frozenset(names), rest
-
-
-def _drop(state_dir: str, wanted: Sequence[Request]) -> frozenset[str]:
-    from controller.log.state_folder import prepare_state
-    from controller.requests import drop
-
-    prepare_state(state_dir)
-    return frozenset(drop(state_dir, request) for request in wanted)
 
 
 def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
