@@ -11,7 +11,7 @@ from controller.model.events import StepEffect
 from controller.model.indexes import requeue, set_over, set_timer, touch
 from controller.model.movement import clear_condition, link, set_condition, turn_to
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import SECOND, Cancel, PendingEdit, State, Step, Then, Workflow
+from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
 from controller.spec.definition import Definition, definitions
 
 _ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -183,9 +183,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
-    workflow.pending = PendingEdit(
-        event.generation, event.document, event.path, event.by, event.warnings
-    )
+    workflow.pending = event
     message = f"generation {event.generation} waits until run {workflow.run} has ended"
     set_condition(state, workflow, "EditPending", True, "AfterRun", message)
 

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct, field
 
 from controller.model.events import (
+    EditDeferred,
     FileRejected,
     MarkerPlaced,
     MarkerRejected,
@@ -29,7 +30,6 @@ from controller.model.phases import (
 )
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
-from controller.spec.models import Workflow as Document
 
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
@@ -145,16 +145,6 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         return self.then is not None and self.then.action == "remove"
 
 
-class PendingEdit(Struct, frozen=True):
-    """A generation that waits until the present run has ended."""
-
-    generation: int
-    document: Document
-    path: str
-    by: str = ""
-    warnings: list[str] = []
-
-
 class Cancel(Struct, frozen=True):
     """Somebody wants all of a workflow to end; final for this generation."""
 
@@ -217,7 +207,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     accepted: int = 0  # when its generation was
     effects: dict[str, StepEffect] = {}  # what that did to its steps, but for those it left alone
     kept: dict[str, str] = {}  # steps whose result was made under this fingerprint, and stands
-    pending: PendingEdit | None = None
+    pending: EditDeferred | None = None  # it waits until the present run has ended
     cancel: Cancel | None = None
     deleting: bool = False
     request: str = ""  # the name of the one that began this life

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from controller.model.events import StepEffect
+from controller.model.events import EditDeferred, StepEffect
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import Phase, Reason
-from controller.model.state import Attempt, Condition, PendingEdit, State, Step, Workflow
+from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner import slots
 from controller.view import words
 from controller.view.table import Cell, Column, Table, phase_cell
@@ -134,7 +134,7 @@ def generation_words(workflow: Workflow) -> str:
     return "; ".join(parts)
 
 
-def _pending_words(workflow: Workflow, edit: PendingEdit) -> str:
+def _pending_words(workflow: Workflow, edit: EditDeferred) -> str:
     by = f" by {edit.by}" if edit.by else ""
     until = f"waits until run {workflow.run} has ended (editPolicy: AfterRun)"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
