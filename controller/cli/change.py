@@ -27,7 +27,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = _mutation(subparsers, "cancel", "end what runs and start nothing more")
     parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
     parser.add_argument("steps", nargs="*", metavar="STEP", help="only these")
-    parser.add_argument("--reason", default="", help="why, for those who ask later")
+    _add_reason(parser)
     parser.add_argument("--drain", action="store_true", help="let running steps finish")
     parser.set_defaults(command=cancel)
 
@@ -37,6 +37,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--downstream", action="store_true", help="and all that depends on them, too"
     )
+    _add_reason(parser)
     parser.set_defaults(command=retry)
     _register_requests(subparsers)
 
@@ -49,7 +50,7 @@ def _register_requests(subparsers: "argparse._SubParsersAction[argparse.Argument
     ):
         parser = _mutation(subparsers, command.__name__, text)
         parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-        parser.add_argument("--reason", default="", help="why, for those who ask later")
+        _add_reason(parser)
         parser.set_defaults(command=command)
 
     parser = _mutation(subparsers, "mark", "say that a step was done by hand")
@@ -58,8 +59,13 @@ def _register_requests(subparsers: "argparse._SubParsersAction[argparse.Argument
     parser.add_argument(
         "--succeeded", action="store_true", required=True, help="what it counts as from now on"
     )
-    parser.add_argument("--reason", required=True, help="why, for those who ask later")
+    _add_reason(parser, required=True)
     parser.set_defaults(command=mark)
+
+
+def _add_reason(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    told = "why, for those who ask later"
+    parser.add_argument("--reason", metavar="WHY", default="", required=required, help=told)
 
 
 def _mutation(

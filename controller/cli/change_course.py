@@ -100,6 +100,7 @@ def retry(args: argparse.Namespace) -> int:
         by=os_user(),
         steps=args.steps,
         downstream=args.downstream,
+        reason=args.reason,
     )
     return _overrule(args, state, asked, ("would retry", "retrying"))
 

@@ -4,6 +4,7 @@ A controller that is stopped in its tracks still holds the lock: what a command 
 and not acted on; and after SIGKILL the next controller has to find it.
 """
 
+import getpass
 import os
 import signal
 from collections.abc import Callable
@@ -396,3 +397,13 @@ def test_another_specs_folder_than_that_of_the_state_is_refused(place: Place) ->
     (place.root / "other").mkdir()
     said = place.complains("delete", "job", "--specs", "other", code=2)
     assert f"belongs to the specs folder {place.specs}" in said
+
+
+def test_who_retried_and_why_is_recorded(place: Place) -> None:
+    failing(place)
+    with place.up():
+        settle(place, RETRY)
+        place.says("retry", "job", "--reason", "the disk is back")
+        place.until(lambda: place.phase("job") == "Succeeded")
+    said = f"retry asked for by {getpass.getuser()}: the disk is back"
+    assert said in place.says("events", "job") and said in place.says("explain", "job", "bad")
