@@ -13,6 +13,7 @@ from properties.test_plan import Steps, a_dag
 from story import Story, document
 
 from controller.planner import edits
+from controller.planner.foresight import of_document
 
 Meanings = dict[str, str]
 
@@ -94,3 +95,35 @@ def test_an_edit_of_a_finished_workflow_re_runs_what_the_table_says(
         story.exit(min(story.live()))
     for name in attempts.keys() - again - removed:
         assert story.step(name).numbered == attempts[name], "what is kept does not run"
+
+
+@settings(max_examples=200, deadline=None)
+@given(before=a_dag(), after=a_dag(), data=st.data())
+def test_what_is_foretold_of_an_edit_under_a_marker_is_what_happens(
+    before: tuple[Steps, dict[str, Any]], after: tuple[Steps, dict[str, Any]], data: st.DataObject
+) -> None:
+    story = Story(checked=False).accept(before[0])
+    run_out(story)
+    names = [step["name"] for step in after[0]]
+    named = data.draw(st.lists(st.sampled_from(names), unique=True, max_size=3))
+    drain = data.draw(st.booleans())
+    story.mark(steps=named, drain=drain)
+
+    foreseen = of_document(story.state, story.life(), "w", document(after[0]).spec).steps
+    attempts = {name: step.numbered for name, step in story.life().steps.items()}
+    story.accept(after[0])
+    run_out(story)
+    for name, step in story.life().steps.items():
+        started = step.numbered > attempts.get(name, 0)
+        if foreseen[name].action == "run":
+            assert step.phase != "Cancelled" and step.reason != "DependencyCancelled"
+            assert started or step.phase == "Skipped"
+        else:
+            assert not started, f"{name}: {foreseen[name]}"
+
+
+def run_out(story: Story) -> None:
+    while story.live():
+        story.exit(min(story.live()))
+        while not story.live() and story.state.timers:
+            story.wait(60)
