@@ -104,7 +104,7 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
-    if effect.action == "restart":
+    if effect.action == "restart" or (effect.action == "run" and step.live is not None):
         step.then = Then("reset", effect.reason, effect.message, effect.finish)
     elif effect.action == "run":
         reset(state, workflow, step, effect.reason, effect.message)
@@ -239,7 +239,8 @@ def uncancel(state: State, workflow: Workflow) -> None:
 
 def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
     workflow = state.lives[event.uid]
-    workflow.deleting = True
+    workflow.deleting, workflow.pending = True, None
+    clear_condition(state, workflow, "EditPending", Reason.SPEC_DELETED, "its spec was deleted")
     set_condition(state, workflow, "Terminating", True, Reason.SPEC_DELETED, event.message)
     requeue(state, workflow)
     touch(state, workflow)

@@ -119,7 +119,7 @@ def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> S
     """What it does changed, and yet its result stands, unless something it ran after runs again."""
     for need in definition.requires:
         if found[need.step].action in _ANEW:
-            return _reran(need.step, "run" if step.live is None else "restart")
+            return _reran(need.step, "restart" if step.phase is Phase.RUNNING else "run")
     message = "what it does changed; its result is kept (onChanged: KeepResult)"
     action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
     return StepEffect(action, Reason.KEEP_RESULT, message)
@@ -169,15 +169,17 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
     attempt = step.attempt
     assert attempt is not None
     first = definition.on_changed == "FinishFirst"
+    # What is only queued is withdrawn: nothing of it is ended.
+    again: EffectAction = "run" if attempt.phase is AttemptPhase.SCHEDULED else "restart"
     if attempt.fingerprint != fingerprint and not (first and anew):
         running = attempt.phase is AttemptPhase.RUNNING and not _is_unwanted(attempt)
-        return structs.replace(_changed("restart"), finish=first and running)
+        return structs.replace(_changed(again), finish=first and running)
     if anew:
-        return _reran(anew[0], "restart")
+        return _reran(anew[0], again)
     waits = step.then is not None and not step.then.finish
     if waits or _is_unwanted(attempt):
-        message = "is being ended, then tried anew"
-        return StepEffect("restart", Reason.TRIED_ANEW, message)
+        message = "was being ended, is tried anew"
+        return StepEffect(again, Reason.TRIED_ANEW, message)
     return _GOES_ON if step.phase is Phase.RUNNING else _UNCHANGED
 
 

@@ -50,7 +50,7 @@ def page(
 def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What lies in the folder and is about to matter: markers, and faults of its file."""
     for path, marker in state.marked.get(workflow.name, {}).items():
-        what = f"steps {words.listed(marker.steps)}" if marker.steps else "this workflow"
+        what = words.listed(marker.steps) if marker.steps else "this workflow"
         yield "marker", f"{path}: while it is there, nothing of {what} starts"
     for bad in state.bad_markers.values():
         if bad.workflow == workflow.name:

@@ -169,3 +169,14 @@ def test_a_file_that_is_broken_meanwhile_stays_invalid() -> None:
     story.exit("a").exit("b")
     assert story.life().generation == 2
     assert story.life().conditions["SpecInvalid"].status == "True"
+
+
+def test_one_that_can_never_come_no_longer_waits() -> None:
+    story = Story().accept(chain(), "w").start("a")
+    later = document(chain("new"), "w", editPolicy="AfterRun")
+    uid = story.life().uid
+    story.see(e.EditDeferred(uid=uid, generation=2, document=later, path="w.yaml"))
+    story.delete().end("a")
+    life = story.state.lives[uid]
+    assert life.conditions["EditPending"].status == "False"
+    assert (life.generation, life.latest) == (1, 1)
