@@ -11,7 +11,7 @@ from msgspec import UNSET
 from controller.loop.chance import Chance
 from controller.model import events as e
 from controller.model.state import State
-from controller.planner import edits, retries
+from controller.planner import barred, edits, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
 from controller.spec.fingerprint import fingerprints, inputs
 
@@ -67,7 +67,9 @@ def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAcc
         edit, generation = edits.Edit(fingerprints(document.spec), {}, {}), 1
     else:
         edit = edits.judge(before, document.spec)
-        edit = edit._replace(effects=edits.to_record(before, edit.effects))
+        markers = state.marked.get(before.name, {}).values()
+        effects = barred.under(before, document.spec, edit.effects, markers)
+        edit = edit._replace(effects=edits.to_record(before, effects))
         generation = before.latest if action.waited else before.latest + 1
     labels, annotations = document.metadata.labels, document.metadata.annotations
     return e.GenerationAccepted(

@@ -10,7 +10,7 @@ from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
 from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit brought about, and that taking it back undoes.
-_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
+_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN, Reason.CANCEL_MARKER})
 
 
 def ready(state: State, event: e.StepReady) -> None:

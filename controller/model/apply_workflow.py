@@ -104,9 +104,10 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
-    if effect.action == "restart" or (effect.action == "run" and step.live is not None):
+    barred = effect.reason == Reason.CANCEL_MARKER  # set back, whatever it is called
+    if effect.action == "restart" or ((effect.action == "run" or barred) and step.live is not None):
         step.then = Then("reset", effect.reason, effect.message, effect.finish)
-    elif effect.action == "run":
+    elif effect.action == "run" or barred:
         reset(state, workflow, step, effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT and step.live is not None:
         step.then = Then("restore", effect.reason, effect.message)

@@ -19,13 +19,11 @@ from controller.model.events import (
     MarkerRemoved,
     StepEffect,
 )
-from controller.model.movement import MET, edge
 from controller.model.observations import FolderSight
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Workflow
-from controller.planner import deferred, desired, edits
+from controller.planner import barred, deferred, desired, edits
 from controller.planner.actions import Accept, Action
-from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import same
 from controller.spec.models import Spec
 
@@ -117,13 +115,12 @@ def _under(state: State, marker: MarkerPlaced, change: Change) -> Change:
         whom = "" if standing or life is None else _to_cancel(life, marker)
         verb = "drains" if marker.drain else "cancels"
         return structs.replace(change, note=f"{marker.path} {verb} {whom}") if whom else change
-    stuck = _stuck(life, marker, change)
-    steps = {name: stuck.get(name, effect) for name, effect in change.steps.items()}
+    steps = barred.under(life, change.becomes, change.steps, [marker])
     note = f"counts as cancelled: {marker.path} is there"
     if marker.steps:
-        whom = ", ".join(name for name in marker.steps if name in stuck)
-        note = f"{marker.path} keeps {whom} from starting" if whom else change.note
-    return structs.replace(change, steps=steps, note=note)
+        whom = ", ".join(name for name in marker.steps if steps.get(name) != change.steps.get(name))
+        note = f"{marker.path} keeps {whom} from starting" if whom else ""
+    return structs.replace(change, steps=steps, note="; ".join(filter(None, (change.note, note))))
 
 
 def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
@@ -132,42 +129,6 @@ def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
         return "" if life.finished else "it"
     steps = [life.steps[name] for name in marker.steps if name in life.steps]
     return ", ".join(step.name for step in steps if step.phase not in TERMINAL)
-
-
-def _stuck(life: Workflow | None, marker: MarkerPlaced, change: Change) -> dict[str, StepEffect]:
-    """What becomes of the steps that the marker keeps from starting, or from being of use."""
-    assert change.becomes is not None
-    new = definitions(change.becomes)
-    named = marker.steps or [*new]
-    phases: dict[str, Phase] = {}
-    found: dict[str, StepEffect] = {}
-    for name in edits.in_order(new):
-        step = life.steps.get(name) if life is not None else None
-        starts = change.steps[name].action in ("run", "restart")
-        running = step is not None and step.phase is Phase.RUNNING
-        why = f"starts nothing: {marker.path} is there"
-        if name in named and (starts or step is None or step.phase not in TERMINAL):
-            phases[name] = Phase.CANCELLED
-        elif starts and (root := _stuck_dependency(new[name], phases)):
-            phases[name] = Phase.SKIPPED
-            why = f'is skipped: depends on "{root}", which {marker.path} keeps from starting'
-        if not starts or name not in phases:
-            continue
-        if running and marker.drain and phases[name] is Phase.CANCELLED:
-            why = f"may end, and starts no more: {marker.path} is there"
-            found[name] = StepEffect("continue", Reason.CANCEL_MARKER, why)
-        else:
-            found[name] = StepEffect("keep", Reason.CANCEL_MARKER, why)
-    return found
-
-
-def _stuck_dependency(definition: Definition, phases: dict[str, Phase]) -> str:
-    """One that never comes to what the step waits for, or nothing."""
-    for need in definition.requires:
-        phase = phases.get(need.step)
-        if phase and edge(phase, Reason.DEPENDENCY_CANCELLED, False, need.condition) != MET:
-            return need.step
-    return ""
 
 
 def of_document(

@@ -167,6 +167,8 @@ def done(effect: StepEffect) -> str:
     """
     if effect.reason == Reason.STEP_ADDED:
         return "added"
+    if effect.reason == Reason.CANCEL_MARKER and effect.action in ("keep", "continue"):
+        return "kept from starting"
     if effect.action == "restart" and effect.finish:
         return "reset"
     return _VERBS.get(effect.action, "removed")

@@ -7,13 +7,14 @@ means, dependencies and all, and spreads "is tried anew" until nothing changes a
 from itertools import combinations
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from properties.test_plan import Steps, a_dag
 from story import Story, document
 
 from controller.planner import edits
 from controller.planner.foresight import of_document
+from controller.spec.fingerprint import same
 
 Meanings = dict[str, str]
 
@@ -109,13 +110,17 @@ def test_what_is_foretold_of_an_edit_under_a_marker_is_what_happens(
     drain = data.draw(st.booleans())
     story.mark(steps=named, drain=drain)
 
-    foreseen = of_document(story.state, story.life(), "w", document(after[0]).spec).steps
+    spec = document(after[0]).spec
+    assume(not same(story.life().spec, spec))
+    foreseen = of_document(story.state, story.life(), "w", spec).steps
     attempts = {name: step.numbered for name, step in story.life().steps.items()}
     story.accept(after[0])
+    recorded = story.life().effects
+    assert all(recorded[name] == foreseen[name] for name in recorded.keys() & attempts.keys())
     run_out(story)
     for name, step in story.life().steps.items():
         started = step.numbered > attempts.get(name, 0)
-        if foreseen[name].action == "run":
+        if foreseen[name].action == "run" and foreseen[name].reason != "CancelMarker":
             assert step.phase != "Cancelled" and step.reason != "DependencyCancelled"
             assert started or step.phase == "Skipped"
         else:

@@ -28,13 +28,33 @@ def test_a_step_under_a_marker_and_what_depends_on_it_start_nothing() -> None:
     change = foreseen(story, chain("new"))
     assert set(actions(change).values()) == {"keep"}
     assert change.note == "w.cancel keeps a from starting"
-    assert change.steps["b"].message == (
-        'is skipped: depends on "a", which w.cancel keeps from starting'
-    )
+    assert change.steps["b"].message == ('does not start: it depends on "a", and w.cancel is there')
     before = tries(story)
     story.accept(chain("new"))
     assert tries(story) == before
     assert story.phases() == {"a": "Cancelled", "b": "Skipped", "c": "Skipped", "lone": "Succeeded"}
+
+
+def test_what_is_lost_and_what_is_ended_is_told_and_recorded() -> None:
+    """`keep` would be untrue of a result that is gone, and of a step that is ended."""
+    story = Story().accept(chain()).exit("lone").exit("a").start("b").mark(steps=["a"])
+    change = foreseen(story, chain("new"))
+    assert actions(change) == {"a": "run", "b": "restart", "c": "keep", "lone": "keep"}
+    assert change.steps["a"].message == (
+        "run changed, so its result is gone; does not start: w.cancel is there"
+    )
+    story.accept(chain("new")).end("b")
+    assert story.life().effects == {name: change.steps[name] for name in "ab"}
+    assert tries(story) == {"a": 1, "b": 1, "c": 0, "lone": 1}
+    assert story.phases()["a"] == "Cancelled" and story.phases()["b"] == "Skipped"
+
+
+def test_taken_back_under_the_marker_it_stands_again() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(drain=True)
+    story.accept(chain("new")).exit("a")
+    assert story.phases()["a"] == "Cancelled"
+    story.accept(chain())
+    assert story.phases()["a"] == "Succeeded", "what it came to is still there"
 
 
 def test_what_may_start_all_the_same_is_told_as_such() -> None:
