@@ -1,4 +1,5 @@
 """Two documents with one name: the one in force stays, the other is a fault that names both places.
+A file that no longer defines what it did is one, too.
 
 A workflow that `treadle run` drives has its name for as long as that run is alive.
 """
@@ -6,6 +7,7 @@ A workflow that `treadle run` drives has its name for as long as that run is ali
 from controller.errors import Fault
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Workflow
+from controller.planner import conditions
 from controller.spec.load import Document
 
 
@@ -24,6 +26,13 @@ def driven(sight: FolderSight, file: SeenFile, document: Document, life: Workflo
 def is_driven(life: Workflow) -> bool:
     """Whether `treadle run` drives it and has not yet come to an end."""
     return life.origin == "run" and not life.finished
+
+
+def emptied(sight: FolderSight, file: SeenFile, lost: list[str]) -> Fault:
+    """`lost` are the workflows that it defined, and that nothing else does now."""
+    problem = "the file is empty" if file.empty else "no treadle document is left in it"
+    hint = f"remove the file to delete {conditions.listed(lost)}"
+    return Fault(file=shown(sight, file.path), problem=problem, hint=hint)
 
 
 def shown(sight: FolderSight, path: str) -> str:

@@ -258,11 +258,8 @@ class _Judge:
         homes, paths = self.claims.homes, self.claims.paths
         lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
         if lost:
-            problem = "the file is empty" if file.empty else "no treadle document is left in it"
-            hint = f"remove the file to delete {conditions.listed(lost)}"
-            self._reject(
-                file, [Fault(file=clashes.shown(self.sight, file.path), problem=problem, hint=hint)]
-            )
+            own = () if file.empty else file.faults
+            self._reject(file, [*own, clashes.emptied(self.sight, file, lost)])
             return
         self._clear(file.path)
         if file.path not in self.memory.noted:

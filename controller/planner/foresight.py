@@ -14,6 +14,7 @@ from controller.model.events import (
     EditDeferred,
     EditTakenBack,
     EffectAction,
+    FileCleared,
     FileRejected,
     MarkerPlaced,
     MarkerRemoved,
@@ -59,8 +60,13 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             life, life.name, life.pending.document.spec if life.pending else life.spec
         )
         for life in state.workflows.values()
-        if life.origin == "folder"
+        if life.origin == "folder" and not life.deleting
     }
+    for file in sight.files.values():
+        for document in file.documents:
+            name = document.workflow.metadata.name
+            if name in state.workflows and state.workflows[name].deleting:
+                changes[name] = _of_document(state.workflows[name], name, document.workflow.spec)
     at_once = {action.uid for action in verdict.actions if isinstance(action, Accept)}
     for action in verdict.actions:
         if isinstance(action, Accept):
@@ -86,12 +92,22 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
         if marker.workflow in changes:
             change = changes[marker.workflow]
             changes[marker.workflow] = _under(state, marker, change)
-    rejected = {path: list(file.faults) for path, file in sight.files.items() if not file.foreign}
+    faults = [fault for _, of_file in sorted(_faults(state, sight, verdict)) for fault in of_file]
+    return Foresight([changes[name] for name in sorted(changes)], faults)
+
+
+def _faults(
+    state: State, sight: FolderSight, verdict: desired.Verdict
+) -> Iterable[tuple[str, list[Fault]]]:
+    """By file: what is wrong with it by itself, or why it is rejected, now or still."""
+    found = {path: list(file.faults) for path, file in sight.files.items() if not file.foreign}
+    found |= {path: one.faults for path, one in state.rejected.items() if path in sight.files}
     for action in verdict.actions:
         if isinstance(action, FileRejected):
-            rejected[action.path] = action.faults
-    faults = [fault for path in sorted(rejected) for fault in rejected[path]]
-    return Foresight([changes[name] for name in sorted(changes)], faults)
+            found[action.path] = action.faults
+        elif isinstance(action, FileCleared):
+            found.pop(action.path, None)
+    return found.items()
 
 
 def _markers(state: State, actions: Iterable[Action]) -> list[MarkerPlaced]:
@@ -143,9 +159,12 @@ def of_document(
 
 def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = False) -> Change:
     """What this spec would do to that life; None: it would begin one."""
-    if life is None:
+    if life is None or life.deleting:
         steps = {step.name: StepEffect("run", Reason.STEP_ADDED, "new") for step in spec.steps}
-        return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps)
+        note = "begins when the life that was deleted has ended" if life is not None else ""
+        return Change(
+            workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note
+        )
     before = life.generation
     if same(life.spec, spec):
         steps = dict(_unchanged(life))
@@ -154,6 +173,9 @@ def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = F
         )
     waits = deferred.waits(life, spec) and not at_once
     edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)
+    notes = [f"waits until run {life.run} has ended"] if waits else []
+    if spec.suspend is True or life.suspension:
+        notes.append("is suspended: nothing starts before it goes on")
     waits_already = waits and life.pending is not None and same(life.pending.document.spec, spec)
     return Change(
         workflow=name,
@@ -162,7 +184,7 @@ def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = F
         was=life.spec,
         becomes=spec,
         steps=edit.effects,
-        note=f"waits until run {life.run} has ended" if waits else "",
+        note="; ".join(notes),
     )
 
 

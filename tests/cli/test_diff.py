@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cli.place import HELD, Place, document
 
 from controller.log.reader import read
@@ -171,3 +172,48 @@ def test_what_a_person_may_have_meant(place: Place) -> None:
     assert "`treadle diff w --from 1` two generations" in place.complains("diff", "w", code=5)
     for words in (("diff", "/dev/zero"), ("apply", "-f", "/dev/zero")):
         assert b"larger than 8,388,608 bytes" in place.treadle(*words, code=2).stderr
+
+
+BROKEN = ["", "kind: [", "a: 1\n", "apiVersion: treadle.dev/v1\nkind: Flow\n"]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_an_invalid_spec_is_told_for_as_long_as_it_is_there(place: Place, text: str) -> None:
+    file = place.spec("w", a="true")
+    place.says("up", "--once")
+    file.write_text(text)
+    before = place.treadle("diff", code=2).stderr
+    assert before.startswith(b"treadle: specs/w.yaml")
+    place.treadle("up", "--once", code=2)
+    assert place.treadle("diff", code=2).stderr == before, "although the log has it by now"
+    place.spec("w", a="true")
+    assert place.says("diff") == ""
+
+
+def test_a_name_whose_life_is_being_ended_begins_a_new_one(place: Place) -> None:
+    stubborn = "trap '' TERM; touch trapped; until [ -e go ]; do sleep 0.02; done"
+    spec = json.loads(document("w", a=stubborn, b="true"))
+    spec["spec"]["defaults"] = {"terminationGracePeriodSeconds": 60}
+    file = place.specs / "w.yaml"
+    file.write_text(json.dumps(spec))
+    with place.up():
+        place.until((place.specs / "trapped").exists)
+        file.unlink()
+        place.until(lambda: place.folded().workflows["w"].deleting)
+        assert place.says("diff") == "", "it is on its way out, and nothing else"
+        file.write_text(json.dumps(spec))
+        said = told(place)["w"]
+        assert (said["from"], actions(said)) == (0, {"a": "run", "b": "run"})
+        assert said["note"] == "begins when the life that was deleted has ended"
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")
+
+
+def test_a_suspended_workflow_starts_nothing_and_diff_says_so(place: Place) -> None:
+    file = place.spec("w", a="true")
+    place.says("up", "--once")
+    place.says("suspend", "w")
+    file.write_text(file.read_text().replace("true", "echo"))
+    place.says("up", "--once")
+    file.write_text(file.read_text().replace("echo", "pwd"))
+    assert told(place)["w"]["note"] == "is suspended: nothing starts before it goes on"
