@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from controller.model.events import (
     CancelAccepted,
+    EditTakenBack,
     LifeEnded,
     RequestApplied,
     SourceChanged,
@@ -19,6 +20,7 @@ from controller.model.events import (
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.planner import deferred
 from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import same
 from controller.spec.load import load
@@ -203,7 +205,12 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if asked.resume and resumed is None:
         raise _Refused(f"{asked.workflow} has no run to resume")
     if resumed is not None and same(resumed.spec, documents[0].workflow.spec):
+        if resumed.pending is not None:
+            yield EditTakenBack(uid=resumed.uid, generation=resumed.latest + 1)
         yield from _go_on(resumed, asked)
+        return
+    if resumed is not None and deferred.waits(resumed, documents[0].workflow.spec):
+        yield from deferred.defer(resumed, documents[0], asked.path, asked.by)
         return
     if workflow is not None and resumed is None:
         yield LifeEnded(uid=workflow.uid)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from controller.model.events import EditDeferred
-from controller.model.observations import SeenFile
 from controller.model.state import Workflow
 from controller.planner.actions import Accept
 from controller.spec.fingerprint import same
@@ -22,15 +21,15 @@ def waits(life: Workflow, spec: Spec) -> bool:
     return spec.edit_policy == "AfterRun" and life.in_run
 
 
-def defer(life: Workflow, file: SeenFile, document: Document) -> Iterator[Accept | EditDeferred]:
+def defer(
+    life: Workflow, document: Document, path: str, by: str
+) -> Iterator[Accept | EditDeferred]:
     """The edit is recorded as one that waits, but for what it says of `suspend`."""
-    wanted, before, path = document.workflow, life.pending, file.path
+    wanted, before = document.workflow, life.pending
     hurries = (life.spec.suspend is True) != (wanted.spec.suspend is True)
     if hurries:
         spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
-        yield Accept(
-            document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=file.by
-        )
+        yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=by)
         if same(spec, wanted.spec):
             return
     number = life.latest + 1
@@ -48,7 +47,7 @@ def defer(life: Workflow, file: SeenFile, document: Document) -> Iterator[Accept
             generation=number,
             document=wanted,
             path=path,
-            by=file.by,
+            by=by,
             warnings=list(document.warnings),
         )
 

@@ -330,7 +330,7 @@ class _Judge:
             self.actions += _source_changed(life, file.path, document)
             return
         if life is not None and deferred.waits(life, spec):
-            self.actions += deferred.defer(life, file, document)
+            self.actions += deferred.defer(life, document, file.path, file.by)
             return
         self.actions.append(
             Accept(

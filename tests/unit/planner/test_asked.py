@@ -27,8 +27,8 @@ def ask(story: Story, kind: str, **fields: Any) -> str | None:
     return applied.refused
 
 
-def text(steps: list[dict[str, Any]], name: str = "w") -> str:
-    return msgspec.json.encode(document(steps, name)).decode()
+def text(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> str:
+    return msgspec.json.encode(document(steps, name, **spec)).decode()
 
 
 # ---------------------------------------- retry
@@ -148,6 +148,22 @@ def test_each_run_is_a_new_life_unless_it_resumes() -> None:
     assert ask(story, "run", document=text(CHAIN)) == ""
     assert story.life().uid != first
     assert story.phases()["a"] == "Ready"
+
+
+def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so() -> None:
+    story = Story()
+    ask(story, "run", document=text(CHAIN))
+    story.start("a")
+    changed = [a_step("a", run="else"), *CHAIN[1:]]
+    later = text(changed, editPolicy="AfterRun")
+    assert ask(story, "run", name="r2", document=later, resume=True) == ""
+    assert story.attempt("a").ending is None
+    assert (story.life().generation, story.life().latest, story.life().request) == (1, 2, "r2")
+    assert ask(story, "run", name="r3", document=text(CHAIN), resume=True) == ""
+    assert (story.life().generation, story.life().pending) == (3, None), "taken back"
+    assert ask(story, "run", name="r4", document=later, resume=True) == ""
+    story.exit("a").exit("b").exit("c")
+    assert (story.life().generation, story.live()) == (4, {"a"})
 
 
 def test_run_refuses_what_it_cannot_run() -> None:
