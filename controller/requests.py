@@ -13,7 +13,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -51,6 +51,15 @@ def drop(state_dir: str, request: Request) -> str:
             os.unlink(draft)
         raise StorageError(f"{folder}: the request can't be written: {error.strerror}") from error
     return name
+
+
+def waiting(state_dir: str) -> Iterator[Request]:
+    """Those that wait for a controller, in its order, for somebody who only looks."""
+    folder = requests_folder(state_dir)
+    with suppress(OSError):
+        for name in _in_order(os.listdir(folder)):
+            with suppress(OSError, ValueError):
+                yield _read(os.path.join(folder, name), name)
 
 
 def note_on_stderr(text: str) -> None:
@@ -94,7 +103,7 @@ class RequestBox:
                 ) from error
 
     def _look(self, found: list[str]) -> None:
-        names = sorted(name for name in found if _NAME.fullmatch(name))
+        names = _in_order(found)
         known, self._read = self._read, {}
         for name in names:
             request = known.get(name) or self._load(name)
@@ -104,11 +113,7 @@ class RequestBox:
     def _load(self, name: str) -> Request | None:
         path = os.path.join(self._folder, name)
         try:
-            with open(path, "rb") as file:
-                text = file.read(REQUEST_SIZE_MAX + 1)
-            if len(text) > REQUEST_SIZE_MAX:
-                raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
-            request = msgspec.json.decode(text, type=Request)
+            return _read(path, name)
         except FileNotFoundError:
             return None  # withdrawn by hand since the folder was listed
         except (OSError, ValueError) as error:
@@ -116,7 +121,19 @@ class RequestBox:
             os.rename(path, aside)
             self._note(f"{path}: not a request ({error}); set aside as {aside}, it does nothing")
             return None
-        return msgspec.structs.replace(request, name=name)
+
+
+def _in_order(found: list[str]) -> list[str]:
+    return sorted(name for name in found if _NAME.fullmatch(name))
+
+
+def _read(path: str, name: str) -> Request:
+    """Raises OSError, or ValueError if it is none."""
+    with open(path, "rb") as file:
+        text = file.read(REQUEST_SIZE_MAX + 1)
+    if len(text) > REQUEST_SIZE_MAX:
+        raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
+    return msgspec.structs.replace(msgspec.json.decode(text, type=Request), name=name)
 
 
 def requests_folder(state_dir: str) -> str:

@@ -11,7 +11,13 @@ from typing import NamedTuple
 from controller.cli.replica import Replica
 from controller.cli.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
+from controller.model.apply import apply
+from controller.model.events import Record
+from controller.model.observations import Request
 from controller.model.state import State, Workflow
+from controller.planner.actions import Accept, Retry, Schedule
+from controller.planner.asked import answer
+from controller.requests import waiting
 from controller.view.find import find, hint
 from controller.view.status import ended
 
@@ -24,7 +30,18 @@ class Subject(NamedTuple):
 
 
 def read_state(args: argparse.Namespace) -> State:
-    return Replica(args.state).catch_up()
+    """As it will be when the requests that wait already have been carried out."""
+    state = Replica(args.state).catch_up()
+    for request in waiting(args.state):
+        if request.name not in state.requests:
+            _carry_out(state, request)
+    return state
+
+
+def _carry_out(state: State, request: Request) -> None:
+    for action in answer(state, request) or ():
+        if not isinstance(action, Accept | Schedule | Retry):
+            apply(state, Record(state.seq, state.seq, state.time, state.epoch, action))
 
 
 def subject(args: argparse.Namespace, state: State) -> Subject:

@@ -407,3 +407,20 @@ def test_who_retried_and_why_is_recorded(place: Place) -> None:
         place.until(lambda: place.phase("job") == "Succeeded")
     said = f"retry asked for by {getpass.getuser()}: the disk is back"
     assert said in place.says("events", "job") and said in place.says("explain", "job", "bad")
+
+
+def test_what_is_asked_for_without_a_controller_follows_what_was_asked_before(place: Place) -> None:
+    """Each is judged as it will be when those before it have been carried out."""
+    failing(place)
+    with place.up():
+        settle(place, RETRY)
+    place.says("suspend", "job", "--reason", "look first")
+    place.says("resume", "job")
+    assert "nobody asked to suspend" in place.complains("resume", "job", code=2)
+    place.says("restart", "job")
+    assert "nothing to cancel" not in place.says("cancel", "job", "--dry-run")
+    assert (len(list((place.state / "requests").glob("[!.]*.json")))) == 3
+    with place.up():
+        place.until(lambda: place.phase("job") == "Succeeded")
+    assert not place.folded().workflows["job"].suspension
+    assert place.folded().workflows["job"].steps["bad"].numbered == 2
