@@ -81,7 +81,7 @@ def judge(
     """What the folder asks of the state at `now`. Updates `memory`, and empties `sight.changed`."""
     held = why_held(state, sight)
     if held:
-        verdict = _hold(state, memory, now, held)
+        verdict = _hold(state, sight, memory, now, held)
     else:
         if memory.held:
             memory.held, memory.absences.cautious, memory.absences.moved = "", True, now
@@ -92,15 +92,17 @@ def judge(
     return verdict
 
 
-def _hold(state: State, memory: Memory, now: int, why: str) -> Verdict:
-    """Nothing changes, unless somebody confirms that all is to go."""
+def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) -> Verdict:
+    """Nothing changes, unless somebody confirms that all is to go, or puts a marker there."""
     memory.held, memory.confirm_at = why, None
     memory.absences.waits.clear()
     lives = in_force(state) if memory.absences.confirmed else []
-    return Verdict(
-        actions=[DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives],
-        conditions=_note(memory, now, conditions.of_hold(why)),
-    )
+    actions: list[Action] = [
+        DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives
+    ]
+    if sight.root == "ok":
+        actions += marked.placed(state, sight, set(sight.markers), {}, memory.narrowed)
+    return Verdict(actions=actions, conditions=_note(memory, now, conditions.of_hold(why)))
 
 
 class _Judge:

@@ -15,7 +15,7 @@ def why_held(state: State, sight: FolderSight) -> str:
         return f"{shown} is no folder"
     if sight.root != "ok":
         return f"the specs folder {shown} is {sight.root}"
-    if is_another(state, sight) and not sight.files and not sight.markers:
+    if is_another(state, sight) and not sight.files:
         return f"the specs folder {shown} has become another one, and holds no specs"
     return ""
 

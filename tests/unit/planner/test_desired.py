@@ -599,6 +599,16 @@ def test_another_and_empty_folder_is_held_also_after_a_restart(etl: World) -> No
     assert [etl.restart().look(), etl.look(100)] == [[], []]
 
 
+def test_a_marker_in_a_held_folder_cancels_what_it_names_and_ends_no_hold(etl: World) -> None:
+    etl.write("b.yaml", workflow("b")).look()
+    etl.sight.inode = 2
+    etl.remove("etl.yaml").remove("b.yaml").look()
+    assert etl.mark("etl.cancel").look() == ["MarkerPlaced etl.cancel"]
+    assert etl.look(60) == []
+    assert "has become another one" in etl.condition()["FolderHeld"]
+    assert etl.mark("b.cancel").look() == ["MarkerPlaced b.cancel"]
+
+
 def test_the_first_start_records_the_folder_as_it_is(etl: World) -> None:
     assert identity(State(), etl.sight) == (1, 1)
 
