@@ -275,6 +275,7 @@ class Controller:
             ahead=settings.ahead,
             only=self._only,
             held=settings.folder if self.memory.held else "",
+            gone=frozenset(self.memory.absences.workflows()),
             folder=settings.folder,
             short=self._short,
             stopping=self.stopping,

@@ -24,15 +24,17 @@ class Limits(Struct, frozen=True, kw_only=True):
     `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
     frees there need not wait for the disk. `only`: the requests whose lives this controller may
     start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started. `short`: nothing starts, since the disk is nearly full. `stopping`: nothing starts,
-    and what runs is ended, to be tried again by the next controller. `keep_finished`: how many
-    lives that are over may stay in the state; None for all.
+    is started. `gone`: workflows whose spec is absent, which is not believed yet. `short`: nothing
+    starts, since the disk is nearly full. `stopping`: nothing starts, and what runs is ended, to be
+    tried again by the next controller. `keep_finished`: how many lives that are over may stay in
+    the state; None for all.
     """
 
     max_parallel: int
     ahead: int = 0
     only: frozenset[str] | None = None
     held: str = ""
+    gone: frozenset[str] = frozenset()
     folder: str = ""
     short: bool = False
     stopping: bool = False
@@ -53,7 +55,7 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
-            if limits.only is None or workflow.request in limits.only:
+            if _may_start(workflow, limits):
                 ready[workflow.uid] = _startable(workflow, limits)
                 heappush(heap, entry)
             entry = next(waiting, None)
@@ -109,7 +111,7 @@ def _rivals(state: State, limits: Limits) -> Iterator[int]:
     for priority, occupied, _, uid in _in_order(state):
         workflow = state.lives[uid]
         room = None if workflow.parallelism is None else workflow.parallelism - occupied
-        if limits.only is None or workflow.request in limits.only:
+        if _may_start(workflow, limits):
             for _step in islice(_startable(workflow, limits), room):
                 yield -priority
 
@@ -118,6 +120,12 @@ def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:
     for key in sorted(state.queue):
         for place, uid in enumerate(state.queue[key]):
             yield (*key, place, uid)
+
+
+def _may_start(workflow: Workflow, limits: Limits) -> bool:
+    if limits.only is not None and workflow.request not in limits.only:
+        return False
+    return workflow.name not in limits.gone or workflow.origin == "run"
 
 
 def _startable(workflow: Workflow, limits: Limits) -> Iterator[str]:

@@ -424,3 +424,14 @@ def test_what_is_asked_for_without_a_controller_follows_what_was_asked_before(pl
         place.until(lambda: place.phase("job") == "Succeeded")
     assert not place.folded().workflows["job"].suspension
     assert place.folded().workflows["job"].steps["bad"].numbered == 2
+
+
+def test_what_is_gone_starts_nothing_while_that_is_not_yet_believed(place: Place) -> None:
+    failing(place)
+    with place.up():
+        settle(place, RETRY)
+    place.says("retry", "job")
+    (place.specs / "job.yaml").unlink()
+    place.treadle("up", "--once")
+    (life,) = place.folded().lives.values()
+    assert life.deleting and life.steps["bad"].numbered == 1
