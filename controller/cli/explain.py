@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from controller.cli.fields import ROOT, field_lines
 from controller.cli.options import common
 from controller.cli.output import in_colour, show, show_lines, terminal_width
 from controller.cli.past import recall
@@ -13,8 +14,6 @@ from controller.errors import ExitCode, NotFound, UsageError
 if TYPE_CHECKING:
     from controller.model.state import State, Workflow
     from controller.view.explain import Around
-
-_ROOT = "workflow"
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,15 +37,15 @@ def explain(args: argparse.Namespace) -> int:
     """treadle explain NAME [STEP]"""
     if args.inputs and not args.step:
         raise UsageError("explain --inputs is about one step: name it behind NAME")
-    if args.name.startswith(f"{_ROOT}."):
-        show_lines(_field(args.name))
+    if args.name.startswith(f"{ROOT}."):
+        show_lines(field_lines(args.name))
         return ExitCode.FINE
     from controller.cli.subject import require_steps
     from controller.view.find import find_workflow
 
     state = Replica(args.state).catch_up()
-    if args.name == _ROOT and not args.step and _ROOT not in state.workflows:
-        show_lines(_field(_ROOT))
+    if args.name == ROOT and not args.step and ROOT not in state.workflows:
+        show_lines(field_lines(ROOT))
         return ExitCode.FINE
     recall(args.state, state, args.name)
     try:
@@ -54,7 +53,7 @@ def explain(args: argparse.Namespace) -> int:
     except NotFound as error:
         if "." not in args.name:
             raise
-        hint = f"fields are named from {_ROOT} on, like {_ROOT}.spec.steps.retry"
+        hint = f"fields are named from {ROOT} on, like {ROOT}.spec.steps.retry"
         raise NotFound(f"{error}; {hint}") from None
     require_steps(workflow, [args.step] if args.step else [])
     around = _around(args.state)
@@ -157,67 +156,3 @@ def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") ->
             for one in step.attempts
         ],
     }
-
-
-# ---------------------------------------- fields
-
-
-def _field(path: str) -> Iterator[str]:
-    """The documentation of a field, by its path from `workflow` on."""
-    from controller.spec.models import Workflow
-    from controller.spec.schema import schema
-
-    document = schema(Workflow)
-    node: dict[str, Any] = _resolved(document, document)
-    at = _ROOT
-    for name in path.split(".")[1:]:
-        fields = _fields(document, node)
-        if name not in fields:
-            known = ", ".join(fields) or "none"
-            raise NotFound(f"{at} has no field {name}; its fields: {known}")
-        node = fields[name]
-        at = f"{at}.{name}"
-    yield f"{at}  {_kind(document, node)}"
-    if text := node.get("description"):
-        yield f"  {text}"
-    fields = _fields(document, node)
-    required = _resolved(document, node).get("required", [])
-    for name, field in fields.items():
-        must = " (required)" if name in required else ""
-        yield f"  {name}  {_kind(document, field)}{must}"
-        if text := field.get("description"):
-            yield f"      {text}"
-
-
-def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Follow references; of an array or a choice, what is in it."""
-    while True:
-        if "$ref" in node:
-            node = {**document["$defs"][node["$ref"].rpartition("/")[2]]}
-        elif "items" in node and isinstance(node["items"], dict):
-            node = node["items"]
-        elif "anyOf" in node:
-            structured = [one for one in node["anyOf"] if "$ref" in one]
-            if not structured:
-                return node
-            node = structured[0]
-        else:
-            return node
-
-
-def _fields(document: dict[str, Any], node: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    fields: dict[str, dict[str, Any]] = _resolved(document, node).get("properties", {})
-    return fields
-
-
-def _kind(document: dict[str, Any], node: dict[str, Any]) -> str:
-    if "enum" in node:
-        return " | ".join(map(str, node["enum"]))
-    if "anyOf" in node:
-        return " or ".join(dict.fromkeys(_kind(document, one) for one in node["anyOf"]))
-    if "$ref" in node:
-        return _kind(document, document["$defs"][node["$ref"].rpartition("/")[2]])
-    kind = str(node.get("type", "anything"))
-    if kind == "array" and isinstance(node.get("items"), dict):
-        return f"list of {_kind(document, node['items'])}"
-    return {"object": "mapping", "string": "text"}.get(kind, kind)
