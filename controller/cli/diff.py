@@ -120,25 +120,16 @@ def _scan(sight: "FolderSight", tree: str, now: int) -> None:
 
 
 def _of_generations(args: argparse.Namespace) -> "Foresight":
-    from controller.cli.history import generations, pick
+    from controller.cli.history import read_history
     from controller.planner.foresight import Foresight
     from controller.view.generations import between
 
     if len(args.files) != 1:
         raise UsageError("diff --from --to compares two generations: name one workflow")
     (name,) = args.files
-    found = generations(args.state, name)
-    if args.first is None:
-        last = pick(found, name, args.to)
-        if last.before is None:
-            raise NotFound(f"{name}: history has no generation before {args.to}")
-        first = last.before
-    else:
-        first = pick(found, name, args.first)
-        behind = [one for one in found if one.before is first]
-        if args.to is None and not behind:
-            raise NotFound(f"{name} has no generation after {args.first}")
-        last = pick(found, name, args.to) if args.to is not None else behind[0]
+    found = read_history(args.state, name)
+    first = found.pick(args.first) if args.first is not None else found.before(args.to)
+    last = found.pick(args.to) if args.to is not None else found.after(args.first)
     return Foresight([between(first, last)], [])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from controller.model.events import EditDeferred, StepEffect
+from controller.model.events import StepEffect
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
@@ -129,12 +129,14 @@ def generation_words(workflow: Workflow) -> str:
     parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
     if workflow.generation == 1:
         parts = []
-    if workflow.pending is not None:
-        parts.append(_pending_words(workflow, workflow.pending))
-    return "; ".join(parts)
+    return "; ".join(filter(None, (*parts, pending_words(workflow))))
 
 
-def _pending_words(workflow: Workflow, edit: EditDeferred) -> str:
+def pending_words(workflow: Workflow) -> str:
+    """Of the edit that waits, if one does."""
+    edit = workflow.pending
+    if edit is None:
+        return ""
     by = f" by {edit.by}" if edit.by else ""
     until = f"waits until run {workflow.run} has ended (editPolicy: AfterRun)"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
@@ -178,8 +180,8 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
     """What the generation in force kept, re-ran and removed."""
     by = f" by {workflow.by}" if workflow.by else ""
     yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
-    if workflow.pending is not None:
-        yield f"  {_pending_words(workflow, workflow.pending)}"
+    if waits := pending_words(workflow):
+        yield f"  {waits}"
     if workflow.generation == 1:
         return
     if alone := _left_alone(workflow):

@@ -145,6 +145,8 @@ def test_an_edit_that_waits_is_told_for_as_long_as_it_does(place: Place) -> None
         who = f"generation 2 from w.yaml by {getpass.getuser()} waits until run 1 has ended"
         assert who in place.says("explain", "w") and who in place.says("status", "w")
         assert place.shape("w")["metadata"]["generation"] == 2
+        assert who in place.complains("diff", "w", "--from", "1", "--to", "2", code=5)
+        assert who in place.treadle("history", "w").stderr.decode()
         (place.specs / "go").touch()
         place.until(lambda: place.folded().workflows["w"].generation == 2)
         place.until(lambda: place.phase("w") == "Succeeded")
