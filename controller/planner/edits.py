@@ -104,10 +104,11 @@ def effects(
         if found[name].reason == Reason.SPEC_CHANGED:
             differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
             found[name] = _say_what(found[name], differ, step.definition, new[name])
+    ordered = {name: found[name] for name in new}
     for name, step in workflow.steps.items():
         if name not in new and not step.leaving:
-            found[name] = _removed(step)
-    return found
+            ordered[name] = _removed(step)
+    return ordered
 
 
 def _removed(step: Step) -> StepEffect:
@@ -185,12 +186,12 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
 
 def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect:
     """Pending or Ready: it takes the new definition, and what it waits for stays."""
-    if step.retry_at is not None and step.fingerprint != fingerprint:
-        return _changed("run")
+    if step.fingerprint != fingerprint:
+        return _changed("keep" if step.retry_at is None else "run")
     if step.retry_at is not None and step.definition.retry != definition.retry:
         message = "its retry policy changed: tried at once, with fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
-    return StepEffect("keep", Reason.UNCHANGED, "still waits")
+    return _UNCHANGED
 
 
 def _is_unwanted(attempt: Attempt) -> bool:
@@ -244,6 +245,8 @@ def _say_what(
         message = f"{', '.join(own[:3])}{more} changed"
     else:
         message = _dependency_words(differ[0].removeprefix(_DEPENDENCY), was, becomes)
+    if effect.action == "keep":
+        message += "; it had not started"
     return structs.replace(effect, message=message)
 
 

@@ -75,9 +75,7 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             changes[name] = _of_document(life, name, action.document.spec, at_once=True)
         elif isinstance(action, EditTakenBack):
             life = state.lives[action.uid]
-            change = _of_document(life, life.name, life.spec)
-            number, note = action.generation, "takes back the edit that waits"
-            changes[life.name] = structs.replace(change, after=number, note=note)
+            changes[life.name] = _of_document(life, life.name, life.spec)
         elif isinstance(action, EditDeferred):
             life = state.lives[action.uid]
             change = _of_document(life, life.name, action.document.spec)
@@ -167,9 +165,14 @@ def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = F
         )
     before = life.generation
     if same(life.spec, spec):
-        steps = dict(_unchanged(life))
         return Change(
-            workflow=name, before=before, after=before, was=spec, becomes=spec, steps=steps
+            workflow=name,
+            before=before,
+            after=before if life.pending is None else life.latest + 1,
+            was=spec,
+            becomes=spec,
+            steps=dict(_unchanged(life)),
+            note="" if life.pending is None else "takes back the edit that waits",
         )
     waits = deferred.waits(life, spec) and not at_once
     edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)

@@ -171,6 +171,8 @@ def done(effect: StepEffect) -> str:
         return "added"
     if effect.reason == Reason.CANCEL_MARKER and effect.action in ("keep", "continue"):
         return "kept from starting"
+    if effect.reason == Reason.SPEC_CHANGED and effect.action == "keep":
+        return "still waiting"
     if effect.action == "restart" and effect.finish:
         return "reset"
     return _VERBS.get(effect.action, "removed")

@@ -121,6 +121,16 @@ def test_no_number_is_given_twice(world: World) -> None:
     assert numbers == [1, 2, 3, 4, 5, 5], "the last waits, then comes into force"
 
 
+def test_that_it_is_taken_back_is_foretold(world: World) -> None:
+    edit(world, "new")
+    state = world.controller.state
+    life = state.workflows["w"]
+    back = of_document(state, life, "w", life.spec)
+    assert (back.before, back.after, back.note) == (1, 3, "takes back the edit that waits")
+    assert life.pending is not None
+    assert of_document(state, life, "w", life.pending.document.spec).after == 2
+
+
 def test_it_outlives_its_controller_and_a_broken_file(world: World) -> None:
     edit(world, "new")
     world.boot_controller()

@@ -37,7 +37,10 @@ FIRST = {"onChanged": "FinishFirst"}
 def test_what_runs_may_end_first_and_then_the_new_definition_runs(code: int) -> None:
     story = Story().accept(chain(**FIRST)).exit("a").start("b")
     story.accept(chain("new", **FIRST))
-    assert effects(story) == {"b": ("restart", "SpecChanged", True)}
+    assert effects(story) == {
+        "b": ("restart", "SpecChanged", True),
+        "c": ("keep", "SpecChanged", False),
+    }
     assert ended(story) == [] and story.phases()["b"] == "Running"
     story.exit("b", code)
     assert story.step("b").attempts[0].exit_code == code, "its outcome is recorded"

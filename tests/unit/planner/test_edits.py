@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from story import Story, a_step
+from story import Story, a_step, document
 
 from controller.model.events import GenerationAccepted, StepReset
+from controller.planner import edits
 from controller.planner.slots import Limits
 
 RETRIES: dict[str, Any] = {"limit": 5, "backoff": {"initialSeconds": 10, "jitter": 0}}
@@ -312,3 +313,13 @@ def test_what_was_only_queued_is_reset_and_not_ended() -> None:
     story.end("a").end("b").exit("a").exit("b")
     assert story.life().phase == "Succeeded"
     assert {name: story.step(name).numbered for name in "ab"} == {"a": 2, "b": 2}
+
+
+def test_a_step_that_waits_takes_up_what_changed_and_that_is_said() -> None:
+    story = Story().accept([a_step("b", "a"), a_step("a"), a_step("c")]).start("a")
+    found = edits.judge(
+        story.life(), document([a_step("b", "a", run="other"), a_step("a"), a_step("d")]).spec
+    ).effects
+    assert list(found) == ["b", "a", "d", "c"], "in the order of the spec, what goes last"
+    assert found["b"].message == "run changed; it had not started"
+    assert (found["b"].action, found["b"].reason) == ("keep", "SpecChanged")

@@ -44,7 +44,7 @@ def test_what_is_lost_and_what_is_ended_is_told_and_recorded() -> None:
         "run changed, so its result is gone; does not start: w.cancel is there"
     )
     story.accept(chain("new")).end("b")
-    assert story.life().effects == {name: change.steps[name] for name in "ab"}
+    assert story.life().effects == {name: change.steps[name] for name in "abc"}
     assert tries(story) == {"a": 1, "b": 1, "c": 0, "lone": 1}
     assert story.phases()["a"] == "Cancelled" and story.phases()["b"] == "Skipped"
 
