@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from difflib import unified_diff
+from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from controller.planner.foresight import Change
-from controller.spec.models import Spec
+from controller.spec.models import Spec, Step
 from controller.view.table import Cell, Column, Table, paint, render
 from controller.view.words import of_effect
 
 _STYLES = {"restart": "yellow", "run": "green", "remove": "red", "keep": "dim", "continue": "cyan"}
+_CONTEXT = 3  # lines around one that differs
 _LINE_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -66,9 +68,8 @@ def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
     )
     yield from render(table, width, colour)
     if change.was is not None and change.becomes is not None:
-        for line in unified_diff(_text(change.was), _text(change.becomes), n=2, lineterm=""):
-            if not line.startswith(("---", "+++")):
-                yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if colour else "")
+        for line in _spec_lines(change.was, change.becomes):
+            yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if colour else "")
     yield ""
 
 
@@ -82,11 +83,34 @@ def _generations(change: Change) -> str:
     return f"generation {change.before} -> {change.after}"
 
 
-def _text(spec: Spec) -> list[str]:
+def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
+    """What differs, step by step: the order of steps means nothing, and 5,000 cost no more."""
+    old, new = ({step.name: step for step in spec.steps} for spec in (was, becomes))
+    heads = [structs.replace(spec, steps=[]) for spec in (was, becomes)]
+    yield from _block_lines("spec", *heads)
+    for name in dict.fromkeys((*new, *old)):
+        yield from _block_lines(f"step {name}", old.get(name), new.get(name))
+
+
+def _block_lines(title: str, was: Spec | Step | None, becomes: Spec | Step | None) -> Iterator[str]:
+    if was == becomes:
+        return
+    yield f"@@ {title} @@"
+    found = unified_diff(_text(was), _text(becomes), n=_CONTEXT, lineterm="")
+    for line in islice(found, 2, None):  # but for the names of files that there aren't
+        if not line.startswith("@@"):
+            yield line
+
+
+def _text(block: Spec | Step | None) -> list[str]:
     """As YAML of one form, so that only what means something differs."""
     import yaml
 
-    plain: Any = _whole(msgspec.to_builtins(spec, order="deterministic"))
+    if block is None:
+        return []
+    plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
+    if isinstance(block, Spec):
+        del plain["steps"]
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).splitlines()
 
 

@@ -72,8 +72,8 @@ def test_the_folder_new_edited_unchanged_and_deleted(place: Place) -> None:
     assert "edited  generation 1 -> 2" in shown
     assert "gone  is deleted" in shown
     assert "same" not in shown
-    assert "-  run: 'true'" in shown
-    assert "+  run: echo" in shown
+    assert "-run: 'true'" in shown
+    assert "+run: echo" in shown
     assert [record.seq for record in read(str(place.state))] == before
 
 
@@ -161,8 +161,8 @@ def test_the_change_is_shown_as_people_write_it(place: Place) -> None:
     spec["spec"]["steps"][0] |= {"timeoutSeconds": 60, "env": {"B": "1", "A": "2"}}
     file.write_text(json.dumps(spec))
     shown = place.says("diff", code=1)
-    assert "  +    A: '2'\n  +    B: '1'\n" in shown
-    assert "  +  timeoutSeconds: 60\n" in shown
+    assert "  +  A: '2'\n  +  B: '1'\n" in shown
+    assert "  +timeoutSeconds: 60\n" in shown
     assert "+- name" not in shown
 
 

@@ -39,7 +39,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     assert "left 1 alone; reset: b (run changed)" in place.says("history", "w")
     assert {line["by"] for line in lines} == {getpass.getuser()}, "who owns the file"
     said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
-    assert "generation 2 -> 3" in said and "+  run: echo one" in said
+    assert "generation 2 -> 3" in said and "+run: echo one" in said
     far = json.loads(place.says("diff", "w", "--from", "1", "--to", "3", "-o", "json", code=1))
     assert {step["name"]: step["reason"] for step in far["steps"]} == {
         "a": "SpecChanged",
