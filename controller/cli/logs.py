@@ -9,12 +9,12 @@ import sys
 from hashlib import sha256
 
 from controller.cli.get import show_past
-from controller.cli.options import add_uid, common
+from controller.cli.options import add_uid, common, count
 from controller.cli.output import show_line, show_lines, tell
 from controller.cli.past import recall, state_at
 from controller.cli.replica import Replica
 from controller.cli.transcript import Transcript
-from controller.errors import ExitCode, StorageError
+from controller.errors import ExitCode, StorageError, UsageError
 from controller.log.archive import beginning
 from controller.log.reader import read
 from controller.log.snapshots import folder, good
@@ -40,7 +40,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "-f", "--follow", action="store_true", help="go on, through retries, until all has ended"
     )
     parser.add_argument("--attempt", type=int, metavar="N", help="this attempt, not the last")
-    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines of each")
+    parser.add_argument("--tail", type=count, metavar="N", help="only the last N lines of each")
     parser.set_defaults(command=logs)
 
     parser = subparsers.add_parser(
@@ -130,6 +130,8 @@ def _tell(replica: Replica, args: argparse.Namespace, follow: bool) -> bool:
 
 def replay(args: argparse.Namespace) -> int:
     """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
+    if args.verify and args.output:
+        raise UsageError("replay --verify says whether the log agrees, in words: leave out -o")
     if args.verify:
         return _verify(args.state)
     state = (

@@ -63,10 +63,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`treadle events | head`). Nothing more to say to it,
-        # and the interpreter's own flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone (`treadle events | head`). Nothing more to say to it.
+        _write_nowhere()
         return int(ExitCode.FINE)
+    except OSError as error:
+        # What reads and writes files says so itself; what is left is the disk behind stdout.
+        _write_nowhere()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"treadle: {where}{error.strerror}", file=sys.stderr)
+        return int(ExitCode.STORAGE)
+
+
+def _write_nowhere() -> None:
+    """The interpreter's own flush at exit must not complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_standard_streams() -> None:

@@ -27,7 +27,10 @@ def state_at(state_dir: str, option: str, point: str) -> State:
         seq = int(point)
         state, place = _before(state_dir, option, point, seq_max=seq)
         behind = read(state_dir, place.seq, place)
-        return replay(takewhile(lambda record: record.turn <= seq, behind), state)
+        replay(takewhile(lambda record: record.turn <= seq, behind), state)
+        if state.seq < seq:
+            raise NotFound(f"{option} {point}: the log ends with record {state.seq}")
+        return state
     time = parse_time(point)
     if time is None:
         raise UsageError(

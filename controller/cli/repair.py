@@ -1,12 +1,13 @@
 """`treadle repair`: what a damaged log still has, what cutting it would lose, and the cut."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.options import common
-from controller.errors import ExitCode, LockHeld, UsageError
+from controller.errors import ExitCode, LockHeld, NotFound, UsageError
 from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
 from controller.view.times import rfc3339
 
@@ -34,6 +35,8 @@ def repair(args: argparse.Namespace) -> int:
     from controller.log.lock import StateLock
     from controller.log.repair import cut, examine
 
+    if not os.path.isdir(args.state):
+        raise NotFound(f"{args.state}: no such state folder")
     if is_live(args.state):
         raise LockHeld(f"{args.state}: a controller runs on it: stop it first")
     finding = examine(args.state)

@@ -200,7 +200,8 @@ def _check_folder(options: Options, *, known: bool) -> None:
 def _settings(options: Options, state_dir: str, state: State) -> Settings:
     folder = os.path.abspath(options.specs) if options.specs is not None else ""
     before = state.controller.folder
-    if folder and before and folder != before and not options.adopt_folder:
+    other = os.path.realpath(folder) != os.path.realpath(before)
+    if folder and before and other and not options.adopt_folder:
         raise UsageError(
             f"{state_dir}: this state folder drives the specs in {before}, not those in {folder}; "
             "use another --state, or go on with the new folder by --adopt-folder"

@@ -14,7 +14,7 @@ from controller.model.state import State, Workflow
 from controller.view.status import never_valid
 
 UID_PREFIX_MIN = 8
-_NOTHING_YET = ": no controller has run on this state folder yet; another is named by --state"
+_NOTHING_YET = ": nothing was recorded there; another state folder is named by --state"
 
 
 class NeverValid(Struct, frozen=True):

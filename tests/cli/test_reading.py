@@ -409,9 +409,41 @@ def test_a_closed_stream_is_no_error(told: Place, closed: str) -> None:
 
 def test_what_people_type_when_they_are_in_the_wrong_place(place: Place) -> None:
     for words in (("status", "x"), ("logs", "x"), ("retry", "x"), ("explain", "x")):
-        assert "another is named by --state" in place.complains(*words, code=5)
+        assert "another state folder is named by --state" in place.complains(*words, code=5)
     assert "named from workflow on" in place.complains("explain", "steps.retry", code=5)
     assert place.says("--version") == place.says("version")
     assert b"drive the workflows of these files" in place.treadle(code=2).stderr
     done = place.treadle("status", "w", "extract", code=2)
     assert b"usage: treadle status" in done.stderr and b"extract" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("get",), ("status", "w"), ("events",), ("version",)])
+def test_a_full_disk_behind_stdout_is_one_clear_line(place: Place, words: tuple[str, ...]) -> None:
+    place.spec("w", a="true")
+    place.says("up", "--once")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [TREADLE, *words], cwd=place.root, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 4
+    assert done.stderr == b"treadle: No space left on device\n"
+
+
+def test_what_lies_outside_the_log_is_said(place: Place) -> None:
+    place.spec("w", a="true")
+    place.says("up", "--once")
+    assert "the log ends with record" in place.complains("get", "--at", "99999", code=5)
+    assert "nothing was recorded" in place.complains("get", "w", "--at", "2020-01-01", code=5)
+    assert "leave out -o" in place.complains("replay", "--verify", "-o", "json", code=2)
+    assert (
+        "must be at least 0" in place.treadle("logs", "w", "--tail", "-1", code=2).stderr.decode()
+    )
+    assert "no such state folder" in place.complains("repair", "--state", "nosuch", code=5)
+
+
+def test_a_folder_by_another_path_is_the_same_one(place: Place) -> None:
+    place.spec("w", a="true")
+    (place.root / "link").symlink_to("specs")
+    place.says("up", "--once", "--specs", "link")
+    place.says("up", "--once", "--specs", "specs")
+    assert place.folded().workflows["w"].steps["a"].numbered == 1

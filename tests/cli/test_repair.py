@@ -36,4 +36,5 @@ def test_it_is_refused_while_a_controller_runs(place: Place) -> None:
 
 
 def test_an_empty_state_folder_is_whole(place: Place) -> None:
+    place.state.mkdir(mode=0o700)
     assert "the log is whole: 0 records" in place.says("repair")
