@@ -16,6 +16,7 @@ from controller.cli.replica import Replica
 from controller.cli.transcript import Transcript
 from controller.errors import ExitCode, StorageError, UsageError
 from controller.log.archive import beginning
+from controller.log.lock import check_end, noted_end
 from controller.log.reader import read
 from controller.log.snapshots import folder, good
 from controller.model.apply import apply
@@ -149,6 +150,7 @@ def _verify(state_dir: str) -> int:
         one.place.seq: sha256(one.image).digest() for one in good(state_dir) if is_own(one.image)
     }
     agree = 0
+    noted = noted_end(state_dir)  # before the log is read: it only grows
     state, place = beginning(state_dir)
     begins_at = state.seq
     for record in read(state_dir, place.seq, place):
@@ -161,6 +163,7 @@ def _verify(state_dir: str) -> int:
                     f"remove {folder(state_dir)}: the log is the truth"
                 )
             agree += 1
+    check_end(state_dir, state.seq, noted)
     for problem in problems(state):
         raise StorageError(f"the log up to record {state.seq} contradicts itself: {problem}")
     beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"

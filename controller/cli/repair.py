@@ -40,19 +40,24 @@ def repair(args: argparse.Namespace) -> int:
     if is_live(args.state):
         raise LockHeld(f"{args.state}: a controller runs on it: stop it first")
     finding = examine(args.state)
-    if finding.damage is None:
+    if finding.damage is None and not finding.missing:
         print(_whole(finding))
         return ExitCode.FINE
-    for line in _damaged(finding):
+    for line in _missing(finding) if finding.damage is None else _damaged(finding):
         print(line)
     if not args.yes and not _confirmed():
-        print("nothing was changed; `treadle repair --yes` cuts it")
+        does = "goes on without them" if finding.damage is None else "cuts it"
+        print(f"nothing was changed; `treadle repair --yes` {does}")
         return ExitCode.STORAGE
-    with StateLock(args.state, "treadle repair"):
+    with StateLock(args.state, "treadle repair") as lock:
         now = examine(args.state)
         if (now.place, now.behind) != (finding.place, finding.behind):
             raise UsageError("the log has changed meanwhile; nothing was cut: look again")
-        kept = cut(args.state, finding.place)
+        kept = cut(args.state, finding.place) if finding.damage is not None else ""
+        lock.note_end(finding.place.seq)
+    if not kept:
+        print(f"the next controller goes on behind record {finding.place.seq}")
+        return ExitCode.FINE
     print(f"cut behind record {finding.place.seq}; what stood there is kept in {kept}")
     return ExitCode.FINE
 
@@ -74,6 +79,12 @@ def _whole(finding: "Finding") -> str:
             f"; {finding.torn_bytes} bytes of a turn that was not finished: `treadle up` cuts them"
         )
     return f"the log is whole: {finding.state.seq} records{torn}"
+
+
+def _missing(finding: "Finding") -> Iterator[str]:
+    seq, missing = finding.state.seq, finding.missing
+    yield f"the log ends with record {seq}; {missing} records behind it were deleted or cut"
+    yield "put them back from a copy; without them, what they tell of is done again"
 
 
 def _damaged(finding: "Finding") -> Iterator[str]:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from controller.log.archive import beginning
+from controller.log.lock import check_end, noted_end
 from controller.log.reader import Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
@@ -36,6 +37,8 @@ class Replica:
 
     def __init__(self, state_dir: str, whole: bool = False) -> None:
         """`whole`: from the first record on that was kept, so that `news` tells all of them."""
+        self._noted = noted_end(state_dir)  # before the log is read: it only grows
+        self._state_dir = state_dir
         self.state, place = beginning(state_dir) if whole else newest(state_dir)
         self.begins_at = self.state.seq  # the record after which `news` begins
         self._tail = Tail(state_dir, place.seq, place)
@@ -59,9 +62,11 @@ class Replica:
             time.sleep(FOLLOW_SECONDS)
 
     def catch_up(self) -> State:
-        """Fold all there is; the state at this moment."""
+        """Fold all there is; the state at this moment. Raises StorageError if it had more."""
         for _ in self.news():
             pass
+        if not self._tail.torn_bytes:
+            check_end(self._state_dir, self.state.seq, self._noted)
         return self.state
 
 

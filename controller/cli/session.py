@@ -24,7 +24,7 @@ from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local import LocalExecutor
 from controller.log import segments
-from controller.log.lock import StateLock
+from controller.log.lock import StateLock, check_end
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.log.space import DiskSpace
@@ -137,6 +137,9 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         stack.callback(log.close)
         if log.cut:
             print(f"treadle: {log.cut}", file=sys.stderr)
+            lock.note_end(log.seq)
+        else:
+            check_end(state_dir, log.seq, lock.holder.seq)
         _replay(state_dir, state, place)
         _check_folder(options, known=state.controller.folder != "")
         settings = _settings(options, state_dir, state)
@@ -158,8 +161,10 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         controller = Controller(state, epoch, edges, settings)
         session = Session(controller, wakes, state_dir, options.keep_archive_bytes)
         session.controller.start()
+        lock.note_end(log.seq)
         yield session
         session.stopped()
+        lock.note_end(log.seq)
 
 
 def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:

@@ -28,12 +28,14 @@ _TRIES_SECONDS_MAX = 0.3
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the file says of the last one to hold the lock. `since`: microseconds since 1970.
 
-    `ends_steps`: SIGTERM makes it end steps, which who takes over wants to go on.
+    `ends_steps`: SIGTERM makes it end steps, which who takes over wants to go on. `seq`: a record
+    that is certainly in the log, since it was on the disk when this was written.
     """
 
     pid: int = 0
     host: str = ""
     epoch: int = 0
+    seq: int = 0
     since: int = 0
     command: str = ""
     ends_steps: bool = False
@@ -48,10 +50,12 @@ class StateLock:
             self._fd = _open_and_lock(path)
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}") from error
+        before = _read(self._fd)
         self.holder = Holder(
             pid=os.getpid(),
             host=socket.gethostname(),
-            epoch=_read(self._fd).epoch,
+            epoch=before.epoch,
+            seq=before.seq,
             since=time.time_ns() // 1000,
             command=command[:_COMMAND_SIZE_MAX],
             ends_steps=ends_steps,
@@ -64,6 +68,11 @@ class StateLock:
         self.holder = msgspec.structs.replace(self.holder, epoch=epoch)
         self._write()
         return epoch
+
+    def note_end(self, seq: int) -> None:
+        """The log has this record, and may be asked for it by whoever comes next."""
+        self.holder = msgspec.structs.replace(self.holder, seq=seq)
+        self._write()
 
     def release(self) -> None:
         os.close(self._fd)
@@ -104,6 +113,31 @@ def holder(state_dir: str) -> Holder | None:
     finally:
         os.close(fd)
     return None
+
+
+def noted_end(state_dir: str) -> int:
+    """The last record that was noted as being in the log; 0 if that is not known."""
+    try:
+        fd = os.open(lock_path(state_dir), os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return _read(fd).seq
+    finally:
+        os.close(fd)
+
+
+def check_end(state_dir: str, seq: int, noted: int) -> None:
+    """Refuse a log that ends with `seq` although it had more. Raises StorageError.
+
+    A torn tail is no such case: nothing of it was noted.
+    """
+    if seq < noted:
+        raise StorageError(
+            f"{os.path.join(state_dir, 'log')}: ends with record {seq}, and had {noted}: what was "
+            "behind it was deleted or cut; put it back from a copy, or go on without it by "
+            "`treadle repair`"
+        )
 
 
 def _open_and_lock(path: str) -> int:

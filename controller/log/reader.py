@@ -94,6 +94,10 @@ class Tail:
                     yield record
         self._seen = sight
 
+    @property
+    def torn_bytes(self) -> int:
+        return self._cursor.torn_bytes
+
     def poll(self) -> list[Record]:
         return list(self.news())
 
@@ -123,6 +127,14 @@ class Cursor:
     def path(self) -> str:
         """Of the present segment, as long as it is in the log."""
         return segments.path(self._state_dir, self.first)
+
+    @property
+    def torn_bytes(self) -> int:
+        """How much there is behind the last whole turn; 0 where its segment has moved on."""
+        try:
+            return os.path.getsize(self.path) - self.offset if self.first else 0
+        except FileNotFoundError:
+            return 0
 
     def _damaged(self, offset: int, seq: int, problem: str) -> DamagedLog:
         retired = None if os.path.exists(self.path) else segments.retired(self._state_dir)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from controller.errors import MEND_DISK, StorageError
 from controller.log import segments
+from controller.log.lock import noted_end
 from controller.log.reader import Cursor, DamagedLog, Place
 from controller.log.records import OPENING, decode
 from controller.log.snapshots import newest
@@ -33,6 +34,7 @@ class Finding(Struct, frozen=True):
     damage: DamagedLog | None = None
     behind: tuple[Record, ...] = ()
     torn_bytes: int = 0  # behind the last whole turn of a log that is not damaged
+    missing: int = 0  # records that it had behind its end
 
 
 def examine(state_dir: str) -> Finding:
@@ -46,8 +48,9 @@ def examine(state_dir: str) -> Finding:
             raise
         behind = tuple(_readable(state_dir, cursor.place))
         return Finding(state, cursor.place, damage, behind)
-    size = os.path.getsize(cursor.path) if cursor.first else 0
-    return Finding(state, cursor.place, torn_bytes=size - cursor.offset)
+    torn = cursor.torn_bytes
+    missing = 0 if torn else max(0, noted_end(state_dir) - state.seq)
+    return Finding(state, cursor.place, torn_bytes=torn, missing=missing)
 
 
 def cut(state_dir: str, place: Place) -> str:
