@@ -69,7 +69,7 @@ def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAcc
         edit = edits.judge(before, document.spec)
         markers = state.marked.get(before.name, {}).values()
         effects = barred.under(before, document.spec, edit.effects, markers)
-        edit = edit._replace(effects=edits.to_record(before, effects))
+        edit = edit._replace(effects=edits.to_record(effects))
         generation = before.latest if action.waited else before.latest + 1
     labels, annotations = document.metadata.labels, document.metadata.annotations
     return e.GenerationAccepted(

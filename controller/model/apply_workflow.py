@@ -75,7 +75,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         else:
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
-                workflow.effects[name] = _ADDED
+                workflow.effects.setdefault(name, _ADDED)
         if step.then is not None and step.then.finish:
             step.then = None  # nothing was done about it yet
         if step.then is not None:

@@ -126,12 +126,12 @@ def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> S
     return StepEffect(action, Reason.KEEP_RESULT, message)
 
 
-def to_record(workflow: Workflow, found: dict[str, StepEffect]) -> dict[str, StepEffect]:
-    """All but a plain `keep`, which need not stand in the log, and what is new in the spec."""
+def to_record(found: dict[str, StepEffect]) -> dict[str, StepEffect]:
+    """All but what goes without saying: a plain `keep`, and that a new step is new."""
     return {
         name: effect
         for name, effect in found.items()
-        if name in workflow.steps and (effect.action, effect.reason) != _PLAIN
+        if (effect.action, effect.reason) != _PLAIN and effect.reason != Reason.STEP_ADDED
     }
 
 

@@ -49,6 +49,16 @@ def test_what_is_lost_and_what_is_ended_is_told_and_recorded() -> None:
     assert story.phases()["a"] == "Cancelled" and story.phases()["b"] == "Skipped"
 
 
+def test_a_new_step_that_a_marker_bars_is_recorded_as_such() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(steps=["a"]).end("a")
+    edited = [*chain("new"), a_step("e", "b")]
+    change = foreseen(story, edited)
+    assert change.steps["e"].reason == "CancelMarker"
+    story.accept(edited)
+    assert story.life().effects["e"] == change.steps["e"]
+    assert tries(story)["e"] == 0 and story.phases()["e"] == "Skipped"
+
+
 def test_taken_back_under_the_marker_it_stands_again() -> None:
     story = Story().accept(chain()).exit("lone").start("a").mark(drain=True)
     story.accept(chain("new")).exit("a")
