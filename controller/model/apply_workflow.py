@@ -104,10 +104,11 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
-    barred = effect.reason == Reason.CANCEL_MARKER  # set back, whatever it is called
-    if effect.action == "restart" or ((effect.action == "run" or barred) and step.live is not None):
+    # What a marker bars is set back, too, whatever that is called.
+    back = effect.action in ("run", "restart") or effect.reason == Reason.CANCEL_MARKER
+    if back and (step.live is not None or effect.action == "restart"):
         step.then = Then("reset", effect.reason, effect.message, effect.finish)
-    elif effect.action == "run" or barred:
+    elif back:
         reset(state, workflow, step, effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT and step.live is not None:
         step.then = Then("restore", effect.reason, effect.message)
