@@ -9,6 +9,7 @@ Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 """
 
 import os
+import pwd
 import re
 import secrets
 import sys
@@ -60,6 +61,14 @@ def waiting(state_dir: str) -> Iterator[Request]:
         for name in _in_order(os.listdir(folder)):
             with suppress(OSError, ValueError):
                 yield _read(os.path.join(folder, name), name)
+
+
+def os_user() -> str:
+    """Who asks, as the system knows them."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def note_on_stderr(text: str) -> None:

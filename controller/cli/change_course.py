@@ -6,8 +6,9 @@ anew is a request: it happens once.
 
 import argparse
 
-from controller.cli.asking import ask, os_user, say_if_nobody_listens, would_follow
-from controller.cli.subject import (
+from controller.cli.output import say_if_nobody_listens
+from controller.client.ask import ask, would_follow
+from controller.client.subject import (
     read_state,
     require_folder,
     require_life,
@@ -21,6 +22,7 @@ from controller.model.indexes import displace_marker
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
+from controller.requests import os_user
 from controller.view.words import listed
 
 # ---------------------------------------- cancel

@@ -7,15 +7,16 @@ with others is for a person to edit.
 import argparse
 import os
 
-from controller.cli.asking import ask, os_user, say_if_nobody_listens
-from controller.cli.output import tell
-from controller.cli.source import read_source
-from controller.cli.spec_files import SpecFile, read_names, write_file
-from controller.cli.subject import files_of, read_state, require_folder, subject
+from controller.cli.output import say_if_nobody_listens, tell
+from controller.client.ask import ask
+from controller.client.source import read_source
+from controller.client.spec_files import SpecFile, read_names, write_file
+from controller.client.subject import files_of, read_state, require_folder, subject
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.folder.markers import find_markers
 from controller.model.observations import Request
 from controller.model.state import State
+from controller.requests import os_user
 from controller.spec.load import load
 from controller.view.words import listed
 

@@ -6,11 +6,12 @@ Each is one request, recorded with who asked and why. They touch no file: what a
 
 import argparse
 
-from controller.cli.asking import ask, os_user, would_follow
-from controller.cli.subject import read_state, require_life, require_steps
+from controller.client.ask import ask, would_follow
+from controller.client.subject import read_state, require_life, require_steps
 from controller.errors import ExitCode
 from controller.model.observations import Request
 from controller.model.state import State
+from controller.requests import os_user
 
 
 def suspend(args: argparse.Namespace) -> int:

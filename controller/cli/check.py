@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.options import size
-from controller.cli.source import read_source
+from controller.client.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
 from controller.spec.load import SPEC_BYTES_MAX
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from controller.errors import Fault
     from controller.model.observations import FolderSight
     from controller.model.state import State
-    from controller.planner.foresight import Change, Foresight
+    from controller.rehearsal.foresee import Change, Foresight
 
 CHANGED = 1
 _NOTHING = (
@@ -48,7 +48,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
-    from controller.cli.replica import Replica
+    from controller.client.replica import Replica
     from controller.view.difference import lines, shape
 
     of_git = args.staged or args.rev is not None
@@ -75,17 +75,17 @@ def diff(args: argparse.Namespace) -> int:
 
 
 def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
-    from controller.cli.subject import require_folder, require_home
+    from controller.client.subject import require_folder, require_home
+    from controller.intake.held import why_held
     from controller.model.observations import FolderSight
     from controller.model.state import SECOND
-    from controller.planner.foresight import Foresight, of_folder
-    from controller.planner.held import why_held
+    from controller.rehearsal.foresee import Foresight, of_folder
 
     path = os.path.abspath(args.specs)
     sight = FolderSight(path=path, shown=args.specs)
     now = time.time_ns() // 1000 + SECOND  # what is so young is done, or nobody can tell yet
     if args.rev is not None or args.staged:
-        from controller.cli.git import committed
+        from controller.client.git import committed
 
         require_home(args, state)
         # What a checkout fills is the folder that is known, whatever lies there now.
@@ -120,8 +120,8 @@ def _scan(sight: "FolderSight", tree: str, now: int) -> None:
 
 
 def _of_generations(args: argparse.Namespace) -> "Foresight":
-    from controller.cli.history import read_history
-    from controller.planner.foresight import Foresight
+    from controller.client.history import read_history
+    from controller.rehearsal.foresee import Foresight
     from controller.view.generations import between
 
     if len(args.files) != 1:
@@ -134,7 +134,7 @@ def _of_generations(args: argparse.Namespace) -> "Foresight":
 
 
 def _of_files(state: "State", files: list[str]) -> "Foresight":
-    from controller.planner.foresight import Foresight
+    from controller.rehearsal.foresee import Foresight
 
     faults: list[Fault] = []
     changes = [change for file in files for change in _of_file(state, file, faults)]
@@ -142,8 +142,8 @@ def _of_files(state: "State", files: list[str]) -> "Foresight":
 
 
 def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Change]":
-    from controller.cli.source import read_source
-    from controller.planner.foresight import of_document
+    from controller.client.source import read_source
+    from controller.rehearsal.foresee import of_document
     from controller.spec.load import load
 
     try:

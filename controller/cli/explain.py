@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from controller.cli.fields import ROOT, field_lines
 from controller.cli.options import common
 from controller.cli.output import in_colour, show, show_lines, terminal_width
-from controller.cli.past import recall
-from controller.cli.replica import Replica
+from controller.client.past import recall
+from controller.client.replica import Replica
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def explain(args: argparse.Namespace) -> int:
     if args.name.startswith(f"{ROOT}."):
         show_lines(field_lines(args.name))
         return ExitCode.FINE
-    from controller.cli.subject import require_steps
+    from controller.client.subject import require_steps
     from controller.view.find import find_workflow
 
     state = Replica(args.state).catch_up()

@@ -16,8 +16,8 @@ from controller.cli.output import (
     tell,
     terminal_width,
 )
-from controller.cli.past import recall, state_at
-from controller.cli.replica import Replica, controller_shape, now
+from controller.client.past import recall, state_at
+from controller.client.replica import Replica, controller_shape, now
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find

@@ -11,9 +11,9 @@ from hashlib import sha256
 from controller.cli.get import show_past
 from controller.cli.options import add_uid, common, count
 from controller.cli.output import show_line, show_lines, tell
-from controller.cli.past import recall, state_at
-from controller.cli.replica import Replica
-from controller.cli.transcript import Transcript
+from controller.client.past import recall, state_at
+from controller.client.replica import Replica
+from controller.client.transcript import Transcript
 from controller.errors import ExitCode, StorageError, UsageError
 from controller.log.archive import beginning
 from controller.log.lock import check_end, noted_end
@@ -80,7 +80,7 @@ def logs(args: argparse.Namespace) -> int:
     state = replica.catch_up()
     name = args.uid or args.name
     recall(args.state, state, name)
-    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail)
+    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail, tell)
     transcript.show()
     if args.follow:
         transcript.follow(replica)

@@ -3,8 +3,6 @@
 import argparse
 import os
 
-KEEP_FINISHED = 1000  # lives that are over
-
 
 def common() -> argparse.ArgumentParser:
     """A parent parser with `--specs` and `--state`."""
@@ -45,6 +43,7 @@ def add_uid(parser: argparse.ArgumentParser) -> None:
 
 def add_retention(parser: argparse.ArgumentParser) -> None:
     from controller.log.upkeep import KEEP_ARCHIVE_BYTES
+    from controller.planner.retention import KEEP_FINISHED
 
     parser.add_argument(
         "--keep-finished",

@@ -10,8 +10,6 @@ import msgspec
 
 from controller.view.table import Table, render
 
-FORMATS = ("wide", "json", "yaml", "name")
-
 
 def terminal_width() -> int | None:
     """How wide stdout is, if it is a terminal: elsewhere nothing is cut."""
@@ -52,3 +50,11 @@ def show_line(value: Any) -> None:
 def tell(text: str) -> None:
     """A line for people, beside the data."""
     print(text, file=sys.stderr)
+
+
+def say_if_nobody_listens(state_dir: str, dry_run: bool) -> None:
+    """A file was changed; who is going to see that?"""
+    from controller.client.replica import is_live
+
+    if not dry_run and not is_live(state_dir):
+        tell("no controller is running: the next `treadle up` takes it")

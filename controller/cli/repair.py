@@ -31,7 +31,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def repair(args: argparse.Namespace) -> int:
     """treadle repair [--yes]"""
-    from controller.cli.replica import is_live
+    from controller.client.replica import is_live
     from controller.log.lock import StateLock
     from controller.log.repair import cut, examine
 

@@ -14,18 +14,18 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from controller.cli.asking import os_user
 from controller.cli.options import add_min_free, add_retention, common, positive
-from controller.cli.replica import Replica, is_live
-from controller.cli.run_requests import ask_to_run
+from controller.client.replica import Replica, is_live
+from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.model.state import Move, State
+from controller.requests import os_user
 
 if TYPE_CHECKING:
-    from controller.cli.session import Session
+    from controller.host.session import Session
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
@@ -124,9 +124,9 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
 
 
 def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
-    from controller.cli.progress import ConditionLines
-    from controller.cli.session import Options, open_session
-    from controller.cli.signals import StopSignals
+    from controller.host.lines import ConditionLines
+    from controller.host.session import Options, open_session
+    from controller.host.signals import StopSignals
 
     options = Options(
         state=args.state,
@@ -226,7 +226,7 @@ class _Begun:
                     self._phases[uid] = phase
 
     def tell(self, moves: Sequence[Move]) -> None:
-        from controller.cli.progress import line
+        from controller.host.lines import line
 
         for move in moves:
             if move.uid in self._phases and move.phase is not Phase.READY:

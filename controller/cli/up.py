@@ -18,8 +18,8 @@ from controller.model.phases import Phase
 from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
-    from controller.cli.progress import Progress
-    from controller.cli.session import Session
+    from controller.host.lines import Progress
+    from controller.host.session import Session
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -83,8 +83,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def up(args: argparse.Namespace) -> int:
     """Drive the specs folder until stopped, or with `--once` until all has settled."""
-    from controller.cli.session import Options, open_session
-    from controller.cli.signals import StopSignals
+    from controller.host.session import Options, open_session
+    from controller.host.signals import StopSignals
 
     options = Options(
         state=args.state,
@@ -136,12 +136,12 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
 def _progress(args: argparse.Namespace) -> "Iterator[Progress]":
     """The way of showing that fits where stdout goes."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from controller.cli.live import LiveTable
+        from controller.host.live import LiveTable
 
         with LiveTable(args.specs, end_steps=args.end_steps) as table:
             yield table
     else:
-        from controller.cli.progress import Lines
+        from controller.host.lines import Lines
 
         yield Lines(args.specs)
 

@@ -30,7 +30,7 @@ def _details(state_dir: str) -> list[tuple[str, str]]:
     import sys
     from importlib.metadata import version as installed
 
-    from controller.cli.replica import controller_shape
+    from controller.client.replica import controller_shape
     from controller.model.events import SCHEMA
     from controller.spec.models import API_VERSION
 
@@ -49,7 +49,7 @@ def _details(state_dir: str) -> list[tuple[str, str]]:
 
 def _marks() -> list[tuple[str, str]]:
     """By what the processes of a step are told from others here, and what that leaves unknown."""
-    from controller.executor.probe import available
+    from controller.executor.local.probe import available
 
     found = available()
     marks = {

@@ -5,8 +5,8 @@ import time
 
 from controller.cli.options import common
 from controller.cli.output import tell
-from controller.cli.past import recall
-from controller.cli.replica import FOLLOW_SECONDS, Replica, is_live
+from controller.client.past import recall
+from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import Workflow
 from controller.view.find import NeverValid, find

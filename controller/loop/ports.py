@@ -1,8 +1,8 @@
 """The edges as the loop sees them: a few calls each, every one safe to repeat.
 
 The real ones live in `controller.log`, `controller.executor`, `controller.folder` and
-`controller.requests`; the simulation has fakes of the same shape. Nothing here blocks but
-`Wakes.wait` and the sync inside `Log.append`.
+`controller.requests`; the simulation has fakes of the same shape. Nothing here blocks but the sync
+inside `Log.append`.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,9 +22,11 @@ from controller.model.observations import (
     SeenMarker,
     Started,
 )
+from controller.spec.definition import BackoffPolicy
 
 __all__ = [
     "AttemptId",
+    "Chance",
     "Clock",
     "ClockReading",
     "End",
@@ -43,7 +45,6 @@ __all__ = [
     "SeenMarker",
     "Started",
     "Trouble",
-    "Wakes",
 ]
 
 
@@ -63,11 +64,6 @@ class Clock(Protocol):
 
     def read(self) -> ClockReading:
         """All clocks at once, to notice sleep and steps of the wall clock."""
-
-
-class Wakes(Protocol):
-    def wait(self, until: int | None) -> None:
-        """Block until an edge has something to observe, or `until` (microseconds, `Clock.now`)."""
 
 
 # ---------------------------------------- log
@@ -148,6 +144,18 @@ class Executor(Protocol):
 
     def next_due(self) -> int | None:
         """When observe() has to be called although nothing wakes the loop: ends of grace."""
+
+
+# ---------------------------------------- chance
+class Chance(Protocol):
+    def uid(self) -> str:
+        """The name of a life, for ever and everywhere."""
+
+    def mark(self) -> int:
+        """60 bits for a resource limit; never a counter, since state folders share a machine."""
+
+    def delay_seconds(self, policy: BackoffPolicy, number: int) -> float:
+        """The wait before retry `number`, jitter included."""
 
 
 # ---------------------------------------- folder

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from controller.loop.chance import Chance
+from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.state import State
 from controller.planner import barred, edits, retries

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from controller.loop.chance import Chance, SystemChance
+from controller.intake import conditions, desired
+from controller.intake.requests import answer
 from controller.loop.ports import (
     AttemptId,
+    Chance,
     Clock,
     ClockReading,
     End,
@@ -32,9 +34,8 @@ from controller.model.apply import apply
 from controller.model.indexes import next_due, touch_all
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner import conditions, desired, outcome, slots
+from controller.planner import outcome, slots
 from controller.planner.actions import Action
-from controller.planner.asked import answer
 from controller.planner.plan import plan
 from controller.planner.settled import settled
 from controller.planner.slots import Limits
@@ -52,8 +53,8 @@ class Edges(Struct, kw_only=True):
     requests: Requests
     clock: Clock
     space: Space
+    chance: Chance
     folder: Folder | None = None
-    chance: Chance = SystemChance()
 
 
 class Settings(Struct, kw_only=True):
@@ -276,7 +277,6 @@ class Controller:
             only=self._only,
             held=settings.folder if self.memory.held else "",
             gone=frozenset(self.memory.absences.workflows()),
-            folder=settings.folder,
             short=self._short,
             stopping=self.stopping,
             keep_finished=settings.keep_finished,

@@ -21,7 +21,6 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
     {
-        "Checkpoint",
         "OutputsRecorded",
         "StepExpanded",
         "HookScheduled",

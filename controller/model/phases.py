@@ -1,7 +1,7 @@
 """Phases, reasons and the table of legal moves: the vocabulary of everything that happens.
 
-States are data here. `STEP_MOVES` is the whole life of a step; `state.move()` is the only code that
-moves one, and it refuses what the table does not name.
+States are data here. `STEP_MOVES` is the whole life of a step; `movement.move` is the only code
+that moves one, and it refuses what the table does not name.
 """
 
 from enum import StrEnum

@@ -15,6 +15,8 @@ from controller.model.state import SECOND, State
 from controller.planner import deadlines
 from controller.planner.slots import Limits
 
+KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
+
 
 def archive(state: State, now: int, limits: Limits) -> list[LifeArchived | AttemptsArchived]:
     """What may go at `now`, each life once."""

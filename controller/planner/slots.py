@@ -35,7 +35,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     only: frozenset[str] | None = None
     held: str = ""
     gone: frozenset[str] = frozenset()
-    folder: str = ""
     short: bool = False
     stopping: bool = False
     keep_finished: int | None = None

@@ -41,7 +41,6 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
     except_exit_codes: tuple[int, ...] = ()
     max_elapsed_seconds: float | None = None
     # Unless written, an `Interrupted` attempt is tried again whatever `limit` is.
-    on_is_written: bool = False
 
 
 class Requires(Struct, frozen=True):
@@ -153,7 +152,6 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
         exit_codes=None if codes is None else exit_code_list(codes),
         except_exit_codes=exit_code_list(_or(lists.except_exit_codes, [])),
         max_elapsed_seconds=_or(first.max_elapsed_seconds, _or(second.max_elapsed_seconds, None)),
-        on_is_written=causes is not None,
     )
 
 

@@ -164,7 +164,6 @@ class Step(_Written, frozen=True):
         bool | UnsetType,
         Meta(description="What a step leaves running when it ends is not ended with it."),
     ] = UNSET
-    # Only their defaults are accepted until the behaviour behind them exists.
     on_changed: Annotated[
         Literal["Restart", "FinishFirst", "KeepResult"] | UnsetType,
         Meta(

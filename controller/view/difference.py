@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field, structs
 
-from controller.planner.foresight import Change
+from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec, Step
 from controller.view.table import Cell, Column, Table, paint, render
 from controller.view.words import of_effect

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from controller.model.events import EditTakenBack, GenerationAccepted, Record, StepEffect
 from controller.model.phases import Reason
-from controller.planner.foresight import Change
+from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec
 from controller.view import words
 from controller.view.explain import done

@@ -1,8 +1,8 @@
 """Tables for people: rows as data first, text only at the very end.
 
 A `Table` says what is in its cells and in which style; whoever shows it decides how. `render` makes
-plain lines, with colour where wanted, cut to a width where there is one; the live view of `up`
-hands the same rows to a library. Styles are words that both understand: green, red, bold …
+plain lines, with colour where wanted, cut to a width where there is one. Styles are words: green,
+red, bold …
 
 Text that came from a spec or a process can hold anything, so control characters are made visible:
 what is shown never steers the terminal.

@@ -20,7 +20,7 @@ DEAF_AT_FIRST = "[ ! -e runs ] || exit 0; trap '' TERM; touch runs; exec sleep 6
 POWERLESS = """
 import signal, sys
 from controller.cli.main import main
-from controller.executor import ending
+from controller.executor.local import ending
 def refused(*_):
     raise PermissionError
 ending.FAILED_SECONDS = 0.2

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from simulation.scenario import Scenario
 
-from controller.cli.past import state_at
-from controller.cli.replica import Replica
+from controller.client.past import state_at
+from controller.client.replica import Replica
 from controller.log import segments, snapshots, upkeep
 from controller.log.reader import BEGINNING, Cursor, Place, read
 from controller.log.snapshots import fold_on, newest, only_one

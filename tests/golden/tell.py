@@ -13,6 +13,7 @@ import msgspec
 from story import Story, a_step, document
 
 from controller.errors import Fault
+from controller.intake.requests import answer
 from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
 from controller.model import events as e
@@ -20,7 +21,6 @@ from controller.model.apply import replay
 from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
-from controller.planner.asked import answer
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from controller.clock import SystemClock
-from controller.executor.local import LocalExecutor
+from controller.executor.local.executor import LocalExecutor
 from controller.loop.ports import AttemptId, Ended, Launch, Running, Started
 
 

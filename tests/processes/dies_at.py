@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli.main import main
-from controller.executor.local import LocalExecutor
+from controller.executor.local.executor import LocalExecutor
 from controller.log.writer import LogWriter
 from controller.requests import RequestBox
 

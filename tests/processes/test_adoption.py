@@ -15,8 +15,8 @@ import pytest
 from processes.yard import Yard, eventually, kill, mark_of
 
 from controller.errors import StorageError
-from controller.executor.identity import PIDFD_GET_INFO, PIDFD_INFO
-from controller.executor.local import LocalExecutor
+from controller.executor.local.executor import LocalExecutor
+from controller.executor.local.identity import PIDFD_GET_INFO, PIDFD_INFO
 from controller.loop.ports import Running
 
 WAIT = "echo x >> ledger; while [ ! -e go ]; do sleep 0.01; done; exit 42"
@@ -356,7 +356,7 @@ def test_a_shim_that_hangs_while_it_has_nothing_to_do_is_told_of(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("link", "client"):
-        monkeypatch.setattr(f"controller.executor.{module}.SILENT_SECONDS", 0.1)
+        monkeypatch.setattr(f"controller.executor.local.{module}.SILENT_SECONDS", 0.1)
     executor = begin(yard)
     os.kill(executor.shim.pid, signal.SIGSTOP)
     yard.until(executor, executor.trouble, "trouble")
@@ -369,8 +369,8 @@ def test_a_shim_that_hangs_while_it_has_nothing_to_do_is_told_of(
 def test_a_hung_shim_that_takes_no_more_connections_is_told_of(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.executor.link.OPEN_SECONDS_MAX", 0.2)
-    monkeypatch.setattr("controller.executor.client.HELLO_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("controller.executor.local.link.OPEN_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("controller.executor.local.client.HELLO_SECONDS_MAX", 0.05)
     executor = begin(yard)
     os.kill(executor.shim.pid, signal.SIGSTOP)
     for epoch in range(2, 25):
@@ -380,7 +380,7 @@ def test_a_hung_shim_that_takes_no_more_connections_is_told_of(
 
 
 def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.executor.link.SILENT_SECONDS", 0.1)
+    monkeypatch.setattr("controller.executor.local.link.SILENT_SECONDS", 0.1)
     executor = begin(yard)
     assert executor.trouble() is None
     os.kill(executor.shim.pid, signal.SIGSTOP)
@@ -399,7 +399,7 @@ def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatc
 def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.executor.client.HELLO_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("controller.executor.local.client.HELLO_SECONDS_MAX", 0.2)
     executor = begin(yard)
     shim = executor.shim.pid
     executor.close()
@@ -444,7 +444,7 @@ def wrapped(real):
             if fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
     return call
-import controller.executor.shim as shim
+import controller.executor.shim.main as shim
 setattr(os, call, wrapped(getattr(os, call)))
 shim.main(*sys.argv[2:])
 """
@@ -460,7 +460,7 @@ def test_the_shim_killed_at_each_effect(
     yard: Yard, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, when: str
 ) -> None:
     fault = (call, when, nth, str(yard.work / "died"))
-    monkeypatch.setattr("controller.executor.link.PROGRAM", FAULTY.format(fault=fault))
+    monkeypatch.setattr("controller.executor.local.link.PROGRAM", FAULTY.format(fault=fault))
     executor = yard.executor(slots=2)
     yard.forgets = True
     steps = [f"s{n}" for n in range(5)]
@@ -495,7 +495,7 @@ def dying(*args, **kwargs):
     real(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
 os.posix_spawn = dying
-import controller.executor.shim as shim
+import controller.executor.shim.main as shim
 shim.main(*sys.argv[2:])
 """
 
@@ -509,7 +509,7 @@ def test_a_child_with_a_lower_pid_is_not_taken_for_the_step(
 ) -> None:
     """The step is known by its mark alone, and pids begin anew between it and its child."""
     program = DIES_AT_A_WRAP.format(once=str(yard.work / "died"))
-    monkeypatch.setattr("controller.executor.link.PROGRAM", program)
+    monkeypatch.setattr("controller.executor.local.link.PROGRAM", program)
     executor = yard.executor()
     executor.start([yard.launch("step", "sleep 0.3; echo ran >> ledger; exit 65")])
     (end,) = yard.ended(executor, "step")

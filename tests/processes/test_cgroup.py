@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from processes.yard import Yard, eventually, pids, read
 
-from controller.executor.cgroup import (
+from controller.executor.shim.cgroup import (
     PREFIX,
     Cgroups,
     delegated_home,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from processes.yard import DEADLINE_SECONDS, Yard, eventually, kill, pids, read, shims_of
 
-from controller.executor import marks
+from controller.executor.local import marks
 from controller.loop.ports import Running
 
 NOBODY = 65534
@@ -360,7 +360,7 @@ def test_pids_that_cannot_be_ended_are_told_and_ending_goes_on(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with another user's process: signals to it are refused for a while."""
-    from controller.executor import ending
+    from controller.executor.local import ending
 
     monkeypatch.setattr(ending, "FAILED_SECONDS", 0.2)
     monkeypatch.setattr(ending, "PAUSE_FAILED_US", 50_000)

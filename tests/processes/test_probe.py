@@ -3,8 +3,8 @@
 import os
 import resource
 
-from controller.executor.probe import available
-from controller.executor.spawn import RLIMIT_LOCKS
+from controller.executor.local.probe import available
+from controller.executor.shim.spawn import RLIMIT_LOCKS
 
 
 def test_the_probe_says_what_linux_has_and_leaves_no_trace() -> None:

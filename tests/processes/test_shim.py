@@ -15,7 +15,7 @@ from processes.yard import Yard, eventually, kill, read
 
 import controller
 from controller.errors import LockHeld, StorageError
-from controller.executor import shim
+from controller.executor.shim import main as shim
 
 
 def raw_connection(yard: Yard) -> socket.socket:
@@ -28,15 +28,15 @@ def raw_connection(yard: Yard) -> socket.socket:
 
 def test_it_imports_nothing_but_the_standard_library_and_little_of_that() -> None:
     """What it imports is its start-up time and its memory, for as long as anything runs."""
-    code = "import sys; sys.path.append(sys.argv[1]); import controller.executor.shim; "
+    code = "import sys; sys.path.append(sys.argv[1]); import controller.executor.shim.main; "
     code += "print(*sys.modules)"
     root = str(Path(controller.__path__[0]).parent)
     command = [sys.executable, "-I", "-S", "-c", code, root]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     rooms = {name for name in modules if name.startswith("controller")}
-    own = ("shim", "spawn", "cgroup", "children", "door", "journal", "wire")
-    assert rooms == {"controller", "controller.executor"} | {
-        f"controller.executor.{name}" for name in own
+    own = ("main", "spawn", "cgroup", "children", "door", "journal", "wire")
+    assert rooms == {"controller", "controller.executor", "controller.executor.shim"} | {
+        f"controller.executor.shim.{name}" for name in own
     }
     assert {name.split(".")[0] for name in modules} - sys.stdlib_module_names == {
         "controller",
@@ -221,7 +221,9 @@ def test_a_state_folder_deeper_than_a_socket_path_may_be_long(tmp_path: Path) ->
 def test_a_shim_that_cannot_start_is_said_in_one_line(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.executor.link.PROGRAM", "raise SystemExit('broken on purpose')")
+    monkeypatch.setattr(
+        "controller.executor.local.link.PROGRAM", "raise SystemExit('broken on purpose')"
+    )
     with pytest.raises(StorageError, match=r"dies again and again; .*shim/errors says why"):
         yard.executor()
     assert "broken on purpose" in (yard.state / "shim/errors").read_text()

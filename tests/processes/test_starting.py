@@ -66,7 +66,7 @@ def test_what_a_step_inherits(
 ) -> None:
     monkeypatch.setenv("OF_THE_CONTROLLER", "inherited")
     limits = {resource.RLIMIT_CPU: 3000}
-    monkeypatch.setattr("controller.executor.link.step_limits", lambda: limits)
+    monkeypatch.setattr("controller.executor.local.link.step_limits", lambda: limits)
     before = os.umask(0o027)
     try:
         run(yard, script, env={"GREETING": "hello"})

@@ -50,7 +50,7 @@ def test_an_older_controller_leaves_a_newer_shim_alone(
     yard: Yard, old_shim: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("link", "client"):
-        monkeypatch.setattr(f"controller.executor.{module}.PROTOCOL", 0)
+        monkeypatch.setattr(f"controller.executor.local.{module}.PROTOCOL", 0)
     with pytest.raises(StorageError, match="a newer treadle started the steps"):
         yard.executor()
     assert old_shim.poll() is None

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from controller.clock import SystemClock
-from controller.executor.local import LocalExecutor
+from controller.executor.local.executor import LocalExecutor
 from controller.loop.ports import AttemptId, End, Ended, Launch, Observation, Running, Started
 
 DEADLINE_SECONDS = 30.0  # for what takes milliseconds on an idle machine
@@ -146,7 +146,7 @@ def shims_of(state: Path) -> list[int]:
         pid
         for pid in pids()
         if wanted in (words := read(pid, "cmdline").split(b"\0"))
-        and any(b"controller.executor.shim" in word for word in words)
+        and any(b"controller.executor.shim.main" in word for word in words)
         and not is_zombie(pid)
     ]
     return [pid for pid in found if parent_of(pid) not in found]

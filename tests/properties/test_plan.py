@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import Story, a_step, dump
 
+from controller.intake.requests import answer
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.indexes import touch_all
@@ -20,7 +21,6 @@ from controller.model.observations import Request
 from controller.model.phases import Phase
 from controller.model.state import SECOND, State, Step, Workflow
 from controller.planner.actions import Action
-from controller.planner.asked import answer
 from controller.planner.plan import plan
 from controller.planner.slots import Limits
 

@@ -13,7 +13,7 @@ from properties.test_plan import Steps, a_dag
 from story import Story, document
 
 from controller.planner import edits
-from controller.planner.foresight import of_document
+from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
 
 Meanings = dict[str, str]

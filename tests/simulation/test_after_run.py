@@ -11,7 +11,7 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.events import GenerationAccepted
 from controller.model.invariants import check
-from controller.planner.foresight import of_document
+from controller.rehearsal.foresee import of_document
 from controller.view.status import workflow_shape
 
 

@@ -26,6 +26,7 @@ from simulation.edges import (
     FakeSpace,
 )
 
+from controller.intake import desired
 from controller.loop.ports import AttemptId, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
@@ -37,7 +38,6 @@ from controller.model.observations import (
     SeenMarker,
 )
 from controller.model.state import SECOND
-from controller.planner import desired
 from controller.spec.models import Workflow
 
 BEGIN = 1_700_000_000 * SECOND

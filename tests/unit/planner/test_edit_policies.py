@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
+from controller.intake.requests import answer
 from controller.model.events import AttemptEnding, GenerationAccepted
 from controller.model.invariants import check
 from controller.model.observations import Request
-from controller.planner.asked import answer
 from controller.planner.slots import Limits
 from controller.spec.fingerprint import fingerprints
 

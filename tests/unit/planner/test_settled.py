@@ -9,7 +9,7 @@ from controller.planner.settled import settled
 from controller.planner.slots import Limits
 
 STEPS = [a_step("a", retry={"limit": 1})]
-HELD = Limits(max_parallel=9, held="/specs", folder="/specs")
+HELD = Limits(max_parallel=9, held="/specs")
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,14 @@ def test_only_the_lives_that_these_requests_began() -> None:
 
 def test_nothing_starts_in_a_held_folder() -> None:
     story = waiting().accept([a_step("in"), a_step("out", workingDir="/elsewhere")])
-    held = Limits(max_parallel=9, held="/specs", folder="/specs")
+    held = Limits(max_parallel=9, held="/specs")
     assert started(story, held) == ["w/out"]
-    assert started(story, Limits(max_parallel=9, folder="/specs")) == ["w/in", "w/out"]
+    assert started(story, Limits(max_parallel=9)) == ["w/in", "w/out"]
 
 
 def test_a_folder_beside_a_held_one_is_not_held() -> None:
     story = waiting().accept([a_step("a", workingDir="../specs-two")])
-    assert started(story, Limits(max_parallel=9, held="/specs", folder="/specs")) == ["w/a"]
+    assert started(story, Limits(max_parallel=9, held="/specs")) == ["w/a"]
 
 
 def test_a_step_takes_one_slot_however_often_it_is_asked_for() -> None:

@@ -76,7 +76,6 @@ def test_defaults_are_given_field_by_field() -> None:
         on=("Timeout",),
         exit_codes=(1,),
         max_elapsed_seconds=7,
-        on_is_written=True,
     )
 
 

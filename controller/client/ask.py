@@ -1,0 +1,55 @@
+"""Asking the controller: a request is dropped, and its answer awaited as long as one may be near.
+
+The request is durable once dropped, so a command that is killed while it waits loses nothing but
+the answer. Without a controller the next one applies it.
+"""
+
+import time
+
+from controller.client.replica import FOLLOW_SECONDS, is_live
+from controller.errors import UsageError
+from controller.intake.requests import answer
+from controller.log.reader import Tail
+from controller.model.events import RequestApplied
+from controller.model.observations import Request
+from controller.model.state import State
+from controller.planner.actions import Action
+from controller.requests import drop
+
+ANSWER_SECONDS = 2.0
+
+
+def ask(state_dir: str, seq: int, request: Request) -> str:
+    """Drop `request`; how far it has come, for people. `seq`: the last record that was read.
+
+    Raises UsageError if the controller refused it.
+    """
+    name = drop(state_dir, request)
+    if not is_live(state_dir):
+        return "asked; no controller is running, the next `treadle up` applies it"
+    answer = _answer(Tail(state_dir, after=seq), name)
+    if answer is None:
+        return "asked; not applied yet, `treadle events` will show it"
+    if answer.refused:
+        raise UsageError(f"{request.workflow or 'treadle'}: refused: {answer.refused}")
+    return "applied"
+
+
+def would_follow(state: State, request: Request) -> list[Action] | None:
+    """By the rule that will apply it; None if it has to wait. Raises UsageError if refused."""
+    actions = answer(state, request)
+    for action in actions or ():
+        if isinstance(action, RequestApplied) and action.refused:
+            raise UsageError(f"{request.workflow}: {action.refused}")
+    return actions
+
+
+def _answer(tail: Tail, name: str) -> RequestApplied | None:
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        for record in tail.poll():
+            if isinstance(record.event, RequestApplied) and record.event.name == name:
+                return record.event
+        if time.monotonic() >= until:
+            return None
+        time.sleep(FOLLOW_SECONDS / 4)

@@ -1,0 +1,94 @@
+"""Which file of the specs folder defines a workflow, and how a command may change that file.
+
+The folder itself is asked, not the log: what lies there now is what a change would replace. A file
+is parsed only if the name occurs in it. Cost: reading the folder once.
+"""
+
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from stat import S_ISREG
+
+from msgspec import Struct
+
+from controller.client.source import read_source
+from controller.errors import UsageError
+from controller.folder.scan import Walk
+from controller.spec.load import load
+from controller.view.status import name_from
+
+_NEW_FILE_MODE = 0o644
+
+
+class SpecFile(Struct, frozen=True):
+    """A file of the folder and the workflows that it defines, or tries to."""
+
+    path: str  # begins with the folder as it was given
+    names: tuple[str, ...]
+
+    def others(self, names: Collection[str]) -> list[str]:
+        """What else it defines."""
+        return [name for name in self.names if name not in names]
+
+
+def files_defining(
+    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
+) -> list[SpecFile]:
+    """The files that define any of `names`.
+
+    `last_known` has, by relative path, what files defined when they could last be read.
+    """
+    found = _files(specs, names, last_known)
+    return sorted((one for one in found if set(one.names) & set(names)), key=lambda one: one.path)
+
+
+def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+    """The workflows that the file at `path` defines; None if it is none of ours."""
+    loaded = load(read_source(path).data, path)
+    if loaded.foreign:
+        return None
+    return loaded.names or last_known or (name_from(path),)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Put `data` in place of the file by rename: it is the old one or the new one, never half."""
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    try:
+        mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else _NEW_FILE_MODE
+        descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                os.fchmod(descriptor, mode)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        raise UsageError(f"{path}: can't be written: {error.strerror}") from error
+
+
+def _files(
+    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
+) -> Iterator[SpecFile]:
+    wanted = [name.encode() for name in names]
+    try:
+        for found in Walk(specs).below():
+            if found.kind != "spec" or found.status is None or not S_ISREG(found.status.st_mode):
+                continue
+            path, known = os.path.join(specs, found.path), last_known.get(found.path, ())
+            if set(known) & set(names) or name_from(path) in names or _mentions(path, wanted):
+                defined = read_names(path, known)
+                if defined is not None:
+                    yield SpecFile(path, defined)
+    except OSError as error:
+        raise UsageError(f"{error.filename or specs}: {error.strerror}") from error
+
+
+def _mentions(path: str, names: list[bytes]) -> bool:
+    """May the file define one of these? The older form spells names with capitals and `_`."""
+    text = read_source(path).data.lower().replace(b"_", b"-")
+    return any(name in text for name in names)

@@ -1,0 +1,229 @@
+"""What the attempts of a workflow wrote, passed on byte by byte, and followed while they write.
+
+With several steps each line begins with its step, and a line is shown when it is whole; with one
+step nothing is changed or held back. A following transcript learns from the log which attempts
+begin and end, and reads their files: what it shows of an attempt is complete before it lets go.
+Memory: a block per attempt that is open.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO
+
+from controller.client.replica import Replica
+from controller.errors import NotFound, StorageError
+from controller.log.archive import output
+from controller.model.events import AttemptFinished, AttemptScheduled
+from controller.model.phases import TERMINAL
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.view.find import find_workflow, hint
+from controller.view.status import ended
+from controller.view.words import of_step
+
+_BLOCK_BYTES = 1 << 16  # read at once, and the longest line that is held until it is whole
+
+
+class Source:
+    """The file of one attempt, and how much of it was shown."""
+
+    def __init__(self, state_dir: str, log: str, prefix: bytes) -> None:
+        self.path = os.path.join(state_dir, log)
+        self._state_dir, self._log = state_dir, log
+        self._prefix = prefix
+        self._file: IO[bytes] | None = None
+        self._held = b""  # the beginning of a line
+
+    def open(self, tail: int | None) -> bool:
+        """False as long as the attempt has not begun to write."""
+        try:
+            self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - until `close`
+        except FileNotFoundError:
+            self._file = output(self._state_dir, self._log)
+            if self._file is None:
+                return False
+        except OSError as error:
+            raise StorageError(f"{self.path}: can't be read: {error.strerror}") from error
+        if tail is not None:
+            self._file.seek(start_of_last_lines(self._file, tail))
+        return True
+
+    def pass_on(self) -> None:
+        """Show what has come since the last call."""
+        if self._file is None and not self.open(None):
+            return
+        assert self._file is not None
+        while block := self._file.read(_BLOCK_BYTES):
+            if not self._prefix:
+                sys.stdout.buffer.write(block)
+                continue
+            *lines, self._held = (self._held + block).split(b"\n")
+            for line in lines:
+                sys.stdout.buffer.write(b"%s%s\n" % (self._prefix, line))
+            if len(self._held) > _BLOCK_BYTES:
+                self._let_go()
+
+    def close(self) -> None:
+        """Show the rest: nothing more will come."""
+        self.pass_on()
+        self._let_go()
+        if self._file is not None:
+            self._file.close()
+
+    def _let_go(self) -> None:
+        if self._held:
+            sys.stdout.buffer.write(b"%s%s\n" % (self._prefix, self._held))
+        self._held = b""
+
+
+def start_of_last_lines(file: IO[bytes], count: int) -> int:
+    """Where the last `count` lines begin. Reads backwards, so a huge file costs no more."""
+    end = at = file.seek(0, os.SEEK_END)
+    if count <= 0:
+        return end
+    wanted = count
+    while at > 0:
+        size = min(_BLOCK_BYTES, at)
+        at -= size
+        file.seek(at)
+        block = file.read(size)
+        if at + size == end and block.endswith(b"\n"):
+            wanted += 1  # the newline that ends the last line begins none
+        place = size
+        while (place := block.rfind(b"\n", 0, place)) >= 0:
+            wanted -= 1
+            if wanted == 0:
+                return at + place + 1
+    return 0
+
+
+class Transcript:
+    """The output of the chosen steps of one life of a workflow."""
+
+    def __init__(
+        self,
+        state: State,
+        state_dir: str,
+        name: str,
+        step: str | None,
+        attempt: int | None,
+        tail: int | None,
+        note: Callable[[str], None],
+    ) -> None:
+        """`note` is told what there is to say beside the output."""
+        self._note = note
+        self._state = state
+        self._state_dir = state_dir
+        self._workflow = find_workflow(state, name)
+        self._step = step
+        self._attempt = attempt
+        self._tail = tail
+        self._sources: dict[tuple[str, int], Source] = {}
+        if step is not None:
+            self._known(self._workflow, step)
+
+    def show(self) -> None:
+        """The chosen attempts, each as far as it is written; those that live stay open."""
+        for step in self._chosen():
+            attempt = self._pick(step)
+            if attempt is not None:
+                self._show(step, attempt)
+            elif self._attempt is not None and self._show_archived(step, self._attempt):
+                continue
+            elif self._step is not None:
+                message = of_step(self._state, self._workflow, step)[1]
+                self._note(f"{step.name} has not been tried yet: {message}")
+
+    def follow(self, replica: Replica) -> None:
+        """Go on until the workflow, the step or the attempt that was asked for has ended."""
+        uid = self._workflow.uid
+        for change in replica.follow():
+            match change:
+                case None:
+                    for source in self._sources.values():
+                        source.pass_on()
+                    sys.stdout.buffer.flush()
+                    if self._over():
+                        return
+                case (record, _):
+                    event = record.event
+                    if isinstance(event, AttemptScheduled) and event.uid == uid:
+                        self._begin(event)
+                    elif isinstance(event, AttemptFinished) and event.uid == uid:
+                        self._end(event)
+
+    def close(self) -> None:
+        """Half a line is all there will be of it."""
+        for source in self._sources.values():
+            source.close()
+        sys.stdout.buffer.flush()
+
+    # ---------------------------------------- what is shown
+
+    def _known(self, workflow: Workflow, step: str) -> None:
+        if step not in workflow.steps:
+            close = hint(step, workflow.steps)
+            raise NotFound(f'{workflow.name} has no step "{step}"{close}')
+
+    def _chosen(self) -> list[Step]:
+        steps = self._workflow.steps
+        return list(steps.values()) if self._step is None else [steps[self._step]]
+
+    def _pick(self, step: Step) -> Attempt | None:
+        """The attempt asked for, else the last."""
+        if self._attempt is None:
+            return step.attempt
+        for attempt in step.attempts:
+            if attempt.number == self._attempt:
+                return attempt
+        if self._step is None or 0 < self._attempt <= step.numbered:
+            return None
+        count = f"it has {step.numbered}" if step.numbered else "it has none"
+        raise NotFound(f"{step.name} has no attempt {self._attempt}; {count}")
+
+    def _show_archived(self, step: Step, number: int) -> bool:
+        """One that the state no longer knows; its file may still be there."""
+        source = self._source(step.name, f"runs/{self._workflow.uid}/{step.name}.{number}.log")
+        if number > step.numbered or not source.open(self._tail):
+            return False
+        source.close()
+        return True
+
+    def _show(self, step: Step, attempt: Attempt) -> None:
+        source = self._source(step.name, attempt.log)
+        if source.open(self._tail):
+            source.pass_on()
+        elif not attempt.live and attempt.started is not None:
+            self._note(
+                f"{step.name}: the output of attempt {attempt.number} is gone: {source.path}"
+            )
+        if attempt.live:
+            self._sources[step.name, attempt.number] = source
+        else:
+            source.close()
+
+    def _source(self, step: str, log: str) -> Source:
+        alone = self._step is not None or len(self._workflow.steps) == 1
+        return Source(self._state_dir, log, b"" if alone else b"[%s] " % step.encode())
+
+    # ---------------------------------------- what goes on
+
+    def _begin(self, event: AttemptScheduled) -> None:
+        if self._step in (None, event.step) and self._attempt in (None, event.attempt):
+            self._sources[event.step, event.attempt] = self._source(event.step, event.log)
+
+    def _end(self, event: AttemptFinished) -> None:
+        source = self._sources.pop((event.step, event.attempt), None)
+        if source is not None:
+            source.close()
+
+    def _over(self) -> bool:
+        workflow = self._workflow
+        if workflow.finished or ended(self._state, workflow):
+            return True
+        step = workflow.steps.get(self._step or "")
+        if self._step is None:
+            return False
+        if step is None or step.phase in TERMINAL:
+            return True
+        return any(one.number == self._attempt and not one.live for one in step.attempts)

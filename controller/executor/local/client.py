@@ -1,0 +1,109 @@
+"""The controller's end of the conversation with whichever shim there is.
+
+Here is known which shim that is, what it understands, whether it has told all that it knew, and
+whether it is well. What it tells of attempts is passed on unjudged.
+"""
+
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+from controller.errors import LockHeld, StorageError
+from controller.executor.local.link import PROTOCOL, SILENT_SECONDS, Link, greeting
+from controller.executor.shim.wire import Message
+from controller.loop.ports import Trouble
+
+HELLO_SECONDS_MAX = 10.0
+PING_PROTOCOL = 2  # the first in which a shim may be asked for nothing
+
+
+class ShimClient:
+    def __init__(
+        self, state_dir: Path, boot_id: str, epoch: int, slots: int, poll: select.epoll
+    ) -> None:
+        self.waiting: list[Message] = []
+        self.pid = 0
+        self.protocol = 0
+        self.journal = ""  # which one it keeps
+        self.forgetful = False  # is it another than that of the shim before?
+        self.shortage = ""  # why it can't start anything now
+        self.outdated = False  # it is older than we are: replace it once it is empty
+        self.synced = False  # has it told all that it knew when we came?
+        self.link = Link(state_dir, boot_id, greeting(epoch, slots), poll)
+
+    def say(self, message: Message) -> None:
+        """Goes out with the next flush()."""
+        self.waiting.append(message)
+
+    def flush(self) -> None:
+        if self.synced:  # before, nobody knows what it understands
+            self.link.send(self.waiting)
+            self.waiting = []
+
+    def listen(self) -> list[Message]:
+        """What it has told since the last call. If it has died, there is another from here on."""
+        messages = self.link.receive()
+        for verb, *rest in messages:
+            if verb == "hello":
+                self.on_hello(rest[0])
+            elif verb == "refused":
+                raise LockHeld(
+                    f"another controller (epoch {rest[0]}) has taken over the running steps"
+                )
+            elif verb == "told":
+                self.synced = True
+            elif verb == "short":
+                self.shortage = rest[0]
+        if self.link.wire.closed:
+            self.synced = False  # no step ends because a shim did
+            self.link.reopen()
+        return messages
+
+    def all_it_knows(self, poll: select.epoll) -> list[Message]:
+        """Only at the start: a controller that does not know what runs can't decide anything."""
+        enough = time.monotonic() + HELLO_SECONDS_MAX
+        told: list[Message] = []
+        while not self.synced:
+            poll.poll(0.1)
+            told += self.listen()
+            if time.monotonic() > enough:
+                raise StorageError(f"{self.link.folder}: {self.link.mend('does not answer')}")
+        return told
+
+    def on_hello(self, about: dict[str, Any]) -> None:
+        stays = about["pid"] == self.pid  # it was asked to go, and did not
+        if about["protocol"] > PROTOCOL:
+            raise StorageError(
+                f"{self.link.folder}: a newer treadle started the steps that run; "
+                "go on with that version, or wait until they have ended"
+            )
+        self.outdated = about["protocol"] < PROTOCOL and not stays
+        self.pid, self.protocol = about["pid"], about["protocol"]
+        self.shortage = ""
+        journal = about.get("journal", "")
+        self.forgetful = self.journal not in ("", journal)
+        self.journal = journal
+
+    def replace(self) -> None:
+        """It knows no attempt that the log does not know the end of, so nothing is lost."""
+        self.outdated = self.synced = False
+        self.link.replace(self.pid)
+
+    def ping(self) -> None:
+        """See that it still reads, when there was nothing to say for long."""
+        if self.protocol >= PING_PROTOCOL and self.link.quiet():
+            self.say(["ping"])
+
+    def trouble(self) -> Trouble | None:
+        if self.link.silent():
+            problem = self.link.mend("reads nothing")
+            return Trouble("SupervisorSilent", f"{problem}; until then nothing is started")
+        if self.shortage:
+            problem = f"nothing can be started: {self.shortage}; it is tried again"
+            return Trouble("OutOfResources", problem)
+        return None
+
+    def look_again_seconds(self) -> float:
+        """When to see whether it is well, while there are attempts."""
+        return 1.0 if self.link.unread() else SILENT_SECONDS

@@ -1,0 +1,360 @@
+"""Attempts as processes of this machine: asks the shim, judges what it tells, ends what has to end.
+
+The shim starts and reaps; here is kept what each attempt has come to, until the log has it. An
+attempt has ended when its first process has, and when nothing else of it lives: the shim says which
+left something running, and those go the way of all endings first.
+
+Shims may die. Their steps run on: they are watched through pidfds that were opened when the pid
+became known, and the next shim reads the journal and tells what had ended before. Judging the
+orphans waits for that, so an exit that was noted is never taken for lost. In the same way nothing
+that a shim tells at the start is judged before adopt() has said what the log knows.
+
+`fileno()` is readable when observe() has something to do; `next_due()` covers what time alone
+brings.
+"""
+
+import os
+import select
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from controller.executor.local.attempt import REBOOTED, UNSEEN, UNSTARTED, Attempt, exited, lost
+from controller.executor.local.client import ShimClient
+from controller.executor.local.ending import Endings, Stuck
+from controller.executor.local.identity import ticks_to_us
+from controller.executor.local.link import start_message
+from controller.executor.local.marks import Tree, first_process, look
+from controller.executor.local.orphans import Orphans
+from controller.executor.shim.wire import Message
+from controller.loop.ports import (
+    AttemptId,
+    Clock,
+    End,
+    Ended,
+    EndFailed,
+    Launch,
+    Observation,
+    Running,
+    Started,
+    Trouble,
+)
+from controller.model.events import Usage
+from controller.model.state import SECOND
+
+
+class LocalExecutor:
+    """Implements `ports.Executor` on this machine."""
+
+    def __init__(self, state_dir: Path, epoch: int, slots: int, clock: Clock) -> None:
+        self.clock = clock
+        reading = clock.read()
+        self.boot_id = reading.boot_id
+        self.boot_to_now = clock.now() - reading.boottime
+        self.attempts: dict[str, Attempt] = {}
+        self.seen: list[Observation] = []
+        self.started: list[Attempt] = []  # since the last observe()
+        self.verbs: dict[str, Callable[..., None]] = {
+            "hello": self.on_hello,
+            "told": self.on_told,
+            "starting": self.on_starting,
+            "started": self.on_started,
+            "exited": self.on_exited,
+            "failed": self.on_failed,
+            "withdrawn": self.on_withdrawn,
+            "orphaned": self.on_orphaned,
+            "lost": self.on_lost,
+            "returned": self.on_returned,
+            "short": lambda _: None,
+        }
+        self.poll = select.epoll()
+        self.orphans = Orphans(self.poll)
+        self.shim = ShimClient(state_dir, self.boot_id, epoch, slots, self.poll)
+        self.endings = Endings(lambda: {os.getpid(), self.shim.pid})
+        self.early = self.shim.all_it_knows(self.poll)  # heard by adopt()
+
+    # ------------------------------------------------------------------------------- the four calls
+    def start(self, launches: Sequence[Launch]) -> None:
+        for launch in launches:
+            known = self.attempts.get(str(launch.id))
+            if known is not None:
+                self.retell(known)
+                continue
+            attempt = self.attempt(launch.id, launch.mark)
+            attempt.launch, attempt.may_leave = launch, launch.leave_processes
+            attempt.offered = self.shim.synced
+            attempt.grace_us = int(launch.grace_seconds * 1_000_000)
+            self.shim.say(start_message(launch))
+        self.shim.flush()
+
+    def end(self, orders: Sequence[End]) -> None:
+        for order in orders:
+            attempt = self.attempt(order.id, order.mark)
+            if attempt.told:
+                self.retell(attempt)
+            elif attempt.pid or attempt.outcome:
+                self.carry_out(attempt, order)
+            else:
+                attempt.order = order
+                self.shim.say(["withdraw", str(order.id)])
+        self.shim.flush()
+
+    def observe(self) -> list[Observation]:
+        self.hear(self.shim.listen())
+        for attempt in self.started:
+            if attempt.outcome is None:
+                self.orphans.hold(attempt.id, attempt.pid, attempt.start)
+        self.started.clear()
+        if self.shim.synced:
+            for orphan, status in self.orphans.ended():
+                self.orphan_ended(self.attempts[str(orphan)], status)
+        for news in self.endings.advance(self.clock.now()):
+            if isinstance(news, Stuck):
+                self.seen.append(EndFailed(id=news.id, pids=news.pids))
+            else:
+                self.proven(self.attempts[str(news.id)], news.found)
+        if self.attempts:
+            self.shim.ping()
+        self.shim.flush()
+        if self.shim.outdated and not self.attempts:
+            self.shim.replace()
+        seen, self.seen = self.seen, []
+        return seen
+
+    def adopt(self, attempts: Collection[Running]) -> None:
+        """Take these over from an earlier controller; comes first, if only with nothing.
+
+        Of one that was never started nothing is said: start() it, which is safe in any case.
+        """
+        for running in attempts:
+            attempt = self.attempt(running.id, running.mark)
+            attempt.may_leave = running.leave_processes
+            attempt.grace_us = int(running.grace_seconds * 1_000_000)
+            if running.boot_id not in ("", self.boot_id):
+                self.finish(attempt, lost(attempt, self.clock.now(), REBOOTED))
+            elif running.pid is not None:
+                attempt.pid, attempt.start = running.pid, running.start_ticks or 0
+                attempt.started = ticks_to_us(attempt.start)
+                attempt.found = running.found
+        early, self.early = self.early, []
+        self.hear(early)
+
+    def forget(self, ids: Collection[AttemptId]) -> None:
+        # Its start and its end may both have been news: then it is named twice.
+        known = [text for text in dict.fromkeys(map(str, ids)) if text in self.attempts]
+        dropped = [self.attempts.pop(text) for text in known]
+        if dropped:
+            self.shim.say(["forget", *known])
+        for attempt in dropped:
+            self.orphans.release(attempt.id)
+            self.endings.drop(attempt.id)
+        if any(each.leaving or each.orphan for each in dropped):
+            self.shim.flush()  # a slot was kept for it
+
+    def trouble(self) -> Trouble | None:
+        return self.shim.trouble()
+
+    def next_due(self) -> int | None:
+        now = self.clock.now()
+        dues = [
+            self.endings.next_due(),
+            self.orphans.next_due(now),
+            now if self.seen else None,
+            now + int(self.shim.look_again_seconds() * SECOND) if self.attempts else None,
+        ]
+        return min((due for due in dues if due is not None), default=None)
+
+    def fileno(self) -> int:
+        """Readable when observe() has something to do. The same for the executor's whole life."""
+        return self.poll.fileno()
+
+    def close(self) -> None:
+        """Let go of the shim; the steps run on."""
+        self.shim.flush()
+        self.orphans.close()
+        self.shim.link.close()
+        self.poll.close()
+
+    # --------------------------------------------------------------------------- what the shim says
+    def hear(self, messages: Sequence[Message]) -> None:
+        for verb, *rest in messages:
+            self.verbs[verb](*rest)
+
+    def on_hello(self, _about: dict[str, Any]) -> None:
+        for attempt in self.attempts.values():
+            attempt.noted = False
+
+    def on_told(self) -> None:
+        """It knows nothing more: judge what it does not run, ask again for what got lost."""
+        self.judge(
+            [
+                each
+                for each in self.attempts.values()
+                if each.outcome is None and (each.orphan or not (each.noted or each.order))
+            ]
+        )
+        for text, attempt in self.attempts.items():
+            if attempt.launch is not None:
+                attempt.offered = True
+                self.shim.say(start_message(attempt.launch))
+            if attempt.order is not None:
+                self.shim.say(["withdraw", text])
+
+    def on_returned(self, *texts: str) -> None:
+        """It goes, and certainly never started these."""
+        for text in texts:
+            self.named(text).offered = False
+
+    def on_starting(self, text: str, mark: int, at: int) -> None:
+        attempt = self.named(text)
+        attempt.mark = mark
+        attempt.started = at
+
+    def on_started(self, text: str, pid: int, start: int, at: int) -> None:
+        attempt = self.named(text)
+        if not attempt.pid:
+            attempt.pid, attempt.start, attempt.started = pid, start, at
+            self.runs(attempt)
+        self.started.append(attempt)
+
+    def on_exited(
+        self, text: str, status: int, at: int, cpu_us: int, rss_kib: int, left: bool
+    ) -> None:
+        attempt = self.named(text)
+        usage = Usage(
+            wall_seconds=(at - attempt.started) / 1_000_000,
+            cpu_seconds=cpu_us / 1_000_000,
+            max_rss_bytes=rss_kib * 1024 or None,
+        )
+        outcome = exited(attempt, status, at + self.boot_to_now, usage)
+        self.first_process_ended(attempt, outcome, left)
+
+    def on_failed(self, text: str, at: int, problem: str) -> None:
+        attempt = self.named(text)
+        at += self.boot_to_now
+        self.finish(attempt, Ended(id=attempt.id, how="start-failed", at=at, problem=problem))
+
+    def on_withdrawn(self, text: str, at: int) -> None:
+        attempt = self.named(text)
+        self.finish(attempt, Ended(id=attempt.id, how="withdrawn", at=at + self.boot_to_now))
+
+    def on_orphaned(self, text: str) -> None:
+        self.named(text).orphan = True
+
+    def on_lost(self, text: str, _at: int, problem: str) -> None:
+        attempt = self.named(text)
+        self.finish(attempt, lost(attempt, self.clock.now(), problem))
+
+    # -------------------------------------------------------------------------------- one attempt's
+    def attempt(self, name: AttemptId, mark: int) -> Attempt:
+        return self.attempts.setdefault(str(name), Attempt(name, mark))
+
+    def named(self, text: str) -> Attempt:
+        """What the shim speaks of; the log may have lost it, or be done with it."""
+        attempt = self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
+        attempt.noted = True
+        return attempt
+
+    def retell(self, attempt: Attempt) -> None:
+        if attempt.told and attempt.outcome is not None:
+            self.seen.append(attempt.outcome)
+        elif attempt.pid:
+            self.seen.append(
+                Started(
+                    id=attempt.id,
+                    pid=attempt.pid,
+                    start_ticks=attempt.start,
+                    at=attempt.started + self.boot_to_now,
+                    found=attempt.found,
+                )
+            )
+
+    def runs(self, attempt: Attempt) -> None:
+        """Its pid has become known."""
+        attempt.launch = None
+        self.retell(attempt)
+        if attempt.order is not None:
+            self.carry_out(attempt, attempt.order)
+
+    def carry_out(self, attempt: Attempt, order: End) -> None:
+        attempt.order = None
+        if not order.withdraw_only:
+            self.begin_ending(attempt, int(order.grace_seconds * 1_000_000))
+
+    def begin_ending(self, attempt: Attempt, grace_us: int) -> None:
+        tree = Tree(
+            id=attempt.id,
+            mark=attempt.mark,
+            since=attempt.start,
+            members={attempt.pid: attempt.start} if attempt.pid else {},
+        )
+        self.endings.begin(tree, grace_us, self.clock.now())
+
+    def first_process_ended(self, attempt: Attempt, outcome: Ended, left: bool) -> None:
+        """What else there is of the attempt has to go before its end is told."""
+        if attempt.outcome is not None:
+            return
+        self.orphans.release(attempt.id)
+        attempt.outcome = outcome
+        if attempt.id in self.endings:
+            self.endings.hurry(attempt.id, self.clock.now())
+        elif left and not attempt.may_leave:
+            attempt.leaving = True
+            self.begin_ending(attempt, attempt.grace_us)
+        else:
+            self.finish(attempt, outcome)
+
+    def proven(self, attempt: Attempt, found: int) -> None:
+        """Nothing of it lives; if its first process ended in this, the shim is about to say how."""
+        if attempt.outcome is not None:
+            left = found if attempt.leaving else 0
+            self.finish(attempt, replace(attempt.outcome, left_processes=left))
+
+    def finish(self, attempt: Attempt, outcome: Ended) -> None:
+        if attempt.told:
+            return
+        self.orphans.release(attempt.id)
+        attempt.launch = attempt.order = None
+        attempt.outcome = outcome
+        attempt.told = True
+        self.seen.append(outcome)
+
+    # ------------------------------------------------------------------------------------- orphans
+    def judge(self, orphans: Collection[Attempt]) -> None:
+        """No shim will tell of their ends: find them, see for ourselves."""
+        self.find([each for each in orphans if not each.pid])
+        for attempt in orphans:
+            attempt.orphan = True
+            if attempt.pid:
+                if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
+                    self.orphan_ended(attempt, None)
+            elif attempt.noted or (attempt.offered and self.shim.forgetful):
+                self.finish(attempt, lost(attempt, self.clock.now(), UNSTARTED))
+            elif attempt.launch is None:  # it never started, and may
+                del self.attempts[str(attempt.id)]
+            else:
+                attempt.orphan = False
+
+    def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
+        now = self.clock.now()
+        outcome = lost(attempt, now, UNSEEN)
+        if status is not None and not attempt.found:
+            wall_seconds = (now - self.boot_to_now - attempt.started) / 1_000_000
+            outcome = exited(attempt, status, now, Usage(wall_seconds=wall_seconds))
+        self.first_process_ended(attempt, outcome, left=True)
+
+    def find(self, attempts: Collection[Attempt]) -> None:
+        """Find those that live by their marks."""
+        if not attempts:
+            return
+        trees = [Tree(id=each.id, mark=each.mark, members={}) for each in attempts]
+        members = look(trees, self.endings.spared()).members
+        for attempt in attempts:
+            if found := members[attempt.id]:
+                first = first_process(found)
+                attempt.found = True
+                attempt.pid, attempt.start = first.pid, first.start
+                attempt.started = attempt.started or ticks_to_us(first.start)
+                self.runs(attempt)

@@ -1,0 +1,260 @@
+"""The controller's way to the shim, which it starts when there is none.
+
+Whoever gets the lock file starts the shim and hands it the lock and the socket, bound and
+listening, as descriptors: so there is never a shim too many, and one can be talked to before it has
+loaded. Where the lock is held there is a shim, or one on its way in or out, and a moment later it
+answers.
+"""
+
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from controller.errors import MEND_DISK, StorageError
+from controller.executor.shim.door import BACKLOG
+from controller.executor.shim.wire import Message, Wire
+from controller.loop.ports import Launch
+
+PROTOCOL = 2  # of the newest shim; each older one is spoken as well
+OPEN_SECONDS_MAX = 10.0
+OPEN_PAUSE_SECONDS = 0.002
+DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # more deaths of shims in that time are no accident
+SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
+REPLACE_SECONDS_MAX = 2.0  # for a shim with nothing to do to end
+SILENT_SECONDS = 5.0  # without reading what it was told: a shim needs milliseconds
+
+# Our packages come last: nothing among them can stand in for the standard library.
+PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from controller.executor.shim.main import main; main(*sys.argv[2:])"
+)
+
+
+class Link:
+    """One connection at a time, to whichever shim there is."""
+
+    def __init__(self, state_dir: Path, boot_id: str, hello: Message, poll: select.epoll) -> None:
+        self.state = os.fspath(state_dir.absolute())
+        self.folder = f"{self.state}/shim"
+        self.boot_id = boot_id
+        self.hello = hello
+        self.poll = poll
+        self.deaths: list[float] = []
+        self.children: set[int] = set()
+        self.unread_since: float | None = None
+        self.sent_at = 0.0
+        self.open()
+
+    def open(self) -> None:
+        """Connect, to a new shim if need be; takes milliseconds at most."""
+        enough = time.monotonic() + OPEN_SECONDS_MAX
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            while not self.try_open():
+                self.pause(enough)
+        except OSError as fault:
+            raise StorageError(
+                f"{self.folder}: {fault.strerror}: no shim can be started; {MEND_DISK}"
+            ) from fault
+        self.writable = select.EPOLLIN
+        self.poll.register(self.wire.sock, self.writable)
+        self.send([self.hello])
+
+    def pause(self, enough: float) -> None:
+        if time.monotonic() > enough:
+            raise StorageError(f"{self.folder}: {self.mend('does not answer at its socket')}")
+        time.sleep(OPEN_PAUSE_SECONDS)
+
+    def try_open(self) -> bool:
+        lock = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if try_lock(lock):
+                self.start_shim(lock)
+        finally:
+            os.close(lock)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.setblocking(False)  # one that hangs takes no more once its queue is full
+        try:
+            with short_path(self.folder) as folder:
+                sock.connect(f"{folder}/socket")
+        except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+            sock.close()
+            return False
+        self.wire = Wire(sock)
+        return True
+
+    def start_shim(self, lock: int) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self.folder}/socket")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        errors = os.open(f"{self.folder}/errors", flags, 0o600)
+        with socket.socket(socket.AF_UNIX) as listener:
+            with short_path(self.folder) as folder:
+                listener.bind(f"{folder}/socket")
+            listener.listen(BACKLOG)
+            # Above 2, or the first to be put in its place could overwrite the next.
+            handed = [
+                fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+                for fd in (listener.fileno(), lock, errors)
+            ]
+        os.close(errors)
+        try:
+            self.children.add(self.spawn(handed))
+        finally:
+            for fd in handed:
+                os.close(fd)
+
+    def spawn(self, handed: list[int]) -> int:
+        packages = os.fspath(Path(__file__).parents[3])
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", PROGRAM, packages, self.state, self.boot_id],
+            {},
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(handed)],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
+        )
+
+    def mend(self, problem: str) -> str:
+        """What is wrong with the shim that holds the lock, and how to go on without it."""
+        with suppress(OSError, ValueError):
+            with open(f"{self.folder}/lock", encoding="ascii") as file:
+                pid = int(file.read())
+            return (
+                f"the supervisor of the steps (pid {pid}) {problem}; "
+                f"`kill -9 {pid}` makes room for another, and no step is lost by it"
+            )
+        return f"the supervisor of the steps {problem}"
+
+    def silent(self) -> bool:
+        """Has it left lying for long what it was told?"""
+        if not self.unread():
+            self.unread_since = None
+            return False
+        now = time.monotonic()
+        self.unread_since = self.unread_since or now
+        return now - self.unread_since >= SILENT_SECONDS
+
+    def unread(self) -> bool:
+        """The kernel counts what the other end has not read yet."""
+        return any(fcntl.ioctl(self.wire.sock, termios.TIOCOUTQ, bytes(4)))
+
+    def quiet(self) -> bool:
+        """Has nothing been sent for so long that nobody would notice if it hung?"""
+        return time.monotonic() - self.sent_at >= SILENT_SECONDS
+
+    def send(self, messages: list[Message]) -> None:
+        if messages:
+            self.sent_at = time.monotonic()
+        for message in messages:
+            self.wire.say(message)
+        self.wire.flush()
+        writable = select.EPOLLIN | (select.EPOLLOUT if self.wire.unsent else 0)
+        if writable != self.writable:
+            self.writable = writable
+            self.poll.modify(self.wire.sock, writable)
+
+    def receive(self) -> list[Message]:
+        return self.wire.receive()
+
+    def reopen(self) -> None:
+        """The shim is gone: find or start another."""
+        now = time.monotonic()
+        self.deaths = [each for each in self.deaths if now - each < DEATHS_SECONDS] + [now]
+        if len(self.deaths) > DEATHS_MAX:
+            raise StorageError(f"the supervisor of the steps dies again and again; {self.why()}")
+        self.close()
+        self.open()
+
+    def why(self) -> str:
+        if os.path.getsize(f"{self.folder}/errors"):
+            return f"{self.folder}/errors says why"
+        return "something here kills it; the steps run on, `treadle up` goes on with them"
+
+    def replace(self, pid: int) -> None:
+        """Have an older shim that has nothing left to do end, then start one of this version.
+
+        Once per upgrade, and a matter of milliseconds. If it stays, it serves on.
+        """
+        self.close()
+        with suppress(ProcessLookupError):  # it went by itself
+            pidfd = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+                select.select([pidfd], [], [], REPLACE_SECONDS_MAX)
+            finally:
+                os.close(pidfd)
+        self.open()
+
+    def close(self) -> None:
+        self.poll.unregister(self.wire.sock)
+        self.wire.close()
+        for child in list(self.children):  # leave no zombie of a shim that we started
+            with suppress(ChildProcessError):
+                if os.waitpid(child, os.WNOHANG)[0] == 0:
+                    continue
+            self.children.discard(child)
+
+
+def try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def short_path(folder: str) -> Iterator[str]:
+    """A name for the folder that leaves room for a socket's path, however deep it lies."""
+    if len(os.fsencode(folder)) < SOCKET_PATH_MAX - len("/socket"):
+        yield folder
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
+def greeting(epoch: int, slots: int) -> Message:
+    """What a shim has to know of its controller: above all, what the steps inherit from it."""
+    env = {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in os.environb.items()
+    }
+    umask = os.umask(0o077)
+    os.umask(umask)
+    limits = {str(kind): soft for kind, soft in step_limits().items()}
+    about = {"protocol": PROTOCOL, "epoch": epoch, "slots": slots}
+    return ["hello", {**about, "env": env, "umask": umask, "limits": limits}]
+
+
+@cache
+def step_limits() -> dict[int, int]:
+    """The soft limits that this controller was started with: those that its steps get.
+
+    Its own for descriptors is lifted then, since it holds one for each running step.
+    """
+    kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+    limits = {kind: resource.getrlimit(kind)[0] for kind in kinds}
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return limits
+
+
+def start_message(launch: Launch) -> Message:
+    text = str(launch.id)
+    order = [launch.mark, launch.argv, launch.env, launch.working_dir, launch.log]
+    return ["start", text, *order, launch.leave_processes]

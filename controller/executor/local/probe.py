@@ -1,0 +1,62 @@
+"""What this machine offers for telling whose a process is, and how a foreign one ended.
+
+For people, in `version -v`: the code asks nobody, each look finds out by itself that it reads
+nothing. Probed once, by trying; costs two processes.
+"""
+
+import os
+from functools import cache
+
+from msgspec import Struct
+
+from controller.executor.local.identity import reaped_status, stat
+from controller.executor.local.marks import last_pid, read_file
+from controller.executor.shim.cgroup import delegated_home
+from controller.executor.shim.spawn import can_mark
+
+CHILDREN = "/proc/thread-self/children"
+
+
+class Available(Struct, frozen=True, kw_only=True):
+    resource_limit: bool  # a number in RLIMIT_LOCKS, which every descendant inherits
+    descendants: bool  # /proc tells parents
+    environment: bool  # /proc tells environments
+    cgroup: bool  # a part of the tree of cgroups is delegated to us
+    leftovers: bool  # the kernel lists children: what a step left running is known at once
+    newborns: bool  # which pid was given out last: proves that nobody was missed
+    foreign_exits: bool  # PIDFD_GET_INFO: exit codes are known even if the shim dies
+
+
+@cache
+def available() -> Available:
+    return Available(
+        resource_limit=can_mark(),
+        descendants=stat(os.getpid()) is not None,
+        environment=bool(os.environ) and bool(read_file("/proc/self/environ")),
+        cgroup=bool(delegated_home()),
+        leftovers=os.path.exists(CHILDREN),
+        newborns=tells_newborns(),
+        foreign_exits=tells_exits(),
+    )
+
+
+def tells_newborns() -> bool:
+    """Does the number of the newest process move when one comes up?"""
+    before = last_pid()
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+    return last_pid() != before
+
+
+def tells_exits() -> bool:
+    """Does the kernel tell the wait status of a process that was reaped?"""
+    child = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 42"], {})
+    try:
+        pidfd = os.pidfd_open(child)
+    except OSError:
+        return False
+    finally:
+        _, status = os.waitpid(child, 0)
+    try:
+        return reaped_status(pidfd) == status
+    finally:
+        os.close(pidfd)

@@ -1,0 +1,385 @@
+"""The parent of all steps: a small process that outlives its controller.
+
+It starts attempts it was asked for, each at most once, reaps them, notes in its journal what it did
+before and after, and tells the controller that is connected. Starts beyond the free slots wait
+here, so that a slot that frees is filled at once, without a turn of the controller in between.
+Without a controller it starts nothing; with nothing running and nobody connected for IDLE_SECONDS
+it ends.
+
+It imports little, has one thread, trusts no attempt and no connection to be well. Whatever it is
+told can be told again. It ends no process and judges nothing: that is for the controller, which may
+be killed and replaced at any time.
+
+The wire, both ways: a line is a JSON list of messages, a message a list that begins with a verb.
+
+    from a controller
+    ["hello", {protocol, epoch, slots, env, umask, limits}]
+    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE]
+    ["withdraw", ID]            never start it; answered by `withdrawn`, or by what became of it
+    ["forget", ID, …]           its end is durable
+    ["ping"]                    if it is not even read, this process hangs
+
+    to the controller
+    ["hello", {protocol, pid, journal}]  then the notes of all attempts not forgotten, ["told"]
+    ["short", WHY]              nothing can start now, for want of something; empty: it can again
+    ["returned", ID, …]         it hangs up, and never started these
+    ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
+    every note of the journal on attempts, `starting` and `forget` aside, as it is made
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from controller.executor.shim.children import Children, become_subreaper, own_peak_kib
+from controller.executor.shim.door import Door
+from controller.executor.shim.journal import Journal
+from controller.executor.shim.spawn import (
+    OWN_UMASK,
+    CannotStart,
+    NotNow,
+    Order,
+    Spawner,
+    boottime_us,
+)
+from controller.executor.shim.wire import Message, Wire, encode
+
+PROTOCOL = 2
+IDLE_SECONDS = 5.0
+RETRY_SECONDS = 0.1  # after a start that the system had no room for
+ACCEPT_PAUSE_SECONDS = 0.01
+ALONE_SECONDS = 1.0  # without a controller: then see whether one could connect
+SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
+REAPS_IN_A_ROW = 256
+TALK_US = 2_000  # how long news that is in no hurry may wait for more
+
+
+class Shim:
+    def __init__(self, door: Door, journal: Journal, spawner: Spawner) -> None:
+        self.door = door
+        self.journal = journal
+        self.spawner = spawner
+        self.wakes = Wakes()
+        self.children = Children()
+        self.connections: dict[int, Wire] = {}
+        self.controller: Wire | None = None
+        self.slots = 0
+        self.queue: OrderedDict[str, Order] = OrderedDict()
+        self.running: dict[int, str] = {}  # pid → attempt
+        self.marks: dict[str, int] = {}  # of the running
+        self.may_leave: set[str] = set()  # of the running, those that may leave processes
+        # An attempt that left processes, or that a dead shim started, keeps its slot until its end
+        # is durable.
+        self.taken = {
+            attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"
+        }
+        self.own_peak_kib = 0
+        self.not_before = 0
+        self.shortage = ""
+        self.news_since = 0  # when the oldest of what is not yet told happened
+        self.urgent = False  # is there more in it than starts?
+        self.idle_since = boottime_us()
+        self.idle_seconds = IDLE_SECONDS
+        self.poll = select.poll()
+        self.poll.register(door.listener, select.POLLIN)
+        self.poll.register(self.wakes.out, select.POLLIN)
+        self.verbs: dict[str, Callable[..., None]] = {
+            "start": self.start,
+            "withdraw": self.withdraw,
+            "forget": self.forget,
+            "ping": lambda: None,
+        }
+
+    def run(self) -> None:
+        while not self.is_over():
+            for fd, _ in self.poll.poll(self.patience_ms()):
+                if fd == self.door.listener.fileno():
+                    self.accept()
+                elif fd in self.connections:
+                    self.hear(self.connections[fd])
+            if not self.connections:
+                self.stay_reachable()
+            self.reap()
+            self.fill()
+            self.journal.flush()
+            if not self.may_wait():
+                self.talk()
+
+    # ------------------------------------------------------------------------------------- waiting
+    def may_wait(self) -> bool:
+        """Is what there is to tell in no hurry? Waking the controller costs a share of a step.
+
+        A start alone is not: its end may be about to follow. Nor is anything while the starts that
+        wait here keep all slots busy.
+        """
+        if self.controller is None or not self.controller.waiting:
+            return False
+        if self.urgent and not (self.queue and not self.free_slots()):
+            return False
+        return boottime_us() - self.news_since < TALK_US
+
+    def patience_ms(self) -> float | None:
+        if self.controller is not None and self.controller.waiting:
+            return TALK_US / 1000
+        if self.queue and self.free_slots() > 0:
+            return max(0.0, (self.not_before - boottime_us()) / 1000)
+        if self.connections:
+            return None
+        return min(self.idle_seconds, ALONE_SECONDS) * 1000
+
+    def is_over(self) -> bool:
+        if self.running or self.connections:
+            self.idle_since = boottime_us()
+            return False
+        return boottime_us() - self.idle_since >= self.idle_seconds * 1_000_000
+
+    def hasten(self) -> None:
+        """Told to end: not before our steps, but then at once."""
+        self.idle_seconds = 0.0
+
+    # --------------------------------------------------------------------------------- connections
+    def accept(self) -> None:
+        try:
+            sock = self.door.accept()
+        except OSError:  # it waits in the socket's queue, and would wake us without end
+            time.sleep(ACCEPT_PAUSE_SECONDS)
+            return
+        if sock is None:
+            return
+        self.connections[sock.fileno()] = Wire(sock)
+        self.poll.register(sock, select.POLLIN)
+
+    def hear(self, connection: Wire) -> None:
+        try:
+            for verb, *rest in connection.receive():
+                if verb == "hello":
+                    self.hello(connection, rest[0])
+                elif connection is self.controller:
+                    self.verbs[verb](*rest)
+        except (KeyError, TypeError, ValueError):  # it talks nonsense
+            connection.closed = True
+        if connection.closed:  # now, before an exit in the same moment frees a slot
+            self.part(connection)
+
+    def hello(self, connection: Wire, hello: dict[str, Any]) -> None:
+        """The newest controller of the highest epoch is the one; it learns all that is known."""
+        epoch, slots, env, umask = (hello[key] for key in ("epoch", "slots", "env", "umask"))
+        limits = {int(kind): soft for kind, soft in hello["limits"].items()}
+        if epoch < self.journal.epoch:
+            refuse(connection, self.journal.epoch)
+            return
+        if self.controller is not None and self.controller is not connection:
+            refuse(self.controller, epoch)
+            self.queue.clear()
+        self.controller = connection
+        self.journal.note(["epoch", epoch])
+        self.slots = slots
+        self.spawner.inherit(env, umask, limits)
+        about = {"protocol": PROTOCOL, "pid": os.getpid(), "journal": self.journal.name}
+        connection.say(["hello", about])
+        for notes in self.journal.entries.values():
+            connection.waiting += map(encode, notes)
+        connection.say(["told"])
+        connection.say(["short", self.shortage])
+        self.urgent = True
+
+    def talk(self) -> None:
+        self.urgent = False
+        for fd, connection in list(self.connections.items()):
+            connection.flush()
+            if connection.closed:
+                self.part(connection)
+            else:
+                writable = select.POLLOUT if connection.unsent else 0
+                self.poll.modify(fd, select.POLLIN | writable)
+
+    def part(self, connection: Wire) -> None:
+        fd = connection.sock.fileno()
+        self.poll.unregister(fd)
+        del self.connections[fd]
+        connection.close()
+        if connection is self.controller:
+            self.controller = None
+            self.queue.clear()
+
+    def tell(self, note: Message) -> None:
+        line = self.journal.note(note)
+        if self.controller is not None:
+            if not self.controller.waiting:
+                self.news_since = boottime_us()
+            self.controller.waiting.append(line)
+            self.urgent = self.urgent or note[0] != "started"
+
+    def stay_reachable(self) -> None:
+        old = self.door.listener.fileno()
+        if self.door.mend():
+            self.poll.unregister(old)
+            self.poll.register(self.door.listener, select.POLLIN)
+
+    def dismiss(self) -> None:
+        """It will look for the shim of the folder, and find or start that one."""
+        if self.controller is not None:
+            self.controller.say(["returned", *self.queue])
+            self.controller.flush()  # nobody else can tell of this, and of what it did here
+            self.part(self.controller)
+
+    def say_short(self, why: str) -> None:
+        if why != self.shortage:
+            self.shortage = why
+            if self.controller is not None:
+                self.controller.say(["short", why])
+                self.urgent = True
+
+    # -------------------------------------------------------------------------------------- orders
+    def start(self, attempt: str, *order: Any) -> None:
+        if attempt in self.journal.entries:
+            self.retell(attempt)
+        elif attempt not in self.queue:
+            self.queue[attempt] = Order(attempt, *order)
+
+    def withdraw(self, attempt: str) -> None:
+        """Never start it; one that has started, or has ended, is told again instead."""
+        self.queue.pop(attempt, None)
+        if attempt in self.journal.entries:
+            self.retell(attempt)
+        else:
+            self.tell(["withdrawn", attempt, boottime_us()])
+
+    def retell(self, attempt: str) -> None:
+        if self.controller is not None:
+            self.controller.waiting += map(encode, self.journal.entries[attempt])
+            self.urgent = True
+
+    def forget(self, *attempts: str) -> None:
+        """Drop those that ended. One that runs stays known, whatever anybody says."""
+        ended = [
+            each for each in attempts if each in self.journal.entries and each not in self.marks
+        ]
+        self.taken.difference_update(ended)
+        for attempt in ended:
+            self.spawner.cgroups.drop(self.journal.mark(attempt))
+        if ended:
+            self.journal.note(["forget", *ended])
+
+    # ----------------------------------------------------------------------------------- processes
+    def free_slots(self) -> int:
+        return self.slots - len(self.taken)
+
+    def fill(self) -> None:
+        """Start the first of the queue while slots are free."""
+        for _ in range(SPAWNS_IN_A_ROW):
+            if not self.queue or self.free_slots() <= 0 or boottime_us() < self.not_before:
+                return
+            if not self.door.is_ours():  # another shim may be at work: leave it to that one
+                self.dismiss()
+                return
+            attempt, order = self.queue.popitem(last=False)
+            if not self.launch(order):
+                self.queue[attempt] = order
+                self.queue.move_to_end(attempt, last=False)
+                self.not_before = boottime_us() + int(RETRY_SECONDS * 1_000_000)
+
+    def launch(self, order: Order) -> bool:
+        """Start it, or say why that can't be; False: the system has no room for it now."""
+        self.journal.note(["starting", order.id, order.mark, boottime_us()])
+        if not self.journal.flush():
+            self.journal.note(["forget", order.id])
+            self.say_short(f"the journal in {os.getcwd()}/shim can't be written")
+            return False
+        try:
+            process = self.spawner.spawn(order)
+        except CannotStart as problem:
+            self.tell(["failed", order.id, boottime_us(), str(problem)])
+        except NotNow as shortage:
+            self.journal.note(["forget", order.id])
+            self.say_short(str(shortage))
+            return False
+        else:
+            self.say_short("")
+            self.running[process.pid] = order.id
+            self.taken.add(order.id)
+            self.marks[order.id] = order.mark
+            if order.leave:
+                self.may_leave.add(order.id)
+            self.tell(["started", order.id, process.pid, process.start, process.at])
+        return True
+
+    def reap(self) -> None:
+        """Note every exit, and whether the attempt has left something running."""
+        self.wakes.drain()
+        ended = []
+        for _ in range(REAPS_IN_A_ROW):
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid in self.running:  # else an orphan that came to us
+                ended.append((self.running.pop(pid), status, boottime_us(), usage))
+        else:
+            self.wakes.ring()
+        if not ended:
+            return
+        leavers = self.children.leavers(self.running, self.marks.values())
+        for attempt, status, at, usage in ended:
+            mark = self.marks.pop(attempt)
+            left = attempt not in self.may_leave and (leavers is None or mark in leavers)
+            self.may_leave.discard(attempt)
+            if not left:
+                self.taken.discard(attempt)
+            cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
+            self.tell(["exited", attempt, status, at, cpu_us, self.peak(usage.ru_maxrss), left])
+
+    def peak(self, kib: int) -> int:
+        """Peak memory of a step; 0 where nobody can know.
+
+        A process begins as an image of this one, so that less than our own peak tells nothing.
+        """
+        if kib > self.own_peak_kib:
+            self.own_peak_kib = own_peak_kib()
+        return kib if kib > self.own_peak_kib else 0
+
+
+def refuse(connection: Wire, epoch: int) -> None:
+    """Another controller is newer: say so and hang up."""
+    connection.say(["refused", epoch])
+    connection.flush()
+    connection.closed = True
+
+
+class Wakes:
+    """A pipe that a signal writes to, so that the poll of the main loop returns."""
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self.into, warn_on_full_buffer=False)
+
+    def ring(self) -> None:
+        os.write(self.into, b"!")
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.out, 4096)
+
+
+def main(state: str, boot_id: str) -> None:
+    """Run until there is nothing left to do. `state` is absolute."""
+    os.umask(OWN_UMASK)
+    os.chdir(state)
+    door = Door()
+    become_subreaper()
+    shim = Shim(door, Journal("shim", boot_id, boottime_us()), Spawner())
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: shim.hasten())
+    gc.freeze()
+    shim.run()
+    door.close()

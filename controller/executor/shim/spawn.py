@@ -1,0 +1,265 @@
+"""Turns one order into one process, or into a clear reason why not.
+
+`posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on
+what the step is to inherit for the instant of the spawn: working folder, umask, a few limits
+that the shim could not live under, and the attempt's mark. The mark is a number in the soft
+RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which goes along through fork, exec,
+setsid, a double fork and a cleared environment. All of it costs a few µs beside the ~500 of a
+process.
+"""
+
+import errno
+import os
+import resource
+import signal
+import time
+from typing import NamedTuple
+
+from controller.executor.shim.cgroup import Cgroups
+
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+RLIMIT_LOCKS = 10
+OWN_UMASK = 0o077
+
+# Resources that come back: the attempt stays queued and is tried again.
+SHORTAGES = frozenset(
+    {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
+)
+
+# Limits on a step under which the shim would end, or could not write its journal.
+CRIPPLING = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
+
+# What Python or this program ignores would stay ignored in the step; the rest is reset by exec.
+ALL_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+class Order(NamedTuple):
+    """One attempt to start, as it comes over the wire."""
+
+    id: str
+    mark: int
+    argv: list[str]
+    env: dict[str, str]
+    working_dir: str
+    log: str
+    leave: bool = False  # what it leaves running is nobody's business
+
+
+class Process(NamedTuple):
+    pid: int
+    start: int  # clock ticks since boot; 0: it ended before anybody looked
+    at: int  # microseconds since boot
+
+
+class CannotStart(Exception):
+    """This attempt can never start; the text says why."""
+
+
+class NotNow(Exception):
+    """The system is short of something; the attempt may start later."""
+
+
+def boottime_us() -> int:
+    return time.clock_gettime_ns(CLOCK) // 1000
+
+
+class Spawner:
+    """Starts processes on behalf of a controller, whose environment and limits they get."""
+
+    def __init__(self) -> None:
+        self.home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # logs are relative to it
+        self.own_mark = resource.getrlimit(RLIMIT_LOCKS)[0]  # this may be a step of another treadle
+        self.marks = can_mark()
+        self.cgroups = Cgroups()
+        self.computes_start: bool | None = None
+        self.inherit({}, OWN_UMASK, {})
+
+    def inherit(self, env: dict[str, str], umask: int, limits: dict[int, int]) -> None:
+        """What every step gets from now on: environment, umask, soft limits."""
+        self.env = encoded(env | within(env))
+        self.path = env.get("PATH", os.defpath)
+        self.umask = umask
+        self.limits = adopt_limits(limits)
+
+    def spawn(self, order: Order) -> Process:
+        """Start it, or raise CannotStart or NotNow."""
+        log = open_log(order.log)
+        try:
+            enter(order.working_dir)
+            program = find_program(order.argv[0], order.env.get("PATH", self.path))
+            return self.execute(program, order, log)
+        except ValueError as fault:  # a NUL, or text that no file system knows
+            raise CannotStart(f"its command can't be passed to the system: {fault}") from None
+        finally:
+            os.close(log)
+            os.fchdir(self.home)
+
+    def execute(self, program: str, order: Order, log: int) -> Process:
+        env = self.env | encoded(order.env)
+        files = ((os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2))
+        self.put_on(order.mark)
+        before = time.clock_gettime_ns(CLOCK)
+        try:
+            pid = os.posix_spawn(
+                program,
+                order.argv,
+                env,
+                file_actions=files,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=ALL_SIGNALS,
+            )
+        except OSError as fault:
+            if fault.errno in SHORTAGES:
+                raise NotNow(os.strerror(fault.errno)) from None
+            raise CannotStart(meaning(fault.errno or 0, order.argv[0], program)) from None
+        finally:
+            self.take_off()
+        return Process(pid, self.start_of(pid, before), before // 1000)
+
+    def put_on(self, mark: int) -> None:
+        os.umask(self.umask)
+        for kind, soft, hard in self.limits:
+            resource.setrlimit(kind, (soft, hard))
+        if self.marks:
+            resource.setrlimit(RLIMIT_LOCKS, (mark, resource.RLIM_INFINITY))
+        self.cgroups.enter(mark)
+
+    def take_off(self) -> None:
+        self.cgroups.leave()
+        if self.marks:
+            resource.setrlimit(RLIMIT_LOCKS, (self.own_mark, resource.RLIM_INFINITY))
+        for kind, _, hard in self.limits:
+            resource.setrlimit(kind, (hard, hard))
+        os.umask(OWN_UMASK)
+
+    def start_of(self, pid: int, before: int) -> int:
+        """A process that began within one clock tick needs no look into /proc to know its start.
+
+        Unless the two count differently, as in some sandboxes: the first one is compared.
+        """
+        tick = before // TICK_NS
+        if self.computes_start is False or time.clock_gettime_ns(CLOCK) // TICK_NS != tick:
+            return read_start(pid)
+        if self.computes_start is None:
+            self.computes_start = read_start(pid) == tick
+            return self.start_of(pid, before)
+        return tick
+
+
+def can_mark() -> bool:
+    """Is there a resource limit that carries a mark? Not on every system: try it."""
+    own, hard = resource.getrlimit(RLIMIT_LOCKS)
+    try:
+        resource.setrlimit(RLIMIT_LOCKS, (1 << 59, hard))
+        seen = resource.getrlimit(RLIMIT_LOCKS)[0]
+        resource.setrlimit(RLIMIT_LOCKS, (own, hard))
+    except (OSError, ValueError):
+        return False
+    return seen == 1 << 59
+
+
+def within(env: dict[str, str]) -> dict[str, str]:
+    """Where the controller is itself a step: the attempts around those that it starts."""
+    names = ("TREADLE_UID", "TREADLE_STEP", "TREADLE_ATTEMPT")
+    if not all(name in env for name in names):
+        return {}
+    around = "/".join(env[name] for name in names)
+    return {"TREADLE_WITHIN": f"{around} {env.get('TREADLE_WITHIN', '')}".rstrip()}
+
+
+def encoded(env: dict[str, str]) -> dict[bytes, bytes]:
+    """As the system wants it; bytes that are no text came over the wire as lone surrogates."""
+    return {
+        name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
+        for name, value in env.items()
+    }
+
+
+def clamp(soft: int, hard: int) -> int:
+    """No soft limit above the hard one the shim was born with."""
+    if hard == resource.RLIM_INFINITY:
+        return soft
+    return hard if soft == resource.RLIM_INFINITY else min(soft, hard)
+
+
+def adopt_limits(limits: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Live under the soft limits of the steps; returns those that would cripple the shim."""
+    apart = []
+    for kind, wanted in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        soft = clamp(wanted, hard)
+        if kind in CRIPPLING and soft != hard:
+            apart.append((kind, soft, hard))
+            soft = hard
+        resource.setrlimit(kind, (soft, hard))
+    return apart
+
+
+def read_start(pid: int) -> int:
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(fd, 4096).rpartition(b")")[2].split()[19])
+    finally:
+        os.close(fd)
+
+
+def open_log(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return os.open(path, flags, 0o600)
+    except OSError as fault:
+        if fault.errno in SHORTAGES:
+            raise NotNow(os.strerror(fault.errno)) from None
+        raise CannotStart(f"its log {path} can't be written: {fault.strerror}") from None
+
+
+def enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except FileNotFoundError:
+        raise CannotStart(f"its working directory {folder} does not exist") from None
+    except NotADirectoryError:
+        raise CannotStart(f"its working directory {folder} is no directory") from None
+    except OSError as fault:
+        raise CannotStart(f"its working directory {folder} can't be entered: {fault}") from None
+
+
+def find_program(name: str, path: str) -> str:
+    """Look a command up as execvp does: in the attempt's PATH, from its working directory."""
+    if "/" in name:
+        return name
+    unfit = ""
+    for folder in path.split(":"):
+        candidate = f"{folder or '.'}/{name}"
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return candidate
+        if not unfit and os.path.isfile(candidate):
+            unfit = candidate
+    if unfit:
+        raise CannotStart(f"{unfit} is not executable; try: chmod +x {unfit}")
+    raise CannotStart(f'command not found: "{name}"; PATH is {path}')
+
+
+def meaning(number: int, name: str, program: str) -> str:
+    if number == errno.ENOENT and os.path.exists(program):
+        return f"{program} names an interpreter on its first line that does not exist"
+    if number == errno.ENOENT:
+        return f'command not found: "{name}"'
+    if number == errno.EACCES and os.path.isdir(program):
+        return f"{program} is a directory, not a command"
+    if number == errno.EACCES:
+        return f"{program} is not executable; try: chmod +x {program}"
+    if number == errno.ENOEXEC:
+        return f"{program} is no program, and has no #! line that says what runs it"
+    if number == errno.E2BIG:
+        return "its arguments and environment are longer than the system takes; pass a file instead"
+    return f"{program} can't be run: {os.strerror(number)}"

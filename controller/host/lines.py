@@ -1,0 +1,124 @@
+"""What a person sees while a controller works, where there is no terminal for the live table."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from controller.host.session import Session
+from controller.model.phases import Phase
+from controller.model.state import Condition, Move, State
+from controller.view.table import visible
+
+
+class Progress(Protocol):
+    refresh_seconds: float | None  # draw again after that long although nothing happened
+
+    def hello(self, session: Session) -> None: ...
+    def show(self, session: Session) -> None: ...
+    def ending(self, running: int) -> None: ...
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None: ...
+
+
+class Lines:
+    """A line for each phase that changes: `12:00:01 etl/extract Running: attempt 1 …`."""
+
+    refresh_seconds: float | None = None
+
+    def __init__(self, specs: str) -> None:
+        self._specs = specs
+        self._told: dict[str, object] = {}  # path -> the rejection that was printed
+        self._conditions = ConditionLines()
+
+    def hello(self, session: Session) -> None:
+        for life in session.controller.state.workflows.values():
+            for step in life.steps.values():
+                if step.live is not None and step.live.pid is not None:
+                    self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
+
+    def show(self, session: Session) -> None:
+        for note in session.notes():
+            print(f"treadle: {note}", file=sys.stderr)
+        self._tell_faults(session.controller.state)
+        self._conditions.tell(session.controller.conditions)
+        for move in session.moves:
+            if move.phase is not Phase.READY:
+                self._say(line(move))
+        if session.moves:
+            sys.stdout.flush()
+
+    def ending(self, running: int) -> None:
+        self._say(f"stopping: ending {steps_in_words(running)}; another Ctrl-C leaves at once")
+        sys.stdout.flush()
+
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
+        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
+            self._say(line)
+
+    def _tell_faults(self, state: State) -> None:
+        """On stderr, each once: what is wrong with files and markers, as it turns up."""
+        for path, rejected in state.rejected.items():
+            if self._told.get(path) is not rejected:
+                for fault in rejected.faults:
+                    print(f"treadle: {fault}", file=sys.stderr)
+        for path, bad in state.bad_markers.items():
+            if self._told.get(path) is not bad:
+                print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
+        self._told = {**state.rejected, **state.bad_markers}
+
+    @staticmethod
+    def _say(text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}")
+
+
+class ConditionLines:
+    """On stderr: what begins or ceases to hold of the controller itself."""
+
+    def __init__(self) -> None:
+        self._told: list[Condition] = []
+
+    def tell(self, now: list[Condition]) -> None:
+        before, types = {one.message for one in self._told}, {one.type for one in now}
+        for one in now:
+            if one.message not in before:
+                print(f"treadle: {one.type}: {one.message}", file=sys.stderr)
+        for one in self._told:
+            if one.type not in types:
+                print(f"treadle: {one.type}: no longer", file=sys.stderr)
+        self._told = now
+
+
+def line(move: Move) -> str:
+    """`etl/extract Running: attempt 1 runs as pid 4711`."""
+    name = f"{move.workflow}/{move.step}" if move.step else move.workflow
+    why = f": {visible(move.message)}" if move.message else ""
+    return f"{name} {move.phase}{why}"
+
+
+def steps_in_words(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
+
+
+def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
+    """What a person wants to know at the end: what is left running, or what to do next."""
+    state, running = session.controller.state, session.running()
+    if stopped and ended and running:
+        pids = sorted(pid for attempt in state.live.values() for pid in attempt.survivors)
+        stuck = f"pid{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
+        yield f"stopped; {ended - running} of {steps_in_words(ended)} ended"
+        yield f"{stuck} can't be ended; the next `treadle up` goes on trying"
+    elif stopped and ended:
+        yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` goes on from there"
+    elif stopped and running:
+        steps = steps_in_words(running)
+        yield f"stopped; {steps} left running, the next `treadle up` adopts them"
+    elif stopped:
+        yield "stopped; nothing was running"
+    if stopped:
+        return
+    counts: dict[Phase, int] = {}
+    for life in state.workflows.values():
+        counts[life.phase] = counts.get(life.phase, 0) + 1
+    summary = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
+    yield f"settled: {summary or 'no workflows'}"
+    yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"

@@ -1,0 +1,165 @@
+"""The live table of `treadle up` on a terminal: workflows, their steps as far as there is room.
+
+Drawn again after each turn, at most ten times a second, and once a second while nothing happens so
+that running times move. Everything shown is in the state; nothing is kept here but what to draw.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from controller.host.lines import farewell, steps_in_words
+from controller.host.session import Session
+from controller.model.phases import Phase
+from controller.model.state import State, Step, Workflow
+from controller.view.find import NeverValid
+from controller.view.listing import Found, list_row, listed
+from controller.view.page import step_row
+from controller.view.table import Cell, Column, Table, render, shorten, visible
+
+_DRAW_SECONDS_MIN = 0.1
+_REFRESH_SECONDS = 1.0
+_LINES_SPARE = 4  # of the terminal: titles, summary, and where the cursor stands
+_PROBLEMS_MAX = 6
+_COLUMNS = (
+    Column("WORKFLOW"),
+    Column("PHASE"),
+    Column("STEPS"),
+    Column("TIME", right=True),
+    Column("MESSAGE"),
+)
+
+
+class LiveTable:
+    """Shows a session; a context manager that gives the terminal back."""
+
+    refresh_seconds: float | None = _REFRESH_SECONDS
+
+    def __init__(self, specs: str, *, end_steps: bool) -> None:
+        self._specs = specs
+        self._ctrl_c = (
+            "Ctrl-C ends running steps" if end_steps else "Ctrl-C stops, running steps go on"
+        )
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._drawn = 0.0
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def hello(self, session: Session) -> None:
+        self._draw(session)
+
+    def show(self, session: Session) -> None:
+        for note in session.notes():
+            self._console.print(f"[yellow]{note}[/]", highlight=False)
+        if time.monotonic() - self._drawn >= _DRAW_SECONDS_MIN:
+            self._draw(session)
+            self.refresh_seconds = _REFRESH_SECONDS
+        else:
+            self.refresh_seconds = _DRAW_SECONDS_MIN  # not to show for long what has passed
+
+    def ending(self, running: int) -> None:
+        self._ctrl_c = f"ending {steps_in_words(running)}, another Ctrl-C leaves at once"
+
+    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
+        self._draw(session)
+        self._live.stop()
+        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
+            print(line)
+        sys.stdout.flush()
+
+    def _draw(self, session: Session) -> None:
+        self._drawn = time.monotonic()
+        now = session.controller.edges.clock.now()
+        size = self._console.size
+        state = session.controller.state
+        problems = list(_problems(session))[:_PROBLEMS_MAX]
+        room = max(3, size.height - _LINES_SPARE - len(problems))
+        table = Table(_COLUMNS, list(_fit(state, _found(state), now, room)))
+        lines = [
+            *render(table, size.width - 1, colour=self._console.color_system is not None),
+            "",
+            shorten(self._summary(session), size.width - 1),
+            *(shorten(visible(problem), size.width - 1) for problem in problems),
+        ]
+        # A line that the terminal would wrap pushes another out of sight.
+        shown = Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
+        self._live.update(shown, refresh=True)
+
+    def _summary(self, session: Session) -> str:
+        count = len(session.controller.state.workflows)
+        workflows = "1 workflow" if count == 1 else f"{count} workflows"
+        watching = f"watching {self._specs.rstrip('/')}"
+        return f"{session.running()} running, {workflows}; {watching}; {self._ctrl_c}"
+
+
+def _problems(session: Session) -> Iterator[str]:
+    """What keeps a spec or the controller itself from going on."""
+    for condition in session.controller.conditions:
+        yield f"{condition.type}: {condition.message}"
+    state = session.controller.state
+    for rejected in state.rejected.values():
+        yield from map(str, rejected.faults)
+    for bad in state.bad_markers.values():
+        yield f"{bad.path}: {bad.problem}"
+
+
+def _found(state: State) -> list[Found]:
+    return sorted(listed(state, lambda _labels: True), key=_weight)
+
+
+def _weight(one: Found) -> tuple[int, int]:
+    """What was never valid first, then running ones, those that wait, the latest finished."""
+    if isinstance(one, NeverValid):
+        return 0, 0
+    if one.phase is Phase.RUNNING:
+        return 1, one.order
+    return (3, -one.since) if one.finished else (2, one.order)
+
+
+def _fit(state: State, found: list[Found], now: int, room: int) -> Iterator[tuple[Cell, ...]]:
+    """A line for each workflow, and below it its steps while there is room for all workflows."""
+    spare = room - len(found)
+    for shown, one in enumerate(found):
+        if shown >= room - 1 and len(found) > room:
+            yield (Cell(f"… and {len(found) - shown} more", "dim"), *(Cell(""),) * 4)
+            return
+        yield _workflow_row(state, one, now)
+        if isinstance(one, NeverValid) or one.phase is Phase.SUCCEEDED:
+            continue
+        steps = _worth_a_line(one)[: max(0, spare)]
+        spare -= len(steps)
+        for step in steps:
+            yield _step_row(state, one, step, now)
+
+
+def _worth_a_line(one: Workflow) -> list[Step]:
+    order = {Phase.RUNNING: 0, Phase.FAILED: 1, Phase.READY: 2, Phase.PENDING: 3}
+    return sorted(one.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
+
+
+def _workflow_row(state: State, one: Found, now: int) -> tuple[Cell, ...]:
+    """The row of `get`, without the age."""
+    name, phase, steps, took, _age, message = list_row(state, one, now)
+    return name, phase, steps, took, message
+
+
+def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell, ...]:
+    name, phase, number, took, _exit, message = step_row(state, life, step, now)
+    tried = Cell(f"try {number.text}") if step.attempts else Cell("")
+    return Cell(f"  {name.text}"), phase, tried, took, message

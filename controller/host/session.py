@@ -1,0 +1,237 @@
+"""A controller's life in this process: lock, log, edges, turns; shared by `up` and `run`.
+
+This is the one place that knows every room: it opens the real edges, folds the log, and takes turns
+until somebody or something says stop. It decides nothing about workflows.
+"""
+
+import gc
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from controller import __version__
+from controller.chance import SystemChance
+from controller.clock import SystemClock
+from controller.errors import UsageError
+from controller.executor.local.executor import LocalExecutor
+from controller.host.signals import StopSignals
+from controller.host.wakes import Wakes
+from controller.log import segments
+from controller.log.lock import StateLock, check_end
+from controller.log.reader import Place, read
+from controller.log.snapshots import newest
+from controller.log.space import DiskSpace
+from controller.log.state_folder import prepare_state
+from controller.log.status_file import ControllerStatus, write_status
+from controller.log.takeover import stand_by, take_over
+from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
+from controller.log.writer import LogWriter
+from controller.loop.turn import Controller, Edges, Settings
+from controller.model.apply import replay
+from controller.model.state import SECOND, Move, State
+from controller.planner.retention import KEEP_FINISHED
+from controller.requests import RequestBox, os_user, requests_folder
+from controller.spec.load import SPEC_BYTES_MAX
+
+if TYPE_CHECKING:
+    from controller.folder.folder import OpenFolder
+
+AHEAD = 8  # starts queued in the shim beyond the slots: what it starts while a turn syncs
+
+
+class Options(msgspec.Struct, kw_only=True):
+    """What a command wants of its controller. Paths are as given; `specs` None: no folder."""
+
+    state: str
+    specs: str | None = None
+    max_parallel: int | None = None
+    adopt_folder: bool = False
+    allow_insecure_specs: bool = False
+    poll: bool = False
+    max_spec_bytes: int = SPEC_BYTES_MAX
+    min_free_bytes: int | None = None
+    keep_finished: int = KEEP_FINISHED
+    keep_archive_bytes: int = KEEP_ARCHIVE_BYTES
+    only_requests: frozenset[str] | None = None
+    ends_steps: bool = False  # when it is stopped
+    if_held: Literal["refuse", "stand by", "take over"] = "refuse"
+
+
+class Session:
+    """A running controller. `moves` are the phases that changed in the last turn."""
+
+    def __init__(
+        self, controller: Controller, wakes: Wakes, state_dir: str, keep_archive_bytes: int
+    ) -> None:
+        self.controller = controller
+        self.wakes = wakes
+        self.state_dir = state_dir
+        self.moves: list[Move] = []
+        self._status = ControllerStatus(phase="Starting")
+        self._upkeep = Upkeep(state_dir, keep_archive_bytes)
+
+    def turn(self) -> None:
+        """One turn; afterwards `moves` and `notes` tell what happened."""
+        state = self.controller.state
+        state.moves.clear()
+        self.controller.turn()
+        self.moves = list(state.moves)
+        self._tell("Running")
+        if problem := self._upkeep.consider(state.seq):
+            self.controller.notes.append(problem)
+
+    def wait(self, seconds_max: float | None = None) -> None:
+        """Until there may be something to do, or a caller wants to draw again."""
+        due = self.controller.due()
+        if seconds_max is not None:
+            later = self.controller.edges.clock.now() + round(seconds_max * SECOND)
+            due = later if due is None else min(due, later)
+        self.wakes.wait(due)
+
+    def notes(self) -> list[str]:
+        """Lines for people about the controller itself, each said once."""
+        notes, self.controller.notes = self.controller.notes, []
+        return notes
+
+    def running(self) -> int:
+        """How many steps have a process."""
+        return sum(attempt.pid is not None for attempt in self.controller.state.live.values())
+
+    def stopped(self) -> None:
+        self._tell("Stopped")
+
+    def _tell(self, phase: str) -> None:
+        """Keep the file that readers look at true; written only when it changes."""
+        controller = self.controller
+        status = ControllerStatus(
+            phase=phase,  # type: ignore[arg-type]
+            pid=os.getpid(),
+            epoch=controller.epoch,
+            since=controller.state.controller.time,
+            max_parallel=controller.settings.max_parallel,
+            conditions=controller.conditions,
+        )
+        if status != self._status:
+            write_status(self.state_dir, status)
+            self._status = status
+
+
+@contextmanager
+def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
+    """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
+    state_dir = os.path.abspath(options.state)
+    if not segments.firsts(state_dir):
+        _check_folder(options, known=False)  # before a state folder is made for nothing
+    prepare_state(state_dir)
+    clock = SystemClock()
+    with ExitStack() as stack:
+        lock = stack.enter_context(_lock(options, state_dir, signals))
+        state, place = newest(state_dir)
+        log = LogWriter(state_dir, place)
+        stack.callback(log.close)
+        if log.cut:
+            print(f"treadle: {log.cut}", file=sys.stderr)
+            lock.note_end(log.seq)
+        else:
+            check_end(state_dir, log.seq, lock.holder.seq)
+        _replay(state_dir, state, place)
+        _check_folder(options, known=state.controller.folder != "")
+        settings = _settings(options, state_dir, state)
+        epoch = lock.begin_epoch(log.epoch)
+        folder = _open_folder(options, state_dir, stack)
+        executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
+        stack.callback(executor.close)
+        edges = Edges(
+            log=log,
+            executor=executor,
+            requests=RequestBox(state_dir),
+            clock=clock,
+            space=DiskSpace(state_dir, options.min_free_bytes),
+            chance=SystemChance(),
+            folder=folder,
+        )
+        files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
+        wakes = Wakes(clock, files)
+        stack.callback(wakes.close)
+        controller = Controller(state, epoch, edges, settings)
+        session = Session(controller, wakes, state_dir, options.keep_archive_bytes)
+        session.controller.start()
+        lock.note_end(log.seq)
+        yield session
+        session.stopped()
+        lock.note_end(log.seq)
+
+
+def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
+    """The state folder's lock, got in the way that was asked for."""
+    command = " ".join(["treadle", *sys.argv[1:]])
+
+    def acquire() -> StateLock:
+        return StateLock(state_dir, command, ends_steps=options.ends_steps)
+
+    def say(text: str) -> None:
+        print(f"treadle: {text}", file=sys.stderr, flush=True)
+
+    if options.if_held == "stand by":
+        return stand_by(acquire, lambda: signals.seen > 0, say)
+    if options.if_held == "take over":
+        return take_over(state_dir, acquire, say)
+    return acquire()
+
+
+def _replay(state_dir: str, state: State, place: Place) -> None:
+    """Fold the rest of the log. What it builds up stays, so looking for garbage finds none."""
+    gc.disable()
+    try:
+        replay(read(state_dir, place=place), state)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _check_folder(options: Options, *, known: bool) -> None:
+    """Refuse a folder that specs can't come from; one that was known may be away for a while."""
+    if options.specs is not None:
+        from controller.folder.folder import check_folder
+
+        check_folder(options.specs, known=known, allow_insecure=options.allow_insecure_specs)
+
+
+def _settings(options: Options, state_dir: str, state: State) -> Settings:
+    folder = os.path.abspath(options.specs) if options.specs is not None else ""
+    before = state.controller.folder
+    other = os.path.realpath(folder) != os.path.realpath(before)
+    if folder and before and other and not options.adopt_folder:
+        raise UsageError(
+            f"{state_dir}: this state folder drives the specs in {before}, not those in {folder}; "
+            "use another --state, or go on with the new folder by --adopt-folder"
+        )
+    return Settings(
+        version=__version__,
+        pid=os.getpid(),
+        user=os_user(),
+        host=socket.gethostname(),
+        state_dir=state_dir,
+        max_parallel=options.max_parallel or os.cpu_count() or 1,
+        ahead=AHEAD,
+        folder=folder,
+        only_requests=options.only_requests,
+        keep_finished=options.keep_finished,
+    )
+
+
+def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> "OpenFolder | None":
+    if options.specs is None:
+        return None
+    from controller.folder.folder import OpenFolder
+
+    folder = OpenFolder(options.specs, spec_bytes_max=options.max_spec_bytes, poll=options.poll)
+    stack.callback(folder.close)
+    folder.watch_also(requests_folder(state_dir))
+    return folder

@@ -1,0 +1,69 @@
+"""What the controller says of its surroundings while it lasts: a held folder, a full disk.
+
+These are observations, not events: they hold only as long as somebody makes them. The text stays
+the same while nothing changes, so that readers are told once.
+"""
+
+from controller.intake.absence import Settings
+from controller.model.observations import FolderSight
+from controller.model.state import Condition
+
+NAMED_MAX = 5  # names in a message
+
+Said = dict[str, tuple[str, str]]  # type -> (reason, message)
+
+
+def of_hold(why: str) -> Said:
+    message = (
+        f"{why}: the last specs stay in force, nothing in it is started; "
+        "bring it back, or confirm with `treadle delete --all` that they are to go"
+    )
+    return {"FolderHeld": ("FolderNotBelieved", message)}
+
+
+def of_mass_deletion(gone: list[str], in_force: int, settings: Settings) -> Said:
+    message = (
+        f"{len(gone)} of {in_force} specs are gone ({listed(gone)}): their workflows are cancelled "
+        f"once nothing has moved for {settings.mass_settle_seconds:g} s; "
+        "put them back, or confirm with `treadle delete --all`"
+    )
+    return {"MassDeletion": ("ManyVanished", message)}
+
+
+def of_polling(sight: FolderSight) -> Said:
+    if sight.watching == "events":
+        return {}
+    return {"FolderPolled": ("NotWatched", sight.problem)}
+
+
+def of_space(why: str) -> Said:
+    if not why:
+        return {}
+    message = f"{why}: nothing new is started until there is more; what runs goes on"
+    return {"DiskPressure": ("DiskNearlyFull", message)}
+
+
+def of_executor(trouble: tuple[str, str] | None) -> Said:
+    return {"ExecutorTrouble": trouble} if trouble is not None else {}
+
+
+def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:
+    """Each keeps the time since which it holds."""
+    since = {condition.type: condition.last_transition_time for condition in before}
+    return [
+        Condition(
+            type=kind,
+            status="True",
+            reason=reason,
+            message=message,
+            last_transition_time=since.get(kind, now),
+            observed_generation=0,
+        )
+        for kind, (reason, message) in said.items()
+    ]
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more

@@ -1,0 +1,401 @@
+"""What the specs folder asks for: its sight against the state, as events and accepted documents.
+
+Each call judges the files that changed, those that share a workflow's name with them, and what was
+waiting; each file by itself and in the order of paths, so the same folder always gives the same
+verdict. Who has a name is for `claims` to say, when something gone is believed for `absence`, what
+follows from markers for `marked`. While the folder can't be believed (`held`) nothing is judged.
+Cost: O(what changed and what waits) a call, O(folder) for the first.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import UNSET, Struct, field
+
+from controller.errors import Fault
+from controller.intake import clashes, conditions
+from controller.intake import markers as marked
+from controller.intake.absence import Absences, Kind, Settings
+from controller.intake.claims import Claims, in_force, of_folder
+from controller.intake.held import identity, is_another, why_held
+from controller.model.events import (
+    DeletionAccepted,
+    EditTakenBack,
+    FileCleared,
+    FileRejected,
+    FolderAdopted,
+    LifeEnded,
+    SourceChanged,
+)
+from controller.model.observations import FolderSight, SeenFile
+from controller.model.state import Condition as ControllerCondition
+from controller.model.state import State, Workflow
+from controller.planner import deferred
+from controller.planner.actions import Accept, Action
+from controller.spec.fingerprint import same
+from controller.spec.load import Document
+
+__all__ = ["ControllerCondition", "Memory", "Settings", "Verdict", "identity", "judge"]
+
+UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
+
+
+class Memory(Struct):
+    """What `judge` remembers between calls; a controller starts with an empty one.
+
+    `held`: why nothing that the folder shows is believed now. `blocked` are files that wait for the
+    end of a life or of a marker, by the names of these workflows; `narrowed` markers that name
+    steps; `noted` files that were passed over with a note.
+    """
+
+    held: str = ""
+    primed: bool = False  # whether all of the folder has been judged
+    claims: Claims = field(default_factory=Claims)
+    absences: Absences = field(default_factory=Absences)
+    unsteady: set[str] = set()
+    blocked: dict[str, tuple[str, ...]] = {}
+    narrowed: dict[str, marked.Judged] = {}
+    noted: set[str] = set()
+    conditions: list[ControllerCondition] = []
+    confirm_at: int | None = None  # when a full scan can confirm an absence
+    scanned: int = 0  # the full scan that was judged last
+
+    def confirm(self) -> None:
+        """Somebody confirms whatever absence is held back: the next `judge` believes it."""
+        self.absences.confirmed = True
+
+    def scan_due(self, now: int) -> bool:
+        """Whether an absence hangs on a full scan now."""
+        return self.confirm_at is not None and now >= self.confirm_at
+
+
+class Verdict(Struct):
+    """What follows, in order. `due`: something is not yet believed; ask again then."""
+
+    actions: list[Action]
+    conditions: list[ControllerCondition]
+    notes: list[str] = []
+    due: int | None = None
+
+
+def judge(
+    state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+) -> Verdict:
+    """What the folder asks of the state at `now`. Updates `memory`, and empties `sight.changed`."""
+    held = why_held(state, sight)
+    if held:
+        verdict = _hold(state, sight, memory, now, held)
+    else:
+        if memory.held:
+            memory.held, memory.absences.cautious, memory.absences.moved = "", True, now
+        verdict = _Judge(state, sight, now, settings, memory).verdict()
+        sight.changed.clear()
+    memory.absences.confirmed = False
+    memory.primed = not held
+    return verdict
+
+
+def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) -> Verdict:
+    """Nothing changes, unless somebody confirms that all is to go, or puts a marker there."""
+    memory.held, memory.confirm_at = why, None
+    memory.absences.waits.clear()
+    lives = in_force(state) if memory.absences.confirmed else []
+    actions: list[Action] = [
+        DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives
+    ]
+    if sight.root == "ok":
+        actions += marked.placed(state, sight, set(sight.markers), {}, memory.narrowed)
+    return Verdict(actions=actions, conditions=_note(memory, now, conditions.of_hold(why)))
+
+
+class _Judge:
+    """One call: what changed, what waited, what follows."""
+
+    def __init__(
+        self, state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+    ) -> None:
+        self.state = state
+        self.sight = sight
+        self.now = now
+        self.settings = settings
+        self.memory = memory
+        self.claims = memory.claims
+        self.absences = memory.absences
+        self.actions: list[Action] = []
+        self.notes: list[str] = []
+        self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
+
+    def verdict(self) -> Verdict:
+        changed = self._changed()
+        paths = self._take_in(changed)
+        scanned = self.sight.scanned
+        # What waits can only be believed after a new scan; until then it costs nothing.
+        if changed or scanned != self.memory.scanned or self.absences.confirmed:
+            self.actions += marked.removed(self.state, self.absences, self.settings, scanned)
+            paths |= self._delete() | self._settled()
+        paths |= self._unblocked()
+        for path in sorted(paths):
+            self._file(path)
+        accepted = {name: document.workflow for name, (_, document) in self.taken.items()}
+        narrowed = self.memory.narrowed
+        self.actions += marked.placed(self.state, self.sight, changed, accepted, narrowed)
+        if paths or scanned != self.memory.scanned:
+            self._look_ahead()
+        self.memory.scanned = scanned
+        return Verdict(
+            actions=self.actions,
+            conditions=self.memory.conditions,
+            notes=self.notes,
+            due=self._due(),
+        )
+
+    # ---------------------------------------- what to look at
+
+    def _changed(self) -> set[str]:
+        """The paths that changed; on the first call, or after a hold, all there are."""
+        state, sight = self.state, self.sight
+        if is_another(state, sight):
+            self.absences.cautious, self.absences.moved = True, self.now
+            self.actions.append(
+                FolderAdopted(folder=sight.path, device=sight.device, inode=sight.inode)
+            )
+        if self.memory.primed:
+            return set(sight.changed)
+        self.claims.remember(in_force(state))
+        known = {*self.claims.homes, *state.rejected, *state.markers, *state.bad_markers}
+        return {*sight.files, *sight.markers, *self.claims.names, *known}
+
+    def _take_in(self, changed: set[str]) -> set[str]:
+        """Note what changed; the files that have to be judged because of it."""
+        state, sight = self.state, self.sight
+        paths, names = set(changed), set()
+        for path in changed:
+            seen = sight.files.get(path) or sight.markers.get(path)
+            unsteady = self.memory.unsteady
+            (unsteady.discard if seen is None or seen.steady else unsteady.add)(path)
+            if seen is not None:
+                self.absences.forget("path", path)
+            elif path in state.rejected or path in state.markers or path in state.bad_markers:
+                self.absences.see("path", path, self.now)
+            names |= self.claims.take_in(path, sight)
+        if names:
+            self.absences.moved = self.now
+        for name in names:
+            paths |= self.claims.paths.get(name, set())
+            life = state.workflows.get(name)
+            if life is not None and of_folder(life):
+                paths.add(life.path)
+                self._is_it_there(life)
+        return paths
+
+    def _is_it_there(self, life: Workflow) -> None:
+        """A workflow that no file defines any more begins to settle, or ceases to."""
+        if self.claims.defined(life, self.sight):
+            self.absences.forget("workflow", life.name)
+        else:
+            file = self.sight.files.get(life.path)
+            digest = file.digest if file is not None else ""
+            self.absences.see("workflow", life.name, self.now, digest)
+
+    def _delete(self) -> set[str]:
+        """Delete the workflows whose absence is believed; the files that waited for that."""
+        absences, waiting = self.absences, self.absences.workflows()
+        if not waiting:
+            absences.mass = False
+            return set()
+        absences.count(len(in_force(self.state)))
+        homes: set[str] = set()
+        for name in waiting:
+            if absences.believed("workflow", name, self.settings, self.sight.scanned):
+                absences.forget("workflow", name)
+                life = self.state.workflows[name]
+                what = "no longer defines it" if life.path in self.sight.files else "is gone"
+                self.actions.append(DeletionAccepted(uid=life.uid, message=f"{life.path} {what}"))
+                self.claims.move(name, life.path, None)
+                homes.add(life.path)
+        return homes
+
+    def _unblocked(self) -> set[str]:
+        """Files that waited for the end of a life or of a marker, which has come."""
+        return {
+            path
+            for path, names in self.memory.blocked.items()
+            if not all(self._obstructed(name) for name in names)
+        }
+
+    def _settled(self) -> set[str]:
+        """Files that waited for a removal to be believed, which it is."""
+        waiting = [(kind, path) for kind, path in self.absences.waits if kind != "workflow"]
+        return {path for kind, path in waiting if self._believed(kind, path)}
+
+    def _obstructed(self, name: str) -> bool:
+        """Whether the name's present life, or a marker on its way out, keeps an edit waiting."""
+        life = self.state.workflows.get(name)
+        if life is not None and (life.deleting or clashes.is_driven(life)):
+            return True
+        return marked.going(self.state, self.absences, name)
+
+    def _believed(self, kind: Kind, path: str) -> bool:
+        return self.absences.believed(kind, path, self.settings, self.sight.scanned)
+
+    # ---------------------------------------- one file
+
+    def _file(self, path: str) -> None:
+        file = self.sight.files.get(path)
+        self.memory.blocked.pop(path, None)
+        if file is None or not file.steady:
+            self.absences.forget("edit", path)
+        if file is None:
+            self.memory.noted.discard(path)
+            if path in self.state.rejected and self._believed("path", path):
+                self._clear(path)
+        elif not file.steady:
+            return  # it changes once more when its writer is done
+        elif file.empty or file.foreign:
+            self._other_file(file)
+        elif file.faults:
+            self._reject(file, file.faults)
+        else:
+            self._documents(file)
+
+    def _other_file(self, file: SeenFile) -> None:
+        """No treadle document: an invalid edit where there was one, else somebody else's file."""
+        homes, paths = self.claims.homes, self.claims.paths
+        lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
+        if lost:
+            own = () if file.empty else file.faults
+            self._reject(file, [*own, clashes.emptied(self.sight, file, lost)])
+            return
+        self._clear(file.path)
+        if file.path not in self.memory.noted:
+            self.memory.noted.add(file.path)
+            why = "it is empty" if file.empty else "it holds no treadle document"
+            reason = file.faults[0].problem if file.faults else why
+            self.notes.append(f"{clashes.shown(self.sight, file.path)}: passed over: {reason}")
+
+    def _documents(self, file: SeenFile) -> None:
+        faults = [fault for document in file.documents for fault in self._clashes(file, document)]
+        blocked = [name for name in map(_name, file.documents) if self._obstructed(name)]
+        if blocked:
+            self.memory.blocked[file.path] = tuple(blocked)
+        if faults:
+            self._reject(file, faults)
+            return
+        self._clear(file.path)
+        if any(marked.going(self.state, self.absences, name) for name in blocked):
+            return  # the marker goes first, else the edit would count as cancelled
+        if self._settles(file):
+            return
+        for document in file.documents:
+            if _name(document) not in blocked:
+                self._put_in_force(file, document)
+
+    def _clashes(self, file: SeenFile, document: Document) -> Iterator[Fault]:
+        """Whether somebody else has the name."""
+        name = _name(document)
+        life = self.state.workflows.get(name)
+        other = self.taken[name][0] if name in self.taken else None
+        if other is None and life is not None and of_folder(life):
+            other = life.path if self.claims.stands(life, self.sight) else None
+        if other is not None and other != file.path:
+            yield clashes.duplicate(self.sight, file, document, other)
+        elif life is not None and clashes.is_driven(life):
+            yield clashes.driven(self.sight, file, document, life)
+
+    def _settles(self, file: SeenFile) -> bool:
+        """Whether the edit takes something away that is not yet believed; then all of it waits."""
+        if any(self._drops_steps(document) for document in file.documents):
+            self.absences.see("edit", file.path, self.now, file.digest)
+            if not self._believed("edit", file.path):
+                return True
+        lost = self.claims.homes.get(file.path, ())
+        if any(("workflow", name) in self.absences.waits for name in lost):
+            return True
+        self.absences.forget("edit", file.path)
+        return False
+
+    def _drops_steps(self, document: Document) -> bool:
+        life = self.state.workflows.get(_name(document))
+        if life is None or not of_folder(life) or life.spec is document.workflow.spec:
+            return False
+        left = {step.name for step in document.workflow.spec.steps}
+        return any(step.name not in left for step in life.spec.steps)
+
+    def _put_in_force(self, file: SeenFile, document: Document) -> None:
+        name, spec = _name(document), document.workflow.spec
+        life = self.state.workflows.get(name)
+        self.taken[name] = (file.path, document)
+        self.claims.move(name, life.path if life is not None else None, file.path)
+        if life is not None and life.origin == "run":
+            self.actions.append(LifeEnded(uid=life.uid))
+            life = None
+        if life is not None and (life.spec is spec or same(life.spec, spec)):
+            if life.pending is not None:
+                self.actions.append(EditTakenBack(uid=life.uid, generation=life.latest + 1))
+            self.actions += _source_changed(life, file.path, document)
+            return
+        if life is not None and deferred.waits(life, spec):
+            self.actions += deferred.defer(life, document, file.path, file.by)
+            return
+        self.actions.append(
+            Accept(
+                document=document.workflow,
+                path=file.path,
+                uid=life.uid if life is not None else None,
+                by=file.by,
+                warnings=document.warnings,
+            )
+        )
+
+    def _reject(self, file: SeenFile, faults: Iterable[Fault]) -> None:
+        self.absences.forget("edit", file.path)
+        names = dict.fromkeys((*file.names, *sorted(self.claims.homes.get(file.path, ()))))
+        event = FileRejected(
+            path=file.path, digest=file.digest, faults=list(faults), names=list(names)
+        )
+        if self.state.rejected.get(file.path) != event:
+            self.actions.append(event)
+
+    def _clear(self, path: str) -> None:
+        self.absences.forget("path", path)
+        if path in self.state.rejected:
+            self.actions.append(FileCleared(path=path))
+
+    # ---------------------------------------- what to say
+
+    def _said(self) -> conditions.Said:
+        said = conditions.of_polling(self.sight)
+        gone = self.absences.workflows()
+        if self.absences.mass and gone:
+            total = len(in_force(self.state))
+            said |= conditions.of_mass_deletion(gone, total, self.settings)
+        return said
+
+    def _look_ahead(self) -> None:
+        """What to say, and when to ask again, as long as nothing changes."""
+        self.absences.calm(self.settings, self.now)
+        self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
+        _note(self.memory, self.now, self._said())
+
+    def _due(self) -> int | None:
+        due = self.memory.confirm_at
+        if not self.memory.unsteady:
+            return due
+        again = self.now + UNSTEADY
+        return again if due is None else min(due, again)
+
+
+def _note(memory: Memory, now: int, said: conditions.Said) -> list[ControllerCondition]:
+    memory.conditions = conditions.as_conditions(said, memory.conditions, now)
+    return memory.conditions
+
+
+def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[SourceChanged]:
+    metadata = document.workflow.metadata
+    labels = {} if metadata.labels is UNSET else metadata.labels
+    annotations = {} if metadata.annotations is UNSET else metadata.annotations
+    if (path, labels, annotations) != (life.path, life.labels, life.annotations):
+        yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
+
+
+def _name(document: Document) -> str:
+    return document.workflow.metadata.name

@@ -1,0 +1,100 @@
+"""Cancel markers: what the folder shows of them against what the log knows.
+
+A marker counts as soon as it is there, and waits for a workflow that isn't. One that names a step
+which its workflow does not have is rejected, and judged again when the workflow has changed. That a
+marker is gone is believed like any absence; an edit that came with its removal waits for that.
+Cost: O(markers that changed, or name steps) a call.
+"""
+
+from collections.abc import Iterator
+
+from controller.intake.absence import Absences, Settings
+from controller.model.events import MarkerPlaced, MarkerRejected, MarkerRemoved
+from controller.model.observations import FolderSight, SeenMarker
+from controller.model.state import State
+from controller.spec.models import Workflow
+
+Judged = tuple[str, str, int]  # what a marker's steps were held against: name, uid, generation
+
+
+def removed(
+    state: State, absences: Absences, settings: Settings, scanned: int
+) -> Iterator[MarkerRemoved]:
+    """Markers that are gone for good."""
+    for kind, path in list(absences.waits):
+        known = state.markers.get(path) or state.bad_markers.get(path)
+        if kind != "path" or known is None:
+            continue
+        if absences.believed("path", path, settings, scanned):
+            absences.forget("path", path)
+            yield MarkerRemoved(workflow=known.workflow, path=path)
+
+
+def going(state: State, absences: Absences, name: str) -> bool:
+    """Whether a marker of this workflow has vanished, and that isn't believed yet."""
+    return any(("path", path) in absences.waits for path in state.marked.get(name, ()))
+
+
+def placed(
+    state: State,
+    sight: FolderSight,
+    changed: set[str],
+    documents: dict[str, Workflow],
+    narrowed: dict[str, Judged],
+) -> Iterator[MarkerPlaced | MarkerRejected]:
+    """Markers that came or changed, and those whose workflow did. `documents`: just accepted."""
+    stale = {
+        path
+        for path, judged in narrowed.items()
+        if judged[0] in documents or judged != _generation(state, judged[0])
+    }
+    for path in sorted(stale | (changed & (sight.markers.keys() | narrowed.keys()))):
+        marker = sight.markers.get(path)
+        narrowed.pop(path, None)
+        if marker is None or not marker.steady:
+            continue
+        if marker.steps:
+            narrowed[path] = _generation(state, marker.workflow)
+        problem = marker.problem or _unknown_steps(state, marker, documents)
+        yield from _rejected(state, marker, problem) if problem else _in_force(state, marker)
+
+
+def _generation(state: State, name: str) -> Judged:
+    life = state.workflows.get(name)
+    return (name, life.uid, life.generation) if life is not None else (name, "", 0)
+
+
+def _unknown_steps(state: State, marker: SeenMarker, documents: dict[str, Workflow]) -> str:
+    if not marker.steps:
+        return ""
+    document, life = documents.get(marker.workflow), state.workflows.get(marker.workflow)
+    if document is not None:
+        known = {step.name for step in document.spec.steps}
+    elif life is not None:
+        known = {step.name for step in life.spec.steps}
+    else:
+        return ""  # it waits for its workflow
+    unknown = [f'"{step}"' for step in marker.steps if step not in known]
+    return f"steps: {marker.workflow} has no step {', '.join(unknown)}" if unknown else ""
+
+
+def _rejected(state: State, marker: SeenMarker, problem: str) -> Iterator[MarkerRejected]:
+    event = MarkerRejected(
+        workflow=marker.workflow, path=marker.path, digest=marker.digest, problem=problem
+    )
+    if state.bad_markers.get(marker.path) != event:
+        yield event
+
+
+def _in_force(state: State, marker: SeenMarker) -> Iterator[MarkerPlaced]:
+    event = MarkerPlaced(
+        workflow=marker.workflow,
+        path=marker.path,
+        digest=marker.digest,
+        by=marker.by,
+        reason=marker.reason,
+        steps=list(marker.steps),
+        drain=marker.drain,
+    )
+    if state.markers.get(marker.path) != event:
+        yield event

@@ -1,0 +1,262 @@
+"""What follows from a request: the events that carry it out, or why it is refused.
+
+Requests are applied in the order of their names, each exactly once. One whose time has not come is
+left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there,
+or while what was cancelled is still being ended.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from controller.model.events import (
+    CancelAccepted,
+    EditTakenBack,
+    LifeEnded,
+    RequestApplied,
+    SourceChanged,
+    StepMarked,
+    StepReset,
+    in_the_name_of,
+)
+from controller.model.observations import Request
+from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.state import State, Step, Workflow
+from controller.planner import deferred
+from controller.planner.actions import Accept, Action
+from controller.spec.fingerprint import same
+from controller.spec.load import load
+
+_OVERRULES = ("retry", "restart")  # a cancellation
+_TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+
+
+class _Refused(Exception):
+    """The request can't be carried out; its text says why."""
+
+
+def answer(state: State, asked: Request) -> list[Action] | None:
+    """The request as applied, and what follows from it; None if it has to wait."""
+    try:
+        workflow = _find(state, asked)
+        if asked.kind in _OVERRULES and workflow is not None and _has_to_wait(state, workflow):
+            return None
+        consequences = list(_ANSWERS[asked.kind](workflow, asked))
+    except _Refused as refusal:
+        return [_applied(asked, "", refused=str(refusal))]
+    begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
+    uid = workflow.uid if workflow is not None and not begins else ""
+    return [_applied(asked, uid), *consequences]
+
+
+def _said(asked: Request, what: str) -> str:
+    return in_the_name_of(asked.by, what, asked.reason)
+
+
+def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
+    return RequestApplied(
+        name=asked.name,
+        kind=asked.kind,
+        workflow=asked.workflow,
+        by=asked.by,
+        uid=uid,
+        refused=refused,
+        steps=asked.steps,
+        downstream=asked.downstream,
+        reason=asked.reason,
+    )
+
+
+def _has_to_wait(state: State, workflow: Workflow) -> bool:
+    """A marker would cancel again what is tried anew; what is being ended has to end first."""
+    ending = workflow.cancel is not None and not workflow.cancel.drain
+    return workflow.name in state.marked or (ending and not workflow.finished)
+
+
+def _find(state: State, asked: Request) -> Workflow | None:
+    """The life that was meant; a request for an older life is dropped."""
+    workflow = state.workflows.get(asked.workflow)
+    if asked.uid and (workflow is None or workflow.uid != asked.uid):
+        raise _Refused(f"it was for an older life of {asked.workflow} (uid {asked.uid})")
+    return workflow
+
+
+def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    workflow = _living(workflow, asked)
+    chosen = list(_chosen(workflow, asked))
+    if not chosen:
+        raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
+    for step in sorted(chosen, key=lambda one: one.index):
+        yield _reset(workflow, step, _said(asked, "retry asked for"))
+
+
+def _living(workflow: Workflow | None, asked: Request) -> Workflow:
+    if workflow is None or workflow.deleting:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    return workflow
+
+
+def _restart(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """Every step, whatever it has come to; what runs is ended first."""
+    workflow, said = _living(workflow, asked), _said(asked, "restart asked for")
+    for step in workflow.steps.values():
+        if not step.leaving:
+            yield _reset(workflow, step, said, Reason.RESTART_REQUESTED)
+
+
+def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """The request as applied is all there is to it."""
+    _living(workflow, asked)
+    return iter(())
+
+
+def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    workflow = _living(workflow, asked)
+    if not workflow.suspension:
+        by_file = f"; its file ({workflow.path}) says `suspend: true`: edit it there"
+        suspended = workflow.spec.suspend is True
+        raise _Refused(f"nobody asked to suspend {workflow.name}{by_file if suspended else ''}")
+    return iter(())
+
+
+def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """One step as succeeded; what was skipped because of it has its own chance again."""
+    workflow = _living(workflow, asked)
+    if workflow.cancel is not None and not workflow.finished:
+        raise _Refused(f"{workflow.name} is being cancelled: wait until it has ended")
+    for name in _known(workflow, asked):
+        step = workflow.steps[name]
+        if step.live is not None or step.unjudged:
+            raise _Refused(f'"{name}" runs: wait for it, or cancel it first')
+        if step.phase is Phase.SUCCEEDED:
+            raise _Refused(f'"{name}" has already succeeded')
+        message = _said(asked, "marked as succeeded")
+        yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
+    for step in sorted(_downstream(workflow, asked.steps), key=lambda one: one.index):
+        if step.phase is Phase.SKIPPED and step.name not in asked.steps:
+            yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
+
+
+def _reset(
+    workflow: Workflow, step: Step, message: str, reason: Reason = Reason.RETRY_REQUESTED
+) -> StepReset:
+    return StepReset(uid=workflow.uid, step=step.name, reason=reason, message=message)
+
+
+def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
+    if not asked.steps:
+        return [step for step in workflow.steps.values() if step.phase in _TRIED_ANEW]
+    chosen = {name: workflow.steps[name] for name in _known(workflow, asked)}
+    # What was skipped because of a step that is tried anew has its own chance again.
+    for step in list(_downstream(workflow, asked.steps)):
+        if asked.downstream or step.phase is Phase.SKIPPED:
+            chosen[step.name] = step
+    return chosen.values()
+
+
+def _known(workflow: Workflow, asked: Request) -> list[str]:
+    """The steps that were named, each of which has to be one of the spec."""
+    for name in asked.steps:
+        if name not in workflow.steps or workflow.steps[name].leaving:
+            raise _Refused(f'{workflow.name} has no step "{name}"')
+    return asked.steps
+
+
+def _can_be_cancelled(step: Step, drain: bool) -> bool:
+    return step.phase not in TERMINAL and not (drain and step.phase is Phase.RUNNING)
+
+
+def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
+    """Every step that depends on these, directly or not."""
+    waiting, seen = list(names), set(names)
+    while waiting:
+        for name, _ in workflow.steps[waiting.pop()].dependents:
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+                yield workflow.steps[name]
+
+
+def _go_on(workflow: Workflow, asked: Request) -> Iterator[Action]:
+    """Nothing about the spec is new, so this is no generation: what did not succeed runs anew."""
+    if workflow.path != asked.path:
+        labels, annotations = workflow.labels, workflow.annotations
+        yield SourceChanged(
+            uid=workflow.uid, path=asked.path, labels=labels, annotations=annotations
+        )
+    for step in workflow.steps.values():
+        if step.phase in _TRIED_ANEW:
+            yield _reset(workflow, step, _said(asked, "resumed"))
+
+
+def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    loaded = load(asked.document.encode(), asked.path)
+    if loaded.faults:
+        raise _Refused("; ".join(str(fault) for fault in loaded.faults))
+    documents = [d for d in loaded.documents if d.workflow.metadata.name == asked.workflow]
+    if not documents:
+        raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
+    if workflow is not None and workflow.origin == "folder":
+        raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
+    if workflow is not None and not workflow.finished and not asked.resume:
+        raise _Refused(
+            f"{asked.workflow} is alive (uid {workflow.uid}): "
+            "cancel it, wait, or go on with it by --resume"
+        )
+    resumed = workflow if asked.resume else None
+    if asked.resume and resumed is None:
+        raise _Refused(f"{asked.workflow} has no run to resume")
+    if resumed is not None and same(resumed.spec, documents[0].workflow.spec):
+        if resumed.pending is not None:
+            yield EditTakenBack(uid=resumed.uid, generation=resumed.latest + 1)
+        yield from _go_on(resumed, asked)
+        return
+    if resumed is not None and deferred.waits(resumed, documents[0].workflow.spec):
+        yield from deferred.defer(resumed, documents[0], asked.path, asked.by)
+        return
+    if workflow is not None and resumed is None:
+        yield LifeEnded(uid=workflow.uid)
+    yield Accept(
+        document=documents[0].workflow,
+        path=asked.path,
+        uid=resumed.uid if resumed else None,
+        origin="run",
+        by=asked.by,
+        warnings=documents[0].warnings,
+        request=asked.name,
+    )
+
+
+def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    if workflow is None:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    named = _known(workflow, asked)
+    if workflow.finished:
+        raise _Refused(f"{asked.workflow} has already ended")
+    steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
+    if asked.steps and not steps:
+        raise _Refused("these steps have already ended")
+    yield CancelAccepted(
+        uid=workflow.uid,
+        generation=workflow.generation,
+        reason=Reason.RUN_INTERRUPTED,
+        message=_said(asked, "cancelled"),
+        steps=steps,
+        drain=asked.drain,
+        by=asked.by,
+    )
+
+
+def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """Nothing follows here: the turn sees by its kind that an absence is confirmed."""
+    return iter(())
+
+
+_ANSWERS = {
+    "retry": _retry,
+    "run": _run,
+    "cancel": _cancel,
+    "delete-all": _delete_all,
+    "restart": _restart,
+    "suspend": _suspend,
+    "resume": _resume,
+    "mark": _mark,
+}

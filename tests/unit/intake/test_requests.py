@@ -1,0 +1,296 @@
+"""What follows from a request: the events that carry it out, a refusal, or a wait."""
+
+from typing import Any
+
+import msgspec
+from story import Story, a_step, document
+
+from controller.intake.requests import answer
+from controller.model.events import RequestApplied
+from controller.model.observations import Request
+
+CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
+
+
+def ask(story: Story, kind: str, **fields: Any) -> str | None:
+    """Carry it out; returns the refusal, empty if there is none, None if it has to wait."""
+    request = Request(**{"name": "r1", "kind": kind, "workflow": "w", "by": "me", **fields})
+    actions = answer(story.state, request)
+    if actions is None:
+        return None
+    for action in actions:
+        story.promise(action)
+    story.settle()
+    applied = actions[0]
+    assert isinstance(applied, RequestApplied)
+    assert not (applied.refused and actions[1:]), "a refusal has no consequences"
+    return applied.refused
+
+
+def text(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> str:
+    return msgspec.json.encode(document(steps, name, **spec)).decode()
+
+
+# ---------------------------------------- retry
+
+
+def test_retry_tries_anew_what_did_not_succeed() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b", 1)
+    assert story.why() == ("Failed", "StepFailed")
+    assert ask(story, "retry") == ""
+    assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Pending"}
+    assert story.step("b").retries == 0
+    story.exit("b").exit("c")
+    assert story.why() == ("Succeeded", "Completed")
+    assert story.life().run == 2
+
+
+def test_retry_of_a_step_runs_it_even_if_it_succeeded() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
+    assert ask(story, "retry", steps=["b"]) == ""
+    assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Succeeded"}
+
+
+def test_retry_downstream_takes_what_depends_on_it() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
+    assert ask(story, "retry", steps=["b"], downstream=True) == ""
+    assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Pending"}
+
+
+def test_what_was_skipped_for_a_step_has_its_chance_again() -> None:
+    story = Story().accept(CHAIN).exit("a", 1)
+    assert ask(story, "retry", steps=["a"]) == ""
+    assert story.phases() == {"a": "Ready", "b": "Pending", "c": "Pending"}
+
+
+def test_retry_of_a_running_step_ends_it_first() -> None:
+    story = Story().accept(CHAIN).start("a")
+    assert ask(story, "retry", steps=["a"]) == ""
+    story.end("a")
+    assert story.attempt("a").number == 2
+
+
+def test_retry_has_nothing_to_do() -> None:
+    assert ask(Story().accept(CHAIN), "retry") is not None
+    assert "nothing to retry" in (ask(Story().accept(CHAIN), "retry") or "")
+    assert "no step" in (ask(Story().accept(CHAIN), "retry", steps=["x"]) or "")
+    assert "no workflow" in (ask(Story(), "retry") or "")
+
+
+def test_a_step_that_leaves_is_none_of_the_spec() -> None:
+    story = Story().accept(CHAIN).start("a").accept([a_step("b")])
+    assert "no step" in (ask(story, "retry", steps=["a"]) or "")
+    assert "no step" in (ask(story, "cancel", steps=["a"]) or "")
+    story.end("a")
+    assert story.phases() == {"b": "Ready"}
+
+
+def test_retry_waits_while_a_marker_is_there() -> None:
+    for marker in ({}, {"steps": ["a"]}):
+        story = Story().accept(CHAIN).mark(**marker).end("a")
+        assert ask(story, "retry") is None
+        story.unmark()
+        assert ask(story, "retry") == ""
+        assert story.live() == {"a"}
+
+
+def test_retry_waits_until_what_was_cancelled_has_ended() -> None:
+    story = Story().accept(CHAIN).start("a").mark().unmark()
+    assert ask(story, "retry") is None
+    story.end("a")
+    assert ask(story, "retry") == ""
+    assert story.phases() == {"a": "Ready", "b": "Pending", "c": "Pending"}
+
+
+def test_retry_overrules_a_drain_at_once() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")], activeDeadlineSeconds=60).start("a")
+    story.mark(drain=True).unmark()
+    assert story.phases()["b"] == "Cancelled"
+    assert ask(story, "retry") == ""
+    story.exit("a").exit("b")
+    assert story.why() == ("Succeeded", "Completed")
+
+
+def test_a_request_for_an_older_life_is_dropped() -> None:
+    story = Story().accept(CHAIN)
+    assert "older life" in (ask(story, "retry", uid="uid-of-before", steps=["a"]) or "")
+    assert ask(story, "retry", uid=story.life().uid, steps=["a"]) == ""
+
+
+# ---------------------------------------- run
+
+
+def test_run_begins_a_life() -> None:
+    story = Story()
+    assert ask(story, "run", document=text(CHAIN), path="/x/w.yaml") == ""
+    life = story.life()
+    assert (life.origin, life.request, life.by, life.path) == ("run", "r1", "me", "/x/w.yaml")
+
+
+def test_each_run_is_a_new_life_unless_it_resumes() -> None:
+    story = Story()
+    ask(story, "run", document=text(CHAIN))
+    first = story.life().uid
+    assert "is alive" in (ask(story, "run", document=text(CHAIN)) or "")
+    story.exit("a").exit("b", 1)
+    assert ask(story, "run", document=text(CHAIN), resume=True) == ""
+    assert story.life().uid == first
+    assert story.life().generation == 1, "nothing about the spec is new"
+    assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Pending"}
+    story.exit("b", 1)
+    changed = text([a_step("a"), a_step("b", "a", run="else"), a_step("c", "b")])
+    assert ask(story, "run", name="r2", document=changed, resume=True) == ""
+    assert (story.life().generation, story.life().request) == (2, "r2")
+    story.exit("b").exit("c")
+    assert ask(story, "run", name="r3", document=changed, path="/y", resume=True) == ""
+    assert (story.life().request, story.life().path) == ("r3", "/y")
+    assert story.why() == ("Succeeded", "Completed"), "there was nothing left to do"
+    assert ask(story, "run", document=text(CHAIN)) == ""
+    assert story.life().uid != first
+    assert story.phases()["a"] == "Ready"
+
+
+def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so() -> None:
+    story = Story()
+    ask(story, "run", document=text(CHAIN))
+    story.start("a")
+    changed = [a_step("a", run="else"), *CHAIN[1:]]
+    later = text(changed, editPolicy="AfterRun")
+    assert ask(story, "run", name="r2", document=later, resume=True) == ""
+    assert story.attempt("a").ending is None
+    assert (story.life().generation, story.life().latest, story.life().request) == (1, 2, "r2")
+    assert ask(story, "run", name="r3", document=text(CHAIN), resume=True) == ""
+    assert (story.life().generation, story.life().pending) == (3, None), "taken back"
+    assert ask(story, "run", name="r4", document=later, resume=True) == ""
+    story.exit("a").exit("b").exit("c")
+    assert (story.life().generation, story.live()) == (4, {"a"})
+
+
+def test_run_refuses_what_it_cannot_run() -> None:
+    assert "no run to resume" in (ask(Story(), "run", document=text(CHAIN), resume=True) or "")
+    assert ask(Story(), "run", document="steps: []", path="x.yaml")
+    assert "no workflow named" in (ask(Story(), "run", document=text(CHAIN, "v")) or "")
+    assert "in the folder" in (ask(Story().accept(CHAIN), "run", document=text(CHAIN)) or "")
+
+
+# ---------------------------------------- cancel
+
+
+def test_cancel_ends_a_run() -> None:
+    story = Story().accept(CHAIN).start("a")
+    assert ask(story, "cancel", reason="enough") == ""
+    story.end("a")
+    assert story.why() == ("Cancelled", "RunInterrupted")
+    assert story.life().message == "cancelled by me: enough"
+    assert "already ended" in (ask(story, "cancel") or "")
+
+
+def test_cancel_of_nothing_is_refused() -> None:
+    assert "no workflow" in (ask(Story(), "cancel") or "")
+
+
+def test_cancel_of_steps_spares_the_others() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).start("a", "b")
+    assert ask(story, "cancel", steps=["a"]) == ""
+    story.end("a").exit("b")
+    assert story.phases() == {"a": "Cancelled", "b": "Succeeded"}
+    story = Story().accept([a_step("a"), a_step("b")]).exit("a")
+    assert "already ended" in (ask(story, "cancel", steps=["a"]) or "")
+
+
+def test_cancel_that_drains_spares_running_steps() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")]).start("a")
+    assert ask(story, "cancel", steps=["a", "b"], drain=True) == ""
+    story.exit("a")
+    assert story.phases() == {"a": "Succeeded", "b": "Cancelled"}
+
+
+def test_each_request_is_remembered_by_its_name() -> None:
+    story = Story().accept(CHAIN)
+    ask(story, "retry", name="20261123-1")
+    ask(story, "delete-all", name="20261123-2")
+    assert list(story.state.requests) == ["20261123-1", "20261123-2"]
+
+
+# ---------------------------------------- restart, suspend, resume, mark
+
+
+def test_restart_ends_what_runs_and_resets_all() -> None:
+    story = Story().accept(CHAIN).exit("a").start("b")
+    uid = story.life().uid
+    assert ask(story, "restart") == ""
+    assert story.attempt("a").number == 2
+    story.end("b").exit("a")
+    assert story.attempt("b").number == 2
+    assert (story.life().uid, story.life().generation) == (uid, 1)
+
+
+def test_restart_of_what_has_finished_is_another_run() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
+    assert ask(story, "restart") == ""
+    assert story.phases() == {"a": "Ready", "b": "Pending", "c": "Pending"}
+    assert story.life().run == 2
+
+
+def test_restart_waits_for_the_marker_that_it_overrules() -> None:
+    story = Story().accept(CHAIN).start("a").mark()
+    assert ask(story, "restart") is None
+    story.unmark()
+    assert ask(story, "restart") is None
+    story.end("a")
+    assert ask(story, "restart") == ""
+    assert story.why("a") == ("Ready", "WaitingForSlot")
+
+
+def test_a_suspension_stands_over_edits_until_it_is_taken_back() -> None:
+    story = Story().accept(CHAIN, activeDeadlineSeconds=100).start("a").wait(10)
+    assert ask(story, "suspend", reason="maintenance") == ""
+    story.exit("a")
+    assert story.why() == ("Suspended", "Suspended")
+    assert "by me: maintenance" in story.life().message
+    story.accept(CHAIN[:2], activeDeadlineSeconds=100).wait(500)
+    assert story.phases() == {"a": "Succeeded", "b": "Pending"}
+    assert ask(story, "resume") == ""
+    assert story.why() == ("Running", "ResumeRequested")
+    assert story.live() == {"b"}
+    assert story.wait(89).why()[0] == "Running"
+    story.wait(2).end("b")
+    assert story.why() == ("Failed", "DeadlineExceeded")
+
+
+def test_resume_leaves_what_the_file_says() -> None:
+    story = Story().accept(CHAIN, suspend=True)
+    assert "edit it there" in (ask(story, "resume") or "")
+    assert ask(story, "suspend") == ""
+    assert ask(story, "resume") == ""
+    assert story.why() == ("Suspended", "Suspended")
+    assert "nobody asked" in (ask(Story().accept(CHAIN), "resume") or "")
+
+
+def test_what_is_marked_counts_as_succeeded_until_it_changes() -> None:
+    story = Story().accept(CHAIN).exit("a", 1)
+    assert ask(story, "mark", steps=["a"], reason="by hand") == ""
+    assert story.why("a") == ("Succeeded", "Marked")
+    assert story.step("a").message == "marked as succeeded by me: by hand"
+    story.exit("b").exit("c")
+    assert story.why() == ("Succeeded", "Completed")
+    story.accept([*CHAIN, a_step("d", "a")])
+    assert story.live() == {"d"}
+    story.accept([{**CHAIN[0], "run": "other"}, *CHAIN[1:]])
+    assert "a" in story.live()
+
+
+def test_a_mark_before_the_first_attempt() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")])
+    assert ask(story, "mark", steps=["b"]) == ""
+    story.exit("a")
+    assert story.why() == ("Succeeded", "Completed")
+
+
+def test_a_mark_is_refused() -> None:
+    story = Story().accept(CHAIN).start("a")
+    assert "runs" in (ask(story, "mark", steps=["a"]) or "")
+    assert "no step" in (ask(story, "mark", steps=["x"]) or "")
+    assert "being cancelled" in (ask(story.mark(), "mark", steps=["b"]) or "")
+    story = Story().accept(CHAIN).exit("a")
+    assert "already succeeded" in (ask(story, "mark", steps=["a"]) or "")

@@ -1,0 +1,116 @@
+"""What an edit would do while markers are there: told beforehand, and then seen."""
+
+from typing import Any
+
+from story import Story, a_step, document
+
+from controller.rehearsal.foresee import Change, of_document
+
+
+def foreseen(story: Story, steps: list[dict[str, Any]]) -> Change:
+    return of_document(story.state, story.life(), "w", document(steps).spec)
+
+
+def actions(change: Change) -> dict[str, str]:
+    return {name: effect.action for name, effect in change.steps.items()}
+
+
+def tries(story: Story) -> dict[str, int]:
+    return {name: step.numbered for name, step in story.life().steps.items()}
+
+
+def chain(first: str = "a") -> list[dict[str, Any]]:
+    return [a_step("a", run=first), a_step("b", "a"), a_step("c", "b"), a_step("lone")]
+
+
+def test_a_step_under_a_marker_and_what_depends_on_it_start_nothing() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(steps=["a"]).end("a")
+    change = foreseen(story, chain("new"))
+    assert set(actions(change).values()) == {"keep"}
+    assert change.note == "w.cancel keeps a from starting"
+    assert change.steps["b"].message == ('does not start: it depends on "a", and w.cancel is there')
+    before = tries(story)
+    story.accept(chain("new"))
+    assert tries(story) == before
+    assert story.phases() == {"a": "Cancelled", "b": "Skipped", "c": "Skipped", "lone": "Succeeded"}
+
+
+def test_what_is_lost_and_what_is_ended_is_told_and_recorded() -> None:
+    """`keep` would be untrue of a result that is gone, and of a step that is ended."""
+    story = Story().accept(chain()).exit("lone").exit("a").start("b").mark(steps=["a"])
+    change = foreseen(story, chain("new"))
+    assert actions(change) == {"a": "run", "b": "restart", "c": "keep", "lone": "keep"}
+    assert change.steps["a"].message == (
+        "run changed, so its result is gone; does not start: w.cancel is there"
+    )
+    story.accept(chain("new")).end("b")
+    assert story.life().effects == {name: change.steps[name] for name in "abc"}
+    assert tries(story) == {"a": 1, "b": 1, "c": 0, "lone": 1}
+    assert story.phases()["a"] == "Cancelled" and story.phases()["b"] == "Skipped"
+
+
+def test_a_new_step_that_a_marker_bars_is_recorded_as_such() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(steps=["a"]).end("a")
+    edited = [*chain("new"), a_step("e", "b")]
+    change = foreseen(story, edited)
+    assert change.steps["e"].reason == "CancelMarker"
+    story.accept(edited)
+    assert story.life().effects["e"] == change.steps["e"]
+    assert tries(story)["e"] == 0 and story.phases()["e"] == "Skipped"
+
+
+def test_taken_back_under_the_marker_it_stands_again() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(drain=True)
+    story.accept(chain("new")).exit("a")
+    assert story.phases()["a"] == "Cancelled"
+    story.accept(chain())
+    assert story.phases()["a"] == "Succeeded", "what it came to is still there"
+
+
+def test_what_may_start_all_the_same_is_told_as_such() -> None:
+    """A dependent on `Finished` of a skipped step, and one that was never in the way."""
+    steps = [*chain()[:2], a_step("after", {"step": "b", "condition": "Finished"})]
+    edited = [*chain("new")[:2], steps[2], a_step("d")]
+    story = Story().accept(steps).start("a").mark(steps=["a"]).end("a").exit("after")
+    change = foreseen(story, edited)
+    assert actions(change) == {"a": "keep", "b": "keep", "after": "run", "d": "run"}
+    story.accept(edited)
+    assert tries(story) == {"a": 1, "b": 0, "after": 2, "d": 1}
+
+
+def test_a_marker_on_a_step_that_the_edit_leaves_alone_is_no_news() -> None:
+    story = Story().accept(chain()).exit("a").exit("b").exit("c").mark(steps=["a"])
+    change = foreseen(story, [*chain(), a_step("d")])
+    assert actions(change)["d"] == "run" and actions(change)["lone"] == "keep"
+    assert change.note == ""
+
+
+def test_what_drains_may_end_and_starts_no_more() -> None:
+    story = Story().accept(chain()).start("a").mark(drain=True)
+    change = foreseen(story, chain("new"))
+    assert actions(change) == {"a": "continue", "b": "keep", "c": "keep", "lone": "keep"}
+    assert change.note == "counts as cancelled: w.cancel is there"
+    story.accept(chain("new"))
+    assert story.attempt("a").ending is None
+    story.exit("a").end("lone")
+    assert tries(story) == {"a": 1, "b": 0, "c": 0, "lone": 1}
+    assert set(story.phases().values()) == {"Cancelled"}
+
+
+def test_one_step_that_drains_may_end_as_well() -> None:
+    story = Story().accept(chain()).exit("lone").start("a").mark(steps=["a"], drain=True)
+    change = foreseen(story, chain("new"))
+    assert actions(change) == {"a": "continue", "b": "keep", "c": "keep", "lone": "keep"}
+    story.accept(chain("new"))
+    assert story.attempt("a").ending is None
+    story.exit("a")
+    assert tries(story) == {"a": 1, "b": 0, "c": 0, "lone": 1}
+    assert story.phases()["a"] == "Cancelled"
+
+
+def test_a_removed_step_that_drains_may_end() -> None:
+    story = Story().accept(chain()).start("a", "lone").mark(drain=True).accept([a_step("lone")])
+    assert story.attempt("a").ending is None
+    story.exit("a").exit("lone")
+    assert list(story.life().steps) == ["lone"]
+    assert story.life().phase == "Cancelled"
