@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from controller.model.state import State, Step, Workflow
 from controller.planner import cancel, deadlines, deferred, readiness, retention, retries, slots
 from controller.planner.actions import Action
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 
 def plan(state: State, now: int, limits: Limits) -> list[Action]:

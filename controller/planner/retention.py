@@ -13,7 +13,7 @@ from controller.model.events import AttemptsArchived, LifeArchived
 from controller.model.indexes import SEEN_SECONDS
 from controller.model.state import SECOND, State
 from controller.planner import deadlines
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
 

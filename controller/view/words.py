@@ -6,9 +6,9 @@ that waits costs nothing while nobody looks.
 """
 
 from controller.model.events import StepEffect
-from controller.model.indexes import forbidden
+from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
-from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view.times import clock_time
 
@@ -108,33 +108,38 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     waits_for = _open(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
-    why = held(state, workflow)
-    if why is not None:
-        return why[0], f"{reset}{why[1]}"
+    obstacle = standstill(state, workflow)
+    if obstacle is not None:
+        reason, why = of_standstill(state, workflow, obstacle)
+        return reason, f"{reset}{why}"
     return step.reason, f"{reset}about to become ready"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
         return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} waits for a free slot"
-    why = held(state, workflow)
-    if why is not None:
-        return why
-    limit = workflow.parallelism
-    if limit is not None and workflow.occupied >= limit:
+    obstacle = standstill(state, workflow)
+    if obstacle is not None:
+        return of_standstill(state, workflow, obstacle)
+    if is_full(workflow):
+        limit = workflow.parallelism
         return Reason.WAITING_FOR_SLOT, f"waits for a slot: parallelism is {limit}"
     return Reason.WAITING_FOR_SLOT, "waits for a free slot"
 
 
-def held(state: State, workflow: Workflow) -> Words | None:
-    """What keeps the whole workflow from starting anything."""
-    if workflow.suspended is not None:
-        why = f" ({workflow.suspension})" if workflow.suspension else ""
-        return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
-    marker = forbidden(state, workflow.name)
-    if marker is not None:
-        return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
-    return None
+def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words:
+    """Why the workflow starts nothing, as far as the log tells."""
+    cancel = workflow.cancel
+    match obstacle:
+        case Obstacle.SUSPENDED:
+            why = f" ({workflow.suspension})" if workflow.suspension else ""
+            return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
+        case Obstacle.CANCEL_MARKER if marker := forbidden(state, workflow.name):
+            return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
+        case Obstacle.CANCELLED if cancel is not None:
+            return cancel.reason, f"starts nothing: {cancel.message}"
+        case _:
+            return Reason.SPEC_DELETED, "starts nothing: its spec was deleted from the folder"
 
 
 def _open(workflow: Workflow, step: Step) -> list[str]:

@@ -9,7 +9,7 @@ from story import Story, a_step
 from controller.model.invariants import check
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Then, Timer, Workflow
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 Break = Callable[[Story, Workflow], object]
 
