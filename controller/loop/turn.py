@@ -74,9 +74,8 @@ class Controller:
     """The loop's own memory; everything in it but the edges can be had again from the log."""
 
     def __init__(self, state: State, epoch: int, edges: Edges, settings: Settings) -> None:
-        self.state = state
         self.epoch = epoch
-        self._passes = Passes(state, epoch, edges.chance)
+        self.passes = Passes(state, epoch, edges.chance)
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
@@ -92,6 +91,10 @@ class Controller:
         self._clocks: ClockReading = edges.clock.read()
 
     @property
+    def state(self) -> State:
+        return self.passes.state
+
+    @property
     def conditions(self) -> list[desired.ControllerCondition]:
         """What holds of the controller itself, as seen in the last turn."""
         return [*self._of_folder, *self._of_machine]
@@ -99,7 +102,7 @@ class Controller:
     @property
     def recorded(self) -> Sequence[e.Record]:
         """The records of the last turn."""
-        return self._passes.batch
+        return self.passes.batch
 
     # ---------------------------------------- life
 
@@ -109,7 +112,7 @@ class Controller:
         self._begin_turn()
         self._clocks = clocks = self.edges.clock.read()
         device, inode = self._folder_identity()
-        self._passes.fold(
+        self.passes.fold(
             e.ControllerStarted(
                 version=settings.version,
                 pid=settings.pid,
@@ -124,7 +127,7 @@ class Controller:
             )
         )
         touch_all(state)
-        self.edges.log.append(self._passes.batch)
+        self.edges.log.append(self.passes.batch)
         alive = [(state.lives[uid], step, one) for (uid, step), one in state.live.items()]
         executor = self.edges.executor
         executor.adopt([_running(life, life.steps[step], one) for life, step, one in alive])
@@ -135,18 +138,18 @@ class Controller:
                 if one.phase is AttemptPhase.SCHEDULED and one.ending is None
             ]
         )
-        now = self._passes.now
+        now = self.passes.now
         executor.end([_order(life, step, one, now) for life, step, one in alive if one.ending])
 
     def turn(self) -> bool:
         """One pass of the loop; tells whether anything happened."""
         self._begin_turn()
         self._observe()
-        self._passes.rest(self.limits())
-        if self._passes.batch:
-            self.edges.log.append(self._passes.batch)  # if it raises, nothing below is done
+        self.passes.rest(self.limits())
+        if self.passes.batch:
+            self.edges.log.append(self.passes.batch)  # if it raises, nothing below is done
         self._act()
-        return bool(self._passes.batch)
+        return bool(self.passes.batch)
 
     def due(self) -> int | None:
         """When the next turn has something to do although nothing wakes the loop."""
@@ -172,7 +175,7 @@ class Controller:
 
     def _begin_turn(self) -> None:
         self._stale = []
-        self._passes.begin(self.edges.clock.now())
+        self.passes.begin(self.edges.clock.now())
 
     def _observe(self) -> None:
         self._observe_clocks()
@@ -193,9 +196,9 @@ class Controller:
         slept = boottime - (now.uptime - before.uptime)
         stepped = (now.wall - before.wall) - boottime
         if slept > CLOCK_TOLERANCE:
-            self._passes.fold(e.MachineSlept(seconds=slept / SECOND))
+            self.passes.fold(e.MachineSlept(seconds=slept / SECOND))
         if abs(stepped) > CLOCK_TOLERANCE:
-            self._passes.fold(e.ClockStepped(seconds=stepped / SECOND))
+            self.passes.fold(e.ClockStepped(seconds=stepped / SECOND))
 
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))
@@ -207,23 +210,23 @@ class Controller:
             return
         fact = outcome.fact(attempt, seen)
         if fact is not None:
-            self._passes.fold(fact)
+            self.passes.fold(fact)
 
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
         self._short = bool(short)
         trouble = self.edges.executor.trouble()
         said = conditions.of_space(short) | conditions.of_executor(trouble)
-        self._of_machine = conditions.as_conditions(said, self._of_machine, self._passes.now)
+        self._of_machine = conditions.as_conditions(said, self._of_machine, self.passes.now)
 
     def _observe_folder(self, folder: Folder) -> None:
         rules, memory = self.settings.rules, self.memory
-        sight = folder.look(self._passes.now, full=memory.scan_due(self._passes.now))
-        verdict = desired.judge(self.state, sight, self._passes.now, rules, memory)
+        sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
+        verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)
         self._folder_due = verdict.due
         self._of_folder = verdict.conditions
         self.notes += verdict.notes
-        self._passes.promise(verdict.actions)
+        self.passes.promise(verdict.actions)
 
     def _observe_requests(self) -> bool:
         """Apply what was asked for; tells whether somebody confirmed an absence."""
@@ -247,7 +250,7 @@ class Controller:
             if request.kind == "delete-all":
                 self.memory.confirm()
                 confirmed = True
-            self._passes.promise(actions)
+            self.passes.promise(actions)
         if applied:
             self.edges.requests.done(applied)
         return confirmed
@@ -276,7 +279,7 @@ class Controller:
         orders: list[End] = []
         ended = self._stale
         applied: list[str] = []
-        for record in self._passes.batch:
+        for record in self.passes.batch:
             match record.event:
                 case e.AttemptScheduled(uid=uid, step=name):
                     life = self.state.lives[uid]
@@ -286,9 +289,7 @@ class Controller:
                 case e.AttemptEnding(uid=uid, step=name):
                     attempt = self.state.live.get((uid, name))
                     if attempt is not None:
-                        orders.append(
-                            _order(self.state.lives[uid], name, attempt, self._passes.now)
-                        )
+                        orders.append(_order(self.state.lives[uid], name, attempt, self.passes.now))
                 case e.AttemptFinished(uid=uid, step=name, attempt=number):
                     ended.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
@@ -328,7 +329,7 @@ class Controller:
     def _folder_identity(self) -> tuple[int, int]:
         if self.edges.folder is None:
             return 0, 0
-        return desired.identity(self.state, self.edges.folder.look(self._passes.now))
+        return desired.identity(self.state, self.edges.folder.look(self.passes.now))
 
 
 def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:

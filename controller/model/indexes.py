@@ -7,11 +7,19 @@ but for timers, which are a sorted list (O(log n), and a memmove).
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from typing import Literal
 
 from controller.model.events import MarkerPlaced
 from controller.model.phases import Obstacle
-from controller.model.state import SECOND, Attempt, QueueKey, State, Step, Timer, Workflow
+from controller.model.state import (
+    SECOND,
+    Attempt,
+    QueueKey,
+    State,
+    Step,
+    Timer,
+    TimerKind,
+    Workflow,
+)
 
 SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
 
@@ -175,7 +183,7 @@ def set_timer(
     state: State,
     workflow: Workflow,
     step: str,
-    kind: Literal["deadline", "backoff", "timeout", "expiry"],
+    kind: TimerKind,
     due: int | None,
 ) -> None:
     """Set, move or (`due` None) remove one timer."""

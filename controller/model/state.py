@@ -256,13 +256,16 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         return self.phase in WORKFLOW_TERMINAL
 
 
+TimerKind = Literal["deadline", "backoff", "timeout", "expiry"]
+
+
 class Timer(NamedTuple):
     """Something that time alone makes due; `step` is empty for the workflow's deadline."""
 
     due: int
     uid: str
     step: str
-    kind: Literal["deadline", "backoff", "timeout", "expiry"]
+    kind: TimerKind
 
 
 class ControllerSeen(Struct):

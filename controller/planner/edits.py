@@ -15,7 +15,7 @@ from msgspec import structs
 
 from controller.model.events import EffectAction, StepEffect
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, Standing, Step, Workflow
+from controller.model.state import Attempt, Step, Workflow
 from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
@@ -52,23 +52,6 @@ def judge(workflow: Workflow, spec: Spec) -> Edit:
             return Edit(prints, differ, found)
         for name in lost:
             del kept[name]
-
-
-def judge_after_run(workflow: Workflow, spec: Spec) -> Edit:
-    """As `judge`, once the present run has ended with success: the best guess that there is."""
-    steps = {
-        name: structs.replace(
-            step,
-            phase=Phase.SUCCEEDED,
-            attempts=[],
-            then=None,
-            unjudged=False,
-            retry_at=None,
-            standing=Standing(step.fingerprint, Phase.SUCCEEDED, Reason.COMPLETED, ""),
-        )
-        for name, step in workflow.steps.items()
-    }
-    return judge(structs.replace(workflow, steps=steps), spec)
 
 
 def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
@@ -160,7 +143,7 @@ def _row(
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}, is tried anew"
+        message = f"was {step.phase}; reset, with fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 

@@ -10,7 +10,7 @@ stops with `--end-steps`; last of all, what nobody needs any more leaves the sta
 from collections.abc import Iterator
 
 from controller.model.state import State, Step, Workflow
-from controller.planner import cancel, deadlines, deferred, readiness, retention, retries, slots
+from controller.planner import accept, cancel, deadlines, readiness, retention, retries, slots
 from controller.planner.actions import Action
 from controller.planner.permission import Limits
 
@@ -48,7 +48,7 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
         if decision is not None:
             decisions.append(decision)
     if not decisions:
-        end = cancel.finish(workflow) or deferred.due(workflow)
+        end = cancel.finish(workflow) or accept.due(workflow)
         return [] if end is None else [end]
     return decisions
 

@@ -16,6 +16,7 @@ from simulation.trial import storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
+from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
 from controller.model.apply import APPLY
@@ -49,25 +50,25 @@ def acts_before_it_appends() -> Patch:
     def wrong(self: Any) -> bool:
         self._begin_turn()
         self._observe()
-        self._plan()
+        self.passes.rest(self.limits())
         self._act()
-        if self._batch:
-            self.edges.log.append(self._batch)
-        return bool(self._batch)
+        if self.passes.batch:
+            self.edges.log.append(self.passes.batch)
+        return bool(self.passes.batch)
 
     return patch.object(Controller, "turn", wrong)
 
 
 @mutant
 def appends_only_what_it_observed() -> Patch:
-    real = Controller._fold
+    real = Passes.fold
 
     def wrong(self: Any, event: Any) -> None:
         real(self, event)
         if isinstance(event, RetryScheduled):
-            self._batch.pop()
+            self.batch.pop()
 
-    return patch.object(Controller, "_fold", wrong)
+    return patch.object(Passes, "fold", wrong)
 
 
 @mutant
@@ -264,7 +265,7 @@ def has_nobody_look_when_a_marker_comes() -> Patch:
 
 @mutant_in_chaos
 def starts_in_a_folder_that_is_away() -> Patch:
-    return patch.object(slots, "runs_inside", lambda workflow, step, folder: False)
+    return patch.object(slots, "why_not_there", lambda workflow, step, limits: None)
 
 
 @mutant_in_chaos
