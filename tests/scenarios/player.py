@@ -42,6 +42,7 @@ from controller.view.story import happened, lines
 INDENT = "    "
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 PATH, MARKER = "w.yaml", "w.cancel"
+AROUND = Around(runs=True)
 FLAGS = ("downstream", "drain")
 SLOTS = 100
 _TURNS_MAX = 20  # without time going by
@@ -175,17 +176,14 @@ class Stage:
         reason, message = words.of_workflow(life)
         yield f"w  {life.phase} {reason}: {message}"
         for step in life.steps.values():
-            first = causes(self.story.state, life, step, self._around())[0]
+            first = causes(self.story.state, life, step, AROUND)[0]
             yield f"{step.name}  {first.phase} {first.reason}: {first.message}"
 
     def _explain_step(self, name: str) -> Iterator[str]:
         life = self.story.life()
-        for cause in causes(self.story.state, life, life.steps[name], self._around()):
+        for cause in causes(self.story.state, life, life.steps[name], AROUND):
             whom = f"{cause.step}  {cause.phase} ".lstrip()
             yield f"{'  ' * cause.depth}{whom}{cause.reason}: {cause.message}"
-
-    def _around(self) -> Around:
-        return Around(runs=True, max_parallel=self.story.limits.max_parallel)
 
 
 class Told(Story):
@@ -238,15 +236,16 @@ def _file(text: str) -> SeenFile:
 
 
 def _step(text: str) -> dict[str, Any]:
-    """`b after a,c:Failed retry.limit=1`"""
-    name, *rest = text.split()
+    """`b run=new after a,c:Failed retry.limit=1`"""
+    name, *words = text.split()
     needs: list[dict[str, str]] = []
-    if rest[:1] == ["after"]:
-        for need in rest[1].split(","):
+    if "after" in words:
+        at = words.index("after")
+        for need in words[at + 1].split(","):
             step, _, condition = need.partition(":")
             needs.append({"step": step, "condition": condition or "Succeeded"})
-        rest = rest[2:]
-    return a_step(name, *needs, **_fields(rest))
+        del words[at : at + 2]
+    return a_step(name, *needs, **_fields(words))
 
 
 def _fields(settings: list[str]) -> dict[str, Any]:
