@@ -117,7 +117,7 @@ class Stage:
             later.append(lambda: story.start(*names))
         elif verb == "exits":
             name, *code = names
-            later.append(lambda: story.exit(name, int(code[0]) if code else 0))
+            later.append(lambda: self._exit(name, int(code[0]) if code else 0))
         elif verb == "ends":
             later += [lambda name=name: story.end(name, settle=False) for name in names]
         elif verb == "lost":
@@ -133,6 +133,12 @@ class Stage:
             self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
         else:
             raise AssertionError(f"{verb} is no command")
+
+    def _exit(self, name: str, code: int) -> None:
+        """Its end is seen; nothing is decided before the rest of the turn is seen, too."""
+        if self.story.attempt(name).pid is None:
+            self.story.start(name)
+        self.story.end(name, settle=False, exit_code=code)
 
     def _turn(self) -> None:
         """As the loop: look at the folder, answer who asks, decide, until nothing follows."""
