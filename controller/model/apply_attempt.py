@@ -130,13 +130,13 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, "timeout", None)
-    succeeded, then = event.phase is AttemptPhase.SUCCEEDED, step.then
+    succeeded = event.phase is AttemptPhase.SUCCEEDED
     if succeeded:  # should an edit be taken back, this is its result
         step.standing = Standing(
             attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
         )
-    if succeeded and (then is None or then.action == "cancel"):
-        step.then = None  # who wanted to cancel it came too late
+    if succeeded and not (step.leaving or step.asked or step.edit):
+        step.cancel = None  # who wanted to cancel it came too late
         move(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True

@@ -62,7 +62,7 @@ def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[s
             continue
         if _is_result(step.phase, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
-        elif step.live is not None and step.then is None and not _is_unwanted(step.live):
+        elif step.live is not None and not _is_unwanted(step.live):
             yield name, step.live.fingerprint
 
 
@@ -160,8 +160,7 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
         return structs.replace(_changed(again), finish=first and running)
     if anew:
         return _reran(anew[0], again)
-    waits = step.then is not None and not step.then.finish
-    if waits or _is_unwanted(attempt):
+    if _is_unwanted(attempt):
         message = "was being ended, is tried anew"
         return StepEffect(again, Reason.TRIED_ANEW, message)
     return _GOES_ON if step.phase is Phase.RUNNING else _UNCHANGED

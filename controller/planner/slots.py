@@ -12,7 +12,7 @@ from itertools import islice
 from controller.model.events import AttemptEnding
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import State, Workflow
-from controller.planner.actions import Schedule
+from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
     Limits,
     free_slots,
@@ -53,6 +53,9 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
     return taken
 
 
+_OVERTAKEN = (Reason.WITHDRAWN, "a step of higher priority takes its place")
+
+
 def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     """Queued starts to withdraw, because a step of higher priority waits: lowest and latest first.
 
@@ -62,7 +65,7 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
         return []
     highest = -min(key[0] for key in state.queue)
     losers = [
-        (state.lives[uid].priority, uid, step, attempt.number)
+        (state.lives[uid].priority, uid, step, attempt)
         for (uid, step), attempt in reversed(state.live.items())
         if attempt.phase is AttemptPhase.SCHEDULED
         and attempt.ending is None
@@ -74,15 +77,8 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     rivals = islice(_rivals(state, limits), leaving, None)  # the first have their places already
     pairs = zip(sorted(losers, key=lambda loser: loser[0]), rivals, strict=False)
     return [
-        AttemptEnding(
-            uid=uid,
-            step=step,
-            attempt=number,
-            reason=Reason.WITHDRAWN,
-            message="a step of higher priority takes its place",
-            withdraw=True,
-        )
-        for (priority, uid, step, number), rival in pairs
+        to_end(state.lives[uid], state.lives[uid].steps[step], attempt, *_OVERTAKEN, withdraw=True)
+        for (priority, uid, step, attempt), rival in pairs
         if priority < rival
     ]
 

@@ -222,8 +222,8 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     after = play.life
     if life is None:
         return {step.name: _added() for step in spec.steps}
-    if after.pending is not None:  # nobody can tell how its run ends: the best guess is now
-        return judge(life, spec).effects
+    if after.pending is not None:  # a run that stands still: as if it ended as it is
+        return judge(after, spec).effects
     if after.spec == life.spec:
         return dict(_unchanged(life))
     names = [step.name for step in spec.steps]

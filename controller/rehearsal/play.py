@@ -13,10 +13,10 @@ from controller.model.indexes import next_due
 from controller.model.observations import AttemptId, Ended, Started
 from controller.model.phases import AttemptPhase
 from controller.model.state import Attempt, State, Step, Workflow
-from controller.planner import cancel
 from controller.planner.actions import Action
 from controller.planner.outcome import fact
 from controller.planner.permission import Limits
+from controller.planner.wish import MEETS, wish
 from controller.spec.definition import BackoffPolicy
 
 NOTHING_STARTS = Limits(max_parallel=0)
@@ -66,7 +66,7 @@ class Play:
             leaving = [
                 step
                 for step in self.life.steps.values()
-                if step.live is not None and cancel.stop(self.state, self.life, step) is not None
+                if step.live is not None and self._leaves(step)
             ]
             if not leaving:
                 return
@@ -88,6 +88,10 @@ class Play:
                 self._passes.begin(max(self._passes.now, due))
             for step in going:
                 self._end(step)
+
+    def _leaves(self, step: Step) -> bool:
+        wanted = wish(self.state, self.life, step)
+        return wanted is not None and MEETS["running"][wanted.outcome] == "end"
 
     def _end(self, step: Step) -> None:
         attempt = step.live

@@ -90,13 +90,25 @@ def _waits(state: State, workflow: Workflow, step: Step, around: Around) -> word
         return NO_CONTROLLER, "it could start, but no controller runs: `treadle up`"
     if around.limits is None:
         return NO_CONTROLLER, "the controller is starting"
-    if step.live is not None:  # promised, and the executor has not begun it
-        obstacle: Obstacle | None = Obstacle.NO_FREE_SLOT
-        if (trouble := _condition(around, "ExecutorTrouble")) is not None:
-            return trouble.type, trouble.message
-    else:
+    if step.live is None:
         obstacle = why_not(state, workflow, step, around.limits)
-    return said if obstacle is None else _in_words(state, workflow, obstacle, around)
+        return said if obstacle is None else _in_words(state, workflow, obstacle, around)
+    if (trouble := _condition(around, "ExecutorTrouble")) is not None:
+        return trouble.type, trouble.message
+    if step.live.ending is not None:
+        return said
+    if len(_with_a_process(state)) >= around.limits.max_parallel:
+        return _in_words(state, workflow, Obstacle.NO_FREE_SLOT, around)
+    return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} is about to start"
+
+
+def _with_a_process(state: State) -> list[str]:
+    """The steps that have a slot, not those that are queued for one."""
+    return [
+        f"{state.lives[uid].name}/{name}"
+        for (uid, name), attempt in state.live.items()
+        if attempt.pid is not None
+    ]
 
 
 def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Around) -> words.Words:
@@ -108,12 +120,8 @@ def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Arou
         said = f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
         return Reason.WAITING_FOR_SLOT, said
     if obstacle is Obstacle.NO_FREE_SLOT:
-        taken = [
-            f"{state.lives[uid].name}/{name}"
-            for (uid, name), attempt in state.live.items()
-            if attempt.pid is not None
-        ]
-        said = f"waits for a slot (--max-parallel {limits.max_parallel}): {_named(taken)}"
+        who = _named(_with_a_process(state))
+        said = f"waits for a slot (--max-parallel {limits.max_parallel}): {who}"
         return Reason.WAITING_FOR_SLOT, said
     condition = _condition(around, _TOLD_BY.get(obstacle, ""))
     return (obstacle, _SENTENCES[obstacle] if condition is None else condition.message)
@@ -186,8 +194,8 @@ def _left_alone(workflow: Workflow) -> list[str]:
 
 def effect_of(workflow: Workflow, step: Step) -> StepEffect:
     """What the generation in force did to it, or an earlier one that took it out."""
-    if step.then is not None and step.leaving:
-        return StepEffect("remove", step.then.reason, step.then.message, step.then.finish)
+    if step.leaving is not None:
+        return step.leaving
     if workflow.generation == 1:
         return _FIRST
     return workflow.effects.get(step.name, _UNTOUCHED)

@@ -10,6 +10,7 @@ from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.wish import wish
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
@@ -26,7 +27,7 @@ Words = tuple[str, str]  # reason, message
 def of_step(state: State, workflow: Workflow, step: Step) -> Words:
     """Reason and message of a step's phase, at this moment."""
     if step.phase is Phase.RUNNING:
-        return _running(step)
+        return _running(state, workflow, step)
     if step.phase is Phase.PENDING:
         return _pending(state, workflow, step)
     if step.phase is Phase.READY:
@@ -87,14 +88,15 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _running(step: Step) -> Words:
+def _running(state: State, workflow: Workflow, step: Step) -> Words:
     attempt = step.live
     if attempt is None:
         return step.reason, step.message  # it has ended in this turn; what follows is not decided
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
-    if step.then is not None:
-        return step.reason, f"{step.message}; then {_AFTERWARDS[step.then.action]}"
+    wanted = wish(state, workflow, step)
+    if wanted is not None and wanted.outcome != "wait":
+        return step.reason, f"{step.message}; then {_AFTERWARDS[wanted.outcome]}"
     return step.reason, step.message
 
 
@@ -117,7 +119,10 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
-        return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} waits for a free slot"
+        attempt, does = step.live, "waits for a free slot"
+        if attempt.ending is not None:
+            does = f"is withdrawn: {attempt.ending.message}"
+        return Reason.WAITING_FOR_SLOT, f"attempt {attempt.number} {does}"
     obstacle = standstill(state, workflow)
     if obstacle is not None:
         return of_standstill(state, workflow, obstacle)

@@ -33,7 +33,7 @@ from controller.intake import desired
 from controller.intake.requests import answer
 from controller.model import events as e
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
 from controller.view import difference, words
 from controller.view.explain import Around, causes
@@ -42,7 +42,6 @@ from controller.view.story import happened, lines
 INDENT = "    "
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 PATH, MARKER = "w.yaml", "w.cancel"
-AROUND = Around(runs=True)
 FLAGS = ("downstream", "drain")
 SLOTS = 100
 _TURNS_MAX = 20  # without time going by
@@ -182,12 +181,16 @@ class Stage:
         reason, message = words.of_workflow(life)
         yield f"w  {life.phase} {reason}: {message}"
         for step in life.steps.values():
-            first = causes(self.story.state, life, step, AROUND)[0]
+            first = causes(
+                self.story.state, life, step, Around(runs=True, limits=self.story.limits)
+            )[0]
             yield f"{step.name}  {first.phase} {first.reason}: {first.message}"
 
     def _explain_step(self, name: str) -> Iterator[str]:
         life = self.story.life()
-        for cause in causes(self.story.state, life, life.steps[name], AROUND):
+        for cause in causes(
+            self.story.state, life, life.steps[name], Around(runs=True, limits=self.story.limits)
+        ):
             whom = f"{cause.step}  {cause.phase} ".lstrip()
             yield f"{'  ' * cause.depth}{whom}{cause.reason}: {cause.message}"
 

@@ -23,7 +23,7 @@ from controller.model.apply import APPLY
 from controller.model.events import RetryScheduled
 from controller.model.observations import Ended
 from controller.model.phases import Phase
-from controller.planner import cancel, outcome, plan, retries, slots
+from controller.planner import cancel, outcome, plan, retries, slots, wish
 
 SEEDS = range(40)
 
@@ -209,12 +209,12 @@ def loses_an_exit() -> Patch:
 
 @mutant
 def cancels_nothing_that_is_ready() -> Patch:
-    real = cancel.stop
+    real = wish.wish
 
-    def wrong(workflow: Any, step: Any) -> Any:
-        return None if step.phase is Phase.READY else real(workflow, step)
+    def wrong(state: Any, workflow: Any, step: Any) -> Any:
+        return None if step.phase is Phase.READY else real(state, workflow, step)
 
-    return patch.object(cancel, "stop", wrong)
+    return patch.object(wish, "wish", wrong)
 
 
 @mutant
