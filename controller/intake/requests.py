@@ -212,6 +212,8 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     named = _known(workflow, asked)
     if workflow.finished:
         raise _Refused(f"{asked.workflow} has already ended")
+    if workflow.cancel is not None and not workflow.cancel.drain:
+        raise _Refused(f"{asked.workflow} is being ended already: {workflow.cancel.message}")
     steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
     if asked.steps and not steps:
         raise _Refused("these steps have already ended")

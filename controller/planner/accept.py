@@ -1,9 +1,9 @@
 """What becomes of a document that folder or people want in force: one answer for all of them.
 
-It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun`, it waits
-until the present run has ended; else it is the next generation. An edit that waits is recorded at
-once, so it survives its file and a crash, and only the newest waits. What it says of `suspend`
-never does: that becomes a generation of its own, of the spec in force.
+It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
+of a run is being ended, it waits until that run has ended; else it is the next generation. An edit
+that waits is recorded at once, so it survives its file and a crash, and only the newest waits. What
+it says of `suspend` never does: that becomes a generation of its own, of the spec in force.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from controller.model.events import (
     GenerationAccepted,
     SourceChanged,
 )
+from controller.model.phases import Reason
 from controller.model.state import State, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.edits import Edit, judge, to_record
@@ -39,7 +40,7 @@ def accept(
         if life.pending is not None:
             yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
         yield from _source_changed(life, path, document.workflow.metadata)
-    elif life is not None and spec.edit_policy == "AfterRun" and life.in_run:
+    elif life is not None and life.in_run and (_is_patient(spec) or _is_being_ended(life)):
         yield from _defer(life, document, path, by)
     else:
         yield Accept(
@@ -51,6 +52,15 @@ def accept(
             warnings=document.warnings,
             request=request,
         )
+
+
+def _is_patient(spec: Spec) -> bool:
+    return spec.edit_policy == "AfterRun"
+
+
+def _is_being_ended(life: Workflow) -> bool:
+    """All of its run is, and not by a marker, under which an edit counts as cancelled."""
+    return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
 
 
 def due(life: Workflow) -> Accept | None:

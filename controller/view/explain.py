@@ -177,7 +177,9 @@ def pending_words(workflow: Workflow) -> str:
     if edit is None:
         return ""
     by = f" by {edit.by}" if edit.by else ""
-    until = f"waits until run {workflow.run} has ended (editPolicy: AfterRun)"
+    patient = edit.document.spec.edit_policy == "AfterRun"
+    why = " (editPolicy: AfterRun)" if patient else ", which is being ended"
+    until = f"waits until run {workflow.run} has ended{why}"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 
