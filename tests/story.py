@@ -15,8 +15,8 @@ from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Started
-from controller.model.phases import AttemptPhase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase
+from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import fact
 from controller.planner.plan import plan
@@ -82,6 +82,13 @@ def dump(state: State) -> dict[str, Any]:
         "touched": {},
     }
     return cast(dict[str, Any], msgspec.to_builtins(known))
+
+
+def check_moves(record: e.Record, moves: list[Move]) -> None:
+    """The tables of moves name the event that made each of these."""
+    for move in moves:
+        table = STEP_MOVES if move.step else WORKFLOW_MOVES
+        assert type(record.event).__name__ in table[move.was][move.phase], (record.event, move)
 
 
 class Story:
@@ -183,9 +190,11 @@ class Story:
     def see(self, event: e.AnyEvent) -> "Story":
         seq = self.state.seq + 1
         record = e.Record(seq=seq, turn=seq, time=self.now, epoch=1, event=event)
+        moves = len(self.state.moves)
         apply(self.state, record)
         self.records.append(record)
         if self.checked:
+            check_moves(record, self.state.moves[moves:])
             check(self.state)
         return self
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer, remember_result
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
-from controller.model.movement import clear_condition, move, set_condition
+from controller.model.movement import clear_condition, move_attempt, move_step, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import (
     ATTEMPTS_MAX,
@@ -64,7 +64,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
 
 def started(state: State, event: e.AttemptStarted) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.phase = AttemptPhase.RUNNING
+    move_attempt(state, workflow, step, attempt, AttemptPhase.RUNNING)
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
     attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
@@ -78,7 +78,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
             dependent.standing = None  # it was made from what this step is about to replace
     set_timeout(state, workflow, step)
     message = f"attempt {attempt.number} runs as pid {event.pid}"
-    move(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
+    move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
 
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
@@ -123,7 +123,8 @@ def _tell_of_others(state: State, workflow: Workflow, step: Step) -> None:
 
 def finished(state: State, event: e.AttemptFinished) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.phase, attempt.reason, attempt.message = event.phase, event.reason, event.message
+    move_attempt(state, workflow, step, attempt, event.phase)
+    attempt.reason, attempt.message = event.reason, event.message
     attempt.exit_code, attempt.signal = event.exit_code, event.signal
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
     if attempt.survivors:
@@ -138,7 +139,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         )
     if succeeded and (then is None or then.action == "cancel"):
         step.then = None  # who wanted to cancel it came too late
-        move(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
+        move_step(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
         remember_result(step)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True

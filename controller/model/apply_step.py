@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from controller.model import events as e
 from controller.model.indexes import set_timer, touch
-from controller.model.movement import drop, explain_wait, move, set_condition, turn_to
+from controller.model.movement import drop, explain_wait, move_step, move_workflow, set_condition
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
 from controller.spec.fingerprint import fingerprints, version_of
@@ -17,7 +17,7 @@ def ready(state: State, event: e.StepReady) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     stop_waiting(state, workflow, step)
-    move(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
+    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
 
 
 def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.StepFailed], None]:
@@ -26,7 +26,7 @@ def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.
         step = workflow.steps[event.step]
         step.unjudged, step.then = False, None
         stop_waiting(state, workflow, step)
-        move(state, workflow, step, to, event.reason, event.message)
+        move_step(state, workflow, step, to, event.reason, event.message)
         if to is Phase.FAILED:
             remember_result(step)
 
@@ -52,7 +52,7 @@ def marked(state: State, event: e.StepMarked) -> None:
     step = workflow.steps[event.step]
     _reopen(state, workflow, Reason.MARKED, event.message)
     reset(state, workflow, step, Reason.MARKED, event.message)
-    move(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
+    move_step(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
     step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
     touch(state, workflow)
 
@@ -60,7 +60,7 @@ def marked(state: State, event: e.StepMarked) -> None:
 def _reopen(state: State, workflow: Workflow, reason: str, message: str) -> None:
     """What had finished has something to do, or to find out, again."""
     if workflow.finished:
-        turn_to(state, workflow, Phase.PENDING, reason, message)
+        move_workflow(state, workflow, Phase.PENDING, reason, message)
         set_condition(state, workflow, "Complete", False, reason, message)
         set_condition(state, workflow, "Progressing", True, reason, message)
 
@@ -85,7 +85,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
         step.interruptions += 1
     step.unjudged = False
     step.why = event.message
-    move(state, workflow, step, Phase.PENDING, event.reason, event.message)
+    move_step(state, workflow, step, Phase.PENDING, event.reason, event.message)
     step.retry_at = state.time + round(event.delay * SECOND)
     if workflow.suspended is None:
         set_timer(state, workflow, step.name, "backoff", step.retry_at)
@@ -104,7 +104,7 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
     if reason not in _BY_EDIT:
         step.standing = None
     if step.phase is not Phase.PENDING:
-        move(state, workflow, step, Phase.PENDING, reason, message)
+        move_step(state, workflow, step, Phase.PENDING, reason, message)
     else:
         explain_wait(step, reason, message)
         touch(state, workflow, step.name)
@@ -116,7 +116,7 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
     assert kept is not None, state.story(workflow.uid, step.name)
     reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
     step.why = ""
-    move(state, workflow, step, kept.phase, kept.reason, kept.message)
+    move_step(state, workflow, step, kept.phase, kept.reason, kept.message)
 
 
 def remember_result(step: Step) -> None:

@@ -9,8 +9,8 @@ from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
 from controller.model.events import StepEffect
 from controller.model.indexes import requeue, set_over, set_timer, touch
-from controller.model.movement import clear_condition, link, set_condition, turn_to
-from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
+from controller.model.phases import TERMINAL, Phase, Reason, RunStage
 from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
 from controller.spec.definition import Definition, definitions
 
@@ -144,7 +144,7 @@ def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) 
         clear_condition(state, workflow, "Suspended", Reason.RESUME_REQUESTED, asked)
     if workflow.suspended is None and workflow.phase is Phase.SUSPENDED:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
-        turn_to(state, workflow, to, Reason.RESUME_REQUESTED, asked)
+        move_workflow(state, workflow, to, Reason.RESUME_REQUESTED, asked)
         set_condition(state, workflow, "Progressing", True, Reason.RESUME_REQUESTED, asked)
     _look_at_all(state, workflow)
 
@@ -162,7 +162,7 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
     stays_suspended = workflow.suspended is not None and workflow.phase is Phase.SUSPENDED
     if not stays_suspended:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
-        turn_to(state, workflow, to, Reason.ACCEPTED, message)
+        move_workflow(state, workflow, to, Reason.ACCEPTED, message)
     for kind in ("Terminating", "Complete", "EditPending"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
     rejected = state.rejected.get(workflow.path)  # an edit that waited may be older than its file
@@ -208,10 +208,11 @@ def source_changed(state: State, event: e.SourceChanged) -> None:
 
 def run_started(state: State, event: e.RunStarted) -> None:
     workflow = state.lives[event.uid]
-    workflow.run, workflow.in_run = event.run, True
+    move_run(state, workflow, RunStage.RUNNING)
+    workflow.run = event.run
     workflow.started, workflow.completed, workflow.stood = state.time, None, 0
     set_deadline(state, workflow)
-    turn_to(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
+    move_workflow(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
     set_condition(state, workflow, "Progressing", True, Reason.STARTED, workflow.message)
 
 
@@ -251,16 +252,17 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
     workflow = state.lives[event.uid]
     message = f"{workflow.suspension or 'suspended by its spec'}; nothing of it runs"
-    turn_to(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
+    move_workflow(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
     set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
 
 
 def finished(state: State, event: e.WorkflowFinished) -> None:
     workflow = state.lives[event.uid]
     if workflow.in_run:
-        workflow.in_run, workflow.completed = False, state.time
+        move_run(state, workflow, RunStage.NONE)
+        workflow.completed = state.time
     set_timer(state, workflow, "", "deadline", None)
-    turn_to(state, workflow, event.phase, event.reason, event.message)
+    move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)

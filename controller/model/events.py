@@ -21,11 +21,18 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
     {
-        "OutputsRecorded",
-        "StepExpanded",
+        "ApprovalAsked",
+        "AttemptSubmitted",  # {handle, place}
+        "DefaultsAccepted",
+        "EndDecided",
+        "FiringDecided",
+        "HookFinished",
         "HookScheduled",
         "HookStarted",
-        "HookFinished",
+        "OutputsRecorded",
+        "PoolAccepted",
+        "StepExpanded",
+        "TemplateAccepted",
     }
 )
 

@@ -27,6 +27,7 @@ from controller.model.phases import (
     AttemptPhase,
     Phase,
     Reason,
+    RunStage,
 )
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
@@ -200,7 +201,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     since: int = 0
     conditions: dict[str, Condition] = {}
     run: int = 0
-    in_run: bool = False
+    stage: RunStage = RunStage.NONE  # of that run
     started: int | None = None
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended
@@ -223,6 +224,10 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # ready and not scheduled, the longest waiting first
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     queued_as: QueueKey | None = None
+
+    @property
+    def in_run(self) -> bool:
+        return self.stage is not RunStage.NONE
 
     @property
     def latest(self) -> int:

@@ -1,7 +1,7 @@
 """Which steps may start as far as their dependencies go, and which never can.
 
-Each step counts the conditions still open, and `movement.move` keeps the count: a finished step
-costs O(its dependents). Skips spread through the turn's passes, one level a pass.
+Each step counts the conditions still open, and `movement.move_step` keeps the count: a finished
+step costs O(its dependents). Skips spread through the turn's passes, one level a pass.
 """
 
 from controller.model.events import StepReady, StepReset, StepSkipped
