@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from controller.intake import conditions, desired
 from controller.intake.requests import answer
+from controller.loop import causes
 from controller.loop.ports import (
     AttemptId,
     Chance,
@@ -190,7 +191,7 @@ class Controller:
             self._observe_folder(folder)
         confirmed = self._observe_requests()
         if folder is not None and confirmed:
-            self._observe_folder(folder)  # what it held back goes with the record that confirms it
+            self._observe_folder(folder, confirmed)  # what it held back goes with that record
 
     def _observe_clocks(self) -> None:
         before, now = self._clocks, self.edges.clock.read()
@@ -213,7 +214,7 @@ class Controller:
             return
         fact = outcome.fact(attempt, seen)
         if fact is not None:
-            self._fold(fact)
+            self._fold(fact, causes.of_news(attempt, fact))
 
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
@@ -222,19 +223,19 @@ class Controller:
         said = conditions.of_space(short) | conditions.of_executor(trouble)
         self._of_machine = conditions.as_conditions(said, self._of_machine, self._now)
 
-    def _observe_folder(self, folder: Folder) -> None:
+    def _observe_folder(self, folder: Folder, cause: int = 0) -> None:
         rules, memory = self.settings.rules, self.memory
         sight = folder.look(self._now, full=memory.scan_due(self._now))
         verdict = desired.judge(self.state, sight, self._now, rules, memory)
         self._folder_due = verdict.due
         self._of_folder = verdict.conditions
         self.notes += verdict.notes
-        self._promise(verdict.actions)
+        self._promise(verdict.actions, cause)
 
-    def _observe_requests(self) -> bool:
-        """Apply what was asked for; tells whether somebody confirmed an absence."""
+    def _observe_requests(self) -> int:
+        """Apply what was asked for; tells which record confirmed an absence, 0 if none."""
         applied: list[str] = []
-        confirmed = False
+        confirmed = 0
         self._postponed = set()
         waiting_for: set[str] = set()
         for request in self.edges.requests.waiting():
@@ -252,8 +253,10 @@ class Controller:
                 self._only |= {request.name}  # handed over: nobody else is there to drive it
             if request.kind == "delete-all":
                 self.memory.confirm()
-                confirmed = True
-            self._promise(actions)
+                confirmed = self.state.seq + 1
+            asked, *consequences = actions
+            self._promise([asked])
+            self._promise(consequences, cause=self.state.seq)
         if applied:
             self.edges.requests.done(applied)
         return confirmed
@@ -266,7 +269,7 @@ class Controller:
             self.state.touched.clear()
             if not actions:
                 return
-            self._promise(actions)
+            self._decide(actions)
         raise AssertionError(f"the plan does not come to rest: {actions[:3]}")
 
     def _limits(self) -> Limits:
@@ -282,15 +285,22 @@ class Controller:
             keep_finished=settings.keep_finished,
         )
 
-    def _promise(self, actions: Iterable[Action]) -> None:
+    def _decide(self, actions: Iterable[Action]) -> None:
+        """What the planner wants: each follows from what gave it something to decide."""
+        for action in actions:
+            self._promise([action], causes.of_decision(self.state, action))
+
+    def _promise(self, actions: Iterable[Action], cause: int = 0) -> None:
         for action in actions:
             for event in promised(self.state, action, self._now, self.edges.chance):
-                self._fold(event)
+                self._fold(event, cause)
 
-    def _fold(self, event: e.AnyEvent) -> None:
+    def _fold(self, event: e.AnyEvent, cause: int = 0) -> None:
         seq = self.state.seq + 1
         first = self._batch[0].seq if self._batch else seq
-        record = e.Record(seq=seq, turn=first, time=self._now, epoch=self.epoch, event=event)
+        record = e.Record(
+            seq=seq, turn=first, time=self._now, epoch=self.epoch, event=event, cause=cause
+        )
         apply(self.state, record)
         self._batch.append(record)
 

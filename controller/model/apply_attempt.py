@@ -50,6 +50,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         inputs=event.inputs,
         mark=event.mark,
         log=event.log,
+        seq=state.seq,
         why=step.why,
         scheduled=state.time,
         boot_id=state.controller.boot_id,
@@ -94,7 +95,9 @@ def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
 
 def ending(state: State, event: e.AttemptEnding) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.ending = Ending(event.reason, event.message, state.time, event.grace, event.withdraw)
+    attempt.ending = Ending(
+        event.reason, event.message, state.time, event.grace, event.withdraw, state.seq
+    )
     if not event.withdraw:
         set_timer(state, workflow, step.name, "timeout", None)
 
@@ -146,4 +149,4 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     else:
         want_slot(state, workflow, step)
     vacate(state, workflow, step)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)

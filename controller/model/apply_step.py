@@ -43,7 +43,7 @@ def reset_asked(state: State, event: e.StepReset) -> None:
     if event.reason not in _BY_EDIT:
         step.standing = None  # now, not when it has ended: an edit may be taken back meanwhile
     step.then = Then("reset", event.reason, event.message)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)
 
 
 def marked(state: State, event: e.StepMarked) -> None:
@@ -107,7 +107,7 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
         move_step(state, workflow, step, Phase.PENDING, reason, message)
     else:
         explain_wait(step, reason, message)
-        touch(state, workflow, step.name)
+        touch(state, workflow, step)
 
 
 def restore(state: State, workflow: Workflow, step: Step) -> None:

@@ -34,8 +34,8 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     set_deadline(state, workflow)
     _say_accepted(state, workflow)
     requeue(state, workflow)
-    for name in workflow.steps:
-        touch(state, workflow, name)
+    for step in workflow.steps.values():
+        touch(state, workflow, step)
 
 
 def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
@@ -153,8 +153,8 @@ def _look_at_all(state: State, workflow: Workflow) -> None:
     set_deadline(state, workflow)
     requeue(state, workflow)
     touch(state, workflow)
-    for name in workflow.steps:
-        touch(state, workflow, name)
+    for step in workflow.steps.values():
+        touch(state, workflow, step)
 
 
 def _say_accepted(state: State, workflow: Workflow) -> None:
@@ -226,7 +226,7 @@ def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
         step = workflow.steps[name]
         if event.steps and step.phase not in TERMINAL:
             step.then = Then("cancel", event.reason, event.message)
-        touch(state, workflow, name)
+        touch(state, workflow, step)
     requeue(state, workflow)
     touch(state, workflow)
 

@@ -488,7 +488,8 @@ class Record(Struct, frozen=True):
     """An event with its place in the log: what `apply` folds and the log writes as one line.
 
     `seq` counts from 1 without a gap; `turn` is the seq of the first record of the same turn;
-    `time` is in microseconds since 1970; `epoch` counts the starts of controllers.
+    `time` is in microseconds since 1970; `epoch` counts the starts of controllers. `cause` is the
+    seq of the record that this one follows from; 0 where the outside world is the cause.
     """
 
     seq: int
@@ -497,3 +498,4 @@ class Record(Struct, frozen=True):
     epoch: int
     event: AnyEvent
     schema: int = SCHEMA
+    cause: int = 0

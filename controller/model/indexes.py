@@ -17,21 +17,23 @@ SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wa
 # ---------------------------------------- what to look at
 
 
-def touch(state: State, workflow: Workflow, step: str | None = None) -> None:
-    """Have the next plan look at the workflow, and at this step of it."""
+def touch(state: State, workflow: Workflow, step: Step | None = None) -> None:
+    """Have the next plan look at the workflow, and at this step of it, because of this record."""
+    workflow.cause = state.seq
     steps = state.touched.get(workflow.uid)
     if steps is None:
         steps = state.touched[workflow.uid] = {}
     if step is not None:
-        steps[step] = None
+        step.cause = state.seq
+        steps[step.name] = None
 
 
 def touch_all(state: State) -> None:
-    """Have the next plan look at everything: after a restart nothing is taken for granted."""
-    for workflow in state.workflows.values():
-        touch(state, workflow)
-        for step in workflow.steps:
-            touch(state, workflow, step)
+    """Have the next plan look at everything: after a restart nothing is taken for granted.
+
+    That changes no cause: whatever is decided now follows from what the log said before.
+    """
+    state.touched = {life.uid: dict.fromkeys(life.steps) for life in state.workflows.values()}
 
 
 # ---------------------------------------- slots

@@ -36,12 +36,12 @@ def move_step(
         _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
         _hold(dependent, step.name, edge(to, reason, step.tolerated, condition))
         if _has_to_look(dependent):
-            touch(state, workflow, name)
+            touch(state, workflow, dependent)
     if to is Phase.READY:
         want_slot(state, workflow, step)
     elif was is Phase.READY:
         want_no_slot(state, workflow, step.name)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)
     _tell(state, workflow, step.name, was, to, reason, message)
 
 

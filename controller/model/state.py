@@ -46,6 +46,7 @@ class Ending(Struct, frozen=True):
     since: int
     grace: float
     withdraw: bool = False
+    seq: int = 0  # of the record that says so
 
 
 class Attempt(Struct, kw_only=True, omit_defaults=True):
@@ -56,6 +57,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     inputs: dict[str, str]
     mark: int
     log: str
+    seq: int = 0  # of the record that promised it
     why: str = ""  # it was tried, if not for the first time
     phase: AttemptPhase = AttemptPhase.SCHEDULED
     reason: str | None = None
@@ -122,6 +124,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     unjudged: bool = False  # its last attempt ended, and nothing followed from that yet
     then: Then | None = None
     standing: Standing | None = None
+    cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
     open: int = 0  # dependencies whose condition has not come true
     broken: dict[str, str] = {}  # dependencies whose condition no longer can: name -> reason
@@ -216,6 +219,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     suspension: str = ""  # the request that stands: who asked and why
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
+    cause: int = 0  # seq of the record that last gave it, or a step of it, something to decide
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, or are to leave
     failed: int = 0  # failed steps that nobody tolerates

@@ -51,6 +51,7 @@ class FakeLog:
         lines = [msgspec.json.encode(record) for record in records]
         self._world.effect("append")
         assert records[0].seq == len(self._world.log) + 1, "a gap in the log"
+        assert all(record.cause < record.seq for record in records), "caused by what follows"
         self._world.log += lines
         self._world.remember(records)
 

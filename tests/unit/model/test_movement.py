@@ -107,7 +107,7 @@ def test_the_events_of_every_table_exist_or_will() -> None:
 
 def test_every_table_has_a_row_for_each_phase_that_it_leads_to() -> None:
     for table in TABLES:
-        assert {to for row in table.values() for to in row} == table.keys()
+        assert {to for row in table.values() for to in row} <= table.keys()
 
 
 def test_what_ended_goes_on_only_as_a_new_attempt_or_a_new_run() -> None:
