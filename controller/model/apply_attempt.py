@@ -17,6 +17,7 @@ from controller.model.state import (
     Step,
     Workflow,
 )
+from controller.model.timers import TimerKind
 
 
 class _OfAttempt(Protocol):
@@ -90,7 +91,7 @@ def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
         due = attempt.started + attempt.moved + round(seconds * SECOND)
     if attempt is not None and attempt.ending is not None:
         due = None
-    set_timer(state, workflow, step.name, "timeout", due)
+    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
 
 
 def ending(state: State, event: e.AttemptEnding) -> None:
@@ -99,7 +100,7 @@ def ending(state: State, event: e.AttemptEnding) -> None:
         event.reason, event.message, state.time, event.grace, event.withdraw, state.seq
     )
     if not event.withdraw:
-        set_timer(state, workflow, step.name, "timeout", None)
+        set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
 
 
 def end_failed(state: State, event: e.AttemptEndFailed) -> None:
@@ -133,7 +134,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     if attempt.survivors:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
-    set_timer(state, workflow, step.name, "timeout", None)
+    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     succeeded, then = event.phase is AttemptPhase.SUCCEEDED, step.then
     if succeeded and then is not None and then.action == "reset" and then.finish:
         # It came to its own end: should the edit be taken back, this is its result.

@@ -7,6 +7,7 @@ from controller.model.indexes import set_timer, touch
 from controller.model.movement import drop, explain_wait, move_step, move_workflow, set_condition
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
+from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit brought about, and that taking it back undoes.
@@ -88,7 +89,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
     move_step(state, workflow, step, Phase.PENDING, event.reason, event.message)
     step.retry_at = state.time + round(event.delay * SECOND)
     if workflow.suspended is None:
-        set_timer(state, workflow, step.name, "backoff", step.retry_at)
+        set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
 
 
 # ---------------------------------------- what several events do
@@ -138,7 +139,7 @@ def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
     """Its backoff is over, or no longer matters."""
     if step.retry_at is not None:
         step.retry_at = None
-        set_timer(state, workflow, step.name, "backoff", None)
+        set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
 
 
 def remove(state: State, workflow: Workflow, step: Step) -> None:

@@ -12,6 +12,7 @@ from controller.model.indexes import requeue, set_over, set_timer, touch
 from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
 from controller.model.phases import TERMINAL, Phase, Reason, RunStage
 from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
+from controller.model.timers import TimerKind
 from controller.spec.definition import Definition, definitions
 
 _ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -122,12 +123,12 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
         for step in workflow.steps.values():
-            set_timer(state, workflow, step.name, "backoff", None)
+            set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
     elif not wanted and workflow.suspended is not None:
         for step in workflow.steps.values():
             if step.retry_at is not None:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
-                set_timer(state, workflow, step.name, "backoff", step.retry_at)
+                set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
         if workflow.in_run and workflow.started is not None:
             workflow.stood += state.time - max(workflow.suspended, workflow.started)
         workflow.suspended = None
@@ -180,7 +181,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
         due = workflow.started + workflow.stood + round(seconds * SECOND)
     if workflow.suspended is not None or (cancel is not None and not cancel.drain):
         due = None
-    set_timer(state, workflow, "", "deadline", due)
+    set_timer(state, workflow, "", TimerKind.DEADLINE, due)
 
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
@@ -261,7 +262,7 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
     if workflow.in_run:
         move_run(state, workflow, RunStage.NONE)
         workflow.completed = state.time
-    set_timer(state, workflow, "", "deadline", None)
+    set_timer(state, workflow, "", TimerKind.DEADLINE, None)
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
@@ -285,7 +286,7 @@ def life_archived(state: State, event: e.LifeArchived) -> None:
         del state.workflows[workflow.name]
     state.touched.pop(workflow.uid, None)
     del state.over[workflow.uid]
-    set_timer(state, workflow, "", "expiry", None)
+    set_timer(state, workflow, "", TimerKind.EXPIRY, None)
 
 
 def attempts_archived(state: State, event: e.AttemptsArchived) -> None:

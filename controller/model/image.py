@@ -38,6 +38,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     requests: list[tuple[str, str]] = []
     live: list[tuple[str, str]] = []
     timers: list[Timer] = []
+    awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
     over: list[str] = []
 
@@ -65,6 +66,7 @@ def freeze(state: State) -> bytes:
         requests=list(state.requests.items()),
         live=list(state.live),
         timers=state.timers,
+        awaited=list(state.awaited.items()),
         queue=[(key, list(state.queue[key])) for key in sorted(state.queue)],
         over=list(state.over),
     )
@@ -97,6 +99,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     }
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
+    state.awaited = dict(image.awaited)
     state.queue = {key: OrderedDict.fromkeys(uids) for key, uids in image.queue}
     state.over = OrderedDict.fromkeys(image.over)
     return state

@@ -7,10 +7,11 @@ but for timers, which are a sorted list (O(log n), and a memmove).
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from typing import Literal
+from collections.abc import Collection
 
 from controller.model.events import MarkerPlaced
 from controller.model.state import SECOND, Attempt, QueueKey, State, Step, Timer, Workflow
+from controller.model.timers import AWAITED, TimerKind
 
 SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
 
@@ -137,7 +138,7 @@ def set_over(state: State, workflow: Workflow) -> None:
         state.over.setdefault(workflow.uid)
     else:
         state.over.pop(workflow.uid, None)
-    set_timer(state, workflow, "", "expiry", expiry(state, workflow))
+    set_timer(state, workflow, "", TimerKind.EXPIRY, expiry(state, workflow))
 
 
 def is_over(state: State, workflow: Workflow) -> bool:
@@ -164,7 +165,7 @@ def set_timer(
     state: State,
     workflow: Workflow,
     step: str,
-    kind: Literal["deadline", "backoff", "timeout", "expiry"],
+    kind: TimerKind,
     due: int | None,
 ) -> None:
     """Set, move or (`due` None) remove one timer."""
@@ -175,14 +176,19 @@ def set_timer(
     if due is not None:
         state.timer_of[key] = due
         insort(state.timers, Timer(due, *key))
+    if kind in AWAITED:
+        _await(state, workflow, (due is not None) - (before is not None))
 
 
-def shift_timers(state: State, length: int, deadlines: bool) -> None:
-    """Move what time makes due by `length` microseconds, deadlines only where told so.
+def _await(state: State, workflow: Workflow, more: int) -> None:
+    """Count the timers of a life that have to be due before all has settled."""
+    count = state.awaited.pop(workflow.uid, 0) + more
+    if count:
+        state.awaited[workflow.uid] = count
 
-    An archive needs no more than the wall clock.
-    """
-    kinds = {"backoff", "timeout", "deadline"} if deadlines else {"backoff", "timeout"}
+
+def shift_timers(state: State, length: int, kinds: Collection[TimerKind]) -> None:
+    """Move what time makes due by `length` microseconds."""
     moved = sorted(
         timer._replace(due=timer.due + length) if timer.kind in kinds else timer
         for timer in state.timers
@@ -191,7 +197,7 @@ def shift_timers(state: State, length: int, deadlines: bool) -> None:
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in moved}
 
 
-def is_due(state: State, uid: str, step: str, kind: str, now: int) -> bool:
+def is_due(state: State, uid: str, step: str, kind: TimerKind, now: int) -> bool:
     due = state.timer_of.get((uid, step, kind))
     return due is not None and due <= now
 

@@ -12,6 +12,7 @@ from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.timers import AWAITED, TimerKind
 
 
 def check(state: State) -> None:
@@ -147,20 +148,23 @@ def _timers(state: State) -> Iterator[str]:
     true = {key: due for key, due in _due(state) if due is not None}
     if state.timer_of != true:
         yield f"timers are {state.timer_of}, should be {true}"
+    awaited = Counter(uid for uid, _, kind in true if kind in AWAITED)
+    if state.awaited != awaited:
+        yield f"awaited timers are {state.awaited}, should be {dict(awaited)}"
     listed = [(timer.due, timer.uid, timer.step, timer.kind) for timer in state.timers]
     if listed != sorted((due, *key) for key, due in true.items()):
         yield f"the sorted timers are {listed}, should be {true}"
 
 
-def _due(state: State) -> Iterator[tuple[tuple[str, str, str], int | None]]:
+def _due(state: State) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]]:
     for workflow in state.lives.values():
-        yield (workflow.uid, "", "expiry"), expiry(state, workflow)
+        yield (workflow.uid, "", TimerKind.EXPIRY), expiry(state, workflow)
     for workflow in state.workflows.values():
-        yield (workflow.uid, "", "deadline"), _deadline(workflow)
+        yield (workflow.uid, "", TimerKind.DEADLINE), _deadline(workflow)
         for step in workflow.steps.values():
             backoff = step.retry_at if workflow.suspended is None else None
-            yield (workflow.uid, step.name, "backoff"), backoff
-            yield (workflow.uid, step.name, "timeout"), _timeout(step, step.live)
+            yield (workflow.uid, step.name, TimerKind.BACKOFF), backoff
+            yield (workflow.uid, step.name, TimerKind.TIMEOUT), _timeout(step, step.live)
 
 
 def _deadline(workflow: Workflow) -> int | None:

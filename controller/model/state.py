@@ -29,6 +29,7 @@ from controller.model.phases import (
     Reason,
     RunStage,
 )
+from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
 
@@ -271,7 +272,7 @@ class Timer(NamedTuple):
     due: int
     uid: str
     step: str
-    kind: Literal["deadline", "backoff", "timeout", "expiry"]
+    kind: TimerKind
 
 
 class ControllerSeen(Struct):
@@ -308,7 +309,8 @@ class State:
         # indexes
         self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
         self.timers: list[Timer] = []  # sorted by due
-        self.timer_of: dict[tuple[str, str, str], int] = {}  # (uid, step, kind) -> due
+        self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due
+        self.awaited: dict[str, int] = {}  # uid -> its timers without which nothing has settled
         self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.marked: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker

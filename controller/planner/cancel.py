@@ -24,6 +24,7 @@ from controller.model.events import (
 from controller.model.indexes import forbidden, is_due
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Then, Workflow
+from controller.model.timers import TimerKind
 
 _FAILS = frozenset({Reason.DEADLINE_EXCEEDED, Reason.FAIL_FAST})
 
@@ -77,7 +78,7 @@ def _by_marker(workflow: Workflow, marker: MarkerPlaced, steps: list[str]) -> Ca
 
 def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
     ending = workflow.cancel is not None and not workflow.cancel.drain
-    if ending or not is_due(state, workflow.uid, "", "deadline", now):
+    if ending or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
         return None
     message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)

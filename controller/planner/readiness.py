@@ -8,6 +8,7 @@ from controller.model.events import StepReady, StepReset, StepSkipped
 from controller.model.indexes import is_due
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.model.timers import TimerKind
 
 
 def decide(
@@ -28,7 +29,9 @@ def decide(
         return StepSkipped(uid=workflow.uid, step=step.name, reason=reason, message=message)
     if step.open or workflow.suspended is not None:
         return None
-    if step.retry_at is not None and not is_due(state, workflow.uid, step.name, "backoff", now):
+    if step.retry_at is not None and not is_due(
+        state, workflow.uid, step.name, TimerKind.BACKOFF, now
+    ):
         return None
     return StepReady(uid=workflow.uid, step=step.name)
 
