@@ -16,6 +16,7 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
+    runs_as,
 )
 from controller.model.timers import TimerKind
 
@@ -67,10 +68,12 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
 def started(state: State, event: e.AttemptStarted) -> None:
     workflow, step, attempt = _of(state, event)
     move_attempt(state, workflow, step, attempt, AttemptPhase.RUNNING)
+    attempt.engine, attempt.handle = event.engine, event.handle
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
     attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
         attempt.ending = None  # too late: it runs, and running steps were to go on
+    state.metrics.ready_waits.add(event.started - step.since)
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
@@ -79,7 +82,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
         if dependent.standing is not None and dependent.phase is not dependent.standing.phase:
             dependent.standing = None  # it was made from what this step is about to replace
     set_timeout(state, workflow, step)
-    message = f"attempt {attempt.number} runs as pid {event.pid}"
+    message = f"attempt {attempt.number} {runs_as(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
 
 
@@ -131,6 +134,8 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     attempt.reason, attempt.message = event.reason, event.message
     attempt.exit_code, attempt.signal = event.exit_code, event.signal
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
+    length = None if attempt.started is None else (event.finished or state.time) - attempt.started
+    state.metrics.attempt_ended(workflow.name, event.phase, length)
     if attempt.survivors:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)

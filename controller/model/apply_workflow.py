@@ -8,10 +8,17 @@ from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
 from controller.model.events import StepEffect
-from controller.model.indexes import requeue, set_over, set_timer, touch
+from controller.model.indexes import (
+    forget_name,
+    remember_run,
+    requeue,
+    set_over,
+    set_timer,
+    touch,
+)
 from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
 from controller.model.phases import TERMINAL, Phase, Reason, RunStage
-from controller.model.state import SECOND, Cancel, State, Step, Then, Workflow
+from controller.model.state import SECOND, Cancel, RunShort, State, Step, Then, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition, definitions
 
@@ -55,6 +62,7 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
         since=state.time,
     )
     state.begun += 1
+    state.gone.pop(event.workflow, None)
     state.lives[event.uid] = state.workflows[event.workflow] = workflow
     return workflow
 
@@ -212,6 +220,7 @@ def run_started(state: State, event: e.RunStarted) -> None:
     move_run(state, workflow, RunStage.RUNNING)
     workflow.run = event.run
     workflow.started, workflow.completed, workflow.stood = state.time, None, 0
+    remember_run(state, workflow.name, RunShort(event.run, state.time, event.why))
     set_deadline(state, workflow)
     move_workflow(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
     set_condition(state, workflow, "Progressing", True, Reason.STARTED, workflow.message)
@@ -262,6 +271,9 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
     if workflow.in_run:
         move_run(state, workflow, RunStage.NONE)
         workflow.completed = state.time
+        run = state.runs[workflow.name][-1]
+        run.phase, run.reason, run.completed = event.phase, event.reason, state.time
+        state.metrics.run_ended(workflow.name, event.phase, state.time - run.started)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
@@ -272,6 +284,7 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
 def life_ended(state: State, event: e.LifeEnded) -> None:
     workflow = state.lives[event.uid]
     del state.workflows[workflow.name]
+    forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
     reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
     message = f"this life of {workflow.name} is over; its name is free for another"
@@ -284,6 +297,7 @@ def life_archived(state: State, event: e.LifeArchived) -> None:
     workflow = state.lives.pop(event.uid)
     if state.workflows.get(workflow.name) is workflow:
         del state.workflows[workflow.name]
+        forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
     del state.over[workflow.uid]
     set_timer(state, workflow, "", TimerKind.EXPIRY, None)

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from controller import __version__
 from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
-from controller.model.state import ControllerSeen, QueueKey, State, Timer, Workflow
+from controller.model.metrics import Metrics
+from controller.model.state import ControllerSeen, QueueKey, RunShort, State, Timer, Workflow
 
-SCHEMA = 1  # raised when the same field comes to mean something else
+SCHEMA = 2  # raised when the same field comes to mean something else
 
 
 class Image(Struct, kw_only=True, omit_defaults=True):
@@ -36,6 +37,9 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     markers: list[MarkerPlaced] = []
     bad_markers: list[MarkerRejected] = []
     requests: list[tuple[str, str]] = []
+    runs: dict[str, list[RunShort]] = {}
+    metrics: Metrics = field(default_factory=Metrics)
+    gone: list[str] = []
     live: list[tuple[str, str]] = []
     timers: list[Timer] = []
     awaited: list[tuple[str, int]] = []
@@ -64,6 +68,9 @@ def freeze(state: State) -> bytes:
         markers=list(state.markers.values()),
         bad_markers=list(state.bad_markers.values()),
         requests=list(state.requests.items()),
+        runs=state.runs,
+        metrics=state.metrics,
+        gone=list(state.gone),
         live=list(state.live),
         timers=state.timers,
         awaited=list(state.awaited.items()),
@@ -94,6 +101,8 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     for marker in image.markers:
         state.markers[marker.path] = marker
         state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    state.runs, state.metrics = image.runs, image.metrics
+    state.gone = OrderedDict.fromkeys(image.gone)
     state.live = {
         (uid, step): state.lives[uid].steps[step].attempts[-1] for uid, step in image.live
     }

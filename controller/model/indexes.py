@@ -10,7 +10,18 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from controller.model.events import MarkerPlaced
-from controller.model.state import SECOND, Attempt, QueueKey, State, Step, Timer, Workflow
+from controller.model.state import (
+    NAMES_MAX,
+    RUNS_MAX,
+    SECOND,
+    Attempt,
+    QueueKey,
+    RunShort,
+    State,
+    Step,
+    Timer,
+    Workflow,
+)
 from controller.model.timers import AWAITED, TimerKind
 
 SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
@@ -156,6 +167,31 @@ def expiry(state: State, workflow: Workflow) -> int | None:
     if not past and not is_over(state, workflow):
         return None
     return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
+
+
+# ---------------------------------------- the runs of a name
+
+
+def next_run(state: State, workflow: Workflow) -> int:
+    """Numbers of runs count over the lives of a name."""
+    known = state.runs.get(workflow.name)
+    return (known[-1].number if known else workflow.run) + 1
+
+
+def remember_run(state: State, name: str, run: RunShort) -> None:
+    runs = state.runs.setdefault(name, [])
+    runs.append(run)
+    del runs[:-RUNS_MAX]
+
+
+def forget_name(state: State, name: str) -> None:
+    """The name is free. Its runs are remembered until NAMES_MAX others were given up after it."""
+    if name not in state.runs:
+        return
+    state.gone[name] = None
+    if len(state.gone) > NAMES_MAX:
+        oldest, _ = state.gone.popitem(last=False)
+        del state.runs[oldest]
 
 
 # ---------------------------------------- timers

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.state import NAMES_MAX, RUNS_MAX, SECOND, Attempt, State, Step, Workflow
 from controller.model.timers import AWAITED, TimerKind
 
 
@@ -34,6 +34,7 @@ def problems(state: State) -> Iterator[str]:
     yield from _queue(state)
     yield from _names(state)
     yield from _over(state)
+    yield from _runs(state)
 
 
 # ---------------------------------------- one step
@@ -213,3 +214,19 @@ def _over(state: State) -> Iterator[str]:
         yield f"over are {list(state.over)}, should be {sorted(true)}"
     if state.begun < len(state.lives):
         yield f"{state.begun} lives have begun, {len(state.lives)} are there"
+
+
+def _runs(state: State) -> Iterator[str]:
+    gone = state.runs.keys() - state.workflows.keys()
+    if state.gone.keys() != gone:
+        yield f"names that are free again are {list(state.gone)}, should be {sorted(gone)}"
+    if len(gone) > NAMES_MAX:
+        yield f"the runs of {len(gone)} names without a life are remembered"
+    for name, runs in state.runs.items():
+        if not 0 < len(runs) <= RUNS_MAX or any(run.completed is None for run in runs[:-1]):
+            yield f"the runs of {name} are {runs}"
+    true = {name: life.run for name, life in state.workflows.items() if life.in_run}
+    last = {name: runs[-1] for name, runs in state.runs.items() if runs}
+    kept = {name: run.number for name, run in last.items() if run.completed is None}
+    if kept != true:
+        yield f"the runs that go on are {kept}, should be {true}"

@@ -21,6 +21,7 @@ from controller.model.events import (
     StepEffect,
     Usage,
 )
+from controller.model.metrics import Metrics
 from controller.model.phases import (
     ATTEMPT_LIVE,
     WORKFLOW_TERMINAL,
@@ -36,6 +37,8 @@ from controller.spec.models import Spec
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
 ATTEMPTS_MAX = 100  # of one step
+RUNS_MAX = 20  # of one name
+NAMES_MAX = 10_000  # without a life, whose runs are remembered
 SECOND = 1_000_000  # microseconds
 
 
@@ -68,6 +71,8 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     started: int | None = None
     moved: int = 0  # microseconds by which sleep and clock steps moved its timeout
     finished: int | None = None
+    engine: str = "local"
+    handle: str = ""  # what the engine calls it
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
@@ -81,6 +86,13 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     @property
     def live(self) -> bool:
         return self.phase in ATTEMPT_LIVE
+
+
+def runs_as(attempt: Attempt) -> str:
+    """`runs as pid 4711`, in the words of its engine."""
+    if attempt.engine == "local":
+        return f"runs as pid {attempt.pid}"
+    return f"runs as {attempt.engine} {attempt.handle}"
 
 
 class Standing(Struct, frozen=True):
@@ -167,6 +179,17 @@ class Condition(Struct, frozen=True, rename="camel"):
     message: str
     last_transition_time: int
     observed_generation: int
+
+
+class RunShort(Struct, array_like=True):
+    """What is remembered of a run for as long as its name is."""
+
+    number: int
+    started: int
+    why: str
+    phase: Phase = Phase.RUNNING
+    reason: str = Reason.STARTED
+    completed: int | None = None
 
 
 class Move(NamedTuple):
@@ -306,7 +329,10 @@ class State:
         self.markers: dict[str, MarkerPlaced] = {}  # by path
         self.bad_markers: dict[str, MarkerRejected] = {}  # by path
         self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
+        self.runs: dict[str, list[RunShort]] = {}  # by name, its latest, RUNS_MAX at most
+        self.metrics = Metrics()
         # indexes
+        self.gone: OrderedDict[str, None] = OrderedDict()  # names in `runs` that are free again
         self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
         self.timers: list[Timer] = []  # sorted by due
         self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from controller.model.events import StepEffect
 from controller.model.movement import MET, OPEN, edge
-from controller.model.phases import Phase, Reason
+from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner import slots
 from controller.view import words
@@ -98,7 +98,7 @@ def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> words
         taken = [
             f"{state.lives[uid].name}/{name}"
             for (uid, name), attempt in state.live.items()
-            if attempt.pid is not None
+            if attempt.phase is AttemptPhase.RUNNING
         ]
         said = f"waits for a slot (--max-parallel {around.max_parallel}): {_named(taken)}"
         return Reason.WAITING_FOR_SLOT, said

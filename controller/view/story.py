@@ -152,7 +152,7 @@ _SENTENCES = {
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",
     "AttemptScheduled": "attempt {attempt}",
-    "AttemptStarted": "attempt {attempt} runs as pid {pid}",
+    "AttemptStarted": "attempt {attempt} runs as {engine} {handle}",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
     "RequestApplied": "{kind} by {by} {reason} {refused}",
 }

@@ -9,7 +9,7 @@ from controller.model.events import StepEffect
 from controller.model.indexes import forbidden
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow
+from controller.model.state import Attempt, State, Step, Workflow, runs_as
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
@@ -72,7 +72,7 @@ def of_attempt(attempt: Attempt) -> str:
         return f"is being ended: {attempt.ending.message}"
     if attempt.phase is AttemptPhase.SCHEDULED:
         return "is about to start"
-    return f"runs as pid {attempt.pid}"
+    return runs_as(attempt)
 
 
 def of_effect(effect: StepEffect) -> str:
