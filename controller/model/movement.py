@@ -31,18 +31,24 @@ def move_step(
     _count(workflow, step, -1)
     step.phase, step.reason, step.message, step.since = to, reason, message, state.time
     _count(workflow, step, +1)
-    for name, condition in step.dependents:
-        dependent = workflow.steps[name]
-        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
-        _hold(dependent, step.name, edge(to, reason, step.tolerated, condition))
-        if _has_to_look(dependent):
-            touch(state, workflow, dependent)
+    if was in TERMINAL or to in TERMINAL:
+        _tell_dependents(state, workflow, step, was)
     if to is Phase.READY:
         want_slot(state, workflow, step)
     elif was is Phase.READY:
         want_no_slot(state, workflow, step.name)
     touch(state, workflow, step)
     _tell(state, workflow, step.name, was, to, reason, message)
+
+
+def _tell_dependents(state: State, workflow: Workflow, step: Step, was: Phase) -> None:
+    """What the step means for those that depend on it; between open phases nothing changes."""
+    for name, condition in step.dependents:
+        dependent = workflow.steps[name]
+        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _hold(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
+        if _has_to_look(dependent):
+            touch(state, workflow, dependent)
 
 
 def explain_wait(step: Step, reason: str, message: str) -> None:
