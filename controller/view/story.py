@@ -152,7 +152,7 @@ _SENTENCES = {
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",
     "AttemptScheduled": "attempt {attempt}",
-    "AttemptStarted": "attempt {attempt} runs as {engine} {handle}",
+    "AttemptStarted": "attempt {attempt} runs",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
     "RequestApplied": "{kind} by {by} {reason} {refused}",
 }
