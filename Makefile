@@ -3,17 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: help setup run test torture check bench lock schemas clean
+.PHONY: help setup run test torture check bench lock schemas diagrams clean
 
 help:
 	@echo "make run     set up, then drive the workflows in specs/"
 	@echo "make test    set up, then run the tests"
 	@echo "make torture kill it at random for some minutes, and print figures"
-	@echo "make check   lint, format, types, arrows between packages, generated schemas"
+	@echo "make check   lint, format, types, arrows between packages, generated schemas and diagrams"
 	@echo "make bench   ratios against bare processes and make (CORPORA=DIR adds recorded DAGs)"
 	@echo "make setup   .venv with everything, .venv/bin/treadle included"
 	@echo "make lock    pin the newest dependencies anew"
 	@echo "make schemas generate schemas/ from the models"
+	@echo "make diagrams draw docs/states.md from the tables of moves"
 	@echo "make clean   remove what the above made"
 
 setup: .venv/.ready
@@ -41,12 +42,16 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/treadle schema --check
+	PYTHONPATH=tests $(BIN)/python -m diagrams --check
 
 bench: setup
 	$(BIN)/python -m benchmarks $(if $(CORPORA),--corpora $(CORPORA))
 
 schemas: setup
 	$(BIN)/treadle schema --write schemas
+
+diagrams: setup
+	PYTHONPATH=tests $(BIN)/python -m diagrams --write
 
 lock:
 	$(PYTHON) -m venv .venv

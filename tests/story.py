@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import msgspec
 
+from controller.loop import causes
 from controller.loop.promises import promised
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Started
-from controller.model.phases import AttemptPhase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase
+from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import fact
 from controller.planner.permission import Limits
@@ -84,6 +85,13 @@ def dump(state: State) -> dict[str, Any]:
     return cast(dict[str, Any], msgspec.to_builtins(known))
 
 
+def check_moves(record: e.Record, moves: list[Move]) -> None:
+    """The tables of moves name the event that made each of these."""
+    for move in moves:
+        table = STEP_MOVES if move.step else WORKFLOW_MOVES
+        assert type(record.event).__name__ in table[move.was][move.phase], (record.event, move)
+
+
 class Story:
     """One state, its records and the clock."""
 
@@ -119,7 +127,7 @@ class Story:
             known = {"id": self._id(name, workflow), "pid": 100 + attempt.mark, "start_ticks": 1}
             started = fact(attempt, Started(**known, at=self.now))
             assert started is not None, f"{name} runs already"
-            self.see(started)
+            self.see(started, causes.of_news(attempt, started))
         return self.settle()
 
     def end(self, name: str, workflow: str = "w", settle: bool = True, **how: Any) -> "Story":
@@ -132,7 +140,7 @@ class Story:
         seen = {"how": "exited", "at": self.now, **how}
         ended = fact(attempt, Ended(id=self._id(name, workflow), **seen))
         assert ended is not None
-        self.see(ended)
+        self.see(ended, causes.of_news(attempt, ended))
         return self.settle() if settle else self
 
     def exit(self, name: str, code: int = 0, workflow: str = "w") -> "Story":
@@ -170,22 +178,26 @@ class Story:
             if not actions:
                 return self
             for action in actions:
-                self.decided += self.promise(action)
+                cause = causes.of_decision(self.state, action)
+                assert 0 < cause <= self.state.seq, f"{action} follows from record {cause}"
+                self.decided += self.promise(action, cause)
         raise AssertionError(f"no rest: {actions[:3]}")
 
-    def promise(self, action: Action) -> list[e.AnyEvent]:
+    def promise(self, action: Action, cause: int = 0) -> list[e.AnyEvent]:
         events: list[e.AnyEvent] = []
         for event in promised(self.state, action, self.now, self.chance):
-            self.see(event)
+            self.see(event, cause)
             events.append(event)
         return events
 
-    def see(self, event: e.AnyEvent) -> "Story":
+    def see(self, event: e.AnyEvent, cause: int = 0) -> "Story":
         seq = self.state.seq + 1
-        record = e.Record(seq=seq, turn=seq, time=self.now, epoch=1, event=event)
+        record = e.Record(seq=seq, turn=seq, time=self.now, epoch=1, event=event, cause=cause)
+        moves = len(self.state.moves)
         apply(self.state, record)
         self.records.append(record)
         if self.checked:
+            check_moves(record, self.state.moves[moves:])
             check(self.state)
         return self
 

@@ -34,6 +34,7 @@ from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
+from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Move, State
 from controller.planner.retention import KEEP_FINISHED
 from controller.requests import RequestBox, os_user, requests_folder
@@ -100,8 +101,10 @@ class Session:
         return notes
 
     def running(self) -> int:
-        """How many steps have a process."""
-        return sum(attempt.pid is not None for attempt in self.controller.state.live.values())
+        """How many steps run."""
+        return sum(
+            attempt.phase is AttemptPhase.RUNNING for attempt in self.controller.state.live.values()
+        )
 
     def stopped(self) -> None:
         self._tell("Stopped")

@@ -7,6 +7,7 @@ folding each record.
 
 from collections.abc import Iterable
 
+from controller.loop import causes
 from controller.loop.ports import Chance
 from controller.loop.promises import promised
 from controller.model import events as e
@@ -33,19 +34,21 @@ class Passes:
         """The next turn begins at `now` (microseconds of the controller's clock)."""
         self.now, self.batch = now, []
 
-    def fold(self, event: e.AnyEvent) -> None:
-        """Something happened, or was decided: the next record."""
+    def fold(self, event: e.AnyEvent, cause: int = 0) -> None:
+        """Something happened, or was decided: the next record. `cause`: what it follows from."""
         seq = self.state.seq + 1
         first = self.batch[0].seq if self.batch else seq
-        record = e.Record(seq=seq, turn=first, time=self.now, epoch=self._epoch, event=event)
+        record = e.Record(
+            seq=seq, turn=first, time=self.now, epoch=self._epoch, event=event, cause=cause
+        )
         apply(self.state, record)
         self.batch.append(record)
 
-    def promise(self, actions: Iterable[Action]) -> None:
+    def promise(self, actions: Iterable[Action], cause: int = 0) -> None:
         """Record what is wanted, with what chance adds to it."""
         for action in actions:
             for event in promised(self.state, action, self.now, self._chance):
-                self.fold(event)
+                self.fold(event, cause)
 
     def rest(self, limits: Limits) -> None:
         """Plan until nothing is left to decide and no slot to fill."""
@@ -54,5 +57,6 @@ class Passes:
             self.state.touched.clear()
             if not actions:
                 return
-            self.promise(actions)
+            for action in actions:
+                self.promise([action], causes.of_decision(self.state, action))
         raise AssertionError(f"the plan does not come to rest: {actions[:3]}")

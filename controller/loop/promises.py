@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from controller.loop.ports import Chance
 from controller.model import events as e
+from controller.model.indexes import next_run
 from controller.model.state import State
 from controller.planner import accept, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
@@ -31,7 +32,7 @@ def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEv
     workflow = state.lives[action.uid]
     step = workflow.steps[action.step]
     if not workflow.in_run:
-        yield e.RunStarted(uid=workflow.uid, run=workflow.run + 1)
+        yield e.RunStarted(uid=workflow.uid, run=next_run(state, workflow), why=workflow.message)
     number = step.numbered + 1
     needs = [workflow.steps[need.step] for need in step.definition.requires]
     prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}

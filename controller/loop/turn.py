@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from controller.intake import conditions, desired
 from controller.intake.requests import answer
+from controller.loop import causes
 from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
@@ -187,7 +188,7 @@ class Controller:
             self._observe_folder(folder)
         confirmed = self._observe_requests()
         if folder is not None and confirmed:
-            self._observe_folder(folder)  # what it held back goes with the record that confirms it
+            self._observe_folder(folder, confirmed)  # what it held back goes with that record
 
     def _observe_clocks(self) -> None:
         before, now = self._clocks, self.edges.clock.read()
@@ -210,7 +211,7 @@ class Controller:
             return
         fact = outcome.fact(attempt, seen)
         if fact is not None:
-            self.passes.fold(fact)
+            self.passes.fold(fact, causes.of_news(attempt, fact))
 
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
@@ -219,19 +220,19 @@ class Controller:
         said = conditions.of_space(short) | conditions.of_executor(trouble)
         self._of_machine = conditions.as_conditions(said, self._of_machine, self.passes.now)
 
-    def _observe_folder(self, folder: Folder) -> None:
+    def _observe_folder(self, folder: Folder, cause: int = 0) -> None:
         rules, memory = self.settings.rules, self.memory
         sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
         verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)
         self._folder_due = verdict.due
         self._of_folder = verdict.conditions
         self.notes += verdict.notes
-        self.passes.promise(verdict.actions)
+        self.passes.promise(verdict.actions, cause)
 
-    def _observe_requests(self) -> bool:
-        """Apply what was asked for; tells whether somebody confirmed an absence."""
+    def _observe_requests(self) -> int:
+        """Apply what was asked for; tells which record confirmed an absence, 0 if none."""
         applied: list[str] = []
-        confirmed = False
+        confirmed = 0
         self._postponed = set()
         waiting_for: set[str] = set()
         for request in self.edges.requests.waiting():
@@ -249,8 +250,10 @@ class Controller:
                 self._only |= {request.name}  # handed over: nobody else is there to drive it
             if request.kind == "delete-all":
                 self.memory.confirm()
-                confirmed = True
-            self.passes.promise(actions)
+                confirmed = self.state.seq + 1
+            asked, *consequences = actions
+            self.passes.promise([asked])
+            self.passes.promise(consequences, self.state.seq)
         if applied:
             self.edges.requests.done(applied)
         return confirmed

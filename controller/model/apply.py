@@ -8,7 +8,7 @@ This file has the controller, its machine, the folder and the people; `apply_wor
 and `apply_attempt` have the rest of the table.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from msgspec import structs
@@ -21,6 +21,7 @@ from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
 from controller.model.phases import Phase
 from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, State
+from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
 
 
 def apply(state: State, record: e.Record) -> State:
@@ -86,22 +87,22 @@ def _step(state: State, length: int) -> None:
         if running.ending is not None:
             since = running.ending.since + length
             running.ending = structs.replace(running.ending, since=since)
-    _shift(state, length, deadlines=True)
+    _shift(state, length, MOVED_BY_CLOCK)
 
 
 def _sleep(state: State, length: int) -> None:
     """Timeouts and backoffs don't count time in which the machine sleeps; deadlines do."""
     if length > 0:
-        _shift(state, length, deadlines=False)
+        _shift(state, length, SLEEPERS)
 
 
-def _shift(state: State, length: int, deadlines: bool) -> None:
+def _shift(state: State, length: int, kinds: Collection[TimerKind]) -> None:
     for running in state.live.values():
         if running.started is not None:
             running.moved += length
-    shift_timers(state, length, deadlines)
+    shift_timers(state, length, kinds)
     for timer in state.timers:
-        if timer.kind == "backoff":
+        if timer.kind is TimerKind.BACKOFF:
             state.lives[timer.uid].steps[timer.step].retry_at = timer.due
 
 

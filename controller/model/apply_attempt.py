@@ -5,7 +5,7 @@ from typing import Protocol
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
-from controller.model.movement import clear_condition, move, set_condition
+from controller.model.movement import clear_condition, move_attempt, move_step, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import (
     ATTEMPTS_MAX,
@@ -16,7 +16,9 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
+    runs_as,
 )
+from controller.model.timers import TimerKind
 
 
 class _OfAttempt(Protocol):
@@ -50,6 +52,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         inputs=event.inputs,
         mark=event.mark,
         log=event.log,
+        seq=state.seq,
         why=step.why,
         scheduled=state.time,
         boot_id=state.controller.boot_id,
@@ -64,11 +67,13 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
 
 def started(state: State, event: e.AttemptStarted) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.phase = AttemptPhase.RUNNING
+    move_attempt(state, workflow, step, attempt, AttemptPhase.RUNNING)
+    attempt.engine, attempt.handle = event.engine, event.handle
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
     attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
         attempt.ending = None  # too late: it runs, and running steps were to go on
+    state.metrics.ready_waits.add(event.started - step.since)
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
@@ -77,8 +82,8 @@ def started(state: State, event: e.AttemptStarted) -> None:
         if dependent.standing is not None and dependent.phase is not dependent.standing.phase:
             dependent.standing = None  # it was made from what this step is about to replace
     set_timeout(state, workflow, step)
-    message = f"attempt {attempt.number} runs as pid {event.pid}"
-    move(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
+    message = f"attempt {attempt.number} {runs_as(attempt)}"
+    move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
 
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
@@ -89,14 +94,16 @@ def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
         due = attempt.started + attempt.moved + round(seconds * SECOND)
     if attempt is not None and attempt.ending is not None:
         due = None
-    set_timer(state, workflow, step.name, "timeout", due)
+    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
 
 
 def ending(state: State, event: e.AttemptEnding) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.ending = Ending(event.reason, event.message, state.time, event.grace, event.withdraw)
+    attempt.ending = Ending(
+        event.reason, event.message, state.time, event.grace, event.withdraw, state.seq
+    )
     if not event.withdraw:
-        set_timer(state, workflow, step.name, "timeout", None)
+        set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
 
 
 def end_failed(state: State, event: e.AttemptEndFailed) -> None:
@@ -123,13 +130,16 @@ def _tell_of_others(state: State, workflow: Workflow, step: Step) -> None:
 
 def finished(state: State, event: e.AttemptFinished) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.phase, attempt.reason, attempt.message = event.phase, event.reason, event.message
+    move_attempt(state, workflow, step, attempt, event.phase)
+    attempt.reason, attempt.message = event.reason, event.message
     attempt.exit_code, attempt.signal = event.exit_code, event.signal
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
+    length = None if attempt.started is None else (event.finished or state.time) - attempt.started
+    state.metrics.attempt_ended(workflow.name, event.phase, length)
     if attempt.survivors:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
-    set_timer(state, workflow, step.name, "timeout", None)
+    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
     if succeeded:  # should an edit be taken back, this is its result
         step.standing = Standing(
@@ -137,10 +147,10 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         )
     if succeeded and not (step.leaving or step.asked or step.edit):
         step.cancel = None  # who wanted to cancel it came too late
-        move(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
+        move_step(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
     else:
         want_slot(state, workflow, step)
     vacate(state, workflow, step)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)

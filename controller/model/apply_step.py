@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from controller.model import events as e
 from controller.model.indexes import set_timer, touch
-from controller.model.movement import drop, explain_wait, move, set_condition, turn_to
+from controller.model.movement import drop, explain_wait, move_step, move_workflow, set_condition
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
+from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit brought about, and that taking it back undoes.
@@ -17,7 +18,7 @@ def ready(state: State, event: e.StepReady) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     stop_waiting(state, workflow, step)
-    move(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
+    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
 
 
 def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.StepFailed], None]:
@@ -27,7 +28,7 @@ def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.
         step.unjudged = False
         step.want_nothing()
         stop_waiting(state, workflow, step)
-        move(state, workflow, step, to, event.reason, event.message)
+        move_step(state, workflow, step, to, event.reason, event.message)
         if to is Phase.FAILED:
             remember_result(step)
 
@@ -44,7 +45,7 @@ def reset_asked(state: State, event: e.StepReset) -> None:
     if event.reason not in _BY_EDIT:
         step.standing = None  # now, not when it has ended: an edit may be taken back meanwhile
     step.cancel, step.asked = None, Asked(event.reason, event.message)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)
 
 
 def marked(state: State, event: e.StepMarked) -> None:
@@ -53,7 +54,7 @@ def marked(state: State, event: e.StepMarked) -> None:
     step = workflow.steps[event.step]
     _reopen(state, workflow, Reason.MARKED, event.message)
     reset(state, workflow, step, Reason.MARKED, event.message)
-    move(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
+    move_step(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
     step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
     touch(state, workflow)
 
@@ -61,7 +62,7 @@ def marked(state: State, event: e.StepMarked) -> None:
 def _reopen(state: State, workflow: Workflow, reason: str, message: str) -> None:
     """What had finished has something to do, or to find out, again."""
     if workflow.finished:
-        turn_to(state, workflow, Phase.PENDING, reason, message)
+        move_workflow(state, workflow, Phase.PENDING, reason, message)
         set_condition(state, workflow, "Complete", False, reason, message)
         set_condition(state, workflow, "Progressing", True, reason, message)
 
@@ -84,12 +85,13 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
         step.retries, step.interruptions = event.retry, 0
     elif step.attempts[-1].reason != Reason.CONTROLLER_STOPPED:
         step.interruptions += 1
+    state.metrics.retried(workflow.name, step.attempts[-1].reason or "")
     step.unjudged = False
     step.why = event.message
-    move(state, workflow, step, Phase.PENDING, event.reason, event.message)
+    move_step(state, workflow, step, Phase.PENDING, event.reason, event.message)
     step.retry_at = state.time + round(event.delay * SECOND)
     if workflow.suspended is None:
-        set_timer(state, workflow, step.name, "backoff", step.retry_at)
+        set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
 
 
 # ---------------------------------------- what several events do
@@ -106,10 +108,10 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
     if reason not in _BY_EDIT:
         step.standing = None
     if step.phase is not Phase.PENDING:
-        move(state, workflow, step, Phase.PENDING, reason, message)
+        move_step(state, workflow, step, Phase.PENDING, reason, message)
     else:
         explain_wait(step, reason, message)
-        touch(state, workflow, step.name)
+        touch(state, workflow, step)
 
 
 def restore(state: State, workflow: Workflow, step: Step) -> None:
@@ -118,7 +120,7 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
     assert kept is not None, state.story(workflow.uid, step.name)
     reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
     step.why = ""
-    move(state, workflow, step, kept.phase, kept.reason, kept.message)
+    move_step(state, workflow, step, kept.phase, kept.reason, kept.message)
 
 
 def remember_result(step: Step) -> None:
@@ -140,7 +142,7 @@ def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
     """Its backoff is over, or no longer matters."""
     if step.retry_at is not None:
         step.retry_at = None
-        set_timer(state, workflow, step.name, "backoff", None)
+        set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
 
 
 def remove(state: State, workflow: Workflow, step: Step) -> None:

@@ -8,10 +8,18 @@ from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
 from controller.model.events import StepEffect
-from controller.model.indexes import requeue, set_over, set_timer, touch
-from controller.model.movement import clear_condition, link, set_condition, turn_to
-from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import SECOND, Cancel, State, Step, Workflow
+from controller.model.indexes import (
+    forget_name,
+    remember_run,
+    requeue,
+    set_over,
+    set_timer,
+    touch,
+)
+from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
+from controller.model.phases import TERMINAL, Phase, Reason, RunStage
+from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workflow
+from controller.model.timers import TimerKind
 from controller.spec.definition import Definition, definitions
 
 _ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -34,8 +42,8 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     set_deadline(state, workflow)
     _say_accepted(state, workflow)
     requeue(state, workflow)
-    for name in workflow.steps:
-        touch(state, workflow, name)
+    for step in workflow.steps.values():
+        touch(state, workflow, step)
 
 
 def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
@@ -54,6 +62,7 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
         since=state.time,
     )
     state.begun += 1
+    state.gone.pop(event.workflow, None)
     state.lives[event.uid] = state.workflows[event.workflow] = workflow
     return workflow
 
@@ -116,12 +125,12 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
         for step in workflow.steps.values():
-            set_timer(state, workflow, step.name, "backoff", None)
+            set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
     elif not wanted and workflow.suspended is not None:
         for step in workflow.steps.values():
             if step.retry_at is not None:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
-                set_timer(state, workflow, step.name, "backoff", step.retry_at)
+                set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
         if workflow.in_run and workflow.started is not None:
             workflow.stood += state.time - max(workflow.suspended, workflow.started)
         workflow.suspended = None
@@ -138,7 +147,7 @@ def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) 
         clear_condition(state, workflow, "Suspended", Reason.RESUME_REQUESTED, asked)
     if workflow.suspended is None and workflow.phase is Phase.SUSPENDED:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
-        turn_to(state, workflow, to, Reason.RESUME_REQUESTED, asked)
+        move_workflow(state, workflow, to, Reason.RESUME_REQUESTED, asked)
         set_condition(state, workflow, "Progressing", True, Reason.RESUME_REQUESTED, asked)
     _look_at_all(state, workflow)
 
@@ -147,8 +156,8 @@ def _look_at_all(state: State, workflow: Workflow) -> None:
     set_deadline(state, workflow)
     requeue(state, workflow)
     touch(state, workflow)
-    for name in workflow.steps:
-        touch(state, workflow, name)
+    for step in workflow.steps.values():
+        touch(state, workflow, step)
 
 
 def _say_accepted(state: State, workflow: Workflow) -> None:
@@ -156,7 +165,7 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
     stays_suspended = workflow.suspended is not None and workflow.phase is Phase.SUSPENDED
     if not stays_suspended:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
-        turn_to(state, workflow, to, Reason.ACCEPTED, message)
+        move_workflow(state, workflow, to, Reason.ACCEPTED, message)
     for kind in ("Terminating", "Complete", "EditPending"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
     rejected = state.rejected.get(workflow.path)  # an edit that waited may be older than its file
@@ -174,7 +183,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
         due = workflow.started + workflow.stood + round(seconds * SECOND)
     if workflow.suspended is not None or (cancel is not None and not cancel.drain):
         due = None
-    set_timer(state, workflow, "", "deadline", due)
+    set_timer(state, workflow, "", TimerKind.DEADLINE, due)
 
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
@@ -202,10 +211,12 @@ def source_changed(state: State, event: e.SourceChanged) -> None:
 
 def run_started(state: State, event: e.RunStarted) -> None:
     workflow = state.lives[event.uid]
-    workflow.run, workflow.in_run = event.run, True
+    move_run(state, workflow, RunStage.RUNNING)
+    workflow.run = event.run
     workflow.started, workflow.completed, workflow.stood = state.time, None, 0
+    remember_run(state, workflow.name, RunShort(event.run, state.time, event.why))
     set_deadline(state, workflow)
-    turn_to(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
+    move_workflow(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
     set_condition(state, workflow, "Progressing", True, Reason.STARTED, workflow.message)
 
 
@@ -219,7 +230,7 @@ def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
         step = workflow.steps[name]
         if event.steps and step.phase not in TERMINAL:
             step.cancel = Cancel(event.reason, event.message)
-        touch(state, workflow, name)
+        touch(state, workflow, step)
     requeue(state, workflow)
     touch(state, workflow)
 
@@ -245,16 +256,20 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
     workflow = state.lives[event.uid]
     message = f"{workflow.suspension or 'suspended by its spec'}; nothing of it runs"
-    turn_to(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
+    move_workflow(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
     set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
 
 
 def finished(state: State, event: e.WorkflowFinished) -> None:
     workflow = state.lives[event.uid]
     if workflow.in_run:
-        workflow.in_run, workflow.completed = False, state.time
-    set_timer(state, workflow, "", "deadline", None)
-    turn_to(state, workflow, event.phase, event.reason, event.message)
+        move_run(state, workflow, RunStage.NONE)
+        workflow.completed = state.time
+        run = state.runs[workflow.name][-1]
+        run.phase, run.reason, run.completed = event.phase, event.reason, state.time
+        state.metrics.run_ended(workflow.name, event.phase, state.time - run.started)
+    set_timer(state, workflow, "", TimerKind.DEADLINE, None)
+    move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)
@@ -263,6 +278,7 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
 def life_ended(state: State, event: e.LifeEnded) -> None:
     workflow = state.lives[event.uid]
     del state.workflows[workflow.name]
+    forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
     reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
     message = f"this life of {workflow.name} is over; its name is free for another"
@@ -275,9 +291,10 @@ def life_archived(state: State, event: e.LifeArchived) -> None:
     workflow = state.lives.pop(event.uid)
     if state.workflows.get(workflow.name) is workflow:
         del state.workflows[workflow.name]
+        forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
     del state.over[workflow.uid]
-    set_timer(state, workflow, "", "expiry", None)
+    set_timer(state, workflow, "", TimerKind.EXPIRY, None)
 
 
 def attempts_archived(state: State, event: e.AttemptsArchived) -> None:

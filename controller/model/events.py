@@ -21,11 +21,18 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
     {
-        "OutputsRecorded",
-        "StepExpanded",
+        "ApprovalAsked",
+        "AttemptSubmitted",  # {handle, place}
+        "DefaultsAccepted",
+        "EndDecided",
+        "FiringDecided",
+        "HookFinished",
         "HookScheduled",
         "HookStarted",
-        "HookFinished",
+        "OutputsRecorded",
+        "PoolAccepted",
+        "StepExpanded",
+        "TemplateAccepted",
     }
 )
 
@@ -194,10 +201,14 @@ class SourceChanged(Event, frozen=True):
 
 
 class RunStarted(Event, frozen=True):
-    """The first step since the last terminal phase is about to start."""
+    """The first step since the last terminal phase is about to start.
+
+    `run` counts over the lives of a name. `why` says in words what began it.
+    """
 
     uid: str
     run: int
+    why: str = ""
 
 
 class CancelAccepted(Event, frozen=True):
@@ -355,18 +366,22 @@ class AttemptScheduled(Event, frozen=True):
 
 
 class AttemptStarted(Event, frozen=True):
-    """The process exists. (`pid`, `start_ticks`) and the boot id name it for good.
+    """The process exists.
 
-    `found`: its supervisor died before it told the pid; this one was found by the attempt's marks,
-    and may be that of a child, so its exit code says nothing of the step.
+    `handle` is what `engine` calls it. For `local` that is its pid as text, and (`pid`,
+    `start_ticks`) and the boot id name it for good. `found`: its supervisor died before it told the
+    pid; this one was found by the attempt's marks, and may be that of a child, so its exit code
+    says nothing of the step.
     """
 
     uid: str
     step: str
     attempt: int
-    pid: int
-    start_ticks: int
     started: int
+    handle: str = ""
+    engine: str = "local"
+    pid: int | None = None
+    start_ticks: int | None = None
     found: bool = False
 
 
@@ -481,7 +496,8 @@ class Record(Struct, frozen=True):
     """An event with its place in the log: what `apply` folds and the log writes as one line.
 
     `seq` counts from 1 without a gap; `turn` is the seq of the first record of the same turn;
-    `time` is in microseconds since 1970; `epoch` counts the starts of controllers.
+    `time` is in microseconds since 1970; `epoch` counts the starts of controllers. `cause` is the
+    seq of the record that this one follows from; 0 where the outside world is the cause.
     """
 
     seq: int
@@ -490,3 +506,4 @@ class Record(Struct, frozen=True):
     epoch: int
     event: AnyEvent
     schema: int = SCHEMA
+    cause: int = 0

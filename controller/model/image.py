@@ -7,16 +7,18 @@ the same if and only if their images are.
 """
 
 from collections import OrderedDict
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from controller import __version__
 from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
-from controller.model.state import ControllerSeen, QueueKey, State, Timer, TimerKind, Workflow
+from controller.model.metrics import Metrics
+from controller.model.state import ControllerSeen, QueueKey, RunShort, State, Timer, Workflow
+from controller.model.timers import TimerKind
 
-SCHEMA = 1  # raised when the same field comes to mean something else
+SCHEMA = 2  # raised when the same field comes to mean something else
 
 
 class Image(Struct, kw_only=True, omit_defaults=True):
@@ -36,8 +38,12 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     markers: list[MarkerPlaced] = []
     bad_markers: list[MarkerRejected] = []
     requests: list[tuple[str, str]] = []
+    runs: dict[str, list[RunShort]] = {}
+    metrics: Metrics = field(default_factory=Metrics)
+    gone: list[str] = []
     live: list[tuple[str, str]] = []
     timers: list[Timer] = []
+    awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
     over: list[str] = []
 
@@ -63,8 +69,12 @@ def freeze(state: State) -> bytes:
         markers=list(state.markers.values()),
         bad_markers=list(state.bad_markers.values()),
         requests=list(state.requests.items()),
+        runs=state.runs,
+        metrics=state.metrics,
+        gone=list(state.gone),
         live=list(state.live),
         timers=state.timers,
+        awaited=list(state.awaited.items()),
         queue=[(key, list(state.queue[key])) for key in sorted(state.queue)],
         over=list(state.over),
     )
@@ -92,11 +102,14 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     for marker in image.markers:
         state.markers[marker.path] = marker
         state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    state.runs, state.metrics = image.runs, image.metrics
+    state.gone = OrderedDict.fromkeys(image.gone)
     state.live = {
         (uid, step): state.lives[uid].steps[step].attempts[-1] for uid, step in image.live
     }
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
+    state.awaited = dict(image.awaited)
     state.queue = {key: OrderedDict.fromkeys(uids) for key, uids in image.queue}
     state.over = OrderedDict.fromkeys(image.over)
     return state
@@ -112,6 +125,8 @@ def copy_of(state: State, name: str) -> State:
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
     part.markers = dict(state.marked.get(name, {}))
+    if name in state.runs:
+        part.runs = {name: state.runs[name]}
     life = state.workflows.get(name)
     if life is not None:
         part.lives, part.workflows = {life.uid: life}, {name: life}
@@ -124,9 +139,11 @@ def copy_of(state: State, name: str) -> State:
         part.timers = sorted(
             Timer(due, life.uid, step, kind)
             for step in steps
-            for kind in get_args(TimerKind)
+            for kind in TimerKind
             if (due := state.timer_of.get((life.uid, step, kind))) is not None
         )
+        if life.uid in state.awaited:
+            part.awaited = {life.uid: state.awaited[life.uid]}
         if life.queued_as is not None:
             part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
         if life.uid in state.over:

@@ -7,40 +7,46 @@ but for timers, which are a sorted list (O(log n), and a memmove).
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
+from collections.abc import Collection
 
 from controller.model.events import MarkerPlaced
 from controller.model.phases import Obstacle
 from controller.model.state import (
+    NAMES_MAX,
+    RUNS_MAX,
     SECOND,
     Attempt,
     QueueKey,
+    RunShort,
     State,
     Step,
     Timer,
-    TimerKind,
     Workflow,
 )
+from controller.model.timers import AWAITED, TimerKind
 
 SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
 
 # ---------------------------------------- what to look at
 
 
-def touch(state: State, workflow: Workflow, step: str | None = None) -> None:
-    """Have the next plan look at the workflow, and at this step of it."""
+def touch(state: State, workflow: Workflow, step: Step | None = None) -> None:
+    """Have the next plan look at the workflow, and at this step of it, because of this record."""
+    workflow.cause = state.seq
     steps = state.touched.get(workflow.uid)
     if steps is None:
         steps = state.touched[workflow.uid] = {}
     if step is not None:
-        steps[step] = None
+        step.cause = state.seq
+        steps[step.name] = None
 
 
 def touch_all(state: State) -> None:
-    """Have the next plan look at everything: after a restart nothing is taken for granted."""
-    for workflow in state.workflows.values():
-        touch(state, workflow)
-        for step in workflow.steps:
-            touch(state, workflow, step)
+    """Have the next plan look at everything: after a restart nothing is taken for granted.
+
+    That changes no cause: whatever is decided now follows from what the log said before.
+    """
+    state.touched = {life.uid: dict.fromkeys(life.steps) for life in state.workflows.values()}
 
 
 # ---------------------------------------- slots
@@ -156,7 +162,7 @@ def set_over(state: State, workflow: Workflow) -> None:
         state.over.setdefault(workflow.uid)
     else:
         state.over.pop(workflow.uid, None)
-    set_timer(state, workflow, "", "expiry", expiry(state, workflow))
+    set_timer(state, workflow, "", TimerKind.EXPIRY, expiry(state, workflow))
 
 
 def is_over(state: State, workflow: Workflow) -> bool:
@@ -174,6 +180,31 @@ def expiry(state: State, workflow: Workflow) -> int | None:
     if not past and not is_over(state, workflow):
         return None
     return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
+
+
+# ---------------------------------------- the runs of a name
+
+
+def next_run(state: State, workflow: Workflow) -> int:
+    """Numbers of runs count over the lives of a name."""
+    known = state.runs.get(workflow.name)
+    return (known[-1].number if known else workflow.run) + 1
+
+
+def remember_run(state: State, name: str, run: RunShort) -> None:
+    runs = state.runs.setdefault(name, [])
+    runs.append(run)
+    del runs[:-RUNS_MAX]
+
+
+def forget_name(state: State, name: str) -> None:
+    """The name is free. Its runs are remembered until NAMES_MAX others were given up after it."""
+    if name not in state.runs:
+        return
+    state.gone[name] = None
+    if len(state.gone) > NAMES_MAX:
+        oldest, _ = state.gone.popitem(last=False)
+        del state.runs[oldest]
 
 
 # ---------------------------------------- timers
@@ -194,14 +225,19 @@ def set_timer(
     if due is not None:
         state.timer_of[key] = due
         insort(state.timers, Timer(due, *key))
+    if kind in AWAITED:
+        _await(state, workflow, (due is not None) - (before is not None))
 
 
-def shift_timers(state: State, length: int, deadlines: bool) -> None:
-    """Move what time makes due by `length` microseconds, deadlines only where told so.
+def _await(state: State, workflow: Workflow, more: int) -> None:
+    """Count the timers of a life that have to be due before all has settled."""
+    count = state.awaited.pop(workflow.uid, 0) + more
+    if count:
+        state.awaited[workflow.uid] = count
 
-    An archive needs no more than the wall clock.
-    """
-    kinds = {"backoff", "timeout", "deadline"} if deadlines else {"backoff", "timeout"}
+
+def shift_timers(state: State, length: int, kinds: Collection[TimerKind]) -> None:
+    """Move what time makes due by `length` microseconds."""
     moved = sorted(
         timer._replace(due=timer.due + length) if timer.kind in kinds else timer
         for timer in state.timers
@@ -210,7 +246,7 @@ def shift_timers(state: State, length: int, deadlines: bool) -> None:
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in moved}
 
 
-def is_due(state: State, uid: str, step: str, kind: str, now: int) -> bool:
+def is_due(state: State, uid: str, step: str, kind: TimerKind, now: int) -> bool:
     due = state.timer_of.get((uid, step, kind))
     return due is not None and due <= now
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.state import NAMES_MAX, RUNS_MAX, SECOND, Attempt, State, Step, Workflow
+from controller.model.timers import AWAITED, TimerKind
 
 
 def check(state: State) -> None:
@@ -33,6 +34,7 @@ def problems(state: State) -> Iterator[str]:
     yield from _queue(state)
     yield from _names(state)
     yield from _over(state)
+    yield from _runs(state)
 
 
 # ---------------------------------------- one step
@@ -147,20 +149,23 @@ def _timers(state: State) -> Iterator[str]:
     true = {key: due for key, due in _due(state) if due is not None}
     if state.timer_of != true:
         yield f"timers are {state.timer_of}, should be {true}"
+    awaited = Counter(uid for uid, _, kind in true if kind in AWAITED)
+    if state.awaited != awaited:
+        yield f"awaited timers are {state.awaited}, should be {dict(awaited)}"
     listed = [(timer.due, timer.uid, timer.step, timer.kind) for timer in state.timers]
     if listed != sorted((due, *key) for key, due in true.items()):
         yield f"the sorted timers are {listed}, should be {true}"
 
 
-def _due(state: State) -> Iterator[tuple[tuple[str, str, str], int | None]]:
+def _due(state: State) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]]:
     for workflow in state.lives.values():
-        yield (workflow.uid, "", "expiry"), expiry(state, workflow)
+        yield (workflow.uid, "", TimerKind.EXPIRY), expiry(state, workflow)
     for workflow in state.workflows.values():
-        yield (workflow.uid, "", "deadline"), _deadline(workflow)
+        yield (workflow.uid, "", TimerKind.DEADLINE), _deadline(workflow)
         for step in workflow.steps.values():
             backoff = step.retry_at if workflow.suspended is None else None
-            yield (workflow.uid, step.name, "backoff"), backoff
-            yield (workflow.uid, step.name, "timeout"), _timeout(step, step.live)
+            yield (workflow.uid, step.name, TimerKind.BACKOFF), backoff
+            yield (workflow.uid, step.name, TimerKind.TIMEOUT), _timeout(step, step.live)
 
 
 def _deadline(workflow: Workflow) -> int | None:
@@ -209,3 +214,19 @@ def _over(state: State) -> Iterator[str]:
         yield f"over are {list(state.over)}, should be {sorted(true)}"
     if state.begun < len(state.lives):
         yield f"{state.begun} lives have begun, {len(state.lives)} are there"
+
+
+def _runs(state: State) -> Iterator[str]:
+    gone = state.runs.keys() - state.workflows.keys()
+    if state.gone.keys() != gone:
+        yield f"names that are free again are {list(state.gone)}, should be {sorted(gone)}"
+    if len(gone) > NAMES_MAX:
+        yield f"the runs of {len(gone)} names without a life are remembered"
+    for name, runs in state.runs.items():
+        if not 0 < len(runs) <= RUNS_MAX or any(run.completed is None for run in runs[:-1]):
+            yield f"the runs of {name} are {runs}"
+    true = {name: life.run for name, life in state.workflows.items() if life.in_run}
+    last = {name: runs[-1] for name, runs in state.runs.items() if runs}
+    kept = {name: run.number for name, run in last.items() if run.completed is None}
+    if kept != true:
+        yield f"the runs that go on are {kept}, should be {true}"

@@ -1,17 +1,28 @@
 """Movement: the only places where a phase, a condition or a dependency's verdict changes.
 
-A step counts the dependencies whose conditions are still open, and remembers those that can no
-longer come true. `move` keeps that, and every other index, in step with the phase: O(dependents).
+A function for each table of moves in `phases`; each refuses what its table does not name. A step
+counts the dependencies whose conditions are still open, and remembers those that can no longer come
+true. `move_step` keeps that, and every other index, in step with the phase: O(dependents).
 """
 
 from typing import Literal
 
 from controller.model.indexes import set_over, touch, want_no_slot, want_slot
-from controller.model.phases import STEP_MOVES, TERMINAL, Phase, Reason
-from controller.model.state import RECENT_MAX, Condition, Move, State, Step, Workflow
+from controller.model.phases import (
+    ATTEMPT_MOVES,
+    RUN_MOVES,
+    STEP_MOVES,
+    TERMINAL,
+    WORKFLOW_MOVES,
+    AttemptPhase,
+    Phase,
+    Reason,
+    RunStage,
+)
+from controller.model.state import RECENT_MAX, Attempt, Condition, Move, State, Step, Workflow
 
 
-def move(
+def move_step(
     state: State, workflow: Workflow, step: Step, to: Phase, reason: str, message: str
 ) -> None:
     """The only place that changes a step's phase; keeps every index in step with it."""
@@ -20,18 +31,24 @@ def move(
     _count(workflow, step, -1)
     step.phase, step.reason, step.message, step.since = to, reason, message, state.time
     _count(workflow, step, +1)
-    for name, condition in step.dependents:
-        dependent = workflow.steps[name]
-        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
-        _hold(dependent, step.name, edge(to, reason, step.tolerated, condition))
-        if _has_to_look(dependent):
-            touch(state, workflow, name)
+    if was in TERMINAL or to in TERMINAL:
+        _tell_dependents(state, workflow, step, was)
     if to is Phase.READY:
         want_slot(state, workflow, step)
     elif was is Phase.READY:
         want_no_slot(state, workflow, step.name)
-    touch(state, workflow, step.name)
+    touch(state, workflow, step)
     _tell(state, workflow, step.name, was, to, reason, message)
+
+
+def _tell_dependents(state: State, workflow: Workflow, step: Step, was: Phase) -> None:
+    """What the step means for those that depend on it; between open phases nothing changes."""
+    for name, condition in step.dependents:
+        dependent = workflow.steps[name]
+        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _hold(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
+        if _has_to_look(dependent):
+            touch(state, workflow, dependent)
 
 
 def explain_wait(step: Step, reason: str, message: str) -> None:
@@ -39,16 +56,33 @@ def explain_wait(step: Step, reason: str, message: str) -> None:
     step.reason, step.message = reason, message
 
 
-def turn_to(state: State, workflow: Workflow, to: Phase, reason: str, message: str) -> None:
-    """The only place that changes a workflow's phase."""
+def move_workflow(state: State, workflow: Workflow, to: Phase, reason: str, message: str) -> None:
+    """The only place that changes a workflow's phase. To the one it has: only the words are new."""
     was = workflow.phase
     workflow.reason, workflow.message = reason, message
     if was is to:
         return
+    assert to in WORKFLOW_MOVES[was], f"{was} -> {to}: {state.story(workflow.uid)}"
     workflow.phase, workflow.since = to, state.time
     set_over(state, workflow)
     touch(state, workflow)
     _tell(state, workflow, "", was, to, reason, message)
+
+
+def move_run(state: State, workflow: Workflow, to: RunStage) -> None:
+    """The only place that changes the stage of a workflow's run."""
+    was = workflow.stage
+    assert to in RUN_MOVES[was], f"a run that is {was} -> {to}: {state.story(workflow.uid)}"
+    workflow.stage = to
+
+
+def move_attempt(
+    state: State, workflow: Workflow, step: Step, attempt: Attempt, to: AttemptPhase
+) -> None:
+    """The only place that changes an attempt's phase."""
+    was = attempt.phase
+    assert to in ATTEMPT_MOVES[was], f"{was} -> {to}: {state.story(workflow.uid, step.name)}"
+    attempt.phase = to
 
 
 def _tell(

@@ -1,7 +1,9 @@
-"""Phases, reasons and the table of legal moves: the vocabulary of everything that happens.
+"""Phases, reasons and the tables of legal moves: the vocabulary of everything that happens.
 
-States are data here. `STEP_MOVES` is the whole life of a step; `movement.move` is the only code
-that moves one, and it refuses what the table does not name.
+States are data here. Each table is a whole life: of a step, of a workflow, of its run, of an
+attempt. It names each legal move and the events that make it; `movement` has one function for each
+table, the only code that makes those moves, and it refuses what the table does not name.
+`docs/states.md` is drawn from the tables.
 """
 
 from enum import StrEnum
@@ -24,6 +26,14 @@ class Phase(Word):
     SKIPPED = "Skipped"
     CANCELLED = "Cancelled"
     SUSPENDED = "Suspended"  # of workflows only
+
+
+class RunStage(Word):
+    """Where a workflow stands between two of its terminal phases."""
+
+    NONE = "none"
+    RUNNING = "running"
+    ENDING = "ending"  # its end is decided; what is left are hooks
 
 
 class AttemptPhase(Word):
@@ -108,25 +118,98 @@ TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCEL
 WORKFLOW_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 
-# A step's life. From a terminal phase the way leads back to Pending only: an edit, or `retry`; and
-# from Pending straight to a result when a reverted edit finds the old one still standing.
-STEP_MOVES: dict[Phase, frozenset[Phase]] = {
-    Phase.PENDING: frozenset(
-        {Phase.READY, Phase.SKIPPED, Phase.CANCELLED, Phase.SUCCEEDED, Phase.FAILED}
-    ),
-    Phase.READY: frozenset(
-        {
-            Phase.PENDING,
-            Phase.RUNNING,
-            Phase.SKIPPED,
-            Phase.CANCELLED,
-            Phase.FAILED,
-            Phase.SUCCEEDED,
-        }
-    ),
-    Phase.RUNNING: frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.PENDING, Phase.CANCELLED}),
-    Phase.SUCCEEDED: frozenset({Phase.PENDING}),
-    Phase.FAILED: frozenset({Phase.PENDING}),
-    Phase.SKIPPED: frozenset({Phase.PENDING}),
-    Phase.CANCELLED: frozenset({Phase.PENDING}),
+Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that make it
+
+# From a terminal phase the way leads back to Pending only: an edit, or `retry`; and from Pending
+# straight to a result when a reverted edit finds the old one still standing.
+STEP_MOVES: Moves = {
+    Phase.PENDING: {
+        Phase.READY: ("StepReady",),
+        Phase.SKIPPED: ("StepSkipped",),
+        Phase.CANCELLED: ("StepCancelled",),
+        Phase.SUCCEEDED: ("GenerationAccepted", "StepMarked", "StepRestored"),
+        Phase.FAILED: ("GenerationAccepted", "StepRestored"),
+    },
+    Phase.READY: {
+        Phase.PENDING: (
+            "GenerationAccepted",
+            "RetryScheduled",
+            "StepMarked",
+            "StepReset",
+            "StepRestored",
+        ),
+        Phase.RUNNING: ("AttemptStarted",),
+        Phase.SKIPPED: ("StepSkipped",),
+        Phase.CANCELLED: ("StepCancelled",),
+        Phase.FAILED: ("StepFailed",),
+        Phase.SUCCEEDED: ("AttemptFinished",),
+    },
+    Phase.RUNNING: {
+        Phase.SUCCEEDED: ("AttemptFinished",),
+        Phase.FAILED: ("StepFailed",),
+        Phase.PENDING: ("GenerationAccepted", "RetryScheduled", "StepReset", "StepRestored"),
+        Phase.CANCELLED: ("StepCancelled",),
+    },
+    Phase.SUCCEEDED: {Phase.PENDING: ("GenerationAccepted", "StepReset")},
+    Phase.FAILED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.SKIPPED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.CANCELLED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+}
+
+# A new generation, or `retry`, has a workflow that had ended begin again.
+WORKFLOW_MOVES: Moves = {
+    Phase.PENDING: {
+        Phase.RUNNING: ("RunStarted",),
+        Phase.SUSPENDED: ("WorkflowSuspended",),
+        Phase.SUCCEEDED: ("WorkflowFinished",),
+        Phase.FAILED: ("WorkflowFinished",),
+        Phase.CANCELLED: ("WorkflowFinished",),
+    },
+    Phase.RUNNING: {
+        Phase.SUSPENDED: ("WorkflowSuspended",),
+        Phase.SUCCEEDED: ("WorkflowFinished",),
+        Phase.FAILED: ("WorkflowFinished",),
+        Phase.CANCELLED: ("WorkflowFinished",),
+    },
+    Phase.SUSPENDED: {
+        Phase.PENDING: ("GenerationAccepted", "RequestApplied"),
+        Phase.RUNNING: ("GenerationAccepted", "RequestApplied"),
+        Phase.SUCCEEDED: ("WorkflowFinished",),
+        Phase.FAILED: ("WorkflowFinished",),
+        Phase.CANCELLED: ("WorkflowFinished",),
+    },
+    Phase.SUCCEEDED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.FAILED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.CANCELLED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+}
+
+# Between two terminal phases of its workflow. While it is ending, its hooks run.
+RUN_MOVES: Moves = {
+    RunStage.NONE: {RunStage.RUNNING: ("RunStarted",)},
+    RunStage.RUNNING: {
+        RunStage.ENDING: ("EndDecided",),
+        RunStage.NONE: ("WorkflowFinished",),
+    },
+    RunStage.ENDING: {RunStage.NONE: ("WorkflowFinished",)},
+}
+
+# One that nobody saw start may be seen to have ended.
+ATTEMPT_MOVES: Moves = {
+    AttemptPhase.SCHEDULED: {
+        AttemptPhase.RUNNING: ("AttemptStarted",),
+        AttemptPhase.SUCCEEDED: ("AttemptFinished",),
+        AttemptPhase.FAILED: ("AttemptFinished",),
+        AttemptPhase.CANCELLED: ("AttemptFinished",),
+        AttemptPhase.INTERRUPTED: ("AttemptFinished",),
+    },
+    AttemptPhase.RUNNING: {
+        AttemptPhase.SUCCEEDED: ("AttemptFinished",),
+        AttemptPhase.FAILED: ("AttemptFinished",),
+        AttemptPhase.CANCELLED: ("AttemptFinished",),
+        AttemptPhase.INTERRUPTED: ("AttemptFinished",),
+    },
+    AttemptPhase.SUCCEEDED: {},
+    AttemptPhase.FAILED: {},
+    AttemptPhase.CANCELLED: {},
+    AttemptPhase.INTERRUPTED: {},
 }

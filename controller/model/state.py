@@ -21,19 +21,24 @@ from controller.model.events import (
     StepEffect,
     Usage,
 )
+from controller.model.metrics import Metrics
 from controller.model.phases import (
     ATTEMPT_LIVE,
     WORKFLOW_TERMINAL,
     AttemptPhase,
     Phase,
     Reason,
+    RunStage,
 )
+from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
 
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
 ATTEMPTS_MAX = 100  # of one step
+RUNS_MAX = 20  # of one name
+NAMES_MAX = 10_000  # without a life, whose runs are remembered
 SECOND = 1_000_000  # microseconds
 
 
@@ -45,6 +50,7 @@ class Ending(Struct, frozen=True):
     since: int
     grace: float
     withdraw: bool = False
+    seq: int = 0  # of the record that says so
 
 
 class Attempt(Struct, kw_only=True, omit_defaults=True):
@@ -55,6 +61,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     inputs: dict[str, str]
     mark: int
     log: str
+    seq: int = 0  # of the record that promised it
     why: str = ""  # it was tried, if not for the first time
     phase: AttemptPhase = AttemptPhase.SCHEDULED
     reason: str | None = None
@@ -64,6 +71,8 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     started: int | None = None
     moved: int = 0  # microseconds by which sleep and clock steps moved its timeout
     finished: int | None = None
+    engine: str = "local"
+    handle: str = ""  # what the engine calls it
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
@@ -77,6 +86,13 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     @property
     def live(self) -> bool:
         return self.phase in ATTEMPT_LIVE
+
+
+def runs_as(attempt: Attempt) -> str:
+    """`runs as pid 4711`, in the words of its engine."""
+    if attempt.engine == "local":
+        return f"runs as pid {attempt.pid}"
+    return f"runs as {attempt.engine} {attempt.handle}"
 
 
 class Standing(Struct, frozen=True):
@@ -131,6 +147,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     asked: Asked | None = None
     edit: StepEffect | None = None  # the generation in force found an attempt
     standing: Standing | None = None
+    cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
     open: int = 0  # dependencies whose condition has not come true
     broken: dict[str, str] = {}  # dependencies whose condition no longer can: name -> reason
@@ -170,6 +187,17 @@ class Condition(Struct, frozen=True, rename="camel"):
     observed_generation: int
 
 
+class RunShort(Struct, array_like=True):
+    """What is remembered of a run for as long as its name is."""
+
+    number: int
+    started: int
+    why: str
+    phase: Phase = Phase.RUNNING
+    reason: str = Reason.STARTED
+    completed: int | None = None
+
+
 class Move(NamedTuple):
     """A phase that changed: of a step, or of the workflow (`step` empty)."""
 
@@ -206,7 +234,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     since: int = 0
     conditions: dict[str, Condition] = {}
     run: int = 0
-    in_run: bool = False
+    stage: RunStage = RunStage.NONE  # of that run
     started: int | None = None
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended
@@ -221,6 +249,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     suspension: str = ""  # the request that stands: who asked and why
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
+    cause: int = 0  # seq of the record that last gave it, or a step of it, something to decide
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, or are to leave
     failed: int = 0  # failed steps that nobody tolerates
@@ -229,6 +258,10 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # ready and not scheduled, the longest waiting first
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     queued_as: QueueKey | None = None
+
+    @property
+    def in_run(self) -> bool:
+        return self.stage is not RunStage.NONE
 
     @property
     def latest(self) -> int:
@@ -260,9 +293,6 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     @property
     def finished(self) -> bool:
         return self.phase in WORKFLOW_TERMINAL
-
-
-TimerKind = Literal["deadline", "backoff", "timeout", "expiry"]
 
 
 class Timer(NamedTuple):
@@ -305,10 +335,14 @@ class State:
         self.markers: dict[str, MarkerPlaced] = {}  # by path
         self.bad_markers: dict[str, MarkerRejected] = {}  # by path
         self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
+        self.runs: dict[str, list[RunShort]] = {}  # by name, its latest, RUNS_MAX at most
+        self.metrics = Metrics()
         # indexes
+        self.gone: OrderedDict[str, None] = OrderedDict()  # names in `runs` that are free again
         self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
         self.timers: list[Timer] = []  # sorted by due
-        self.timer_of: dict[tuple[str, str, str], int] = {}  # (uid, step, kind) -> due
+        self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due
+        self.awaited: dict[str, int] = {}  # uid -> its timers without which nothing has settled
         self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.marked: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker

@@ -8,6 +8,7 @@ from controller.model.events import CancelAccepted, MarkerPlaced
 from controller.model.indexes import forbidden, is_due
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.model.timers import TimerKind
 
 
 def wanted(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
@@ -58,7 +59,7 @@ def _by_marker(workflow: Workflow, marker: MarkerPlaced, steps: list[str]) -> Ca
 
 def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
     ending = workflow.cancel is not None and not workflow.cancel.drain
-    if ending or not is_due(state, workflow.uid, "", "deadline", now):
+    if ending or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
         return None
     message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)

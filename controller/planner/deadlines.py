@@ -10,6 +10,7 @@ from controller.model.events import AttemptEnding
 from controller.model.indexes import is_due
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import State, Step, Timer, Workflow
+from controller.model.timers import TimerKind
 from controller.planner.actions import to_end
 
 
@@ -26,7 +27,7 @@ def timeout(state: State, workflow: Workflow, step: Step, now: int) -> AttemptEn
     attempt = step.live
     if attempt is None or attempt.phase is not AttemptPhase.RUNNING:
         return None
-    if not is_due(state, workflow.uid, step.name, "timeout", now):
+    if not is_due(state, workflow.uid, step.name, TimerKind.TIMEOUT, now):
         return None
     message = f"timed out after {step.definition.timeout_seconds:g} s"
     return to_end(workflow, step, attempt, Reason.TIMEOUT, message)

@@ -24,6 +24,7 @@ def fact(
                 uid=id.uid,
                 step=id.step,
                 attempt=id.attempt,
+                handle=str(seen.pid),
                 pid=seen.pid,
                 start_ticks=seen.start_ticks,
                 started=seen.at,

@@ -10,6 +10,7 @@ stops with `--end-steps`; last of all, what nobody needs any more leaves the sta
 from collections.abc import Iterator
 
 from controller.model.state import State, Step, Workflow
+from controller.model.timers import HABITS
 from controller.planner import accept, cancel, deadlines, readiness, retention, retries, run, slots
 from controller.planner.actions import Action
 from controller.planner.permission import Limits
@@ -28,7 +29,7 @@ def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]
     """Workflows and their steps, in the order of the folder's history and of the spec."""
     wanted = {uid: set(steps) for uid, steps in state.touched.items()}
     for timer in deadlines.due(state, now):
-        if timer.kind == "expiry":
+        if HABITS[timer.kind].archives:
             continue
         wanted.setdefault(timer.uid, set()).add(timer.step)
     for workflow in sorted((state.lives[uid] for uid in wanted), key=lambda life: life.order):

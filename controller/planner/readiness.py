@@ -1,13 +1,14 @@
 """Which steps may start as far as their dependencies go, and which never can.
 
-Each step counts the conditions still open, and `movement.move` keeps the count: a finished step
-costs O(its dependents). Skips spread through the turn's passes, one level a pass.
+Each step counts the conditions still open, and `movement.move_step` keeps the count: a finished
+step costs O(its dependents). Skips spread through the turn's passes, one level a pass.
 """
 
 from controller.model.events import StepReady, StepReset, StepSkipped
 from controller.model.indexes import is_due
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.model.timers import TimerKind
 
 
 def decide(
@@ -28,7 +29,9 @@ def decide(
         return StepSkipped(uid=workflow.uid, step=step.name, reason=reason, message=message)
     if step.open or workflow.suspended is not None:
         return None
-    if step.retry_at is not None and not is_due(state, workflow.uid, step.name, "backoff", now):
+    if step.retry_at is not None and not is_due(
+        state, workflow.uid, step.name, TimerKind.BACKOFF, now
+    ):
         return None
     return StepReady(uid=workflow.uid, step=step.name)
 

@@ -12,6 +12,7 @@ from itertools import islice
 from controller.model.events import AttemptsArchived, LifeArchived
 from controller.model.indexes import SEEN_SECONDS
 from controller.model.state import SECOND, State
+from controller.model.timers import HABITS
 from controller.planner import deadlines
 from controller.planner.permission import Limits
 
@@ -28,7 +29,7 @@ def archive(state: State, now: int, limits: Limits) -> list[LifeArchived | Attem
 
 def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived]:
     for timer in deadlines.due(state, now):
-        if timer.kind == "expiry":
+        if HABITS[timer.kind].archives:
             workflow = state.lives[timer.uid]
             why = f"{workflow.ttl_seconds:g} s have passed since its end"
             if workflow.uid in state.over:

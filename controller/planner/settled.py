@@ -9,12 +9,13 @@ from controller.planner.slots import fill
 
 
 def settled(state: State, limits: Limits) -> bool:
-    """Nothing runs, is queued, is due, waits for a timer, or has just changed."""
+    """Nothing runs, is queued, is due, waits for a timer, or has just changed.
+
+    Cost: O(1), but O(lives in backoff) for a controller that starts only some of them.
+    """
     if state.live or state.touched or fill(state, limits):
         return False
-    return not any(
-        timer.kind == "backoff" and _is_ours(state, timer.uid, limits) for timer in state.timers
-    )
+    return not any(_is_ours(state, uid, limits) for uid in state.awaited)
 
 
 def _is_ours(state: State, uid: str, limits: Limits) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from controller.model.events import StepEffect
 from controller.model.indexes import standstill
 from controller.model.movement import MET, OPEN, edge
-from controller.model.phases import Obstacle, Phase, Reason
+from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
 from controller.view import words
@@ -107,7 +107,7 @@ def _with_a_process(state: State) -> list[str]:
     return [
         f"{state.lives[uid].name}/{name}"
         for (uid, name), attempt in state.live.items()
-        if attempt.pid is not None
+        if attempt.phase is AttemptPhase.RUNNING
     ]
 
 

@@ -33,6 +33,9 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
     run: int
     exit_code: int | None
     signal: int | None
+    engine: str
+    handle: str | None  # what the engine calls it; null until it runs
+    engine_reason: str | None  # the engine's own word for how it ended
     pid: int | None
     start_time: str | None
     finish_time: str | None
@@ -52,6 +55,17 @@ class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     attempts: list[AttemptShape]
 
 
+class RunShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One run in short; `startedBy` says in words why it began."""
+
+    number: int
+    phase: str
+    reason: str
+    start_time: str
+    completion_time: str | None
+    started_by: str
+
+
 class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     phase: str
     reason: str
@@ -61,6 +75,7 @@ class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     completion_time: str | None
     conditions: list[ConditionShape]
     hooks: list[Any]
+    runs: list[RunShape]  # of the name, over its lives: the last 20, oldest first
     steps: list[StepShape]
 
 

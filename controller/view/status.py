@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from controller.model.events import FileRejected, Usage
 from controller.model.phases import Phase
-from controller.model.state import Attempt, Condition, State, Step, Workflow
+from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
 from controller.view import words
 from controller.view.shape import (
     AttemptShape,
@@ -18,6 +18,7 @@ from controller.view.shape import (
     ControllerShape,
     ListShape,
     MetadataShape,
+    RunShape,
     StatusShape,
     StepShape,
     WorkflowShape,
@@ -51,6 +52,7 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
             completion_time=rfc3339_or_none(workflow.completed),
             conditions=conditions_shape(workflow.conditions.values()),
             hooks=[],
+            runs=[_run_shape(run) for run in state.runs.get(workflow.name, ())],
             steps=[_step_shape(state, workflow, step) for step in workflow.steps.values()],
         ),
     )
@@ -59,6 +61,17 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
 def ended(state: State, workflow: Workflow) -> bool:
     """Is this life over, so that its name is free or another's?"""
     return state.workflows.get(workflow.name) is not workflow
+
+
+def _run_shape(run: RunShort) -> RunShape:
+    return RunShape(
+        number=run.number,
+        phase=run.phase,
+        reason=run.reason,
+        start_time=rfc3339(run.started),
+        completion_time=rfc3339_or_none(run.completed),
+        started_by=run.why,
+    )
 
 
 def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
@@ -87,6 +100,9 @@ def _attempt_shape(attempt: Attempt) -> AttemptShape:
         run=attempt.run,
         exit_code=attempt.exit_code,
         signal=attempt.signal,
+        engine=attempt.engine,
+        handle=attempt.handle or None,
+        engine_reason=None,
         pid=attempt.pid,
         start_time=rfc3339_or_none(attempt.started),
         finish_time=rfc3339_or_none(attempt.finished),
@@ -151,6 +167,7 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
             completion_time=None,
             conditions=[accepted, invalid],
             hooks=[],
+            runs=[],
             steps=[],
         ),
     )

@@ -2,7 +2,7 @@
 
 A record comes out as one event with the fields it has in the log. Behind it comes a `PhaseChanged`
 for each phase that it changed, worked out by the fold, so that nobody has to know which record
-moves what; it shares the record's `seq`. Cost: some microseconds an event.
+moves what; it shares the record's `seq` and `cause`. Cost: some microseconds an event.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,9 @@ def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict
     """The events of one record; `state` is the one right after it."""
     time = rfc3339(record.time)
     name, uid = subject(state, record.event)
+    cause = record.cause or None
     head = {"seq": record.seq, "time": time, "type": type(record.event).__name__}
-    yield head | {"workflow": name, "uid": uid} | dict(_own_fields(record.event))
+    yield head | {"workflow": name, "uid": uid, "cause": cause} | dict(_own_fields(record.event))
     for move in moves:
         yield {
             "seq": record.seq,
@@ -33,6 +34,7 @@ def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict
             "type": PHASE_CHANGED,
             "workflow": move.workflow,
             "uid": move.uid,
+            "cause": cause,
             "step": move.step or None,
             "was": move.was,
             "phase": move.phase,
@@ -150,7 +152,7 @@ _SENTENCES = {
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",
     "AttemptScheduled": "attempt {attempt}",
-    "AttemptStarted": "attempt {attempt} runs as pid {pid}",
+    "AttemptStarted": "attempt {attempt} runs",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
     "RequestApplied": "{kind} by {by} {reason} {refused}",
 }

@@ -9,7 +9,7 @@ from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow
+from controller.model.state import Attempt, State, Step, Workflow, runs_as
 from controller.planner.wish import wish
 from controller.view.times import clock_time
 
@@ -73,7 +73,7 @@ def of_attempt(attempt: Attempt) -> str:
         return f"is being ended: {attempt.ending.message}"
     if attempt.phase is AttemptPhase.SCHEDULED:
         return "is about to start"
-    return f"runs as pid {attempt.pid}"
+    return runs_as(attempt)
 
 
 def of_effect(effect: StepEffect) -> str:
@@ -111,7 +111,7 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
     obstacle = standstill(state, workflow)
-    if obstacle is not None:
+    if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends in this turn
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
     return step.reason, f"{reset}about to become ready"

@@ -20,6 +20,7 @@ from controller.log.snapshots import newest
 from controller.log.state_folder import prepare_state
 from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
+from controller.model import indexes
 from controller.model.apply import replay
 from controller.model.events import AttemptScheduled, LifeArchived, Record
 from controller.model.image import freeze, is_own
@@ -81,6 +82,7 @@ def test_however_much_comes_and_goes_little_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 200_000)
+    monkeypatch.setattr(indexes, "NAMES_MAX", 500)  # whose runs are remembered
     most = churn(str(tmp_path / "state"), lives=20_000, keep_finished=50, every=2_000)
     assert most.pop("records") > 190_000
     # Half of this is there after a thousand; if nothing retired, it would be twenty times it.

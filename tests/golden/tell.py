@@ -32,13 +32,22 @@ CHAIN = [
     a_step("report", {"step": "load", "condition": "Finished"}, command=["python3", "r.py"]),
 ]
 EDITED = [*CHAIN[:3], {**CHAIN[3], "command": ["python3", "report.py"]}]
+ONCE = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: once}
+spec: {steps: [{name: a, run: a}]}
+"""
 POINTS = 12  # of the past, whose state is kept beside the log
 
 
 def ask(story: Story, name: str, kind: str, workflow: str, **fields: object) -> None:
     request = Request(name=name, kind=kind, workflow=workflow, by="somebody", **fields)  # type: ignore[arg-type]
-    for action in answer(story.state, request) or []:
-        story.promise(action)
+    asked, *consequences = answer(story.state, request) or []
+    story.promise(asked)
+    cause = story.state.seq
+    for action in consequences:
+        story.promise(action, cause)
     story.settle()
 
 
@@ -100,7 +109,10 @@ def tell() -> Story:
     story.exit("a", workflow="keeps").exit("b", workflow="keeps")
     story.accept([a_step("a", run="other", onChanged="KeepResult"), a_step("b", "a")], "keeps")
     story.accept([a_step("a")], "gone", ttlSecondsAfterFinished=60).exit("a", workflow="gone")
-    return story.delete("gone").wait(70)
+    story.delete("gone").wait(70)
+    story.accept([a_step("a")], "gone").exit("a", workflow="gone")  # its second run, another life
+    ask(story, "3-1-a", "run", "once", document=ONCE, path="/once.yaml")
+    return story.start("a", workflow="once")
 
 
 def shown(state: State) -> object:

@@ -48,10 +48,10 @@ class Watched(Story):
         if not actions:
             assert dump(self.rebuilt) == dump(self.state)
 
-    def see(self, event: e.AnyEvent) -> Story:
+    def see(self, event: e.AnyEvent, cause: int = 0) -> Story:
         if isinstance(event, e.AttemptScheduled):
             self.watch_start(event)
-        super().see(event)
+        super().see(event, cause)
         apply(self.rebuilt, _through_the_log(self.records[-1]))
         return self
 

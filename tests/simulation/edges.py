@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller.loop.ports import AttemptId, ClockReading, End, Launch, Running, Trouble
+from controller.model import events as e
 from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
 from controller.model.observations import (
     Document,
@@ -43,6 +44,27 @@ class FakeClock:
         return ClockReading(f"boot-{world.boots}", world.boottime, world.uptime, world.wall)
 
 
+# What may happen without another record being the cause.
+FROM_OUTSIDE = (
+    e.ControllerStarted,
+    e.ClockStepped,
+    e.MachineSlept,
+    e.FileRejected,
+    e.FileCleared,
+    e.FolderAdopted,
+    e.MarkerPlaced,
+    e.MarkerRejected,
+    e.MarkerRemoved,
+    e.GenerationAccepted,
+    e.EditDeferred,
+    e.EditTakenBack,
+    e.SourceChanged,
+    e.DeletionAccepted,
+    e.LifeEnded,  # of a run, when its name comes into the folder
+    e.RequestApplied,
+)
+
+
 class FakeLog:
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -51,6 +73,9 @@ class FakeLog:
         lines = [msgspec.json.encode(record) for record in records]
         self._world.effect("append")
         assert records[0].seq == len(self._world.log) + 1, "a gap in the log"
+        for record in records:
+            assert record.cause < record.seq, f"caused by what follows: {record}"
+            assert record.cause or isinstance(record.event, FROM_OUTSIDE), f"no cause: {record}"
         self._world.log += lines
         self._world.remember(records)
 

@@ -63,8 +63,8 @@ def acts_before_it_appends() -> Patch:
 def appends_only_what_it_observed() -> Patch:
     real = Passes.fold
 
-    def wrong(self: Any, event: Any) -> None:
-        real(self, event)
+    def wrong(self: Any, event: Any, cause: int = 0) -> None:
+        real(self, event, cause)
         if isinstance(event, RetryScheduled):
             self.batch.pop()
 

@@ -11,7 +11,7 @@ from story import dump
 from controller import __version__
 from controller.model.apply import apply, replay
 from controller.model.events import Record
-from controller.model.image import NoImage, freeze, thaw
+from controller.model.image import SCHEMA, NoImage, freeze, thaw
 from controller.model.invariants import check
 from controller.model.state import State
 
@@ -67,7 +67,7 @@ def test_the_same_history_has_the_same_image_in_every_process() -> None:
         b"{}",
         freeze(State())[:-1],
         freeze(State()).replace(__version__.encode(), b"0.0.9"),
-        freeze(State()).replace(b'"schema":1', b'"schema":9'),
+        freeze(State()).replace(b'"schema":%d' % SCHEMA, b'"schema":9'),
     ],
 )
 def test_what_is_no_image_of_this_version_is_refused(data: bytes) -> None:

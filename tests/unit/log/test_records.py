@@ -4,6 +4,7 @@ import json
 from zlib import crc32
 
 import pytest
+from msgspec import structs
 
 from controller.errors import StorageError
 from controller.log.records import NewerLog, decode, encode_turn, ends_turn
@@ -12,7 +13,8 @@ from controller.model.events import SCHEMA, Event, MachineSlept, Record, SourceC
 
 def a_record(seq: int = 7, turn: int = 7, event: Event | None = None) -> Record:
     ready = StepReady(uid="u1", step="load")
-    return Record(seq, turn, 1_795_471_160_000_000, 2, event or ready)  # type: ignore[arg-type]
+    time = 1_795_471_160_000_000
+    return Record(seq, turn, time, 2, event or ready, cause=5)  # type: ignore[arg-type]
 
 
 def a_line(body: bytes) -> bytes:
@@ -20,6 +22,12 @@ def a_line(body: bytes) -> bytes:
 
 
 THE_LINE = (
+    b'{"seq":7,"turn":7,"time":1795471160000000,"epoch":2,'
+    b'"event":{"type":"StepReady","uid":"u1","step":"load"},"schema":1,"cause":5,'
+    b'"end":true,"crc":"58338ec5"}\n'
+)
+# As it was written before records had a cause.
+AN_OLD_LINE = (
     b'{"seq":7,"turn":7,"time":1795471160000000,"epoch":2,'
     b'"event":{"type":"StepReady","uid":"u1","step":"load"},"schema":1,"end":true,"crc":"f232fea0"}\n'
 )
@@ -32,6 +40,10 @@ def test_a_record_is_this_line() -> None:
 def test_the_line_is_that_record() -> None:
     assert decode(THE_LINE) == a_record()
     assert ends_turn(THE_LINE)
+
+
+def test_a_line_without_a_cause_has_none() -> None:
+    assert decode(AN_OLD_LINE) == structs.replace(a_record(), cause=0)
 
 
 def test_only_the_last_record_of_a_turn_ends_it() -> None:
@@ -51,8 +63,8 @@ def test_only_the_last_record_of_a_turn_ends_it() -> None:
         pytest.param(THE_LINE[1:], id="the first byte is missing"),
         pytest.param(b" " + THE_LINE, id="something before it"),
         pytest.param(THE_LINE + THE_LINE, id="two lines in one"),
-        pytest.param(THE_LINE.replace(b"f232fea0", b"F232FEA0"), id="capital digits"),
-        pytest.param(THE_LINE.replace(b"f232fea0", b"f232fea1"), id="another checksum"),
+        pytest.param(THE_LINE.replace(b"58338ec5", b"58338EC5"), id="capital digits"),
+        pytest.param(THE_LINE.replace(b"58338ec5", b"58338ec6"), id="another checksum"),
         pytest.param(THE_LINE.replace(b'"load"', b'"lord"'), id="another content"),
         pytest.param(THE_LINE.replace(b'"end":true,', b""), id="the end of the turn taken away"),
         pytest.param(a_line(b'{"turn":7,"seq":7'), id="a good checksum over another opening"),

@@ -46,6 +46,32 @@ def test_all_of_a_turn_goes_with_one_append() -> None:
     assert [record.seq for record in one.records()] == [1, 2, 3, 4, 5]
 
 
+def test_each_record_names_the_one_that_it_follows_from() -> None:
+    one = world(fate=lambda *of: Fate(exit_code=1))
+    one.run()
+    one.requests["1-1-a"] = Request(name="1-1-a", kind="retry", workflow="w", by="ada")
+    one.run()
+    records = one.records()
+    causes = [(type(r.event).__name__, kinds(one)[r.cause - 1] if r.cause else "") for r in records]
+    assert causes[:5] == [
+        ("ControllerStarted", ""),
+        ("GenerationAccepted", ""),
+        ("StepReady", "GenerationAccepted"),
+        ("RunStarted", "StepReady"),
+        ("AttemptScheduled", "StepReady"),
+    ]
+    asked = kinds(one).index("RequestApplied")
+    assert causes[asked : asked + 3] == [
+        ("RequestApplied", ""),
+        ("StepReset", "RequestApplied"),
+        ("StepReset", "RequestApplied"),
+    ]
+    assert set(causes[asked + 3 :]) >= {
+        ("StepReady", "StepReset"),
+        ("StepFailed", "AttemptFinished"),
+    }
+
+
 def test_nothing_is_done_before_it_is_durable() -> None:
     one = world(crash_before=2)  # the first turn's append; the first was that of the start
     with pytest.raises(Crash):

@@ -9,6 +9,7 @@ from story import Story, a_step
 from controller.model.invariants import check
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Cancel, Timer, Workflow
+from controller.model.timers import TimerKind
 from controller.planner.permission import Limits
 
 Break = Callable[[Story, Workflow], object]
@@ -51,9 +52,15 @@ def test_a_sound_state_passes() -> None:
         pytest.param(lambda s, w: s.state.timers.pop(), id="timers"),
         pytest.param(lambda s, w: s.state.timer_of.clear(), id="timer_of"),
         pytest.param(
-            lambda s, w: s.state.timers.insert(0, Timer(1, w.uid, "", "deadline")), id="no timer"
+            lambda s, w: s.state.timers.insert(0, Timer(1, w.uid, "", TimerKind.DEADLINE)),
+            id="no timer",
         ),
+        pytest.param(lambda s, w: s.state.awaited.clear(), id="awaited"),
         pytest.param(lambda s, w: s.state.queue.clear(), id="queue"),
+        pytest.param(lambda s, w: s.state.runs["w"].clear(), id="runs"),
+        pytest.param(lambda s, w: s.state.runs.clear(), id="no runs"),
+        pytest.param(lambda s, w: setattr(s.state.runs["w"][0], "completed", 1), id="run over"),
+        pytest.param(lambda s, w: s.state.gone.update(w=None), id="gone"),
         pytest.param(lambda s, w: setattr(w, "queued_as", None), id="queued as"),
         pytest.param(lambda s, w: s.state.workflows.update(other=w), id="names"),
         pytest.param(lambda s, w: s.state.marked.update(w={}), id="marked"),

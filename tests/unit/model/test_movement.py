@@ -1,13 +1,38 @@
-"""The table of moves, and the verdict of a dependency for each phase and condition."""
+"""The tables of moves, and the verdict of a dependency for each phase and condition."""
 
+from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import pytest
 from story import Story, a_step
 
-from controller.model.movement import MET, OPEN, edge, move
-from controller.model.phases import STEP_MOVES, TERMINAL, Phase
+from controller.model.apply import APPLY
+from controller.model.events import RESERVED
+from controller.model.movement import (
+    MET,
+    OPEN,
+    edge,
+    move_attempt,
+    move_run,
+    move_step,
+    move_workflow,
+)
+from controller.model.phases import (
+    ATTEMPT_LIVE,
+    ATTEMPT_MOVES,
+    RUN_MOVES,
+    STEP_MOVES,
+    TERMINAL,
+    WORKFLOW_MOVES,
+    WORKFLOW_TERMINAL,
+    AttemptPhase,
+    Moves,
+    Phase,
+    RunStage,
+)
 
+TABLES = [STEP_MOVES, WORKFLOW_MOVES, RUN_MOVES, ATTEMPT_MOVES]
 STEP_PHASES = sorted(STEP_MOVES)
 
 
@@ -17,15 +42,77 @@ def test_a_move_is_legal_or_changes_nothing(was: Phase, to: Phase) -> None:
     life, step = story.life(), story.step("a")
     step.phase = was
     if to in STEP_MOVES[was]:
-        move(story.state, life, step, to, "reason", "message")
+        move_step(story.state, life, step, to, "reason", "message")
         assert (step.phase, step.reason, step.message) == (to, "reason", "message")
         assert story.state.moves[-1][4:] == (was, to, "reason", "message")
         return
     moves = len(story.state.moves)
     with pytest.raises(AssertionError, match=f"{was} -> {to}"):
-        move(story.state, life, step, to, "reason", "message")
+        move_step(story.state, life, step, to, "reason", "message")
     assert step.phase is was
     assert len(story.state.moves) == moves
+
+
+def all_pairs(table: Moves) -> Iterator[Any]:
+    return product(sorted(table), sorted(table))
+
+
+@pytest.mark.parametrize(("was", "to"), list(all_pairs(WORKFLOW_MOVES)))
+def test_a_workflow_moves_as_its_table_says(was: Phase, to: Phase) -> None:
+    story = Story().accept([a_step("a")], suspend=True)
+    life = story.life()
+    life.phase = was
+    if to is was or to in WORKFLOW_MOVES[was]:
+        move_workflow(story.state, life, to, "reason", "message")
+        assert (life.phase, life.reason, life.message) == (to, "reason", "message")
+        return
+    with pytest.raises(AssertionError, match=f"{was} -> {to}"):
+        move_workflow(story.state, life, to, "reason", "message")
+    assert life.phase is was
+
+
+@pytest.mark.parametrize(("was", "to"), list(all_pairs(RUN_MOVES)))
+def test_a_run_moves_as_its_table_says(was: RunStage, to: RunStage) -> None:
+    story = Story().accept([a_step("a")])
+    life = story.life()
+    life.stage = was
+    assert life.in_run is (was is not RunStage.NONE)
+    if to in RUN_MOVES[was]:
+        move_run(story.state, life, to)
+        assert life.stage is to
+        return
+    with pytest.raises(AssertionError, match=f"{was} -> {to}"):
+        move_run(story.state, life, to)
+
+
+@pytest.mark.parametrize(("was", "to"), list(all_pairs(ATTEMPT_MOVES)))
+def test_an_attempt_moves_as_its_table_says(was: AttemptPhase, to: AttemptPhase) -> None:
+    story = Story().accept([a_step("a")])
+    life, step, attempt = story.life(), story.step("a"), story.attempt("a")
+    attempt.phase = was
+    if to in ATTEMPT_MOVES[was]:
+        move_attempt(story.state, life, step, attempt, to)
+        assert attempt.phase is to
+        return
+    with pytest.raises(AssertionError, match=f"{was} -> {to}"):
+        move_attempt(story.state, life, step, attempt, to)
+
+
+def test_the_events_of_every_table_exist_or_will() -> None:
+    named = {
+        event for table in TABLES for to in table.values() for by in to.values() for event in by
+    }
+    assert named <= {kind.__name__ for kind in APPLY} | RESERVED
+
+
+def test_every_table_has_a_row_for_each_phase_that_it_leads_to() -> None:
+    for table in TABLES:
+        assert {to for row in table.values() for to in row} <= table.keys()
+
+
+def test_what_ended_goes_on_only_as_a_new_attempt_or_a_new_run() -> None:
+    assert {was for was, row in ATTEMPT_MOVES.items() if row} == ATTEMPT_LIVE
+    assert {to for was in WORKFLOW_TERMINAL for to in WORKFLOW_MOVES[was]} == {Phase.PENDING}
 
 
 def test_from_a_terminal_phase_the_way_leads_back_to_pending_only() -> None:

@@ -93,7 +93,9 @@ def test_usage_and_what_it_left_running_are_noted() -> None:
 def test_a_start_is_recorded_once() -> None:
     seen = Started(id=ID, pid=7, start_ticks=8, at=9)
     found = fact(attempt(phase=AttemptPhase.SCHEDULED), seen)
-    assert found == AttemptStarted(uid="uid", step="a", attempt=1, pid=7, start_ticks=8, started=9)
+    assert found == AttemptStarted(
+        uid="uid", step="a", attempt=1, handle="7", pid=7, start_ticks=8, started=9
+    )
     assert fact(attempt(), seen) is None
 
 

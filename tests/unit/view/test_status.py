@@ -19,10 +19,11 @@ CONTRACT = json.loads("""
  "spec": {},
  "status": {"phase": "Running", "reason": "…", "message": "…", "observedGeneration": 2,
   "startTime": "…", "completionTime": null, "conditions": [], "hooks": [],
+  "runs": [{"number": 1, "phase": "Running", "reason": "Started", "startTime": "…", "completionTime": null, "startedBy": "…"}],
   "steps": [{"name": "load[eu]", "parent": "load", "phase": "Running", "reason": "…", "message": "…",
     "dependsOn": ["extract"], "fingerprint": "…", "outputs": {},
     "attempts": [{"number": 1, "generation": 2, "phase": "Running", "reason": null, "message": "…", "notes": [], "run": 1, "exitCode": null, "signal": null,
-      "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…",
+      "engine": "local", "handle": "4711", "engineReason": null, "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…",
       "usage": {"wallSeconds": 1.2, "cpuSeconds": 0.8, "maxRssBytes": 12345678}}]}]}}
 """)  # noqa: E501
 CONDITION = {"type", "status", "reason", "message", "lastTransitionTime", "observedGeneration"}
@@ -48,10 +49,28 @@ def test_no_field_is_missing_and_none_is_new() -> None:
     assert shown.keys() == CONTRACT.keys()
     assert shown["metadata"].keys() == CONTRACT["metadata"].keys()
     assert shown["status"].keys() == CONTRACT["status"].keys()
+    assert shown["status"]["runs"][0].keys() == CONTRACT["status"]["runs"][0].keys()
     assert step.keys() == known.keys()
     assert attempt.keys() == known["attempts"][0].keys()
     assert attempt["usage"].keys() == known["attempts"][0]["usage"].keys()
     assert {frozenset(one) for one in shown["status"]["conditions"]} == {frozenset(CONDITION)}
+
+
+def test_runs_are_counted_over_the_lives_of_a_name() -> None:
+    story = Story().accept([a_step("a")]).exit("a", 3)
+    story.accept([a_step("a", run="another")]).exit("a").delete()
+    story.accept([a_step("a")], ttlSecondsAfterFinished=60).start("a")
+    shown = shape(story)["status"]
+    assert shown["steps"][0]["attempts"][0]["run"] == 3
+    assert [
+        (run["number"], run["phase"], run["reason"], run["startedBy"]) for run in shown["runs"]
+    ] == [
+        (1, "Failed", "StepFailed", "generation 1 accepted"),
+        (2, "Succeeded", "Completed", "generation 2 accepted"),
+        (3, "Running", "Started", "generation 1 accepted"),
+    ]
+    assert shown["runs"][0]["completionTime"] is not None
+    assert shown["runs"][2]["startTime"] == shown["startTime"]
 
 
 def test_a_running_attempt() -> None:

@@ -25,9 +25,40 @@ def told(story: Story) -> list[dict[str, Any]]:
 def test_every_event_has_the_common_fields() -> None:
     story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 1).wait(1).exit("a").mark()
     for event in told(story):
-        assert list(event)[:5] == ["seq", "time", "type", "workflow", "uid"]
+        assert list(event)[:6] == ["seq", "time", "type", "workflow", "uid", "cause"]
         assert msgspec.json.encode(event)
     assert [event["uid"] for event in told(story)][:2] == [None, story.life().uid]
+    assert told(story)[0]["cause"] is None
+
+
+def test_each_event_names_the_record_that_it_follows_from() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1}), a_step("b", "a")])
+    story.exit("a", 1).wait(1).exit("a").start("b").mark(steps=["b"]).end("b")
+    events = [event for event in told(story) if event["type"] != "PhaseChanged"]
+    types = {event["seq"]: event["type"] for event in events}
+    follows = [(event["type"], types.get(event["cause"])) for event in events[1:]]
+    assert follows == [
+        ("GenerationAccepted", None),
+        ("StepReady", "GenerationAccepted"),
+        ("RunStarted", "StepReady"),
+        ("AttemptScheduled", "StepReady"),
+        ("AttemptStarted", "AttemptScheduled"),
+        ("AttemptFinished", "AttemptScheduled"),
+        ("RetryScheduled", "AttemptFinished"),
+        ("StepReady", "RetryScheduled"),
+        ("AttemptScheduled", "StepReady"),
+        ("AttemptStarted", "AttemptScheduled"),
+        ("AttemptFinished", "AttemptScheduled"),
+        ("StepReady", "AttemptFinished"),
+        ("AttemptScheduled", "StepReady"),
+        ("AttemptStarted", "AttemptScheduled"),
+        ("MarkerPlaced", None),
+        ("CancelAccepted", "MarkerPlaced"),
+        ("AttemptEnding", "CancelAccepted"),
+        ("AttemptFinished", "AttemptEnding"),
+        ("StepCancelled", "AttemptFinished"),
+        ("WorkflowFinished", "StepCancelled"),
+    ]
 
 
 def test_phases_can_be_followed_without_a_gap() -> None:

@@ -1,0 +1,88 @@
+"""Draws docs/states.md from the tables of moves: `PYTHONPATH=tests python -m diagrams --write`.
+
+`--check` compares instead and ends with 1 if the file is another.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from controller.model.phases import (
+    ATTEMPT_LIVE,
+    ATTEMPT_MOVES,
+    RUN_MOVES,
+    STEP_MOVES,
+    WORKFLOW_MOVES,
+    Moves,
+)
+
+PAGE = Path(__file__).parents[1] / "docs" / "states.md"
+
+_HEAD = """\
+# States
+
+Drawn from the tables in `controller/model/phases.py` by `make diagrams`; `make check` fails when
+the two differ. On each arrow stand the events of the log that make the move. Any other move is
+refused by an assertion that tells the story of what was to be moved.
+"""
+
+_WORKFLOW = """\
+A workflow begins as `Pending`. Beside its phase stands the stage of its run: a run begins when its
+first step starts and ends with the next terminal phase. While a run is `ending`, its end is decided
+and only hooks are left (a later version has them).
+"""
+
+_STEP = """\
+A step begins as `Pending`. What is `Ready` waits for a slot; `Running` lasts until it is judged
+what follows from the end of its attempt. From a terminal phase an edit or a request leads back.
+"""
+
+_ATTEMPT = """\
+One execution of a step begins as `Scheduled`: recorded, and its process started at most once. One
+that nobody saw start may be seen to have ended.
+"""
+
+
+def page() -> str:
+    """The whole file."""
+    parts = [
+        _HEAD,
+        f"## A step\n\n{_STEP}",
+        drawn(STEP_MOVES, "Pending"),
+        f"## A workflow and its run\n\n{_WORKFLOW}",
+        drawn(WORKFLOW_MOVES, "Pending"),
+        drawn(RUN_MOVES, "none"),
+        f"## An attempt\n\n{_ATTEMPT}",
+        drawn(ATTEMPT_MOVES, "Scheduled", over=ATTEMPT_MOVES.keys() - ATTEMPT_LIVE),
+    ]
+    return "\n".join(parts)
+
+
+def drawn(table: Moves, first: str, over: set[str] | frozenset[str] = frozenset()) -> str:
+    """A table as a Mermaid diagram; from the phases in `over` no way leads on."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *_arrows(table)]
+    lines += [f"    {phase} --> [*]" for phase in table if phase in over]
+    return "\n".join([*lines, "```", ""])
+
+
+def _arrows(table: Moves) -> Iterator[str]:
+    for was, row in table.items():
+        for to, events in row.items():
+            yield f"    {was} --> {to}: {', '.join(events)}"
+
+
+def main(words: list[str]) -> int:
+    """What `make diagrams` and `make check` run."""
+    if words == ["--write"]:
+        PAGE.write_text(page())
+    elif words != ["--check"]:
+        print("--write or --check", file=sys.stderr)
+        return 2
+    elif PAGE.read_text() != page():
+        print("docs/states.md is not what the tables say: make diagrams", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
