@@ -135,6 +135,12 @@ def test_to_forget_what_never_waited_is_no_fault() -> None:
     Absences().forget("path", "a.cancel")
 
 
+def test_a_scan_that_confirms_all_leaves_nothing_to_ask_again_for() -> None:
+    absences = gone("etl")
+    assert absences.due(SETTINGS, BEGIN) == BEGIN + SETTLE
+    assert absences.due(SETTINGS, BEGIN + SETTLE) is None
+
+
 # ---------------------------------------- masses
 
 

@@ -1,8 +1,16 @@
 """Two documents with one name, and names that move from file to file."""
 
+from typing import Any
+
+import pytest
 from specs_folder import SpecsFolder, documents, workflow
 
+from controller.intake import clashes
 from controller.model import events as e
+from controller.model.observations import FolderSight
+from controller.model.phases import Phase
+from controller.model.state import Workflow
+from controller.spec.models import Spec
 
 
 def test_the_document_in_force_stays_and_the_other_is_rejected(etl: SpecsFolder) -> None:
@@ -95,3 +103,97 @@ def test_a_run_is_not_taken_over_while_it_is_alive(folder: SpecsFolder) -> None:
     uid = folder.state.workflows["etl"].uid
     folder.fold(e.WorkflowFinished(uid=uid, phase="Succeeded", reason="x", message="x"))
     assert folder.look() == ["FileCleared etl.yaml", "LifeEnded etl", "new etl"]
+
+
+# ---------------------------------------- what the fault says
+
+
+@pytest.fixture
+def two() -> FolderSight:
+    """a.yaml has etl as its second document, b.yaml as its first, from line 2 on."""
+    folder = SpecsFolder()
+    folder.write("a.yaml", documents(workflow("load"), workflow("etl")))
+    folder.write("b.yaml", "# mine\n" + workflow("etl"))
+    return folder.sight
+
+
+def test_a_duplicate_names_both_places(two: FolderSight) -> None:
+    file = two.files["b.yaml"]
+    fault = clashes.duplicate(two, file, file.documents[0], "a.yaml")
+    assert str(fault) == (
+        'specs/b.yaml:2:1: the workflow "etl" is already defined in specs/a.yaml:8; '
+        "rename or remove one of the two"
+    )
+
+
+@pytest.mark.parametrize(
+    ("deed", "place"),
+    [
+        pytest.param(
+            lambda folder: folder.write("a.yaml", workflow("etl", "x", "x")),
+            "specs/a.yaml;",
+            id="whose document can't be read, so that its line isn't known",
+        ),
+        pytest.param(
+            lambda folder: folder.remove("a.yaml"), "specs/a.yaml;", id="which isn't there"
+        ),
+    ],
+)
+def test_a_duplicate_of_a_file(deed: Any, place: str) -> None:
+    folder = SpecsFolder()
+    folder.write("a.yaml", workflow("etl")).write("b.yaml", workflow("etl"))
+    deed(folder)
+    file = folder.sight.files["b.yaml"]
+    fault = clashes.duplicate(folder.sight, file, file.documents[0], "a.yaml")
+    assert f'"etl" is already defined in {place}' in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("empty", "problem"),
+    [
+        pytest.param(True, "the file is empty", id="an empty file"),
+        pytest.param(False, "no treadle document is left in it", id="a file of another kind"),
+    ],
+)
+def test_a_file_that_lets_go_says_what_and_how_to_delete(
+    folder: SpecsFolder, empty: bool, problem: str
+) -> None:
+    folder.write("f.yaml", "" if empty else "a: b")
+    fault = clashes.emptied(folder.sight, folder.sight.files["f.yaml"], ["a", "b"])
+    assert str(fault) == f"specs/f.yaml: {problem}; remove the file to delete a, b"
+
+
+@pytest.mark.parametrize(
+    ("shown", "path"),
+    [
+        pytest.param("specs", "specs/sub/a.yaml", id="as a folder"),
+        pytest.param("specs/", "specs/sub/a.yaml", id="as a folder with a slash"),
+        pytest.param("../specs", "../specs/sub/a.yaml", id="as a folder elsewhere"),
+        pytest.param("/", "/sub/a.yaml", id="as the root"),
+        pytest.param("", "sub/a.yaml", id="not at all"),
+    ],
+)
+def test_a_file_is_named_as_its_user_names_the_folder(shown: str, path: str) -> None:
+    assert clashes.shown(FolderSight(path="/x", shown=shown), "sub/a.yaml") == path
+
+
+@pytest.mark.parametrize(
+    ("origin", "phase", "driven"),
+    [
+        pytest.param("run", Phase.PENDING, True, id="a run that has not begun"),
+        pytest.param("run", Phase.RUNNING, True, id="a run that runs"),
+        pytest.param("run", Phase.SUSPENDED, True, id="a run that is suspended"),
+        pytest.param("run", Phase.SUCCEEDED, False, id="a run that has succeeded"),
+        pytest.param("run", Phase.FAILED, False, id="a run that has failed"),
+        pytest.param("run", Phase.CANCELLED, False, id="a run that was cancelled"),
+        pytest.param("folder", Phase.RUNNING, False, id="what the folder asked for"),
+    ],
+)
+def test_a_run_has_its_name_for_as_long_as_it_is_alive(
+    origin: Any, phase: Phase, driven: bool
+) -> None:
+    life = Workflow(
+        uid="u", name="etl", order=1, origin=origin, path="/x", created=1, generation=1,
+        spec=Spec(steps=[]), labels={}, annotations={}, phase=phase,
+    )  # fmt: skip
+    assert clashes.is_driven(life) is driven
