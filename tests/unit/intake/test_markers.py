@@ -152,6 +152,15 @@ def test_a_step_that_an_edit_removes_makes_its_marker_a_fault(etl: SpecsFolder) 
     assert etl.look(1) == ["edit etl", "MarkerRejected etl.cancel"]
 
 
+def test_a_marker_that_was_held_against_a_life_waits_again_when_that_has_ended(
+    etl: SpecsFolder,
+) -> None:
+    assert etl.mark("etl.cancel", "three").look() == ["MarkerRejected etl.cancel"]
+    etl.remove("etl.yaml").look()
+    assert etl.look(1) == ["DeletionAccepted etl"]
+    assert etl.end_life("etl").look() == ["MarkerPlaced etl.cancel"]
+
+
 def test_markers_of_a_whole_workflow_cost_nothing_when_it_changes(etl: SpecsFolder) -> None:
     etl.mark("etl.cancel").mark("a/etl.cancel", "one").look()
     assert etl.memory.narrowed.keys() == {"a/etl.cancel"}
