@@ -111,6 +111,16 @@ def test_a_root_that_is_gone_is_noticed_within_a_second(
     assert polled.next_due() == NOW + 2 * ROOT_CHECK
 
 
+def test_a_file_that_was_waited_for_is_not_gone_with_the_root(
+    polled: OpenFolder, root: Path
+) -> None:
+    now = (root / "etl.yaml").stat().st_ctime_ns // 1000 + 1
+    polled.look(now).changed.clear()
+    root.rename(f"{root}.old")
+    sight = polled.look(now + ROOT_CHECK)
+    assert (sight.root, sight.changed) == ("missing", set())
+
+
 def test_a_root_that_is_back_is_looked_at_in_full_at_once(polled: OpenFolder, root: Path) -> None:
     polled.look(NOW)
     away = root.rename(f"{root}.old")
