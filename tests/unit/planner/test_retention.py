@@ -36,7 +36,7 @@ def leaving(story: Story, after: float, keep: int | None) -> list[str]:
         pytest.param(2, 60, "u", id="one more: the oldest goes"),
         pytest.param(0, 60, "uvw", id="none is kept: all go, the oldest first"),
         pytest.param(0, SEEN_SECONDS - 3.5, "", id="whoever waits for an end may see it"),
-        pytest.param(0, SEEN_SECONDS - 2.5, "u", id="each for so long after its own end"),
+        pytest.param(0, SEEN_SECONDS - 3, "u", id="each for so long after its own end"),
     ],
 )
 def test_more_than_are_kept_go_oldest_first(keep: int | None, after: float, names: str) -> None:
@@ -84,6 +84,12 @@ def test_of_what_is_in_the_folder_old_attempts_go_and_the_life_stays() -> None:
     story.see(action)
     assert [attempt.number for attempt in story.step("a").attempts] == [2]
     assert archive(story.state, story.now + 10**12, ALL) == [], "there is nothing more to give"
+
+
+def test_what_else_time_makes_due_archives_nothing() -> None:
+    story = Story(ALL)
+    story.accept([a_step("a", timeoutSeconds=1)], ttlSecondsAfterFinished=1).start("a")
+    assert archive(story.state, story.now + 60_000_000, ALL) == []
 
 
 def test_why_it_goes_is_said() -> None:
