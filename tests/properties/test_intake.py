@@ -89,7 +89,7 @@ def names_of(document: Document) -> set[str]:
     return {step.name for step in document.workflow.spec.steps}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(gestures)
 def test_in_the_end_the_folder_is_in_force(past: list[tuple[Deed, float]]) -> None:
     folder = SpecsFolder()
@@ -116,7 +116,7 @@ def test_in_the_end_the_folder_is_in_force(past: list[tuple[Deed, float]]) -> No
     assert folder.verdict.due is None, "nothing is left to wait for"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(gestures)
 def test_another_controller_comes_to_rest_where_the_first_did(
     past: list[tuple[Deed, float]],
@@ -134,7 +134,7 @@ def test_another_controller_comes_to_rest_where_the_first_did(
     assert (in_force(folder), folder.state.rejected.keys()) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(gestures)
 def test_nothing_is_taken_away_that_was_there_within_the_settle_time(
     past: list[tuple[Deed, float]],

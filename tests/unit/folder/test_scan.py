@@ -501,7 +501,7 @@ deeds = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(past=st.lists(deeds, max_size=8))
 def test_to_follow_hints_shows_what_a_full_scan_shows(
     tmp_path_factory: pytest.TempPathFactory, past: list[tuple[str, Make]]

@@ -47,7 +47,7 @@ def test_what_the_holder_says_is_read_while_it_holds(tmp_path: Path) -> None:
     assert holder(str(tmp_path)) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(log_epochs=st.lists(st.integers(0, 50), min_size=1, max_size=6))
 def test_epochs_only_grow_whatever_the_log_has_and_whoever_was_there(
     tmp_path_factory: pytest.TempPathFactory, log_epochs: list[int]

@@ -80,7 +80,7 @@ def test_what_refers_to_one_thing_refers_to_one_thing_again() -> None:
 RECORDS = told().records
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, len(RECORDS)))
 def test_from_an_image_the_fold_goes_on_as_if_there_had_been_none(cut: int) -> None:
     state = thaw(freeze(replay(RECORDS[:cut])))
