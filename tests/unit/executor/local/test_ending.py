@@ -1,10 +1,12 @@
 """When trees are looked at, and what is asked of them next: by a clock that the test moves."""
 
+from typing import NamedTuple
+
 import pytest
 
 from controller.executor.local import ending as ending_module
+from controller.executor.local import marks as marks_module
 from controller.executor.local.ending import Endings, Proven, Stuck
-from controller.executor.local.identity import Stat
 from controller.executor.local.marks import Sight, Tree
 from controller.loop.ports import AttemptId
 
@@ -12,26 +14,34 @@ SECOND = 1_000_000
 ATTEMPT = AttemptId("u", "s", 1)
 
 
+class Process(NamedTuple):
+    """As much of one of psutil's as an ending needs."""
+
+    pid: int
+
+
 class World:
     """A process table that the test fills; what was signalled, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.processes: list[Stat] = []
+        self.processes: list[Process] = []
+        self.frozen: set[int] = set()  # by the mark alone
         self.complete = True
         self.looks = 0
         self.signals: list[tuple[int, str]] = []
-        monkeypatch.setattr(ending_module, "look", self.look)
-        monkeypatch.setattr(ending_module, "alive", self.alive)
+        monkeypatch.setattr(marks_module, "look", self.look)
+        monkeypatch.setattr(marks_module, "alive", self.alive)
+        monkeypatch.setattr(ending_module, "freeze", lambda *_: self.frozen)
         monkeypatch.setattr(ending_module, "signal_process", self.signal)
 
     def look(self, trees: list[Tree], *_: object) -> Sight:
         self.looks += 1
         return Sight({tree.id: list(self.processes) for tree in trees}, self.complete)
 
-    def alive(self, pid: int, start: int) -> bool:
-        return any((each.pid, each.start) == (pid, start) for each in self.processes)
+    def alive(self, process: Process) -> bool:
+        return process in self.processes
 
-    def signal(self, process: Stat, *signals: object) -> None:
+    def signal(self, process: Process, *signals: object) -> None:
         self.signals += [(process.pid, number.name) for number in signals]  # type: ignore[attr-defined]
 
 
@@ -40,13 +50,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def process(pid: int, start: int = 1) -> Stat:
-    return Stat(pid, 1, pid, start, gone=False)
-
-
 def begun(grace_us: int) -> Endings:
     endings = Endings(set)
-    endings.begin(Tree(id=ATTEMPT, mark=7, members={}), grace_us, now=0)
+    endings.begin(Tree(id=ATTEMPT, mark=7), grace_us, now=0)
     return endings
 
 
@@ -63,9 +69,9 @@ def test_a_pass_that_may_have_missed_someone_proves_nothing(world: World) -> Non
     assert endings.advance(0) == [Proven(ATTEMPT, 0)]
 
 
-def test_term_and_cont_once_to_each_parents_first(world: World) -> None:
+def test_term_and_cont_once_to_each_in_the_order_of_the_pass(world: World) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(9, start=5), process(4, start=2)]
+    world.processes = [Process(4), Process(9)]
     for now in range(0, SECOND, SECOND // 10):
         endings.advance(now)
     names = [(4, "SIGTERM"), (4, "SIGCONT"), (9, "SIGTERM"), (9, "SIGCONT")]
@@ -74,9 +80,9 @@ def test_term_and_cont_once_to_each_parents_first(world: World) -> None:
 
 def test_one_that_comes_up_in_the_grace_period_is_asked_too(world: World) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(4)]
+    world.processes = [Process(4)]
     endings.advance(0)
-    world.processes = [process(5)]
+    world.processes = [Process(5)]
     endings.advance(SECOND)
     assert (5, "SIGTERM") in world.signals
 
@@ -85,7 +91,7 @@ def test_in_the_grace_period_the_process_table_is_not_read_while_a_member_lives(
     world: World,
 ) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(4)]
+    world.processes = [Process(4)]
     for now in range(0, 2 * SECOND, 1000):
         endings.advance(now)
     assert world.looks == 1
@@ -93,7 +99,7 @@ def test_in_the_grace_period_the_process_table_is_not_read_while_a_member_lives(
 
 def test_after_the_grace_period_all_are_stopped_before_any_is_killed(world: World) -> None:
     endings = begun(SECOND)
-    world.processes = [process(4), process(5)]
+    world.processes = [Process(4), Process(5)]
     endings.advance(0)
     world.signals.clear()
     endings.advance(SECOND)
@@ -103,18 +109,28 @@ def test_after_the_grace_period_all_are_stopped_before_any_is_killed(world: Worl
     assert endings.next_due() is None
 
 
+def test_who_was_frozen_by_the_mark_alone_is_killed_in_the_same_pass(world: World) -> None:
+    endings = begun(0)
+    world.processes, world.frozen = [Process(4), Process(5)], {4, 5}
+    endings.advance(0)
+    assert world.looks == 1
+    assert world.signals == [(4, "SIGKILL"), (5, "SIGKILL")]
+    world.processes = []
+    assert endings.advance(SECOND) == [Proven(ATTEMPT, 2)]
+
+
 def test_no_grace_no_term(world: World) -> None:
     endings = begun(0)
-    world.processes = [process(4)]
+    world.processes = [Process(4)]
     endings.advance(0)
     assert {name for _, name in world.signals} == {"SIGSTOP", "SIGKILL"}
 
 
 def test_asked_again_the_shorter_grace_counts(world: World) -> None:
     endings = begun(100 * SECOND)
-    world.processes = [process(4)]
+    world.processes = [Process(4)]
     endings.advance(0)
-    tree = Tree(id=ATTEMPT, mark=7, members={})
+    tree = Tree(id=ATTEMPT, mark=7)
     endings.begin(tree, 200 * SECOND, now=0)
     endings.begin(tree, SECOND, now=0)
     endings.advance(SECOND)
@@ -123,7 +139,7 @@ def test_asked_again_the_shorter_grace_counts(world: World) -> None:
 
 def test_what_does_not_go_is_told_once_and_ending_goes_on(world: World) -> None:
     endings = begun(0)
-    world.processes = [process(5), process(4)]
+    world.processes = [Process(5), Process(4)]
     news = []
     now = 0
     while now < 60 * SECOND:
@@ -144,7 +160,7 @@ def test_a_call_is_bounded_however_fast_a_tree_grows(
 ) -> None:
     monkeypatch.setattr(ending_module, "BUDGET_SECONDS", 0.0)
     endings = begun(0)
-    world.processes = [process(4)]
+    world.processes = [Process(4)]
     assert endings.advance(0) == []
     assert world.looks == 1
     assert endings.next_due() == 0
