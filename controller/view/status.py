@@ -16,6 +16,7 @@ from controller.view.shape import (
     AttemptShape,
     ConditionShape,
     ControllerShape,
+    InUse,
     ListShape,
     MetadataShape,
     StatusShape,
@@ -29,7 +30,7 @@ ARCHIVED = "Archived"  # condition of a life that is shown from the archive
 _NO_USAGE = Usage()
 
 
-def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
+def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> WorkflowShape:
     """One life of a workflow, in full."""
     reason, message = words.of_workflow(workflow)
     return WorkflowShape(
@@ -51,7 +52,7 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
             completion_time=rfc3339_or_none(workflow.completed),
             conditions=conditions_shape(workflow.conditions.values()),
             hooks=[],
-            steps=[_step_shape(state, workflow, step) for step in workflow.steps.values()],
+            steps=[_step_shape(state, workflow, step, in_use) for step in workflow.steps.values()],
         ),
     )
 
@@ -61,7 +62,8 @@ def ended(state: State, workflow: Workflow) -> bool:
     return state.workflows.get(workflow.name) is not workflow
 
 
-def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
+def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> StepShape:
+    now_used = in_use.get((workflow.uid, step.name), _NO_USAGE)
     reason, message = words.of_step(state, workflow, step)
     return StepShape(
         name=step.name,
@@ -72,11 +74,11 @@ def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
         depends_on=[need.step for need in step.definition.requires],
         fingerprint=step.fingerprint,
         outputs={},
-        attempts=[_attempt_shape(attempt) for attempt in step.attempts],
+        attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
     )
 
 
-def _attempt_shape(attempt: Attempt) -> AttemptShape:
+def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:
     return AttemptShape(
         number=attempt.number,
         generation=attempt.generation,
@@ -91,7 +93,7 @@ def _attempt_shape(attempt: Attempt) -> AttemptShape:
         start_time=rfc3339_or_none(attempt.started),
         finish_time=rfc3339_or_none(attempt.finished),
         log=attempt.log,
-        usage=attempt.usage or _NO_USAGE,
+        usage=now_used if attempt.live else attempt.usage or _NO_USAGE,
     )
 
 
