@@ -116,6 +116,8 @@ class Endings:
             frozen = freeze(marks, spared) if marks else set()
             return frozen, look([ending.tree for ending in due], spared, self.seize)
         except OSError:  # out of descriptors: whoever was not looked at may live
+            for ending in due:
+                ending.due = now + PAUSE_MAX_US
             return set(), Sight({ending.tree.id: [] for ending in due}, complete=False)
 
     def seize(self, attempt: AttemptId, process: "Process") -> None:

@@ -93,14 +93,14 @@ def age(process: psutil.Process) -> tuple[float, int]:
 
 
 def leads(pid: int) -> bool:
-    """Its session, of which psutil does not know?"""
+    """A session, of which psutil does not know."""
     with suppress(ProcessLookupError):
         return os.getsid(pid) == pid
     return False
 
 
 def parent_of(process: psutil.Process) -> int:
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         return process.ppid()
     return 0
 
@@ -131,7 +131,7 @@ def gone(process: psutil.Process) -> bool:
     """Does nothing of it run any more? In a zombie with more than one thread the others do."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return True
 
 
@@ -143,7 +143,7 @@ def listed(oldest: int, boot: float, spared: Collection[int]) -> list[psutil.Pro
     table = []
     for pid in psutil.pids():
         if pid not in spared:
-            with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.Error):
                 process = psutil.Process(pid)
                 if process.create_time() >= oldest / TICKS_PER_SECOND + boot:
                     table.append(process)

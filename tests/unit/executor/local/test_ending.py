@@ -1,5 +1,6 @@
 """When trees are looked at, and what is asked of them next: by a clock that the test moves."""
 
+import errno
 from typing import NamedTuple
 
 import pytest
@@ -67,6 +68,20 @@ def test_a_pass_that_may_have_missed_someone_proves_nothing(world: World) -> Non
     assert ATTEMPT in endings and endings.next_due() == 0
     world.complete = True
     assert endings.advance(0) == [Proven(ATTEMPT, 0)]
+
+
+def test_out_of_descriptors_nothing_is_proven_and_it_is_tried_again_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> Sight:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    endings = begun(3 * SECOND)
+    monkeypatch.setattr(marks_module, "look", none_left)
+    assert endings.advance(0) == []
+    assert endings.next_due() == ending_module.PAUSE_MAX_US
+    monkeypatch.setattr(marks_module, "look", world.look)
+    assert endings.advance(SECOND) == [Proven(ATTEMPT, 0)]
 
 
 def test_term_and_cont_once_to_each_in_the_order_of_the_pass(world: World) -> None:
