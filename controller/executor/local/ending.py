@@ -100,8 +100,12 @@ class Endings:
             if not due:
                 break
             frozen, sight = self.look(due, now)
-            for ending in due:
-                news += self.step(ending, sight, frozen, now)
+            known = {ending.tree.id for ending in due}
+            for attempt, ending in list(self.endings.items()):
+                if (
+                    attempt in known or not sight.members[attempt]
+                ):  # it may be proven before its time
+                    news += self.step(ending, sight, frozen, now)
             if time.monotonic() > enough:
                 break
         return news
@@ -111,14 +115,16 @@ class Endings:
         from controller.executor.local.marks import Sight, look
 
         spared = self.spared()
+        # All, not only those due: whose mark is known needs no further look.
+        trees = [ending.tree for ending in self.endings.values()]
         marks = {ending.tree.mark for ending in due if now >= ending.kill_at} - {0}
         try:
             frozen = freeze(marks, spared) if marks else set()
-            return frozen, look([ending.tree for ending in due], spared, self.seize)
+            return frozen, look(trees, spared, self.seize)
         except OSError:  # out of descriptors: whoever was not looked at may live
             for ending in due:
                 ending.due = now + PAUSE_MAX_US
-            return set(), Sight({ending.tree.id: [] for ending in due}, complete=False)
+            return set(), Sight({tree.id: [] for tree in trees}, complete=False)
 
     def seize(self, attempt: AttemptId, process: "Process") -> None:
         """A member that has just come up: after the grace period it gets no further."""

@@ -134,6 +134,16 @@ def test_who_was_frozen_by_the_mark_alone_is_killed_in_the_same_pass(world: Worl
     assert endings.advance(SECOND) == [Proven(ATTEMPT, 2)]
 
 
+def test_a_pass_for_one_proves_the_others_that_are_gone_too(world: World) -> None:
+    other = AttemptId("u", "other", 1)
+    endings = begun(3 * SECOND)
+    world.processes = [Process(4)]
+    endings.advance(0)
+    world.processes = []
+    endings.begin(Tree(id=other, mark=8), SECOND, now=1)
+    assert endings.advance(1) == [Proven(ATTEMPT, 1), Proven(other, 0)]
+
+
 def test_no_grace_no_term(world: World) -> None:
     endings = begun(0)
     world.processes = [Process(4)]
