@@ -7,8 +7,8 @@ anew for its own children, as one that runs treadle does; those are found as des
 TREADLE_WITHIN, which names the attempts around theirs. Members once found stay members, so that one
 whose parent ends is not lost.
 
-One pass over the process table serves many attempts: some 35 µs a process that is younger than the
-oldest of them, twice that for one without the first mark. Finding nobody in a listing proves
+One pass over the process table serves many attempts: some 60 µs a process that is younger than the
+oldest of them, twice that for one without the first mark, 40 for the rest. Finding nobody in a listing proves
 little, since whoever forks and dies in time is never in it. So a pass also looks at every pid that
 was given out since it began, until none is left: whoever lives then was either in the listing or is
 among those, and an empty pass is a proof. What forks and dies without end is met while it lives,
