@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import costs, past
+from benchmarks import costs, endings, past
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
 from benchmarks.place import choose
@@ -18,7 +18,7 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "large", "past", "breakdown")
+OTHERS = ("startup", "large", "past", "endings", "breakdown")
 
 
 def main() -> None:
@@ -92,6 +92,11 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
     if _wanted(args, "past"):
         yield "a log of 1,000,000 records", past.replaying(folder)
+    if _wanted(args, "endings"):
+        yield (
+            f"ending a tree of {endings.PROCESSES:,} processes",
+            endings.ending(folder, args.rounds),
+        )
     if _wanted(args, "breakdown"):
         for key in ("fan", "chain"):
             for form in FORMS:

@@ -5,6 +5,7 @@ Both fold the log, so they work with a controller and without one.
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from controller.cli.options import add_uid, common
 from controller.cli.output import (
@@ -18,13 +19,15 @@ from controller.cli.output import (
 )
 from controller.client.past import recall, state_at
 from controller.client.replica import Replica, controller_shape, now
+from controller.clock import SystemClock
 from controller.errors import ExitCode, NotFound, UsageError
+from controller.executor.local.usage import of_running
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
 from controller.view.listing import PASSING, list_row, list_table, listed, shape_of
 from controller.view.page import never_valid_page, page
 from controller.view.selector import Selector, parse_selector
-from controller.view.shape import ControllerShape
+from controller.view.shape import ControllerShape, InUse
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
 
@@ -82,7 +85,7 @@ def get(args: argparse.Namespace) -> int:
     state, controller = replica.catch_up(), controller_shape(args.state)
     for name in names:
         recall(args.state, state, name)
-    missing = show_workflows(state, names, matches, args.output, controller, now())
+    missing = show_workflows(state, names, matches, args.output, controller, now(), live=True)
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
             tell(line)
@@ -119,6 +122,7 @@ def show_workflows(
     form: str | None,
     controller: ControllerShape,
     now: int,
+    live: bool = False,
 ) -> list[NotFound]:
     """Print what `names` mean (all, if there are none) as asked for; what wasn't found."""
     found, missing = select(state, names, matches)
@@ -126,7 +130,8 @@ def show_workflows(
         for one in found:
             print(one.name)
     elif form in ("json", "yaml"):
-        shapes = [shape_of(state, one) for one in found]
+        in_use = used_now(found, now) if live else {}
+        shapes = [shape_of(state, one, in_use) for one in found]
         single = len(names) == 1 and len(found) == 1
         if found or not names:
             show(shapes[0] if single else list_shape(shapes, controller), form)
@@ -226,20 +231,28 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
+    name = args.uid or args.name
     if args.at:
         state = state_at(args.state, "--at", args.at)
         shown_at = state.time
     else:
         state, shown_at = Replica(args.state).catch_up(), now()
-        recall(args.state, state, args.uid or args.name)
-    found = find(state, args.uid or args.name)
+        recall(args.state, state, name)
+    found = find(state, name)
+    in_use = {} if args.at else used_now([found], shown_at)
     if args.output:
-        show(shape_of(state, found), args.output)
+        show(shape_of(state, found, in_use), args.output)
     elif isinstance(found, NeverValid):
         show_lines(never_valid_page(found))
     else:
-        show_lines(page(state, found, shown_at, terminal_width(), in_colour()))
+        show_lines(page(state, found, shown_at, terminal_width(), in_colour(), in_use))
     if not args.output and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
             tell(line)
     return ExitCode.FINE
+
+
+def used_now(found: Sequence[Workflow | NeverValid], now: int) -> InUse:
+    """What their running steps use, as far as they run on this machine."""
+    lives = [life for life in found if isinstance(life, Workflow) and not life.finished]
+    return of_running(lives, SystemClock().read().boot_id, now) if lives else {}

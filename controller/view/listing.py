@@ -10,7 +10,7 @@ from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
-from controller.view.shape import WorkflowShape
+from controller.view.shape import InUse, WorkflowShape
 from controller.view.status import (
     ARCHIVED,
     SPEC_INVALID,
@@ -51,10 +51,10 @@ def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Foun
     return sorted(found, key=lambda one: one.name)
 
 
-def shape_of(state: State, one: Found) -> WorkflowShape:
+def shape_of(state: State, one: Found, in_use: InUse = {}) -> WorkflowShape:
     if isinstance(one, NeverValid):
         return rejected_shape(one.name, one.rejected)
-    return workflow_shape(state, one)
+    return workflow_shape(state, one, in_use)
 
 
 def list_table(state: State, found: Iterable[Found], now: int, wide: bool = False) -> Table:

@@ -5,12 +5,14 @@ Columns that a narrow terminal has no room for are left out, the least telling f
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from controller.model.events import Usage
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import SECOND, Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
 from controller.view.explain import generation_words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
+from controller.view.shape import InUse
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
 from controller.view.times import age, clock_time, rfc3339, span
@@ -26,6 +28,7 @@ def page(
     now: int,
     width: int | None = None,
     colour: bool = False,
+    in_use: InUse = {},
 ) -> Iterator[str]:
     """The lines of the page."""
     phase = phase_cell(workflow.phase)
@@ -37,7 +40,7 @@ def page(
     inner = None if width is None else width - len(_INDENT)
     sections = (
         ("Conditions", conditions_table(workflow.conditions.values(), now)),
-        ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width)),
+        ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width, in_use)),
         ("Recently", _recent_table(workflow.recent, now)),
     )
     for heading, table in sections:
@@ -118,6 +121,7 @@ def steps_table(
     workflow: Workflow,
     now: int,
     width: int | None = None,
+    in_use: InUse = {},
 ) -> Table:
     """A line a step, in the order given: all of them here, those of interest in a live view."""
     deep = width is None or width >= WIDTH_WITH_DEPENDENCIES_MIN
@@ -131,11 +135,16 @@ def steps_table(
         *((Column("AFTER"),) if deep else ()),
         Column("MESSAGE"),
     )
-    return Table(columns, [step_row(state, workflow, step, now, deep) for step in steps])
+    return Table(columns, [step_row(state, workflow, step, now, deep, in_use) for step in steps])
 
 
 def step_row(
-    state: State, workflow: Workflow, step: Step, now: int, deep: bool = False
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    now: int,
+    deep: bool = False,
+    in_use: InUse = {},
 ) -> tuple[Cell, ...]:
     """Name, phase, number of the attempt, time, exit, message; `deep`: what it used and follows."""
     attempt = step.attempt
@@ -145,7 +154,7 @@ def step_row(
         phase_cell(step.phase),
         Cell(str(attempt.number) if attempt else "-"),
         Cell(_step_time(step, now)),
-        *(_used(attempt) if deep else ()),
+        *(_used(attempt, in_use.get((workflow.uid, step.name))) if deep else ()),
         Cell(_exit(step)),
         *((Cell(_few(after)),) if deep else ()),
         Cell(words.of_step(state, workflow, step)[1]),
@@ -160,9 +169,9 @@ def _step_time(step: Step, now: int) -> str:
     return span((attempt.finished or now) - attempt.started)
 
 
-def _used(attempt: Attempt | None) -> tuple[Cell, Cell]:
-    """CPU time and peak memory of an attempt that is over, where the system told."""
-    used = attempt.usage if attempt is not None else None
+def _used(attempt: Attempt | None, in_use: Usage | None) -> tuple[Cell, Cell]:
+    """CPU time, and peak memory of an attempt that is over; of one that runs, memory now."""
+    used = in_use if attempt is None or attempt.live else attempt.usage
     cpu = None if used is None else used.cpu_seconds
     peak = None if used is None else used.max_rss_bytes
     return (

@@ -4,12 +4,15 @@ Fields may be added, in any release; none is renamed, removed, left out or chang
 not known is null. Times are RFC 3339 in UTC with microseconds.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from controller.model.events import Usage
 from controller.spec.models import API_VERSION, Spec
+
+InUse = Mapping[tuple[str, str], Usage]  # what running steps use now, by uid and step
 
 
 class ConditionShape(Struct, frozen=True, rename="camel"):

@@ -16,6 +16,7 @@ from controller.view.shape import (
     AttemptShape,
     ConditionShape,
     ControllerShape,
+    InUse,
     ListShape,
     MetadataShape,
     RunShape,
@@ -30,7 +31,7 @@ ARCHIVED = "Archived"  # condition of a life that is shown from the archive
 _NO_USAGE = Usage()
 
 
-def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
+def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> WorkflowShape:
     """One life of a workflow, in full."""
     reason, message = words.of_workflow(workflow)
     return WorkflowShape(
@@ -53,7 +54,7 @@ def workflow_shape(state: State, workflow: Workflow) -> WorkflowShape:
             conditions=conditions_shape(workflow.conditions.values()),
             hooks=[],
             runs=[_run_shape(run) for run in state.runs.get(workflow.name, ())],
-            steps=[_step_shape(state, workflow, step) for step in workflow.steps.values()],
+            steps=[_step_shape(state, workflow, step, in_use) for step in workflow.steps.values()],
         ),
     )
 
@@ -74,7 +75,8 @@ def _run_shape(run: RunShort) -> RunShape:
     )
 
 
-def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
+def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> StepShape:
+    now_used = in_use.get((workflow.uid, step.name), _NO_USAGE)
     reason, message = words.of_step(state, workflow, step)
     return StepShape(
         name=step.name,
@@ -85,11 +87,11 @@ def _step_shape(state: State, workflow: Workflow, step: Step) -> StepShape:
         depends_on=[need.step for need in step.definition.requires],
         fingerprint=step.fingerprint,
         outputs={},
-        attempts=[_attempt_shape(attempt) for attempt in step.attempts],
+        attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
     )
 
 
-def _attempt_shape(attempt: Attempt) -> AttemptShape:
+def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:
     return AttemptShape(
         number=attempt.number,
         generation=attempt.generation,
@@ -107,7 +109,7 @@ def _attempt_shape(attempt: Attempt) -> AttemptShape:
         start_time=rfc3339_or_none(attempt.started),
         finish_time=rfc3339_or_none(attempt.finished),
         log=attempt.log,
-        usage=attempt.usage or _NO_USAGE,
+        usage=now_used if attempt.live else attempt.usage or _NO_USAGE,
     )
 
 

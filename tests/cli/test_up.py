@@ -1,5 +1,6 @@
 """`treadle up` where there is no terminal: what it tells while it works."""
 
+import re
 import shutil
 import sys
 import threading
@@ -55,6 +56,20 @@ def test_a_controller_has_snapshots_taken_and_the_next_begins_from_one(place: Pl
     assert place.phase("w") == "Succeeded"
     assert place.says("get", "w", "-o", "name") == "w\n"
     assert "consistent" in place.says("replay", "--verify")
+
+
+def test_a_running_step_is_shown_with_what_it_uses(place: Place) -> None:
+    place.spec("w", a=HELD)
+    with place.up():
+        place.until(lambda: place.phase("w") == "Running")
+        (row,) = (
+            line for line in place.says("status", "w").splitlines() if line.startswith("  a ")
+        )
+        assert re.fullmatch(r"  a     Running    1 +\S+ +[\d.]+m?s? +\d+M     -  - .*", row)
+        (attempt,) = place.shape("w")["status"]["steps"][0]["attempts"]
+        assert all(attempt["usage"].values()), attempt["usage"]
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")
 
 
 def test_with_too_little_room_nothing_starts_and_it_says_so(place: Place) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from processes.yard import Yard, eventually, pids, read
 
+from controller.executor.local.marks import marks_in
 from controller.executor.shim.cgroup import (
     PREFIX,
     Cgroups,
     delegated_home,
-    marks_in,
     mounted_at,
     move_to,
     own_place,

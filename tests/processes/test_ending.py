@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from processes.yard import DEADLINE_SECONDS, Yard, eventually, kill, pids, read, shims_of
 
-from controller.executor.local import marks
+from controller.executor.local import by_mark
 from controller.loop.ports import Running
 
 NOBODY = 65534
@@ -447,7 +447,7 @@ def test_where_the_kernel_does_not_tell_the_newest_pid(
     yard: Yard, monkeypatch: pytest.MonkeyPatch, sources: tuple[str, str]
 ) -> None:
     """Kernels without CHECKPOINT_RESTORE lack the first file; some sandboxes have neither."""
-    monkeypatch.setattr(marks, "NEWEST_PID", sources)
+    monkeypatch.setattr(by_mark, "NEWEST_PID", sources)
     executor = yard.executor()
     executor.start([yard.launch("step", "(setsid sleep 300 &) ; sleep 300; true")])
     yard.started(executor, "step")

@@ -3,25 +3,31 @@
 TERM goes to every member once, with CONT, since a stopped process takes it only then. What is left
 after the grace period is swept: members are stopped until a pass finds no new one, so that nobody
 can fork meanwhile, then all are killed, and so on until a pass finds nobody. That empty pass is the
-proof (`marks` says why).
+proof (`marks` says why). Those that carry the mark are stopped by it alone, before each pass.
 
 Nothing here waits. `advance` does what is due in bounded time and says when it wants to be called
 again; asked anew after a crash it starts over, which harms nobody. Past FAILED_SECONDS after the
 first KILL it reports the pids and goes on. During the grace period only known members are looked
-at, a few µs each; a pass over the process table costs some 15 µs a process and serves all trees at
-once.
+at; a pass over the process table costs some 60 µs a process and serves all trees at once.
+
+`marks`, and psutil with it, is imported by the first pass: most controllers end nothing.
 """
 
 import os
 import signal
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from controller.executor.local.identity import Stat, alive, open_process
-from controller.executor.local.marks import Sight, Tree, look
+from controller.executor.local.by_mark import freeze
 from controller.loop.ports import AttemptId
+
+if TYPE_CHECKING:
+    from psutil import Process
+
+    from controller.executor.local.marks import Sight, Tree
 
 FAILED_SECONDS = 30.0
 BUDGET_SECONDS = 0.02  # of one call, if there is more to do
@@ -46,12 +52,12 @@ class Stuck(Struct, frozen=True):
 class Ending(Struct, eq=False):
     """One tree on its way out."""
 
-    tree: Tree
+    tree: "Tree"
     kill_at: int
     due: int
     pause: int = PAUSE_MIN_US
-    asked: set[tuple[int, int]] = set()  # got TERM
-    stopped: set[tuple[int, int]] = set()  # got STOP
+    asked: "set[Process]" = set()  # got TERM
+    stopped: "set[Process]" = set()  # got STOP
     killed_at: int | None = None
     stuck: bool = False
 
@@ -66,7 +72,7 @@ class Endings:
     def __contains__(self, attempt: AttemptId) -> bool:
         return attempt in self.endings
 
-    def begin(self, tree: Tree, grace_us: int, now: int) -> None:
+    def begin(self, tree: "Tree", grace_us: int, now: int) -> None:
         """End it. Asked again, the shorter grace counts."""
         known = self.endings.get(tree.id)
         if known is None:
@@ -89,26 +95,48 @@ class Endings:
         """Do what is due; bounded, so a tree that keeps on forking does not hold up the rest."""
         news: list[Proven | Stuck] = []
         enough = time.monotonic() + BUDGET_SECONDS
-        while due := [each for each in self.endings.values() if each.due <= now]:
-            due = [each for each in due if not lingers(each, now)]
+        while due := [ending for ending in self.endings.values() if ending.due <= now]:
+            due = [ending for ending in due if not lingers(ending, now)]
             if not due:
                 break
-            sight = look([each.tree for each in due], self.spared(), self.seize)
-            for ending in due:
-                news += self.step(ending, sight, now)
+            frozen, sight = self.look(due, now)
+            known = {ending.tree.id for ending in due}
+            for attempt, ending in list(self.endings.items()):
+                gone = not sight.members[attempt]  # perhaps before its time
+                if gone or attempt in known:
+                    news += self.step(ending, sight, frozen, now)
             if time.monotonic() > enough:
                 break
         return news
 
-    def seize(self, attempt: AttemptId, process: Stat) -> None:
+    def look(self, due: list[Ending], now: int) -> "tuple[set[int], Sight]":
+        """Whom the mark alone could stop, where the time has come for that; then who is there."""
+        from controller.executor.local.marks import Sight, look
+
+        spared = self.spared()
+        # All, not only those due: whose mark is known needs no further look.
+        trees = [ending.tree for ending in self.endings.values()]
+        marks = {ending.tree.mark for ending in due if now >= ending.kill_at} - {0}
+        try:
+            frozen = freeze(marks, spared) if marks else set()
+            return frozen, look(trees, spared, self.seize)
+        except OSError:  # out of descriptors: whoever was not looked at may live
+            for ending in due:
+                ending.due = now + PAUSE_MAX_US
+            return set(), Sight({tree.id: [] for tree in trees}, complete=False)
+
+    def seize(self, attempt: AttemptId, process: "Process") -> None:
         """A member that has just come up: after the grace period it gets no further."""
         ending = self.endings[attempt]
         if ending.killed_at is not None:
-            stop(ending, process)
+            ending.stopped.add(process)
+            signal_process(process, signal.SIGSTOP)
 
-    def step(self, ending: Ending, sight: Sight, now: int) -> list[Proven | Stuck]:
+    def step(
+        self, ending: Ending, sight: "Sight", frozen: set[int], now: int
+    ) -> list[Proven | Stuck]:
         # Parents first: a shell whose child was ended before it would go on to its next line.
-        members = sorted(sight.members[ending.tree.id], key=lambda each: (each.start, each.pid))
+        members = sight.members[ending.tree.id]
         if not members:
             if not sight.complete:
                 return []  # due at once
@@ -118,14 +146,16 @@ class Endings:
             ask(ending, members)
             rest(ending, now, ending.kill_at)
             return []
-        return sweep(ending, members, now)
+        return sweep(ending, members, frozen, now)
 
 
 def lingers(ending: Ending, now: int) -> bool:
     """In its grace period, and a member that got TERM is still there: no need for a full pass."""
     if now >= ending.kill_at or not ending.asked:
         return False
-    if not any(alive(*member) for member in ending.asked):
+    from controller.executor.local.marks import alive
+
+    if not any(map(alive, ending.asked)):
         return False
     rest(ending, now, ending.kill_at)
     return True
@@ -137,24 +167,27 @@ def rest(ending: Ending, now: int, until: int) -> None:
     ending.pause = min(ending.pause * 3 // 2, PAUSE_MAX_US)
 
 
-def ask(ending: Ending, members: list[Stat]) -> None:
+def ask(ending: Ending, members: "list[Process]") -> None:
     """TERM to those that did not get it yet."""
     for process in members:
-        identity = (process.pid, process.start)
-        if identity not in ending.asked:
-            ending.asked.add(identity)
+        if process not in ending.asked:
+            ending.asked.add(process)
             signal_process(process, signal.SIGTERM, signal.SIGCONT)
 
 
-def sweep(ending: Ending, members: list[Stat], now: int) -> list[Proven | Stuck]:
+def sweep(
+    ending: Ending, members: "list[Process]", frozen: set[int], now: int
+) -> list[Proven | Stuck]:
     """Stop who is new; once nobody is, kill all."""
     if ending.killed_at is None:
         ending.killed_at = now
         ending.pause = PAUSE_MIN_US
-    new = [each for each in members if (each.pid, each.start) not in ending.stopped]
-    for process in new:
-        stop(ending, process)
-    if new:
+    new = [process for process in members if process not in ending.stopped]
+    ending.stopped.update(new)
+    at_large = [process for process in new if process.pid not in frozen]
+    for process in at_large:
+        signal_process(process, signal.SIGSTOP)
+    if at_large:
         return []  # due at once: they may have forked before
     for process in members:
         signal_process(process, signal.SIGKILL)
@@ -169,23 +202,20 @@ def sweep(ending: Ending, members: list[Stat], now: int) -> list[Proven | Stuck]
     return [Stuck(ending.tree.id, tuple(sorted(process.pid for process in members)))]
 
 
-def stop(ending: Ending, process: Stat) -> None:
-    ending.stopped.add((process.pid, process.start))
-    signal_process(process, signal.SIGSTOP)
+def signal_process(process: "Process", *signals: signal.Signals) -> None:
+    """Signal this very process; that it is gone, or not ours to signal, shows in the next pass.
 
-
-def signal_process(process: Stat, *signals: signal.Signals) -> None:
-    """Signal this very process; that it is gone, or not ours to signal, shows in the next pass."""
+    psutil's own looks first and signals then, by pid: between the two the pid may be handed on.
+    """
     try:
-        pidfd = open_process(process.pid, process.start)
-    except OSError:  # out of descriptors; KILL is sent again with every pass
-        return
-    if pidfd is None:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:  # gone, or out of descriptors; KILL is sent again with every pass
         return
     try:
-        for number in signals:
-            signal.pidfd_send_signal(pidfd, number)
-    except (ProcessLookupError, PermissionError):
+        if process.is_running():
+            for number in signals:
+                signal.pidfd_send_signal(pidfd, number)
+    except OSError:
         pass
     finally:
         os.close(pidfd)

@@ -16,6 +16,7 @@ brings.
 import os
 import select
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from controller.executor.local.client import ShimClient
 from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
-from controller.executor.local.marks import Tree, first_process, look
 from controller.executor.local.orphans import Orphans
 from controller.executor.shim.wire import Message
 from controller.loop.ports import (
@@ -284,12 +284,12 @@ class LocalExecutor:
             self.begin_ending(attempt, int(order.grace_seconds * 1_000_000))
 
     def begin_ending(self, attempt: Attempt, grace_us: int) -> None:
-        tree = Tree(
-            id=attempt.id,
-            mark=attempt.mark,
-            since=attempt.start,
-            members={attempt.pid: attempt.start} if attempt.pid else {},
-        )
+        from controller.executor.local.marks import Tree, named
+
+        tree = Tree(id=attempt.id, mark=attempt.mark, since=attempt.start)
+        with suppress(OSError):  # out of descriptors: its marks tell it
+            if attempt.pid and (first := named(attempt.pid, attempt.start)):
+                tree.members = [first]
         self.endings.begin(tree, grace_us, self.clock.now())
 
     def first_process_ended(self, attempt: Attempt, outcome: Ended, left: bool) -> None:
@@ -349,12 +349,14 @@ class LocalExecutor:
         """Find those that live by their marks."""
         if not attempts:
             return
-        trees = [Tree(id=each.id, mark=each.mark, members={}) for each in attempts]
+        from controller.executor.local.marks import Tree, first_process, look, ticks
+
+        trees = [Tree(id=attempt.id, mark=attempt.mark) for attempt in attempts]
         members = look(trees, self.endings.spared()).members
         for attempt in attempts:
             if found := members[attempt.id]:
                 first = first_process(found)
                 attempt.found = True
-                attempt.pid, attempt.start = first.pid, first.start
-                attempt.started = attempt.started or ticks_to_us(first.start)
+                attempt.pid, attempt.start = first.pid, ticks(first)
+                attempt.started = attempt.started or ticks_to_us(attempt.start)
                 self.runs(attempt)

@@ -187,14 +187,13 @@ class Link:
 
         Once per upgrade, and a matter of milliseconds. If it stays, it serves on.
         """
+        import psutil
+
         self.close()
-        with suppress(ProcessLookupError):  # it went by itself
-            pidfd = os.pidfd_open(pid)
-            try:
-                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
-                select.select([pidfd], [], [], REPLACE_SECONDS_MAX)
-            finally:
-                os.close(pidfd)
+        with suppress(psutil.Error):  # it went by itself, or it stays
+            shim = psutil.Process(pid)
+            shim.terminate()
+            shim.wait(REPLACE_SECONDS_MAX)
         self.open()
 
     def close(self) -> None:

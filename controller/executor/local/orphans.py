@@ -8,10 +8,11 @@ to be had, the process table is asked from time to time.
 
 import os
 import select
+from contextlib import suppress
 
 from msgspec import Struct
 
-from controller.executor.local.identity import alive, exit_status, open_process
+from controller.executor.local.identity import exit_status, open_process
 from controller.loop.ports import AttemptId
 
 ASK_AGAIN_US = 1_000_000
@@ -78,10 +79,7 @@ class Orphans:
                     held = self.held[self.by_pidfd[fd]]
                     status = exit_status(held.pidfd, held.pid, held.start)
                     ended.append((self.by_pidfd[fd], status))
-        for attempt in self.asked:
-            held = self.held[attempt]
-            if not alive(held.pid, held.start):
-                ended.append((attempt, None))
+        ended += [(attempt, None) for attempt in self.asked if is_gone(self.held[attempt])]
         return ended
 
     def next_due(self, now: int) -> int | None:
@@ -90,3 +88,12 @@ class Orphans:
     def close(self) -> None:
         for attempt in list(self.held):
             self.release(attempt)
+
+
+def is_gone(held: Held) -> bool:
+    from controller.executor.local.marks import alive, named
+
+    with suppress(OSError):
+        process = named(held.pid, held.start)
+        return process is None or not alive(process)
+    return False

@@ -5,12 +5,14 @@ nothing. Probed once, by trying; costs two processes.
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 
+import psutil
 from msgspec import Struct
 
-from controller.executor.local.identity import reaped_status, stat
-from controller.executor.local.marks import last_pid, read_file
+from controller.executor.local.by_mark import last_pid
+from controller.executor.local.identity import reaped_status
 from controller.executor.shim.cgroup import delegated_home
 from controller.executor.shim.spawn import can_mark
 
@@ -19,8 +21,8 @@ CHILDREN = "/proc/thread-self/children"
 
 class Available(Struct, frozen=True, kw_only=True):
     resource_limit: bool  # a number in RLIMIT_LOCKS, which every descendant inherits
-    descendants: bool  # /proc tells parents
-    environment: bool  # /proc tells environments
+    descendants: bool  # psutil tells parents
+    environment: bool  # psutil tells environments
     cgroup: bool  # a part of the tree of cgroups is delegated to us
     leftovers: bool  # the kernel lists children: what a step left running is known at once
     newborns: bool  # which pid was given out last: proves that nobody was missed
@@ -31,13 +33,20 @@ class Available(Struct, frozen=True, kw_only=True):
 def available() -> Available:
     return Available(
         resource_limit=can_mark(),
-        descendants=stat(os.getpid()) is not None,
-        environment=bool(os.environ) and bool(read_file("/proc/self/environ")),
+        descendants=tells(psutil.Process().ppid),
+        environment=tells(psutil.Process().environ),
         cgroup=bool(delegated_home()),
         leftovers=os.path.exists(CHILDREN),
         newborns=tells_newborns(),
         foreign_exits=tells_exits(),
     )
+
+
+def tells(ask: Callable[[], object]) -> bool:
+    try:
+        return bool(ask())
+    except (psutil.Error, OSError):
+        return False
 
 
 def tells_newborns() -> bool:

@@ -94,16 +94,6 @@ def mounted_at() -> str:
     return ""
 
 
-def marks_in(place: bytes) -> list[int]:
-    """The marks that the path of a cgroup carries, the innermost last; /proc/PID/cgroup will do."""
-    marks = []
-    for part in place.rstrip().split(b"/"):
-        if part.startswith(PREFIX.encode()):
-            with suppress(ValueError):
-                marks.append(int(part[len(PREFIX) :], 16))
-    return marks
-
-
 def lines_of(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:

@@ -106,6 +106,16 @@ def test_the_page_shows_what_an_attempt_used_where_there_is_room() -> None:
     assert "  a     Succeeded    1  3.0s     0  exit code 0" in narrow
 
 
+def test_the_page_shows_what_a_running_step_uses_now() -> None:
+    story = Story().accept([a_step("a")]).start("a").wait(3)
+    used = {(story.life().uid, "a"): e.Usage(cpu_seconds=2.04, max_rss_bytes=12 << 20)}
+    lines = list(page(story.state, story.life(), story.now, in_use=used))
+    assert any(line.startswith("  a     Running    1  3.0s  2.0s  12M     -  -") for line in lines)
+    story.end("a", exit_code=0)
+    lines = list(page(story.state, story.life(), story.now, in_use=used))
+    assert any(line.startswith("  a     Succeeded    1  3.0s    -    -     0  -") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("size", "shown"),
     [(0, "1M"), (12 << 20, "12M"), (999 << 20, "999M"), (3 << 29, "1.5G"), (200 << 30, "200.0G")],

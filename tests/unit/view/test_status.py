@@ -108,6 +108,15 @@ def test_the_spec_is_as_written() -> None:
     assert shape(story)["status"]["steps"][1]["dependsOn"] == ["a"]
 
 
+def test_a_running_attempt_has_what_it_uses_now() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1})]).start("a").exit("a", 1)
+    story.wait(3600).start("a")
+    used = e.Usage(wall_seconds=1.5, cpu_seconds=0.5, max_rss_bytes=1 << 20)
+    life = story.life()
+    shown = workflow_shape(story.state, life, {(life.uid, "a"): used}).status.steps[0]
+    assert [attempt.usage for attempt in shown.attempts] == [e.Usage(), used]
+
+
 def test_the_same_log_gives_the_same_bytes() -> None:
     first, second = (Story().accept([a_step("a")]).exit("a") for _ in range(2))
     assert shape(first) == shape(second)

@@ -1,10 +1,13 @@
 """When trees are looked at, and what is asked of them next: by a clock that the test moves."""
 
+import errno
+from typing import NamedTuple
+
 import pytest
 
 from controller.executor.local import ending as ending_module
+from controller.executor.local import marks as marks_module
 from controller.executor.local.ending import Endings, Proven, Stuck
-from controller.executor.local.identity import Stat
 from controller.executor.local.marks import Sight, Tree
 from controller.loop.ports import AttemptId
 
@@ -12,26 +15,34 @@ SECOND = 1_000_000
 ATTEMPT = AttemptId("u", "s", 1)
 
 
+class Process(NamedTuple):
+    """As much of one of psutil's as an ending needs."""
+
+    pid: int
+
+
 class ProcessTable:
     """A process table that the test fills; what was signalled, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.processes: list[Stat] = []
+        self.processes: list[Process] = []
+        self.frozen: set[int] = set()  # by the mark alone
         self.complete = True
         self.looks = 0
         self.signals: list[tuple[int, str]] = []
-        monkeypatch.setattr(ending_module, "look", self.look)
-        monkeypatch.setattr(ending_module, "alive", self.alive)
+        monkeypatch.setattr(marks_module, "look", self.look)
+        monkeypatch.setattr(marks_module, "alive", self.alive)
+        monkeypatch.setattr(ending_module, "freeze", lambda *_: self.frozen)
         monkeypatch.setattr(ending_module, "signal_process", self.signal)
 
     def look(self, trees: list[Tree], *_: object) -> Sight:
         self.looks += 1
         return Sight({tree.id: list(self.processes) for tree in trees}, self.complete)
 
-    def alive(self, pid: int, start: int) -> bool:
-        return any((each.pid, each.start) == (pid, start) for each in self.processes)
+    def alive(self, process: Process) -> bool:
+        return process in self.processes
 
-    def signal(self, process: Stat, *signals: object) -> None:
+    def signal(self, process: Process, *signals: object) -> None:
         self.signals += [(process.pid, number.name) for number in signals]  # type: ignore[attr-defined]
 
 
@@ -40,13 +51,9 @@ def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
     return ProcessTable(monkeypatch)
 
 
-def process(pid: int, start: int = 1) -> Stat:
-    return Stat(pid, 1, pid, start, gone=False)
-
-
 def begun(grace_us: int) -> Endings:
     endings = Endings(set)
-    endings.begin(Tree(id=ATTEMPT, mark=7, members={}), grace_us, now=0)
+    endings.begin(Tree(id=ATTEMPT, mark=7), grace_us, now=0)
     return endings
 
 
@@ -63,9 +70,23 @@ def test_a_pass_that_may_have_missed_someone_proves_nothing(table: ProcessTable)
     assert endings.advance(0) == [Proven(ATTEMPT, 0)]
 
 
-def test_term_and_cont_once_to_each_parents_first(table: ProcessTable) -> None:
+def test_out_of_descriptors_nothing_is_proven_and_it_is_tried_again_later(
+    table: ProcessTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> Sight:
+        raise OSError(errno.EMFILE, "Too many open files")
+
     endings = begun(3 * SECOND)
-    table.processes = [process(9, start=5), process(4, start=2)]
+    monkeypatch.setattr(marks_module, "look", none_left)
+    assert endings.advance(0) == []
+    assert endings.next_due() == ending_module.PAUSE_MAX_US
+    monkeypatch.setattr(marks_module, "look", table.look)
+    assert endings.advance(SECOND) == [Proven(ATTEMPT, 0)]
+
+
+def test_term_and_cont_once_to_each_in_the_order_of_the_pass(table: ProcessTable) -> None:
+    endings = begun(3 * SECOND)
+    table.processes = [Process(4), Process(9)]
     for now in range(0, SECOND, SECOND // 10):
         endings.advance(now)
     names = [(4, "SIGTERM"), (4, "SIGCONT"), (9, "SIGTERM"), (9, "SIGCONT")]
@@ -74,9 +95,9 @@ def test_term_and_cont_once_to_each_parents_first(table: ProcessTable) -> None:
 
 def test_one_that_comes_up_in_the_grace_period_is_asked_too(table: ProcessTable) -> None:
     endings = begun(3 * SECOND)
-    table.processes = [process(4)]
+    table.processes = [Process(4)]
     endings.advance(0)
-    table.processes = [process(5)]
+    table.processes = [Process(5)]
     endings.advance(SECOND)
     assert (5, "SIGTERM") in table.signals
 
@@ -85,7 +106,7 @@ def test_in_the_grace_period_the_process_table_is_not_read_while_a_member_lives(
     table: ProcessTable,
 ) -> None:
     endings = begun(3 * SECOND)
-    table.processes = [process(4)]
+    table.processes = [Process(4)]
     for now in range(0, 2 * SECOND, 1000):
         endings.advance(now)
     assert table.looks == 1
@@ -93,7 +114,7 @@ def test_in_the_grace_period_the_process_table_is_not_read_while_a_member_lives(
 
 def test_after_the_grace_period_all_are_stopped_before_any_is_killed(table: ProcessTable) -> None:
     endings = begun(SECOND)
-    table.processes = [process(4), process(5)]
+    table.processes = [Process(4), Process(5)]
     endings.advance(0)
     table.signals.clear()
     endings.advance(SECOND)
@@ -103,18 +124,38 @@ def test_after_the_grace_period_all_are_stopped_before_any_is_killed(table: Proc
     assert endings.next_due() is None
 
 
+def test_who_was_frozen_by_the_mark_alone_is_killed_in_the_same_pass(table: ProcessTable) -> None:
+    endings = begun(0)
+    table.processes, table.frozen = [Process(4), Process(5)], {4, 5}
+    endings.advance(0)
+    assert table.looks == 1
+    assert table.signals == [(4, "SIGKILL"), (5, "SIGKILL")]
+    table.processes = []
+    assert endings.advance(SECOND) == [Proven(ATTEMPT, 2)]
+
+
+def test_a_pass_for_one_proves_the_others_that_are_gone_too(table: ProcessTable) -> None:
+    other = AttemptId("u", "other", 1)
+    endings = begun(3 * SECOND)
+    table.processes = [Process(4)]
+    endings.advance(0)
+    table.processes = []
+    endings.begin(Tree(id=other, mark=8), SECOND, now=1)
+    assert endings.advance(1) == [Proven(ATTEMPT, 1), Proven(other, 0)]
+
+
 def test_no_grace_no_term(table: ProcessTable) -> None:
     endings = begun(0)
-    table.processes = [process(4)]
+    table.processes = [Process(4)]
     endings.advance(0)
     assert {name for _, name in table.signals} == {"SIGSTOP", "SIGKILL"}
 
 
 def test_asked_again_the_shorter_grace_counts(table: ProcessTable) -> None:
     endings = begun(100 * SECOND)
-    table.processes = [process(4)]
+    table.processes = [Process(4)]
     endings.advance(0)
-    tree = Tree(id=ATTEMPT, mark=7, members={})
+    tree = Tree(id=ATTEMPT, mark=7)
     endings.begin(tree, 200 * SECOND, now=0)
     endings.begin(tree, SECOND, now=0)
     endings.advance(SECOND)
@@ -123,7 +164,7 @@ def test_asked_again_the_shorter_grace_counts(table: ProcessTable) -> None:
 
 def test_what_does_not_go_is_told_once_and_ending_goes_on(table: ProcessTable) -> None:
     endings = begun(0)
-    table.processes = [process(5), process(4)]
+    table.processes = [Process(5), Process(4)]
     news = []
     now = 0
     while now < 60 * SECOND:
@@ -144,7 +185,7 @@ def test_a_call_is_bounded_however_fast_a_tree_grows(
 ) -> None:
     monkeypatch.setattr(ending_module, "BUDGET_SECONDS", 0.0)
     endings = begun(0)
-    table.processes = [process(4)]
+    table.processes = [Process(4)]
     assert endings.advance(0) == []
     assert table.looks == 1
     assert endings.next_due() == 0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from controller.executor.local import orphans as orphans_module
-from controller.executor.local.identity import stat
+from controller.executor.local.identity import start_of as start_of_pid
 from controller.executor.local.orphans import ASK_AGAIN_US, Orphans
 from controller.loop.ports import AttemptId
 
@@ -33,9 +33,9 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def start_of(process: subprocess.Popen[bytes]) -> int:
-    seen = stat(process.pid)
-    assert seen is not None
-    return seen.start
+    start = start_of_pid(process.pid)
+    assert start is not None
+    return start
 
 
 def ends(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,47 @@
+"""What running steps use now, by psutil: CPU time, and memory, of a first process and all below it.
+
+For readers, who are no parents of the steps and ask nobody who is. One look at the process table a
+step, some 20 µs a process in it; psutil is imported only if there is a step to look at.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from controller.executor.local.identity import start_of
+from controller.model.events import Usage
+from controller.model.state import SECOND, Attempt, Workflow
+
+
+def of_running(lives: Iterable[Workflow], boot_id: str, now: int) -> dict[tuple[str, str], Usage]:
+    """By uid and step; without those that are gone, or run elsewhere."""
+    running = (
+        (life.uid, step.name, step.attempt)
+        for life in lives
+        for step in life.steps.values()
+        if step.attempt is not None and step.attempt.live
+    )
+    return {
+        (uid, step): used
+        for uid, step, attempt in running
+        if attempt.boot_id == boot_id and (used := usage(attempt, now)) is not None
+    }
+
+
+def usage(attempt: Attempt, now: int) -> Usage | None:
+    """Of an attempt of this boot; None if its first process is gone."""
+    pid, started = attempt.pid, attempt.started
+    if pid is None or started is None or start_of(pid) != attempt.start_ticks:
+        return None
+    import psutil
+
+    cpu_seconds, memory = 0.0, 0
+    try:
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                cpu_seconds += sum(process.cpu_times()[:4])  # its own, and of children that ended
+                memory += process.memory_info().rss
+    except (psutil.Error, OSError):
+        return None
+    wall_seconds = (now - started) / SECOND
+    return Usage(wall_seconds=wall_seconds, cpu_seconds=cpu_seconds, max_rss_bytes=memory or None)
