@@ -1,4 +1,4 @@
-"""`treadle get` and `treadle status`: what is, as tables for people and JSON for scripts.
+"""`treadle get`, `status`, `replay`: what is or was, as tables for people and JSON for scripts.
 
 Both fold the log, so they work with a controller and without one.
 """
@@ -6,7 +6,6 @@ Both fold the log, so they work with a controller and without one.
 import argparse
 import sys
 
-from controller.cli.options import add_uid, common
 from controller.cli.output import (
     in_colour,
     show,
@@ -27,47 +26,6 @@ from controller.view.selector import Selector, parse_selector
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "get",
-        parents=[common()],
-        help="list workflows",
-        description="List workflows: all that live, or those named.",
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a name, or (the start of) a uid")
-    add_uid(parser)
-    add_output(parser)
-    parser.add_argument("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev")
-    parser.add_argument(
-        "-w", "--watch", action="store_true", help="go on with a line for each change"
-    )
-    add_at(parser)
-    parser.set_defaults(command=get)
-    for name in ("status", "describe"):
-        parser = subparsers.add_parser(
-            name,
-            parents=[common()],
-            help="show one workflow: steps, attempts, conditions, what happened lately",
-        )
-        parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-        add_uid(parser)
-        parser.add_argument("-o", "--output", choices=("json", "yaml"))
-        add_at(parser)
-        parser.set_defaults(command=status)
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"))
-
-
-def add_at(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--at",
-        metavar="SEQ|TIME",
-        help="as it was after that record, or at that time: 12, or 2026-11-23T12:00:00Z",
-    )
 
 
 def get(args: argparse.Namespace) -> int:
@@ -242,4 +200,30 @@ def status(args: argparse.Namespace) -> int:
     if not args.output and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
             tell(line)
+    return ExitCode.FINE
+
+
+# ---------------------------------------- replay
+
+
+def replay(args: argparse.Namespace) -> int:
+    """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
+    if args.verify and args.output:
+        raise UsageError("replay --verify says whether the log agrees, in words: leave out -o")
+    if args.verify:
+        return _verify(args.state)
+    state = (
+        state_at(args.state, "--until", args.until)
+        if args.until
+        else Replica(args.state).catch_up()
+    )
+    return show_past(state, args.names, lambda labels: True, args.output)
+
+
+def _verify(state_dir: str) -> int:
+    from controller.client.verify import verify
+
+    records, agree = verify(state_dir)
+    beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"
+    print(f"{records} records: whole, in order, and consistent{beside}")
     return ExitCode.FINE

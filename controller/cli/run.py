@@ -12,9 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from controller.cli.options import add_min_free, add_retention, common, positive
 from controller.client.replica import Replica, is_live
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, LockHeld, StorageError, UsageError
@@ -33,36 +32,31 @@ _ORPHANED_SECONDS = 2.0  # without a controller: longer than one that is started
 _REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
 
 
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "run",
-        parents=[common()],
-        help="drive the workflows of these files to the end",
-        description="Drive just the workflows of these files to the end. They need not be in the "
-        "specs folder. Each run begins a new life of a workflow; --resume goes on with the last.",
-    )
-    parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument("--resume", action="store_true", help="go on with the last run of the name")
-    parser.add_argument("--detach", action="store_true", help="in the background")
-    parser.add_argument(
-        "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
-    )
-    add_min_free(parser)
-    add_retention(parser)
-    # What `--detach` gives to the process in the background: requests that are dropped already.
-    parser.add_argument("--asked", action="append", default=[], help=argparse.SUPPRESS)
-    parser.set_defaults(command=run)
+class _Limits(NamedTuple):
+    max_parallel: int | None
+    min_free: int | None
+    keep_finished: int
+    keep_archive: int
+
+    def words(self) -> Iterator[str]:
+        """As options, for another process."""
+        for name, value in self._asdict().items():
+            if value is not None:
+                yield from (f"--{name.replace('_', '-')}", str(value))
 
 
 def run(args: argparse.Namespace) -> int:
     """Drive the files' workflows; 0 if all succeeded."""
-    names = frozenset(args.asked) or ask_to_run(args)
+    if not args.files and not args.asked:
+        raise UsageError("run: name at least one FILE")
+    names = frozenset(args.asked) or ask_to_run(args.state, args.files, resume=args.resume)
+    limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
-        return _detach(args, names)
+        return _detach(args.state, names, limits)
     follower = _Follower(args.state, names)
     while True:
         try:
-            return _drive(args, names)
+            return _drive(args.state, names, limits)
         except LockHeld:
             print(
                 "treadle: another controller holds the state folder: handed over", file=sys.stderr
@@ -76,29 +70,19 @@ def run(args: argparse.Namespace) -> int:
         print("treadle: that controller is gone: going on without it", file=sys.stderr)
 
 
-def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
+def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     """Leave the rest to a process in a session of its own; its output goes to the state folder.
 
     Returns when the lives have begun, so that whoever waits for them next finds them.
     """
-    state_dir = args.state
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
-    given = {
-        "--max-parallel": args.max_parallel,
-        "--min-free": args.min_free,
-        "--keep-finished": args.keep_finished,
-        "--keep-archive": args.keep_archive,
-    }
-    limits = [
-        word for name, value in given.items() if value is not None for word in (name, str(value))
-    ]
     # -P: nothing in the present folder can pass itself off as a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
-                [*command, *limits, *asked],
+                [*command, *limits.words(), *asked],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -123,17 +107,17 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
 # ---------------------------------------- as the controller
 
 
-def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
+def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     from controller.host.lines import ConditionLines
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
     options = Options(
-        state=args.state,
-        max_parallel=args.max_parallel,
-        min_free_bytes=args.min_free,
-        keep_finished=args.keep_finished,
-        keep_archive_bytes=args.keep_archive,
+        state=state_dir,
+        max_parallel=limits.max_parallel,
+        min_free_bytes=limits.min_free,
+        keep_finished=limits.keep_finished,
+        keep_archive_bytes=limits.keep_archive,
         only_requests=names,
         ends_steps=True,
     )
