@@ -5,6 +5,7 @@ Both fold the log, so they work with a controller and without one.
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from controller.cli.output import (
     in_colour,
@@ -21,16 +22,17 @@ from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
 from controller.view.listing import PASSING, list_row, list_table, listed, shape_of
-from controller.view.page import never_valid_page, page
-from controller.view.selector import Selector, parse_selector
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
 
+if TYPE_CHECKING:
+    from controller.view.selector import Selector
+
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    matches = parse_selector(args.selector) if args.selector else lambda labels: True
+    matches = _selector(args.selector)
     names = [args.uid] if args.uid else args.names
     if args.at:
         if args.watch:
@@ -49,7 +51,15 @@ def get(args: argparse.Namespace) -> int:
     return fail_for(missing)
 
 
-def show_past(state: State, names: list[str], matches: Selector, output: str | None) -> int:
+def _selector(text: str | None) -> "Selector":
+    if not text:
+        return lambda _labels: True
+    from controller.view.selector import parse_selector
+
+    return parse_selector(text)
+
+
+def show_past(state: State, names: list[str], matches: "Selector", output: str | None) -> int:
     """As `get` would have shown it when this was the state."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
@@ -73,7 +83,7 @@ def fail_for(missing: list[NotFound]) -> int:
 def show_workflows(
     state: State,
     names: list[str],
-    matches: Selector,
+    matches: "Selector",
     form: str | None,
     controller: ControllerShape,
     now: int,
@@ -96,7 +106,7 @@ def show_workflows(
 
 
 def select(
-    state: State, names: list[str], matches: Selector
+    state: State, names: list[str], matches: "Selector"
 ) -> tuple[list[Workflow | NeverValid], list[NotFound]]:
     """The workflows that are meant, and an error for each name that means none."""
     if not names:
@@ -130,7 +140,7 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 # ---------------------------------------- watch
 
 
-def watch(replica: Replica, names: list[str], matches: Selector, form: str | None) -> None:
+def watch(replica: Replica, names: list[str], matches: "Selector", form: str | None) -> None:
     """A line for each workflow that changes, until somebody interrupts."""
     shown = Rows(replica.state, select(replica.state, names, matches)[0], form)
     changed: dict[str, None] = {}
@@ -184,6 +194,8 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
+    from controller.view.page import never_valid_page, page
+
     if args.at:
         state = state_at(args.state, "--at", args.at)
         shown_at = state.time

@@ -6,30 +6,34 @@ it is needed.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from controller.cli.commands import COMMANDS, Arg, Command, OneOf
-from controller.errors import ExitCode, TreadleError
 
 _DESCRIPTION = """\
 Drives the workflows of a folder of specs to completion, through edits,
 deletions, crashes and reboots."""
+_OBJECTS_UNTIL_GC = 50_000  # new ones; what imports and a log build up is no garbage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
+    gc.set_threshold(_OBJECTS_UNTIL_GC)
     _open_standard_streams()
     words = sys.argv[1:] if argv is None else list(argv)
     if words == ["--version"]:
         words = ["version"]
     parser = parser_of(words)
-    if not words:
+    args = parser.parse_args(words) if words else None
+    from controller.errors import ExitCode, TreadleError  # brings msgspec: not for `--help`
+
+    if args is None:
         parser.print_help(sys.stderr)
         return int(ExitCode.USAGE)
-    args = parser.parse_args(words)
     try:
         code = _function(args.function)(args)
         sys.stdout.flush()
@@ -49,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"treadle: {where}{error.strerror}", file=sys.stderr)
         return int(ExitCode.STORAGE)
+    finally:
+        gc.freeze()  # or the interpreter looks through all there is, in vain, before it ends
 
 
 def _write_nowhere() -> None:

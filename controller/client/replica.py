@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from controller.log.archive import beginning
 from controller.log.lock import check_end, noted_end
-from controller.log.reader import Tail
+from controller.log.reader import Place, Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
 from controller.model.apply import apply
@@ -39,7 +38,7 @@ class Replica:
         """`whole`: from the first record on that was kept, so that `news` tells all of them."""
         self._noted = noted_end(state_dir)  # before the log is read: it only grows
         self._state_dir = state_dir
-        self.state, place = beginning(state_dir) if whole else newest(state_dir)
+        self.state, place = _beginning(state_dir) if whole else newest(state_dir)
         self.begins_at = self.state.seq  # the record after which `news` begins
         self._tail = Tail(state_dir, place.seq, place)
 
@@ -68,6 +67,12 @@ class Replica:
         if not self._tail.torn_bytes:
             check_end(self._state_dir, self.state.seq, self._noted)
         return self.state
+
+
+def _beginning(state_dir: str) -> tuple[State, Place]:
+    from controller.log.archive import beginning
+
+    return beginning(state_dir)
 
 
 def controller_shape(state_dir: str) -> ControllerShape:

@@ -11,7 +11,6 @@ place, since a rename would leave the lock on a file without a name.
 
 import fcntl
 import os
-import socket
 import time
 from datetime import UTC, datetime
 from types import TracebackType
@@ -53,7 +52,7 @@ class StateLock:
         before = _read(self._fd)
         self.holder = Holder(
             pid=os.getpid(),
-            host=socket.gethostname(),
+            host=os.uname().nodename,
             epoch=before.epoch,
             seq=before.seq,
             since=time.time_ns() // 1000,
