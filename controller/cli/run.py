@@ -8,10 +8,10 @@ controller goes before all is over (perhaps a `run` whose own came to an end), t
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.client.replica import Replica, is_live
@@ -79,6 +79,8 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     asked = [word for name in sorted(names) for word in ("--asked", name)]
     # -P: nothing in the present folder can pass itself off as a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
+    import subprocess
+
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
@@ -108,6 +110,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 
 def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
+    _start_shim_ahead(state_dir)
     from controller.host.lines import ConditionLines
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
@@ -138,6 +141,15 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
             if not begun.all_over(state):
                 session.wait(_REQUESTS_SECONDS)
         return begun.result(state)
+
+
+def _start_shim_ahead(state_dir: str) -> None:
+    """It needs as long as we do to load, and there is more than one core."""
+    from controller.clock import SystemClock
+    from controller.executor.local.link import start_if_none
+
+    with suppress(OSError):  # the session tries again, and tells
+        start_if_none(os.path.abspath(state_dir), SystemClock().read().boot_id)
 
 
 def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
