@@ -88,7 +88,9 @@ def parser_of(words: Sequence[str]) -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog="\n".join(_overview()),
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", required=True, parser_class=_Parser, prog=parser.prog
+    )
     named = [command for command in COMMANDS if words and command.name == words[0]]
     for command in named or COMMANDS:
         of_command = subparsers.add_parser(command.name, description=command.description)
