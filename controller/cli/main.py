@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = ["version"]
     parser = parser_of(words)
     args = parser.parse_args(words) if words else None
-    from controller.errors import ExitCode, TreadleError  # brings msgspec: not for `--help`
+    _load_msgspec()  # behind the parser: `--help` does without
+    from controller.errors import ExitCode, TreadleError
 
     if args is None:
         parser.print_help(sys.stderr)
@@ -55,6 +56,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.STORAGE)
     finally:
         gc.freeze()  # or the interpreter looks through all there is, in vain, before it ends
+
+
+def _load_msgspec() -> None:
+    """Without typing_extensions, which takes longer to load than what msgspec wants of it is worth.
+
+    What it wants is in `typing`, where it looks if the other is not installed.
+    """
+    if "typing_extensions" not in sys.modules:
+        sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
+        import_module("msgspec")
+        del sys.modules["typing_extensions"]
 
 
 def _write_nowhere() -> None:

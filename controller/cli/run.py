@@ -226,7 +226,9 @@ class _Begun:
 
         for move in moves:
             if move.uid in self._phases and move.phase is not Phase.READY:
-                print(line(move), flush=True)
+                print(line(move))
+        if moves:
+            sys.stdout.flush()
 
     def all_over(self, state: State) -> bool:
         if not all(name in state.requests for name in self._names):
