@@ -1,6 +1,6 @@
 """`treadle get`, `status`, `replay`: what is or was, as tables for people and JSON for scripts.
 
-Both fold the log, so they work with a controller and without one.
+All fold the log, so they work with a controller and without one.
 """
 
 import argparse

@@ -75,12 +75,12 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
     Returns when the lives have begun, so that whoever waits for them next finds them.
     """
+    import subprocess
+
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
     # -P: nothing in the present folder can pass itself off as a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
-    import subprocess
-
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
