@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from controller.model.state import State, Workflow
     from controller.view.explain import Around
 
-
 ROOT = "workflow"  # where the path of a field begins
 
 

@@ -7,19 +7,19 @@ nothing of it is lost or late when no controller runs.
 import argparse
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from controller.cli.output import show_line, show_lines, show_table, tell
-from controller.client.history import read_history
 from controller.client.past import recall
 from controller.client.replica import Change, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode
-from controller.view.difference import StepDifference, shape
-from controller.view.explain import pending_words
 from controller.view.find import find
-from controller.view.generations import Generation, between, generations_table
 from controller.view.story import concerns, happened, lines
 from controller.view.times import rfc3339
+
+if TYPE_CHECKING:
+    from controller.view.generations import Generation
 
 # ---------------------------------------- logs
 
@@ -82,19 +82,14 @@ def _tell(replica: Replica, news: Iterable[Change | None], name: str, form: str 
 
 def history(args: argparse.Namespace) -> int:
     """treadle history NAME: a line a generation."""
+    from controller.client.history import read_history
+    from controller.view.explain import pending_words
+    from controller.view.generations import generations_table
+
     found = read_history(args.state, args.name)
     if args.output:
-        for one in found.generations:
-            show_line(
-                {
-                    "generation": one.number,
-                    "time": rfc3339(one.time),
-                    "seq": one.seq,
-                    "by": one.by,
-                    "path": one.path,
-                    "steps": _steps(one),
-                }
-            )
+        for generation in found.generations:
+            show_line(_shape(generation))
     else:
         show_table(generations_table(found.generations))
         if waits := pending_words(found.life):
@@ -102,5 +97,16 @@ def history(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
-def _steps(one: Generation) -> list[StepDifference]:
-    return shape(between(one.before, one)).steps if one.before is not None else []
+def _shape(generation: "Generation") -> dict[str, Any]:
+    from controller.view.difference import shape
+    from controller.view.generations import between
+
+    before = generation.before
+    return {
+        "generation": generation.number,
+        "time": rfc3339(generation.time),
+        "seq": generation.seq,
+        "by": generation.by,
+        "path": generation.path,
+        "steps": shape(between(before, generation)).steps if before is not None else [],
+    }
