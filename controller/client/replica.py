@@ -8,7 +8,7 @@ import gc
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from controller.log.lock import check_end, noted_end
 from controller.log.reader import Place, Tail
@@ -17,8 +17,9 @@ from controller.log.status_file import read_status
 from controller.model.apply import apply
 from controller.model.events import Record
 from controller.model.state import Move, State
-from controller.view.shape import ControllerShape
-from controller.view.status import conditions_shape
+
+if TYPE_CHECKING:
+    from controller.view.shape import ControllerShape
 
 FOLLOW_SECONDS = 0.1  # how long news may be on its way to somebody who follows
 _GOES_ON = ("Starting", "Running")
@@ -75,8 +76,11 @@ def _beginning(state_dir: str) -> tuple[State, Place]:
     return beginning(state_dir)
 
 
-def controller_shape(state_dir: str) -> ControllerShape:
+def controller_shape(state_dir: str) -> "ControllerShape":
     """Who holds the state folder, and what it says of itself."""
+    from controller.view.shape import ControllerShape
+    from controller.view.status import conditions_shape
+
     status = read_status(state_dir)
     return ControllerShape(
         phase=status.phase,
