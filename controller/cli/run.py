@@ -14,17 +14,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from controller.client.replica import Replica, is_live
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
-from controller.model.state import Move, State
 from controller.requests import os_user
 
 if TYPE_CHECKING:
     from controller.host.session import Session
+    from controller.model.state import Move, State
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
@@ -53,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)
+    _start_shim_ahead(args.state)
     follower = _Follower(args.state, names)
     while True:
         try:
@@ -76,6 +76,8 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     Returns when the lives have begun, so that whoever waits for them next finds them.
     """
     import subprocess
+
+    from controller.client.replica import Replica
 
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
@@ -110,7 +112,6 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 
 def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
-    _start_shim_ahead(state_dir)
     from controller.host.lines import ConditionLines
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
@@ -176,12 +177,16 @@ class _Follower:
     """Reads along while another controller drives."""
 
     def __init__(self, state_dir: str, names: frozenset[str]) -> None:
+        from controller.client.replica import Replica
+
         self._state_dir = state_dir
         self._replica = Replica(state_dir)
         self._begun = _Begun(names, self._replica.state)
 
     def follow(self) -> bool:
         """Until all of it is over; False if before that nobody is left who drives it."""
+        from controller.client.replica import is_live
+
         seen = time.monotonic()
         while not self._begun.all_over(self._replica.state):
             for change in self._replica.news():
@@ -204,7 +209,7 @@ class _Follower:
 class _Begun:
     """The lives that these requests began, and what became of each, even once it is archived."""
 
-    def __init__(self, names: frozenset[str], state: State) -> None:
+    def __init__(self, names: frozenset[str], state: "State") -> None:
         self._names = names
         self._phases = {
             life.uid: life.phase for life in state.lives.values() if life.request in names
@@ -221,7 +226,7 @@ class _Begun:
                 case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
                     self._phases[uid] = phase
 
-    def tell(self, moves: Sequence[Move]) -> None:
+    def tell(self, moves: "Sequence[Move]") -> None:
         from controller.host.lines import line
 
         for move in moves:
@@ -230,23 +235,23 @@ class _Begun:
         if moves:
             sys.stdout.flush()
 
-    def all_over(self, state: State) -> bool:
+    def all_over(self, state: "State") -> bool:
         if not all(name in state.requests for name in self._names):
             return False
         return all(phase in WORKFLOW_TERMINAL for phase in self._now(state))
 
-    def result(self, state: State) -> ExitCode:
+    def result(self, state: "State") -> ExitCode:
         _refuse(state, self._names)
         fine = all(phase is Phase.SUCCEEDED for phase in self._now(state))
         return ExitCode.FINE if fine else ExitCode.FAILED
 
-    def _now(self, state: State) -> Iterator[Phase]:
+    def _now(self, state: "State") -> Iterator[Phase]:
         for uid, ended in self._phases.items():
             life = state.lives.get(uid)
             yield life.phase if life is not None else ended
 
 
-def _refuse(state: State, names: frozenset[str]) -> None:
+def _refuse(state: "State", names: frozenset[str]) -> None:
     refusals = [state.requests[name] for name in sorted(names) if state.requests[name]]
     if refusals:
         raise UsageError("; ".join(refusals))

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from controller.client.replica import Replica
 from controller.errors import Fault, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
@@ -56,6 +55,8 @@ def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:
 
     The controller of an earlier `run` was killed: its lives are alive, and nobody drives them.
     """
+    from controller.client.replica import Replica
+
     state = Replica(state_dir).catch_up()
     found: dict[str, str] = {}
     for request, spec in wanted:
