@@ -4,6 +4,7 @@ It prints ratios and judges nothing: numbers of a shared machine are for people 
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ OTHERS = ("startup", "large", "past", "endings", "breakdown")
 
 def main() -> None:
     args = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed treadle is compiled
     place = choose(args.dir)
     folder = place.folder
     print(place)

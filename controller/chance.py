@@ -3,7 +3,7 @@
 What was drawn goes into a record, so no replay draws again; a simulation draws from its seed.
 """
 
-import secrets
+import os
 import uuid
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ class SystemChance:
 
     def mark(self) -> int:
         # The top bit is set, so that a mark is never a limit that somebody set on purpose.
-        return secrets.randbits(MARK_BITS) | 1 << (MARK_BITS - 1)
+        return int.from_bytes(os.urandom(8)) >> (64 - MARK_BITS) | 1 << (MARK_BITS - 1)
 
     def delay_seconds(self, policy: BackoffPolicy, number: int) -> float:
         return delay_seconds(policy, number)

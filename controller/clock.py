@@ -4,7 +4,6 @@ Whoever sets the wall clock moves no timer with it. Readings of all clocks toget
 tell a sleep of the machine from a step of the wall clock, and one boot from another.
 """
 
-import subprocess
 import sys
 import time
 
@@ -45,6 +44,8 @@ def _micros(clock: int) -> int:
 
 def _boot_id() -> str:
     if sys.platform == "darwin":
+        import subprocess
+
         asked = ["sysctl", "-n", "kern.bootsessionuuid"]
         return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     with open(_BOOT_ID, encoding="ascii") as file:

@@ -11,7 +11,6 @@ Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 import os
 import pwd
 import re
-import secrets
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -33,7 +32,7 @@ _TIME_STEP_NS = 2_000_000_000
 def drop(state_dir: str, request: Request) -> str:
     """Ask for something; the name under which it will be recorded. Works without a controller."""
     folder = requests_folder(state_dir)
-    name = f"{time.time_ns():020}-{os.getpid()}-{secrets.token_hex(4)}.json"
+    name = f"{time.time_ns():020}-{os.getpid()}-{os.urandom(4).hex()}.json"
     draft = os.path.join(folder, f".{name}.tmp")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)

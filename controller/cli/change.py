@@ -1,132 +1,200 @@
-"""`treadle apply`, `delete`, `cancel`, `retry` and others: what people want changed.
+"""The commands that change what a workflow does, and no spec: `cancel`, `retry` … `mark`.
 
-Each is one durable act, a file put into the specs folder, removed from it, or a request dropped;
-the controller does the rest. So they work whether one runs or not, and a command that is killed
-has done it or has not. What they need of the folder's rooms is imported when they run.
+Each is one durable act, so they work whether a controller runs or not, and a command that is killed
+has done it or has not. Cancelling is a file, the marker NAME.cancel, so that it stands as long as
+the file does. All else is a request, recorded with who asked and why: it happens once.
 """
 
 import argparse
+from collections.abc import Sequence
+from typing import Literal
 
-from controller.cli.options import common
+from controller.cli.output import say_if_nobody_listens
+from controller.client.ask import ask, would_follow
+from controller.client.subject import (
+    read_state,
+    require_folder,
+    require_life,
+    require_steps,
+    subject,
+)
+from controller.errors import ExitCode
+from controller.folder.markers import Marker, remove_markers, write_marker
+from controller.model.events import StepReset
+from controller.model.indexes import displace_marker
+from controller.model.observations import Request
+from controller.model.phases import TERMINAL
+from controller.model.state import State, Workflow
+from controller.requests import os_user
+from controller.view.words import listed
 
+_Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
 
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _mutation(subparsers, "apply", "put a spec into the specs folder")
-    parser.add_argument("-f", "--file", required=True, metavar="FILE", help="- for stdin")
-    parser.set_defaults(command=apply)
-
-    parser = _mutation(subparsers, "delete", "remove a workflow's file from the specs folder")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a name, or (the start of) a uid")
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="confirm that the specs which vanished all at once, or with their folder, are to go",
-    )
-    parser.set_defaults(command=delete)
-
-    parser = _mutation(subparsers, "cancel", "end what runs and start nothing more")
-    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-    parser.add_argument("steps", nargs="*", metavar="STEP", help="only these")
-    _add_reason(parser)
-    parser.add_argument("--drain", action="store_true", help="let running steps finish")
-    parser.set_defaults(command=cancel)
-
-    parser = _mutation(subparsers, "retry", "try failed, skipped and cancelled steps anew")
-    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-    parser.add_argument("steps", nargs="*", metavar="STEP", help="these, even if they succeeded")
-    parser.add_argument(
-        "--downstream", action="store_true", help="and all that depends on them, too"
-    )
-    _add_reason(parser)
-    parser.set_defaults(command=retry)
-    _register_requests(subparsers)
-
-
-def _register_requests(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    for command, text in (
-        (restart, "end what runs and run every step anew"),
-        (suspend, "start nothing new until `resume`; running steps finish"),
-        (resume, "take a `suspend` back"),
-    ):
-        parser = _mutation(subparsers, command.__name__, text)
-        parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-        _add_reason(parser)
-        parser.set_defaults(command=command)
-
-    parser = _mutation(subparsers, "mark", "say that a step was done by hand")
-    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-    parser.add_argument("step", metavar="STEP", help="one that does not run")
-    parser.add_argument(
-        "--succeeded", action="store_true", required=True, help="what it counts as from now on"
-    )
-    _add_reason(parser, required=True)
-    parser.set_defaults(command=mark)
-
-
-def _add_reason(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    told = "why, for those who ask later"
-    parser.add_argument("--reason", metavar="WHY", default="", required=required, help=told)
-
-
-def _mutation(
-    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
-) -> argparse.ArgumentParser:
-    parser = subparsers.add_parser(name, parents=[common()], help=text)
-    parser.add_argument("--dry-run", action="store_true", help="say what it would do, do nothing")
-    return parser
-
-
-def apply(args: argparse.Namespace) -> int:
-    """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
-    from controller.cli import change_files
-
-    return change_files.apply(args)
-
-
-def delete(args: argparse.Namespace) -> int:
-    """treadle delete NAME: remove its file. delete --all: confirm what is held back."""
-    from controller.cli import change_files
-
-    return change_files.delete(args)
+# ---------------------------------------- cancel
 
 
 def cancel(args: argparse.Namespace) -> int:
     """treadle cancel NAME [STEP…]: write the marker that the controller acts on."""
-    from controller.cli import change_course
+    state = read_state(args.state)
+    name, life = subject(args.specs, state, args.name)
+    require_steps(life, args.steps)
+    done = _already_over(life, args.steps)
+    if done:
+        print(f"{name}: {done}; nothing to cancel")
+        return ExitCode.FINE
+    marker = Marker(reason=args.reason, steps=tuple(args.steps), drain=args.drain)
+    if life is not None and life.origin == "run":
+        return _cancel_run(args.state, state, life, marker, args.dry_run)
+    require_folder(args.specs, args.state, state)
+    path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
+    print(f"{_cancelling(name, marker, args.dry_run)} ({path})")
+    say_if_nobody_listens(args.state, args.dry_run)
+    return ExitCode.FINE
 
-    return change_course.cancel(args)
+
+def _cancel_run(state_dir: str, state: State, life: Workflow, marker: Marker, dry_run: bool) -> int:
+    """What `treadle run` began has no file to put a marker beside."""
+    if dry_run:
+        print(_cancelling(life.name, marker, dry_run))
+        return ExitCode.FINE
+    asked = _request("cancel", life, marker.reason, marker.steps, drain=marker.drain)
+    came = ask(state_dir, state.seq, asked)
+    print(f"{_cancelling(life.name, marker, dry_run)} ({came})")
+    return ExitCode.FINE
+
+
+def _cancelling(name: str, marker: Marker, dry_run: bool) -> str:
+    what = f"{name} ({listed(list(marker.steps))})" if marker.steps else name
+    if dry_run:
+        return f"{what}: would {'drain' if marker.drain else 'cancel'}"
+    return f"{what}: {'draining' if marker.drain else 'cancelling'}"
+
+
+def _already_over(life: Workflow | None, steps: list[str]) -> str:
+    """Why there is nothing to cancel; a marker left then would only stop the next edit."""
+    if life is None:
+        return ""
+    if life.finished:
+        return f"has already ended as {life.phase}"
+    if steps and all(life.steps[step].phase in TERMINAL for step in steps):
+        return f"{listed(steps)} {'has' if len(steps) == 1 else 'have'} already ended"
+    return ""
+
+
+# ---------------------------------------- retry, restart
 
 
 def retry(args: argparse.Namespace) -> int:
     """treadle retry NAME [STEP…]: remove NAME's markers, then ask for fresh tries."""
-    from controller.cli import change_course
-
-    return change_course.retry(args)
+    state = read_state(args.state)
+    life = _to_overrule(args.specs, args.state, state, args.name, "retry")
+    require_steps(life, args.steps)
+    asked = _request("retry", life, args.reason, args.steps, downstream=args.downstream)
+    return _overrule(args.specs, args.state, state, asked, "retry", "retrying", args.dry_run)
 
 
 def restart(args: argparse.Namespace) -> int:
     """treadle restart NAME: remove NAME's markers, then ask for all of it anew."""
-    from controller.cli import change_course
+    state = read_state(args.state)
+    life = _to_overrule(args.specs, args.state, state, args.name, "restart")
+    asked = _request("restart", life, args.reason)
+    return _overrule(args.specs, args.state, state, asked, "restart", "restarting", args.dry_run)
 
-    return change_course.restart(args)
+
+def _to_overrule(specs: str, state_dir: str, state: State, name: str, verb: str) -> Workflow:
+    life = require_life(specs, state, name, verb)
+    if life.origin == "folder":
+        require_folder(specs, state_dir, state)
+    return life
+
+
+def _overrule(
+    specs: str, state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
+) -> int:
+    """The marker goes first: killed in between, it stays cancelled, and asking again works."""
+    seq, name = state.seq, asked.workflow
+    steps = _would_reset(state, asked)
+    for path in remove_markers(specs, name, dry_run=dry_run):
+        print(f"{name}: {'would remove' if dry_run else 'removed'} {path}")
+    if dry_run:
+        print(f"{name}: would {would} {listed(steps)}")
+        return ExitCode.FINE
+    came = ask(state_dir, seq, asked)
+    print(f"{name}: {does} {listed(steps)} ({came})")
+    return ExitCode.FINE
+
+
+def _would_reset(state: State, request: Request) -> list[str]:
+    """The steps that the request will try anew, by the rule that will apply it."""
+    for path in list(state.marked.get(request.workflow, ())):
+        displace_marker(state, path)
+    actions = would_follow(state, request)
+    if actions is None:
+        return request.steps or ["what is being ended now"]
+    return [action.step for action in actions if isinstance(action, StepReset)]
+
+
+# ---------------------------------------- suspend, resume, mark
 
 
 def suspend(args: argparse.Namespace) -> int:
     """treadle suspend NAME: ask that nothing new starts, until `resume`."""
-    from controller.cli import change_standing
-
-    return change_standing.suspend(args)
+    state = read_state(args.state)
+    life = require_life(args.specs, state, args.name, "suspend")
+    asked = _request("suspend", life, args.reason)
+    return _ask(args.state, state, asked, "suspend", "suspending", args.dry_run)
 
 
 def resume(args: argparse.Namespace) -> int:
     """treadle resume NAME: take the `suspend` back."""
-    from controller.cli import change_standing
-
-    return change_standing.resume(args)
+    state = read_state(args.state)
+    life = require_life(args.specs, state, args.name, "resume")
+    asked = _request("resume", life, args.reason)
+    code = _ask(args.state, state, asked, "resume", "resuming", args.dry_run)
+    if life.spec.suspend is True:
+        print(f"{life.name}: stays suspended: {life.path} says `suspend: true`")
+    return code
 
 
 def mark(args: argparse.Namespace) -> int:
     """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
-    from controller.cli import change_standing
+    state, step = read_state(args.state), args.step
+    life = require_life(args.specs, state, args.name, "mark")
+    require_steps(life, [step])
+    asked = _request("mark", life, args.reason, [step])
+    would, does = f"mark {step} as succeeded", f"marking {step}"
+    return _ask(args.state, state, asked, would, does, args.dry_run)
 
-    return change_standing.mark(args)
+
+def _ask(
+    state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
+) -> ExitCode:
+    """Refused here, by the rule that will apply it, what would be refused there."""
+    would_follow(state, asked)
+    if dry_run:
+        print(f"{asked.workflow}: would {would}")
+        return ExitCode.FINE
+    came = ask(state_dir, state.seq, asked)
+    print(f"{asked.workflow}: {does} ({came})")
+    return ExitCode.FINE
+
+
+def _request(
+    kind: _Kind,
+    life: Workflow,
+    reason: str,
+    steps: Sequence[str] = (),
+    *,
+    downstream: bool = False,
+    drain: bool = False,
+) -> Request:
+    return Request(
+        kind=kind,
+        workflow=life.name,
+        uid=life.uid,
+        by=os_user(),
+        steps=list(steps),
+        downstream=downstream,
+        reason=reason,
+        drain=drain,
+    )

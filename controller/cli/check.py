@@ -7,53 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from controller.cli.options import size
 from controller.client.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
-from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.spec.load import Loaded
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "validate",
-        help="check spec files",
-        description="Check spec files, and name everything that is wrong with them. "
-        "Of a folder, every file that the controller would read; - is stdin.",
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument(
-        "--max-spec-size",
-        type=size,
-        metavar="BYTES",
-        default=SPEC_BYTES_MAX,
-        help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
-    )
-    parser.set_defaults(command=validate)
-
-    parser = subparsers.add_parser(
-        "schema",
-        help="print the JSON Schema of a spec",
-        description="Print the JSON Schema (2020-12) of a spec, for editors.",
-    )
-    parser.add_argument(
-        "form",
-        nargs="?",
-        choices=["workflow", "older-workflow"],
-        default="workflow",
-        help="default: workflow",
-    )
-    parser.add_argument("--write", metavar="DIR", help="write all schemas into DIR instead")
-    parser.add_argument(
-        "--check",
-        nargs="?",
-        const="schemas",
-        metavar="DIR",
-        help="exit with 1 unless DIR (default: schemas) holds the schemas of today",
-    )
-    parser.set_defaults(command=schema)
 
 
 # ---------------------------------------------------------------------------------------- validate

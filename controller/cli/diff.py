@@ -5,9 +5,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from controller.cli.options import common, positive
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -23,28 +22,6 @@ _NOTHING = (
 )
 
 
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "diff",
-        parents=[common()],
-        help="show what an edit would do, before it is made",
-        description="Compare the specs folder, or files, with what is in force: which steps keep "
-        "their result, go on, are ended and run again, run, or are removed, and why.",
-    )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="these, wherever they are")
-    of = parser.add_mutually_exclusive_group()
-    of.add_argument("--rev", metavar="REV", help="the specs folder as a git revision has it")
-    of.add_argument(
-        "--staged", action="store_true", help="the specs folder as the next git commit has it"
-    )
-    parser.add_argument(
-        "--from", type=positive, metavar="N", dest="first", help="of generation N of a NAME…"
-    )
-    parser.add_argument("--to", type=positive, metavar="M", help="…and M; the next, unless given")
-    parser.add_argument("-o", "--output", choices=("json",), help="one JSON object a workflow")
-    parser.set_defaults(command=diff)
-
-
 def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
@@ -56,12 +33,14 @@ def diff(args: argparse.Namespace) -> int:
     if of_git and (args.files or of_generations):
         raise UsageError("diff --rev and --staged look at the whole folder: leave out the rest")
     if of_generations:
-        seen = _of_generations(args)
+        seen = _of_generations(args.state, args.files, args.first, args.to)
     else:
-        if len(args.files) == 1 and os.path.isdir(args.files[0]):
-            args.specs, args.files = args.files[0], []
+        specs, files = args.specs, args.files
+        if len(files) == 1 and os.path.isdir(files[0]):
+            specs, files = files[0], []
         state = Replica(args.state).catch_up()
-        seen = _of_files(state, args.files) if args.files else _of_folder(args, state)
+        folder = _Folder(specs, args.state, of_git, args.rev)
+        seen = _of_files(state, files) if files else _of_folder(folder, state)
     for change in seen.changes:
         if args.output:
             show_line(shape(change))
@@ -74,29 +53,40 @@ def diff(args: argparse.Namespace) -> int:
     return CHANGED if any(change.is_change for change in seen.changes) else ExitCode.FINE
 
 
-def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
+class _Folder(NamedTuple):
+    """Of specs, as it lies there or as git has it."""
+
+    specs: str
+    state_dir: str
+    of_git: bool
+    revision: str | None  # of git; None is the next commit
+
+
+def _of_folder(folder: _Folder, state: "State") -> "Foresight":
     from controller.client.subject import require_folder, require_home
     from controller.intake.held import why_held
     from controller.model.observations import FolderSight
     from controller.model.state import SECOND
     from controller.rehearsal.foresee import Foresight, of_folder
 
-    path = os.path.abspath(args.specs)
-    sight = FolderSight(path=path, shown=args.specs)
+    path = os.path.abspath(folder.specs)
+    sight = FolderSight(path=path, shown=folder.specs)
     now = time.time_ns() // 1000 + SECOND  # what is so young is done, or nobody can tell yet
-    if args.rev is not None or args.staged:
+    if folder.of_git:
         from controller.client.git import committed
 
-        require_home(args, state)
+        require_home(folder.specs, folder.state_dir, state)
         # What a checkout fills is the folder that is known, whatever lies there now.
         sight.device, sight.inode = state.controller.folder_device, state.controller.folder_inode
-        with committed(args.specs, args.rev) as tree:
+        with committed(folder.specs, folder.revision) as tree:
             if tree is None:
-                print(f"treadle: {args.specs}: git has no specs there; {_NOTHING}", file=sys.stderr)
+                print(
+                    f"treadle: {folder.specs}: git has no specs there; {_NOTHING}", file=sys.stderr
+                )
                 return Foresight([], [])
             _scan(sight, tree, now)
     else:
-        require_folder(args, state)
+        require_folder(folder.specs, folder.state_dir, state)
         status = os.stat(path)
         sight.device, sight.inode = status.st_dev, status.st_ino
         _scan(sight, path, now)
@@ -119,18 +109,19 @@ def _scan(sight: "FolderSight", tree: str, now: int) -> None:
     sight.changed |= {*sight.files, *sight.markers}
 
 
-def _of_generations(args: argparse.Namespace) -> "Foresight":
+def _of_generations(
+    state_dir: str, names: list[str], first: int | None, last: int | None
+) -> "Foresight":
     from controller.client.history import read_history
     from controller.rehearsal.foresee import Foresight
     from controller.view.generations import between
 
-    if len(args.files) != 1:
+    if len(names) != 1:
         raise UsageError("diff --from --to compares two generations: name one workflow")
-    (name,) = args.files
-    found = read_history(args.state, name)
-    first = found.pick(args.first) if args.first is not None else found.before(args.to)
-    last = found.pick(args.to) if args.to is not None else found.after(args.first)
-    return Foresight([between(first, last)], [])
+    found = read_history(state_dir, names[0])
+    older = found.pick(first) if first is not None else found.before(last or 0)
+    newer = found.pick(last) if last is not None else found.after(first or 0)
+    return Foresight([between(older, newer)], [])
 
 
 def _of_files(state: "State", files: list[str]) -> "Foresight":

@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.fields import ROOT, field_lines
-from controller.cli.options import common
 from controller.cli.output import in_colour, show, show_lines, terminal_width
 from controller.client.past import recall
 from controller.client.replica import Replica
@@ -15,22 +13,7 @@ if TYPE_CHECKING:
     from controller.model.state import State, Workflow
     from controller.view.explain import Around
 
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "explain",
-        parents=[common()],
-        help="say why a workflow or step is as it is, or what a field of a spec means",
-        description="Say why a step waits, runs, ran again, was skipped: down to the root. "
-        "`explain workflow.spec.steps.retry` says what that field of a spec means.",
-    )
-    parser.add_argument("name", metavar="NAME|FIELD", help="a name, a uid, or workflow.spec…")
-    parser.add_argument("step", nargs="?", metavar="STEP")
-    parser.add_argument(
-        "--inputs", action="store_true", help="what the fingerprints of its attempts were made of"
-    )
-    parser.add_argument("-o", "--output", choices=("json",))
-    parser.set_defaults(command=explain)
+ROOT = "workflow"  # where the path of a field begins
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -38,14 +21,14 @@ def explain(args: argparse.Namespace) -> int:
     if args.inputs and not args.step:
         raise UsageError("explain --inputs is about one step: name it behind NAME")
     if args.name.startswith(f"{ROOT}."):
-        show_lines(field_lines(args.name))
+        show_lines(_field_lines(args.name))
         return ExitCode.FINE
     from controller.client.subject import require_steps
     from controller.view.find import find_workflow
 
     state = Replica(args.state).catch_up()
     if args.name == ROOT and not args.step and ROOT not in state.workflows:
-        show_lines(field_lines(ROOT))
+        show_lines(_field_lines(ROOT))
         return ExitCode.FINE
     recall(args.state, state, args.name)
     try:
@@ -156,3 +139,67 @@ def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") ->
             for one in step.attempts
         ],
     }
+
+
+# ---------------------------------------- fields
+
+
+def _field_lines(path: str) -> Iterator[str]:
+    """The documentation of a field, by its path from `workflow` on."""
+    from controller.spec.models import Workflow
+    from controller.spec.schema import schema
+
+    document = schema(Workflow)
+    node: dict[str, Any] = _resolved(document, document)
+    at = ROOT
+    for name in path.split(".")[1:]:
+        fields = _fields(document, node)
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise NotFound(f"{at} has no field {name}; its fields: {known}")
+        node = fields[name]
+        at = f"{at}.{name}"
+    yield f"{at}  {_kind(document, node)}"
+    if text := node.get("description"):
+        yield f"  {text}"
+    fields = _fields(document, node)
+    required = _resolved(document, node).get("required", [])
+    for name, field in fields.items():
+        must = " (required)" if name in required else ""
+        yield f"  {name}  {_kind(document, field)}{must}"
+        if text := field.get("description"):
+            yield f"      {text}"
+
+
+def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """Follow references; of an array or a choice, what is in it."""
+    while True:
+        if "$ref" in node:
+            node = {**document["$defs"][node["$ref"].rpartition("/")[2]]}
+        elif "items" in node and isinstance(node["items"], dict):
+            node = node["items"]
+        elif "anyOf" in node:
+            structured = [one for one in node["anyOf"] if "$ref" in one]
+            if not structured:
+                return node
+            node = structured[0]
+        else:
+            return node
+
+
+def _fields(document: dict[str, Any], node: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    fields: dict[str, dict[str, Any]] = _resolved(document, node).get("properties", {})
+    return fields
+
+
+def _kind(document: dict[str, Any], node: dict[str, Any]) -> str:
+    if "enum" in node:
+        return " | ".join(map(str, node["enum"]))
+    if "anyOf" in node:
+        return " or ".join(dict.fromkeys(_kind(document, one) for one in node["anyOf"]))
+    if "$ref" in node:
+        return _kind(document, document["$defs"][node["$ref"].rpartition("/")[2]])
+    kind = str(node.get("type", "anything"))
+    if kind == "array" and isinstance(node.get("items"), dict):
+        return f"list of {_kind(document, node['items'])}"
+    return {"object": "mapping", "string": "text"}.get(kind, kind)

@@ -1,13 +1,13 @@
-"""`treadle get` and `treadle status`: what is, as tables for people and JSON for scripts.
+"""`treadle get`, `status`, `replay`: what is or was, as tables for people and JSON for scripts.
 
-Both fold the log, so they work with a controller and without one.
+All fold the log, so they work with a controller and without one.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from controller.cli.options import add_uid, common
 from controller.cli.output import (
     in_colour,
     show,
@@ -19,63 +19,21 @@ from controller.cli.output import (
 )
 from controller.client.past import recall, state_at
 from controller.client.replica import Replica, controller_shape, now
-from controller.clock import SystemClock
 from controller.errors import ExitCode, NotFound, UsageError
-from controller.executor.local.usage import of_running
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
 from controller.view.listing import PASSING, list_row, list_table, listed, shape_of
-from controller.view.page import never_valid_page, page
-from controller.view.selector import Selector, parse_selector
 from controller.view.shape import ControllerShape, InUse
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
 
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "get",
-        parents=[common()],
-        help="list workflows",
-        description="List workflows: all that live, or those named.",
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a name, or (the start of) a uid")
-    add_uid(parser)
-    add_output(parser)
-    parser.add_argument("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev")
-    parser.add_argument(
-        "-w", "--watch", action="store_true", help="go on with a line for each change"
-    )
-    add_at(parser)
-    parser.set_defaults(command=get)
-    for name in ("status", "describe"):
-        parser = subparsers.add_parser(
-            name,
-            parents=[common()],
-            help="show one workflow: steps, attempts, conditions, what happened lately",
-        )
-        parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-        add_uid(parser)
-        parser.add_argument("-o", "--output", choices=("json", "yaml"))
-        add_at(parser)
-        parser.set_defaults(command=status)
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"))
-
-
-def add_at(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--at",
-        metavar="SEQ|TIME",
-        help="as it was after that record, or at that time: 12, or 2026-11-23T12:00:00Z",
-    )
+if TYPE_CHECKING:
+    from controller.view.selector import Selector
 
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    matches = parse_selector(args.selector) if args.selector else lambda labels: True
+    matches = _selector(args.selector)
     names = [args.uid] if args.uid else args.names
     if args.at:
         if args.watch:
@@ -94,7 +52,15 @@ def get(args: argparse.Namespace) -> int:
     return fail_for(missing)
 
 
-def show_past(state: State, names: list[str], matches: Selector, output: str | None) -> int:
+def _selector(text: str | None) -> "Selector":
+    if not text:
+        return lambda _labels: True
+    from controller.view.selector import parse_selector
+
+    return parse_selector(text)
+
+
+def show_past(state: State, names: list[str], matches: "Selector", output: str | None) -> int:
     """As `get` would have shown it when this was the state."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
@@ -118,7 +84,7 @@ def fail_for(missing: list[NotFound]) -> int:
 def show_workflows(
     state: State,
     names: list[str],
-    matches: Selector,
+    matches: "Selector",
     form: str | None,
     controller: ControllerShape,
     now: int,
@@ -143,7 +109,7 @@ def show_workflows(
 
 
 def select(
-    state: State, names: list[str], matches: Selector
+    state: State, names: list[str], matches: "Selector"
 ) -> tuple[list[Workflow | NeverValid], list[NotFound]]:
     """The workflows that are meant, and an error for each name that means none."""
     if not names:
@@ -177,7 +143,7 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 # ---------------------------------------- watch
 
 
-def watch(replica: Replica, names: list[str], matches: Selector, form: str | None) -> None:
+def watch(replica: Replica, names: list[str], matches: "Selector", form: str | None) -> None:
     """A line for each workflow that changes, until somebody interrupts."""
     shown = Rows(replica.state, select(replica.state, names, matches)[0], form)
     changed: dict[str, None] = {}
@@ -231,6 +197,8 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
+    from controller.view.page import never_valid_page, page
+
     name = args.uid or args.name
     if args.at:
         state = state_at(args.state, "--at", args.at)
@@ -254,5 +222,34 @@ def status(args: argparse.Namespace) -> int:
 
 def used_now(found: Sequence[Workflow | NeverValid], now: int) -> InUse:
     """What their running steps use, as far as they run on this machine."""
+    from controller.clock import SystemClock
+    from controller.executor.local.usage import of_running
+
     lives = [life for life in found if isinstance(life, Workflow) and not life.finished]
     return of_running(lives, SystemClock().read().boot_id, now) if lives else {}
+
+
+# ---------------------------------------- replay
+
+
+def replay(args: argparse.Namespace) -> int:
+    """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
+    if args.verify and args.output:
+        raise UsageError("replay --verify says whether the log agrees, in words: leave out -o")
+    if args.verify:
+        return _verify(args.state)
+    state = (
+        state_at(args.state, "--until", args.until)
+        if args.until
+        else Replica(args.state).catch_up()
+    )
+    return show_past(state, args.names, lambda labels: True, args.output)
+
+
+def _verify(state_dir: str) -> int:
+    from controller.client.verify import verify
+
+    records, agree = verify(state_dir)
+    beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"
+    print(f"{records} records: whole, in order, and consistent{beside}")
+    return ExitCode.FINE

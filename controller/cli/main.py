@@ -1,60 +1,42 @@
 """`treadle`: parse the words, call the command, say in one line what went wrong.
 
 Imports are most of what a short command costs, so only the module of the command that was named
-is loaded; all of them only to tell what there is. What is heavy (yaml, watchdog, rich) they import
-when they need it.
+is loaded, and none to tell what there is. What is heavy (yaml, watchdog, rich) is imported where
+it is needed.
 """
 
 import argparse
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
-from controller.errors import ExitCode, TreadleError
+from controller.cli.commands import COMMANDS, Arg, Command, OneOf
 
-# Every command and the module that registers it, in the order of the help.
-COMMANDS = {
-    "up": "up",
-    "run": "run",
-    "get": "get",
-    "status": "get",
-    "describe": "get",
-    "logs": "logs",
-    "events": "logs",
-    "replay": "logs",
-    "wait": "wait",
-    "diff": "diff",
-    "apply": "change",
-    "delete": "change",
-    "cancel": "change",
-    "retry": "change",
-    "restart": "change",
-    "suspend": "change",
-    "resume": "change",
-    "mark": "change",
-    "explain": "explain",
-    "history": "history",
-    "validate": "check",
-    "schema": "check",
-    "repair": "repair",
-    "version": "version",
-}
+_DESCRIPTION = """\
+Drives the workflows of a folder of specs to completion, through edits,
+deletions, crashes and reboots."""
+_OBJECTS_UNTIL_GC = 50_000  # new ones; what imports and a log build up is no garbage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
+    gc.set_threshold(_OBJECTS_UNTIL_GC)
     _open_standard_streams()
     words = sys.argv[1:] if argv is None else list(argv)
     if words == ["--version"]:
         words = ["version"]
-    parser = _parser(words)
-    if not words:
+    parser = parser_of(words)
+    args = parser.parse_args(words) if words else None
+    _load_msgspec()  # behind the parser: `--help` does without
+    from controller.errors import ExitCode, TreadleError
+
+    if args is None:
         parser.print_help(sys.stderr)
         return int(ExitCode.USAGE)
-    args = parser.parse_args(words)
     try:
-        code = args.command(args)
+        code = _function(args.function)(args)
         sys.stdout.flush()
         return int(code)
     except TreadleError as error:
@@ -72,6 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"treadle: {where}{error.strerror}", file=sys.stderr)
         return int(ExitCode.STORAGE)
+    finally:
+        gc.freeze()  # or the interpreter looks through all there is, in vain, before it ends
+
+
+def _load_msgspec() -> None:
+    """Without typing_extensions, which takes longer to load than what msgspec wants of it is worth.
+
+    What it wants is in `typing`, where it looks if the other is not installed.
+    """
+    if "typing_extensions" not in sys.modules:
+        sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
+        import_module("msgspec")
+        del sys.modules["typing_extensions"]
 
 
 def _write_nowhere() -> None:
@@ -98,17 +93,60 @@ class _Parser(argparse.ArgumentParser):
         return known, unknown
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def parser_of(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="treadle",
-        description="Drives the workflows of a folder of specs to completion, "
-        "through edits, deletions, crashes and reboots.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_DESCRIPTION,
+        epilog="\n".join(_overview()),
     )
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    named = COMMANDS.get(words[0]) if words else None
-    for module in [named] if named else dict.fromkeys(COMMANDS.values()):
-        import_module(f"controller.cli.{module}").register(subparsers)
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", required=True, parser_class=_Parser, prog=parser.prog
+    )
+    named = [command for command in COMMANDS if words and command.name == words[0]]
+    for command in named or COMMANDS:
+        of_command = subparsers.add_parser(command.name, description=command.description)
+        of_command.set_defaults(function=command.function)
+        if command.name in words:
+            _add_arguments(of_command, command)
     return parser
+
+
+def _overview() -> Iterator[str]:
+    """A line a command, by groups."""
+    group = ""
+    for command in COMMANDS:
+        if command.group != group:
+            if group:
+                yield ""
+            group = command.group
+            yield f"{group}:"
+        yield f"  {command.name:<9} {command.help}"
+
+
+def _add_arguments(parser: argparse.ArgumentParser, command: Command) -> None:
+    for argument in command.arguments:
+        if isinstance(argument, OneOf):
+            group = parser.add_mutually_exclusive_group()
+            for choice in argument.choices:
+                _add(group, choice)
+        else:
+            _add(parser, argument)
+
+
+def _add(parser: argparse._ActionsContainer, argument: Arg) -> None:
+    options = argument.options
+    if default := os.environ.get(argument.variable):
+        options = {**options, "default": default}
+    parser.add_argument(*argument.flags, **options)
+
+
+def _function(name: str) -> Callable[[argparse.Namespace], int]:
+    module, _, function = name.partition(":")
+    found: Callable[[argparse.Namespace], int] = getattr(
+        import_module(f"controller.cli.{module}"), function
+    )
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Where text goes and how it looks: terminal or file, colour, JSON, YAML."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +12,11 @@ from controller.view.table import Table, render
 
 def terminal_width() -> int | None:
     """How wide stdout is, if it is a terminal: elsewhere nothing is cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def in_colour() -> bool:

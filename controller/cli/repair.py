@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from controller.cli.options import common
 from controller.errors import ExitCode, LockHeld, NotFound, UsageError
 from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
 from controller.view.times import rfc3339
@@ -15,18 +14,6 @@ if TYPE_CHECKING:
     from controller.log.repair import Finding
 
 LISTED_MAX = 20
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "repair",
-        parents=[common()],
-        help="show what is wrong with a damaged log, and cut it",
-        description="Show what is wrong with the log and what a cut would lose; cut it once that "
-        "is confirmed. What is cut is kept.",
-    )
-    parser.add_argument("--yes", action="store_true", help="cut without asking")
-    parser.set_defaults(command=repair)
 
 
 def repair(args: argparse.Namespace) -> int:

@@ -8,24 +8,22 @@ controller goes before all is over (perhaps a `run` whose own came to an end), t
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
-from controller.cli.options import add_min_free, add_retention, common, positive
-from controller.client.replica import Replica, is_live
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
-from controller.model.state import Move, State
 from controller.requests import os_user
 
 if TYPE_CHECKING:
     from controller.host.session import Session
+    from controller.model.state import Move, State
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
@@ -33,36 +31,32 @@ _ORPHANED_SECONDS = 2.0  # without a controller: longer than one that is started
 _REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
 
 
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "run",
-        parents=[common()],
-        help="drive the workflows of these files to the end",
-        description="Drive just the workflows of these files to the end. They need not be in the "
-        "specs folder. Each run begins a new life of a workflow; --resume goes on with the last.",
-    )
-    parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument("--resume", action="store_true", help="go on with the last run of the name")
-    parser.add_argument("--detach", action="store_true", help="in the background")
-    parser.add_argument(
-        "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
-    )
-    add_min_free(parser)
-    add_retention(parser)
-    # What `--detach` gives to the process in the background: requests that are dropped already.
-    parser.add_argument("--asked", action="append", default=[], help=argparse.SUPPRESS)
-    parser.set_defaults(command=run)
+class _Limits(NamedTuple):
+    max_parallel: int | None
+    min_free: int | None
+    keep_finished: int
+    keep_archive: int
+
+    def words(self) -> Iterator[str]:
+        """As options, for another process."""
+        for name, value in self._asdict().items():
+            if value is not None:
+                yield from (f"--{name.replace('_', '-')}", str(value))
 
 
 def run(args: argparse.Namespace) -> int:
     """Drive the files' workflows; 0 if all succeeded."""
-    names = frozenset(args.asked) or ask_to_run(args)
+    if not args.files and not args.asked:
+        raise UsageError("run: name at least one FILE")
+    names = frozenset(args.asked) or ask_to_run(args.state, args.files, resume=args.resume)
+    limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
-        return _detach(args, names)
+        return _detach(args.state, names, limits)
+    _start_shim_ahead(args.state)
     follower = _Follower(args.state, names)
     while True:
         try:
-            return _drive(args, names)
+            return _drive(args.state, names, limits)
         except LockHeld:
             print(
                 "treadle: another controller holds the state folder: handed over", file=sys.stderr
@@ -76,29 +70,23 @@ def run(args: argparse.Namespace) -> int:
         print("treadle: that controller is gone: going on without it", file=sys.stderr)
 
 
-def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
+def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     """Leave the rest to a process in a session of its own; its output goes to the state folder.
 
     Returns when the lives have begun, so that whoever waits for them next finds them.
     """
-    state_dir = args.state
+    import subprocess
+
+    from controller.client.replica import Replica
+
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
-    given = {
-        "--max-parallel": args.max_parallel,
-        "--min-free": args.min_free,
-        "--keep-finished": args.keep_finished,
-        "--keep-archive": args.keep_archive,
-    }
-    limits = [
-        word for name, value in given.items() if value is not None for word in (name, str(value))
-    ]
     # -P: nothing in the present folder can pass itself off as a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
     try:
         with open(path, "ab") as output:
             process = subprocess.Popen(
-                [*command, *limits, *asked],
+                [*command, *limits.words(), *asked],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -123,17 +111,17 @@ def _detach(args: argparse.Namespace, names: frozenset[str]) -> int:
 # ---------------------------------------- as the controller
 
 
-def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
+def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     from controller.host.lines import ConditionLines
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
     options = Options(
-        state=args.state,
-        max_parallel=args.max_parallel,
-        min_free_bytes=args.min_free,
-        keep_finished=args.keep_finished,
-        keep_archive_bytes=args.keep_archive,
+        state=state_dir,
+        max_parallel=limits.max_parallel,
+        min_free_bytes=limits.min_free,
+        keep_finished=limits.keep_finished,
+        keep_archive_bytes=limits.keep_archive,
         only_requests=names,
         ends_steps=True,
     )
@@ -154,6 +142,15 @@ def _drive(args: argparse.Namespace, names: frozenset[str]) -> int:
             if not begun.all_over(state):
                 session.wait(_REQUESTS_SECONDS)
         return begun.result(state)
+
+
+def _start_shim_ahead(state_dir: str) -> None:
+    """It needs as long as we do to load, and there is more than one core."""
+    from controller.clock import SystemClock
+    from controller.executor.local.link import start_if_none
+
+    with suppress(OSError):  # the session tries again, and tells
+        start_if_none(os.path.abspath(state_dir), SystemClock().read().boot_id)
 
 
 def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
@@ -180,12 +177,16 @@ class _Follower:
     """Reads along while another controller drives."""
 
     def __init__(self, state_dir: str, names: frozenset[str]) -> None:
+        from controller.client.replica import Replica
+
         self._state_dir = state_dir
         self._replica = Replica(state_dir)
         self._begun = _Begun(names, self._replica.state)
 
     def follow(self) -> bool:
         """Until all of it is over; False if before that nobody is left who drives it."""
+        from controller.client.replica import is_live
+
         seen = time.monotonic()
         while not self._begun.all_over(self._replica.state):
             for change in self._replica.news():
@@ -208,7 +209,7 @@ class _Follower:
 class _Begun:
     """The lives that these requests began, and what became of each, even once it is archived."""
 
-    def __init__(self, names: frozenset[str], state: State) -> None:
+    def __init__(self, names: frozenset[str], state: "State") -> None:
         self._names = names
         self._phases = {
             life.uid: life.phase for life in state.lives.values() if life.request in names
@@ -225,30 +226,32 @@ class _Begun:
                 case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
                     self._phases[uid] = phase
 
-    def tell(self, moves: Sequence[Move]) -> None:
+    def tell(self, moves: "Sequence[Move]") -> None:
         from controller.host.lines import line
 
         for move in moves:
             if move.uid in self._phases and move.phase is not Phase.READY:
-                print(line(move), flush=True)
+                print(line(move))
+        if moves:
+            sys.stdout.flush()
 
-    def all_over(self, state: State) -> bool:
+    def all_over(self, state: "State") -> bool:
         if not all(name in state.requests for name in self._names):
             return False
         return all(phase in WORKFLOW_TERMINAL for phase in self._now(state))
 
-    def result(self, state: State) -> ExitCode:
+    def result(self, state: "State") -> ExitCode:
         _refuse(state, self._names)
         fine = all(phase is Phase.SUCCEEDED for phase in self._now(state))
         return ExitCode.FINE if fine else ExitCode.FAILED
 
-    def _now(self, state: State) -> Iterator[Phase]:
+    def _now(self, state: "State") -> Iterator[Phase]:
         for uid, ended in self._phases.items():
             life = state.lives.get(uid)
             yield life.phase if life is not None else ended
 
 
-def _refuse(state: State, names: frozenset[str]) -> None:
+def _refuse(state: "State", names: frozenset[str]) -> None:
     refusals = [state.requests[name] for name in sorted(names) if state.requests[name]]
     if refusals:
         raise UsageError("; ".join(refusals))

@@ -12,73 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from controller.cli.options import add_min_free, add_retention, common, positive, size
 from controller.errors import ExitCode
 from controller.model.phases import Phase
-from controller.spec.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.host.lines import Progress
     from controller.host.session import Session
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "up",
-        parents=[common()],
-        help="run the controller in the foreground",
-        description="Drive the workflows of the specs folder, in the foreground.",
-    )
-    parser.add_argument("--once", action="store_true", help="end when all has settled")
-    parser.add_argument(
-        "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
-    )
-    parser.add_argument(
-        "--end-steps",
-        action="store_true",
-        help="when stopped, end what runs; the next controller tries it again",
-    )
-    held = parser.add_mutually_exclusive_group()
-    held.add_argument(
-        "--standby",
-        action="store_const",
-        dest="if_held",
-        const="stand by",
-        help="wait for the state folder while another controller holds it",
-    )
-    held.add_argument(
-        "--take-over",
-        action="store_const",
-        dest="if_held",
-        const="take over",
-        help="end the controller that holds the state folder; running steps go on",
-    )
-    parser.set_defaults(if_held="refuse")
-    parser.add_argument(
-        "--adopt-folder",
-        action="store_true",
-        help="go on with this state folder although it last drove another specs folder",
-    )
-    parser.add_argument(
-        "--allow-insecure-specs",
-        action="store_true",
-        help="take specs from a folder that others may write: they can then run commands as you",
-    )
-    parser.add_argument(
-        "--poll",
-        action="store_true",
-        help="look every 1.5 s instead of watching, as network file systems need",
-    )
-    parser.add_argument(
-        "--max-spec-size",
-        type=size,
-        metavar="BYTES",
-        default=SPEC_BYTES_MAX,
-        help=f"default: {SPEC_BYTES_MAX >> 20} MiB",
-    )
-    add_min_free(parser)
-    add_retention(parser)
-    parser.set_defaults(command=up)
 
 
 def up(args: argparse.Namespace) -> int:
@@ -101,7 +40,7 @@ def up(args: argparse.Namespace) -> int:
         if_held=args.if_held,
     )
     signals = StopSignals()
-    with open_session(options, signals) as session, _progress(args) as shown:
+    with open_session(options, signals) as session, _progress(args.specs, args.end_steps) as shown:
         shown.hello(session)
         while not signals.seen:
             session.turn()
@@ -133,17 +72,17 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
 
 
 @contextmanager
-def _progress(args: argparse.Namespace) -> "Iterator[Progress]":
+def _progress(specs: str, end_steps: bool) -> "Iterator[Progress]":
     """The way of showing that fits where stdout goes."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from controller.host.live import LiveTable
 
-        with LiveTable(args.specs, end_steps=args.end_steps) as table:
+        with LiveTable(specs, end_steps=end_steps) as table:
             yield table
     else:
         from controller.host.lines import Lines
 
-        yield Lines(args.specs)
+        yield Lines(specs)
 
 
 def _exit_code(session: "Session") -> ExitCode:

@@ -2,16 +2,7 @@
 
 import argparse
 
-from controller.cli.options import common
 from controller.errors import ExitCode
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser("version", parents=[common()], help="show the version")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="with what a report of a fault should name"
-    )
-    parser.set_defaults(command=version)
 
 
 def version(args: argparse.Namespace) -> int:

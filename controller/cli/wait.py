@@ -3,7 +3,6 @@
 import argparse
 import time
 
-from controller.cli.options import common
 from controller.cli.output import tell
 from controller.client.past import recall
 from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
@@ -12,38 +11,8 @@ from controller.model.state import Workflow
 from controller.view.find import NeverValid, find
 from controller.view.goal import parse_goal
 from controller.view.status import faults_in_words
-from controller.view.times import parse_length
 
 NEW_NAME_SECONDS = 2.0  # a controller may be about to see a file that was just written
-
-
-def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = subparsers.add_parser(
-        "wait",
-        parents=[common()],
-        help="block until something has come true",
-        description="Block until it has come true (exit code 0), can't any more because the "
-        "workflow ended otherwise (1), or the time is up (124).",
-    )
-    parser.add_argument("name", metavar="NAME", help="a name, or (the start of) a uid")
-    parser.add_argument(
-        "--for",
-        dest="goal",
-        required=True,
-        metavar="GOAL",
-        help="phase=Succeeded, condition=Complete, or generation=3",
-    )
-    parser.add_argument(
-        "--timeout", type=_length, metavar="TIME", help="60, 90s or 1m30s (default: no limit)"
-    )
-    parser.set_defaults(command=wait)
-
-
-def _length(text: str) -> float:
-    seconds = parse_length(text)
-    if seconds is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time; try 60 or 1m30s")
-    return seconds
 
 
 def wait(args: argparse.Namespace) -> int:

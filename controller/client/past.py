@@ -7,7 +7,6 @@ the whole of its turn. Cost: that of folding from the last snapshot or checkpoin
 from itertools import takewhile
 
 from controller.errors import NotFound, UsageError
-from controller.log.archive import beginning, lives
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.model.apply import replay
@@ -49,6 +48,8 @@ def _before(
     time_max: int | None = None,
 ) -> tuple[State, Place]:
     """The last state that is kept at or before a point. Raises NotFound if none is."""
+    from controller.log.archive import beginning
+
     state, place = newest(state_dir, seq_max, time_max)
     if state.seq == 0 and (first := beginning(state_dir)[0]).seq:
         raise NotFound(
@@ -69,6 +70,8 @@ def recall(state_dir: str, state: State, word: str) -> None:
     except NotFound:
         older = True  # or one that another word has recalled, which may not be the newest
     if older:
+        from controller.log.archive import lives
+
         archived = lives(state_dir)
         meant = (one for one in archived if one.workflow == word or is_uid_of(word, one.uid))
         gone = next(meant, None)

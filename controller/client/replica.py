@@ -8,18 +8,18 @@ import gc
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from controller.log.archive import beginning
 from controller.log.lock import check_end, noted_end
-from controller.log.reader import Tail
+from controller.log.reader import Place, Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
 from controller.model.apply import apply
 from controller.model.events import Record
 from controller.model.state import Move, State
-from controller.view.shape import ControllerShape
-from controller.view.status import conditions_shape
+
+if TYPE_CHECKING:
+    from controller.view.shape import ControllerShape
 
 FOLLOW_SECONDS = 0.1  # how long news may be on its way to somebody who follows
 _GOES_ON = ("Starting", "Running")
@@ -39,7 +39,7 @@ class Replica:
         """`whole`: from the first record on that was kept, so that `news` tells all of them."""
         self._noted = noted_end(state_dir)  # before the log is read: it only grows
         self._state_dir = state_dir
-        self.state, place = beginning(state_dir) if whole else newest(state_dir)
+        self.state, place = _beginning(state_dir) if whole else newest(state_dir)
         self.begins_at = self.state.seq  # the record after which `news` begins
         self._tail = Tail(state_dir, place.seq, place)
 
@@ -70,8 +70,17 @@ class Replica:
         return self.state
 
 
-def controller_shape(state_dir: str) -> ControllerShape:
+def _beginning(state_dir: str) -> tuple[State, Place]:
+    from controller.log.archive import beginning
+
+    return beginning(state_dir)
+
+
+def controller_shape(state_dir: str) -> "ControllerShape":
     """Who holds the state folder, and what it says of itself."""
+    from controller.view.shape import ControllerShape
+    from controller.view.status import conditions_shape
+
     status = read_status(state_dir)
     return ControllerShape(
         phase=status.phase,

@@ -1,10 +1,8 @@
 """What `treadle run FILE…` asks for: one request a document, all of them or none."""
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 
-from controller.client.replica import Replica
 from controller.errors import Fault, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
@@ -13,24 +11,25 @@ from controller.spec.models import Spec
 _Wanted = tuple[Request, Spec]
 
 
-def ask_to_run(args: argparse.Namespace) -> frozenset[str]:
-    """The names of the requests that stand for these files, old and new ones."""
-    if not args.files:
-        raise UsageError("run: name at least one FILE")
-    wanted = list(_requests(args))
-    going_on = _begun_before(args.state, wanted) if args.resume else {}
+def ask_to_run(state_dir: str, files: Sequence[str], *, resume: bool) -> frozenset[str]:
+    """The names of the requests that stand for these files, old and new ones.
+
+    `resume`: each goes on with the last life that its workflow began by a run.
+    """
+    wanted = list(_requests(files, resume))
+    going_on = _begun_before(state_dir, wanted) if resume else {}
     rest = [request for request, _ in wanted if request.workflow not in going_on]
-    return frozenset(going_on.values()) | _drop(args.state, rest)
+    return frozenset(going_on.values()) | _drop(state_dir, rest)
 
 
-def _requests(args: argparse.Namespace) -> Iterator[_Wanted]:
+def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
     """One for each document; nothing is asked for if any file has a fault."""
     from controller.client.source import read_source
     from controller.spec.load import load
 
     faults: list[Fault] = []
     seen: dict[str, str] = {}
-    for file in args.files:
+    for file in files:
         loaded = load(read_source(file).data, file)
         faults += loaded.faults
         for document in loaded.documents:
@@ -43,7 +42,7 @@ def _requests(args: argparse.Namespace) -> Iterator[_Wanted]:
                 by=os_user(),
                 document=document,
                 path=os.path.abspath(file),
-                resume=args.resume,
+                resume=resume,
             )
             yield request, document.workflow.spec
     if faults:
@@ -55,6 +54,8 @@ def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:
 
     The controller of an earlier `run` was killed: its lives are alive, and nobody drives them.
     """
+    from controller.client.replica import Replica
+
     state = Replica(state_dir).catch_up()
     found: dict[str, str] = {}
     for request, spec in wanted:

@@ -4,8 +4,8 @@ The two may not know of each other: a file that no controller has seen yet, a li
 gone, a workflow that `treadle run` began and that never had one.
 """
 
-import argparse
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
 from controller.client.replica import Replica
@@ -29,10 +29,10 @@ class Subject(NamedTuple):
     life: Workflow | None
 
 
-def read_state(args: argparse.Namespace) -> State:
+def read_state(state_dir: str) -> State:
     """As it will be when the requests that wait already have been carried out."""
-    state = Replica(args.state).catch_up()
-    for request in waiting(args.state):
+    state = Replica(state_dir).catch_up()
+    for request in waiting(state_dir):
         if request.name not in state.requests:
             _carry_out(state, request)
     return state
@@ -44,51 +44,50 @@ def _carry_out(state: State, request: Request) -> None:
             apply(state, Record(state.seq, state.seq, state.time, state.epoch, action))
 
 
-def subject(args: argparse.Namespace, state: State) -> Subject:
+def subject(specs: str, state: State, name: str) -> Subject:
     """Raises NotFound if neither the log nor the folder knows NAME."""
     try:
-        found = find(state, args.name)
+        found = find(state, name)
         if isinstance(found, Workflow) and ended(state, found):
-            raise NotFound(f"{args.name} has ended (uid {found.uid}), and its spec is gone")
+            raise NotFound(f"{name} has ended (uid {found.uid}), and its spec is gone")
     except NotFound:
-        if os.path.isdir(args.specs) and files_of(args, state, [args.name]):
-            return Subject(args.name, None)
+        if os.path.isdir(specs) and files_of(specs, state, [name]):
+            return Subject(name, None)
         raise
     return Subject(found.name, found if isinstance(found, Workflow) else None)
 
 
-def require_life(args: argparse.Namespace, state: State, verb: str) -> Workflow:
+def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
     """Raises NotFound as long as the log has no life of NAME."""
-    name, life = subject(args, state)
+    name, life = subject(specs, state, name)
     if life is None:
         raise NotFound(f"{name}: no controller has seen a valid spec yet: nothing to {verb}")
     return life
 
 
-def files_of(args: argparse.Namespace, state: State, names: list[str]) -> list[SpecFile]:
+def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]:
     """The files that define `names`; for a file that can't be read, what it last defined."""
     known: dict[str, tuple[str, ...]] = {}
     for life in state.workflows.values():
         if life.origin == "folder":
             known[life.path] = (*known.get(life.path, ()), life.name)
-    return files_defining(args.specs, names, known)
+    return files_defining(specs, names, known)
 
 
-def require_folder(args: argparse.Namespace, state: State) -> None:
+def require_folder(specs: str, state_dir: str, state: State) -> None:
     """Refuse a specs folder that isn't there, or is not the one that this state belongs to."""
-    specs = args.specs
     if not os.path.isdir(specs):
         sight = "is not a folder" if os.path.exists(specs) else "no such folder"
         raise UsageError(f"{specs}: {sight}; make it, or name the specs folder with --specs")
-    require_home(args, state)
+    require_home(specs, state_dir, state)
 
 
-def require_home(args: argparse.Namespace, state: State) -> None:
+def require_home(specs: str, state_dir: str, state: State) -> None:
     """Refuse another specs folder than the one that this state belongs to."""
-    specs, home = args.specs, state.controller.folder
+    home = state.controller.folder
     if home and os.path.realpath(home) != os.path.realpath(specs):
         raise UsageError(
-            f"{args.state} belongs to the specs folder {home}, not to {os.path.abspath(specs)}; "
+            f"{state_dir} belongs to the specs folder {home}, not to {os.path.abspath(specs)}; "
             "name the right one with --specs or --state"
         )
 

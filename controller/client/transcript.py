@@ -7,7 +7,6 @@ Memory: a block per attempt that is open.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from typing import IO
 
@@ -27,10 +26,11 @@ _BLOCK_BYTES = 1 << 16  # read at once, and the longest line that is held until 
 class Source:
     """The file of one attempt, and how much of it was shown."""
 
-    def __init__(self, state_dir: str, log: str, prefix: bytes) -> None:
+    def __init__(self, state_dir: str, log: str, prefix: bytes, out: IO[bytes]) -> None:
         self.path = os.path.join(state_dir, log)
         self._state_dir, self._log = state_dir, log
         self._prefix = prefix
+        self._out = out
         self._file: IO[bytes] | None = None
         self._held = b""  # the beginning of a line
 
@@ -55,11 +55,11 @@ class Source:
         assert self._file is not None
         while block := self._file.read(_BLOCK_BYTES):
             if not self._prefix:
-                sys.stdout.buffer.write(block)
+                self._out.write(block)
                 continue
             *lines, self._held = (self._held + block).split(b"\n")
             for line in lines:
-                sys.stdout.buffer.write(b"%s%s\n" % (self._prefix, line))
+                self._out.write(b"%s%s\n" % (self._prefix, line))
             if len(self._held) > _BLOCK_BYTES:
                 self._let_go()
 
@@ -72,7 +72,7 @@ class Source:
 
     def _let_go(self) -> None:
         if self._held:
-            sys.stdout.buffer.write(b"%s%s\n" % (self._prefix, self._held))
+            self._out.write(b"%s%s\n" % (self._prefix, self._held))
         self._held = b""
 
 
@@ -108,9 +108,11 @@ class Transcript:
         step: str | None,
         attempt: int | None,
         tail: int | None,
+        out: IO[bytes],
         note: Callable[[str], None],
     ) -> None:
-        """`note` is told what there is to say beside the output."""
+        """`out` gets the output; `note` is told what there is to say beside it."""
+        self._out = out
         self._note = note
         self._state = state
         self._state_dir = state_dir
@@ -142,7 +144,7 @@ class Transcript:
                 case None:
                     for source in self._sources.values():
                         source.pass_on()
-                    sys.stdout.buffer.flush()
+                    self._out.flush()
                     if self._over():
                         return
                 case (record, _):
@@ -156,7 +158,7 @@ class Transcript:
         """Half a line is all there will be of it."""
         for source in self._sources.values():
             source.close()
-        sys.stdout.buffer.flush()
+        self._out.flush()
 
     # ---------------------------------------- what is shown
 
@@ -204,7 +206,7 @@ class Transcript:
 
     def _source(self, step: str, log: str) -> Source:
         alone = self._step is not None or len(self._workflow.steps) == 1
-        return Source(self._state_dir, log, b"" if alone else b"[%s] " % step.encode())
+        return Source(self._state_dir, log, b"" if alone else b"[%s] " % step.encode(), self._out)
 
     # ---------------------------------------- what goes on
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from controller.host.lines import farewell, steps_in_words
+from controller.host.farewell import farewell, steps_in_words
 from controller.host.session import Session
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow

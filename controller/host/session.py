@@ -6,7 +6,6 @@ until somebody or something says stop. It decides nothing about workflows.
 
 import gc
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,6 @@ from controller.log.snapshots import newest
 from controller.log.space import DiskSpace
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import ControllerStatus, write_status
-from controller.log.takeover import stand_by, take_over
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
@@ -181,11 +179,13 @@ def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
     def say(text: str) -> None:
         print(f"treadle: {text}", file=sys.stderr, flush=True)
 
+    if options.if_held == "refuse":
+        return acquire()
+    from controller.log.takeover import stand_by, take_over
+
     if options.if_held == "stand by":
         return stand_by(acquire, lambda: signals.seen > 0, say)
-    if options.if_held == "take over":
-        return take_over(state_dir, acquire, say)
-    return acquire()
+    return take_over(state_dir, acquire, say)
 
 
 def _replay(state_dir: str, state: State, place: Place) -> None:
@@ -219,7 +219,7 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
         version=__version__,
         pid=os.getpid(),
         user=os_user(),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         state_dir=state_dir,
         max_parallel=options.max_parallel or os.cpu_count() or 1,
         ahead=AHEAD,

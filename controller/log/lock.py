@@ -5,13 +5,13 @@ stale lock to clear away. The text in the file is for messages and carries the l
 the lock is the kernel's word alone.
 
 An epoch is higher than every one before it: than the log's last and than the one in the file. It is
-durable before it is used. The text is of fixed size, within one sector of the disk, and written in
-place, since a rename would leave the lock on a file without a name.
+durable before it is used; the rest of the text need not be. The text is of fixed size, within one
+sector of the disk, and written in place, since a rename would leave the lock on a file without a
+name.
 """
 
 import fcntl
 import os
-import socket
 import time
 from datetime import UTC, datetime
 from types import TracebackType
@@ -53,7 +53,7 @@ class StateLock:
         before = _read(self._fd)
         self.holder = Holder(
             pid=os.getpid(),
-            host=socket.gethostname(),
+            host=os.uname().nodename,
             epoch=before.epoch,
             seq=before.seq,
             since=time.time_ns() // 1000,
@@ -66,11 +66,14 @@ class StateLock:
         """A number for this start, higher than any before; `log_epoch` is the log's last."""
         epoch = max(self.holder.epoch, log_epoch) + 1
         self.holder = msgspec.structs.replace(self.holder, epoch=epoch)
-        self._write()
+        self._write(durable=True)
         return epoch
 
     def note_end(self, seq: int) -> None:
-        """The log has this record, and may be asked for it by whoever comes next."""
+        """The log has this record, and may be asked for it by whoever comes next.
+
+        A machine that goes down at once may forget that it was noted, and only that.
+        """
         self.holder = msgspec.structs.replace(self.holder, seq=seq)
         self._write()
 
@@ -88,11 +91,12 @@ class StateLock:
     ) -> None:
         self.release()
 
-    def _write(self) -> None:
+    def _write(self, *, durable: bool = False) -> None:
         text = msgspec.json.encode(self.holder)
         try:
             os.pwrite(self._fd, text.ljust(_TEXT_SIZE - 1) + b"\n", 0)
-            os.fsync(self._fd)
+            if durable:
+                os.fsync(self._fd)
         except OSError as error:
             raise StorageError(
                 f"{self._path}: {error.strerror}: the lock can't be written; {MEND_DISK}"

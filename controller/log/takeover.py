@@ -13,7 +13,6 @@ and the steps survive like any crash.
 import os
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
 
@@ -69,7 +68,7 @@ def _end_holder(state_dir: str, say: Callable[[str], None]) -> bool:
     by = holder(state_dir)
     if by is None:
         return True
-    if by.host and by.host != socket.gethostname():
+    if by.host and by.host != os.uname().nodename:
         raise LockHeld(f"{state_dir}: held by pid {by.pid} on {by.host}: take it over there")
     try:
         pidfd = os.pidfd_open(by.pid)

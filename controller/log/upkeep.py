@@ -9,7 +9,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from controller.log import archive
 from controller.log.snapshots import fold_on, folder, only_one, seqs
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ class Upkeep:
 
 def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
     """Take a snapshot, retire what lies before it, and finish what was begun the last time."""
+    from controller.log import archive
+
     with only_one(state_dir) as alone:
         if not alone:
             return

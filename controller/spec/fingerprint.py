@@ -18,7 +18,6 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import TopologicalSorter
-from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -44,6 +43,8 @@ def fingerprints(
 
     What depends on a step of `kept` sees that fingerprint of it: its result was made under it.
     """
+    from hashlib import sha256  # loads OpenSSL, which nothing needs that only reads
+
     rule, steps = _RULES[version], {step.name: step for step in spec.steps}
     graph = {name: [need.step for need in requires(step)] for name, step in steps.items()}
     found: dict[str, str] = {}
@@ -114,6 +115,8 @@ def _needs(step: Step, fingerprints: dict[str, str]) -> Iterator[tuple[str, str]
 def _shortened(text: str) -> str:
     if len(text) <= _SHORT:
         return text
+    from hashlib import sha256
+
     return f"sha256:{sha256(text.encode()).hexdigest()[:16]}"
 
 

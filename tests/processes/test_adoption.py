@@ -369,9 +369,9 @@ def test_a_shim_that_hangs_while_it_has_nothing_to_do_is_told_of(
 def test_a_hung_shim_that_takes_no_more_connections_is_told_of(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    executor = begin(yard)
     monkeypatch.setattr("controller.executor.local.link.OPEN_SECONDS_MAX", 0.2)
     monkeypatch.setattr("controller.executor.local.client.HELLO_SECONDS_MAX", 0.05)
-    executor = begin(yard)
     os.kill(executor.shim.pid, signal.SIGSTOP)
     for epoch in range(2, 25):
         with pytest.raises(StorageError, match="does not answer"):

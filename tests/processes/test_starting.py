@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from processes.yard import Yard, eventually
 
+from controller.executor.local.link import STARTED, start_if_none
 from controller.loop.ports import Ended
 
 
@@ -33,6 +34,17 @@ def test_how_a_step_ended(
     ended = run(yard, script)
     assert (ended.how, ended.exit_code, ended.signal) == ("exited", exit_code, signal)
     assert ended.left_processes == 0
+
+
+def test_a_shim_that_was_started_ahead_is_the_one(yard: Yard) -> None:
+    before = set(STARTED)
+    for _ in range(2):
+        start_if_none(str(yard.state), yard.clock.read().boot_id)
+    (ahead,) = STARTED - before
+    executor = yard.executor()
+    assert executor.shim.pid == ahead
+    executor.start([yard.launch("step", "exit 7")])
+    assert yard.ended(executor, "step")[0].exit_code == 7
 
 
 def test_a_step_is_told_to_have_started_before_it_ended(yard: Yard) -> None:

@@ -2,8 +2,8 @@
 
 Whoever gets the lock file starts the shim and hands it the lock and the socket, bound and
 listening, as descriptors: so there is never a shim too many, and one can be talked to before it has
-loaded. Where the lock is held there is a shim, or one on its way in or out, and a moment later it
-answers.
+loaded. It takes as long to load as its controller, so who is in a hurry starts it first. Where the
+lock is held there is a shim, or one on its way in or out, and a moment later it answers.
 """
 
 import fcntl
@@ -19,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller.errors import MEND_DISK, StorageError
 from controller.executor.shim.door import BACKLOG
 from controller.executor.shim.wire import Message, Wire
-from controller.loop.ports import Launch
+
+if TYPE_CHECKING:
+    from controller.loop.ports import Launch
 
 PROTOCOL = 2  # of the newest shim; each older one is spoken as well
 OPEN_SECONDS_MAX = 10.0
@@ -39,6 +42,8 @@ PROGRAM = (
     "from controller.executor.shim.main import main; main(*sys.argv[2:])"
 )
 
+STARTED: set[int] = set()  # shims that are children of this process
+
 
 class Link:
     """One connection at a time, to whichever shim there is."""
@@ -50,7 +55,6 @@ class Link:
         self.hello = hello
         self.poll = poll
         self.deaths: list[float] = []
-        self.children: set[int] = set()
         self.unread_since: float | None = None
         self.sent_at = 0.0
         self.open()
@@ -59,7 +63,6 @@ class Link:
         """Connect, to a new shim if need be; takes milliseconds at most."""
         enough = time.monotonic() + OPEN_SECONDS_MAX
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
             while not self.try_open():
                 self.pause(enough)
         except OSError as fault:
@@ -76,12 +79,7 @@ class Link:
         time.sleep(OPEN_PAUSE_SECONDS)
 
     def try_open(self) -> bool:
-        lock = os.open(f"{self.folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if try_lock(lock):
-                self.start_shim(lock)
-        finally:
-            os.close(lock)
+        start_if_none(self.state, self.boot_id)
         sock = socket.socket(socket.AF_UNIX)
         sock.setblocking(False)  # one that hangs takes no more once its queue is full
         try:
@@ -92,39 +90,6 @@ class Link:
             return False
         self.wire = Wire(sock)
         return True
-
-    def start_shim(self, lock: int) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(f"{self.folder}/socket")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        errors = os.open(f"{self.folder}/errors", flags, 0o600)
-        with socket.socket(socket.AF_UNIX) as listener:
-            with short_path(self.folder) as folder:
-                listener.bind(f"{folder}/socket")
-            listener.listen(BACKLOG)
-            # Above 2, or the first to be put in its place could overwrite the next.
-            handed = [
-                fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-                for fd in (listener.fileno(), lock, errors)
-            ]
-        os.close(errors)
-        try:
-            self.children.add(self.spawn(handed))
-        finally:
-            for fd in handed:
-                os.close(fd)
-
-    def spawn(self, handed: list[int]) -> int:
-        packages = os.fspath(Path(__file__).parents[3])
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-c", PROGRAM, packages, self.state, self.boot_id],
-            {},
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(handed)],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
-        )
 
     def mend(self, problem: str) -> str:
         """What is wrong with the shim that holds the lock, and how to go on without it."""
@@ -199,11 +164,57 @@ class Link:
     def close(self) -> None:
         self.poll.unregister(self.wire.sock)
         self.wire.close()
-        for child in list(self.children):  # leave no zombie of a shim that we started
+        for child in list(STARTED):  # leave no zombie of a shim that we started
             with suppress(ChildProcessError):
                 if os.waitpid(child, os.WNOHANG)[0] == 0:
                     continue
-            self.children.discard(child)
+            STARTED.discard(child)
+
+
+def start_if_none(state: str, boot_id: str) -> None:
+    """Start the shim of this folder, unless there is one, or somebody is starting it."""
+    os.makedirs(f"{state}/shim", mode=0o700, exist_ok=True)
+    lock = os.open(f"{state}/shim/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if try_lock(lock):
+            start_shim(state, boot_id, lock)
+    finally:
+        os.close(lock)
+
+
+def start_shim(state: str, boot_id: str, lock: int) -> None:
+    step_limits()  # are noted before they are lifted, for us and for what we start
+    with suppress(FileNotFoundError):
+        os.unlink(f"{state}/shim/socket")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    errors = os.open(f"{state}/shim/errors", flags, 0o600)
+    with socket.socket(socket.AF_UNIX) as listener:
+        with short_path(f"{state}/shim") as folder:
+            listener.bind(f"{folder}/socket")
+        listener.listen(BACKLOG)
+        # Above 2, or the first to be put in its place could overwrite the next.
+        handed = [
+            fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (listener.fileno(), lock, errors)
+        ]
+    os.close(errors)
+    try:
+        STARTED.add(spawn(state, boot_id, handed))
+    finally:
+        for fd in handed:
+            os.close(fd)
+
+
+def spawn(state: str, boot_id: str, handed: list[int]) -> int:
+    packages = os.fspath(Path(__file__).parents[3])
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", "-c", PROGRAM, packages, state, boot_id],
+        {},
+        file_actions=[(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(handed)],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
+    )
 
 
 def try_lock(fd: int) -> bool:
@@ -253,7 +264,7 @@ def step_limits() -> dict[int, int]:
     return limits
 
 
-def start_message(launch: Launch) -> Message:
+def start_message(launch: "Launch") -> Message:
     text = str(launch.id)
     order = [launch.mark, launch.argv, launch.env, launch.working_dir, launch.log]
     return ["start", text, *order, launch.leave_processes]

@@ -33,9 +33,10 @@ def apply(args: argparse.Namespace) -> int:
         return ExitCode.USAGE
     for warning in (text for document in loaded.documents for text in document.warnings):
         tell(f"{warning} (warning)")
-    state = read_state(args)
-    require_folder(args, state)
-    path, before = _target(args, state, list(loaded.names))
+    state = read_state(args.state)
+    require_folder(args.specs, args.state, state)
+    suffix = ".json" if args.file.endswith(".json") else ".yaml"
+    path, before = _target(args.specs, state, list(loaded.names), suffix)
     verb = "unchanged" if before == data else "replaced" if before is not None else "written"
     if not args.dry_run and before != data:
         write_file(path, data)
@@ -46,15 +47,14 @@ def apply(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
-def _target(args: argparse.Namespace, state: State, names: list[str]) -> tuple[str, bytes | None]:
+def _target(specs: str, state: State, names: list[str], suffix: str) -> tuple[str, bytes | None]:
     """The file to write, and its content if it is there. Refuses to drop other documents."""
-    files = files_of(args, state, names)
+    files = files_of(specs, state, names)
     if len(files) > 1:
         paths = " and ".join(file.path for file in files)
         raise UsageError(f"{', '.join(names)}: defined in {paths}; edit them there")
     if not files:
-        suffix = ".json" if args.file.endswith(".json") else ".yaml"
-        path = os.path.join(args.specs, names[0] + suffix)
+        path = os.path.join(specs, names[0] + suffix)
         if not os.path.lexists(path):
             return path, None
         found = read_names(path)
@@ -81,41 +81,43 @@ def delete(args: argparse.Namespace) -> int:
     """treadle delete NAME: remove its file. delete --all: confirm what is held back."""
     if args.all == bool(args.name):
         raise UsageError("delete takes a NAME, or --all")
-    return _confirm_absence(args) if args.all else _delete_file(args)
+    if args.all:
+        return _confirm_absence(args.state, args.dry_run)
+    return _delete_file(args.specs, args.state, args.name, args.dry_run)
 
 
-def _delete_file(args: argparse.Namespace) -> int:
-    state = read_state(args)
-    name, life = subject(args, state)
+def _delete_file(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
+    state = read_state(state_dir)
+    name, life = subject(specs, state, word)
     if life is not None and life.origin == "run":
         raise UsageError(f"{name} was begun by `treadle run`: it has no file; cancel it instead")
-    require_folder(args, state)
-    files = files_of(args, state, [name])
+    require_folder(specs, state_dir, state)
+    files = files_of(specs, state, [name])
     if not files:
-        raise NotFound(f"{name}: no file in {args.specs} defines it")
+        raise NotFound(f"{name}: no file in {specs} defines it")
     if len(files) > 1:
         paths = " and ".join(file.path for file in files)
         raise UsageError(f"{name} is defined in {paths}: remove one of them by hand")
     others = files[0].others([name])
     if others:
         raise UsageError(f"{files[0].path} also defines {listed(others)}: take {name} out of it")
-    if not args.dry_run:
+    if not dry_run:
         try:
             os.unlink(files[0].path)
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
-    print(f"{name}: {'would be deleted' if args.dry_run else 'deleted'} ({files[0].path})")
-    say_if_nobody_listens(args.state, args.dry_run)
+    print(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})")
+    say_if_nobody_listens(state_dir, dry_run)
     return ExitCode.FINE
 
 
-def _confirm_absence(args: argparse.Namespace) -> int:
-    state = read_state(args)
+def _confirm_absence(state_dir: str, dry_run: bool) -> int:
+    state = read_state(state_dir)
     if not state.seq:
-        raise UsageError(f"{args.state}: no controller was here yet, so nothing is held back")
-    if args.dry_run:
+        raise UsageError(f"{state_dir}: no controller was here yet, so nothing is held back")
+    if dry_run:
         print("would confirm that the specs which are missing from the folder are to go")
         return ExitCode.FINE
-    answer = ask(args.state, state.seq, Request(kind="delete-all", by=os_user()))
+    answer = ask(state_dir, state.seq, Request(kind="delete-all", by=os_user()))
     print(f"specs that are missing from the folder are to go: {answer}")
     return ExitCode.FINE

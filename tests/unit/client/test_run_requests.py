@@ -1,0 +1,45 @@
+"""What `run` asks for: one request a document, all of them or none."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from story import a_step
+from story import document as model
+
+from controller.client.run_requests import ask_to_run
+from controller.errors import UsageError
+from controller.requests import waiting
+
+
+def put(folder: Path, name: str) -> str:
+    path = folder / f"{name}.json"
+    path.write_bytes(msgspec.json.encode(model([a_step("a")], name=name)))
+    return str(path)
+
+
+def test_one_a_document(tmp_path: Path) -> None:
+    state_dir = str(tmp_path / ".treadle")
+    files = [put(tmp_path, "etl"), put(tmp_path, "report")]
+    names = ask_to_run(state_dir, files, resume=False)
+    found = list(waiting(state_dir))
+    assert names == {request.name for request in found}
+    assert {(one.kind, one.workflow, one.path) for one in found} == {
+        ("run", "etl", files[0]),
+        ("run", "report", files[1]),
+    }
+
+
+def test_none_if_any_file_has_a_fault(tmp_path: Path) -> None:
+    state_dir, bad = str(tmp_path / ".treadle"), tmp_path / "bad.yaml"
+    bad.write_text("apiVersion: treadle.dev/v1\nkind: Workflow\n")
+    with pytest.raises(UsageError, match=r"bad\.yaml"):
+        ask_to_run(state_dir, [put(tmp_path, "etl"), str(bad)], resume=False)
+    assert list(waiting(state_dir)) == []
+
+
+def test_a_name_that_is_there_twice(tmp_path: Path) -> None:
+    state_dir, first, again = str(tmp_path / ".treadle"), put(tmp_path, "etl"), tmp_path / "again"
+    again.write_bytes(Path(first).read_bytes())
+    with pytest.raises(UsageError, match=r"again: etl is in .*json already; name it once"):
+        ask_to_run(state_dir, [first, str(again)], resume=False)
