@@ -8,11 +8,11 @@ TREADLE_WITHIN, which names the attempts around theirs. Members once found stay 
 whose parent ends is not lost.
 
 One pass over the process table serves many attempts: some 60 µs a process that is younger than the
-oldest of them, twice that for one without the first mark, 40 for the rest. Finding nobody in a listing proves
-little, since whoever forks and dies in time is never in it. So a pass also looks at every pid that
-was given out since it began, until none is left: whoever lives then was either in the listing or is
-among those, and an empty pass is a proof. What forks and dies without end is met while it lives,
-and can be seized on the spot.
+oldest of them, twice that for one without the first mark, 40 for the rest. Finding nobody in a
+listing proves little, since whoever forks and dies in time is never in it. So a pass also looks at
+every pid that was given out since it began, until none is left: whoever lives then was either in
+the listing or is among those, and an empty pass is a proof. What forks and dies without end is met
+while it lives, and can be seized on the spot.
 
 Importing psutil takes 15 ms: this is imported once something has to be ended or found.
 """
