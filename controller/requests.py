@@ -142,7 +142,18 @@ def _read(path: str, name: str) -> Request:
         text = file.read(REQUEST_SIZE_MAX + 1)
     if len(text) > REQUEST_SIZE_MAX:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
-    return msgspec.structs.replace(msgspec.json.decode(text, type=Request), name=name)
+    request = msgspec.json.decode(text, type=Request)
+    return msgspec.structs.replace(request, name=name, problem=_problem(request))
+
+
+def _problem(request: Request) -> str:
+    """Whoever dropped it checked its document, perhaps by the rules of another version."""
+    if request.document is None:
+        return ""
+    from controller.spec.validate import check
+
+    faults = check(request.document.workflow.spec)
+    return "; ".join(f"{request.path}: {fault.problem}" for fault in faults)
 
 
 def requests_folder(state_dir: str) -> str:

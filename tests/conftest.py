@@ -3,9 +3,17 @@
 import os
 import signal
 
+import pytest
+
 # However little room there is on the disk, steps are started.
 os.environ["TREADLE_MIN_FREE"] = "0"
 
 # A job in the background, or under nohup, ignores these, and would hand that on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite", action="store_true", help="write the answers of tests/scenarios anew"
+    )

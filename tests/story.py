@@ -20,8 +20,8 @@ from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase
 from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import fact
+from controller.planner.permission import Limits
 from controller.planner.plan import plan
-from controller.planner.slots import Limits
 from controller.spec.definition import BackoffPolicy
 from controller.spec.models import Workflow as Document
 

@@ -71,7 +71,7 @@ def diff(args: argparse.Namespace) -> int:
         print(f"treadle: {fault}", file=sys.stderr)
     if seen.faults:
         return ExitCode.USAGE
-    return CHANGED if any(change.is_one for change in seen.changes) else ExitCode.FINE
+    return CHANGED if any(change.is_change for change in seen.changes) else ExitCode.FINE
 
 
 def _of_folder(args: argparse.Namespace, state: "State") -> "Foresight":
@@ -156,7 +156,4 @@ def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Chan
     loaded = load(source.data, source.name)
     faults += loaded.faults
     for document in loaded.documents if not loaded.faults else ():
-        name = document.workflow.metadata.name
-        life = state.workflows.get(name)
-        driven = life is None or life.origin == "folder"
-        yield of_document(state, life if driven else None, name, document.workflow.spec)
+        yield of_document(state, document)

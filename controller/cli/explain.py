@@ -74,7 +74,7 @@ def _around(state_dir: str) -> "Around":
     status = read_status(state_dir)
     return Around(
         runs=status.pid is not None,
-        max_parallel=status.max_parallel,
+        limits=status.limits,
         conditions=[one for one in status.conditions if one.status == "True"],
     )
 

@@ -31,8 +31,7 @@ def _requests(args: argparse.Namespace) -> Iterator[_Wanted]:
     faults: list[Fault] = []
     seen: dict[str, str] = {}
     for file in args.files:
-        data = read_source(file).data
-        loaded = load(data, file)
+        loaded = load(read_source(file).data, file)
         faults += loaded.faults
         for document in loaded.documents:
             name = document.workflow.metadata.name
@@ -42,7 +41,7 @@ def _requests(args: argparse.Namespace) -> Iterator[_Wanted]:
                 kind="run",
                 workflow=name,
                 by=os_user(),
-                document=data.decode(errors="replace"),
+                document=document,
                 path=os.path.abspath(file),
                 resume=args.resume,
             )

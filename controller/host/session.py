@@ -117,7 +117,7 @@ class Session:
             pid=os.getpid(),
             epoch=controller.epoch,
             since=controller.state.controller.time,
-            max_parallel=controller.settings.max_parallel,
+            limits=controller.limits(),
             conditions=controller.conditions,
         )
         if status != self._status:

@@ -9,7 +9,7 @@ Cost: O(what changed and what waits) a call, O(folder) for the first.
 
 from collections.abc import Iterable, Iterator
 
-from msgspec import UNSET, Struct, field
+from msgspec import Struct, field
 
 from controller.errors import Fault
 from controller.intake import clashes, conditions
@@ -19,19 +19,16 @@ from controller.intake.claims import Claims, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
 from controller.model.events import (
     DeletionAccepted,
-    EditTakenBack,
     FileCleared,
     FileRejected,
     FolderAdopted,
     LifeEnded,
-    SourceChanged,
 )
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition as ControllerCondition
 from controller.model.state import State, Workflow
-from controller.planner import deferred
-from controller.planner.actions import Accept, Action
-from controller.spec.fingerprint import same
+from controller.planner.accept import accept
+from controller.planner.actions import Action
 from controller.spec.load import Document
 
 __all__ = ["ControllerCondition", "Memory", "Settings", "Verdict", "identity", "judge"]
@@ -321,30 +318,14 @@ class _Judge:
         return any(step.name not in left for step in life.spec.steps)
 
     def _put_in_force(self, file: SeenFile, document: Document) -> None:
-        name, spec = _name(document), document.workflow.spec
+        name = _name(document)
         life = self.state.workflows.get(name)
         self.taken[name] = (file.path, document)
         self.claims.move(name, life.path if life is not None else None, file.path)
         if life is not None and life.origin == "run":
             self.actions.append(LifeEnded(uid=life.uid))
             life = None
-        if life is not None and (life.spec is spec or same(life.spec, spec)):
-            if life.pending is not None:
-                self.actions.append(EditTakenBack(uid=life.uid, generation=life.latest + 1))
-            self.actions += _source_changed(life, file.path, document)
-            return
-        if life is not None and deferred.waits(life, spec):
-            self.actions += deferred.defer(life, document, file.path, file.by)
-            return
-        self.actions.append(
-            Accept(
-                document=document.workflow,
-                path=file.path,
-                uid=life.uid if life is not None else None,
-                by=file.by,
-                warnings=document.warnings,
-            )
-        )
+        self.actions += accept(life, document, file.path, file.by)
 
     def _reject(self, file: SeenFile, faults: Iterable[Fault]) -> None:
         self.absences.forget("edit", file.path)
@@ -387,14 +368,6 @@ class _Judge:
 def _note(memory: Memory, now: int, said: conditions.Said) -> list[ControllerCondition]:
     memory.conditions = conditions.as_conditions(said, memory.conditions, now)
     return memory.conditions
-
-
-def _source_changed(life: Workflow, path: str, document: Document) -> Iterator[SourceChanged]:
-    metadata = document.workflow.metadata
-    labels = {} if metadata.labels is UNSET else metadata.labels
-    annotations = {} if metadata.annotations is UNSET else metadata.annotations
-    if (path, labels, annotations) != (life.path, life.labels, life.annotations):
-        yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
 
 
 def _name(document: Document) -> str:

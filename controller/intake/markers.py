@@ -21,7 +21,7 @@ def removed(
     state: State, absences: Absences, settings: Settings, scanned: int
 ) -> Iterator[MarkerRemoved]:
     """Markers that are gone for good."""
-    for kind, path in list(absences.waits):
+    for kind, path in sorted(absences.waits):
         known = state.markers.get(path) or state.bad_markers.get(path)
         if kind != "path" or known is None:
             continue

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from controller.model.events import (
     CancelAccepted,
-    EditTakenBack,
     LifeEnded,
     RequestApplied,
-    SourceChanged,
     StepMarked,
     StepReset,
     in_the_name_of,
@@ -20,10 +18,10 @@ from controller.model.events import (
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
-from controller.planner import deferred
-from controller.planner.actions import Accept, Action
+from controller.planner.accept import accept
+from controller.planner.actions import Action
 from controller.spec.fingerprint import same
-from controller.spec.load import load
+from controller.spec.load import Document
 
 _OVERRULES = ("retry", "restart")  # a cancellation
 _TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
@@ -175,54 +173,37 @@ def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
                 yield workflow.steps[name]
 
 
-def _go_on(workflow: Workflow, asked: Request) -> Iterator[Action]:
-    """Nothing about the spec is new, so this is no generation: what did not succeed runs anew."""
-    if workflow.path != asked.path:
-        labels, annotations = workflow.labels, workflow.annotations
-        yield SourceChanged(
-            uid=workflow.uid, path=asked.path, labels=labels, annotations=annotations
-        )
-    for step in workflow.steps.values():
-        if step.phase in _TRIED_ANEW:
-            yield _reset(workflow, step, _said(asked, "resumed"))
-
-
 def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    loaded = load(asked.document.encode(), asked.path)
-    if loaded.faults:
-        raise _Refused("; ".join(str(fault) for fault in loaded.faults))
-    documents = [d for d in loaded.documents if d.workflow.metadata.name == asked.workflow]
-    if not documents:
+    if asked.problem:
+        raise _Refused(asked.problem)
+    if asked.document is None:
+        raise _Refused(f"it brings no spec of {asked.workflow}")
+    if asked.document.workflow.metadata.name != asked.workflow:
         raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
     if workflow is not None and workflow.origin == "folder":
         raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
-    if workflow is not None and not workflow.finished and not asked.resume:
+    if asked.resume:
+        yield from _go_on(workflow, asked, asked.document)
+        return
+    if workflow is not None and not workflow.finished:
         raise _Refused(
             f"{asked.workflow} is alive (uid {workflow.uid}): "
             "cancel it, wait, or go on with it by --resume"
         )
-    resumed = workflow if asked.resume else None
-    if asked.resume and resumed is None:
-        raise _Refused(f"{asked.workflow} has no run to resume")
-    if resumed is not None and same(resumed.spec, documents[0].workflow.spec):
-        if resumed.pending is not None:
-            yield EditTakenBack(uid=resumed.uid, generation=resumed.latest + 1)
-        yield from _go_on(resumed, asked)
-        return
-    if resumed is not None and deferred.waits(resumed, documents[0].workflow.spec):
-        yield from deferred.defer(resumed, documents[0], asked.path, asked.by)
-        return
-    if workflow is not None and resumed is None:
+    if workflow is not None:
         yield LifeEnded(uid=workflow.uid)
-    yield Accept(
-        document=documents[0].workflow,
-        path=asked.path,
-        uid=resumed.uid if resumed else None,
-        origin="run",
-        by=asked.by,
-        warnings=documents[0].warnings,
-        request=asked.name,
-    )
+    yield from accept(None, asked.document, asked.path, asked.by, "run", asked.name)
+
+
+def _go_on(workflow: Workflow | None, asked: Request, document: Document) -> Iterator[Action]:
+    """With the last run: an edited spec is an edit, else what did not succeed runs anew."""
+    if workflow is None:
+        raise _Refused(f"{asked.workflow} has no run to resume")
+    yield from accept(workflow, document, asked.path, asked.by, "run", asked.name)
+    if same(workflow.spec, document.workflow.spec):
+        for step in workflow.steps.values():
+            if step.phase in _TRIED_ANEW:
+                yield _reset(workflow, step, _said(asked, "resumed"))
 
 
 def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
@@ -231,6 +212,8 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     named = _known(workflow, asked)
     if workflow.finished:
         raise _Refused(f"{asked.workflow} has already ended")
+    if workflow.cancel is not None and not workflow.cancel.drain:
+        raise _Refused(f"{asked.workflow} is being ended already: {workflow.cancel.message}")
     steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
     if asked.steps and not steps:
         raise _Refused("these steps have already ended")

@@ -13,19 +13,23 @@ import msgspec
 from controller.errors import MEND_DISK, StorageError
 from controller.log.lock import holder
 from controller.model.state import Condition
+from controller.planner.permission import Limits
 
 ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
 
 
 class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`pid` is None when no controller holds the state folder; `since`: microseconds since 1970."""
+    """`pid` is None when no controller holds the state folder; `since`: microseconds since 1970.
+
+    `limits` is what keeps steps from starting that the log does not know of.
+    """
 
     phase: ControllerPhase
     pid: int | None = None
     epoch: int = 0
     since: int = 0
-    max_parallel: int | None = None
     conditions: list[Condition] = []
+    limits: Limits | None = None
 
 
 def write_status(state_dir: str, status: ControllerStatus) -> None:
@@ -44,7 +48,7 @@ def read_status(state_dir: str) -> ControllerStatus:
     written = _read(_path(state_dir))
     by = holder(state_dir)
     if by is None:
-        return msgspec.structs.replace(written, phase="Stopped", pid=None)
+        return msgspec.structs.replace(written, phase="Stopped", pid=None, limits=None)
     if by.pid != written.pid:  # it holds the lock and hasn't said anything yet
         return ControllerStatus(phase="Starting", pid=by.pid, epoch=by.epoch, since=by.since)
     return written

@@ -6,15 +6,13 @@ as a mark, a delay or a uid; and the inputs of the fingerprint, which only the r
 
 from collections.abc import Iterator
 
-from msgspec import UNSET
-
 from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import next_run
 from controller.model.state import State
-from controller.planner import barred, edits, retries
+from controller.planner import accept, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
-from controller.spec.fingerprint import fingerprints, inputs
+from controller.spec.fingerprint import inputs
 
 
 def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator[e.AnyEvent]:
@@ -25,7 +23,7 @@ def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator
         case Retry():
             yield _retry(state, action, now, chance)
         case Accept():
-            yield _generation(state, action, chance)
+            yield accept.complete(state, action, action.uid or chance.uid())
         case _:
             yield action
 
@@ -59,33 +57,3 @@ def _retry(
     policy = workflow.steps[action.step].definition.retry.backoff
     delay = chance.delay_seconds(policy, action.number)
     return retries.complete(action, workflow, delay, now)
-
-
-def _generation(state: State, action: Accept, chance: Chance) -> e.GenerationAccepted:
-    document = action.document
-    before = state.lives[action.uid] if action.uid is not None else None
-    if before is None:
-        edit, generation = edits.Edit(fingerprints(document.spec), {}, {}), 1
-    else:
-        edit = edits.judge(before, document.spec)
-        markers = state.marked.get(before.name, {}).values()
-        effects = barred.under(before, document.spec, edit.effects, markers)
-        edit = edit._replace(effects=edits.to_record(effects))
-        generation = before.latest if action.waited else before.latest + 1
-    labels, annotations = document.metadata.labels, document.metadata.annotations
-    return e.GenerationAccepted(
-        uid=action.uid or chance.uid(),
-        workflow=document.metadata.name,
-        generation=generation,
-        spec=document.spec,
-        path=action.path,
-        fingerprints=edit.fingerprints,
-        effects=edit.effects,
-        kept=edit.kept,
-        labels={} if labels is UNSET else labels,
-        annotations={} if annotations is UNSET else annotations,
-        origin=action.origin,
-        by=action.by,
-        warnings=list(action.warnings),
-        request=action.request,
-    )

@@ -7,13 +7,14 @@ same: what was not appended did not happen, and what was appended but not done i
 calls that are safe to repeat.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from controller.intake import conditions, desired
 from controller.intake.requests import answer
 from controller.loop import causes
+from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
     Chance,
@@ -29,19 +30,14 @@ from controller.loop.ports import (
     Running,
     Space,
 )
-from controller.loop.promises import promised
 from controller.model import events as e
-from controller.model.apply import apply
 from controller.model.indexes import next_due, touch_all
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner import outcome, slots
-from controller.planner.actions import Action
-from controller.planner.plan import plan
+from controller.planner import outcome
+from controller.planner.permission import Limits, working_dir
 from controller.planner.settled import settled
-from controller.planner.slots import Limits
 
-PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
 LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
 
@@ -79,8 +75,8 @@ class Controller:
     """The loop's own memory; everything in it but the edges can be had again from the log."""
 
     def __init__(self, state: State, epoch: int, edges: Edges, settings: Settings) -> None:
-        self.state = state
         self.epoch = epoch
+        self.passes = Passes(state, epoch, edges.chance)
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
@@ -89,13 +85,15 @@ class Controller:
         self._short = False  # of room on the disk
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
-        self._batch: list[e.Record] = []
         self._stale: list[AttemptId] = []  # told of again although their end is recorded
         self._postponed: set[str] = set()  # requests whose time has not come
-        self._now = 0
         self._folder_due: int | None = None
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
+
+    @property
+    def state(self) -> State:
+        return self.passes.state
 
     @property
     def conditions(self) -> list[desired.ControllerCondition]:
@@ -105,7 +103,7 @@ class Controller:
     @property
     def recorded(self) -> Sequence[e.Record]:
         """The records of the last turn."""
-        return self._batch
+        return self.passes.batch
 
     # ---------------------------------------- life
 
@@ -115,7 +113,7 @@ class Controller:
         self._begin_turn()
         self._clocks = clocks = self.edges.clock.read()
         device, inode = self._folder_identity()
-        self._fold(
+        self.passes.fold(
             e.ControllerStarted(
                 version=settings.version,
                 pid=settings.pid,
@@ -130,7 +128,7 @@ class Controller:
             )
         )
         touch_all(state)
-        self.edges.log.append(self._batch)
+        self.edges.log.append(self.passes.batch)
         alive = [(state.lives[uid], step, one) for (uid, step), one in state.live.items()]
         executor = self.edges.executor
         executor.adopt([_running(life, life.steps[step], one) for life, step, one in alive])
@@ -141,18 +139,18 @@ class Controller:
                 if one.phase is AttemptPhase.SCHEDULED and one.ending is None
             ]
         )
-        now = self._now
+        now = self.passes.now
         executor.end([_order(life, step, one, now) for life, step, one in alive if one.ending])
 
     def turn(self) -> bool:
         """One pass of the loop; tells whether anything happened."""
         self._begin_turn()
         self._observe()
-        self._plan()
-        if self._batch:
-            self.edges.log.append(self._batch)  # if it raises, nothing below is done
+        self.passes.rest(self.limits())
+        if self.passes.batch:
+            self.edges.log.append(self.passes.batch)  # if it raises, nothing below is done
         self._act()
-        return bool(self._batch)
+        return bool(self.passes.batch)
 
     def due(self) -> int | None:
         """When the next turn has something to do although nothing wakes the loop."""
@@ -172,14 +170,13 @@ class Controller:
             return False
         if any(one.name not in self._postponed for one in self.edges.requests.waiting()):
             return False
-        return settled(self.state, self._limits())
+        return settled(self.state, self.limits())
 
     # ---------------------------------------- observe
 
     def _begin_turn(self) -> None:
-        self._batch = []
         self._stale = []
-        self._now = self.edges.clock.now()
+        self.passes.begin(self.edges.clock.now())
 
     def _observe(self) -> None:
         self._observe_clocks()
@@ -200,9 +197,9 @@ class Controller:
         slept = boottime - (now.uptime - before.uptime)
         stepped = (now.wall - before.wall) - boottime
         if slept > CLOCK_TOLERANCE:
-            self._fold(e.MachineSlept(seconds=slept / SECOND))
+            self.passes.fold(e.MachineSlept(seconds=slept / SECOND))
         if abs(stepped) > CLOCK_TOLERANCE:
-            self._fold(e.ClockStepped(seconds=stepped / SECOND))
+            self.passes.fold(e.ClockStepped(seconds=stepped / SECOND))
 
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))
@@ -214,23 +211,23 @@ class Controller:
             return
         fact = outcome.fact(attempt, seen)
         if fact is not None:
-            self._fold(fact, causes.of_news(attempt, fact))
+            self.passes.fold(fact, causes.of_news(attempt, fact))
 
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
         self._short = bool(short)
         trouble = self.edges.executor.trouble()
         said = conditions.of_space(short) | conditions.of_executor(trouble)
-        self._of_machine = conditions.as_conditions(said, self._of_machine, self._now)
+        self._of_machine = conditions.as_conditions(said, self._of_machine, self.passes.now)
 
     def _observe_folder(self, folder: Folder, cause: int = 0) -> None:
         rules, memory = self.settings.rules, self.memory
-        sight = folder.look(self._now, full=memory.scan_due(self._now))
-        verdict = desired.judge(self.state, sight, self._now, rules, memory)
+        sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
+        verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)
         self._folder_due = verdict.due
         self._of_folder = verdict.conditions
         self.notes += verdict.notes
-        self._promise(verdict.actions, cause)
+        self.passes.promise(verdict.actions, cause)
 
     def _observe_requests(self) -> int:
         """Apply what was asked for; tells which record confirmed an absence, 0 if none."""
@@ -255,24 +252,16 @@ class Controller:
                 self.memory.confirm()
                 confirmed = self.state.seq + 1
             asked, *consequences = actions
-            self._promise([asked])
-            self._promise(consequences, cause=self.state.seq)
+            self.passes.promise([asked])
+            self.passes.promise(consequences, cause=self.state.seq)
         if applied:
             self.edges.requests.done(applied)
         return confirmed
 
     # ---------------------------------------- plan
 
-    def _plan(self) -> None:
-        for _ in range(PASSES_MAX):
-            actions = plan(self.state, self._now, self._limits())
-            self.state.touched.clear()
-            if not actions:
-                return
-            self._decide(actions)
-        raise AssertionError(f"the plan does not come to rest: {actions[:3]}")
-
-    def _limits(self) -> Limits:
+    def limits(self) -> Limits:
+        """How much may start now, and what may not."""
         settings = self.settings
         return Limits(
             max_parallel=settings.max_parallel,
@@ -285,25 +274,6 @@ class Controller:
             keep_finished=settings.keep_finished,
         )
 
-    def _decide(self, actions: Iterable[Action]) -> None:
-        """What the planner wants: each follows from what gave it something to decide."""
-        for action in actions:
-            self._promise([action], causes.of_decision(self.state, action))
-
-    def _promise(self, actions: Iterable[Action], cause: int = 0) -> None:
-        for action in actions:
-            for event in promised(self.state, action, self._now, self.edges.chance):
-                self._fold(event, cause)
-
-    def _fold(self, event: e.AnyEvent, cause: int = 0) -> None:
-        seq = self.state.seq + 1
-        first = self._batch[0].seq if self._batch else seq
-        record = e.Record(
-            seq=seq, turn=first, time=self._now, epoch=self.epoch, event=event, cause=cause
-        )
-        apply(self.state, record)
-        self._batch.append(record)
-
     # ---------------------------------------- act
 
     def _act(self) -> None:
@@ -312,7 +282,7 @@ class Controller:
         orders: list[End] = []
         ended = self._stale
         applied: list[str] = []
-        for record in self._batch:
+        for record in self.passes.batch:
             match record.event:
                 case e.AttemptScheduled(uid=uid, step=name):
                     life = self.state.lives[uid]
@@ -322,7 +292,7 @@ class Controller:
                 case e.AttemptEnding(uid=uid, step=name):
                     attempt = self.state.live.get((uid, name))
                     if attempt is not None:
-                        orders.append(_order(self.state.lives[uid], name, attempt, self._now))
+                        orders.append(_order(self.state.lives[uid], name, attempt, self.passes.now))
                 case e.AttemptFinished(uid=uid, step=name, attempt=number):
                     ended.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
@@ -353,7 +323,7 @@ class Controller:
                 "TREADLE_GENERATION": str(attempt.generation),
                 "TREADLE_OUTPUT": output,
             },
-            working_dir=slots.working_dir(workflow, step.name, settings.folder),
+            working_dir=working_dir(workflow, step.name, settings.folder),
             log=attempt.log,
             leave_processes=definition.leave_processes,
             grace_seconds=definition.grace_seconds,
@@ -362,7 +332,7 @@ class Controller:
     def _folder_identity(self) -> tuple[int, int]:
         if self.edges.folder is None:
             return 0, 0
-        return desired.identity(self.state, self.edges.folder.look(self._now))
+        return desired.identity(self.state, self.edges.folder.look(self.passes.now))
 
 
 def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from controller.model import events as e
-from controller.model.apply_step import keep_no_longer, remember_result
+from controller.model.apply_step import keep_no_longer
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
 from controller.model.movement import clear_condition, move_attempt, move_step, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
@@ -140,16 +140,14 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
-    succeeded, then = event.phase is AttemptPhase.SUCCEEDED, step.then
-    if succeeded and then is not None and then.action == "reset" and then.finish:
-        # It came to its own end: should the edit be taken back, this is its result.
+    succeeded = event.phase is AttemptPhase.SUCCEEDED
+    if succeeded:  # should an edit be taken back, this is its result
         step.standing = Standing(
             attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
         )
-    if succeeded and (then is None or then.action == "cancel"):
-        step.then = None  # who wanted to cancel it came too late
+    if succeeded and not (step.leaving or step.asked or step.edit):
+        step.cancel = None  # who wanted to cancel it came too late
         move_step(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
-        remember_result(step)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
     else:

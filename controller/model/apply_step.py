@@ -6,12 +6,12 @@ from controller.model import events as e
 from controller.model.indexes import set_timer, touch
 from controller.model.movement import drop, explain_wait, move_step, move_workflow, set_condition
 from controller.model.phases import Phase, Reason
-from controller.model.state import SECOND, Standing, State, Step, Then, Workflow
+from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit brought about, and that taking it back undoes.
-_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN, Reason.CANCEL_MARKER})
+_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
 
 
 def ready(state: State, event: e.StepReady) -> None:
@@ -25,7 +25,8 @@ def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.
     def ended(state: State, event: e.StepSkipped | e.StepCancelled | e.StepFailed) -> None:
         workflow = state.lives[event.uid]
         step = workflow.steps[event.step]
-        step.unjudged, step.then = False, None
+        step.unjudged = False
+        step.want_nothing()
         stop_waiting(state, workflow, step)
         move_step(state, workflow, step, to, event.reason, event.message)
         if to is Phase.FAILED:
@@ -43,7 +44,7 @@ def reset_asked(state: State, event: e.StepReset) -> None:
         return
     if event.reason not in _BY_EDIT:
         step.standing = None  # now, not when it has ended: an edit may be taken back meanwhile
-    step.then = Then("reset", event.reason, event.message)
+    step.cancel, step.asked = None, Asked(event.reason, event.message)
     touch(state, workflow, step)
 
 
@@ -99,8 +100,9 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
 def reset(state: State, workflow: Workflow, step: Step, reason: str, message: str) -> None:
     """Back to Pending: nothing of the past counts against it, all its retries are there again."""
     step.retries = step.interruptions = 0
-    step.series_from = step.then = None
+    step.series_from = None
     step.unjudged = False
+    step.want_nothing()
     step.why = message if step.attempts else ""
     stop_waiting(state, workflow, step)
     if reason not in _BY_EDIT:

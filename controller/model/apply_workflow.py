@@ -18,7 +18,7 @@ from controller.model.indexes import (
 )
 from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
 from controller.model.phases import TERMINAL, Phase, Reason, RunStage
-from controller.model.state import SECOND, Cancel, RunShort, State, Step, Then, Workflow
+from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition, definitions
 
@@ -76,7 +76,8 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         if step.live is None:
             remove(state, workflow, step)
         elif effect is not None:  # else it is leaving since an earlier generation
-            step.then = Then("remove", effect.reason, effect.message, effect.finish)
+            step.want_nothing()
+            step.leaving = effect
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):
         if name in before:
@@ -85,11 +86,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
                 workflow.effects.setdefault(name, _ADDED)
-        if step.then is not None and step.then.finish:
-            step.then = None  # nothing was done about it yet
-        if step.then is not None:
-            # Removed and back again, or cancelled: it runs anew when what runs has been ended.
-            step.then = Then("reset", Reason.TRIED_ANEW, "a new generation was accepted")
+        step.want_nothing()  # but what this generation wants
         step.index, step.definition = index, definition
         step.fingerprint = event.fingerprints[name]
         workflow.steps[name] = step
@@ -113,14 +110,11 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
-    # What a marker bars is set back, too, whatever that is called.
-    back = effect.action in ("run", "restart") or effect.reason == Reason.CANCEL_MARKER
-    if back and (step.live is not None or effect.action == "restart"):
-        step.then = Then("reset", effect.reason, effect.message, effect.finish)
+    back = effect.action in ("run", "restart")
+    if (back or effect.reason == Reason.RESULT_KEPT) and (step.live or effect.action == "restart"):
+        step.edit = effect
     elif back:
         reset(state, workflow, step, effect.reason, effect.message)
-    elif effect.reason == Reason.RESULT_KEPT and step.live is not None:
-        step.then = Then("restore", effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT:
         restore(state, workflow, step)
 
@@ -235,7 +229,7 @@ def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
     for name in event.steps or workflow.steps:
         step = workflow.steps[name]
         if event.steps and step.phase not in TERMINAL:
-            step.then = Then("cancel", event.reason, event.message)
+            step.cancel = Cancel(event.reason, event.message)
         touch(state, workflow, step)
     requeue(state, workflow)
     touch(state, workflow)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from controller.model.events import MarkerPlaced
+from controller.model.phases import Obstacle
 from controller.model.state import (
     NAMES_MAX,
     RUNS_MAX,
@@ -94,14 +95,26 @@ def requeue(state: State, workflow: Workflow) -> None:
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
     """Where it belongs; None if a free slot is of no use to it."""
-    if not workflow.ready or workflow.suspended is not None or workflow.deleting:
-        return None
-    if workflow.cancel is not None or forbidden(state, workflow.name):
-        return None
-    limit = workflow.parallelism
-    if limit is not None and workflow.occupied >= limit:
+    if not workflow.ready or is_full(workflow) or standstill(state, workflow) is not None:
         return None
     return (-workflow.priority, workflow.occupied)
+
+
+def is_full(workflow: Workflow) -> bool:
+    """Whether as many steps of it run as its `parallelism` allows."""
+    limit = workflow.parallelism
+    return limit is not None and workflow.occupied >= limit
+
+
+def standstill(state: State, workflow: Workflow) -> Obstacle | None:
+    """What the log knows that keeps the workflow from starting anything, the gravest first."""
+    if workflow.deleting:
+        return Obstacle.DELETED
+    if workflow.suspended is not None:
+        return Obstacle.SUSPENDED
+    if forbidden(state, workflow.name) is not None:
+        return Obstacle.CANCEL_MARKER
+    return Obstacle.CANCELLED if workflow.cancel is not None else None
 
 
 # ---------------------------------------- markers

@@ -57,8 +57,8 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield f"{step.phase} with an attempt to judge"
     if step.retry_at is not None and step.phase is not Phase.PENDING:
         yield f"{step.phase} in backoff"
-    if step.then is not None and step.phase in TERMINAL:
-        yield f"{step.phase}, and yet to be {step.then.action}"
+    if step.is_wanted and step.phase in TERMINAL:
+        yield f"{step.phase}, and yet something is wanted of it"
     if step.phase in (Phase.SUCCEEDED, Phase.FAILED) and (
         step.standing is None or step.standing.phase is not step.phase
     ):

@@ -135,20 +135,21 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 
     `kind`: `retry` (of `steps`, or of all that did not succeed), `run` (begin a life of `document`,
-    a file's text from `path`; `resume` goes on with the last life), `cancel` (of a `run`, which has
+    read from the file `path`; `resume` goes on with the last life), `cancel` (of a `run`, which has
     no file to put a marker beside), `restart` (end what runs, all anew), `suspend` and `resume` (it
     stands until it is taken back), `mark` (one step as succeeded), `delete-all` (confirms an
     absence that is held back). `uid` pins the life it was meant for.
     """
 
     name: str = ""  # the file's; set by the reader
+    problem: str = ""  # why the document can't be taken; set by the reader
     kind: Literal["retry", "run", "cancel", "delete-all", "restart", "suspend", "resume", "mark"]
     workflow: str = ""
     uid: str = ""
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
-    document: str = ""
+    document: Document | None = None
     path: str = ""
     resume: bool = False
     reason: str = ""

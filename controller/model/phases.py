@@ -96,6 +96,24 @@ class Reason(Word):
     CONTROLLER_STOPPED = "ControllerStopped"  # `up --end-steps`
 
 
+class Obstacle(Word):
+    """What keeps a step that is ready from starting, or a workflow from starting anything."""
+
+    # what the log knows
+    DELETED = "SpecDeleted"
+    CANCELLED = "Cancelled"
+    SUSPENDED = "Suspended"
+    CANCEL_MARKER = "CancelMarker"
+    PARALLELISM = "Parallelism"  # of its workflow
+    # what this controller knows
+    STOPPING = "ControllerStopping"
+    DISK_PRESSURE = "DiskPressure"
+    NOT_DRIVEN = "NotDriven"  # a `treadle run` drives others only
+    SPEC_ABSENT = "SpecAbsent"  # and that is not believed yet
+    FOLDER_HELD = "FolderHeld"
+    NO_FREE_SLOT = "NoFreeSlot"
+
+
 TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 WORKFLOW_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})

@@ -108,13 +108,19 @@ class Standing(Struct, frozen=True):
     message: str
 
 
-class Then(Struct, frozen=True):
-    """What a step does once its live attempt has been ended."""
+class Cancel(Struct, frozen=True):
+    """Somebody wants a workflow, or a step, to end; final for this generation."""
 
-    action: Literal["reset", "restore", "cancel", "remove"]
     reason: str
     message: str
-    finish: bool = False  # it may come to its own end
+    drain: bool = False  # what runs may come to its own end
+
+
+class Asked(Struct, frozen=True):
+    """Somebody wants a step to run anew that has an attempt."""
+
+    reason: str
+    message: str
 
 
 class Step(Struct, kw_only=True, omit_defaults=True):
@@ -135,7 +141,11 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     retry_at: int | None = None
     why: str = ""  # it is tried anew, until it is
     unjudged: bool = False  # its last attempt ended, and nothing followed from that yet
-    then: Then | None = None
+    # what is wanted of it while it has an attempt: a field a source, ranked by `planner.wish`
+    leaving: StepEffect | None = None  # the spec no longer has it
+    cancel: Cancel | None = None
+    asked: Asked | None = None
+    edit: StepEffect | None = None  # the generation in force found an attempt
     standing: Standing | None = None
     cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
@@ -157,17 +167,13 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         return self.definition.continue_on_failure
 
     @property
-    def leaving(self) -> bool:
-        """The spec no longer has it; it stays until its attempt has ended."""
-        return self.then is not None and self.then.action == "remove"
+    def is_wanted(self) -> bool:
+        """Whether a source has said what is to become of it."""
+        return bool(self.leaving or self.cancel or self.asked or self.edit)
 
-
-class Cancel(Struct, frozen=True):
-    """Somebody wants all of a workflow to end; final for this generation."""
-
-    reason: str
-    message: str
-    drain: bool = False
+    def want_nothing(self) -> None:
+        """What was wanted of it has been done, or counts no more."""
+        self.leaving = self.cancel = self.asked = self.edit = None
 
 
 class Condition(Struct, frozen=True, rename="camel"):

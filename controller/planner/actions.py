@@ -7,15 +7,17 @@ The core draws no random numbers. `Schedule` needs a mark, `Retry` a jittered de
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from controller.model.events import AnyEvent
-from controller.spec.models import Workflow
+from controller.model.events import AnyEvent, AttemptEnding
+from controller.model.state import Attempt, Step, Workflow
+from controller.spec.models import Workflow as Document
 
 
 class Accept(Struct, frozen=True, kw_only=True):
     """Put a document in force: the next generation of the life `uid`, or (None) a new life."""
 
-    document: Workflow
+    document: Document
     path: str
     uid: str | None
     origin: Literal["folder", "run"] = "folder"
@@ -47,3 +49,20 @@ class Retry(Struct, frozen=True):
 
 
 Action = AnyEvent | Accept | Schedule | Retry
+
+
+def to_end(
+    workflow: Workflow,
+    step: Step,
+    attempt: Attempt,
+    reason: str,
+    message: str,
+    withdraw: bool = False,
+) -> AttemptEnding:
+    """The announcement that a live attempt ends; `withdraw`: only if it has not started."""
+    ending = AttemptEnding(
+        uid=workflow.uid, step=step.name, attempt=attempt.number, reason=reason, message=message
+    )
+    if withdraw:
+        return replace(ending, withdraw=True)
+    return replace(ending, grace=step.definition.grace_seconds)

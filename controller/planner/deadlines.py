@@ -11,6 +11,7 @@ from controller.model.indexes import is_due
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import State, Step, Timer, Workflow
 from controller.model.timers import TimerKind
+from controller.planner.actions import to_end
 
 
 def due(state: State, now: int) -> Iterator[Timer]:
@@ -28,11 +29,19 @@ def timeout(state: State, workflow: Workflow, step: Step, now: int) -> AttemptEn
         return None
     if not is_due(state, workflow.uid, step.name, TimerKind.TIMEOUT, now):
         return None
-    return AttemptEnding(
-        uid=workflow.uid,
-        step=step.name,
-        attempt=attempt.number,
-        reason=Reason.TIMEOUT,
-        message=f"timed out after {step.definition.timeout_seconds:g} s",
-        grace=step.definition.grace_seconds,
-    )
+    message = f"timed out after {step.definition.timeout_seconds:g} s"
+    return to_end(workflow, step, attempt, Reason.TIMEOUT, message)
+
+
+def interrupt(state: State) -> Iterator[AttemptEnding]:
+    """End all that lives and isn't being ended, since its controller stops.
+
+    No step is cancelled by that: what has not started is withdrawn and waits for a slot again, what
+    ran is `Interrupted`.
+    """
+    message = "its controller was stopped with --end-steps"
+    for (uid, name), attempt in state.live.items():
+        if attempt.ending is None or attempt.ending.withdraw:
+            workflow = state.lives[uid]
+            step = workflow.steps[name]
+            yield to_end(workflow, step, attempt, Reason.CONTROLLER_STOPPED, message)

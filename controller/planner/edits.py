@@ -15,7 +15,7 @@ from msgspec import structs
 
 from controller.model.events import EffectAction, StepEffect
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, Standing, Step, Workflow
+from controller.model.state import Attempt, Step, Workflow
 from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
@@ -54,23 +54,6 @@ def judge(workflow: Workflow, spec: Spec) -> Edit:
             del kept[name]
 
 
-def judge_after_run(workflow: Workflow, spec: Spec) -> Edit:
-    """As `judge`, once the present run has ended with success: the best guess that there is."""
-    steps = {
-        name: structs.replace(
-            step,
-            phase=Phase.SUCCEEDED,
-            attempts=[],
-            then=None,
-            unjudged=False,
-            retry_at=None,
-            standing=Standing(step.fingerprint, Phase.SUCCEEDED, Reason.COMPLETED, ""),
-        )
-        for name, step in workflow.steps.items()
-    }
-    return judge(structs.replace(workflow, steps=steps), spec)
-
-
 def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
     """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
     for name, definition in new.items():
@@ -79,7 +62,7 @@ def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[s
             continue
         if _is_result(step.phase, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
-        elif step.live is not None and step.then is None and not _is_unwanted(step.live):
+        elif step.live is not None and not _is_unwanted(step.live):
             yield name, step.live.fingerprint
 
 
@@ -160,7 +143,7 @@ def _row(
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}, is tried anew"
+        message = f"was {step.phase}; reset, with fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 
@@ -177,8 +160,7 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
         return structs.replace(_changed(again), finish=first and running)
     if anew:
         return _reran(anew[0], again)
-    waits = step.then is not None and not step.then.finish
-    if waits or _is_unwanted(attempt):
+    if _is_unwanted(attempt):
         message = "was being ended, is tried anew"
         return StepEffect(again, Reason.TRIED_ANEW, message)
     return _GOES_ON if step.phase is Phase.RUNNING else _UNCHANGED

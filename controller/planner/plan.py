@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS
-from controller.planner import cancel, deadlines, deferred, readiness, retention, retries, slots
+from controller.planner import accept, cancel, deadlines, readiness, retention, retries, run, slots
 from controller.planner.actions import Action
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
+from controller.planner.wish import meet
 
 
 def plan(state: State, now: int, limits: Limits) -> list[Action]:
@@ -39,29 +40,27 @@ def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]
 
 
 def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
-    wish = cancel.wanted(state, workflow, now)
-    if wish is not None and not wish.steps:
-        return [wish]  # it changes what every step has to decide
-    decisions: list[Action] = [] if wish is None else [wish]
-    named = () if wish is None else wish.steps
+    ending = cancel.wanted(state, workflow, now)
+    if ending is not None and not ending.steps:
+        return [ending]  # it changes what every step has to decide
+    decisions: list[Action] = [] if ending is None else [ending]
+    named = () if ending is None else ending.steps
     for step in (step for step in steps if step.name not in named):
         decision = _decide_step(state, workflow, step, now)
         if decision is not None:
             decisions.append(decision)
     if not decisions:
-        end = cancel.finish(workflow) or deferred.due(workflow)
+        end = run.finish(workflow) or accept.due(workflow)
         return [] if end is None else [end]
     return decisions
 
 
 def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Action | None:
-    attempt = step.live
-    if attempt is not None:
-        ending = cancel.end(state, workflow, step, attempt)
-        return ending or deadlines.timeout(state, workflow, step, now)
-    why = cancel.stop(state, workflow, step)
-    if why is not None:
-        return cancel.settle(workflow, step, why)
+    decision = meet(state, workflow, step)
+    if decision is not None:
+        return decision
+    if step.live is not None:
+        return deadlines.timeout(state, workflow, step, now)
     if step.unjudged:
         return retries.judge(workflow, step)
     return readiness.decide(state, workflow, step, now)
@@ -69,5 +68,5 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 
 def _starts(state: State, limits: Limits) -> list[Action]:
     if limits.stopping:
-        return [*cancel.interrupt(state)]
+        return [*deadlines.interrupt(state)]
     return [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]

@@ -14,7 +14,7 @@ from controller.model.indexes import SEEN_SECONDS
 from controller.model.state import SECOND, State
 from controller.model.timers import HABITS
 from controller.planner import deadlines
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
 

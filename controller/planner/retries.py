@@ -6,7 +6,7 @@ but three in a row are enough. Those by somebody who stopped the controller with
 count among the three.
 """
 
-from controller.model.events import RetryScheduled, StepCancelled, StepFailed
+from controller.model.events import RetryScheduled, StepFailed
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Step, Workflow
 from controller.planner.actions import Retry
@@ -15,16 +15,11 @@ from controller.spec.definition import RetryPolicy
 INTERRUPTIONS_MAX = 3  # in a row
 
 
-def judge(workflow: Workflow, step: Step) -> Retry | StepFailed | StepCancelled:
+def judge(workflow: Workflow, step: Step) -> Retry | StepFailed:
     """What follows from the failed last attempt of `step`."""
     attempt = step.attempt
     assert attempt is not None and attempt.phase is not AttemptPhase.CANCELLED
     interrupted = attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step)
-    if interrupted and workflow.cancel is not None:  # it drains, and this one can't come to its end
-        message = f"{attempt.message}; {workflow.cancel.message}"
-        return StepCancelled(
-            uid=workflow.uid, step=step.name, reason=workflow.cancel.reason, message=message
-        )
     refusal = _refusal(workflow, step, attempt)
     if refusal is not None:
         message = f"{attempt.message}; {refusal}" if refusal else attempt.message or ""

@@ -4,7 +4,8 @@ What a person has to undo (a suspension, a marker, a held folder) counts as sett
 """
 
 from controller.model.state import State
-from controller.planner.slots import Limits, fill
+from controller.planner.permission import Limits
+from controller.planner.slots import fill
 
 
 def settled(state: State, limits: Limits) -> bool:

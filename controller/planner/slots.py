@@ -5,45 +5,27 @@ slot goes to the longest waiting workflow of the first bucket, which then moves 
 equal priority the one with the fewest live attempts is next. Cost: O(free slots), whatever waits.
 """
 
-import posixpath
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import islice
 
-from msgspec import Struct
-
 from controller.model.events import AttemptEnding
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import State, Workflow
-from controller.planner.actions import Schedule
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How much may run, and what may not start now: settings of this controller, not facts.
-
-    `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
-    frees there need not wait for the disk. `only`: the requests whose lives this controller may
-    start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started. `gone`: workflows whose spec is absent, which is not believed yet. `short`: nothing
-    starts, since the disk is nearly full. `stopping`: nothing starts, and what runs is ended, to be
-    tried again by the next controller. `keep_finished`: how many lives that are over may stay in
-    the state; None for all.
-    """
-
-    max_parallel: int
-    ahead: int = 0
-    only: frozenset[str] | None = None
-    held: str = ""
-    gone: frozenset[str] = frozenset()
-    short: bool = False
-    stopping: bool = False
-    keep_finished: int | None = None
+from controller.planner.actions import Schedule, to_end
+from controller.planner.permission import (
+    Limits,
+    free_slots,
+    why_none_of,
+    why_not_there,
+    why_nothing,
+)
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:
     """A `Schedule` for each slot that is free and of use, in the order they are to start."""
-    free = limits.max_parallel + limits.ahead - len(state.live)
-    if free <= 0 or limits.short or not state.queue:
+    free = free_slots(state, limits)
+    if free <= 0 or not state.queue or why_nothing(limits) is not None:
         return []
     waiting = _in_order(state)
     entry = next(waiting, None)
@@ -54,7 +36,7 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
-            if _may_start(workflow, limits):
+            if why_none_of(workflow, limits) is None:
                 ready[workflow.uid] = _startable(workflow, limits)
                 heappush(heap, entry)
             entry = next(waiting, None)
@@ -71,6 +53,9 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
     return taken
 
 
+_OVERTAKEN = (Reason.WITHDRAWN, "a step of higher priority takes its place")
+
+
 def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     """Queued starts to withdraw, because a step of higher priority waits: lowest and latest first.
 
@@ -80,7 +65,7 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
         return []
     highest = -min(key[0] for key in state.queue)
     losers = [
-        (state.lives[uid].priority, uid, step, attempt.number)
+        (state.lives[uid].priority, uid, step, attempt)
         for (uid, step), attempt in reversed(state.live.items())
         if attempt.phase is AttemptPhase.SCHEDULED
         and attempt.ending is None
@@ -92,15 +77,8 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     rivals = islice(_rivals(state, limits), leaving, None)  # the first have their places already
     pairs = zip(sorted(losers, key=lambda loser: loser[0]), rivals, strict=False)
     return [
-        AttemptEnding(
-            uid=uid,
-            step=step,
-            attempt=number,
-            reason=Reason.WITHDRAWN,
-            message="a step of higher priority takes its place",
-            withdraw=True,
-        )
-        for (priority, uid, step, number), rival in pairs
+        to_end(state.lives[uid], state.lives[uid].steps[step], attempt, *_OVERTAKEN, withdraw=True)
+        for (priority, uid, step, attempt), rival in pairs
         if priority < rival
     ]
 
@@ -110,7 +88,7 @@ def _rivals(state: State, limits: Limits) -> Iterator[int]:
     for priority, occupied, _, uid in _in_order(state):
         workflow = state.lives[uid]
         room = None if workflow.parallelism is None else workflow.parallelism - occupied
-        if _may_start(workflow, limits):
+        if why_none_of(workflow, limits) is None:
             for _step in islice(_startable(workflow, limits), room):
                 yield -priority
 
@@ -121,28 +99,8 @@ def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:
             yield (*key, place, uid)
 
 
-def _may_start(workflow: Workflow, limits: Limits) -> bool:
-    if limits.only is not None and workflow.request not in limits.only:
-        return False
-    return workflow.name not in limits.gone or workflow.origin == "run"
-
-
 def _startable(workflow: Workflow, limits: Limits) -> Iterator[str]:
     """The ready steps, the longest waiting first, but for those that run in a held folder."""
     if not limits.held:
         return iter(workflow.ready)
-    held = limits.held
-    return (name for name in workflow.ready if not runs_inside(workflow, name, held))
-
-
-def working_dir(workflow: Workflow, step: str, folder: str) -> str:
-    """The absolute directory in which the step runs: relative to the folder of its spec's file."""
-    given = workflow.steps[step].definition.working_dir
-    home = posixpath.dirname(posixpath.join(folder, workflow.path))
-    return posixpath.normpath(posixpath.join(home, given))
-
-
-def runs_inside(workflow: Workflow, step: str, folder: str) -> bool:
-    """Whether the step's working directory is the specs folder, or lies in it."""
-    path = working_dir(workflow, step, folder)
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    return (name for name in workflow.ready if why_not_there(workflow, name, limits) is None)

@@ -1,35 +1,42 @@
 """What the folder, as it is now, would do to the workflows: what `diff` says before a commit.
 
-The controller's own judge looks at the folder, with nothing left to settle, and the table of edits
-answers for each document; so what is said here is what happens. Nothing is folded and nothing kept.
+The controller's own judge looks at the folder, with nothing left to settle, and what follows for a
+workflow is played on a copy of it by the controller's own passes. Then it is read off, step by
+step, what becomes of it. Nothing of the state that was given is changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from controller.errors import Fault
 from controller.intake import desired
 from controller.model.events import (
+    AnyEvent,
     DeletionAccepted,
-    EditDeferred,
     EditTakenBack,
     EffectAction,
     FileCleared,
     FileRejected,
+    LifeEnded,
     MarkerPlaced,
+    MarkerRejected,
     MarkerRemoved,
     StepEffect,
 )
 from controller.model.observations import FolderSight
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import State, Workflow
-from controller.planner import barred, deferred, edits
-from controller.planner.actions import Accept, Action
-from controller.spec.fingerprint import same
+from controller.model.state import State, Step, Workflow
+from controller.planner.accept import accept
+from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner.edits import judge
+from controller.rehearsal.play import Play
+from controller.spec.load import Document
 from controller.spec.models import Spec
 
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+
+Effects = dict[str, StepEffect]
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -40,11 +47,11 @@ class Change(Struct, frozen=True, kw_only=True):
     after: int | None
     was: Spec | None
     becomes: Spec | None
-    steps: dict[str, StepEffect]
+    steps: Effects
     note: str = ""  # what else there is to know: that it waits, or a marker
 
     @property
-    def is_one(self) -> bool:
+    def is_change(self) -> bool:
         return self.before != self.after or bool(self.note)
 
 
@@ -53,46 +60,52 @@ class Foresight(Struct, frozen=True):
     faults: list[Fault]
 
 
+# ---------------------------------------- the folder
+
+
 def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     """Of every workflow of the folder, and of those that are no longer in it."""
     verdict = desired.judge(state, sight, now, AT_ONCE, desired.Memory())
-    changes: dict[str, Change] = {
-        life.name: _of_document(
-            life, life.name, life.pending.document.spec if life.pending else life.spec
-        )
-        for life in state.workflows.values()
-        if life.origin == "folder" and not life.deleting
+    wanted: dict[str, list[Action]] = {
+        life.name: [] for life in state.workflows.values() if life.origin == "folder"
     }
-    for file in sight.files.values():
-        for document in file.documents:
-            name = document.workflow.metadata.name
-            if name in state.workflows and state.workflows[name].deleting:
-                changes[name] = _of_document(state.workflows[name], name, document.workflow.spec)
-    at_once = {action.uid for action in verdict.actions if isinstance(action, Accept)}
     for action in verdict.actions:
-        if isinstance(action, Accept):
-            name = action.document.metadata.name
-            life = state.lives[action.uid] if action.uid is not None else None
-            changes[name] = _of_document(life, name, action.document.spec, at_once=True)
-        elif isinstance(action, EditTakenBack):
-            life = state.lives[action.uid]
-            changes[life.name] = _of_document(life, life.name, life.spec)
-        elif isinstance(action, EditDeferred):
-            life = state.lives[action.uid]
-            change = _of_document(life, life.name, action.document.spec)
-            note = change.note
-            if life.uid in at_once:
-                note += "; what it says of suspend takes effect at once"
-            changes[life.name] = structs.replace(change, after=action.generation, note=note)
-        elif isinstance(action, DeletionAccepted):
-            life = state.lives[action.uid]
-            changes[life.name] = _of_deletion(life, action.message)
-    for marker in _markers(state, verdict.actions):
-        if marker.workflow in changes:
-            change = changes[marker.workflow]
-            changes[marker.workflow] = _under(state, marker, change)
+        name = _workflow_of(state, action)
+        if name in wanted or isinstance(action, Accept | LifeEnded):
+            wanted.setdefault(name, []).append(action)
+    coming = {
+        document.workflow.metadata.name: document.workflow.spec
+        for file in sight.files.values()
+        for document in file.documents
+    }
+    changes: list[Change] = []
+    for name in sorted(wanted):
+        life = state.workflows.get(name)
+        if life is None or not life.deleting:
+            changes.append(_of_actions(state, name, wanted[name]))
+        elif name in coming:
+            changes.append(_after_deletion(name, coming[name]))
     faults = [fault for _, of_file in sorted(_faults(state, sight, verdict)) for fault in of_file]
-    return Foresight([changes[name] for name in sorted(changes)], faults)
+    return Foresight(changes, faults)
+
+
+def _workflow_of(state: State, action: Action) -> str:
+    """The name of the workflow that an action is about, or nothing."""
+    match action:
+        case Accept():
+            return action.document.metadata.name
+        case Schedule() | Retry():
+            return state.lives[action.uid].name
+        case MarkerPlaced() | MarkerRejected() | MarkerRemoved():
+            return action.workflow
+        case _:
+            uid = _uid(action)
+            return state.lives[uid].name if uid in state.lives else ""
+
+
+def _uid(event: AnyEvent) -> str:
+    uid: str = getattr(event, "uid", "")
+    return uid
 
 
 def _faults(
@@ -100,7 +113,8 @@ def _faults(
 ) -> Iterable[tuple[str, list[Fault]]]:
     """By file: what is wrong with it by itself, or why it is rejected, now or still."""
     found = {path: list(file.faults) for path, file in sight.files.items() if not file.foreign}
-    found |= {path: one.faults for path, one in state.rejected.items() if path in sight.files}
+    rejected = state.rejected.items()
+    found |= {path: event.faults for path, event in rejected if path in sight.files}
     for action in verdict.actions:
         if isinstance(action, FileRejected):
             found[action.path] = action.faults
@@ -109,95 +123,86 @@ def _faults(
     return found.items()
 
 
-def _markers(state: State, actions: Iterable[Action]) -> list[MarkerPlaced]:
-    """Those that will be there."""
-    found = dict(state.markers)
-    for action in actions:
-        if isinstance(action, MarkerRemoved):
-            found.pop(action.path, None)
-        elif isinstance(action, MarkerPlaced):
-            found[action.path] = action
-    return list(found.values())
+# ---------------------------------------- one workflow
 
 
-def _under(state: State, marker: MarkerPlaced, change: Change) -> Change:
-    """While a marker is there, nothing that it is about starts."""
-    life = state.workflows.get(change.workflow)
-    if change.after is None or change.becomes is None:
-        return change
-    if change.before == change.after:
-        standing = state.markers.get(marker.path) == marker
-        whom = "" if standing or life is None else _to_cancel(life, marker)
-        verb = "drains" if marker.drain else "cancels"
-        return structs.replace(change, note=f"{marker.path} {verb} {whom}") if whom else change
-    steps = barred.under(life, change.becomes, change.steps, [marker])
-    note = f"counts as cancelled: {marker.path} is there"
-    if marker.steps:
-        whom = ", ".join(name for name in marker.steps if steps.get(name) != change.steps.get(name))
-        note = f"{marker.path} keeps {whom} from starting" if whom else ""
-    return structs.replace(change, steps=steps, note="; ".join(filter(None, (change.note, note))))
+def of_document(state: State, document: Document) -> Change:
+    """What this document would do if it were the folder's, with the markers that are there."""
+    name = document.workflow.metadata.name
+    life = state.workflows.get(name)
+    if life is not None and life.deleting:
+        return _after_deletion(name, document.workflow.spec)
+    if life is not None and life.origin == "run":
+        ended = LifeEnded(uid=life.uid)
+        return _of_actions(state, name, [ended, *accept(None, document, f"{name}.yaml", "")])
+    path = life.path if life is not None else f"{name}.yaml"
+    return _of_actions(state, name, list(accept(life, document, path, "")))
 
 
-def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
-    """Whom a marker that is new would cancel."""
-    if not marker.steps:
-        return "" if life.finished else "it"
-    steps = [life.steps[name] for name in marker.steps if name in life.steps]
-    return ", ".join(step.name for step in steps if step.phase not in TERMINAL)
+def _after_deletion(name: str, spec: Spec) -> Change:
+    note = "begins when the life that was deleted has ended"
+    steps = {step.name: _added() for step in spec.steps}
+    return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note)
 
 
-def of_document(
-    state: State, life: Workflow | None, name: str, spec: Spec, at_once: bool = False
-) -> Change:
-    """What this spec would do to that life, with the markers that are there."""
-    change = _of_document(life, name, spec, at_once)
-    for marker in state.marked.get(name, {}).values():
-        change = _under(state, marker, change)
-    return change
+def _added() -> StepEffect:
+    return StepEffect("run", Reason.STEP_ADDED, "new")
 
 
-def _of_document(life: Workflow | None, name: str, spec: Spec, at_once: bool = False) -> Change:
-    """What this spec would do to that life; None: it would begin one."""
-    if life is None or life.deleting:
-        steps = {step.name: StepEffect("run", Reason.STEP_ADDED, "new") for step in spec.steps}
-        note = "begins when the life that was deleted has ended" if life is not None else ""
-        return Change(
-            workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note
-        )
-    before = life.generation
-    if same(life.spec, spec):
-        return Change(
-            workflow=name,
-            before=before,
-            after=before if life.pending is None else life.latest + 1,
-            was=spec,
-            becomes=spec,
-            steps=dict(_unchanged(life)),
-            note="" if life.pending is None else "takes back the edit that waits",
-        )
-    waits = deferred.waits(life, spec) and not at_once
-    edit = edits.judge_after_run(life, spec) if waits else edits.judge(life, spec)
-    notes = [f"waits until run {life.run} has ended"] if waits else []
-    if spec.suspend is True or life.suspension:
+def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
+    """What becomes of the workflow once these are in the log."""
+    life = state.workflows.get(name)
+    if life is not None and life.pending is None and not actions:
+        return _of_nothing(life)
+    deletion = next((found for found in actions if isinstance(found, DeletionAccepted)), None)
+    if life is not None and deletion is not None:
+        return _of_deletion(life, deletion.message)
+    if any(isinstance(action, LifeEnded) for action in actions):
+        life = None
+    play = Play(state, name)
+    play.want(actions)
+    after = play.life
+    waits = after.pending
+    becomes = waits.document.spec if waits is not None else after.spec
+    run, latest = after.run, after.latest
+    if waits is not None:
+        play.run_out()
+    else:
+        play.let_end()
+    effects = _effects(life, play, becomes)
+    barred = _Barred(life, play)
+    found = {step: barred.effect(step, effect) for step, effect in effects.items()}
+    before = life.generation if life is not None else 0
+    notes = []
+    if waits is not None:
+        notes.append(f"waits until run {run} has ended")
+        if life is not None and (life.spec.suspend is True) != (becomes.suspend is True):
+            notes[-1] += "; what it says of suspend takes effect at once"
+    elif any(isinstance(action, EditTakenBack) for action in actions):
+        notes.append("takes back the edit that waits")
+    if before != latest and life is not None and (becomes.suspend is True or life.suspension):
         notes.append("is suspended: nothing starts before it goes on")
-    waits_already = waits and life.pending is not None and same(life.pending.document.spec, spec)
+    notes += _marker_notes(state, life, play, before != latest, effects, found)
     return Change(
         workflow=name,
         before=before,
-        after=life.latest if waits_already else life.latest + 1,
-        was=life.spec,
-        becomes=spec,
-        steps=edit.effects,
+        after=latest,
+        was=life.spec if life is not None else None,
+        becomes=becomes,
+        steps=found,
         note="; ".join(notes),
     )
 
 
-def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
-    for step in life.steps.values():
-        if step.leaving:
-            continue
-        action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
-        yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")
+def _of_nothing(life: Workflow) -> Change:
+    return Change(
+        workflow=life.name,
+        before=life.generation,
+        after=life.generation,
+        was=life.spec,
+        becomes=life.spec,
+        steps=dict(_unchanged(life)),
+    )
 
 
 def _of_deletion(life: Workflow, message: str) -> Change:
@@ -210,3 +215,108 @@ def _of_deletion(life: Workflow, message: str) -> Change:
         becomes=None,
         steps=steps,
     )
+
+
+def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
+    """What the generation that comes does to each step, as recorded; else that nothing changes."""
+    after = play.life
+    if life is None:
+        return {step.name: _added() for step in spec.steps}
+    if after.pending is not None:  # a run that stands still: as if it ended as it is
+        return judge(after, spec).effects
+    if after.spec == life.spec:
+        return dict(_unchanged(life))
+    names = [step.name for step in spec.steps]
+    found = {name: after.effects.get(name, _plain(life.steps.get(name))) for name in names}
+    removed = {name: effect for name, effect in after.effects.items() if name not in found}
+    return found | removed
+
+
+def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
+    for step in life.steps.values():
+        if not step.leaving:
+            action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
+            yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")
+
+
+def _plain(step: Step | None) -> StepEffect:
+    """Of a step of which nothing was recorded: it is new, or goes on as it was."""
+    if step is None:
+        return StepEffect("run", Reason.STEP_ADDED, "new in this generation")
+    return StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+
+
+# ---------------------------------------- markers
+
+
+class _Barred:
+    """What a marker keeps from starting, as it came about in the play."""
+
+    def __init__(self, life: Workflow | None, play: Play) -> None:
+        self._before = life
+        self._play = play
+
+    def effect(self, name: str, effect: StepEffect) -> StepEffect:
+        """As the generation wants it, or what becomes of it under a marker."""
+        step = self._play.life.steps.get(name)
+        if effect.action not in ("run", "restart") or step is None:
+            return effect
+        path = self.marker_of(step)
+        if not path:
+            return effect
+        why = f"{path} is there"
+        if step.phase is Phase.SKIPPED:
+            why = f'it depends on "{next(iter(step.broken))}", and {why}'
+        was = self._before.steps.get(name) if self._before is not None else None
+        if was is not None and was.phase is Phase.RUNNING:
+            if name in self._play.drained:
+                message = f"does not start again: {why}"
+                return StepEffect("continue", Reason.CANCEL_MARKER, message, finish=True)
+            message = f"ends and does not start again: {why}"
+            return StepEffect("restart", Reason.CANCEL_MARKER, message)
+        if was is not None and (
+            was.phase is Phase.SUCCEEDED or (was.phase is Phase.FAILED and was.tolerated)
+        ):
+            message = f"{effect.message}, so its result is gone; does not start: {why}"
+            return StepEffect("run", Reason.CANCEL_MARKER, message)
+        return StepEffect("keep", Reason.CANCEL_MARKER, f"does not start: {why}")
+
+    def marker_of(self, step: Step) -> str:
+        """The marker that cancelled the step, or one that it depends on; or nothing."""
+        while step.phase is Phase.SKIPPED and step.broken:
+            step = self._play.life.steps[next(iter(step.broken))]
+        if step.phase is not Phase.CANCELLED or step.reason != Reason.CANCEL_MARKER:
+            return ""
+        markers = self._play.state.marked.get(self._play.name, {})
+        of_step = (path for path, one in markers.items() if not one.steps or step.name in one.steps)
+        return next(of_step, "")
+
+
+def _marker_notes(
+    state: State,
+    life: Workflow | None,
+    play: Play,
+    is_edit: bool,
+    wanted: Effects,
+    found: Effects,
+) -> Iterator[str]:
+    """What there is to know of the markers that will be there."""
+    for path, marker in play.state.marked.get(play.name, {}).items():
+        if is_edit and not marker.steps:
+            yield f"counts as cancelled: {path} is there"
+        elif is_edit:
+            names = [name for name in marker.steps if found.get(name) != wanted.get(name)]
+            if names:
+                yield f"{path} keeps {', '.join(names)} from starting"
+        elif life is not None and state.markers.get(path) != marker:
+            verb = "drains" if marker.drain else "cancels"
+            if whom := _to_cancel(life, marker):
+                yield f"{path} {verb} {whom}"
+
+
+def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
+    """Who is cancelled by a marker that is new."""
+    if not marker.steps:
+        return "" if life.finished else "it"
+    steps = [life.steps[name] for name in marker.steps if name in life.steps]
+    return ", ".join(step.name for step in steps if step.phase not in TERMINAL)

@@ -50,7 +50,7 @@ def shape(change: Change) -> Difference:
 
 def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
     """For people; of an unchanged workflow nothing."""
-    if not change.is_one:
+    if not change.is_change:
         return
     note = f"; {change.note}" if change.note else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"

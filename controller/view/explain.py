@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from controller.model.events import StepEffect
+from controller.model.indexes import standstill
 from controller.model.movement import MET, OPEN, edge
-from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
-from controller.planner import slots
+from controller.planner.permission import Limits, why_not
 from controller.view import words
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import clock_time, rfc3339
@@ -29,7 +30,7 @@ class Around(Struct, frozen=True, kw_only=True):
     """What the log does not know: the controller and its machine at this moment."""
 
     runs: bool
-    max_parallel: int | None = None
+    limits: Limits | None = None  # of a controller that has begun
     conditions: list[Condition] = []
 
 
@@ -55,7 +56,7 @@ def _follow(
 ) -> None:
     reason, message = words.of_step(state, workflow, step)
     if step.phase is Phase.READY:
-        reason, message = _slot(state, workflow, step, around) or (reason, message)
+        reason, message = _waits(state, workflow, step, around)
     seen = any(cause.step == step.name for cause in found)
     found.append(Cause(depth, step.name, step.phase, reason, message))
     if seen or depth >= DEPTH_MAX:
@@ -80,39 +81,77 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
     return [workflow.steps[name] for name in wanted]
 
 
-def _slot(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words | None:
-    """What keeps a ready step from starting, or who has the slot that it waits for."""
-    if words.held(state, workflow) is not None:
-        return None
-    for condition in around.conditions:
-        if _is_in_the_way(state, workflow, step, condition):
-            return condition.type, condition.message
+def _waits(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words:
+    """What keeps a ready step from starting, by the rule that would start it."""
+    said = words.of_step(state, workflow, step)
+    if standstill(state, workflow) is not None:
+        return said
     if not around.runs:
         return NO_CONTROLLER, "it could start, but no controller runs: `treadle up`"
-    limit = workflow.parallelism
-    if limit is not None and workflow.occupied >= limit and step.live is None:
+    if around.limits is None:
+        return NO_CONTROLLER, "the controller is starting"
+    if step.live is None:
+        obstacle = why_not(state, workflow, step, around.limits)
+        return said if obstacle is None else _in_words(state, workflow, obstacle, around)
+    if (trouble := _condition(around, "ExecutorTrouble")) is not None:
+        return trouble.type, trouble.message
+    if step.live.ending is not None:
+        return said
+    if len(_with_a_process(state)) >= around.limits.max_parallel:
+        return _in_words(state, workflow, Obstacle.NO_FREE_SLOT, around)
+    return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} is about to start"
+
+
+def _with_a_process(state: State) -> list[str]:
+    """The steps that have a slot, not those that are queued for one."""
+    return [
+        f"{state.lives[uid].name}/{name}"
+        for (uid, name), attempt in state.live.items()
+        if attempt.phase is AttemptPhase.RUNNING
+    ]
+
+
+def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Around) -> words.Words:
+    limits = around.limits
+    assert limits is not None
+    if obstacle is Obstacle.PARALLELISM:
         inside = [name for uid, name in state.live if uid == workflow.uid]
+        limit = workflow.parallelism
         said = f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
         return Reason.WAITING_FOR_SLOT, said
-    if around.max_parallel is not None and len(state.live) >= around.max_parallel:
-        taken = [
-            f"{state.lives[uid].name}/{name}"
-            for (uid, name), attempt in state.live.items()
-            if attempt.phase is AttemptPhase.RUNNING
-        ]
-        said = f"waits for a slot (--max-parallel {around.max_parallel}): {_named(taken)}"
+    if obstacle is Obstacle.NO_FREE_SLOT:
+        who = _named(_with_a_process(state))
+        said = f"waits for a slot (--max-parallel {limits.max_parallel}): {who}"
         return Reason.WAITING_FOR_SLOT, said
-    return None
+    condition = _condition(around, _TOLD_BY.get(obstacle, ""))
+    return (obstacle, _SENTENCES[obstacle] if condition is None else condition.message)
 
 
-def _is_in_the_way(state: State, workflow: Workflow, step: Step, condition: Condition) -> bool:
-    """A folder that is held keeps only those from starting that run in it."""
-    if condition.type == "FolderHeld":
-        return slots.runs_inside(workflow, step.name, state.controller.folder)
-    return condition.type in ("DiskPressure", "ExecutorTrouble")
+# Obstacles that a condition of the controller tells of, in more words and as of now.
+_TOLD_BY = {
+    Obstacle.DISK_PRESSURE: "DiskPressure",
+    Obstacle.FOLDER_HELD: "FolderHeld",
+    Obstacle.SPEC_ABSENT: "MassDeletion",
+}
+_SENTENCES = {
+    Obstacle.STOPPING: "the controller is stopping; the next one starts it",
+    Obstacle.DISK_PRESSURE: "the disk is nearly full: nothing new is started",
+    Obstacle.FOLDER_HELD: "the specs folder can't be trusted now: nothing in it is started",
+    Obstacle.SPEC_ABSENT: "its spec is gone from the folder: nothing of it starts until it is back",
+    Obstacle.NOT_DRIVEN: (
+        "the controller is a `treadle run`, which starts only its own workflows; "
+        "once it has ended, `treadle up` starts this one"
+    ),
+}
+
+
+def _condition(around: Around, kind: str) -> Condition | None:
+    return next((found for found in around.conditions if found.type == kind), None)
 
 
 def _named(names: list[str]) -> str:
+    if not names:
+        return "it frees in a moment"
     return f"{words.listed(names)} {'has it' if len(names) == 1 else 'have them'}"
 
 
@@ -138,7 +177,9 @@ def pending_words(workflow: Workflow) -> str:
     if edit is None:
         return ""
     by = f" by {edit.by}" if edit.by else ""
-    until = f"waits until run {workflow.run} has ended (editPolicy: AfterRun)"
+    patient = edit.document.spec.edit_policy == "AfterRun"
+    why = " (editPolicy: AfterRun)" if patient else ", which is being ended"
+    until = f"waits until run {workflow.run} has ended{why}"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 
@@ -155,8 +196,8 @@ def _left_alone(workflow: Workflow) -> list[str]:
 
 def effect_of(workflow: Workflow, step: Step) -> StepEffect:
     """What the generation in force did to it, or an earlier one that took it out."""
-    if step.then is not None and step.leaving:
-        return StepEffect("remove", step.then.reason, step.then.message, step.then.finish)
+    if step.leaving is not None:
+        return step.leaving
     if workflow.generation == 1:
         return _FIRST
     return workflow.effects.get(step.name, _UNTOUCHED)

@@ -6,10 +6,11 @@ that waits costs nothing while nobody looks.
 """
 
 from controller.model.events import StepEffect
-from controller.model.indexes import forbidden
+from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
-from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, runs_as
+from controller.planner.wish import wish
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
@@ -26,7 +27,7 @@ Words = tuple[str, str]  # reason, message
 def of_step(state: State, workflow: Workflow, step: Step) -> Words:
     """Reason and message of a step's phase, at this moment."""
     if step.phase is Phase.RUNNING:
-        return _running(step)
+        return _running(state, workflow, step)
     if step.phase is Phase.PENDING:
         return _pending(state, workflow, step)
     if step.phase is Phase.READY:
@@ -87,14 +88,15 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _running(step: Step) -> Words:
+def _running(state: State, workflow: Workflow, step: Step) -> Words:
     attempt = step.live
     if attempt is None:
         return step.reason, step.message  # it has ended in this turn; what follows is not decided
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
-    if step.then is not None:
-        return step.reason, f"{step.message}; then {_AFTERWARDS[step.then.action]}"
+    wanted = wish(state, workflow, step)
+    if wanted is not None and wanted.outcome != "wait":
+        return step.reason, f"{step.message}; then {_AFTERWARDS[wanted.outcome]}"
     return step.reason, step.message
 
 
@@ -108,33 +110,41 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     waits_for = _open(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
-    why = held(state, workflow)
-    if why is not None:
-        return why[0], f"{reset}{why[1]}"
+    obstacle = standstill(state, workflow)
+    if obstacle is not None:
+        reason, why = of_standstill(state, workflow, obstacle)
+        return reason, f"{reset}{why}"
     return step.reason, f"{reset}about to become ready"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
-        return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} waits for a free slot"
-    why = held(state, workflow)
-    if why is not None:
-        return why
-    limit = workflow.parallelism
-    if limit is not None and workflow.occupied >= limit:
+        attempt, does = step.live, "waits for a free slot"
+        if attempt.ending is not None:
+            does = f"is withdrawn: {attempt.ending.message}"
+        return Reason.WAITING_FOR_SLOT, f"attempt {attempt.number} {does}"
+    obstacle = standstill(state, workflow)
+    if obstacle is not None:
+        return of_standstill(state, workflow, obstacle)
+    if is_full(workflow):
+        limit = workflow.parallelism
         return Reason.WAITING_FOR_SLOT, f"waits for a slot: parallelism is {limit}"
     return Reason.WAITING_FOR_SLOT, "waits for a free slot"
 
 
-def held(state: State, workflow: Workflow) -> Words | None:
-    """What keeps the whole workflow from starting anything."""
-    if workflow.suspended is not None:
-        why = f" ({workflow.suspension})" if workflow.suspension else ""
-        return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
-    marker = forbidden(state, workflow.name)
-    if marker is not None:
-        return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
-    return None
+def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words:
+    """Why the workflow starts nothing, as far as the log tells."""
+    cancel = workflow.cancel
+    match obstacle:
+        case Obstacle.SUSPENDED:
+            why = f" ({workflow.suspension})" if workflow.suspension else ""
+            return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
+        case Obstacle.CANCEL_MARKER if marker := forbidden(state, workflow.name):
+            return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
+        case Obstacle.CANCELLED if cancel is not None:
+            return cancel.reason, f"starts nothing: {cancel.message}"
+        case _:
+            return Reason.SPEC_DELETED, "starts nothing: its spec was deleted from the folder"
 
 
 def _open(workflow: Workflow, step: Step) -> list[str]:

@@ -11,6 +11,8 @@ from controller import requests
 from controller.errors import StorageError
 from controller.loop.ports import Request
 from controller.requests import RequestBox, drop
+from controller.spec.load import Document, load
+from controller.spec.models import Metadata, Spec, Step, Workflow
 
 
 def a_retry(workflow: str) -> Request:
@@ -27,9 +29,34 @@ def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: 
 
 
 def test_a_text_survives_as_it_is(tmp_path: Path) -> None:
-    asked = Request(kind="run", document="kind: Workflow\n# ☃ \x1b\n" * 1000, path="/a b/ü.yaml")
+    """A document goes as it was understood, so nobody reads the same text twice."""
+    text = """
+        {apiVersion: treadle.dev/v1, kind: Workflow, metadata: {name: w}, spec: {
+          env: {A: "3.10", B: 3.10, C: true, D: "☃ \\e"},
+          steps: [{name: a, run: "echo ☃"}, {name: b, command: [x], dependsOn: [a],
+                   retry: {limit: 2, exitCodes: [75, "100-110"]}}]}}
+    """
+    (document,) = load(text.encode(), "w.yaml").documents
+    asked = Request(kind="run", workflow="w", document=document, path="/a b/ü.yaml")
     drop(str(tmp_path), asked)
-    assert RequestBox(str(tmp_path)).waiting()[0].document == asked.document
+    assert RequestBox(str(tmp_path)).waiting()[0].document == document
+
+
+def test_a_document_that_no_longer_passes_the_rules_is_handed_on_with_what_is_wrong(
+    tmp_path: Path,
+) -> None:
+    """Another version dropped it, say; whoever waits for it has to hear of that."""
+    steps = [Step(name="a", run="true", depends_on=["b"]), Step(name="b", run="true")]
+    steps[1] = msgspec.structs.replace(steps[1], depends_on=["a"])
+    workflow = Workflow(
+        api_version="treadle.dev/v1",
+        kind="Workflow",
+        metadata=Metadata(name="w"),
+        spec=Spec(steps=steps),
+    )
+    drop(str(tmp_path), Request(kind="run", document=Document(workflow=workflow, line=1), path="x"))
+    (found,) = RequestBox(str(tmp_path)).waiting()
+    assert "a -> b -> a" in found.problem
 
 
 def test_a_request_is_gone_when_it_is_done_and_may_be_done_twice(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from controller.model.observations import Request
 from controller.model.phases import Phase
 from controller.model.state import SECOND, State, Step, Workflow
 from controller.planner.actions import Action
+from controller.planner.permission import Limits
 from controller.planner.plan import plan
-from controller.planner.slots import Limits
 
 NAMES = ("v", "w")
 LIMITS = Limits(max_parallel=3, ahead=1)

@@ -15,6 +15,7 @@ from story import Story, document
 from controller.planner import edits
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
+from controller.spec.load import Document as Loaded
 
 Meanings = dict[str, str]
 
@@ -112,11 +113,12 @@ def test_what_is_foretold_of_an_edit_under_a_marker_is_what_happens(
 
     spec = document(after[0]).spec
     assume(not same(story.life().spec, spec))
-    foreseen = of_document(story.state, story.life(), "w", spec).steps
+    foreseen = of_document(story.state, Loaded(workflow=document(after[0]), line=1)).steps
     attempts = {name: step.numbered for name, step in story.life().steps.items()}
     story.accept(after[0])
-    recorded = story.life().effects
-    assert all(recorded[name] == foreseen[name] for name in recorded.keys() & attempts.keys())
+    for name, effect in story.life().effects.items():
+        if name in attempts and foreseen[name].reason != "CancelMarker":
+            assert effect == foreseen[name]
     run_out(story)
     for name, step in story.life().steps.items():
         started = step.numbered > attempts.get(name, 0)

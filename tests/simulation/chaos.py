@@ -93,7 +93,7 @@ class Chaos(World):
         prepare_state(self.state_dir)
         state, place = newest(self.state_dir)
         log = self.disk = LogWriter(self.state_dir, place)
-        controller.state = replay(read(self.state_dir, place=place), state)
+        controller.passes.state = replay(read(self.state_dir, place=place), state)
         assert controller.state.seq >= self.shadow.seq, "what was acknowledged is gone"
         before = place if place.seq <= self.shadow.seq else beginning(self.state_dir)[1]
         for record in read(self.state_dir, self.shadow.seq, before):
@@ -141,11 +141,11 @@ class Chaos(World):
         controller = self.controller
         check(controller.state)
         assert freeze(controller.state) == freeze(self.shadow), "memory and log differ"
-        limits = controller._limits()
+        limits = controller.limits()
         if controller.recorded:
             again = thaw(freeze(controller.state))
             touch_all(again)
-            missed = plan(again, controller._now, limits)
+            missed = plan(again, controller.passes.now, limits)
             assert not missed, f"the plan of a rebuilt state has more to do: {missed}"
         for life in controller.state.workflows.values():
             why = waits_for(controller.state, life, limits)

@@ -17,13 +17,14 @@ from simulation.trial import storm
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
 from controller.loop import causes
+from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
 from controller.model.apply import APPLY
 from controller.model.events import RetryScheduled
 from controller.model.observations import Ended
 from controller.model.phases import Phase
-from controller.planner import cancel, outcome, plan, retries, slots
+from controller.planner import cancel, outcome, plan, retries, slots, wish
 
 SEEDS = range(40)
 
@@ -50,25 +51,25 @@ def acts_before_it_appends() -> Patch:
     def wrong(self: Any) -> bool:
         self._begin_turn()
         self._observe()
-        self._plan()
+        self.passes.rest(self.limits())
         self._act()
-        if self._batch:
-            self.edges.log.append(self._batch)
-        return bool(self._batch)
+        if self.passes.batch:
+            self.edges.log.append(self.passes.batch)
+        return bool(self.passes.batch)
 
     return patch.object(Controller, "turn", wrong)
 
 
 @mutant
 def appends_only_what_it_observed() -> Patch:
-    real = Controller._fold
+    real = Passes.fold
 
     def wrong(self: Any, event: Any, cause: int = 0) -> None:
         real(self, event, cause)
         if isinstance(event, RetryScheduled):
-            self._batch.pop()
+            self.batch.pop()
 
-    return patch.object(Controller, "_fold", wrong)
+    return patch.object(Passes, "fold", wrong)
 
 
 @mutant
@@ -209,12 +210,12 @@ def loses_an_exit() -> Patch:
 
 @mutant
 def cancels_nothing_that_is_ready() -> Patch:
-    real = cancel.stop
+    real = wish.wish
 
-    def wrong(workflow: Any, step: Any) -> Any:
-        return None if step.phase is Phase.READY else real(workflow, step)
+    def wrong(state: Any, workflow: Any, step: Any) -> Any:
+        return None if step.phase is Phase.READY else real(state, workflow, step)
 
-    return patch.object(cancel, "stop", wrong)
+    return patch.object(wish, "wish", wrong)
 
 
 @mutant
@@ -270,7 +271,7 @@ def has_nobody_look_when_a_marker_comes() -> Patch:
 
 @mutant_in_chaos
 def starts_in_a_folder_that_is_away() -> Patch:
-    return patch.object(slots, "runs_inside", lambda workflow, step, folder: False)
+    return patch.object(slots, "why_not_there", lambda workflow, step, limits: None)
 
 
 @mutant_in_chaos

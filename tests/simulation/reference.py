@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from controller.model import events as e
 from controller.model.state import State, Workflow
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 DONE = ("Succeeded", "Failed", "Skipped", "Cancelled")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from simulation.world import Fate, World
 from story import Story, a_step, document
 
@@ -12,6 +13,8 @@ from controller.model import events as e
 from controller.model.events import GenerationAccepted
 from controller.model.invariants import check
 from controller.rehearsal.foresee import of_document
+from controller.spec.load import Document as Loaded
+from controller.spec.models import Spec
 from controller.view.status import workflow_shape
 
 
@@ -121,14 +124,18 @@ def test_no_number_is_given_twice(world: World) -> None:
     assert numbers == [1, 2, 3, 4, 5, 5], "the last waits, then comes into force"
 
 
+def as_read(spec: Spec) -> Loaded:
+    return Loaded(workflow=structs.replace(document(chain()), spec=spec), line=1)
+
+
 def test_that_it_is_taken_back_is_foretold(world: World) -> None:
     edit(world, "new")
     state = world.controller.state
     life = state.workflows["w"]
-    back = of_document(state, life, "w", life.spec)
+    back = of_document(state, as_read(life.spec))
     assert (back.before, back.after, back.note) == (1, 3, "takes back the edit that waits")
     assert life.pending is not None
-    assert of_document(state, life, "w", life.pending.document.spec).after == 2
+    assert of_document(state, as_read(life.pending.document.spec)).after == 2
 
 
 def test_it_outlives_its_controller_and_a_broken_file(world: World) -> None:
@@ -149,9 +156,8 @@ def test_without_a_run_nothing_waits(world: World) -> None:
 def test_what_it_will_do_is_judged_as_of_the_end_of_the_run(world: World) -> None:
     state = world.controller.state
     steps = [a_step("a", run="other"), *chain()[1:]]
-    foreseen = of_document(
-        state, state.workflows["w"], "w", document(steps, "w", editPolicy="AfterRun").spec
-    )
+    wanted = Loaded(workflow=document(steps, "w", editPolicy="AfterRun"), line=1)
+    foreseen = of_document(state, wanted)
     assert foreseen.note == "waits until run 1 has ended"
     assert {name: one.action for name, one in foreseen.steps.items()} == {"a": "run", "b": "run"}
     world.files["w.yaml"] = (document(steps, "w", editPolicy="AfterRun"),)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import msgspec
 from story import Story, a_step, document
 
 from controller.intake.requests import answer
 from controller.model.events import RequestApplied
 from controller.model.observations import Request
+from controller.spec.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
 
@@ -27,8 +27,8 @@ def ask(story: Story, kind: str, **fields: Any) -> str | None:
     return applied.refused
 
 
-def text(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> str:
-    return msgspec.json.encode(document(steps, name, **spec)).decode()
+def as_read(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> Document:
+    return Document(workflow=document(steps, name, **spec), line=1)
 
 
 # ---------------------------------------- retry
@@ -122,44 +122,44 @@ def test_a_request_for_an_older_life_is_dropped() -> None:
 
 def test_run_begins_a_life() -> None:
     story = Story()
-    assert ask(story, "run", document=text(CHAIN), path="/x/w.yaml") == ""
+    assert ask(story, "run", document=as_read(CHAIN), path="/x/w.yaml") == ""
     life = story.life()
     assert (life.origin, life.request, life.by, life.path) == ("run", "r1", "me", "/x/w.yaml")
 
 
 def test_each_run_is_a_new_life_unless_it_resumes() -> None:
     story = Story()
-    ask(story, "run", document=text(CHAIN))
+    ask(story, "run", document=as_read(CHAIN))
     first = story.life().uid
-    assert "is alive" in (ask(story, "run", document=text(CHAIN)) or "")
+    assert "is alive" in (ask(story, "run", document=as_read(CHAIN)) or "")
     story.exit("a").exit("b", 1)
-    assert ask(story, "run", document=text(CHAIN), resume=True) == ""
+    assert ask(story, "run", document=as_read(CHAIN), resume=True) == ""
     assert story.life().uid == first
     assert story.life().generation == 1, "nothing about the spec is new"
     assert story.phases() == {"a": "Succeeded", "b": "Ready", "c": "Pending"}
     story.exit("b", 1)
-    changed = text([a_step("a"), a_step("b", "a", run="else"), a_step("c", "b")])
+    changed = as_read([a_step("a"), a_step("b", "a", run="else"), a_step("c", "b")])
     assert ask(story, "run", name="r2", document=changed, resume=True) == ""
     assert (story.life().generation, story.life().request) == (2, "r2")
     story.exit("b").exit("c")
     assert ask(story, "run", name="r3", document=changed, path="/y", resume=True) == ""
     assert (story.life().request, story.life().path) == ("r3", "/y")
     assert story.why() == ("Succeeded", "Completed"), "there was nothing left to do"
-    assert ask(story, "run", document=text(CHAIN)) == ""
+    assert ask(story, "run", document=as_read(CHAIN)) == ""
     assert story.life().uid != first
     assert story.phases()["a"] == "Ready"
 
 
 def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so() -> None:
     story = Story()
-    ask(story, "run", document=text(CHAIN))
+    ask(story, "run", document=as_read(CHAIN))
     story.start("a")
     changed = [a_step("a", run="else"), *CHAIN[1:]]
-    later = text(changed, editPolicy="AfterRun")
+    later = as_read(changed, editPolicy="AfterRun")
     assert ask(story, "run", name="r2", document=later, resume=True) == ""
     assert story.attempt("a").ending is None
     assert (story.life().generation, story.life().latest, story.life().request) == (1, 2, "r2")
-    assert ask(story, "run", name="r3", document=text(CHAIN), resume=True) == ""
+    assert ask(story, "run", name="r3", document=as_read(CHAIN), resume=True) == ""
     assert (story.life().generation, story.life().pending) == (3, None), "taken back"
     assert ask(story, "run", name="r4", document=later, resume=True) == ""
     story.exit("a").exit("b").exit("c")
@@ -167,10 +167,11 @@ def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so()
 
 
 def test_run_refuses_what_it_cannot_run() -> None:
-    assert "no run to resume" in (ask(Story(), "run", document=text(CHAIN), resume=True) or "")
-    assert ask(Story(), "run", document="steps: []", path="x.yaml")
-    assert "no workflow named" in (ask(Story(), "run", document=text(CHAIN, "v")) or "")
-    assert "in the folder" in (ask(Story().accept(CHAIN), "run", document=text(CHAIN)) or "")
+    assert "no run to resume" in (ask(Story(), "run", document=as_read(CHAIN), resume=True) or "")
+    assert ask(Story(), "run", path="x.yaml") == "it brings no spec of w"
+    assert ask(Story(), "run", document=as_read(CHAIN), problem="a cycle") == "a cycle"
+    assert "no workflow named" in (ask(Story(), "run", document=as_read(CHAIN, "v")) or "")
+    assert "in the folder" in (ask(Story().accept(CHAIN), "run", document=as_read(CHAIN)) or "")
 
 
 # ---------------------------------------- cancel

@@ -9,7 +9,7 @@ from controller.model import events as e
 from controller.model.apply import APPLY, apply, replay
 from controller.model.indexes import forbidden
 from controller.model.state import REQUESTS_REMEMBERED_MAX, State
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 STEPS = [a_step("a"), a_step("b", "a")]
 

@@ -8,9 +8,9 @@ from story import Story, a_step
 
 from controller.model.invariants import check
 from controller.model.phases import AttemptPhase, Phase
-from controller.model.state import Then, Timer, Workflow
+from controller.model.state import Cancel, Timer, Workflow
 from controller.model.timers import TimerKind
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 Break = Callable[[Story, Workflow], object]
 
@@ -81,7 +81,7 @@ def test_a_sound_state_passes() -> None:
         ),
         pytest.param(lambda s, w: w.steps["runs"].attempts.clear(), id="nothing runs"),
         pytest.param(
-            lambda s, w: setattr(w.steps["done"], "then", Then("cancel", "r", "m")), id="then"
+            lambda s, w: setattr(w.steps["done"], "cancel", Cancel("r", "m")), id="wanted"
         ),
         pytest.param(lambda s, w: w.left.update(done=1), id="left"),
         pytest.param(

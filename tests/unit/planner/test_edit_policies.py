@@ -9,7 +9,7 @@ from controller.intake.requests import answer
 from controller.model.events import AttemptEnding, GenerationAccepted
 from controller.model.invariants import check
 from controller.model.observations import Request
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 from controller.spec.fingerprint import fingerprints
 
 Steps = list[dict[str, Any]]

@@ -8,7 +8,7 @@ from story import Story, a_step, document
 
 from controller.model.events import GenerationAccepted, StepReset
 from controller.planner import edits
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 RETRIES: dict[str, Any] = {"limit": 5, "backoff": {"initialSeconds": 10, "jitter": 0}}
 Steps = list[dict[str, Any]]

@@ -6,8 +6,8 @@ from typing import Any
 from story import Story, a_step
 
 from controller.model.events import StepReady
+from controller.planner.permission import Limits
 from controller.planner.plan import plan
-from controller.planner.slots import Limits
 
 WAITING = 10_000
 

@@ -3,7 +3,8 @@
 from story import Story, a_step
 
 from controller.planner.actions import Schedule
-from controller.planner.slots import Limits, fill
+from controller.planner.permission import Limits
+from controller.planner.slots import fill
 
 
 def wide(count: int) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 from story import Story, a_step
 
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 
 STOPPING = Limits(max_parallel=9, stopping=True)
 GOING_ON = Limits(max_parallel=9)

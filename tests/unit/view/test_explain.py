@@ -4,7 +4,7 @@ import msgspec
 from story import Story, a_step
 
 from controller.model.state import Condition
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 from controller.view.explain import (
     Around,
     attempts_table,
@@ -16,7 +16,7 @@ from controller.view.explain import (
 )
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
-UP = Around(runs=True, max_parallel=1)
+UP = Around(runs=True, limits=Limits(max_parallel=1))
 
 
 def told(story: Story, step: str, around: Around = UP, workflow: str = "w") -> list[str]:
@@ -63,10 +63,11 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
         "a Ready: it could start, but no controller runs: `treadle up`"
     ]
     condition = Condition("DiskPressure", "True", "DiskNearlyFull", "too little room", 0, 0)
-    full = Around(runs=True, max_parallel=4, conditions=[condition])
+    short = Limits(max_parallel=4, short=True)
+    full = Around(runs=True, limits=short, conditions=[condition])
     assert told(story, "a", full) == ["a Ready: too little room"]
-    story.state.controller.folder = "/specs"
-    held = Around(runs=True, conditions=[msgspec.structs.replace(condition, type="FolderHeld")])
+    folder = msgspec.structs.replace(condition, type="FolderHeld")
+    held = Around(runs=True, limits=Limits(max_parallel=4, held="/specs"), conditions=[folder])
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "FolderHeld"
     story.accept([a_step("a")], suspend=True)
@@ -74,6 +75,24 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
     story.accept([a_step("a", workingDir="/elsewhere")])
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "WaitingForSlot", "it does not run in the folder that is held"
+
+
+def test_a_step_that_this_controller_never_starts_does_not_wait_for_a_slot() -> None:
+    """A `treadle run` holds the state folder, and slots are free."""
+    story = Story(Limits(max_parallel=0)).accept([a_step("a")])
+    others_only = Around(runs=True, limits=Limits(max_parallel=4, only=frozenset({"other"})))
+    (cause,) = causes(story.state, story.life(), story.step("a"), others_only)
+    assert cause.reason == "NotDriven" and "`treadle run`" in cause.message
+
+
+def test_a_step_whose_spec_is_absent_does_not_wait_for_a_slot() -> None:
+    """Many specs vanished at once, and that is not believed yet."""
+    story = Story(Limits(max_parallel=1)).accept([a_step("b")], "x").accept([a_step("a")])
+    said = Condition("MassDeletion", "True", "ManyVanished", "14 of 16 specs are gone", 0, 0)
+    limits = Limits(max_parallel=1, gone=frozenset({"w"}))
+    around = Around(runs=True, limits=limits, conditions=[said])
+    (cause,) = causes(story.state, story.life(), story.step("a"), around)
+    assert (cause.reason, cause.message) == ("SpecAbsent", "14 of 16 specs are gone")
 
 
 def test_what_a_generation_did() -> None:

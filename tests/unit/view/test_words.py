@@ -3,7 +3,7 @@
 import pytest
 from story import Story, a_step
 
-from controller.planner.slots import Limits
+from controller.planner.permission import Limits
 from controller.view import words
 
 DIAMOND = [a_step("a"), a_step("b", "a"), a_step("c", "a"), a_step("d", "b", "c")]

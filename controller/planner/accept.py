@@ -1,0 +1,147 @@
+"""What becomes of a document that folder or people want in force: one answer for all of them.
+
+It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
+of a run is being ended, it waits until that run has ended; else it is the next generation. An edit
+that waits is recorded at once, so it survives its file and a crash, and only the newest waits. What
+it says of `suspend` never does: that becomes a generation of its own, of the spec in force.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import UNSET, structs
+
+from controller.model.events import (
+    EditDeferred,
+    EditTakenBack,
+    GenerationAccepted,
+    SourceChanged,
+)
+from controller.model.phases import Reason
+from controller.model.state import State, Workflow
+from controller.planner.actions import Accept, Action
+from controller.planner.edits import Edit, judge, to_record
+from controller.spec.fingerprint import fingerprints, same
+from controller.spec.load import Document
+from controller.spec.models import Metadata, Spec
+
+
+def accept(
+    life: Workflow | None,
+    document: Document,
+    path: str,
+    by: str,
+    origin: Literal["folder", "run"] = "folder",
+    request: str = "",
+) -> Iterator[Action]:
+    """What follows for `life` (None: there is none yet) from a document that lies at `path`."""
+    spec = document.workflow.spec
+    if life is not None and (life.spec is spec or same(life.spec, spec)):
+        if life.pending is not None:
+            yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
+        yield from _source_changed(life, path, document.workflow.metadata)
+    elif life is not None and life.in_run and (_is_patient(spec) or _is_being_ended(life)):
+        yield from _defer(life, document, path, by)
+    else:
+        yield Accept(
+            document=document.workflow,
+            path=path,
+            uid=life.uid if life is not None else None,
+            origin=origin,
+            by=by,
+            warnings=document.warnings,
+            request=request,
+        )
+
+
+def _is_patient(spec: Spec) -> bool:
+    return spec.edit_policy == "AfterRun"
+
+
+def _is_being_ended(life: Workflow) -> bool:
+    """All of its run is, and not by a marker, under which an edit counts as cancelled."""
+    return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
+
+
+def due(life: Workflow) -> Accept | None:
+    """What waited, once the run has ended."""
+    edit = life.pending
+    if edit is None or life.in_run:
+        return None
+    return Accept(
+        document=edit.document,
+        path=edit.path,
+        uid=life.uid,
+        by=edit.by,
+        warnings=tuple(edit.warnings),
+        waited=True,
+    )
+
+
+def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
+    """The event, with what the table of edits says of each step. `uid`: of the life."""
+    document, before = action.document, state.lives.get(uid)
+    if before is None:
+        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
+    else:
+        edit = judge(before, document.spec)
+        generation = before.latest if action.waited else before.latest + 1
+    labels, annotations = _notes_of(document.metadata)
+    return GenerationAccepted(
+        uid=uid,
+        workflow=document.metadata.name,
+        generation=generation,
+        spec=document.spec,
+        path=action.path,
+        fingerprints=edit.fingerprints,
+        effects=to_record(edit.effects),
+        kept=edit.kept,
+        labels=labels,
+        annotations=annotations,
+        origin=action.origin,
+        by=action.by,
+        warnings=list(action.warnings),
+        request=action.request,
+    )
+
+
+def _source_changed(life: Workflow, path: str, metadata: Metadata) -> Iterator[SourceChanged]:
+    labels, annotations = _notes_of(metadata)
+    if (path, labels, annotations) != (life.path, life.labels, life.annotations):
+        yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
+
+
+def _notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:
+    labels, annotations = metadata.labels, metadata.annotations
+    return {} if labels is UNSET else labels, {} if annotations is UNSET else annotations
+
+
+def _defer(
+    life: Workflow, document: Document, path: str, by: str
+) -> Iterator[Accept | EditDeferred]:
+    """The edit is recorded as one that waits, but for what it says of `suspend`."""
+    wanted, before = document.workflow, life.pending
+    changes_suspend = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    if changes_suspend:
+        spec: Spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
+        yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=by)
+        if same(spec, wanted.spec):
+            return
+    number = life.latest + 1
+    if changes_suspend:
+        number += 1
+    elif before is not None and same(before.document.spec, wanted.spec):
+        number = before.generation  # its labels or its path at most are new
+    if before is None or (before.generation, before.document.metadata, before.path) != (
+        number,
+        wanted.metadata,
+        path,
+    ):
+        yield EditDeferred(
+            uid=life.uid,
+            generation=number,
+            document=wanted,
+            path=path,
+            by=by,
+            warnings=list(document.warnings),
+        )

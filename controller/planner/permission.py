@@ -1,0 +1,87 @@
+"""Why a step that is ready does not start: one answer, for the machine and for `explain`.
+
+The guards are asked in this order, and the first that objects is what people are told. What they
+know comes from the log or from the `Limits` of the controller at work, which its status file has
+too, so that a reader asks the same function. Cost: O(1) a step.
+"""
+
+import posixpath
+
+from msgspec import Struct
+
+from controller.model.indexes import is_full, standstill
+from controller.model.phases import Obstacle
+from controller.model.state import State, Step, Workflow
+
+
+class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much may run, and what may not start now: settings of this controller, not facts.
+
+    `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
+    frees there need not wait for the disk. `only`: the requests whose lives this controller may
+    start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
+    is started. `gone`: workflows whose spec is absent, which is not believed yet. `short`: nothing
+    starts, since the disk is nearly full. `stopping`: nothing starts, and what runs is ended, to be
+    tried again by the next controller. `keep_finished`: how many lives that are over may stay in
+    the state; None for all.
+    """
+
+    max_parallel: int
+    ahead: int = 0
+    only: frozenset[str] | None = None
+    held: str = ""
+    gone: frozenset[str] = frozenset()
+    short: bool = False
+    stopping: bool = False
+    keep_finished: int | None = None
+
+
+def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obstacle | None:
+    """What keeps this ready step from starting now; None if the next plan starts it."""
+    obstacle = (
+        standstill(state, workflow)
+        or why_nothing(limits)
+        or why_none_of(workflow, limits)
+        or why_not_there(workflow, step.name, limits)
+    )
+    if obstacle is not None:
+        return obstacle
+    if is_full(workflow):
+        return Obstacle.PARALLELISM
+    return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
+
+
+def free_slots(state: State, limits: Limits) -> int:
+    """How many starts there is room for, those queued in the executor included."""
+    return limits.max_parallel + limits.ahead - len(state.live)
+
+
+def why_nothing(limits: Limits) -> Obstacle | None:
+    """What keeps this controller from starting anything."""
+    if limits.stopping:
+        return Obstacle.STOPPING
+    return Obstacle.DISK_PRESSURE if limits.short else None
+
+
+def why_none_of(workflow: Workflow, limits: Limits) -> Obstacle | None:
+    """What keeps this controller from starting anything of the workflow."""
+    if limits.only is not None and workflow.request not in limits.only:
+        return Obstacle.NOT_DRIVEN
+    absent = workflow.name in limits.gone and workflow.origin == "folder"
+    return Obstacle.SPEC_ABSENT if absent else None
+
+
+def why_not_there(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:
+    """Whether the step runs in a folder that is held."""
+    if not limits.held:
+        return None
+    path = working_dir(workflow, step, limits.held)
+    inside = path == limits.held or path.startswith(limits.held.rstrip("/") + "/")
+    return Obstacle.FOLDER_HELD if inside else None
+
+
+def working_dir(workflow: Workflow, step: str, folder: str) -> str:
+    """The absolute directory in which the step runs: relative to the folder of its spec's file."""
+    given = workflow.steps[step].definition.working_dir
+    home = posixpath.dirname(posixpath.join(folder, workflow.path))
+    return posixpath.normpath(posixpath.join(home, given))

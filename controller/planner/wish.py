@@ -1,0 +1,225 @@
+"""What anybody wants of a step: one wish, the first of the ranked sources, and what meets it.
+
+Seven sources want something: a spec that no longer has the step, a cancellation of all or of the
+step, a request, an edit, what it waits for, and whoever ended its attempt and wants nothing any
+more. Each source has a field of its own that only it writes, so none overwrites another; the rank
+decides. What a wish does to an attempt that waits, runs, is being ended or has ended is one row of
+MEETS. Cost: O(1) a step.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from controller.model.events import (
+    AttemptEnding,
+    StepCancelled,
+    StepRemoved,
+    StepReset,
+    StepRestored,
+)
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.actions import to_end
+
+Outcome = Literal["remove", "cancel", "reset", "restore", "wait"]
+Stage = Literal["none", "queued", "running", "ending", "ended"]
+Answer = Literal["nothing", "withdraw", "end", "settle"]
+
+
+class Wish(NamedTuple):
+    """`finish`: what runs may come to its own end first."""
+
+    outcome: Outcome
+    reason: str
+    message: str
+    finish: bool = False
+
+
+# What becomes of the attempt, by how far it is; a row is a stage.
+MEETS: dict[Stage, dict[Outcome, Answer]] = {
+    "none": {
+        "remove": "settle",
+        "cancel": "settle",
+        "reset": "settle",
+        "restore": "settle",
+        "wait": "nothing",  # it has no slot to give back; `readiness` sees to the rest
+    },
+    "queued": {
+        "remove": "end",
+        "cancel": "end",
+        "reset": "end",
+        "restore": "end",
+        "wait": "withdraw",
+    },
+    "running": {
+        "remove": "end",
+        "cancel": "end",
+        "reset": "end",
+        "restore": "end",
+        "wait": "nothing",
+    },
+    "ending": dict.fromkeys(("remove", "cancel", "reset", "restore", "wait"), "nothing"),
+    "ended": {
+        "remove": "settle",
+        "cancel": "settle",
+        "reset": "settle",
+        "restore": "settle",
+        "wait": "nothing",
+    },
+}
+
+
+def wish(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """What is wanted of the step now; None if it may go its own way."""
+    if step.phase in TERMINAL:
+        return None
+    for source in SOURCES:
+        found = source(state, workflow, step)
+        if found is not None:
+            return found
+    return None
+
+
+Settled = StepCancelled | StepReset | StepRestored | StepRemoved
+
+
+def meet(state: State, workflow: Workflow, step: Step) -> AttemptEnding | Settled | None:
+    """The decision that brings the step nearer to what is wanted of it."""
+    wanted = wish(state, workflow, step)
+    if wanted is None:
+        return None
+    stage = _stage(step)
+    answer = MEETS[stage][wanted.outcome]
+    if wanted.finish and stage == "running":
+        answer = "nothing"
+    elif wanted.finish and stage == "queued":
+        answer = "withdraw"  # should it have started meanwhile, it goes on
+    if answer == "settle":
+        return _settle(workflow, step, wanted)
+    attempt = step.live
+    if answer == "nothing" or attempt is None:
+        return None
+    is_withdrawn = attempt.ending is not None and attempt.ending.withdraw
+    if answer == "withdraw" and is_withdrawn:
+        return None
+    withdraw = answer == "withdraw"
+    return to_end(workflow, step, attempt, wanted.reason, wanted.message, withdraw)
+
+
+def _stage(step: Step) -> Stage:
+    attempt = step.live
+    if attempt is None:
+        return "ended" if step.unjudged else "none"
+    if attempt.ending is not None and not attempt.ending.withdraw:
+        return "ending"
+    return "queued" if attempt.phase is AttemptPhase.SCHEDULED else "running"
+
+
+def _settle(workflow: Workflow, step: Step, wanted: Wish) -> Settled:
+    """What becomes of a step of which nothing runs."""
+    match wanted.outcome:
+        case "remove":
+            return StepRemoved(uid=workflow.uid, step=step.name)
+        case "restore" if step.standing is not None:
+            return StepRestored(uid=workflow.uid, step=step.name)
+        case "cancel":
+            return StepCancelled(
+                uid=workflow.uid, step=step.name, reason=wanted.reason, message=wanted.message
+            )
+        case _:
+            return StepReset(
+                uid=workflow.uid, step=step.name, reason=wanted.reason, message=wanted.message
+            )
+
+
+# ---------------------------------------- the sources, in the order of their rank
+
+
+def _removed(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """The spec no longer has it: it leaves, whatever else becomes of its workflow."""
+    effect, whole = step.leaving, workflow.cancel
+    if effect is None:
+        return None
+    finish = effect.finish if whole is None else whole.drain
+    return Wish("remove", effect.reason, effect.message, finish or drains(state, workflow, step))
+
+
+def _workflow_cancelled(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """What drains spares what runs, and what has come to an end of its own."""
+    whole = workflow.cancel
+    if whole is None or (whole.drain and _has_its_own_end(step)):
+        return None
+    return Wish("cancel", whole.reason, whole.message, whole.drain)
+
+
+def _has_its_own_end(step: Step) -> bool:
+    """It runs, or has ended in a way that is judged like any other."""
+    attempt = step.attempt
+    if step.phase is Phase.RUNNING and step.live is not None:
+        return True
+    if not step.unjudged or attempt is None:
+        return False
+    interrupted = attempt.phase is AttemptPhase.INTERRUPTED
+    if interrupted and "Interrupted" in step.definition.retry.on:
+        return False  # it can't come to its end any more
+    return attempt.phase is not AttemptPhase.CANCELLED
+
+
+def _step_cancelled(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    found = step.cancel
+    return None if found is None else Wish("cancel", found.reason, found.message)
+
+
+def _asked(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """Somebody wants it to run anew."""
+    asked = step.asked
+    if asked is None:
+        return None
+    return Wish("reset", asked.reason, asked.message, drains(state, workflow, step))
+
+
+def _edited(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """What the generation in force decided of the attempt that it found."""
+    effect = step.edit
+    if effect is None:
+        return None
+    outcome: Outcome = "restore" if effect.reason == Reason.RESULT_KEPT else "reset"
+    finish = effect.finish or drains(state, workflow, step)
+    return Wish(outcome, effect.reason, effect.message, finish)
+
+
+def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """There is no reason any more why it should start."""
+    if workflow.suspended is not None:
+        return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
+    if step.open or step.broken:
+        return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency is tried anew")
+    return None
+
+
+def _ended_for_nothing(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """Whoever had its attempt ended wants nothing of it any more."""
+    attempt: Attempt | None = step.attempt if step.unjudged else None
+    if attempt is None or attempt.phase is not AttemptPhase.CANCELLED:
+        return None
+    return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+
+
+Source = Callable[[State, Workflow, Step], Wish | None]
+SOURCES: tuple[Source, ...] = (
+    _removed,
+    _workflow_cancelled,
+    _step_cancelled,
+    _asked,
+    _edited,
+    _ended_for_nothing,
+    _has_to_wait,
+)
+
+
+def drains(state: State, workflow: Workflow, step: Step) -> bool:
+    """Whether the whole workflow, or this step of it, starts no more and what runs may end."""
+    if workflow.cancel is not None:
+        return workflow.cancel.drain
+    markers = state.marked.get(workflow.name, {}).values()
+    return any(marker.drain and step.name in marker.steps for marker in markers)

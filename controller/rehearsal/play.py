@@ -1,0 +1,113 @@
+"""The real passes on a copy of one workflow: what is wanted is folded and planned, not acted on.
+
+The copy's world is a kind one: what is being ended ends, what may come to its own end succeeds. So
+far as the future follows from the state alone, it is the one that the controller itself will make.
+Cost: O(steps) for the copy, and that of the records that follow.
+"""
+
+from collections.abc import Iterable
+
+from controller.loop.passes import Passes
+from controller.model.image import copy_of
+from controller.model.indexes import next_due
+from controller.model.observations import AttemptId, Ended, Started
+from controller.model.phases import AttemptPhase
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.actions import Action
+from controller.planner.outcome import fact
+from controller.planner.permission import Limits
+from controller.planner.wish import MEETS, wish
+from controller.spec.definition import BackoffPolicy
+
+NOTHING_STARTS = Limits(max_parallel=0)
+ALL_START = Limits(max_parallel=1_000_000)
+ROUNDS_MAX = (
+    10_000  # of ends and what follows from them; a run has no more than its depth, and retries
+)
+
+
+class NoChance:
+    """What a copy draws: nobody sees its uids and marks, and delays are those without jitter."""
+
+    def uid(self) -> str:
+        return "to-come"
+
+    def mark(self) -> int:
+        return 0
+
+    def delay_seconds(self, policy: BackoffPolicy, number: int) -> float:
+        return float(
+            min(policy.max_seconds, policy.initial_seconds * policy.factor ** (number - 1))
+        )
+
+
+class Play:
+    """One workflow's future. `drained`: steps that were let come to their own end."""
+
+    def __init__(self, state: State, name: str) -> None:
+        self.state = copy_of(state, name)
+        self.name = name
+        self.drained: set[str] = set()
+        self._passes = Passes(self.state, state.epoch, NoChance())
+        self._passes.begin(state.time)
+
+    @property
+    def life(self) -> Workflow:
+        return self.state.workflows[self.name]
+
+    def want(self, actions: Iterable[Action]) -> None:
+        """What follows at once, as far as nothing starts and nothing has ended yet."""
+        self._passes.promise(actions)
+        self._passes.rest(NOTHING_STARTS)
+
+    def let_end(self) -> None:
+        """What is being ended ends, what may finish first finishes; nothing starts."""
+        for _ in range(ROUNDS_MAX):
+            leaving = [
+                step
+                for step in self.life.steps.values()
+                if step.live is not None and self._leaves(step)
+            ]
+            if not leaving:
+                return
+            for step in leaving:
+                self._end(step)
+            self._passes.rest(NOTHING_STARTS)
+
+    def run_out(self) -> None:
+        """Everything starts and succeeds, until the run is over or nothing more can happen."""
+        for _ in range(ROUNDS_MAX):
+            self._passes.rest(ALL_START)
+            if self.life.pending is None:
+                return
+            going = [step for step in self.life.steps.values() if step.live is not None]
+            due = next_due(self.state)
+            if not going and due is None:
+                return
+            if not going and due is not None:
+                self._passes.begin(max(self._passes.now, due))
+            for step in going:
+                self._end(step)
+
+    def _leaves(self, step: Step) -> bool:
+        wanted = wish(self.state, self.life, step)
+        return wanted is not None and MEETS["running"][wanted.outcome] == "end"
+
+    def _end(self, step: Step) -> None:
+        attempt = step.live
+        assert attempt is not None
+        named = AttemptId(self.life.uid, step.name, attempt.number)
+        if attempt.ending is None and attempt.phase is AttemptPhase.SCHEDULED:
+            self._see(attempt, Started(id=named, pid=0, start_ticks=0, at=self._passes.now))
+        if attempt.ending is None:
+            self.drained.add(step.name)
+            self._see(attempt, Ended(id=named, how="exited", at=self._passes.now, exit_code=0))
+        elif attempt.phase is AttemptPhase.SCHEDULED:
+            self._see(attempt, Ended(id=named, how="withdrawn", at=self._passes.now))
+        else:
+            self._see(attempt, Ended(id=named, how="lost", at=self._passes.now))
+
+    def _see(self, attempt: Attempt, seen: Started | Ended) -> None:
+        event = fact(attempt, seen)
+        if event is not None:
+            self._passes.fold(event)

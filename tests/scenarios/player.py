@@ -1,0 +1,270 @@
+"""The language of the scenario files, and what is written below each command.
+
+A line is a command; what is indented below it is the answer, which `pytest --rewrite` writes. What
+happens in one turn stands on one line, with ` + ` between; `given` in front leaves the answer out.
+
+    edit a; b after a; c after b:Failed retry.limit=1 | editPolicy=AfterRun
+                            the folder has this document now: steps, and behind | policies
+    delete                  and now it has none
+    marker [a b] [drain]    a marker is there; it takes the place of the one before
+    unmark                  it is gone
+    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain]
+                            somebody asks for it
+    starts a b              the processes of these scheduled attempts exist
+    exits a [CODE]          the step's process exits; it starts first, if need be
+    ends a                  the order to end it, or to withdraw it, is carried out
+    lost a                  it ended, and nobody saw how
+    wait SECONDS            time goes by
+    explain a               why it is so, down to the root
+    slots N [AHEAD]         so many steps at once, so many queued behind them
+
+`diff` is what the folder, as it is to be, was said to do, `happens` what did, in order, and
+`explain` what is said of workflow and steps now, where that has changed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import yaml
+from story import Story, a_step, document
+
+from controller.intake import desired
+from controller.intake.requests import answer
+from controller.model import events as e
+from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
+from controller.planner.permission import Limits
+from controller.rehearsal.foresee import of_folder
+from controller.view import difference, words
+from controller.view.explain import Around, causes
+from controller.view.story import happened, lines
+
+INDENT = "    "
+AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+PATH, MARKER = "w.yaml", "w.cancel"
+FLAGS = ("downstream", "drain")
+SLOTS = 100
+_TURNS_MAX = 20  # without time going by
+
+
+def rewrite(text: str) -> str:
+    """The same conversation, with the answers that are given now."""
+    stage = Stage()
+    told: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(INDENT):
+            continue
+        told.append(line)
+        if line and not line.startswith("#"):
+            told += [f"{INDENT}{answered}" for answered in stage.play(line)]
+    return "\n".join(told) + "\n"
+
+
+class Stage:
+    """A story, the folder beside it and the requests that wait."""
+
+    def __init__(self) -> None:
+        self.story = Told(Limits(max_parallel=SLOTS))
+        self.sight = FolderSight(path="/specs", device=1, inode=1)
+        self.memory = desired.Memory()
+        self.requests: list[Request] = []
+        self.asked = 0
+        self.known: list[str] = []  # of what `explain` said last
+
+    def play(self, line: str) -> list[str]:
+        """What is to be written below this line."""
+        quiet = line.startswith("given ")
+        deeds = [deed.split(None, 1) for deed in line.removeprefix("given ").split(" + ")]
+        if deeds[0][0] == "explain":
+            return [*self._explain_step(deeds[0][1])]
+        was = dict(self.sight.files), dict(self.sight.markers)
+        later: list[Callable[[], object]] = []
+        for verb, *rest in deeds:
+            self._do(verb, rest[0] if rest else "", later)
+        forecast = was != (self.sight.files, self.sight.markers)
+        foretold = self._block("diff", diff(self.story, self.sight)) if forecast else []
+        for deed in later:
+            deed()
+        self._turn()
+        events, self.story.told = self.story.told, []
+        explained = self._news()
+        if quiet:
+            return []
+        return [*foretold, *self._block("happens", events), *self._block("explain", explained)]
+
+    # ------------------------------------ what happens
+
+    def _do(self, verb: str, rest: str, later: list[Callable[[], object]]) -> None:
+        """Change the folder at once; what else happens is done when `diff` has been asked."""
+        story, names = self.story, [word for word in rest.split() if word not in FLAGS]
+        flags = {flag: True for flag in FLAGS if flag in rest.split()}
+        if verb == "edit":
+            self.sight.files[PATH] = _file(rest)
+            self.sight.changed.add(PATH)
+        elif verb == "delete":
+            del self.sight.files[PATH]
+            self.sight.changed.add(PATH)
+        elif verb == "marker":
+            self.sight.markers[MARKER] = SeenMarker(
+                path=MARKER, workflow="w", digest=rest, steps=tuple(names), **flags
+            )
+            self.sight.changed.add(MARKER)
+        elif verb == "unmark":
+            del self.sight.markers[MARKER]
+            self.sight.changed.add(MARKER)
+        elif verb == "starts":
+            later.append(lambda: story.start(*names))
+        elif verb == "exits":
+            name, *code = names
+            later.append(lambda: self._exit(name, int(code[0]) if code else 0))
+        elif verb == "ends":
+            later += [lambda name=name: story.end(name, settle=False) for name in names]
+        elif verb == "lost":
+            later.append(lambda: story.end(rest, settle=False, how="lost", problem="unseen"))
+        elif verb == "wait":
+            later.append(lambda: story.wait(float(rest)))
+        elif verb == "slots":
+            of = [int(number) for number in (*names, "0")]
+            story.limits = Limits(max_parallel=of[0], ahead=of[1])
+        elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel"):
+            self.asked += 1
+            asked: Any = {"kind": verb, "steps": names, **flags}
+            self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
+        else:
+            raise AssertionError(f"{verb} is no command")
+
+    def _exit(self, name: str, code: int) -> None:
+        """Its end is seen; nothing is decided before the rest of the turn is seen, too."""
+        if self.story.attempt(name).pid is None:
+            self.story.start(name)
+        self.story.end(name, settle=False, exit_code=code)
+
+    def _turn(self) -> None:
+        """As the loop: look at the folder, answer who asks, decide, until nothing follows."""
+        story = self.story
+        for _ in range(_TURNS_MAX):
+            before = story.state.seq
+            self.sight.scanned = story.now
+            verdict = desired.judge(story.state, self.sight, story.now, AT_ONCE, self.memory)
+            for action in verdict.actions:
+                story.promise(action)
+            self._answer()
+            story.settle()
+            if story.state.seq == before:
+                return
+        raise AssertionError("it turns and turns")
+
+    def _answer(self) -> None:
+        waiting, self.requests = self.requests, []
+        for request in waiting:
+            actions = None if self.requests else answer(self.story.state, request)
+            if actions is None:
+                self.requests.append(request)
+            for action in actions or ():
+                self.story.promise(action)
+
+    # ------------------------------------ what is told
+
+    def _block(self, title: str, told: list[str]) -> list[str]:
+        return [title, *(f"  {line}" for line in told)] if told else []
+
+    def _news(self) -> list[str]:
+        """What `explain` says of workflow and steps, where it says something new."""
+        said = [*self._explain()]
+        known, self.known = self.known, said
+        return [line for line in said if line not in known]
+
+    def _explain(self) -> Iterator[str]:
+        life = self.story.state.workflows.get("w")
+        if life is None:
+            return
+        reason, message = words.of_workflow(life)
+        yield f"w  {life.phase} {reason}: {message}"
+        for step in life.steps.values():
+            first = causes(
+                self.story.state, life, step, Around(runs=True, limits=self.story.limits)
+            )[0]
+            yield f"{step.name}  {first.phase} {first.reason}: {first.message}"
+
+    def _explain_step(self, name: str) -> Iterator[str]:
+        life = self.story.life()
+        for cause in causes(
+            self.story.state, life, life.steps[name], Around(runs=True, limits=self.story.limits)
+        ):
+            whom = f"{cause.step}  {cause.phase} ".lstrip()
+            yield f"{'  ' * cause.depth}{whom}{cause.reason}: {cause.message}"
+
+
+class Told(Story):
+    """A story that puts each record into words."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.told: list[str] = []
+        super().__init__(limits)
+        self.told.clear()  # of the controller's start
+
+    def see(self, event: e.AnyEvent) -> Story:
+        self.state.moves.clear()
+        super().see(event)
+        for line in lines([*happened(self.state, self.records[-1], list(self.state.moves))]):
+            _seq, _time, rest = line.split(None, 2)  # they would differ with each record more
+            self.told.append(re.sub(r" {2,}", "  ", rest))
+        return self
+
+
+def diff(story: Story, sight: FolderSight) -> list[str]:
+    """What is said beforehand of the folder as `sight` has it."""
+    asked = FolderSight(
+        path=sight.path,
+        device=sight.device,
+        inode=sight.inode,
+        scanned=story.now,
+        files=dict(sight.files),
+        markers=dict(sight.markers),
+        changed=set(sight.changed),
+    )
+    told = []
+    for change in of_folder(story.state, asked, story.now).changes:
+        shown = difference.shape(change)
+        heading = next(difference.lines(change, None, False), "nothing changes")
+        told.append(heading)
+        told += [
+            f"{step.name}  {step.action} {step.reason}: {step.message}" for step in shown.steps
+        ]
+    return told
+
+
+# ---------------------------------------- documents
+
+
+def _file(text: str) -> SeenFile:
+    steps, _, policies = text.partition("|")
+    workflow = document([_step(step) for step in steps.split(";")], **_fields(policies.split()))
+    documents = (Document(workflow=workflow, line=1),)
+    return SeenFile(path=PATH, digest=text, documents=documents, names=("w",))
+
+
+def _step(text: str) -> dict[str, Any]:
+    """`b run=new after a,c:Failed retry.limit=1`"""
+    name, *words = text.split()
+    needs: list[dict[str, str]] = []
+    if "after" in words:
+        at = words.index("after")
+        for need in words[at + 1].split(","):
+            step, _, condition = need.partition(":")
+            needs.append({"step": step, "condition": condition or "Succeeded"})
+        del words[at : at + 2]
+    return a_step(name, *needs, **_fields(words))
+
+
+def _fields(settings: list[str]) -> dict[str, Any]:
+    """`retry.limit=1 onChanged=KeepResult`, as a document has it."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        path, value = setting.split("=", 1)
+        *parents, last = path.split(".")
+        inner = found
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[last] = yaml.safe_load(value)
+    return found
