@@ -203,9 +203,9 @@ class Told(Story):
         super().__init__(limits)
         self.told.clear()  # of the controller's start
 
-    def see(self, event: e.AnyEvent) -> Story:
+    def see(self, event: e.AnyEvent, cause: int = 0) -> Story:
         self.state.moves.clear()
-        super().see(event)
+        super().see(event, cause)
         for line in lines([*happened(self.state, self.records[-1], list(self.state.moves))]):
             _seq, _time, rest = line.split(None, 2)  # they would differ with each record more
             self.told.append(re.sub(r" {2,}", "  ", rest))
