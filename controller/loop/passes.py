@@ -35,7 +35,7 @@ class Passes:
         self.now, self.batch = now, []
 
     def fold(self, event: e.AnyEvent, cause: int = 0) -> None:
-        """Something happened, or was decided: the next record, which follows from `cause`."""
+        """Something happened, or was decided: the next record. `cause`: what it follows from."""
         seq = self.state.seq + 1
         first = self.batch[0].seq if self.batch else seq
         record = e.Record(

@@ -253,7 +253,7 @@ class Controller:
                 confirmed = self.state.seq + 1
             asked, *consequences = actions
             self.passes.promise([asked])
-            self.passes.promise(consequences, cause=self.state.seq)
+            self.passes.promise(consequences, self.state.seq)
         if applied:
             self.edges.requests.done(applied)
         return confirmed

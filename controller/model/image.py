@@ -125,6 +125,10 @@ def copy_of(state: State, name: str) -> State:
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
     part.markers = dict(state.marked.get(name, {}))
+    if name in state.runs:
+        part.runs = {name: state.runs[name]}
+    if name in state.gone:
+        part.gone = OrderedDict.fromkeys([name])
     life = state.workflows.get(name)
     if life is not None:
         part.lives, part.workflows = {life.uid: life}, {name: life}
@@ -140,16 +144,12 @@ def copy_of(state: State, name: str) -> State:
             for kind in TimerKind
             if (due := state.timer_of.get((life.uid, step, kind))) is not None
         )
-        if life.queued_as is not None:
-            part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
         if life.uid in state.awaited:
             part.awaited = {life.uid: state.awaited[life.uid]}
+        if life.queued_as is not None:
+            part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
         if life.uid in state.over:
             part.over = OrderedDict.fromkeys([life.uid])
-    if name in state.runs:
-        part.runs = {name: state.runs[name]}
-    if name in state.gone:
-        part.gone = OrderedDict.fromkeys([name])
     return thaw(freeze(part))
 
 

@@ -111,7 +111,7 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
     obstacle = standstill(state, workflow)
-    if obstacle is not None:
+    if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends in this turn
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
     return step.reason, f"{reset}about to become ready"
