@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 # However little room there is on the disk, steps are started.
 os.environ["TREADLE_MIN_FREE"] = "0"
@@ -11,6 +12,10 @@ os.environ["TREADLE_MIN_FREE"] = "0"
 # A job in the background, or under nohup, ignores these, and would hand that on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long one example takes says nothing on a machine that does other things as well.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -111,6 +111,8 @@ def _text(block: Spec | Step | None) -> list[str]:
     plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
     if isinstance(block, Spec):
         del plain["steps"]
+    if not plain:
+        return []
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).splitlines()
 
 

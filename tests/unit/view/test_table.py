@@ -1,8 +1,19 @@
 """Rows as data become lines that fit and that never steer the terminal."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from controller.view.table import Cell, Column, Table, render, shorten, visible
+from controller.view.table import (
+    GAP,
+    LAST_COLUMN_MIN,
+    Cell,
+    Column,
+    Table,
+    render,
+    shorten,
+    visible,
+)
 
 TABLE = Table(
     (Column("NAME"), Column("N", right=True), Column("MESSAGE")),
@@ -54,3 +65,54 @@ def test_what_a_cell_shows(text: str, shown: str) -> None:
 def test_shorten_counts_the_ellipsis() -> None:
     assert shorten("12345", 5) == "12345"
     assert shorten("123456", 5) == "1234…"
+
+
+texts = st.text(max_size=30) | st.text("ab\n\t\x1b\x00\x7fé\u202e\u2028", max_size=30)
+
+
+@given(texts)
+def test_whatever_a_text_holds_it_is_shown_as_one_printable_line(text: str) -> None:
+    shown = visible(text)
+    assert shown.isprintable()
+    assert visible(shown) == shown
+    if text.isprintable():
+        assert shown == text
+
+
+@given(texts, st.integers(1, 40))
+def test_a_shortened_text_fits_and_says_that_it_goes_on(text: str, width: int) -> None:
+    short = shorten(text, width)
+    assert len(short) <= width
+    if short != text:
+        assert len(text) > width
+        assert short == text[: width - 1] + "…"
+
+
+@given(st.lists(st.tuples(texts, texts, texts), max_size=5), st.integers(1, 100))
+def test_a_row_is_a_line_and_no_line_is_longer_than_the_terminal(
+    rows: list[tuple[str, str, str]], width: int
+) -> None:
+    table = Table(TABLE.columns, [tuple(map(Cell, row)) for row in rows])
+    lines = list(render(table, width))
+    assert len(lines) == len(rows) + 1
+    before = sum(
+        max(len(visible(row[n])) for row in [("NAME", "N", ""), *rows]) + GAP for n in range(2)
+    )
+    for line in lines:
+        assert line.isprintable()
+        assert len(line) <= max(width, before + LAST_COLUMN_MIN)
+
+
+@given(st.lists(st.tuples(texts, texts, texts), max_size=5))
+def test_the_columns_begin_at_the_same_place_in_every_line(
+    rows: list[tuple[str, str, str]],
+) -> None:
+    """With a mark at the front of each last cell, which nothing cuts."""
+    table = Table(
+        TABLE.columns,
+        [(Cell(name), Cell(number), Cell(f"\u2502{message}")) for name, number, message in rows],
+    )
+    places = {
+        line.rindex("\u2502") for line in list(render(table))[1:] if line.count("\u2502") == 1
+    }
+    assert len(places) <= 1

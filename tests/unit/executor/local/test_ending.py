@@ -12,7 +12,7 @@ SECOND = 1_000_000
 ATTEMPT = AttemptId("u", "s", 1)
 
 
-class World:
+class ProcessTable:
     """A process table that the test fills; what was signalled, in order."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,8 +36,8 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    return ProcessTable(monkeypatch)
 
 
 def process(pid: int, start: int = 1) -> Stat:
@@ -50,80 +50,80 @@ def begun(grace_us: int) -> Endings:
     return endings
 
 
-def test_an_empty_tree_is_proven_at_once(world: World) -> None:
+def test_an_empty_tree_is_proven_at_once(table: ProcessTable) -> None:
     assert begun(3 * SECOND).advance(0) == [Proven(ATTEMPT, 0)]
 
 
-def test_a_pass_that_may_have_missed_someone_proves_nothing(world: World) -> None:
+def test_a_pass_that_may_have_missed_someone_proves_nothing(table: ProcessTable) -> None:
     endings = begun(3 * SECOND)
-    world.complete = False
+    table.complete = False
     assert endings.advance(0) == []
     assert ATTEMPT in endings and endings.next_due() == 0
-    world.complete = True
+    table.complete = True
     assert endings.advance(0) == [Proven(ATTEMPT, 0)]
 
 
-def test_term_and_cont_once_to_each_parents_first(world: World) -> None:
+def test_term_and_cont_once_to_each_parents_first(table: ProcessTable) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(9, start=5), process(4, start=2)]
+    table.processes = [process(9, start=5), process(4, start=2)]
     for now in range(0, SECOND, SECOND // 10):
         endings.advance(now)
     names = [(4, "SIGTERM"), (4, "SIGCONT"), (9, "SIGTERM"), (9, "SIGCONT")]
-    assert world.signals == names
+    assert table.signals == names
 
 
-def test_one_that_comes_up_in_the_grace_period_is_asked_too(world: World) -> None:
+def test_one_that_comes_up_in_the_grace_period_is_asked_too(table: ProcessTable) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(4)]
+    table.processes = [process(4)]
     endings.advance(0)
-    world.processes = [process(5)]
+    table.processes = [process(5)]
     endings.advance(SECOND)
-    assert (5, "SIGTERM") in world.signals
+    assert (5, "SIGTERM") in table.signals
 
 
 def test_in_the_grace_period_the_process_table_is_not_read_while_a_member_lives(
-    world: World,
+    table: ProcessTable,
 ) -> None:
     endings = begun(3 * SECOND)
-    world.processes = [process(4)]
+    table.processes = [process(4)]
     for now in range(0, 2 * SECOND, 1000):
         endings.advance(now)
-    assert world.looks == 1
+    assert table.looks == 1
 
 
-def test_after_the_grace_period_all_are_stopped_before_any_is_killed(world: World) -> None:
+def test_after_the_grace_period_all_are_stopped_before_any_is_killed(table: ProcessTable) -> None:
     endings = begun(SECOND)
-    world.processes = [process(4), process(5)]
+    table.processes = [process(4), process(5)]
     endings.advance(0)
-    world.signals.clear()
+    table.signals.clear()
     endings.advance(SECOND)
-    assert world.signals == [(4, "SIGSTOP"), (5, "SIGSTOP"), (4, "SIGKILL"), (5, "SIGKILL")]
-    world.processes = []
+    assert table.signals == [(4, "SIGSTOP"), (5, "SIGSTOP"), (4, "SIGKILL"), (5, "SIGKILL")]
+    table.processes = []
     assert endings.advance(2 * SECOND) == [Proven(ATTEMPT, 2)]
     assert endings.next_due() is None
 
 
-def test_no_grace_no_term(world: World) -> None:
+def test_no_grace_no_term(table: ProcessTable) -> None:
     endings = begun(0)
-    world.processes = [process(4)]
+    table.processes = [process(4)]
     endings.advance(0)
-    assert {name for _, name in world.signals} == {"SIGSTOP", "SIGKILL"}
+    assert {name for _, name in table.signals} == {"SIGSTOP", "SIGKILL"}
 
 
-def test_asked_again_the_shorter_grace_counts(world: World) -> None:
+def test_asked_again_the_shorter_grace_counts(table: ProcessTable) -> None:
     endings = begun(100 * SECOND)
-    world.processes = [process(4)]
+    table.processes = [process(4)]
     endings.advance(0)
     tree = Tree(id=ATTEMPT, mark=7, members={})
     endings.begin(tree, 200 * SECOND, now=0)
     endings.begin(tree, SECOND, now=0)
     endings.advance(SECOND)
-    assert (4, "SIGKILL") in world.signals
+    assert (4, "SIGKILL") in table.signals
 
 
-def test_what_does_not_go_is_told_once_and_ending_goes_on(world: World) -> None:
+def test_what_does_not_go_is_told_once_and_ending_goes_on(table: ProcessTable) -> None:
     endings = begun(0)
-    world.processes = [process(5), process(4)]
+    table.processes = [process(5), process(4)]
     news = []
     now = 0
     while now < 60 * SECOND:
@@ -132,19 +132,19 @@ def test_what_does_not_go_is_told_once_and_ending_goes_on(world: World) -> None:
         assert due is not None
         now = max(due, now + 1)
     assert news == [Stuck(ATTEMPT, (4, 5))]
-    kills = len(world.signals)
+    kills = len(table.signals)
     endings.advance(now + SECOND)
-    assert len(world.signals) > kills
-    world.processes = []
+    assert len(table.signals) > kills
+    table.processes = []
     assert endings.advance(now + 3 * SECOND) == [Proven(ATTEMPT, 2)]
 
 
 def test_a_call_is_bounded_however_fast_a_tree_grows(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    table: ProcessTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ending_module, "BUDGET_SECONDS", 0.0)
     endings = begun(0)
-    world.processes = [process(4)]
+    table.processes = [process(4)]
     assert endings.advance(0) == []
-    assert world.looks == 1
+    assert table.looks == 1
     assert endings.next_due() == 0

@@ -1,0 +1,156 @@
+"""Whatever people do to a folder: what is in force follows, and nothing is deleted in between."""
+
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from specs_folder import SpecsFolder, documents, workflow
+
+from controller.model import events as e
+from controller.model.state import SECOND
+from controller.spec.load import Document
+
+NAMES = ("u", "v", "w")
+PATHS = ("a.yaml", "b.yaml", "sub/c.yaml")
+STEPS = ("one", "two", "three")
+BROKEN = "apiVersion: treadle.dev/v1\nkind: ["
+
+Content = tuple[tuple[str, tuple[str, ...]], ...]  # of one file: names, and the steps of each
+Deed = Callable[[SpecsFolder], object]
+
+contents: st.SearchStrategy[Content] = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES),
+        st.lists(st.sampled_from(STEPS), min_size=1, unique=True).map(tuple),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda document: document[0],
+).map(tuple)
+
+
+def text_of(content: Content) -> str:
+    return documents(*(workflow(name, *steps) for name, steps in content))
+
+
+def put(path: str, text: str) -> Deed:
+    return lambda folder: folder.write(path, text)
+
+
+def take_away(path: str) -> Deed:
+    return lambda folder: folder.remove(path) if path in folder.sight.files else None
+
+
+def touch(path: str, text: str) -> Deed:
+    """A writer is at work; what it writes is not there yet."""
+    return lambda folder: folder.write(path, text, steady=False)
+
+
+paths = st.sampled_from(PATHS)
+deeds: st.SearchStrategy[Deed] = st.one_of(
+    st.builds(put, paths, contents.map(text_of)),
+    st.builds(put, paths, contents.map(text_of)),
+    st.builds(put, paths, st.sampled_from([BROKEN, "", "a: b"])),
+    st.builds(take_away, paths),
+    st.builds(touch, paths, contents.map(text_of)),
+    st.just(SpecsFolder.restart),
+)
+gestures = st.lists(st.tuples(deeds, st.sampled_from([0.0, 0.3, 0.7, 1.0, 3.0])), max_size=10)
+
+
+def let_it_rest(folder: SpecsFolder) -> None:
+    """Look until nothing follows any more; lives that are to go end at once."""
+    for _ in range(10):
+        said = folder.look(15)
+        for event in folder.verdict.actions:
+            if isinstance(event, e.DeletionAccepted):
+                folder.end_life(folder.state.lives[event.uid].name)
+        if not said and folder.verdict.due is None:
+            return
+    raise AssertionError(f"no rest: {said}")
+
+
+def finished(folder: SpecsFolder) -> None:
+    """Every writer is done: what it was writing is what was read before, or gone."""
+    for path, file in list(folder.sight.files.items()):
+        if not file.steady:
+            folder.remove(path)
+
+
+def in_force(folder: SpecsFolder) -> dict[str, set[str]]:
+    return {
+        name: {step.name for step in life.spec.steps}
+        for name, life in folder.state.workflows.items()
+        if not life.deleting
+    }
+
+
+def names_of(document: Document) -> set[str]:
+    return {step.name for step in document.workflow.spec.steps}
+
+
+@settings(max_examples=100)
+@given(gestures)
+def test_in_the_end_the_folder_is_in_force(past: list[tuple[Deed, float]]) -> None:
+    folder = SpecsFolder()
+    for deed, wait in past:
+        deed(folder)
+        folder.look(wait)
+        for event in folder.verdict.actions:
+            if isinstance(event, e.DeletionAccepted):
+                folder.end_life(folder.state.lives[event.uid].name)
+    finished(folder)
+    let_it_rest(folder)
+    there, rejected = in_force(folder), folder.state.rejected
+    for name, life in folder.state.workflows.items():
+        listing = {path for path, file in folder.sight.files.items() if name in file.names}
+        if life.path in listing - rejected.keys():
+            file = folder.sight.files[life.path]
+            steps = [names_of(document) for document in file.documents]
+            assert there[name] in steps, "what is in force is what its file says"
+        else:
+            assert {life.path, *listing} & rejected.keys(), "only a fault keeps what is gone"
+    for path, file in folder.sight.files.items():
+        if path not in rejected:
+            assert {document.workflow.metadata.name for document in file.documents} <= there.keys()
+    assert folder.verdict.due is None, "nothing is left to wait for"
+
+
+@settings(max_examples=100)
+@given(gestures)
+def test_another_controller_comes_to_rest_where_the_first_did(
+    past: list[tuple[Deed, float]],
+) -> None:
+    folder = SpecsFolder()
+    for deed, wait in past:
+        deed(folder)
+        folder.look(wait)
+    finished(folder)
+    let_it_rest(folder)
+    before = in_force(folder), folder.state.rejected.keys()
+    # It may find one more fault in a file that was rejected before another took one of its names.
+    assert {*folder.restart().look()} <= {f"FileRejected {path}" for path in before[1]}
+    assert folder.look(30) == []
+    assert (in_force(folder), folder.state.rejected.keys()) == before
+
+
+@settings(max_examples=100)
+@given(gestures)
+def test_nothing_is_taken_away_that_was_there_within_the_settle_time(
+    past: list[tuple[Deed, float]],
+) -> None:
+    """Neither a workflow nor a step, however the folder was written to."""
+    folder = SpecsFolder()
+    shown: dict[tuple[str, str, str], int] = {}  # when a file last had this step of this name
+    for deed, wait in past:
+        deed(folder)
+        before = in_force(folder)
+        homes = {name: life.path for name, life in folder.state.workflows.items()}
+        folder.look(wait)
+        for name, steps in before.items():
+            for step in steps - in_force(folder).get(name, set()):
+                assert folder.now >= shown.get((homes[name], name, step), 0) + SECOND
+        for path, file in folder.sight.files.items():
+            for document in file.documents:
+                for step in names_of(document):
+                    shown[path, document.workflow.metadata.name, step] = folder.now

@@ -1,0 +1,208 @@
+"""What a person reads of a controller where there is no terminal: on stdout what moves, on stderr
+what is wrong, each once.
+"""
+
+import re
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from story import Story, a_step
+
+from controller.errors import Fault
+from controller.host.lines import ConditionLines, Lines, farewell, line, steps_in_words
+from controller.host.session import Session
+from controller.model import events as e
+from controller.model.phases import Phase
+from controller.model.state import Condition, Move
+
+FAULT = Fault(file="specs/f.yaml", problem="is wrong")
+
+
+class Seen:
+    """A session of which a story tells: its state, and what moved since it was last shown."""
+
+    def __init__(self, story: Story) -> None:
+        self.controller = SimpleNamespace(state=story.state, conditions=[])
+        self.moves: list[Move] = []
+        self.told: list[str] = []
+        self.story = story
+
+    def turn(self) -> Session:
+        self.moves = list(self.story.state.moves)
+        self.story.state.moves.clear()
+        return cast(Session, self)
+
+    def notes(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
+
+    def running(self) -> int:
+        return sum(attempt.pid is not None for attempt in self.story.state.live.values())
+
+
+def without_times(text: str) -> list[str]:
+    return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in text.splitlines()]
+
+
+Output = pytest.CaptureFixture[str]
+
+
+# ---------------------------------------- one line
+
+
+@pytest.mark.parametrize(
+    ("step", "message", "text"),
+    [
+        pytest.param("a", "attempt 1 runs", "w/a Running: attempt 1 runs", id="a step"),
+        pytest.param("", "a runs", "w Running: a runs", id="a workflow"),
+        pytest.param("a", "", "w/a Running", id="without a message"),
+        pytest.param("a", "x\x1b[2J\ny", "w/a Running: x\\x1b[2J y", id="nothing steers"),
+    ],
+)
+def test_a_line_of_a_phase_that_changed(step: str, message: str, text: str) -> None:
+    move = Move(1, "w", "u", step, Phase.READY, Phase.RUNNING, "Started", message)
+    assert line(move) == text
+
+
+def test_what_moved_is_told_and_what_only_became_ready_is_not(capsys: Output) -> None:
+    story = Story().accept([a_step("a")])
+    lines, seen = Lines("specs"), Seen(story)
+    story.exit("a")
+    lines.show(seen.turn())
+    told = [one.partition(":")[0] for one in without_times(capsys.readouterr().out)]
+    assert told == ["w Running", "w/a Running", "w/a Succeeded", "w Succeeded"]
+    lines.show(seen.turn())
+    assert capsys.readouterr().out == ""
+
+
+def test_what_goes_on_is_adopted_with_its_pid(capsys: Output) -> None:
+    story = Story().accept([a_step("a"), a_step("b"), a_step("c", "a")]).start("a")
+    Lines("specs").hello(Seen(story).turn())
+    pid = story.attempt("a").pid
+    assert without_times(capsys.readouterr().out) == [f"w/a adopted, pid {pid}"]
+
+
+# ---------------------------------------- what is wrong
+
+
+def test_a_fault_is_told_once_and_again_when_it_is_another(capsys: Output) -> None:
+    story = Story()
+    lines, seen = Lines("specs"), Seen(story)
+
+    def shown() -> list[str]:
+        lines.show(seen.turn())
+        return capsys.readouterr().err.splitlines()
+
+    story.see(e.FileRejected(path="f.yaml", digest="d", faults=[FAULT, FAULT]))
+    assert shown() == ["treadle: specs/f.yaml: is wrong"] * 2
+    assert shown() == []
+    other = Fault(file="specs/f.yaml", problem="is worse")
+    story.see(e.FileRejected(path="f.yaml", digest="e", faults=[other]))
+    assert shown() == ["treadle: specs/f.yaml: is worse"]
+    story.see(e.FileCleared(path="f.yaml"))
+    assert shown() == []
+    story.see(e.FileRejected(path="f.yaml", digest="d", faults=[FAULT]))
+    assert shown() == ["treadle: specs/f.yaml: is wrong"], "mended and broken again"
+
+
+def test_a_bad_marker_is_told_with_its_path(capsys: Output) -> None:
+    story = Story()
+    story.see(e.MarkerRejected(workflow="w", path="w.cancel", digest="d", problem="no step x"))
+    Lines("specs").show(Seen(story).turn())
+    assert capsys.readouterr().err == "treadle: w.cancel: no step x\n"
+
+
+def test_notes_are_told_as_they_come(capsys: Output) -> None:
+    lines, seen = Lines("specs"), Seen(Story())
+    seen.told = ["one", "two"]
+    lines.show(seen.turn())
+    lines.show(seen.turn())
+    assert capsys.readouterr().err == "treadle: one\ntreadle: two\n"
+
+
+def condition(kind: str, message: str) -> Condition:
+    return Condition(kind, "True", "r", message, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        pytest.param([], [("A", "x")], ["A: x"], id="one that begins"),
+        pytest.param([("A", "x")], [("A", "x")], [], id="one that goes on"),
+        pytest.param([("A", "x")], [("A", "y")], ["A: y"], id="one that says something else"),
+        pytest.param([("A", "x")], [], ["A: no longer"], id="one that ceases"),
+        pytest.param(
+            [("A", "x")], [("B", "y")], ["B: y", "A: no longer"], id="one in another's place"
+        ),
+        pytest.param([], [], [], id="none"),
+    ],
+)
+def test_conditions_are_told_when_they_begin_and_cease(
+    capsys: Output, before: list[Any], now: list[Any], told: list[str]
+) -> None:
+    lines = ConditionLines()
+    lines.tell([condition(*one) for one in before])
+    capsys.readouterr()
+    lines.tell([condition(*one) for one in now])
+    assert capsys.readouterr().err.splitlines() == [f"treadle: {text}" for text in told]
+
+
+# ---------------------------------------- the end
+
+
+def said(story: Story, **how: Any) -> list[str]:
+    return list(farewell(Seen(story).turn(), "specs/", **how))
+
+
+def running(number: int) -> Story:
+    story = Story().accept([a_step(f"s{n}") for n in range(number)] or [a_step("a")])
+    return story.start(*(f"s{n}" for n in range(number)))
+
+
+@pytest.mark.parametrize(
+    ("number", "ended", "text"),
+    [
+        pytest.param(0, 0, "stopped; nothing was running", id="nothing ran"),
+        pytest.param(
+            1, 0, "stopped; 1 step left running, the next `treadle up` adopts them", id="one runs"
+        ),
+        pytest.param(
+            2, 0, "stopped; 2 steps left running, the next `treadle up` adopts them", id="two run"
+        ),
+        pytest.param(
+            0,
+            3,
+            "stopped; 3 steps ended, the next `treadle up` goes on from there",
+            id="all were ended",
+        ),
+    ],
+)
+def test_what_is_said_of_a_stop(number: int, ended: int, text: str) -> None:
+    assert said(running(number), stopped=True, ended=ended) == [text]
+
+
+def test_what_can_not_be_ended_is_named_by_its_pids() -> None:
+    story = running(1).mark()
+    uid = story.life().uid
+    story.see(e.AttemptEndFailed(uid=uid, step="s0", attempt=1, pids=[12, 11]))
+    assert said(story, stopped=True, ended=3) == [
+        "stopped; 2 of 3 steps ended",
+        "pids 11, 12 can't be ended; the next `treadle up` goes on trying",
+    ]
+
+
+def test_what_came_of_it_when_all_is_done() -> None:
+    story = Story()
+    for name, code in (("u", 0), ("v", 1), ("w", 0)):
+        story.accept([a_step("a")], name).exit("a", code, workflow=name)
+    assert said(story, stopped=False, ended=0) == [
+        "settled: 1 Failed, 2 Succeeded",
+        "nothing is left to do; edit or add a spec in specs and run it again",
+    ]
+    assert said(Story(), stopped=False, ended=0)[0] == "settled: no workflows"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])
+def test_steps_in_words(number: int, text: str) -> None:
+    assert steps_in_words(number) == text

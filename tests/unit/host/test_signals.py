@@ -1,0 +1,79 @@
+"""How a controller is stopped: signals are counted, a second Ctrl-C leaves at once."""
+
+import os
+import pty
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller.host.signals import StopSignals
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What SIGHUP does to a terminal is not done to that of the tests."""
+    file = (tmp_path / "output").open("w")
+    monkeypatch.setattr(sys, "stdout", file)
+    monkeypatch.setattr(sys, "stderr", file)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_is_counted_and_known(number: signal.Signals) -> None:
+    with StopSignals() as signals:
+        assert signals.seen == 0
+        signal.raise_signal(number)
+        assert (signals.seen, signals.last) == (1, number)
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_ctrl_c_leaves_at_once(first: signal.Signals) -> None:
+    with StopSignals() as signals:
+        signal.raise_signal(first)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert signals.seen == 2
+
+
+def test_a_second_sigterm_changes_nothing() -> None:
+    """A service manager may say it twice; the steps that are being ended have their time."""
+    with StopSignals() as signals:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert (signals.seen, signals.last) == (2, signal.SIGTERM)
+
+
+def test_afterwards_everything_is_as_it_was() -> None:
+    before = [signal.getsignal(number) for number in STOPS]
+    with StopSignals():
+        assert [signal.getsignal(number) for number in STOPS] != before
+    assert [signal.getsignal(number) for number in STOPS] == before
+
+
+def test_under_nohup_sighup_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.seen == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_that_is_gone_is_written_to_no_more_and_a_file_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal, (tmp_path / "errors").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "stderr", file)
+        with StopSignals():
+            signal.raise_signal(signal.SIGHUP)
+        assert os.fstat(theirs).st_rdev == os.stat(os.devnull).st_rdev
+        print("still heard", file=sys.stderr, flush=True)
+    assert (tmp_path / "errors").read_text() == "still heard\n"
+    os.close(ours)

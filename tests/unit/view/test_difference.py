@@ -1,0 +1,156 @@
+"""What an edit would do, as `diff` prints it and as scripts read it."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from story import a_step, document
+
+from controller.model.events import StepEffect
+from controller.rehearsal.foresee import Change
+from controller.spec.models import Spec
+from controller.view.difference import lines, shape
+
+
+def spec(*steps: dict[str, Any], **fields: Any) -> Spec:
+    return document(list(steps), **fields).spec
+
+
+def change(**fields: Any) -> Change:
+    """An edit from generation 1 to 2 that does nothing, but for what is given."""
+    known: dict[str, Any] = {"workflow": "etl", "before": 1, "after": 2, "steps": {}}
+    known |= {"was": None, "becomes": None}
+    return Change(**{**known, **fields})
+
+
+def between(was: Spec, becomes: Spec) -> list[str]:
+    """The lines about the spec alone."""
+    return list(lines(change(was=was, becomes=becomes), None, colour=False))[2:-1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "heading"),
+    [
+        pytest.param({}, "etl  generation 1 -> 2", id="an edit"),
+        pytest.param({"before": 0, "after": 1}, "etl  is new", id="a new workflow"),
+        pytest.param({"after": None}, "etl  is deleted", id="a deletion"),
+        pytest.param(
+            {"after": 1, "note": "it waits"}, "etl  generation 1; it waits", id="only a note"
+        ),
+        pytest.param(
+            {"note": "a marker is there"},
+            "etl  generation 1 -> 2; a marker is there",
+            id="an edit and a note",
+        ),
+    ],
+)
+def test_the_heading(fields: dict[str, Any], heading: str) -> None:
+    assert next(lines(change(**fields), None, colour=False)) == heading
+
+
+def test_of_an_unchanged_workflow_nothing_is_said() -> None:
+    assert list(lines(change(after=1), None, colour=False)) == []
+
+
+def test_a_line_a_step_with_what_and_why() -> None:
+    steps = {
+        "extract": StepEffect("keep", "Unchanged", "what it does is unchanged"),
+        "load": StepEffect("restart", "SpecChanged", "its script changed", finish=True),
+    }
+    assert list(lines(change(steps=steps), None, colour=False)) == [
+        "etl  generation 1 -> 2",
+        "  STEP     ACTION   WHY",
+        "  extract  keep     what it does is unchanged",
+        "  load     restart  its script changed; what runs may end first",
+        "",
+    ]
+
+
+def test_in_colour_only_colour_is_added() -> None:
+    steps = {"a": StepEffect("remove", "StepRemoved", "no longer in the spec")}
+    edit = change(steps=steps, was=spec(a_step("a"), a_step("b")), becomes=spec(a_step("b")))
+    plain = list(lines(edit, None, colour=False))
+    coloured = list(lines(edit, None, colour=True))
+    assert coloured != plain
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "expected"),
+    [
+        pytest.param(
+            spec(a_step("a", run="date")),
+            spec(a_step("a", run="date -u")),
+            ["  @@ step a @@", "   name: a", "  -run: date", "  +run: date -u"],
+            id="a changed step, with what stands around it",
+        ),
+        pytest.param(
+            spec(a_step("a"), a_step("b")),
+            spec(a_step("b"), a_step("a")),
+            [],
+            id="another order of steps means nothing",
+        ),
+        pytest.param(
+            spec(a_step("a")),
+            spec(a_step("a"), a_step("b", "a")),
+            ["  @@ step b @@", "  +name: b", "  +run: b", "  +dependsOn:", "  +- a"],
+            id="a new step is all new",
+        ),
+        pytest.param(
+            spec(a_step("a"), a_step("b")),
+            spec(a_step("a")),
+            ["  @@ step b @@", "  -name: b", "  -run: b"],
+            id="a removed step is all gone",
+        ),
+        pytest.param(
+            spec(a_step("a"), priority=1),
+            spec(a_step("a"), priority=1, parallelism=2),
+            ["  @@ spec @@", "  +parallelism: 2", "   priority: 1"],
+            id="a field of the spec is told without its steps",
+        ),
+        pytest.param(
+            spec(a_step("a", timeoutSeconds=60)),
+            spec(a_step("a", timeoutSeconds=90.5)),
+            [
+                "  @@ step a @@", "   name: a", "   run: a",
+                "  -timeoutSeconds: 60", "  +timeoutSeconds: 90.5",
+            ],
+            id="numbers are as people write them",
+        ),
+        pytest.param(
+            spec(a_step("ü", run="echo ü") | {"name": "u"}),
+            spec(a_step("ü", run="echo ß") | {"name": "u"}),
+            ["  @@ step u @@", "   name: u", "  -run: echo ü", "  +run: echo ß"],
+            id="so is text",
+        ),
+    ],
+)  # fmt: skip
+def test_what_differs_in_the_spec(was: Spec, becomes: Spec, expected: list[str]) -> None:
+    assert between(was, becomes) == expected
+
+
+def test_a_block_is_named_once_however_much_of_it_differs() -> None:
+    long = "\n".join(f"line {n}" for n in range(30))
+    was = spec(a_step("a", run=f"first\n{long}\nlast"))
+    becomes = spec(a_step("a", run=f"First\n{long}\nLast"))
+    assert [line for line in between(was, becomes) if "@@" in line] == ["  @@ step a @@"]
+
+
+def test_the_shape_for_scripts() -> None:
+    steps = {"a": StepEffect("run", "StepAdded", "new", finish=False)}
+    told = msgspec.to_builtins(shape(change(after=None, steps=steps, note="why")))
+    assert told == {
+        "workflow": "etl",
+        "from": 1,
+        "to": None,
+        "steps": [{"name": "a", "action": "run", "reason": "StepAdded", "message": "new"}],
+        "note": "why",
+    }
+
+
+def test_a_first_field_of_the_spec_is_shown_as_added_alone() -> None:
+    was, becomes = document([a_step("a")]).spec, document([a_step("a")], parallelism=2).spec
+    change = Change(workflow="w", before=1, after=2, was=was, becomes=becomes, steps={})
+    shown = list(lines(change, None, False))
+    assert "  +parallelism: 2" in shown and "  -{}" not in shown

@@ -1,0 +1,128 @@
+"""The generations of a life as `history` tells them, and what came about between two of them."""
+
+from typing import Any
+
+import pytest
+from story import BEGIN, a_step, document
+
+from controller.model.events import EditTakenBack, GenerationAccepted, Record, StepEffect
+from controller.spec.fingerprint import fingerprints
+from controller.view.generations import (
+    Generation,
+    accepted,
+    between,
+    generations_table,
+    in_words,
+    taken_back,
+)
+from controller.view.table import render
+
+CHANGED = StepEffect("run", "SpecChanged", "run changed")
+REMOVED = StepEffect("remove", "StepRemoved", "no longer in the spec")
+
+
+def generation(
+    number: int, before: Generation | None, *steps: dict[str, Any], **effects: StepEffect
+) -> Generation:
+    spec = document(list(steps)).spec
+    event = GenerationAccepted(
+        uid="u", workflow="etl", generation=number, spec=spec, path="etl.yaml", by="ada",
+        fingerprints=fingerprints(spec), effects=effects,
+    )  # fmt: skip
+    return accepted(Record(number, number, BEGIN, 1, event), event, before)
+
+
+FIRST = generation(1, None, a_step("a"), a_step("b"))
+SECOND = generation(2, FIRST, a_step("a", run="x"), a_step("c"), a=CHANGED, b=REMOVED)
+THIRD = generation(3, SECOND, a_step("a"), a_step("c"), a_step("b"), a=CHANGED)
+
+
+def effects(of: dict[str, StepEffect]) -> dict[str, tuple[str, str]]:
+    return {name: (effect.action, effect.reason) for name, effect in of.items()}
+
+
+def test_a_generation_knows_every_step_of_it_and_those_that_it_removed() -> None:
+    assert effects(SECOND.effects) == {
+        "a": ("run", "SpecChanged"),
+        "c": ("run", "StepAdded"),
+        "b": ("remove", "StepRemoved"),
+    }
+    assert effects(generation(2, FIRST, a_step("a"), a_step("b")).effects) == {
+        "a": ("keep", "Unchanged"),
+        "b": ("keep", "Unchanged"),
+    }
+
+
+def test_of_the_next_generation_what_was_recorded_is_told() -> None:
+    change = between(FIRST, SECOND)
+    assert (change.workflow, change.before, change.after) == ("etl", 1, 2)
+    assert change.steps == SECOND.effects
+    assert (change.was, change.becomes) == (FIRST.spec, SECOND.spec)
+
+
+def test_of_a_later_one_fingerprints_tell() -> None:
+    """`a` was changed and changed back, so that nothing came about between the two ends."""
+    assert effects(between(FIRST, THIRD).steps) == {
+        "a": ("keep", "Unchanged"),
+        "b": ("keep", "Unchanged"),
+        "c": ("run", "StepAdded"),
+    }
+    fourth = generation(4, THIRD, a_step("a", run="y"))
+    assert effects(between(FIRST, fourth).steps) == {
+        "a": ("run", "SpecChanged"),
+        "b": ("remove", "StepRemoved"),
+    }
+
+
+def test_an_edit_that_was_taken_back_left_everything_alone() -> None:
+    event = EditTakenBack(uid="u", generation=4)
+    fourth = taken_back(Record(9, 9, BEGIN + 5, 1, event), event, THIRD)
+    assert (fourth.number, fourth.time, fourth.seq, fourth.before) == (4, BEGIN + 5, 9, THIRD)
+    assert fourth.spec is THIRD.spec
+    assert in_words(fourth) == "left 3 alone"
+
+
+def many(number: int, effect: StepEffect) -> Generation:
+    names = [f"s{n}" for n in range(number)]
+    before = generation(1, None, *map(a_step, names))
+    return generation(2, before, *map(a_step, names), **dict.fromkeys(names, effect))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        pytest.param(FIRST, "began this life", id="the first one"),
+        pytest.param(
+            SECOND,
+            "added: c; removed: b; reset: a (run changed)",
+            id="each by what became of it, with why where that says more",
+        ),
+        pytest.param(
+            generation(2, FIRST, a_step("a"), a_step("b")), "left 2 alone", id="nothing changed"
+        ),
+        pytest.param(
+            many(4, CHANGED),
+            "reset: s0 (run changed), s1 (run changed), s2 (run changed) and 1 more",
+            id="the first few of many",
+        ),
+        pytest.param(
+            many(3, CHANGED),
+            "reset: s0 (run changed), s1 (run changed), s2 (run changed)",
+            id="as many as are named",
+        ),
+    ],
+)
+def test_what_a_generation_did_in_words(told: Generation, words: str) -> None:
+    assert in_words(told) == words
+
+
+def test_the_table_of_history() -> None:
+    nobody = generation(2, FIRST, a_step("a"), a_step("b"))
+    anonymous = type(nobody)(
+        **{name: getattr(nobody, name) for name in nobody.__struct_fields__} | {"by": ""}
+    )
+    assert list(render(generations_table([FIRST, anonymous]))) == [
+        "GEN  ACCEPTED              BY   FILE      STEPS  WHAT IT DID",
+        "  1  2023-11-14T22:13:20Z  ada  etl.yaml      2  began this life",
+        "  2  2023-11-14T22:13:20Z  -    etl.yaml      2  left 2 alone",
+    ]

@@ -1,0 +1,164 @@
+"""The rows of `get`: who is in the list, what counts as done, and what the message says first."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from story import BEGIN, Story, a_step
+
+from controller.errors import Fault
+from controller.model import events as e
+from controller.model.state import SECOND
+from controller.view.find import NeverValid
+from controller.view.listing import done_count, list_row, listed, run_time, shape_of
+
+FAULT = Fault(file="f.yaml", problem="is wrong")
+
+
+def reject(story: Story, path: str, *names: str, faults: int = 1) -> Story:
+    return story.see(
+        e.FileRejected(path=path, digest="d", faults=[FAULT] * faults, names=list(names))
+    )
+
+
+def texts(story: Story, name: str = "w", wide: bool = False) -> list[str]:
+    return [cell.text for cell in list_row(story.state, story.life(name), story.now, wide)]
+
+
+# ---------------------------------------- who is in it
+
+
+def test_all_that_live_or_were_never_valid_by_name() -> None:
+    story = Story()
+    for name in ("w", "b", "m"):
+        story.accept([a_step("a")], name)
+    reject(story, "x.yaml", "c", "b")
+    assert [one.name for one in listed(story.state, lambda labels: True)] == ["b", "c", "m", "w"]
+
+
+def test_what_was_never_valid_has_no_labels() -> None:
+    story = reject(Story(), "x.yaml", "c")
+    assert len(listed(story.state, lambda labels: "team" not in labels)) == 1
+    assert listed(story.state, lambda labels: "team" in labels) == []
+
+
+def test_each_has_the_shape_of_a_workflow() -> None:
+    story = reject(Story().accept([a_step("a")]), "x.yaml", "c")
+    shapes = [shape_of(story.state, one) for one in listed(story.state, lambda labels: True)]
+    assert [shape.metadata.name for shape in shapes] == ["c", "w"]
+    assert [shape.metadata.generation for shape in shapes] == [0, 1]
+
+
+# ---------------------------------------- what is done
+
+Deed = Callable[[Story], object]
+
+
+@pytest.mark.parametrize(
+    ("deed", "done"),
+    [
+        pytest.param(lambda s: s, 0, id="nothing has ended"),
+        pytest.param(lambda s: s.start("a"), 0, id="what runs is not done"),
+        pytest.param(lambda s: s.exit("a"), 1, id="a success is"),
+        pytest.param(lambda s: s.exit("a", 1), 2, id="so is a failure, and what it skips"),
+        pytest.param(
+            lambda s: s.exit("a").start("b").mark().end("b"),
+            1,
+            id="what was cancelled is over, and not done",
+        ),
+    ],
+)
+def test_how_many_steps_are_done(deed: Deed, done: int) -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")])
+    deed(story)
+    assert done_count(story.life()) == done
+    assert texts(story)[2] == f"{done}/2"
+
+
+# ---------------------------------------- how long
+
+
+def test_before_it_runs_it_took_no_time() -> None:
+    story = Story().accept([a_step("a")], suspend=True)
+    assert run_time(story.life(), story.now) == "-"
+
+
+def test_a_run_takes_time_until_it_has_ended() -> None:
+    story = Story().accept([a_step("a")]).start("a")
+    assert run_time(story.life(), story.now + 5 * SECOND) == "5.0s"
+    story.wait(7).exit("a")
+    assert run_time(story.life(), story.now + 1_000 * SECOND) == "7.0s"
+
+
+# ---------------------------------------- the message
+
+
+def fails_to_end(story: Story) -> None:
+    story.start("a").mark()
+    uid = story.life().uid
+    story.see(e.AttemptEndFailed(uid=uid, step="a", attempt=1, pids=[4711]))
+
+
+@pytest.mark.parametrize(
+    ("deed", "begins"),
+    [
+        pytest.param(lambda s: s.start("a"), "a runs", id="what it does"),
+        pytest.param(
+            lambda s: reject(s, "w.yaml", "w"),
+            "[invalid file] ",
+            id="first of all that its file is invalid",
+        ),
+        pytest.param(fails_to_end, "EndFailed: ", id="what can't be ended"),
+        pytest.param(
+            lambda s: (fails_to_end(s), reject(s, "w.yaml", "w")),
+            "[invalid file] EndFailed: ",
+            id="both",
+        ),
+    ],
+)
+def test_what_the_message_says_first(deed: Deed, begins: str) -> None:
+    story = Story().accept([a_step("a")])
+    deed(story)
+    assert texts(story)[-1].startswith(begins)
+
+
+def test_an_ended_life_says_so() -> None:
+    story = Story().accept([a_step("a")]).exit("a")
+    life = story.life()
+    story.delete()
+    assert "w" not in story.state.workflows
+    row = list_row(story.state, life, story.now)
+    assert row[-1].text.startswith("(an ended life) ")
+
+
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        pytest.param(1, "SpecInvalid: f.yaml: is wrong", id="its one fault"),
+        pytest.param(3, "SpecInvalid: f.yaml: is wrong (and 2 more)", id="the first of several"),
+    ],
+)
+def test_what_was_never_valid_says_why(faults: int, message: str) -> None:
+    story = reject(Story(), "x.yaml", "c", faults=faults)
+    (one,) = listed(story.state, lambda labels: True)
+    assert isinstance(one, NeverValid)
+    for wide in (False, True):
+        row = list_row(story.state, one, BEGIN, wide)
+        assert (row[0].text, row[1].text, row[-1].text) == ("c", "Pending", message)
+
+
+def test_a_wide_row_has_every_column_whoever_it_is_of() -> None:
+    story = reject(Story().accept([a_step("a")]), "x.yaml", "c")
+    rows = [
+        list_row(story.state, one, story.now, wide=True)
+        for one in listed(story.state, lambda labels: True)
+    ]
+    assert {len(row) for row in rows} == {11}
+    assert [row[8].text for row in rows] == ["x.yaml", "w.yaml"]
+
+
+def test_labels_are_in_the_order_of_their_names() -> None:
+    story = Story().accept([a_step("a")])
+    labels: dict[str, Any] = {"z": "1", "a": "2"}
+    story.see(e.SourceChanged(uid=story.life().uid, path="w.yaml", labels=labels))
+    assert texts(story, wide=True)[9] == "a=2,z=1"
