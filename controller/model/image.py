@@ -127,6 +127,8 @@ def copy_of(state: State, name: str) -> State:
     part.markers = dict(state.marked.get(name, {}))
     if name in state.runs:
         part.runs = {name: state.runs[name]}
+    if name in state.gone:
+        part.gone = OrderedDict.fromkeys([name])
     life = state.workflows.get(name)
     if life is not None:
         part.lives, part.workflows = {life.uid: life}, {name: life}

@@ -21,6 +21,7 @@ from controller.model.apply import replay
 from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
+from controller.spec.load import Document
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
@@ -32,12 +33,6 @@ CHAIN = [
     a_step("report", {"step": "load", "condition": "Finished"}, command=["python3", "r.py"]),
 ]
 EDITED = [*CHAIN[:3], {**CHAIN[3], "command": ["python3", "report.py"]}]
-ONCE = """
-apiVersion: treadle.dev/v1
-kind: Workflow
-metadata: {name: once}
-spec: {steps: [{name: a, run: a}]}
-"""
 POINTS = 12  # of the past, whose state is kept beside the log
 
 
@@ -111,7 +106,8 @@ def tell() -> Story:
     story.accept([a_step("a")], "gone", ttlSecondsAfterFinished=60).exit("a", workflow="gone")
     story.delete("gone").wait(70)
     story.accept([a_step("a")], "gone").exit("a", workflow="gone")  # its second run, another life
-    ask(story, "3-1-a", "run", "once", document=ONCE, path="/once.yaml")
+    once = Document(workflow=document([a_step("a")], "once"), line=1)
+    ask(story, "3-1-a", "run", "once", document=once, path="/once.yaml")
     return story.start("a", workflow="once")
 
 

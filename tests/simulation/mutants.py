@@ -16,6 +16,7 @@ from simulation.trial import storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
+from controller.loop import causes
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
@@ -215,6 +216,11 @@ def cancels_nothing_that_is_ready() -> Patch:
         return None if step.phase is Phase.READY else real(state, workflow, step)
 
     return patch.object(wish, "wish", wrong)
+
+
+@mutant
+def names_no_cause_of_what_it_decides() -> Patch:
+    return patch.object(causes, "of_decision", lambda state, action: 0)
 
 
 @mutant
