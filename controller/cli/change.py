@@ -126,7 +126,7 @@ def _overrule(
 
 def _would_reset(state: State, request: Request) -> list[str]:
     """The steps that the request will try anew, by the rule that will apply it."""
-    for path in list(state.marked.get(request.workflow, ())):
+    for path in list(state.markers_of.get(request.workflow, ())):
         displace_marker(state, path)
     actions = would_follow(state, request)
     if actions is None:

@@ -92,7 +92,7 @@ def write_marker(specs_dir: str, name: str, marker: Marker, *, dry_run: bool = F
 def find_markers(specs_dir: str, name: str) -> Iterator[str]:
     """Every NAME.cancel in the folder tree, as a path that begins with `specs_dir`."""
     for folder, below, files in os.walk(specs_dir):
-        below[:] = sorted(one for one in below if not one.startswith("."))
+        below[:] = sorted(child for child in below if not child.startswith("."))
         if name + MARKER_SUFFIX in files:
             yield os.path.join(folder, name + MARKER_SUFFIX)
 

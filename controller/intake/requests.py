@@ -66,7 +66,7 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 def _has_to_wait(state: State, workflow: Workflow) -> bool:
     """A marker would cancel again what is tried anew; what is being ended has to end first."""
     ending = workflow.cancel is not None and not workflow.cancel.drain
-    return workflow.name in state.marked or (ending and not workflow.finished)
+    return workflow.name in state.markers_of or (ending and not workflow.finished)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

@@ -13,9 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from controller.model import apply_attempt as attempt
-from controller.model import apply_step as step
-from controller.model import apply_workflow as workflow
+from controller.model import apply_attempt, apply_step, apply_workflow
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
@@ -80,9 +78,9 @@ def _step(state: State, length: int) -> None:
     for life in state.workflows.values():
         if life.in_run and life.suspended is None:
             life.stood += length
-        for each in life.steps.values():
-            if each.series_from is not None:
-                each.series_from += length
+        for step in life.steps.values():
+            if step.series_from is not None:
+                step.series_from += length
     for running in state.live.values():
         if running.ending is not None:
             since = running.ending.since + length
@@ -158,9 +156,9 @@ def _request_applied(state: State, event: e.RequestApplied) -> None:
     if event.kind == "run":  # that goes on with it
         life.request = event.name
     if event.kind in ("retry", "run", "restart") or (event.kind == "mark" and life.finished):
-        workflow.uncancel(state, life)
+        apply_workflow.uncancel(state, life)
     if event.kind in ("suspend", "resume"):
-        workflow.suspension_asked(state, life, event)
+        apply_workflow.suspension_asked(state, life, event)
 
 
 APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
@@ -173,31 +171,31 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerPlaced: _marker_placed,
     e.MarkerRejected: _marker_rejected,
     e.MarkerRemoved: _marker_removed,
-    e.GenerationAccepted: workflow.accepted,
-    e.EditDeferred: workflow.edit_deferred,
-    e.EditTakenBack: workflow.edit_taken_back,
-    e.SourceChanged: workflow.source_changed,
-    e.RunStarted: workflow.run_started,
-    e.CancelAccepted: workflow.cancel_accepted,
-    e.DeletionAccepted: workflow.deletion_accepted,
-    e.WorkflowSuspended: workflow.suspended,
-    e.WorkflowFinished: workflow.finished,
-    e.LifeEnded: workflow.life_ended,
-    e.LifeArchived: workflow.life_archived,
-    e.AttemptsArchived: workflow.attempts_archived,
-    e.StepReady: step.ready,
-    e.StepSkipped: step.ended_as(Phase.SKIPPED),
-    e.StepCancelled: step.ended_as(Phase.CANCELLED),
-    e.StepFailed: step.ended_as(Phase.FAILED),
-    e.StepReset: step.reset_asked,
-    e.StepMarked: step.marked,
-    e.StepRestored: step.restored,
-    e.StepRemoved: step.removed,
-    e.RetryScheduled: step.retry_scheduled,
-    e.AttemptScheduled: attempt.scheduled,
-    e.AttemptStarted: attempt.started,
-    e.AttemptEnding: attempt.ending,
-    e.AttemptEndFailed: attempt.end_failed,
-    e.AttemptFinished: attempt.finished,
+    e.GenerationAccepted: apply_workflow.accepted,
+    e.EditDeferred: apply_workflow.edit_deferred,
+    e.EditTakenBack: apply_workflow.edit_taken_back,
+    e.SourceChanged: apply_workflow.source_changed,
+    e.RunStarted: apply_workflow.run_started,
+    e.CancelAccepted: apply_workflow.cancel_accepted,
+    e.DeletionAccepted: apply_workflow.deletion_accepted,
+    e.WorkflowSuspended: apply_workflow.suspended,
+    e.WorkflowFinished: apply_workflow.finished,
+    e.LifeEnded: apply_workflow.life_ended,
+    e.LifeArchived: apply_workflow.life_archived,
+    e.AttemptsArchived: apply_workflow.attempts_archived,
+    e.StepReady: apply_step.ready,
+    e.StepSkipped: apply_step.ended_as(Phase.SKIPPED),
+    e.StepCancelled: apply_step.ended_as(Phase.CANCELLED),
+    e.StepFailed: apply_step.ended_as(Phase.FAILED),
+    e.StepReset: apply_step.reset_asked,
+    e.StepMarked: apply_step.marked,
+    e.StepRestored: apply_step.restored,
+    e.StepRemoved: apply_step.removed,
+    e.RetryScheduled: apply_step.retry_scheduled,
+    e.AttemptScheduled: apply_attempt.scheduled,
+    e.AttemptStarted: apply_attempt.started,
+    e.AttemptEnding: apply_attempt.ending,
+    e.AttemptEndFailed: apply_attempt.end_failed,
+    e.AttemptFinished: apply_attempt.finished,
     e.RequestApplied: _request_applied,
 }

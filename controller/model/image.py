@@ -101,7 +101,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.requests = OrderedDict(image.requests)
     for marker in image.markers:
         state.markers[marker.path] = marker
-        state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+        state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     state.runs, state.metrics = image.runs, image.metrics
     state.gone = OrderedDict.fromkeys(image.gone)
     state.live = {
@@ -124,7 +124,7 @@ def copy_of(state: State, name: str) -> State:
     part.seq, part.epoch, part.begun = state.seq, state.epoch, state.begun
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
-    part.markers = dict(state.marked.get(name, {}))
+    part.markers = dict(state.markers_of.get(name, {}))
     if name in state.runs:
         part.runs = {name: state.runs[name]}
     if name in state.gone:

@@ -123,7 +123,7 @@ def standstill(state: State, workflow: Workflow) -> Obstacle | None:
 def place_marker(state: State, marker: MarkerPlaced) -> None:
     displace_marker(state, marker.path)
     state.markers[marker.path] = marker
-    state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     _look_again(state, marker.workflow)
 
 
@@ -131,9 +131,9 @@ def displace_marker(state: State, path: str) -> None:
     marker = state.markers.pop(path, None)
     if marker is None:
         return
-    del state.marked[marker.workflow][path]
-    if not state.marked[marker.workflow]:
-        del state.marked[marker.workflow]
+    del state.markers_of[marker.workflow][path]
+    if not state.markers_of[marker.workflow]:
+        del state.markers_of[marker.workflow]
     _look_again(state, marker.workflow)
 
 
@@ -146,7 +146,7 @@ def _look_again(state: State, name: str) -> None:
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:
     """The marker because of which nothing of NAME may start; the strictest of several."""
-    markers = state.marked.get(name)
+    markers = state.markers_of.get(name)
     if not markers:
         return None
     whole = [marker for marker in markers.values() if not marker.steps]

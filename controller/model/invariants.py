@@ -203,8 +203,10 @@ def _names(state: State) -> Iterator[str]:
         if workflow.name != name or state.lives.get(workflow.uid) is not workflow:
             yield f"the name {name} leads to another life"
     marked = {(marker.workflow, path): marker for path, marker in state.markers.items()}
-    kept = {(name, path): m for name, paths in state.marked.items() for path, m in paths.items()}
-    if kept != marked or not all(state.marked.values()):
+    kept = {
+        (name, path): m for name, paths in state.markers_of.items() for path, m in paths.items()
+    }
+    if kept != marked or not all(state.markers_of.values()):
         yield f"markers by workflow are {kept}, should be {marked}"
 
 

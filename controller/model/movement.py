@@ -45,8 +45,8 @@ def _tell_dependents(state: State, workflow: Workflow, step: Step, was: Phase) -
     """What the step means for those that depend on it; between open phases nothing changes."""
     for name, condition in step.dependents:
         dependent = workflow.steps[name]
-        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
-        _hold(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
+        _remove_verdict(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _add_verdict(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
         if _has_to_look(dependent):
             touch(state, workflow, dependent)
 
@@ -144,14 +144,14 @@ def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
     return reason if phase is Phase.SKIPPED and reason in _ROOTS else unmet
 
 
-def _hold(dependent: Step, name: str, verdict: str) -> None:
+def _add_verdict(dependent: Step, name: str, verdict: str) -> None:
     if verdict == MET:
         dependent.open -= 1
     elif verdict != OPEN:
         dependent.broken[name] = verdict
 
 
-def _unhold(dependent: Step, name: str, verdict: str) -> None:
+def _remove_verdict(dependent: Step, name: str, verdict: str) -> None:
     if verdict == MET:
         dependent.open += 1
     elif verdict != OPEN:
@@ -181,7 +181,7 @@ def link(workflow: Workflow) -> None:
             verdict = edge(
                 dependency.phase, dependency.reason, dependency.tolerated, need.condition
             )
-            _hold(step, need.step, verdict)
+            _add_verdict(step, need.step, verdict)
 
 
 def drop(state: State, workflow: Workflow, step: Step) -> None:

@@ -345,7 +345,7 @@ class State:
         self.awaited: dict[str, int] = {}  # uid -> its timers without which nothing has settled
         self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
-        self.marked: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
+        self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
         # for the planner: what apply changed since the last plan; for watchers: phases that changed
         self.touched: dict[str, dict[str, None]] = {}
         self.moves: list[Move] = []

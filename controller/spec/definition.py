@@ -84,11 +84,11 @@ def env_text(value: EnvValue) -> str:
 
 def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
     """`[75, "100-110"]` as the codes it stands for, sorted, each once. Validated text only."""
-    found: set[int] = set()
+    listed: set[int] = set()
     for code in codes:
         first, _, last = str(code).partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        listed.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(listed))
 
 
 def _define(spec: Spec, step: Step) -> Definition:
@@ -132,7 +132,7 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     if isinstance(own, UnsetType) and isinstance(default, UnsetType):
         return _NO_RETRY
     first, second = _or(own, Retry()), _or(default, Retry())
-    one, two = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
+    backoff, fallback = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
     plain = BackoffPolicy()
     causes = _or(first.on, _or(second.on, None))
     # The two lists exclude each other, so a step's own list sets its default's aside.
@@ -142,11 +142,11 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
         limit=_or(first.limit, _or(second.limit, 0)),
         backoff=BackoffPolicy(
             initial_seconds=_or(
-                one.initial_seconds, _or(two.initial_seconds, plain.initial_seconds)
+                backoff.initial_seconds, _or(fallback.initial_seconds, plain.initial_seconds)
             ),
-            factor=_or(one.factor, _or(two.factor, plain.factor)),
-            max_seconds=_or(one.max_seconds, _or(two.max_seconds, plain.max_seconds)),
-            jitter=_or(one.jitter, _or(two.jitter, plain.jitter)),
+            factor=_or(backoff.factor, _or(fallback.factor, plain.factor)),
+            max_seconds=_or(backoff.max_seconds, _or(fallback.max_seconds, plain.max_seconds)),
+            jitter=_or(backoff.jitter, _or(fallback.jitter, plain.jitter)),
         ),
         on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),
         exit_codes=None if codes is None else exit_code_list(codes),

@@ -16,10 +16,10 @@ from msgspec import Struct, ValidationError
 from controller.errors import Fault
 from controller.spec import older
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import Found, Path, check
+from controller.spec.validate import Finding, Path, check
 
 if TYPE_CHECKING:
-    from controller.spec.text import Place
+    from controller.spec.text import TextPlace
 
 SPEC_BYTES_MAX = 8 * 1024 * 1024
 FAULTS_MAX = 1000
@@ -81,16 +81,16 @@ class _File:
     def judge(self, text: str, max_bytes: int) -> Loaded:
         from controller.spec.text import read
 
-        found = read(text, self.file, max_bytes)
-        self.faults += found.faults
-        ours = found.torn is not None and _mentions(text)
-        for node in found.documents:
+        content = read(text, self.file, max_bytes)
+        self.faults += content.faults
+        ours = content.torn is not None and _mentions(text)
+        for node in content.documents:
             if node.value is not None:
                 ours |= _is_ours(node.value)
                 _Document(self, node.value, node.place).judge()
-        if found.torn is not None:
-            _Document(self, found.torn.value, found.torn.place).note_name()
-        elif found.faults and not found.documents:
+        if content.torn is not None:
+            _Document(self, content.torn.value, content.torn.place).note_name()
+        elif content.faults and not content.documents:
             ours = _mentions(text)
         if not self.documents and not self.faults:
             hint = "write a workflow, or remove the file"
@@ -106,7 +106,7 @@ class _File:
 class _Document:
     """Judges one document, and adds what it finds to its file."""
 
-    def __init__(self, of: _File, raw: object, place: "Place") -> None:
+    def __init__(self, of: _File, raw: object, place: "TextPlace") -> None:
         self.of = of
         self.raw = raw
         self.place = place
@@ -116,7 +116,7 @@ class _Document:
         raw = self.raw
         if not isinstance(raw, dict):
             problem = "expected a workflow: a mapping with apiVersion, kind, metadata and spec"
-            self._add([Found(path=(), problem=problem)])
+            self._add([Finding(path=(), problem=problem)])
             return
         self.note_name()
         before = len(self.of.faults)
@@ -141,7 +141,7 @@ class _Document:
         first = self.of.names.setdefault(name, line)
         if first != line:
             problem = f'a second workflow named "{name}"'
-            self._add([Found(path=path, problem=problem, hint=f"the first is at line {first}")])
+            self._add([Finding(path=path, problem=problem, hint=f"the first is at line {first}")])
 
     # ------------------------------------------------------------------------------------- models
 
@@ -187,9 +187,9 @@ class _Document:
         self._rules(workflow.spec, is_older=True)
         return workflow
 
-    def _shape(self, found: list[Found], error: ValidationError) -> None:
+    def _shape(self, found: list[Finding], error: ValidationError) -> None:
         # Where the schema sees nothing wrong, msgspec's own words are better than silence.
-        self._add(found or [Found(path=(), problem=str(error))])
+        self._add(found or [Finding(path=(), problem=str(error))])
 
     def _rules(self, spec: Spec | None, is_older: bool = False) -> None:
         found = check(spec) if spec is not None else ()
@@ -197,13 +197,13 @@ class _Document:
 
     # ------------------------------------------------------------------------------------- faults
 
-    def _add(self, found: Iterable[Found]) -> None:
+    def _add(self, found: Iterable[Finding]) -> None:
         self.of.faults += map(self._fault, found)
 
     def _warn(self, path: Path, problem: str) -> None:
-        self.warnings.append(str(self._fault(Found(path=path, problem=problem, key=True))))
+        self.warnings.append(str(self._fault(Finding(path=path, problem=problem, key=True))))
 
-    def _fault(self, found: Found) -> Fault:
+    def _fault(self, found: Finding) -> Fault:
         line, column = self.place.within(found.path, found.key)
         hint = found.hint
         if found.other:
@@ -241,12 +241,12 @@ def _mentions(text: str) -> bool:
     return _DOMAIN in text or "workflow_id" in text
 
 
-def _stranger(raw: dict[str, object]) -> Found:
+def _stranger(raw: dict[str, object]) -> Finding:
     if "apiVersion" in raw:
         problem = f"{str(raw['apiVersion'])[:_SHOWN_MAX]} is not an apiVersion of treadle's"
-        return Found(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
+        return Finding(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
     hint = f"a workflow begins with apiVersion: {_DOMAIN}v1"
-    return Found(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
+    return Finding(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
 
 
 def _name(raw: object) -> tuple[Path, str | None]:

@@ -25,7 +25,7 @@ from controller.spec.models import (
     Workflow,
 )
 from controller.spec.schema import schema
-from controller.spec.validate import UNREADABLE, Found, Path
+from controller.spec.validate import UNREADABLE, Finding, Path
 from controller.spec.wording import describe
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
 
-def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Found]:
+def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Finding]:
     """Up to `limit` faults of shape of a document that msgspec refused as `model`."""
     where, step_model = _STEPS[model]
     reduced, kept = _without_good_steps(raw, where, step_model)
-    found: dict[tuple[Path, str], Found] = {}
+    found: dict[tuple[Path, str], Finding] = {}
     errors = (_described(error) for error in _validator(model).iter_errors(reduced))
     for fault in islice((fault for several in errors for fault in several), limit):
         path = fault.path
@@ -100,18 +100,18 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
         elif isinstance(value, dict) and key in _PARTS:
             good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
         elif isinstance(value, dict):
-            good[name] = {one: each for one, each in value.items() if fits({one: each}, kind)}
+            good[name] = {name: item for name, item in value.items() if fits({name: item}, kind)}
         elif isinstance(value, list) and value and key in _STAND_INS:
             good[name] = [
-                msgspec.convert([each], kind)[0] if fits([each], kind) else _STAND_INS[key]
-                for each in value
+                msgspec.convert([item], kind)[0] if fits([item], kind) else _STAND_INS[key]
+                for item in value
             ]
     return good
 
 
 @cache
 def _fields(model: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
-    return tuple((one.name, one.encode_name, one.type) for one in structs.fields(model))
+    return tuple((field.name, field.encode_name, field.type) for field in structs.fields(model))
 
 
 def fits(raw: object, model: Any) -> bool:
@@ -140,7 +140,7 @@ def _without_good_steps(
     return reduced, kept
 
 
-def _described(error: Any) -> Iterator[Found]:
+def _described(error: Any) -> Iterator[Finding]:
     """Our words for one error of jsonschema; of alternatives, the one that was tried."""
     if error.validator == "anyOf":
         nested = [inner for inner in error.context if not _other_type(inner)]

@@ -61,12 +61,12 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
 
 
-class Place(Struct, gc=False):
+class TextPlace(Struct, gc=False):
     """Where a value stands, and its key if it has one; lines and columns count from 1."""
 
     line: int
     column: int
-    inside: "list[Place] | dict[str, Place] | None" = None
+    inside: "list[TextPlace] | dict[str, TextPlace] | None" = None
     key_line: int = 0
     key_column: int = 0
 
@@ -86,7 +86,7 @@ class Node(Struct, frozen=True):
     """One document, or what could be read of it."""
 
     value: object
-    place: Place
+    place: TextPlace
 
 
 class Text(Struct, frozen=True):
@@ -156,7 +156,7 @@ class _Open:
 
     __slots__ = ("anchor", "cost", "key", "key_at", "merge", "merges", "place", "texts", "value")
 
-    def __init__(self, value: "list[object] | dict[str, object]", place: Place, texts: bool):
+    def __init__(self, value: "list[object] | dict[str, object]", place: TextPlace, texts: bool):
         self.value = value
         self.place = place
         self.texts = texts
@@ -220,14 +220,14 @@ class _Reader:
                     value = event.value
         else:
             value = self._tagged(event)
-        place = Place(mark.line + 1, mark.column + 1)
+        place = TextPlace(mark.line + 1, mark.column + 1)
         if event.anchor is not None:
             self.anchors[event.anchor] = (Node(value, place), len(event.value) + 1)
         self._put(value, place, len(event.value) + 1)
 
     def _begin(self, event: CollectionStartEvent) -> None:
         mark: Any = event.start_mark
-        place = Place(mark.line + 1, mark.column + 1)
+        place = TextPlace(mark.line + 1, mark.column + 1)
         at = self.open[-1] if self.open else None
         if len(self.open) >= DEPTH_MAX:
             self._fault(event, f"nested more than {DEPTH_MAX} deep")
@@ -261,7 +261,7 @@ class _Reader:
             known, shown = anchor in self.anchors, anchor[:_SHOWN_MAX]
             problem = f"*{shown} stands inside of &{shown} itself"
             self._fault(event, problem if known else f"no anchor &{shown} in front of this")
-            found = (Node(None, Place(0, 0)), 0)
+            found = (Node(None, TextPlace(0, 0)), 0)
         node, cost = found
         self.unfolded += cost
         if self.unfolded > self.max_cost:
@@ -274,7 +274,7 @@ class _Reader:
             self._fault(event, "an alias can't be a key")
             self._key(at, "", mark.line + 1, mark.column + 1)
             return
-        self._put(node.value, Place(mark.line + 1, mark.column + 1, node.place.inside), cost)
+        self._put(node.value, TextPlace(mark.line + 1, mark.column + 1, node.place.inside), cost)
 
     # ------------------------------------------------------------------------------------- values
 
@@ -282,7 +282,7 @@ class _Reader:
         at.key = key
         at.key_at = (line, column)
 
-    def _put(self, value: object, place: Place, cost: int) -> None:
+    def _put(self, value: object, place: TextPlace, cost: int) -> None:
         self.values += 1
         if self.values > VALUES_MAX:
             self._note(
@@ -336,7 +336,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------- faults
 
-    def _doubled(self, key: str, second: Place, first: Place) -> None:
+    def _doubled(self, key: str, second: TextPlace, first: TextPlace) -> None:
         self._note(
             second.key_line,
             second.key_column,

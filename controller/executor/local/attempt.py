@@ -12,7 +12,7 @@ UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
 UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
 
 
-class Attempt(Struct, eq=False):
+class TrackedAttempt(Struct, eq=False):
     """What is known of one attempt until its end is durable."""
 
     id: AttemptId
@@ -33,7 +33,7 @@ class Attempt(Struct, eq=False):
     told: bool = False
 
 
-def exited(attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
+def exited(attempt: TrackedAttempt, status: int, at: int, usage: Usage) -> Ended:
     """By the wait status of its first process."""
     code = os.waitstatus_to_exitcode(status)
     return Ended(
@@ -46,5 +46,5 @@ def exited(attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
     )
 
 
-def lost(attempt: Attempt, at: int, problem: str) -> Ended:
+def lost(attempt: TrackedAttempt, at: int, problem: str) -> Ended:
     return Ended(id=attempt.id, how="lost", at=at, problem=problem)

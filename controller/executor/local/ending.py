@@ -49,7 +49,7 @@ class Stuck(Struct, frozen=True):
     pids: tuple[int, ...]
 
 
-class Ending(Struct, eq=False):
+class TreeEnding(Struct, eq=False):
     """One tree on its way out."""
 
     tree: "Tree"
@@ -67,7 +67,7 @@ class Endings:
 
     def __init__(self, spared: Callable[[], set[int]]) -> None:
         self.spared = spared
-        self.endings: dict[AttemptId, Ending] = {}
+        self.endings: dict[AttemptId, TreeEnding] = {}
 
     def __contains__(self, attempt: AttemptId) -> bool:
         return attempt in self.endings
@@ -76,7 +76,7 @@ class Endings:
         """End it. Asked again, the shorter grace counts."""
         known = self.endings.get(tree.id)
         if known is None:
-            self.endings[tree.id] = Ending(tree, now + grace_us, now)
+            self.endings[tree.id] = TreeEnding(tree, now + grace_us, now)
         else:
             known.kill_at = min(known.kill_at, now + grace_us)
             known.due = now
@@ -109,7 +109,7 @@ class Endings:
                 break
         return news
 
-    def look(self, due: list[Ending], now: int) -> "tuple[set[int], Sight]":
+    def look(self, due: list[TreeEnding], now: int) -> "tuple[set[int], Sight]":
         """Whom the mark alone could stop, where the time has come for that; then who is there."""
         from controller.executor.local.marks import Sight, look
 
@@ -133,7 +133,7 @@ class Endings:
             signal_process(process, signal.SIGSTOP)
 
     def step(
-        self, ending: Ending, sight: "Sight", frozen: set[int], now: int
+        self, ending: TreeEnding, sight: "Sight", frozen: set[int], now: int
     ) -> list[Proven | Stuck]:
         # Parents first: a shell whose child was ended before it would go on to its next line.
         members = sight.members[ending.tree.id]
@@ -149,7 +149,7 @@ class Endings:
         return sweep(ending, members, frozen, now)
 
 
-def lingers(ending: Ending, now: int) -> bool:
+def lingers(ending: TreeEnding, now: int) -> bool:
     """In its grace period, and a member that got TERM is still there: no need for a full pass."""
     if now >= ending.kill_at or not ending.asked:
         return False
@@ -161,13 +161,13 @@ def lingers(ending: Ending, now: int) -> bool:
     return True
 
 
-def rest(ending: Ending, now: int, until: int) -> None:
+def rest(ending: TreeEnding, now: int, until: int) -> None:
     """Look again after a pause, each a bit longer than the one before."""
     ending.due = min(now + ending.pause, until)
     ending.pause = min(ending.pause * 3 // 2, PAUSE_MAX_US)
 
 
-def ask(ending: Ending, members: "list[Process]") -> None:
+def ask(ending: TreeEnding, members: "list[Process]") -> None:
     """TERM to those that did not get it yet."""
     for process in members:
         if process not in ending.asked:
@@ -176,7 +176,7 @@ def ask(ending: Ending, members: "list[Process]") -> None:
 
 
 def sweep(
-    ending: Ending, members: "list[Process]", frozen: set[int], now: int
+    ending: TreeEnding, members: "list[Process]", frozen: set[int], now: int
 ) -> list[Proven | Stuck]:
     """Stop who is new; once nobody is, kill all."""
     if ending.killed_at is None:

@@ -22,7 +22,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from controller.executor.local.attempt import REBOOTED, UNSEEN, UNSTARTED, Attempt, exited, lost
+from controller.executor.local.attempt import (
+    REBOOTED,
+    UNSEEN,
+    UNSTARTED,
+    TrackedAttempt,
+    exited,
+    lost,
+)
 from controller.executor.local.client import ShimClient
 from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
@@ -53,9 +60,9 @@ class LocalExecutor:
         reading = clock.read()
         self.boot_id = reading.boot_id
         self.boot_to_now = clock.now() - reading.boottime
-        self.attempts: dict[str, Attempt] = {}
+        self.attempts: dict[str, TrackedAttempt] = {}
         self.seen: list[Observation] = []
-        self.started: list[Attempt] = []  # since the last observe()
+        self.started: list[TrackedAttempt] = []  # since the last observe()
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
             "told": self.on_told,
@@ -150,7 +157,7 @@ class LocalExecutor:
         for attempt in dropped:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
-        if any(each.leaving or each.orphan for each in dropped):
+        if any(attempt.leaving or attempt.orphan for attempt in dropped):
             self.shim.flush()  # a slot was kept for it
 
     def trouble(self) -> Trouble | None:
@@ -190,9 +197,10 @@ class LocalExecutor:
         """It knows nothing more: judge what it does not run, ask again for what got lost."""
         self.judge(
             [
-                each
-                for each in self.attempts.values()
-                if each.outcome is None and (each.orphan or not (each.noted or each.order))
+                attempt
+                for attempt in self.attempts.values()
+                if attempt.outcome is None
+                and (attempt.orphan or not (attempt.noted or attempt.order))
             ]
         )
         for text, attempt in self.attempts.items():
@@ -248,16 +256,16 @@ class LocalExecutor:
         self.finish(attempt, lost(attempt, self.clock.now(), problem))
 
     # -------------------------------------------------------------------------------- one attempt's
-    def attempt(self, name: AttemptId, mark: int) -> Attempt:
-        return self.attempts.setdefault(str(name), Attempt(name, mark))
+    def attempt(self, name: AttemptId, mark: int) -> TrackedAttempt:
+        return self.attempts.setdefault(str(name), TrackedAttempt(name, mark))
 
-    def named(self, text: str) -> Attempt:
+    def named(self, text: str) -> TrackedAttempt:
         """What the shim speaks of; the log may have lost it, or be done with it."""
         attempt = self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
         attempt.noted = True
         return attempt
 
-    def retell(self, attempt: Attempt) -> None:
+    def retell(self, attempt: TrackedAttempt) -> None:
         if attempt.told and attempt.outcome is not None:
             self.seen.append(attempt.outcome)
         elif attempt.pid:
@@ -271,19 +279,19 @@ class LocalExecutor:
                 )
             )
 
-    def runs(self, attempt: Attempt) -> None:
+    def runs(self, attempt: TrackedAttempt) -> None:
         """Its pid has become known."""
         attempt.launch = None
         self.retell(attempt)
         if attempt.order is not None:
             self.carry_out(attempt, attempt.order)
 
-    def carry_out(self, attempt: Attempt, order: End) -> None:
+    def carry_out(self, attempt: TrackedAttempt, order: End) -> None:
         attempt.order = None
         if not order.withdraw_only:
             self.begin_ending(attempt, int(order.grace_seconds * 1_000_000))
 
-    def begin_ending(self, attempt: Attempt, grace_us: int) -> None:
+    def begin_ending(self, attempt: TrackedAttempt, grace_us: int) -> None:
         from controller.executor.local.marks import Tree, named
 
         tree = Tree(id=attempt.id, mark=attempt.mark, since=attempt.start)
@@ -292,7 +300,7 @@ class LocalExecutor:
                 tree.members = [first]
         self.endings.begin(tree, grace_us, self.clock.now())
 
-    def first_process_ended(self, attempt: Attempt, outcome: Ended, left: bool) -> None:
+    def first_process_ended(self, attempt: TrackedAttempt, outcome: Ended, left: bool) -> None:
         """What else there is of the attempt has to go before its end is told."""
         if attempt.outcome is not None:
             return
@@ -306,13 +314,13 @@ class LocalExecutor:
         else:
             self.finish(attempt, outcome)
 
-    def proven(self, attempt: Attempt, found: int) -> None:
+    def proven(self, attempt: TrackedAttempt, found: int) -> None:
         """Nothing of it lives; if its first process ended in this, the shim is about to say how."""
         if attempt.outcome is not None:
             left = found if attempt.leaving else 0
             self.finish(attempt, replace(attempt.outcome, left_processes=left))
 
-    def finish(self, attempt: Attempt, outcome: Ended) -> None:
+    def finish(self, attempt: TrackedAttempt, outcome: Ended) -> None:
         if attempt.told:
             return
         self.orphans.release(attempt.id)
@@ -322,9 +330,9 @@ class LocalExecutor:
         self.seen.append(outcome)
 
     # ------------------------------------------------------------------------------------- orphans
-    def judge(self, orphans: Collection[Attempt]) -> None:
+    def judge(self, orphans: Collection[TrackedAttempt]) -> None:
         """No shim will tell of their ends: find them, see for ourselves."""
-        self.find([each for each in orphans if not each.pid])
+        self.find([attempt for attempt in orphans if not attempt.pid])
         for attempt in orphans:
             attempt.orphan = True
             if attempt.pid:
@@ -337,7 +345,7 @@ class LocalExecutor:
             else:
                 attempt.orphan = False
 
-    def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
+    def orphan_ended(self, attempt: TrackedAttempt, status: int | None) -> None:
         now = self.clock.now()
         outcome = lost(attempt, now, UNSEEN)
         if status is not None and not attempt.found:
@@ -345,7 +353,7 @@ class LocalExecutor:
             outcome = exited(attempt, status, now, Usage(wall_seconds=wall_seconds))
         self.first_process_ended(attempt, outcome, left=True)
 
-    def find(self, attempts: Collection[Attempt]) -> None:
+    def find(self, attempts: Collection[TrackedAttempt]) -> None:
         """Find those that live by their marks."""
         if not attempts:
             return

@@ -136,7 +136,7 @@ class Link:
     def reopen(self) -> None:
         """The shim is gone: find or start another."""
         now = time.monotonic()
-        self.deaths = [each for each in self.deaths if now - each < DEATHS_SECONDS] + [now]
+        self.deaths = [death for death in self.deaths if now - death < DEATHS_SECONDS] + [now]
         if len(self.deaths) > DEATHS_MAX:
             raise StorageError(f"the supervisor of the steps dies again and again; {self.why()}")
         self.close()

@@ -149,11 +149,11 @@ def is_note(note: object) -> bool:
         return False
     verb, *rest = note
     if verb == "forget":
-        return all(isinstance(each, str) for each in rest)
+        return all(isinstance(field, str) for field in rest)
     shape = SHAPES.get(verb) if isinstance(verb, str) else None
     if shape is None or len(rest) != len(shape) or not all(map(isinstance, rest, shape)):
         return False
-    if not all(0 <= each < 1 << 63 for each in rest if isinstance(each, int)):
+    if not all(0 <= field < 1 << 63 for field in rest if isinstance(field, int)):
         return False
     if verb in ("journal", "epoch"):
         return True

@@ -259,7 +259,9 @@ class Shim:
     def forget(self, *attempts: str) -> None:
         """Drop those that ended. One that runs stays known, whatever anybody says."""
         ended = [
-            each for each in attempts if each in self.journal.entries and each not in self.marks
+            attempt
+            for attempt in attempts
+            if attempt in self.journal.entries and attempt not in self.marks
         ]
         self.taken.difference_update(ended)
         for attempt in ended:

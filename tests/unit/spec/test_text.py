@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from controller.spec.syntax import explain
-from controller.spec.text import DEPTH_MAX, Place, Text, read, scalar
+from controller.spec.text import DEPTH_MAX, Text, TextPlace, read, scalar
 
 
 def values(text: str, file: str = "a.yaml") -> list[object]:
@@ -205,5 +205,5 @@ class TestPlace:
         self, path: tuple[str | int, ...], key: bool, place: tuple[int, int]
     ) -> None:
         found: Text = read(self.text, "a.yaml", 1000)
-        root: Place = found.documents[0].place
+        root: TextPlace = found.documents[0].place
         assert root.within(path, key) == place
