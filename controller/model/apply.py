@@ -1,11 +1,11 @@
 """Folds one durable fact into the state: a table from event type to what it changes.
 
-Pure in the sense that counts: the result depends on the state and the record alone. The state is
-changed in place, since copies would cost O(world). Cost: 1 to 10 µs an event, but for a new
-generation, which looks at every step of its workflow once.
+The result depends on the state and the record alone. The state is changed in place, because copies
+would cost O(world). Cost: 1 to 10 µs an event; a new generation costs more, because it looks at
+every step of its workflow once.
 
-This file has the controller, its machine, the folder and the people; `apply_workflow`, `apply_step`
-and `apply_attempt` have the rest of the table.
+This file handles the controller, its machine, the folder and the requests of people;
+`apply_workflow`, `apply_step` and `apply_attempt` handle the other events.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -31,7 +31,7 @@ def apply(state: State, record: e.Record) -> State:
 
 
 def replay(records: Iterable[e.Record], state: State | None = None) -> State:
-    """The state after `records`: from the first of the log on, or those that follow `state`."""
+    """The state after `records`. They start at the first of the log, or they follow `state`."""
     state = State() if state is None else state
     for record in records:
         apply(state, record)
@@ -45,18 +45,18 @@ def replay(records: Iterable[e.Record], state: State | None = None) -> State:
 def _controller_started(state: State, event: e.ControllerStarted) -> None:
     seen = state.controller
     if seen.boot_id == event.boot_id:
-        # What the kernel says went by since the last start against what the wall clock says.
+        # The kernel and the wall clock may differ on how much time passed since the last start.
         went_by = event.boottime - seen.boottime
         _step(state, (state.time - seen.time) - went_by)
         _sleep(state, went_by - (event.uptime - seen.uptime))
     else:
-        # The kernel's clocks began anew. That time went back is all that can be known.
+        # The kernel's clocks started again at 0. We can only see whether time went back.
         _step(state, min(0, state.time - state.time_before))
     seen.epoch, seen.pid, seen.version = state.epoch, event.pid, event.version
     seen.boot_id, seen.time = event.boot_id, state.time
     seen.boottime, seen.uptime = event.boottime, event.uptime
     if event.folder and event.folder != seen.folder:
-        # The same path with another inode may be an unmounted disk: that is for the judge.
+        # The same path with another inode may be an unmounted disk: `intake` decides about that.
         seen.folder = event.folder
         seen.folder_device, seen.folder_inode = event.folder_device, event.folder_inode
 
@@ -68,11 +68,11 @@ def _clock_stepped(state: State, event: e.ClockStepped) -> None:
 def _machine_slept(state: State, event: e.MachineSlept) -> None:
     length = round(event.seconds * SECOND)
     _sleep(state, length)
-    state.controller.uptime -= length  # the next start is not to count this sleep again
+    state.controller.uptime -= length  # so that the next start doesn't count this sleep again
 
 
 def _step(state: State, length: int) -> None:
-    """The wall clock was set between two controllers: what is due stays as far away as it was."""
+    """The wall clock was set between two controllers: each timer keeps the time it had left."""
     if not length:
         return
     for life in state.workflows.values():
@@ -89,7 +89,7 @@ def _step(state: State, length: int) -> None:
 
 
 def _sleep(state: State, length: int) -> None:
-    """Timeouts and backoffs don't count time in which the machine sleeps; deadlines do."""
+    """Timeouts and backoffs don't count the time while the machine sleeps; deadlines do."""
     if length > 0:
         _shift(state, length, SLEEPERS)
 
@@ -153,7 +153,7 @@ def _request_applied(state: State, event: e.RequestApplied) -> None:
     life = state.lives.get(event.uid)
     if life is None or event.refused:
         return
-    if event.kind == "run":  # that goes on with it
+    if event.kind == "run":  # it continues this life
         life.request = event.name
     if event.kind in ("retry", "run", "restart") or (event.kind == "mark" and life.finished):
         apply_workflow.uncancel(state, life)

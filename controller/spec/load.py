@@ -16,7 +16,7 @@ from msgspec import Struct, ValidationError
 from controller.errors import Fault
 from controller.spec import older
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import Finding, Path, check
+from controller.spec.validate import Path, PathFault, check
 
 if TYPE_CHECKING:
     from controller.spec.text import TextPlace
@@ -116,7 +116,7 @@ class _Document:
         raw = self.raw
         if not isinstance(raw, dict):
             problem = "expected a workflow: a mapping with apiVersion, kind, metadata and spec"
-            self._add([Finding(path=(), problem=problem)])
+            self._add([PathFault(path=(), problem=problem)])
             return
         self.note_name()
         before = len(self.of.faults)
@@ -141,7 +141,7 @@ class _Document:
         first = self.of.names.setdefault(name, line)
         if first != line:
             problem = f'a second workflow named "{name}"'
-            self._add([Finding(path=path, problem=problem, hint=f"the first is at line {first}")])
+            self._add([PathFault(path=path, problem=problem, hint=f"the first is at line {first}")])
 
     # ------------------------------------------------------------------------------------- models
 
@@ -187,9 +187,9 @@ class _Document:
         self._rules(workflow.spec, is_older=True)
         return workflow
 
-    def _shape(self, found: list[Finding], error: ValidationError) -> None:
+    def _shape(self, found: list[PathFault], error: ValidationError) -> None:
         # Where the schema sees nothing wrong, msgspec's own words are better than silence.
-        self._add(found or [Finding(path=(), problem=str(error))])
+        self._add(found or [PathFault(path=(), problem=str(error))])
 
     def _rules(self, spec: Spec | None, is_older: bool = False) -> None:
         found = check(spec) if spec is not None else ()
@@ -197,13 +197,13 @@ class _Document:
 
     # ------------------------------------------------------------------------------------- faults
 
-    def _add(self, found: Iterable[Finding]) -> None:
+    def _add(self, found: Iterable[PathFault]) -> None:
         self.of.faults += map(self._fault, found)
 
     def _warn(self, path: Path, problem: str) -> None:
-        self.warnings.append(str(self._fault(Finding(path=path, problem=problem, key=True))))
+        self.warnings.append(str(self._fault(PathFault(path=path, problem=problem, key=True))))
 
-    def _fault(self, found: Finding) -> Fault:
+    def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)
         hint = found.hint
         if found.other:
@@ -241,12 +241,12 @@ def _mentions(text: str) -> bool:
     return _DOMAIN in text or "workflow_id" in text
 
 
-def _stranger(raw: dict[str, object]) -> Finding:
+def _stranger(raw: dict[str, object]) -> PathFault:
     if "apiVersion" in raw:
         problem = f"{str(raw['apiVersion'])[:_SHOWN_MAX]} is not an apiVersion of treadle's"
-        return Finding(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
+        return PathFault(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
     hint = f"a workflow begins with apiVersion: {_DOMAIN}v1"
-    return Finding(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
+    return PathFault(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
 
 
 def _name(raw: object) -> tuple[Path, str | None]:

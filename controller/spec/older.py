@@ -19,7 +19,7 @@ from controller.spec.models import (
     Step,
     Workflow,
 )
-from controller.spec.validate import Finding, Path
+from controller.spec.validate import Path, PathFault
 
 # Today's field → the older one.
 _NAMES = {
@@ -75,7 +75,7 @@ def renamed(raw: dict[str, Any]) -> dict[str, Any]:
     return {"spec": {"steps": steps}}
 
 
-def in_older_words(found: Finding) -> Finding:
+def in_older_words(found: PathFault) -> PathFault:
     """What a rule found in the workflow of today, at the places of the older form."""
     return structs.replace(found, path=_older_path(found.path), other=_older_path(found.other))
 

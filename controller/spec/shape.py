@@ -25,7 +25,7 @@ from controller.spec.models import (
     Workflow,
 )
 from controller.spec.schema import schema
-from controller.spec.validate import UNREADABLE, Finding, Path
+from controller.spec.validate import UNREADABLE, Path, PathFault
 from controller.spec.wording import describe
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
 
-def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Finding]:
+def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[PathFault]:
     """Up to `limit` faults of shape of a document that msgspec refused as `model`."""
     where, step_model = _STEPS[model]
     reduced, kept = _without_good_steps(raw, where, step_model)
-    found: dict[tuple[Path, str], Finding] = {}
+    found: dict[tuple[Path, str], PathFault] = {}
     errors = (_described(error) for error in _validator(model).iter_errors(reduced))
     for fault in islice((fault for several in errors for fault in several), limit):
         path = fault.path
@@ -140,7 +140,7 @@ def _without_good_steps(
     return reduced, kept
 
 
-def _described(error: Any) -> Iterator[Finding]:
+def _described(error: Any) -> Iterator[PathFault]:
     """Our words for one error of jsonschema; of alternatives, the one that was tried."""
     if error.validator == "anyOf":
         nested = [inner for inner in error.context if not _other_type(inner)]

@@ -25,7 +25,7 @@ _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class PathFault(Struct, frozen=True, kw_only=True):
     """A fault by its path in the document; `key`: the key there is wrong rather than its value.
 
     `other` leads to a second place that the reader needs to see.
@@ -38,7 +38,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     other: Path = ()
 
 
-def check(spec: Spec) -> Iterator[Finding]:
+def check(spec: Spec) -> Iterator[PathFault]:
     """Every fault that a rule finds in `spec`, rule by rule."""
     for rule in RULES:
         yield from rule(spec)
@@ -56,38 +56,38 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
 # ---------------------------------------------------------------------------------------- the steps
 
 
-def actions(spec: Spec) -> Iterator[Finding]:
+def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run` and `command`, and something in it."""
     for path, step in _steps(spec):
         run, command = step.run, step.command
         if run is UNSET and command is UNSET:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
-            yield Finding(path=path, problem="a step needs run or command", hint=hint)
+            yield PathFault(path=path, problem="a step needs run or command", hint=hint)
         elif run is not UNSET and command is not UNSET:
-            yield Finding(
+            yield PathFault(
                 path=(*path, "command"),
                 problem="a step has run or command, not both",
                 hint="remove one of them",
                 key=True,
             )
         elif step.shell is not UNSET and command is not UNSET:
-            yield Finding(
+            yield PathFault(
                 path=(*path, "shell"),
                 problem="a shell has no part in command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
         if isinstance(run, str) and not run.strip():
-            yield Finding(path=(*path, "run"), problem="the script is empty")
+            yield PathFault(path=(*path, "run"), problem="the script is empty")
         if isinstance(command, list) and not command[0]:
-            yield Finding(path=(*path, "command", 0), problem="the program's name is empty")
+            yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
 
 
-def duplicate_names(spec: Spec) -> Iterator[Finding]:
+def duplicate_names(spec: Spec) -> Iterator[PathFault]:
     first: dict[str, Path] = {}
     for path, step in _steps(spec):
         if step.name in first:
-            yield Finding(
+            yield PathFault(
                 path=(*path, "name"),
                 problem=f'a second step named "{step.name}"',
                 other=(*first[step.name], "name"),
@@ -99,7 +99,7 @@ def duplicate_names(spec: Spec) -> Iterator[Finding]:
 # ----------------------------------------------------------------------------------------- the DAG
 
 
-def dependencies(spec: Spec) -> Iterator[Finding]:
+def dependencies(spec: Spec) -> Iterator[PathFault]:
     """Each names another step, and none twice."""
     names = {step.name for step in spec.steps}
     hints: dict[str, str] = {}
@@ -111,18 +111,18 @@ def dependencies(spec: Spec) -> Iterator[Finding]:
             if need.step == UNREADABLE:
                 continue
             if need.step in seen:
-                yield Finding(path=at, problem=f'"{need.step}" is listed twice')
+                yield PathFault(path=at, problem=f'"{need.step}" is listed twice')
             elif need.step == step.name:
-                yield Finding(path=at, problem="a step can't depend on itself")
+                yield PathFault(path=at, problem="a step can't depend on itself")
             elif need.step not in names:
                 if need.step not in hints and len(hints) < hints_max:
                     hints[need.step] = did_you_mean(need.step, names - {step.name, UNREADABLE})
                 hint = hints.get(need.step, "")
-                yield Finding(path=at, problem=f'no step is named "{need.step}"', hint=hint)
+                yield PathFault(path=at, problem=f'no step is named "{need.step}"', hint=hint)
             seen.add(need.step)
 
 
-def cycles(spec: Spec) -> Iterator[Finding]:
+def cycles(spec: Spec) -> Iterator[PathFault]:
     """Kahn's algorithm; what it leaves over holds every cycle. Each disjoint one is named once."""
     graph = {
         step.name: {
@@ -137,7 +137,7 @@ def cycles(spec: Spec) -> Iterator[Finding]:
     index_of = {step.name: index for index, step in enumerate(spec.steps)}
     for cycle in _walks(graph, stuck):
         first, second = cycle[0], cycle[1]
-        yield Finding(
+        yield PathFault(
             path=("spec", "steps", index_of[first], "dependsOn", graph[first][second]),
             problem=f"dependency cycle: {' -> '.join([*cycle, first])}",
             hint="each of these waits for the next; remove one of the dependencies",
@@ -193,32 +193,32 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
 # ------------------------------------------------------------------------------- texts and numbers
 
 
-def expressions(spec: Spec) -> Iterator[Finding]:
+def expressions(spec: Spec) -> Iterator[PathFault]:
     """`${{ }}`: an injection inside a script, and elsewhere not supported yet."""
     for path, text in _texts(spec):
         if "${{" not in text:
             continue
         if path[-1] == "run":
-            yield Finding(
+            yield PathFault(
                 path=path,
                 problem="${{ }} inside a script would be an injection",
                 hint='pass it through env: env: {VALUE: "${{ … }}"}, and use "$VALUE" here',
             )
         else:
-            yield Finding(path=path, problem="expressions (${{ }}) are not supported yet")
+            yield PathFault(path=path, problem="expressions (${{ }}) are not supported yet")
 
 
-def unusable_texts(spec: Spec) -> Iterator[Finding]:
+def unusable_texts(spec: Spec) -> Iterator[PathFault]:
     """What no process can be given: NUL bytes, and more than the kernel takes."""
     for path, text in _texts(spec):
         if "\0" in text:
-            yield Finding(path=path, problem="holds a NUL byte, which no process can be given")
+            yield PathFault(path=path, problem="holds a NUL byte, which no process can be given")
         if len(text) > ARGUMENT_BYTES_MAX // 4 and len(text.encode()) > ARGUMENT_BYTES_MAX:
             problem = f"longer than a process can be given ({ARGUMENT_BYTES_MAX:,} bytes)"
-            yield Finding(path=path, problem=problem, hint="put it into a file")
+            yield PathFault(path=path, problem=problem, hint="put it into a file")
 
 
-def shells(spec: Spec) -> Iterator[Finding]:
+def shells(spec: Spec) -> Iterator[PathFault]:
     for path, holder in _holders(spec):
         shell = holder.shell
         if isinstance(shell, str):
@@ -226,22 +226,22 @@ def shells(spec: Spec) -> Iterator[Finding]:
                 words = shlex.split(shell)
             except ValueError as error:
                 problem = f"can't be split into words: {str(error).lower()}"
-                yield Finding(path=(*path, "shell"), problem=problem)
+                yield PathFault(path=(*path, "shell"), problem=problem)
                 continue
         else:
             words = ["sh"] if isinstance(shell, UnsetType) else shell
         if not words or not words[0]:
-            yield Finding(path=(*path, "shell"), problem="the shell is empty")
+            yield PathFault(path=(*path, "shell"), problem="the shell is empty")
 
 
-def working_dirs(spec: Spec) -> Iterator[Finding]:
+def working_dirs(spec: Spec) -> Iterator[PathFault]:
     for path, holder in _holders(spec):
         if holder.working_dir == "":
             hint = 'the folder of this file is "."'
-            yield Finding(path=(*path, "workingDir"), problem="the path is empty", hint=hint)
+            yield PathFault(path=(*path, "workingDir"), problem="the path is empty", hint=hint)
 
 
-def retries(spec: Spec) -> Iterator[Finding]:
+def retries(spec: Spec) -> Iterator[PathFault]:
     base = _default_retry(spec)
     if isinstance(base, Retry):
         yield from _retry_faults(("spec", "defaults", "retry"), base, Backoff())
@@ -251,10 +251,10 @@ def retries(spec: Spec) -> Iterator[Finding]:
             yield from _retry_faults((*path, "retry"), step.retry, under)
 
 
-def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[Finding]:
+def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFault]:
     if retry.exit_codes is not UNSET and retry.except_exit_codes is not UNSET:
         problem = "exitCodes and exceptExitCodes exclude each other"
-        yield Finding(path=(*path, "exceptExitCodes"), problem=problem, key=True)
+        yield PathFault(path=(*path, "exceptExitCodes"), problem=problem, key=True)
     for field, codes in (
         ("exitCodes", retry.exit_codes),
         ("exceptExitCodes", retry.except_exit_codes),
@@ -264,13 +264,13 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[Finding]
             if not int(first) <= int(last or first) <= 255:
                 problem = f"{code} is no exit code, and no range of them"
                 hint = "exit codes go from 0 to 255, a range from low to high"
-                yield Finding(path=(*path, field, index), problem=problem, hint=hint)
+                yield PathFault(path=(*path, field, index), problem=problem, hint=hint)
     backoff = retry.backoff
     if isinstance(backoff, Backoff):
         yield from _backoff_faults((*path, "backoff"), backoff, under)
 
 
-def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Finding]:
+def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[PathFault]:
     if backoff.initial_seconds is UNSET and backoff.max_seconds is UNSET:
         return
     plain = BackoffPolicy()
@@ -279,10 +279,10 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Fi
     if initial > most:
         field = "initialSeconds" if backoff.max_seconds is UNSET else "maxSeconds"
         problem = f"initialSeconds ({initial:g}) is more than maxSeconds ({most:g})"
-        yield Finding(path=(*path, field), problem=problem, hint="set both to fit")
+        yield PathFault(path=(*path, field), problem=problem, hint="set both to fit")
 
 
-RULES: tuple[Callable[[Spec], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     actions,
     duplicate_names,
     dependencies,

@@ -7,7 +7,7 @@ never taken for a misspelling.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.spec.validate import Finding, Path, did_you_mean
+from controller.spec.validate import Path, PathFault, did_you_mean
 
 NOT_YET = "not supported yet"
 
@@ -46,47 +46,47 @@ _TYPES = {
 _SHOWN_MAX = 60
 
 
-def describe(error: Any) -> Iterator[Finding]:
+def describe(error: Any) -> Iterator[PathFault]:
     """The faults behind one error: mostly one, for unknown fields one a field."""
     path: Path = tuple(error.absolute_path)
     yield from WORDS[error.validator](error, path)
 
 
-def _unknown_fields(error: Any, path: Path) -> Iterator[Finding]:
+def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
     title = error.schema.get("title", "")
     known = error.schema["properties"]
     for field in error.instance:
         if field in known:
             continue
         if field in _FIELDS_NOT_YET.get(title, ()):
-            yield Finding(path=(*path, field), problem=NOT_YET, key=True)
+            yield PathFault(path=(*path, field), problem=NOT_YET, key=True)
             continue
         meant = _MEANT.get(title, {}).get(field)
         hint = f'did you mean "{meant}"?' if meant else did_you_mean(field, known)
         hint = hint or f"the fields here are {', '.join(known)}"
-        yield Finding(path=(*path, field), problem="unknown field", hint=hint, key=True)
+        yield PathFault(path=(*path, field), problem="unknown field", hint=hint, key=True)
 
 
-def _missing(error: Any, path: Path) -> Iterator[Finding]:
+def _missing(error: Any, path: Path) -> Iterator[PathFault]:
     for field in error.validator_value:
         if field not in error.instance:
-            yield Finding(path=path, problem=f"{field} is missing")
+            yield PathFault(path=path, problem=f"{field} is missing")
 
 
-def _type(error: Any, path: Path) -> Iterator[Finding]:
+def _type(error: Any, path: Path) -> Iterator[PathFault]:
     expected = [error.validator_value]
     if error.validator != "type":
         expected = [branch.get("type", "object") for branch in error.validator_value]
     yield _mistyped(path, expected, error.instance)
 
 
-def _mistyped(path: Path, expected: list[str], value: object) -> Finding:
+def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
     if isinstance(value, dict) and "env" in path[-2:-1] and value.keys() & {"fromEnv", "fromFile"}:
-        return Finding(path=path, problem=f"fromEnv and fromFile are {NOT_YET}")
+        return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}")
     if isinstance(value, str) and "${{" in value:
-        return Finding(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        return PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
     problem = f"expected {_either(expected)}, found {_found(value)}"
-    return Finding(path=path, problem=problem, hint=_type_hint(path, expected, value))
+    return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
 
 def _either(expected: list[str]) -> str:
@@ -117,18 +117,18 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
     return ""
 
 
-def _enum(error: Any, path: Path) -> Iterator[Finding]:
+def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
     shown = _listed([_plain_text(word) for word in error.validator_value])
     hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
-    yield Finding(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
+    yield PathFault(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
 
 
-def _pattern(error: Any, path: Path) -> Iterator[Finding]:
+def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     value = error.instance
     if "propertyNames" in error.relative_schema_path:
         # The error has the mapping's path, and the key as what was found.
-        yield Finding(
+        yield PathFault(
             path=(*path, value),
             problem=f"{_found(value)} is no name of a variable",
             hint="use letters, digits and _, not beginning with a digit",
@@ -136,7 +136,7 @@ def _pattern(error: Any, path: Path) -> Iterator[Finding]:
         )
         return
     if "${{" in value:
-        yield Finding(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        yield PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
         return
     problem, hint = f"{_found(value)} is no valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):
@@ -145,31 +145,31 @@ def _pattern(error: Any, path: Path) -> Iterator[Finding]:
         hint += f', like "{slug}"' if slug else ""
     elif {"exitCodes", "exceptExitCodes"} & set(path):
         problem, hint = f"{_found(value)} is no exit code", 'write 75, or a range "100-110"'
-    yield Finding(path=path, problem=problem, hint=hint)
+    yield PathFault(path=path, problem=problem, hint=hint)
 
 
 _NAME_HINT = "use letters, digits, _ and -, at most 63, beginning with a letter or digit"
 
 
-def _bound(words: str) -> Callable[[Any, Path], Iterator[Finding]]:
-    def bound(error: Any, path: Path) -> Iterator[Finding]:
+def _bound(words: str) -> Callable[[Any, Path], Iterator[PathFault]]:
+    def bound(error: Any, path: Path) -> Iterator[PathFault]:
         limit = f"{error.validator_value:,}"
         problem = f"must be {words} {limit}, not {_plain_text(error.instance)}"
-        yield Finding(path=path, problem=problem)
+        yield PathFault(path=path, problem=problem)
 
     return bound
 
 
-def _empty(error: Any, path: Path) -> Iterator[Finding]:
-    yield Finding(path=path, problem="the list is empty")
+def _empty(error: Any, path: Path) -> Iterator[PathFault]:
+    yield PathFault(path=path, problem="the list is empty")
 
 
-def _nothing(error: Any, path: Path) -> Iterator[Finding]:
+def _nothing(error: Any, path: Path) -> Iterator[PathFault]:
     """`oneOf` is for editors; a rule of `validate` says the same in better words."""
     yield from ()
 
 
-WORDS: dict[str, Callable[[Any, Path], Iterator[Finding]]] = {
+WORDS: dict[str, Callable[[Any, Path], Iterator[PathFault]]] = {
     "additionalProperties": _unknown_fields,
     "required": _missing,
     "type": _type,
