@@ -1,9 +1,9 @@
 """What is in the specs folder: found by name, compared by stat, read when its writer is done.
 
 A full scan is the truth; a look at one path is a shortcut that costs O(that file). Content is read
-and parsed only when the stat (mtime, ctime, size, inode) is another than that of the last read, and
-only once the file stands still: at once where a rename or a close told so, else after 100 ms
-without a change. The stat is taken before and after reading, so that no torn read counts.
+and parsed only when the stat (mtime, ctime, size, inode) differs from the last read, and only when
+its writer is done: at once after a rename or a close, else after 100 ms without a change. The stat
+is taken before and after reading, so that a half-written file doesn't count.
 Cost: 4 to 6 µs a file in a full scan; a changed file is read and parsed once.
 """
 
@@ -23,8 +23,8 @@ from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.spec.load import load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
-STILL = 100_000  # microseconds without a change after which a writer is taken to be done
-OLD = 500_000  # microseconds; a stamp of that age stands still whatever we saw ourselves
+STILL = 100_000  # microseconds without a change: then we assume that the writer is done
+OLD = 500_000  # microseconds; if its stamp is older than this, its writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
 
 Kind = Literal["spec", "marker"]
@@ -38,7 +38,7 @@ class FoundFile(NamedTuple):
     kind: Kind
     status: os.stat_result | None
     problem: str = ""
-    foreign: bool = False  # it is none of ours, so the problem is only worth a note
+    foreign: bool = False  # probably not meant for treadle, so only note the problem
 
 
 class Restless(NamedTuple):
@@ -49,7 +49,7 @@ class Restless(NamedTuple):
 
 
 def kind_of(name: str) -> Kind | None:
-    """What a file of this name is to us. Editors' temporary files have no such suffix, or a dot."""
+    """The kind of a file by its name. Editors' temporary files have another suffix, or a dot."""
     if name.startswith("."):
         return None
     if name.endswith(SPEC_SUFFIXES):
@@ -68,12 +68,12 @@ class Walk:
     def __init__(self, root: str) -> None:
         self.root = root
         self.folders: set[str] = set()
-        self.targets: set[str] = set()  # what symlinks that count lead to, relative to the root
+        self.targets: set[str] = set()  # targets of the symlinks that count, relative to the root
         self._real = os.path.realpath(root)
         self._followed: set[str] = set()
 
     def below(self, start: str = "") -> Iterator[FoundFile]:
-        """All that counts in the folder `start` (relative) and below. Raises only for the root."""
+        """All names that count in `start` (relative) and below. Raises only for the root."""
         waiting = [start]
         while waiting:
             folder = waiting.pop()
@@ -110,10 +110,10 @@ class Walk:
             elif kind is not None:
                 yield FoundFile(path, kind, entry.stat(follow_symlinks=False))
         except FileNotFoundError:
-            return  # it went while we looked
+            return  # it was deleted while we looked
 
     def _link(self, path: str, folders: list[str]) -> Iterator[FoundFile]:
-        """A symlink counts unless it leaves the folder, or leads to what is seen there anyway."""
+        """A symlink counts unless it leaves the folder, or its target is seen there anyway."""
         kind = kind_of(os.path.basename(path))
         try:
             status = os.stat(os.path.join(self.root, path))
@@ -177,7 +177,7 @@ class Scanner:
     def look_at(self, path: str, now: int, done: bool) -> bool:
         """Look at one path, and below it; `done`: a rename or a close ended its writing.
 
-        False if only a full scan can tell: a symlink may be involved, or the name is no text.
+        False if a full scan is needed: a symlink may be involved, or the name is not UTF-8.
         """
         if hidden(path) or path in self._targets or not _is_utf8(path):
             return False
@@ -199,7 +199,7 @@ class Scanner:
         return True
 
     def look_again(self, now: int) -> None:
-        """At the files whose writers may be done by now."""
+        """Look again at the files whose writers may be done by now."""
         for path, restless in list(self._restless.items()):
             if now >= restless.since + STILL:
                 kind = kind_of(os.path.basename(path))
@@ -239,7 +239,7 @@ class Scanner:
         return now - max(status.st_mtime_ns, status.st_ctime_ns) // 1000 >= OLD
 
     def _note_restless(self, file: FoundFile, signature: Signature, now: int) -> None:
-        """Its writer may be at work: what was read before stays, marked as unsteady."""
+        """Its writer may still be at work: keep what was read before, with `steady` false."""
         path, sight = file.path, self.sight
         restless = self._restless.get(path)
         if restless is None or restless.signature != signature:
@@ -252,12 +252,12 @@ class Scanner:
             self._put(replace(sight.markers.get(path) or marker, steady=False))
 
     def _note_steady(self, path: str) -> None:
-        """It stands still with the content that was read before."""
+        """Its writer is done, and the content is the one that was read before."""
         known = self.sight.files.get(path) or self.sight.markers[path]
         self._put(replace(known, steady=True))
 
     def _take(self, file: FoundFile, now: int) -> None:
-        """Read it, unless it changes meanwhile."""
+        """Read it, unless it changes while we read."""
         try:
             data, before, after = self._content(file)
         except FileNotFoundError:
@@ -269,7 +269,7 @@ class Scanner:
         if _signature(before) != _signature(after):
             self._note_restless(file, _signature(after), now)
             return
-        # One more write in the same tick could leave the same stamps: then compare content again.
+        # Another write in the same tick could leave the same stamps: then read it again next time.
         stamp = max(after.st_mtime_ns, after.st_ctime_ns) // 1000
         self._read[file.path] = _signature(after) if now - stamp > TICK else None
         self._restless.pop(file.path, None)
@@ -305,7 +305,7 @@ class Scanner:
 
     def _broken(self, file: FoundFile, problem: str) -> None:
         path = file.path
-        self._read[path] = None  # nothing tells when that changes, so look each time
+        self._read[path] = None  # no stat shows when this changes, so look each time
         self._restless.pop(path, None)
         if file.kind == "marker":
             self._put(
@@ -318,7 +318,7 @@ class Scanner:
         self._put(SeenFile(path=path, digest="", faults=(fault,), foreign=file.foreign))
 
     def _put(self, seen: SeenFile | SeenMarker) -> None:
-        """Note what was seen, and whether that is news."""
+        """Note what was seen, and whether it is new."""
         known = self.sight.files.get(seen.path) or self.sight.markers.get(seen.path)
         if isinstance(seen, SeenFile):
             self.sight.files[seen.path] = seen
@@ -335,7 +335,7 @@ class Scanner:
             self.sight.changed.add(path)
 
     def _vanished_below(self, path: str, keep: set[str]) -> None:
-        """The path, or all that was seen below it except `keep`, is no longer there."""
+        """The path is gone; if it is a folder, all below it except `keep`."""
         if path not in self.folders:
             self._vanished(path)
             return
@@ -350,9 +350,9 @@ class Scanner:
         return os.stat(os.path.join(self.sight.path, path))
 
     def _content(self, file: FoundFile) -> tuple[bytes, os.stat_result, os.stat_result]:
-        """Content up to one byte past the limit, between the stats before and after reading."""
+        """The content, up to one byte past the limit, and the stats before and after reading."""
         limit = self._spec_bytes_max if file.kind == "spec" else MARKER_BYTES_MAX
-        # Not blocking: a fifo may have taken the file's place.
+        # Don't block: a fifo may have replaced the file.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         descriptor = os.open(os.path.join(self.sight.path, file.path), flags)
         with open(descriptor, "rb", buffering=0) as stream:
