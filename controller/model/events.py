@@ -370,7 +370,7 @@ class AttemptStarted(Event, frozen=True):
 
     `handle` is the name that `engine` gives it. For `local` that is its pid as text; (`pid`,
     `start_ticks`) and the boot id together never name another process. `found`: its supervisor died
-    before it reported the pid. This pid was found by the attempt's marks and may be a child's, so
+    before it reported the pid. This pid was found by the attempt's mark and may be a child's, so
     its exit code says nothing about the step.
     """
 

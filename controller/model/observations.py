@@ -33,7 +33,7 @@ class AttemptId(Struct, frozen=True, order=True):
 class Started(Struct, frozen=True, kw_only=True):
     """The process exists. `at`: microseconds on the controller's clock.
 
-    `found`: its pid was not reported. It was found by its marks, and may be one of its children.
+    `found`: its pid was not reported. It was found by its mark, and may be one of its children.
     """
 
     id: AttemptId

@@ -76,7 +76,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
-    found: bool = False  # by its marks: `pid` is probably its first process, not certainly
+    found: bool = False  # by its mark: `pid` is probably its first process, not certainly
     exit_code: int | None = None
     signal: int | None = None
     ending: Ending | None = None
