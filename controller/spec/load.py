@@ -1,9 +1,9 @@
-"""A spec file's bytes as workflows, or as everything that is wrong with it.
+"""Turns the bytes of a spec file into workflows, or into everything that is wrong with them.
 
-The text becomes values with places (`text`); msgspec makes models of them; rules judge the models
-(`validate`). Only where msgspec refuses a document its faults are looked for one by one (`shape`),
-and the rules judge what is left of it, so that an author sees all faults of a file at once. One
-faulty document spoils its file. Opens no file: `file` is only what messages call it.
+The text becomes values with places (`text`), msgspec makes models of them, and rules check the
+models (`validate`). Only if msgspec refuses a document, its faults are searched one by one
+(`shape`), and the rules check the rest of it, so that an author sees all faults of a file at once.
+One faulty document rejects its whole file. No file is opened: `file` is only its name in messages.
 Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which libyaml takes a third.
 """
 
@@ -40,8 +40,8 @@ class Document(Struct, frozen=True, kw_only=True):
 class Loaded(Struct, frozen=True, kw_only=True):
     """What a file holds. With any fault it has no documents.
 
-    `names` are all workflow names that could be read, faults or not. `foreign`: by its content the
-    file is not treadle's; its faults say why it would not do as a spec.
+    `names` are all workflow names that could be read, with or without faults. `foreign`: by its
+    content the file is not meant for treadle; its faults say why it is not a spec.
     """
 
     documents: tuple[Document, ...] = ()
@@ -51,8 +51,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 
 def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
-    """Read and judge a whole file. Never raises on what is in it."""
-    # What is heavy to import is imported only where there is something to read.
+    """Read and check a whole file. Its content never raises an exception."""
+    # A slow import: only do it when there is something to read.
     from controller.spec.syntax import decode
 
     if len(data) > max_bytes:
@@ -104,7 +104,7 @@ class _File:
 
 
 class _Document:
-    """Judges one document, and adds what it finds to its file."""
+    """Checks one document, and adds what it finds to its file."""
 
     def __init__(self, of: _File, raw: object, place: "TextPlace") -> None:
         self.of = of
@@ -133,7 +133,7 @@ class _Document:
             )
 
     def note_name(self) -> None:
-        """Remember the document's name, if it can be read; the second of a file is a fault."""
+        """Remember the document's name, if it can be read; the same name twice is a fault."""
         path, name = _name(self.raw)
         if name is None:
             return
@@ -159,7 +159,7 @@ class _Document:
         return workflow
 
     def _without_our_own(self, raw: dict[str, object]) -> dict[str, object]:
-        """`get -o yaml > file` must round-trip: what `get` adds is ignored, with a warning."""
+        """The output of `get -o yaml` must be valid: ignore what `get` adds, with a warning."""
         if "status" in raw:
             self._warn(("status",), "ignored: treadle keeps the status, a file doesn't")
             raw = {key: value for key, value in raw.items() if key != "status"}
@@ -188,7 +188,7 @@ class _Document:
         return workflow
 
     def _shape(self, found: list[PathFault], error: ValidationError) -> None:
-        # Where the schema sees nothing wrong, msgspec's own words are better than silence.
+        # If the schema finds no fault, msgspec's own words are better than none.
         self._add(found or [PathFault(path=(), problem=str(error))])
 
     def _rules(self, spec: Spec | None, is_older: bool = False) -> None:

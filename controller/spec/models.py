@@ -1,8 +1,8 @@
 """What a user may write, as types: the one source of truth for the shape of a spec.
 
 `schemas/` is generated from these models, the loader converts into them, and the log carries them.
-Every optional field can be UNSET: what was written and what was filled in stay apart, because an
-edit that only writes down a default is an edit, and a new default in a later release is not.
+Every optional field can be UNSET, so we know which values were written. An edit that only writes
+down a default is an edit; a new default in a later release is not.
 Python names are snake_case; in files they are camelCase.
 """
 
@@ -12,13 +12,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 API_VERSION = "treadle.dev/v1"
 
-# `$` alone would also match in front of a final newline, and such a name ends up in file names.
+# `$` alone would also match before a final newline, and such a name would get into file names.
 WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$(?!\n)"
 VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
 EXIT_CODES = r"^[0-9]{1,3}(-[0-9]{1,3})?$(?!\n)"
 
-# Beyond 31 years a duration is a slip of the pen, and its microseconds no longer fit a record.
+# More than 31 years is a typing error, and its microseconds no longer fit into a record.
 SECONDS_MAX = 1_000_000_000
 COUNT_MAX = 1_000_000
 

@@ -1,8 +1,8 @@
-"""What makes a spec of the right shape still one that cannot run: one small check a rule.
+"""Rules for a spec that has the right shape but still can't run: one small check a rule.
 
 A rule is a generator over the model, so that all faults of a file come at once; `load` turns their
-paths into lines. Some rules see specs that have faults of shape elsewhere: there, a name that could
-not be read is UNREADABLE, and no rule says anything about it, since the shape's fault already does.
+paths into lines. A rule may also get a spec with faults of shape. A name in it that could not be
+read is UNREADABLE; no rule reports that name, because it is reported already.
 Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps with 52,000.
 """
 
@@ -18,17 +18,17 @@ from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 Path = tuple[str | int, ...]
 
 UNREADABLE = ""
-# Linux takes no longer argument or variable (MAX_ARG_STRLEN, its final NUL included).
+# Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
-# Looking for the name that was meant costs 10 µs for each name there is.
+# Searching the name that was meant costs 10 µs for each known name.
 _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
 
 
 class PathFault(Struct, frozen=True, kw_only=True):
-    """A fault by its path in the document; `key`: the key there is wrong rather than its value.
+    """A fault and its path in the document. `key`: the key is wrong, not its value.
 
-    `other` leads to a second place that the reader needs to see.
+    `other` is the path of a second place that the reader should see.
     """
 
     path: Path
@@ -45,7 +45,7 @@ def check(spec: Spec) -> Iterator[PathFault]:
 
 
 def did_you_mean(word: str, names: Collection[str]) -> str:
-    """A hint that names what was probably meant, or nothing."""
+    """A hint with the word that was probably meant, or nothing."""
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in names}
@@ -100,7 +100,7 @@ def duplicate_names(spec: Spec) -> Iterator[PathFault]:
 
 
 def dependencies(spec: Spec) -> Iterator[PathFault]:
-    """Each names another step, and none twice."""
+    """Each dependency names another step, and no step is named twice."""
     names = {step.name for step in spec.steps}
     hints: dict[str, str] = {}
     hints_max = min(_SUGGESTIONS_MAX, _COMPARISONS_MAX // (len(names) + 1))
@@ -123,7 +123,7 @@ def dependencies(spec: Spec) -> Iterator[PathFault]:
 
 
 def cycles(spec: Spec) -> Iterator[PathFault]:
-    """Kahn's algorithm; what it leaves over holds every cycle. Each disjoint one is named once."""
+    """Kahn's algorithm: the steps that remain hold all cycles. Disjoint cycles are named once."""
     graph = {
         step.name: {
             need.step: index
@@ -162,9 +162,9 @@ def _leftover(graph: dict[str, dict[str, int]]) -> list[str]:
 
 
 def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[str]]:
-    """Search depth first among the stuck steps: a way back onto the path taken closes a cycle.
+    """Search depth first among the stuck steps: a way back to the path so far closes a cycle.
 
-    Once named, a cycle's steps are done with, so that no two cycles share one.
+    When a cycle is named, its steps are done, so that no two cycles share a step.
     """
     live, done = set(stuck), set[str]()
     for start in stuck:
@@ -180,7 +180,7 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
                 cycle = path[position[step] :]
                 yield cycle
                 done.update(cycle)
-                # What led into the cycle may lie on another one: go on from there.
+                # The path before the cycle may be part of another cycle: go on from there.
                 del path[position[step] :], ways[position[step] :]
                 for name in cycle:
                     del position[name]
@@ -209,7 +209,7 @@ def expressions(spec: Spec) -> Iterator[PathFault]:
 
 
 def unusable_texts(spec: Spec) -> Iterator[PathFault]:
-    """What no process can be given: NUL bytes, and more than the kernel takes."""
+    """Texts that the kernel can't pass to a process: with NUL bytes, or too long."""
     for path, text in _texts(spec):
         if "\0" in text:
             yield PathFault(path=path, problem="holds a NUL byte, which no process can be given")
@@ -310,7 +310,7 @@ def _holders(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
 
 
 def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
-    """All that a process is given, with where it stands."""
+    """All texts that a process gets, with their paths."""
     for path, holder in _holders(spec):
         yield from _shared_texts(path, holder)
     for path, step in _steps(spec):

@@ -1,7 +1,7 @@
 """jsonschema's errors in treadle's words: what was expected, what was found, how to mend it.
 
-One function a keyword of JSON Schema. What the contract promises for later is refused as such,
-never taken for a misspelling.
+There is one function for each keyword of JSON Schema. A field that is planned for later is refused
+as "not supported yet", not as a misspelling.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _FIELDS_NOT_YET = {
     "Spec": {"params", "hooks"},
     "Step": {"forEach", "when", "outputs", "approve", "before", "after", "key", "parallelism"},
 }
-# What people write who come from elsewhere and difflib can't guess.
+# Words from other tools that difflib can't guess.
 _MEANT = {
     "Step": {
         "id": "name",
@@ -47,7 +47,7 @@ _SHOWN_MAX = 60
 
 
 def describe(error: Any) -> Iterator[PathFault]:
-    """The faults behind one error: mostly one, for unknown fields one a field."""
+    """The faults behind one error: mostly one; one for each unknown field."""
     path: Path = tuple(error.absolute_path)
     yield from WORDS[error.validator](error, path)
 
@@ -127,7 +127,7 @@ def _enum(error: Any, path: Path) -> Iterator[PathFault]:
 def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     value = error.instance
     if "propertyNames" in error.relative_schema_path:
-        # The error has the mapping's path, and the key as what was found.
+        # The error has the path of the mapping, and the key as its value.
         yield PathFault(
             path=(*path, value),
             problem=f"{_found(value)} is no name of a variable",
@@ -210,6 +210,6 @@ def _is_number(text: str) -> bool:
 
 
 def _slug(text: str) -> str:
-    """A name made of what is usable in `text`, or nothing."""
+    """A valid name made from the usable parts of `text`, or nothing."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()
     return "-".join(words)[:63].strip("-")
