@@ -141,7 +141,7 @@ def _problems(fields: dict[Any, Any]) -> Iterator[str]:
         if field == "hooks":
             yield "hooks: not supported yet"
         elif field not in FIELDS:
-            yield f"{field}: no such field; a marker may have {', '.join(FIELDS)}"
+            yield f"{field}: unknown field; a marker may have {', '.join(FIELDS)}"
     if not isinstance(fields.get("reason", ""), str):
         yield "reason: must be text"
     if fields.get("mode", "") not in ("", "Drain"):
@@ -156,7 +156,7 @@ def _step_problems(steps: Any) -> Iterator[str]:
         return
     for step in steps:
         if not isinstance(step, str) or not re.fullmatch(STEP_NAME, step):
-            yield f'steps: "{step}" is no name of a step'
+            yield f'steps: "{step}" is not a valid step name'
 
 
 def _added_to(path: str, marker: Marker) -> Marker:

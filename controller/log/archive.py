@@ -266,7 +266,7 @@ def _compress(path: str, data: bytes) -> None:
 
     segments.write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
     if segments.unpacked(path) != data:
-        raise StorageError(f"{path}: reads otherwise than it was written")
+        raise StorageError(f"{path}: does not read back as it was written")
 
 
 def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:

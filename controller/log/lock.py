@@ -137,8 +137,8 @@ def check_end(state_dir: str, seq: int, noted: int) -> None:
     """
     if seq < noted:
         raise StorageError(
-            f"{os.path.join(state_dir, 'log')}: ends with record {seq}, and had {noted}: what was "
-            "behind it was deleted or cut; put it back from a copy, or go on without it by "
+            f"{os.path.join(state_dir, 'log')}: ends with record {seq}, but had {noted}: later "
+            "records were deleted or cut; put them back from a copy, or go on without them by "
             "`treadle repair`"
         )
 

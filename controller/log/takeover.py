@@ -99,7 +99,7 @@ def _end(pidfd: int, by: Holder) -> None:
     except PermissionError:
         raise LockHeld(f"pid {by.pid}, which holds the lock, is another user's") from None
     if not gone.poll(GONE_SECONDS_MAX * 1000):
-        raise LockHeld(f"pid {by.pid}, which holds the lock, outlives SIGKILL")
+        raise LockHeld(f"pid {by.pid}, which holds the lock, survives SIGKILL")
 
 
 def _kernel_holders(state_dir: str) -> set[int]:

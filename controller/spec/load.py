@@ -265,4 +265,4 @@ def _sorted(faults: list[Fault]) -> Iterator[Fault]:
     yield from faults[:FAULTS_MAX]
     if len(faults) > FAULTS_MAX:
         problem = f"more faults than these {FAULTS_MAX:,}"
-        yield Fault(file=faults[0].file, problem=problem, hint="mend these first")
+        yield Fault(file=faults[0].file, problem=problem, hint="fix these first")

@@ -52,7 +52,7 @@ def decode(data: bytes, file: str) -> str | Fault:
     if forbidden := _FORBIDDEN.search(text):
         at = forbidden.start()
         line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-        problem = f"the control character U+{ord(text[at]):04X} can't stand in a spec"
+        problem = f"the control character U+{ord(text[at]):04X} is not allowed in a spec"
         return _fault(file, line, column, problem, 'in quotes, write it as an escape like "\\x1b"')
     return text
 

@@ -259,7 +259,7 @@ class _Reader:
         found = self.anchors.get(anchor)
         if found is None:
             known, shown = anchor in self.anchors, anchor[:_SHOWN_MAX]
-            problem = f"*{shown} stands inside of &{shown} itself"
+            problem = f"*{shown} is inside &{shown} itself"
             self._fault(event, problem if known else f"no anchor &{shown} in front of this")
             found = (Node(None, TextPlace(0, 0)), 0)
         node, cost = found
@@ -331,7 +331,7 @@ class _Reader:
             self._tag_fault(event)
         elif not isinstance(value, _SCALAR_TAGS[event.tag]):
             tag = str(event.tag).removeprefix(_CORE)
-            self._fault(event, f'"{event.value[:_SHOWN_MAX]}" is no !!{tag}')
+            self._fault(event, f'"{event.value[:_SHOWN_MAX]}" is not a valid !!{tag}')
         return value
 
     # ------------------------------------------------------------------------------------- faults
@@ -340,13 +340,13 @@ class _Reader:
         self._note(
             second.key_line,
             second.key_column,
-            f'the key "{key[:_SHOWN_MAX]}" stands here a second time',
+            f'the key "{key[:_SHOWN_MAX]}" appears here a second time',
             f"the first is at line {first.key_line}",
         )
 
     def _tag_fault(self, event: NodeEvent) -> None:
         tag = str(event.tag).replace(_CORE, "!!")[:_SHOWN_MAX]  # type: ignore[attr-defined]
-        self._fault(event, f"the tag {tag} means nothing here", "remove it")
+        self._fault(event, f"the tag {tag} is not known here", "remove it")
 
     def _fault(self, event: Event, problem: str, hint: str = "") -> None:
         mark: Any = event.start_mark

@@ -73,7 +73,7 @@ def actions(spec: Spec) -> Iterator[PathFault]:
         elif step.shell is not UNSET and command is not UNSET:
             yield PathFault(
                 path=(*path, "shell"),
-                problem="a shell has no part in command",
+                problem="shell can't be used with command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
@@ -262,7 +262,7 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFaul
         for index, code in enumerate(codes or []):
             first, _, last = str(code).partition("-")
             if not int(first) <= int(last or first) <= 255:
-                problem = f"{code} is no exit code, and no range of them"
+                problem = f"{code} is not an exit code or a range of them"
                 hint = "exit codes go from 0 to 255, a range from low to high"
                 yield PathFault(path=(*path, field, index), problem=problem, hint=hint)
     backoff = retry.backoff

@@ -130,25 +130,25 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         # The error has the path of the mapping, and the key as its value.
         yield PathFault(
             path=(*path, value),
-            problem=f"{_found(value)} is no name of a variable",
-            hint="use letters, digits and _, not beginning with a digit",
+            problem=f"{_found(value)} is not a valid variable name",
+            hint="use letters, digits and _; the first can't be a digit",
             key=True,
         )
         return
     if "${{" in value:
         yield PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
         return
-    problem, hint = f"{_found(value)} is no valid name", _NAME_HINT
+    problem, hint = f"{_found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):
-        hint = "use lower-case letters, digits and -, at most 63, with no - at the ends"
+        hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
     elif {"exitCodes", "exceptExitCodes"} & set(path):
-        problem, hint = f"{_found(value)} is no exit code", 'write 75, or a range "100-110"'
+        problem, hint = f"{_found(value)} is not an exit code", 'write 75, or a range "100-110"'
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
-_NAME_HINT = "use letters, digits, _ and -, at most 63, beginning with a letter or digit"
+_NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"
 
 
 def _bound(words: str) -> Callable[[Any, Path], Iterator[PathFault]]:

@@ -76,7 +76,7 @@ class ShimClient:
         if about["protocol"] > PROTOCOL:
             raise StorageError(
                 f"{self.link.folder}: a newer treadle started the steps that run; "
-                "go on with that version, or wait until they have ended"
+                "use that version, or wait until they have ended"
             )
         self.outdated = about["protocol"] < PROTOCOL and not stays
         self.pid, self.protocol = about["pid"], about["protocol"]

@@ -98,7 +98,7 @@ class Link:
                 pid = int(file.read())
             return (
                 f"the supervisor of the steps (pid {pid}) {problem}; "
-                f"`kill -9 {pid}` makes room for another, and no step is lost by it"
+                f"`kill -9 {pid}` lets another one start, and no step is lost"
             )
         return f"the supervisor of the steps {problem}"
 

@@ -227,7 +227,7 @@ def enter(folder: str) -> None:
     except FileNotFoundError:
         raise CannotStart(f"its working directory {folder} does not exist") from None
     except NotADirectoryError:
-        raise CannotStart(f"its working directory {folder} is no directory") from None
+        raise CannotStart(f"its working directory {folder} is not a directory") from None
     except OSError as fault:
         raise CannotStart(f"its working directory {folder} can't be entered: {fault}") from None
 
@@ -250,7 +250,7 @@ def find_program(name: str, path: str) -> str:
 
 def meaning(number: int, name: str, program: str) -> str:
     if number == errno.ENOENT and os.path.exists(program):
-        return f"{program} names an interpreter on its first line that does not exist"
+        return f"the first line of {program} names an interpreter that does not exist"
     if number == errno.ENOENT:
         return f'command not found: "{name}"'
     if number == errno.EACCES and os.path.isdir(program):
@@ -258,7 +258,7 @@ def meaning(number: int, name: str, program: str) -> str:
     if number == errno.EACCES:
         return f"{program} is not executable; try: chmod +x {program}"
     if number == errno.ENOEXEC:
-        return f"{program} is no program, and has no #! line that says what runs it"
+        return f"{program} is not a program, and has no #! line that names an interpreter"
     if number == errno.E2BIG:
         return "its arguments and environment are longer than the system takes; pass a file instead"
     return f"{program} can't be run: {os.strerror(number)}"
