@@ -167,7 +167,7 @@ def _has_to_look(dependent: Step) -> bool:
 
 
 def link(workflow: Workflow) -> None:
-    """Compute dependents, open and broken dependencies and counts anew: once a generation."""
+    """Compute dependents, open and broken dependencies and counts again: once a generation."""
     workflow.unsettled = workflow.failed = workflow.cancelled = 0
     for step in workflow.steps.values():
         step.dependents = []

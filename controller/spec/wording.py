@@ -1,4 +1,4 @@
-"""jsonschema's errors in treadle's words: what was expected, what was found, how to mend it.
+"""jsonschema's errors in treadle's words: what was expected, what was found, how to fix it.
 
 There is one function for each keyword of JSON Schema. A field that is planned for later is refused
 as "not supported yet", not as a misspelling.
