@@ -33,7 +33,7 @@ from controller.model.indexes import next_due, touch_all
 from controller.model.state import SECOND, State
 from controller.planner import outcome
 from controller.planner.permission import Limits
-from controller.planner.settled import settled
+from controller.planner.plan import settled
 
 LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections

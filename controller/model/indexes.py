@@ -7,7 +7,7 @@ but for timers, which are a sorted list (O(log n), and a memmove).
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from controller.model.events import MarkerPlaced
 from controller.model.phases import Obstacle
@@ -253,3 +253,11 @@ def is_due(state: State, uid: str, step: str, kind: TimerKind, now: int) -> bool
 
 def next_due(state: State) -> int | None:
     return state.timers[0].due if state.timers else None
+
+
+def due(state: State, now: int) -> Iterator[Timer]:
+    """The timers that have come due, earliest first."""
+    for timer in state.timers:
+        if timer.due > now:
+            return
+        yield timer

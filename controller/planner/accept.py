@@ -9,19 +9,17 @@ it says of `suspend` never does: that becomes a generation of its own, of the sp
 from collections.abc import Iterator
 from typing import Literal
 
-from msgspec import UNSET, structs
+from msgspec import structs
 
 from controller.model.events import (
     EditDeferred,
     EditTakenBack,
-    GenerationAccepted,
     SourceChanged,
 )
 from controller.model.phases import Reason
-from controller.model.state import State, Workflow
-from controller.planner.actions import Accept, Action
-from controller.planner.edits import Edit, judge, to_record
-from controller.spec.fingerprint import fingerprints, same
+from controller.model.state import Workflow
+from controller.planner.actions import Accept, Action, notes_of
+from controller.spec.fingerprint import same
 from controller.spec.load import Document
 from controller.spec.models import Metadata, Spec
 
@@ -78,42 +76,10 @@ def due(life: Workflow) -> Accept | None:
     )
 
 
-def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
-    """The event, with what the table of edits says of each step. `uid`: of the life."""
-    document, before = action.document, state.lives.get(uid)
-    if before is None:
-        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
-    else:
-        edit = judge(before, document.spec)
-        generation = before.latest if action.waited else before.latest + 1
-    labels, annotations = _notes_of(document.metadata)
-    return GenerationAccepted(
-        uid=uid,
-        workflow=document.metadata.name,
-        generation=generation,
-        spec=document.spec,
-        path=action.path,
-        fingerprints=edit.fingerprints,
-        effects=to_record(edit.effects),
-        kept=edit.kept,
-        labels=labels,
-        annotations=annotations,
-        origin=action.origin,
-        by=action.by,
-        warnings=list(action.warnings),
-        request=action.request,
-    )
-
-
 def _source_changed(life: Workflow, path: str, metadata: Metadata) -> Iterator[SourceChanged]:
-    labels, annotations = _notes_of(metadata)
+    labels, annotations = notes_of(metadata)
     if (path, labels, annotations) != (life.path, life.labels, life.annotations):
         yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
-
-
-def _notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:
-    labels, annotations = metadata.labels, metadata.annotations
-    return {} if labels is UNSET else labels, {} if annotations is UNSET else annotations
 
 
 def _defer(

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from controller.model.events import EffectAction, StepEffect
+from controller.model.events import EffectAction, GenerationAccepted, StepEffect
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, Step, Workflow
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.actions import Accept, notes_of
 from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
@@ -52,6 +53,33 @@ def judge(workflow: Workflow, spec: Spec) -> Edit:
             return Edit(prints, differ, found)
         for name in lost:
             del kept[name]
+
+
+def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
+    """The event, with what the table of edits says of each step. `uid`: of the life."""
+    document, before = action.document, state.lives.get(uid)
+    if before is None:
+        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
+    else:
+        edit = judge(before, document.spec)
+        generation = before.latest if action.waited else before.latest + 1
+    labels, annotations = notes_of(document.metadata)
+    return GenerationAccepted(
+        uid=uid,
+        workflow=document.metadata.name,
+        generation=generation,
+        spec=document.spec,
+        path=action.path,
+        fingerprints=edit.fingerprints,
+        effects=to_record(edit.effects),
+        kept=edit.kept,
+        labels=labels,
+        annotations=annotations,
+        origin=action.origin,
+        by=action.by,
+        warnings=list(action.warnings),
+        request=action.request,
+    )
 
 
 def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
