@@ -1,8 +1,8 @@
 """What follows from a request: the events that carry it out, or why it is refused.
 
 Requests are applied in the order of their names, each exactly once. One whose time has not come is
-left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there,
-or while what was cancelled is still being ended.
+left to wait: a `retry`, `restart` or resumed `run` while the marker that it was dropped to overrule
+is there, or while what was cancelled is still being ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,8 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     """The request as applied, and what follows from it; None if it has to wait."""
     try:
         workflow = _find(state, asked)
-        if asked.kind in _OVERRULES and workflow is not None and _has_to_wait(state, workflow):
+        overrules = asked.kind in _OVERRULES or asked.resume
+        if overrules and workflow is not None and _has_to_wait(state, workflow):
             return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:

@@ -190,7 +190,9 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
     workflow.pending = event
     message = f"generation {event.generation} waits until run {workflow.run} has ended"
-    set_condition(state, workflow, "EditPending", True, "AfterRun", message)
+    patient = event.document.spec.edit_policy == "AfterRun"
+    reason = "AfterRun" if patient else "RunEnding"
+    set_condition(state, workflow, "EditPending", True, reason, message)
 
 
 def edit_taken_back(state: State, event: e.EditTakenBack) -> None:

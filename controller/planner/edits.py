@@ -1,8 +1,8 @@
 """The table of edits: what a new generation does to each step.
 
 Every outcome is one row: by the phase the step is in, whether what it does has changed (its
-fingerprint), and whether a step it ran after is tried anew. `diff` shows what `effects` returns,
-and the accepted generation records it, so what was said beforehand is what happens.
+fingerprint), and whether a step it ran after is tried anew. The accepted generation records
+what `effects` returns; `diff` plays the same generation beforehand.
 Cost: O(steps + dependencies), once an edit.
 """
 
@@ -90,8 +90,8 @@ def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[s
             continue
         if _is_result(step.phase, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
-        elif step.live is not None and not _is_unwanted(step.live):
-            yield name, step.live.fingerprint
+        elif step.phase is Phase.RUNNING and step.attempt and not _is_unwanted(step.attempt):
+            yield name, step.attempt.fingerprint
 
 
 def effects(
@@ -171,7 +171,7 @@ def _row(
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}; reset, with fresh retries"
+        message = f"was {step.phase}, gets fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 

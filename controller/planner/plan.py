@@ -70,7 +70,8 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 def _starts(state: State, limits: Limits) -> list[Action]:
     if limits.stopping:
         return [*deadlines.interrupt(state)]
-    return [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]
+    withdrawn = slots.forbidden(state, limits)
+    return [*withdrawn] or [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]
 
 
 def settled(state: State, limits: Limits) -> bool:

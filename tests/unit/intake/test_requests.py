@@ -295,3 +295,17 @@ def test_a_mark_is_refused() -> None:
     assert "being cancelled" in (ask(story.mark(), "mark", steps=["b"]) or "")
     story = Story().accept(CHAIN).exit("a")
     assert "already succeeded" in (ask(story, "mark", steps=["a"]) or "")
+
+
+def test_a_resumed_run_waits_while_the_run_before_it_is_being_ended() -> None:
+    """Else the step that is being ended would run again, by the spec from before the edit."""
+    story = Story()
+    ask(story, "run", document=as_read(CHAIN))
+    story.start("a")
+    ask(story, "cancel", name="r2")
+    later = as_read([a_step("a", run="new"), *CHAIN[1:]])
+    assert ask(story, "run", name="r3", document=later, resume=True) is None, "not yet"
+    story.end("a")
+    assert story.why() == ("Cancelled", "RunInterrupted")
+    assert ask(story, "run", name="r3", document=later, resume=True) == ""
+    assert story.life().generation == 2 and story.live() == {"a"}
