@@ -164,7 +164,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     after = play.life
     waits = after.pending
     becomes = waits.document.spec if waits is not None else after.spec
-    run, latest = after.run, after.latest
+    run, latest, suspends = after.run, after.latest, after.spec.suspend is True
     if waits is not None:
         play.run_out()
     else:
@@ -176,7 +176,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     notes = []
     if waits is not None:
         notes.append(f"waits until run {run} has ended")
-        if life is not None and (life.spec.suspend is True) != (becomes.suspend is True):
+        if life is not None and (life.spec.suspend is True) != suspends:
             notes[-1] += "; what it says of suspend takes effect at once"
     elif any(isinstance(action, EditTakenBack) for action in actions):
         notes.append("takes back the edit that waits")
