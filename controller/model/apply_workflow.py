@@ -241,9 +241,7 @@ def uncancel(state: State, workflow: Workflow) -> None:
     """`retry` overrules a cancellation."""
     workflow.cancel = None
     clear_condition(state, workflow, "Terminating", Reason.RETRY_REQUESTED, "retried")
-    set_deadline(state, workflow)
-    requeue(state, workflow)
-    touch(state, workflow)
+    _look_at_all(state, workflow)  # what drained is no longer spared
 
 
 def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:

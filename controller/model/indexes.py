@@ -124,7 +124,7 @@ def place_marker(state: State, marker: MarkerPlaced) -> None:
     displace_marker(state, marker.path)
     state.markers[marker.path] = marker
     state.marked.setdefault(marker.workflow, {})[marker.path] = marker
-    _look_again(state, marker.workflow)
+    _look_again(state, marker)
 
 
 def displace_marker(state: State, path: str) -> None:
@@ -134,14 +134,18 @@ def displace_marker(state: State, path: str) -> None:
     del state.marked[marker.workflow][path]
     if not state.marked[marker.workflow]:
         del state.marked[marker.workflow]
-    _look_again(state, marker.workflow)
+    _look_again(state, marker)
 
 
-def _look_again(state: State, name: str) -> None:
-    workflow = state.workflows.get(name)
+def _look_again(state: State, marker: MarkerPlaced) -> None:
+    """At its steps too: one that was let come to its own end may have to end now."""
+    workflow = state.workflows.get(marker.workflow)
     if workflow is not None:
         requeue(state, workflow)
         touch(state, workflow)
+        for name in marker.steps:
+            if name in workflow.steps:
+                touch(state, workflow, workflow.steps[name])
 
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:

@@ -3,7 +3,8 @@
 It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
 of a run is being ended, it waits until that run has ended; else it is the next generation. An edit
 that waits is recorded at once, so it survives its file and a crash, and only the newest waits. What
-it says of `suspend` never does: that becomes a generation of its own, of the spec in force.
+it says of `suspend` waits for an end alone: before, that becomes a generation of its own, of the
+spec in force.
 """
 
 from collections.abc import Iterator
@@ -85,9 +86,13 @@ def _source_changed(life: Workflow, path: str, metadata: Metadata) -> Iterator[S
 def _defer(
     life: Workflow, document: Document, path: str, by: str
 ) -> Iterator[Accept | EditDeferred]:
-    """The edit is recorded as one that waits, but for what it says of `suspend`."""
+    """The edit is recorded as one that waits, but for what it says of `suspend`.
+
+    While all of the run is being ended that waits as well: a generation would call the end off.
+    """
     wanted, before = document.workflow, life.pending
-    changes_suspend = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    differs = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    changes_suspend = differs and not _is_being_ended(life)
     if changes_suspend:
         spec: Spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
         yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=by)

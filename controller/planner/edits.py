@@ -238,9 +238,11 @@ def _differing(
     workflow: Workflow, fingerprints: dict[str, str], name: str, after: dict[str, str]
 ) -> list[str]:
     """The inputs of the fingerprint that are not what they were."""
-    attempt, kept = workflow.steps[name].attempt, workflow.steps[name].standing
+    step = workflow.steps[name]
+    attempt, kept = step.attempt, step.standing
     is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
-    before = attempt.inputs if attempt and is_of_it else inputs(workflow.spec, name, fingerprints)
+    of_attempt = is_of_it or step.leaving is not None  # the spec in force no longer has that one
+    before = attempt.inputs if attempt and of_attempt else inputs(workflow.spec, name, fingerprints)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 

@@ -163,6 +163,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     play.want(actions)
     waits, run, latest = play.life.pending, play.life.run, play.life.latest
     becomes = waits.document.spec if waits is not None else play.life.spec
+    in_force = play.life.spec
     if waits is not None:
         play.run_out()
     else:
@@ -172,7 +173,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     barred = _Barred(life, play)
     found = {step: barred.effect(step, effect) for step, effect in effects.items()}
     notes = [
-        *([_until(run, life, becomes)] if waits is not None else _taken_back(actions)),
+        *([_until(run, life, in_force)] if waits is not None else _taken_back(actions)),
         *([] if before == latest else _suspended(life, becomes)),
         *_marker_notes(state, life, play, before != latest, effects, found),
     ]
@@ -187,9 +188,9 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     )
 
 
-def _until(run: int, life: Workflow | None, becomes: Spec) -> str:
-    """Of an edit that waits."""
-    at_once = life is not None and (life.spec.suspend is True) != (becomes.suspend is True)
+def _until(run: int, life: Workflow | None, in_force: Spec) -> str:
+    """Of an edit that waits; what it says of suspend may be in force already."""
+    at_once = life is not None and (life.spec.suspend is True) != (in_force.suspend is True)
     suspend = "; what it says of suspend takes effect at once" if at_once else ""
     return f"waits until run {run} has ended{suspend}"
 

@@ -235,6 +235,15 @@ def test_a_step_that_comes_back_while_it_ends_runs_again() -> None:
     assert story.attempt("b").number == 2
 
 
+def test_a_step_with_a_result_from_before_comes_back_while_its_start_is_withdrawn() -> None:
+    story = Story().accept([a_step("a"), a_step("z")]).exit("a").start("z")
+    story.accept([a_step("a", run="two"), a_step("z")]).accept([a_step("z")])
+    story.accept([a_step("a", run="three"), a_step("z")])
+    assert story.life().effects["a"].message == "run changed"
+    story.end("a").exit("a")
+    assert story.why("a") == ("Succeeded", "Completed")
+
+
 def test_an_edit_while_everything_is_being_cancelled_runs_it_again() -> None:
     story = Story().accept(SAME).exit("a").start("b").mark().unmark()
     assert story.attempt("b").ending is not None
