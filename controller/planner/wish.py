@@ -211,11 +211,15 @@ def _is_surplus(state: State, workflow: Workflow, step: Step) -> bool:
 
 
 def _ended_for_nothing(state: State, workflow: Workflow, step: Step) -> Wish | None:
-    """Whoever had its attempt ended wants nothing of it any more."""
+    """Whoever had its attempt ended, or wanted another after it, wants nothing of it any more."""
     attempt: Attempt | None = step.attempt if step.unjudged else None
-    if attempt is None or attempt.phase is not AttemptPhase.CANCELLED:
+    if attempt is None:
         return None
-    return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+    if attempt.phase is AttemptPhase.SUCCEEDED:
+        return Wish("restore", Reason.RESULT_KEPT, "its result stands")
+    if attempt.phase is AttemptPhase.CANCELLED:
+        return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+    return None
 
 
 Source = Callable[[State, Workflow, Step], Wish | None]
