@@ -21,10 +21,10 @@ from controller.client.subject import (
 from controller.errors import ExitCode
 from controller.folder.markers import Marker, remove_markers, write_marker
 from controller.model.events import StepReset
-from controller.model.indexes import displace_marker
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
+from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
 from controller.view.words import listed
 
@@ -126,8 +126,7 @@ def _overrule(
 
 def _would_reset(state: State, request: Request) -> list[str]:
     """The steps that the request will try anew, by the rule that will apply it."""
-    for path in list(state.markers_of.get(request.workflow, ())):
-        displace_marker(state, path)
+    without_markers(state, request.workflow)
     actions = would_follow(state, request)
     if actions is None:
         return request.steps or ["what is being ended now"]

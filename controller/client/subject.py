@@ -11,12 +11,7 @@ from typing import NamedTuple
 from controller.client.replica import Replica
 from controller.client.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
-from controller.intake.requests import answer
-from controller.model.apply import apply
-from controller.model.events import Record
-from controller.model.observations import Request
 from controller.model.state import State, Workflow
-from controller.planner.actions import Accept, Retry, Schedule
 from controller.requests import waiting
 from controller.view.find import find, hint
 from controller.view.status import ended
@@ -32,16 +27,12 @@ class Subject(NamedTuple):
 def read_state(state_dir: str) -> State:
     """As it will be when the requests that wait already have been carried out."""
     state = Replica(state_dir).catch_up()
-    for request in waiting(state_dir):
-        if request.name not in state.requests:
-            _carry_out(state, request)
+    requests = list(waiting(state_dir))
+    if requests:
+        from controller.rehearsal.requests import carry_out
+
+        carry_out(state, requests)
     return state
-
-
-def _carry_out(state: State, request: Request) -> None:
-    for action in answer(state, request) or ():
-        if not isinstance(action, Accept | Schedule | Retry):
-            apply(state, Record(state.seq, state.seq, state.time, state.epoch, action))
 
 
 def subject(specs: str, state: State, name: str) -> Subject:

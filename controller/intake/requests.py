@@ -1,8 +1,8 @@
 """What follows from a request: the events that carry it out, or why it is refused.
 
 Requests are applied in the order of their names, each exactly once. One whose time has not come is
-left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there,
-or while what was cancelled is still being ended.
+left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there, or
+these and a `run --resume` while what was cancelled is still being ended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     """The request as applied, and what follows from it; None if it has to wait."""
     try:
         workflow = _find(state, asked)
-        if asked.kind in _OVERRULES and workflow is not None and _has_to_wait(state, workflow):
+        if workflow is not None and _has_to_wait(state, workflow, asked):
             return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
@@ -63,10 +63,13 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
     )
 
 
-def _has_to_wait(state: State, workflow: Workflow) -> bool:
+def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     """A marker would cancel again what is tried anew; what is being ended has to end first."""
+    overrules = asked.kind in _OVERRULES
+    if not overrules and not asked.resume:
+        return False
     ending = workflow.cancel is not None and not workflow.cancel.drain
-    return workflow.name in state.markers_of or (ending and not workflow.finished)
+    return (overrules and workflow.name in state.markers_of) or (ending and not workflow.finished)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

@@ -10,7 +10,7 @@ from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import next_run
 from controller.model.state import State
-from controller.planner import accept, retries
+from controller.planner import edits, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
 from controller.spec.fingerprint import inputs
 
@@ -23,7 +23,7 @@ def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator
         case Retry():
             yield _retry(state, action, now, chance)
         case Accept():
-            yield accept.complete(state, action, action.uid or chance.uid())
+            yield edits.complete(state, action, action.uid or chance.uid())
         case _:
             yield action
 

@@ -7,36 +7,33 @@ same: what was not appended did not happen, and what was appended but not done i
 calls that are safe to repeat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from controller.intake import conditions, desired
 from controller.intake.requests import answer
 from controller.loop import causes
+from controller.loop.effects import Key, alive, effects
 from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
     Chance,
     Clock,
     ClockReading,
-    End,
     Executor,
     Folder,
-    Launch,
     Log,
     Observation,
     Requests,
-    Running,
     Space,
 )
 from controller.model import events as e
 from controller.model.indexes import next_due, touch_all
-from controller.model.phases import AttemptPhase
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.state import SECOND, State
 from controller.planner import outcome
-from controller.planner.permission import Limits, working_dir
-from controller.planner.settled import settled
+from controller.planner.permission import Limits
+from controller.planner.plan import settled
 
 LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
@@ -129,18 +126,8 @@ class Controller:
         )
         touch_all(state)
         self.edges.log.append(self.passes.batch)
-        alive = [(state.lives[uid], step, one) for (uid, step), one in state.live.items()]
-        executor = self.edges.executor
-        executor.adopt([_running(life, life.steps[step], one) for life, step, one in alive])
-        executor.start(
-            [
-                self._launch(life, life.steps[step], one)
-                for life, step, one in alive
-                if one.phase is AttemptPhase.SCHEDULED and one.ending is None
-            ]
-        )
-        now = self.passes.now
-        executor.end([_order(life, step, one, now) for life, step, one in alive if one.ending])
+        self.edges.executor.adopt(alive(state))
+        self._carry_out(dict.fromkeys(state.live))
 
     def turn(self) -> bool:
         """One pass of the loop; tells whether anything happened."""
@@ -278,84 +265,35 @@ class Controller:
 
     def _act(self) -> None:
         """Do what the events of this turn promise; each call is safe to repeat after a crash."""
-        launches: list[Launch] = []
-        orders: list[End] = []
-        ended = self._stale
-        applied: list[str] = []
+        promised: dict[Key, None] = {}
+        ended, applied = self._stale, list[str]()
         for record in self.passes.batch:
             match record.event:
-                case e.AttemptScheduled(uid=uid, step=name):
-                    life = self.state.lives[uid]
-                    attempt = self.state.live.get((uid, name))
-                    if attempt is not None:
-                        launches.append(self._launch(life, life.steps[name], attempt))
-                case e.AttemptEnding(uid=uid, step=name):
-                    attempt = self.state.live.get((uid, name))
-                    if attempt is not None:
-                        orders.append(_order(self.state.lives[uid], name, attempt, self.passes.now))
+                case e.AttemptScheduled(uid=uid, step=name) | e.AttemptEnding(uid=uid, step=name):
+                    promised[uid, name] = None
                 case e.AttemptFinished(uid=uid, step=name, attempt=number):
                     ended.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
                     applied.append(name)
-        executor = self.edges.executor
         if ended:
-            executor.forget(ended)
+            self.edges.executor.forget(ended)
+        if promised:
+            self._carry_out(promised)
+        if applied:
+            self.edges.requests.done(applied)
+
+    def _carry_out(self, promised: Iterable[Key]) -> None:
+        """Have the executor start and end what the log says of these attempts."""
+        settings, executor = self.settings, self.edges.executor
+        launches, orders = effects(
+            self.state, promised, self.passes.now, settings.state_dir, settings.folder
+        )
         if orders:
             executor.end(orders)
         if launches:
             executor.start(launches)
-        if applied:
-            self.edges.requests.done(applied)
-
-    def _launch(self, workflow: Workflow, step: Step, attempt: Attempt) -> Launch:
-        settings, definition = self.settings, step.definition
-        output = f"{settings.state_dir}/{attempt.log.removesuffix('.log')}.out"
-        return Launch(
-            id=AttemptId(workflow.uid, step.name, attempt.number),
-            mark=attempt.mark,
-            argv=definition.argv,
-            env={
-                **definition.env,
-                "TREADLE_WORKFLOW": workflow.name,
-                "TREADLE_UID": workflow.uid,
-                "TREADLE_STEP": step.name,
-                "TREADLE_ATTEMPT": str(attempt.number),
-                "TREADLE_GENERATION": str(attempt.generation),
-                "TREADLE_OUTPUT": output,
-            },
-            working_dir=working_dir(workflow, step.name, settings.folder),
-            log=attempt.log,
-            leave_processes=definition.leave_processes,
-            grace_seconds=definition.grace_seconds,
-        )
 
     def _folder_identity(self) -> tuple[int, int]:
         if self.edges.folder is None:
             return 0, 0
         return desired.identity(self.state, self.edges.folder.look(self.passes.now))
-
-
-def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:
-    return Running(
-        id=AttemptId(workflow.uid, step.name, attempt.number),
-        mark=attempt.mark,
-        pid=attempt.pid,
-        start_ticks=attempt.start_ticks,
-        boot_id=attempt.boot_id,
-        found=attempt.found,
-        leave_processes=step.definition.leave_processes,
-        grace_seconds=step.definition.grace_seconds,
-    )
-
-
-def _order(workflow: Workflow, step: str, attempt: Attempt, now: int) -> End:
-    """What is left to do of an ending; after a restart less of its grace is left."""
-    ending = attempt.ending
-    assert ending is not None
-    past = max(0, now - ending.since) / SECOND
-    return End(
-        id=AttemptId(workflow.uid, step, attempt.number),
-        mark=attempt.mark,
-        grace_seconds=max(0.0, ending.grace - past),
-        withdraw_only=ending.withdraw,
-    )

@@ -191,7 +191,9 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
     workflow.pending = event
     message = f"generation {event.generation} waits until run {workflow.run} has ended"
-    set_condition(state, workflow, "EditPending", True, "AfterRun", message)
+    patient = event.document.spec.edit_policy == "AfterRun"
+    reason = "AfterRun" if patient else "RunEnding"
+    set_condition(state, workflow, "EditPending", True, reason, message)
 
 
 def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
@@ -240,9 +242,7 @@ def uncancel(state: State, workflow: Workflow) -> None:
     """`retry` overrules a cancellation."""
     workflow.cancel = None
     clear_condition(state, workflow, "Terminating", Reason.RETRY_REQUESTED, "retried")
-    set_deadline(state, workflow)
-    requeue(state, workflow)
-    touch(state, workflow)
+    _look_at_all(state, workflow)  # what drained is no longer spared
 
 
 def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:

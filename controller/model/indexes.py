@@ -7,7 +7,7 @@ Cost: O(1); for timers, which are a sorted list, O(log n) and a memmove.
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from controller.model.events import MarkerPlaced
 from controller.model.phases import Obstacle
@@ -124,7 +124,7 @@ def place_marker(state: State, marker: MarkerPlaced) -> None:
     displace_marker(state, marker.path)
     state.markers[marker.path] = marker
     state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
-    _look_again(state, marker.workflow)
+    _look_again(state, marker)
 
 
 def displace_marker(state: State, path: str) -> None:
@@ -134,14 +134,18 @@ def displace_marker(state: State, path: str) -> None:
     del state.markers_of[marker.workflow][path]
     if not state.markers_of[marker.workflow]:
         del state.markers_of[marker.workflow]
-    _look_again(state, marker.workflow)
+    _look_again(state, marker)
 
 
-def _look_again(state: State, name: str) -> None:
-    workflow = state.workflows.get(name)
+def _look_again(state: State, marker: MarkerPlaced) -> None:
+    """Also at its steps: one that was allowed to finish may have to end now."""
+    workflow = state.workflows.get(marker.workflow)
     if workflow is not None:
         requeue(state, workflow)
         touch(state, workflow)
+        for name in marker.steps:
+            if name in workflow.steps:
+                touch(state, workflow, workflow.steps[name])
 
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:
@@ -253,3 +257,11 @@ def is_due(state: State, uid: str, step: str, kind: TimerKind, now: int) -> bool
 
 def next_due(state: State) -> int | None:
     return state.timers[0].due if state.timers else None
+
+
+def due(state: State, now: int) -> Iterator[Timer]:
+    """The timers that have come due, earliest first."""
+    for timer in state.timers:
+        if timer.due > now:
+            return
+        yield timer

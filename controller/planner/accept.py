@@ -3,25 +3,24 @@
 It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
 of a run is being ended, it waits until that run has ended; else it is the next generation. An edit
 that waits is recorded at once, so it survives its file and a crash, and only the newest waits. What
-it says of `suspend` never does: that becomes a generation of its own, of the spec in force.
+it says of `suspend` waits for an end alone: before, that becomes a generation of its own, of the
+spec in force.
 """
 
 from collections.abc import Iterator
 from typing import Literal
 
-from msgspec import UNSET, structs
+from msgspec import structs
 
 from controller.model.events import (
     EditDeferred,
     EditTakenBack,
-    GenerationAccepted,
     SourceChanged,
 )
 from controller.model.phases import Reason
-from controller.model.state import State, Workflow
-from controller.planner.actions import Accept, Action
-from controller.planner.edits import Edit, judge, to_record
-from controller.spec.fingerprint import fingerprints, same
+from controller.model.state import Workflow
+from controller.planner.actions import Accept, Action, notes_of
+from controller.spec.fingerprint import same
 from controller.spec.load import Document
 from controller.spec.models import Metadata, Spec
 
@@ -78,50 +77,22 @@ def due(life: Workflow) -> Accept | None:
     )
 
 
-def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
-    """The event, with what the table of edits says of each step. `uid`: of the life."""
-    document, before = action.document, state.lives.get(uid)
-    if before is None:
-        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
-    else:
-        edit = judge(before, document.spec)
-        generation = before.latest if action.waited else before.latest + 1
-    labels, annotations = _notes_of(document.metadata)
-    return GenerationAccepted(
-        uid=uid,
-        workflow=document.metadata.name,
-        generation=generation,
-        spec=document.spec,
-        path=action.path,
-        fingerprints=edit.fingerprints,
-        effects=to_record(edit.effects),
-        kept=edit.kept,
-        labels=labels,
-        annotations=annotations,
-        origin=action.origin,
-        by=action.by,
-        warnings=list(action.warnings),
-        request=action.request,
-    )
-
-
 def _source_changed(life: Workflow, path: str, metadata: Metadata) -> Iterator[SourceChanged]:
-    labels, annotations = _notes_of(metadata)
+    labels, annotations = notes_of(metadata)
     if (path, labels, annotations) != (life.path, life.labels, life.annotations):
         yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
-
-
-def _notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:
-    labels, annotations = metadata.labels, metadata.annotations
-    return {} if labels is UNSET else labels, {} if annotations is UNSET else annotations
 
 
 def _defer(
     life: Workflow, document: Document, path: str, by: str
 ) -> Iterator[Accept | EditDeferred]:
-    """The edit is recorded as one that waits, but for what it says of `suspend`."""
+    """The edit is recorded as one that waits, but for what it says of `suspend`.
+
+    While all of the run is being ended that waits as well: a generation would call the end off.
+    """
     wanted, before = document.workflow, life.pending
-    changes_suspend = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    differs = (life.spec.suspend is True) != (wanted.spec.suspend is True)
+    changes_suspend = differs and not _is_being_ended(life)
     if changes_suspend:
         spec: Spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
         yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=by)

@@ -6,11 +6,12 @@ The core draws no random numbers. `Schedule` needs a mark, `Retry` a jittered de
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from controller.model.events import AnyEvent, AttemptEnding
 from controller.model.state import Attempt, Step, Workflow
+from controller.spec.models import Metadata
 from controller.spec.models import Workflow as Document
 
 
@@ -49,6 +50,12 @@ class Retry(Struct, frozen=True):
 
 
 Action = AnyEvent | Accept | Schedule | Retry
+
+
+def notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels and annotations, empty where there are none."""
+    labels, annotations = metadata.labels, metadata.annotations
+    return {} if labels is UNSET else labels, {} if annotations is UNSET else annotations
 
 
 def to_end(

@@ -61,8 +61,19 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
     ending = workflow.cancel is not None and not workflow.cancel.drain
     if ending or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
         return None
+    due = state.timer_of[workflow.uid, "", TimerKind.DEADLINE]
+    if all(_is_over_in_time(step, due) for step in workflow.steps.values()):
+        return None  # the run kept its deadline, whenever that is seen
     message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)
+
+
+def _is_over_in_time(step: Step, due: int) -> bool:
+    """Whether it is settled, or its attempt had ended by then and is only to be judged."""
+    attempt = step.attempt
+    if step.phase in TERMINAL or not step.unjudged or attempt is None:
+        return step.phase in TERMINAL
+    return attempt.finished is not None and attempt.finished <= due
 
 
 def _failed_fast(workflow: Workflow) -> CancelAccepted | None:

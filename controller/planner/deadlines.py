@@ -9,17 +9,9 @@ from collections.abc import Iterator
 from controller.model.events import AttemptEnding
 from controller.model.indexes import is_due
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import State, Step, Timer, Workflow
+from controller.model.state import State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.planner.actions import to_end
-
-
-def due(state: State, now: int) -> Iterator[Timer]:
-    """The timers that have come due, earliest first."""
-    for timer in state.timers:
-        if timer.due > now:
-            return
-        yield timer
 
 
 def timeout(state: State, workflow: Workflow, step: Step, now: int) -> AttemptEnding | None:

@@ -1,8 +1,8 @@
 """The table of edits: what a new generation does to each step.
 
 Every outcome is one row: by the phase the step is in, whether what it does has changed (its
-fingerprint), and whether a step it ran after is tried anew. `diff` shows what `effects` returns,
-and the accepted generation records it, so what was said beforehand is what happens.
+fingerprint), and whether a step it ran after is tried anew. The accepted generation records
+what `effects` returns; `diff` plays the same generation beforehand.
 Cost: O(steps + dependencies), once an edit.
 """
 
@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from controller.model.events import EffectAction, StepEffect
+from controller.model.events import EffectAction, GenerationAccepted, StepEffect
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, Step, Workflow
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.actions import Accept, notes_of
 from controller.spec.definition import Definition, definitions
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
@@ -54,6 +55,33 @@ def judge(workflow: Workflow, spec: Spec) -> Edit:
             del kept[name]
 
 
+def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
+    """The event, with what the table of edits says of each step. `uid`: of the life."""
+    document, before = action.document, state.lives.get(uid)
+    if before is None:
+        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
+    else:
+        edit = judge(before, document.spec)
+        generation = before.latest if action.waited else before.latest + 1
+    labels, annotations = notes_of(document.metadata)
+    return GenerationAccepted(
+        uid=uid,
+        workflow=document.metadata.name,
+        generation=generation,
+        spec=document.spec,
+        path=action.path,
+        fingerprints=edit.fingerprints,
+        effects=to_record(edit.effects),
+        kept=edit.kept,
+        labels=labels,
+        annotations=annotations,
+        origin=action.origin,
+        by=action.by,
+        warnings=list(action.warnings),
+        request=action.request,
+    )
+
+
 def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
     """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
     for name, definition in new.items():
@@ -62,8 +90,8 @@ def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[s
             continue
         if _is_result(step.phase, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
-        elif step.live is not None and not _is_unwanted(step.live):
-            yield name, step.live.fingerprint
+        elif step.phase is Phase.RUNNING and step.attempt and not _is_unwanted(step.attempt):
+            yield name, step.attempt.fingerprint
 
 
 def effects(
@@ -143,7 +171,7 @@ def _row(
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}; reset, with fresh retries"
+        message = f"was {step.phase}, gets fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 
@@ -210,9 +238,11 @@ def _differing(
     workflow: Workflow, fingerprints: dict[str, str], name: str, after: dict[str, str]
 ) -> list[str]:
     """The inputs of the fingerprint that are not what they were."""
-    attempt, kept = workflow.steps[name].attempt, workflow.steps[name].standing
+    step = workflow.steps[name]
+    attempt, kept = step.attempt, step.standing
     is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
-    before = attempt.inputs if attempt and is_of_it else inputs(workflow.spec, name, fingerprints)
+    of_attempt = is_of_it or step.leaving is not None  # the spec in force no longer has that one
+    before = attempt.inputs if attempt and of_attempt else inputs(workflow.spec, name, fingerprints)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 

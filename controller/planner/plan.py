@@ -9,6 +9,7 @@ stops with `--end-steps`; last of all, what nobody needs any more leaves the sta
 
 from collections.abc import Iterator
 
+from controller.model.indexes import due
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS
 from controller.planner import accept, cancel, deadlines, readiness, retention, retries, run, slots
@@ -28,7 +29,7 @@ def plan(state: State, now: int, limits: Limits) -> list[Action]:
 def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]:
     """Workflows and their steps, in the order of the folder's history and of the spec."""
     wanted = {uid: set(steps) for uid, steps in state.touched.items()}
-    for timer in deadlines.due(state, now):
+    for timer in due(state, now):
         if HABITS[timer.kind].archives:
             continue
         wanted.setdefault(timer.uid, set()).add(timer.step)
@@ -69,4 +70,23 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 def _starts(state: State, limits: Limits) -> list[Action]:
     if limits.stopping:
         return [*deadlines.interrupt(state)]
-    return [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]
+    withdrawn = slots.forbidden(state, limits)
+    return [*withdrawn] or [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]
+
+
+def settled(state: State, limits: Limits) -> bool:
+    """For `up --once`: nothing is left that the controller could do or wait for by itself.
+
+    Nothing runs, is queued, is due, waits for a timer, or has just changed.
+
+    Cost: O(1), but O(lives in backoff) for a controller that starts only some of them.
+    """
+    if state.live or state.touched or slots.fill(state, limits):
+        return False
+    return not any(_is_ours(state, uid, limits) for uid in state.awaited)
+
+
+def _is_ours(state: State, uid: str, limits: Limits) -> bool:
+    """Whether this controller would start the step when its backoff ends."""
+    workflow = state.lives[uid]
+    return limits.only is None or workflow.request in limits.only

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from controller.model.events import AttemptsArchived, LifeArchived
-from controller.model.indexes import SEEN_SECONDS
+from controller.model.indexes import SEEN_SECONDS, due
 from controller.model.state import SECOND, State
 from controller.model.timers import HABITS
-from controller.planner import deadlines
 from controller.planner.permission import Limits
 
 KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
@@ -28,7 +27,7 @@ def archive(state: State, now: int, limits: Limits) -> list[LifeArchived | Attem
 
 
 def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived]:
-    for timer in deadlines.due(state, now):
+    for timer in due(state, now):
         if HABITS[timer.kind].archives:
             workflow = state.lives[timer.uid]
             why = f"{workflow.ttl_seconds:g} s have passed since its end"

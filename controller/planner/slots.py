@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from controller.model.events import AttemptEnding
-from controller.model.phases import AttemptPhase, Reason
+from controller.model.phases import AttemptPhase, Obstacle, Reason
 from controller.model.state import State, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
@@ -53,6 +53,33 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
     return taken
 
 
+def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
+    """Queued starts to withdraw, since what keeps a ready step from starting keeps them as well.
+
+    What the log knows of that is a wish; this is what only the controller knows.
+    """
+    nothing = why_nothing(limits)
+    if nothing is None and not (limits.held or limits.gone or limits.only is not None):
+        return []
+    found: list[AttemptEnding] = []
+    for (uid, name), attempt in state.live.items():
+        if attempt.phase is not AttemptPhase.SCHEDULED or attempt.ending is not None:
+            continue
+        workflow = state.lives[uid]
+        obstacle = nothing or why_none_of(workflow, limits) or why_not_there(workflow, name, limits)
+        if obstacle is not None:
+            step, message = workflow.steps[name], _MESSAGES[obstacle]
+            found.append(to_end(workflow, step, attempt, obstacle, message, withdraw=True))
+    return found
+
+
+_MESSAGES = {
+    Obstacle.STOPPING: "the controller is stopping",
+    Obstacle.DISK_PRESSURE: "the disk is nearly full",
+    Obstacle.NOT_DRIVEN: "this controller starts only what its `treadle run` began",
+    Obstacle.SPEC_ABSENT: "its spec is gone from the folder, which is not yet believed",
+    Obstacle.FOLDER_HELD: "the specs folder can't be trusted now",
+}
 _OVERTAKEN = (Reason.WITHDRAWN, "a step of higher priority takes its place")
 
 

@@ -194,15 +194,32 @@ def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
         return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
     if step.open or step.broken:
         return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency is tried anew")
+    if _is_surplus(state, workflow, step):
+        return Wish("wait", Reason.WAITING_FOR_SLOT, f"parallelism is {workflow.parallelism} now")
     return None
 
 
+def _is_surplus(state: State, workflow: Workflow, step: Step) -> bool:
+    """Whether the limit of its workflow has no room for its attempt, the earlier ones counted."""
+    limit, attempt = workflow.parallelism, step.live
+    if limit is None or attempt is None or workflow.occupied <= limit:
+        return False
+    earlier = sum(
+        other.seq < attempt.seq for (uid, _), other in state.live.items() if uid == workflow.uid
+    )
+    return earlier >= limit
+
+
 def _ended_for_nothing(state: State, workflow: Workflow, step: Step) -> Wish | None:
-    """Whoever had its attempt ended wants nothing of it any more."""
+    """Whoever had its attempt ended, or wanted another after it, wants nothing of it any more."""
     attempt: Attempt | None = step.attempt if step.unjudged else None
-    if attempt is None or attempt.phase is not AttemptPhase.CANCELLED:
+    if attempt is None:
         return None
-    return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+    if attempt.phase is AttemptPhase.SUCCEEDED:
+        return Wish("restore", Reason.RESULT_KEPT, "its result stands")
+    if attempt.phase is AttemptPhase.CANCELLED:
+        return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+    return None
 
 
 Source = Callable[[State, Workflow, Step], Wish | None]

@@ -161,28 +161,22 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
         life = None
     play = Play(state, name)
     play.want(actions)
-    after = play.life
-    waits = after.pending
-    becomes = waits.document.spec if waits is not None else after.spec
-    run, latest = after.run, after.latest
+    waits, run, latest = play.life.pending, play.life.run, play.life.latest
+    becomes = waits.document.spec if waits is not None else play.life.spec
+    in_force = play.life.spec
     if waits is not None:
         play.run_out()
     else:
         play.let_end()
+    before = life.generation if life is not None else 0
     effects = _effects(life, play, becomes)
     barred = _Barred(life, play)
     found = {step: barred.effect(step, effect) for step, effect in effects.items()}
-    before = life.generation if life is not None else 0
-    notes = []
-    if waits is not None:
-        notes.append(f"waits until run {run} has ended")
-        if life is not None and (life.spec.suspend is True) != (becomes.suspend is True):
-            notes[-1] += "; what it says of suspend takes effect at once"
-    elif any(isinstance(action, EditTakenBack) for action in actions):
-        notes.append("takes back the edit that waits")
-    if before != latest and life is not None and (becomes.suspend is True or life.suspension):
-        notes.append("is suspended: nothing starts before it goes on")
-    notes += _marker_notes(state, life, play, before != latest, effects, found)
+    notes = [
+        *([_until(run, life, in_force)] if waits is not None else _taken_back(actions)),
+        *([] if before == latest else _suspended(life, becomes)),
+        *_marker_notes(state, life, play, before != latest, effects, found),
+    ]
     return Change(
         workflow=name,
         before=before,
@@ -192,6 +186,23 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
         steps=found,
         note="; ".join(notes),
     )
+
+
+def _until(run: int, life: Workflow | None, in_force: Spec) -> str:
+    """Of an edit that waits; what it says of suspend may be in force already."""
+    at_once = life is not None and (life.spec.suspend is True) != (in_force.suspend is True)
+    suspend = "; what it says of suspend takes effect at once" if at_once else ""
+    return f"waits until run {run} has ended{suspend}"
+
+
+def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
+    if any(isinstance(action, EditTakenBack) for action in actions):
+        yield "takes back the edit that waits"
+
+
+def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
+    if life is not None and (becomes.suspend is True or life.suspension):
+        yield "is suspended: nothing starts before it goes on"
 
 
 def _of_nothing(life: Workflow) -> Change:
@@ -259,7 +270,10 @@ class _Barred:
     def effect(self, name: str, effect: StepEffect) -> StepEffect:
         """As the generation wants it, or what becomes of it under a marker."""
         step = self._play.life.steps.get(name)
-        if effect.action not in ("run", "restart") or step is None:
+        was = self._before.steps.get(name) if self._before is not None else None
+        starts = effect.action in ("run", "restart")
+        is_over = was is not None and was.phase in TERMINAL
+        if step is None or effect.action == "remove" or (is_over and not starts):
             return effect
         path = self.marker_of(step)
         if not path:
@@ -267,7 +281,6 @@ class _Barred:
         why = f"{path} is there"
         if step.phase is Phase.SKIPPED:
             why = f'it depends on "{next(iter(step.broken))}", and {why}'
-        was = self._before.steps.get(name) if self._before is not None else None
         if was is not None and was.phase is Phase.RUNNING:
             if name in self._play.drained:
                 message = f"does not start again: {why}"

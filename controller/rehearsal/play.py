@@ -21,16 +21,18 @@ from controller.spec.definition import BackoffPolicy
 
 NOTHING_STARTS = Limits(max_parallel=0)
 ALL_START = Limits(max_parallel=1_000_000)
-ROUNDS_MAX = (
-    10_000  # of ends and what follows from them; a run has no more than its depth, and retries
-)
+ROUNDS_MAX = 10_000  # of ends, and what follows from them
 
 
 class NoChance:
     """What a copy draws: nobody sees its uids and marks, and delays are those without jitter."""
 
+    def __init__(self) -> None:
+        self._lives = 0
+
     def uid(self) -> str:
-        return "to-come"
+        self._lives += 1
+        return f"to-come-{self._lives}"
 
     def mark(self) -> int:
         return 0

@@ -210,8 +210,6 @@ def done(effect: StepEffect) -> str:
     """
     if effect.reason == Reason.STEP_ADDED:
         return "added"
-    if effect.reason == Reason.CANCEL_MARKER and effect.action in ("keep", "continue"):
-        return "kept from starting"
     if effect.reason == Reason.SPEC_CHANGED and effect.action == "keep":
         return "still waiting"
     if effect.action == "restart" and effect.finish:

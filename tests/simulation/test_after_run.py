@@ -12,6 +12,7 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.events import GenerationAccepted
 from controller.model.invariants import check
+from controller.planner.accept import accept
 from controller.rehearsal.foresee import of_document
 from controller.spec.load import Document as Loaded
 from controller.spec.models import Spec
@@ -196,3 +197,19 @@ def test_one_that_can_never_come_no_longer_waits() -> None:
     life = story.state.lives[uid]
     assert life.conditions["EditPending"].status == "False"
     assert (life.generation, life.latest) == (1, 1)
+
+
+def test_while_a_run_is_being_ended_all_of_an_edit_waits_for_its_end() -> None:
+    """A generation would call the end off, so `suspend` waits too."""
+    story = Story().accept(chain(), "w", activeDeadlineSeconds=60).start("a").wait(60)
+    later = Loaded(workflow=document(chain("new"), "w", suspend=True), line=1)
+    foreseen = of_document(story.state, later)
+    assert foreseen.note.startswith("waits until run 1 has ended; is suspended")
+    for action in list(accept(story.life(), later, "w.yaml", "")):
+        story.promise(action)
+    story.settle()
+    assert story.life().cancel is not None
+    story.end("a")
+    assert story.life().generation == foreseen.after == 2
+    assert story.state.runs["w"][-1].reason == "DeadlineExceeded"
+    assert story.why() == ("Suspended", "Suspended")

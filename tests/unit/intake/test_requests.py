@@ -150,6 +150,20 @@ def test_each_run_is_a_new_life_unless_it_resumes() -> None:
     assert story.phases()["a"] == "Ready"
 
 
+def test_a_run_is_resumed_when_what_was_cancelled_has_ended() -> None:
+    for spec in (CHAIN, [a_step("a", run="else"), a_step("b", "a")]):
+        story = Story()
+        ask(story, "run", document=as_read(CHAIN))
+        story.start("a")
+        ask(story, "cancel", name="r2")
+        assert ask(story, "run", name="r3", document=as_read(spec), resume=True) is None
+        story.end("a")
+        assert story.why() == ("Cancelled", "RunInterrupted")
+        assert ask(story, "run", name="r3", document=as_read(spec), resume=True) == ""
+        assert story.live() == {"a"}
+        assert story.life().pending is None
+
+
 def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so() -> None:
     story = Story()
     ask(story, "run", document=as_read(CHAIN))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.model.events import StepReset
+from controller.model.events import RequestApplied, StepReset
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
 
@@ -88,6 +88,19 @@ def test_a_drain_lets_a_changed_step_end_and_not_run_again() -> None:
     story = Story().accept([a_step("a")]).start("a").accept([a_step("a", run="another")])
     story.mark(drain=True).end("a")
     assert story.why("a") == ("Cancelled", "CancelMarker")
+
+
+def test_what_a_drain_spared_is_ended_once_it_drains_no_more() -> None:
+    edited = [a_step("a", run="another"), a_step("b", "a")]
+    of_step = Story().accept(CHAIN).start("a").mark(steps=["a"], drain=True).accept(edited)
+    assert of_step.attempt("a").ending is None
+    of_step.unmark()
+    assert of_step.attempt("a").ending is not None
+
+    of_all = Story().accept(CHAIN).start("a").mark(drain=True).accept(edited).unmark()
+    assert of_all.attempt("a").ending is None
+    of_all.see(RequestApplied(name="1", kind="retry", workflow="w", by="", uid=of_all.life().uid))
+    assert of_all.settle().attempt("a").ending is not None
 
 
 def test_a_marker_for_steps_skips_their_dependents() -> None:

@@ -125,3 +125,33 @@ def test_an_ending_keeps_its_reason_when_the_clock_is_set_back() -> None:
     story.controller_starts(boottime=boottime, uptime=boottime)
     story.wait(1).end("a", exit_code=0)
     assert story.why("a") == ("Failed", "Timeout")
+
+
+def test_a_run_that_was_over_in_time_kept_its_deadline_whenever_that_is_seen() -> None:
+    """The controller was away, or late: the exit is older than the deadline."""
+    for code, phase in ((0, "Succeeded"), (3, "Failed")):
+        story = Story().accept([a_step("a")], activeDeadlineSeconds=10).start("a")
+        in_time = story.now + 5 * SECOND
+        story.now += 20 * SECOND
+        story.end("a", exit_code=code, at=in_time)
+        assert story.phases() == {"a": phase}
+        assert story.why()[1] == ("Completed" if code == 0 else "StepFailed")
+
+
+def test_what_has_not_begun_by_the_deadline_has_missed_it() -> None:
+    steps = [a_step("a"), a_step("b", "a")]
+    story = Story().accept(steps, activeDeadlineSeconds=10).start("a")
+    in_time = story.now + 5 * SECOND
+    story.now += 20 * SECOND
+    story.end("a", exit_code=0, at=in_time)
+    assert story.phases() == {"a": "Succeeded", "b": "Cancelled"}
+    assert story.why() == ("Failed", "DeadlineExceeded")
+
+
+def test_a_retry_that_would_come_after_the_deadline_does_not() -> None:
+    steps = [a_step("a", retry={"limit": 3, "backoff": {"initialSeconds": 1}})]
+    story = Story().accept(steps, activeDeadlineSeconds=10).start("a")
+    in_time = story.now + 5 * SECOND
+    story.now += 20 * SECOND
+    story.end("a", exit_code=3, at=in_time)
+    assert story.why() == ("Failed", "DeadlineExceeded")

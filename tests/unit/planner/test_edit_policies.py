@@ -230,3 +230,14 @@ def test_one_that_comes_back_before_it_ended_goes_on() -> None:
     story.accept([a_step("b")]).accept(steps).exit("a")
     assert story.step("a").numbered == 1
     assert story.phases()["a"] == "Succeeded"
+
+
+def test_a_start_that_is_only_queued_has_no_result_to_keep() -> None:
+    """It is Ready: the edit meets it as one that waits."""
+    steps = [a_step("a"), a_step("b", run="old", onChanged="KeepResult")]
+    story = Story(Limits(max_parallel=1, ahead=1)).accept(steps).start("a")
+    assert story.attempt("b").phase == "Scheduled"
+    story.accept([steps[0], {**steps[1], "run": "new"}])
+    ending = story.attempt("b").ending
+    assert ending is not None and ending.reason == "SpecChanged"
+    assert not story.life().kept

@@ -199,6 +199,23 @@ def test_a_revert_does_not_take_back_a_restart_that_came_while_its_start_was_que
     assert story.why("b") == ("Ready", "WaitingForSlot")
 
 
+def test_an_edit_does_not_take_back_a_retry_of_what_has_just_succeeded() -> None:
+    story = Story().accept(SAME).exit("a").start("b").wait(5)
+    asked = {"reason": "RetryRequested", "message": "asked"}
+    story.see(StepReset(uid=story.life().uid, step="b", **asked)).settle()
+    story.end("b", exit_code=0, at=story.now - 1, settle=False).accept(ELSEWHERE)
+    assert story.why("b") == ("Ready", "WaitingForSlot")
+
+
+def test_a_revert_just_when_it_succeeded_leaves_it_succeeded() -> None:
+    changed = steps(run="another", onChanged="FinishFirst")
+    story = Story().accept(SAME).exit("a").start("b").accept(changed)
+    asked = {"reason": "RetryRequested", "message": "asked"}
+    story.see(StepReset(uid=story.life().uid, step="a", **asked)).settle()
+    story.end("b", exit_code=0, settle=False).accept(SAME)
+    assert story.why("b") == ("Succeeded", "Completed")
+
+
 def test_a_result_is_not_forgotten_when_a_dependency_is_retried() -> None:
     story = Story().accept(SAME).exit("a").exit("b").exit("c")
     story.see(
@@ -233,6 +250,15 @@ def test_a_step_that_comes_back_while_it_ends_runs_again() -> None:
     story.end("b")
     assert story.why("b") == ("Ready", "WaitingForSlot")
     assert story.attempt("b").number == 2
+
+
+def test_a_step_with_a_result_from_before_comes_back_while_its_start_is_withdrawn() -> None:
+    story = Story().accept([a_step("a"), a_step("z")]).exit("a").start("z")
+    story.accept([a_step("a", run="two"), a_step("z")]).accept([a_step("z")])
+    story.accept([a_step("a", run="three"), a_step("z")])
+    assert story.life().effects["a"].message == "run changed"
+    story.end("a").exit("a")
+    assert story.why("a") == ("Succeeded", "Completed")
 
 
 def test_an_edit_while_everything_is_being_cancelled_runs_it_again() -> None:

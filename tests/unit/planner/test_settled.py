@@ -6,7 +6,7 @@ import pytest
 from story import Story, a_step
 
 from controller.planner.permission import Limits
-from controller.planner.settled import settled
+from controller.planner.plan import settled
 
 STEPS = [a_step("a", retry={"limit": 1})]
 HELD = Limits(max_parallel=9, held="/specs")

@@ -1,5 +1,8 @@
 """Which ready steps get the free slots: priority, fairness, limits, what may not start."""
 
+from typing import Any
+
+import pytest
 from story import Story, a_step
 
 from controller.planner.actions import Schedule
@@ -162,3 +165,56 @@ def test_no_more_are_withdrawn_than_may_take_their_places() -> None:
     )
     story.accept(wide(9), "top", priority=1, parallelism=2)
     assert len(queued(story, "low")) == 3
+
+
+# ---------------------------------------- queued starts that may no longer start
+
+
+def to_start(story: Story) -> set[str]:
+    """The steps whose start is promised, not made, and not withdrawn."""
+    return {
+        name
+        for (_, name), attempt in story.state.live.items()
+        if attempt.phase == "Scheduled" and attempt.ending is None
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        pytest.param({"held": "/specs"}, "FolderHeld", id="the folder can't be trusted"),
+        pytest.param({"gone": frozenset({"w"})}, "SpecAbsent", id="the spec is absent"),
+        pytest.param({"short": True}, "DiskPressure", id="the disk is nearly full"),
+        pytest.param({"only": frozenset({"other"})}, "NotDriven", id="a run drives others only"),
+    ],
+)
+def test_what_keeps_a_ready_step_from_starting_withdraws_a_queued_start(
+    limits: dict[str, Any], reason: str
+) -> None:
+    story = Story(Limits(max_parallel=1, ahead=2)).accept([a_step(name) for name in "abc"])
+    story.start("a")
+    assert to_start(story) == {"b", "c"}
+    story.limits = Limits(max_parallel=1, ahead=2, **limits)
+    story.settle()
+    assert to_start(story) == set()
+    ending = story.attempt("b").ending
+    assert ending is not None and (ending.reason, ending.withdraw) == (reason, True)
+    story.end("b").end("c")
+    assert story.phases() == {"a": "Running", "b": "Ready", "c": "Ready"}
+    assert story.step("b").retries == 0, "no retry is spent"
+    story.limits = Limits(max_parallel=1, ahead=2)
+    assert to_start(story.settle()) == {"b", "c"}
+
+
+def test_a_lowered_limit_withdraws_the_latest_of_the_queued_starts() -> None:
+    steps = [a_step(name) for name in "abcd"]
+    story = Story(Limits(max_parallel=2, ahead=2)).accept(steps, parallelism=4).start("a", "b")
+    assert to_start(story) == {"c", "d"}
+    story.accept(steps, parallelism=3)
+    assert to_start(story) == {"c"}
+    story.accept(steps, parallelism=1)
+    assert to_start(story) == set(), "what runs goes on, nothing more starts before it has ended"
+    story.end("c").end("d").exit("a")
+    assert to_start(story) == set()
+    story.exit("b")
+    assert len(to_start(story)) == 1

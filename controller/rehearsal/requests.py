@@ -1,0 +1,36 @@
+"""What requests do to a state of the reader's own, by the passes that will carry them out.
+
+A command that asks for something judges by the state that its request will meet: after the requests
+that wait already, and without the markers that it removes. Nothing starts, and nothing is acted on.
+"""
+
+from collections.abc import Iterable
+
+from controller.intake.requests import answer
+from controller.loop.passes import Passes
+from controller.model.events import MarkerRemoved
+from controller.model.observations import Request
+from controller.model.state import State
+from controller.rehearsal.play import NOTHING_STARTS, NoChance
+
+
+def carry_out(state: State, requests: Iterable[Request]) -> None:
+    """Fold these requests and all that follows from them at once."""
+    passes = _passes(state)
+    for request in requests:
+        if request.name not in state.requests:
+            passes.promise(answer(state, request) or ())
+            passes.rest(NOTHING_STARTS)
+
+
+def without_markers(state: State, workflow: str) -> None:
+    """Fold that the workflow's markers are gone."""
+    passes = _passes(state)
+    for path in list(state.markers_of.get(workflow, ())):
+        passes.fold(MarkerRemoved(workflow=workflow, path=path))
+
+
+def _passes(state: State) -> Passes:
+    passes = Passes(state, state.epoch, NoChance())
+    passes.begin(state.time)
+    return passes
