@@ -404,7 +404,9 @@ def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
     shim = executor.shim.pid
     executor.close()
     os.kill(shim, signal.SIGSTOP)
-    with pytest.raises(StorageError, match=f"does not answer; `kill -9 {shim}` makes room"):
+    with pytest.raises(
+        StorageError, match=f"does not answer; `kill -9 {shim}` lets another one start"
+    ):
         yard.executor(epoch=2)
     kill([shim])
     next_one = yard.executor(epoch=3, adopts=[running(yard, "step")])
