@@ -10,7 +10,7 @@ from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, runs_as
-from controller.planner.wish import wish
+from controller.planner.wish import drains, wish
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
@@ -96,7 +96,9 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
     wanted = wish(state, workflow, step)
     if wanted is not None and wanted.outcome != "wait":
-        return step.reason, f"{step.message}; then {_AFTERWARDS[wanted.outcome]}"
+        starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
+        outcome = "cancel" if starts_no_more else wanted.outcome
+        return step.reason, f"{step.message}; then {_AFTERWARDS[outcome]}"
     return step.reason, step.message
 
 

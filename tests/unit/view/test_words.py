@@ -116,3 +116,11 @@ def test_a_step_that_may_end_first_says_what_comes_then() -> None:
     story.accept([a_step("a", run="other", **first)])
     assert of(story, "a")[1].endswith("; then it runs anew")
     assert of(story, "b")[1].endswith("; then it is gone: the spec no longer has it")
+
+
+@pytest.mark.parametrize("steps", [[], ["a"]])
+def test_what_an_edit_changed_runs_no_more_under_a_drain(steps: list[str]) -> None:
+    story = Story().accept([a_step("a")]).start("a").mark(steps=steps, drain=True)
+    story.accept([a_step("a", run="other")])
+    assert of(story, "a")[1].endswith("; then it is cancelled")
+    assert story.exit("a").why("a") == ("Cancelled", "CancelMarker")
