@@ -1,6 +1,6 @@
 """Chance as an edge: uids, marks and the delays of backoffs.
 
-What was drawn goes into a record, so no replay draws again; a simulation draws from its seed.
+Each drawn value goes into a record, so a replay never draws again; a simulation uses its seed.
 """
 
 import os
@@ -27,8 +27,8 @@ class SystemChance:
 def delay_seconds(policy: BackoffPolicy, number: int) -> float:
     """The wait before retry `number` (1 for the first), jitter included, never negative.
 
-    Exponential, as tenacity's `wait_exponential` has it: initial * factor ** (number - 1), at most
-    max. The jitter takes or gives a share of that, so the bound is max * (1 + jitter).
+    Exponential, like tenacity's `wait_exponential`: initial * factor ** (number - 1), at most max.
+    The jitter adds or subtracts a share of that, so the limit is max * (1 + jitter).
     """
     from tenacity import wait_exponential, wait_random
 

@@ -1,7 +1,7 @@
 """The controller's time: wall time once, at the start, then the kernel's clock that counts sleep.
 
-Whoever sets the wall clock moves no timer with it. Readings of all clocks together let the loop
-tell a sleep of the machine from a step of the wall clock, and one boot from another.
+So a change of the wall clock moves no timer. From readings of all clocks together the loop can see
+whether the machine slept, whether the wall clock was set, and whether the machine was rebooted.
 """
 
 import sys
@@ -18,7 +18,7 @@ else:
 
 
 class SystemClock:
-    """`ports.Clock` on the machine's clocks; everything in microseconds."""
+    """`ports.Clock` with the machine's clocks; everything in microseconds."""
 
     def __init__(self) -> None:
         self._boot_id = _boot_id()

@@ -1,7 +1,7 @@
-"""What can be wrong, said so that a person can mend it.
+"""What can be wrong, in words that help a person to fix it.
 
-A `Fault` is a value: one thing wrong at one place of a file, as many as there are. A `TreadleError`
-is raised where going on makes no sense, and carries the exit code that scripts rely on.
+A `Fault` is a value: one problem at one place in a file; a file may have many. A `TreadleError` is
+raised when a command can't go on, and carries the exit code that scripts rely on.
 """
 
 from enum import IntEnum
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 
 class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing wrong with a file: where, what, and how to mend it.
+    """One problem in a file: where it is, what it is, and how to fix it.
 
     `line` and `column` count from 1; 0 means that the fault belongs to the file as a whole.
     `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty.

@@ -1,9 +1,9 @@
-"""What people ask for: one file each in STATE/requests, dropped whole and taken once.
+"""What people ask for: one file for each request, in STATE/requests, written whole and taken once.
 
-A request is durable before `drop` returns, and there or not there, never half: it is written under
-a hidden name, synced and renamed. File names begin with the time, so their order is that of asking.
-The controller records each by its name before it removes the file; one that a crash left behind is
-known by its name and not applied again.
+A request is durable before `drop` returns. It is there or not, never half: it is written under a
+hidden name, synced and renamed. File names begin with the time, so their order is the order of
+asking. The controller records each request by its name before it removes the file; so a request
+that a crash left behind is recognized by its name and not applied again.
 
 Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 """
@@ -24,13 +24,13 @@ from controller.loop.ports import Request
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]+\.json")
-# A folder's time is no finer than a tick of the kernel (10 ms), on some file systems 2 s: one that
-# has changed so recently may change again under the same time.
+# A folder's time has steps of 10 ms (a kernel tick), on some file systems of 2 s. A folder that has
+# changed within one step may change again and keep the same time.
 _TIME_STEP_NS = 2_000_000_000
 
 
 def drop(state_dir: str, request: Request) -> str:
-    """Ask for something; the name under which it will be recorded. Works without a controller."""
+    """Ask for something; returns the name of the request. Works without a controller."""
     folder = requests_folder(state_dir)
     name = f"{time.time_ns():020}-{os.getpid()}-{os.urandom(4).hex()}.json"
     draft = os.path.join(folder, f".{name}.tmp")
@@ -54,7 +54,7 @@ def drop(state_dir: str, request: Request) -> str:
 
 
 def waiting(state_dir: str) -> Iterator[Request]:
-    """Those that wait for a controller, in its order, for somebody who only looks."""
+    """The requests that wait for a controller, in order. For readers: it changes nothing."""
     folder = requests_folder(state_dir)
     with suppress(OSError):
         for name in _in_order(os.listdir(folder)):
@@ -63,7 +63,7 @@ def waiting(state_dir: str) -> Iterator[Request]:
 
 
 def os_user() -> str:
-    """Who asks, as the system knows them."""
+    """The user who asks, by their name on this system."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -75,7 +75,7 @@ def note_on_stderr(text: str) -> None:
 
 
 class RequestBox:
-    """The controller's side of the folder. `note` is told, in a line, what was set aside."""
+    """The controller's side of the folder. `note` gets a line about each file that is set aside."""
 
     def __init__(self, state_dir: str, note: Callable[[str], None] = note_on_stderr) -> None:
         self._folder = requests_folder(state_dir)
@@ -84,7 +84,7 @@ class RequestBox:
         self._unchanged_since: int | None = None  # the folder's time, once it can be relied on
 
     def waiting(self) -> list[Request]:
-        """Every request that is there, by name. Unreadable ones are set aside with a note."""
+        """Every request in the folder, in order. Unreadable files are set aside with a note."""
         try:
             changed = os.stat(self._folder).st_mtime_ns
             if changed != self._unchanged_since:
@@ -98,7 +98,7 @@ class RequestBox:
         return list(self._read.values())
 
     def done(self, names: Collection[str]) -> None:
-        """Remove these; they are in the log. Asked twice, the second does nothing."""
+        """Remove these requests; they are in the log. A second call does nothing."""
         for name in names:
             self._read.pop(name, None)
             try:
@@ -136,7 +136,7 @@ def _in_order(found: list[str]) -> list[str]:
 
 
 def _read(path: str, name: str) -> Request:
-    """Raises OSError, or ValueError if it is none."""
+    """Raises OSError, or ValueError if it is not a request."""
     with open(path, "rb") as file:
         text = file.read(REQUEST_SIZE_MAX + 1)
     if len(text) > REQUEST_SIZE_MAX:
@@ -146,7 +146,7 @@ def _read(path: str, name: str) -> Request:
 
 
 def _problem(request: Request) -> str:
-    """Whoever dropped it checked its document, perhaps by the rules of another version."""
+    """The sender checked its document already, but perhaps with the rules of another version."""
     if request.document is None:
         return ""
     from controller.spec.validate import check

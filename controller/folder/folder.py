@@ -1,9 +1,9 @@
-"""The specs folder as the loop sees it: hints from the watcher, truth from the scanner.
+"""The specs folder as the loop sees it: the watcher gives hints, the scanner gives the truth.
 
-A hint lets one edit be seen at the cost of one file. A full scan runs at the start, every 30 s,
-after anything was lost, and when it is asked for because an absence hangs on it. The root is
-compared by (device, inode) each second: a folder that was renamed away or mounted over sends no
-event. Where the system gives no watches, or the user wants it so, the full scan runs each 1.5 s.
+With a hint, one edit costs a look at one file. A full scan runs at the start, every 30 s, after an
+event was lost, and when somebody asks for it to confirm that a file is absent. The root is compared
+by (device, inode) every second, because a folder that was renamed or mounted over sends no event.
+Where the system gives no watches, or the user wants polling, the full scan runs every 1.5 s.
 """
 
 import errno
@@ -16,18 +16,18 @@ from controller.folder.scan import Scanner
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
 
-RESCAN = 30_000_000  # microseconds between full scans whatever happens
+RESCAN = 30_000_000  # microseconds between full scans, also without any event
 POLL = 1_500_000  # the same where nothing is watched
 ROOT_CHECK = 1_000_000
-ATTEMPTS = 3  # at a scan during which the root stays the same
+ATTEMPTS = 3  # to scan while the root stays the same
 
 Root = Literal["ok", "missing", "unreadable", "file"]
 
 
 def check_folder(path: str, *, known: bool, allow_insecure: bool = False) -> None:
-    """Refuse a folder that specs can't be taken from. `known`: it was there in an earlier start.
+    """Refuse a folder that can't be used for specs. `known`: an earlier start has used it.
 
-    A known folder may be missing or unreadable for a while; the controller then holds.
+    A known folder may be missing or unreadable for a while; the controller then waits for it.
     """
     root, status = _look_at(path)
     if root == "file":
@@ -43,14 +43,14 @@ def check_folder(path: str, *, known: bool, allow_insecure: bool = False) -> Non
 
 
 class OpenFolder:
-    """`ports.Folder` on a real folder. `poll`: don't watch, look each 1.5 s."""
+    """`ports.Folder` for a real folder. `poll`: don't watch it, look every 1.5 s."""
 
     def __init__(self, path: str, *, spec_bytes_max: int, poll: bool = False) -> None:
         self._sight = FolderSight(path=os.path.abspath(path), shown=path)
         self._scanner = Scanner(self._sight, spec_bytes_max)
         self._watcher = Watcher(self._scanner.concerns)
         self._poll = poll
-        self._watched = False  # whether the watcher was ever started for the present root
+        self._watched = False  # whether the watcher was started for the present root
         self._scan_due = 0
         self._check_due = 0
         self._watch_due = 0  # when to try again to get watches
@@ -60,7 +60,7 @@ class OpenFolder:
         return [self._watcher.fileno()]
 
     def watch_also(self, folder: str) -> None:
-        """Wake also when a file arrives in this folder, which is none of ours."""
+        """Wake also when a file arrives in this folder, which holds no specs."""
         self._watcher.beside(folder)
         self._watched = False
 
@@ -95,14 +95,14 @@ class OpenFolder:
     # ---------------------------------------- the root
 
     def _check_root(self, now: int) -> bool:
-        """Compare the root with what it was; whether all has to be looked at anew."""
+        """Compare the root with the last look. True: everything must be scanned again."""
         self._check_due = now + ROOT_CHECK
         before = (self._sight.root, self._sight.device, self._sight.inode)
         self._note_root()
         if (self._sight.root, self._sight.device, self._sight.inode) == before and self._watched:
             return False
         if self._sight.root == "ok":
-            self._watch(now)  # before the scan, so that nothing falls between
+            self._watch(now)  # before the scan, so that no change is missed in between
             return True
         return False
 
@@ -125,7 +125,7 @@ class OpenFolder:
     # ---------------------------------------- the content
 
     def _scan(self, now: int) -> None:
-        """In full, and again if the root became another meanwhile: half of it is no sight."""
+        """Scan everything; scan again if the root was replaced during the scan."""
         for _ in range(ATTEMPTS):
             identity = (self._sight.device, self._sight.inode)
             try:
@@ -141,11 +141,11 @@ class OpenFolder:
             self._watch(now)
         else:
             self._sight.root = "unreadable"
-        self._see_to_watches(now)
+        self._check_watches(now)
         self._scan_due = now + (POLL if self._sight.watching == "polling" else RESCAN)
 
-    def _see_to_watches(self, now: int) -> None:
-        """Is every folder watched? If not, try anew, then poll until there are watches again."""
+    def _check_watches(self, now: int) -> None:
+        """If a folder is not watched, start the watcher again; if that fails, poll for a while."""
         if self._poll or self._sight.root != "ok":
             return
         if self._sight.watching == "polling":
@@ -162,7 +162,7 @@ class OpenFolder:
 
 
 def _look_at(path: str) -> tuple[Root, os.stat_result | None]:
-    """What the path is, and its stat if it is a folder that can be listed."""
+    """What is at the path, and its stat if it is a folder that can be listed."""
     try:
         status = os.stat(path)
     except OSError as error:

@@ -1,9 +1,9 @@
 """Cancel markers: a file NAME.cancel anywhere in the specs folder cancels NAME.
 
-Empty, it cancels all of NAME. As a YAML mapping it may say why (`reason`), which steps (`steps`),
-and that running steps may finish (`mode: Drain`). Somebody in a hurry writes anything at all into
-it, so what is no mapping cancels all; but a mapping that asks for something we can't do cancels
-nothing, and says so. The commands write markers by rename, so that none is ever seen half-written.
+An empty file cancels all of NAME. A YAML mapping may say why (`reason`), which steps (`steps`), and
+that running steps may finish (`mode: Drain`). Somebody in a hurry may write anything into the file,
+so any other content cancels all of NAME. But a mapping that asks for something impossible cancels
+nothing, and is reported. The commands write markers by rename, so nobody sees a half-written one.
 """
 
 import os
@@ -21,16 +21,16 @@ from controller.loop.ports import SeenMarker
 from controller.spec.models import STEP_NAME, WORKFLOW_NAME
 
 MARKER_SUFFIX = ".cancel"
-MARKER_BYTES_MAX = 64 * 1024  # more is no marker that anybody wrote by hand; it cancels all
-DEPTH_MAX = 8  # two would do
+MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all
+DEPTH_MAX = 8  # a valid marker needs two
 FIELDS = ("reason", "steps", "mode")
 
-# All scalars stay the text that was written: `reason: no` is no boolean, step 1 no number.
+# All scalars stay text as written: `reason: no` is not a boolean, step 1 is not a number.
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class Marker(Struct, frozen=True, kw_only=True):
-    """What a marker asks for. Without `steps`: all of the workflow."""
+    """What a marker asks for. No `steps`: all of the workflow."""
 
     reason: str = ""
     steps: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class BadMarker(Exception):
 
 
 def parse_marker(data: bytes) -> Marker:
-    """The content of a marker. Raises BadMarker, with all that is wrong with it."""
+    """The content of a marker. Raises BadMarker, which names every problem."""
     fields = _mapping(data)
     problems = list(_problems(fields))
     if problems:
@@ -75,7 +75,7 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
 
 
 def write_marker(specs_dir: str, name: str, marker: Marker, *, dry_run: bool = False) -> str:
-    """Put NAME.cancel into the folder; the path it has or (`dry_run`) would have.
+    """Put NAME.cancel into the folder; returns its path (`dry_run`: the path it would have).
 
     What an earlier marker cancels stays cancelled: the new one adds to it.
     """
@@ -92,26 +92,26 @@ def write_marker(specs_dir: str, name: str, marker: Marker, *, dry_run: bool = F
 def find_markers(specs_dir: str, name: str) -> Iterator[str]:
     """Every NAME.cancel in the folder tree, as a path that begins with `specs_dir`."""
     for folder, below, files in os.walk(specs_dir):
-        below[:] = sorted(one for one in below if not one.startswith("."))
+        below[:] = sorted(child for child in below if not child.startswith("."))
         if name + MARKER_SUFFIX in files:
             yield os.path.join(folder, name + MARKER_SUFFIX)
 
 
 def remove_markers(specs_dir: str, name: str, *, dry_run: bool = False) -> list[str]:
-    """Remove every marker of NAME; the paths that were or (`dry_run`) would be removed."""
+    """Remove every marker of NAME; returns their paths (`dry_run`: removes nothing)."""
     removed = list(find_markers(specs_dir, name))
     for path in removed if not dry_run else ():
         try:
             os.unlink(path)
         except FileNotFoundError:
-            pass  # somebody else removed it: that is what was asked for
+            pass  # somebody else removed it: that is what we wanted
         except OSError as error:
             raise UsageError(f"{path}: the marker can't be removed: {error.strerror}") from error
     return removed
 
 
 def _mapping(data: bytes) -> dict[Any, Any]:
-    """The mapping in the file; an empty one for whatever else there is."""
+    """The mapping in the file; an empty one for any other content."""
     if len(data) > MARKER_BYTES_MAX:
         return {}
     try:
@@ -124,7 +124,7 @@ def _mapping(data: bytes) -> dict[Any, Any]:
 
 
 def _is_shallow(data: bytes) -> bool:
-    """Whether it may be loaded: libyaml's loader recurses without a limit, and would crash us."""
+    """Whether it is safe to load: libyaml's loader recurses without a limit, and could crash us."""
     depth = 0
     for event in yaml.parse(data, _Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -141,7 +141,7 @@ def _problems(fields: dict[Any, Any]) -> Iterator[str]:
         if field == "hooks":
             yield "hooks: not supported yet"
         elif field not in FIELDS:
-            yield f"{field}: no such field; a marker may have {', '.join(FIELDS)}"
+            yield f"{field}: unknown field; a marker may have {', '.join(FIELDS)}"
     if not isinstance(fields.get("reason", ""), str):
         yield "reason: must be text"
     if fields.get("mode", "") not in ("", "Drain"):
@@ -156,11 +156,11 @@ def _step_problems(steps: Any) -> Iterator[str]:
         return
     for step in steps:
         if not isinstance(step, str) or not re.fullmatch(STEP_NAME, step):
-            yield f'steps: "{step}" is no name of a step'
+            yield f'steps: "{step}" is not a valid step name'
 
 
 def _added_to(path: str, marker: Marker) -> Marker:
-    """`marker` and what the one at `path` cancels already."""
+    """`marker`, plus what the marker at `path` cancels already."""
     try:
         with open(path, "rb") as file:
             before = parse_marker(file.read(MARKER_BYTES_MAX + 1))

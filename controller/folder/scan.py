@@ -1,9 +1,9 @@
 """What is in the specs folder: found by name, compared by stat, read when its writer is done.
 
 A full scan is the truth; a look at one path is a shortcut that costs O(that file). Content is read
-and parsed only when the stat (mtime, ctime, size, inode) is another than that of the last read, and
-only once the file stands still: at once where a rename or a close told so, else after 100 ms
-without a change. The stat is taken before and after reading, so that no torn read counts.
+and parsed only when the stat (mtime, ctime, size, inode) differs from the last read, and only when
+its writer is done: at once after a rename or a close, else after 100 ms without a change. The stat
+is taken before and after reading, so that a half-written file doesn't count.
 Cost: 4 to 6 µs a file in a full scan; a changed file is read and parsed once.
 """
 
@@ -23,22 +23,22 @@ from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.spec.load import load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
-STILL = 100_000  # microseconds without a change after which a writer is taken to be done
-OLD = 500_000  # microseconds; a stamp of that age stands still whatever we saw ourselves
+STILL = 100_000  # microseconds without a change: then we assume that the writer is done
+OLD = 500_000  # microseconds; if its stamp is older than this, its writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
 
 Kind = Literal["spec", "marker"]
 Signature = tuple[int, int, int, int]
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A name that counts, and its stat; or (`status` None) why it can't be looked at."""
 
     path: str
     kind: Kind
     status: os.stat_result | None
     problem: str = ""
-    foreign: bool = False  # it is none of ours, so the problem is only worth a note
+    foreign: bool = False  # probably not meant for treadle, so only note the problem
 
 
 class Restless(NamedTuple):
@@ -49,7 +49,7 @@ class Restless(NamedTuple):
 
 
 def kind_of(name: str) -> Kind | None:
-    """What a file of this name is to us. Editors' temporary files have no such suffix, or a dot."""
+    """The kind of a file by its name. Editors' temporary files have another suffix, or a dot."""
     if name.startswith("."):
         return None
     if name.endswith(SPEC_SUFFIXES):
@@ -68,12 +68,12 @@ class Walk:
     def __init__(self, root: str) -> None:
         self.root = root
         self.folders: set[str] = set()
-        self.targets: set[str] = set()  # what symlinks that count lead to, relative to the root
+        self.targets: set[str] = set()  # targets of the symlinks that count, relative to the root
         self._real = os.path.realpath(root)
         self._followed: set[str] = set()
 
-    def below(self, start: str = "") -> Iterator[Found]:
-        """All that counts in the folder `start` (relative) and below. Raises only for the root."""
+    def below(self, start: str = "") -> Iterator[FoundFile]:
+        """All names that count in `start` (relative) and below. Raises only for the root."""
         waiting = [start]
         while waiting:
             folder = waiting.pop()
@@ -89,9 +89,11 @@ class Walk:
                     raise
                 if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                     problem = f"the folder can't be listed: {error.strerror}"
-                    yield Found(folder, "spec", None, problem)
+                    yield FoundFile(folder, "spec", None, problem)
 
-    def _entry(self, entry: "os.DirEntry[str]", path: str, folders: list[str]) -> Iterator[Found]:
+    def _entry(
+        self, entry: "os.DirEntry[str]", path: str, folders: list[str]
+    ) -> Iterator[FoundFile]:
         try:
             if entry.is_symlink():
                 yield from self._link(path, folders)
@@ -102,23 +104,23 @@ class Walk:
                 return
             if not entry.name.isascii() and not _is_utf8(entry.name):
                 problem = "its name is not UTF-8; rename it"
-                yield Found(_printable(path), kind or "spec", None, problem)
+                yield FoundFile(_printable(path), kind or "spec", None, problem)
             elif is_folder:
                 folders.append(path)
             elif kind is not None:
-                yield Found(path, kind, entry.stat(follow_symlinks=False))
+                yield FoundFile(path, kind, entry.stat(follow_symlinks=False))
         except FileNotFoundError:
-            return  # it went while we looked
+            return  # it was deleted while we looked
 
-    def _link(self, path: str, folders: list[str]) -> Iterator[Found]:
-        """A symlink counts unless it leaves the folder, or leads to what is seen there anyway."""
+    def _link(self, path: str, folders: list[str]) -> Iterator[FoundFile]:
+        """A symlink counts unless it leaves the folder, or its target is seen there anyway."""
         kind = kind_of(os.path.basename(path))
         try:
             status = os.stat(os.path.join(self.root, path))
         except OSError as error:
             if kind is not None:
                 problem = f"a symlink that leads nowhere: {error.strerror}"
-                yield Found(_printable(path), kind, None, problem)
+                yield FoundFile(_printable(path), kind, None, problem)
             return
         is_folder = stat.S_ISDIR(status.st_mode)
         if kind is None and not is_folder:
@@ -126,7 +128,7 @@ class Walk:
         real = os.path.realpath(os.path.join(self.root, path))
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
             problem = f"a symlink that leaves the folder ({real}); copy what it leads to"
-            yield Found(_printable(path), kind or "spec", None, problem, foreign=is_folder)
+            yield FoundFile(_printable(path), kind or "spec", None, problem, foreign=is_folder)
             return
         target = os.path.relpath(real, self._real)
         self.targets.add(target)
@@ -134,7 +136,7 @@ class Walk:
         if target == "." or (seen_there and not hidden(target)):
             return
         if not is_folder and kind is not None:
-            yield Found(path, kind, status)
+            yield FoundFile(path, kind, status)
         elif is_folder and real not in self._followed:
             self._followed.add(real)
             folders.append(path)
@@ -155,7 +157,7 @@ class Scanner:
 
     def due(self) -> int | None:
         """When `look_again` has something to do."""
-        return min((one.since + STILL for one in self._restless.values()), default=None)
+        return min((file.since + STILL for file in self._restless.values()), default=None)
 
     def concerns(self, path: str) -> bool:
         """Whether something that happened to a file at this relative path may matter."""
@@ -166,16 +168,16 @@ class Scanner:
     def scan(self, now: int) -> None:
         """Look at everything. Raises OSError if the root can't be listed."""
         walk = Walk(self.sight.path)
-        found = {one.path for one in self._see_all(walk, "", now)}
+        present = {file.path for file in self._see_all(walk, "", now)}
         for path in [*self.sight.files, *self.sight.markers]:
-            if path not in found:
+            if path not in present:
                 self._vanished(path)
         self.sight.scanned, self.folders, self._targets = now, walk.folders, walk.targets
 
     def look_at(self, path: str, now: int, done: bool) -> bool:
         """Look at one path, and below it; `done`: a rename or a close ended its writing.
 
-        False if only a full scan can tell: a symlink may be involved, or the name is no text.
+        False if a full scan is needed: a symlink may be involved, or the name is not UTF-8.
         """
         if hidden(path) or path in self._targets or not _is_utf8(path):
             return False
@@ -188,93 +190,93 @@ class Scanner:
             return False
         if stat.S_ISDIR(status.st_mode):
             walk = Walk(self.sight.path)
-            self._vanished_below(path, {one.path for one in self._see_all(walk, path, now)})
+            self._vanished_below(path, {file.path for file in self._see_all(walk, path, now)})
             self.folders |= walk.folders
             return not walk.targets
         kind = kind_of(os.path.basename(path))
         if kind is not None:
-            self._see(Found(path, kind, status), now, done)
+            self._see(FoundFile(path, kind, status), now, done)
         return True
 
     def look_again(self, now: int) -> None:
-        """At the files whose writers may be done by now."""
-        for path, one in list(self._restless.items()):
-            if now >= one.since + STILL:
+        """Look again at the files whose writers may be done by now."""
+        for path, restless in list(self._restless.items()):
+            if now >= restless.since + STILL:
                 kind = kind_of(os.path.basename(path))
                 assert kind is not None
                 try:
-                    self._see(Found(path, kind, self._stat(path)), now, done=False)
+                    self._see(FoundFile(path, kind, self._stat(path)), now, done=False)
                 except OSError:
                     self._vanished(path)
 
-    def _see_all(self, walk: Walk, start: str, now: int) -> Iterator[Found]:
-        for found in walk.below(start):
-            self._see(found, now, done=False)
-            yield found
+    def _see_all(self, walk: Walk, start: str, now: int) -> Iterator[FoundFile]:
+        for file in walk.below(start):
+            self._see(file, now, done=False)
+            yield file
 
     # ---------------------------------------- one file
 
-    def _see(self, found: Found, now: int, done: bool) -> None:
-        path, status = found.path, found.status
+    def _see(self, file: FoundFile, now: int, done: bool) -> None:
+        path, status = file.path, file.status
         if status is None:
-            self._broken(found, found.problem)
+            self._broken(file, file.problem)
             return
         signature = _signature(status)
         if self._read.get(path) == signature:
             if self._restless.pop(path, None) is not None:
-                self._settle(path)
+                self._note_steady(path)
         elif not stat.S_ISREG(status.st_mode):
-            self._broken(found, "not a regular file")
+            self._broken(file, "not a regular file")
         elif done or self._still(path, status, now):
-            self._take(found, now)
+            self._take(file, now)
         else:
-            self._unsettle(found, signature, now)
+            self._note_restless(file, signature, now)
 
     def _still(self, path: str, status: os.stat_result, now: int) -> bool:
-        one = self._restless.get(path)
-        if one is not None and one.signature == _signature(status) and now >= one.since + STILL:
+        seen = self._restless.get(path)
+        if seen is not None and seen.signature == _signature(status) and now >= seen.since + STILL:
             return True
         return now - max(status.st_mtime_ns, status.st_ctime_ns) // 1000 >= OLD
 
-    def _unsettle(self, found: Found, signature: Signature, now: int) -> None:
-        """Its writer may be at work: what was read before stays, marked as unsteady."""
-        path, sight = found.path, self.sight
-        one = self._restless.get(path)
-        if one is None or one.signature != signature:
+    def _note_restless(self, file: FoundFile, signature: Signature, now: int) -> None:
+        """Its writer may still be at work: keep what was read before, with `steady` false."""
+        path, sight = file.path, self.sight
+        restless = self._restless.get(path)
+        if restless is None or restless.signature != signature:
             self._restless[path] = Restless(signature, now)
-        if found.kind == "spec":
-            file = sight.files.get(path) or SeenFile(path=path, digest="")
-            self._put(replace(file, steady=False))
+        if file.kind == "spec":
+            spec = sight.files.get(path) or SeenFile(path=path, digest="")
+            self._put(replace(spec, steady=False))
         else:
-            new = SeenMarker(path=path, workflow=_marked(path), digest="")
-            self._put(replace(sight.markers.get(path) or new, steady=False))
+            marker = SeenMarker(path=path, workflow=_workflow_of_marker(path), digest="")
+            self._put(replace(sight.markers.get(path) or marker, steady=False))
 
-    def _settle(self, path: str) -> None:
-        """It stands still with the content that was read before."""
+    def _note_steady(self, path: str) -> None:
+        """Its writer is done, and the content is the one that was read before."""
         known = self.sight.files.get(path) or self.sight.markers[path]
         self._put(replace(known, steady=True))
 
-    def _take(self, found: Found, now: int) -> None:
-        """Read it, unless it changes meanwhile."""
+    def _take(self, file: FoundFile, now: int) -> None:
+        """Read it, unless it changes while we read."""
         try:
-            data, before, after = self._content(found)
+            data, before, after = self._content(file)
         except FileNotFoundError:
-            self._vanished(found.path)
+            self._vanished(file.path)
             return
         except OSError as error:
-            self._broken(found, f"can't be read: {error.strerror}")
+            self._broken(file, f"can't be read: {error.strerror}")
             return
         if _signature(before) != _signature(after):
-            self._unsettle(found, _signature(after), now)
+            self._note_restless(file, _signature(after), now)
             return
-        # One more write in the same tick could leave the same stamps: then compare content again.
+        # Another write in the same tick could leave the same stamps: then read it again next time.
         stamp = max(after.st_mtime_ns, after.st_ctime_ns) // 1000
-        self._read[found.path] = _signature(after) if now - stamp > TICK else None
-        self._restless.pop(found.path, None)
-        if found.kind == "spec":
-            self._take_spec(found.path, data, after)
+        self._read[file.path] = _signature(after) if now - stamp > TICK else None
+        self._restless.pop(file.path, None)
+        if file.kind == "spec":
+            self._take_spec(file.path, data, after)
         else:
-            self._put(read_marker(found.path, data, _digest(data), _owner(after.st_uid)))
+            self._put(read_marker(file.path, data, _digest(data), _owner(after.st_uid)))
 
     def _take_spec(self, path: str, data: bytes, status: os.stat_result) -> None:
         digest, size = _digest(data), status.st_size
@@ -301,18 +303,22 @@ class Scanner:
             )
         )
 
-    def _broken(self, found: Found, problem: str) -> None:
-        path = found.path
-        self._read[path] = None  # nothing tells when that changes, so look each time
+    def _broken(self, file: FoundFile, problem: str) -> None:
+        path = file.path
+        self._read[path] = None  # no stat shows when this changes, so look each time
         self._restless.pop(path, None)
-        if found.kind == "marker":
-            self._put(SeenMarker(path=path, workflow=_marked(path), digest="", problem=problem))
+        if file.kind == "marker":
+            self._put(
+                SeenMarker(
+                    path=path, workflow=_workflow_of_marker(path), digest="", problem=problem
+                )
+            )
             return
         fault = self._fault(path, problem)
-        self._put(SeenFile(path=path, digest="", faults=(fault,), foreign=found.foreign))
+        self._put(SeenFile(path=path, digest="", faults=(fault,), foreign=file.foreign))
 
     def _put(self, seen: SeenFile | SeenMarker) -> None:
-        """Note what was seen, and whether that is news."""
+        """Note what was seen, and whether it is new."""
         known = self.sight.files.get(seen.path) or self.sight.markers.get(seen.path)
         if isinstance(seen, SeenFile):
             self.sight.files[seen.path] = seen
@@ -329,7 +335,7 @@ class Scanner:
             self.sight.changed.add(path)
 
     def _vanished_below(self, path: str, keep: set[str]) -> None:
-        """The path, or all that was seen below it except `keep`, is no longer there."""
+        """The path is gone; if it is a folder, all below it except `keep`."""
         if path not in self.folders:
             self._vanished(path)
             return
@@ -343,16 +349,16 @@ class Scanner:
     def _stat(self, path: str) -> os.stat_result:
         return os.stat(os.path.join(self.sight.path, path))
 
-    def _content(self, found: Found) -> tuple[bytes, os.stat_result, os.stat_result]:
-        """Content up to one byte past the limit, between the stats before and after reading."""
-        limit = self._spec_bytes_max if found.kind == "spec" else MARKER_BYTES_MAX
-        # Not blocking: a fifo may have taken the file's place.
+    def _content(self, file: FoundFile) -> tuple[bytes, os.stat_result, os.stat_result]:
+        """The content, up to one byte past the limit, and the stats before and after reading."""
+        limit = self._spec_bytes_max if file.kind == "spec" else MARKER_BYTES_MAX
+        # Don't block: a fifo may have replaced the file.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(os.path.join(self.sight.path, found.path), flags)
-        with open(descriptor, "rb", buffering=0) as file:
+        descriptor = os.open(os.path.join(self.sight.path, file.path), flags)
+        with open(descriptor, "rb", buffering=0) as stream:
             before = os.fstat(descriptor)
             data = b""
-            while len(data) <= limit and (more := file.read(limit + 1 - len(data))):
+            while len(data) <= limit and (more := stream.read(limit + 1 - len(data))):
                 data += more
             return data, before, os.fstat(descriptor)
 
@@ -371,7 +377,7 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _marked(path: str) -> str:
+def _workflow_of_marker(path: str) -> str:
     return os.path.basename(path).removesuffix(MARKER_SUFFIX)
 
 

@@ -1,10 +1,10 @@
-"""Wakes the loop when something happens in the folder, and says where to look: nothing else.
+"""Wakes the loop when something happens in the folder, and says where to look.
 
 watchdog's threads put the path into a bounded set of hints and write to a pipe that the loop
-selects on; the loop then takes the hints, if the storm is over: at once where only finished writes
-wait, else when nothing came for 50 ms, and after 1 s in any case. Whatever is lost (an overflow of
-the kernel's queue or of our set, a change of the root) asks for a full scan instead. Where the
-system has no watches to give, `start` says so and the folder is polled.
+selects on. The loop takes the hints when the storm is over: at once if only finished writes wait,
+else when no event came for 50 ms, and after 1 s in any case. If anything is lost (an overflow of
+the kernel's queue or of our set, a change of the root), a full scan is needed instead. If the
+system has no free watches, `start` says so and the folder is polled.
 Cost: one kernel watch a folder, four threads, and next to nothing while nothing happens.
 """
 
@@ -22,12 +22,12 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-QUIET = 50_000  # microseconds without an event after which a storm is taken to be over
-STORM_MAX = 1_000_000  # microseconds after which the hints are taken although it goes on
-HINTS_MAX = 1_000  # beyond that a full scan is no dearer
-FEW = 8  # finished writes that are followed at once
+QUIET = 50_000  # microseconds without an event: then a storm is over
+STORM_MAX = 1_000_000  # microseconds; then the hints are taken even during a storm
+HINTS_MAX = 1_000  # with more, a full scan is not slower
+FEW = 8  # up to so many finished writes are followed at once
 
-# What watchdog warns of (a folder that came back has its watch already) is no news for a person.
+# watchdog's warning (a folder that came back has its watch already) doesn't help anybody.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
 # Without the events of opening and reading: our own reading would wake us again.
@@ -79,9 +79,9 @@ class Watcher:
         return self._wake
 
     def start(self, tree: str) -> str:
-        """Watch this tree (empty: none) from now on; why that can't be done, or nothing."""
+        """Watch this tree (empty: none) from now on. Returns why that fails, or nothing."""
         self._stop()
-        # A watch does not follow a symlink; and events name the real path.
+        # A watch does not follow a symlink, and events name the real path.
         self._tree = os.path.realpath(tree) if tree else ""
         try:
             self._observer = Observer()
@@ -121,9 +121,9 @@ class Watcher:
         return self._storm.look if self._storm is not None else None
 
     def watches(self) -> int | None:
-        """How many folders of the tree the kernel watches; None where it doesn't tell.
+        """How many folders of the tree the kernel watches; None if it doesn't say.
 
-        watchdog passes in silence over a folder below the root that it gets no watch for.
+        If watchdog gets no watch for a folder below the root, it skips it silently.
         """
         found = _kernel_watches()
         return None if found is None else found - len(self._beside)
@@ -160,13 +160,13 @@ class Watcher:
         for path in (event.src_path, event.dest_path):
             relative = os.path.relpath(os.fsdecode(path), self._tree) if path else ""
             if relative == ".":
-                self._lose()  # the root itself went
+                self._lose()  # the root itself is gone
             elif relative and (event.is_directory or self._concerns(relative)):
                 self._hint(relative, finished)
 
     def _hint(self, path: str, finished: bool) -> None:
         with self._lock:
-            # Of a path that is written again the last word counts.
+            # If a path is written again, the last event counts.
             first = not self._hints or (finished and not self._hints.get(path))
             self._hints[path] = finished
             self._count += 1
@@ -210,7 +210,7 @@ class _Handler:
 
 
 class _Losses(logging.Handler):
-    """watchdog tells of an overflow in its log and nowhere else: any warning there is a loss."""
+    """watchdog reports an overflow only in its log: any warning there means lost events."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
@@ -221,7 +221,7 @@ class _Losses(logging.Handler):
 
 
 def _kernel_watches() -> int | None:
-    """How many folders the kernel watches for this process; None where it doesn't tell."""
+    """How many folders the kernel watches for this process; None if it doesn't say."""
     found, told = 0, False
     try:
         for descriptor in os.listdir("/proc/self/fd"):

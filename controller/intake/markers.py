@@ -32,7 +32,7 @@ def removed(
 
 def going(state: State, absences: Absences, name: str) -> bool:
     """Whether a marker of this workflow has vanished, and that isn't believed yet."""
-    return any(("path", path) in absences.waits for path in state.marked.get(name, ()))
+    return any(("path", path) in absences.waits for path in state.markers_of.get(name, ()))
 
 
 def placed(

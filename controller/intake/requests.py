@@ -69,7 +69,7 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     if not overrules and not asked.resume:
         return False
     ending = workflow.cancel is not None and not workflow.cancel.drain
-    return (overrules and workflow.name in state.marked) or (ending and not workflow.finished)
+    return (overrules and workflow.name in state.markers_of) or (ending and not workflow.finished)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

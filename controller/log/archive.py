@@ -1,20 +1,20 @@
-"""Where the past goes, so that what is read at a start, and the disk, stay bounded.
+"""The archive of the past. It keeps short what is read at a start, and limits the room on the disk.
 
-When a snapshot stands in a later segment than the first, what lies before is retired:
+If a snapshot lies in a later segment than the first, the segments before it are retired:
 
-  1. a batch, STATE/archive/<sequence number>/, is made and synced under another name, then renamed:
-     the segments, compressed; the checkpoint before, from which they can be folded; the outputs of
-     attempts that the state no longer knows, in one file; an index;
+  1. a batch, STATE/archive/<sequence number>/, is made and synced under another name, then renamed.
+     It holds the segments, compressed; the checkpoint before, from which they can be folded; the
+     outputs of attempts that the state no longer knows, in one file; an index;
   2. the snapshot becomes the checkpoint, STATE/log/<the same number>.checkpoint;
-  3. the next time, not before, the segments, outputs and the old checkpoint are deleted. So whoever
-     copies the folder finds all that it listed.
+  3. only the next time are the segments, outputs and the old checkpoint deleted. So somebody who
+     copies the folder meanwhile finds every file that was listed.
 
-Killed anywhere, nothing is lost: without its checkpoint a batch does not count and is made anew,
-and what is to be deleted can be deleted later. The snapshot is always the newest but one: that
-there is a later one proves that the turn before it was synced. Batches go, oldest first, when they
-take too much room.
+If this is killed at any point, nothing is lost: a batch without its checkpoint does not count and
+is made again, and deleting can be done later. The snapshot is always the second newest, because a
+later snapshot proves that the turn before it was synced. When the batches take too much room, the
+oldest are deleted first.
 
-Everything here is done by one process beside the controller (`upkeep`), or only reads.
+Only one process beside the controller (`upkeep`) writes here; everybody else only reads.
 """
 
 import os
@@ -35,7 +35,7 @@ from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
 from controller.model.state import State
 
-OUTPUTS_MIN = 1000  # files that are worth a batch although no segment is
+OUTPUTS_MIN = 1000  # so many files are worth a batch even without a segment
 LEVEL = 3  # of compression
 SEQ_DIGITS = 20
 INDEX, OUTPUTS = "index.json", "outputs.tar.zst"
@@ -79,14 +79,14 @@ def beginning(state_dir: str) -> tuple[State, Place]:
 
 
 def lives(state_dir: str) -> Iterator[ArchivedLife]:
-    """Every archived life that the kept history tells of, the latest first."""
+    """Every archived life in the history that was kept, the latest first."""
     live = segments.firsts(state_dir)
     for first in reversed(live):
         yield from reversed(list(_archived_in(segments.read(state_dir, first))))
     for path, index in _indexes(state_dir):
         if index is None:
             raise StorageError(f"{path}: damaged; put it back from a copy, or remove it")
-        # It may have what is yet to be deleted from the log.
+        # The batch may also have segments that are not yet deleted from the log.
         yield from (life for life in reversed(index.lives) if not live or life.seq < live[0])
 
 
@@ -156,7 +156,7 @@ def outputs(state_dir: str) -> list[str]:
 def unknown(state: State, written: Iterable[str]) -> list[str]:
     """Outputs of attempts that have left `state`.
 
-    `written` were there before the log was read: of what was written since, the state cannot know.
+    `written` was listed before the log was read, because the state can't know about newer outputs.
     """
     known = {
         os.path.splitext(attempt.log)[0]
@@ -168,9 +168,9 @@ def unknown(state: State, written: Iterable[str]) -> list[str]:
 
 
 def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
-    """Make a batch of the segments before `place` and the outputs `unknown`, if it is worth one.
+    """Make a batch of the segments before `place` and the outputs `unknown`, if that is worth it.
 
-    At `place`, there is a snapshot that is not the newest.
+    There is a snapshot at `place`, and it is not the newest.
     """
     old = [first for first in segments.firsts(state_dir) if first < place.first]
     snapshot = os.path.join(folder(state_dir), f"{place.seq:020}.json")
@@ -202,7 +202,7 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
 
 
 def finish(state_dir: str) -> None:
-    """Delete what the checkpoint made superfluous, and traces of batches that were not finished."""
+    """Delete what is no longer needed since the checkpoint, and what unfinished batches left."""
     import shutil
 
     newest, *older = checkpoints(state_dir) or [0]
@@ -217,9 +217,9 @@ def finish(state_dir: str) -> None:
     if checkpoint is None:
         return
     index = _index(os.path.join(segments.archive_folder(state_dir), f"{newest:020}", INDEX))
-    if index is not None:  # what was packed, if nobody wrote to it since
+    if index is not None:  # the packed files, unless somebody has written to them since
         _delete_outputs(state_dir, index.outputs)
-    for first in segments.firsts(state_dir):  # the oldest first, so that no gap comes up
+    for first in segments.firsts(state_dir):  # the oldest first, so that there is never a gap
         if first < checkpoint.place.first:
             os.unlink(segments.path(state_dir, first))
     for seq in older:
@@ -227,7 +227,7 @@ def finish(state_dir: str) -> None:
 
 
 def _unfinished(folder: str, *endings: str) -> list[str]:
-    """What retire() or prune() was at when it was killed; by its name it is ours."""
+    """What retire() or prune() left when it was killed; the name shows that it is ours."""
     with suppress(FileNotFoundError):
         ours = (name for name in os.listdir(folder) if name[:SEQ_DIGITS].isdigit())
         return [os.path.join(folder, name) for name in ours if name.endswith(endings)]
@@ -235,7 +235,7 @@ def _unfinished(folder: str, *endings: str) -> list[str]:
 
 
 def _is_premature(state_dir: str, batch: str, newest: int) -> bool:
-    """It has no checkpoint yet, and nothing is here alone: it will be made anew."""
+    """It has no checkpoint yet, and everything in it also exists elsewhere: it is made again."""
     if int(os.path.basename(batch)) <= newest:
         return False
     live = set(segments.firsts(state_dir))
@@ -266,7 +266,7 @@ def _compress(path: str, data: bytes) -> None:
 
     segments.write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
     if segments.unpacked(path) != data:
-        raise StorageError(f"{path}: reads otherwise than it was written")
+        raise StorageError(f"{path}: does not read back as it was written")
 
 
 def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
@@ -284,9 +284,12 @@ def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
             tarfile.open(fileobj=packed, mode="w|") as tar,
         ):
             for name in names:
-                with suppress(FileNotFoundError), open(os.path.join(state_dir, name), "rb") as one:
-                    info = tar.gettarinfo(arcname=name, fileobj=one)
-                    tar.addfile(info, one)
+                with (
+                    suppress(FileNotFoundError),
+                    open(os.path.join(state_dir, name), "rb") as source,
+                ):
+                    info = tar.gettarinfo(arcname=name, fileobj=source)
+                    tar.addfile(info, source)
                     sizes[name] = info.size
         file.flush()
         os.fsync(file.fileno())

@@ -1,13 +1,12 @@
-"""One controller to a state folder, and a number that tells its starts apart.
+"""Only one controller for a state folder, and an epoch: a number for each of its starts.
 
-`flock` on STATE/lock: the kernel releases it when its holder dies, however it dies, so there is no
-stale lock to clear away. The text in the file is for messages and carries the last epoch; who holds
-the lock is the kernel's word alone.
+The lock is `flock` on STATE/lock. The kernel releases it whenever its holder dies, so there is no
+old lock to remove. The text in the file is for messages, and holds the last epoch; only the kernel
+decides who holds the lock.
 
-An epoch is higher than every one before it: than the log's last and than the one in the file. It is
-durable before it is used; the rest of the text need not be. The text is of fixed size, within one
-sector of the disk, and written in place, since a rename would leave the lock on a file without a
-name.
+An epoch is higher than every earlier one, in the log and in the file. It is durable before it is
+used; the rest of the text need not be durable. The text has a fixed size, within one sector of the
+disk, and is written in place, because a rename would leave the lock on a file without a name.
 """
 
 import fcntl
@@ -26,10 +25,10 @@ _TRIES_SECONDS_MAX = 0.3
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the file says of the last one to hold the lock. `since`: microseconds since 1970.
+    """What the file says about the last holder of the lock. `since`: microseconds since 1970.
 
-    `ends_steps`: SIGTERM makes it end steps, which who takes over wants to go on. `seq`: a record
-    that is certainly in the log, since it was on the disk when this was written.
+    `ends_steps`: on SIGTERM it ends its steps, which a controller that takes over wants to keep.
+    `seq`: a record that is certainly in the log, because it was on the disk when this was written.
     """
 
     pid: int = 0
@@ -70,9 +69,9 @@ class StateLock:
         return epoch
 
     def note_end(self, seq: int) -> None:
-        """The log has this record, and may be asked for it by whoever comes next.
+        """Note that the log has this record, so that the next start can check it.
 
-        A machine that goes down at once may forget that it was noted, and only that.
+        If the machine goes down at once, only this note may be lost.
         """
         self.holder = msgspec.structs.replace(self.holder, seq=seq)
         self._write()
@@ -110,7 +109,7 @@ def holder(state_dir: str) -> Holder | None:
     except OSError:
         return None
     try:
-        # A shared lock for some microseconds; `_open_and_lock` tries again because of it.
+        # We hold a shared lock for some microseconds; because of it `_open_and_lock` tries again.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read(fd)
@@ -134,12 +133,12 @@ def noted_end(state_dir: str) -> int:
 def check_end(state_dir: str, seq: int, noted: int) -> None:
     """Refuse a log that ends with `seq` although it had more. Raises StorageError.
 
-    A torn tail is no such case: nothing of it was noted.
+    A torn tail is not a problem here, because its records were never noted.
     """
     if seq < noted:
         raise StorageError(
-            f"{os.path.join(state_dir, 'log')}: ends with record {seq}, and had {noted}: what was "
-            "behind it was deleted or cut; put it back from a copy, or go on without it by "
+            f"{os.path.join(state_dir, 'log')}: ends with record {seq}, but had {noted}: later "
+            "records were deleted or cut; put them back from a copy, or go on without them by "
             "`treadle repair`"
         )
 
@@ -156,7 +155,7 @@ def _open_and_lock(path: str) -> int:
         except FileNotFoundError:
             pass  # the file was deleted between open and lock: lock the next one
         except BlockingIOError:
-            # Perhaps a reader that asks who is there, or a dead holder's child before its exec.
+            # Perhaps a reader looks at it, or a child of a dead holder has not called exec yet.
             by = _read(fd)
             if time.monotonic() > until:
                 os.close(fd)
@@ -179,7 +178,7 @@ def lock_path(state_dir: str) -> str:
 
 
 def _read(fd: int) -> Holder:
-    """What the file says; a text that can't be read says nothing."""
+    """What the file says; if it can't be read, an empty Holder."""
     try:
         return msgspec.json.decode(os.pread(fd, _TEXT_SIZE, 0), type=Holder)
     except (OSError, msgspec.DecodeError):

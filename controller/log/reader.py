@@ -1,14 +1,14 @@
 """Reading the log, beside a writer or without one: replay and following.
 
-A reader never repairs, truncates or waits, and sees whole turns only: one that is being written, or
-was torn by a crash, isn't there yet. What is behind the last whole turn is judged by one rule. A
-turn is written only after the one before it was synced; so a good record of a *later* turn behind a
-bad place, or a later segment, proves that acknowledged data was hit: `DamagedLog`. Anything else is
-a torn tail, which the next writer cuts. Records are looked for by their opening bytes, not by
+A reader never repairs, truncates or waits, and sees whole turns only: a turn that is being written,
+or was torn by a crash, does not count. One rule judges the bytes after the last whole turn. A turn
+is written only after the one before it was synced. So a good record of a *later* turn after a bad
+place, or a later segment, proves that acknowledged data is damaged: `DamagedLog`. Anything else is
+a torn tail, which the next writer cuts. We search for records by their opening bytes, not by
 newlines, because a damaged newline joins two lines.
 
 A writer may cut a torn tail and append while we read; half old and half new bytes then look like
-damage. So a verdict of damage is given only over bytes that read the same twice.
+damage. So we report damage only if the bytes are the same when they are read a second time.
 
 Cost: one pass, about 2 µs a record; a segment (64 MiB) is held in memory while it is read.
 `Tail.poll` with nothing new is two `stat` calls.
@@ -54,9 +54,9 @@ BEGINNING = Place()
 
 
 def read(state_dir: str, after: int = 0, place: Place = BEGINNING) -> Iterator[Record]:
-    """Every record of a whole turn behind `after`, in order. An absent state folder has none.
+    """Every record of a whole turn after record `after`, in order. A missing state folder has none.
 
-    `place`: where to begin, if it is known; it is not behind `after`.
+    `place`: where to begin, if that is known; it may not lie after record `after`.
     """
     for turn in Cursor(state_dir, after, place).turns():
         for record in turn:
@@ -65,15 +65,15 @@ def read(state_dir: str, after: int = 0, place: Place = BEGINNING) -> Iterator[R
 
 
 def turn_bytes(state_dir: str, place: Place) -> bytes:
-    """What stands where the last turn of `place` is said to stand; less, if there is less."""
+    """The bytes where the last turn of `place` should be; fewer, if the segment is shorter."""
     length = place.offset - place.turn_offset
     return segments.read(state_dir, place.first, place.turn_offset, length)
 
 
 class Tail:
-    """Follows a log: each call tells what came since the last one, whole turns only.
+    """Follows a log: each call gives the whole turns that came since the last call.
 
-    A turn may be seen in the milliseconds before its sync has ended. Begins behind the record
+    It may see a turn some milliseconds before its sync has ended. It begins after the record
     `after`, or at a known place.
     """
 
@@ -83,8 +83,8 @@ class Tail:
         self._seen: object = None
 
     def news(self) -> Iterator[Record]:
-        """One by one; to be gone through to its end."""
-        # Looked at before reading: what comes while we read is then news at the next call.
+        """The new records, one by one. The caller must read them to the end."""
+        # Look before reading: what comes while we read is then new at the next call.
         sight = self._cursor.sight()
         if sight == self._seen:
             return
@@ -110,7 +110,7 @@ class Cursor:
     """
 
     def __init__(self, state_dir: str, after: int = 0, place: Place = BEGINNING) -> None:
-        """Begin in the segment that holds the record behind `after`, or at a known place."""
+        """Begin in the segment that holds the record after `after`, or at a known place."""
         self._state_dir = state_dir
         self._after = after
         self.first = place.first  # of the present segment; 0: there was none yet
@@ -125,12 +125,12 @@ class Cursor:
 
     @property
     def path(self) -> str:
-        """Of the present segment, as long as it is in the log."""
+        """The path of the present segment, as long as it is in the log."""
         return segments.path(self._state_dir, self.first)
 
     @property
     def torn_bytes(self) -> int:
-        """How much there is behind the last whole turn; 0 where its segment has moved on."""
+        """How many bytes follow the last whole turn; 0 if its segment is archived."""
         try:
             return os.path.getsize(self.path) - self.offset if self.first else 0
         except FileNotFoundError:
@@ -143,7 +143,7 @@ class Cursor:
 
     def turns(self) -> Iterator[list[Record]]:
         """The whole turns from here to the end of what is there now."""
-        # Listed before reading: a segment that was there by now proves the ones before complete.
+        # List before reading: a segment that exists now proves that the earlier ones are complete.
         waiting = [first for first in self._listed() if first > self.first]
         if self.first == 0:
             if not waiting:
@@ -159,7 +159,7 @@ class Cursor:
             self._enter(waiting.pop(0))
 
     def _listed(self) -> list[int]:
-        """Every segment from here on; retired ones only if that is where we are."""
+        """Every segment from here on; retired ones only if we are still among them."""
         live = segments.firsts(self._state_dir)
         if not live and segments.retired(self._state_dir):
             raise StorageError(
@@ -171,16 +171,16 @@ class Cursor:
         return sorted({*live, *segments.retired(self._state_dir)})
 
     def sight(self) -> object:
-        """What can be seen from here at little cost: two equal ones, and nothing came between."""
+        """A cheap look at the end of the log. If two looks are equal, nothing came in between."""
         following = os.path.exists(segments.path(self._state_dir, self.seq + 1))
         try:
-            found = os.stat(self.path)
+            status = os.stat(self.path)
         except OSError:
             return self.seq, following
-        return self.seq, following, found.st_size, found.st_mtime_ns
+        return self.seq, following, status.st_size, status.st_mtime_ns
 
     def _begin(self, firsts: list[int]) -> list[int]:
-        """Enter the segment that holds the record behind `after`; the ones behind it."""
+        """Enter the segment that holds the record after `after`; returns the later segments."""
         at_or_before = [first for first in firsts if first <= self._after + 1]
         if not at_or_before:
             file, seq = segments.path(self._state_dir, firsts[0]), self._after + 1
@@ -225,7 +225,7 @@ class Cursor:
         return _Stop(self.offset + size, self.seq + len(turn) + 1, problem)
 
     def _misfit(self, record: Record, turn: list[Record]) -> str:
-        """What is wrong with a good record at this place; no torn write makes one."""
+        """Why a good record does not belong here; a torn write never leaves a good record."""
         if record.seq != self.seq + len(turn) + 1:
             return f"record {record.seq} stands in its place"
         if record.turn != self.seq + 1:
@@ -240,7 +240,7 @@ class Cursor:
 
 
 class _Stop(NamedTuple):
-    """Where the whole turns end, the record expected there, and what a good one has wrong."""
+    """Where the whole turns end, which record should follow, and why a good record doesn't fit."""
 
     offset: int
     seq: int
@@ -248,7 +248,7 @@ class _Stop(NamedTuple):
 
 
 def _later_turn(left: bytes, turn: int) -> str:
-    """The proof, somewhere in `left`, that the turn which begins with record `turn` was synced."""
+    """A record in `left` that proves that the turn beginning with record `turn` was synced."""
     at = left.find(OPENING)
     while at >= 0:
         end = left.find(b"\n", at) + 1

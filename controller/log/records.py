@@ -1,11 +1,11 @@
-"""A record as a line of the log, and back. This format is for ever.
+"""A record as a line of the log, and back. This format never changes.
 
 One record is one line of JSON, UTF-8, ended by one newline (0x0A):
 
     {"seq":7,"turn":6,"time":1795471160000000,"epoch":2,"event":{"type":"StepReady",…},"schema":1,"end":true,"crc":"1f0a93c4"}
 
-`seq` comes first, so every record opens with the same bytes; `crc` comes last. `end` stands in the
-last record of a turn and nowhere else: a turn counts when all of it is there, or not at all.
+`seq` comes first, so every record opens with the same bytes; `crc` comes last. Only the last record
+of a turn has `end`: a turn counts as a whole, or not at all.
 
 A line is VALID if and only if
   - it begins with `{"seq":` and ends with `,"crc":"`, eight digits of lower-case hex, `"}` and a
@@ -16,10 +16,10 @@ A turn is WHOLE if and only if its lines are valid and follow each other, their 
 one, their `turn` is the `seq` of the first, the last of them and no other has `end`, and no `epoch`
 is lower than the one before.
 
-CRC-32 finds every damage that spans 32 bits or less, so no single changed byte passes. Digits are
-not parsed as a number: `int(x, 16)` also takes capitals, `_` and `+`. A valid line whose `schema`
-or event this program doesn't know is no damage: a newer treadle wrote it, and it is refused, never
-cut.
+CRC-32 finds every damage of 32 bits or less in a row, so it notices any single changed byte. The
+digits are not parsed as a number, because `int(x, 16)` also takes capitals, `_` and `+`. A valid
+line with a `schema` or event that this program doesn't know is not damaged: a newer treadle wrote
+it. Such a log is refused, never cut.
 
 Cost: 1 to 2 µs a record, each way.
 """
@@ -48,7 +48,7 @@ class NewerLog(StorageError):
 
 
 class _Stamp(msgspec.Struct):
-    """What every treadle, of whatever age, can read of a valid line."""
+    """The part of a valid line that every version of treadle can read."""
 
     seq: int
     event: dict[str, msgspec.Raw]
@@ -58,14 +58,14 @@ _decode_stamp = msgspec.json.Decoder(_Stamp).decode
 
 
 def encode_turn(records: Sequence[Record]) -> bytes:
-    """The lines of one turn, whole. Raises StorageError for what could not be read back."""
+    """The lines of one whole turn. Raises StorageError if a record could not be read back."""
     last = len(records) - 1
     parts: list[bytes] = []
     for index, record in enumerate(records):
         try:
             body = _encode(record)[:-1] + (_END if index == last else b"")
-            # The pair of the check after reading: what JSON has no word for (an infinite number, a
-            # lone surrogate) must stop this turn, not every start from now on.
+            # Check now what a reader would refuse (an infinite number, a lone surrogate): it must
+            # stop this turn, not every later start.
             _decode(body + b"}")
         except (ValueError, TypeError, OverflowError) as error:
             kind = type(record.event).__name__
@@ -97,7 +97,7 @@ def ends_turn(line: bytes) -> bool:
 
 
 def _newer(line: bytes, what: str) -> NewerLog:
-    """The checksum held, so these bytes were meant: it is this program that falls short."""
+    """The checksum is right, so the bytes are as written: this program is too old for them."""
     stamp = _decode_stamp(line)
     kind = bytes(stamp.event.get("type", b"")).decode().strip('"')
     return NewerLog(

@@ -1,11 +1,11 @@
-"""What is wrong with a damaged log, what cutting it would lose, and the cut.
+"""What is wrong with a damaged log, what a cut would lose, and the cut itself.
 
-A log that is damaged in front of good records is refused by everybody else, since records that were
-acknowledged can't be read. What stands before the damage is whole. To go on from there all that is
-behind it has to go: the state cannot be folded over a gap. So what would be lost is told first, by
-the good records that can still be found there, and what is cut is kept in a folder of its own.
+If a log is damaged and good records follow, all other code refuses it, because acknowledged records
+can't be read. The records before the damage are whole. To go on from there, everything after the
+damage must be cut, because a state can't be folded over a gap. So `examine` first shows the good
+records that a cut would lose, and `cut` keeps what it removes in a separate folder.
 
-Damage before the newest good snapshot harms nobody: reading begins behind it.
+Damage before the newest good snapshot does no harm, because reading begins after it.
 """
 
 import os
@@ -27,18 +27,18 @@ from controller.model.state import State
 
 
 class Finding(Struct, frozen=True):
-    """`state` is that before the damage, at `place`; `behind` what can be read behind it."""
+    """`state` is the state before the damage, at `place`; `behind`: readable records after it."""
 
     state: State
     place: Place
     damage: DamagedLog | None = None
     behind: tuple[Record, ...] = ()
-    torn_bytes: int = 0  # behind the last whole turn of a log that is not damaged
-    missing: int = 0  # records that it had behind its end
+    torn_bytes: int = 0  # after the last whole turn of a log that is not damaged
+    missing: int = 0  # records that the log had after its present end
 
 
 def examine(state_dir: str) -> Finding:
-    """Reads and changes nothing. Raises StorageError where nothing at all is left to go on from."""
+    """Changes nothing. Raises StorageError if there is no good record to go on from."""
     state, place = newest(state_dir)
     cursor = Cursor(state_dir, place.seq, place)
     try:
@@ -54,10 +54,10 @@ def examine(state_dir: str) -> Finding:
 
 
 def cut(state_dir: str, place: Place) -> str:
-    """Keep what is behind `place` in a folder, which is returned, and end the log there.
+    """Copy everything after `place` to a folder, end the log at `place`, and return the folder.
 
-    The caller holds the lock. Killed at any point, a part of it has been kept and nothing is lost;
-    done again it does the rest.
+    The caller holds the lock. If this is killed at any point, nothing is lost; a second call does
+    the rest.
     """
     names = (f"cut-{place.seq + 1}-{n}" for n in count(1))
     folder = segments.folder(state_dir)
@@ -86,7 +86,7 @@ def cut(state_dir: str, place: Place) -> str:
 
 
 def _readable(state_dir: str, place: Place) -> Iterator[Record]:
-    """Every record behind `place` whose line is good, in order of the files."""
+    """Every record after `place` whose line is good, in order of the files."""
     for first in segments.firsts(state_dir):
         if first < place.first:
             continue

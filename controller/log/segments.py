@@ -1,10 +1,10 @@
 """The files of the log: STATE/log/<seq of the first record, 20 digits>.jsonl.
 
 A segment is created only after everything before its first record was synced. So its name alone
-proves that the records before it were acknowledged, whether or not anything stands in it yet.
+proves that the records before it were acknowledged, even if it is still empty.
 
-Retired ones lie compressed in STATE/archive/<batch>/<the same name>.zst, which only those look at
-who want to know of the past.
+Retired segments are compressed, as STATE/archive/<batch>/<the same name>.zst. Only commands about
+the past read them.
 """
 
 import os
@@ -31,10 +31,10 @@ def path(state_dir: str, first: int) -> str:
 
 
 def firsts(state_dir: str) -> list[int]:
-    """The first sequence number of every segment, in order. Other files are passed over.
+    """The first sequence number of every segment, in order. Other files are ignored.
 
-    While segments are being made a listing may have a later one and not an earlier one. A second
-    listing has every segment older than the newest of the first, so up to that one it is complete.
+    While segments are created, a listing may have a later segment but miss an earlier one. A second
+    listing is complete up to the newest segment of the first listing.
     """
     seen = _listed(state_dir)
     return [first for first in _listed(state_dir) if first <= seen[-1]] if seen else []
@@ -51,7 +51,7 @@ def _listed(state_dir: str) -> list[int]:
 
 
 def retired(state_dir: str) -> dict[int, str]:
-    """Where each segment lies that went to the archive, by the first record, in order."""
+    """The path of each archived segment by its first record, in order."""
     found = {
         int(fits[1]): path
         for path in in_archive(state_dir)
@@ -65,7 +65,7 @@ def archive_folder(state_dir: str) -> str:
 
 
 def batches(state_dir: str) -> list[str]:
-    """The folders of the archive, the oldest first. Whatever else lies there is passed over."""
+    """The folders of the archive, the oldest first. Other files are ignored."""
     archive = archive_folder(state_dir)
     with suppress(FileNotFoundError, NotADirectoryError):
         names = sorted(filter(_BATCH_NAME.fullmatch, os.listdir(archive)))
@@ -81,7 +81,7 @@ def in_archive(state_dir: str) -> Iterator[str]:
 
 
 def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
-    """`size` bytes of a segment from `offset` on, or all that follow, wherever it lies."""
+    """`size` bytes of a segment from `offset` on, or all that follow; archived or not."""
     try:
         with open(path(state_dir, first), "rb") as file:
             file.seek(offset)
@@ -103,7 +103,7 @@ def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
 
 def unpacked(path: str) -> bytes:
     """What a compressed file holds. Raises StorageError."""
-    import zstandard  # not for those who only look at the present
+    import zstandard  # only commands about the past need it
 
     try:
         with open(path, "rb") as file:
@@ -127,7 +127,7 @@ def create(path: str) -> int:
 
 
 def write(path: str, *parts: bytes) -> None:
-    """A file for its owner alone, on the disk when this returns; its name is not yet."""
+    """Write a file for its owner alone. Its content is durable after this, its name is not yet."""
     with open(path, "wb", opener=_private) as file:
         file.writelines(parts)
         file.flush()

@@ -1,21 +1,21 @@
-"""Snapshots: states at a place of the log, so that nobody has to fold all of it.
+"""Snapshots: the state at a place of the log, so that nobody has to fold all of the log.
 
 STATE/snapshots/<sequence number, 20 digits>.json: a line with the CRC-32 of all that follows, in
 hex; a line that says where in the log it was taken; and the image of the state. A snapshot counts
 if and only if
 
   - its checksum is right, and this version reads it;
-  - the log still has, at the place that is named, the very turn after which it was taken.
+  - the log still has, at that place, the same turn after which it was taken.
 
-Anything else is passed over as if it were not there: a snapshot is a cache, never the truth. So one
-may be taken of turns whose sync has not ended, and deleting all of them costs time alone.
+Any other file is ignored: a snapshot is a cache, never the truth. So it may include turns whose
+sync has not ended, and if all snapshots are deleted, that only costs time.
 
-Killed at any point, who takes one leaves nothing, or a file that is passed over and removed by the
-next. The newest two are kept: if one is damaged the other saves most of the way.
+If taking one is killed at any point, it leaves nothing, or a file that is ignored and that the next
+one removes. The newest two are kept: if one is damaged, the other saves most of the work.
 
-A checkpoint, STATE/log/<sequence number>.checkpoint, is a snapshot that became truth: the segments
-before it may be gone (`archive`). So it is read whatever version wrote it, and only made of what is
-certainly on the disk.
+A checkpoint, STATE/log/<sequence number>.checkpoint, is a snapshot that became the truth: the
+segments before it may be gone (`archive`). So it is read even if another version wrote it, and it
+is only made from records that are certainly on the disk.
 """
 
 import fcntl
@@ -77,7 +77,7 @@ def checkpoints(state_dir: str) -> list[int]:
 
 
 def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
-    """Snapshots and checkpoints that count, the newest first; none behind `seq_max` is read."""
+    """Snapshots and checkpoints that count, the newest first; none after `seq_max` is read."""
     for seq, path in chain(_present(state_dir), _past(state_dir)):
         wanted = seq_max is None or seq <= seq_max
         snapshot = load(state_dir, path) if wanted else None
@@ -86,7 +86,7 @@ def good(state_dir: str, seq_max: int | None = None) -> Iterator[Snapshot]:
 
 
 def oldest(state_dir: str) -> Snapshot | None:
-    """The one from which the most of history can be folded."""
+    """The oldest one: it gives the longest history."""
     paths = [path for _, path in chain(_present(state_dir), _past(state_dir))]
     return next(filter(None, (load(state_dir, path) for path in reversed(paths))), None)
 
@@ -101,7 +101,7 @@ def _present(state_dir: str) -> list[tuple[int, str]]:
 
 
 def _past(state_dir: str) -> Iterator[tuple[int, str]]:
-    """Checkpoints in the archive, the newest first; looked for only when it comes to them."""
+    """Checkpoints in the archive, the newest first; the search starts only when it is needed."""
     yield from sorted(_named(segments.in_archive(state_dir)), reverse=True)
 
 
@@ -118,7 +118,7 @@ def _is_checkpoint(path: str) -> bool:
 def newest(
     state_dir: str, seq_max: int | None = None, time_max: int | None = None
 ) -> tuple[State, Place]:
-    """The state of the newest that is not behind the limits, else an empty one; and its place."""
+    """The state of the newest one within the limits, and its place; else an empty state."""
     for snapshot in good(state_dir, seq_max):
         if time_max is not None and snapshot.time > time_max:
             continue
@@ -129,7 +129,7 @@ def newest(
 
 
 def _thawed(snapshot: Snapshot) -> State | None:
-    # What an image builds up lives on: to look for garbage meanwhile takes longer than the rest.
+    # Nothing of an image becomes garbage, and collecting would take longer than all the rest.
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -171,7 +171,7 @@ def _path(state_dir: str, seq: int) -> str:
 
 @contextmanager
 def only_one(state_dir: str) -> Iterator[bool]:
-    """Whether nobody else is at it; nobody begins before the block is left."""
+    """Whether nobody else does this now; nobody else can begin before the block ends."""
     os.makedirs(folder(state_dir), mode=0o700, exist_ok=True)
     lock = os.open(os.path.join(folder(state_dir), "lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -185,7 +185,7 @@ def only_one(state_dir: str) -> Iterator[bool]:
 
 
 def fold_on(state_dir: str) -> tuple[State, Place]:
-    """The state at the end of the log, of which there is a snapshot then; the place of the last."""
+    """Take a snapshot at the end of the log; returns its state, and the place of the one before."""
     state, place = newest(state_dir)
     cursor = Cursor(state_dir, place.seq, place)
     replay(chain.from_iterable(cursor.turns()), state)
@@ -196,7 +196,7 @@ def fold_on(state_dir: str) -> tuple[State, Place]:
 
 
 def write(state_dir: str, state: State, place: Place) -> None:
-    """There whole or not at all, also after a power cut."""
+    """Write a snapshot: it is there whole or not at all, even after a power cut."""
     head = Head(place=place, time=state.time, turn_crc=crc32(turn_bytes(state_dir, place)))
     line, image = msgspec.json.encode(head) + b"\n", freeze(state)
     path = _path(state_dir, place.seq)
@@ -205,7 +205,7 @@ def write(state_dir: str, state: State, place: Place) -> None:
 
 
 def _clear_away(state_dir: str) -> None:
-    """Keep the newest good ones, and no traces of those that were not finished."""
+    """Keep the newest good ones; remove all others, and unfinished files."""
     snapshots = [path for _, path in _present(state_dir) if not _is_checkpoint(path)]
     kept = islice((path for path in snapshots if load(state_dir, path)), KEPT)
     wanted = {os.path.basename(path) for path in kept}

@@ -1,12 +1,12 @@
 """Room on the disk of the state folder: what is kept free, and what is kept in reserve.
 
-A full disk loses nothing, but it stops the controller, and what runs then ends unseen. So nothing
-new is started while less than a watermark is free; steps that run go on, and their ends are
-recorded. Should the disk fill up all the same, there is a ballast: a file whose only use is to be
-deleted, so that the turn at hand and the ends of what runs find room.
+A full disk loses no data, but it stops the controller, and then nobody sees how running steps end.
+So while less than a watermark is free, nothing new is started; running steps go on, and their ends
+are recorded. If the disk fills up anyway, there is the ballast: a file that is only there to be
+deleted, so that the present turn and the ends of running steps have room.
 
-The same look tells whether the folder is still the one that the controller started on: a folder
-that was moved takes no more records, since nobody would find them.
+The same check shows whether the state folder is still the one of the start. If it was moved, no
+more records are written to it, because nobody would find them.
 
 Cost: a `stat` and a `statvfs` a second at most; two megabytes.
 """
@@ -24,7 +24,7 @@ BALLAST_BYTES = 2 << 20
 
 
 class DiskSpace:
-    """Implements `ports.Space`. `min_free`: the watermark in bytes; None: the usual one."""
+    """Implements `ports.Space`. `min_free`: the watermark in bytes; None: the default."""
 
     def __init__(self, state_dir: str, min_free: int | None = None) -> None:
         self._state_dir = state_dir
@@ -51,20 +51,20 @@ class DiskSpace:
                 f"{self._state_dir}: the state folder was moved or deleted under this controller: "
                 "nothing more is started, and steps run on; put it back, or start again where it is"
             )
-        found = os.statvfs(self._state_dir)
+        disk = os.statvfs(self._state_dir)
         wanted = self._min_free
         if wanted is None:
-            wanted = min(MIN_FREE_BYTES, int(found.f_blocks * found.f_frsize * MIN_FREE_SHARE))
-        if found.f_bavail * found.f_frsize >= wanted:
+            wanted = min(MIN_FREE_BYTES, int(disk.f_blocks * disk.f_frsize * MIN_FREE_SHARE))
+        if disk.f_bavail * disk.f_frsize >= wanted:
             return ""
         return f"less than {wanted >> 20} MiB are free on the disk of {self._state_dir}"
 
     def _identify(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self._state_dir)
+            status = os.stat(self._state_dir)
         except FileNotFoundError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
 
 def _ballast(state_dir: str) -> str:
@@ -72,7 +72,7 @@ def _ballast(state_dir: str) -> str:
 
 
 def take_ballast(state_dir: str) -> None:
-    """Have the file there, if there is room for it."""
+    """Make the file, if it is missing and there is room for it."""
     path = _ballast(state_dir)
     with contextlib.suppress(OSError):
         if os.path.exists(path):

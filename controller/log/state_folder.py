@@ -1,7 +1,7 @@
 """The state folder: made for its owner alone, refused where others could write into it.
 
-Whoever can write there can have commands run as its owner. Git shall not see it. An existing folder
-that already holds something else gets our folders beside that, and no `.gitignore`.
+Anybody who can write there can run commands as its owner. Git must ignore it. If the folder exists
+and already holds other files, we add our folders to them, but no `.gitignore`.
 """
 
 import os
@@ -13,7 +13,7 @@ _FOLDERS = ("log", "requests", "runs")
 
 
 def prepare_state(path: str) -> None:
-    """Make the state folder and what belongs in it, as far as it isn't there."""
+    """Make the state folder and the folders in it, if they are missing."""
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         _make(path)

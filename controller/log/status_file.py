@@ -1,8 +1,9 @@
 """What a controller sees of itself: STATE/controller.json.
 
-Whether the storage works, the folder is there, the lock is held: observations that hold only while
-somebody makes them, so they are no events. The controller rewrites the file when one changes,
-atomically and without a sync; readers believe it only while the lock is held by whoever wrote it.
+It says whether the storage works, the folder is there and the lock is held. This is only true while
+the controller runs, so it is not recorded as events. The controller rewrites the file when
+something changes, atomically and without a sync. Readers believe it only while its writer holds the
+lock.
 """
 
 import os
@@ -21,7 +22,7 @@ ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
 class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`pid` is None when no controller holds the state folder; `since`: microseconds since 1970.
 
-    `limits` is what keeps steps from starting that the log does not know of.
+    `limits`: reasons why steps can't start that are not in the log.
     """
 
     phase: ControllerPhase
@@ -44,7 +45,7 @@ def write_status(state_dir: str, status: ControllerStatus) -> None:
 
 
 def read_status(state_dir: str) -> ControllerStatus:
-    """As of now: of whoever holds the lock, else `Stopped` with the last conditions."""
+    """The status of the controller that holds the lock, else `Stopped` with the last conditions."""
     written = _read(_path(state_dir))
     by = holder(state_dir)
     if by is None:
@@ -59,9 +60,7 @@ def _read(path: str) -> ControllerStatus:
         with open(path, "rb") as file:
             return msgspec.json.decode(file.read(), type=ControllerStatus)
     except (OSError, msgspec.DecodeError):
-        return ControllerStatus(
-            phase="Stopped"
-        )  # a cache of nothing: absent, or of another version
+        return ControllerStatus(phase="Stopped")  # no file, or one of another version
 
 
 def _path(state_dir: str) -> str:

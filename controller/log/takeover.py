@@ -1,13 +1,14 @@
 """Another controller holds the state folder: wait until it is gone, or end it.
 
-Only the process that holds the lock may be ended, never one that got its pid since. So the kernel
-has to name the holder (/proc/locks), the text in the lock has to agree, and the signal goes through
-a pidfd that was opened before both were asked: it means the same process for as long as it is open.
-A holder on another machine or in another container is in nobody's /proc/locks here, and is refused.
+Only the process that holds the lock may be ended, never a later process with the same pid. So the
+kernel must name the holder (/proc/locks), the text in the lock must agree, and the signal goes
+through a pidfd that was opened before these two checks: an open pidfd always means the same
+process. A holder on another machine or in another container is not in /proc/locks here, so it is
+not ended: the take-over is refused.
 
-A holder that says so in the lock's text would do more than go when it gets SIGTERM: end its steps
-(`up --end-steps`) or cancel what it drives (`run`). It is killed at once, which the log, the shim
-and the steps survive like any crash.
+Some holders do more than stop on SIGTERM: they end their steps (`up --end-steps`) or cancel their
+workflows (`run`). The text in the lock says so. Such a holder is killed at once; the log, the shim
+and the steps survive that like any crash.
 """
 
 import os
@@ -27,7 +28,7 @@ Acquire = Callable[[], StateLock]
 
 
 class StoodBy(TreadleError):
-    """A controller was stopped while it waited for another's lock."""
+    """A controller was stopped while it waited for the lock."""
 
     exit_code = ExitCode.FINE
 
@@ -49,7 +50,7 @@ def stand_by(
 
 
 def take_over(state_dir: str, acquire: Acquire, say: Callable[[str], None]) -> StateLock:
-    """The lock, after its holder has been ended if there is one."""
+    """The lock. If another controller holds it, that one is ended first."""
     until = time.monotonic() + GONE_SECONDS_MAX
     while True:
         try:
@@ -64,7 +65,7 @@ def take_over(state_dir: str, acquire: Acquire, say: Callable[[str], None]) -> S
 
 
 def _end_holder(state_dir: str, say: Callable[[str], None]) -> bool:
-    """End who holds the lock and wait until it is gone; False if that could not be told now."""
+    """End the holder of the lock and wait until it is gone; False if it isn't known for certain."""
     by = holder(state_dir)
     if by is None:
         return True
@@ -98,13 +99,13 @@ def _end(pidfd: int, by: Holder) -> None:
     except PermissionError:
         raise LockHeld(f"pid {by.pid}, which holds the lock, is another user's") from None
     if not gone.poll(GONE_SECONDS_MAX * 1000):
-        raise LockHeld(f"pid {by.pid}, which holds the lock, outlives SIGKILL")
+        raise LockHeld(f"pid {by.pid}, which holds the lock, survives SIGKILL")
 
 
 def _kernel_holders(state_dir: str) -> set[int]:
     """The pids that the kernel names for an exclusive flock on the inode of the lock.
 
-    Its device is not compared: some file systems show another there than stat() does.
+    The device is not compared: on some file systems it differs from the one that stat() shows.
     """
     try:
         inode = os.stat(lock_path(state_dir)).st_ino

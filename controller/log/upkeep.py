@@ -1,7 +1,7 @@
-"""The process that keeps the log short: takes a snapshot, retires what lies before, now and then.
+"""The process that keeps the log short: now and then it takes a snapshot and retires older records.
 
-It is a reader like any other, beside the controller, so that the loop never waits. There is but one
-at a time, and it may be killed at any point.
+It reads the log beside the controller, so that the loop never waits for it. Only one runs at a
+time, and it may be killed at any point.
 """
 
 import gc
@@ -19,7 +19,7 @@ KEEP_ARCHIVE_BYTES = 1 << 30
 
 
 class Upkeep:
-    """Has it done whenever enough has come since the last time; waits for nobody."""
+    """Starts the process when enough records have come since the last time; never waits for it."""
 
     def __init__(self, state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
         self._state_dir = state_dir
@@ -28,7 +28,7 @@ class Upkeep:
         self._process: subprocess.Popen[bytes] | None = None
 
     def consider(self, seq: int) -> str:
-        """The log has come to record `seq`. Tells of the last time if that went wrong."""
+        """The log has reached record `seq`. Returns a warning if the last process failed."""
         if seq < self._due:
             return ""
         code = self._process.poll() if self._process is not None else 0
@@ -43,9 +43,9 @@ class Upkeep:
         return os.path.join(folder(self._state_dir), "errors")
 
     def _begin(self) -> "subprocess.Popen[bytes] | None":
-        import subprocess  # not for those that end before it is needed
+        import subprocess  # short runs never need it
 
-        # -P: nothing in the present folder can pass itself off as a module of ours.
+        # -P: a file in the present folder can't replace one of our modules.
         words = ["-m", "controller.log.upkeep", self._state_dir, str(self._keep_archive_bytes)]
         try:
             os.makedirs(folder(self._state_dir), mode=0o700, exist_ok=True)
@@ -57,12 +57,12 @@ class Upkeep:
                     stderr=errors,
                     start_new_session=True,
                 )
-        except OSError:  # short of processes: the next time will do
+        except OSError:  # no more processes: try again the next time
             return None
 
 
 def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
-    """Take a snapshot, retire what lies before it, and finish what was begun the last time."""
+    """Finish the work of the last time, take a snapshot, and retire what lies before it."""
     from controller.log import archive
 
     with only_one(state_dir) as alone:
@@ -77,5 +77,5 @@ def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> Non
 
 if __name__ == "__main__":
     os.nice(10)
-    gc.disable()  # nothing that is built up here is ever garbage
+    gc.disable()  # nothing that is made here becomes garbage
     keep_up(sys.argv[1], int(sys.argv[2]))

@@ -1,14 +1,13 @@
-"""Appending to the log: one write and one fdatasync a turn, and never a guess.
+"""Appending to the log: one write and one fdatasync a turn; nothing is guessed.
 
-What an opening trusts. After a failed fsync Linux may call the pages clean: what is read back comes
-from memory and proves nothing about the disk. So a write or sync that fails ends this writer for
-good, and every opening writes the bytes of the last whole turn over themselves and syncs them
-before anybody builds on them. Only then is a torn tail cut, behind that turn, after a copy of it
-was made durable.
+What a new writer can trust. After a failed fsync, Linux may mark the pages as clean: what we read
+back then comes from memory and proves nothing about the disk. So a write or sync that fails ends
+this writer for good. And every new writer first writes the bytes of the last whole turn again and
+syncs them. Only then does it cut a torn tail after that turn, when a copy of the tail is durable.
 
-Whoever opens the log for writing holds the state folder's lock. As a second line of defence a turn
-is written only if the segment is exactly as long as this writer left it and still has its name: a
-file that grew, or was deleted, has another owner.
+A writer needs the state folder's lock. As a second protection, a turn is written only if the
+segment is exactly as long as this writer left it and still has its name: if the file grew or was
+deleted, somebody else has written to it.
 
 Cost: about 0.15 ms a turn on a local disk, nearly all of it the sync; 2 µs a record on top.
 """
@@ -32,11 +31,11 @@ SEGMENT_SIZE_MAX = 64 << 20  # bytes; only a turn that is larger by itself makes
 class LogWriter:
     """The one writer. `seq` and `epoch` are those of the last durable record, 0 in an empty log.
 
-    `cut` tells, in a line for people, of a torn tail that the opening removed; else it is empty.
+    `cut` is a line for people about a torn tail that was removed at the start; else it is empty.
     """
 
     def __init__(self, state_dir: str, place: Place = BEGINNING) -> None:
-        """`place`: a turn that is known to be whole, from where on to look for the last."""
+        """`place`: a turn that is known to be whole; the search for the last turn begins there."""
         self._state_dir = state_dir
         self._path = ""
         self._fd = -1
@@ -93,7 +92,7 @@ class LogWriter:
         self._cut_tail()
 
     def _cut_tail(self) -> None:
-        """Keep a copy of what is behind the last whole turn, then remove it."""
+        """Keep a copy of what follows the last whole turn, then remove it."""
         torn = os.fstat(self._fd).st_size - self._size
         if torn == 0:
             return
@@ -111,7 +110,7 @@ class LogWriter:
         )
 
     def _check(self, records: Sequence[Record]) -> None:
-        """The pair of the checks in `Cursor`: what could not be read back is not written."""
+        """The same checks as in `Cursor`: never write what a reader would refuse."""
         turn, epoch = self.seq + 1, self.epoch
         for seq, record in enumerate(records, start=turn):
             if record.seq != seq or record.turn != turn or record.epoch < epoch:
@@ -122,9 +121,9 @@ class LogWriter:
             epoch = record.epoch
 
     def _write(self, first: int, data: bytes) -> None:
-        found = os.fstat(self._fd)
-        if found.st_nlink == 0 or found.st_size != self._size:
-            sight = "was deleted" if found.st_nlink == 0 else f"now has {found.st_size} bytes"
+        status = os.fstat(self._fd)
+        if status.st_nlink == 0 or status.st_size != self._size:
+            sight = "was deleted" if status.st_nlink == 0 else f"now has {status.st_size} bytes"
             raise StorageError(
                 f"{self._path}: {sight}, this controller left it with {self._size}: somebody else "
                 "wrote here, so nothing more is started; see who, then start again"
@@ -160,7 +159,7 @@ class LogWriter:
 
 
 def _last_turn(state_dir: str, firsts: list[int], place: Place) -> Cursor:
-    """At the end of the last whole turn, which may stand in front of segments without any."""
+    """A cursor at the end of the last whole turn; segments after it may hold no whole turn."""
     cursor = Cursor(state_dir, place=place)
     for first in reversed(firsts):
         known = place if first <= place.first else BEGINNING

@@ -1,11 +1,11 @@
 """Folds one durable fact into the state: a table from event type to what it changes.
 
-Pure in the sense that counts: the result depends on the state and the record alone. The state is
-changed in place, since copies would cost O(world). Cost: 1 to 10 µs an event, but for a new
-generation, which looks at every step of its workflow once.
+The result depends on the state and the record alone. The state is changed in place, because copies
+would cost O(world). Cost: 1 to 10 µs an event; a new generation costs more, because it looks at
+every step of its workflow once.
 
-This file has the controller, its machine, the folder and the people; `apply_workflow`, `apply_step`
-and `apply_attempt` have the rest of the table.
+This file handles the controller, its machine, the folder and the requests of people;
+`apply_workflow`, `apply_step` and `apply_attempt` handle the other events.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -13,9 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from controller.model import apply_attempt as attempt
-from controller.model import apply_step as step
-from controller.model import apply_workflow as workflow
+from controller.model import apply_attempt, apply_step, apply_workflow
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
@@ -33,7 +31,7 @@ def apply(state: State, record: e.Record) -> State:
 
 
 def replay(records: Iterable[e.Record], state: State | None = None) -> State:
-    """The state after `records`: from the first of the log on, or those that follow `state`."""
+    """The state after `records`. They start at the first of the log, or they follow `state`."""
     state = State() if state is None else state
     for record in records:
         apply(state, record)
@@ -47,18 +45,18 @@ def replay(records: Iterable[e.Record], state: State | None = None) -> State:
 def _controller_started(state: State, event: e.ControllerStarted) -> None:
     seen = state.controller
     if seen.boot_id == event.boot_id:
-        # What the kernel says went by since the last start against what the wall clock says.
+        # The kernel and the wall clock may differ on how much time passed since the last start.
         went_by = event.boottime - seen.boottime
         _step(state, (state.time - seen.time) - went_by)
         _sleep(state, went_by - (event.uptime - seen.uptime))
     else:
-        # The kernel's clocks began anew. That time went back is all that can be known.
+        # The kernel's clocks started again at 0. We can only see whether time went back.
         _step(state, min(0, state.time - state.time_before))
     seen.epoch, seen.pid, seen.version = state.epoch, event.pid, event.version
     seen.boot_id, seen.time = event.boot_id, state.time
     seen.boottime, seen.uptime = event.boottime, event.uptime
     if event.folder and event.folder != seen.folder:
-        # The same path with another inode may be an unmounted disk: that is for the judge.
+        # The same path with another inode may be an unmounted disk: `intake` decides about that.
         seen.folder = event.folder
         seen.folder_device, seen.folder_inode = event.folder_device, event.folder_inode
 
@@ -70,19 +68,19 @@ def _clock_stepped(state: State, event: e.ClockStepped) -> None:
 def _machine_slept(state: State, event: e.MachineSlept) -> None:
     length = round(event.seconds * SECOND)
     _sleep(state, length)
-    state.controller.uptime -= length  # the next start is not to count this sleep again
+    state.controller.uptime -= length  # so that the next start doesn't count this sleep again
 
 
 def _step(state: State, length: int) -> None:
-    """The wall clock was set between two controllers: what is due stays as far away as it was."""
+    """The wall clock was set between two controllers: each timer keeps the time it had left."""
     if not length:
         return
     for life in state.workflows.values():
         if life.in_run and life.suspended is None:
             life.stood += length
-        for each in life.steps.values():
-            if each.series_from is not None:
-                each.series_from += length
+        for step in life.steps.values():
+            if step.series_from is not None:
+                step.series_from += length
     for running in state.live.values():
         if running.ending is not None:
             since = running.ending.since + length
@@ -91,7 +89,7 @@ def _step(state: State, length: int) -> None:
 
 
 def _sleep(state: State, length: int) -> None:
-    """Timeouts and backoffs don't count time in which the machine sleeps; deadlines do."""
+    """Timeouts and backoffs don't count the time while the machine sleeps; deadlines do."""
     if length > 0:
         _shift(state, length, SLEEPERS)
 
@@ -155,12 +153,12 @@ def _request_applied(state: State, event: e.RequestApplied) -> None:
     life = state.lives.get(event.uid)
     if life is None or event.refused:
         return
-    if event.kind == "run":  # that goes on with it
+    if event.kind == "run":  # it continues this life
         life.request = event.name
     if event.kind in ("retry", "run", "restart") or (event.kind == "mark" and life.finished):
-        workflow.uncancel(state, life)
+        apply_workflow.uncancel(state, life)
     if event.kind in ("suspend", "resume"):
-        workflow.suspension_asked(state, life, event)
+        apply_workflow.suspension_asked(state, life, event)
 
 
 APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
@@ -173,31 +171,31 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerPlaced: _marker_placed,
     e.MarkerRejected: _marker_rejected,
     e.MarkerRemoved: _marker_removed,
-    e.GenerationAccepted: workflow.accepted,
-    e.EditDeferred: workflow.edit_deferred,
-    e.EditTakenBack: workflow.edit_taken_back,
-    e.SourceChanged: workflow.source_changed,
-    e.RunStarted: workflow.run_started,
-    e.CancelAccepted: workflow.cancel_accepted,
-    e.DeletionAccepted: workflow.deletion_accepted,
-    e.WorkflowSuspended: workflow.suspended,
-    e.WorkflowFinished: workflow.finished,
-    e.LifeEnded: workflow.life_ended,
-    e.LifeArchived: workflow.life_archived,
-    e.AttemptsArchived: workflow.attempts_archived,
-    e.StepReady: step.ready,
-    e.StepSkipped: step.ended_as(Phase.SKIPPED),
-    e.StepCancelled: step.ended_as(Phase.CANCELLED),
-    e.StepFailed: step.ended_as(Phase.FAILED),
-    e.StepReset: step.reset_asked,
-    e.StepMarked: step.marked,
-    e.StepRestored: step.restored,
-    e.StepRemoved: step.removed,
-    e.RetryScheduled: step.retry_scheduled,
-    e.AttemptScheduled: attempt.scheduled,
-    e.AttemptStarted: attempt.started,
-    e.AttemptEnding: attempt.ending,
-    e.AttemptEndFailed: attempt.end_failed,
-    e.AttemptFinished: attempt.finished,
+    e.GenerationAccepted: apply_workflow.accepted,
+    e.EditDeferred: apply_workflow.edit_deferred,
+    e.EditTakenBack: apply_workflow.edit_taken_back,
+    e.SourceChanged: apply_workflow.source_changed,
+    e.RunStarted: apply_workflow.run_started,
+    e.CancelAccepted: apply_workflow.cancel_accepted,
+    e.DeletionAccepted: apply_workflow.deletion_accepted,
+    e.WorkflowSuspended: apply_workflow.suspended,
+    e.WorkflowFinished: apply_workflow.finished,
+    e.LifeEnded: apply_workflow.life_ended,
+    e.LifeArchived: apply_workflow.life_archived,
+    e.AttemptsArchived: apply_workflow.attempts_archived,
+    e.StepReady: apply_step.ready,
+    e.StepSkipped: apply_step.ended_as(Phase.SKIPPED),
+    e.StepCancelled: apply_step.ended_as(Phase.CANCELLED),
+    e.StepFailed: apply_step.ended_as(Phase.FAILED),
+    e.StepReset: apply_step.reset_asked,
+    e.StepMarked: apply_step.marked,
+    e.StepRestored: apply_step.restored,
+    e.StepRemoved: apply_step.removed,
+    e.RetryScheduled: apply_step.retry_scheduled,
+    e.AttemptScheduled: apply_attempt.scheduled,
+    e.AttemptStarted: apply_attempt.started,
+    e.AttemptEnding: apply_attempt.ending,
+    e.AttemptEndFailed: apply_attempt.end_failed,
+    e.AttemptFinished: apply_attempt.finished,
     e.RequestApplied: _request_applied,
 }

@@ -72,7 +72,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
     attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
-        attempt.ending = None  # too late: it runs, and running steps were to go on
+        attempt.ending = None  # too late: it has started, and a started step was to keep running
     state.metrics.ready_waits.add(event.started - step.since)
     if step.series_from is None:
         step.series_from = event.started
@@ -87,7 +87,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
 
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
-    """As the step's definition has it now: policy applies to a running attempt at once."""
+    """Use the step's present definition: a new policy applies to a running attempt at once."""
     attempt, seconds = step.live, step.definition.timeout_seconds
     due = None
     if attempt is not None and attempt.started is not None and seconds is not None:
@@ -141,12 +141,12 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
-    if succeeded and step.asked is None:  # should an edit be taken back, this is its result
+    if succeeded and step.asked is None:  # if an edit is taken back later, this is its result
         step.standing = Standing(
             attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
         )
     if succeeded and not (step.leaving or step.asked or step.edit):
-        step.cancel = None  # who wanted to cancel it came too late
+        step.cancel = None  # the cancellation came too late
         move_step(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True

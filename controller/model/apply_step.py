@@ -1,4 +1,4 @@
-"""What the events of a step change: it is ready, settled, reset, restored, removed or waits."""
+"""What the events of a step change: ready, skipped, reset, marked, restored, removed and others."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from controller.model.state import SECOND, Asked, Standing, State, Step, Workflo
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
-# Resets that an edit brought about, and that taking it back undoes.
+# Resets that an edit caused. If the edit is taken back, they are undone.
 _BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
 
 
@@ -43,13 +43,13 @@ def reset_asked(state: State, event: e.StepReset) -> None:
         reset(state, workflow, step, event.reason, event.message)
         return
     if event.reason not in _BY_EDIT:
-        step.standing = None  # now, not when it has ended: an edit may be taken back meanwhile
+        step.standing = None  # not only when it has ended: an edit may be taken back before
     step.cancel, step.asked = None, Asked(event.reason, event.message)
     touch(state, workflow, step)
 
 
 def marked(state: State, event: e.StepMarked) -> None:
-    """As if an attempt had succeeded; what depends on it counts on it from now on."""
+    """Treat it as if an attempt had succeeded; its dependents may start from now on."""
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     _reopen(state, workflow, Reason.MARKED, event.message)
@@ -60,7 +60,7 @@ def marked(state: State, event: e.StepMarked) -> None:
 
 
 def _reopen(state: State, workflow: Workflow, reason: str, message: str) -> None:
-    """What had finished has something to do, or to find out, again."""
+    """A finished workflow has something to do or to check again."""
     if workflow.finished:
         move_workflow(state, workflow, Phase.PENDING, reason, message)
         set_condition(state, workflow, "Complete", False, reason, message)
@@ -98,7 +98,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
 
 
 def reset(state: State, workflow: Workflow, step: Step, reason: str, message: str) -> None:
-    """Back to Pending: nothing of the past counts against it, all its retries are there again."""
+    """Back to Pending: past failures no longer count, and all retries are available again."""
     step.retries = step.interruptions = 0
     step.series_from = None
     step.unjudged = False
@@ -115,7 +115,7 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
 
 
 def restore(state: State, workflow: Workflow, step: Step) -> None:
-    """Its result from before an edit stands again."""
+    """Its result from before an edit is valid again."""
     kept = step.standing
     assert kept is not None, state.story(workflow.uid, step.name)
     reset(state, workflow, step, Reason.SPEC_CHANGED, "the edit was taken back")
@@ -130,7 +130,7 @@ def remember_result(step: Step) -> None:
 
 
 def keep_no_longer(workflow: Workflow, step: Step) -> None:
-    """It runs as it is now: what depends on it is compared by that from here on."""
+    """It runs with its present definition, so its dependents are now compared by that one."""
     if workflow.kept.pop(step.name, None) is not None:
         version = version_of(step.fingerprint)
         prints = fingerprints(workflow.spec, version, workflow.kept)
@@ -146,6 +146,6 @@ def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def remove(state: State, workflow: Workflow, step: Step) -> None:
-    """It leaves the status; that its attempts had numbers is remembered."""
+    """It leaves the status; the number of its last attempt is remembered."""
     stop_waiting(state, workflow, step)
     drop(state, workflow, step)

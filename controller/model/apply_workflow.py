@@ -1,7 +1,8 @@
 """What the events of a workflow change: generations, runs, cancellations, its end.
 
-A new generation carries, step by step, what the table of edits decided when it was accepted; here
-that is only carried out, so a later version with another table replays an old log the same.
+A new generation holds, for each step, what the table of edits decided when it was accepted. Here
+that decision is only carried out, so a later version with another table replays an old log the
+same way.
 """
 
 from controller.model import events as e
@@ -68,14 +69,14 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
 
 
 def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -> None:
-    """The steps of the new generation in its order; removed ones stay only while they run."""
+    """The steps of the new generation, in its order; removed steps stay only while they run."""
     before = workflow.steps
     defined = definitions(event.spec)
     for step in [step for name, step in before.items() if name not in defined]:
         effect = event.effects.get(step.name)
         if step.live is None:
             remove(state, workflow, step)
-        elif effect is not None:  # else it is leaving since an earlier generation
+        elif effect is not None:  # without one, an earlier generation removed it
             step.want_nothing()
             step.leaving = effect
     workflow.steps = {}
@@ -86,12 +87,12 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
                 workflow.effects.setdefault(name, _ADDED)
-        step.want_nothing()  # but what this generation wants
+        step.want_nothing()  # only what this generation wants counts
         step.index, step.definition = index, definition
         step.fingerprint = event.fingerprints[name]
         workflow.steps[name] = step
         set_timeout(state, workflow, step)
-    for step in before.values():  # those that leave come behind the others
+    for step in before.values():  # removed steps come after the others
         step.index = len(workflow.steps)
         workflow.steps[step.name] = step
     link(workflow)
@@ -120,7 +121,7 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
 
 
 def _suspend_or_resume(state: State, workflow: Workflow) -> None:
-    """A suspended workflow's deadline and backoffs stand still; its running steps don't."""
+    """Pause the deadline and the backoffs of a suspended workflow; its running steps go on."""
     wanted = workflow.spec.suspend is True or bool(workflow.suspension)
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
@@ -137,7 +138,7 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
 
 
 def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) -> None:
-    """`suspend` stands until `resume` takes it back, over edits of the spec and ends of runs."""
+    """`suspend` holds until `resume`, even if the spec is edited or the run ends."""
     asked = e.in_the_name_of(event.by, f"{event.kind} asked for", event.reason)
     workflow.suspension = asked if event.kind == "suspend" else ""
     _suspend_or_resume(state, workflow)
@@ -176,7 +177,7 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
 
 
 def set_deadline(state: State, workflow: Workflow) -> None:
-    """Of the present run, if it has one that counts: one that drains still has to end in time."""
+    """Set the deadline of the present run, if one applies. It also applies to a run that drains."""
     seconds, cancel = workflow.deadline_seconds, workflow.cancel
     due = None
     if seconds is not None and workflow.in_run and workflow.started is not None:

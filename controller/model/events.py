@@ -1,11 +1,11 @@
 """The durable facts: what the log is made of, for ever.
 
-An event says in the past tense what happened or what was decided. Whatever a clock, chance or the
-environment had to do with it is a field of the event, so folding it again gives the same state.
-Times are microseconds since 1970 on the controller's clock, delays are seconds.
+An event says in the past tense what happened or what was decided. What came from a clock, chance or
+the environment is a field of the event, so folding it again gives the same state. Times are
+microseconds since 1970 on the controller's clock; delays are seconds.
 
 A field may be added with a default; nothing is ever renamed or removed. `RESERVED` names the types
-that later features will use, so that no other meaning can take them.
+that later features will use, so that nothing else takes these names.
 """
 
 from typing import Literal
@@ -38,18 +38,18 @@ RESERVED = frozenset(
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
-    """One fact. `uid` is the workflow's life, not its name: a name can live twice."""
+    """One fact. `uid` is one life of a workflow; a name can have several, one after another."""
 
 
 # ---------------------------------------- the controller and its machine
 
 
 class ControllerStarted(Event, frozen=True):
-    """A controller took the lock. Times of the log go on from here under its clock.
+    """A controller took the lock. From here on the times in the log are those of its clock.
 
     `boottime` (counts sleep) and `uptime` (does not) are the kernel's clocks in microseconds at the
-    time of this record: with those of the start before they tell a step of the wall clock from time
-    that went by, and how long the machine slept.
+    time of this record. Compared with those of the start before, they show whether the wall clock
+    was set, and how long the machine slept.
     """
 
     version: str
@@ -80,7 +80,7 @@ class MachineSlept(Event, frozen=True):
 
 
 class FileRejected(Event, frozen=True):
-    """A spec file can't be taken as it is; what its documents said before stays in force.
+    """A spec file has faults; the earlier version of its documents stays in force.
 
     `names` are the workflows that the file defines, or tries to, as far as they could be read.
     """
@@ -143,15 +143,15 @@ class StepEffect(Struct, frozen=True, array_like=True):
     action: EffectAction
     reason: str
     message: str
-    finish: bool = False  # first what runs may come to its own end
+    finish: bool = False  # a running attempt may finish first
 
 
 class GenerationAccepted(Event, frozen=True):
     """A semantic change of a spec is in force; generation 1 begins the workflow's life.
 
     `fingerprints` has every step; `effects` those of the table of edits (none for generation 1).
-    `kept` has the steps whose result stands although it was made under another fingerprint, which
-    is what those that depend on them were compared by.
+    `kept` has the steps that keep a result made under another fingerprint; their dependents were
+    compared by that fingerprint.
     """
 
     uid: str
@@ -171,9 +171,9 @@ class GenerationAccepted(Event, frozen=True):
 
 
 class EditDeferred(Event, frozen=True):
-    """A valid edit waits until the present run has ended; it takes the place of one that waited.
+    """A valid edit waits until the present run has ended. It replaces an edit that waited before.
 
-    `generation` is its number already; that of one whose place was taken is never given again.
+    `generation` is its number already; the number of a replaced edit is never used again.
     """
 
     uid: str
@@ -185,7 +185,7 @@ class EditDeferred(Event, frozen=True):
 
 
 class EditTakenBack(Event, frozen=True):
-    """What waited was taken back before it came into force: a generation like the one before it."""
+    """A waiting edit was taken back before it came into force: this generation is like the last."""
 
     uid: str
     generation: int
@@ -203,7 +203,7 @@ class SourceChanged(Event, frozen=True):
 class RunStarted(Event, frozen=True):
     """The first step since the last terminal phase is about to start.
 
-    `run` counts over the lives of a name. `why` says in words what began it.
+    `run` goes on counting from one life of a name to the next. `why` says in words what began it.
     """
 
     uid: str
@@ -227,7 +227,7 @@ class CancelAccepted(Event, frozen=True):
 
 
 class DeletionAccepted(Event, frozen=True):
-    """The document is gone from the folder: the life ends when nothing of it runs any more."""
+    """The document is gone from the folder: the life ends when none of its steps runs any more."""
 
     uid: str
     message: str
@@ -235,7 +235,7 @@ class DeletionAccepted(Event, frozen=True):
 
 
 class WorkflowSuspended(Event, frozen=True):
-    """Nothing of a suspended workflow runs any more."""
+    """No step of a suspended workflow runs any more."""
 
     uid: str
 
@@ -254,7 +254,7 @@ class LifeEnded(Event, frozen=True):
 
 
 class LifeArchived(Event, frozen=True):
-    """An ended life leaves the state; what the log has of it remains readable."""
+    """An ended life leaves the state; its records in the log stay readable."""
 
     uid: str
     workflow: str
@@ -262,7 +262,7 @@ class LifeArchived(Event, frozen=True):
 
 
 class AttemptsArchived(Event, frozen=True):
-    """All attempts but the last of each step leave the state; their numbers stay spent."""
+    """For each step, all attempts except the last leave the state; their numbers stay used."""
 
     uid: str
     message: str
@@ -272,7 +272,7 @@ class AttemptsArchived(Event, frozen=True):
 
 
 class StepReady(Event, frozen=True):
-    """Everything it waits for has come true; it wants a slot."""
+    """All its dependencies are met; it waits for a slot."""
 
     uid: str
     step: str
@@ -293,7 +293,7 @@ class StepCancelled(Event, frozen=True):
 
 
 class StepFailed(Event, frozen=True):
-    """The last attempt failed and no other follows."""
+    """The last attempt failed, and there is no further retry."""
 
     uid: str
     step: str
@@ -302,7 +302,7 @@ class StepFailed(Event, frozen=True):
 
 
 class StepReset(Event, frozen=True):
-    """Back to Pending with fresh retries, to be run anew."""
+    """Back to Pending with all its retries, to run again."""
 
     uid: str
     step: str
@@ -311,7 +311,7 @@ class StepReset(Event, frozen=True):
 
 
 class StepMarked(Event, frozen=True):
-    """Somebody did it by hand: it counts as succeeded, under the fingerprint it has now."""
+    """Somebody did it by hand: it counts as succeeded, with its present fingerprint."""
 
     uid: str
     step: str
@@ -320,14 +320,14 @@ class StepMarked(Event, frozen=True):
 
 
 class StepRestored(Event, frozen=True):
-    """An edit was taken back before the step ran again: its old result still stands."""
+    """An edit was taken back before the step ran again: its old result is valid again."""
 
     uid: str
     step: str
 
 
 class StepRemoved(Event, frozen=True):
-    """A step that the spec no longer has left the status, now that nothing of it runs."""
+    """A step that is no longer in the spec left the status, because it no longer runs."""
 
     uid: str
     step: str
@@ -338,7 +338,7 @@ class RetryScheduled(Event, frozen=True):
 
     uid: str
     step: str
-    retry: int  # 1 for the first retry; 0 after an interruption, which spends none
+    retry: int  # 1 for the first retry; 0 after an interruption, which uses no retry
     delay: float
     reason: str
     message: str
@@ -348,10 +348,10 @@ class RetryScheduled(Event, frozen=True):
 
 
 class AttemptScheduled(Event, frozen=True):
-    """Promise of a process. Durable before it exists; started at most once.
+    """A promise of a process: durable before the process exists, and started at most once.
 
-    `mark` is random, 60 bits, and stands in a resource limit of every process of the attempt.
-    `inputs` tells what the fingerprint was made of: short values in full, long ones as a hash.
+    `mark` is random, 60 bits; every process of the attempt carries it in a resource limit.
+    `inputs` shows what the fingerprint was made of: short values in full, long ones as a hash.
     """
 
     uid: str
@@ -368,10 +368,10 @@ class AttemptScheduled(Event, frozen=True):
 class AttemptStarted(Event, frozen=True):
     """The process exists.
 
-    `handle` is what `engine` calls it. For `local` that is its pid as text, and (`pid`,
-    `start_ticks`) and the boot id name it for good. `found`: its supervisor died before it told the
-    pid; this one was found by the attempt's marks, and may be that of a child, so its exit code
-    says nothing of the step.
+    `handle` is the name that `engine` gives it. For `local` that is its pid as text; (`pid`,
+    `start_ticks`) and the boot id together never name another process. `found`: its supervisor died
+    before it reported the pid. This pid was found by the attempt's mark and may be a child's, so
+    its exit code says nothing about the step.
     """
 
     uid: str
@@ -386,7 +386,7 @@ class AttemptStarted(Event, frozen=True):
 
 
 class AttemptEnding(Event, frozen=True):
-    """The attempt is to be ended, or, if `withdraw` and it has not started, never to start."""
+    """The attempt must end. With `withdraw`: it must not start; if it has started, it goes on."""
 
     uid: str
     step: str
@@ -398,7 +398,7 @@ class AttemptEnding(Event, frozen=True):
 
 
 class AttemptEndFailed(Event, frozen=True):
-    """Processes of the attempt outlive SIGKILL; ending goes on, the slot stays taken."""
+    """Processes of the attempt survive SIGKILL; ending them goes on, and the slot stays taken."""
 
     uid: str
     step: str
@@ -407,7 +407,7 @@ class AttemptEndFailed(Event, frozen=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an attempt used, where the system tells."""
+    """What an attempt used, as far as the system reports it."""
 
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
@@ -415,7 +415,7 @@ class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AttemptFinished(Event, frozen=True):
-    """The last process of the attempt is gone, proven by the executor (or it never started)."""
+    """The last process of the attempt is gone, or it never started; the executor proved it."""
 
     uid: str
     step: str
@@ -423,7 +423,7 @@ class AttemptFinished(Event, frozen=True):
     phase: AttemptPhase
     reason: str
     message: str
-    exit_code: int | None = None  # None: ended by a signal, or nobody saw it; never a guess
+    exit_code: int | None = None  # None: a signal ended it, or nobody saw its end; never a guess
     signal: int | None = None
     finished: int | None = None
     usage: Usage | None = None
@@ -434,7 +434,7 @@ class AttemptFinished(Event, frozen=True):
 
 
 class RequestApplied(Event, frozen=True):
-    """A request was carried out by the events beside it, or refused; by its name, so only once."""
+    """A request was carried out by the events beside it, or refused; each `name` only once."""
 
     name: str
     kind: str
@@ -444,11 +444,11 @@ class RequestApplied(Event, frozen=True):
     refused: str = ""
     steps: list[str] = []
     downstream: bool = False
-    reason: str = ""  # why it was asked for, in that person's words
+    reason: str = ""  # why, in the words of the person who asked
 
 
 def in_the_name_of(by: str, what: str, reason: str = "") -> str:
-    """`retry asked for by ada: the disk is back`: who wanted it, and why if they said so."""
+    """`retry asked for by ada: the disk is back`: who wanted it, and why if a reason was given."""
     return f"{what} by {by or 'somebody'}{f': {reason}' if reason else ''}"
 
 

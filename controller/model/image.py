@@ -1,9 +1,9 @@
 """A state as bytes, and back: what a snapshot holds.
 
-Everything that `apply` keeps goes in, indexes and their order included, so that a state read back
-is the one that was written, whatever is folded next. What watchers and the planner have yet to look
-at does not: it is nobody's after a restart. The bytes depend on the state alone, so two states are
-the same if and only if their images are.
+Everything that `apply` keeps goes in, including the indexes and their order. So a state that is
+read back behaves like the one that was written, whatever is folded next. What watchers and the
+planner still have to look at does not go in: after a restart nobody needs it. The bytes depend on
+the state alone, so two states are the same if and only if their images are the same.
 """
 
 from collections import OrderedDict
@@ -22,7 +22,7 @@ SCHEMA = 2  # raised when the same field comes to mean something else
 
 
 class Image(Struct, kw_only=True, omit_defaults=True):
-    """What JSON has no word for (keys that are no text, an order of keys) is lists here."""
+    """What JSON can't express (keys that are not text, the order of keys) is a list here."""
 
     schema: int
     by: str  # the version of treadle
@@ -49,7 +49,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
 
 
 class NoImage(Exception):
-    """These bytes are no image that this version reads."""
+    """These bytes are not an image that this version can read."""
 
 
 def freeze(state: State) -> bytes:
@@ -82,7 +82,7 @@ def freeze(state: State) -> bytes:
 
 
 def thaw(data: bytes, by_any: bool = False) -> State:
-    """The state whose image this is. Raises NoImage; by another version only `by_any` is read."""
+    """The state of this image. Raises NoImage; an image of another version needs `by_any`."""
     try:
         image = _decode(data)
     except msgspec.DecodeError as fault:
@@ -101,7 +101,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.requests = OrderedDict(image.requests)
     for marker in image.markers:
         state.markers[marker.path] = marker
-        state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+        state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     state.runs, state.metrics = image.runs, image.metrics
     state.gone = OrderedDict.fromkeys(image.gone)
     state.live = {
@@ -116,15 +116,15 @@ def thaw(data: bytes, by_any: bool = False) -> State:
 
 
 def copy_of(state: State, name: str) -> State:
-    """A state of its own with one workflow in it: its present life, its markers, its indexes.
+    """A separate state with only one workflow in it: its present life, markers and indexes.
 
-    Cost: O(its steps), whatever else there is.
+    Cost: O(its steps), however large the state is.
     """
     part = State()
     part.seq, part.epoch, part.begun = state.seq, state.epoch, state.begun
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
-    part.markers = dict(state.marked.get(name, {}))
+    part.markers = dict(state.markers_of.get(name, {}))
     if name in state.runs:
         part.runs = {name: state.runs[name]}
     if name in state.gone:
@@ -154,7 +154,7 @@ def copy_of(state: State, name: str) -> State:
 
 
 def is_own(data: bytes) -> bool:
-    """Was this image made by the version of treadle that runs?"""
+    """Whether the running version of treadle made this image."""
     try:
         head = msgspec.json.decode(data, type=_Head)
     except msgspec.DecodeError:

@@ -1,8 +1,8 @@
-"""The indexes over the state: who has to be looked at, who lives, who may use a slot, what is due.
+"""The indexes over the state: what to look at, what lives, who may use a slot, what is due.
 
-A turn may cost what changed and not what exists, so nothing is searched: each question that the
-planner asks has an index, and each index is kept by the functions of this module alone. Cost: O(1),
-but for timers, which are a sorted list (O(log n), and a memmove).
+The cost of a turn depends on what changed, not on what exists, so nothing is searched. Each
+question of the planner has an index, and only the functions of this module change the indexes.
+Cost: O(1); for timers, which are a sorted list, O(log n) and a memmove.
 """
 
 from bisect import bisect_left, insort
@@ -25,7 +25,7 @@ from controller.model.state import (
 )
 from controller.model.timers import AWAITED, TimerKind
 
-SEEN_SECONDS = 10.0  # that an end stays in the state at least, for those who wait for it
+SEEN_SECONDS = 10.0  # an end stays in the state at least so long, for those who wait for it
 
 # ---------------------------------------- what to look at
 
@@ -42,9 +42,9 @@ def touch(state: State, workflow: Workflow, step: Step | None = None) -> None:
 
 
 def touch_all(state: State) -> None:
-    """Have the next plan look at everything: after a restart nothing is taken for granted.
+    """Have the next plan look at everything: a restart assumes nothing.
 
-    That changes no cause: whatever is decided now follows from what the log said before.
+    This changes no cause: what is decided next follows from what the log said before.
     """
     state.touched = {life.uid: dict.fromkeys(life.steps) for life in state.workflows.values()}
 
@@ -79,7 +79,7 @@ def want_no_slot(state: State, workflow: Workflow, name: str) -> None:
 
 
 def requeue(state: State, workflow: Workflow) -> None:
-    """Put the workflow where it belongs among those that may use a free slot, if it may."""
+    """Put the workflow into its place in the queue for slots, or take it out."""
     key = queue_key(state, workflow)
     if key == workflow.queued_as:
         return
@@ -94,7 +94,7 @@ def requeue(state: State, workflow: Workflow) -> None:
 
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
-    """Where it belongs; None if a free slot is of no use to it."""
+    """Its place in the queue; None if it can't use a free slot."""
     if not workflow.ready or is_full(workflow) or standstill(state, workflow) is not None:
         return None
     return (-workflow.priority, workflow.occupied)
@@ -107,7 +107,7 @@ def is_full(workflow: Workflow) -> bool:
 
 
 def standstill(state: State, workflow: Workflow) -> Obstacle | None:
-    """What the log knows that keeps the workflow from starting anything, the gravest first."""
+    """Why the workflow may start nothing, as far as the log knows; the most serious first."""
     if workflow.deleting:
         return Obstacle.DELETED
     if workflow.suspended is not None:
@@ -123,7 +123,7 @@ def standstill(state: State, workflow: Workflow) -> Obstacle | None:
 def place_marker(state: State, marker: MarkerPlaced) -> None:
     displace_marker(state, marker.path)
     state.markers[marker.path] = marker
-    state.marked.setdefault(marker.workflow, {})[marker.path] = marker
+    state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     _look_again(state, marker)
 
 
@@ -131,9 +131,9 @@ def displace_marker(state: State, path: str) -> None:
     marker = state.markers.pop(path, None)
     if marker is None:
         return
-    del state.marked[marker.workflow][path]
-    if not state.marked[marker.workflow]:
-        del state.marked[marker.workflow]
+    del state.markers_of[marker.workflow][path]
+    if not state.markers_of[marker.workflow]:
+        del state.markers_of[marker.workflow]
     _look_again(state, marker)
 
 
@@ -149,8 +149,8 @@ def _look_again(state: State, marker: MarkerPlaced) -> None:
 
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:
-    """The marker because of which nothing of NAME may start; the strictest of several."""
-    markers = state.marked.get(name)
+    """The marker that stops all of NAME; if there are several, the strictest."""
+    markers = state.markers_of.get(name)
     if not markers:
         return None
     whole = [marker for marker in markers.values() if not marker.steps]
@@ -161,7 +161,7 @@ def forbidden(state: State, name: str) -> MarkerPlaced | None:
 
 
 def set_over(state: State, workflow: Workflow) -> None:
-    """Know a life that is over for good among those, and set the time when some of it may go."""
+    """Put a life that is over into `over`, and set the time when part of it may be archived."""
     if workflow.uid in state.lives and is_over(state, workflow):
         state.over.setdefault(workflow.uid)
     else:
@@ -170,13 +170,13 @@ def set_over(state: State, workflow: Workflow) -> None:
 
 
 def is_over(state: State, workflow: Workflow) -> bool:
-    """Nothing refers to it any more: no file, and no name but what `run` gave it."""
+    """Nothing refers to it any more: it has no file, and no name except one that `run` gave it."""
     present = state.workflows.get(workflow.name) is workflow
     return workflow.finished and (workflow.origin == "run" or not present)
 
 
 def expiry(state: State, workflow: Workflow) -> int | None:
-    """When its time to live is up, if there is something that may go then."""
+    """When its time to live is over, if something may be archived then."""
     ttl = workflow.ttl_seconds
     if ttl is None or not workflow.finished:
         return None
@@ -190,7 +190,7 @@ def expiry(state: State, workflow: Workflow) -> int | None:
 
 
 def next_run(state: State, workflow: Workflow) -> int:
-    """Numbers of runs count over the lives of a name."""
+    """Run numbers go on from one life of a name to the next."""
     known = state.runs.get(workflow.name)
     return (known[-1].number if known else workflow.run) + 1
 
@@ -202,7 +202,7 @@ def remember_run(state: State, name: str, run: RunShort) -> None:
 
 
 def forget_name(state: State, name: str) -> None:
-    """The name is free. Its runs are remembered until NAMES_MAX others were given up after it."""
+    """The name is free. Its runs are remembered until NAMES_MAX later names are free as well."""
     if name not in state.runs:
         return
     state.gone[name] = None
@@ -234,14 +234,14 @@ def set_timer(
 
 
 def _await(state: State, workflow: Workflow, more: int) -> None:
-    """Count the timers of a life that have to be due before all has settled."""
+    """Count the timers of a life that must come due before the controller has settled."""
     count = state.awaited.pop(workflow.uid, 0) + more
     if count:
         state.awaited[workflow.uid] = count
 
 
 def shift_timers(state: State, length: int, kinds: Collection[TimerKind]) -> None:
-    """Move what time makes due by `length` microseconds."""
+    """Move the timers of these kinds by `length` microseconds."""
     moved = sorted(
         timer._replace(due=timer.due + length) if timer.kind in kinds else timer
         for timer in state.timers

@@ -1,8 +1,8 @@
-"""What must hold after every event: each index computed anew, and what no state may show.
+"""What must be true after every event: every index is right, and no state contradicts itself.
 
-The indexes are kept event by event, so a mistake in one would surface far from its cause: a slot
-that never frees, a step that nobody looks at. Here each is computed from the facts alone. Cost:
-O(world), so this is for tests and `replay --verify`, not for turns.
+The indexes are updated event by event, so a mistake in one would show far from its cause: a slot
+that never becomes free, a step that nobody looks at. Here each index is computed again from the
+facts alone. Cost: O(world), so this is for tests and `replay --verify`, not for turns.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from controller.model.timers import AWAITED, TimerKind
 
 
 def check(state: State) -> None:
-    """Raise AssertionError with all that is wrong, each with the story of what it is about."""
+    """Raise AssertionError with every problem, and the whole workflow or step it is about."""
     found = list(problems(state))
     assert not found, "\n".join(found)
 
@@ -58,7 +58,7 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
     if step.retry_at is not None and step.phase is not Phase.PENDING:
         yield f"{step.phase} in backoff"
     if step.is_wanted and step.phase in TERMINAL:
-        yield f"{step.phase}, and yet something is wanted of it"
+        yield f"{step.phase}, but something is still wanted of it"
     if step.phase in (Phase.SUCCEEDED, Phase.FAILED) and (
         step.standing is None or step.standing.phase is not step.phase
     ):
@@ -73,7 +73,7 @@ def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
     for need in needs:
         dependency = workflow.steps[need.step]
         if (step.name, need.condition) not in dependency.dependents:
-            yield f"{need.step} does not know it as a dependent"
+            yield f"{need.step} does not list it as a dependent"
         verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, need.condition)
         met += verdict == MET
         if verdict not in (MET, OPEN):
@@ -96,7 +96,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
     if workflow.finished and workflow.in_run:
         yield f"{workflow.phase} in the middle of a run"
     if workflow.phase is Phase.SUSPENDED and (workflow.suspended is None or workflow.occupied):
-        yield "Suspended, and yet going on"
+        yield "Suspended, but still running"
     dependents = Counter(
         (need.step, step.name)
         for step in workflow.steps.values()
@@ -203,8 +203,10 @@ def _names(state: State) -> Iterator[str]:
         if workflow.name != name or state.lives.get(workflow.uid) is not workflow:
             yield f"the name {name} leads to another life"
     marked = {(marker.workflow, path): marker for path, marker in state.markers.items()}
-    kept = {(name, path): m for name, paths in state.marked.items() for path, m in paths.items()}
-    if kept != marked or not all(state.marked.values()):
+    kept = {
+        (name, path): m for name, paths in state.markers_of.items() for path, m in paths.items()
+    }
+    if kept != marked or not all(state.markers_of.values()):
         yield f"markers by workflow are {kept}, should be {marked}"
 
 

@@ -1,6 +1,6 @@
-"""Counters and histograms over all that ever happened, part of the state that the log folds to.
+"""Counters and histograms over everything that ever happened; they are part of the state.
 
-So they are in every snapshot and checkpoint, and neither a restart nor the archive lowers them.
+So they are in every snapshot and checkpoint, and neither a restart nor archiving lowers them.
 Durations are microseconds. Cost: O(1) an event.
 """
 
@@ -27,7 +27,7 @@ class Histogram(Struct, array_like=True):
     counts: list[int] = field(default_factory=_no_counts)
 
     def add(self, length: int) -> None:
-        """A clock that was set may make it look as if it had ended before it began."""
+        """If the clock was set back, the end may come before the start: that counts as 0."""
         length = max(0, length)
         self.total += length
         self.counts[bisect_left(BOUNDS, length)] += 1
@@ -50,7 +50,7 @@ class Metrics(Struct):
     ready_waits: Histogram = field(default_factory=Histogram)  # until the process existed
 
     def of(self, name: str) -> Counters:
-        """The counters of a workflow, or those that late-comers share."""
+        """The counters of a workflow; names beyond LABELS_MAX share one set."""
         counters = self.names.get(name)
         if counters is None:
             if len(self.names) >= LABELS_MAX:

@@ -1,8 +1,9 @@
 """Movement: the only places where a phase, a condition or a dependency's verdict changes.
 
-A function for each table of moves in `phases`; each refuses what its table does not name. A step
-counts the dependencies whose conditions are still open, and remembers those that can no longer come
-true. `move_step` keeps that, and every other index, in step with the phase: O(dependents).
+There is one function for each table of moves in `phases`; it refuses a move that its table does not
+name. A step counts the dependencies whose conditions are still open, and remembers those whose
+condition can no longer come true. `move_step` updates that, and every other index, with the phase:
+O(dependents).
 """
 
 from typing import Literal
@@ -42,11 +43,11 @@ def move_step(
 
 
 def _tell_dependents(state: State, workflow: Workflow, step: Step, was: Phase) -> None:
-    """What the step means for those that depend on it; between open phases nothing changes."""
+    """Update the verdicts of its dependents; a move between two open phases changes none."""
     for name, condition in step.dependents:
         dependent = workflow.steps[name]
-        _unhold(dependent, step.name, edge(was, "", step.tolerated, condition))
-        _hold(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
+        _remove_verdict(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _add_verdict(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
         if _has_to_look(dependent):
             touch(state, workflow, dependent)
 
@@ -57,7 +58,7 @@ def explain_wait(step: Step, reason: str, message: str) -> None:
 
 
 def move_workflow(state: State, workflow: Workflow, to: Phase, reason: str, message: str) -> None:
-    """The only place that changes a workflow's phase. To the one it has: only the words are new."""
+    """The only place that changes a workflow's phase. In the same phase only the words change."""
     was = workflow.phase
     workflow.reason, workflow.message = reason, message
     if was is to:
@@ -88,7 +89,7 @@ def move_attempt(
 def _tell(
     state: State, workflow: Workflow, step: str, was: Phase, to: Phase, reason: str, message: str
 ) -> None:
-    """Those who watch, and the page of the workflow."""
+    """Report a move to those who watch, and to the page of the workflow."""
     move = Move(state.time, workflow.name, workflow.uid, step, was, to, reason, message)
     state.moves.append(move)
     workflow.recent.append(move)
@@ -107,7 +108,7 @@ def set_condition(
 
 
 def clear_condition(state: State, workflow: Workflow, kind: str, reason: str, message: str) -> None:
-    """It no longer holds; one that never did is not worth a word."""
+    """It no longer holds. A condition that never held is not mentioned."""
     if kind in workflow.conditions:
         set_condition(state, workflow, kind, False, reason, message)
 
@@ -130,9 +131,9 @@ _ROOTS = frozenset({Reason.DEPENDENCY_FAILED, Reason.DEPENDENCY_CANCELLED})
 
 
 def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
-    """What a dependency in this phase means for a dependent: MET, OPEN, or why it never can be.
+    """What a dependency in this phase means for a dependent: MET, OPEN, or why it can't be met.
 
-    A skipped step passes its own reason on, so that the whole branch names the root.
+    A skipped step passes its own reason on, so that the whole branch names the first cause.
     """
     if phase not in TERMINAL:
         return OPEN
@@ -144,14 +145,14 @@ def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
     return reason if phase is Phase.SKIPPED and reason in _ROOTS else unmet
 
 
-def _hold(dependent: Step, name: str, verdict: str) -> None:
+def _add_verdict(dependent: Step, name: str, verdict: str) -> None:
     if verdict == MET:
         dependent.open -= 1
     elif verdict != OPEN:
         dependent.broken[name] = verdict
 
 
-def _unhold(dependent: Step, name: str, verdict: str) -> None:
+def _remove_verdict(dependent: Step, name: str, verdict: str) -> None:
     if verdict == MET:
         dependent.open += 1
     elif verdict != OPEN:
@@ -166,7 +167,7 @@ def _has_to_look(dependent: Step) -> bool:
 
 
 def link(workflow: Workflow) -> None:
-    """Compute dependents, open and broken dependencies and counts anew: once a generation."""
+    """Compute dependents, open and broken dependencies and counts again: once a generation."""
     workflow.unsettled = workflow.failed = workflow.cancelled = 0
     for step in workflow.steps.values():
         step.dependents = []
@@ -181,7 +182,7 @@ def link(workflow: Workflow) -> None:
             verdict = edge(
                 dependency.phase, dependency.reason, dependency.tolerated, need.condition
             )
-            _hold(step, need.step, verdict)
+            _add_verdict(step, need.step, verdict)
 
 
 def drop(state: State, workflow: Workflow, step: Step) -> None:

@@ -1,7 +1,7 @@
 """What the edges saw: the inputs of the core that are not events yet.
 
-The executor tells of attempts, the folder of files and markers, the requests of what people asked
-for. The planner turns each into events; `loop.ports` has the calls that bring them.
+The executor reports attempts, the folder reports files and markers, and requests hold what people
+ask for. The planner turns each into events; the calls that bring them are in `loop.ports`.
 """
 
 from typing import Literal
@@ -33,7 +33,7 @@ class AttemptId(Struct, frozen=True, order=True):
 class Started(Struct, frozen=True, kw_only=True):
     """The process exists. `at`: microseconds on the controller's clock.
 
-    `found`: nobody told its pid, it was found by its marks; that may be one of its children.
+    `found`: its pid was not reported. It was found by its mark, and may be one of its children.
     """
 
     id: AttemptId
@@ -44,10 +44,10 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
-    """Nothing of the attempt lives any more, proven. `at` is when its first process ended.
+    """No process of the attempt lives any more; this is proven. `at`: when its first process ended.
 
     `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why;
-    `withdrawn` was queued and never started; `lost` ended, or never was, and nobody can know how
+    `withdrawn` was queued and never started; `lost` ended or never started, and nobody can know how
     (reboot, dead shim). `left_processes`: how many it left running, which were then ended.
     """
 
@@ -62,7 +62,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):
-    """These processes outlive SIGKILL (uninterruptible, another user's); ending goes on."""
+    """These processes survive SIGKILL (uninterruptible, another user's); ending them goes on."""
 
     id: AttemptId
     pids: tuple[int, ...]
@@ -76,10 +76,9 @@ class SeenFile(Struct, frozen=True, kw_only=True):
     """A spec file as last read, or a folder that can't be listed. `path` is relative to the root.
 
     `by` owns it. `documents` are those of a file without any fault (one bad document rejects its
-    whole file); `names` are all workflow names that could be read, faults or not. `steady` is false
-    while its writer may still be at work: the rest is then what was read before that, if anything
-    was.
-    `foreign`: it is no treadle document, by its content; `empty`: it has no content.
+    whole file); `names` are all workflow names that could be read, with or without faults. `steady`
+    is false while its writer may still be at work: the other fields then hold what was read before
+    that, if anything. `foreign`: its content is not a treadle document; `empty`: it has no content.
     """
 
     path: str
@@ -108,13 +107,13 @@ class SeenMarker(Struct, frozen=True, kw_only=True):
 
 
 class FolderSight(Struct, kw_only=True):
-    """The folder as the edge saw it last. One object that lives on.
+    """The folder as the edge last saw it. The same object is updated all the time.
 
-    `path` is absolute, `shown` what the user called it. `root`: `ok`, or why nothing about the
+    `path` is absolute; `shown` is the user's name for it. `root`: `ok`, or why nothing about the
     content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last
-    full scan *began*: what vanished since an earlier look is only believed to be absent once such a
-    scan has not found it either. `changed` has the paths that came, went or changed since its
-    reader last emptied it. `problem`: why it polls.
+    full scan *began*: a file that vanished is only believed to be absent when such a scan has not
+    found it either. `changed` has the paths that came, went or changed since its reader last
+    emptied it. `problem`: why the folder is polled.
     """
 
     path: str
@@ -135,10 +134,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 
     `kind`: `retry` (of `steps`, or of all that did not succeed), `run` (begin a life of `document`,
-    read from the file `path`; `resume` goes on with the last life), `cancel` (of a `run`, which has
-    no file to put a marker beside), `restart` (end what runs, all anew), `suspend` and `resume` (it
-    stands until it is taken back), `mark` (one step as succeeded), `delete-all` (confirms an
-    absence that is held back). `uid` pins the life it was meant for.
+    read from the file `path`; `resume` continues the last life), `cancel` (of a `run`, which has no
+    file to put a marker beside), `restart` (end what runs, and run everything again), `suspend`
+    (until `resume`), `resume`, `mark` (one step as succeeded), `delete-all` (confirms an absence
+    that is held back). `uid` is the life that was meant, so that a later one isn't hit.
     """
 
     name: str = ""  # the file's; set by the reader

@@ -1,8 +1,8 @@
-"""Phases, reasons and the tables of legal moves: the vocabulary of everything that happens.
+"""Phases, reasons and the tables of legal moves: the words for everything that happens.
 
-States are data here. Each table is a whole life: of a step, of a workflow, of its run, of an
-attempt. It names each legal move and the events that make it; `movement` has one function for each
-table, the only code that makes those moves, and it refuses what the table does not name.
+States are data here. There is a table for a step, for a workflow, for its run and for an attempt.
+It names each legal move and the events that make it. `movement` has one function for each table:
+only that function makes those moves, and it refuses a move that the table does not name.
 `docs/states.md` is drawn from the tables.
 """
 
@@ -33,7 +33,7 @@ class RunStage(Word):
 
     NONE = "none"
     RUNNING = "running"
-    ENDING = "ending"  # its end is decided; what is left are hooks
+    ENDING = "ending"  # its result is decided; only its hooks still run
 
 
 class AttemptPhase(Word):
@@ -61,7 +61,7 @@ class Reason(Word):
     DEPENDENCY_RERAN = "DependencyReran"
     STEP_ADDED = "StepAdded"
     UNCHANGED = "Unchanged"
-    TRIED_ANEW = "TriedAnew"  # a new generation, or `retry`, gives it fresh retries
+    TRIED_ANEW = "TriedAnew"  # a new generation, or `retry`, gives it all its retries again
     RETRY_REQUESTED = "RetryRequested"
     RESTART_REQUESTED = "RestartRequested"
     RESUME_REQUESTED = "ResumeRequested"
@@ -108,8 +108,8 @@ class Obstacle(Word):
     # what this controller knows
     STOPPING = "ControllerStopping"
     DISK_PRESSURE = "DiskPressure"
-    NOT_DRIVEN = "NotDriven"  # a `treadle run` drives others only
-    SPEC_ABSENT = "SpecAbsent"  # and that is not believed yet
+    NOT_DRIVEN = "NotDriven"  # this `treadle run` drives only other workflows
+    SPEC_ABSENT = "SpecAbsent"  # its absence is not believed yet
     FOLDER_HELD = "FolderHeld"
     NO_FREE_SLOT = "NoFreeSlot"
 
@@ -120,8 +120,8 @@ ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 
 Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that make it
 
-# From a terminal phase the way leads back to Pending only: an edit, or `retry`; and from Pending
-# straight to a result when a reverted edit finds the old one still standing.
+# From a terminal phase, an edit or `retry` leads back to Pending only. From Pending a step moves
+# straight to a result when an edit is taken back and the old result is still valid.
 STEP_MOVES: Moves = {
     Phase.PENDING: {
         Phase.READY: ("StepReady",),
@@ -156,7 +156,7 @@ STEP_MOVES: Moves = {
     Phase.CANCELLED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
 }
 
-# A new generation, or `retry`, has a workflow that had ended begin again.
+# A new generation, or `retry`, makes an ended workflow begin again.
 WORKFLOW_MOVES: Moves = {
     Phase.PENDING: {
         Phase.RUNNING: ("RunStarted",),
@@ -193,7 +193,7 @@ RUN_MOVES: Moves = {
     RunStage.ENDING: {RunStage.NONE: ("WorkflowFinished",)},
 }
 
-# One that nobody saw start may be seen to have ended.
+# Sometimes nobody saw an attempt start, and only its end is known.
 ATTEMPT_MOVES: Moves = {
     AttemptPhase.SCHEDULED: {
         AttemptPhase.RUNNING: ("AttemptStarted",),

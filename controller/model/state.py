@@ -1,9 +1,9 @@
 """The actual state: what a fold over the log knows of every workflow, step and attempt.
 
-Besides the facts it keeps indexes, so that a turn costs what changed and not what exists: which
-steps were touched since the last plan, which are ready, how many dependencies each still waits for,
-which attempts live, what time makes due next, which workflows may use a free slot. Facts are set by
-`apply`; indexes only by `movement` and `indexes`, and `invariants` computes each one anew.
+Besides the facts it keeps indexes, so that the cost of a turn depends on what changed, not on what
+exists: which steps were touched since the last plan, which are ready, how many dependencies each
+still waits for, which attempts live, which timer is due next, which workflows may use a free slot.
+`apply` sets the facts; only `movement` and `indexes` set the indexes. `invariants` checks them all.
 
 Times are microseconds since 1970 on the controller's clock.
 """
@@ -62,7 +62,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     mark: int
     log: str
     seq: int = 0  # of the record that promised it
-    why: str = ""  # it was tried, if not for the first time
+    why: str = ""  # why it was tried again; empty for the first time
     phase: AttemptPhase = AttemptPhase.SCHEDULED
     reason: str | None = None
     message: str | None = None
@@ -76,7 +76,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
-    found: bool = False  # by its marks: whether `pid` is its first process is a likelihood
+    found: bool = False  # by its mark: `pid` is probably its first process, not certainly
     exit_code: int | None = None
     signal: int | None = None
     ending: Ending | None = None
@@ -98,8 +98,8 @@ def runs_as(attempt: Attempt) -> str:
 class Standing(Struct, frozen=True):
     """The last result of a step, and what it was made from.
 
-    It outlives a reset by an edit, as long as neither the step nor one that it depends on has run
-    since: taking the edit back restores it.
+    It survives a reset by an edit, as long as neither the step nor one of its dependencies has run
+    since then: if the edit is taken back, the result is restored.
     """
 
     fingerprint: str
@@ -113,11 +113,11 @@ class Cancel(Struct, frozen=True):
 
     reason: str
     message: str
-    drain: bool = False  # what runs may come to its own end
+    drain: bool = False  # running steps may finish
 
 
 class Asked(Struct, frozen=True):
-    """Somebody wants a step to run anew that has an attempt."""
+    """Somebody wants a step to run again although it still has an attempt."""
 
     reason: str
     message: str
@@ -139,9 +139,9 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     interruptions: int = 0  # in a row
     series_from: int | None = None  # start of the first attempt since the last reset
     retry_at: int | None = None
-    why: str = ""  # it is tried anew, until it is
-    unjudged: bool = False  # its last attempt ended, and nothing followed from that yet
-    # what is wanted of it while it has an attempt: a field a source, ranked by `planner.wish`
+    why: str = ""  # why it will be tried again; empty once it is
+    unjudged: bool = False  # its last attempt ended; what follows is not decided yet
+    # what is wanted of it while it has an attempt: one field for each source, see `planner.wish`
     leaving: StepEffect | None = None  # the spec no longer has it
     cancel: Cancel | None = None
     asked: Asked | None = None
@@ -168,11 +168,11 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a source has said what is to become of it."""
+        """Whether any source wants something of it."""
         return bool(self.leaving or self.cancel or self.asked or self.edit)
 
     def want_nothing(self) -> None:
-        """What was wanted of it has been done, or counts no more."""
+        """What was wanted of it is done, or no longer counts."""
         self.leaving = self.cancel = self.asked = self.edit = None
 
 
@@ -239,20 +239,20 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended
     accepted: int = 0  # when its generation was
-    effects: dict[str, StepEffect] = {}  # what that did to its steps, but for those it left alone
-    kept: dict[str, str] = {}  # steps whose result was made under this fingerprint, and stands
+    effects: dict[str, StepEffect] = {}  # what that did to its steps; without untouched steps
+    kept: dict[str, str] = {}  # steps that keep a result, with the fingerprint it was made under
     pending: EditDeferred | None = None  # it waits until the present run has ended
     cancel: Cancel | None = None
     deleting: bool = False
     request: str = ""  # the name of the one that began this life
     suspended: int | None = None  # since when
-    suspension: str = ""  # the request that stands: who asked and why
+    suspension: str = ""  # the request in force: who asked and why
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
     cause: int = 0  # seq of the record that last gave it, or a step of it, something to decide
     # indexes
-    unsettled: int = 0  # steps that are not in a terminal phase, or are to leave
-    failed: int = 0  # failed steps that nobody tolerates
+    unsettled: int = 0  # steps that are not in a terminal phase, removed ones too
+    failed: int = 0  # failed steps without continueOnFailure
     cancelled: int = 0
     occupied: int = 0  # attempts that live
     # ready and not scheduled, the longest waiting first
@@ -342,16 +342,16 @@ class State:
         self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
         self.timers: list[Timer] = []  # sorted by due
         self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due
-        self.awaited: dict[str, int] = {}  # uid -> its timers without which nothing has settled
+        self.awaited: dict[str, int] = {}  # uid -> how many timers it waits for to settle
         self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
-        self.marked: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
-        # for the planner: what apply changed since the last plan; for watchers: phases that changed
+        self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
+        # `touched` is for the planner: what changed since the last plan; `moves` is for watchers
         self.touched: dict[str, dict[str, None]] = {}
         self.moves: list[Move] = []
 
     def story(self, uid: str, step: str = "") -> str:
-        """What is known of one workflow or step, for a failed check."""
+        """All that is known of one workflow or step, for the message of a failed check."""
         workflow = self.lives.get(uid)
         if workflow is None:
             return f"no life {uid}"

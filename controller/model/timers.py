@@ -1,6 +1,6 @@
-"""The kinds of timers: what moves each, who looks when it is due, who waits for it.
+"""The kinds of timers: what moves each, which code looks when it is due, who waits for it.
 
-A new kind is a row here. What it means when it is due is decided by who looks, from the state.
+A new kind is a row here. The code that looks at a due timer decides from the state what to do.
 """
 
 from typing import NamedTuple
@@ -21,8 +21,8 @@ class Habits(NamedTuple):
     """How a kind of timer behaves."""
 
     sleeps: bool  # stands still while the machine sleeps
-    clock_moves_it: bool  # stays as far away as it was when the wall clock was set meanwhile
-    archives: bool  # retention looks at it; a plan at all others
+    clock_moves_it: bool  # keeps the time it had left when the wall clock was set
+    archives: bool  # retention looks at it when it is due; the planner looks at all others
     awaited: bool  # the controller has not settled before it is due
 
 
@@ -30,7 +30,7 @@ HABITS: dict[TimerKind, Habits] = {
     TimerKind.DEADLINE: Habits(sleeps=False, clock_moves_it=True, archives=False, awaited=False),
     TimerKind.BACKOFF: Habits(sleeps=True, clock_moves_it=True, archives=False, awaited=True),
     TimerKind.TIMEOUT: Habits(sleeps=True, clock_moves_it=True, archives=False, awaited=False),
-    # An archive needs no more than the wall clock.
+    # For the archive the wall clock is good enough.
     TimerKind.EXPIRY: Habits(sleeps=False, clock_moves_it=False, archives=True, awaited=False),
 }
 

@@ -95,7 +95,7 @@ def _of_run(workflow: Workflow, step: Step) -> bool:
 def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
     if workflow.cancel is not None and not workflow.cancel.drain:
         return None
-    for marker in state.marked.get(workflow.name, {}).values():
+    for marker in state.markers_of.get(workflow.name, {}).values():
         named = [
             name
             for name in marker.steps

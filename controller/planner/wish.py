@@ -238,5 +238,5 @@ def drains(state: State, workflow: Workflow, step: Step) -> bool:
     """Whether the whole workflow, or this step of it, starts no more and what runs may end."""
     if workflow.cancel is not None:
         return workflow.cancel.drain
-    markers = state.marked.get(workflow.name, {}).values()
+    markers = state.markers_of.get(workflow.name, {}).values()
     return any(marker.drain and step.name in marker.steps for marker in markers)

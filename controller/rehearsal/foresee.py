@@ -300,7 +300,7 @@ class _Barred:
             step = self._play.life.steps[next(iter(step.broken))]
         if step.phase is not Phase.CANCELLED or step.reason != Reason.CANCEL_MARKER:
             return ""
-        markers = self._play.state.marked.get(self._play.name, {})
+        markers = self._play.state.markers_of.get(self._play.name, {})
         of_step = (path for path, one in markers.items() if not one.steps or step.name in one.steps)
         return next(of_step, "")
 
@@ -314,7 +314,7 @@ def _marker_notes(
     found: Effects,
 ) -> Iterator[str]:
     """What there is to know of the markers that will be there."""
-    for path, marker in play.state.marked.get(play.name, {}).items():
+    for path, marker in play.state.markers_of.get(play.name, {}).items():
         if is_edit and not marker.steps:
             yield f"counts as cancelled: {path} is there"
         elif is_edit:

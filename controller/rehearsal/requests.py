@@ -26,7 +26,7 @@ def carry_out(state: State, requests: Iterable[Request]) -> None:
 def without_markers(state: State, workflow: str) -> None:
     """Fold that the workflow's markers are gone."""
     passes = _passes(state)
-    for path in list(state.marked.get(workflow, ())):
+    for path in list(state.markers_of.get(workflow, ())):
         passes.fold(MarkerRemoved(workflow=workflow, path=path))
 
 

@@ -1,7 +1,7 @@
-"""What a step is to do, with every default filled in: the spec as the rest of treadle reads it.
+"""What a step does, with every default filled in: the spec as the rest of treadle reads it.
 
-`models` keep what was written; this resolves it once per generation, so that nobody else has to
-know which default comes from where. Cost: some microseconds a step, once a generation.
+`models` keep what was written. This resolves it once per generation, so that no other code must
+know where a default comes from. Cost: some microseconds a step, once a generation.
 """
 
 import shlex
@@ -20,7 +20,7 @@ DEFAULT_CAUSES = ("Interrupted", "NonZeroExit", "Timeout")
 
 
 class BackoffPolicy(Struct, frozen=True, omit_defaults=True):
-    """Delays in seconds; `jitter` is the ± share of a delay that chance may take or give."""
+    """Delays in seconds; `jitter` is the ± share of a delay that chance may add or subtract."""
 
     initial_seconds: float = 0.5
     factor: float = 2.0
@@ -29,9 +29,9 @@ class BackoffPolicy(Struct, frozen=True, omit_defaults=True):
 
 
 class RetryPolicy(Struct, frozen=True, omit_defaults=True):
-    """Which ends of an attempt are followed by another, how often, and for how long.
+    """After which ends of an attempt it is tried again, how often, and for how long.
 
-    Causes and codes are sorted: equal policies have to look the same in an image of the state.
+    Causes and codes are sorted: equal policies must look the same in an image of the state.
     """
 
     limit: int = 0
@@ -40,7 +40,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True):
     exit_codes: tuple[int, ...] | None = None  # None: any
     except_exit_codes: tuple[int, ...] = ()
     max_elapsed_seconds: float | None = None
-    # Unless written, an `Interrupted` attempt is tried again whatever `limit` is.
+    # By default, an `Interrupted` attempt is tried again whatever `limit` is.
 
 
 class Requires(Struct, frozen=True):
@@ -83,12 +83,12 @@ def env_text(value: EnvValue) -> str:
 
 
 def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
-    """`[75, "100-110"]` as the codes it stands for, sorted, each once. Validated text only."""
-    found: set[int] = set()
+    """`[75, "100-110"]` as single codes, sorted, each once. The text must be valid."""
+    listed: set[int] = set()
     for code in codes:
         first, _, last = str(code).partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        listed.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(listed))
 
 
 def _define(spec: Spec, step: Step) -> Definition:
@@ -132,21 +132,21 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     if isinstance(own, UnsetType) and isinstance(default, UnsetType):
         return _NO_RETRY
     first, second = _or(own, Retry()), _or(default, Retry())
-    one, two = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
+    backoff, fallback = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
     plain = BackoffPolicy()
     causes = _or(first.on, _or(second.on, None))
-    # The two lists exclude each other, so a step's own list sets its default's aside.
+    # Only one of the two lists is allowed, so a step's own list replaces the default's.
     lists = first if _lists_codes(first) else second
     codes = _or(lists.exit_codes, None)
     return RetryPolicy(
         limit=_or(first.limit, _or(second.limit, 0)),
         backoff=BackoffPolicy(
             initial_seconds=_or(
-                one.initial_seconds, _or(two.initial_seconds, plain.initial_seconds)
+                backoff.initial_seconds, _or(fallback.initial_seconds, plain.initial_seconds)
             ),
-            factor=_or(one.factor, _or(two.factor, plain.factor)),
-            max_seconds=_or(one.max_seconds, _or(two.max_seconds, plain.max_seconds)),
-            jitter=_or(one.jitter, _or(two.jitter, plain.jitter)),
+            factor=_or(backoff.factor, _or(fallback.factor, plain.factor)),
+            max_seconds=_or(backoff.max_seconds, _or(fallback.max_seconds, plain.max_seconds)),
+            jitter=_or(backoff.jitter, _or(fallback.jitter, plain.jitter)),
         ),
         on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),
         exit_codes=None if codes is None else exit_code_list(codes),

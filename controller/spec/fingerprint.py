@@ -1,4 +1,4 @@
-"""Has what a step does changed? The hash of all that decides it, and what the hash is made of.
+"""Has a step changed in what it does? The hash of all that decides this, and the hash's inputs.
 
 The closed list of inputs (rule 1), each only where the user wrote it:
 
@@ -6,11 +6,11 @@ The closed list of inputs (rule 1), each only where the user wrote it:
 - `shell`, the step's or else the spec's, for `run`; a string counts as the words it splits into;
 - `workingDir`, the step's or else the spec's;
 - `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees;
-- the fingerprint of each dependency with the condition on it; `Succeeded` written or not is one, as
-  are the short and the long form. Order does not count, nor does what the dependency is called.
+- the fingerprint of each dependency with its condition. `Succeeded` counts the same written or not,
+  and so do the short and the long form. Order does not count, nor does the dependency's name.
 
 A default that is written down counts as written; policy never counts. A fingerprint begins with the
-number of its rule, and a rule, once released, stays as it is: an upgrade re-runs nothing.
+number of its rule. A released rule never changes, so an upgrade re-runs nothing.
 Cost: a topological sort and one SHA-256 a step, some 15 µs each.
 """
 
@@ -41,9 +41,9 @@ def fingerprints(
 ) -> dict[str, str]:
     """The fingerprint of every step of a valid spec, dependencies before dependents.
 
-    What depends on a step of `kept` sees that fingerprint of it: its result was made under it.
+    Dependents of a step in `kept` use that fingerprint: its result was made under it.
     """
-    from hashlib import sha256  # loads OpenSSL, which nothing needs that only reads
+    from hashlib import sha256  # loads OpenSSL, which readers don't need
 
     rule, steps = _RULES[version], {step.name: step for step in spec.steps}
     graph = {name: [need.step for need in requires(step)] for name, step in steps.items()}
@@ -69,16 +69,16 @@ def inputs(spec: Spec, name: str, fingerprints: dict[str, str]) -> dict[str, str
 
 
 def version_of(fingerprint: str) -> int:
-    """The number of the rule under which it was made."""
+    """The number of the rule that made it."""
     return int(fingerprint.partition(":")[0])
 
 
 def same(one: Spec, other: Spec) -> bool:
     """Whether two specs mean the same: an edit between them makes no generation.
 
-    The order of steps, of dependencies and of other sets does not count, nor does the spelling of
-    one meaning: short or long dependency, `Succeeded` written or not, a shell as string or as
-    words, 1 or "1" in `env`, an empty `env` or `dependsOn` or none. A written default does count.
+    The order of steps, of dependencies and of other sets does not count. Nor do two ways to write
+    the same: short or long dependency, `Succeeded` written or not, a shell as string or as words, 1
+    or "1" in `env`, an empty `env` or `dependsOn` or none. But a written default does count.
     """
     return one == other or _normal_spec(one) == _normal_spec(other)
 
@@ -121,7 +121,7 @@ def _shortened(text: str) -> str:
 
 
 class _Identity:
-    """A spec as a key: by identity, since hashing 10,000 steps would cost more than the search."""
+    """A spec as a key, by identity: hashing 10,000 steps would cost more than the search."""
 
     __slots__ = ("spec",)
 
@@ -137,7 +137,7 @@ class _Identity:
 
 @lru_cache(maxsize=_INDEXES_MAX)
 def _steps(of: _Identity) -> dict[str, Step]:
-    # `inputs` is asked once an attempt: a search through 10,000 steps would be its whole cost.
+    # `inputs` is called for each attempt: a search through 10,000 steps would be its whole cost.
     return {step.name: step for step in of.spec.steps}
 
 

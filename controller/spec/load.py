@@ -1,9 +1,9 @@
-"""A spec file's bytes as workflows, or as everything that is wrong with it.
+"""Turns the bytes of a spec file into workflows, or into everything that is wrong with them.
 
-The text becomes values with places (`text`); msgspec makes models of them; rules judge the models
-(`validate`). Only where msgspec refuses a document its faults are looked for one by one (`shape`),
-and the rules judge what is left of it, so that an author sees all faults of a file at once. One
-faulty document spoils its file. Opens no file: `file` is only what messages call it.
+The text becomes values with places (`text`), msgspec makes models of them, and rules check the
+models (`validate`). Only if msgspec refuses a document, its faults are searched one by one
+(`shape`), and the rules check the rest of it, so that an author sees all faults of a file at once.
+One faulty document rejects its whole file. No file is opened: `file` is only its name in messages.
 Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which libyaml takes a third.
 """
 
@@ -16,10 +16,10 @@ from msgspec import Struct, ValidationError
 from controller.errors import Fault
 from controller.spec import older
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import Found, Path, check
+from controller.spec.validate import Path, PathFault, check
 
 if TYPE_CHECKING:
-    from controller.spec.text import Place
+    from controller.spec.text import TextPlace
 
 SPEC_BYTES_MAX = 8 * 1024 * 1024
 FAULTS_MAX = 1000
@@ -40,8 +40,8 @@ class Document(Struct, frozen=True, kw_only=True):
 class Loaded(Struct, frozen=True, kw_only=True):
     """What a file holds. With any fault it has no documents.
 
-    `names` are all workflow names that could be read, faults or not. `foreign`: by its content the
-    file is not treadle's; its faults say why it would not do as a spec.
+    `names` are all workflow names that could be read, with or without faults. `foreign`: by its
+    content the file is not meant for treadle; its faults say why it is not a spec.
     """
 
     documents: tuple[Document, ...] = ()
@@ -51,8 +51,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 
 def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
-    """Read and judge a whole file. Never raises on what is in it."""
-    # What is heavy to import is imported only where there is something to read.
+    """Read and check a whole file. Its content never raises an exception."""
+    # A slow import: only do it when there is something to read.
     from controller.spec.syntax import decode
 
     if len(data) > max_bytes:
@@ -81,16 +81,16 @@ class _File:
     def judge(self, text: str, max_bytes: int) -> Loaded:
         from controller.spec.text import read
 
-        found = read(text, self.file, max_bytes)
-        self.faults += found.faults
-        ours = found.torn is not None and _mentions(text)
-        for node in found.documents:
+        content = read(text, self.file, max_bytes)
+        self.faults += content.faults
+        ours = content.torn is not None and _mentions(text)
+        for node in content.documents:
             if node.value is not None:
                 ours |= _is_ours(node.value)
                 _Document(self, node.value, node.place).judge()
-        if found.torn is not None:
-            _Document(self, found.torn.value, found.torn.place).note_name()
-        elif found.faults and not found.documents:
+        if content.torn is not None:
+            _Document(self, content.torn.value, content.torn.place).note_name()
+        elif content.faults and not content.documents:
             ours = _mentions(text)
         if not self.documents and not self.faults:
             hint = "write a workflow, or remove the file"
@@ -104,9 +104,9 @@ class _File:
 
 
 class _Document:
-    """Judges one document, and adds what it finds to its file."""
+    """Checks one document, and adds what it finds to its file."""
 
-    def __init__(self, of: _File, raw: object, place: "Place") -> None:
+    def __init__(self, of: _File, raw: object, place: "TextPlace") -> None:
         self.of = of
         self.raw = raw
         self.place = place
@@ -116,7 +116,7 @@ class _Document:
         raw = self.raw
         if not isinstance(raw, dict):
             problem = "expected a workflow: a mapping with apiVersion, kind, metadata and spec"
-            self._add([Found(path=(), problem=problem)])
+            self._add([PathFault(path=(), problem=problem)])
             return
         self.note_name()
         before = len(self.of.faults)
@@ -133,7 +133,7 @@ class _Document:
             )
 
     def note_name(self) -> None:
-        """Remember the document's name, if it can be read; the second of a file is a fault."""
+        """Remember the document's name, if it can be read; the same name twice is a fault."""
         path, name = _name(self.raw)
         if name is None:
             return
@@ -141,7 +141,7 @@ class _Document:
         first = self.of.names.setdefault(name, line)
         if first != line:
             problem = f'a second workflow named "{name}"'
-            self._add([Found(path=path, problem=problem, hint=f"the first is at line {first}")])
+            self._add([PathFault(path=path, problem=problem, hint=f"the first is at line {first}")])
 
     # ------------------------------------------------------------------------------------- models
 
@@ -159,7 +159,7 @@ class _Document:
         return workflow
 
     def _without_our_own(self, raw: dict[str, object]) -> dict[str, object]:
-        """`get -o yaml > file` must round-trip: what `get` adds is ignored, with a warning."""
+        """The output of `get -o yaml` must be valid: ignore what `get` adds, with a warning."""
         if "status" in raw:
             self._warn(("status",), "ignored: treadle keeps the status, a file doesn't")
             raw = {key: value for key, value in raw.items() if key != "status"}
@@ -187,9 +187,9 @@ class _Document:
         self._rules(workflow.spec, is_older=True)
         return workflow
 
-    def _shape(self, found: list[Found], error: ValidationError) -> None:
-        # Where the schema sees nothing wrong, msgspec's own words are better than silence.
-        self._add(found or [Found(path=(), problem=str(error))])
+    def _shape(self, found: list[PathFault], error: ValidationError) -> None:
+        # If the schema finds no fault, msgspec's own words are better than none.
+        self._add(found or [PathFault(path=(), problem=str(error))])
 
     def _rules(self, spec: Spec | None, is_older: bool = False) -> None:
         found = check(spec) if spec is not None else ()
@@ -197,13 +197,13 @@ class _Document:
 
     # ------------------------------------------------------------------------------------- faults
 
-    def _add(self, found: Iterable[Found]) -> None:
+    def _add(self, found: Iterable[PathFault]) -> None:
         self.of.faults += map(self._fault, found)
 
     def _warn(self, path: Path, problem: str) -> None:
-        self.warnings.append(str(self._fault(Found(path=path, problem=problem, key=True))))
+        self.warnings.append(str(self._fault(PathFault(path=path, problem=problem, key=True))))
 
-    def _fault(self, found: Found) -> Fault:
+    def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)
         hint = found.hint
         if found.other:
@@ -241,12 +241,12 @@ def _mentions(text: str) -> bool:
     return _DOMAIN in text or "workflow_id" in text
 
 
-def _stranger(raw: dict[str, object]) -> Found:
+def _stranger(raw: dict[str, object]) -> PathFault:
     if "apiVersion" in raw:
         problem = f"{str(raw['apiVersion'])[:_SHOWN_MAX]} is not an apiVersion of treadle's"
-        return Found(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
+        return PathFault(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
     hint = f"a workflow begins with apiVersion: {_DOMAIN}v1"
-    return Found(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
+    return PathFault(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
 
 
 def _name(raw: object) -> tuple[Path, str | None]:
@@ -265,4 +265,4 @@ def _sorted(faults: list[Fault]) -> Iterator[Fault]:
     yield from faults[:FAULTS_MAX]
     if len(faults) > FAULTS_MAX:
         problem = f"more faults than these {FAULTS_MAX:,}"
-        yield Fault(file=faults[0].file, problem=problem, hint="mend these first")
+        yield Fault(file=faults[0].file, problem=problem, hint="fix these first")

@@ -1,8 +1,8 @@
 """What a user may write, as types: the one source of truth for the shape of a spec.
 
 `schemas/` is generated from these models, the loader converts into them, and the log carries them.
-Every optional field can be UNSET: what was written and what was filled in stay apart, because an
-edit that only writes down a default is an edit, and a new default in a later release is not.
+Every optional field can be UNSET, so we know which values were written. An edit that only writes
+down a default is an edit; a new default in a later release is not.
 Python names are snake_case; in files they are camelCase.
 """
 
@@ -12,13 +12,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 API_VERSION = "treadle.dev/v1"
 
-# `$` alone would also match in front of a final newline, and such a name ends up in file names.
+# `$` alone would also match before a final newline, and such a name would get into file names.
 WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$(?!\n)"
 VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
 EXIT_CODES = r"^[0-9]{1,3}(-[0-9]{1,3})?$(?!\n)"
 
-# Beyond 31 years a duration is a slip of the pen, and its microseconds no longer fit a record.
+# More than 31 years is a typing error, and its microseconds no longer fit into a record.
 SECONDS_MAX = 1_000_000_000
 COUNT_MAX = 1_000_000
 
@@ -46,8 +46,8 @@ ConditionOn = Literal["Succeeded", "Failed", "Finished"]
 Environment = Annotated[
     dict[VariableName, EnvValue] | UnsetType,
     Meta(
-        description="Environment variables. A value is passed on as it is written: "
-        "`3.10` stays `3.10`. A step's own win over those of the spec."
+        description="Environment variables. A value is passed as it is written: "
+        "`3.10` stays `3.10`. A variable of a step replaces one of the spec."
     ),
 ]
 Shell = Annotated[
@@ -67,7 +67,7 @@ Timeout = Annotated[
 ]
 Grace = Annotated[
     Seconds | UnsetType,
-    Meta(description="Between SIGTERM and SIGKILL when an attempt is ended. Default: 3."),
+    Meta(description="Time between SIGTERM and SIGKILL when an attempt is ended. Default: 3."),
 ]
 
 
@@ -102,7 +102,7 @@ class Backoff(_Written, frozen=True):
 
 
 class Retry(_Written, frozen=True):
-    """When a failed attempt is followed by another. No retry unless `limit` is set."""
+    """When a failed attempt is tried again. There is no retry unless `limit` is set."""
 
     limit: Annotated[
         Count | UnsetType, Meta(description="Retries after the first attempt. Default: 0.")
@@ -118,7 +118,7 @@ class Retry(_Written, frozen=True):
     ] = UNSET
     except_exit_codes: Annotated[
         Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
-        Meta(description="Retry all exit codes but these. Not together with exitCodes."),
+        Meta(description="Retry all exit codes except these. Not together with exitCodes."),
     ] = UNSET
     max_elapsed_seconds: Annotated[
         PositiveSeconds | UnsetType,
@@ -141,7 +141,7 @@ class Step(_Written, frozen=True):
 
     name: StepName
     run: Annotated[
-        str | UnsetType, Meta(description="A shell script; see `shell` for what runs it.")
+        str | UnsetType, Meta(description="A shell script; `shell` says what runs it.")
     ] = UNSET
     command: Annotated[
         Argv | UnsetType, Meta(description="A program and its arguments, started without a shell.")
@@ -158,27 +158,31 @@ class Step(_Written, frozen=True):
     retry: Retry | UnsetType = UNSET
     continue_on_failure: Annotated[
         bool | UnsetType,
-        Meta(description="Dependents and workflow go on as if a failed step had succeeded."),
+        Meta(description="If it fails, its dependents and the workflow go on as if it succeeded."),
     ] = UNSET
     leave_processes: Annotated[
         bool | UnsetType,
-        Meta(description="What a step leaves running when it ends is not ended with it."),
+        Meta(description="When this step ends, processes that it left running are not ended."),
     ] = UNSET
     on_changed: Annotated[
         Literal["Restart", "FinishFirst", "KeepResult"] | UnsetType,
         Meta(
-            description="When an edit changes what it does: end what runs and run anew (Restart, "
-            "the default); let a running attempt end first; or keep its result, or what runs."
+            description="When an edit changes what the step does: end a running attempt and run "
+            "the step again (Restart, the default); let the attempt finish first, then run again "
+            "(FinishFirst); or keep its result, and a running attempt (KeepResult)."
         ),
     ] = UNSET
     on_removed: Annotated[
         Literal["End", "Finish"] | UnsetType,
-        Meta(description="When an edit removes it: end what runs (the default), or let it end."),
+        Meta(
+            description="When an edit removes the step: end a running attempt (the default), or "
+            "let it finish."
+        ),
     ] = UNSET
 
 
 class Defaults(_Written, frozen=True):
-    """Given, field by field, to the steps that don't say otherwise."""
+    """Values for steps that don't set a field themselves."""
 
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
@@ -198,7 +202,10 @@ class Spec(_Written, frozen=True):
     ] = UNSET
     priority: Annotated[
         Annotated[int, Meta(ge=-COUNT_MAX, le=COUNT_MAX)] | UnsetType,
-        Meta(description="The higher starts first when slots are short. Default: 0."),
+        Meta(
+            description="When slots are short, the workflow with the higher priority starts "
+            "first. Default: 0."
+        ),
     ] = UNSET
     active_deadline_seconds: Annotated[
         PositiveSeconds | UnsetType,
@@ -207,12 +214,12 @@ class Spec(_Written, frozen=True):
     ttl_seconds_after_finished: Annotated[
         Seconds | UnsetType,
         Meta(
-            description="So long after its end all attempts but the last of each step go to the "
-            "archive; of a workflow whose file is gone, all of it. Default: no limit in time."
+            description="After this time since its end, all attempts except the last of each step "
+            "are archived; if the file of the workflow is gone, all of it. Default: no time limit."
         ),
     ] = UNSET
     suspend: Annotated[
-        bool | UnsetType, Meta(description="Start nothing new, let running steps finish.")
+        bool | UnsetType, Meta(description="Start nothing new; let running steps finish.")
     ] = UNSET
     fail_fast: Annotated[
         bool | UnsetType, Meta(description="The first failed step cancels the rest.")
@@ -228,7 +235,7 @@ class Spec(_Written, frozen=True):
 
 
 class Metadata(_Written, frozen=True):
-    """Who the workflow is: its name, and what people and scripts find it by."""
+    """The name of the workflow, and labels and annotations to find it by."""
 
     name: WorkflowName
     labels: dict[str, str] | UnsetType = UNSET
@@ -242,7 +249,7 @@ class Workflow(_Written, frozen=True):
     kind: Literal["Workflow"]
     metadata: Metadata
     spec: Spec
-    # `get -o yaml > file` must round-trip.
+    # The output of `get -o yaml` must be a valid file.
     status: Annotated[Any, Meta(description="Ignored, with a warning.")] = UNSET
 
 
@@ -260,7 +267,7 @@ class OlderStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OlderWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The older form of a workflow, taken as it is."""
+    """A workflow in the older form."""
 
     workflow_id: Annotated[
         str,

@@ -1,7 +1,7 @@
 """The older JSON form: `{workflow_id, steps: [{id, command, depends_on, timeout_sec, retries}]}`.
 
-It becomes a workflow of today by plain renaming; what it means beyond that (300 s, plain `sh -c`,
-delays that double without chance) is written into the workflow, as if its author had.
+Its fields are renamed to those of today. Its old defaults (300 s, plain `sh -c`, delays that double
+without chance) are written into the workflow, as if its author had written them.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from controller.spec.models import (
     Step,
     Workflow,
 )
-from controller.spec.validate import Found, Path
+from controller.spec.validate import Path, PathFault
 
 # Today's field → the older one.
 _NAMES = {
@@ -33,12 +33,12 @@ _DOUBLING = Backoff(initial_seconds=0.5, factor=2, jitter=0)
 
 
 def workflow_name(workflow_id: str) -> str:
-    """The name of today for an older id."""
+    """The workflow name for an older id."""
     return workflow_id.lower().replace("_", "-")
 
 
 def modern(old: OlderWorkflow) -> Workflow:
-    """The same workflow as one would write it today."""
+    """The same workflow in today's form."""
     return Workflow(
         api_version="treadle.dev/v1",
         kind="Workflow",
@@ -75,8 +75,8 @@ def renamed(raw: dict[str, Any]) -> dict[str, Any]:
     return {"spec": {"steps": steps}}
 
 
-def in_older_words(found: Found) -> Found:
-    """What a rule found in the workflow of today, at the places of the older form."""
+def in_older_words(found: PathFault) -> PathFault:
+    """A fault that a rule found in today's form, with its path in the older form."""
     return structs.replace(found, path=_older_path(found.path), other=_older_path(found.other))
 
 

@@ -1,6 +1,6 @@
 """JSON Schemas of what users write, generated from the models: for editors, and for our errors.
 
-`schemas/` holds the result; `treadle schema --check` fails when the models have moved on.
+`schemas/` holds the result; `treadle schema --check` fails when the models have changed since.
 """
 
 import json
@@ -22,7 +22,7 @@ _FILES: dict[str, tuple[type[msgspec.Struct], str]] = {
 
 @cache
 def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of `model`, with what types alone can't say."""
+    """The schema of `model`, with a rule that types alone can't express."""
     generated = msgspec.json.schema(model)
     step = generated["$defs"].get("Step")
     if step is not None:
@@ -31,7 +31,7 @@ def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def files() -> dict[str, str]:
-    """What the folder `schemas/` has to hold: file name → text."""
+    """What the folder `schemas/` must hold: file name → text."""
     return {name: _text(name, *entry) for name, entry in _FILES.items()}
 
 

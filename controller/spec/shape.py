@@ -1,8 +1,8 @@
-"""Faults of shape: what in a document does not fit the models, all of it, in our own words.
+"""Faults of shape: everything in a document that does not fit the models, in our own words.
 
-msgspec converts fast but stops at the first fault. So what it refuses is judged again by jsonschema
-over the generated schema, which finds everything; of a long list of steps only those that msgspec
-refuses one by one. `salvage` then makes a spec of what does fit, for the rules of `validate`.
+msgspec converts fast but stops at the first fault. So jsonschema checks a refused document again
+with the generated schema and finds all faults; from a long list of steps it gets only those that
+msgspec refuses. `salvage` then makes a spec of the parts that fit, for the rules of `validate`.
 Cost: nothing for a valid document; 0.5 ms a faulty step.
 """
 
@@ -25,18 +25,18 @@ from controller.spec.models import (
     Workflow,
 )
 from controller.spec.schema import schema
-from controller.spec.validate import UNREADABLE, Found, Path
+from controller.spec.validate import UNREADABLE, Path, PathFault
 from controller.spec.wording import describe
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-# Where the steps of a document stand, and what each has to be.
+# The path of the steps in a document, and the model of each.
 _STEPS: dict[type[Struct], tuple[Path, type[Struct]]] = {
     Workflow: (("spec", "steps"), Step),
     OlderWorkflow: (("steps",), OlderStep),
 }
-# What takes the place of something faulty, so that its neighbours can still be judged.
+# What replaces a faulty value, so that the values around it can still be checked.
 _STAND_INS: dict[str, Any] = {
     "dependsOn": UNREADABLE,
     "command": ":",
@@ -48,11 +48,11 @@ _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
 
-def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Found]:
-    """Up to `limit` faults of shape of a document that msgspec refused as `model`."""
+def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[PathFault]:
+    """Up to `limit` faults of shape in a document that msgspec refused as `model`."""
     where, step_model = _STEPS[model]
     reduced, kept = _without_good_steps(raw, where, step_model)
-    found: dict[tuple[Path, str], Found] = {}
+    found: dict[tuple[Path, str], PathFault] = {}
     errors = (_described(error) for error in _validator(model).iter_errors(reduced))
     for fault in islice((fault for several in errors for fault in several), limit):
         path = fault.path
@@ -64,7 +64,7 @@ def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[Found]:
 
 
 def salvage(raw: dict[str, Any]) -> Spec | None:
-    """The spec of a faulty document without what is faulty in it; None if it has no steps."""
+    """The spec of a faulty document without its faulty parts; None if it has no steps."""
     spec = raw.get("spec")
     steps = spec.get("steps") if isinstance(spec, dict) else None
     if not isinstance(spec, dict) or not isinstance(steps, list):
@@ -81,7 +81,7 @@ def _salvaged_step(raw: object) -> Step:
     good = _fitting(raw, Step)
     name = raw.get("name")
     good["name"] = name if isinstance(name, str) else UNREADABLE
-    # A step whose action is faulty isn't to be told that it has none as well.
+    # If a step's action is faulty, don't also report that it has none.
     for action, stand_in in _ACTIONS.items():
         if action in raw:
             good.setdefault("command" if action == "command" else "run", stand_in)
@@ -89,7 +89,7 @@ def _salvaged_step(raw: object) -> Step:
 
 
 def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
-    """The fields of `raw` that are as `model` wants them, by their names in Python."""
+    """The fields of `raw` that fit `model`, by their names in Python."""
     good: dict[str, Any] = {}
     for name, key, kind in _fields(model):
         value = raw.get(key)
@@ -100,18 +100,18 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
         elif isinstance(value, dict) and key in _PARTS:
             good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
         elif isinstance(value, dict):
-            good[name] = {one: each for one, each in value.items() if fits({one: each}, kind)}
+            good[name] = {name: item for name, item in value.items() if fits({name: item}, kind)}
         elif isinstance(value, list) and value and key in _STAND_INS:
             good[name] = [
-                msgspec.convert([each], kind)[0] if fits([each], kind) else _STAND_INS[key]
-                for each in value
+                msgspec.convert([item], kind)[0] if fits([item], kind) else _STAND_INS[key]
+                for item in value
             ]
     return good
 
 
 @cache
 def _fields(model: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
-    return tuple((one.name, one.encode_name, one.type) for one in structs.fields(model))
+    return tuple((field.name, field.encode_name, field.type) for field in structs.fields(model))
 
 
 def fits(raw: object, model: Any) -> bool:
@@ -126,7 +126,7 @@ def fits(raw: object, model: Any) -> bool:
 def _without_good_steps(
     raw: dict[str, Any], where: Path, model: type[Struct]
 ) -> tuple[dict[str, Any], list[int]]:
-    """The document with only the faulty ones of its steps, and which these were."""
+    """The document with only its faulty steps, and their indexes."""
     holder: Any = raw
     for key in where[:-1]:
         holder = holder.get(key)
@@ -140,8 +140,8 @@ def _without_good_steps(
     return reduced, kept
 
 
-def _described(error: Any) -> Iterator[Found]:
-    """Our words for one error of jsonschema; of alternatives, the one that was tried."""
+def _described(error: Any) -> Iterator[PathFault]:
+    """One error of jsonschema in our words; of several alternatives, the one the author meant."""
     if error.validator == "anyOf":
         nested = [inner for inner in error.context if not _other_type(inner)]
         if nested:

@@ -1,7 +1,7 @@
-"""What is wrong with bytes that are no YAML text, in words that say how to mend it.
+"""What is wrong with bytes that are not YAML text, in words that say how to fix it.
 
-libyaml's own words name what its scanner expected; these name what the author most likely did. Only
-the first such fault of a file can be known, since behind it the text has no structure to judge.
+libyaml says what its scanner expected; we say what the author most likely did. Only the first such
+fault of a file is known, because after it the text has no structure to check.
 """
 
 import re
@@ -10,7 +10,7 @@ import yaml
 
 from controller.errors import Fault
 
-# What YAML forbids anywhere, escapes aside. Searched beforehand: libyaml tells only an offset.
+# What YAML forbids everywhere, except as an escape. We search first: libyaml gives only an offset.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _TAB_INDENT = re.compile(r" *-* *\t")
 
@@ -39,11 +39,11 @@ _PROBLEMS = {
 
 
 def decode(data: bytes, file: str) -> str | Fault:
-    """The text of `data`, which is UTF-8 with or without a byte order mark, or why it is none."""
+    """The text of `data` (UTF-8, with or without a byte order mark), or why it is not text."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The mark's three bytes are cut off before the rest is decoded.
+        # The three bytes of the byte order mark are removed before decoding.
         at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
         line = data.count(b"\n", 0, at) + 1
         column = at - (data.rfind(b"\n", 0, at) + 1) + 1
@@ -52,7 +52,7 @@ def decode(data: bytes, file: str) -> str | Fault:
     if forbidden := _FORBIDDEN.search(text):
         at = forbidden.start()
         line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-        problem = f"the control character U+{ord(text[at]):04X} can't stand in a spec"
+        problem = f"the control character U+{ord(text[at]):04X} is not allowed in a spec"
         return _fault(file, line, column, problem, 'in quotes, write it as an escape like "\\x1b"')
     return text
 
@@ -72,7 +72,7 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Fault:
         character = written[mark.column : mark.column + 1]
         return _fault(file, line, column, f"text can't begin with {character}", "put it in quotes")
     words, hint = _PROBLEMS.get(problem, (f"not YAML: {problem}", ""))
-    # What was opened and never closed is best mended where it was opened.
+    # If something was never closed, it also helps to know where it was opened.
     opened = getattr(error, "context_mark", None)
     if opened is not None and "closed" in words:
         hint += f"; it was opened at line {opened.line + 1}, column {opened.column + 1}"

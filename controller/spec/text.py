@@ -1,12 +1,12 @@
-"""YAML and JSON text as plain values, each with its place; what is wrong with the text, as faults.
+"""Reads YAML and JSON text as plain values, each with its place, and reports faults of the text.
 
-PyYAML's event stream is folded by a loop of our own: no recursion for deep nesting to exhaust, a
-bound on what aliases unfold to, duplicate keys noticed, one light object a node for its place. JSON
-is read by the same rules, being almost a part of YAML.
+Our own loop folds PyYAML's events: deep nesting can't exhaust a recursion, the size of unfolded
+aliases is limited, duplicate keys are noticed, and each node has one small object for its place.
+JSON is read by the same rules, because it is almost a part of YAML.
 
-What a plain scalar means (YAML 1.2, cut down to what cannot surprise):
+What a plain scalar means (YAML 1.2, without its surprising parts):
 
-- `true True TRUE` and `false …` are booleans; `null Null NULL ~` and nothing at all are null;
+- `true True TRUE` and `false …` are booleans; `null Null NULL ~` and an empty value are null;
 - decimal numbers without leading zeros are numbers: `3`, `-1`, `0.5`, `1e3`;
 - all else is text: `yes no on off`, `0755`, `0x1F`, `1_000`, `12:30`, `2026-11-23`, `.inf`;
 - keys are text, and so are the values of a mapping named `env`: `3.10` there stays `3.10`;
@@ -57,21 +57,21 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
     f"{_CORE}float": (int, float),
     f"{_CORE}null": (type(None),),
 }
-# A surrogate pair is how JSON writes a character beyond U+FFFF, and an error in YAML.
+# JSON writes a character beyond U+FFFF as a surrogate pair, which is an error in YAML.
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
 
 
-class Place(Struct, gc=False):
-    """Where a value stands, and its key if it has one; lines and columns count from 1."""
+class TextPlace(Struct, gc=False):
+    """The place of a value, and of its key if it has one; lines and columns count from 1."""
 
     line: int
     column: int
-    inside: "list[Place] | dict[str, Place] | None" = None
+    inside: "list[TextPlace] | dict[str, TextPlace] | None" = None
     key_line: int = 0
     key_column: int = 0
 
     def within(self, path: tuple[str | int, ...], key: bool = False) -> tuple[int, int]:
-        """Line and column of what `path` leads to, or of the nearest thing around it."""
+        """Line and column of the value at `path`, or of the nearest value around it."""
         at = self
         for part in path:
             inside: Any = at.inside
@@ -86,7 +86,7 @@ class Node(Struct, frozen=True):
     """One document, or what could be read of it."""
 
     value: object
-    place: Place
+    place: TextPlace
 
 
 class Text(Struct, frozen=True):
@@ -98,7 +98,7 @@ class Text(Struct, frozen=True):
 
 
 def read(text: str, file: str, max_cost: int) -> Text:
-    """Every document of `text`. What aliases unfold to may not exceed `max_cost` characters."""
+    """Every document of `text`. Unfolded aliases may not exceed `max_cost` characters in all."""
     if file.endswith(".json"):
         text = _ESCAPE.sub(_joined, text)
     reader = _Reader(file, max_cost)
@@ -120,7 +120,7 @@ def scalar(text: str) -> str | int | float | bool | None:
         return text
     if _INTEGER.fullmatch(text):
         return int(text)
-    # Numbers that are no numbers to a computer (1e999) stay text, so that none gets any further.
+    # A number that is too large for a computer (1e999) stays text, so that it goes no further.
     if _DECIMAL.fullmatch(text) and isfinite(number := float(text)):
         return number
     return text
@@ -134,7 +134,7 @@ def _joined(escape: re.Match[str]) -> str:
 
 
 def _json_fault(text: str, file: str) -> Fault | None:
-    """In JSON's own words, where the file claims to be JSON and is none."""
+    """The JSON parser's own message, if the file's name says JSON but its text is not JSON."""
     if not file.endswith(".json"):
         return None
     try:
@@ -148,15 +148,15 @@ def _json_fault(text: str, file: str) -> Fault | None:
 
 
 class _Stop(Exception):
-    """A fault behind which reading on makes no sense; it is already noted."""
+    """Reading can't go on after this fault; it is already noted."""
 
 
 class _Open:
-    """A collection whose end has not come yet. `texts`: its plain values stay text."""
+    """A collection that is still being read. `texts`: its plain values stay text."""
 
     __slots__ = ("anchor", "cost", "key", "key_at", "merge", "merges", "place", "texts", "value")
 
-    def __init__(self, value: "list[object] | dict[str, object]", place: Place, texts: bool):
+    def __init__(self, value: "list[object] | dict[str, object]", place: TextPlace, texts: bool):
         self.value = value
         self.place = place
         self.texts = texts
@@ -169,7 +169,7 @@ class _Open:
 
 
 class _Reader:
-    """Folds events into values and places. `open` is the way from the root to where we are."""
+    """Folds events into values and places. `open`: the collections from the root to this place."""
 
     def __init__(self, file: str, max_cost: int) -> None:
         self.file = file
@@ -220,14 +220,14 @@ class _Reader:
                     value = event.value
         else:
             value = self._tagged(event)
-        place = Place(mark.line + 1, mark.column + 1)
+        place = TextPlace(mark.line + 1, mark.column + 1)
         if event.anchor is not None:
             self.anchors[event.anchor] = (Node(value, place), len(event.value) + 1)
         self._put(value, place, len(event.value) + 1)
 
     def _begin(self, event: CollectionStartEvent) -> None:
         mark: Any = event.start_mark
-        place = Place(mark.line + 1, mark.column + 1)
+        place = TextPlace(mark.line + 1, mark.column + 1)
         at = self.open[-1] if self.open else None
         if len(self.open) >= DEPTH_MAX:
             self._fault(event, f"nested more than {DEPTH_MAX} deep")
@@ -259,9 +259,9 @@ class _Reader:
         found = self.anchors.get(anchor)
         if found is None:
             known, shown = anchor in self.anchors, anchor[:_SHOWN_MAX]
-            problem = f"*{shown} stands inside of &{shown} itself"
+            problem = f"*{shown} is inside &{shown} itself"
             self._fault(event, problem if known else f"no anchor &{shown} in front of this")
-            found = (Node(None, Place(0, 0)), 0)
+            found = (Node(None, TextPlace(0, 0)), 0)
         node, cost = found
         self.unfolded += cost
         if self.unfolded > self.max_cost:
@@ -274,7 +274,7 @@ class _Reader:
             self._fault(event, "an alias can't be a key")
             self._key(at, "", mark.line + 1, mark.column + 1)
             return
-        self._put(node.value, Place(mark.line + 1, mark.column + 1, node.place.inside), cost)
+        self._put(node.value, TextPlace(mark.line + 1, mark.column + 1, node.place.inside), cost)
 
     # ------------------------------------------------------------------------------------- values
 
@@ -282,7 +282,7 @@ class _Reader:
         at.key = key
         at.key_at = (line, column)
 
-    def _put(self, value: object, place: Place, cost: int) -> None:
+    def _put(self, value: object, place: TextPlace, cost: int) -> None:
         self.values += 1
         if self.values > VALUES_MAX:
             self._note(
@@ -311,7 +311,7 @@ class _Reader:
             inside[key] = place
 
     def _merge(self, into: _Open) -> None:
-        """What `<<` brings in. Own keys win, then the mapping that is named first."""
+        """Add the keys of `<<`. Own keys win, then the mapping that is named first."""
         inside: Any = into.place.inside
         for node in _flat(into.merges):
             if not isinstance(node.value, dict) or not isinstance(node.place.inside, dict):
@@ -331,22 +331,22 @@ class _Reader:
             self._tag_fault(event)
         elif not isinstance(value, _SCALAR_TAGS[event.tag]):
             tag = str(event.tag).removeprefix(_CORE)
-            self._fault(event, f'"{event.value[:_SHOWN_MAX]}" is no !!{tag}')
+            self._fault(event, f'"{event.value[:_SHOWN_MAX]}" is not a valid !!{tag}')
         return value
 
     # ------------------------------------------------------------------------------------- faults
 
-    def _doubled(self, key: str, second: Place, first: Place) -> None:
+    def _doubled(self, key: str, second: TextPlace, first: TextPlace) -> None:
         self._note(
             second.key_line,
             second.key_column,
-            f'the key "{key[:_SHOWN_MAX]}" stands here a second time',
+            f'the key "{key[:_SHOWN_MAX]}" appears here a second time',
             f"the first is at line {first.key_line}",
         )
 
     def _tag_fault(self, event: NodeEvent) -> None:
         tag = str(event.tag).replace(_CORE, "!!")[:_SHOWN_MAX]  # type: ignore[attr-defined]
-        self._fault(event, f"the tag {tag} means nothing here", "remove it")
+        self._fault(event, f"the tag {tag} is not known here", "remove it")
 
     def _fault(self, event: Event, problem: str, hint: str = "") -> None:
         mark: Any = event.start_mark

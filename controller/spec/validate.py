@@ -1,8 +1,8 @@
-"""What makes a spec of the right shape still one that cannot run: one small check a rule.
+"""Rules for a spec that has the right shape but still can't run: one small check a rule.
 
 A rule is a generator over the model, so that all faults of a file come at once; `load` turns their
-paths into lines. Some rules see specs that have faults of shape elsewhere: there, a name that could
-not be read is UNREADABLE, and no rule says anything about it, since the shape's fault already does.
+paths into lines. A rule may also get a spec with faults of shape. A name in it that could not be
+read is UNREADABLE; no rule reports that name, because it is reported already.
 Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps with 52,000.
 """
 
@@ -18,17 +18,17 @@ from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 Path = tuple[str | int, ...]
 
 UNREADABLE = ""
-# Linux takes no longer argument or variable (MAX_ARG_STRLEN, its final NUL included).
+# Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
-# Looking for the name that was meant costs 10 µs for each name there is.
+# Searching the name that was meant costs 10 µs for each known name.
 _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """A fault by its path in the document; `key`: the key there is wrong rather than its value.
+class PathFault(Struct, frozen=True, kw_only=True):
+    """A fault and its path in the document. `key`: the key is wrong, not its value.
 
-    `other` leads to a second place that the reader needs to see.
+    `other` is the path of a second place that the reader should see.
     """
 
     path: Path
@@ -38,14 +38,14 @@ class Found(Struct, frozen=True, kw_only=True):
     other: Path = ()
 
 
-def check(spec: Spec) -> Iterator[Found]:
+def check(spec: Spec) -> Iterator[PathFault]:
     """Every fault that a rule finds in `spec`, rule by rule."""
     for rule in RULES:
         yield from rule(spec)
 
 
 def did_you_mean(word: str, names: Collection[str]) -> str:
-    """A hint that names what was probably meant, or nothing."""
+    """A hint with the word that was probably meant, or nothing."""
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in names}
@@ -56,38 +56,38 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
 # ---------------------------------------------------------------------------------------- the steps
 
 
-def actions(spec: Spec) -> Iterator[Found]:
+def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run` and `command`, and something in it."""
     for path, step in _steps(spec):
         run, command = step.run, step.command
         if run is UNSET and command is UNSET:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
-            yield Found(path=path, problem="a step needs run or command", hint=hint)
+            yield PathFault(path=path, problem="a step needs run or command", hint=hint)
         elif run is not UNSET and command is not UNSET:
-            yield Found(
+            yield PathFault(
                 path=(*path, "command"),
                 problem="a step has run or command, not both",
                 hint="remove one of them",
                 key=True,
             )
         elif step.shell is not UNSET and command is not UNSET:
-            yield Found(
+            yield PathFault(
                 path=(*path, "shell"),
-                problem="a shell has no part in command",
+                problem="shell can't be used with command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
         if isinstance(run, str) and not run.strip():
-            yield Found(path=(*path, "run"), problem="the script is empty")
+            yield PathFault(path=(*path, "run"), problem="the script is empty")
         if isinstance(command, list) and not command[0]:
-            yield Found(path=(*path, "command", 0), problem="the program's name is empty")
+            yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
 
 
-def duplicate_names(spec: Spec) -> Iterator[Found]:
+def duplicate_names(spec: Spec) -> Iterator[PathFault]:
     first: dict[str, Path] = {}
     for path, step in _steps(spec):
         if step.name in first:
-            yield Found(
+            yield PathFault(
                 path=(*path, "name"),
                 problem=f'a second step named "{step.name}"',
                 other=(*first[step.name], "name"),
@@ -99,8 +99,8 @@ def duplicate_names(spec: Spec) -> Iterator[Found]:
 # ----------------------------------------------------------------------------------------- the DAG
 
 
-def dependencies(spec: Spec) -> Iterator[Found]:
-    """Each names another step, and none twice."""
+def dependencies(spec: Spec) -> Iterator[PathFault]:
+    """Each dependency names another step, and no step is named twice."""
     names = {step.name for step in spec.steps}
     hints: dict[str, str] = {}
     hints_max = min(_SUGGESTIONS_MAX, _COMPARISONS_MAX // (len(names) + 1))
@@ -111,19 +111,19 @@ def dependencies(spec: Spec) -> Iterator[Found]:
             if need.step == UNREADABLE:
                 continue
             if need.step in seen:
-                yield Found(path=at, problem=f'"{need.step}" is listed twice')
+                yield PathFault(path=at, problem=f'"{need.step}" is listed twice')
             elif need.step == step.name:
-                yield Found(path=at, problem="a step can't depend on itself")
+                yield PathFault(path=at, problem="a step can't depend on itself")
             elif need.step not in names:
                 if need.step not in hints and len(hints) < hints_max:
                     hints[need.step] = did_you_mean(need.step, names - {step.name, UNREADABLE})
                 hint = hints.get(need.step, "")
-                yield Found(path=at, problem=f'no step is named "{need.step}"', hint=hint)
+                yield PathFault(path=at, problem=f'no step is named "{need.step}"', hint=hint)
             seen.add(need.step)
 
 
-def cycles(spec: Spec) -> Iterator[Found]:
-    """Kahn's algorithm; what it leaves over holds every cycle. Each disjoint one is named once."""
+def cycles(spec: Spec) -> Iterator[PathFault]:
+    """Kahn's algorithm: the steps that remain hold all cycles. Disjoint cycles are named once."""
     graph = {
         step.name: {
             need.step: index
@@ -137,7 +137,7 @@ def cycles(spec: Spec) -> Iterator[Found]:
     index_of = {step.name: index for index, step in enumerate(spec.steps)}
     for cycle in _walks(graph, stuck):
         first, second = cycle[0], cycle[1]
-        yield Found(
+        yield PathFault(
             path=("spec", "steps", index_of[first], "dependsOn", graph[first][second]),
             problem=f"dependency cycle: {' -> '.join([*cycle, first])}",
             hint="each of these waits for the next; remove one of the dependencies",
@@ -162,9 +162,9 @@ def _leftover(graph: dict[str, dict[str, int]]) -> list[str]:
 
 
 def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[str]]:
-    """Search depth first among the stuck steps: a way back onto the path taken closes a cycle.
+    """Search depth first among the stuck steps: a way back to the path so far closes a cycle.
 
-    Once named, a cycle's steps are done with, so that no two cycles share one.
+    When a cycle is named, its steps are done, so that no two cycles share a step.
     """
     live, done = set(stuck), set[str]()
     for start in stuck:
@@ -180,7 +180,7 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
                 cycle = path[position[step] :]
                 yield cycle
                 done.update(cycle)
-                # What led into the cycle may lie on another one: go on from there.
+                # The path before the cycle may be part of another cycle: go on from there.
                 del path[position[step] :], ways[position[step] :]
                 for name in cycle:
                     del position[name]
@@ -193,32 +193,32 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
 # ------------------------------------------------------------------------------- texts and numbers
 
 
-def expressions(spec: Spec) -> Iterator[Found]:
+def expressions(spec: Spec) -> Iterator[PathFault]:
     """`${{ }}`: an injection inside a script, and elsewhere not supported yet."""
     for path, text in _texts(spec):
         if "${{" not in text:
             continue
         if path[-1] == "run":
-            yield Found(
+            yield PathFault(
                 path=path,
                 problem="${{ }} inside a script would be an injection",
                 hint='pass it through env: env: {VALUE: "${{ … }}"}, and use "$VALUE" here',
             )
         else:
-            yield Found(path=path, problem="expressions (${{ }}) are not supported yet")
+            yield PathFault(path=path, problem="expressions (${{ }}) are not supported yet")
 
 
-def unusable_texts(spec: Spec) -> Iterator[Found]:
-    """What no process can be given: NUL bytes, and more than the kernel takes."""
+def unusable_texts(spec: Spec) -> Iterator[PathFault]:
+    """Texts that the kernel can't pass to a process: with NUL bytes, or too long."""
     for path, text in _texts(spec):
         if "\0" in text:
-            yield Found(path=path, problem="holds a NUL byte, which no process can be given")
+            yield PathFault(path=path, problem="holds a NUL byte, which no process can be given")
         if len(text) > ARGUMENT_BYTES_MAX // 4 and len(text.encode()) > ARGUMENT_BYTES_MAX:
             problem = f"longer than a process can be given ({ARGUMENT_BYTES_MAX:,} bytes)"
-            yield Found(path=path, problem=problem, hint="put it into a file")
+            yield PathFault(path=path, problem=problem, hint="put it into a file")
 
 
-def shells(spec: Spec) -> Iterator[Found]:
+def shells(spec: Spec) -> Iterator[PathFault]:
     for path, holder in _holders(spec):
         shell = holder.shell
         if isinstance(shell, str):
@@ -226,22 +226,22 @@ def shells(spec: Spec) -> Iterator[Found]:
                 words = shlex.split(shell)
             except ValueError as error:
                 problem = f"can't be split into words: {str(error).lower()}"
-                yield Found(path=(*path, "shell"), problem=problem)
+                yield PathFault(path=(*path, "shell"), problem=problem)
                 continue
         else:
             words = ["sh"] if isinstance(shell, UnsetType) else shell
         if not words or not words[0]:
-            yield Found(path=(*path, "shell"), problem="the shell is empty")
+            yield PathFault(path=(*path, "shell"), problem="the shell is empty")
 
 
-def working_dirs(spec: Spec) -> Iterator[Found]:
+def working_dirs(spec: Spec) -> Iterator[PathFault]:
     for path, holder in _holders(spec):
         if holder.working_dir == "":
             hint = 'the folder of this file is "."'
-            yield Found(path=(*path, "workingDir"), problem="the path is empty", hint=hint)
+            yield PathFault(path=(*path, "workingDir"), problem="the path is empty", hint=hint)
 
 
-def retries(spec: Spec) -> Iterator[Found]:
+def retries(spec: Spec) -> Iterator[PathFault]:
     base = _default_retry(spec)
     if isinstance(base, Retry):
         yield from _retry_faults(("spec", "defaults", "retry"), base, Backoff())
@@ -251,10 +251,10 @@ def retries(spec: Spec) -> Iterator[Found]:
             yield from _retry_faults((*path, "retry"), step.retry, under)
 
 
-def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[Found]:
+def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFault]:
     if retry.exit_codes is not UNSET and retry.except_exit_codes is not UNSET:
         problem = "exitCodes and exceptExitCodes exclude each other"
-        yield Found(path=(*path, "exceptExitCodes"), problem=problem, key=True)
+        yield PathFault(path=(*path, "exceptExitCodes"), problem=problem, key=True)
     for field, codes in (
         ("exitCodes", retry.exit_codes),
         ("exceptExitCodes", retry.except_exit_codes),
@@ -262,15 +262,15 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[Found]:
         for index, code in enumerate(codes or []):
             first, _, last = str(code).partition("-")
             if not int(first) <= int(last or first) <= 255:
-                problem = f"{code} is no exit code, and no range of them"
+                problem = f"{code} is not an exit code or a range of them"
                 hint = "exit codes go from 0 to 255, a range from low to high"
-                yield Found(path=(*path, field, index), problem=problem, hint=hint)
+                yield PathFault(path=(*path, field, index), problem=problem, hint=hint)
     backoff = retry.backoff
     if isinstance(backoff, Backoff):
         yield from _backoff_faults((*path, "backoff"), backoff, under)
 
 
-def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Found]:
+def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[PathFault]:
     if backoff.initial_seconds is UNSET and backoff.max_seconds is UNSET:
         return
     plain = BackoffPolicy()
@@ -279,10 +279,10 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Fo
     if initial > most:
         field = "initialSeconds" if backoff.max_seconds is UNSET else "maxSeconds"
         problem = f"initialSeconds ({initial:g}) is more than maxSeconds ({most:g})"
-        yield Found(path=(*path, field), problem=problem, hint="set both to fit")
+        yield PathFault(path=(*path, field), problem=problem, hint="set both to fit")
 
 
-RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
+RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     actions,
     duplicate_names,
     dependencies,
@@ -310,7 +310,7 @@ def _holders(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
 
 
 def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
-    """All that a process is given, with where it stands."""
+    """All texts that a process gets, with their paths."""
     for path, holder in _holders(spec):
         yield from _shared_texts(path, holder)
     for path, step in _steps(spec):

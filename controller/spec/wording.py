@@ -1,13 +1,13 @@
-"""jsonschema's errors in treadle's words: what was expected, what was found, how to mend it.
+"""jsonschema's errors in treadle's words: what was expected, what was found, how to fix it.
 
-One function a keyword of JSON Schema. What the contract promises for later is refused as such,
-never taken for a misspelling.
+There is one function for each keyword of JSON Schema. A field that is planned for later is refused
+as "not supported yet", not as a misspelling.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.spec.validate import Found, Path, did_you_mean
+from controller.spec.validate import Path, PathFault, did_you_mean
 
 NOT_YET = "not supported yet"
 
@@ -16,7 +16,7 @@ _FIELDS_NOT_YET = {
     "Spec": {"params", "hooks"},
     "Step": {"forEach", "when", "outputs", "approve", "before", "after", "key", "parallelism"},
 }
-# What people write who come from elsewhere and difflib can't guess.
+# Words from other tools that difflib can't guess.
 _MEANT = {
     "Step": {
         "id": "name",
@@ -46,47 +46,47 @@ _TYPES = {
 _SHOWN_MAX = 60
 
 
-def describe(error: Any) -> Iterator[Found]:
-    """The faults behind one error: mostly one, for unknown fields one a field."""
+def describe(error: Any) -> Iterator[PathFault]:
+    """The faults behind one error: mostly one; one for each unknown field."""
     path: Path = tuple(error.absolute_path)
     yield from WORDS[error.validator](error, path)
 
 
-def _unknown_fields(error: Any, path: Path) -> Iterator[Found]:
+def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
     title = error.schema.get("title", "")
     known = error.schema["properties"]
     for field in error.instance:
         if field in known:
             continue
         if field in _FIELDS_NOT_YET.get(title, ()):
-            yield Found(path=(*path, field), problem=NOT_YET, key=True)
+            yield PathFault(path=(*path, field), problem=NOT_YET, key=True)
             continue
         meant = _MEANT.get(title, {}).get(field)
         hint = f'did you mean "{meant}"?' if meant else did_you_mean(field, known)
         hint = hint or f"the fields here are {', '.join(known)}"
-        yield Found(path=(*path, field), problem="unknown field", hint=hint, key=True)
+        yield PathFault(path=(*path, field), problem="unknown field", hint=hint, key=True)
 
 
-def _missing(error: Any, path: Path) -> Iterator[Found]:
+def _missing(error: Any, path: Path) -> Iterator[PathFault]:
     for field in error.validator_value:
         if field not in error.instance:
-            yield Found(path=path, problem=f"{field} is missing")
+            yield PathFault(path=path, problem=f"{field} is missing")
 
 
-def _type(error: Any, path: Path) -> Iterator[Found]:
+def _type(error: Any, path: Path) -> Iterator[PathFault]:
     expected = [error.validator_value]
     if error.validator != "type":
         expected = [branch.get("type", "object") for branch in error.validator_value]
     yield _mistyped(path, expected, error.instance)
 
 
-def _mistyped(path: Path, expected: list[str], value: object) -> Found:
+def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
     if isinstance(value, dict) and "env" in path[-2:-1] and value.keys() & {"fromEnv", "fromFile"}:
-        return Found(path=path, problem=f"fromEnv and fromFile are {NOT_YET}")
+        return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}")
     if isinstance(value, str) and "${{" in value:
-        return Found(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        return PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
     problem = f"expected {_either(expected)}, found {_found(value)}"
-    return Found(path=path, problem=problem, hint=_type_hint(path, expected, value))
+    return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
 
 def _either(expected: list[str]) -> str:
@@ -117,59 +117,59 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
     return ""
 
 
-def _enum(error: Any, path: Path) -> Iterator[Found]:
-    value, allowed = error.instance, [str(one) for one in error.validator_value]
-    shown = _listed([_plain_text(one) for one in error.validator_value])
+def _enum(error: Any, path: Path) -> Iterator[PathFault]:
+    value, allowed = error.instance, [str(word) for word in error.validator_value]
+    shown = _listed([_plain_text(word) for word in error.validator_value])
     hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
-    yield Found(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
+    yield PathFault(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
 
 
-def _pattern(error: Any, path: Path) -> Iterator[Found]:
+def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     value = error.instance
     if "propertyNames" in error.relative_schema_path:
-        # The error has the mapping's path, and the key as what was found.
-        yield Found(
+        # The error has the path of the mapping, and the key as its value.
+        yield PathFault(
             path=(*path, value),
-            problem=f"{_found(value)} is no name of a variable",
-            hint="use letters, digits and _, not beginning with a digit",
+            problem=f"{_found(value)} is not a valid variable name",
+            hint="use letters, digits and _; the first can't be a digit",
             key=True,
         )
         return
     if "${{" in value:
-        yield Found(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        yield PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
         return
-    problem, hint = f"{_found(value)} is no valid name", _NAME_HINT
+    problem, hint = f"{_found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):
-        hint = "use lower-case letters, digits and -, at most 63, with no - at the ends"
+        hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
     elif {"exitCodes", "exceptExitCodes"} & set(path):
-        problem, hint = f"{_found(value)} is no exit code", 'write 75, or a range "100-110"'
-    yield Found(path=path, problem=problem, hint=hint)
+        problem, hint = f"{_found(value)} is not an exit code", 'write 75, or a range "100-110"'
+    yield PathFault(path=path, problem=problem, hint=hint)
 
 
-_NAME_HINT = "use letters, digits, _ and -, at most 63, beginning with a letter or digit"
+_NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"
 
 
-def _bound(words: str) -> Callable[[Any, Path], Iterator[Found]]:
-    def bound(error: Any, path: Path) -> Iterator[Found]:
+def _bound(words: str) -> Callable[[Any, Path], Iterator[PathFault]]:
+    def bound(error: Any, path: Path) -> Iterator[PathFault]:
         limit = f"{error.validator_value:,}"
         problem = f"must be {words} {limit}, not {_plain_text(error.instance)}"
-        yield Found(path=path, problem=problem)
+        yield PathFault(path=path, problem=problem)
 
     return bound
 
 
-def _empty(error: Any, path: Path) -> Iterator[Found]:
-    yield Found(path=path, problem="the list is empty")
+def _empty(error: Any, path: Path) -> Iterator[PathFault]:
+    yield PathFault(path=path, problem="the list is empty")
 
 
-def _nothing(error: Any, path: Path) -> Iterator[Found]:
+def _nothing(error: Any, path: Path) -> Iterator[PathFault]:
     """`oneOf` is for editors; a rule of `validate` says the same in better words."""
     yield from ()
 
 
-WORDS: dict[str, Callable[[Any, Path], Iterator[Found]]] = {
+WORDS: dict[str, Callable[[Any, Path], Iterator[PathFault]]] = {
     "additionalProperties": _unknown_fields,
     "required": _missing,
     "type": _type,
@@ -210,6 +210,6 @@ def _is_number(text: str) -> bool:
 
 
 def _slug(text: str) -> str:
-    """A name made of what is usable in `text`, or nothing."""
+    """A valid name made from the usable parts of `text`, or nothing."""
     words = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()
     return "-".join(words)[:63].strip("-")

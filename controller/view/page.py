@@ -52,7 +52,7 @@ def page(
 
 def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What lies in the folder and is about to matter: markers, and faults of its file."""
-    for path, marker in state.marked.get(workflow.name, {}).items():
+    for path, marker in state.markers_of.get(workflow.name, {}).items():
         what = words.listed(marker.steps) if marker.steps else "this workflow"
         yield "marker", f"{path}: while it is there, nothing of {what} starts"
     for bad in state.bad_markers.values():

@@ -55,7 +55,7 @@ def test_a_log_that_lost_its_end_is_refused_by_all_and_gone_on_with_by_repair(pl
     segment.write_bytes(b"".join(line for line in lines if json.loads(line)["turn"] < turn))
     for words in (("get",), ("up", "--once"), ("replay", "--verify"), ("retry", "w")):
         said = place.complains(*words, code=4)
-        assert f"ends with record {turn - 1}, and had {len(lines)}" in said, words
+        assert f"ends with record {turn - 1}, but had {len(lines)}" in said, words
     done = place.treadle("repair", code=4)
     assert b"records behind it were deleted or cut" in done.stdout
     place.says("repair", "--yes")
@@ -73,6 +73,6 @@ def test_a_log_that_is_gone_altogether_is_not_begun_anew(place: Place) -> None:
     (segment,) = (place.state / "log").glob("*.jsonl")
     for loss in (lambda: segment.write_bytes(b""), segment.unlink):
         loss()
-        assert "ends with record 0, and had " in place.complains("up", "--once", code=4)
-        assert "ends with record 0, and had " in place.complains("get", code=4)
+        assert "ends with record 0, but had " in place.complains("up", "--once", code=4)
+        assert "ends with record 0, but had " in place.complains("get", code=4)
     assert (place.specs / "ledger").read_text() == "again\n"

@@ -165,9 +165,11 @@ def test_a_relative_command_is_found_from_the_working_directory(yard: Yard) -> N
         pytest.param(["plain"], {"env": {"PATH": "."}}, "chmod +x", id="not executable, in PATH"),
         pytest.param(["./folder"], {}, "is a directory, not a command", id="a directory"),
         pytest.param(["./no-bang"], {}, "no #! line", id="no program"),
-        pytest.param(["./bad-bang"], {}, "interpreter on its first line", id="no interpreter"),
+        pytest.param(
+            ["./bad-bang"], {}, "names an interpreter that does not exist", id="no interpreter"
+        ),
         pytest.param(["true"], {"working_dir": "/no/where"}, "does not exist", id="no directory"),
-        pytest.param(["true"], {"working_dir": "/dev/null"}, "is no directory", id="a file"),
+        pytest.param(["true"], {"working_dir": "/dev/null"}, "is not a directory", id="a file"),
         pytest.param(["echo", "a\0b"], {}, "embedded null", id="a NUL in an argument"),
         pytest.param(["tr\0ue"], {}, "embedded null", id="a NUL in the command"),
         pytest.param(["true"], {"env": {"A": "\0"}}, "embedded null", id="a NUL in env"),

@@ -65,7 +65,9 @@ class Watched(Story):
         assert len(self.state.live) < LIMITS.max_parallel + LIMITS.ahead
         assert life.parallelism is None or len(self.live(life.name)) < life.parallelism
         assert life.cancel is None and life.suspended is None and not life.deleting
-        assert not any(not marker.steps for marker in self.state.marked.get(life.name, {}).values())
+        assert not any(
+            not marker.steps for marker in self.state.markers_of.get(life.name, {}).values()
+        )
 
 
 def _through_the_log(record: e.Record) -> e.Record:

@@ -1,4 +1,4 @@
-"""What the executor keeps of one attempt, and how it may have ended."""
+"""What the executor knows of one attempt, and how it may have ended."""
 
 import os
 
@@ -12,29 +12,29 @@ UNSEEN = "the supervisor of the step died; nobody saw how the step ended"
 UNSTARTED = "the supervisor died when it was about to start the step; nobody knows whether it ran"
 
 
-class Attempt(Struct, eq=False):
+class TrackedAttempt(Struct, eq=False):
     """What is known of one attempt until its end is durable."""
 
     id: AttemptId
     mark: int
     launch: Launch | None = None  # until the shim says that it started, or can't
-    order: End | None = None  # given before the shim said so
+    order: End | None = None  # given before the shim reported a start or an end
     pid: int = 0
     start: int = 0
     started: int = 0  # microseconds since boot
-    may_leave: bool = False  # what it leaves running is not ended with it
-    grace_us: int = 0  # for what it leaves running
+    may_leave: bool = False  # processes that it leaves running are not ended
+    grace_us: int = 0  # for processes that it leaves running
     offered: bool = False  # its start was sent to a shim
     noted: bool = False  # the shim that we are connected to knows of it
     orphan: bool = False  # the shim that started it is dead
-    found: bool = False  # by its mark: whether `pid` is its first process is a likelihood
-    leaving: bool = False  # ended by itself, and left processes that are being ended
+    found: bool = False  # by its mark: `pid` is probably its first process, not certainly
+    leaving: bool = False  # it ended by itself; processes that it left are being ended
     outcome: Ended | None = None  # of its first process
     told: bool = False
 
 
-def exited(attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
-    """By the wait status of its first process."""
+def exited(attempt: TrackedAttempt, status: int, at: int, usage: Usage) -> Ended:
+    """How it ended, from the wait status of its first process."""
     code = os.waitstatus_to_exitcode(status)
     return Ended(
         id=attempt.id,
@@ -46,5 +46,5 @@ def exited(attempt: Attempt, status: int, at: int, usage: Usage) -> Ended:
     )
 
 
-def lost(attempt: Attempt, at: int, problem: str) -> Ended:
+def lost(attempt: TrackedAttempt, at: int, problem: str) -> Ended:
     return Ended(id=attempt.id, how="lost", at=at, problem=problem)

@@ -1,11 +1,12 @@
-"""What can be said and done by the mark alone: the standard library, prlimit and /proc, no more.
+"""What needs only the mark of an attempt: no psutil, just the standard library, prlimit and /proc.
 
-The mark of an attempt is the number in the soft RLIMIT_LOCKS, which every descendant inherits
-unless it is set anew. It is random and never comes back, so it tells who is meant as well as a
-start time does: open a pidfd, *then* look at the mark.
+The mark of an attempt is the number in the soft RLIMIT_LOCKS. Every descendant inherits it, unless
+it sets a new one. It is random and never used twice, so it identifies a process as well as a start
+time does: open a pidfd, *then* look at the mark.
 
-A sweep begins with it, since nothing is faster: 1 µs a process, 10 for each that is stopped. And it
-tells what psutil can't: who came up during a pass, and the mark of another user's process.
+A sweep begins with the marks, because that is fastest: 1 µs a process, 10 µs for each that is
+stopped. This also shows what psutil can't: which processes started during a pass, and the mark of
+another user's process.
 """
 
 import os
@@ -18,14 +19,18 @@ from itertools import chain
 RLIMIT_LOCKS = 10
 UNMARKED = resource.RLIM_INFINITY
 CHASE_SECONDS = 0.02  # of one pass
-PIDS_UNBORN = 64  # may be given out at any time to processes that can't be seen yet
-NEWEST_PID = ("/proc/sys/kernel/ns_last_pid", "/proc/loadavg")  # its last word; not all have both
+PIDS_UNBORN = 64  # so many pids may belong to processes that can't be seen yet
+NEWEST_PID = (
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/loadavg",
+)  # the last word of each; some kernels lack one
 
 
 def freeze(marks: Collection[int], spared: Collection[int]) -> set[int]:
-    """Stop all that carry one of these marks, also who comes up meanwhile; the pids of the stopped.
+    """Stop all processes with one of these marks, also new ones; returns the pids of the stopped.
 
-    One pass will do: who lives at its end was listed or is newborn, unless it was broken off.
+    One pass is enough: a process that lives at its end was listed or is newborn, unless the pass
+    was cut short.
     """
     began = last_pid() - PIDS_UNBORN
     listed = map(int, filter(str.isdigit, os.listdir("/proc")))
@@ -37,7 +42,7 @@ def freeze(marks: Collection[int], spared: Collection[int]) -> set[int]:
 
 
 def stop(pid: int, marks: Collection[int]) -> bool:
-    """False: it carries none of these marks, is gone, or is not ours to stop."""
+    """Send SIGSTOP. False: it has none of these marks, is gone, or we may not signal it."""
     if mark_of(pid) not in marks:
         return False
     try:
@@ -63,7 +68,7 @@ def mark_of(pid: int) -> int:
 
 
 def shown_mark(pid: int) -> int:
-    """That of another user's process, whose limits are no longer asked but read."""
+    """The mark of another user's process: prlimit is refused, but /proc shows the limits."""
     for line in read_file(f"/proc/{pid}/limits").splitlines():
         if line.startswith(b"Max file locks"):
             soft = line.split()[3]
@@ -72,31 +77,31 @@ def shown_mark(pid: int) -> int:
 
 
 def newborns(seen: int) -> Iterator[int | None]:
-    """Pids (of threads, too) that were given out after `seen`; None once there is no other."""
+    """Pids (also of threads) that were given out after `seen`; then None, if there is no other."""
     enough = time.monotonic() + CHASE_SECONDS
     while time.monotonic() < enough:
         newest = last_pid()
         if newest == seen:
             yield None
             return
-        if newest < seen:  # the pids have begun anew: another pass will do
+        if newest < seen:  # the pids have started again at 1: leave it to another pass
             return
         yield from range(max(seen, 0) + 1, newest + 1)
         seen = newest
 
 
 def last_pid() -> int:
-    """The pid that was given out last, whether to a process or to a thread.
+    """The pid that was given out last, to a process or a thread.
 
-    A kernel without CHECKPOINT_RESTORE has only the second file; in a container a file system may
-    stand in for it that is behind, and then an empty listing is all there is for a proof.
+    A kernel without CHECKPOINT_RESTORE has only the second file. In a container another file system
+    may provide that file and be late; then an empty listing is the only proof.
     """
     told = next(filter(None, map(read_file, NEWEST_PID)), b"0")
     return int(told.split()[-1])
 
 
 def read_file(path: str) -> bytes:
-    """All of it, or nothing where there is no such process or it is not ours to read."""
+    """The whole file; empty if there is no such process or we may not read it."""
     try:
         with open(path, "rb") as file:
             return file.read()

@@ -1,7 +1,7 @@
-"""The controller's end of the conversation with whichever shim there is.
+"""The controller's side of the conversation with the present shim.
 
-Here is known which shim that is, what it understands, whether it has told all that it knew, and
-whether it is well. What it tells of attempts is passed on unjudged.
+It knows which shim that is, which protocol it speaks, whether it has reported everything it knew,
+and whether it works. What the shim reports about attempts is passed on unchanged.
 """
 
 import select
@@ -15,7 +15,7 @@ from controller.executor.shim.wire import Message
 from controller.loop.ports import Trouble
 
 HELLO_SECONDS_MAX = 10.0
-PING_PROTOCOL = 2  # the first in which a shim may be asked for nothing
+PING_PROTOCOL = 2  # the first with `ping`
 
 
 class ShimClient:
@@ -25,11 +25,11 @@ class ShimClient:
         self.waiting: list[Message] = []
         self.pid = 0
         self.protocol = 0
-        self.journal = ""  # which one it keeps
-        self.forgetful = False  # is it another than that of the shim before?
+        self.journal = ""  # the name of its journal
+        self.forgetful = False  # has it another journal than the shim before?
         self.shortage = ""  # why it can't start anything now
-        self.outdated = False  # it is older than we are: replace it once it is empty
-        self.synced = False  # has it told all that it knew when we came?
+        self.outdated = False  # it is older than this program: replace it once it has no attempts
+        self.synced = False  # has it reported all that it knew when we connected?
         self.link = Link(state_dir, boot_id, greeting(epoch, slots), poll)
 
     def say(self, message: Message) -> None:
@@ -42,7 +42,7 @@ class ShimClient:
             self.waiting = []
 
     def listen(self) -> list[Message]:
-        """What it has told since the last call. If it has died, there is another from here on."""
+        """The messages since the last call. If the shim has died, another one replaces it here."""
         messages = self.link.receive()
         for verb, *rest in messages:
             if verb == "hello":
@@ -56,12 +56,12 @@ class ShimClient:
             elif verb == "short":
                 self.shortage = rest[0]
         if self.link.wire.closed:
-            self.synced = False  # no step ends because a shim did
+            self.synced = False  # the steps go on without it
             self.link.reopen()
         return messages
 
     def all_it_knows(self, poll: select.epoll) -> list[Message]:
-        """Only at the start: a controller that does not know what runs can't decide anything."""
+        """Only at the start: a controller can't decide anything before it knows what runs."""
         enough = time.monotonic() + HELLO_SECONDS_MAX
         told: list[Message] = []
         while not self.synced:
@@ -72,11 +72,11 @@ class ShimClient:
         return told
 
     def on_hello(self, about: dict[str, Any]) -> None:
-        stays = about["pid"] == self.pid  # it was asked to go, and did not
+        stays = about["pid"] == self.pid  # it was told to stop, but did not
         if about["protocol"] > PROTOCOL:
             raise StorageError(
                 f"{self.link.folder}: a newer treadle started the steps that run; "
-                "go on with that version, or wait until they have ended"
+                "use that version, or wait until they have ended"
             )
         self.outdated = about["protocol"] < PROTOCOL and not stays
         self.pid, self.protocol = about["pid"], about["protocol"]
@@ -86,12 +86,12 @@ class ShimClient:
         self.journal = journal
 
     def replace(self) -> None:
-        """It knows no attempt that the log does not know the end of, so nothing is lost."""
+        """Nothing is lost: for every attempt that it knows, the log has the end."""
         self.outdated = self.synced = False
         self.link.replace(self.pid)
 
     def ping(self) -> None:
-        """See that it still reads, when there was nothing to say for long."""
+        """If nothing was sent for long, check that it still reads."""
         if self.protocol >= PING_PROTOCOL and self.link.quiet():
             self.say(["ping"])
 
@@ -105,5 +105,5 @@ class ShimClient:
         return None
 
     def look_again_seconds(self) -> float:
-        """When to see whether it is well, while there are attempts."""
+        """How soon to check it again, while there are attempts."""
         return 1.0 if self.link.unread() else SILENT_SECONDS

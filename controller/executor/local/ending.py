@@ -1,16 +1,16 @@
-"""Ends process trees, the same way whoever asks: TERM, grace, KILL, and then proof.
+"""Ends process trees, always in the same way: TERM, grace, KILL, and then proof.
 
-TERM goes to every member once, with CONT, since a stopped process takes it only then. What is left
-after the grace period is swept: members are stopped until a pass finds no new one, so that nobody
-can fork meanwhile, then all are killed, and so on until a pass finds nobody. That empty pass is the
-proof (`marks` says why). Those that carry the mark are stopped by it alone, before each pass.
+Every member gets TERM once, with CONT, because a stopped process only reacts after CONT. After the
+grace period the rest is swept: members are stopped until a pass finds no new one, so that none can
+fork meanwhile. Then all are killed, and so on until a pass finds nobody. That empty pass is the
+proof (`marks` says why). Before each pass, processes are stopped by their mark alone.
 
-Nothing here waits. `advance` does what is due in bounded time and says when it wants to be called
-again; asked anew after a crash it starts over, which harms nobody. Past FAILED_SECONDS after the
-first KILL it reports the pids and goes on. During the grace period only known members are looked
-at; a pass over the process table costs some 60 µs a process and serves all trees at once.
+Nothing here waits. `advance` does what is due in bounded time and says when to call it again. After
+a crash everything starts from the beginning, which does no harm. FAILED_SECONDS after the first
+KILL it reports the pids and goes on. During the grace period it looks only at known members; a pass
+over the process table costs some 60 µs a process and serves all trees at once.
 
-`marks`, and psutil with it, is imported by the first pass: most controllers end nothing.
+The first pass imports `marks`, and psutil with it: most controllers never end anything.
 """
 
 import os
@@ -36,21 +36,21 @@ PAUSE_FAILED_US = 1_000_000
 
 
 class Proven(Struct, frozen=True):
-    """Nothing of the attempt lives. `found`: how many processes had to be ended."""
+    """No process of the attempt lives. `found`: how many processes had to be ended."""
 
     id: AttemptId
     found: int
 
 
 class Stuck(Struct, frozen=True):
-    """These don't go, although they were killed; ending goes on."""
+    """These processes are still there after KILL; ending them goes on."""
 
     id: AttemptId
     pids: tuple[int, ...]
 
 
-class Ending(Struct, eq=False):
-    """One tree on its way out."""
+class TreeEnding(Struct, eq=False):
+    """One tree that is being ended."""
 
     tree: "Tree"
     kill_at: int
@@ -67,22 +67,22 @@ class Endings:
 
     def __init__(self, spared: Callable[[], set[int]]) -> None:
         self.spared = spared
-        self.endings: dict[AttemptId, Ending] = {}
+        self.endings: dict[AttemptId, TreeEnding] = {}
 
     def __contains__(self, attempt: AttemptId) -> bool:
         return attempt in self.endings
 
     def begin(self, tree: "Tree", grace_us: int, now: int) -> None:
-        """End it. Asked again, the shorter grace counts."""
+        """End it. If this is called twice, the shorter grace counts."""
         known = self.endings.get(tree.id)
         if known is None:
-            self.endings[tree.id] = Ending(tree, now + grace_us, now)
+            self.endings[tree.id] = TreeEnding(tree, now + grace_us, now)
         else:
             known.kill_at = min(known.kill_at, now + grace_us)
             known.due = now
 
     def hurry(self, attempt: AttemptId, now: int) -> None:
-        """Something of it ended: look now, not when the pause is over."""
+        """One of its processes ended: look now, not when the pause is over."""
         self.endings[attempt].due = now
 
     def drop(self, attempt: AttemptId) -> None:
@@ -92,7 +92,7 @@ class Endings:
         return min((ending.due for ending in self.endings.values()), default=None)
 
     def advance(self, now: int) -> list[Proven | Stuck]:
-        """Do what is due; bounded, so a tree that keeps on forking does not hold up the rest."""
+        """Do what is due in bounded time, so a tree that keeps forking doesn't block others."""
         news: list[Proven | Stuck] = []
         enough = time.monotonic() + BUDGET_SECONDS
         while due := [ending for ending in self.endings.values() if ending.due <= now]:
@@ -102,40 +102,40 @@ class Endings:
             frozen, sight = self.look(due, now)
             known = {ending.tree.id for ending in due}
             for attempt, ending in list(self.endings.items()):
-                gone = not sight.members[attempt]  # perhaps before its time
+                gone = not sight.members[attempt]  # perhaps before it was due
                 if gone or attempt in known:
                     news += self.step(ending, sight, frozen, now)
             if time.monotonic() > enough:
                 break
         return news
 
-    def look(self, due: list[Ending], now: int) -> "tuple[set[int], Sight]":
-        """Whom the mark alone could stop, where the time has come for that; then who is there."""
+    def look(self, due: list[TreeEnding], now: int) -> "tuple[set[int], Sight]":
+        """Stop processes by mark, for trees whose grace is over; then see which processes exist."""
         from controller.executor.local.marks import Sight, look
 
         spared = self.spared()
-        # All, not only those due: whose mark is known needs no further look.
+        # All trees, not only those due: a process with a known mark needs no further look.
         trees = [ending.tree for ending in self.endings.values()]
         marks = {ending.tree.mark for ending in due if now >= ending.kill_at} - {0}
         try:
             frozen = freeze(marks, spared) if marks else set()
             return frozen, look(trees, spared, self.seize)
-        except OSError:  # out of descriptors: whoever was not looked at may live
+        except OSError:  # out of descriptors: processes that we did not see may live
             for ending in due:
                 ending.due = now + PAUSE_MAX_US
             return set(), Sight({tree.id: [] for tree in trees}, complete=False)
 
     def seize(self, attempt: AttemptId, process: "Process") -> None:
-        """A member that has just come up: after the grace period it gets no further."""
+        """A member that has just started: after the grace period it is stopped at once."""
         ending = self.endings[attempt]
         if ending.killed_at is not None:
             ending.stopped.add(process)
             signal_process(process, signal.SIGSTOP)
 
     def step(
-        self, ending: Ending, sight: "Sight", frozen: set[int], now: int
+        self, ending: TreeEnding, sight: "Sight", frozen: set[int], now: int
     ) -> list[Proven | Stuck]:
-        # Parents first: a shell whose child was ended before it would go on to its next line.
+        # Parents first: if a shell's child ended first, the shell would run its next line.
         members = sight.members[ending.tree.id]
         if not members:
             if not sight.complete:
@@ -149,8 +149,8 @@ class Endings:
         return sweep(ending, members, frozen, now)
 
 
-def lingers(ending: Ending, now: int) -> bool:
-    """In its grace period, and a member that got TERM is still there: no need for a full pass."""
+def lingers(ending: TreeEnding, now: int) -> bool:
+    """Whether, in the grace period, a member that got TERM still lives: then skip the full pass."""
     if now >= ending.kill_at or not ending.asked:
         return False
     from controller.executor.local.marks import alive
@@ -161,14 +161,14 @@ def lingers(ending: Ending, now: int) -> bool:
     return True
 
 
-def rest(ending: Ending, now: int, until: int) -> None:
-    """Look again after a pause, each a bit longer than the one before."""
+def rest(ending: TreeEnding, now: int, until: int) -> None:
+    """Look again after a pause; each pause is a bit longer than the last."""
     ending.due = min(now + ending.pause, until)
     ending.pause = min(ending.pause * 3 // 2, PAUSE_MAX_US)
 
 
-def ask(ending: Ending, members: "list[Process]") -> None:
-    """TERM to those that did not get it yet."""
+def ask(ending: TreeEnding, members: "list[Process]") -> None:
+    """Send TERM to the members that did not get it yet."""
     for process in members:
         if process not in ending.asked:
             ending.asked.add(process)
@@ -176,9 +176,9 @@ def ask(ending: Ending, members: "list[Process]") -> None:
 
 
 def sweep(
-    ending: Ending, members: "list[Process]", frozen: set[int], now: int
+    ending: TreeEnding, members: "list[Process]", frozen: set[int], now: int
 ) -> list[Proven | Stuck]:
-    """Stop who is new; once nobody is, kill all."""
+    """Stop new members; if there are none, kill all members."""
     if ending.killed_at is None:
         ending.killed_at = now
         ending.pause = PAUSE_MIN_US
@@ -203,9 +203,9 @@ def sweep(
 
 
 def signal_process(process: "Process", *signals: signal.Signals) -> None:
-    """Signal this very process; that it is gone, or not ours to signal, shows in the next pass.
+    """Signal exactly this process. If it is gone or we may not signal it, the next pass shows that.
 
-    psutil's own looks first and signals then, by pid: between the two the pid may be handed on.
+    psutil checks first and then signals by pid: in between, another process may get the pid.
     """
     try:
         pidfd = os.pidfd_open(process.pid)

@@ -1,16 +1,16 @@
-"""Attempts as processes of this machine: asks the shim, judges what it tells, ends what has to end.
+"""Runs attempts as processes on this machine: starts them by the shim, reports them, ends them.
 
-The shim starts and reaps; here is kept what each attempt has come to, until the log has it. An
-attempt has ended when its first process has, and when nothing else of it lives: the shim says which
-left something running, and those go the way of all endings first.
+The shim starts and reaps processes. This executor keeps the result of each attempt until the log
+has it. An attempt has ended when its first process has ended and none of its other processes
+lives. The shim says which attempts left processes running; these are ended first.
 
-Shims may die. Their steps run on: they are watched through pidfds that were opened when the pid
-became known, and the next shim reads the journal and tells what had ended before. Judging the
-orphans waits for that, so an exit that was noted is never taken for lost. In the same way nothing
-that a shim tells at the start is judged before adopt() has said what the log knows.
+A shim may die. Its steps go on: they are watched through pidfds that were opened when the pid
+became known, and the next shim reads the journal and reports what had ended before. Orphans are
+judged only after that, so a noted exit is never taken for lost. In the same way, what a shim
+reports at the start is judged only after adopt() has said what the log knows.
 
-`fileno()` is readable when observe() has something to do; `next_due()` covers what time alone
-brings.
+`fileno()` is readable when observe() has something to do; `next_due()` says when it has something
+to do although nothing is readable.
 """
 
 import os
@@ -22,7 +22,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from controller.executor.local.attempt import REBOOTED, UNSEEN, UNSTARTED, Attempt, exited, lost
+from controller.executor.local.attempt import (
+    REBOOTED,
+    UNSEEN,
+    UNSTARTED,
+    TrackedAttempt,
+    exited,
+    lost,
+)
 from controller.executor.local.client import ShimClient
 from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
@@ -53,9 +60,9 @@ class LocalExecutor:
         reading = clock.read()
         self.boot_id = reading.boot_id
         self.boot_to_now = clock.now() - reading.boottime
-        self.attempts: dict[str, Attempt] = {}
+        self.attempts: dict[str, TrackedAttempt] = {}
         self.seen: list[Observation] = []
-        self.started: list[Attempt] = []  # since the last observe()
+        self.started: list[TrackedAttempt] = []  # since the last observe()
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
             "told": self.on_told,
@@ -124,9 +131,9 @@ class LocalExecutor:
         return seen
 
     def adopt(self, attempts: Collection[Running]) -> None:
-        """Take these over from an earlier controller; comes first, if only with nothing.
+        """Take over the attempts of an earlier controller. Call it first, even without attempts.
 
-        Of one that was never started nothing is said: start() it, which is safe in any case.
+        It reports nothing about an attempt that never started: call start(), which is always safe.
         """
         for running in attempts:
             attempt = self.attempt(running.id, running.mark)
@@ -142,7 +149,7 @@ class LocalExecutor:
         self.hear(early)
 
     def forget(self, ids: Collection[AttemptId]) -> None:
-        # Its start and its end may both have been news: then it is named twice.
+        # If its start and its end were reported together, it is named twice.
         known = [text for text in dict.fromkeys(map(str, ids)) if text in self.attempts]
         dropped = [self.attempts.pop(text) for text in known]
         if dropped:
@@ -150,8 +157,8 @@ class LocalExecutor:
         for attempt in dropped:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
-        if any(each.leaving or each.orphan for each in dropped):
-            self.shim.flush()  # a slot was kept for it
+        if any(attempt.leaving or attempt.orphan for attempt in dropped):
+            self.shim.flush()  # the shim kept a slot for it
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble()
@@ -167,11 +174,11 @@ class LocalExecutor:
         return min((due for due in dues if due is not None), default=None)
 
     def fileno(self) -> int:
-        """Readable when observe() has something to do. The same for the executor's whole life."""
+        """Readable when observe() has something to do. It never changes."""
         return self.poll.fileno()
 
     def close(self) -> None:
-        """Let go of the shim; the steps run on."""
+        """Disconnect from the shim; the steps go on."""
         self.shim.flush()
         self.orphans.close()
         self.shim.link.close()
@@ -187,12 +194,13 @@ class LocalExecutor:
             attempt.noted = False
 
     def on_told(self) -> None:
-        """It knows nothing more: judge what it does not run, ask again for what got lost."""
+        """The shim has reported everything: judge what it doesn't run, ask again for the rest."""
         self.judge(
             [
-                each
-                for each in self.attempts.values()
-                if each.outcome is None and (each.orphan or not (each.noted or each.order))
+                attempt
+                for attempt in self.attempts.values()
+                if attempt.outcome is None
+                and (attempt.orphan or not (attempt.noted or attempt.order))
             ]
         )
         for text, attempt in self.attempts.items():
@@ -203,7 +211,7 @@ class LocalExecutor:
                 self.shim.say(["withdraw", text])
 
     def on_returned(self, *texts: str) -> None:
-        """It goes, and certainly never started these."""
+        """It hangs up, and has certainly not started these."""
         for text in texts:
             self.named(text).offered = False
 
@@ -248,16 +256,16 @@ class LocalExecutor:
         self.finish(attempt, lost(attempt, self.clock.now(), problem))
 
     # -------------------------------------------------------------------------------- one attempt's
-    def attempt(self, name: AttemptId, mark: int) -> Attempt:
-        return self.attempts.setdefault(str(name), Attempt(name, mark))
+    def attempt(self, name: AttemptId, mark: int) -> TrackedAttempt:
+        return self.attempts.setdefault(str(name), TrackedAttempt(name, mark))
 
-    def named(self, text: str) -> Attempt:
-        """What the shim speaks of; the log may have lost it, or be done with it."""
+    def named(self, text: str) -> TrackedAttempt:
+        """The attempt that the shim reports; the log may not know it, or have its end already."""
         attempt = self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
         attempt.noted = True
         return attempt
 
-    def retell(self, attempt: Attempt) -> None:
+    def retell(self, attempt: TrackedAttempt) -> None:
         if attempt.told and attempt.outcome is not None:
             self.seen.append(attempt.outcome)
         elif attempt.pid:
@@ -271,29 +279,29 @@ class LocalExecutor:
                 )
             )
 
-    def runs(self, attempt: Attempt) -> None:
+    def runs(self, attempt: TrackedAttempt) -> None:
         """Its pid has become known."""
         attempt.launch = None
         self.retell(attempt)
         if attempt.order is not None:
             self.carry_out(attempt, attempt.order)
 
-    def carry_out(self, attempt: Attempt, order: End) -> None:
+    def carry_out(self, attempt: TrackedAttempt, order: End) -> None:
         attempt.order = None
         if not order.withdraw_only:
             self.begin_ending(attempt, int(order.grace_seconds * 1_000_000))
 
-    def begin_ending(self, attempt: Attempt, grace_us: int) -> None:
+    def begin_ending(self, attempt: TrackedAttempt, grace_us: int) -> None:
         from controller.executor.local.marks import Tree, named
 
         tree = Tree(id=attempt.id, mark=attempt.mark, since=attempt.start)
-        with suppress(OSError):  # out of descriptors: its marks tell it
+        with suppress(OSError):  # out of descriptors: it is found by its mark
             if attempt.pid and (first := named(attempt.pid, attempt.start)):
                 tree.members = [first]
         self.endings.begin(tree, grace_us, self.clock.now())
 
-    def first_process_ended(self, attempt: Attempt, outcome: Ended, left: bool) -> None:
-        """What else there is of the attempt has to go before its end is told."""
+    def first_process_ended(self, attempt: TrackedAttempt, outcome: Ended, left: bool) -> None:
+        """The attempt's other processes must be gone before its end is reported."""
         if attempt.outcome is not None:
             return
         self.orphans.release(attempt.id)
@@ -306,13 +314,13 @@ class LocalExecutor:
         else:
             self.finish(attempt, outcome)
 
-    def proven(self, attempt: Attempt, found: int) -> None:
-        """Nothing of it lives; if its first process ended in this, the shim is about to say how."""
+    def proven(self, attempt: TrackedAttempt, found: int) -> None:
+        """No process of it lives. If its first process just ended, the shim will soon say how."""
         if attempt.outcome is not None:
             left = found if attempt.leaving else 0
             self.finish(attempt, replace(attempt.outcome, left_processes=left))
 
-    def finish(self, attempt: Attempt, outcome: Ended) -> None:
+    def finish(self, attempt: TrackedAttempt, outcome: Ended) -> None:
         if attempt.told:
             return
         self.orphans.release(attempt.id)
@@ -322,9 +330,9 @@ class LocalExecutor:
         self.seen.append(outcome)
 
     # ------------------------------------------------------------------------------------- orphans
-    def judge(self, orphans: Collection[Attempt]) -> None:
-        """No shim will tell of their ends: find them, see for ourselves."""
-        self.find([each for each in orphans if not each.pid])
+    def judge(self, orphans: Collection[TrackedAttempt]) -> None:
+        """No shim will report their ends, so find and watch them here."""
+        self.find([attempt for attempt in orphans if not attempt.pid])
         for attempt in orphans:
             attempt.orphan = True
             if attempt.pid:
@@ -332,12 +340,12 @@ class LocalExecutor:
                     self.orphan_ended(attempt, None)
             elif attempt.noted or (attempt.offered and self.shim.forgetful):
                 self.finish(attempt, lost(attempt, self.clock.now(), UNSTARTED))
-            elif attempt.launch is None:  # it never started, and may
+            elif attempt.launch is None:  # it never started; start() may come later
                 del self.attempts[str(attempt.id)]
             else:
                 attempt.orphan = False
 
-    def orphan_ended(self, attempt: Attempt, status: int | None) -> None:
+    def orphan_ended(self, attempt: TrackedAttempt, status: int | None) -> None:
         now = self.clock.now()
         outcome = lost(attempt, now, UNSEEN)
         if status is not None and not attempt.found:
@@ -345,8 +353,8 @@ class LocalExecutor:
             outcome = exited(attempt, status, now, Usage(wall_seconds=wall_seconds))
         self.first_process_ended(attempt, outcome, left=True)
 
-    def find(self, attempts: Collection[Attempt]) -> None:
-        """Find those that live by their marks."""
+    def find(self, attempts: Collection[TrackedAttempt]) -> None:
+        """Find out which of these live, by the signs in `marks`."""
         if not attempts:
             return
         from controller.executor.local.marks import Tree, first_process, look, ticks

@@ -1,15 +1,15 @@
-"""Which process is meant, for ever: a pid comes back, (pid, start time) within one boot does not.
+"""Identifies a process: a pid is used again, but (pid, start time) within one boot never is.
 
-The start time counts clock ticks since boot and is read from /proc/PID/stat: psutil has it only in
-seconds, from a boot that moves with the clock, and every step that outlives the message about its
-start is looked at here, which takes psutil three times as long. A process is signalled or watched
-through a pidfd only: open it, *then* compare the start time. If it still fits, the descriptor names
-the process that was meant; if the pid was handed on in between, the descriptor's process is dead
-and nothing reaches a stranger. One comparison costs about 15 µs.
+The start time counts clock ticks since boot and is read from /proc/PID/stat. psutil has it only in
+seconds since a boot time that moves with the clock. And this is done for every step that outlives
+the message about its start; psutil needs three times as long. A process is signalled or watched
+only through a pidfd: open it, *then* compare the start time. If the time is right, the descriptor
+is that of the right process. If another process got the pid in between, the descriptor's process is
+dead, so no stranger is hit. One comparison costs about 15 µs.
 
-How a process ended is told to its parent alone, with two exceptions for the steps of a dead shim:
-Linux 6.15 and later keeps the wait status behind every pidfd that was opened in time, and a zombie
-whose parent does not care shows it in /proc. Elsewhere nobody can know.
+Only its parent learns how a process ended. There are two exceptions for the steps of a dead shim:
+Linux 6.15 and later keeps the wait status for every pidfd that was opened in time, and /proc shows
+it for a zombie that its parent did not reap. Elsewhere nobody can know.
 """
 
 import fcntl
@@ -48,9 +48,9 @@ def start_of(pid: int) -> int | None:
 
 
 def open_process(pid: int, start: int) -> int | None:
-    """A pidfd of this very process (it may be a zombie), or None if it is gone.
+    """A pidfd of exactly this process (it may be a zombie), or None if it is gone.
 
-    Raises OSError where there is no telling: out of descriptors, or no pidfds.
+    Raises OSError if we can't know: out of descriptors, or a system without pidfds.
     """
     try:
         pidfd = os.pidfd_open(pid)
@@ -63,10 +63,10 @@ def open_process(pid: int, start: int) -> int | None:
 
 
 def exit_status(pidfd: int, pid: int, start: int) -> int | None:
-    """The wait status of an ended process that somebody else reaps; None where nobody can know."""
+    """The wait status of an ended process that somebody else reaps; None if nobody can know."""
     status = reaped_status(pidfd)
     if status is None:
-        # Not reaped yet: then it is a zombie, unless it is reaped just now, which the kernel tells.
+        # It is not reaped yet, so it is a zombie. If it is reaped just now, the kernel knows.
         status = zombie_status(pid, start)
     return reaped_status(pidfd) if status is None else status
 

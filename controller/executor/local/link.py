@@ -1,9 +1,9 @@
-"""The controller's way to the shim, which it starts when there is none.
+"""The controller's connection to the shim. If there is no shim, the controller starts one.
 
-Whoever gets the lock file starts the shim and hands it the lock and the socket, bound and
-listening, as descriptors: so there is never a shim too many, and one can be talked to before it has
-loaded. It takes as long to load as its controller, so who is in a hurry starts it first. Where the
-lock is held there is a shim, or one on its way in or out, and a moment later it answers.
+The process that gets the lock file starts the shim. It passes the lock and the socket, bound and
+listening, to it as descriptors. So there are never two shims, and one can be talked to before it
+has loaded. It takes as long to load as its controller, so start it first to save time. If somebody
+holds the lock, there is a shim, or one is just starting or stopping; a moment later it answers.
 """
 
 import fcntl
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 PROTOCOL = 2  # of the newest shim; each older one is spoken as well
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
-DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # more deaths of shims in that time are no accident
+DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # if more shims die in that time, something is wrong
 SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
-REPLACE_SECONDS_MAX = 2.0  # for a shim with nothing to do to end
-SILENT_SECONDS = 5.0  # without reading what it was told: a shim needs milliseconds
+REPLACE_SECONDS_MAX = 2.0  # an idle shim must stop in this time
+SILENT_SECONDS = 5.0  # without reading what it was sent; normally it takes milliseconds
 
-# Our packages come last: nothing among them can stand in for the standard library.
+# Our packages come last, so none of them can hide a module of the standard library.
 PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from controller.executor.shim.main import main; main(*sys.argv[2:])"
@@ -46,7 +46,7 @@ STARTED: set[int] = set()  # shims that are children of this process
 
 
 class Link:
-    """One connection at a time, to whichever shim there is."""
+    """The one connection to the present shim."""
 
     def __init__(self, state_dir: Path, boot_id: str, hello: Message, poll: select.epoll) -> None:
         self.state = os.fspath(state_dir.absolute())
@@ -60,7 +60,7 @@ class Link:
         self.open()
 
     def open(self) -> None:
-        """Connect, to a new shim if need be; takes milliseconds at most."""
+        """Connect; start a shim if there is none. This takes milliseconds at most."""
         enough = time.monotonic() + OPEN_SECONDS_MAX
         try:
             while not self.try_open():
@@ -81,7 +81,7 @@ class Link:
     def try_open(self) -> bool:
         start_if_none(self.state, self.boot_id)
         sock = socket.socket(socket.AF_UNIX)
-        sock.setblocking(False)  # one that hangs takes no more once its queue is full
+        sock.setblocking(False)  # a shim that hangs accepts nothing once its queue is full
         try:
             with short_path(self.folder) as folder:
                 sock.connect(f"{folder}/socket")
@@ -92,18 +92,18 @@ class Link:
         return True
 
     def mend(self, problem: str) -> str:
-        """What is wrong with the shim that holds the lock, and how to go on without it."""
+        """A message: what is wrong with the shim that has the lock, and how to go on without it."""
         with suppress(OSError, ValueError):
             with open(f"{self.folder}/lock", encoding="ascii") as file:
                 pid = int(file.read())
             return (
                 f"the supervisor of the steps (pid {pid}) {problem}; "
-                f"`kill -9 {pid}` makes room for another, and no step is lost by it"
+                f"`kill -9 {pid}` lets another one start, and no step is lost"
             )
         return f"the supervisor of the steps {problem}"
 
     def silent(self) -> bool:
-        """Has it left lying for long what it was told?"""
+        """Has it not read our messages for a long time?"""
         if not self.unread():
             self.unread_since = None
             return False
@@ -116,7 +116,7 @@ class Link:
         return any(fcntl.ioctl(self.wire.sock, termios.TIOCOUTQ, bytes(4)))
 
     def quiet(self) -> bool:
-        """Has nothing been sent for so long that nobody would notice if it hung?"""
+        """Was nothing sent for so long that we would not notice if it hung?"""
         return time.monotonic() - self.sent_at >= SILENT_SECONDS
 
     def send(self, messages: list[Message]) -> None:
@@ -136,7 +136,7 @@ class Link:
     def reopen(self) -> None:
         """The shim is gone: find or start another."""
         now = time.monotonic()
-        self.deaths = [each for each in self.deaths if now - each < DEATHS_SECONDS] + [now]
+        self.deaths = [death for death in self.deaths if now - death < DEATHS_SECONDS] + [now]
         if len(self.deaths) > DEATHS_MAX:
             raise StorageError(f"the supervisor of the steps dies again and again; {self.why()}")
         self.close()
@@ -148,14 +148,14 @@ class Link:
         return "something here kills it; the steps run on, `treadle up` goes on with them"
 
     def replace(self, pid: int) -> None:
-        """Have an older shim that has nothing left to do end, then start one of this version.
+        """Stop an older shim that has nothing left to do, then start one of this version.
 
-        Once per upgrade, and a matter of milliseconds. If it stays, it serves on.
+        This happens once per upgrade and takes milliseconds. If the shim doesn't stop, we keep it.
         """
         import psutil
 
         self.close()
-        with suppress(psutil.Error):  # it went by itself, or it stays
+        with suppress(psutil.Error):  # it stopped by itself, or it stays
             shim = psutil.Process(pid)
             shim.terminate()
             shim.wait(REPLACE_SECONDS_MAX)
@@ -172,7 +172,7 @@ class Link:
 
 
 def start_if_none(state: str, boot_id: str) -> None:
-    """Start the shim of this folder, unless there is one, or somebody is starting it."""
+    """Start the shim of this folder, unless it exists or somebody else is starting it."""
     os.makedirs(f"{state}/shim", mode=0o700, exist_ok=True)
     lock = os.open(f"{state}/shim/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -183,7 +183,7 @@ def start_if_none(state: str, boot_id: str) -> None:
 
 
 def start_shim(state: str, boot_id: str, lock: int) -> None:
-    step_limits()  # are noted before they are lifted, for us and for what we start
+    step_limits()  # note the limits before they are raised for us and for what we start
     with suppress(FileNotFoundError):
         os.unlink(f"{state}/shim/socket")
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -192,7 +192,7 @@ def start_shim(state: str, boot_id: str, lock: int) -> None:
         with short_path(f"{state}/shim") as folder:
             listener.bind(f"{folder}/socket")
         listener.listen(BACKLOG)
-        # Above 2, or the first to be put in its place could overwrite the next.
+        # Above 2, or moving the first to its place could overwrite the next.
         handed = [
             fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (listener.fileno(), lock, errors)
         ]
@@ -227,7 +227,7 @@ def try_lock(fd: int) -> bool:
 
 @contextmanager
 def short_path(folder: str) -> Iterator[str]:
-    """A name for the folder that leaves room for a socket's path, however deep it lies."""
+    """A name for the folder that is short enough for a socket's path, even if it lies deep."""
     if len(os.fsencode(folder)) < SOCKET_PATH_MAX - len("/socket"):
         yield folder
         return
@@ -239,7 +239,7 @@ def short_path(folder: str) -> Iterator[str]:
 
 
 def greeting(epoch: int, slots: int) -> Message:
-    """What a shim has to know of its controller: above all, what the steps inherit from it."""
+    """What a shim must know of its controller, mainly what the steps inherit from it."""
     env = {
         name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
         for name, value in os.environb.items()
@@ -253,9 +253,9 @@ def greeting(epoch: int, slots: int) -> Message:
 
 @cache
 def step_limits() -> dict[int, int]:
-    """The soft limits that this controller was started with: those that its steps get.
+    """The soft limits that this controller was started with; its steps get them.
 
-    Its own for descriptors is lifted then, since it holds one for each running step.
+    Then the controller's own limit for descriptors is raised: it holds one for each running step.
     """
     kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
     limits = {kind: resource.getrlimit(kind)[0] for kind in kinds}

@@ -1,20 +1,20 @@
-"""Which processes belong to an attempt, wherever they went: psutil tells, told by four marks.
+"""Which processes belong to an attempt, even if they left their parent: four signs show it.
 
-Their union counts: the number in the soft RLIMIT_LOCKS, which every descendant inherits unless it
-is set anew; descent from a member; TREADLE_UID, TREADLE_STEP, TREADLE_ATTEMPT in the environment;
-and the name of its cgroup, where there are cgroups of ours. The first fails for a step that sets it
-anew for its own children, as one that runs treadle does; those are found as descendants, or by
-TREADLE_WITHIN, which names the attempts around theirs. Members once found stay members, so that one
-whose parent ends is not lost.
+A process belongs to an attempt if one of these is true: the mark in its soft RLIMIT_LOCKS, which
+every descendant inherits unless it sets a new one; a member is its parent; TREADLE_UID,
+TREADLE_STEP, TREADLE_ATTEMPT in its environment; the name of its cgroup, where we have cgroups. The
+first fails if a step sets it for its own children, as a step that runs treadle does. Those are
+found as descendants, or by TREADLE_WITHIN, which names the attempts around theirs. A member stays a
+member, so that it isn't lost when its parent ends.
 
-One pass over the process table serves many attempts: some 60 µs a process that is younger than the
-oldest of them, twice that for one without the first mark, 40 for the rest. Finding nobody in a
-listing proves little, since whoever forks and dies in time is never in it. So a pass also looks at
-every pid that was given out since it began, until none is left: whoever lives then was either in
-the listing or is among those, and an empty pass is a proof. What forks and dies without end is met
-while it lives, and can be seized on the spot.
+One pass over the process table serves many attempts: some 60 µs for a process that is younger than
+the oldest attempt, twice that for one without the first sign, 40 µs for the rest. A listing without
+a member proves little, because a process that forks and dies in time is never listed. So a pass
+also looks at every pid that was given out since it began, until none is left. A process that lives
+then was either listed or is one of those, so an empty pass is a proof. Processes that fork and die
+all the time are met while they live, and can be seized at once.
 
-Importing psutil takes 15 ms: this is imported once something has to be ended or found.
+Importing psutil takes 15 ms, so this is imported only when something must be ended or found.
 """
 
 import os
@@ -41,7 +41,7 @@ class Tree(Struct, kw_only=True, eq=False):
 
 
 class Sight(Struct):
-    """What one pass saw, parents first. `complete`: all that lived at its end were looked at."""
+    """What one pass saw, parents first. `complete`: it saw every process that lived at its end."""
 
     members: dict[AttemptId, list[psutil.Process]]
     complete: bool
@@ -54,7 +54,7 @@ def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None =
     """One pass over the process table.
 
     `spared` are never members: the controller, its shim. `seize` is called at once with each member
-    that came up during the pass. Raises OSError where there is no telling: out of descriptors.
+    that started during the pass. Raises OSError if we can't know: out of descriptors.
     """
     owners = Owners(trees)
     boot = psutil.boot_time()
@@ -63,7 +63,7 @@ def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None =
     complete = False
     for pid in by_mark.newborns(began):
         if pid is None:
-            # psutil counts starts from a boot that moves with the clock: then `since` was in vain.
+            # psutil's boot time moves with the clock; if it moved now, `since` was useless.
             complete = psutil.boot_time() == boot
         elif pid not in spared and (newborn := owners.claim_newborn(pid)) and seize:
             seize(owners.claimed[pid].id, newborn)
@@ -74,10 +74,10 @@ def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None =
 
 
 def first_process(members: Collection[psutil.Process]) -> psutil.Process:
-    """The one that the shim started, as far as can be told: it leads a session, and is no child.
+    """The process that the shim probably started: it leads a session, and no member is its parent.
 
-    The lowest pid won't do: pids begin anew, and a start time is a hundredth of a second. It is a
-    likelihood still, since the first process may be gone: never enough for an exit code.
+    The lowest pid is not enough: pids start again at 1, and start times are exact to 10 ms only. It
+    is not certain, because the first process may be gone; so never use it for an exit code.
     """
     pids = {process.pid for process in members}
 
@@ -88,12 +88,12 @@ def first_process(members: Collection[psutil.Process]) -> psutil.Process:
 
 
 def age(process: psutil.Process) -> tuple[float, int]:
-    """Parents come before their children in this order, but for a start in the same tick."""
+    """Sorts parents before their children, unless both started in the same tick."""
     return process.create_time(), process.pid
 
 
 def leads(pid: int) -> bool:
-    """A session, of which psutil does not know."""
+    """Whether it leads a session; psutil doesn't show that."""
     with suppress(ProcessLookupError):
         return os.getsid(pid) == pid
     return False
@@ -106,29 +106,31 @@ def parent_of(process: psutil.Process) -> int:
 
 
 def named(pid: int, start: int) -> psutil.Process | None:
-    """The process that the log means, by its start in ticks, if it is still there."""
+    """The process that the log names by its start in ticks, if it is still there."""
     try:
-        process = psutil.Process(pid)  # first: if the pid is handed on now, this one is dead
+        process = psutil.Process(
+            pid
+        )  # first: if another process gets the pid now, this one is dead
     except psutil.NoSuchProcess:
         return None
     return process if start_of(pid) == start else None
 
 
 def ticks(process: psutil.Process) -> int:
-    """Its start as the log keeps it; 0 if it has just ended."""
+    """Its start as the log has it; 0 if it has just ended."""
     start = start_of(process.pid)
     return start if start is not None and process.is_running() else 0
 
 
 def alive(process: psutil.Process) -> bool:
-    """Is this very process still there, or nobody knows? A zombie is not."""
+    """Is exactly this process still there? True also if nobody knows. A zombie is not."""
     with suppress(OSError):  # out of descriptors
         return process.is_running() and not gone(process)
     return True
 
 
 def gone(process: psutil.Process) -> bool:
-    """Does nothing of it run any more? In a zombie with more than one thread the others do."""
+    """Has all of it stopped? A zombie with more than one thread still has running threads."""
     try:
         return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.Error:
@@ -138,7 +140,7 @@ def gone(process: psutil.Process) -> bool:
 def listed(oldest: int, boot: float, spared: Collection[int]) -> list[psutil.Process]:
     """All processes not older than `oldest`.
 
-    Made anew in each pass: those that psutil keeps may be of a pid that was handed on meanwhile.
+    Each pass makes new objects: psutil keeps old ones, whose pid may belong to another process now.
     """
     table = []
     for pid in psutil.pids():
@@ -151,7 +153,7 @@ def listed(oldest: int, boot: float, spared: Collection[int]) -> list[psutil.Pro
 
 
 class Owners:
-    """Tells of each process whose it is."""
+    """Finds out to which attempt each process belongs."""
 
     def __init__(self, trees: Collection[Tree]) -> None:
         self.by_process = {process: tree for tree in trees for process in tree.members}
@@ -161,7 +163,7 @@ class Owners:
         self.found: dict[AttemptId, list[psutil.Process]] = {tree.id: [] for tree in trees}
 
     def claim(self, table: Collection[psutil.Process]) -> None:
-        """All that belong to an attempt by themselves, and all below them."""
+        """Add all processes that belong to an attempt by themselves, and all their descendants."""
         children = defaultdict(list)
         members = []
         for process in table:
@@ -176,7 +178,7 @@ class Owners:
             members += [self.add(child, tree) for child in children.pop(parent.pid, ())]
 
     def claim_newborn(self, pid: int) -> psutil.Process | None:
-        """One that came up during the pass. It may have been in the listing as well."""
+        """Add a process that started during the pass. It may have been in the listing as well."""
         if pid in self.claimed:
             return None
         try:
@@ -184,7 +186,7 @@ class Owners:
         except psutil.NoSuchProcess:
             return None
         tree = self.of(process) or self.claimed.get(parent_of(process))
-        # Threads have a number too, of which /proc knows although it does not list it.
+        # A thread has a number too: /proc knows it, but does not list it.
         return None if tree is None or not psutil.pid_exists(pid) else self.add(process, tree)
 
     def add(self, process: psutil.Process, tree: Tree) -> psutil.Process:
@@ -193,7 +195,7 @@ class Owners:
         return process
 
     def of(self, process: psutil.Process) -> Tree | None:
-        """Whose it is by itself, descent aside."""
+        """Its attempt by its own signs, without looking at its parent."""
         return (
             self.by_process.get(process)
             or self.by_mark.get(mark_of(process))
@@ -202,7 +204,7 @@ class Owners:
         )
 
     def of_environment(self, process: psutil.Process) -> Tree | None:
-        attempts = environment_marks(process)
+        attempts = attempts_in_environment(process)
         return next((self.by_id[attempt] for attempt in attempts if attempt in self.by_id), None)
 
     def of_cgroup(self, pid: int) -> Tree | None:
@@ -211,7 +213,7 @@ class Owners:
 
 
 def mark_of(process: psutil.Process) -> int:
-    """The soft RLIMIT_LOCKS of a process; another user's is only shown in /proc."""
+    """The soft RLIMIT_LOCKS of a process; for another user's process only /proc shows it."""
     try:
         return process.rlimit(by_mark.RLIMIT_LOCKS)[0]
     except psutil.AccessDenied:
@@ -220,8 +222,8 @@ def mark_of(process: psutil.Process) -> int:
         return by_mark.UNMARKED
 
 
-def environment_marks(process: psutil.Process) -> list[AttemptId]:
-    """The attempt that a process was started for, by its environment, and those around that."""
+def attempts_in_environment(process: psutil.Process) -> list[AttemptId]:
+    """The attempt of a process by its environment, and the attempts around that one."""
     try:
         found = process.environ()
         own = AttemptId(found["TREADLE_UID"], found["TREADLE_STEP"], int(found["TREADLE_ATTEMPT"]))
@@ -231,7 +233,7 @@ def environment_marks(process: psutil.Process) -> list[AttemptId]:
 
 
 def marks_in(place: bytes) -> list[int]:
-    """The marks that the path of a cgroup carries, the innermost last; /proc/PID/cgroup will do."""
+    """The marks in the path of a cgroup (or in /proc/PID/cgroup), the innermost last."""
     marks = []
     for part in place.rstrip().split(b"/"):
         if part.startswith(PREFIX.encode()):

@@ -1,9 +1,9 @@
 """Watches first processes whose shim is dead, and learns from the kernel how they ended.
 
-A pidfd is opened for each process that outlives the message about its start: only what is held
-while the process lives can tell its exit code once somebody else has reaped it. It joins the epoll
-set only when the shim is gone, so that an ordinary exit wakes the loop once. Where no descriptor is
-to be had, the process table is asked from time to time.
+A pidfd is opened for each process that outlives the message about its start. Only a pidfd that was
+opened while the process lived can give its exit code after somebody else has reaped it. It is added
+to the epoll set only when the shim is gone, so that a normal exit wakes the loop only once. If
+there is no free descriptor, we look into the process table from time to time.
 """
 
 import os
@@ -33,12 +33,12 @@ class Orphans:
         self.asked: set[AttemptId] = set()  # watched without a pidfd
 
     def hold(self, attempt: AttemptId, pid: int, start: int) -> bool:
-        """Keep hold of a process that has a shim. False: it is gone already."""
+        """Hold a pidfd of a process while its shim lives. False: the process is gone already."""
         if attempt in self.held:
             return True
         try:
             pidfd = open_process(pid, start)
-        except OSError:  # no descriptor to be had
+        except OSError:  # no free descriptor
             pidfd = -1
         if pidfd is None:
             return False
@@ -46,7 +46,7 @@ class Orphans:
         return True
 
     def watch(self, attempt: AttemptId, pid: int, start: int) -> bool:
-        """From now on ended() tells when it ends. False: it is gone already."""
+        """From now on ended() reports its end. False: it is gone already."""
         if not self.hold(attempt, pid, start):
             return False
         held = self.held[attempt]
@@ -66,12 +66,12 @@ class Orphans:
         self.asked.discard(attempt)
         if held.pidfd >= 0:
             if self.by_pidfd.pop(held.pidfd, None) is not None:
-                # First, since a child on its way to exec may keep the description alive.
+                # First, because a child that is about to call exec may keep the description open.
                 self.poll.unregister(held.pidfd)
             os.close(held.pidfd)
 
     def ended(self) -> list[tuple[AttemptId, int | None]]:
-        """Those that have ended, each with its wait status, or None where nobody can know."""
+        """Those that have ended, each with its wait status, or None if nobody can know."""
         ended: list[tuple[AttemptId, int | None]] = []
         if self.by_pidfd:
             for fd, _ in self.poll.poll(0):

@@ -1,7 +1,7 @@
-"""What this machine offers for telling whose a process is, and how a foreign one ended.
+"""What this machine offers to find an attempt's processes, and how a process of a dead shim ended.
 
-For people, in `version -v`: the code asks nobody, each look finds out by itself that it reads
-nothing. Probed once, by trying; costs two processes.
+This is for people, in `version -v`. Other code doesn't ask here: it notices by itself when it can't
+read something. Each offer is tried once; that costs two processes.
 """
 
 import os
@@ -21,11 +21,11 @@ CHILDREN = "/proc/thread-self/children"
 
 class Available(Struct, frozen=True, kw_only=True):
     resource_limit: bool  # a number in RLIMIT_LOCKS, which every descendant inherits
-    descendants: bool  # psutil tells parents
-    environment: bool  # psutil tells environments
+    descendants: bool  # psutil shows parents
+    environment: bool  # psutil shows environments
     cgroup: bool  # a part of the tree of cgroups is delegated to us
     leftovers: bool  # the kernel lists children: what a step left running is known at once
-    newborns: bool  # which pid was given out last: proves that nobody was missed
+    newborns: bool  # the newest pid is known: proves that no process was missed
     foreign_exits: bool  # PIDFD_GET_INFO: exit codes are known even if the shim dies
 
 
@@ -50,14 +50,14 @@ def tells(ask: Callable[[], object]) -> bool:
 
 
 def tells_newborns() -> bool:
-    """Does the number of the newest process move when one comes up?"""
+    """Does the newest pid change when a process starts?"""
     before = last_pid()
     os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
     return last_pid() != before
 
 
 def tells_exits() -> bool:
-    """Does the kernel tell the wait status of a process that was reaped?"""
+    """Does the kernel give the wait status of a process that was reaped?"""
     child = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 42"], {})
     try:
         pidfd = os.pidfd_open(child)

@@ -1,7 +1,7 @@
-"""What running steps use now, by psutil: CPU time, and memory, of a first process and all below it.
+"""What running steps use now, by psutil: CPU time and memory of the whole tree.
 
-For readers, who are no parents of the steps and ask nobody who is. One look at the process table a
-step, some 20 µs a process in it; psutil is imported only if there is a step to look at.
+For readers, which are not parents of the steps and don't ask the parent. Each step costs one look
+at the process table, some 20 µs a process in it; psutil is imported only if a step runs.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from controller.model.state import SECOND, Attempt, Workflow
 
 
 def of_running(lives: Iterable[Workflow], boot_id: str, now: int) -> dict[tuple[str, str], Usage]:
-    """By uid and step; without those that are gone, or run elsewhere."""
+    """By uid and step; without steps that are gone or run on another machine."""
     running = (
         (life.uid, step.name, step.attempt)
         for life in lives

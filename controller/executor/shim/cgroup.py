@@ -1,14 +1,14 @@
-"""A cgroup for each attempt, where the system has delegated one to us: the fourth mark.
+"""A cgroup for each attempt, if the system has delegated one to us: the fourth sign, see `marks`.
 
-What an attempt starts stays in its cgroup, even what raises its limits, clears its environment and
-leaves its parent. The shim enters the cgroup for the instant of a spawn, as it puts on the other
-marks, and the name of the cgroup carries the mark of the attempt: so /proc tells whose a process
-is, and nobody needs to be told where the cgroups are.
+A process of an attempt stays in its cgroup, even if it raises its limits, clears its environment
+and leaves its parent. The shim enters the cgroup only for the moment of a spawn, as it does with
+the other signs. The name of the cgroup contains the mark of the attempt: so /proc shows to which
+attempt a process belongs, and nobody needs to know where the cgroups are.
 
-A bonus, never the base: without root there is one only where the system hands part of its tree to
-the user, as systemd does for what runs under user@.service and for units with Delegate=yes. Cost
-where there is one: 35 µs an attempt in a burst, and a few ms for the first one after a pause, since
-the kernel then waits for its readers.
+Nothing depends on it: without root we have cgroups only if the system gives a part of its tree to
+the user, as systemd does under user@.service and for units with Delegate=yes. Cost with cgroups:
+35 µs an attempt in a burst, and a few ms for the first one after a pause, because the kernel then
+waits for its readers.
 """
 
 import os
@@ -19,13 +19,13 @@ DELEGATED = ("user.delegate", "trusted.delegate")  # how systemd says so
 
 
 class Cgroups:
-    """Those below the cgroup that this process was born in; none where it is not ours to use."""
+    """The cgroups below the one this process started in; none if we may not use that one."""
 
     def __init__(self) -> None:
         self.home = delegated_home()
 
     def enter(self, mark: int) -> None:
-        """Whatever is spawned from now on belongs to `mark`. Where that fails, other marks do."""
+        """What is spawned from now on belongs to `mark`. If this fails, the other signs remain."""
         if self.home:
             with suppress(OSError):
                 os.mkdir(self.path(mark), 0o755)
@@ -37,7 +37,7 @@ class Cgroups:
                 move_to(self.home)
 
     def drop(self, mark: int) -> None:
-        """Nothing of the attempt lives, or what does was left there on purpose."""
+        """No process of the attempt lives, or those that live were left there on purpose."""
         if self.home:
             with suppress(OSError):
                 os.rmdir(self.path(mark))
@@ -47,7 +47,7 @@ class Cgroups:
 
 
 def move_to(folder: str) -> None:
-    """This process, with its one thread."""
+    """Move this process, which has one thread, into the cgroup."""
     fd = os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, b"0")
@@ -56,10 +56,10 @@ def move_to(folder: str) -> None:
 
 
 def delegated_home() -> str:
-    """The folder of this process's cgroup if others may be made in it; empty if not.
+    """The folder of this process's cgroup if we may make others in it; empty if not.
 
-    root may write anywhere, and would get in the way of whoever manages the tree: so for root it
-    takes that manager's word.
+    root may write anywhere, but could disturb the program that manages the tree. So for root that
+    manager must have marked the cgroup as delegated.
     """
     place = own_place()
     root = mounted_at()

@@ -1,8 +1,9 @@
-"""The shim's children as the kernel lists them: whoever of them it did not start is a leftover.
+"""The shim's children as the kernel lists them: a child that the shim did not start is a leftover.
 
-A subreaper gets the orphans of its descendants, so whatever an attempt leaves running is its child
-in the instant the parent ends, and the mark in its resource limit tells whose it is. One read,
-0.8 µs while the list is short. No child vanishes from it meanwhile, since nobody else reaps them.
+A subreaper becomes the parent of its descendants' orphans. So a process that an attempt leaves
+running is our child as soon as its parent ends, and the mark in its resource limit shows its
+attempt. One read takes 0.8 µs while the list is short. No child disappears from the list in
+between, because nobody else reaps them.
 """
 
 import ctypes
@@ -25,10 +26,10 @@ class Children:
             self.fd = -1
 
     def leavers(self, running: Collection[int], marks: Collection[int]) -> set[int | None] | None:
-        """Marks of the processes that came to us as orphans; None: nobody knows, look in /proc.
+        """Marks of the processes that became our children as orphans; None: unknown, look in /proc.
 
-        Whatever an attempt leaves running becomes our child in the instant its parent ends. An
-        orphan without a mark that we know is suspected once, then known as a stranger.
+        A process that an attempt leaves running becomes our child as soon as its parent ends. An
+        orphan without a known mark gives None once, and is then known as a stranger.
         """
         if self.fd < 0:
             return None
@@ -58,13 +59,13 @@ def read_all(fd: int) -> bytes:
 
 
 def become_subreaper() -> None:
-    """Orphans of our steps become our children. Elsewhere than on Linux they don't."""
+    """Orphans of our steps become our children; only Linux can do this."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def own_peak_kib() -> int:
-    """Not getrusage: that counts the controller, as whose image this process began."""
+    """Peak memory of this process. getrusage would include the controller that it came from."""
     try:
         with open("/proc/self/status", "rb") as file:
             return next(int(line.split()[1]) for line in file if line.startswith(b"VmHWM"))

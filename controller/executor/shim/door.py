@@ -1,8 +1,8 @@
-"""Where a shim is found: its lock, and the socket that controllers connect to.
+"""How a shim is found: its lock, and the socket that controllers connect to.
 
-Both come from the controller that started it, as descriptors. Either may be deleted while steps
-run. Without its socket a shim makes another. Without its lock it is not the shim of this folder any
-more: a controller that looks finds none and starts one, so it starts nothing itself from then on.
+The controller that starts it passes both as descriptors. Either may be deleted while steps run. If
+the socket is deleted, the shim makes another. If the lock is deleted, it is no longer the shim of
+this folder: a controller finds no shim and starts one, so this one starts nothing any more.
 """
 
 import contextlib
@@ -16,10 +16,12 @@ Identity = tuple[int, int]
 
 
 class Door:
-    """The current folder is that of the state."""
+    """The lock and the socket. The current folder must be the state folder."""
 
     def __init__(self) -> None:
-        os.closerange(ERRORS + 1, max(map(int, os.listdir("/dev/fd"))) + 1)  # one could hang others
+        os.closerange(
+            ERRORS + 1, max(map(int, os.listdir("/dev/fd"))) + 1
+        )  # an open copy could make others wait
         self.listener = socket.socket(fileno=os.dup(LISTENER))
         self.listener.setblocking(False)
         self.lock = os.dup(LOCK)  # held as long as this process lives
@@ -38,14 +40,14 @@ class Door:
         return at("shim/lock") == self.locked
 
     def accept(self) -> socket.socket | None:
-        """None if who knocked is gone; OSError if there is no descriptor for it now."""
+        """The next connection; None if it is gone. OSError if there is no free descriptor."""
         try:
             return self.listener.accept()[0]
         except (BlockingIOError, ConnectionError):
             return None
 
     def mend(self) -> bool:
-        """Listen anew if nobody can find the socket; tells whether that was so."""
+        """If nobody can find the socket, make a new one; returns whether it did."""
         if at("shim/socket") == self.bound or not self.is_ours():
             return False
         listener = socket.socket(socket.AF_UNIX)
@@ -54,7 +56,7 @@ class Door:
                 os.unlink("shim/socket")
             listener.bind("shim/socket")
             listener.listen(BACKLOG)
-        except OSError:  # no room, say; the next time
+        except OSError:  # no room, for example; try again the next time
             listener.close()
             return False
         listener.setblocking(False)

@@ -1,12 +1,12 @@
-"""What the shim did, so that whoever comes after it knows: the arbiter of "started at most once".
+"""What the shim did, for the next shim: it guarantees that an attempt is started at most once.
 
 Lines of JSON, `[verb, attempt, …]`, appended to one file: `starting` before a process may exist,
 `started` after, `exited` when it was reaped. An attempt that the journal knows is never started.
-The file is read back by the next shim only. Nothing is synced: a killed shim loses no line that it
-wrote, and after a power cut, which may lose some, no process lives; so the first line carries the
-boot id, and attempts of another boot are lost. If that line can't be read they are orphans, of whom
-their marks tell whether they live. It also has a name, drawn when there was no journal before: by
-another name a controller knows that what it had asked for is not remembered.
+Only the next shim reads the file. Nothing is synced: a killed shim loses no line that it wrote. A
+power cut may lose some, but then no process lives; so the first line has the boot id, and attempts
+of another boot are lost. If that line can't be read, they are orphans, and the controller finds out
+which of them live. The journal also has a random name: if a controller sees another name, it knows
+that its earlier orders are forgotten.
 
     ["journal", 1, BOOT, NAME]              ["exited", ID, STATUS, AT, CPU_US, RSS_KIB, LEFT]
     ["epoch", N]                            ["failed", ID, AT, PROBLEM]
@@ -14,8 +14,8 @@ another name a controller knows that what it had asked for is not remembered.
     ["started", ID, PID, START, AT]         ["orphaned", ID]         its shim died; no end is known
     ["forget", ID, …]                       ["lost", ID, AT, PROBLEM]
 
-Notes are gathered and go out with one write. The file is written anew, and renamed into place, once
-it has grown past COMPACT_BYTES and twice what is still to be told.
+Notes are collected and written together. The file is written again, and renamed into place, once it
+has grown past COMPACT_BYTES plus twice the size of the notes that are still needed.
 """
 
 import json
@@ -43,10 +43,10 @@ SHAPES: dict[str, tuple[type, ...]] = {
 
 
 class Journal:
-    """`entries` has every attempt that was not forgotten, with its notes in order."""
+    """`entries` has every attempt that is not forgotten, with its notes in order."""
 
     def __init__(self, folder: str, boot_id: str, now: int) -> None:
-        # The folder may be deleted or replaced; what is written then goes nowhere, not astray.
+        # If the folder is deleted or replaced, we write nothing into the wrong folder.
         self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.boot_id = boot_id
         self.name = os.urandom(8).hex()
@@ -59,7 +59,7 @@ class Journal:
         self.compact()
 
     def replay(self, now: int) -> None:
-        """Read what the shim before left behind, and say of each attempt what became of it."""
+        """Read the notes of the shim before, and add for each attempt what became of it."""
         boot_id = self.boot_id
         for note in read_notes(self.folder):
             if note[0] == "journal":
@@ -83,19 +83,19 @@ class Journal:
             self.entries.setdefault(note[1], []).append(note)
 
     def mark(self, attempt: str) -> int:
-        """Of an attempt that it knows; 0 for one that was never about to start."""
+        """The mark of a known attempt; 0 if it has no note `starting`."""
         first = self.entries[attempt][0]
         return int(first[2]) if first[0] == "starting" else 0
 
     def note(self, note: Message) -> bytes:
-        """Remember it; it is on file after the next flush(). Returns it as it stands there."""
+        """Remember it; the next flush() writes it. Returns its line."""
         self.fold(note)
         line = encode(note)
         self.waiting += line + b"\n"
         return line
 
     def flush(self) -> bool:
-        """Is every note on file? If the disk is full they stay here and go out later, in order."""
+        """Write the notes. False: the disk is full; they stay here and are written later."""
         try:
             while self.waiting:
                 written = os.write(self.fd, self.waiting)
@@ -108,7 +108,7 @@ class Journal:
         return True
 
     def compact(self) -> None:
-        """Keep what is still to be told. Killed at any point, one whole file is there."""
+        """Keep only the notes that are still needed. There is always one whole file."""
         header = [["journal", VERSION, self.boot_id, self.name], ["epoch", self.epoch]]
         kept = [note for notes in self.entries.values() for note in notes]
         content = b"".join(encode(note) + b"\n" for note in header + kept)
@@ -128,7 +128,7 @@ class Journal:
 
 
 def read_notes(folder: int) -> list[Message]:
-    """Every whole note. A line that a full disk cut short never came true, or is told by no one."""
+    """Every whole note. A line that a full disk cut short is ignored: nobody acted on it yet."""
     try:
         with open(os.open(NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
             lines = file.read().split(b"\n")
@@ -144,16 +144,16 @@ def read_notes(folder: int) -> list[Message]:
 
 
 def is_note(note: object) -> bool:
-    """One damaged byte leaves many a line of JSON; who believes it would end with an exception."""
+    """Whether it has the right shape: a damaged line may be valid JSON and crash the shim."""
     if not isinstance(note, list) or not note:
         return False
     verb, *rest = note
     if verb == "forget":
-        return all(isinstance(each, str) for each in rest)
+        return all(isinstance(field, str) for field in rest)
     shape = SHAPES.get(verb) if isinstance(verb, str) else None
     if shape is None or len(rest) != len(shape) or not all(map(isinstance, rest, shape)):
         return False
-    if not all(0 <= each < 1 << 63 for each in rest if isinstance(each, int)):
+    if not all(0 <= field < 1 << 63 for field in rest if isinstance(field, int)):
         return False
     if verb in ("journal", "epoch"):
         return True

@@ -1,30 +1,30 @@
 """The parent of all steps: a small process that outlives its controller.
 
-It starts attempts it was asked for, each at most once, reaps them, notes in its journal what it did
-before and after, and tells the controller that is connected. Starts beyond the free slots wait
-here, so that a slot that frees is filled at once, without a turn of the controller in between.
-Without a controller it starts nothing; with nothing running and nobody connected for IDLE_SECONDS
-it ends.
+It starts the attempts that it is asked for, each at most once, and reaps them. It notes in its
+journal what it does, before and after, and tells the connected controller. Starts beyond the free
+slots wait here, so that a free slot is filled at once, without a turn of the controller in between.
+Without a controller it starts nothing. It stops when nothing runs and nobody was connected for
+IDLE_SECONDS.
 
-It imports little, has one thread, trusts no attempt and no connection to be well. Whatever it is
-told can be told again. It ends no process and judges nothing: that is for the controller, which may
-be killed and replaced at any time.
+It imports little, has one thread, and expects any attempt or connection to misbehave. Every message
+to it can be repeated. It ends no process and decides nothing about attempts: the controller does
+that, and may be killed and replaced at any time.
 
 The wire, both ways: a line is a JSON list of messages, a message a list that begins with a verb.
 
     from a controller
     ["hello", {protocol, epoch, slots, env, umask, limits}]
     ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE]
-    ["withdraw", ID]            never start it; answered by `withdrawn`, or by what became of it
+    ["withdraw", ID]            never start it; answer: `withdrawn`, or its notes if it has started
     ["forget", ID, …]           its end is durable
-    ["ping"]                    if it is not even read, this process hangs
+    ["ping"]                    no answer; if nobody reads it, this process hangs
 
     to the controller
     ["hello", {protocol, pid, journal}]  then the notes of all attempts not forgotten, ["told"]
-    ["short", WHY]              nothing can start now, for want of something; empty: it can again
-    ["returned", ID, …]         it hangs up, and never started these
+    ["short", WHY]              nothing can start now, something is missing; empty: it can again
+    ["returned", ID, …]         it hangs up, and has not started these
     ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
-    every note of the journal on attempts, `starting` and `forget` aside, as it is made
+    each new note of the journal about attempts, except `starting` and `forget`
 """
 
 import contextlib
@@ -54,10 +54,10 @@ PROTOCOL = 2
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 ACCEPT_PAUSE_SECONDS = 0.01
-ALONE_SECONDS = 1.0  # without a controller: then see whether one could connect
+ALONE_SECONDS = 1.0  # without a controller: then check that one could connect
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
-TALK_US = 2_000  # how long news that is in no hurry may wait for more
+TALK_US = 2_000  # news that is not urgent may wait so long for more
 
 
 class Shim:
@@ -82,8 +82,8 @@ class Shim:
         self.own_peak_kib = 0
         self.not_before = 0
         self.shortage = ""
-        self.news_since = 0  # when the oldest of what is not yet told happened
-        self.urgent = False  # is there more in it than starts?
+        self.news_since = 0  # when the oldest unsent news happened
+        self.urgent = False  # is there more in the news than starts?
         self.idle_since = boottime_us()
         self.idle_seconds = IDLE_SECONDS
         self.poll = select.poll()
@@ -113,10 +113,10 @@ class Shim:
 
     # ------------------------------------------------------------------------------------- waiting
     def may_wait(self) -> bool:
-        """Is what there is to tell in no hurry? Waking the controller costs a share of a step.
+        """May the unsent news wait? Waking the controller is expensive compared with a short step.
 
-        A start alone is not: its end may be about to follow. Nor is anything while the starts that
-        wait here keep all slots busy.
+        A start alone may wait, because its end may follow soon. All news may wait while the queue
+        here keeps all slots busy.
         """
         if self.controller is None or not self.controller.waiting:
             return False
@@ -140,14 +140,14 @@ class Shim:
         return boottime_us() - self.idle_since >= self.idle_seconds * 1_000_000
 
     def hasten(self) -> None:
-        """Told to end: not before our steps, but then at once."""
+        """SIGTERM: stop as soon as our steps have ended."""
         self.idle_seconds = 0.0
 
     # --------------------------------------------------------------------------------- connections
     def accept(self) -> None:
         try:
             sock = self.door.accept()
-        except OSError:  # it waits in the socket's queue, and would wake us without end
+        except OSError:  # it stays in the socket's queue and would wake us again and again
             time.sleep(ACCEPT_PAUSE_SECONDS)
             return
         if sock is None:
@@ -162,13 +162,13 @@ class Shim:
                     self.hello(connection, rest[0])
                 elif connection is self.controller:
                     self.verbs[verb](*rest)
-        except (KeyError, TypeError, ValueError):  # it talks nonsense
+        except (KeyError, TypeError, ValueError):  # its message makes no sense
             connection.closed = True
-        if connection.closed:  # now, before an exit in the same moment frees a slot
+        if connection.closed:  # now, before an exit at the same moment frees a slot
             self.part(connection)
 
     def hello(self, connection: Wire, hello: dict[str, Any]) -> None:
-        """The newest controller of the highest epoch is the one; it learns all that is known."""
+        """Serve the newest controller with the highest epoch, and tell it everything."""
         epoch, slots, env, umask = (hello[key] for key in ("epoch", "slots", "env", "umask"))
         limits = {int(kind): soft for kind, soft in hello["limits"].items()}
         if epoch < self.journal.epoch:
@@ -223,10 +223,10 @@ class Shim:
             self.poll.register(self.door.listener, select.POLLIN)
 
     def dismiss(self) -> None:
-        """It will look for the shim of the folder, and find or start that one."""
+        """Hang up: the controller will find or start the shim of the folder."""
         if self.controller is not None:
             self.controller.say(["returned", *self.queue])
-            self.controller.flush()  # nobody else can tell of this, and of what it did here
+            self.controller.flush()  # only this shim can report this, and what it did here
             self.part(self.controller)
 
     def say_short(self, why: str) -> None:
@@ -244,7 +244,7 @@ class Shim:
             self.queue[attempt] = Order(attempt, *order)
 
     def withdraw(self, attempt: str) -> None:
-        """Never start it; one that has started, or has ended, is told again instead."""
+        """Never start it; if it has started or ended, send its notes again instead."""
         self.queue.pop(attempt, None)
         if attempt in self.journal.entries:
             self.retell(attempt)
@@ -257,9 +257,11 @@ class Shim:
             self.urgent = True
 
     def forget(self, *attempts: str) -> None:
-        """Drop those that ended. One that runs stays known, whatever anybody says."""
+        """Drop those that have ended. One that still runs is never dropped."""
         ended = [
-            each for each in attempts if each in self.journal.entries and each not in self.marks
+            attempt
+            for attempt in attempts
+            if attempt in self.journal.entries and attempt not in self.marks
         ]
         self.taken.difference_update(ended)
         for attempt in ended:
@@ -276,7 +278,7 @@ class Shim:
         for _ in range(SPAWNS_IN_A_ROW):
             if not self.queue or self.free_slots() <= 0 or boottime_us() < self.not_before:
                 return
-            if not self.door.is_ours():  # another shim may be at work: leave it to that one
+            if not self.door.is_ours():  # there may be another shim: leave the work to that one
                 self.dismiss()
                 return
             attempt, order = self.queue.popitem(last=False)
@@ -286,7 +288,7 @@ class Shim:
                 self.not_before = boottime_us() + int(RETRY_SECONDS * 1_000_000)
 
     def launch(self, order: Order) -> bool:
-        """Start it, or say why that can't be; False: the system has no room for it now."""
+        """Start it, or report why it can't start; False: the system has no room for it now."""
         self.journal.note(["starting", order.id, order.mark, boottime_us()])
         if not self.journal.flush():
             self.journal.note(["forget", order.id])
@@ -311,7 +313,7 @@ class Shim:
         return True
 
     def reap(self) -> None:
-        """Note every exit, and whether the attempt has left something running."""
+        """Note every exit, and whether the attempt has left processes running."""
         self.wakes.drain()
         ended = []
         for _ in range(REAPS_IN_A_ROW):
@@ -321,7 +323,7 @@ class Shim:
                 break
             if pid == 0:
                 break
-            if pid in self.running:  # else an orphan that came to us
+            if pid in self.running:  # else an orphan that became our child
                 ended.append((self.running.pop(pid), status, boottime_us(), usage))
         else:
             self.wakes.ring()
@@ -338,9 +340,9 @@ class Shim:
             self.tell(["exited", attempt, status, at, cpu_us, self.peak(usage.ru_maxrss), left])
 
     def peak(self, kib: int) -> int:
-        """Peak memory of a step; 0 where nobody can know.
+        """Peak memory of a step; 0 if nobody can know.
 
-        A process begins as an image of this one, so that less than our own peak tells nothing.
+        A process begins as a copy of this one, so a value below our own peak says nothing.
         """
         if kib > self.own_peak_kib:
             self.own_peak_kib = own_peak_kib()
@@ -348,7 +350,7 @@ class Shim:
 
 
 def refuse(connection: Wire, epoch: int) -> None:
-    """Another controller is newer: say so and hang up."""
+    """Tell it that another controller is newer, and hang up."""
     connection.say(["refused", epoch])
     connection.flush()
     connection.closed = True

@@ -1,11 +1,10 @@
 """Turns one order into one process, or into a clear reason why not.
 
-`posix_spawn` neither changes folder nor sets limits, so the shim, which has one thread, puts on
-what the step is to inherit for the instant of the spawn: working folder, umask, a few limits
-that the shim could not live under, and the attempt's mark. The mark is a number in the soft
-RLIMIT_LOCKS, which has had no effect since Linux 2.4.25 and which goes along through fork, exec,
-setsid, a double fork and a cleared environment. All of it costs a few µs beside the ~500 of a
-process.
+`posix_spawn` can't change the folder or set limits. So the shim, which has one thread, takes on
+what the step must inherit, only for the moment of the spawn: working folder, umask, a few limits
+that would break the shim, and the attempt's mark. The mark is a number in the soft RLIMIT_LOCKS.
+This limit has had no effect since Linux 2.4.25, and it survives fork, exec, setsid, a double fork
+and a cleared environment. All this costs a few µs; a process costs ~500.
 """
 
 import errno
@@ -22,15 +21,15 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 RLIMIT_LOCKS = 10
 OWN_UMASK = 0o077
 
-# Resources that come back: the attempt stays queued and is tried again.
+# Resources that become free again: the attempt stays queued and is tried again.
 SHORTAGES = frozenset(
     {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
 )
 
-# Limits on a step under which the shim would end, or could not write its journal.
+# Limits of a step that would end the shim, or keep it from writing its journal.
 CRIPPLING = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
 
-# What Python or this program ignores would stay ignored in the step; the rest is reset by exec.
+# A signal that this program ignores would stay ignored in the step; exec resets the others.
 ALL_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -43,7 +42,7 @@ class Order(NamedTuple):
     env: dict[str, str]
     working_dir: str
     log: str
-    leave: bool = False  # what it leaves running is nobody's business
+    leave: bool = False  # processes that it leaves running may go on
 
 
 class Process(NamedTuple):
@@ -65,7 +64,7 @@ def boottime_us() -> int:
 
 
 class Spawner:
-    """Starts processes on behalf of a controller, whose environment and limits they get."""
+    """Starts processes for a controller; they get its environment and limits."""
 
     def __init__(self) -> None:
         self.home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)  # logs are relative to it
@@ -89,7 +88,7 @@ class Spawner:
             enter(order.working_dir)
             program = find_program(order.argv[0], order.env.get("PATH", self.path))
             return self.execute(program, order, log)
-        except ValueError as fault:  # a NUL, or text that no file system knows
+        except ValueError as fault:  # a NUL, or text that can't be encoded
             raise CannotStart(f"its command can't be passed to the system: {fault}") from None
         finally:
             os.close(log)
@@ -135,9 +134,9 @@ class Spawner:
         os.umask(OWN_UMASK)
 
     def start_of(self, pid: int, before: int) -> int:
-        """A process that began within one clock tick needs no look into /proc to know its start.
+        """If a process started within one clock tick, we know its start without /proc.
 
-        Unless the two count differently, as in some sandboxes: the first one is compared.
+        In some sandboxes the two clocks differ, so the first process is compared with /proc.
         """
         tick = before // TICK_NS
         if self.computes_start is False or time.clock_gettime_ns(CLOCK) // TICK_NS != tick:
@@ -149,7 +148,7 @@ class Spawner:
 
 
 def can_mark() -> bool:
-    """Is there a resource limit that carries a mark? Not on every system: try it."""
+    """Can a resource limit hold a mark? Some systems can't: try it."""
     own, hard = resource.getrlimit(RLIMIT_LOCKS)
     try:
         resource.setrlimit(RLIMIT_LOCKS, (1 << 59, hard))
@@ -161,7 +160,7 @@ def can_mark() -> bool:
 
 
 def within(env: dict[str, str]) -> dict[str, str]:
-    """Where the controller is itself a step: the attempts around those that it starts."""
+    """If the controller itself runs in a step: the attempts around those that it starts."""
     names = ("TREADLE_UID", "TREADLE_STEP", "TREADLE_ATTEMPT")
     if not all(name in env for name in names):
         return {}
@@ -170,7 +169,7 @@ def within(env: dict[str, str]) -> dict[str, str]:
 
 
 def encoded(env: dict[str, str]) -> dict[bytes, bytes]:
-    """As the system wants it; bytes that are no text came over the wire as lone surrogates."""
+    """The environment as bytes; bytes that are not UTF-8 came over the wire as lone surrogates."""
     return {
         name.encode(errors="surrogateescape"): value.encode(errors="surrogateescape")
         for name, value in env.items()
@@ -178,14 +177,14 @@ def encoded(env: dict[str, str]) -> dict[bytes, bytes]:
 
 
 def clamp(soft: int, hard: int) -> int:
-    """No soft limit above the hard one the shim was born with."""
+    """The soft limit, at most the hard limit that the shim was started with."""
     if hard == resource.RLIM_INFINITY:
         return soft
     return hard if soft == resource.RLIM_INFINITY else min(soft, hard)
 
 
 def adopt_limits(limits: dict[int, int]) -> list[tuple[int, int, int]]:
-    """Live under the soft limits of the steps; returns those that would cripple the shim."""
+    """Take on the soft limits of the steps; returns those that would break the shim."""
     apart = []
     for kind, wanted in limits.items():
         hard = resource.getrlimit(kind)[1]
@@ -228,7 +227,7 @@ def enter(folder: str) -> None:
     except FileNotFoundError:
         raise CannotStart(f"its working directory {folder} does not exist") from None
     except NotADirectoryError:
-        raise CannotStart(f"its working directory {folder} is no directory") from None
+        raise CannotStart(f"its working directory {folder} is not a directory") from None
     except OSError as fault:
         raise CannotStart(f"its working directory {folder} can't be entered: {fault}") from None
 
@@ -251,7 +250,7 @@ def find_program(name: str, path: str) -> str:
 
 def meaning(number: int, name: str, program: str) -> str:
     if number == errno.ENOENT and os.path.exists(program):
-        return f"{program} names an interpreter on its first line that does not exist"
+        return f"the first line of {program} names an interpreter that does not exist"
     if number == errno.ENOENT:
         return f'command not found: "{name}"'
     if number == errno.EACCES and os.path.isdir(program):
@@ -259,7 +258,7 @@ def meaning(number: int, name: str, program: str) -> str:
     if number == errno.EACCES:
         return f"{program} is not executable; try: chmod +x {program}"
     if number == errno.ENOEXEC:
-        return f"{program} is no program, and has no #! line that says what runs it"
+        return f"{program} is not a program, and has no #! line that names an interpreter"
     if number == errno.E2BIG:
         return "its arguments and environment are longer than the system takes; pass a file instead"
     return f"{program} can't be run: {os.strerror(number)}"

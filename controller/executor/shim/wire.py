@@ -1,8 +1,8 @@
 """Messages between shim and controller: lines of JSON, each a list of messages.
 
-Both ends use the same few calls. Nothing blocks, and nothing raises: what a slow reader leaves
-waits here, a line that has not come in whole waits for its rest, and an end that vanishes in the
-middle of anything, or talks nonsense, leaves a wire that is `closed`.
+Both ends use the same few calls. Nothing blocks, and nothing raises. If the reader is slow, the
+rest waits here; an incomplete line waits for its end. If the other end disappears, or sends
+something that makes no sense, the wire is `closed`.
 """
 
 import json
@@ -34,7 +34,7 @@ class Wire:
         self.waiting.append(encode(message))
 
     def flush(self) -> None:
-        """Send what can be sent now. What waits is bounded by what the other end asked for."""
+        """Send what can be sent now. The other end's requests limit how much waits."""
         if self.waiting:
             self.unsent += b"[" + b",".join(self.waiting) + b"]\n"
             self.waiting = []
@@ -43,12 +43,12 @@ class Wire:
                 self.unsent = self.unsent[self.sock.send(self.unsent) :]
         except BlockingIOError:
             pass
-        except OSError:  # killed in the middle; what it had not read is asked for again
+        except OSError:  # the other end was killed; it will be asked again for what it didn't read
             self.unsent = b""
             self.closed = True
 
     def receive(self) -> list[Message]:
-        """The messages that have come in whole."""
+        """The messages that have arrived completely."""
         try:
             data = self.sock.recv(READ_BYTES)
         except BlockingIOError:

@@ -39,13 +39,13 @@ def test_what_is_taken(text: str, means: Marker) -> None:
     ("text", "problem"),
     [
         ("hooks: false", "hooks: not supported yet"),
-        ("step: a", "step: no such field; a marker may have reason, steps, mode"),
+        ("step: a", "step: unknown field; a marker may have reason, steps, mode"),
         ("steps: a", "steps: must be a list of step names, like [a, b]; left out, it means all"),
         ("steps: []", "steps: must be a list of step names, like [a, b]; left out, it means all"),
-        ("steps: [-a, b]", 'steps: "-a" is no name of a step'),
+        ("steps: [-a, b]", 'steps: "-a" is not a valid step name'),
         ("mode: drain", "mode: must be Drain, or left out"),
         ("reason: [a]", "reason: must be text"),
-        ("1: 2\nmode: x", "1: no such field; a marker may have reason, steps, mode; mode: must be "
+        ("1: 2\nmode: x", "1: unknown field; a marker may have reason, steps, mode; mode: must be "
          "Drain, or left out"),
     ],
 )  # fmt: skip

@@ -100,7 +100,7 @@ def test_a_log_that_lost_its_end_is_refused(seq: int, noted: int, fine: bool) ->
         return
     with pytest.raises(StorageError) as refused:
         check_end("/state", seq, noted)
-    assert str(refused.value).startswith(f"/state/log: ends with record {seq}, and had {noted}: ")
+    assert str(refused.value).startswith(f"/state/log: ends with record {seq}, but had {noted}: ")
     assert "`treadle repair`" in str(refused.value)
 
 

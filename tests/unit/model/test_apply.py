@@ -90,7 +90,7 @@ def test_the_strictest_of_several_markers_counts() -> None:
 
 def test_a_marker_that_names_another_workflow_now() -> None:
     story = Story().mark("x.cancel", "v").mark("x.cancel", "w")
-    assert list(story.state.marked) == ["w"]
+    assert list(story.state.markers_of) == ["w"]
 
 
 def test_a_marker_that_became_bad_is_in_force_no_more() -> None:

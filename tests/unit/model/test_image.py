@@ -71,7 +71,7 @@ def test_what_refers_to_one_thing_refers_to_one_thing_again() -> None:
         assert again.lives[uid].steps[step].attempts[-1] is attempt
     for life in again.workflows.values():
         assert again.lives[life.uid] is life
-    for name, paths in again.marked.items():
+    for name, paths in again.markers_of.items():
         for path, marker in paths.items():
             assert again.markers[path] is marker
             assert marker.workflow == name

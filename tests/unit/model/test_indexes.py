@@ -222,7 +222,7 @@ def test_of_several_markers_the_strictest_forbids() -> None:
     assert indexes.forbidden(state, "w") is drain
     indexes.displace_marker(state, "a.cancel")
     assert indexes.forbidden(state, "w") is None
-    assert (state.markers, state.marked) == ({}, {})
+    assert (state.markers, state.markers_of) == ({}, {})
 
 
 def test_a_marker_that_takes_the_place_of_one_of_another_workflow_frees_that() -> None:
@@ -230,7 +230,7 @@ def test_a_marker_that_takes_the_place_of_one_of_another_workflow_frees_that() -
     indexes.place_marker(state, whole("v", "x.cancel"))
     state.touched.clear()
     indexes.place_marker(state, whole("w", "x.cancel"))
-    assert state.marked.keys() == {"w"}
+    assert state.markers_of.keys() == {"w"}
     assert state.touched.keys() == {"uid-v", "uid-w"}, "both have to be looked at"
 
 

@@ -63,7 +63,7 @@ def test_a_sound_state_passes() -> None:
         pytest.param(lambda s, w: s.state.gone.update(w=None), id="gone"),
         pytest.param(lambda s, w: setattr(w, "queued_as", None), id="queued as"),
         pytest.param(lambda s, w: s.state.workflows.update(other=w), id="names"),
-        pytest.param(lambda s, w: s.state.marked.update(w={}), id="marked"),
+        pytest.param(lambda s, w: s.state.markers_of.update(w={}), id="markers_of"),
         pytest.param(
             lambda s, w: setattr(w.steps["runs"], "phase", Phase.SUCCEEDED), id="terminal"
         ),

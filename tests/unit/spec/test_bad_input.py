@@ -91,7 +91,7 @@ def test_all_faults_come_at_once() -> None:
         ("  shell: {}\n", "5:10: spec.shell: expected text or a list, found a mapping"),
         ("  shell: []\n", "5:10: spec.shell: the list is empty"),
         ("  env: [A]\n", "5:8: spec.env: expected a mapping, found a list"),
-        ("  env: {1A: x}\n", '5:9: spec.env["1A"]: "1A" is no name of a variable; use letters'),
+        ("  env: {1A: x}\n", '5:9: spec.env["1A"]: "1A" is not a valid variable name; use letters'),
         (
             "  env: {A: }\n",
             "5:12: spec.env.A: expected text, a number or true or false, found noth",
@@ -120,9 +120,9 @@ def test_the_shape_of_a_spec(spec: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ("name: §a b, run: x", 'spec.steps[0].name: "a b" is no valid name; use letters, dig'),
-        ('name: §"a\\n", run: x', 'spec.steps[0].name: "a\\n" is no valid name; use letters'),
-        (f"name: §{'a' * 64}, run: x", f'spec.steps[0].name: "{"a" * 60}…" is no valid name'),
+        ("name: §a b, run: x", 'spec.steps[0].name: "a b" is not a valid name; use letters, dig'),
+        ('name: §"a\\n", run: x', 'spec.steps[0].name: "a\\n" is not a valid name; use letters'),
+        (f"name: §{'a' * 64}, run: x", f'spec.steps[0].name: "{"a" * 60}…" is not a valid name'),
         ("name: §3, run: x", 'spec.steps[0].name: expected text, found the number 3; put it'),
         ("name: a, run: §true", 'spec.steps[0].run: expected text, found true; put it in quo'),
         ("name: a, run: §{}", "spec.steps[0].run: expected text, found a mapping"),
@@ -140,7 +140,7 @@ def test_the_shape_of_a_spec(spec: str, fault: str) -> None:
         ("name: a, run: x, retry: {on: [§Tiemout]}", 'spec.steps[0].retry.on[0]: expected Interrupted, NonZeroExit or Timeout, found "Tiemout"; did you mean "Timeout"?'),
         ("name: a, run: x, retry: {on: §[]}", "spec.steps[0].retry.on: the list is empty"),
         ("name: a, run: x, retry: {exitCodes: [§256]}", "spec.steps[0].retry.exitCodes[0]: must be at most 255, not 256"),
-        ("name: a, run: x, retry: {exitCodes: [§x]}", 'spec.steps[0].retry.exitCodes[0]: "x" is no exit code; write 75, or a range "100-110"'),
+        ("name: a, run: x, retry: {exitCodes: [§x]}", 'spec.steps[0].retry.exitCodes[0]: "x" is not an exit code; write 75, or a range "100-110"'),
         ("name: a, run: x, retry: {backoff: {jitter: §2}}", "spec.steps[0].retry.backoff.jitter: must be at most 1, not 2"),
     ],
 )  # fmt: skip
@@ -164,8 +164,8 @@ def test_the_head_of_a_document() -> None:
         'a.yaml:1:13: apiVersion: expected treadle.dev/v1, found "treadle.dev/v2"; '
         'did you mean "treadle.dev/v1"?',
         'a.yaml:2:7: kind: expected Workflow, found "Workflw"; did you mean "Workflow"?',
-        'a.yaml:3:18: metadata.name: "My_ETL" is no valid name; use lower-case letters, digits '
-        'and -, at most 63, with no - at the ends, like "my-etl"',
+        'a.yaml:3:18: metadata.name: "My_ETL" is not a valid name; use lower-case letters, digits '
+        'and - (at most 63; no - at the start or end), like "my-etl"',
         "a.yaml:3:26: metadata.x: unknown field; the fields here are name, labels, annotations",
         "a.yaml:5:1: foo: unknown field; the fields here are apiVersion, kind, metadata, spec, "
         "status",
@@ -175,7 +175,7 @@ def test_the_head_of_a_document() -> None:
 def test_a_name_of_nothing_usable_gets_no_example() -> None:
     text = HEAD.replace("etl", "'!'") + "  steps: [{name: a, run: x}]\n"
     (fault,) = load(text.encode(), "a.yaml").faults
-    assert fault.hint.endswith("with no - at the ends")
+    assert fault.hint.endswith("(at most 63; no - at the start or end)")
 
 
 def test_labels_are_text() -> None:
@@ -264,7 +264,7 @@ def test_an_expression_in_a_script_is_an_injection() -> None:
     ("fields", "fault"),
     [
         ("name: a, run: x, §command: [x]", "spec.steps[0].command: a step has run or command, not both; remove one of them"),
-        ("name: a, command: [x], §shell: sh", "spec.steps[0].shell: a shell has no part in command; remove shell, or write a script with run"),
+        ("name: a, command: [x], §shell: sh", "spec.steps[0].shell: shell can't be used with command; remove shell, or write a script with run"),
         ("name: a, run: §''", "spec.steps[0].run: the script is empty"),
         ("name: a, run: §' '", "spec.steps[0].run: the script is empty"),
         ("name: a, command: [§'', x]", "spec.steps[0].command[0]: the program's name is empty"),
@@ -278,8 +278,8 @@ def test_an_expression_in_a_script_is_an_injection() -> None:
         ("name: a, run: x, workingDir: §''", 'spec.steps[0].workingDir: the path is empty; the folder of this file is "."'),
         ("name: a, run: x, dependsOn: [§a]", "spec.steps[0].dependsOn[0]: a step can't depend on itself"),
         ("name: a, run: x, dependsOn: [§xyz]", 'spec.steps[0].dependsOn[0]: no step is named "xyz"'),
-        ("name: a, run: x, retry: {exitCodes: [§5-2]}", "spec.steps[0].retry.exitCodes[0]: 5-2 is no exit code, and no range of them; exit codes go from 0 to 255, a range from low to high"),
-        ("name: a, run: x, retry: {exceptExitCodes: [§'300']}", "spec.steps[0].retry.exceptExitCodes[0]: 300 is no exit code, and no range of them; exit codes go from 0 to 255, a range from low to high"),
+        ("name: a, run: x, retry: {exitCodes: [§5-2]}", "spec.steps[0].retry.exitCodes[0]: 5-2 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
+        ("name: a, run: x, retry: {exceptExitCodes: [§'300']}", "spec.steps[0].retry.exceptExitCodes[0]: 300 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
         ("name: a, run: x, retry: {exitCodes: [1], §exceptExitCodes: [2]}", "spec.steps[0].retry.exceptExitCodes: exitCodes and exceptExitCodes exclude each other"),
         ("name: a, run: x, retry: {backoff: {initialSeconds: 9, maxSeconds: §3}}", "spec.steps[0].retry.backoff.maxSeconds: initialSeconds (9) is more than maxSeconds (3); set both to fit"),
         ("name: a, run: x, retry: {backoff: {initialSeconds: §99}}", "spec.steps[0].retry.backoff.initialSeconds: initialSeconds (99) is more than maxSeconds (60); set both to fit"),

@@ -137,7 +137,7 @@ def test_ours_is_not_foreign() -> None:
         (b"a: \xff", "a.yaml:1:4: not UTF-8: byte 0xff at offset 3; save the file as UTF-8"),
         (b"\xef\xbb\xbfa\nb\xff", "a.yaml:2:2: not UTF-8: byte 0xff at offset 6; save the"),
         (SMALL.encode("utf-16"), "a.yaml:1:1: not UTF-8: byte 0xff at offset 0"),
-        (b"a: 1\nb: \x1b", "a.yaml:2:4: the control character U+001B can't stand in a spec"),
+        (b"a: 1\nb: \x1b", "a.yaml:2:4: the control character U+001B is not allowed in a spec"),
         (b"[]", "a.yaml:1:1: expected a workflow: a mapping with apiVersion, kind, metadata and"),
         (b"a: 1", "a.yaml:1:1: no treadle document: apiVersion is missing; a workflow begins"),
         (b"apiVersion: v1", "a.yaml:1:13: apiVersion: v1 is not an apiVersion of treadle's; write"),
@@ -172,7 +172,7 @@ def test_a_file_has_a_limit_of_faults() -> None:
     text = HEAD + "  steps:\n" + "  - {nam: a, run: b}\n" * (FAULTS_MAX + 10)
     loaded = load(text.encode(), "a.yaml")
     assert len(loaded.faults) == FAULTS_MAX + 1
-    assert str(loaded.faults[-1]) == "a.yaml: more faults than these 1,000; mend these first"
+    assert str(loaded.faults[-1]) == "a.yaml: more faults than these 1,000; fix these first"
 
 
 class TestOlderForm:
@@ -211,14 +211,14 @@ class TestOlderForm:
             (
                 "Old_ETL",
                 "my etl!",
-                '1:17: workflow_id: "my etl!" is no valid name; use lower-case letters, digits '
-                'and -, at most 63, with no - at the ends, like "my-etl"',
+                '1:17: workflow_id: "my etl!" is not a valid name; use lower-case letters, digits '
+                'and - (at most 63; no - at the start or end), like "my-etl"',
             ),
             (
                 '"b_1"',
                 '"b.1"',
-                '3:16: steps[1].id: "b.1" is no valid name; use letters, digits, _ and -, '
-                "at most 63, beginning with a letter or digit",
+                '3:16: steps[1].id: "b.1" is not a valid name; use letters, digits, _ and -, '
+                "at most 63; it must start with a letter or digit",
             ),
             ('["a"]', '["c"]', '3:58: steps[1].depends_on[0]: no step is named "c"'),
             ('["a"]', '["b_1"]', "3:58: steps[1].depends_on[0]: a step can't depend on itself"),

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from controller.spec.syntax import explain
-from controller.spec.text import DEPTH_MAX, Place, Text, read, scalar
+from controller.spec.text import DEPTH_MAX, Text, TextPlace, read, scalar
 
 
 def values(text: str, file: str = "a.yaml") -> list[object]:
@@ -101,7 +101,7 @@ def test_json_escapes_beyond_the_basic_plane() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("a: 1\na: 2", '2:1: the key "a" stands here a second time; the first is at line 1'),
+        ("a: 1\na: 2", '2:1: the key "a" appears here a second time; the first is at line 1'),
         ("a:\n\tb: 1", "2:1: a tab indents this line; indent with spaces"),
         ("a: b: c", "1:5: a key isn't possible here; check the indentation; text that holds"),
         ("a: @b", "1:4: text can't begin with @; put it in quotes"),
@@ -114,13 +114,13 @@ def test_json_escapes_beyond_the_basic_plane() -> None:
         ("%YAML 3.0\n---\na", "1:1: not YAML: found incompatible YAML document"),
         ("a: *b", "1:4: no anchor &b in front of this"),
         ("*b", "1:1: no anchor &b in front of this"),
-        ("a: &a [*a]", "1:8: *a stands inside of &a itself"),
+        ("a: &a [*a]", "1:8: *a is inside &a itself"),
         ("? [a]\n: b", "1:3: a list or mapping can't be a key"),
         ("a: &a 1\n*a : 2", "2:1: an alias can't be a key"),
-        ("a: !foo 1", "1:4: the tag !foo means nothing here; remove it"),
-        ("a: !foo {}", "1:4: the tag !foo means nothing here; remove it"),
-        ("a: !!python/object:x {}", "1:4: the tag !!python/object:x means nothing here"),
-        ("a: !!int x", '1:4: "x" is no !!int'),
+        ("a: !foo 1", "1:4: the tag !foo is not known here; remove it"),
+        ("a: !foo {}", "1:4: the tag !foo is not known here; remove it"),
+        ("a: !!python/object:x {}", "1:4: the tag !!python/object:x is not known here"),
+        ("a: !!int x", '1:4: "x" is not a valid !!int'),
         ("<<: 3", "1:5: `<<` takes a mapping, or a list of mappings"),
         ("<<: [1]", "1:6: `<<` takes a mapping, or a list of mappings"),
         ("[" * (DEPTH_MAX + 1), f"1:{DEPTH_MAX + 1}: nested more than {DEPTH_MAX} deep"),
@@ -205,5 +205,5 @@ class TestPlace:
         self, path: tuple[str | int, ...], key: bool, place: tuple[int, int]
     ) -> None:
         found: Text = read(self.text, "a.yaml", 1000)
-        root: Place = found.documents[0].place
+        root: TextPlace = found.documents[0].place
         assert root.within(path, key) == place

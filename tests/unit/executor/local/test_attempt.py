@@ -2,11 +2,11 @@
 
 import pytest
 
-from controller.executor.local.attempt import Attempt, exited, lost
+from controller.executor.local.attempt import TrackedAttempt, exited, lost
 from controller.loop.ports import AttemptId
 from controller.model.events import Usage
 
-ATTEMPT = Attempt(id=AttemptId("u", "s", 1), mark=7)
+ATTEMPT = TrackedAttempt(id=AttemptId("u", "s", 1), mark=7)
 USED = Usage(wall_seconds=1.5)
 
 
