@@ -89,9 +89,15 @@ def _step(state: State, length: int) -> None:
 
 
 def _sleep(state: State, length: int) -> None:
-    """Timeouts and backoffs don't count the time while the machine sleeps; deadlines do."""
-    if length > 0:
-        _shift(state, length, SLEEPERS)
+    """Timeouts, backoffs and the time for all attempts don't count it; deadlines do."""
+    if length <= 0:
+        return
+    for life in state.workflows.values():
+        for step in life.steps.values():
+            # While it is suspended that stands still anyway, for as long as the machine slept too.
+            if step.series_from is not None and life.suspended is None:
+                step.series_from += length
+    _shift(state, length, SLEEPERS)
 
 
 def _shift(state: State, length: int, kinds: Collection[TimerKind]) -> None:

@@ -141,7 +141,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
-    if succeeded and step.asked is None:  # its result if an edit is taken back later
+    if succeeded and step.asked is None:  # if an edit is taken back later, this is its result
         step.standing = Standing(
             attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
         )

@@ -129,6 +129,8 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
             set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
     elif not wanted and workflow.suspended is not None:
         for step in workflow.steps.values():
+            if step.series_from is not None:  # so does the time for all attempts
+                step.series_from += state.time - max(workflow.suspended, step.series_from)
             if step.retry_at is not None:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
                 set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)

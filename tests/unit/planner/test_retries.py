@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
+from controller.model.events import MachineSlept
+from controller.model.state import SECOND
+
 NO_WAIT = {"backoff": {"initialSeconds": 0, "jitter": 0}}
 
 
@@ -114,3 +117,19 @@ def test_defaults_give_retries_field_by_field() -> None:
     )
     story.exit("a", 7).settle()
     assert story.phases()["a"] == "Ready"
+
+
+@pytest.mark.parametrize("meanwhile", ["suspended", "asleep", "both", "nothing"])
+def test_max_elapsed_counts_neither_a_suspension_nor_a_sleep(meanwhile: str) -> None:
+    retry = {"limit": 9, "maxElapsedSeconds": 3, "backoff": {"initialSeconds": 1, "jitter": 0}}
+    steps = [a_step("a", retry=retry)]
+    story = Story().accept(steps).exit("a", 1)
+    if meanwhile in ("suspended", "both"):
+        story.accept(steps, suspend=True)
+    story.now += 60 * SECOND
+    if meanwhile in ("asleep", "both"):
+        story.see(MachineSlept(seconds=60)).settle()
+    if meanwhile in ("suspended", "both"):
+        story.accept(steps)
+    story.wait(1).exit("a", 1)
+    assert story.phases()["a"] == ("Failed" if meanwhile == "nothing" else "Pending")
