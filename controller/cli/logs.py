@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.cli.output import show_line, show_lines, show_table, tell
 from controller.client.past import recall
-from controller.client.replica import Change, Replica
+from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode
 from controller.view.find import find
@@ -57,7 +57,7 @@ def events(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
-def _tell(replica: Replica, news: Iterable[Change | None], name: str, form: str | None) -> bool:
+def _tell(replica: Replica, news: Iterable[Folded | None], name: str, form: str | None) -> bool:
     """Print what concerns the workflow asked for, if one was; was there anything?"""
     told = False
     for change in news:

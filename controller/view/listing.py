@@ -1,6 +1,6 @@
-"""The table of `get`: a line a workflow.
+"""The table of `get`: a row for each workflow.
 
-Cost: O(steps) for the count of those that are done, else O(1) a workflow.
+Cost: O(steps) to count the steps that are done, else O(1) per workflow.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,64 +44,64 @@ Found = Workflow | NeverValid
 
 
 def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Found]:
-    """Every name that lives, or was never valid, with such labels; by name."""
+    """All workflows in force and never valid whose labels match, sorted by name."""
     found: list[Found] = [life for life in state.workflows.values() if matches(life.labels)]
     if matches({}):
         found += [NeverValid(name, event) for name, event in never_valid(state).items()]
-    return sorted(found, key=lambda one: one.name)
+    return sorted(found, key=lambda item: item.name)
 
 
-def shape_of(state: State, one: Found, in_use: InUse = {}) -> WorkflowShape:
-    if isinstance(one, NeverValid):
-        return rejected_shape(one.name, one.rejected)
-    return workflow_shape(state, one, in_use)
+def shape_of(state: State, item: Found, in_use: InUse = {}) -> WorkflowShape:
+    if isinstance(item, NeverValid):
+        return rejected_shape(item.name, item.rejected)
+    return workflow_shape(state, item, in_use)
 
 
-def list_table(state: State, found: Iterable[Found], now: int, wide: bool = False) -> Table:
-    rows = [list_row(state, one, now, wide) for one in found]
+def list_table(state: State, items: Iterable[Found], now: int, wide: bool = False) -> Table:
+    rows = [list_row(state, item, now, wide) for item in items]
     return Table(_WIDE if wide else _COLUMNS, rows)
 
 
-def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Cell, ...]:
-    if isinstance(one, NeverValid):
-        return _rejected_row(one.name, one.rejected, wide)
-    message = words.of_workflow(one)[1]
-    if ARCHIVED in one.conditions:
+def list_row(state: State, item: Found, now: int, wide: bool = False) -> tuple[Cell, ...]:
+    if isinstance(item, NeverValid):
+        return _rejected_row(item.name, item.rejected, wide)
+    message = words.of_workflow(item)[1]
+    if ARCHIVED in item.conditions:
         message = f"(archived) {message}"
-    elif ended(state, one):
-        message = f"(an ended life) {message}"
-    stuck = one.conditions.get("EndFailed")
+    elif ended(state, item):
+        message = f"(no longer in force) {message}"
+    stuck = item.conditions.get("EndFailed")
     if stuck is not None and stuck.status == "True":
         message = f"EndFailed: {stuck.message}"
-    invalid = one.conditions.get(SPEC_INVALID)
+    invalid = item.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
     more = (
-        Cell(str(one.generation)),
-        Cell(str(one.run)),
-        Cell(one.uid),
-        Cell(one.path),
-        Cell(",".join(f"{key}={value}" for key, value in sorted(one.labels.items())) or "-"),
+        Cell(str(item.generation)),
+        Cell(str(item.run)),
+        Cell(item.uid),
+        Cell(item.path),
+        Cell(",".join(f"{key}={value}" for key, value in sorted(item.labels.items())) or "-"),
     )
     return (
-        Cell(one.name, "bold"),
-        phase_cell(one.phase),
-        Cell(f"{done_count(one)}/{len(one.steps)}"),
-        Cell(run_time(one, now)),
-        Cell(age(now - one.created)),
+        Cell(item.name, "bold"),
+        phase_cell(item.phase),
+        Cell(f"{done_count(item)}/{len(item.steps)}"),
+        Cell(run_time(item, now)),
+        Cell(age(now - item.created)),
         *(more if wide else ()),
         Cell(message),
     )
 
 
 def done_count(workflow: Workflow) -> int:
-    """Steps that came to an end of their own: what was cancelled is over, and not done."""
+    """How many steps have finished. A cancelled step is not done."""
     phases = (step.phase for step in workflow.steps.values())
     return sum(phase in TERMINAL and phase is not Phase.CANCELLED for phase in phases)
 
 
 def run_time(workflow: Workflow, now: int) -> str:
-    """How long the last run took, or the present one has been going on."""
+    """How long the last run took, or how long the present run has taken so far."""
     if workflow.started is None:
         return "-"
     return span((workflow.completed or now) - workflow.started)

@@ -180,7 +180,7 @@ def test_retry_of_one_step_and_what_depends_on_it(place: Place) -> None:
     place.spec("job", a="true", b="true", c="true")
     place.treadle("up", "--once")
     said = place.says("retry", "job", "b", "--downstream")
-    assert said.startswith("job: retrying b and c (asked; no controller is running")
+    assert said.startswith("job: retrying b and c (requested; no controller is running")
     place.treadle("up", "--once")
     tried = {one["name"]: len(one["attempts"]) for one in place.shape("job")["status"]["steps"]}
     assert tried == {"a": 1, "b": 2, "c": 2}

@@ -86,7 +86,7 @@ def test_what_does_not_go_together_is_refused(repository: Place) -> None:
 
 
 def test_outside_a_repository_it_says_so(place: Place) -> None:
-    assert "specs: is in no git repository" in place.complains("diff", "--staged", code=2)
+    assert "specs: is not in a git repository" in place.complains("diff", "--staged", code=2)
 
 
 def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) -> None:

@@ -306,7 +306,7 @@ def test_replay_verify_holds_snapshots_against_the_log(told: Place) -> None:
     state, place = newest(str(told.state))
     state.time += 1
     write(str(told.state), state, place)
-    assert "is not what the log says; remove" in told.complains("replay", "--verify", code=4)
+    assert "does not agree with the log; remove" in told.complains("replay", "--verify", code=4)
 
 
 # ---------------------------------------- wait

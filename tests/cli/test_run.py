@@ -52,7 +52,7 @@ def test_resume_goes_on_with_what_a_killed_run_left_alive(place: Place) -> None:
 def test_a_name_given_twice_runs_nothing(place: Place) -> None:
     write(place, "job", only="true")
     said = place.complains("run", "job.yaml", "./job.yaml", code=2)
-    assert said == "treadle: ./job.yaml: job is in job.yaml already; name it once"
+    assert said == "treadle: ./job.yaml: job is already in job.yaml; give it only once"
     assert not place.state.exists()
 
 
@@ -70,7 +70,7 @@ def test_detached_it_returns_when_the_new_life_has_begun(place: Place) -> None:
 def test_detached_it_tells_of_a_refusal(place: Place) -> None:
     write(place, "job", hold=HELD)
     place.says("run", "--detach", "job.yaml")
-    assert "is alive" in place.complains("run", "--detach", "job.yaml", code=2)
+    assert "has not finished" in place.complains("run", "--detach", "job.yaml", code=2)
     (place.root / "go").touch()
     place.until(lambda: place.phase("job") == "Succeeded")
 

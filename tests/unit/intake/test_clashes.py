@@ -132,7 +132,7 @@ def test_a_file_that_is_replaced_by_another_kind_lets_its_name_go(etl: SpecsFold
 def test_a_run_is_not_taken_over_while_it_is_alive(folder: SpecsFolder) -> None:
     folder.run("etl").write("etl.yaml", workflow("etl"))
     assert folder.look() == ["FileRejected etl.yaml"]
-    assert "driven by `treadle run` (uid life-1)" in folder.faults("etl.yaml")[0]
+    assert "running under `treadle run` (uid life-1)" in folder.faults("etl.yaml")[0]
     assert folder.look(5) == []
     uid = folder.state.workflows["etl"].uid
     folder.fold(e.WorkflowFinished(uid=uid, phase="Succeeded", reason="x", message="x"))
