@@ -184,7 +184,7 @@ def pending_words(workflow: Workflow) -> str:
     by = f" by {edit.by}" if edit.by else ""
     after_run = edit.document.spec.edit_policy == "AfterRun"
     why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
-    until = f"waits until run {workflow.run} has finished{why}"
+    until = f"waits until run {workflow.run} has ended{why}"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 

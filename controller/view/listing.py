@@ -40,55 +40,55 @@ _WIDE = (
     _COLUMNS[-1],
 )
 
-Found = Workflow | NeverValid
+Entry = Workflow | NeverValid
 
 
-def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Found]:
+def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Entry]:
     """All workflows in force and never valid whose labels match, sorted by name."""
-    found: list[Found] = [life for life in state.workflows.values() if matches(life.labels)]
+    entries: list[Entry] = [life for life in state.workflows.values() if matches(life.labels)]
     if matches({}):
-        found += [NeverValid(name, event) for name, event in never_valid(state).items()]
-    return sorted(found, key=lambda item: item.name)
+        entries += [NeverValid(name, event) for name, event in never_valid(state).items()]
+    return sorted(entries, key=lambda entry: entry.name)
 
 
-def shape_of(state: State, item: Found, in_use: InUse = {}) -> WorkflowShape:
-    if isinstance(item, NeverValid):
-        return rejected_shape(item.name, item.rejected)
-    return workflow_shape(state, item, in_use)
+def shape_of(state: State, entry: Entry, in_use: InUse = {}) -> WorkflowShape:
+    if isinstance(entry, NeverValid):
+        return rejected_shape(entry.name, entry.rejected)
+    return workflow_shape(state, entry, in_use)
 
 
-def list_table(state: State, items: Iterable[Found], now: int, wide: bool = False) -> Table:
-    rows = [list_row(state, item, now, wide) for item in items]
+def list_table(state: State, entries: Iterable[Entry], now: int, wide: bool = False) -> Table:
+    rows = [list_row(state, entry, now, wide) for entry in entries]
     return Table(_WIDE if wide else _COLUMNS, rows)
 
 
-def list_row(state: State, item: Found, now: int, wide: bool = False) -> tuple[Cell, ...]:
-    if isinstance(item, NeverValid):
-        return _rejected_row(item.name, item.rejected, wide)
-    message = words.of_workflow(item)[1]
-    if ARCHIVED in item.conditions:
+def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[Cell, ...]:
+    if isinstance(entry, NeverValid):
+        return _rejected_row(entry.name, entry.rejected, wide)
+    message = words.of_workflow(entry)[1]
+    if ARCHIVED in entry.conditions:
         message = f"(archived) {message}"
-    elif ended(state, item):
+    elif ended(state, entry):
         message = f"(no longer in force) {message}"
-    stuck = item.conditions.get("EndFailed")
+    stuck = entry.conditions.get("EndFailed")
     if stuck is not None and stuck.status == "True":
         message = f"EndFailed: {stuck.message}"
-    invalid = item.conditions.get(SPEC_INVALID)
+    invalid = entry.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
     more = (
-        Cell(str(item.generation)),
-        Cell(str(item.run)),
-        Cell(item.uid),
-        Cell(item.path),
-        Cell(",".join(f"{key}={value}" for key, value in sorted(item.labels.items())) or "-"),
+        Cell(str(entry.generation)),
+        Cell(str(entry.run)),
+        Cell(entry.uid),
+        Cell(entry.path),
+        Cell(",".join(f"{key}={value}" for key, value in sorted(entry.labels.items())) or "-"),
     )
     return (
-        Cell(item.name, "bold"),
-        phase_cell(item.phase),
-        Cell(f"{done_count(item)}/{len(item.steps)}"),
-        Cell(run_time(item, now)),
-        Cell(age(now - item.created)),
+        Cell(entry.name, "bold"),
+        phase_cell(entry.phase),
+        Cell(f"{done_count(entry)}/{len(entry.steps)}"),
+        Cell(run_time(entry, now)),
+        Cell(age(now - entry.created)),
         *(more if wide else ()),
         Cell(message),
     )

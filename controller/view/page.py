@@ -66,11 +66,11 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
         yield "fault", f"{fault} (generation {workflow.generation} stays in force)"
 
 
-def never_valid_page(found: NeverValid) -> Iterator[str]:
+def never_valid_page(workflow: NeverValid) -> Iterator[str]:
     """The page of a workflow that never had a valid spec: its faults."""
-    yield f"{found.name}  {Phase.PENDING}  SpecInvalid"
-    yield f"{_INDENT}no version is in force; {found.rejected.path} was rejected:"
-    for fault in found.rejected.faults:
+    yield f"{workflow.name}  {Phase.PENDING}  SpecInvalid"
+    yield f"{_INDENT}no version is in force; {workflow.rejected.path} was rejected:"
+    for fault in workflow.rejected.faults:
         yield f"{_INDENT}{visible(str(fault))}"
 
 

@@ -123,9 +123,9 @@ def line(event: dict[str, Any]) -> str:
         who = f"{who}/{event['step']}"
     changed = event["type"] == PHASE_CHANGED
     what = f"-> {event['phase']}" if changed else event["type"]
-    told = visible(_words(event))
+    message = visible(_words(event))
     seq, time = event["seq"], event["time"]
-    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {told}".rstrip()
+    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {message}".rstrip()
 
 
 def _words(event: dict[str, Any]) -> str:
@@ -147,7 +147,7 @@ _SENTENCES = {
     "MarkerRejected": "{path}: {problem}",
     "MarkerRemoved": "{path}",
     "GenerationAccepted": "generation {generation} from {path}",
-    "EditDeferred": "generation {generation} from {path} waits until the run has finished",
+    "EditDeferred": "generation {generation} from {path} waits until the run has ended",
     "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",

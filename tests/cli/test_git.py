@@ -124,7 +124,7 @@ def test_a_commit_that_takes_the_whole_folder_away_is_told_as_that(repository: P
     place.says("up", "--once")
     git(place, "rm", "-qr", "specs")
     done = place.treadle("diff", "--staged", code=0)
-    assert b"git has no specs there; while that is so" in done.stderr
+    assert b"git has no specs there; until that changes" in done.stderr
     assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
 
 

@@ -19,7 +19,7 @@ def test_is_driven_by_another_run_and_goes_on_alone_when_that_has_ended(place: P
     follower = place.begin("run", "second.yaml")
     assert follower.stderr is not None
     handed_over = follower.stderr.readline()
-    assert handed_over == b"treadle: another controller holds the state folder: handed over\n"
+    assert handed_over == b"treadle: a controller is already running: it runs these workflows\n"
     place.until(lambda: place.phase("second") == "Running")  # beside the first, not after it
     (place.root / "go").touch()
     driver.communicate(timeout=30)
@@ -27,7 +27,7 @@ def test_is_driven_by_another_run_and_goes_on_alone_when_that_has_ended(place: P
     out, err = follower.communicate(timeout=30)
     assert (driver.returncode, follower.returncode) == (0, 0)
     assert b"second Succeeded" in out
-    assert err in (b"", b"treadle: that controller is gone: going on without it\n")
+    assert err in (b"", b"treadle: that controller has exited: continuing without it\n")
     (step,) = place.shape("second")["status"]["steps"]
     assert len(step["attempts"]) == 1, "adopted, not started anew"
 
