@@ -1,15 +1,15 @@
 """The commands that change what a workflow does, and no spec: `cancel`, `retry` … `mark`.
 
-Each is one durable act, so they work whether a controller runs or not, and a command that is killed
-has done it or has not. Cancelling is a file, the marker NAME.cancel, so that it stands as long as
-the file does. All else is a request, recorded with who asked and why: it happens once.
+Each command is one durable act: it works with or without a controller, and a command that is killed
+has done all of it or nothing. `cancel` writes a file, the marker NAME.cancel, which counts as long
+as it exists. All others write a request, recorded with its user and reason, which happens once.
 """
 
 import argparse
 from collections.abc import Sequence
 from typing import Literal
 
-from controller.cli.output import say_if_nobody_listens
+from controller.cli.output import warn_if_no_controller
 from controller.client.ask import ask, would_follow
 from controller.client.subject import (
     read_state,
@@ -48,12 +48,12 @@ def cancel(args: argparse.Namespace) -> int:
     require_folder(args.specs, args.state, state)
     path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
     print(f"{_cancelling(name, marker, args.dry_run)} ({path})")
-    say_if_nobody_listens(args.state, args.dry_run)
+    warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
 
 def _cancel_run(state_dir: str, state: State, life: Workflow, marker: Marker, dry_run: bool) -> int:
-    """What `treadle run` began has no file to put a marker beside."""
+    """Cancel by a request: a workflow of `treadle run` has no spec file for a marker."""
     if dry_run:
         print(_cancelling(life.name, marker, dry_run))
         return ExitCode.FINE
@@ -71,13 +71,13 @@ def _cancelling(name: str, marker: Marker, dry_run: bool) -> str:
 
 
 def _already_over(life: Workflow | None, steps: list[str]) -> str:
-    """Why there is nothing to cancel; a marker left then would only stop the next edit."""
+    """Why there is nothing to cancel; "" if there is. A marker would only stop the next edit."""
     if life is None:
         return ""
     if life.finished:
-        return f"has already ended as {life.phase}"
+        return f"has already finished as {life.phase}"
     if steps and all(life.steps[step].phase in TERMINAL for step in steps):
-        return f"{listed(steps)} {'has' if len(steps) == 1 else 'have'} already ended"
+        return f"{listed(steps)} {'has' if len(steps) == 1 else 'have'} already finished"
     return ""
 
 
@@ -85,7 +85,7 @@ def _already_over(life: Workflow | None, steps: list[str]) -> str:
 
 
 def retry(args: argparse.Namespace) -> int:
-    """treadle retry NAME [STEP…]: remove NAME's markers, then ask for fresh tries."""
+    """treadle retry NAME [STEP…]: remove NAME's markers, then request new attempts."""
     state = read_state(args.state)
     life = _to_overrule(args.specs, args.state, state, args.name, "retry")
     require_steps(life, args.steps)
@@ -94,7 +94,7 @@ def retry(args: argparse.Namespace) -> int:
 
 
 def restart(args: argparse.Namespace) -> int:
-    """treadle restart NAME: remove NAME's markers, then ask for all of it anew."""
+    """treadle restart NAME: remove NAME's markers, then request that every step runs again."""
     state = read_state(args.state)
     life = _to_overrule(args.specs, args.state, state, args.name, "restart")
     asked = _request("restart", life, args.reason)
@@ -111,7 +111,7 @@ def _to_overrule(specs: str, state_dir: str, state: State, name: str, verb: str)
 def _overrule(
     specs: str, state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
 ) -> int:
-    """The marker goes first: killed in between, it stays cancelled, and asking again works."""
+    """The marker is removed first: if killed in between, the command can simply be repeated."""
     seq, name = state.seq, asked.workflow
     steps = _would_reset(state, asked)
     for path in remove_markers(specs, name, dry_run=dry_run):
@@ -125,11 +125,11 @@ def _overrule(
 
 
 def _would_reset(state: State, request: Request) -> list[str]:
-    """The steps that the request will try anew, by the rule that will apply it."""
+    """The steps that the request will reset, by the rule that will apply it."""
     without_markers(state, request.workflow)
     actions = would_follow(state, request)
     if actions is None:
-        return request.steps or ["what is being ended now"]
+        return request.steps or ["the steps that are being stopped"]
     return [action.step for action in actions if isinstance(action, StepReset)]
 
 
@@ -168,7 +168,7 @@ def mark(args: argparse.Namespace) -> int:
 def _ask(
     state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
 ) -> ExitCode:
-    """Refused here, by the rule that will apply it, what would be refused there."""
+    """Write the request, unless the controller would refuse it."""
     would_follow(state, asked)
     if dry_run:
         print(f"{asked.workflow}: would {would}")

@@ -1,4 +1,4 @@
-"""`treadle validate` and `treadle schema`: what is wrong with specs, and what they may hold."""
+"""`treadle validate` and `treadle schema`: the faults of specs, and the form of a spec."""
 
 import argparse
 import os
@@ -56,29 +56,29 @@ def _load(file: str, max_bytes: int) -> "tuple[str, Loaded | TreadleError]":
 
 
 def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded | TreadleError]]":
-    """By the rules of the specs folder: what counts there, and that names are unique in it."""
+    """By the rules of the specs folder: which files count, and that names are unique."""
     from controller.folder.scan import Walk
     from controller.spec.load import Loaded
 
     try:
-        found = sorted(Walk(folder).below(), key=lambda one: one.path)
+        entries = sorted(Walk(folder).below(), key=lambda entry: entry.path)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
     homes: dict[str, str] = {}
-    for one in found:
-        name = os.path.join(folder, one.path)
-        if one.kind != "spec":
+    for entry in entries:
+        name = os.path.join(folder, entry.path)
+        if entry.kind != "spec":
             continue
-        if one.status is None or not stat.S_ISREG(one.status.st_mode):
-            problem = one.problem or "not a regular file"
+        if entry.status is None or not stat.S_ISREG(entry.status.st_mode):
+            problem = entry.problem or "not a regular file"
             yield name, Loaded(faults=(Fault(file=name, problem=problem),))
             continue
         name, loaded = _load(name, max_bytes)
         if isinstance(loaded, TreadleError):
             yield name, loaded
             continue
-        twice = [(each, homes[each]) for each in loaded.names if each in homes]
-        homes.update((each, name) for each in loaded.names if each not in homes)
+        twice = [(workflow, homes[workflow]) for workflow in loaded.names if workflow in homes]
+        homes.update((workflow, name) for workflow in loaded.names if workflow not in homes)
         yield name, _with_faults(loaded, [_defined_twice(name, *pair) for pair in twice])
 
 
@@ -129,7 +129,7 @@ def _check(folder: str, texts: dict[str, str]) -> int:
     stale = [name for name, text in texts.items() if _text(os.path.join(folder, name)) != text]
     for name in stale:
         path = os.path.join(folder, name)
-        print(f"{path}: not what the models say today; run make schemas", file=sys.stderr)
+        print(f"{path}: does not agree with the models; run make schemas", file=sys.stderr)
     return ExitCode.FAILED if stale else ExitCode.FINE
 
 

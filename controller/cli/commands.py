@@ -1,22 +1,22 @@
-"""The table of commands: what there is, which function does it, and what may be said to it.
+"""The table of commands: their names, functions and arguments.
 
-The parser is built from it, so no module of a command is imported to tell what there is, and only
-one to do something. Nothing here imports more than argparse: numbers that are a constant somewhere
-else stand here as a person would type them, and a test compares them.
+The parser is built from it, so help imports no module of a command, and a command imports only its
+own. This module imports only argparse. Numbers that are constants elsewhere are written here as a
+user would type them, and a test compares them.
 """
 
 import argparse
 from typing import Any, NamedTuple
 
-# ---------------------------------------- what a line is made of
+# ---------------------------------------- the parts of the table
 
 
 class Arg(NamedTuple):
-    """What `add_argument` is called with."""
+    """The arguments of `add_argument`."""
 
     flags: tuple[str, ...]
     options: dict[str, Any]
-    variable: str = ""  # of the environment: its value, if it has one, is the default
+    variable: str = ""  # of the environment; if it is set, its value is the default
 
 
 class OneOf(NamedTuple):
@@ -40,7 +40,7 @@ def _arg(*flags: str, variable: str = "", **options: Any) -> Arg:
     return Arg(flags, options, variable)
 
 
-# ---------------------------------------- how values are spelled
+# ---------------------------------------- how to write values
 
 
 def count(text: str) -> int:
@@ -67,7 +67,7 @@ def size(text: str) -> int:
             return number
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is no size; try 8M")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a size; try 8M")
 
 
 def length(text: str) -> float:
@@ -76,11 +76,11 @@ def length(text: str) -> float:
 
     seconds = parse_length(text)
     if seconds is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time; try 60 or 1m30s")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time; try 60 or 1m30s")
     return seconds
 
 
-# ---------------------------------------- what several commands take
+# ---------------------------------------- arguments of several commands
 
 _SPECS = _arg(
     "--specs",
@@ -94,7 +94,7 @@ _STATE = _arg(
     metavar="DIR",
     default=".treadle",
     variable="TREADLE_STATE",
-    help="the folder of the log (default: $TREADLE_STATE, else .treadle)",
+    help="the folder of the state and the log (default: $TREADLE_STATE, else .treadle)",
 )
 _FOLDERS = (_SPECS, _STATE)
 _NAME_HELP = "a name, or (the start of) a uid"
@@ -102,15 +102,15 @@ _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
 _NAMES = _arg("names", nargs="*", metavar="NAME", help=_NAME_HELP)
 _STEP_IF_ANY = _arg("step", nargs="?", metavar="STEP")
-_UID = _arg("--uid", metavar="UID", help="this life of NAME, by its uid or the first 8 characters")
+_UID = _arg("--uid", metavar="UID", help="one life of NAME, by its uid or first 8 characters")
 _AT = _arg(
     "--at",
     metavar="SEQ|TIME",
-    help="as it was after that record, or at that time: 12, or 2026-11-23T12:00:00Z",
+    help="as it was after this record or at this time: 12, or 2026-11-23T12:00:00Z",
 )
 _LIST_FORM = _arg("-o", "--output", choices=("wide", "json", "yaml", "name"))
-_DRY_RUN = _arg("--dry-run", action="store_true", help="say what it would do, do nothing")
-_REASON_HELP = "why, for those who ask later"
+_DRY_RUN = _arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
+_REASON_HELP = "reason, shown in status and events"
 _REASON = _arg("--reason", metavar="WHY", default="", help=_REASON_HELP)
 _MAX_PARALLEL = _arg(
     "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
@@ -132,15 +132,15 @@ _LIMITS = (
         type=count,
         metavar="N",
         default="1000",
-        help="so many lives that are over (their file is gone, or `run` began them) stay in the "
-        "state; older ones go to the archive (default: 1000)",
+        help="how many ended workflows (deleted, or started by `run`) to keep before they go to "
+        "the archive (default: 1000)",
     ),
     _arg(
         "--keep-archive",
         type=size,
         metavar="BYTES",
         default="1G",
-        help="the oldest of the archive goes when it takes more (default: 1G)",
+        help="delete the oldest part of the archive when it is larger (default: 1G)",
     ),
 )
 
@@ -152,10 +152,10 @@ def _json(what: str | None = None) -> Arg:
 # ---------------------------------------- the table
 
 _STATUS = (*_FOLDERS, _NAME, _UID, _arg("-o", "--output", choices=("json", "yaml")), _AT)
-_STATUS_HELP = "show one workflow: steps, attempts, conditions, what happened lately"
+_STATUS_HELP = "show one workflow: steps, attempts, conditions, recent changes"
 _CHANGE = (*_FOLDERS, _DRY_RUN)
 
-DRIVE, READ, CHANGE, CHECK = "Driving", "Reading", "Changing", "Checking"
+RUN, READ, CHANGE, CHECK = "Running", "Reading", "Changing", "Checking"
 
 # In the order of the overview.
 COMMANDS = (
@@ -163,15 +163,15 @@ COMMANDS = (
         "up",
         "up:up",
         "run the controller in the foreground",
-        DRIVE,
+        RUN,
         (
             *_FOLDERS,
-            _arg("--once", action="store_true", help="end when all has settled"),
+            _arg("--once", action="store_true", help="exit when everything has finished"),
             _MAX_PARALLEL,
             _arg(
                 "--end-steps",
                 action="store_true",
-                help="when stopped, end what runs; the next controller tries it again",
+                help="when stopped, stop running steps; the next controller tries them again",
             ),
             OneOf(
                 (
@@ -189,48 +189,47 @@ COMMANDS = (
                         dest="if_held",
                         default="refuse",
                         const="take over",
-                        help="end the controller that holds the state folder; running steps go on",
+                        help="stop the controller that holds the state folder; steps keep running",
                     ),
                 )
             ),
             _arg(
                 "--adopt-folder",
                 action="store_true",
-                help="go on with this state folder although it last drove another specs folder",
+                help="use this state folder although it belongs to another specs folder",
             ),
             _arg(
                 "--allow-insecure-specs",
                 action="store_true",
-                help="take specs from a folder that others may write: they can then run commands "
-                "as you",
+                help="use a specs folder that other users can write: they can run commands as you",
             ),
             _arg(
                 "--poll",
                 action="store_true",
-                help="look every 1.5 s instead of watching, as network file systems need",
+                help="look every 1.5 s instead of watching, for network file systems",
             ),
             _MAX_SPEC_SIZE,
             *_LIMITS,
         ),
-        "Drive the workflows of the specs folder, in the foreground.",
+        "Run the workflows of the specs folder, in the foreground.",
     ),
     Command(
         "run",
         "run:run",
-        "drive the workflows of these files to the end",
-        DRIVE,
+        "run the workflows of these files to the end",
+        RUN,
         (
             *_FOLDERS,
             _arg("files", nargs="*", metavar="FILE"),
-            _arg("--resume", action="store_true", help="go on with the last run of the name"),
+            _arg("--resume", action="store_true", help="continue the last run of the workflow"),
             _arg("--detach", action="store_true", help="in the background"),
             _MAX_PARALLEL,
             *_LIMITS,
-            # What `--detach` gives to the process in the background: requests dropped already.
+            # For the background process of `--detach`: requests that are already written.
             _arg("--asked", action="append", default=[], help=argparse.SUPPRESS),
         ),
-        "Drive just the workflows of these files to the end. They need not be in the "
-        "specs folder. Each run begins a new life of a workflow; --resume goes on with the last.",
+        "Run only the workflows of these files, to the end. The files need not be in the "
+        "specs folder. Each run starts from the beginning; --resume continues the last one.",
     ),
     Command(
         "get",
@@ -243,17 +242,17 @@ COMMANDS = (
             _UID,
             _LIST_FORM,
             _arg("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev"),
-            _arg("-w", "--watch", action="store_true", help="go on with a line for each change"),
+            _arg("-w", "--watch", action="store_true", help="then print a line for each change"),
             _AT,
         ),
-        "List workflows: all that live, or those named.",
+        "List the workflows: all, or those with these names.",
     ),
     Command("status", "get:status", _STATUS_HELP, READ, _STATUS),
     Command("describe", "get:status", _STATUS_HELP, READ, _STATUS),
     Command(
         "logs",
         "logs:logs",
-        "show what steps wrote to stdout and stderr",
+        "show the output of steps",
         READ,
         (
             *_FOLDERS,
@@ -264,12 +263,12 @@ COMMANDS = (
                 "-f",
                 "--follow",
                 action="store_true",
-                help="go on, through retries, until all has ended",
+                help="follow, through retries, until everything has ended",
             ),
-            _arg("--attempt", type=int, metavar="N", help="this attempt, not the last"),
+            _arg("--attempt", type=int, metavar="N", help="this attempt instead of the last"),
             _arg("--tail", type=count, metavar="N", help="only the last N lines of each"),
         ),
-        "Show what the last attempt of each step, or of one, wrote.",
+        "Show the output (stdout and stderr) of the last attempt of each step, or of one step.",
     ),
     Command(
         "events",
@@ -280,31 +279,29 @@ COMMANDS = (
             *_FOLDERS,
             _NAME_IF_ANY,
             _UID,
-            _arg("-f", "--follow", action="store_true", help="go on as more happens"),
+            _arg("-f", "--follow", action="store_true", help="then show new events"),
             _json("one JSON object a line"),
         ),
-        "Show the log as events. Every change of a phase is among them.",
+        "Show the log as events, with every change of a phase.",
     ),
     Command(
         "replay",
         "get:replay",
-        "show the state at a point of the log",
+        "show an earlier state",
         READ,
         (
             *_FOLDERS,
             _NAMES,
             _arg("--until", metavar="SEQ|TIME", help="12, or 2026-11-23T12:00:00Z"),
             _LIST_FORM,
-            _arg(
-                "--verify", action="store_true", help="fold the log and check that all of it agrees"
-            ),
+            _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
         ),
         "Show the state as it was after the record SEQ, or at TIME.",
     ),
     Command(
         "wait",
         "wait:wait",
-        "block until something has come true",
+        "wait for a phase, condition or generation",
         READ,
         (
             *_FOLDERS,
@@ -323,13 +320,13 @@ COMMANDS = (
                 help="60, 90s or 1m30s (default: no limit)",
             ),
         ),
-        "Block until it has come true (exit code 0), can't any more because the "
-        "workflow ended otherwise (1), or the time is up (124).",
+        "Wait until GOAL is true (exit code 0), until the workflow has finished in another "
+        "phase (1), or until the time is over (124).",
     ),
     Command(
         "explain",
         "explain:explain",
-        "say why a workflow or step is as it is, or what a field of a spec means",
+        "show why a workflow or step is as it is, or what a field of a spec means",
         READ,
         (
             *_FOLDERS,
@@ -338,12 +335,12 @@ COMMANDS = (
             _arg(
                 "--inputs",
                 action="store_true",
-                help="what the fingerprints of its attempts were made of",
+                help="show the inputs of the fingerprints of its attempts",
             ),
             _json(),
         ),
-        "Say why a step waits, runs, ran again, was skipped: down to the root. "
-        "`explain workflow.spec.steps.retry` says what that field of a spec means.",
+        "Show why a step waits, runs, ran again or was skipped, down to the root cause. "
+        "`explain workflow.spec.steps.retry` shows what that field of a spec means.",
     ),
     Command(
         "history",
@@ -351,17 +348,17 @@ COMMANDS = (
         "show the generations of a workflow, and what each did",
         READ,
         (*_FOLDERS, _NAME, _json("one JSON object a generation")),
-        "Show every generation of a workflow's spec that was in force, who owned its "
-        "file, and which steps it left alone, reset, added or removed.",
+        "Show every generation of a workflow's spec, the owner of its file, and which steps it "
+        "left unchanged, reset, added or removed.",
     ),
     Command(
         "diff",
         "diff:diff",
-        "show what an edit would do, before it is made",
+        "show what an edit would do, before you make it",
         READ,
         (
             *_FOLDERS,
-            _arg("files", nargs="*", metavar="FILE", help="these, wherever they are"),
+            _arg("files", nargs="*", metavar="FILE", help="compare these files, wherever they are"),
             OneOf(
                 (
                     _arg("--rev", metavar="REV", help="the specs folder as a git revision has it"),
@@ -377,13 +374,13 @@ COMMANDS = (
                 type=positive,
                 metavar="N",
                 dest="first",
-                help="of generation N of a NAME…",
+                help="compare generation N of a NAME…",
             ),
-            _arg("--to", type=positive, metavar="M", help="…and M; the next, unless given"),
+            _arg("--to", type=positive, metavar="M", help="…with generation M (default: the next)"),
             _json("one JSON object a workflow"),
         ),
-        "Compare the specs folder, or files, with what is in force: which steps keep "
-        "their result, go on, are ended and run again, run, or are removed, and why.",
+        "Compare the specs folder, or files, with the specs in force: which steps keep their "
+        "result, keep running, are stopped and run again, run, or are removed, and why.",
     ),
     Command(
         "apply",
@@ -403,15 +400,14 @@ COMMANDS = (
             _arg(
                 "--all",
                 action="store_true",
-                help="confirm that the specs which vanished all at once, or with their folder, "
-                "are to go",
+                help="confirm the deletion of specs that vanished together or with their folder",
             ),
         ),
     ),
     Command(
         "cancel",
         "change:cancel",
-        "end what runs and start nothing more",
+        "stop running steps and start no more",
         CHANGE,
         (
             *_CHANGE,
@@ -424,20 +420,20 @@ COMMANDS = (
     Command(
         "retry",
         "change:retry",
-        "try failed, skipped and cancelled steps anew",
+        "retry failed, skipped and cancelled steps",
         CHANGE,
         (
             *_CHANGE,
             _NAME,
             _arg("steps", nargs="*", metavar="STEP", help="these, even if they succeeded"),
-            _arg("--downstream", action="store_true", help="and all that depends on them, too"),
+            _arg("--downstream", action="store_true", help="also all steps that depend on them"),
             _REASON,
         ),
     ),
     Command(
         "restart",
         "change:restart",
-        "end what runs and run every step anew",
+        "stop running steps and run every step again",
         CHANGE,
         (*_CHANGE, _NAME, _REASON),
     ),
@@ -451,24 +447,24 @@ COMMANDS = (
     Command(
         "resume",
         "change:resume",
-        "take a `suspend` back",
+        "undo `suspend`",
         CHANGE,
         (*_CHANGE, _NAME, _REASON),
     ),
     Command(
         "mark",
         "change:mark",
-        "say that a step was done by hand",
+        "mark a step as done by hand",
         CHANGE,
         (
             *_CHANGE,
             _NAME,
-            _arg("step", metavar="STEP", help="one that does not run"),
+            _arg("step", metavar="STEP", help="a step that is not running"),
             _arg(
                 "--succeeded",
                 action="store_true",
                 required=True,
-                help="what it counts as from now on",
+                help="the result to record",
             ),
             _arg("--reason", metavar="WHY", required=True, help=_REASON_HELP),
         ),
@@ -479,8 +475,8 @@ COMMANDS = (
         "check spec files",
         CHECK,
         (_arg("files", nargs="+", metavar="FILE"), _MAX_SPEC_SIZE),
-        "Check spec files, and name everything that is wrong with them. "
-        "Of a folder, every file that the controller would read; - is stdin.",
+        "Check spec files, and show all their faults. "
+        "For a folder, check every file that the controller would read; - is stdin.",
     ),
     Command(
         "schema",
@@ -501,7 +497,7 @@ COMMANDS = (
                 nargs="?",
                 const="schemas",
                 metavar="DIR",
-                help="exit with 1 unless DIR (default: schemas) holds the schemas of today",
+                help="exit with 1 unless DIR (default: schemas) has the current schemas",
             ),
         ),
         "Print the JSON Schema (2020-12) of a spec, for editors.",
@@ -512,8 +508,8 @@ COMMANDS = (
         "show what is wrong with a damaged log, and cut it",
         CHECK,
         (*_FOLDERS, _arg("--yes", action="store_true", help="cut without asking")),
-        "Show what is wrong with the log and what a cut would lose; cut it once that "
-        "is confirmed. What is cut is kept.",
+        "Show what is wrong with the log and what a cut would lose; cut it when you "
+        "confirm. What is cut is kept in a file.",
     ),
     Command(
         "version",
@@ -526,7 +522,7 @@ COMMANDS = (
                 "-v",
                 "--verbose",
                 action="store_true",
-                help="with what a report of a fault should name",
+                help="include details for bug reports",
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""`treadle diff`: what a commit of the specs would do, step by step. Starts and writes nothing."""
+"""`treadle diff`: what an edit of the specs would do, step by step. It changes nothing."""
 
 import argparse
 import os
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 CHANGED = 1
 _NOTHING = (
-    "while that is so, all that is in force stays so and nothing changes "
-    "(`treadle delete --all` confirms that it is to go)"
+    "until that changes, the present specs stay in force "
+    "(`treadle delete --all` confirms that they are deleted)"
 )
 
 
@@ -54,7 +54,7 @@ def diff(args: argparse.Namespace) -> int:
 
 
 class _Folder(NamedTuple):
-    """Of specs, as it lies there or as git has it."""
+    """A specs folder, as it is on the disk or as git has it."""
 
     specs: str
     state_dir: str
@@ -71,12 +71,12 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
 
     path = os.path.abspath(folder.specs)
     sight = FolderSight(path=path, shown=folder.specs)
-    now = time.time_ns() // 1000 + SECOND  # what is so young is done, or nobody can tell yet
+    now = time.time_ns() // 1000 + SECOND  # files younger than this count as finished
     if folder.of_git:
         from controller.client.git import committed
 
         require_home(folder.specs, folder.state_dir, state)
-        # What a checkout fills is the folder that is known, whatever lies there now.
+        # A checkout would fill the known folder, whatever is in its place now.
         sight.device, sight.inode = state.controller.folder_device, state.controller.folder_inode
         with committed(folder.specs, folder.revision) as tree:
             if tree is None:
@@ -96,7 +96,7 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
 
 
 def _scan(sight: "FolderSight", tree: str, now: int) -> None:
-    """See what lies in `tree` as if it lay in the folder."""
+    """Scan `tree` as if its files were in the specs folder."""
     from controller.folder.scan import Scanner
     from controller.spec.load import SPEC_BYTES_MAX
 
@@ -118,9 +118,9 @@ def _of_generations(
 
     if len(names) != 1:
         raise UsageError("diff --from --to compares two generations: name one workflow")
-    found = read_history(state_dir, names[0])
-    older = found.pick(first) if first is not None else found.before(last or 0)
-    newer = found.pick(last) if last is not None else found.after(first or 0)
+    history = read_history(state_dir, names[0])
+    older = history.pick(first) if first is not None else history.before(last or 0)
+    newer = history.pick(last) if last is not None else history.after(first or 0)
     return Foresight([between(older, newer)], [])
 
 

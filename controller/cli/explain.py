@@ -19,7 +19,7 @@ ROOT = "workflow"  # where the path of a field begins
 def explain(args: argparse.Namespace) -> int:
     """treadle explain NAME [STEP]"""
     if args.inputs and not args.step:
-        raise UsageError("explain --inputs is about one step: name it behind NAME")
+        raise UsageError("explain --inputs is about one step: name it after NAME")
     if args.name.startswith(f"{ROOT}."):
         show_lines(_field_lines(args.name))
         return ExitCode.FINE
@@ -36,7 +36,7 @@ def explain(args: argparse.Namespace) -> int:
     except NotFound as error:
         if "." not in args.name:
             raise
-        hint = f"fields are named from {ROOT} on, like {ROOT}.spec.steps.retry"
+        hint = f"a field begins with {ROOT}, like {ROOT}.spec.steps.retry"
         raise NotFound(f"{error}; {hint}") from None
     require_steps(workflow, [args.step] if args.step else [])
     around = _around(args.state)
@@ -58,7 +58,7 @@ def _around(state_dir: str) -> "Around":
     return Around(
         runs=status.pid is not None,
         limits=status.limits,
-        conditions=[one for one in status.conditions if one.status == "True"],
+        conditions=[condition for condition in status.conditions if condition.status == "True"],
     )
 
 
@@ -100,10 +100,10 @@ def _of_step(
 
 
 def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
-    """As the spec in force has them."""
+    """The inputs of the step's fingerprint, by the spec in force."""
     from controller.spec.fingerprint import inputs
 
-    prints = {each.name: each.fingerprint for each in workflow.steps.values()}
+    prints = {step.name: step.fingerprint for step in workflow.steps.values()}
     known = any(step.name == name for step in workflow.spec.steps)
     return inputs(workflow.spec, name, prints) if known else {}
 
@@ -128,15 +128,17 @@ def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") ->
         "step": name,
         "generation": workflow.generation,
         "effect": msgspec.structs.asdict(effect_of(workflow, step)),
-        "causes": [msgspec.structs.asdict(one) for one in causes(state, workflow, step, around)],
+        "causes": [
+            msgspec.structs.asdict(cause) for cause in causes(state, workflow, step, around)
+        ],
         "attempts": [
             {
-                "number": one.number,
-                "generation": one.generation,
-                "why": one.why,
-                "inputs": one.inputs,
+                "number": attempt.number,
+                "generation": attempt.generation,
+                "why": attempt.why,
+                "inputs": attempt.inputs,
             }
-            for one in step.attempts
+            for attempt in step.attempts
         ],
     }
 
@@ -172,14 +174,14 @@ def _field_lines(path: str) -> Iterator[str]:
 
 
 def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Follow references; of an array or a choice, what is in it."""
+    """Follow references; for an array or a choice, go to its element."""
     while True:
         if "$ref" in node:
             node = {**document["$defs"][node["$ref"].rpartition("/")[2]]}
         elif "items" in node and isinstance(node["items"], dict):
             node = node["items"]
         elif "anyOf" in node:
-            structured = [one for one in node["anyOf"] if "$ref" in one]
+            structured = [choice for choice in node["anyOf"] if "$ref" in choice]
             if not structured:
                 return node
             node = structured[0]
@@ -196,7 +198,7 @@ def _kind(document: dict[str, Any], node: dict[str, Any]) -> str:
     if "enum" in node:
         return " | ".join(map(str, node["enum"]))
     if "anyOf" in node:
-        return " or ".join(dict.fromkeys(_kind(document, one) for one in node["anyOf"]))
+        return " or ".join(dict.fromkeys(_kind(document, choice) for choice in node["anyOf"]))
     if "$ref" in node:
         return _kind(document, document["$defs"][node["$ref"].rpartition("/")[2]])
     kind = str(node.get("type", "anything"))

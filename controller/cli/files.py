@@ -1,13 +1,13 @@
 """The commands that change spec files: `apply` and `delete`.
 
-A file is replaced or removed only where nothing else goes with it: a workflow that shares its file
-with others is for a person to edit.
+A file is replaced or removed only if it has no other workflow. If a workflow shares its file with
+others, the user must edit the file.
 """
 
 import argparse
 import os
 
-from controller.cli.output import say_if_nobody_listens, tell
+from controller.cli.output import note, warn_if_no_controller
 from controller.client.ask import ask
 from controller.client.source import read_source
 from controller.client.spec_files import SpecFile, read_names, write_file
@@ -28,11 +28,11 @@ def apply(args: argparse.Namespace) -> int:
     source = read_source(args.file)
     data, loaded = source.data, load(source.data, source.name)
     for fault in loaded.faults:
-        tell(str(fault))
+        note(str(fault))
     if loaded.faults:
         return ExitCode.USAGE
     for warning in (text for document in loaded.documents for text in document.warnings):
-        tell(f"{warning} (warning)")
+        note(f"{warning} (warning)")
     state = read_state(args.state)
     require_folder(args.specs, args.state, state)
     suffix = ".json" if args.file.endswith(".json") else ".yaml"
@@ -43,12 +43,12 @@ def apply(args: argparse.Namespace) -> int:
     for name in loaded.names:
         print(f"{name}: {'would be ' if args.dry_run else ''}{verb} ({path})")
         _warn_of_markers(args.specs, name)
-    say_if_nobody_listens(args.state, args.dry_run)
+    warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
 
 def _target(specs: str, state: State, names: list[str], suffix: str) -> tuple[str, bytes | None]:
-    """The file to write, and its content if it is there. Refuses to drop other documents."""
+    """The file to write, and its present content. Refuses to remove other workflows."""
     files = files_of(specs, state, names)
     if len(files) > 1:
         paths = " and ".join(file.path for file in files)
@@ -57,21 +57,21 @@ def _target(specs: str, state: State, names: list[str], suffix: str) -> tuple[st
         path = os.path.join(specs, names[0] + suffix)
         if not os.path.lexists(path):
             return path, None
-        found = read_names(path)
-        if found is None:
-            raise UsageError(f"{path} is there and is no spec; move it away, then apply again")
-        files = [SpecFile(path, found)]
+        listed_names = read_names(path)
+        if listed_names is None:
+            raise UsageError(f"{path} exists and is not a spec; move it away, then apply again")
+        files = [SpecFile(path, listed_names)]
     others = files[0].others(names)
     if others:
         raise UsageError(
-            f"{files[0].path} also defines {listed(others)}, which would go; edit it there"
+            f"{files[0].path} also defines {listed(others)}, which would be removed; edit the file"
         )
     return files[0].path, read_source(files[0].path).data
 
 
 def _warn_of_markers(specs: str, name: str) -> None:
     for path in find_markers(specs, name):
-        tell(f"{name}: nothing of it starts while {path} is there")
+        note(f"{name}: no step starts while {path} exists")
 
 
 # ---------------------------------------- delete
@@ -80,7 +80,7 @@ def _warn_of_markers(specs: str, name: str) -> None:
 def delete(args: argparse.Namespace) -> int:
     """treadle delete NAME: remove its file. delete --all: confirm what is held back."""
     if args.all == bool(args.name):
-        raise UsageError("delete takes a NAME, or --all")
+        raise UsageError("delete needs a NAME or --all")
     if args.all:
         return _confirm_absence(args.state, args.dry_run)
     return _delete_file(args.specs, args.state, args.name, args.dry_run)
@@ -90,7 +90,9 @@ def _delete_file(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
     state = read_state(state_dir)
     name, life = subject(specs, state, word)
     if life is not None and life.origin == "run":
-        raise UsageError(f"{name} was begun by `treadle run`: it has no file; cancel it instead")
+        raise UsageError(
+            f"{name} was started by `treadle run`, so it has no file to delete; cancel it instead"
+        )
     require_folder(specs, state_dir, state)
     files = files_of(specs, state, [name])
     if not files:
@@ -100,24 +102,24 @@ def _delete_file(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
         raise UsageError(f"{name} is defined in {paths}: remove one of them by hand")
     others = files[0].others([name])
     if others:
-        raise UsageError(f"{files[0].path} also defines {listed(others)}: take {name} out of it")
+        raise UsageError(f"{files[0].path} also defines {listed(others)}: remove {name} by hand")
     if not dry_run:
         try:
             os.unlink(files[0].path)
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
     print(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})")
-    say_if_nobody_listens(state_dir, dry_run)
+    warn_if_no_controller(state_dir, dry_run)
     return ExitCode.FINE
 
 
 def _confirm_absence(state_dir: str, dry_run: bool) -> int:
     state = read_state(state_dir)
     if not state.seq:
-        raise UsageError(f"{state_dir}: no controller was here yet, so nothing is held back")
+        raise UsageError(f"{state_dir}: no controller has used it yet: nothing to confirm")
     if dry_run:
-        print("would confirm that the specs which are missing from the folder are to go")
+        print("would confirm the deletion of the specs that are missing from the folder")
         return ExitCode.FINE
     answer = ask(state_dir, state.seq, Request(kind="delete-all", by=os_user()))
-    print(f"specs that are missing from the folder are to go: {answer}")
+    print(f"deletion of the specs that are missing from the folder: {answer}")
     return ExitCode.FINE

@@ -1,6 +1,6 @@
-"""`treadle get`, `status`, `replay`: what is or was, as tables for people and JSON for scripts.
+"""`treadle get`, `status`, `replay`: the state, now or earlier, as tables or as JSON for scripts.
 
-All fold the log, so they work with a controller and without one.
+They fold the log, so they work with or without a controller.
 """
 
 import argparse
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from controller.cli.output import (
     in_colour,
+    note,
     show,
     show_line,
     show_lines,
     show_table,
-    tell,
     terminal_width,
 )
 from controller.client.past import recall, state_at
@@ -22,7 +22,7 @@ from controller.client.replica import Replica, controller_shape, now
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
-from controller.view.listing import PASSING, list_row, list_table, listed, shape_of
+from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
 from controller.view.shape import ControllerShape, InUse
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
@@ -37,7 +37,7 @@ def get(args: argparse.Namespace) -> int:
     names = [args.uid] if args.uid else args.names
     if args.at:
         if args.watch:
-            raise UsageError("--at shows the past, which --watch can't follow; leave one out")
+            raise UsageError("--at shows the past, and --watch follows the present; use only one")
         return show_past(state_at(args.state, "--at", args.at), names, matches, args.output)
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
@@ -46,7 +46,7 @@ def get(args: argparse.Namespace) -> int:
     missing = show_workflows(state, names, matches, args.output, controller, now(), live=True)
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
-            tell(line)
+            note(line)
     if args.watch and not missing:
         watch(replica, names, matches, args.output)
     return fail_for(missing)
@@ -61,23 +61,23 @@ def _selector(text: str | None) -> "Selector":
 
 
 def show_past(state: State, names: list[str], matches: "Selector", output: str | None) -> int:
-    """As `get` would have shown it when this was the state."""
+    """Show this earlier state as `get` would have shown it then."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
         pid=state.controller.pid or None,
         epoch=state.controller.epoch,
         conditions=[],
     )
-    # Ages are those of that moment, too.
+    # Ages are computed for that moment, too.
     return fail_for(show_workflows(state, names, matches, output, controller, state.time))
 
 
 def fail_for(missing: list[NotFound]) -> int:
-    """Exit code for names that were not found; all but the last are told here."""
+    """Raise the last of these errors, print the others; the exit code if there are none."""
     if not missing:
         return ExitCode.FINE
     for error in missing[:-1]:
-        tell(f"treadle: {error}")
+        note(f"treadle: {error}")
     raise missing[-1]
 
 
@@ -90,53 +90,53 @@ def show_workflows(
     now: int,
     live: bool = False,
 ) -> list[NotFound]:
-    """Print what `names` mean (all, if there are none) as asked for; what wasn't found."""
-    found, missing = select(state, names, matches)
+    """Print the workflows that `names` mean, or all. Returns an error for each unknown name."""
+    entries, missing = select(state, names, matches)
     if form == "name":
-        for one in found:
-            print(one.name)
+        for entry in entries:
+            print(entry.name)
     elif form in ("json", "yaml"):
-        in_use = used_now(found, now) if live else {}
-        shapes = [shape_of(state, one, in_use) for one in found]
-        single = len(names) == 1 and len(found) == 1
-        if found or not names:
+        in_use = used_now(entries, now) if live else {}
+        shapes = [shape_of(state, entry, in_use) for entry in entries]
+        single = len(names) == 1 and len(entries) == 1
+        if entries or not names:
             show(shapes[0] if single else list_shape(shapes, controller), form)
-    elif found:
-        show_table(list_table(state, found, now, wide=form == "wide"))
+    elif entries:
+        show_table(list_table(state, entries, now, wide=form == "wide"))
     elif not names:
-        tell("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
+        note("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
     return missing
 
 
 def select(
     state: State, names: list[str], matches: "Selector"
-) -> tuple[list[Workflow | NeverValid], list[NotFound]]:
-    """The workflows that are meant, and an error for each name that means none."""
+) -> tuple[list[Entry], list[NotFound]]:
+    """The workflows that `names` mean, and an error for each unknown name."""
     if not names:
         return listed(state, matches), []
-    found: list[Workflow | NeverValid] = []
+    entries: list[Entry] = []
     missing: list[NotFound] = []
     for name in names:
         try:
-            one = find(state, name)
+            entry = find(state, name)
         except NotFound as error:
             missing.append(error)
             continue
-        if matches(one.labels if isinstance(one, Workflow) else {}):
-            found.append(one)
-    return found, missing
+        if matches(entry.labels if isinstance(entry, Workflow) else {}):
+            entries.append(entry)
+    return entries, missing
 
 
 def controller_lines(state: State, controller: ControllerShape) -> list[str]:
-    """What a person has to know of the controller before believing the table."""
+    """What a user must know about the controller to understand the table."""
     lines = [
-        f"controller: {one.type}: {one.message}"
-        for one in controller.conditions
-        if one.status == "True"
+        f"controller: {condition.type}: {condition.message}"
+        for condition in controller.conditions
+        if condition.status == "True"
     ]
     unfinished = any(not life.finished for life in state.workflows.values())
     if controller.phase == "Stopped" and unfinished:
-        lines.append("controller: none is running; `treadle up` goes on")
+        lines.append("warning: no controller is running; start one: `treadle up`")
     return lines
 
 
@@ -144,50 +144,50 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 
 
 def watch(replica: Replica, names: list[str], matches: "Selector", form: str | None) -> None:
-    """A line for each workflow that changes, until somebody interrupts."""
+    """Print a line for each workflow that changes, until interrupted."""
     shown = Rows(replica.state, select(replica.state, names, matches)[0], form)
     changed: dict[str, None] = {}
-    for change in replica.follow():
-        if change is not None:
-            changed[getattr(change.record.event, "uid", "")] = None
+    for folded in replica.follow():
+        if folded is not None:
+            changed[getattr(folded.record.event, "uid", "")] = None
             continue
-        for one in select(replica.state, names, matches)[0] if changed else ():
-            if isinstance(one, Workflow) and one.uid in changed:
-                shown.show(one)
+        for entry in select(replica.state, names, matches)[0] if changed else ():
+            if isinstance(entry, Workflow) and entry.uid in changed:
+                shown.show(entry)
         changed.clear()
         sys.stdout.flush()
 
 
 class Rows:
-    """Shows workflows one at a time, in line with the table above, and only when they differ."""
+    """Shows workflows one by one below the table, in its columns, and only when they changed."""
 
-    def __init__(self, state: State, found: list[Workflow | NeverValid], form: str | None):
+    def __init__(self, state: State, entries: list[Entry], form: str | None):
         self._state = state
         self._form = form
-        self._table = list_table(state, found, now(), wide=form == "wide")
+        self._table = list_table(state, entries, now(), wide=form == "wide")
         self._last = {row[0].text: self._lasting(row) for row in self._table.rows}
 
-    def show(self, one: Workflow) -> None:
+    def show(self, workflow: Workflow) -> None:
         if self._form == "json":
-            show_line(shape_of(self._state, one))
+            show_line(shape_of(self._state, workflow))
             return
         if self._form == "yaml":
             print("---")
-            show(shape_of(self._state, one), "yaml")
+            show(shape_of(self._state, workflow), "yaml")
             return
-        row = list_row(self._state, one, now(), wide=self._form == "wide")
-        if self._last.get(one.name) == self._lasting(row):
+        row = list_row(self._state, workflow, now(), wide=self._form == "wide")
+        if self._last.get(workflow.name) == self._lasting(row):
             return
-        self._last[one.name] = self._lasting(row)
+        self._last[workflow.name] = self._lasting(row)
         if self._form == "name":
-            print(one.name)
+            print(workflow.name)
             return
         self._table.rows.append(row)
         print(list(render(self._table, terminal_width(), in_colour()))[-1])
         self._table.rows.pop()
 
     def _lasting(self, row: tuple[Cell, ...]) -> list[str]:
-        """What of a row does not change by itself as time goes by."""
+        """The cells of a row that do not change with time alone."""
         titled = zip(row, self._table.columns, strict=True)
         return [cell.text for cell, column in titled if column not in PASSING]
 
@@ -206,26 +206,26 @@ def status(args: argparse.Namespace) -> int:
     else:
         state, shown_at = Replica(args.state).catch_up(), now()
         recall(args.state, state, name)
-    found = find(state, name)
-    in_use = {} if args.at else used_now([found], shown_at)
+    entry = find(state, name)
+    in_use = {} if args.at else used_now([entry], shown_at)
     if args.output:
-        show(shape_of(state, found, in_use), args.output)
-    elif isinstance(found, NeverValid):
-        show_lines(never_valid_page(found))
+        show(shape_of(state, entry, in_use), args.output)
+    elif isinstance(entry, NeverValid):
+        show_lines(never_valid_page(entry))
     else:
-        show_lines(page(state, found, shown_at, terminal_width(), in_colour(), in_use))
+        show_lines(page(state, entry, shown_at, terminal_width(), in_colour(), in_use))
     if not args.output and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
-            tell(line)
+            note(line)
     return ExitCode.FINE
 
 
-def used_now(found: Sequence[Workflow | NeverValid], now: int) -> InUse:
-    """What their running steps use, as far as they run on this machine."""
+def used_now(entries: Sequence[Entry], now: int) -> InUse:
+    """What their running steps use, for those on this machine."""
     from controller.clock import SystemClock
     from controller.executor.local.usage import of_running
 
-    lives = [life for life in found if isinstance(life, Workflow) and not life.finished]
+    lives = [life for life in entries if isinstance(life, Workflow) and not life.finished]
     return of_running(lives, SystemClock().read().boot_id, now) if lives else {}
 
 
@@ -235,7 +235,7 @@ def used_now(found: Sequence[Workflow | NeverValid], now: int) -> InUse:
 def replay(args: argparse.Namespace) -> int:
     """treadle replay [NAME…] [--until SEQ|TIME]: as `get`, at a point of the log."""
     if args.verify and args.output:
-        raise UsageError("replay --verify says whether the log agrees, in words: leave out -o")
+        raise UsageError("replay --verify prints its result in words: leave out -o")
     if args.verify:
         return _verify(args.state)
     state = (

@@ -1,7 +1,7 @@
-"""`treadle logs`, `events`, `history`: what steps wrote, what happened, what specs there were.
+"""`treadle logs`, `events`, `history`: the output of steps, what happened, and earlier specs.
 
-Output of steps is passed on byte by byte. It is in the files that the attempts themselves write, so
-nothing of it is lost or late when no controller runs.
+Output of steps is shown byte by byte. The attempts themselves write it to files, so nothing is lost
+or late when no controller is running.
 """
 
 import argparse
@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import show_line, show_lines, show_table, tell
+from controller.cli.output import note, show_line, show_lines, show_table
 from controller.client.past import recall
-from controller.client.replica import Change, Replica
+from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode
 from controller.view.find import find
@@ -31,7 +31,7 @@ def logs(args: argparse.Namespace) -> int:
     name = args.uid or args.name
     recall(args.state, state, name)
     out = sys.stdout.buffer
-    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail, out, tell)
+    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail, out, note)
     transcript.show()
     if args.follow:
         transcript.follow(replica)
@@ -47,34 +47,36 @@ def events(args: argparse.Namespace) -> int:
     replica = Replica(args.state, whole=True)
     if replica.begins_at:
         when = rfc3339(replica.state.time)
-        tell(f"history begins after record {replica.begins_at}, of {when}")
+        note(f"history begins after record {replica.begins_at}, of {when}")
     name = args.uid or args.name or ""
-    known = _tell(replica, replica.news(), name, args.output)
+    known = _show_events(replica, replica.news(), name, args.output)
     if name and not known:
-        find(replica.state, name)  # raises, with what may have been meant
+        find(replica.state, name)  # raises NotFound, with a suggestion
     if args.follow:
-        _tell(replica, replica.follow(), name, args.output)
+        _show_events(replica, replica.follow(), name, args.output)
     return ExitCode.FINE
 
 
-def _tell(replica: Replica, news: Iterable[Change | None], name: str, form: str | None) -> bool:
-    """Print what concerns the workflow asked for, if one was; was there anything?"""
-    told = False
-    for change in news:
-        if change is None:
+def _show_events(
+    replica: Replica, news: Iterable[Folded | None], name: str, form: str | None
+) -> bool:
+    """Print the events of the workflow, or all if `name` is empty. Were there any?"""
+    any_shown = False
+    for folded in news:
+        if folded is None:
             sys.stdout.flush()
             continue
-        event = change.record.event
+        event = folded.record.event
         if name and not concerns(replica.state, event, name):
             continue
-        told = True
-        found = list(happened(replica.state, change.record, change.moves))
+        any_shown = True
+        shown = list(happened(replica.state, folded.record, folded.moves))
         if form == "json":
-            for one in found:
-                show_line(one)
+            for shown_event in shown:
+                show_line(shown_event)
         else:
-            show_lines(lines(found))
-    return told
+            show_lines(lines(shown))
+    return any_shown
 
 
 # ---------------------------------------- history
@@ -86,14 +88,14 @@ def history(args: argparse.Namespace) -> int:
     from controller.view.explain import pending_words
     from controller.view.generations import generations_table
 
-    found = read_history(args.state, args.name)
+    past = read_history(args.state, args.name)
     if args.output:
-        for generation in found.generations:
+        for generation in past.generations:
             show_line(_shape(generation))
     else:
-        show_table(generations_table(found.generations))
-        if waits := pending_words(found.life):
-            tell(waits)
+        show_table(generations_table(past.generations))
+        if waits := pending_words(past.life):
+            note(waits)
     return ExitCode.FINE
 
 

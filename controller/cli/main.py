@@ -1,8 +1,7 @@
-"""`treadle`: parse the words, call the command, say in one line what went wrong.
+"""`treadle`: parse the arguments, call the command, print an error in one line.
 
-Imports are most of what a short command costs, so only the module of the command that was named
-is loaded, and none to tell what there is. What is heavy (yaml, watchdog, rich) is imported where
-it is needed.
+Imports are most of the time of a short command, so only the module of the chosen command is loaded,
+and none for the help. Heavy modules (yaml, watchdog, rich) are imported where they are needed.
 """
 
 import argparse
@@ -15,9 +14,9 @@ from importlib import import_module
 from controller.cli.commands import COMMANDS, Arg, Command, OneOf
 
 _DESCRIPTION = """\
-Drives the workflows of a folder of specs to completion, through edits,
-deletions, crashes and reboots."""
-_OBJECTS_UNTIL_GC = 50_000  # new ones; what imports and a log build up is no garbage
+Run the workflows of a folder of specs, and keep what runs in step with the
+folder through edits, deletions, crashes and reboots."""
+_OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,23 +44,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`treadle events | head`). Nothing more to say to it.
+        # The reader of our output has gone (`treadle events | head`).
         _write_nowhere()
         return int(ExitCode.FINE)
     except OSError as error:
-        # What reads and writes files says so itself; what is left is the disk behind stdout.
+        # Code that uses files raises errors of its own; the rest comes from writing to stdout.
         _write_nowhere()
         where = f"{error.filename}: " if error.filename else ""
         print(f"treadle: {where}{error.strerror}", file=sys.stderr)
         return int(ExitCode.STORAGE)
     finally:
-        gc.freeze()  # or the interpreter looks through all there is, in vain, before it ends
+        gc.freeze()  # else the interpreter searches all objects for garbage before it exits
 
 
 def _load_msgspec() -> None:
-    """Without typing_extensions, which takes longer to load than what msgspec wants of it is worth.
+    """Import msgspec without typing_extensions, which takes long to load.
 
-    What it wants is in `typing`, where it looks if the other is not installed.
+    msgspec finds all it needs in `typing` if typing_extensions is not installed.
     """
     if "typing_extensions" not in sys.modules:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
@@ -70,19 +69,19 @@ def _load_msgspec() -> None:
 
 
 def _write_nowhere() -> None:
-    """The interpreter's own flush at exit must not complain again."""
+    """Redirect stdout, so that the flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_standard_streams() -> None:
-    """Put /dev/null where a caller closed one: else the next file to be opened gets its number."""
+    """Open /dev/null for each closed stream, else the next file gets the stream's number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
 
 
 class _Parser(argparse.ArgumentParser):
-    """Of one command: what it does not know is an error of its own, with its own usage."""
+    """The parser of one command: for unknown arguments it shows the usage of that command."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -113,7 +112,7 @@ def parser_of(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _overview() -> Iterator[str]:
-    """A line a command, by groups."""
+    """A line for each command, in groups."""
     group = ""
     for command in COMMANDS:
         if command.group != group:
@@ -143,10 +142,10 @@ def _add(parser: argparse._ActionsContainer, argument: Arg) -> None:
 
 def _function(name: str) -> Callable[[argparse.Namespace], int]:
     module, _, function = name.partition(":")
-    found: Callable[[argparse.Namespace], int] = getattr(
+    command: Callable[[argparse.Namespace], int] = getattr(
         import_module(f"controller.cli.{module}"), function
     )
-    return found
+    return command
 
 
 if __name__ == "__main__":

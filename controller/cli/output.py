@@ -1,4 +1,4 @@
-"""Where text goes and how it looks: terminal or file, colour, JSON, YAML."""
+"""How output is shown: on a terminal or in a file, in colour, as JSON or YAML."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from controller.view.table import Table, render
 
 
 def terminal_width() -> int | None:
-    """How wide stdout is, if it is a terminal: elsewhere nothing is cut."""
+    """The width of stdout; None if it is not a terminal: then nothing is cut."""
     if not sys.stdout.isatty():
         return None
     import shutil
@@ -34,7 +34,7 @@ def show_lines(lines: Iterable[str]) -> None:
 
 
 def show(value: Any, form: str) -> None:
-    """`value`, some shape, as JSON or YAML."""
+    """Print `value` as JSON or YAML."""
     if form == "yaml":
         import yaml
 
@@ -46,18 +46,18 @@ def show(value: Any, form: str) -> None:
 
 
 def show_line(value: Any) -> None:
-    """`value` as one line of JSON."""
+    """Print `value` as one line of JSON."""
     print(msgspec.json.encode(value).decode())
 
 
-def tell(text: str) -> None:
-    """A line for people, beside the data."""
+def note(text: str) -> None:
+    """Print a line for people, on stderr."""
     print(text, file=sys.stderr)
 
 
-def say_if_nobody_listens(state_dir: str, dry_run: bool) -> None:
-    """A file was changed; who is going to see that?"""
+def warn_if_no_controller(state_dir: str, dry_run: bool) -> None:
+    """After a change of a file: warn if no controller is running to see it."""
     from controller.client.replica import is_live
 
     if not dry_run and not is_live(state_dir):
-        tell("no controller is running: the next `treadle up` takes it")
+        note("no controller is running; the next `treadle up` applies it")

@@ -1,4 +1,4 @@
-"""`treadle repair`: what a damaged log still has, what cutting it would lose, and the cut."""
+"""`treadle repair`: show what a damaged log still has and what a cut would lose, then cut it."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ def repair(args: argparse.Namespace) -> int:
     if not os.path.isdir(args.state):
         raise NotFound(f"{args.state}: no such state folder")
     if is_live(args.state):
-        raise LockHeld(f"{args.state}: a controller runs on it: stop it first")
+        raise LockHeld(f"{args.state}: a controller is using it: stop it first")
     finding = examine(args.state)
     if finding.damage is None and not finding.missing:
         print(_whole(finding))
@@ -33,19 +33,19 @@ def repair(args: argparse.Namespace) -> int:
     for line in _missing(finding) if finding.damage is None else _damaged(finding):
         print(line)
     if not args.yes and not _confirmed():
-        does = "goes on without them" if finding.damage is None else "cuts it"
+        does = "continues without them" if finding.damage is None else "cuts it"
         print(f"nothing was changed; `treadle repair --yes` {does}")
         return ExitCode.STORAGE
     with StateLock(args.state, "treadle repair") as lock:
         now = examine(args.state)
         if (now.place, now.behind) != (finding.place, finding.behind):
-            raise UsageError("the log has changed meanwhile; nothing was cut: look again")
+            raise UsageError("the log has changed meanwhile, so nothing was cut; run repair again")
         kept = cut(args.state, finding.place) if finding.damage is not None else ""
         lock.note_end(finding.place.seq)
     if not kept:
-        print(f"the next controller goes on behind record {finding.place.seq}")
+        print(f"the next controller continues after record {finding.place.seq}")
         return ExitCode.FINE
-    print(f"cut behind record {finding.place.seq}; what stood there is kept in {kept}")
+    print(f"cut after record {finding.place.seq}; what was cut is kept in {kept}")
     return ExitCode.FINE
 
 
@@ -62,28 +62,26 @@ def _confirmed() -> bool:
 def _whole(finding: "Finding") -> str:
     torn = ""
     if finding.torn_bytes:
-        torn = (
-            f"; {finding.torn_bytes} bytes of a turn that was not finished: `treadle up` cuts them"
-        )
+        torn = f"; {finding.torn_bytes} bytes of an unfinished turn, which `treadle up` cuts off"
     return f"the log is whole: {finding.state.seq} records{torn}"
 
 
 def _missing(finding: "Finding") -> Iterator[str]:
     seq, missing = finding.state.seq, finding.missing
-    yield f"the log ends with record {seq}; {missing} records behind it were deleted or cut"
-    yield "put them back from a copy; without them, what they tell of is done again"
+    yield f"the log ends with record {seq}; {missing} records after it were deleted or cut"
+    yield "put them back from a copy; without them, what they record is done again"
 
 
 def _damaged(finding: "Finding") -> Iterator[str]:
     damage, state = finding.damage, finding.state
     assert damage is not None
     yield f"{damage.file}: damaged at byte {damage.offset}, record {damage.seq}"
-    yield f"whole before it: records up to {state.seq}, of {rfc3339(state.time)}"
+    yield f"good before it: records up to {state.seq}, of {rfc3339(state.time)}"
     if not finding.behind:
-        yield "behind it: nothing that can be read"
+        yield "after it: nothing that can be read"
         return
     last = rfc3339(max(record.time for record in finding.behind))
-    yield f"behind it: {len(finding.behind)} good records up to {last}, which would be lost:"
+    yield f"after it: {len(finding.behind)} good records up to {last}, which would be lost:"
     lost = list(dict.fromkeys(_lost(finding)))
     yield from (f"  {line}" for line in lost[:LISTED_MAX])
     if len(lost) > LISTED_MAX:
@@ -91,7 +89,7 @@ def _damaged(finding: "Finding") -> Iterator[str]:
 
 
 def _lost(finding: "Finding") -> Iterator[str]:
-    """What people would miss, and what would be done again."""
+    """What would be lost, and what would be done again."""
     names = {uid: life.name for uid, life in finding.state.lives.items()}
     for record in finding.behind:
         match record.event:

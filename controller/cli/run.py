@@ -1,8 +1,9 @@
-"""`treadle run FILE…`: drive just these workflows to the end, with progress.
+"""`treadle run FILE…`: run only these workflows to the end, and show progress.
 
-The workflows go in as requests. If no controller holds the state folder, this process becomes one
-that starts nothing else; beside a running controller it hands over and follows the log. When that
-controller goes before all is over (perhaps a `run` whose own came to an end), this one drives on.
+The workflows are requests. If no controller holds the state folder, this process becomes one that
+starts nothing else. If a controller is running, that one runs the workflows, and this process
+follows the log. If that controller exits too early (perhaps a `run` whose own workflows have
+finished), this process becomes the controller.
 """
 
 import argparse
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
-_ORPHANED_SECONDS = 2.0  # without a controller: longer than one that is started anew takes
-_REQUESTS_SECONDS = 0.5  # without a folder to watch, the requests are looked at this often
+_ORPHANED_SECONDS = 2.0  # without a controller; longer than a restart of one takes
+_REQUESTS_SECONDS = 0.5  # how often to look for requests, because no folder is watched
 
 
 class _Limits(NamedTuple):
@@ -45,7 +46,7 @@ class _Limits(NamedTuple):
 
 
 def run(args: argparse.Namespace) -> int:
-    """Drive the files' workflows; 0 if all succeeded."""
+    """Run the workflows of the files; 0 if all succeeded."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
     names = frozenset(args.asked) or ask_to_run(args.state, args.files, resume=args.resume)
@@ -59,21 +60,22 @@ def run(args: argparse.Namespace) -> int:
             return _drive(args.state, names, limits)
         except LockHeld:
             print(
-                "treadle: another controller holds the state folder: handed over", file=sys.stderr
+                "treadle: a controller is already running: it runs these workflows",
+                file=sys.stderr,
             )
         try:
             if follower.follow():
                 return follower.result()
         except KeyboardInterrupt:
-            print("treadle: stopped following; the workflow goes on", file=sys.stderr)
+            print("treadle: stopped following; the workflow keeps running", file=sys.stderr)
             return ExitCode.FINE
-        print("treadle: that controller is gone: going on without it", file=sys.stderr)
+        print("treadle: that controller has exited: continuing without it", file=sys.stderr)
 
 
 def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
-    """Leave the rest to a process in a session of its own; its output goes to the state folder.
+    """Start a background process in its own session; its output goes to the state folder.
 
-    Returns when the lives have begun, so that whoever waits for them next finds them.
+    Returns when the workflows have begun, so that the next command finds them.
     """
     import subprocess
 
@@ -81,7 +83,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
     path = os.path.join(state_dir, "run.log")
     asked = [word for name in sorted(names) for word in ("--asked", name)]
-    # -P: nothing in the present folder can pass itself off as a module of ours.
+    # -P: no file in the current folder is imported instead of a module of ours.
     command = [sys.executable, "-P", "-m", "controller.cli", "run", "--state", state_dir]
     try:
         with open(path, "ab") as output:
@@ -101,10 +103,10 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
         if all(name in replica.catch_up().requests for name in names):
             break
         if over:
-            raise StorageError(f"the process in the background did not begin; {path} says why")
+            raise StorageError(f"the background process did not begin; {path} says why")
         time.sleep(_FOLLOW_SECONDS)
     _refuse(replica.state, names)
-    print(f"runs in the background as pid {process.pid}; its progress: {path}")
+    print(f"running in the background as pid {process.pid}; progress: {path}")
     return ExitCode.FINE
 
 
@@ -133,8 +135,8 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
         while not begun.all_over(state):
             session.turn()
             begun.note(session.controller.recorded)
-            begun.tell(session.moves)
-            conditions.tell(session.controller.conditions)
+            begun.show(session.moves)
+            conditions.show(session.controller.conditions)
             if signals.seen and not asked_to_cancel:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)
@@ -145,16 +147,16 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 
 def _start_shim_ahead(state_dir: str) -> None:
-    """It needs as long as we do to load, and there is more than one core."""
+    """Start the shim now, so that it loads at the same time as this process."""
     from controller.clock import SystemClock
     from controller.executor.local.link import start_if_none
 
-    with suppress(OSError):  # the session tries again, and tells
+    with suppress(OSError):  # the session tries again, and reports the error
         start_if_none(os.path.abspath(state_dir), SystemClock().read().boot_id)
 
 
 def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
-    """Ctrl-C cancels what this run drives, on the record like any other cancellation."""
+    """Ctrl-C cancels the workflows of this run, by a request, so that it is recorded."""
     from controller.requests import drop
 
     print(f"treadle: {signal.Signals(number).name}: cancelling", file=sys.stderr)
@@ -174,7 +176,7 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
 
 
 class _Follower:
-    """Reads along while another controller drives."""
+    """Follows the log while another controller runs the workflows."""
 
     def __init__(self, state_dir: str, names: frozenset[str]) -> None:
         from controller.client.replica import Replica
@@ -184,14 +186,14 @@ class _Follower:
         self._begun = _Begun(names, self._replica.state)
 
     def follow(self) -> bool:
-        """Until all of it is over; False if before that nobody is left who drives it."""
+        """Wait until all have finished; False if the controller exits before that."""
         from controller.client.replica import is_live
 
         seen = time.monotonic()
         while not self._begun.all_over(self._replica.state):
-            for change in self._replica.news():
-                self._begun.note([change.record])
-                self._begun.tell(change.moves)
+            for folded in self._replica.news():
+                self._begun.note([folded.record])
+                self._begun.show(folded.moves)
             if is_live(self._state_dir):
                 seen = time.monotonic()
             elif time.monotonic() - seen > _ORPHANED_SECONDS:
@@ -207,7 +209,7 @@ class _Follower:
 
 
 class _Begun:
-    """The lives that these requests began, and what became of each, even once it is archived."""
+    """The lives that these requests began, and the phase of each, even if it is archived."""
 
     def __init__(self, names: frozenset[str], state: "State") -> None:
         self._names = names
@@ -221,12 +223,12 @@ class _Begun:
                 case GenerationAccepted(uid=uid, request=request) if request in self._names:
                     self._phases[uid] = Phase.PENDING
                 case RequestApplied(kind="run", name=name, uid=uid, refused="") if uid:
-                    if name in self._names:  # that goes on with a life
+                    if name in self._names:  # it continues a life
                         self._phases[uid] = Phase.PENDING
                 case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
                     self._phases[uid] = phase
 
-    def tell(self, moves: "Sequence[Move]") -> None:
+    def show(self, moves: "Sequence[Move]") -> None:
         from controller.host.lines import line
 
         for move in moves:

@@ -1,8 +1,8 @@
 """`treadle up`: the controller in the foreground.
 
-On a terminal it shows a live table, elsewhere a line for each phase that changes. SIGINT and
-SIGTERM leave running steps running, and the next controller adopts them; with `--end-steps` they
-end them first, and the next controller tries them again.
+On a terminal it shows a live table, elsewhere a line for each phase that changes. After SIGINT or
+SIGTERM running steps keep running, and the next controller adopts them; with `--end-steps` they are
+stopped first, and the next controller tries them again.
 """
 
 import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def up(args: argparse.Namespace) -> int:
-    """Drive the specs folder until stopped, or with `--once` until all has settled."""
+    """Run the specs folder until stopped, or with `--once` until everything has finished."""
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
@@ -54,15 +54,15 @@ def up(args: argparse.Namespace) -> int:
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
-    """End all that runs, or find out that it can't be ended; tells how many steps it was.
+    """Stop all running steps, except those that can't be stopped. Returns how many ran.
 
-    Only a second Ctrl-C leaves before.
+    Only a second Ctrl-C exits earlier.
     """
     running = session.running()
     session.controller.stopping = True
     session.turn()
     if running:
-        shown.ending(running)  # now it is durable: the next controller would go on with it
+        shown.ending(running)  # it is durable now: the next controller would continue it
     shown.show(session)
     while any(not attempt.survivors for attempt in session.controller.state.live.values()):
         session.wait(shown.refresh_seconds)
@@ -73,7 +73,7 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
 
 @contextmanager
 def _progress(specs: str, end_steps: bool) -> "Iterator[Progress]":
-    """The way of showing that fits where stdout goes."""
+    """A live table if stdout is a terminal, else lines."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from controller.host.live import LiveTable
 
@@ -86,9 +86,10 @@ def _progress(specs: str, end_steps: bool) -> "Iterator[Progress]":
 
 
 def _exit_code(session: "Session") -> ExitCode:
-    """Of `--once`: want of disk space weighs most, then a workflow that failed, then bad specs."""
+    """For `--once`: first a full disk counts, then a failed workflow, then bad specs."""
     controller, state = session.controller, session.controller.state
-    if state.queue and any(one.type == "DiskPressure" for one in controller.conditions):
+    types = {condition.type for condition in controller.conditions}
+    if state.queue and "DiskPressure" in types:
         return ExitCode.STORAGE
     documents = [life for life in state.workflows.values() if life.origin == "folder"]
     if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):

@@ -39,22 +39,22 @@ def _details(state_dir: str) -> list[tuple[str, str]]:
 
 
 def _marks() -> list[tuple[str, str]]:
-    """By what the processes of a step are told from others here, and what that leaves unknown."""
+    """How treadle recognises the processes of a step on this machine, and what stays unknown."""
     from controller.executor.local.probe import available
 
-    found = available()
+    here = available()
     marks = {
-        "resource limit": found.resource_limit,
-        "descendants": found.descendants,
-        "environment": found.environment,
-        "cgroup": found.cgroup,
+        "resource limit": here.resource_limit,
+        "descendants": here.descendants,
+        "environment": here.environment,
+        "cgroup": here.cgroup,
     }
     return [
         (
             "marks",
             ", ".join(f"{name} {'yes' if is_there else 'no'}" for name, is_there in marks.items()),
         ),
-        ("proof", f"newest pid {'known' if found.newborns else 'unknown'}"),
-        ("leftovers", "known at once" if found.leftovers else "looked for after each attempt"),
-        ("exit codes", f"{'known' if found.foreign_exits else 'lost'} where the shim was killed"),
+        ("proof", f"newest pid {'known' if here.newborns else 'unknown'}"),
+        ("leftovers", "known at once" if here.leftovers else "looked for after each attempt"),
+        ("exit codes", f"{'known' if here.foreign_exits else 'lost'} where the shim was killed"),
     ]

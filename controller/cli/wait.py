@@ -1,9 +1,9 @@
-"""`treadle wait`: block until something of a workflow has come true, for scripts."""
+"""`treadle wait`: for scripts, block until a workflow has a phase, condition or generation."""
 
 import argparse
 import time
 
-from controller.cli.output import tell
+from controller.cli.output import note
 from controller.client.past import recall
 from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
 from controller.errors import ExitCode, NotFound, UsageError
@@ -28,12 +28,12 @@ def wait(args: argparse.Namespace) -> int:
         return ExitCode.FINE
     while (verdict := goal.verdict(replica.state, workflow)) == "not yet":
         if until is not None and time.monotonic() >= until:
-            tell(f"treadle: {workflow.name} is {workflow.phase}; {args.goal} was not seen in time")
+            note(f"treadle: {workflow.name} is {workflow.phase}; waited too long for {args.goal}")
             return ExitCode.TIMED_OUT
         _pause(until)
         replica.catch_up()
     if verdict == "never":
-        tell(f"treadle: {workflow.name} ended as {workflow.phase} ({workflow.message})")
+        note(f"treadle: {workflow.name} ended as {workflow.phase} ({workflow.message})")
         return ExitCode.FAILED
     print(f"{workflow.name}: {args.goal}")
     return ExitCode.FINE
@@ -42,7 +42,7 @@ def wait(args: argparse.Namespace) -> int:
 def _appeared(
     replica: Replica, name: str, state_dir: str, until: float | None
 ) -> Workflow | NeverValid:
-    """The workflow, once the log has it; only a controller at work can still bring it."""
+    """The workflow, as soon as the log has it. Without a running controller, don't wait for it."""
     patience = time.monotonic() + NEW_NAME_SECONDS
     while True:
         try:

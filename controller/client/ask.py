@@ -1,7 +1,7 @@
-"""Asking the controller: a request is dropped, and its answer awaited as long as one may be near.
+"""Requests to the controller: write one, then wait for the answer if a controller is running.
 
-The request is durable once dropped, so a command that is killed while it waits loses nothing but
-the answer. Without a controller the next one applies it.
+The request is durable as soon as it is written, so a command that is killed while it waits loses
+only the answer. If no controller is running, the next one applies the request.
 """
 
 import time
@@ -20,23 +20,26 @@ ANSWER_SECONDS = 2.0
 
 
 def ask(state_dir: str, seq: int, request: Request) -> str:
-    """Drop `request`; how far it has come, for people. `seq`: the last record that was read.
+    """Write `request`; returns what became of it, for people. `seq`: the last record read.
 
     Raises UsageError if the controller refused it.
     """
     name = drop(state_dir, request)
     if not is_live(state_dir):
-        return "asked; no controller is running, the next `treadle up` applies it"
+        return "requested; no controller is running, the next `treadle up` applies it"
     answer = _answer(Tail(state_dir, after=seq), name)
     if answer is None:
-        return "asked; not applied yet, `treadle events` will show it"
+        return "requested; not applied yet, `treadle events` will show it"
     if answer.refused:
         raise UsageError(f"{request.workflow or 'treadle'}: refused: {answer.refused}")
     return "applied"
 
 
 def would_follow(state: State, request: Request) -> list[Action] | None:
-    """By the rule that will apply it; None if it has to wait. Raises UsageError if refused."""
+    """What will follow, by the rule that applies it; None if it must wait.
+
+    Raises UsageError if the request would be refused.
+    """
     actions = answer(state, request)
     for action in actions or ():
         if isinstance(action, RequestApplied) and action.refused:

@@ -1,4 +1,4 @@
-"""The specs folder as git has it: of a revision, or of the index. The repository is only read."""
+"""The specs folder of a git revision or of the git index. The repository is only read."""
 
 import os
 import subprocess
@@ -12,9 +12,9 @@ from controller.errors import UsageError
 
 @contextmanager
 def committed(specs: str, revision: str | None) -> Iterator[str | None]:
-    """A folder with what `revision`, or, if it is None, the next commit has of `specs`.
+    """A temporary copy of `specs` as `revision` has it, or as the next commit has it if None.
 
-    None if that has nothing of it. The folder itself need not be there.
+    None if that commit has no such folder. `specs` itself need not exist.
     """
     inside = _nearest(specs)
     prefix = _git(inside, "rev-parse", "--show-prefix").decode().strip()
@@ -23,19 +23,19 @@ def committed(specs: str, revision: str | None) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory(prefix="treadle-diff-") as place:
         index = {}
         if revision is not None:
-            index = {"GIT_INDEX_FILE": f"{place}/index"}  # not that of the repository
+            index = {"GIT_INDEX_FILE": f"{place}/index"}  # leave the repository's own index alone
             known = f"{revision}^{{commit}}"
             _git(specs, "rev-parse", "--verify", "--quiet", known, what=revision)
             _git(specs, "read-tree", revision, env=index)
         elif _git(specs, "ls-files", "--unmerged", "."):
-            raise UsageError(f"{specs}: there are unmerged files: nothing can be committed yet")
+            raise UsageError(f"{specs}: there are unmerged files, so there is no next commit yet")
         _git(specs, "checkout-index", "--all", "--force", f"--prefix={place}/tree/", env=index)
-        found = Path(place, "tree", prefix)
-        yield os.fspath(found) if found.is_dir() else None
+        folder = Path(place, "tree", prefix)
+        yield os.fspath(folder) if folder.is_dir() else None
 
 
 def _nearest(folder: str) -> str:
-    """The folder, or the first above it that is there."""
+    """The folder, or the nearest folder above it that exists."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(os.path.abspath(folder))
     return folder
@@ -54,6 +54,6 @@ def _git(folder: str, *words: str, env: Mapping[str, str] | None = None, what: s
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         if "not a git repository" in said:
-            said = "is in no git repository, and --rev and --staged need one"
+            said = "is not in a git repository, and --rev and --staged need one"
         raise UsageError(f"{folder}: {said or f'git knows no revision {what}'}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""The generations of a workflow as the log tells them, for `history` and `diff --from --to`."""
+"""The generations of a workflow, from the log, for `history` and `diff --from --to`."""
 
 from typing import NamedTuple
 
@@ -13,49 +13,50 @@ from controller.view.generations import Generation, accepted, taken_back
 
 
 class History(NamedTuple):
-    """The life that a name means, and its generations as far as they are kept, oldest first."""
+    """A life of a workflow and those of its generations that are kept, oldest first."""
 
     life: Workflow
     generations: list[Generation]
 
     def pick(self, number: int) -> Generation:
         """Raises NotFound."""
-        for one in self.generations:
-            if one.number == number:
-                return one
+        for generation in self.generations:
+            if generation.number == number:
+                return generation
         if number == self.life.latest:
             raise NotFound(f"{self.life.name}: {pending_words(self.life)}; `treadle diff` shows it")
-        known = ", ".join(str(one.number) for one in self.generations) or "none"
+        numbers = [str(generation.number) for generation in self.generations]
+        known = ", ".join(numbers) or "none"
         raise NotFound(f"{self.life.name} has no generation {number}; history has {known}")
 
     def before(self, number: int) -> Generation:
-        found = self.pick(number).before
-        if found is None:
+        before = self.pick(number).before
+        if before is None:
             raise NotFound(f"{self.life.name}: history has no generation before {number}")
-        return found
+        return before
 
     def after(self, number: int) -> Generation:
         first = self.pick(number)
-        for one in self.generations:
-            if one.before is first:
-                return one
+        for generation in self.generations:
+            if generation.before is first:
+                return generation
         raise NotFound(f"{self.life.name} has no generation after {number}")
 
 
 def read_history(state_dir: str, name: str) -> History:
     replica = Replica(state_dir, whole=True)
-    told = [
-        change.record
-        for change in replica.news()
-        if isinstance(change.record.event, GenerationAccepted | EditTakenBack)
+    records = [
+        folded.record
+        for folded in replica.news()
+        if isinstance(folded.record.event, GenerationAccepted | EditTakenBack)
     ]
     recall(state_dir, replica.state, name)
     life = find_workflow(replica.state, name)
-    found: list[Generation] = []
-    for record in told:
-        event, before = record.event, found[-1] if found else None
+    generations: list[Generation] = []
+    for record in records:
+        event, before = record.event, generations[-1] if generations else None
         if isinstance(event, GenerationAccepted) and event.uid == life.uid:
-            found.append(accepted(record, event, before))
+            generations.append(accepted(record, event, before))
         elif isinstance(event, EditTakenBack) and event.uid == life.uid and before is not None:
-            found.append(taken_back(record, event, before))
-    return History(life, found)
+            generations.append(taken_back(record, event, before))
+    return History(life, generations)

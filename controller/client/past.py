@@ -1,7 +1,7 @@
-"""The past: the state as it was after a record or at a time, and lives that went to the archive.
+"""The past: the state after a record or at a time, and lives that went to the archive.
 
-What a controller shows at some moment is what the turns before it come to, so a record stands for
-the whole of its turn. Cost: that of folding from the last snapshot or checkpoint before that point.
+A controller shows only the results of whole turns, so a record stands for its whole turn. Cost: to
+fold the log from the last snapshot or checkpoint before that point.
 """
 
 from itertools import takewhile
@@ -20,7 +20,7 @@ from controller.view.times import parse_time, rfc3339
 def state_at(state_dir: str, option: str, point: str) -> State:
     """After the turn of a record, named by its sequence number, or at a time (RFC 3339).
 
-    `option` is where the user said so, for the error.
+    `option`: the option that the user wrote, for the error message.
     """
     if point.isdecimal():
         seq = int(point)
@@ -47,38 +47,39 @@ def _before(
     seq_max: int | None = None,
     time_max: int | None = None,
 ) -> tuple[State, Place]:
-    """The last state that is kept at or before a point. Raises NotFound if none is."""
+    """The last state that is kept at or before a point. Raises NotFound if there is none."""
     from controller.log.archive import beginning
 
     state, place = newest(state_dir, seq_max, time_max)
     if state.seq == 0 and (first := beginning(state_dir)[0]).seq:
         raise NotFound(
             f"{option} {point}: history begins after record {first.seq}, of {rfc3339(first.time)}; "
-            "what was before is no longer kept (--keep-archive)"
+            "older records are no longer kept (--keep-archive)"
         )
     return state, place
 
 
 def recall(state_dir: str, state: State, word: str) -> None:
-    """Put the newest archived life that `word` means into `state`, if nothing there is meant.
+    """Put the newest archived life that `word` means into `state`, if `state` has no such life.
 
-    It has the condition Archived then, and is as it was when it left the state.
+    It is as it was when it left the state, with the condition Archived.
     """
     try:
-        found = find(state, word)
-        older = isinstance(found, Workflow) and ARCHIVED in found.conditions
+        known = find(state, word)
+        # A life that was recalled for another word may not be the newest.
+        search = isinstance(known, Workflow) and ARCHIVED in known.conditions
     except NotFound:
-        older = True  # or one that another word has recalled, which may not be the newest
-    if older:
+        search = True
+    if search:
         from controller.log.archive import lives
 
         archived = lives(state_dir)
-        meant = (one for one in archived if one.workflow == word or is_uid_of(word, one.uid))
+        meant = (life for life in archived if life.workflow == word or is_uid_of(word, life.uid))
         gone = next(meant, None)
         if gone is not None:
             past, place = _before(state_dir, "uid", gone.uid, seq_max=gone.seq - 1)
             behind = read(state_dir, place.seq, place)
             replay(takewhile(lambda record: record.seq < gone.seq, behind), past)
             past.time = gone.time
-            life = state.lives[gone.uid] = past.lives[gone.uid]
-            set_condition(past, life, ARCHIVED, True, ARCHIVED, gone.message)
+            recalled = state.lives[gone.uid] = past.lives[gone.uid]
+            set_condition(past, recalled, ARCHIVED, True, ARCHIVED, gone.message)

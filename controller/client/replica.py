@@ -1,7 +1,7 @@
-"""The log as commands read it: a state of their own that is folded from it, and follows it.
+"""The log as commands read it: each command folds a state of its own from it, and may follow it.
 
-Reading needs no controller and disturbs none. Cost: some microseconds a record, of those that came
-since the newest snapshot; of the whole log for who wants to know all that happened.
+Reading needs no controller and does not disturb one. Cost: some microseconds per record since the
+newest snapshot, or per record of the whole log for a command that shows everything.
 """
 
 import gc
@@ -21,48 +21,48 @@ from controller.model.state import Move, State
 if TYPE_CHECKING:
     from controller.view.shape import ControllerShape
 
-FOLLOW_SECONDS = 0.1  # how long news may be on its way to somebody who follows
-_GOES_ON = ("Starting", "Running")
+FOLLOW_SECONDS = 0.1  # the longest delay of news for a command that follows the log
+_LIVE_PHASES = ("Starting", "Running")
 
 
-class Change(NamedTuple):
-    """One record, and the phases that it changed."""
+class Folded(NamedTuple):
+    """A record that was just folded, and the phases that it changed."""
 
     record: Record
     moves: list[Move]
 
 
 class Replica:
-    """A state that grows with the log. `state` holds what the records read so far say."""
+    """A state that follows the log. `state` is the fold of all records read so far."""
 
     def __init__(self, state_dir: str, whole: bool = False) -> None:
-        """`whole`: from the first record on that was kept, so that `news` tells all of them."""
-        self._noted = noted_end(state_dir)  # before the log is read: it only grows
+        """`whole`: begin with the first record that is kept, so that `news` has all of them."""
+        self._noted = noted_end(state_dir)  # first, because the log only grows
         self._state_dir = state_dir
         self.state, place = _beginning(state_dir) if whole else newest(state_dir)
         self.begins_at = self.state.seq  # the record after which `news` begins
         self._tail = Tail(state_dir, place.seq, place)
 
-    def news(self) -> Iterator[Change]:
-        """Fold what has come since the last call, record by record."""
-        # What a log builds up lives until the end: to look for garbage meanwhile finds none.
+    def news(self) -> Iterator[Folded]:
+        """Fold the records since the last call, one by one."""
+        # All objects of a state live until the end, so garbage collection would find nothing.
         gc.disable()
         try:
             for record in self._tail.news():
                 apply(self.state, record)
                 moves, self.state.moves = self.state.moves, []
-                yield Change(record, moves)
+                yield Folded(record, moves)
         finally:
             gc.enable()
 
-    def follow(self) -> Iterator[Change | None]:
-        """As `news`, without an end; None whenever there is nothing new for the moment."""
+    def follow(self) -> Iterator[Folded | None]:
+        """Like `news`, but without end; yields None when there is nothing new at the moment."""
         while True:
             yield from chain(self.news(), (None,))
             time.sleep(FOLLOW_SECONDS)
 
     def catch_up(self) -> State:
-        """Fold all there is; the state at this moment. Raises StorageError if it had more."""
+        """Fold all records; the state now. Raises StorageError if the log has lost records."""
         for _ in self.news():
             pass
         if not self._tail.torn_bytes:
@@ -77,7 +77,7 @@ def _beginning(state_dir: str) -> tuple[State, Place]:
 
 
 def controller_shape(state_dir: str) -> "ControllerShape":
-    """Who holds the state folder, and what it says of itself."""
+    """The controller that holds the state folder, and its conditions."""
     from controller.view.shape import ControllerShape
     from controller.view.status import conditions_shape
 
@@ -92,9 +92,9 @@ def controller_shape(state_dir: str) -> "ControllerShape":
 
 def is_live(state_dir: str) -> bool:
     """Does a controller hold the state folder?"""
-    return read_status(state_dir).phase in _GOES_ON
+    return read_status(state_dir).phase in _LIVE_PHASES
 
 
 def now() -> int:
-    """Microseconds since 1970, to tell ages by."""
+    """Microseconds since 1970, to compute ages."""
     return time.time_ns() // 1000

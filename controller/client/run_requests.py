@@ -1,4 +1,4 @@
-"""What `treadle run FILE…` asks for: one request a document, all of them or none."""
+"""The requests of `treadle run FILE…`: one for each document, all of them or none."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,18 +12,18 @@ _Wanted = tuple[Request, Spec]
 
 
 def ask_to_run(state_dir: str, files: Sequence[str], *, resume: bool) -> frozenset[str]:
-    """The names of the requests that stand for these files, old and new ones.
+    """Write the requests for these files. Returns the names of all requests, old and new.
 
-    `resume`: each goes on with the last life that its workflow began by a run.
+    `resume`: each one continues the last life that a `treadle run` began.
     """
     wanted = list(_requests(files, resume))
-    going_on = _begun_before(state_dir, wanted) if resume else {}
-    rest = [request for request, _ in wanted if request.workflow not in going_on]
-    return frozenset(going_on.values()) | _drop(state_dir, rest)
+    resumed = _begun_before(state_dir, wanted) if resume else {}
+    rest = [request for request, _ in wanted if request.workflow not in resumed]
+    return frozenset(resumed.values()) | _drop(state_dir, rest)
 
 
 def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
-    """One for each document; nothing is asked for if any file has a fault."""
+    """One for each document. Raises UsageError if any file has a fault."""
     from controller.client.source import read_source
     from controller.spec.load import load
 
@@ -35,7 +35,7 @@ def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
         for document in loaded.documents:
             name = document.workflow.metadata.name
             if seen.setdefault(name, file) is not file:
-                raise UsageError(f"{file}: {name} is in {seen[name]} already; name it once")
+                raise UsageError(f"{file}: {name} is already in {seen[name]}; give it only once")
             request = Request(
                 kind="run",
                 workflow=name,
@@ -50,19 +50,19 @@ def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
 
 
 def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:
-    """Of what is to be resumed, what still goes on: the workflow, and the request that began it.
+    """The workflows to resume that have not finished, each with the request that began it.
 
-    The controller of an earlier `run` was killed: its lives are alive, and nobody drives them.
+    They are left over from an earlier `run` that was killed: no controller runs them now.
     """
     from controller.client.replica import Replica
 
     state = Replica(state_dir).catch_up()
-    found: dict[str, str] = {}
+    begun: dict[str, str] = {}
     for request, spec in wanted:
         life = state.workflows.get(request.workflow)
         if life is not None and not life.finished and life.request and life.spec == spec:
-            found[life.name] = life.request
-    return found
+            begun[life.name] = life.request
+    return begun
 
 
 def _drop(state_dir: str, wanted: Sequence[Request]) -> frozenset[str]:

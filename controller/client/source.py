@@ -1,4 +1,4 @@
-"""The text of a spec as a command is given it: a file, a pipe, or `-` for stdin."""
+"""Read the text of a spec from what a command was given: a file, a pipe, or `-` for stdin."""
 
 import sys
 from typing import NamedTuple
@@ -10,12 +10,12 @@ _READ_BYTES = 1 << 20
 
 
 class Source(NamedTuple):
-    name: str  # what to call it
+    name: str  # for messages
     data: bytes
 
 
 def read_source(path: str, bytes_max: int = SPEC_BYTES_MAX) -> Source:
-    """Of what is larger, or endless, just enough to see that.
+    """Read it. Of a larger or endless file, read only enough to see that it is too large.
 
     Raises NotFound, or UsageError if it can't be read.
     """

@@ -1,7 +1,7 @@
 """Which file of the specs folder defines a workflow, and how a command may change that file.
 
-The folder itself is asked, not the log: what lies there now is what a change would replace. A file
-is parsed only if the name occurs in it. Cost: reading the folder once.
+It looks into the folder, not into the log, because a change would replace the present file. A file
+is parsed only if the name occurs in it. Cost: to read the folder once.
 """
 
 import os
@@ -21,13 +21,13 @@ _NEW_FILE_MODE = 0o644
 
 
 class SpecFile(Struct, frozen=True):
-    """A file of the folder and the workflows that it defines, or tries to."""
+    """A file of the folder, and the workflows that it defines or tries to define."""
 
     path: str  # begins with the folder as it was given
     names: tuple[str, ...]
 
     def others(self, names: Collection[str]) -> list[str]:
-        """What else it defines."""
+        """The other workflows that it defines."""
         return [name for name in self.names if name not in names]
 
 
@@ -36,14 +36,16 @@ def files_defining(
 ) -> list[SpecFile]:
     """The files that define any of `names`.
 
-    `last_known` has, by relative path, what files defined when they could last be read.
+    `last_known`: by relative path, what each file defined when it could last be read.
     """
-    found = _files(specs, names, last_known)
-    return sorted((one for one in found if set(one.names) & set(names)), key=lambda one: one.path)
+    files = _files(specs, names, last_known)
+    return sorted(
+        (file for file in files if set(file.names) & set(names)), key=lambda file: file.path
+    )
 
 
 def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-    """The workflows that the file at `path` defines; None if it is none of ours."""
+    """The workflows that the file at `path` defines; None if it is not a treadle file."""
     loaded = load(read_source(path).data, path)
     if loaded.foreign:
         return None
@@ -51,7 +53,7 @@ def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] |
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Put `data` in place of the file by rename: it is the old one or the new one, never half."""
+    """Replace the file by rename: a reader sees the old or the new content, never a part."""
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
     try:
@@ -76,10 +78,10 @@ def _files(
 ) -> Iterator[SpecFile]:
     wanted = [name.encode() for name in names]
     try:
-        for found in Walk(specs).below():
-            if found.kind != "spec" or found.status is None or not S_ISREG(found.status.st_mode):
+        for entry in Walk(specs).below():
+            if entry.kind != "spec" or entry.status is None or not S_ISREG(entry.status.st_mode):
                 continue
-            path, known = os.path.join(specs, found.path), last_known.get(found.path, ())
+            path, known = os.path.join(specs, entry.path), last_known.get(entry.path, ())
             if set(known) & set(names) or name_from(path) in names or _mentions(path, wanted):
                 defined = read_names(path, known)
                 if defined is not None:
@@ -89,6 +91,6 @@ def _files(
 
 
 def _mentions(path: str, names: list[bytes]) -> bool:
-    """May the file define one of these? The older form spells names with capitals and `_`."""
+    """Might the file define one of these? Older specs write names with capitals and `_`."""
     text = read_source(path).data.lower().replace(b"_", b"-")
     return any(name in text for name in names)

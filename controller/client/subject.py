@@ -1,7 +1,7 @@
 """What NAME means to a command that changes something: its life in the log, its files on disk.
 
-The two may not know of each other: a file that no controller has seen yet, a life whose file is
-gone, a workflow that `treadle run` began and that never had one.
+There may be only one of the two: a file that no controller has seen yet, a life whose file was
+removed, or a workflow that `treadle run` began and that never had a file.
 """
 
 import os
@@ -18,14 +18,14 @@ from controller.view.status import ended
 
 
 class Subject(NamedTuple):
-    """`life` is None as long as no controller has seen a valid spec of that name."""
+    """`life` is None until a controller has seen a valid spec with that name."""
 
     name: str
     life: Workflow | None
 
 
 def read_state(state_dir: str) -> State:
-    """As it will be when the requests that wait already have been carried out."""
+    """The state as it will be when all waiting requests have been applied."""
     state = Replica(state_dir).catch_up()
     requests = list(waiting(state_dir))
     if requests:
@@ -38,18 +38,18 @@ def read_state(state_dir: str) -> State:
 def subject(specs: str, state: State, name: str) -> Subject:
     """Raises NotFound if neither the log nor the folder knows NAME."""
     try:
-        found = find(state, name)
-        if isinstance(found, Workflow) and ended(state, found):
-            raise NotFound(f"{name} has ended (uid {found.uid}), and its spec is gone")
+        meant = find(state, name)
+        if isinstance(meant, Workflow) and ended(state, meant):
+            raise NotFound(f"{name} has ended (uid {meant.uid}), and its spec was removed")
     except NotFound:
         if os.path.isdir(specs) and files_of(specs, state, [name]):
             return Subject(name, None)
         raise
-    return Subject(found.name, found if isinstance(found, Workflow) else None)
+    return Subject(meant.name, meant if isinstance(meant, Workflow) else None)
 
 
 def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
-    """Raises NotFound as long as the log has no life of NAME."""
+    """The life of NAME. Raises NotFound if the log has none."""
     name, life = subject(specs, state, name)
     if life is None:
         raise NotFound(f"{name}: no controller has seen a valid spec yet: nothing to {verb}")
@@ -57,7 +57,7 @@ def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
 
 
 def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]:
-    """The files that define `names`; for a file that can't be read, what it last defined."""
+    """The files that define `names`. A file that can't be read counts with its last names."""
     known: dict[str, tuple[str, ...]] = {}
     for life in state.workflows.values():
         if life.origin == "folder":
@@ -66,7 +66,7 @@ def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]
 
 
 def require_folder(specs: str, state_dir: str, state: State) -> None:
-    """Refuse a specs folder that isn't there, or is not the one that this state belongs to."""
+    """Refuse a specs folder that doesn't exist, or that this state doesn't belong to."""
     if not os.path.isdir(specs):
         sight = "is not a folder" if os.path.exists(specs) else "no such folder"
         raise UsageError(f"{specs}: {sight}; make it, or name the specs folder with --specs")
@@ -74,7 +74,7 @@ def require_folder(specs: str, state_dir: str, state: State) -> None:
 
 
 def require_home(specs: str, state_dir: str, state: State) -> None:
-    """Refuse another specs folder than the one that this state belongs to."""
+    """Refuse a specs folder that this state doesn't belong to."""
     home = state.controller.folder
     if home and os.path.realpath(home) != os.path.realpath(specs):
         raise UsageError(
@@ -84,7 +84,7 @@ def require_home(specs: str, state_dir: str, state: State) -> None:
 
 
 def require_steps(life: Workflow | None, names: list[str]) -> None:
-    """Refuse a step that isn't there, as far as the spec is known."""
+    """Refuse a step that the spec doesn't have, if the spec is known."""
     if life is None:
         return
     for name in names:

@@ -1,9 +1,10 @@
-"""What the attempts of a workflow wrote, passed on byte by byte, and followed while they write.
+"""The output of the attempts of a workflow, shown byte by byte, also while they write.
 
-With several steps each line begins with its step, and a line is shown when it is whole; with one
-step nothing is changed or held back. A following transcript learns from the log which attempts
-begin and end, and reads their files: what it shows of an attempt is complete before it lets go.
-Memory: a block per attempt that is open.
+With several steps, each line begins with the name of its step, and only whole lines are shown.
+With one step, the bytes are shown at once and unchanged. To follow, it learns from the log which
+attempts begin and end, and reads their files: it shows all output of an attempt before it closes
+the file.
+Memory: one block per open file.
 """
 
 import os
@@ -20,11 +21,11 @@ from controller.view.find import find_workflow, hint
 from controller.view.status import ended
 from controller.view.words import of_step
 
-_BLOCK_BYTES = 1 << 16  # read at once, and the longest line that is held until it is whole
+_BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 
 
-class Source:
-    """The file of one attempt, and how much of it was shown."""
+class AttemptOutput:
+    """The output file of one attempt, and how much of it was shown."""
 
     def __init__(self, state_dir: str, log: str, prefix: bytes, out: IO[bytes]) -> None:
         self.path = os.path.join(state_dir, log)
@@ -35,7 +36,7 @@ class Source:
         self._held = b""  # the beginning of a line
 
     def open(self, tail: int | None) -> bool:
-        """False as long as the attempt has not begun to write."""
+        """False if the attempt has not written anything yet."""
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - until `close`
         except FileNotFoundError:
@@ -48,8 +49,8 @@ class Source:
             self._file.seek(start_of_last_lines(self._file, tail))
         return True
 
-    def pass_on(self) -> None:
-        """Show what has come since the last call."""
+    def show_new(self) -> None:
+        """Show what was written since the last call."""
         if self._file is None and not self.open(None):
             return
         assert self._file is not None
@@ -61,23 +62,23 @@ class Source:
             for line in lines:
                 self._out.write(b"%s%s\n" % (self._prefix, line))
             if len(self._held) > _BLOCK_BYTES:
-                self._let_go()
+                self._show_held()
 
     def close(self) -> None:
-        """Show the rest: nothing more will come."""
-        self.pass_on()
-        self._let_go()
+        """Show the rest, and close the file."""
+        self.show_new()
+        self._show_held()
         if self._file is not None:
             self._file.close()
 
-    def _let_go(self) -> None:
+    def _show_held(self) -> None:
         if self._held:
             self._out.write(b"%s%s\n" % (self._prefix, self._held))
         self._held = b""
 
 
 def start_of_last_lines(file: IO[bytes], count: int) -> int:
-    """Where the last `count` lines begin. Reads backwards, so a huge file costs no more."""
+    """Where the last `count` lines begin. It reads backwards, so a huge file costs no more."""
     end = at = file.seek(0, os.SEEK_END)
     if count <= 0:
         return end
@@ -88,7 +89,7 @@ def start_of_last_lines(file: IO[bytes], count: int) -> int:
         file.seek(at)
         block = file.read(size)
         if at + size == end and block.endswith(b"\n"):
-            wanted += 1  # the newline that ends the last line begins none
+            wanted += 1  # no line begins after the newline at the end of the file
         place = size
         while (place := block.rfind(b"\n", 0, place)) >= 0:
             wanted -= 1
@@ -111,7 +112,7 @@ class Transcript:
         out: IO[bytes],
         note: Callable[[str], None],
     ) -> None:
-        """`out` gets the output; `note` is told what there is to say beside it."""
+        """`out` gets the output; `note` gets messages about it, for people."""
         self._out = out
         self._note = note
         self._state = state
@@ -120,12 +121,12 @@ class Transcript:
         self._step = step
         self._attempt = attempt
         self._tail = tail
-        self._sources: dict[tuple[str, int], Source] = {}
+        self._open: dict[tuple[str, int], AttemptOutput] = {}
         if step is not None:
-            self._known(self._workflow, step)
+            self._require_step(self._workflow, step)
 
     def show(self) -> None:
-        """The chosen attempts, each as far as it is written; those that live stay open."""
+        """Show the chosen attempts so far. Files of attempts that still run stay open."""
         for step in self._chosen():
             attempt = self._pick(step)
             if attempt is not None:
@@ -137,13 +138,13 @@ class Transcript:
                 self._note(f"{step.name} has not been tried yet: {message}")
 
     def follow(self, replica: Replica) -> None:
-        """Go on until the workflow, the step or the attempt that was asked for has ended."""
+        """Continue until the chosen workflow, step or attempt has ended."""
         uid = self._workflow.uid
-        for change in replica.follow():
-            match change:
+        for folded in replica.follow():
+            match folded:
                 case None:
-                    for source in self._sources.values():
-                        source.pass_on()
+                    for output_file in self._open.values():
+                        output_file.show_new()
                     self._out.flush()
                     if self._over():
                         return
@@ -155,14 +156,14 @@ class Transcript:
                         self._end(event)
 
     def close(self) -> None:
-        """Half a line is all there will be of it."""
-        for source in self._sources.values():
-            source.close()
+        """Close all files. An incomplete last line is shown as it is."""
+        for output_file in self._open.values():
+            output_file.close()
         self._out.flush()
 
     # ---------------------------------------- what is shown
 
-    def _known(self, workflow: Workflow, step: str) -> None:
+    def _require_step(self, workflow: Workflow, step: str) -> None:
         if step not in workflow.steps:
             close = hint(step, workflow.steps)
             raise NotFound(f'{workflow.name} has no step "{step}"{close}')
@@ -172,7 +173,7 @@ class Transcript:
         return list(steps.values()) if self._step is None else [steps[self._step]]
 
     def _pick(self, step: Step) -> Attempt | None:
-        """The attempt asked for, else the last."""
+        """The chosen attempt, else the last one."""
         if self._attempt is None:
             return step.attempt
         for attempt in step.attempts:
@@ -184,40 +185,42 @@ class Transcript:
         raise NotFound(f"{step.name} has no attempt {self._attempt}; {count}")
 
     def _show_archived(self, step: Step, number: int) -> bool:
-        """One that the state no longer knows; its file may still be there."""
-        source = self._source(step.name, f"runs/{self._workflow.uid}/{step.name}.{number}.log")
-        if number > step.numbered or not source.open(self._tail):
+        """Show an attempt that the state no longer has, if its file still exists."""
+        log = f"runs/{self._workflow.uid}/{step.name}.{number}.log"
+        output_file = self._output_of(step.name, log)
+        if number > step.numbered or not output_file.open(self._tail):
             return False
-        source.close()
+        output_file.close()
         return True
 
     def _show(self, step: Step, attempt: Attempt) -> None:
-        source = self._source(step.name, attempt.log)
-        if source.open(self._tail):
-            source.pass_on()
+        output_file = self._output_of(step.name, attempt.log)
+        if output_file.open(self._tail):
+            output_file.show_new()
         elif not attempt.live and attempt.started is not None:
             self._note(
-                f"{step.name}: the output of attempt {attempt.number} is gone: {source.path}"
+                f"{step.name}: the output of attempt {attempt.number} is gone: {output_file.path}"
             )
         if attempt.live:
-            self._sources[step.name, attempt.number] = source
+            self._open[step.name, attempt.number] = output_file
         else:
-            source.close()
+            output_file.close()
 
-    def _source(self, step: str, log: str) -> Source:
+    def _output_of(self, step: str, log: str) -> AttemptOutput:
         alone = self._step is not None or len(self._workflow.steps) == 1
-        return Source(self._state_dir, log, b"" if alone else b"[%s] " % step.encode(), self._out)
+        prefix = b"" if alone else b"[%s] " % step.encode()
+        return AttemptOutput(self._state_dir, log, prefix, self._out)
 
-    # ---------------------------------------- what goes on
+    # ---------------------------------------- to follow
 
     def _begin(self, event: AttemptScheduled) -> None:
         if self._step in (None, event.step) and self._attempt in (None, event.attempt):
-            self._sources[event.step, event.attempt] = self._source(event.step, event.log)
+            self._open[event.step, event.attempt] = self._output_of(event.step, event.log)
 
     def _end(self, event: AttemptFinished) -> None:
-        source = self._sources.pop((event.step, event.attempt), None)
-        if source is not None:
-            source.close()
+        output_file = self._open.pop((event.step, event.attempt), None)
+        if output_file is not None:
+            output_file.close()
 
     def _over(self) -> bool:
         workflow = self._workflow
@@ -228,4 +231,6 @@ class Transcript:
             return False
         if step is None or step.phase in TERMINAL:
             return True
-        return any(one.number == self._attempt and not one.live for one in step.attempts)
+        return any(
+            attempt.number == self._attempt and not attempt.live for attempt in step.attempts
+        )

@@ -1,6 +1,6 @@
-"""Does all that is kept of a state agree: the log with itself, and each snapshot with the log?
+"""Is the log consistent, and does each snapshot agree with the log?
 
-Cost: that of folding the whole log, and of an image for each snapshot.
+Cost: to fold the whole log, and to make one image for each snapshot.
 """
 
 from hashlib import sha256
@@ -17,23 +17,25 @@ from controller.model.invariants import problems
 
 
 class Verified(NamedTuple):
-    """How much was found to be whole, in order, and consistent."""
+    """How many records and snapshots were checked and are correct."""
 
     records: int
     snapshots: int
 
 
 def verify(state_dir: str) -> Verified:
-    """Fold the whole log; each snapshot has to be what that comes to at its place.
+    """Fold the whole log, and compare each snapshot with the state at its place.
 
-    Raises StorageError where something does not agree.
+    Raises StorageError if something does not agree.
     """
-    # Another version may have kept less, or more: its images say nothing of what this one folds.
+    # Another version may keep more or less in an image: its images can't be compared.
     snapshots = {
-        one.place.seq: sha256(one.image).digest() for one in good(state_dir) if is_own(one.image)
+        snapshot.place.seq: sha256(snapshot.image).digest()
+        for snapshot in good(state_dir)
+        if is_own(snapshot.image)
     }
     agree = 0
-    noted = noted_end(state_dir)  # before the log is read: it only grows
+    noted = noted_end(state_dir)  # first, because the log only grows
     state, place = beginning(state_dir)
     begins_at = state.seq
     for record in read(state_dir, place.seq, place):
@@ -42,8 +44,8 @@ def verify(state_dir: str) -> Verified:
         if record.seq in snapshots:
             if sha256(freeze(state)).digest() != snapshots[record.seq]:
                 raise StorageError(
-                    f"the snapshot of record {record.seq} is not what the log says; "
-                    f"remove {folder(state_dir)}: the log is the truth"
+                    f"the snapshot of record {record.seq} does not agree with the log; "
+                    f"remove {folder(state_dir)}: the log is right"
                 )
             agree += 1
     check_end(state_dir, state.seq, noted)

@@ -1,4 +1,4 @@
-"""What a person wants to know when a controller ends."""
+"""The last lines of a controller: what still runs, or what to do next."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,10 @@ def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iter
     if stopped and ended and running:
         pids = sorted(pid for attempt in state.live.values() for pid in attempt.survivors)
         stuck = f"pid{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
-        yield f"stopped; {ended - running} of {steps_in_words(ended)} ended"
-        yield f"{stuck} can't be ended; the next `treadle up` goes on trying"
+        yield f"stopped; {ended - running} of {steps_in_words(ended)} stopped"
+        yield f"{stuck} can't be stopped; the next `treadle up` tries again"
     elif stopped and ended:
-        yield f"stopped; {steps_in_words(ended)} ended, the next `treadle up` goes on from there"
+        yield f"stopped; {steps_in_words(ended)} stopped, the next `treadle up` runs them again"
     elif stopped and running:
         steps = steps_in_words(running)
         yield f"stopped; {steps} left running, the next `treadle up` adopts them"
@@ -26,8 +26,8 @@ def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iter
     counts: dict[Phase, int] = {}
     for life in state.workflows.values():
         counts[life.phase] = counts.get(life.phase, 0) + 1
-    summary = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
-    yield f"settled: {summary or 'no workflows'}"
+    summary = ", ".join(f"{count} {phase.lower()}" for phase, count in sorted(counts.items()))
+    yield f"done: {summary or 'no workflows'}"
     yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while a controller works, where there is no terminal for the live table."""
+"""What a user sees while a controller runs and its output does not go to a terminal."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from controller.view.table import visible
 
 
 class Progress(Protocol):
-    refresh_seconds: float | None  # draw again after that long although nothing happened
+    refresh_seconds: float | None  # draw again after this time, even if nothing happened
 
     def hello(self, session: Session) -> None: ...
     def show(self, session: Session) -> None: ...
@@ -27,7 +27,7 @@ class Lines:
 
     def __init__(self, specs: str) -> None:
         self._specs = specs
-        self._told: dict[str, object] = {}  # path -> the rejection that was printed
+        self._shown: dict[str, object] = {}  # path -> the rejection that was printed
         self._conditions = ConditionLines()
 
     def hello(self, session: Session) -> None:
@@ -39,8 +39,8 @@ class Lines:
     def show(self, session: Session) -> None:
         for note in session.notes():
             print(f"treadle: {note}", file=sys.stderr)
-        self._tell_faults(session.controller.state)
-        self._conditions.tell(session.controller.conditions)
+        self._show_faults(session.controller.state)
+        self._conditions.show(session.controller.conditions)
         for move in session.moves:
             if move.phase is not Phase.READY:
                 self._say(line(move))
@@ -48,23 +48,23 @@ class Lines:
             sys.stdout.flush()
 
     def ending(self, running: int) -> None:
-        self._say(f"stopping: ending {steps_in_words(running)}; another Ctrl-C leaves at once")
+        self._say(f"stopping {steps_in_words(running)}; another Ctrl-C exits at once")
         sys.stdout.flush()
 
     def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
         for line in farewell(session, self._specs, stopped=stopped, ended=ended):
             self._say(line)
 
-    def _tell_faults(self, state: State) -> None:
-        """On stderr, each once: what is wrong with files and markers, as it turns up."""
+    def _show_faults(self, state: State) -> None:
+        """Print each new fault of a file or a marker once, on stderr."""
         for path, rejected in state.rejected.items():
-            if self._told.get(path) is not rejected:
+            if self._shown.get(path) is not rejected:
                 for fault in rejected.faults:
                     print(f"treadle: {fault}", file=sys.stderr)
         for path, bad in state.bad_markers.items():
-            if self._told.get(path) is not bad:
+            if self._shown.get(path) is not bad:
                 print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
-        self._told = {**state.rejected, **state.bad_markers}
+        self._shown = {**state.rejected, **state.bad_markers}
 
     @staticmethod
     def _say(text: str) -> None:
@@ -72,20 +72,21 @@ class Lines:
 
 
 class ConditionLines:
-    """On stderr: what begins or ceases to hold of the controller itself."""
+    """Prints on stderr when a condition of the controller begins or ends."""
 
     def __init__(self) -> None:
-        self._told: list[Condition] = []
+        self._shown: list[Condition] = []
 
-    def tell(self, now: list[Condition]) -> None:
-        before, types = {one.message for one in self._told}, {one.type for one in now}
-        for one in now:
-            if one.message not in before:
-                print(f"treadle: {one.type}: {one.message}", file=sys.stderr)
-        for one in self._told:
-            if one.type not in types:
-                print(f"treadle: {one.type}: no longer", file=sys.stderr)
-        self._told = now
+    def show(self, now: list[Condition]) -> None:
+        before = {condition.message for condition in self._shown}
+        types = {condition.type for condition in now}
+        for condition in now:
+            if condition.message not in before:
+                print(f"treadle: {condition.type}: {condition.message}", file=sys.stderr)
+        for condition in self._shown:
+            if condition.type not in types:
+                print(f"treadle: {condition.type}: no longer", file=sys.stderr)
+        self._shown = now
 
 
 def line(move: Move) -> str:

@@ -1,7 +1,7 @@
-"""The live table of `treadle up` on a terminal: workflows, their steps as far as there is room.
+"""The live table of `treadle up` on a terminal: workflows, and their steps if there is room.
 
-Drawn again after each turn, at most ten times a second, and once a second while nothing happens so
-that running times move. Everything shown is in the state; nothing is kept here but what to draw.
+It is drawn after each turn, at most ten times a second, and once a second while nothing happens, so
+that running times advance. Everything shown comes from the state.
 """
 
 import sys
@@ -18,13 +18,13 @@ from controller.host.session import Session
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
 from controller.view.find import NeverValid
-from controller.view.listing import Found, list_row, listed
+from controller.view.listing import Entry, list_row, listed
 from controller.view.page import step_row
 from controller.view.table import Cell, Column, Table, render, shorten, visible
 
 _DRAW_SECONDS_MIN = 0.1
 _REFRESH_SECONDS = 1.0
-_LINES_SPARE = 4  # of the terminal: titles, summary, and where the cursor stands
+_LINES_SPARE = 4  # of the terminal: titles, summary, and the line of the cursor
 _PROBLEMS_MAX = 6
 _COLUMNS = (
     Column("WORKFLOW"),
@@ -36,14 +36,14 @@ _COLUMNS = (
 
 
 class LiveTable:
-    """Shows a session; a context manager that gives the terminal back."""
+    """Shows a session. As a context manager it restores the terminal at the end."""
 
     refresh_seconds: float | None = _REFRESH_SECONDS
 
     def __init__(self, specs: str, *, end_steps: bool) -> None:
         self._specs = specs
         self._ctrl_c = (
-            "Ctrl-C ends running steps" if end_steps else "Ctrl-C stops, running steps go on"
+            "Ctrl-C stops, also running steps" if end_steps else "Ctrl-C stops, running steps go on"
         )
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
@@ -71,10 +71,10 @@ class LiveTable:
             self._draw(session)
             self.refresh_seconds = _REFRESH_SECONDS
         else:
-            self.refresh_seconds = _DRAW_SECONDS_MIN  # not to show for long what has passed
+            self.refresh_seconds = _DRAW_SECONDS_MIN  # so that old news is replaced soon
 
     def ending(self, running: int) -> None:
-        self._ctrl_c = f"ending {steps_in_words(running)}, another Ctrl-C leaves at once"
+        self._ctrl_c = f"stopping {steps_in_words(running)}, another Ctrl-C exits at once"
 
     def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
         self._draw(session)
@@ -90,14 +90,14 @@ class LiveTable:
         state = session.controller.state
         problems = list(_problems(session))[:_PROBLEMS_MAX]
         room = max(3, size.height - _LINES_SPARE - len(problems))
-        table = Table(_COLUMNS, list(_fit(state, _found(state), now, room)))
+        table = Table(_COLUMNS, list(_fit(state, _in_order(state), now, room)))
         lines = [
             *render(table, size.width - 1, colour=self._console.color_system is not None),
             "",
             shorten(self._summary(session), size.width - 1),
             *(shorten(visible(problem), size.width - 1) for problem in problems),
         ]
-        # A line that the terminal would wrap pushes another out of sight.
+        # A wrapped line would push another line off the screen.
         shown = Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
         self._live.update(shown, refresh=True)
 
@@ -109,7 +109,7 @@ class LiveTable:
 
 
 def _problems(session: Session) -> Iterator[str]:
-    """What keeps a spec or the controller itself from going on."""
+    """The controller's conditions, and the faults of files and markers."""
     for condition in session.controller.conditions:
         yield f"{condition.type}: {condition.message}"
     state = session.controller.state
@@ -119,43 +119,43 @@ def _problems(session: Session) -> Iterator[str]:
         yield f"{bad.path}: {bad.problem}"
 
 
-def _found(state: State) -> list[Found]:
+def _in_order(state: State) -> list[Entry]:
     return sorted(listed(state, lambda _labels: True), key=_weight)
 
 
-def _weight(one: Found) -> tuple[int, int]:
-    """What was never valid first, then running ones, those that wait, the latest finished."""
-    if isinstance(one, NeverValid):
+def _weight(entry: Entry) -> tuple[int, int]:
+    """Order: never valid, running, waiting, then finished with the latest first."""
+    if isinstance(entry, NeverValid):
         return 0, 0
-    if one.phase is Phase.RUNNING:
-        return 1, one.order
-    return (3, -one.since) if one.finished else (2, one.order)
+    if entry.phase is Phase.RUNNING:
+        return 1, entry.order
+    return (3, -entry.since) if entry.finished else (2, entry.order)
 
 
-def _fit(state: State, found: list[Found], now: int, room: int) -> Iterator[tuple[Cell, ...]]:
-    """A line for each workflow, and below it its steps while there is room for all workflows."""
-    spare = room - len(found)
-    for shown, one in enumerate(found):
-        if shown >= room - 1 and len(found) > room:
-            yield (Cell(f"… and {len(found) - shown} more", "dim"), *(Cell(""),) * 4)
+def _fit(state: State, entries: list[Entry], now: int, room: int) -> Iterator[tuple[Cell, ...]]:
+    """A row for each workflow, with its steps below if there is room for all workflows."""
+    spare = room - len(entries)
+    for shown, entry in enumerate(entries):
+        if shown >= room - 1 and len(entries) > room:
+            yield (Cell(f"… and {len(entries) - shown} more", "dim"), *(Cell(""),) * 4)
             return
-        yield _workflow_row(state, one, now)
-        if isinstance(one, NeverValid) or one.phase is Phase.SUCCEEDED:
+        yield _workflow_row(state, entry, now)
+        if isinstance(entry, NeverValid) or entry.phase is Phase.SUCCEEDED:
             continue
-        steps = _worth_a_line(one)[: max(0, spare)]
+        steps = _worth_a_line(entry)[: max(0, spare)]
         spare -= len(steps)
         for step in steps:
-            yield _step_row(state, one, step, now)
+            yield _step_row(state, entry, step, now)
 
 
-def _worth_a_line(one: Workflow) -> list[Step]:
+def _worth_a_line(workflow: Workflow) -> list[Step]:
     order = {Phase.RUNNING: 0, Phase.FAILED: 1, Phase.READY: 2, Phase.PENDING: 3}
-    return sorted(one.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
+    return sorted(workflow.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
 
 
-def _workflow_row(state: State, one: Found, now: int) -> tuple[Cell, ...]:
+def _workflow_row(state: State, entry: Entry, now: int) -> tuple[Cell, ...]:
     """The row of `get`, without the age."""
-    name, phase, steps, took, _age, message = list_row(state, one, now)
+    name, phase, steps, took, _age, message = list_row(state, entry, now)
     return name, phase, steps, took, message
 
 

@@ -1,7 +1,7 @@
-"""A controller's life in this process: lock, log, edges, turns; shared by `up` and `run`.
+"""A controller in this process: lock, log, edges, turns; shared by `up` and `run`.
 
-This is the one place that knows every room: it opens the real edges, folds the log, and takes turns
-until somebody or something says stop. It decides nothing about workflows.
+This is the only place that knows every room: it opens the real edges, folds the log, and takes
+turns until it is told to stop. It decides nothing about workflows.
 """
 
 import gc
@@ -41,11 +41,11 @@ from controller.spec.load import SPEC_BYTES_MAX
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
 
-AHEAD = 8  # starts queued in the shim beyond the slots: what it starts while a turn syncs
+AHEAD = 8  # starts queued in the shim beyond the slots, so that it has work while a turn syncs
 
 
 class Options(msgspec.Struct, kw_only=True):
-    """What a command wants of its controller. Paths are as given; `specs` None: no folder."""
+    """The options of a controller. Paths are as the user wrote them; `specs` None: no folder."""
 
     state: str
     specs: str | None = None
@@ -58,7 +58,7 @@ class Options(msgspec.Struct, kw_only=True):
     keep_finished: int = KEEP_FINISHED
     keep_archive_bytes: int = KEEP_ARCHIVE_BYTES
     only_requests: frozenset[str] | None = None
-    ends_steps: bool = False  # when it is stopped
+    ends_steps: bool = False  # stop running steps when the controller is stopped
     if_held: Literal["refuse", "stand by", "take over"] = "refuse"
 
 
@@ -76,17 +76,17 @@ class Session:
         self._upkeep = Upkeep(state_dir, keep_archive_bytes)
 
     def turn(self) -> None:
-        """One turn; afterwards `moves` and `notes` tell what happened."""
+        """Take one turn; afterwards `moves` and `notes` show what happened."""
         state = self.controller.state
         state.moves.clear()
         self.controller.turn()
         self.moves = list(state.moves)
-        self._tell("Running")
+        self._write_status("Running")
         if problem := self._upkeep.consider(state.seq):
             self.controller.notes.append(problem)
 
     def wait(self, seconds_max: float | None = None) -> None:
-        """Until there may be something to do, or a caller wants to draw again."""
+        """Wait until there may be something to do, but at most `seconds_max`."""
         due = self.controller.due()
         if seconds_max is not None:
             later = self.controller.edges.clock.now() + round(seconds_max * SECOND)
@@ -94,7 +94,7 @@ class Session:
         self.wakes.wait(due)
 
     def notes(self) -> list[str]:
-        """Lines for people about the controller itself, each said once."""
+        """Messages about the controller itself; each is returned only once."""
         notes, self.controller.notes = self.controller.notes, []
         return notes
 
@@ -105,10 +105,10 @@ class Session:
         )
 
     def stopped(self) -> None:
-        self._tell("Stopped")
+        self._write_status("Stopped")
 
-    def _tell(self, phase: str) -> None:
-        """Keep the file that readers look at true; written only when it changes."""
+    def _write_status(self, phase: str) -> None:
+        """Keep the status file correct for readers; write it only when it changes."""
         controller = self.controller
         status = ControllerStatus(
             phase=phase,  # type: ignore[arg-type]
@@ -125,10 +125,10 @@ class Session:
 
 @contextmanager
 def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
-    """Everything opened in order and closed in reverse. Raises TreadleError with the reason."""
+    """Open everything in order, and close it in reverse. Raises TreadleError if it can't."""
     state_dir = os.path.abspath(options.state)
     if not segments.firsts(state_dir):
-        _check_folder(options, known=False)  # before a state folder is made for nothing
+        _check_folder(options, known=False)  # first, so that no state folder is made in vain
     prepare_state(state_dir)
     clock = SystemClock()
     with ExitStack() as stack:
@@ -170,7 +170,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
 
 
 def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
-    """The state folder's lock, got in the way that was asked for."""
+    """Take the lock of the state folder, in the way of `if_held`."""
     command = " ".join(["treadle", *sys.argv[1:]])
 
     def acquire() -> StateLock:
@@ -189,7 +189,7 @@ def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
 
 
 def _replay(state_dir: str, state: State, place: Place) -> None:
-    """Fold the rest of the log. What it builds up stays, so looking for garbage finds none."""
+    """Fold the rest of the log. All its objects stay, so garbage collection would find nothing."""
     gc.disable()
     try:
         replay(read(state_dir, place=place), state)
@@ -199,7 +199,7 @@ def _replay(state_dir: str, state: State, place: Place) -> None:
 
 
 def _check_folder(options: Options, *, known: bool) -> None:
-    """Refuse a folder that specs can't come from; one that was known may be away for a while."""
+    """Refuse a folder that can't be used. A folder that is known may be missing for a while."""
     if options.specs is not None:
         from controller.folder.folder import check_folder
 
@@ -212,8 +212,8 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
     other = os.path.realpath(folder) != os.path.realpath(before)
     if folder and before and other and not options.adopt_folder:
         raise UsageError(
-            f"{state_dir}: this state folder drives the specs in {before}, not those in {folder}; "
-            "use another --state, or go on with the new folder by --adopt-folder"
+            f"{state_dir}: this state folder belongs to the specs in {before}, not in {folder}; "
+            "use another --state, or take the new folder with --adopt-folder"
         )
     return Settings(
         version=__version__,

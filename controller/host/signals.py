@@ -8,10 +8,10 @@ from types import FrameType, TracebackType
 
 
 class StopSignals:
-    """SIGINT, SIGTERM and SIGHUP as a count while in its block; a second SIGINT leaves at once.
+    """Counts SIGINT, SIGTERM and SIGHUP inside its block; a second SIGINT exits at once.
 
-    SIGHUP stays ignored where it is, as under nohup; else the terminal is gone: nothing can be
-    written to it any more.
+    If SIGHUP is ignored (as under nohup), it stays ignored. Else it means that the terminal is
+    gone, and nothing can be written to it any more.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a controller sleeps on between its turns."""
+"""How a controller sleeps between its turns."""
 
 import selectors
 import signal
@@ -12,7 +12,7 @@ IDLE_WAIT_MAX_SECONDS = 30.0  # the rescan of the folder would wake us anyway
 
 
 class Wakes:
-    """Blocks until an edge has something to observe, a signal came, or time is up."""
+    """Blocks until an edge has something to observe, a signal arrives, or the time is over."""
 
     def __init__(self, clock: SystemClock, files: Sequence[int]) -> None:
         self._clock = clock

@@ -1,11 +1,11 @@
-"""When an absence is believed. A half-written file often parses as a smaller one, git and editors
-delete files to create them anew, and an unmounted disk looks like a folder that somebody emptied.
+"""When to believe that something is gone. A half-written file often parses as a smaller one, git
+and editors delete files and create them again, and an unmounted disk looks like an empty folder.
 
-So whatever an edit takes away (a workflow, a step, a marker, a rejected file) first waits: one
-settle time, counted from when it was first seen so, and started anew when it changes meanwhile.
-Workflows that vanish one after the other settle together, so that a slow `rm -rf` adds up to the
-mass deletion that it is; then, and after the folder itself was away, everything has to stand still
-for longer. In the end a full scan that began after the wait has to confirm it.
+So whatever an edit removes (a workflow, a step, a marker, a rejected file) first waits for one
+settle time. The wait begins when the absence is first seen, and begins again if it changes.
+Workflows that vanish one after the other wait together, so a slow `rm -rf` counts as one mass
+deletion. After a mass deletion, and after the folder itself was away, nothing may change for a
+longer time. At the end, a full scan that began after the wait must confirm the absence.
 Cost: O(what waits) a call.
 """
 
@@ -29,17 +29,18 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True):
-    """Since when it is seen so, and the content that says so: another content is another wait."""
+    """Since when the absence is seen, and in which content: a new content begins a new wait."""
 
     since: int
     digest: str
 
 
 class Absences(Struct):
-    """All that waits to be believed.
+    """Everything that is absent and not believed to be gone yet.
 
-    `cautious`: the folder itself was away, or became another. `confirmed`: somebody confirms that
-    the workflows which are absent now are to go. `mass`: so many are that it may be an accident.
+    `cautious`: the folder itself was away, or was replaced by another. `confirmed`: a user confirms
+    the deletion of the workflows that are absent now. `mass`: so many are absent that it may be an
+    accident.
     """
 
     waits: dict[Key, Wait] = {}
@@ -50,7 +51,7 @@ class Absences(Struct):
     mass: bool = False
 
     def see(self, kind: Kind, name: str, now: int, digest: str = "") -> None:
-        """It is absent; asked again, its wait goes on."""
+        """Note that it is absent. If that was known, its wait continues."""
         wait = self.waits.get((kind, name))
         if wait is None or wait.digest != digest:
             self.waits[kind, name] = Wait(now, digest)
@@ -58,30 +59,30 @@ class Absences(Struct):
                 self.vanished = now
 
     def forget(self, kind: Kind, name: str) -> None:
-        """It is back, or what follows has been done."""
+        """End the wait: it is back, or its removal has been handled."""
         self.waits.pop((kind, name), None)
 
     def workflows(self) -> list[str]:
         return sorted(name for kind, name in self.waits if kind == "workflow")
 
     def count(self, in_force: int) -> None:
-        """Judge whether this is a mass deletion among so many workflows."""
+        """Decide whether this is a mass deletion. `in_force`: how many workflows there are."""
         gone = len(self.workflows())
         self.mass = not self.confirmed and gone > MASS_MIN and gone * 2 > in_force
 
     def believed(self, kind: Kind, name: str, settings: Settings, scanned: int) -> bool:
-        """Whether it is absent for good, as the full scan that began at `scanned` confirms."""
+        """Whether it is really gone: its wait was over when the scan of `scanned` began."""
         if self.confirmed and kind == "workflow":
             return True
         return (kind, name) in self.waits and self._due((kind, name), settings) <= scanned
 
     def due(self, settings: Settings, scanned: int) -> int | None:
-        """When a full scan can confirm the next of them."""
+        """The next time at which a full scan can confirm one of them."""
         times = (self._due(key, settings) for key in self.waits)
         return min((time for time in times if time > scanned), default=None)
 
     def calm(self, settings: Settings, now: int) -> None:
-        """Cease to be cautious once everything has stood still for long enough."""
+        """Stop being cautious once nothing has changed for long enough."""
         if not self.waits and now >= self.moved + round(settings.mass_settle_seconds * SECOND):
             self.cautious = False
 

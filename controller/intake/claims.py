@@ -1,8 +1,8 @@
-"""Which file defines which workflow, as far as the folder shows; where those in force came from.
+"""Which file lists which workflow now, and from which file each workflow in force came.
 
-A name in force belongs to the file in which its document was last accepted, its home, as long as
-that file still lists the name, or has a fault. Any other file that lists it
-claims it: that makes it a duplicate, or the new home once the old one has let go.
+The home of a workflow is the file from which its document was last accepted. The home keeps the
+name as long as it lists the name or has a fault. Another file that lists the name is a duplicate
+until the home no longer has it; then that file becomes the new home.
 Cost: O(names of the file) for a file that changed.
 """
 
@@ -23,13 +23,13 @@ class Claims(Struct):
     unlisted: set[str] = set()
 
     def remember(self, lives: Iterable[Workflow]) -> None:
-        """Begin anew with these in force."""
+        """Forget all homes, then note those of these workflows."""
         self.homes.clear()
         for life in lives:
             self.homes.setdefault(life.path, set()).add(life.name)
 
     def take_in(self, path: str, sight: FolderSight) -> set[str]:
-        """Note what the file lists now; the names that this matters to."""
+        """Note what the file lists now. Returns the names that this affects."""
         file = sight.files.get(path)
         before = self.names.pop(path, ())
         for name in before:
@@ -50,7 +50,7 @@ class Claims(Struct):
         return concerned
 
     def move(self, name: str, old: str | None, new: str | None) -> None:
-        """The name in force has another home."""
+        """Note that the workflow in force has a new home, or none any more."""
         if old is not None and old in self.homes:
             self.homes[old].discard(name)
             if not self.homes[old]:
@@ -59,18 +59,18 @@ class Claims(Struct):
             self.homes.setdefault(new, set()).add(name)
 
     def stands(self, life: Workflow, sight: FolderSight) -> bool:
-        """Whether its home still defines it, as far as can be told."""
+        """Whether its home still defines it. In doubt, it does."""
         file = sight.files.get(life.path)
         if file is None:
             return any(_is_in(life.path, folder) for folder in self.unlisted)
         if not file.steady or life.name in file.names:
             return True
-        # A file with a fault says nothing, whatever names it lists; an empty one may be one that is
-        # being written; another kind of file has let go.
+        # The names in a file with a fault prove nothing, and an empty file may be half written: the
+        # name stays. A valid file of another kind no longer defines it.
         return file.empty or (bool(file.faults) and not file.foreign)
 
     def defined(self, life: Workflow, sight: FolderSight) -> bool:
-        """Whether any file speaks for it; one that holds no document any more is no deletion."""
+        """Whether any file keeps it. A home without any document left is a fault, no deletion."""
         file = sight.files.get(life.path)
         if file is not None and (file.empty or file.foreign):
             return True
@@ -78,7 +78,7 @@ class Claims(Struct):
 
 
 def in_force(state: State) -> list[Workflow]:
-    """The workflows that the folder, as far as it was believed, asks for."""
+    """The workflows that the folder asks for, without what is not believed yet."""
     return [life for life in state.workflows.values() if of_folder(life)]
 
 

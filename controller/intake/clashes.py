@@ -1,7 +1,7 @@
 """Two documents with one name: the one in force stays, the other is a fault that names both places.
-A file that no longer defines what it did is one, too.
+A file that no longer defines its workflows is a fault, too.
 
-A workflow that `treadle run` drives has its name for as long as that run is alive.
+A workflow that `treadle run` drives keeps its name until that run has finished.
 """
 
 from controller.errors import Fault
@@ -12,31 +12,31 @@ from controller.spec.load import Document
 
 
 def duplicate(sight: FolderSight, file: SeenFile, document: Document, other: str) -> Fault:
-    """`other` is the file whose document of that name is, or is to be, in force."""
+    """`other`: the file whose document of that name is in force, or will be."""
     name = document.workflow.metadata.name
     problem = f'the workflow "{name}" is already defined in {_place(sight, other, name)}'
     return _fault(sight, file, document, problem, "rename or remove one of the two")
 
 
 def driven(sight: FolderSight, file: SeenFile, document: Document, life: Workflow) -> Fault:
-    problem = f'"{life.name}" is alive, driven by `treadle run` (uid {life.uid})'
-    return _fault(sight, file, document, problem, "it is taken once that has ended")
+    problem = f'"{life.name}" is running under `treadle run` (uid {life.uid})'
+    return _fault(sight, file, document, problem, "this file takes effect when that run has ended")
 
 
 def is_driven(life: Workflow) -> bool:
-    """Whether `treadle run` drives it and has not yet come to an end."""
+    """Whether `treadle run` began it and it has not finished yet."""
     return life.origin == "run" and not life.finished
 
 
 def emptied(sight: FolderSight, file: SeenFile, lost: list[str]) -> Fault:
-    """`lost` are the workflows that it defined, and that nothing else does now."""
+    """`lost`: the workflows that the file defined and that no file defines now."""
     problem = "the file is empty" if file.empty else "no treadle document is left in it"
     hint = f"remove the file to delete {conditions.listed(lost)}"
     return Fault(file=shown(sight, file.path), problem=problem, hint=hint)
 
 
 def shown(sight: FolderSight, path: str) -> str:
-    """The file as its user would name it."""
+    """The path of the file, with the folder as the user wrote it."""
     return f"{sight.shown.rstrip('/')}/{path}" if sight.shown else path
 
 

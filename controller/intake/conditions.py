@@ -1,7 +1,7 @@
-"""What the controller says of its surroundings while it lasts: a held folder, a full disk.
+"""What the controller reports about its surroundings: a folder that can't be trusted, a full disk.
 
-These are observations, not events: they hold only as long as somebody makes them. The text stays
-the same while nothing changes, so that readers are told once.
+These are observations, not events: they are not in the log, and end with the controller. The text
+stays the same while nothing changes, so that it is printed once.
 """
 
 from controller.intake.absence import Settings
@@ -15,8 +15,8 @@ Said = dict[str, tuple[str, str]]  # type -> (reason, message)
 
 def of_hold(why: str) -> Said:
     message = (
-        f"{why}: the last specs stay in force, nothing in it is started; "
-        "bring it back, or confirm with `treadle delete --all` that they are to go"
+        f"{why}: the last specs stay in force, and nothing in it is started; "
+        "bring it back, or confirm with `treadle delete --all` that they are deleted"
     )
     return {"FolderHeld": ("FolderNotBelieved", message)}
 
@@ -24,7 +24,7 @@ def of_hold(why: str) -> Said:
 def of_mass_deletion(gone: list[str], in_force: int, settings: Settings) -> Said:
     message = (
         f"{len(gone)} of {in_force} specs are gone ({listed(gone)}): their workflows are cancelled "
-        f"once nothing has moved for {settings.mass_settle_seconds:g} s; "
+        f"when the folder has not changed for {settings.mass_settle_seconds:g} s; "
         "put them back, or confirm with `treadle delete --all`"
     )
     return {"MassDeletion": ("ManyVanished", message)}
@@ -39,7 +39,7 @@ def of_polling(sight: FolderSight) -> Said:
 def of_space(why: str) -> Said:
     if not why:
         return {}
-    message = f"{why}: nothing new is started until there is more; what runs goes on"
+    message = f"{why}: nothing new is started until there is more; running steps continue"
     return {"DiskPressure": ("DiskNearlyFull", message)}
 
 
@@ -48,7 +48,7 @@ def of_executor(trouble: tuple[str, str] | None) -> Said:
 
 
 def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:
-    """Each keeps the time since which it holds."""
+    """A condition that held before keeps the time when it began."""
     since = {condition.type: condition.last_transition_time for condition in before}
     return [
         Condition(

@@ -1,19 +1,19 @@
 """What the specs folder asks for: its sight against the state, as events and accepted documents.
 
-Each call judges the files that changed, those that share a workflow's name with them, and what was
-waiting; each file by itself and in the order of paths, so the same folder always gives the same
-verdict. Who has a name is for `claims` to say, when something gone is believed for `absence`, what
-follows from markers for `marked`. While the folder can't be believed (`held`) nothing is judged.
+Each call judges the files that changed, the files that share a workflow's name with them, and what
+was waiting. It takes them in the order of their paths and rejects files last, when all names are
+taken: so the same folder always gives the same verdict. `claims` knows who has a name, `absence`
+when to believe that something is gone, `markers` what follows from a marker. While the folder can't
+be believed (`held`), nothing is judged.
 Cost: O(what changed and what waits) a call, O(folder) for the first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct, field
 
 from controller.errors import Fault
-from controller.intake import clashes, conditions
-from controller.intake import markers as marked
+from controller.intake import clashes, conditions, markers
 from controller.intake.absence import Absences, Kind, Settings
 from controller.intake.claims import Claims, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
@@ -39,9 +39,10 @@ UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer 
 class Memory(Struct):
     """What `judge` remembers between calls; a controller starts with an empty one.
 
-    `held`: why nothing that the folder shows is believed now. `blocked` are files that wait for the
-    end of a life or of a marker, by the names of these workflows; `narrowed` markers that name
-    steps; `noted` files that were passed over with a note.
+    `held`: why nothing that the folder shows is believed now. `blocked`: files that wait until a
+    life or a marker has ended, and the names of the workflows that they wait for. `marker_targets`:
+    for each marker that names steps, the generation that its steps were compared with. `noted`:
+    files that were ignored, with a note to the user.
     """
 
     held: str = ""
@@ -50,23 +51,23 @@ class Memory(Struct):
     absences: Absences = field(default_factory=Absences)
     unsteady: set[str] = set()
     blocked: dict[str, tuple[str, ...]] = {}
-    narrowed: dict[str, marked.Judged] = {}
+    marker_targets: dict[str, markers.Target] = {}
     noted: set[str] = set()
     conditions: list[ControllerCondition] = []
     confirm_at: int | None = None  # when a full scan can confirm an absence
     scanned: int = 0  # the full scan that was judged last
 
     def confirm(self) -> None:
-        """Somebody confirms whatever absence is held back: the next `judge` believes it."""
+        """A user confirms that what is missing is deleted: the next `judge` believes it."""
         self.absences.confirmed = True
 
     def scan_due(self, now: int) -> bool:
-        """Whether an absence hangs on a full scan now."""
+        """Whether an absence waits for a full scan now."""
         return self.confirm_at is not None and now >= self.confirm_at
 
 
 class Verdict(Struct):
-    """What follows, in order. `due`: something is not yet believed; ask again then."""
+    """What follows, in order. `due`: when to ask again, if something is not believed yet."""
 
     actions: list[Action]
     conditions: list[ControllerCondition]
@@ -92,7 +93,7 @@ def judge(
 
 
 def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) -> Verdict:
-    """Nothing changes, unless somebody confirms that all is to go, or puts a marker there."""
+    """Nothing changes, unless a user confirms the deletion of everything, or adds a marker."""
     memory.held, memory.confirm_at = why, None
     memory.absences.waits.clear()
     lives = in_force(state) if memory.absences.confirmed else []
@@ -100,7 +101,7 @@ def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) 
         DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives
     ]
     if sight.root == "ok":
-        actions += marked.placed(state, sight, set(sight.markers), {}, memory.narrowed)
+        actions += markers.placed(state, sight, set(sight.markers), {}, memory.marker_targets)
     return Verdict(actions=actions, conditions=_note(memory, now, conditions.of_hold(why)))
 
 
@@ -120,6 +121,8 @@ class _Judge:
         self.actions: list[Action] = []
         self.notes: list[str] = []
         self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
+        self.left: set[str] = set()  # files that lost a name to another file in this call
+        self.faulty: set[str] = set()  # files to reject, once it is known who has which name
 
     def verdict(self) -> Verdict:
         changed = self._changed()
@@ -127,14 +130,19 @@ class _Judge:
         scanned = self.sight.scanned
         # What waits can only be believed after a new scan; until then it costs nothing.
         if changed or scanned != self.memory.scanned or self.absences.confirmed:
-            self.actions += marked.removed(self.state, self.absences, self.settings, scanned)
+            self.actions += markers.removed(self.state, self.absences, self.settings, scanned)
             paths |= self._delete() | self._settled()
         paths |= self._unblocked()
         for path in sorted(paths):
             self._file(path)
+        for path in sorted(self._concerned(paths)):
+            self._file(path)
+        for path in sorted(self.faulty):
+            self._reject(self.sight.files[path])
         accepted = {name: document.workflow for name, (_, document) in self.taken.items()}
-        narrowed = self.memory.narrowed
-        self.actions += marked.placed(self.state, self.sight, changed, accepted, narrowed)
+        self.actions += markers.placed(
+            self.state, self.sight, changed, accepted, self.memory.marker_targets
+        )
         if paths or scanned != self.memory.scanned:
             self._look_ahead()
         self.memory.scanned = scanned
@@ -148,7 +156,7 @@ class _Judge:
     # ---------------------------------------- what to look at
 
     def _changed(self) -> set[str]:
-        """The paths that changed; on the first call, or after a hold, all there are."""
+        """The paths that changed; on the first call, and after a hold, all paths."""
         state, sight = self.state, self.sight
         if is_another(state, sight):
             self.absences.cautious, self.absences.moved = True, self.now
@@ -162,13 +170,15 @@ class _Judge:
         return {*sight.files, *sight.markers, *self.claims.names, *known}
 
     def _take_in(self, changed: set[str]) -> set[str]:
-        """Note what changed; the files that have to be judged because of it."""
+        """Note what changed. Returns the files that must be judged because of it."""
         state, sight = self.state, self.sight
         paths, names = set(changed), set()
         for path in changed:
             seen = sight.files.get(path) or sight.markers.get(path)
-            unsteady = self.memory.unsteady
-            (unsteady.discard if seen is None or seen.steady else unsteady.add)(path)
+            if seen is None or seen.steady:
+                self.memory.unsteady.discard(path)
+            else:
+                self.memory.unsteady.add(path)
             if seen is not None:
                 self.absences.forget("path", path)
             elif path in state.rejected or path in state.markers or path in state.bad_markers:
@@ -185,7 +195,7 @@ class _Judge:
         return paths
 
     def _is_it_there(self, life: Workflow) -> None:
-        """A workflow that no file defines any more begins to settle, or ceases to."""
+        """Start to wait if no file defines the workflow any more; stop waiting if one does."""
         if self.claims.defined(life, self.sight):
             self.absences.forget("workflow", life.name)
         else:
@@ -194,7 +204,7 @@ class _Judge:
             self.absences.see("workflow", life.name, self.now, digest)
 
     def _delete(self) -> set[str]:
-        """Delete the workflows whose absence is believed; the files that waited for that."""
+        """Delete the workflows whose absence is believed. Returns the files they came from."""
         absences, waiting = self.absences, self.absences.workflows()
         if not waiting:
             absences.mass = False
@@ -212,7 +222,7 @@ class _Judge:
         return homes
 
     def _unblocked(self) -> set[str]:
-        """Files that waited for the end of a life or of a marker, which has come."""
+        """Files that waited until a life or a marker had ended, if it has now."""
         return {
             path
             for path, names in self.memory.blocked.items()
@@ -220,16 +230,26 @@ class _Judge:
         }
 
     def _settled(self) -> set[str]:
-        """Files that waited for a removal to be believed, which it is."""
+        """Files that waited until a removal was believed, if it is now."""
         waiting = [(kind, path) for kind, path in self.absences.waits if kind != "workflow"]
         return {path for kind, path in waiting if self._believed(kind, path)}
 
+    def _concerned(self, judged: set[str]) -> set[str]:
+        """The files whose faults or names change because this call gave a name to another file."""
+        rivals = {
+            path
+            for name, (home, _) in self.taken.items()
+            for path in self.claims.paths.get(name, ())
+            if path != home
+        }
+        return (rivals - self.faulty) | (self.left & self.state.rejected.keys()) - judged
+
     def _obstructed(self, name: str) -> bool:
-        """Whether the name's present life, or a marker on its way out, keeps an edit waiting."""
+        """Whether an edit must wait: for the end of the present life, or of a vanished marker."""
         life = self.state.workflows.get(name)
         if life is not None and (life.deleting or clashes.is_driven(life)):
             return True
-        return marked.going(self.state, self.absences, name)
+        return markers.going(self.state, self.absences, name)
 
     def _believed(self, kind: Kind, path: str) -> bool:
         return self.absences.believed(kind, path, self.settings, self.sight.scanned)
@@ -246,40 +266,51 @@ class _Judge:
             if path in self.state.rejected and self._believed("path", path):
                 self._clear(path)
         elif not file.steady:
-            return  # it changes once more when its writer is done
+            return  # it is reported as changed again when its writer has finished
         elif file.empty or file.foreign:
             self._other_file(file)
         elif file.faults:
-            self._reject(file, file.faults)
+            self._note_faulty(file)
         else:
             self._documents(file)
 
-    def _other_file(self, file: SeenFile) -> None:
-        """No treadle document: an invalid edit where there was one, else somebody else's file."""
-        homes, paths = self.claims.homes, self.claims.paths
-        lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
-        if lost:
+    def _faults(self, file: SeenFile) -> list[Fault]:
+        """All that is wrong with a file, given who has which name now."""
+        if file.empty or file.foreign:
+            lost = self._lost(file)
             own = () if file.empty else file.faults
-            self._reject(file, [*own, clashes.emptied(self.sight, file, lost)])
+            return [*own, clashes.emptied(self.sight, file, lost)] if lost else []
+        if file.faults:
+            return list(file.faults)
+        return [fault for document in file.documents for fault in self._clashes(file, document)]
+
+    def _lost(self, file: SeenFile) -> list[str]:
+        """The workflows that came from the file, if no file lists them now."""
+        homes, paths = self.claims.homes, self.claims.paths
+        return sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
+
+    def _other_file(self, file: SeenFile) -> None:
+        """A file without a treadle document: a fault if it had one before, else it is ignored."""
+        if self._faults(file):
+            self._note_faulty(file)
             return
         self._clear(file.path)
         if file.path not in self.memory.noted:
             self.memory.noted.add(file.path)
             why = "it is empty" if file.empty else "it holds no treadle document"
             reason = file.faults[0].problem if file.faults else why
-            self.notes.append(f"{clashes.shown(self.sight, file.path)}: passed over: {reason}")
+            self.notes.append(f"{clashes.shown(self.sight, file.path)}: ignored: {reason}")
 
     def _documents(self, file: SeenFile) -> None:
-        faults = [fault for document in file.documents for fault in self._clashes(file, document)]
         blocked = [name for name in map(_name, file.documents) if self._obstructed(name)]
         if blocked:
             self.memory.blocked[file.path] = tuple(blocked)
-        if faults:
-            self._reject(file, faults)
+        if self._faults(file):
+            self._note_faulty(file)
             return
         self._clear(file.path)
-        if any(marked.going(self.state, self.absences, name) for name in blocked):
-            return  # the marker goes first, else the edit would count as cancelled
+        if any(markers.going(self.state, self.absences, name) for name in blocked):
+            return  # first the marker is removed, else the edit would be cancelled at once
         if self._settles(file):
             return
         for document in file.documents:
@@ -287,7 +318,7 @@ class _Judge:
                 self._put_in_force(file, document)
 
     def _clashes(self, file: SeenFile, document: Document) -> Iterator[Fault]:
-        """Whether somebody else has the name."""
+        """Yields a fault if another file or a `treadle run` has the name."""
         name = _name(document)
         life = self.state.workflows.get(name)
         other = self.taken[name][0] if name in self.taken else None
@@ -299,7 +330,7 @@ class _Judge:
             yield clashes.driven(self.sight, file, document, life)
 
     def _settles(self, file: SeenFile) -> bool:
-        """Whether the edit takes something away that is not yet believed; then all of it waits."""
+        """Whether the edit removes something and that is not believed yet: all of it waits."""
         if any(self._drops_steps(document) for document in file.documents):
             self.absences.see("edit", file.path, self.now, file.digest)
             if not self._believed("edit", file.path):
@@ -321,17 +352,24 @@ class _Judge:
         name = _name(document)
         life = self.state.workflows.get(name)
         self.taken[name] = (file.path, document)
-        self.claims.move(name, life.path if life is not None else None, file.path)
+        home = life.path if life is not None else None
+        self.claims.move(name, home, file.path)
+        if home is not None and home != file.path:
+            self.left.add(home)
         if life is not None and life.origin == "run":
             self.actions.append(LifeEnded(uid=life.uid))
             life = None
         self.actions += accept(life, document, file.path, file.by)
 
-    def _reject(self, file: SeenFile, faults: Iterable[Fault]) -> None:
+    def _note_faulty(self, file: SeenFile) -> None:
         self.absences.forget("edit", file.path)
+        self.faulty.add(file.path)
+
+    def _reject(self, file: SeenFile) -> None:
+        """Done last, so that the faults don't depend on which file was judged first."""
         names = dict.fromkeys((*file.names, *sorted(self.claims.homes.get(file.path, ()))))
         event = FileRejected(
-            path=file.path, digest=file.digest, faults=list(faults), names=list(names)
+            path=file.path, digest=file.digest, faults=self._faults(file), names=list(names)
         )
         if self.state.rejected.get(file.path) != event:
             self.actions.append(event)
@@ -352,7 +390,7 @@ class _Judge:
         return said
 
     def _look_ahead(self) -> None:
-        """What to say, and when to ask again, as long as nothing changes."""
+        """Note what to tell users, and when to ask again if nothing changes."""
         self.absences.calm(self.settings, self.now)
         self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
         _note(self.memory, self.now, self._said())

@@ -1,7 +1,7 @@
 """Can the folder be believed at all? An unmounted disk or a moved checkout deletes nothing.
 
-A folder that is missing, unreadable or no folder is not; nor is one of another device or inode than
-the log knows that holds no specs. Then the last desired state stays in force.
+It is not believed if it is missing, unreadable or not a folder, or if it has no specs and another
+device or inode than the log knows. Then the last specs stay in force.
 """
 
 from controller.model.observations import FolderSight
@@ -9,25 +9,25 @@ from controller.model.state import State
 
 
 def why_held(state: State, sight: FolderSight) -> str:
-    """Why nothing that the folder shows can be believed, or nothing."""
+    """Why the folder can't be believed, or "" if it can."""
     shown = sight.shown or sight.path
     if sight.root == "file":
-        return f"{shown} is no folder"
+        return f"{shown} is not a folder"
     if sight.root != "ok":
         return f"the specs folder {shown} is {sight.root}"
     if is_another(state, sight) and not sight.files:
-        return f"the specs folder {shown} has become another one, and holds no specs"
+        return f"the specs folder {shown} was replaced by another one, which has no specs"
     return ""
 
 
 def is_another(state: State, sight: FolderSight) -> bool:
-    """Whether it has another identity than the log knows."""
+    """Whether its device or inode differ from those in the log."""
     known = (state.controller.folder_device, state.controller.folder_inode)
     return known[1] != 0 and known != (sight.device, sight.inode)
 
 
 def identity(state: State, sight: FolderSight) -> tuple[int, int]:
-    """Device and inode for the record of a start: those known, until `judge` adopts others."""
+    """Device and inode to record at a start: the known ones, until `judge` adopts others."""
     known = state.controller
     if known.folder_inode:
         return known.folder_device, known.folder_inode

@@ -1,8 +1,9 @@
 """Cancel markers: what the folder shows of them against what the log knows.
 
-A marker counts as soon as it is there, and waits for a workflow that isn't. One that names a step
-which its workflow does not have is rejected, and judged again when the workflow has changed. That a
-marker is gone is believed like any absence; an edit that came with its removal waits for that.
+A marker counts as soon as it is there; if its workflow isn't there yet, it waits for it. A marker
+that names a step which its workflow does not have is rejected, and judged again when the workflow
+has changed. A marker that vanished must stay away for the settle time, like anything else that
+vanished; an edit of the same workflow waits until then.
 Cost: O(markers that changed, or name steps) a call.
 """
 
@@ -14,13 +15,13 @@ from controller.model.observations import FolderSight, SeenMarker
 from controller.model.state import State
 from controller.spec.models import Workflow
 
-Judged = tuple[str, str, int]  # what a marker's steps were held against: name, uid, generation
+Target = tuple[str, str, int]  # what a marker's steps were compared with: name, uid, generation
 
 
 def removed(
     state: State, absences: Absences, settings: Settings, scanned: int
 ) -> Iterator[MarkerRemoved]:
-    """Markers that are gone for good."""
+    """The markers that are really gone, not just for a moment."""
     for kind, path in sorted(absences.waits):
         known = state.markers.get(path) or state.bad_markers.get(path)
         if kind != "path" or known is None:
@@ -31,7 +32,7 @@ def removed(
 
 
 def going(state: State, absences: Absences, name: str) -> bool:
-    """Whether a marker of this workflow has vanished, and that isn't believed yet."""
+    """Whether a marker of this workflow has vanished, and the settle time is not over yet."""
     return any(("path", path) in absences.waits for path in state.markers_of.get(name, ()))
 
 
@@ -40,26 +41,29 @@ def placed(
     sight: FolderSight,
     changed: set[str],
     documents: dict[str, Workflow],
-    narrowed: dict[str, Judged],
+    targets: dict[str, Target],
 ) -> Iterator[MarkerPlaced | MarkerRejected]:
-    """Markers that came or changed, and those whose workflow did. `documents`: just accepted."""
+    """Markers that came or changed, or whose workflow did. Updates `targets`.
+
+    `documents`: the specs that were just accepted, by name.
+    """
     stale = {
         path
-        for path, judged in narrowed.items()
-        if judged[0] in documents or judged != _generation(state, judged[0])
+        for path, target in targets.items()
+        if target[0] in documents or target != _target(state, target[0])
     }
-    for path in sorted(stale | (changed & (sight.markers.keys() | narrowed.keys()))):
+    for path in sorted(stale | (changed & (sight.markers.keys() | targets.keys()))):
         marker = sight.markers.get(path)
-        narrowed.pop(path, None)
+        targets.pop(path, None)
         if marker is None or not marker.steady:
             continue
         if marker.steps:
-            narrowed[path] = _generation(state, marker.workflow)
+            targets[path] = _target(state, marker.workflow)
         problem = marker.problem or _unknown_steps(state, marker, documents)
         yield from _rejected(state, marker, problem) if problem else _in_force(state, marker)
 
 
-def _generation(state: State, name: str) -> Judged:
+def _target(state: State, name: str) -> Target:
     life = state.workflows.get(name)
     return (name, life.uid, life.generation) if life is not None else (name, "", 0)
 

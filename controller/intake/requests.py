@@ -1,8 +1,8 @@
 """What follows from a request: the events that carry it out, or why it is refused.
 
-Requests are applied in the order of their names, each exactly once. One whose time has not come is
-left to wait: a `retry` or `restart` while the marker that it was dropped to overrule is there, or
-these and a `run --resume` while what was cancelled is still being ended.
+Requests are applied in the order of their names, each exactly once. A `retry` or `restart` waits
+while a cancel marker is still there; these and a `run --resume` wait while cancelled steps are
+still being stopped.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ from controller.spec.fingerprint import same
 from controller.spec.load import Document
 
 _OVERRULES = ("retry", "restart")  # a cancellation
-_TRIED_ANEW = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+_TRIED_AGAIN = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
 class _Refused(Exception):
@@ -32,7 +32,7 @@ class _Refused(Exception):
 
 
 def answer(state: State, asked: Request) -> list[Action] | None:
-    """The request as applied, and what follows from it; None if it has to wait."""
+    """The record that the request was applied, and what follows; None if it has to wait."""
     try:
         workflow = _find(state, asked)
         if workflow is not None and _has_to_wait(state, workflow, asked):
@@ -64,7 +64,7 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 
 
 def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
-    """A marker would cancel again what is tried anew; what is being ended has to end first."""
+    """A marker would cancel the steps again, and steps that are being stopped must end first."""
     overrules = asked.kind in _OVERRULES
     if not overrules and not asked.resume:
         return False
@@ -73,65 +73,65 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
 
 
 def _find(state: State, asked: Request) -> Workflow | None:
-    """The life that was meant; a request for an older life is dropped."""
+    """The life that the request is for. Refuses a request for an older life."""
     workflow = state.workflows.get(asked.workflow)
     if asked.uid and (workflow is None or workflow.uid != asked.uid):
-        raise _Refused(f"it was for an older life of {asked.workflow} (uid {asked.uid})")
+        raise _Refused(f"it was for an earlier {asked.workflow} (uid {asked.uid})")
     return workflow
 
 
 def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    workflow = _living(workflow, asked)
+    workflow = _require_living(workflow, asked)
     chosen = list(_chosen(workflow, asked))
     if not chosen:
-        raise _Refused("no step failed, was skipped or cancelled: nothing to retry")
-    for step in sorted(chosen, key=lambda one: one.index):
-        yield _reset(workflow, step, _said(asked, "retry asked for"))
+        raise _Refused("nothing to retry: no step failed, was skipped or was cancelled")
+    for step in sorted(chosen, key=lambda step: step.index):
+        yield _reset(workflow, step, _said(asked, "retry requested"))
 
 
-def _living(workflow: Workflow | None, asked: Request) -> Workflow:
+def _require_living(workflow: Workflow | None, asked: Request) -> Workflow:
     if workflow is None or workflow.deleting:
         raise _Refused(f"no workflow is named {asked.workflow}")
     return workflow
 
 
 def _restart(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    """Every step, whatever it has come to; what runs is ended first."""
-    workflow, said = _living(workflow, asked), _said(asked, "restart asked for")
+    """Every step runs again, whatever its result; running steps are stopped first."""
+    workflow, said = _require_living(workflow, asked), _said(asked, "restart requested")
     for step in workflow.steps.values():
         if not step.leaving:
             yield _reset(workflow, step, said, Reason.RESTART_REQUESTED)
 
 
 def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    """The request as applied is all there is to it."""
-    _living(workflow, asked)
+    """No further events: the record that the request was applied is enough."""
+    _require_living(workflow, asked)
     return iter(())
 
 
 def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    workflow = _living(workflow, asked)
+    workflow = _require_living(workflow, asked)
     if not workflow.suspension:
-        by_file = f"; its file ({workflow.path}) says `suspend: true`: edit it there"
+        by_file = f"; its file ({workflow.path}) says `suspend: true`: change it there"
         suspended = workflow.spec.suspend is True
         raise _Refused(f"nobody asked to suspend {workflow.name}{by_file if suspended else ''}")
     return iter(())
 
 
 def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    """One step as succeeded; what was skipped because of it has its own chance again."""
-    workflow = _living(workflow, asked)
+    """Mark one step as succeeded; steps that were skipped because of it can run again."""
+    workflow = _require_living(workflow, asked)
     if workflow.cancel is not None and not workflow.finished:
-        raise _Refused(f"{workflow.name} is being cancelled: wait until it has ended")
+        raise _Refused(f"{workflow.name} is being cancelled: wait until it has finished")
     for name in _known(workflow, asked):
         step = workflow.steps[name]
         if step.live is not None or step.unjudged:
-            raise _Refused(f'"{name}" runs: wait for it, or cancel it first')
+            raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
             raise _Refused(f'"{name}" has already succeeded')
         message = _said(asked, "marked as succeeded")
         yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
-    for step in sorted(_downstream(workflow, asked.steps), key=lambda one: one.index):
+    for step in sorted(_downstream(workflow, asked.steps), key=lambda step: step.index):
         if step.phase is Phase.SKIPPED and step.name not in asked.steps:
             yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
 
@@ -144,9 +144,9 @@ def _reset(
 
 def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
     if not asked.steps:
-        return [step for step in workflow.steps.values() if step.phase in _TRIED_ANEW]
+        return [step for step in workflow.steps.values() if step.phase in _TRIED_AGAIN]
     chosen = {name: workflow.steps[name] for name in _known(workflow, asked)}
-    # What was skipped because of a step that is tried anew has its own chance again.
+    # Steps that were skipped because of one that is tried again can run again, too.
     for step in list(_downstream(workflow, asked.steps)):
         if asked.downstream or step.phase is Phase.SKIPPED:
             chosen[step.name] = step
@@ -154,7 +154,7 @@ def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
 
 
 def _known(workflow: Workflow, asked: Request) -> list[str]:
-    """The steps that were named, each of which has to be one of the spec."""
+    """The names in the request. Refuses a name that is not in the spec."""
     for name in asked.steps:
         if name not in workflow.steps or workflow.steps[name].leaving:
             raise _Refused(f'{workflow.name} has no step "{name}"')
@@ -180,32 +180,35 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if asked.problem:
         raise _Refused(asked.problem)
     if asked.document is None:
-        raise _Refused(f"it brings no spec of {asked.workflow}")
+        raise _Refused(f"it has no spec of {asked.workflow}")
     if asked.document.workflow.metadata.name != asked.workflow:
         raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
     if workflow is not None and workflow.origin == "folder":
-        raise _Refused(f"{asked.workflow} is in the folder ({workflow.path}): edit it there")
+        raise _Refused(
+            f"{asked.workflow} is already managed from the specs folder ({workflow.path}); "
+            f"to run it again: treadle restart {asked.workflow}"
+        )
     if asked.resume:
-        yield from _go_on(workflow, asked, asked.document)
+        yield from _resume_run(workflow, asked, asked.document)
         return
     if workflow is not None and not workflow.finished:
         raise _Refused(
-            f"{asked.workflow} is alive (uid {workflow.uid}): "
-            "cancel it, wait, or go on with it by --resume"
+            f"{asked.workflow} has not finished (uid {workflow.uid}): "
+            "cancel it, wait for it, or continue it with --resume"
         )
     if workflow is not None:
         yield LifeEnded(uid=workflow.uid)
     yield from accept(None, asked.document, asked.path, asked.by, "run", asked.name)
 
 
-def _go_on(workflow: Workflow | None, asked: Request, document: Document) -> Iterator[Action]:
-    """With the last run: an edited spec is an edit, else what did not succeed runs anew."""
+def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -> Iterator[Action]:
+    """Continue the last run: a changed spec is an edit; else what did not succeed runs again."""
     if workflow is None:
         raise _Refused(f"{asked.workflow} has no run to resume")
     yield from accept(workflow, document, asked.path, asked.by, "run", asked.name)
     if same(workflow.spec, document.workflow.spec):
         for step in workflow.steps.values():
-            if step.phase in _TRIED_ANEW:
+            if step.phase in _TRIED_AGAIN:
                 yield _reset(workflow, step, _said(asked, "resumed"))
 
 
@@ -214,12 +217,12 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         raise _Refused(f"no workflow is named {asked.workflow}")
     named = _known(workflow, asked)
     if workflow.finished:
-        raise _Refused(f"{asked.workflow} has already ended")
+        raise _Refused(f"{asked.workflow} has already finished")
     if workflow.cancel is not None and not workflow.cancel.drain:
-        raise _Refused(f"{asked.workflow} is being ended already: {workflow.cancel.message}")
+        raise _Refused(f"{asked.workflow} is already being stopped: {workflow.cancel.message}")
     steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
     if asked.steps and not steps:
-        raise _Refused("these steps have already ended")
+        raise _Refused("these steps have already finished")
     yield CancelAccepted(
         uid=workflow.uid,
         generation=workflow.generation,
@@ -232,7 +235,7 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 
 
 def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
-    """Nothing follows here: the turn sees by its kind that an absence is confirmed."""
+    """No events: the turn sees the kind of the request and confirms the absence."""
     return iter(())
 
 

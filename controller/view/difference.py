@@ -49,7 +49,7 @@ def shape(change: Change) -> Difference:
 
 
 def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
-    """For people; of an unchanged workflow nothing."""
+    """For people. An unchanged workflow has no lines."""
     if not change.is_change:
         return
     note = f"; {change.note}" if change.note else ""
@@ -84,7 +84,7 @@ def _generations(change: Change) -> str:
 
 
 def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
-    """What differs, step by step: the order of steps means nothing, and 5,000 cost no more."""
+    """What differs, step by step, whatever the order of the steps. Cost: O(steps)."""
     old, new = ({step.name: step for step in spec.steps} for spec in (was, becomes))
     heads = [structs.replace(spec, steps=[]) for spec in (was, becomes)]
     yield from _block_lines("spec", *heads)
@@ -96,14 +96,14 @@ def _block_lines(title: str, was: Spec | Step | None, becomes: Spec | Step | Non
     if was == becomes:
         return
     yield f"@@ {title} @@"
-    found = unified_diff(_text(was), _text(becomes), n=_CONTEXT, lineterm="")
-    for line in islice(found, 2, None):  # but for the names of files that there aren't
+    compared = unified_diff(_text(was), _text(becomes), n=_CONTEXT, lineterm="")
+    for line in islice(compared, 2, None):  # the first two would name files
         if not line.startswith("@@"):
             yield line
 
 
 def _text(block: Spec | Step | None) -> list[str]:
-    """As YAML of one form, so that only what means something differs."""
+    """As YAML in one fixed form, so that only differences in meaning are shown."""
     import yaml
 
     if block is None:
@@ -117,9 +117,9 @@ def _text(block: Spec | Step | None) -> list[str]:
 
 
 def _whole(value: Any) -> Any:
-    """Numbers without a fraction as people write them: 60, not 60.0."""
+    """Whole numbers as people write them: 60, not 60.0."""
     if isinstance(value, dict):
-        return {key: _whole(each) for key, each in value.items()}
+        return {key: _whole(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_whole(each) for each in value]
+        return [_whole(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,8 +1,8 @@
 """Why a workflow or a step is as it is: what `explain` says, from the state alone.
 
-A step that waits is followed to what it waits for, and that to what it waits for in turn; one that
-was skipped or cancelled to the failure, the marker or the edit at the root. Each line says one
-thing; what it follows from is indented below it.
+For a step that waits, the chain goes to what it waits for, then to what that waits for, and so on.
+For a step that was skipped or cancelled, it goes to the failure, the marker or the edit at the
+root. Each line says one thing, and its cause is indented below it.
 """
 
 from collections.abc import Iterator
@@ -21,21 +21,26 @@ from controller.view.times import clock_time, rfc3339
 
 DEPTH_MAX = 50  # of a chain of causes
 NO_CONTROLLER = "NoController"
-_VERBS = {"keep": "kept", "continue": "let go on", "restart": "ended and reset", "run": "reset"}
-_FIRST = StepEffect("run", Reason.STEP_ADDED, "it began this life of the workflow")
+_VERBS = {
+    "keep": "kept",
+    "continue": "left running",
+    "restart": "stopped and reset",
+    "run": "reset",
+}
+_FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
 _UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Around(Struct, frozen=True, kw_only=True):
-    """What the log does not know: the controller and its machine at this moment."""
+    """What the log does not know: the state of the controller and its machine now."""
 
     runs: bool
-    limits: Limits | None = None  # of a controller that has begun
+    limits: Limits | None = None  # None while the controller is starting
     conditions: list[Condition] = []
 
 
 class Cause(Struct, frozen=True):
-    """One line; `depth` 0 is the step itself, what is deeper explains the line above."""
+    """One line. `depth` 0 is the step itself; a deeper line explains the line above it."""
 
     depth: int
     step: str
@@ -45,30 +50,30 @@ class Cause(Struct, frozen=True):
 
 
 def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
-    """The step's phase, and down to the root what it follows from."""
-    found: list[Cause] = []
-    _follow(state, workflow, step, around, 0, found)
-    return found
+    """The step's phase, then its causes, down to the root."""
+    chain: list[Cause] = []
+    _follow(state, workflow, step, around, 0, chain)
+    return chain
 
 
 def _follow(
-    state: State, workflow: Workflow, step: Step, around: Around, depth: int, found: list[Cause]
+    state: State, workflow: Workflow, step: Step, around: Around, depth: int, chain: list[Cause]
 ) -> None:
     reason, message = words.of_step(state, workflow, step)
     if step.phase is Phase.READY:
         reason, message = _waits(state, workflow, step, around)
-    seen = any(cause.step == step.name for cause in found)
-    found.append(Cause(depth, step.name, step.phase, reason, message))
+    seen = any(cause.step == step.name for cause in chain)
+    chain.append(Cause(depth, step.name, step.phase, reason, message))
     if seen or depth >= DEPTH_MAX:
         return
     if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
-        found.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller runs"))
+        chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
     for dependency in _behind(workflow, step):
-        _follow(state, workflow, dependency, around, depth + 1, found)
+        _follow(state, workflow, dependency, around, depth + 1, chain)
 
 
 def _behind(workflow: Workflow, step: Step) -> list[Step]:
-    """The dependencies that it waits for, or because of which it never ran."""
+    """The dependencies that it waits for, or that kept it from running."""
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
     verdicts = {
@@ -82,12 +87,12 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
 
 
 def _waits(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words:
-    """What keeps a ready step from starting, by the rule that would start it."""
+    """Why a ready step does not start, by the same rule that starts it."""
     said = words.of_step(state, workflow, step)
     if standstill(state, workflow) is not None:
         return said
     if not around.runs:
-        return NO_CONTROLLER, "it could start, but no controller runs: `treadle up`"
+        return NO_CONTROLLER, "it could start, but no controller is running: `treadle up`"
     if around.limits is None:
         return NO_CONTROLLER, "the controller is starting"
     if step.live is None:
@@ -103,7 +108,7 @@ def _waits(state: State, workflow: Workflow, step: Step, around: Around) -> word
 
 
 def _with_a_process(state: State) -> list[str]:
-    """The steps that have a slot, not those that are queued for one."""
+    """The steps that have a slot, without those that are queued for one."""
     return [
         f"{state.lives[uid].name}/{name}"
         for (uid, name), attempt in state.live.items()
@@ -127,7 +132,7 @@ def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Arou
     return (obstacle, _SENTENCES[obstacle] if condition is None else condition.message)
 
 
-# Obstacles that a condition of the controller tells of, in more words and as of now.
+# Obstacles for which a condition of the controller has a better message.
 _TOLD_BY = {
     Obstacle.DISK_PRESSURE: "DiskPressure",
     Obstacle.FOLDER_HELD: "FolderHeld",
@@ -137,21 +142,21 @@ _SENTENCES = {
     Obstacle.STOPPING: "the controller is stopping; the next one starts it",
     Obstacle.DISK_PRESSURE: "the disk is nearly full: nothing new is started",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now: nothing in it is started",
-    Obstacle.SPEC_ABSENT: "its spec is gone from the folder: nothing of it starts until it is back",
+    Obstacle.SPEC_ABSENT: "its spec is missing from the folder: no step starts until it is back",
     Obstacle.NOT_DRIVEN: (
         "the controller is a `treadle run`, which starts only its own workflows; "
-        "once it has ended, `treadle up` starts this one"
+        "when it has finished, `treadle up` starts this one"
     ),
 }
 
 
 def _condition(around: Around, kind: str) -> Condition | None:
-    return next((found for found in around.conditions if found.type == kind), None)
+    return next((condition for condition in around.conditions if condition.type == kind), None)
 
 
 def _named(names: list[str]) -> str:
     if not names:
-        return "it frees in a moment"
+        return "one will be free in a moment"
     return f"{words.listed(names)} {'has it' if len(names) == 1 else 'have them'}"
 
 
@@ -159,12 +164,12 @@ def _named(names: list[str]) -> str:
 
 
 def generation_words(workflow: Workflow) -> str:
-    """In one line what the generation in force did: `left 3 alone; reset: load and report`."""
-    alone = len(_left_alone(workflow))
+    """In one line what the generation in force did: `3 unchanged; reset: load and report`."""
+    unchanged = len(_unchanged(workflow))
     names: dict[str, list[str]] = {}
     for name, effect in _touched(workflow).items():
         names.setdefault(done(effect), []).append(name)
-    parts = [f"left {alone} alone"] if alone else []
+    parts = [f"{unchanged} unchanged"] if unchanged else []
     parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
     if workflow.generation == 1:
         parts = []
@@ -172,30 +177,30 @@ def generation_words(workflow: Workflow) -> str:
 
 
 def pending_words(workflow: Workflow) -> str:
-    """Of the edit that waits, if one does."""
+    """What the waiting edit waits for; "" if no edit waits."""
     edit = workflow.pending
     if edit is None:
         return ""
     by = f" by {edit.by}" if edit.by else ""
-    patient = edit.document.spec.edit_policy == "AfterRun"
-    why = " (editPolicy: AfterRun)" if patient else ", which is being ended"
+    after_run = edit.document.spec.edit_policy == "AfterRun"
+    why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
     until = f"waits until run {workflow.run} has ended{why}"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 
 def _touched(workflow: Workflow) -> dict[str, StepEffect]:
-    """What the generation in force did, but for what it let stand or go on as it was."""
+    """What the generation in force did, without the steps that it did not change."""
     effects = workflow.effects.items()
     return {name: effect for name, effect in effects if effect.reason != Reason.UNCHANGED}
 
 
-def _left_alone(workflow: Workflow) -> list[str]:
+def _unchanged(workflow: Workflow) -> list[str]:
     touched, steps = _touched(workflow), workflow.steps.values()
-    return [one.name for one in steps if one.name not in touched and not one.leaving]
+    return [step.name for step in steps if step.name not in touched and not step.leaving]
 
 
 def effect_of(workflow: Workflow, step: Step) -> StepEffect:
-    """What the generation in force did to it, or an earlier one that took it out."""
+    """What the generation in force did to the step, or an earlier one that removed it."""
     if step.leaving is not None:
         return step.leaving
     if workflow.generation == 1:
@@ -204,35 +209,35 @@ def effect_of(workflow: Workflow, step: Step) -> StepEffect:
 
 
 def done(effect: StepEffect) -> str:
-    """What a generation did to a step, as a verb of the past.
+    """What a generation did to a step, as a verb in the past tense.
 
-    That it runs again is not said: whether it did, its attempts tell.
+    It does not say "run again": only the attempts show whether the step did.
     """
     if effect.reason == Reason.STEP_ADDED:
         return "added"
     if effect.reason == Reason.SPEC_CHANGED and effect.action == "keep":
-        return "still waiting"
+        return "not started yet"
     if effect.action == "restart" and effect.finish:
         return "reset"
     return _VERBS.get(effect.action, "removed")
 
 
 def generation_lines(workflow: Workflow) -> Iterator[str]:
-    """What the generation in force kept, re-ran and removed."""
+    """What the generation in force kept, reset and removed."""
     by = f" by {workflow.by}" if workflow.by else ""
     yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
     if waits := pending_words(workflow):
         yield f"  {waits}"
     if workflow.generation == 1:
         return
-    if alone := _left_alone(workflow):
-        yield f"  left alone: {words.listed(alone)}"
+    if unchanged := _unchanged(workflow):
+        yield f"  unchanged: {words.listed(unchanged)}"
     for name, effect in _touched(workflow).items():
         yield f"  {done(effect)} {name}: {words.of_effect(effect)}"
 
 
 def attempts_table(workflow: Workflow, step: Step) -> Table:
-    """A line an attempt: when, how it ended, and why it was made."""
+    """A row for each attempt: when it ran, how it ended, and why it was made."""
     return Table(
         (
             Column("TRY", right=True),
@@ -248,7 +253,7 @@ def attempts_table(workflow: Workflow, step: Step) -> Table:
                 Cell(str(attempt.generation)),
                 phase_cell(attempt.phase),
                 Cell(clock_time(attempt.started or attempt.scheduled)),
-                Cell(attempt.why or "its turn had come"),
+                Cell(attempt.why or "dependencies met"),
                 Cell(words.of_attempt(attempt)),
             )
             for attempt in step.attempts
@@ -257,7 +262,7 @@ def attempts_table(workflow: Workflow, step: Step) -> Table:
 
 
 def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:
-    """What its fingerprint was made of, and where the spec in force differs."""
+    """The inputs of its fingerprint, and where those of the spec in force differ."""
     yield f"attempt {attempt.number}, generation {attempt.generation}: {attempt.fingerprint}"
     for name in sorted(attempt.inputs.keys() | now.keys()):
         was, becomes = attempt.inputs.get(name), now.get(name)

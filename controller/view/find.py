@@ -1,7 +1,7 @@
 """Which workflow a word means: a name, a uid, or a uid's first eight characters.
 
-A name means its present life, else the file that tries to define it, else the newest life that had
-it. Cost: O(lives), once a command.
+A name means the workflow in force, else the rejected file that tries to define it, else the newest
+life that had the name. Cost: O(lives), once per command.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from controller.model.state import State, Workflow
 from controller.view.status import never_valid
 
 UID_PREFIX_MIN = 8
-_NOTHING_YET = ": nothing was recorded there; another state folder is named by --state"
+_NOTHING_YET = ": this state folder has no records; name another one with --state"
 
 
 class NeverValid(Struct, frozen=True):
@@ -25,7 +25,7 @@ class NeverValid(Struct, frozen=True):
 
 
 def find(state: State, word: str) -> Workflow | NeverValid:
-    """Raises NotFound, with the name that was probably meant."""
+    """Raises NotFound, which suggests the most similar name."""
     if word in state.workflows:
         return state.workflows[word]
     rejected = never_valid(state).get(word)
@@ -40,12 +40,12 @@ def find(state: State, word: str) -> Workflow | NeverValid:
 
 
 def find_workflow(state: State, word: str) -> Workflow:
-    """As `find`, for what only a workflow with a valid spec can do."""
-    found = find(state, word)
-    if isinstance(found, NeverValid):
-        path = found.rejected.path
-        raise NotFound(f"{word} has no valid spec yet: `treadle validate` says what {path} lacks")
-    return found
+    """Like `find`, but raises NotFound for a workflow without a valid spec."""
+    meant = find(state, word)
+    if isinstance(meant, NeverValid):
+        path = meant.rejected.path
+        raise NotFound(f"{word} has no valid spec yet: `treadle validate` shows what {path} lacks")
+    return meant
 
 
 def is_uid_of(word: str, uid: str) -> bool:
@@ -53,7 +53,7 @@ def is_uid_of(word: str, uid: str) -> bool:
 
 
 def known_names(state: State) -> set[str]:
-    """Names that can be found; those of ended lives are left to who remembers them."""
+    """The names to suggest: those in force and those of rejected files."""
     return state.workflows.keys() | never_valid(state).keys()
 
 

@@ -1,4 +1,4 @@
-"""The generations of one life, and what came about between two of them."""
+"""The generations of one life, and what changed between two of them."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from controller.view.times import rfc3339
 
 _NAMED_MAX = 3
 _NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
-_ALONE = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
+_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One that came into force. `effects` has every step of it, and those that it removed."""
+    """One that was in force. `effects` has all its steps, and the steps that it removed."""
 
     workflow: str
     number: int
@@ -36,8 +36,8 @@ class Generation(Struct, frozen=True, kw_only=True):
 def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
     names = [step.name for step in event.spec.steps]
     old = {step.name for step in before.spec.steps} if before is not None else set()
-    effects = {name: event.effects.get(name, _ALONE if name in old else _NEW) for name in names}
-    effects |= {name: one for name, one in event.effects.items() if name not in names}
+    effects = {name: event.effects.get(name, _UNCHANGED if name in old else _NEW) for name in names}
+    effects |= {name: effect for name, effect in event.effects.items() if name not in names}
     return Generation(
         workflow=event.workflow,
         number=event.generation,
@@ -53,45 +53,46 @@ def accepted(record: Record, event: GenerationAccepted, before: Generation | Non
 
 
 def taken_back(record: Record, event: EditTakenBack, before: Generation) -> Generation:
-    """One like that before it, instead of an edit that waited."""
+    """The same as the one before it: it takes back an edit that waited."""
     return structs.replace(
         before,
         number=event.generation,
         time=record.time,
         seq=record.seq,
-        effects=dict.fromkeys(before.fingerprints, _ALONE),
+        effects=dict.fromkeys(before.fingerprints, _UNCHANGED),
         before=before,
     )
 
 
-def between(one: Generation, other: Generation) -> Change:
-    """What a step that stood at `one` had before it until `other`.
+def between(older: Generation, newer: Generation) -> Change:
+    """What `newer` did to the steps of `older`.
 
-    Of the next generation what was recorded; of a later one what fingerprints tell.
+    For the next generation this is recorded; for a later one the fingerprints tell.
     """
     return Change(
-        workflow=other.workflow,
-        before=one.number,
-        after=other.number,
-        was=one.spec,
-        becomes=other.spec,
-        steps=other.effects if other.before is one else _by_fingerprints(one, other),
+        workflow=newer.workflow,
+        before=older.number,
+        after=newer.number,
+        was=older.spec,
+        becomes=newer.spec,
+        steps=newer.effects if newer.before is older else _by_fingerprints(older, newer),
     )
 
 
-def _by_fingerprints(one: Generation, other: Generation) -> dict[str, StepEffect]:
-    found: dict[str, StepEffect] = {}
-    for name, fingerprint in other.fingerprints.items():
-        if name not in one.fingerprints:
-            found[name] = StepEffect("run", Reason.STEP_ADDED, "new since then")
-        elif one.fingerprints[name] != fingerprint:
-            found[name] = StepEffect("run", Reason.SPEC_CHANGED, "what it does changed since then")
+def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffect]:
+    effects: dict[str, StepEffect] = {}
+    for name, fingerprint in newer.fingerprints.items():
+        if name not in older.fingerprints:
+            effects[name] = StepEffect("run", Reason.STEP_ADDED, "new since then")
+        elif older.fingerprints[name] != fingerprint:
+            why = "what it does changed since then"
+            effects[name] = StepEffect("run", Reason.SPEC_CHANGED, why)
         else:
-            found[name] = _ALONE
-    for name in one.fingerprints:
-        if name not in other.fingerprints:
-            found[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
-    return found
+            effects[name] = _UNCHANGED
+    for name in older.fingerprints:
+        if name not in newer.fingerprints:
+            effects[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+    return effects
 
 
 def generations_table(generations: Sequence[Generation]) -> Table:
@@ -106,32 +107,32 @@ def generations_table(generations: Sequence[Generation]) -> Table:
         ),
         [
             (
-                Cell(str(one.number)),
-                Cell(rfc3339(one.time)[:19] + "Z"),
-                Cell(one.by or "-"),
-                Cell(one.path),
-                Cell(str(len(one.spec.steps))),
-                Cell(in_words(one)),
+                Cell(str(generation.number)),
+                Cell(rfc3339(generation.time)[:19] + "Z"),
+                Cell(generation.by or "-"),
+                Cell(generation.path),
+                Cell(str(len(generation.spec.steps))),
+                Cell(in_words(generation)),
             )
-            for one in generations
+            for generation in generations
         ],
     )
 
 
 def in_words(generation: Generation) -> str:
-    """`left 3 alone; removed: old; reset: load (env.REGION changed)`."""
+    """`3 unchanged; removed: old; reset: load (env.REGION changed)`."""
     if generation.number == 1:
-        return "began this life"
+        return "first version"
     by_verb: dict[str, list[str]] = {}
-    quiet = 0
+    unchanged = 0
     for name, effect in generation.effects.items():
         if effect.reason == Reason.UNCHANGED:
-            quiet += 1
+            unchanged += 1
             continue
         verb = done(effect)
         why = "" if verb in ("added", "removed") else f" ({words.of_effect(effect)})"
         by_verb.setdefault(verb, []).append(f"{name}{why}")
-    parts = [f"left {quiet} alone"] if quiet else []
+    parts = [f"{unchanged} unchanged"] if unchanged else []
     for verb, names in sorted(by_verb.items()):
         more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
         parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")

@@ -1,9 +1,9 @@
-"""What `wait` waits for: has it come true, can it still?
+"""What `wait` waits for: has it happened, and can it still happen?
 
 `phase=Succeeded` and `condition=Complete` (or `condition=Complete=False`) hold at a moment.
 `generation=3` holds once that generation, or a later one, is in force: "my edit was seen".
-An ended workflow may be edited at any time, but who waits for an outcome wants to hear of the
-other outcome now; so the end of a workflow settles every goal but a generation.
+A finished workflow may be edited at any time, but a user who waits for one result wants to know at
+once that there was another: when a workflow has finished, every goal but a generation is decided.
 """
 
 import re
@@ -20,11 +20,11 @@ Verdict = Literal["yes", "not yet", "never"]
 
 _FORM = re.compile(r"(phase|condition|generation)=([A-Za-z0-9]+)(?:=(true|false))?", re.IGNORECASE)
 _PHASES = WORKFLOW_TERMINAL | {Phase.PENDING, Phase.RUNNING, Phase.SUSPENDED}
-_AFTER_THE_END = frozenset({"specinvalid"})  # conditions that an ended workflow may still get
+_AFTER_THE_END = frozenset({"specinvalid"})  # conditions that a finished workflow may still get
 
 
 class Goal(Struct, frozen=True):
-    """One `--for`. `value` in small letters."""
+    """The value of `--for`. `value` is in lower case."""
 
     kind: str
     value: str
@@ -40,7 +40,7 @@ class Goal(Struct, frozen=True):
 
     @property
     def holds_without_spec(self) -> bool:
-        """Of a workflow without a single valid generation."""
+        """Whether it holds for a workflow that never had a valid spec."""
         return self in (Goal("condition", "specinvalid"), Goal("condition", "accepted", "False"))
 
     def _holds(self, workflow: Workflow) -> bool:
@@ -48,23 +48,24 @@ class Goal(Struct, frozen=True):
             return workflow.phase.lower() == self.value
         if self.kind == "generation":
             return workflow.generation >= int(self.value)
-        found = {one.type.lower(): one.status for one in workflow.conditions.values()}
-        return found.get(self.value, "False") == self.status
+        conditions = workflow.conditions.values()
+        statuses = {condition.type.lower(): condition.status for condition in conditions}
+        return statuses.get(self.value, "False") == self.status
 
 
 def parse_goal(text: str) -> Goal:
     """The goal of `--for=TEXT`. Raises UsageError."""
-    found = _FORM.fullmatch(text)
-    if found is None:
+    parts = _FORM.fullmatch(text)
+    if parts is None:
         raise UsageError(
             f"--for={text}: not a goal; try phase=Succeeded, condition=Complete or generation=3"
         )
-    kind, value, status = found[1].lower(), found[2].lower(), (found[3] or "true").title()
+    kind, value, status = parts[1].lower(), parts[2].lower(), (parts[3] or "true").title()
     if kind == "phase" and value not in {phase.lower() for phase in _PHASES}:
         phases = ", ".join(sorted(_PHASES))
-        raise UsageError(f"--for={text}: no workflow is ever in that phase; it may be {phases}")
+        raise UsageError(f"--for={text}: no workflow has that phase; the phases are {phases}")
     if kind == "generation" and not value.isdecimal():
-        raise UsageError(f"--for={text}: a generation is a number")
-    if kind != "condition" and found[3]:
-        raise UsageError(f"--for={text}: only a condition can be waited for as {found[3]}")
+        raise UsageError(f"--for={text}: a generation must be a number")
+    if kind != "condition" and parts[3]:
+        raise UsageError(f"--for={text}: only a condition can be {parts[3]}")
     return Goal(kind, value, status)

@@ -1,6 +1,6 @@
-"""The table of `get`: a line a workflow.
+"""The table of `get`: a row for each workflow.
 
-Cost: O(steps) for the count of those that are done, else O(1) a workflow.
+Cost: O(steps) to count the steps that are done, else O(1) per workflow.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,68 +40,68 @@ _WIDE = (
     _COLUMNS[-1],
 )
 
-Found = Workflow | NeverValid
+Entry = Workflow | NeverValid
 
 
-def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Found]:
-    """Every name that lives, or was never valid, with such labels; by name."""
-    found: list[Found] = [life for life in state.workflows.values() if matches(life.labels)]
+def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Entry]:
+    """All workflows in force and never valid whose labels match, sorted by name."""
+    entries: list[Entry] = [life for life in state.workflows.values() if matches(life.labels)]
     if matches({}):
-        found += [NeverValid(name, event) for name, event in never_valid(state).items()]
-    return sorted(found, key=lambda one: one.name)
+        entries += [NeverValid(name, event) for name, event in never_valid(state).items()]
+    return sorted(entries, key=lambda entry: entry.name)
 
 
-def shape_of(state: State, one: Found, in_use: InUse = {}) -> WorkflowShape:
-    if isinstance(one, NeverValid):
-        return rejected_shape(one.name, one.rejected)
-    return workflow_shape(state, one, in_use)
+def shape_of(state: State, entry: Entry, in_use: InUse = {}) -> WorkflowShape:
+    if isinstance(entry, NeverValid):
+        return rejected_shape(entry.name, entry.rejected)
+    return workflow_shape(state, entry, in_use)
 
 
-def list_table(state: State, found: Iterable[Found], now: int, wide: bool = False) -> Table:
-    rows = [list_row(state, one, now, wide) for one in found]
+def list_table(state: State, entries: Iterable[Entry], now: int, wide: bool = False) -> Table:
+    rows = [list_row(state, entry, now, wide) for entry in entries]
     return Table(_WIDE if wide else _COLUMNS, rows)
 
 
-def list_row(state: State, one: Found, now: int, wide: bool = False) -> tuple[Cell, ...]:
-    if isinstance(one, NeverValid):
-        return _rejected_row(one.name, one.rejected, wide)
-    message = words.of_workflow(one)[1]
-    if ARCHIVED in one.conditions:
+def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[Cell, ...]:
+    if isinstance(entry, NeverValid):
+        return _rejected_row(entry.name, entry.rejected, wide)
+    message = words.of_workflow(entry)[1]
+    if ARCHIVED in entry.conditions:
         message = f"(archived) {message}"
-    elif ended(state, one):
-        message = f"(an ended life) {message}"
-    stuck = one.conditions.get("EndFailed")
+    elif ended(state, entry):
+        message = f"(no longer in force) {message}"
+    stuck = entry.conditions.get("EndFailed")
     if stuck is not None and stuck.status == "True":
         message = f"EndFailed: {stuck.message}"
-    invalid = one.conditions.get(SPEC_INVALID)
+    invalid = entry.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
     more = (
-        Cell(str(one.generation)),
-        Cell(str(one.run)),
-        Cell(one.uid),
-        Cell(one.path),
-        Cell(",".join(f"{key}={value}" for key, value in sorted(one.labels.items())) or "-"),
+        Cell(str(entry.generation)),
+        Cell(str(entry.run)),
+        Cell(entry.uid),
+        Cell(entry.path),
+        Cell(",".join(f"{key}={value}" for key, value in sorted(entry.labels.items())) or "-"),
     )
     return (
-        Cell(one.name, "bold"),
-        phase_cell(one.phase),
-        Cell(f"{done_count(one)}/{len(one.steps)}"),
-        Cell(run_time(one, now)),
-        Cell(age(now - one.created)),
+        Cell(entry.name, "bold"),
+        phase_cell(entry.phase),
+        Cell(f"{done_count(entry)}/{len(entry.steps)}"),
+        Cell(run_time(entry, now)),
+        Cell(age(now - entry.created)),
         *(more if wide else ()),
         Cell(message),
     )
 
 
 def done_count(workflow: Workflow) -> int:
-    """Steps that came to an end of their own: what was cancelled is over, and not done."""
+    """How many steps have finished. A cancelled step is not done."""
     phases = (step.phase for step in workflow.steps.values())
     return sum(phase in TERMINAL and phase is not Phase.CANCELLED for phase in phases)
 
 
 def run_time(workflow: Workflow, now: int) -> str:
-    """How long the last run took, or the present one has been going on."""
+    """How long the last run took, or how long the present run has taken so far."""
     if workflow.started is None:
         return "-"
     return span((workflow.completed or now) - workflow.started)

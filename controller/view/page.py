@@ -1,6 +1,6 @@
-"""The page of `status NAME`: a header, the conditions, a line a step, what happened lately.
+"""The page of `status NAME`: a header, the conditions, a row for each step, and recent changes.
 
-Columns that a narrow terminal has no room for are left out, the least telling first.
+On a narrow terminal the least important columns are left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ def page(
 ) -> Iterator[str]:
     """The lines of the page."""
     phase = phase_cell(workflow.phase)
-    mark = "  (an ended life)" if ended(state, workflow) else ""
+    mark = "  (no longer in force)" if ended(state, workflow) else ""
     title = f"{paint(workflow.name, 'bold' if colour else '')}  "
     yield f"{title}{paint(phase.text, phase.style if colour else '')}{mark}"
     for label, text in (*_header(workflow, now), *_beside(state, workflow)):
@@ -51,10 +51,10 @@ def page(
 
 
 def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
-    """What lies in the folder and is about to matter: markers, and faults of its file."""
+    """What in the folder affects the workflow: markers, and faults in its file."""
     for path, marker in state.markers_of.get(workflow.name, {}).items():
         what = words.listed(marker.steps) if marker.steps else "this workflow"
-        yield "marker", f"{path}: while it is there, nothing of {what} starts"
+        yield "marker", f"{path}: while this file exists, {what} does not start"
     for bad in state.bad_markers.values():
         if bad.workflow == workflow.name:
             yield "marker", f"{bad.path} is rejected and cancels nothing: {bad.problem}"
@@ -66,11 +66,11 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
         yield "fault", f"{fault} (generation {workflow.generation} stays in force)"
 
 
-def never_valid_page(found: NeverValid) -> Iterator[str]:
-    """What there is to say of a workflow without a single valid generation: its faults."""
-    yield f"{found.name}  {Phase.PENDING}  SpecInvalid"
-    yield f"{_INDENT}no generation is in force; {found.rejected.path} was rejected:"
-    for fault in found.rejected.faults:
+def never_valid_page(workflow: NeverValid) -> Iterator[str]:
+    """The page of a workflow that never had a valid spec: its faults."""
+    yield f"{workflow.name}  {Phase.PENDING}  SpecInvalid"
+    yield f"{_INDENT}no version is in force; {workflow.rejected.path} was rejected:"
+    for fault in workflow.rejected.faults:
         yield f"{_INDENT}{visible(str(fault))}"
 
 
@@ -97,17 +97,17 @@ def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
         yield "warning", warning
 
 
-def conditions_table(found: Iterable[Condition], now: int) -> Table:
+def conditions_table(conditions: Iterable[Condition], now: int) -> Table:
     return Table(
         (Column("CONDITION"), Column("STATUS"), Column("SINCE", right=True), Column("MESSAGE")),
         [
             (
-                Cell(one.type),
-                Cell(one.status),
-                Cell(age(now - one.last_transition_time)),
-                Cell(f"{one.reason}: {one.message}"),
+                Cell(condition.type),
+                Cell(condition.status),
+                Cell(age(now - condition.last_transition_time)),
+                Cell(f"{condition.reason}: {condition.message}"),
             )
-            for one in found
+            for condition in conditions
         ],
     )
 
@@ -123,7 +123,7 @@ def steps_table(
     width: int | None = None,
     in_use: InUse = {},
 ) -> Table:
-    """A line a step, in the order given: all of them here, those of interest in a live view."""
+    """A row for each of `steps`, in this order."""
     deep = width is None or width >= WIDTH_WITH_DEPENDENCIES_MIN
     columns = (
         Column("STEP"),
@@ -146,7 +146,7 @@ def step_row(
     deep: bool = False,
     in_use: InUse = {},
 ) -> tuple[Cell, ...]:
-    """Name, phase, number of the attempt, time, exit, message; `deep`: what it used and follows."""
+    """Name, phase, attempt, time, exit, message. `deep`: also CPU, memory and dependencies."""
     attempt = step.attempt
     after = [need.step for need in step.definition.requires]
     return (
@@ -162,7 +162,7 @@ def step_row(
 
 
 def _step_time(step: Step, now: int) -> str:
-    """How long its last attempt took, or the live one has run."""
+    """How long its last attempt took, or has run so far."""
     attempt = step.attempt
     if attempt is None or attempt.started is None:
         return "-"
@@ -170,7 +170,7 @@ def _step_time(step: Step, now: int) -> str:
 
 
 def _used(attempt: Attempt | None, in_use: Usage | None) -> tuple[Cell, Cell]:
-    """CPU time, and peak memory of an attempt that is over; of one that runs, memory now."""
+    """CPU time and peak memory; while the attempt runs, its memory now."""
     used = in_use if attempt is None or attempt.live else attempt.usage
     cpu = None if used is None else used.cpu_seconds
     peak = None if used is None else used.max_rss_bytes
@@ -181,7 +181,7 @@ def _used(attempt: Attempt | None, in_use: Usage | None) -> tuple[Cell, Cell]:
 
 
 def memory(size: int) -> str:
-    """Bytes in few characters: `12M`, `1.5G`; what is less than 1 MiB counts as such."""
+    """Bytes in few characters: `12M`, `1.5G`; at least `1M`."""
     mebibytes = max(1, round(size / (1 << 20)))
     return f"{mebibytes}M" if mebibytes < 1000 else f"{size / (1 << 30):.1f}G"
 
@@ -203,7 +203,7 @@ def _few(names: list[str]) -> str:
 
 
 def _recent_table(moves: Sequence[Move], now: int) -> Table:
-    """What a step does after it became ready says enough of that."""
+    """The last changes of phase. `Ready` is left out: the next change shows enough."""
     return Table(
         (Column("AT (UTC)"), Column("WHAT"), Column("PHASE"), Column("MESSAGE")),
         [

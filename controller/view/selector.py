@@ -32,7 +32,7 @@ def _part(part: str, text: str) -> Selector:
     if found := _HAS.fullmatch(part):
         return _has(found[2], wanted=not found[1])
     raise UsageError(
-        f'-l {text!r}: "{part}" is no condition on a label; try team=data, team!=data or team'
+        f'-l {text!r}: "{part}" is not a condition on a label; try team=data, team!=data or team'
     )
 
 

@@ -1,7 +1,7 @@
 """The JSON of `-o json`, as types: what scripts rely on.
 
-Fields may be added, in any release; none is renamed, removed, left out or changes its type. What is
-not known is null. Times are RFC 3339 in UTC with microseconds.
+A release may add fields; it never renames, removes or omits one, or changes its type. A value that
+is not known is null. Times are RFC 3339 in UTC with microseconds.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
     exit_code: int | None
     signal: int | None
     engine: str
-    handle: str | None  # what the engine calls it; null until it runs
+    handle: str | None  # the engine's name for it; null until it runs
     engine_reason: str | None  # the engine's own word for how it ended
     pid: int | None
     start_time: str | None
@@ -78,7 +78,7 @@ class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     completion_time: str | None
     conditions: list[ConditionShape]
     hooks: list[Any]
-    runs: list[RunShape]  # of the name, over its lives: the last 20, oldest first
+    runs: list[RunShape]  # the last 20 of this name, in all its lives, oldest first
     steps: list[StepShape]
 
 

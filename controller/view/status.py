@@ -1,8 +1,8 @@
 """The state as scripts read it: every workflow, step and attempt in the shape of `-o json`.
 
-Pure: the same state gives the same bytes. Workflows that were never valid are shown as well, made
-up from the rejected files, since somebody who asks for their workflow wants to hear what is wrong
-with it. Cost: some microseconds a step.
+Pure: the same state gives the same bytes. Workflows that never had a valid spec are shown too, from
+the rejected files: a user who asks for such a workflow wants to know what is wrong with it. Cost:
+some microseconds per step.
 """
 
 import re
@@ -60,7 +60,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
 
 
 def ended(state: State, workflow: Workflow) -> bool:
-    """Is this life over, so that its name is free or another's?"""
+    """Is this life no longer in force? Then its name is free, or belongs to another life."""
     return state.workflows.get(workflow.name) is not workflow
 
 
@@ -113,17 +113,17 @@ def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:
     )
 
 
-def conditions_shape(found: Iterable[Condition]) -> list[ConditionShape]:
+def conditions_shape(conditions: Iterable[Condition]) -> list[ConditionShape]:
     return [
         ConditionShape(
-            type=one.type,
-            status=one.status,
-            reason=one.reason,
-            message=one.message,
-            last_transition_time=rfc3339(one.last_transition_time),
-            observed_generation=one.observed_generation,
+            type=condition.type,
+            status=condition.status,
+            reason=condition.reason,
+            message=condition.message,
+            last_transition_time=rfc3339(condition.last_transition_time),
+            observed_generation=condition.observed_generation,
         )
-        for one in found
+        for condition in conditions
     ]
 
 
@@ -131,22 +131,22 @@ def conditions_shape(found: Iterable[Condition]) -> list[ConditionShape]:
 
 
 def never_valid(state: State) -> dict[str, FileRejected]:
-    """Workflows without a single valid generation: the name, and the file that was rejected."""
-    found: dict[str, FileRejected] = {}
+    """Workflows that never had a valid spec: the name, and the file that was rejected."""
+    files: dict[str, FileRejected] = {}
     for path, rejected in sorted(state.rejected.items()):
         for name in rejected.names or [name_from(path)]:
             if name not in state.workflows:
-                found.setdefault(name, rejected)
-    return found
+                files.setdefault(name, rejected)
+    return files
 
 
 def faults_in_words(rejected: FileRejected) -> str:
-    """All that is wrong with a file, each fault with its place."""
+    """All faults of a file, each with its place."""
     return "; ".join(str(fault) for fault in rejected.faults)
 
 
 def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
-    """A workflow of which no spec was ever valid: generation 0, and what is wrong."""
+    """A workflow that never had a valid spec: generation 0, and its faults."""
     message = faults_in_words(rejected)
     invalid = ConditionShape(SPEC_INVALID, "True", SPEC_INVALID, message, None, 0)
     accepted = ConditionShape("Accepted", "False", SPEC_INVALID, message, None, 0)
@@ -176,7 +176,7 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
 
 
 def name_from(path: str) -> str:
-    """A valid name from that of a file in which none could be read."""
+    """A valid workflow name made from the file's name, if the file shows none."""
     stem = path.rpartition("/")[2].rpartition(".")[0]
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:63].rstrip("-") or "unnamed"
 

@@ -1,8 +1,8 @@
 """The log as events for scripts and for people: what happened, in order.
 
-A record comes out as one event with the fields it has in the log. Behind it comes a `PhaseChanged`
-for each phase that it changed, worked out by the fold, so that nobody has to know which record
-moves what; it shares the record's `seq` and `cause`. Cost: some microseconds an event.
+Each record becomes one event with the fields it has in the log. After it follows a `PhaseChanged`
+for each phase that it changed, with the same `seq` and `cause`. The fold works these out, so that
+readers need not know which record changes which phase. Cost: some microseconds per event.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict
 
 
 def subject(state: State, event: e.AnyEvent) -> tuple[str | None, str | None]:
-    """The workflow that an event is about, and its life; None for what is the controller's own."""
+    """Name and uid of the workflow that an event is about; None if it is about the controller."""
     uid = getattr(event, "uid", "")
     if uid in state.lives:
         return state.lives[uid].name, uid
@@ -56,7 +56,7 @@ def subject(state: State, event: e.AnyEvent) -> tuple[str | None, str | None]:
 
 
 def concerns(state: State, event: e.AnyEvent, word: str) -> bool:
-    """Is the event about the workflow that `word` names: by name, all its lives; by uid, one?"""
+    """Is the event about the workflow `word`? A name means all its lives, a uid one life."""
     name, uid = subject(state, event)
     if word == name or word in getattr(event, "names", ()):
         return True
@@ -88,8 +88,8 @@ _WHO_WIDTH = 24
 _WHAT_WIDTH = 20
 
 
-# Records of which the phase that they change says all there is to say.
-_SPOKEN_FOR = frozenset(
+# Records without a line of their own: the change of phase says everything.
+_SHOWN_BY_PHASE = frozenset(
     {
         "RunStarted",
         "WorkflowSuspended",
@@ -110,26 +110,26 @@ _SPOKEN_FOR = frozenset(
 def lines(events: list[dict[str, Any]]) -> Iterator[str]:
     """The events of one record, as lines."""
     first, *changes = events
-    if not changes or first["type"] not in _SPOKEN_FOR:
+    if not changes or first["type"] not in _SHOWN_BY_PHASE:
         yield line(first)
     for change in changes:
         yield line(change)
 
 
 def line(event: dict[str, Any]) -> str:
-    """One event as a line of fixed columns: time, whom, what, and the words for it."""
+    """One event as a line of columns: seq, time, workflow and step, type or phase, message."""
     who = event["workflow"] or "-"
     if event.get("step"):
         who = f"{who}/{event['step']}"
     changed = event["type"] == PHASE_CHANGED
     what = f"-> {event['phase']}" if changed else event["type"]
-    told = visible(_words(event))
+    message = visible(_words(event))
     seq, time = event["seq"], event["time"]
-    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {told}".rstrip()
+    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {message}".rstrip()
 
 
 def _words(event: dict[str, Any]) -> str:
-    """What a person wants to know of it: its message, else the fields that say something."""
+    """The event's message, else a sentence from its most useful fields."""
     if event.get("message"):
         return str(event["message"])
     form = _SENTENCES.get(event["type"])
@@ -140,8 +140,8 @@ _SENTENCES = {
     "ControllerStarted": "treadle {version}, pid {pid}, by {user} on {host} with {folder}",
     "ClockStepped": "the wall clock was set by {seconds:+.1f} s",
     "MachineSlept": "the machine slept for {seconds:.1f} s",
-    "FileRejected": "{path} is not taken: {faults[0]}",
-    "FileCleared": "{path} is valid, or gone",
+    "FileRejected": "{path} was rejected: {faults[0]}",
+    "FileCleared": "{path} is valid now, or was removed",
     "FolderAdopted": "{folder}",
     "MarkerPlaced": "{path} {reason}",
     "MarkerRejected": "{path}: {problem}",
@@ -153,6 +153,6 @@ _SENTENCES = {
     "RunStarted": "run {run}",
     "AttemptScheduled": "attempt {attempt}",
     "AttemptStarted": "attempt {attempt} runs",
-    "AttemptEndFailed": "attempt {attempt}: pids {pids} outlive SIGKILL",
+    "AttemptEndFailed": "attempt {attempt}: pids {pids} are still alive after SIGKILL",
     "RequestApplied": "{kind} by {by} {reason} {refused}",
 }

@@ -1,11 +1,10 @@
 """Tables for people: rows as data first, text only at the very end.
 
-A `Table` says what is in its cells and in which style; whoever shows it decides how. `render` makes
-plain lines, with colour where wanted, cut to a width where there is one. Styles are words: green,
-red, bold …
+A `Table` has cells with a text and a style; the caller decides how to show them. `render` makes
+plain lines, in colour and cut to a width if asked. Styles are words: green, red, bold …
 
-Text that came from a spec or a process can hold anything, so control characters are made visible:
-what is shown never steers the terminal.
+Text from a spec or a process can contain anything, so control characters are made visible: shown
+text can never control the terminal.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from msgspec import Struct
 from controller.model.phases import Phase
 
 GAP = 2  # columns between cells
-LAST_COLUMN_MIN = 16  # less is not worth reading: better a line that the terminal wraps
+LAST_COLUMN_MIN = 16  # a narrower column can't be read: it is better to let the terminal wrap
 
 _ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
 
@@ -38,11 +37,11 @@ class Cell(NamedTuple):
 
 class Column(NamedTuple):
     title: str
-    right: bool = False  # numbers end at the same place
+    right: bool = False  # aligned to the right, for numbers
 
 
 class Table(Struct, frozen=True):
-    """The last column takes what room is left; the others are never cut."""
+    """The last column gets the remaining width; the other columns are never cut."""
 
     columns: tuple[Column, ...]
     rows: list[tuple[Cell, ...]]
@@ -89,7 +88,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def visible(text: str) -> str:
-    """One line without anything that a terminal would obey."""
+    """One line without control characters."""
     if text.isprintable():
         return text
     return "".join(

@@ -21,7 +21,7 @@ def rfc3339_or_none(micros: int | None) -> str | None:
 
 
 def clock_time(micros: int) -> str:
-    """`12:00:01`, in UTC, where the day goes without saying."""
+    """`12:00:01`, in UTC, where the day is clear."""
     return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S}"
 
 
@@ -53,7 +53,7 @@ def span(micros: int) -> str:
 
 
 def age(micros: int) -> str:
-    """How long ago, to one unit and without fractions: `12s`, `3m`, `5h`, `3d`."""
+    """How long ago, in one unit without fractions: `12s`, `3m`, `5h`, `3d`."""
     seconds = max(0, micros) // SECOND
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:

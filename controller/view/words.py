@@ -1,8 +1,8 @@
-"""Why something is as it is, in words for people and a reason for programs.
+"""Why something is as it is: a message for people and a reason for programs.
 
-The fold keeps the reason of the last *change*. What a step waits for right now follows from its
-neighbours, its workflow and the markers, so it is put into words here, when somebody asks: a step
-that waits costs nothing while nobody looks.
+The fold keeps the reason of the last *change*. What a step waits for now depends on other steps,
+its workflow and the markers. So these words are made here, when a user asks: a waiting step costs
+nothing while nobody looks.
 """
 
 from controller.model.events import StepEffect
@@ -14,11 +14,11 @@ from controller.planner.wish import drains, wish
 from controller.view.times import clock_time
 
 _NAMES_MAX = 3
-_AFTERWARDS = {  # what is to become of a step that may come to its own end first
-    "reset": "it runs anew",
-    "restore": "its result from before stands",
+_AFTERWARDS = {  # what happens to a step that may finish first
+    "reset": "it runs again",
+    "restore": "its earlier result counts again",
     "cancel": "it is cancelled",
-    "remove": "it is gone: the spec no longer has it",
+    "remove": "it is removed: the spec no longer has it",
 }
 
 Words = tuple[str, str]  # reason, message
@@ -44,7 +44,7 @@ def of_workflow(workflow: Workflow) -> Words:
     if workflow.cancel is not None:
         return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
     if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
-        running = f"; {_steps(workflow.occupied)} may end" if workflow.occupied else ""
+        running = f"; {_steps(workflow.occupied)} may finish" if workflow.occupied else ""
         return Reason.SUSPENDED, f"{workflow.suspension or 'suspended by its spec'}{running}"
     if workflow.phase is Phase.RUNNING:
         return Reason.STARTED, _progress(workflow)
@@ -63,14 +63,14 @@ def _progress(workflow: Workflow) -> str:
 
 
 def of_attempt(attempt: Attempt) -> str:
-    """The message of an attempt; one that lives has none in the log."""
+    """The message of an attempt. One that has not ended has no message in the log."""
     if attempt.message is not None:
         return attempt.message
     if attempt.survivors:
         pids = ", ".join(map(str, attempt.survivors))
         return f"SIGKILL did not end pid {pids}"
     if attempt.ending is not None:
-        return f"is being ended: {attempt.ending.message}"
+        return f"is being stopped: {attempt.ending.message}"
     if attempt.phase is AttemptPhase.SCHEDULED:
         return "is about to start"
     return runs_as(attempt)
@@ -78,7 +78,8 @@ def of_attempt(attempt: Attempt) -> str:
 
 def of_effect(effect: StepEffect) -> str:
     """Why a generation does something to a step."""
-    return f"{effect.message}; what runs may end first" if effect.finish else effect.message
+    finish = "; the running attempt may finish first" if effect.finish else ""
+    return f"{effect.message}{finish}"
 
 
 def listed(names: list[str]) -> str:
@@ -91,7 +92,7 @@ def listed(names: list[str]) -> str:
 def _running(state: State, workflow: Workflow, step: Step) -> Words:
     attempt = step.live
     if attempt is None:
-        return step.reason, step.message  # it has ended in this turn; what follows is not decided
+        return step.reason, step.message  # it has just ended; the next phase is not decided yet
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
     wanted = wish(state, workflow, step)
@@ -105,15 +106,15 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
 def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     if step.retry_at is not None:
         if workflow.suspended is not None:
-            return Reason.SUSPENDED, f"{step.message}; stands still while suspended"
+            return Reason.SUSPENDED, f"{step.message}; paused while suspended"
         return Reason.BACK_OFF, f"{step.message} (due {clock_time(step.retry_at)} UTC)"
-    # Why it was set back, where it was: its reason says no more than that it waits, else.
+    # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
     waits_for = _open(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waits for {listed(waits_for)}"
     obstacle = standstill(state, workflow)
-    if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends in this turn
+    if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
     return step.reason, f"{reset}about to become ready"
@@ -123,7 +124,7 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
         attempt, does = step.live, "waits for a free slot"
         if attempt.ending is not None:
-            does = f"is withdrawn: {attempt.ending.message}"
+            does = f"was taken back from the queue: {attempt.ending.message}"
         return Reason.WAITING_FOR_SLOT, f"attempt {attempt.number} {does}"
     obstacle = standstill(state, workflow)
     if obstacle is not None:
@@ -135,22 +136,22 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
 
 
 def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words:
-    """Why the workflow starts nothing, as far as the log tells."""
+    """Why no step of the workflow starts, according to the log."""
     cancel = workflow.cancel
     match obstacle:
         case Obstacle.SUSPENDED:
             why = f" ({workflow.suspension})" if workflow.suspension else ""
-            return Reason.SUSPENDED, f"starts nothing: the workflow is suspended{why}"
+            return Reason.SUSPENDED, f"nothing starts: the workflow is suspended{why}"
         case Obstacle.CANCEL_MARKER if marker := forbidden(state, workflow.name):
-            return Reason.CANCEL_MARKER, f"starts nothing: {marker.path} is there"
+            return Reason.CANCEL_MARKER, f"nothing starts: {marker.path} is there"
         case Obstacle.CANCELLED if cancel is not None:
-            return cancel.reason, f"starts nothing: {cancel.message}"
+            return cancel.reason, f"nothing starts: {cancel.message}"
         case _:
-            return Reason.SPEC_DELETED, "starts nothing: its spec was deleted from the folder"
+            return Reason.SPEC_DELETED, "nothing starts: its spec was deleted from the folder"
 
 
 def _open(workflow: Workflow, step: Step) -> list[str]:
-    """The dependencies whose condition has neither come true nor become impossible."""
+    """The dependencies whose condition is not true yet and is still possible."""
     waits_for = []
     for need in step.definition.requires:
         other = workflow.steps.get(need.step)
@@ -160,7 +161,7 @@ def _open(workflow: Workflow, step: Step) -> list[str]:
 
 
 def _leaving(workflow: Workflow, why: str) -> str:
-    return f"{why}; {_steps(workflow.occupied)} still to end" if workflow.occupied else why
+    return f"{why}; waiting for {_steps(workflow.occupied)}" if workflow.occupied else why
 
 
 def _steps(count: int) -> str:

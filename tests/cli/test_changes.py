@@ -157,7 +157,8 @@ def test_cancel_writes_a_marker_with_what_was_asked(place: Place) -> None:
 def test_cancel_of_what_has_ended_leaves_no_marker(place: Place) -> None:
     place.spec("job", only="true")
     place.treadle("up", "--once")
-    assert place.says("cancel", "job") == "job: has already ended as Succeeded; nothing to cancel\n"
+    said = place.says("cancel", "job")
+    assert said == "job: has already finished as Succeeded; nothing to cancel\n"
     assert not (place.specs / "job.cancel").exists()
 
 
@@ -180,7 +181,7 @@ def test_retry_of_one_step_and_what_depends_on_it(place: Place) -> None:
     place.spec("job", a="true", b="true", c="true")
     place.treadle("up", "--once")
     said = place.says("retry", "job", "b", "--downstream")
-    assert said.startswith("job: retrying b and c (asked; no controller is running")
+    assert said.startswith("job: retrying b and c (requested; no controller is running")
     place.treadle("up", "--once")
     tried = {one["name"]: len(one["attempts"]) for one in place.shape("job")["status"]["steps"]}
     assert tried == {"a": 1, "b": 2, "c": 2}
@@ -212,7 +213,7 @@ def test_a_suspension_outlives_the_controller_and_an_edit(place: Place) -> None:
         settle(place, RETRY)
         place.says("suspend", "job")
     place.spec("job", bad="true", then="true")
-    assert "1 Suspended" in place.says("up", "--once")
+    assert "1 suspended" in place.says("up", "--once")
     place.says("resume", "job")
     place.says("up", "--once")
     assert place.phase("job") == "Succeeded"
@@ -327,9 +328,9 @@ def test_apply_and_delete_leave_a_shared_file_alone(place: Place) -> None:
     (place.root / "one.yaml").write_text(document("one", a="echo 2"))
     before = (place.specs / "both.yaml").read_text()
     said = place.complains("apply", "-f", "one.yaml", code=2)
-    assert said == "treadle: specs/both.yaml also defines two, which would go; edit it there"
+    assert said.endswith("both.yaml also defines two, which would be removed; edit the file")
     said = place.complains("delete", "one", code=2)
-    assert said == "treadle: specs/both.yaml also defines two: take one out of it"
+    assert said == "treadle: specs/both.yaml also defines two: remove one by hand"
     assert (place.specs / "both.yaml").read_text() == before
 
 
@@ -337,7 +338,7 @@ def test_apply_leaves_a_file_that_is_no_spec_alone(place: Place) -> None:
     (place.specs / "job.yaml").write_text("some: other\n")
     (place.root / "job.yaml").write_text(document("job", a="true"))
     said = place.complains("apply", "-f", "job.yaml", code=2)
-    assert said.startswith("treadle: specs/job.yaml is there and is no spec")
+    assert said.startswith("treadle: specs/job.yaml exists and is not a spec")
 
 
 def test_delete_of_a_name_that_two_files_define_removes_neither(place: Place) -> None:
@@ -351,7 +352,7 @@ def test_delete_of_a_name_that_two_files_define_removes_neither(place: Place) ->
 def test_delete_all_confirms_and_removes_nothing(place: Place) -> None:
     place.spec("job", only="true")
     place.treadle("up", "--once")
-    assert "are to go: asked" in place.says("delete", "--all")
+    assert "missing from the folder: requested" in place.says("delete", "--all")
     assert os.listdir(place.specs) == ["job.yaml"]
     place.treadle("up", "--once")
     assert place.phase("job") == "Succeeded"
@@ -370,8 +371,8 @@ def test_delete_all_confirms_and_removes_nothing(place: Place) -> None:
         (("cancel", "job", "onyl"), 5, 'treadle: job has no step "onyl"; did you mean "only"?'),
         (("retry", "job", "onyl"), 5, 'treadle: job has no step "onyl"; did you mean "only"?'),
         (("apply", "-f", "none.yaml"), 5, "treadle: none.yaml: no such file"),
-        (("delete",), 2, "treadle: delete takes a NAME, or --all"),
-        (("delete", "job", "--all"), 2, "treadle: delete takes a NAME, or --all"),
+        (("delete",), 2, "treadle: delete needs a NAME or --all"),
+        (("delete", "job", "--all"), 2, "treadle: delete needs a NAME or --all"),
     ],
 )
 def test_a_mistake_is_one_clear_line(
@@ -405,7 +406,7 @@ def test_who_retried_and_why_is_recorded(place: Place) -> None:
         settle(place, RETRY)
         place.says("retry", "job", "--reason", "the disk is back")
         place.until(lambda: place.phase("job") == "Succeeded")
-    said = f"retry asked for by {getpass.getuser()}: the disk is back"
+    said = f"retry requested by {getpass.getuser()}: the disk is back"
     assert said in place.says("events", "job") and said in place.says("explain", "job", "bad")
 
 

@@ -123,7 +123,7 @@ def test_the_schemas_of_a_folder(tmp_path: Path) -> None:
     code, out, err = treadle("schema", "--check", cwd=tmp_path)
     assert (code, out) == (1, "")
     assert err.splitlines() == [
-        f"schemas/{name}: not what the models say today; run make schemas" for name in files()
+        f"schemas/{name}: does not agree with the models; run make schemas" for name in files()
     ]
     assert treadle("schema", "--write", "schemas", cwd=tmp_path) == (0, "", "")
     assert treadle("schema", "--check", cwd=tmp_path) == (0, "", "")

@@ -36,7 +36,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     assert [line["generation"] for line in lines] == [1, 2, 3]
     effects = [{step["name"]: step["action"] for step in line["steps"]} for line in lines]
     assert effects == [{}, {"a": "keep", "b": "run"}, {"a": "run", "b": "run"}]
-    assert "left 1 alone; reset: b (run changed)" in place.says("history", "w")
+    assert "1 unchanged; reset: b (run changed)" in place.says("history", "w")
     assert {line["by"] for line in lines} == {getpass.getuser()}, "who owns the file"
     said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
     assert "generation 2 -> 3" in said and "+run: echo one" in said
@@ -67,7 +67,7 @@ def test_an_edit_that_was_taken_back_is_a_generation_like_the_one_before_it(plac
     lines = [json.loads(line) for line in place.says("history", "w", "-o", "json").splitlines()]
     assert [line["generation"] for line in lines] == [1, 3]
     assert {step["action"] for step in lines[1]["steps"]} == {"keep"}
-    assert "left 2 alone" in place.says("history", "w")
+    assert "2 unchanged" in place.says("history", "w")
     assert "no generation 2; history has 1, 3" in place.complains("diff", "w", "--to", "2", code=5)
     assert "no generation before 1" in place.complains("diff", "w", "--to", "1", code=5)
     assert "no generation after 3" in place.complains("diff", "w", "--from", "3", code=5)

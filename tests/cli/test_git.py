@@ -86,7 +86,7 @@ def test_what_does_not_go_together_is_refused(repository: Place) -> None:
 
 
 def test_outside_a_repository_it_says_so(place: Place) -> None:
-    assert "specs: is in no git repository" in place.complains("diff", "--staged", code=2)
+    assert "specs: is not in a git repository" in place.complains("diff", "--staged", code=2)
 
 
 def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) -> None:
@@ -124,7 +124,7 @@ def test_a_commit_that_takes_the_whole_folder_away_is_told_as_that(repository: P
     place.says("up", "--once")
     git(place, "rm", "-qr", "specs")
     done = place.treadle("diff", "--staged", code=0)
-    assert b"git has no specs there; while that is so" in done.stderr
+    assert b"git has no specs there; until that changes" in done.stderr
     assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
 
 

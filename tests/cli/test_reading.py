@@ -59,7 +59,7 @@ def test_get_lists_what_lives_and_what_was_never_valid(told: Place) -> None:
         ["etl", "Running", "1/2"],
         ["new", "Pending", "-"],
     ]
-    assert done.stderr == b"controller: none is running; `treadle up` goes on\n"
+    assert done.stderr == b"warning: no controller is running; start one: `treadle up`\n"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_get_and_status_show_any_point(told: Place) -> None:
     assert told.says("status", "etl", *at, "-o", "json") == until
     assert "attempt 1 runs" in told.says("status", "etl", *at)
     assert told.complains("get", "--at", "noon", code=2).startswith("treadle: --at noon: neither")
-    assert "leave one out" in told.complains("get", "--watch", *at, code=2)
+    assert "use only one" in told.complains("get", "--watch", *at, code=2)
 
 
 def test_replay_verify(told: Place) -> None:
@@ -306,7 +306,7 @@ def test_replay_verify_holds_snapshots_against_the_log(told: Place) -> None:
     state, place = newest(str(told.state))
     state.time += 1
     write(str(told.state), state, place)
-    assert "is not what the log says; remove" in told.complains("replay", "--verify", code=4)
+    assert "does not agree with the log; remove" in told.complains("replay", "--verify", code=4)
 
 
 # ---------------------------------------- wait
@@ -409,10 +409,10 @@ def test_a_closed_stream_is_no_error(told: Place, closed: str) -> None:
 
 def test_what_people_type_when_they_are_in_the_wrong_place(place: Place) -> None:
     for words in (("status", "x"), ("logs", "x"), ("retry", "x"), ("explain", "x")):
-        assert "another state folder is named by --state" in place.complains(*words, code=5)
-    assert "named from workflow on" in place.complains("explain", "steps.retry", code=5)
+        assert "name another one with --state" in place.complains(*words, code=5)
+    assert "a field begins with workflow" in place.complains("explain", "steps.retry", code=5)
     assert place.says("--version") == place.says("version")
-    assert b"drive the workflows of these files" in place.treadle(code=2).stderr
+    assert b"run the workflows of these files" in place.treadle(code=2).stderr
     done = place.treadle("status", "w", "extract", code=2)
     assert b"usage: treadle status" in done.stderr and b"extract" in done.stderr
 
@@ -433,7 +433,7 @@ def test_what_lies_outside_the_log_is_said(place: Place) -> None:
     place.spec("w", a="true")
     place.says("up", "--once")
     assert "the log ends with record" in place.complains("get", "--at", "99999", code=5)
-    assert "nothing was recorded" in place.complains("get", "w", "--at", "2020-01-01", code=5)
+    assert "has no records" in place.complains("get", "w", "--at", "2020-01-01", code=5)
     assert "leave out -o" in place.complains("replay", "--verify", "-o", "json", code=2)
     assert (
         "must be at least 0" in place.treadle("logs", "w", "--tail", "-1", code=2).stderr.decode()

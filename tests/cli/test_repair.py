@@ -24,7 +24,7 @@ def test_it_tells_first_and_cuts_when_told(place: Place) -> None:
     assert "nothing was changed; `treadle repair --yes` cuts it" in said
     (log,) = (place.state / "log").glob("*.jsonl")
     assert log.read_bytes() == before
-    assert "cut behind record" in place.says("repair", "--yes")
+    assert "cut after record" in place.says("repair", "--yes")
     assert [file.read_bytes() for file in (place.state / "log").glob("cut-*/*")] == [before]
     assert "the log is whole" in place.says("repair")
     place.says("up", "--once")
@@ -57,7 +57,7 @@ def test_a_log_that_lost_its_end_is_refused_by_all_and_gone_on_with_by_repair(pl
         said = place.complains(*words, code=4)
         assert f"ends with record {turn - 1}, but had {len(lines)}" in said, words
     done = place.treadle("repair", code=4)
-    assert b"records behind it were deleted or cut" in done.stdout
+    assert b"records after it were deleted or cut" in done.stdout
     place.says("repair", "--yes")
     assert "the log is whole" in place.says("repair")
     place.says("up", "--once")

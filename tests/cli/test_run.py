@@ -19,7 +19,7 @@ def test_is_driven_by_another_run_and_goes_on_alone_when_that_has_ended(place: P
     follower = place.begin("run", "second.yaml")
     assert follower.stderr is not None
     handed_over = follower.stderr.readline()
-    assert handed_over == b"treadle: another controller holds the state folder: handed over\n"
+    assert handed_over == b"treadle: a controller is already running: it runs these workflows\n"
     place.until(lambda: place.phase("second") == "Running")  # beside the first, not after it
     (place.root / "go").touch()
     driver.communicate(timeout=30)
@@ -27,7 +27,7 @@ def test_is_driven_by_another_run_and_goes_on_alone_when_that_has_ended(place: P
     out, err = follower.communicate(timeout=30)
     assert (driver.returncode, follower.returncode) == (0, 0)
     assert b"second Succeeded" in out
-    assert err in (b"", b"treadle: that controller is gone: going on without it\n")
+    assert err in (b"", b"treadle: that controller has exited: continuing without it\n")
     (step,) = place.shape("second")["status"]["steps"]
     assert len(step["attempts"]) == 1, "adopted, not started anew"
 
@@ -52,7 +52,7 @@ def test_resume_goes_on_with_what_a_killed_run_left_alive(place: Place) -> None:
 def test_a_name_given_twice_runs_nothing(place: Place) -> None:
     write(place, "job", only="true")
     said = place.complains("run", "job.yaml", "./job.yaml", code=2)
-    assert said == "treadle: ./job.yaml: job is in job.yaml already; name it once"
+    assert said == "treadle: ./job.yaml: job is already in job.yaml; give it only once"
     assert not place.state.exists()
 
 
@@ -70,7 +70,7 @@ def test_detached_it_returns_when_the_new_life_has_begun(place: Place) -> None:
 def test_detached_it_tells_of_a_refusal(place: Place) -> None:
     write(place, "job", hold=HELD)
     place.says("run", "--detach", "job.yaml")
-    assert "is alive" in place.complains("run", "--detach", "job.yaml", code=2)
+    assert "has not finished" in place.complains("run", "--detach", "job.yaml", code=2)
     (place.root / "go").touch()
     place.until(lambda: place.phase("job") == "Succeeded")
 

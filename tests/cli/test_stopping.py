@@ -66,8 +66,8 @@ def test_running_steps_are_ended_and_tried_again(place: Place, number: int) -> N
     controller.send_signal(number)
     code, said = ended(controller)
     assert code == 0
-    assert "stopping: ending 1 step; another Ctrl-C leaves at once" in said
-    assert "stopped; 1 step ended, the next `treadle up` goes on from there" in said
+    assert "stopping 1 step; another Ctrl-C exits at once" in said
+    assert "stopped; 1 step stopped, the next `treadle up` runs them again" in said
     assert attempts(place) == [("Interrupted", "ControllerStopped")]
     (place.specs / "go").touch()
     place.says("up", "--once")
@@ -111,7 +111,7 @@ def test_what_cannot_be_ended_holds_nobody_up_and_is_named(place: Place) -> None
     assert "stopped; 0 of 1 step ended" in said
     last = said.splitlines()[-1]
     assert str(pid) in last
-    assert last.endswith("can't be ended; the next `treadle up` goes on trying")
+    assert last.endswith("can't be stopped; the next `treadle up` tries again")
     (place.specs / "go").touch()
     place.says("up", "--once")
     assert attempts(place) == [("Interrupted", "ControllerStopped"), ("Succeeded", "Completed")]

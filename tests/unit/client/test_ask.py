@@ -42,14 +42,14 @@ def answering(write: Write, story: Story, refused: str) -> Callable[[str, Reques
 def test_without_a_controller_the_request_waits(write: Write, story: Story) -> None:
     state_dir = write(story)
     came = ask(state_dir, story.state.seq, request(story))
-    assert came == "asked; no controller is running, the next `treadle up` applies it"
+    assert came == "requested; no controller is running, the next `treadle up` applies it"
     assert [(one.kind, one.workflow) for one in waiting(state_dir)] == [("suspend", "etl")]
 
 
 @pytest.mark.usefixtures("live")
 def test_a_controller_that_is_busy(write: Write, story: Story) -> None:
     came = ask(write(story), story.state.seq, request(story))
-    assert came == "asked; not applied yet, `treadle events` will show it"
+    assert came == "requested; not applied yet, `treadle events` will show it"
 
 
 def test_the_answer(write: Write, story: Story, live: pytest.MonkeyPatch) -> None:

@@ -41,5 +41,5 @@ def test_none_if_any_file_has_a_fault(tmp_path: Path) -> None:
 def test_a_name_that_is_there_twice(tmp_path: Path) -> None:
     state_dir, first, again = str(tmp_path / ".treadle"), put(tmp_path, "etl"), tmp_path / "again"
     again.write_bytes(Path(first).read_bytes())
-    with pytest.raises(UsageError, match=r"again: etl is in .*json already; name it once"):
+    with pytest.raises(UsageError, match=r"again: etl is already in .*json; give it only once"):
         ask_to_run(state_dir, [first, str(again)], resume=False)

@@ -67,7 +67,7 @@ def test_neither_a_life_nor_a_file(specs: Path, story: Story) -> None:
 def test_a_life_that_has_ended_is_nothing_to_change(specs: Path, story: Story) -> None:
     uid = story.life("etl").uid
     story.delete("etl").end("extract", workflow="etl")
-    with pytest.raises(NotFound, match=f"etl has ended .uid {uid}., and its spec is gone"):
+    with pytest.raises(NotFound, match=f"etl has ended .uid {uid}., and its spec was removed"):
         subject(str(specs), story.state, "etl")
 
 

@@ -142,9 +142,9 @@ def test_conditions_are_told_when_they_begin_and_cease(
     capsys: Output, before: list[Any], now: list[Any], told: list[str]
 ) -> None:
     lines = ConditionLines()
-    lines.tell([condition(*one) for one in before])
+    lines.show([condition(*one) for one in before])
     capsys.readouterr()
-    lines.tell([condition(*one) for one in now])
+    lines.show([condition(*one) for one in now])
     assert capsys.readouterr().err.splitlines() == [f"treadle: {text}" for text in told]
 
 
@@ -173,7 +173,7 @@ def running(number: int) -> Story:
         pytest.param(
             0,
             3,
-            "stopped; 3 steps ended, the next `treadle up` goes on from there",
+            "stopped; 3 steps stopped, the next `treadle up` runs them again",
             id="all were ended",
         ),
     ],
@@ -187,8 +187,8 @@ def test_what_can_not_be_ended_is_named_by_its_pids() -> None:
     uid = story.life().uid
     story.see(e.AttemptEndFailed(uid=uid, step="s0", attempt=1, pids=[12, 11]))
     assert said(story, stopped=True, ended=3) == [
-        "stopped; 2 of 3 steps ended",
-        "pids 11, 12 can't be ended; the next `treadle up` goes on trying",
+        "stopped; 2 of 3 steps stopped",
+        "pids 11, 12 can't be stopped; the next `treadle up` tries again",
     ]
 
 
@@ -197,10 +197,10 @@ def test_what_came_of_it_when_all_is_done() -> None:
     for name, code in (("u", 0), ("v", 1), ("w", 0)):
         story.accept([a_step("a")], name).exit("a", code, workflow=name)
     assert said(story, stopped=False, ended=0) == [
-        "settled: 1 Failed, 2 Succeeded",
+        "done: 1 failed, 2 succeeded",
         "nothing is left to do; edit or add a spec in specs and run it again",
     ]
-    assert said(Story(), stopped=False, ended=0)[0] == "settled: no workflows"
+    assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])

@@ -54,6 +54,40 @@ def test_a_duplicate_that_goes_leaves_nothing(etl: SpecsFolder) -> None:
     assert not etl.state.rejected
 
 
+def test_a_rejected_file_has_a_new_fault_when_a_settled_edit_takes_its_name() -> None:
+    folder = SpecsFolder()
+    folder.write("a.yaml", workflow("u", "one", "two")).look()
+    folder.write("a.yaml", documents(workflow("u", "one"), workflow("v"))).look()
+    folder.write("b.yaml", documents(workflow("u"), workflow("v"))).look()
+    assert len(folder.faults("b.yaml")) == 1, "the edit that takes v waits"
+    assert folder.look(1) == ["edit u", "new v", "FileRejected b.yaml"]
+    assert len(folder.faults("b.yaml")) == 2
+    folder.look(30)
+    assert folder.restart().look() == [], "the same folder gives the same verdict"
+
+
+def test_the_faults_of_a_file_do_not_depend_on_which_file_was_judged_first() -> None:
+    folder = SpecsFolder()
+    folder.write("b.yaml", workflow("u")).look()
+    both = documents(workflow("u"), workflow("v"))
+    assert folder.write("a.yaml", both).write("b.yaml", both).look() == [
+        "new v",
+        "FileRejected a.yaml",
+    ]
+    assert len(folder.faults("a.yaml")) == 2
+    assert folder.restart().look() == []
+
+
+def test_a_rejected_file_names_no_workflow_that_another_file_has_taken() -> None:
+    folder = SpecsFolder()
+    folder.write("a.yaml", documents(workflow("u"), workflow("v"))).look()
+    folder.write("b.yaml", workflow("u")).look()
+    folder.write("a.yaml", "a: b")
+    assert folder.look() == ["FileCleared b.yaml", "SourceChanged u b.yaml", "FileRejected a.yaml"]
+    assert folder.state.rejected["a.yaml"].names == ["v"]
+    assert folder.restart().look() == []
+
+
 def test_a_duplicate_rejects_its_whole_file(etl: SpecsFolder) -> None:
     assert etl.write("z.yaml", documents(workflow("etl"), workflow("b"))).look() == [
         "FileRejected z.yaml"
@@ -98,7 +132,7 @@ def test_a_file_that_is_replaced_by_another_kind_lets_its_name_go(etl: SpecsFold
 def test_a_run_is_not_taken_over_while_it_is_alive(folder: SpecsFolder) -> None:
     folder.run("etl").write("etl.yaml", workflow("etl"))
     assert folder.look() == ["FileRejected etl.yaml"]
-    assert "driven by `treadle run` (uid life-1)" in folder.faults("etl.yaml")[0]
+    assert "running under `treadle run` (uid life-1)" in folder.faults("etl.yaml")[0]
     assert folder.look(5) == []
     uid = folder.state.workflows["etl"].uid
     folder.fold(e.WorkflowFinished(uid=uid, phase="Succeeded", reason="x", message="x"))

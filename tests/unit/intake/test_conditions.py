@@ -20,11 +20,11 @@ def names(count: int) -> list[str]:
     ("said", "kind", "reason", "message"),
     [
         pytest.param(
-            conditions.of_hold("specs is no folder"),
+            conditions.of_hold("specs is not a folder"),
             "FolderHeld",
             "FolderNotBelieved",
-            "specs is no folder: the last specs stay in force, nothing in it is started; "
-            "bring it back, or confirm with `treadle delete --all` that they are to go",
+            "specs is not a folder: the last specs stay in force, and nothing in it is started; "
+            "bring it back, or confirm with `treadle delete --all` that they are deleted",
             id="a held folder, and the two ways out",
         ),
         pytest.param(
@@ -32,7 +32,7 @@ def names(count: int) -> list[str]:
             "MassDeletion",
             "ManyVanished",
             "11 of 12 specs are gone (w0, w1, w2, w3, w4 and 6 more): their workflows are "
-            "cancelled once nothing has moved for 2.5 s; "
+            "cancelled when the folder has not changed for 2.5 s; "
             "put them back, or confirm with `treadle delete --all`",
             id="a mass deletion, how long it waits, and the two ways out",
         ),
@@ -48,7 +48,7 @@ def names(count: int) -> list[str]:
             "DiskPressure",
             "DiskNearlyFull",
             "less than 12 MiB are free: nothing new is started until there is more; "
-            "what runs goes on",
+            "running steps continue",
             id="a disk that is nearly full, and what that keeps from starting",
         ),
         pytest.param(
@@ -96,7 +96,7 @@ def since(said: list[Condition]) -> dict[str, int]:
 def test_each_keeps_the_time_since_which_it_holds() -> None:
     first = as_conditions(conditions.of_space("little"), [], NOW)
     assert since(first) == {"DiskPressure": NOW}
-    both = conditions.of_hold("specs is no folder") | conditions.of_space("less")
+    both = conditions.of_hold("specs is not a folder") | conditions.of_space("less")
     second = as_conditions(both, first, NOW + 5)
     assert since(second) == {"DiskPressure": NOW, "FolderHeld": NOW + 5}
     assert [condition.status for condition in second] == ["True", "True"]

@@ -122,7 +122,7 @@ def test_an_empty_file_says_how_to_delete(etl: SpecsFolder) -> None:
 def test_another_file_gets_one_note(folder: SpecsFolder) -> None:
     folder.write("values.yaml", "a: b").look()
     assert len(folder.verdict.notes) == 1
-    assert folder.verdict.notes[0].startswith("specs/values.yaml: passed over: ")
+    assert folder.verdict.notes[0].startswith("specs/values.yaml: ignored: ")
     folder.write("values.yaml", "a: c").look()
     assert folder.verdict.notes == []
 

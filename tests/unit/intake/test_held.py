@@ -13,7 +13,7 @@ from controller.model.state import ControllerSeen, State
     [
         ("missing", "the specs folder specs is missing"),
         ("unreadable", "the specs folder specs is unreadable"),
-        ("file", "specs is no folder"),
+        ("file", "specs is not a folder"),
     ],
 )
 def test_a_folder_that_is_not_there_is_held(etl: SpecsFolder, root: str, says: str) -> None:
@@ -28,7 +28,7 @@ def test_a_folder_that_is_not_there_is_held(etl: SpecsFolder, root: str, says: s
 def test_another_and_empty_folder_is_held_also_after_a_restart(etl: SpecsFolder) -> None:
     etl.sight.inode = 2
     assert etl.remove("etl.yaml").look() == []
-    assert "has become another one" in etl.condition()["FolderHeld"]
+    assert "was replaced by another one" in etl.condition()["FolderHeld"]
     assert identity(etl.state, etl.sight) == (1, 1), "a start records what is known"
     assert [etl.restart().look(), etl.look(100)] == [[], []]
 
@@ -39,7 +39,7 @@ def test_a_marker_in_a_held_folder_cancels_what_it_names_and_ends_no_hold(etl: S
     etl.remove("etl.yaml").remove("b.yaml").look()
     assert etl.mark("etl.cancel").look() == ["MarkerPlaced etl.cancel"]
     assert etl.look(60) == []
-    assert "has become another one" in etl.condition()["FolderHeld"]
+    assert "was replaced by another one" in etl.condition()["FolderHeld"]
     assert etl.mark("b.cancel").look() == ["MarkerPlaced b.cancel"]
 
 
@@ -119,18 +119,18 @@ def known(device: int = 1, inode: int = 1) -> State:
         pytest.param(
             known(),
             sight(inode=2),
-            "the specs folder specs has become another one, and holds no specs",
+            "the specs folder specs was replaced by another one, which has no specs",
             id="another inode without specs is not",
         ),
         pytest.param(
             known(),
             sight(device=2),
-            "the specs folder specs has become another one, and holds no specs",
+            "the specs folder specs was replaced by another one, which has no specs",
             id="another device without specs is not, whatever its inode: an unmounted disk",
         ),
         pytest.param(known(), sight("a.yaml", inode=2), "", id="another with specs is believed"),
         pytest.param(
-            known(), sight("a.yaml", root="file"), "specs is no folder", id="a file is no folder"
+            known(), sight("a.yaml", root="file"), "specs is not a folder", id="a file is no folder"
         ),
         pytest.param(
             known(),

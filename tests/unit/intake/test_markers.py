@@ -163,7 +163,7 @@ def test_a_marker_that_was_held_against_a_life_waits_again_when_that_has_ended(
 
 def test_markers_of_a_whole_workflow_cost_nothing_when_it_changes(etl: SpecsFolder) -> None:
     etl.mark("etl.cancel").mark("a/etl.cancel", "one").look()
-    assert etl.memory.narrowed.keys() == {"a/etl.cancel"}
+    assert etl.memory.marker_targets.keys() == {"a/etl.cancel"}
 
 
 def test_the_edit_of_another_workflow_does_not_wait_for_the_removal(etl: SpecsFolder) -> None:

@@ -113,7 +113,7 @@ def test_retry_overrules_a_drain_at_once() -> None:
 
 def test_a_request_for_an_older_life_is_dropped() -> None:
     story = Story().accept(CHAIN)
-    assert "older life" in (ask(story, "retry", uid="uid-of-before", steps=["a"]) or "")
+    assert "an earlier w" in (ask(story, "retry", uid="uid-of-before", steps=["a"]) or "")
     assert ask(story, "retry", uid=story.life().uid, steps=["a"]) == ""
 
 
@@ -131,7 +131,7 @@ def test_each_run_is_a_new_life_unless_it_resumes() -> None:
     story = Story()
     ask(story, "run", document=as_read(CHAIN))
     first = story.life().uid
-    assert "is alive" in (ask(story, "run", document=as_read(CHAIN)) or "")
+    assert "has not finished" in (ask(story, "run", document=as_read(CHAIN)) or "")
     story.exit("a").exit("b", 1)
     assert ask(story, "run", document=as_read(CHAIN), resume=True) == ""
     assert story.life().uid == first
@@ -182,10 +182,11 @@ def test_a_resumed_run_that_is_edited_waits_like_any_other_if_its_edit_says_so()
 
 def test_run_refuses_what_it_cannot_run() -> None:
     assert "no run to resume" in (ask(Story(), "run", document=as_read(CHAIN), resume=True) or "")
-    assert ask(Story(), "run", path="x.yaml") == "it brings no spec of w"
+    assert ask(Story(), "run", path="x.yaml") == "it has no spec of w"
     assert ask(Story(), "run", document=as_read(CHAIN), problem="a cycle") == "a cycle"
     assert "no workflow named" in (ask(Story(), "run", document=as_read(CHAIN, "v")) or "")
-    assert "in the folder" in (ask(Story().accept(CHAIN), "run", document=as_read(CHAIN)) or "")
+    refused = ask(Story().accept(CHAIN), "run", document=as_read(CHAIN)) or ""
+    assert "treadle restart w" in refused, "it is in the specs folder"
 
 
 # ---------------------------------------- cancel
@@ -197,7 +198,7 @@ def test_cancel_ends_a_run() -> None:
     story.end("a")
     assert story.why() == ("Cancelled", "RunInterrupted")
     assert story.life().message == "cancelled by me: enough"
-    assert "already ended" in (ask(story, "cancel") or "")
+    assert "already finished" in (ask(story, "cancel") or "")
 
 
 def test_cancel_of_nothing_is_refused() -> None:
@@ -210,7 +211,7 @@ def test_cancel_of_steps_spares_the_others() -> None:
     story.end("a").exit("b")
     assert story.phases() == {"a": "Cancelled", "b": "Succeeded"}
     story = Story().accept([a_step("a"), a_step("b")]).exit("a")
-    assert "already ended" in (ask(story, "cancel", steps=["a"]) or "")
+    assert "already finished" in (ask(story, "cancel", steps=["a"]) or "")
 
 
 def test_cancel_that_drains_spares_running_steps() -> None:
@@ -275,7 +276,7 @@ def test_a_suspension_stands_over_edits_until_it_is_taken_back() -> None:
 
 def test_resume_leaves_what_the_file_says() -> None:
     story = Story().accept(CHAIN, suspend=True)
-    assert "edit it there" in (ask(story, "resume") or "")
+    assert "change it there" in (ask(story, "resume") or "")
     assert ask(story, "suspend") == ""
     assert ask(story, "resume") == ""
     assert story.why() == ("Suspended", "Suspended")
@@ -304,7 +305,7 @@ def test_a_mark_before_the_first_attempt() -> None:
 
 def test_a_mark_is_refused() -> None:
     story = Story().accept(CHAIN).start("a")
-    assert "runs" in (ask(story, "mark", steps=["a"]) or "")
+    assert "is running" in (ask(story, "mark", steps=["a"]) or "")
     assert "no step" in (ask(story, "mark", steps=["x"]) or "")
     assert "being cancelled" in (ask(story.mark(), "mark", steps=["b"]) or "")
     story = Story().accept(CHAIN).exit("a")

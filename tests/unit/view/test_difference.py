@@ -62,7 +62,7 @@ def test_a_line_a_step_with_what_and_why() -> None:
         "etl  generation 1 -> 2",
         "  STEP     ACTION   WHY",
         "  extract  keep     what it does is unchanged",
-        "  load     restart  its script changed; what runs may end first",
+        "  load     restart  its script changed; the running attempt may finish first",
         "",
     ]
 

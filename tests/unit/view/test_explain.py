@@ -60,7 +60,7 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
 ):
     story = Story(Limits(max_parallel=0)).accept([a_step("a")])
     assert told(story, "a", Around(runs=False)) == [
-        "a Ready: it could start, but no controller runs: `treadle up`"
+        "a Ready: it could start, but no controller is running: `treadle up`"
     ]
     condition = Condition("DiskPressure", "True", "DiskNearlyFull", "too little room", 0, 0)
     short = Limits(max_parallel=4, short=True)
@@ -71,7 +71,7 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "FolderHeld"
     story.accept([a_step("a")], suspend=True)
-    assert told(story, "a", full) == ["a Ready: starts nothing: the workflow is suspended"]
+    assert told(story, "a", full) == ["a Ready: nothing starts: the workflow is suspended"]
     story.accept([a_step("a", workingDir="/elsewhere")])
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "WaitingForSlot", "it does not run in the folder that is held"
@@ -97,14 +97,14 @@ def test_a_step_whose_spec_is_absent_does_not_wait_for_a_slot() -> None:
 
 def test_what_a_generation_did() -> None:
     story = Story().accept(CHAIN).exit("a").exit("b").exit("c").exit("d")
-    assert effect_of(story.life(), story.step("a")).message == "it began this life of the workflow"
+    assert effect_of(story.life(), story.step("a")).message == "the first version of the workflow"
     edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
     story.accept(edited)
-    assert generation_words(story.life()) == "left 2 alone; added: e; removed: d; reset: c"
+    assert generation_words(story.life()) == "2 unchanged; added: e; removed: d; reset: c"
     lines = list(generation_lines(story.life()))
     assert lines[0].startswith("generation 2 from w.yaml")
     assert lines[1:] == [
-        "  left alone: a and b",
+        "  unchanged: a and b",
         "  reset c: run changed",
         "  removed d: no longer in the spec",
         "  added e: new in this generation",
@@ -125,7 +125,7 @@ def test_what_ran_when_the_edit_came_was_let_go_on() -> None:
 def test_a_step_that_leaves_is_not_left_alone_by_what_comes_after() -> None:
     story = Story().accept([a_step("a", onRemoved="Finish"), a_step("b")]).start("a")
     story.accept([a_step("b")]).accept([a_step("b"), a_step("c")])
-    assert generation_words(story.life()) == "left 1 alone; added: c"
+    assert generation_words(story.life()) == "1 unchanged; added: c"
     assert effect_of(story.life(), story.step("a")).action == "remove"
     story.accept([a_step("a", onRemoved="Finish"), a_step("b"), a_step("c")])
     assert effect_of(story.life(), story.step("a")).action == "continue", "it came back in time"
@@ -138,7 +138,7 @@ def test_why_each_attempt_was_made() -> None:
     story.accept([a_step("a", run="echo other", retry={"limit": 1})]).exit("a")
     table = attempts_table(story.life(), story.step("a"))
     why = [row[4].text for row in table.rows]
-    assert why[0] == "its turn had come"
+    assert why[0] == "dependencies met"
     assert why[1].startswith("exit code 1; retry 1 of 1 in ")
     assert why[2] == "run changed"
 

@@ -79,7 +79,7 @@ def test_an_edit_that_was_taken_back_left_everything_alone() -> None:
     fourth = taken_back(Record(9, 9, BEGIN + 5, 1, event), event, THIRD)
     assert (fourth.number, fourth.time, fourth.seq, fourth.before) == (4, BEGIN + 5, 9, THIRD)
     assert fourth.spec is THIRD.spec
-    assert in_words(fourth) == "left 3 alone"
+    assert in_words(fourth) == "3 unchanged"
 
 
 def many(number: int, effect: StepEffect) -> Generation:
@@ -91,14 +91,14 @@ def many(number: int, effect: StepEffect) -> Generation:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        pytest.param(FIRST, "began this life", id="the first one"),
+        pytest.param(FIRST, "first version", id="the first one"),
         pytest.param(
             SECOND,
             "added: c; removed: b; reset: a (run changed)",
             id="each by what became of it, with why where that says more",
         ),
         pytest.param(
-            generation(2, FIRST, a_step("a"), a_step("b")), "left 2 alone", id="nothing changed"
+            generation(2, FIRST, a_step("a"), a_step("b")), "2 unchanged", id="nothing changed"
         ),
         pytest.param(
             many(4, CHANGED),
@@ -123,6 +123,6 @@ def test_the_table_of_history() -> None:
     )
     assert list(render(generations_table([FIRST, anonymous]))) == [
         "GEN  ACCEPTED              BY   FILE      STEPS  WHAT IT DID",
-        "  1  2023-11-14T22:13:20Z  ada  etl.yaml      2  began this life",
-        "  2  2023-11-14T22:13:20Z  -    etl.yaml      2  left 2 alone",
+        "  1  2023-11-14T22:13:20Z  ada  etl.yaml      2  first version",
+        "  2  2023-11-14T22:13:20Z  -    etl.yaml      2  2 unchanged",
     ]

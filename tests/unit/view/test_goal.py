@@ -75,9 +75,9 @@ def test_how_a_goal_is_written(text: str, goal: Goal) -> None:
     [
         ("Succeeded", "not a goal; try phase=Succeeded"),
         ("phase=", "not a goal"),
-        ("phase=Ready", "no workflow is ever in that phase"),
-        ("generation=new", "a generation is a number"),
-        ("phase=Failed=False", "only a condition can be waited for"),
+        ("phase=Ready", "no workflow has that phase"),
+        ("generation=new", "a generation must be a number"),
+        ("phase=Failed=False", "only a condition can be False"),
     ],
 )
 def test_what_is_no_goal_says_why(text: str, problem: str) -> None:

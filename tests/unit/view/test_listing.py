@@ -128,7 +128,7 @@ def test_an_ended_life_says_so() -> None:
     story.delete()
     assert "w" not in story.state.workflows
     row = list_row(story.state, life, story.now)
-    assert row[-1].text.startswith("(an ended life) ")
+    assert row[-1].text.startswith("(no longer in force) ")
 
 
 @pytest.mark.parametrize(

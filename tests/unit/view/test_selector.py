@@ -27,7 +27,7 @@ def test_what_a_selector_matches(text: str, matches: bool) -> None:
 
 @pytest.mark.parametrize("text", ["", "team=a=b", "a,,b", "team in a, b", "team ~ data", "=x"])
 def test_what_is_no_selector_says_so(text: str) -> None:
-    with pytest.raises(UsageError, match="is no condition on a label"):
+    with pytest.raises(UsageError, match="is not a condition on a label"):
         parse_selector(text)
 
 

@@ -45,7 +45,7 @@ def test_backoff_says_why_and_when() -> None:
 
 def test_a_suspended_workflow_holds_its_steps() -> None:
     story = Story().accept([a_step("a"), a_step("b", "a")], suspend=True)
-    assert of(story, "a") == ("Suspended", "starts nothing: the workflow is suspended")
+    assert of(story, "a") == ("Suspended", "nothing starts: the workflow is suspended")
     assert of(story, "b") == ("WaitingForDependencies", "waits for a")
     assert words.of_workflow(story.life())[0] == "Suspended"
 
@@ -55,7 +55,7 @@ def test_suspension_while_a_step_runs_says_that_it_may_end() -> None:
     story.accept([a_step("a"), a_step("b", "a")], suspend=True)
     assert words.of_workflow(story.life()) == (
         "Suspended",
-        "suspended by its spec; 1 running step may end",
+        "suspended by its spec; 1 running step may finish",
     )
 
 
@@ -71,12 +71,12 @@ def test_an_attempt_that_is_being_ended_says_on_whose_behalf() -> None:
     story = Story().accept([a_step("a")]).start("a").mark(reason="too dear")
     assert of(story, "a") == (
         "CancelMarker",
-        "attempt 1 is being ended: cancelled by w.cancel: too dear",
+        "attempt 1 is being stopped: cancelled by w.cancel: too dear",
     )
     reason, message = words.of_workflow(story.life())
     assert (reason, message) == (
         "CancelMarker",
-        "cancelled by w.cancel: too dear; 1 running step still to end",
+        "cancelled by w.cancel: too dear; waiting for 1 running step",
     )
 
 
@@ -114,8 +114,8 @@ def test_a_step_that_may_end_first_says_what_comes_then() -> None:
     first = {"onChanged": "FinishFirst", "onRemoved": "Finish"}
     story = Story().accept([a_step("a", **first), a_step("b", **first)]).start("a", "b")
     story.accept([a_step("a", run="other", **first)])
-    assert of(story, "a")[1].endswith("; then it runs anew")
-    assert of(story, "b")[1].endswith("; then it is gone: the spec no longer has it")
+    assert of(story, "a")[1].endswith("; then it runs again")
+    assert of(story, "b")[1].endswith("; then it is removed: the spec no longer has it")
 
 
 @pytest.mark.parametrize("steps", [[], ["a"]])
