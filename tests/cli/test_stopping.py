@@ -108,7 +108,7 @@ def test_what_cannot_be_ended_holds_nobody_up_and_is_named(place: Place) -> None
     controller.send_signal(signal.SIGTERM)
     code, said = ended(controller)
     assert code == 0
-    assert "stopped; 0 of 1 step ended" in said
+    assert "stopped; 0 of 1 step stopped" in said
     last = said.splitlines()[-1]
     assert str(pid) in last
     assert last.endswith("can't be stopped; the next `treadle up` tries again")
