@@ -48,12 +48,14 @@ def fingerprints(
     rule, steps = _RULES[version], {step.name: step for step in spec.steps}
     graph = {name: [need.step for need in requires(step)] for name, step in steps.items()}
     found: dict[str, str] = {}
+    seen: dict[str, str] = {}  # what dependents see
     for name in TopologicalSorter(graph).static_order():
         step = steps[name]
-        needs = sorted(text for _, text in _needs(step, {**found, **kept}))
+        needs = sorted(text for _, text in _needs(step, seen))
         written = sorted(rule(spec, step).items())
         digest = sha256(msgspec.json.encode([written, needs])).hexdigest()
         found[name] = f"{version}:{digest[:_HASH_LENGTH]}"
+        seen[name] = kept.get(name, found[name])
     return found
 
 
