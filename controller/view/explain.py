@@ -50,26 +50,36 @@ class Cause(Struct, frozen=True):
 
 
 def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
-    """The step's phase, then its causes, down to the root."""
+    """The step's phase, then its causes, down to the root; each step once.
+
+    A step stands where the way to it is shortest. Cost: the steps behind it and their dependencies.
+    """
+    below = _tree(workflow, step)
     chain: list[Cause] = []
-    _follow(state, workflow, step, around, 0, chain)
+    waiting = [(step, 0)]
+    while waiting:
+        told, depth = waiting.pop()
+        reason, message = words.of_step(state, workflow, told)
+        if told.phase is Phase.READY:
+            reason, message = _waits(state, workflow, told, around)
+        chain.append(Cause(depth, told.name, told.phase, reason, message))
+        if told.phase is Phase.PENDING and not around.runs and told.retry_at is not None:
+            chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
+        waiting += [(behind, depth + 1) for behind in reversed(below.get(told.name, []))]
     return chain
 
 
-def _follow(
-    state: State, workflow: Workflow, step: Step, around: Around, depth: int, chain: list[Cause]
-) -> None:
-    reason, message = words.of_step(state, workflow, step)
-    if step.phase is Phase.READY:
-        reason, message = _waits(state, workflow, step, around)
-    seen = any(cause.step == step.name for cause in chain)
-    chain.append(Cause(depth, step.name, step.phase, reason, message))
-    if seen or depth >= DEPTH_MAX:
-        return
-    if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
-        chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
-    for dependency in _behind(workflow, step):
-        _follow(state, workflow, dependency, around, depth + 1, chain)
+def _tree(workflow: Workflow, root: Step) -> dict[str, list[Step]]:
+    """What each step behind `root` is the first to lead to, breadth first."""
+    met, level = {root.name}, [root]
+    below: dict[str, list[Step]] = {}
+    for _ in range(DEPTH_MAX):
+        for step in level:
+            behind = [other for other in _behind(workflow, step) if other.name not in met]
+            met |= {other.name for other in behind}
+            below[step.name] = behind
+        level = [other for step in level for other in below[step.name]]
+    return below
 
 
 def _behind(workflow: Workflow, step: Step) -> list[Step]:

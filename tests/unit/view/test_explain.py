@@ -46,6 +46,26 @@ def test_a_skip_is_followed_to_the_failure() -> None:
     ]
 
 
+def test_each_step_is_told_once_where_the_way_to_it_is_shortest() -> None:
+    steps = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c", "b", "a")]
+    assert told(Story().accept(steps).exit("a", 3), "d") == [
+        'd Skipped: depends on "a", which failed',
+        '  c Skipped: depends on "b", which was skipped',
+        '  b Skipped: depends on "a", which failed',
+        "  a Failed: exit code 3",
+    ]
+
+
+def test_many_ways_to_one_failure_make_no_more_lines_than_there_are_steps() -> None:
+    """Four rows of eight, each step behind all of the row above: 4,096 ways."""
+    rows = [[f"r{row}-{column}" for column in range(8)] for row in range(4)]
+    above = [["a"], *rows]
+    steps = [a_step(name, *above[row]) for row in range(4) for name in rows[row]]
+    lines = told(Story().accept([a_step("a"), *steps]).exit("a", 3), "r3-0")
+    assert len(lines) == 1 + 3 * 8 + 1
+    assert sum("Failed: exit code 3" in line for line in lines) == 1
+
+
 def test_a_ready_step_names_who_has_its_slot() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]).start("a")
     assert told(story, "b") == ["b Ready: waits for a slot (--max-parallel 1): w/a has it"]
