@@ -39,6 +39,10 @@ _CLOSING = b'"}\n'
 _TRAILER_SIZE = len(_CRC) + 8 + len(_CLOSING)
 _END_AT = slice(-_TRAILER_SIZE - len(_END), -_TRAILER_SIZE)
 
+# What people read and nothing is decided by. Whoever gave it may have taken it from a path, an
+# account or a host whose name is no text.
+_FREE_TEXT = ("message", "problem", "reason", "refused", "why", "by", "user", "host")
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 
@@ -63,9 +67,9 @@ def encode_turn(records: Sequence[Record]) -> bytes:
     parts: list[bytes] = []
     for index, record in enumerate(records):
         try:
-            body = _encode(record)[:-1] + (_END if index == last else b"")
-            # Check now what a reader would refuse (an infinite number, a lone surrogate): it must
-            # stop this turn, not every later start.
+            body = _body(record) + (_END if index == last else b"")
+            # Check now what a reader would refuse (an infinite number, a lone surrogate in a name):
+            # it must stop this turn, not every later start.
             _decode(body + b"}")
         except (ValueError, TypeError, OverflowError) as error:
             kind = type(record.event).__name__
@@ -73,6 +77,21 @@ def encode_turn(records: Sequence[Record]) -> bytes:
         parts.append(body)
         parts.append(b'%s%08x"}\n' % (_CRC, crc32(body)))
     return b"".join(parts)
+
+
+def _body(record: Record) -> bytes:
+    """Without the closing brace; free text that is no text is written as what can be read."""
+    try:
+        return _encode(record)[:-1]
+    except UnicodeEncodeError:
+        found = {name: getattr(record.event, name, None) for name in _FREE_TEXT}
+        readable = {
+            name: text.encode(errors="backslashreplace").decode()
+            for name, text in found.items()
+            if isinstance(text, str)
+        }
+        event = msgspec.structs.replace(record.event, **readable)
+        return _encode(msgspec.structs.replace(record, event=event))[:-1]
 
 
 def decode(line: bytes) -> Record | None:

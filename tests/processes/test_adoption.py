@@ -236,6 +236,19 @@ def test_both_die_and_the_first_line_of_the_journal_is_damaged(yard: Yard) -> No
     assert yard.file("ledger") == "x\n"
 
 
+def test_a_problem_that_is_no_text_in_the_journal_of_an_older_shim_is_made_text(yard: Yard) -> None:
+    executor = yard.executor()
+    executor.start([yard.launch("step", "no-such-command")])
+    yard.ended(executor, "step")
+    kill_shim(yard, executor)
+    executor.close()
+    journal = yard.state / "shim/journal"
+    journal.write_text(journal.read_text().replace("PATH is ", r"PATH is /caf\udce9:"))
+    yard.seen.clear()
+    next_one = yard.executor(epoch=2)
+    assert r"PATH is /caf\udce9:" in yard.ended(next_one, "step")[0].problem
+
+
 def test_how_a_step_ended_while_both_were_dead_is_not_guessed(yard: Yard) -> None:
     executor = begin(yard)
     kill_shim(yard, executor)

@@ -175,6 +175,7 @@ def test_a_relative_command_is_found_from_the_working_directory(yard: Yard) -> N
         pytest.param(["true"], {"env": {"A": "\0"}}, "embedded null", id="a NUL in env"),
         pytest.param(["true"], {"env": {"A=B": "c"}}, "illegal environment", id="= in a name"),
         pytest.param(["echo", "\ud800"], {}, "surrogates", id="text that is no text"),
+        pytest.param(["no"], {"env": {"PATH": "/caf\udce9"}}, r"/caf\udce9", id="bytes in PATH"),
         pytest.param(["true", "x" * 2_200_000], {}, "longer than the system takes", id="2 MiB"),
         pytest.param([""], {}, 'command not found: ""', id="an empty command"),
     ],
@@ -189,6 +190,7 @@ def test_an_attempt_that_cannot_start_says_why(
     ended = run(yard, *argv, **changes)
     assert (ended.how, ended.exit_code) == ("start-failed", None)
     assert problem in ended.problem
+    ended.problem.encode()  # or the log could not take it
 
 
 def test_a_log_that_cannot_be_made_says_why(yard: Yard) -> None:

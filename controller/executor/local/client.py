@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.errors import LockHeld, StorageError
 from controller.executor.local.link import PROTOCOL, SILENT_SECONDS, Link, greeting
-from controller.executor.shim.wire import Message
+from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import Trouble
 
 HELLO_SECONDS_MAX = 10.0
@@ -54,7 +54,7 @@ class ShimClient:
             elif verb == "told":
                 self.synced = True
             elif verb == "short":
-                self.shortage = rest[0]
+                self.shortage = readable(rest[0])
         if self.link.wire.closed:
             self.synced = False  # the steps go on without it
             self.link.reopen()

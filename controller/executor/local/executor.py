@@ -35,7 +35,7 @@ from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.orphans import Orphans
-from controller.executor.shim.wire import Message
+from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import (
     AttemptId,
     Clock,
@@ -241,8 +241,15 @@ class LocalExecutor:
 
     def on_failed(self, text: str, at: int, problem: str) -> None:
         attempt = self.named(text)
-        at += self.boot_to_now
-        self.finish(attempt, Ended(id=attempt.id, how="start-failed", at=at, problem=problem))
+        self.finish(
+            attempt,
+            Ended(
+                id=attempt.id,
+                how="start-failed",
+                at=at + self.boot_to_now,
+                problem=readable(problem),  # the journals of older shims have what the log refuses
+            ),
+        )
 
     def on_withdrawn(self, text: str, at: int) -> None:
         attempt = self.named(text)
@@ -253,7 +260,7 @@ class LocalExecutor:
 
     def on_lost(self, text: str, _at: int, problem: str) -> None:
         attempt = self.named(text)
-        self.finish(attempt, lost(attempt, self.clock.now(), problem))
+        self.finish(attempt, lost(attempt, self.clock.now(), readable(problem)))
 
     # -------------------------------------------------------------------------------- one attempt's
     def attempt(self, name: AttemptId, mark: int) -> TrackedAttempt:

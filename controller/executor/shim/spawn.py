@@ -15,6 +15,7 @@ import time
 from typing import NamedTuple
 
 from controller.executor.shim.cgroup import Cgroups
+from controller.executor.shim.wire import readable
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -53,6 +54,9 @@ class Process(NamedTuple):
 
 class CannotStart(Exception):
     """This attempt can never start; the text says why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(readable(problem))
 
 
 class NotNow(Exception):

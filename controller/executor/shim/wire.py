@@ -19,6 +19,11 @@ def encode(message: Message) -> bytes:
     return json.dumps(message).encode()
 
 
+def readable(text: str) -> str:
+    """For people. Bytes that are no text travel as lone surrogates, which no log can hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class Wire:
     """One end. `waiting` goes out as one line with the next flush()."""
 

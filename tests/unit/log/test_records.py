@@ -8,7 +8,15 @@ from msgspec import structs
 
 from controller.errors import StorageError
 from controller.log.records import NewerLog, decode, encode_turn, ends_turn
-from controller.model.events import SCHEMA, Event, MachineSlept, Record, SourceChanged, StepReady
+from controller.model.events import (
+    SCHEMA,
+    Event,
+    MachineSlept,
+    Record,
+    SourceChanged,
+    StepFailed,
+    StepReady,
+)
 
 
 def a_record(seq: int = 7, turn: int = 7, event: Event | None = None) -> Record:
@@ -121,3 +129,9 @@ def test_a_field_that_was_added_later_is_passed_over() -> None:
 def test_what_could_not_be_read_back_is_not_written(event: Event) -> None:
     with pytest.raises(StorageError, match=r"record 7 .*be written"):
         encode_turn([a_record(event=event)])
+
+
+def test_words_for_people_that_are_no_text_stop_no_turn() -> None:
+    failed = StepFailed(uid="u", step="a", reason="StartFailed", message="PATH is /caf\udce9")
+    read = decode(encode_turn([a_record(event=failed)]))
+    assert read == a_record(event=structs.replace(failed, message="PATH is /caf\\udce9"))
