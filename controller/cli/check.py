@@ -107,13 +107,14 @@ def _number(count: int, what: str) -> str:
 
 def schema(args: argparse.Namespace) -> int:
     """treadle schema: print it, write all into a folder, or check that a folder is current."""
+    from controller.cli.output import show_data
     from controller.spec.schema import files
 
     texts = files()
     if args.check is not None:
         return _check(args.check, texts)
     if args.write is None:
-        print(texts[f"{args.form}.schema.json"], end="")
+        show_data(texts[f"{args.form}.schema.json"])
         return ExitCode.FINE
     try:
         os.makedirs(args.write, exist_ok=True)

@@ -6,6 +6,7 @@ and none for the help. Heavy modules (yaml, watchdog, rich) are imported where t
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -74,10 +75,15 @@ def _write_nowhere() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open /dev/null for each closed stream, else the next file gets the stream's number."""
+    """Open /dev/null for each closed stream, else the next file gets the stream's number.
+
+    A character that stdout's encoding lacks is written as an escape, as on stderr.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,5 +1,6 @@
 """How output is shown: on a terminal or in a file, in colour, as JSON or YAML."""
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -40,14 +41,22 @@ def show(value: Any, form: str) -> None:
 
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         plain = msgspec.to_builtins(value)
-        yaml.dump(plain, sys.stdout, Dumper=dumper, sort_keys=False, allow_unicode=True)
+        show_data(yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=True))
     else:
-        print(msgspec.json.format(msgspec.json.encode(value)).decode())
+        show_data(f"{msgspec.json.format(msgspec.json.encode(value)).decode()}\n")
 
 
 def show_line(value: Any) -> None:
     """Print `value` as one line of JSON."""
-    print(msgspec.json.encode(value).decode())
+    show_data(f"{msgspec.json.encode(value).decode()}\n")
+
+
+def show_data(text: str) -> None:
+    """Print text for programs: always in UTF-8, whatever the locale is."""
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() != "utf-8":
+        out.reconfigure(encoding="utf-8", errors="backslashreplace")
+    out.write(text)
 
 
 def note(text: str) -> None:
