@@ -226,7 +226,7 @@ class Scanner:
             if self._restless.pop(path, None) is not None:
                 self._note_steady(path)
         elif not stat.S_ISREG(status.st_mode):
-            self._broken(file, "not a regular file")
+            self._broken(file._replace(foreign=True), "not a regular file")
         elif done or self._still(path, status, now):
             self._take(file, now)
         else:
@@ -279,15 +279,10 @@ class Scanner:
             self._put(read_marker(file.path, data, _digest(data), _owner(after.st_uid)))
 
     def _take_spec(self, path: str, data: bytes, status: os.stat_result) -> None:
-        digest, size = _digest(data), status.st_size
+        digest = _digest(data)
         known = self.sight.files.get(path)
         if known is not None and known.digest == digest:
             self._put(replace(known, steady=True))
-            return
-        if size > self._spec_bytes_max:
-            problem = f"{size} bytes, more than the {self._spec_bytes_max} that a spec may have"
-            fault = self._fault(path, problem, "split it, or raise --max-spec-size")
-            self._put(SeenFile(path=path, digest=digest, faults=(fault,)))
             return
         loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max)
         self._put(
@@ -365,8 +360,8 @@ class Scanner:
     def _name(self, path: str) -> str:
         return os.path.join(self.sight.shown, path)
 
-    def _fault(self, path: str, problem: str, hint: str = "") -> Fault:
-        return Fault(file=self._name(path), problem=problem, hint=hint)
+    def _fault(self, path: str, problem: str) -> Fault:
+        return Fault(file=self._name(path), problem=problem)
 
 
 def _signature(status: os.stat_result) -> Signature:

@@ -406,12 +406,10 @@ def tabs(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (a_fifo, "not a regular file"),
-        (a_socket, "not a regular file"),
         (a_link_that_leaves, "a symlink that leaves the folder"),
         (a_link_to_nowhere, "a symlink that leads nowhere: No such file or directory"),
         (a_link_to_itself, "a symlink that leads nowhere: Too many levels of symbolic links"),
-        (too_large, "more than the 65536 that a spec may have; split it, or raise --max-spec-size"),
+        (too_large, "larger than 65,536 bytes; split it; up and validate take --max-spec-size"),
         (tabs, "tab"),
     ],
 )
@@ -426,6 +424,16 @@ def test_a_bad_file_is_said_and_stops_no_other(
     assert says in fault
     os.unlink(watched.root / "bad.yaml")
     watched.until(lambda: not watched.state.rejected)
+
+
+@pytest.mark.parametrize("make", [a_fifo, a_socket])
+def test_what_can_hold_no_spec_is_passed_over(
+    watched: Watched, make: Callable[[Path], None]
+) -> None:
+    make(watched.root / "odd.yaml")
+    (watched.root / "good.yaml").write_text(workflow("good"))
+    watched.until(lambda: "new good" in watched.story and "odd.yaml" in watched.memory.noted)
+    assert not watched.state.rejected
 
 
 def test_a_name_that_is_not_utf8_is_a_fault(watched: Watched) -> None:

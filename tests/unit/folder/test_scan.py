@@ -205,6 +205,13 @@ def test_a_file_that_changes_under_the_reading_does_not_count(
 Make = Callable[[Scanned], object]
 
 
+def write_long(begin: str) -> Make:
+    def make(folder: Scanned) -> None:
+        folder.write("etl.yaml", begin + "#" * (BYTES_MAX + 1))
+
+    return make
+
+
 def link(path: str, to: str) -> Make:
     def make(folder: Scanned) -> None:
         (folder.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -317,7 +324,7 @@ def test_a_hidden_folder_to_which_two_symlinks_lead_is_followed_once(folder: Sca
         pytest.param(
             lambda folder: folder.write("etl.yaml", "#" * (BYTES_MAX + 1)),
             "etl.yaml",
-            f"{BYTES_MAX + 1} bytes, more than the {BYTES_MAX} that a spec may have",
+            "larger than 1,000 bytes",
             id="one that is a byte too long",
         ),
         pytest.param(
@@ -342,6 +349,24 @@ def test_what_cant_be_taken_says_why_and_stops_no_other(
     folder.scan()
     assert folder.problem(path) == problem
     assert folder.names() == {"z/good.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("make", "foreign"),
+    [
+        pytest.param(write_long(""), True, id="a long file of somebody else"),
+        pytest.param(write_long(ETL), False, id="a long spec"),
+        pytest.param(
+            lambda folder: os.mkfifo(folder.root / "etl.yaml"), True, id="nothing that holds a spec"
+        ),
+        pytest.param(link("etl.yaml", "nowhere"), False, id="what may be a spec, and isn't there"),
+    ],
+)
+def test_what_cant_be_a_spec_is_somebody_elses(folder: Scanned, make: Make, foreign: bool) -> None:
+    make(folder)
+    folder.scan()
+    file = folder.sight.files["etl.yaml"]
+    assert file.faults and file.foreign is foreign
 
 
 def test_one_of_the_longest_size_is_read(folder: Scanned) -> None:
