@@ -11,7 +11,8 @@ import yaml
 from controller.errors import Fault
 
 # What YAML forbids everywhere, except as an escape. We search first: libyaml gives only an offset.
-_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+# And what ends a line for libyaml (YAML 1.1) but in no editor: it would become a blank.
+_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _TAB_INDENT = re.compile(r" *-* *\t")
 
 _PROBLEMS = {
@@ -52,8 +53,9 @@ def decode(data: bytes, file: str) -> str | Fault:
     if forbidden := _FORBIDDEN.search(text):
         at = forbidden.start()
         line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
-        problem = f"the control character U+{ord(text[at]):04X} is not allowed in a spec"
-        return _fault(file, line, column, problem, 'in quotes, write it as an escape like "\\x1b"')
+        code = f"{ord(text[at]):04x}"
+        problem = f"the character U+{code.upper()} is not allowed in a spec"
+        return _fault(file, line, column, problem, f'in double quotes, write "\\u{code}"')
     return text
 
 

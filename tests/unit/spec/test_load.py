@@ -137,7 +137,7 @@ def test_ours_is_not_foreign() -> None:
         (b"a: \xff", "a.yaml:1:4: not UTF-8: byte 0xff at offset 3; save the file as UTF-8"),
         (b"\xef\xbb\xbfa\nb\xff", "a.yaml:2:2: not UTF-8: byte 0xff at offset 6; save the"),
         (SMALL.encode("utf-16"), "a.yaml:1:1: not UTF-8: byte 0xff at offset 0"),
-        (b"a: 1\nb: \x1b", "a.yaml:2:4: the control character U+001B is not allowed in a spec"),
+        (b"a: 1\nb: \x1b", "a.yaml:2:4: the character U+001B is not allowed in a spec"),
         (b"[]", "a.yaml:1:1: expected a workflow: a mapping with apiVersion, kind, metadata and"),
         (b"a: 1", "a.yaml:1:1: no treadle document: apiVersion is missing; a workflow begins"),
         (b"apiVersion: v1", "a.yaml:1:13: apiVersion: v1 is not an apiVersion of treadle's; write"),
@@ -145,6 +145,19 @@ def test_ours_is_not_foreign() -> None:
 )
 def test_what_is_no_workflow_at_all(data: bytes, fault: str) -> None:
     assert [f[: len(fault)] for f in faults(data)] == [fault]
+
+
+@pytest.mark.parametrize("code", ["0085", "2028", "2029"])
+def test_what_ends_a_line_in_no_editor_has_to_be_written_as_an_escape(code: str) -> None:
+    """libyaml takes it for a line end, and what stands in quotes would become another text."""
+    spec = SMALL + "  env:\n    A: "
+    line, column = spec.count("\n") + 1, len("    A: 'x") + 1
+    assert faults(f"{spec}'x{chr(int(code, 16))}y'\n".encode()) == [
+        f"a.yaml:{line}:{column}: the character U+{code} is not allowed in a spec; "
+        f'in double quotes, write "\\u{code}"'
+    ]
+    escaped = one(f'{spec}"x\\u{code}y"\n').workflow.spec
+    assert escaped.env == {"A": f"x{chr(int(code, 16))}y"}
 
 
 def test_a_size_is_refused_beyond_the_limit() -> None:
