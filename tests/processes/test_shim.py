@@ -1,5 +1,6 @@
 """The shim: one to a state folder, deaf to nonsense, gone when there is nothing to do."""
 
+import errno
 import json
 import os
 import signal
@@ -227,6 +228,29 @@ def test_a_shim_that_cannot_start_is_said_in_one_line(
     with pytest.raises(StorageError, match=r"dies again and again; .*shim/errors says why"):
         yard.executor()
     assert "broken on purpose" in (yard.state / "shim/errors").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        pytest.param(errno.EPERM, "it needs a Unix socket", id="no sockets"),
+        pytest.param(errno.EACCES, "this user has to be able to", id="not allowed"),
+        pytest.param(errno.EMFILE, "raise the limit on open files", id="no descriptors"),
+        pytest.param(errno.ENOMEM, "there is no room for another process", id="no memory"),
+        pytest.param(errno.ENOSPC, "make room or mend the disk", id="no room"),
+    ],
+)
+def test_what_keeps_a_shim_from_starting_is_said_with_a_hint(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("controller.executor.local.link.start_shim", refused)
+    with pytest.raises(
+        StorageError, match=f"{os.strerror(number)}: no shim can be started; {hint}"
+    ):
+        yard.executor()
 
 
 def test_the_journal_stays_small_however_much_was_done(

@@ -6,6 +6,7 @@ has loaded. It takes as long to load as its controller, so start it first to sav
 holds the lock, there is a shim, or one is just starting or stopping; a moment later it answers.
 """
 
+import errno
 import fcntl
 import os
 import resource
@@ -67,7 +68,7 @@ class Link:
                 self.pause(enough)
         except OSError as fault:
             raise StorageError(
-                f"{self.folder}: {fault.strerror}: no shim can be started; {MEND_DISK}"
+                f"{self.folder}: {fault.strerror}: no shim can be started; {hint(fault.errno)}"
             ) from fault
         self.writable = select.EPOLLIN
         self.poll.register(self.wire.sock, self.writable)
@@ -169,6 +170,19 @@ class Link:
                 if os.waitpid(child, os.WNOHANG)[0] == 0:
                     continue
             STARTED.discard(child)
+
+
+def hint(number: int | None) -> str:
+    """How to mend what keeps a shim from being started."""
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "raise the limit on open files (`ulimit -n`), then start again"
+    if number in (errno.EAGAIN, errno.ENOMEM):
+        return "there is no room for another process; see `ulimit -u` and free memory"
+    if number == errno.EACCES:
+        return f"this user has to be able to write there and to run {sys.executable}"
+    if number in (errno.EPERM, errno.EOPNOTSUPP):
+        return "it needs a Unix socket and may not have one there; allow it, or use another --state"
+    return MEND_DISK
 
 
 def start_if_none(state: str, boot_id: str) -> None:
