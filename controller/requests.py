@@ -37,6 +37,9 @@ def drop(state_dir: str, request: Request) -> str:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(draft, "xb") as file:
+            # Whoever asks may have another umask, and the controller has to read it; who may enter
+            # the state folder is for that to say.
+            os.fchmod(file.fileno(), 0o644)
             file.write(msgspec.json.encode(request))
             file.flush()
             os.fsync(file.fileno())
@@ -51,6 +54,11 @@ def drop(state_dir: str, request: Request) -> str:
             os.unlink(draft)
         raise StorageError(f"{folder}: the request can't be written: {error.strerror}") from error
     return name
+
+
+def set_aside(state_dir: str, name: str) -> bool:
+    """Could the controller not make sense of the request that was dropped under this name?"""
+    return os.path.exists(_aside(os.path.join(requests_folder(state_dir), name)))
 
 
 def waiting(state_dir: str) -> Iterator[Request]:
@@ -125,7 +133,7 @@ class RequestBox:
         except FileNotFoundError:
             return None  # withdrawn by hand since the folder was listed
         except (OSError, ValueError) as error:
-            aside = f"{path}.bad"
+            aside = _aside(path)
             os.rename(path, aside)
             self._note(f"{path}: not a request ({error}); set aside as {aside}, it does nothing")
             return None
@@ -153,6 +161,10 @@ def _problem(request: Request) -> str:
 
     faults = check(request.document.workflow.spec)
     return "; ".join(f"{request.path}: {fault.problem}" for fault in faults)
+
+
+def _aside(path: str) -> str:
+    return f"{path}.bad"
 
 
 def requests_folder(state_dir: str) -> str:

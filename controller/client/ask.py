@@ -7,14 +7,14 @@ only the answer. If no controller is running, the next one applies the request.
 import time
 
 from controller.client.replica import FOLLOW_SECONDS, is_live
-from controller.errors import UsageError
+from controller.errors import StorageError, UsageError
 from controller.intake.requests import answer
 from controller.log.reader import Tail
 from controller.model.events import RequestApplied
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.actions import Action
-from controller.requests import drop
+from controller.requests import drop, set_aside
 
 ANSWER_SECONDS = 2.0
 
@@ -22,12 +22,17 @@ ANSWER_SECONDS = 2.0
 def ask(state_dir: str, seq: int, request: Request) -> str:
     """Write `request`; returns what became of it, for people. `seq`: the last record read.
 
-    Raises UsageError if the controller refused it.
+    Raises UsageError if the controller refused it, StorageError if it could not read it.
     """
     name = drop(state_dir, request)
     if not is_live(state_dir):
         return "requested; no controller is running, the next `treadle up` applies it"
     answer = _answer(Tail(state_dir, after=seq), name)
+    if answer is None and set_aside(state_dir, name):
+        raise StorageError(
+            f"{request.workflow or 'treadle'}: the controller can't read the request and set it "
+            "aside, so nothing was done; its stderr says why"
+        )
     if answer is None:
         return "requested; not applied yet, `treadle events` will show it"
     if answer.refused:

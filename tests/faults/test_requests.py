@@ -28,6 +28,15 @@ def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: 
     ]
 
 
+def test_the_umask_of_who_asks_keeps_no_controller_from_reading(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        name = drop(str(tmp_path), a_retry("w"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "requests" / name).stat().st_mode & 0o777 == 0o644
+
+
 def test_a_text_survives_as_it_is(tmp_path: Path) -> None:
     """A document goes as it was understood, so nobody reads the same text twice."""
     text = """

@@ -1,16 +1,17 @@
 """Asking a controller, and waiting for its answer as long as one may be near."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from story import Story
 
 from controller.client import ask as asking
 from controller.client.ask import ask, would_follow
-from controller.errors import UsageError
+from controller.errors import StorageError, UsageError
 from controller.model import events as e
 from controller.model.observations import Request
-from controller.requests import waiting
+from controller.requests import RequestBox, drop, waiting
 
 Write = Callable[[Story], str]
 
@@ -62,6 +63,22 @@ def test_a_refusal(write: Write, story: Story, live: pytest.MonkeyPatch) -> None
     state_dir, seq = write(story), story.state.seq
     live.setattr(asking, "drop", answering(write, story, refused="too late"))
     with pytest.raises(UsageError, match="etl: refused: too late"):
+        ask(state_dir, seq, request(story))
+
+
+def test_a_request_that_the_controller_could_not_read(
+    write: Write, story: Story, live: pytest.MonkeyPatch
+) -> None:
+    state_dir, seq = write(story), story.state.seq
+
+    def unreadable(state_dir: str, asked: Request) -> str:
+        name = drop(state_dir, asked)
+        Path(state_dir, "requests", name).write_text("{")
+        RequestBox(state_dir, note=lambda _: None).waiting()
+        return name
+
+    live.setattr(asking, "drop", unreadable)
+    with pytest.raises(StorageError, match="etl: the controller can't read the request"):
         ask(state_dir, seq, request(story))
 
 
