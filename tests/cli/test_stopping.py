@@ -84,8 +84,8 @@ def test_a_second_sigint_leaves_at_once_and_the_next_controller_goes_on_ending(
     place.until(lambda: (place.specs / "runs").exists() and runs(place))
     controller.send_signal(signal.SIGINT)
     assert controller.stdout is not None
-    while b"stopping: ending" not in controller.stdout.readline():
-        pass
+    while b"stopping 1 step" not in (line := controller.stdout.readline()):
+        assert line, "it ended without a word"
     controller.send_signal(signal.SIGINT)
     assert ended(controller)[0] == 130
     pid = place.folded().workflows["w"].steps["a"].attempts[0].pid
