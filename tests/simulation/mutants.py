@@ -133,14 +133,14 @@ def applies_a_request_again_after_a_crash() -> Patch:
 
 @mutant
 def counts_a_met_dependency_twice() -> Patch:
-    real = movement._hold
+    real = movement._add_verdict
 
     def wrong(dependent: Any, name: str, verdict: str) -> None:
         real(dependent, name, verdict)
         if verdict == movement.MET:
             dependent.open -= 1
 
-    return patch.object(movement, "_hold", wrong)
+    return patch.object(movement, "_add_verdict", wrong)
 
 
 @mutant
