@@ -68,8 +68,8 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     overrules = asked.kind in _OVERRULES
     if not overrules and not asked.resume:
         return False
-    ending = workflow.cancel is not None and not workflow.cancel.drain
-    return (overrules and workflow.name in state.markers_of) or (ending and not workflow.finished)
+    ending = workflow.being_ended and not workflow.finished
+    return ending or (overrules and workflow.name in state.markers_of)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

@@ -8,7 +8,7 @@ same way.
 from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
-from controller.model.events import StepEffect
+from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     forget_name,
     remember_run,
@@ -22,8 +22,6 @@ from controller.model.phases import TERMINAL, Phase, Reason, RunStage
 from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition, definitions
-
-_ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 
 
 def accepted(state: State, event: e.GenerationAccepted) -> None:
@@ -86,7 +84,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         else:
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
-                workflow.effects.setdefault(name, _ADDED)
+                workflow.effects.setdefault(name, STEP_ADDED)
         step.want_nothing()  # only what this generation wants counts
         step.index, step.definition = index, definition
         step.fingerprint = event.fingerprints[name]
@@ -180,11 +178,11 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
 
 def set_deadline(state: State, workflow: Workflow) -> None:
     """Set the deadline of the present run, if one applies. It also applies to a run that drains."""
-    seconds, cancel = workflow.deadline_seconds, workflow.cancel
+    seconds = workflow.deadline_seconds
     due = None
     if seconds is not None and workflow.in_run and workflow.started is not None:
         due = workflow.started + workflow.stood + round(seconds * SECOND)
-    if workflow.suspended is not None or (cancel is not None and not cancel.drain):
+    if workflow.suspended is not None or workflow.being_ended:
         due = None
     set_timer(state, workflow, "", TimerKind.DEADLINE, due)
 

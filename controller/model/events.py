@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from controller.errors import Fault
-from controller.model.phases import AttemptPhase, Phase
+from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.spec.models import Spec
 from controller.spec.models import Workflow as Document
 
@@ -144,6 +144,10 @@ class StepEffect(Struct, frozen=True, array_like=True):
     reason: str
     message: str
     finish: bool = False  # a running attempt may finish first
+
+
+STEP_ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
+STEP_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class GenerationAccepted(Event, frozen=True):

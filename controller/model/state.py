@@ -291,6 +291,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         return given if isinstance(given, float | int) else None
 
     @property
+    def being_ended(self) -> bool:
+        """All of it is cancelled, what runs as well: it does not drain."""
+        return self.cancel is not None and not self.cancel.drain
+
+    @property
     def finished(self) -> bool:
         return self.phase in WORKFLOW_TERMINAL
 

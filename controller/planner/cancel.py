@@ -31,7 +31,7 @@ def _accept(workflow: Workflow, reason: str, message: str) -> CancelAccepted:
 
 
 def _deleted(workflow: Workflow) -> CancelAccepted | None:
-    if not workflow.deleting or (workflow.cancel is not None and not workflow.cancel.drain):
+    if not workflow.deleting or workflow.being_ended:
         return None
     return _accept(workflow, Reason.SPEC_DELETED, "its spec was deleted from the folder")
 
@@ -58,8 +58,7 @@ def _by_marker(workflow: Workflow, marker: MarkerPlaced, steps: list[str]) -> Ca
 
 
 def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
-    ending = workflow.cancel is not None and not workflow.cancel.drain
-    if ending or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
+    if workflow.being_ended or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
         return None
     due = state.timer_of[workflow.uid, "", TimerKind.DEADLINE]
     if all(_is_over_in_time(step, due) for step in workflow.steps.values()):
@@ -70,10 +69,10 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
 
 def _is_over_in_time(step: Step, due: int) -> bool:
     """Whether it is settled, or its attempt had ended by then and is only to be judged."""
-    attempt = step.attempt
-    if step.phase in TERMINAL or not step.unjudged or attempt is None:
-        return step.phase in TERMINAL
-    return attempt.finished is not None and attempt.finished <= due
+    if step.phase in TERMINAL:
+        return True
+    finished = step.attempt.finished if step.unjudged and step.attempt else None
+    return finished is not None and finished <= due
 
 
 def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
@@ -93,7 +92,7 @@ def _of_run(workflow: Workflow, step: Step) -> bool:
 
 
 def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
-    if workflow.cancel is not None and not workflow.cancel.drain:
+    if workflow.being_ended:
         return None
     for marker in state.markers_of.get(workflow.name, {}).values():
         named = [

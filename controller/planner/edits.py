@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from controller.model.events import EffectAction, GenerationAccepted, StepEffect
+from controller.model.events import (
+    STEP_ADDED,
+    STEP_UNCHANGED,
+    EffectAction,
+    GenerationAccepted,
+    StepEffect,
+)
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import Accept, notes_of
@@ -23,7 +29,6 @@ from controller.spec.models import Spec
 
 _ANEW = frozenset({"restart", "run"})
 _DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
-_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 _GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
 _PLAIN = ("keep", Reason.UNCHANGED)
 
@@ -107,7 +112,7 @@ def effects(
     for name in in_order(new):
         step = workflow.steps.get(name)
         if step is None:
-            found[name] = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
+            found[name] = STEP_ADDED
             continue
         found[name] = _row(workflow, step, new[name], fingerprints[name], found)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
@@ -159,7 +164,7 @@ def _row(
     if _is_result(step.phase, definition):
         if not same:
             return _changed("run")
-        return _reran(anew[0], "run") if anew else _UNCHANGED
+        return _reran(anew[0], "run") if anew else STEP_UNCHANGED
     if (
         kept is not None
         and same
@@ -191,7 +196,7 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
     if _is_unwanted(attempt):
         message = "was being ended, is tried anew"
         return StepEffect(again, Reason.TRIED_ANEW, message)
-    return _GOES_ON if step.phase is Phase.RUNNING else _UNCHANGED
+    return _GOES_ON if step.phase is Phase.RUNNING else STEP_UNCHANGED
 
 
 def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect:
@@ -201,7 +206,7 @@ def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect
     if step.retry_at is not None and step.definition.retry != definition.retry:
         message = "its retry policy changed: tried at once, with fresh retries"
         return StepEffect("run", Reason.TRIED_ANEW, message)
-    return _UNCHANGED
+    return STEP_UNCHANGED
 
 
 def _is_unwanted(attempt: Attempt) -> bool:

@@ -38,17 +38,21 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obstacle | None:
     """What keeps this ready step from starting now; None if the next plan starts it."""
-    obstacle = (
-        standstill(state, workflow)
-        or why_nothing(limits)
-        or why_none_of(workflow, limits)
-        or why_not_there(workflow, step.name, limits)
-    )
+    obstacle = standstill(state, workflow) or why_not_by(workflow, step.name, limits)
     if obstacle is not None:
         return obstacle
     if is_full(workflow):
         return Obstacle.PARALLELISM
     return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
+
+
+def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:
+    """What this controller knows that keeps the step from starting, slots aside."""
+    return (
+        why_nothing(limits)
+        or why_none_of(workflow, limits)
+        or why_not_there(workflow, step, limits)
+    )
 
 
 def free_slots(state: State, limits: Limits) -> int:

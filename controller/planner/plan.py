@@ -10,11 +10,12 @@ stops with `--end-steps`; last of all, what nobody needs any more leaves the sta
 from collections.abc import Iterator
 
 from controller.model.indexes import due
+from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS
 from controller.planner import accept, cancel, deadlines, readiness, retention, retries, run, slots
 from controller.planner.actions import Action
-from controller.planner.permission import Limits
+from controller.planner.permission import Limits, why_none_of
 from controller.planner.wish import meet
 
 
@@ -83,10 +84,6 @@ def settled(state: State, limits: Limits) -> bool:
     """
     if state.live or state.touched or slots.fill(state, limits):
         return False
-    return not any(_is_ours(state, uid, limits) for uid in state.awaited)
-
-
-def _is_ours(state: State, uid: str, limits: Limits) -> bool:
-    """Whether this controller would start the step when its backoff ends."""
-    workflow = state.lives[uid]
-    return limits.only is None or workflow.request in limits.only
+    # A backoff counts only where this controller would start the step at its end.
+    obstacles = (why_none_of(state.lives[uid], limits) for uid in state.awaited)
+    return all(obstacle is Obstacle.NOT_DRIVEN for obstacle in obstacles)

@@ -11,12 +11,13 @@ from itertools import islice
 
 from controller.model.events import AttemptEnding
 from controller.model.phases import AttemptPhase, Obstacle, Reason
-from controller.model.state import State, Workflow
+from controller.model.state import Attempt, State, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
     Limits,
     free_slots,
     why_none_of,
+    why_not_by,
     why_not_there,
     why_nothing,
 )
@@ -58,23 +59,16 @@ def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
 
     What the log knows of that is a wish; this is what only the controller knows.
     """
-    nothing = why_nothing(limits)
-    if nothing is None and not (limits.held or limits.gone or limits.only is not None):
+    if not (limits.short or limits.held or limits.gone or limits.only is not None):
         return []
-    found: list[AttemptEnding] = []
-    for (uid, name), attempt in state.live.items():
-        if attempt.phase is not AttemptPhase.SCHEDULED or attempt.ending is not None:
-            continue
-        workflow = state.lives[uid]
-        obstacle = nothing or why_none_of(workflow, limits) or why_not_there(workflow, name, limits)
-        if obstacle is not None:
-            step, message = workflow.steps[name], _MESSAGES[obstacle]
-            found.append(to_end(workflow, step, attempt, obstacle, message, withdraw=True))
-    return found
+    return [
+        _withdrawn(workflow, name, attempt, obstacle, _MESSAGES[obstacle])
+        for workflow, name, attempt in _queued(state)
+        if (obstacle := why_not_by(workflow, name, limits)) is not None
+    ]
 
 
 _MESSAGES = {
-    Obstacle.STOPPING: "the controller is stopping",
     Obstacle.DISK_PRESSURE: "the disk is nearly full",
     Obstacle.NOT_DRIVEN: "this controller starts only what its `treadle run` began",
     Obstacle.SPEC_ABSENT: "its spec is gone from the folder, which is not yet believed",
@@ -92,21 +86,34 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
         return []
     highest = -min(key[0] for key in state.queue)
     losers = [
-        (state.lives[uid].priority, uid, step, attempt)
-        for (uid, step), attempt in reversed(state.live.items())
-        if attempt.phase is AttemptPhase.SCHEDULED
-        and attempt.ending is None
-        and state.lives[uid].priority < highest
+        (workflow, name, attempt)
+        for workflow, name, attempt in reversed(_queued(state))
+        if workflow.priority < highest
     ]
     if not losers:
         return []
     leaving = sum(attempt.ending is not None for attempt in state.live.values())
     rivals = islice(_rivals(state, limits), leaving, None)  # the first have their places already
-    pairs = zip(sorted(losers, key=lambda loser: loser[0]), rivals, strict=False)
+    pairs = zip(sorted(losers, key=lambda loser: loser[0].priority), rivals, strict=False)
     return [
-        to_end(state.lives[uid], state.lives[uid].steps[step], attempt, *_OVERTAKEN, withdraw=True)
-        for (priority, uid, step, attempt), rival in pairs
-        if priority < rival
+        _withdrawn(workflow, name, attempt, *_OVERTAKEN)
+        for (workflow, name, attempt), rival in pairs
+        if workflow.priority < rival
+    ]
+
+
+def _withdrawn(
+    workflow: Workflow, name: str, attempt: Attempt, reason: str, message: str
+) -> AttemptEnding:
+    return to_end(workflow, workflow.steps[name], attempt, reason, message, withdraw=True)
+
+
+def _queued(state: State) -> list[tuple[Workflow, str, Attempt]]:
+    """The starts that are promised, neither seen nor withdrawn, the earliest first."""
+    return [
+        (state.lives[uid], name, attempt)
+        for (uid, name), attempt in state.live.items()
+        if attempt.phase is AttemptPhase.SCHEDULED and attempt.ending is None
     ]
 
 

@@ -22,7 +22,7 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import to_end
 
 Outcome = Literal["remove", "cancel", "reset", "restore", "wait"]
-Stage = Literal["none", "queued", "running", "ending", "ended"]
+Stage = Literal["none", "queued", "withdrawing", "running", "ending", "ended"]
 Answer = Literal["nothing", "withdraw", "end", "settle"]
 
 
@@ -33,6 +33,11 @@ class Wish(NamedTuple):
     reason: str
     message: str
     finish: bool = False
+
+    @property
+    def ends_attempt(self) -> bool:
+        """Whether what runs has no future; a step that has to wait only gives back its place."""
+        return self.outcome != "wait"
 
 
 # What becomes of the attempt, by how far it is; a row is a stage.
@@ -51,6 +56,13 @@ MEETS: dict[Stage, dict[Outcome, Answer]] = {
         "restore": "end",
         "wait": "withdraw",
     },
+    "withdrawing": {
+        "remove": "end",
+        "cancel": "end",
+        "reset": "end",
+        "restore": "end",
+        "wait": "nothing",
+    },
     "running": {
         "remove": "end",
         "cancel": "end",
@@ -66,6 +78,13 @@ MEETS: dict[Stage, dict[Outcome, Answer]] = {
         "restore": "settle",
         "wait": "nothing",
     },
+}
+# Where what runs may come to its own end first. Should a start that is withdrawn have been made
+# meanwhile, it goes on.
+FINISHES: dict[Stage, Answer] = {
+    "queued": "withdraw",
+    "withdrawing": "nothing",
+    "running": "nothing",
 }
 
 
@@ -90,28 +109,22 @@ def meet(state: State, workflow: Workflow, step: Step) -> AttemptEnding | Settle
         return None
     stage = _stage(step)
     answer = MEETS[stage][wanted.outcome]
-    if wanted.finish and stage == "running":
-        answer = "nothing"
-    elif wanted.finish and stage == "queued":
-        answer = "withdraw"  # should it have started meanwhile, it goes on
+    if wanted.finish:
+        answer = FINISHES.get(stage, answer)
     if answer == "settle":
         return _settle(workflow, step, wanted)
-    attempt = step.live
-    if answer == "nothing" or attempt is None:
-        return None
-    is_withdrawn = attempt.ending is not None and attempt.ending.withdraw
-    if answer == "withdraw" and is_withdrawn:
+    if answer == "nothing" or step.live is None:
         return None
     withdraw = answer == "withdraw"
-    return to_end(workflow, step, attempt, wanted.reason, wanted.message, withdraw)
+    return to_end(workflow, step, step.live, wanted.reason, wanted.message, withdraw)
 
 
 def _stage(step: Step) -> Stage:
     attempt = step.live
     if attempt is None:
         return "ended" if step.unjudged else "none"
-    if attempt.ending is not None and not attempt.ending.withdraw:
-        return "ending"
+    if attempt.ending is not None:
+        return "withdrawing" if attempt.ending.withdraw else "ending"
     return "queued" if attempt.phase is AttemptPhase.SCHEDULED else "running"
 
 

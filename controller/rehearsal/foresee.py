@@ -12,7 +12,8 @@ from msgspec import Struct
 from controller.errors import Fault
 from controller.intake import desired
 from controller.model.events import (
-    AnyEvent,
+    STEP_ADDED,
+    STEP_UNCHANGED,
     DeletionAccepted,
     EditTakenBack,
     EffectAction,
@@ -28,7 +29,7 @@ from controller.model.observations import FolderSight
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept
-from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner.actions import Accept, Action
 from controller.planner.edits import judge
 from controller.rehearsal.play import Play
 from controller.spec.load import Document
@@ -37,6 +38,8 @@ from controller.spec.models import Spec
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 
 Effects = dict[str, StepEffect]
+
+_NEW = StepEffect("run", Reason.STEP_ADDED, "new")
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -91,21 +94,12 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
 
 def _workflow_of(state: State, action: Action) -> str:
     """The name of the workflow that an action is about, or nothing."""
-    match action:
-        case Accept():
-            return action.document.metadata.name
-        case Schedule() | Retry():
-            return state.lives[action.uid].name
-        case MarkerPlaced() | MarkerRejected() | MarkerRemoved():
-            return action.workflow
-        case _:
-            uid = _uid(action)
-            return state.lives[uid].name if uid in state.lives else ""
-
-
-def _uid(event: AnyEvent) -> str:
-    uid: str = getattr(event, "uid", "")
-    return uid
+    if isinstance(action, Accept):
+        return action.document.metadata.name
+    if isinstance(action, MarkerPlaced | MarkerRejected | MarkerRemoved):
+        return action.workflow
+    life = state.lives.get(getattr(action, "uid", ""))
+    return life.name if life is not None else ""
 
 
 def _faults(
@@ -141,12 +135,8 @@ def of_document(state: State, document: Document) -> Change:
 
 def _after_deletion(name: str, spec: Spec) -> Change:
     note = "begins when the life that was deleted has ended"
-    steps = {step.name: _added() for step in spec.steps}
+    steps = {step.name: _NEW for step in spec.steps}
     return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note)
-
-
-def _added() -> StepEffect:
-    return StepEffect("run", Reason.STEP_ADDED, "new")
 
 
 def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
@@ -232,13 +222,17 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     """What the generation that comes does to each step, as recorded; else that nothing changes."""
     after = play.life
     if life is None:
-        return {step.name: _added() for step in spec.steps}
+        return {step.name: _NEW for step in spec.steps}
     if after.pending is not None:  # a run that stands still: as if it ended as it is
         return judge(after, spec).effects
     if after.spec == life.spec:
         return dict(_unchanged(life))
-    names = [step.name for step in spec.steps]
-    found = {name: after.effects.get(name, _plain(life.steps.get(name))) for name in names}
+    found = {  # of a step that goes on as it was, or is new, nothing else was recorded
+        step.name: after.effects.get(
+            step.name, STEP_UNCHANGED if step.name in life.steps else STEP_ADDED
+        )
+        for step in spec.steps
+    }
     removed = {name: effect for name, effect in after.effects.items() if name not in found}
     return found | removed
 
@@ -248,13 +242,6 @@ def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
         if not step.leaving:
             action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
             yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")
-
-
-def _plain(step: Step | None) -> StepEffect:
-    """Of a step of which nothing was recorded: it is new, or goes on as it was."""
-    if step is None:
-        return StepEffect("run", Reason.STEP_ADDED, "new in this generation")
-    return StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 # ---------------------------------------- markers

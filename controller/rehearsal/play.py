@@ -16,7 +16,7 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import Action
 from controller.planner.outcome import fact
 from controller.planner.permission import Limits
-from controller.planner.wish import MEETS, wish
+from controller.planner.wish import wish
 from controller.spec.definition import BackoffPolicy
 
 NOTHING_STARTS = Limits(max_parallel=0)
@@ -93,7 +93,7 @@ class Play:
 
     def _leaves(self, step: Step) -> bool:
         wanted = wish(self.state, self.life, step)
-        return wanted is not None and MEETS["running"][wanted.outcome] == "end"
+        return wanted is not None and wanted.ends_attempt
 
     def _end(self, step: Step) -> None:
         attempt = step.live

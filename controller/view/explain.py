@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from controller.model.events import StepEffect
+from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.indexes import standstill
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
@@ -28,7 +28,6 @@ _VERBS = {
     "run": "reset",
 }
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
-_UNTOUCHED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -215,7 +214,7 @@ def effect_of(workflow: Workflow, step: Step) -> StepEffect:
         return step.leaving
     if workflow.generation == 1:
         return _FIRST
-    return workflow.effects.get(step.name, _UNTOUCHED)
+    return workflow.effects.get(step.name, STEP_UNCHANGED)
 
 
 def done(effect: StepEffect) -> str:

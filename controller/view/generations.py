@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct, structs
 
-from controller.model.events import EditTakenBack, GenerationAccepted, Record, StepEffect
+from controller.model.events import (
+    STEP_ADDED,
+    STEP_UNCHANGED,
+    EditTakenBack,
+    GenerationAccepted,
+    Record,
+    StepEffect,
+)
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec
@@ -14,8 +21,6 @@ from controller.view.table import Cell, Column, Table
 from controller.view.times import rfc3339
 
 _NAMED_MAX = 3
-_NEW = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
-_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -36,7 +41,10 @@ class Generation(Struct, frozen=True, kw_only=True):
 def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
     names = [step.name for step in event.spec.steps]
     old = {step.name for step in before.spec.steps} if before is not None else set()
-    effects = {name: event.effects.get(name, _UNCHANGED if name in old else _NEW) for name in names}
+    effects = {
+        name: event.effects.get(name, STEP_UNCHANGED if name in old else STEP_ADDED)
+        for name in names
+    }
     effects |= {name: effect for name, effect in event.effects.items() if name not in names}
     return Generation(
         workflow=event.workflow,
@@ -59,7 +67,7 @@ def taken_back(record: Record, event: EditTakenBack, before: Generation) -> Gene
         number=event.generation,
         time=record.time,
         seq=record.seq,
-        effects=dict.fromkeys(before.fingerprints, _UNCHANGED),
+        effects=dict.fromkeys(before.fingerprints, STEP_UNCHANGED),
         before=before,
     )
 
@@ -88,7 +96,7 @@ def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffe
             why = "what it does changed since then"
             effects[name] = StepEffect("run", Reason.SPEC_CHANGED, why)
         else:
-            effects[name] = _UNCHANGED
+            effects[name] = STEP_UNCHANGED
     for name in older.fingerprints:
         if name not in newer.fingerprints:
             effects[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")

@@ -96,7 +96,7 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
     wanted = wish(state, workflow, step)
-    if wanted is not None and wanted.outcome != "wait":
+    if wanted is not None and wanted.ends_attempt:
         starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
         outcome = "cancel" if starts_no_more else wanted.outcome
         return step.reason, f"{step.message}; then {_AFTERWARDS[outcome]}"
