@@ -77,7 +77,7 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
         if name in wanted or isinstance(action, Accept | LifeEnded):
             wanted.setdefault(name, []).append(action)
     coming = {
-        document.workflow.metadata.name: document.workflow.spec
+        document.name: document.workflow.spec
         for file in sight.files.values()
         for document in file.documents
     }
@@ -122,7 +122,7 @@ def _faults(
 
 def of_document(state: State, document: Document) -> Change:
     """What this document would do if it were the folder's, with the markers that are there."""
-    name = document.workflow.metadata.name
+    name = document.name
     life = state.workflows.get(name)
     if life is not None and life.deleting:
         return _after_deletion(name, document.workflow.spec)

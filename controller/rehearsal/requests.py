@@ -4,7 +4,8 @@ A command that asks for something judges by the state that its request will meet
 that wait already, and without the markers that it removes. Nothing starts, and nothing is acted on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from controller.intake.requests import answer
 from controller.loop.passes import Passes
@@ -16,21 +17,24 @@ from controller.rehearsal.play import NOTHING_STARTS, NoChance
 
 def carry_out(state: State, requests: Iterable[Request]) -> None:
     """Fold these requests and all that follows from them at once."""
-    passes = _passes(state)
-    for request in requests:
-        if request.name not in state.requests:
-            passes.promise(answer(state, request) or ())
-            passes.rest(NOTHING_STARTS)
+    with _passes(state) as passes:
+        for request in requests:
+            if request.name not in state.requests:
+                passes.promise(answer(state, request) or ())
+                passes.rest(NOTHING_STARTS)
 
 
 def without_markers(state: State, workflow: str) -> None:
     """Fold that the workflow's markers are gone."""
-    passes = _passes(state)
-    for path in list(state.markers_of.get(workflow, ())):
-        passes.fold(MarkerRemoved(workflow=workflow, path=path))
+    with _passes(state) as passes:
+        for path in list(state.markers_of.get(workflow, ())):
+            passes.fold(MarkerRemoved(workflow=workflow, path=path))
 
 
-def _passes(state: State) -> Passes:
-    passes = Passes(state, state.epoch, NoChance())
+@contextmanager
+def _passes(state: State) -> Iterator[Passes]:
+    """Passes over `state`. Its `seq` stays the last record of the log, which has none of these."""
+    passes, last = Passes(state, state.epoch, NoChance()), state.seq
     passes.begin(state.time)
-    return passes
+    yield passes
+    state.seq = last

@@ -46,3 +46,12 @@ def test_a_retry_is_judged_without_the_marker_that_it_removes() -> None:
     without_markers(story.state, "w")
     carry_out(story.state, [a_request("retry")])
     assert story.phases() == {"a": "Ready", "b": "Pending"}
+
+
+def test_the_log_has_none_of_it() -> None:
+    """A command reads on from `seq` for the answer to its own request."""
+    story = Story().accept(CHAIN).mark().end("a")
+    last = story.state.seq
+    without_markers(story.state, "w")
+    carry_out(story.state, [a_request("retry")])
+    assert story.state.seq == last
