@@ -99,9 +99,11 @@ class Place:
     # ------------------------------------ controllers
 
     @contextmanager
-    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+    def up(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         """A controller that runs until the end of the block, unless it is killed in it."""
-        controller = self.begin("up", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        controller = self.begin(
+            "up", *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._controllers.append(controller)
         self.until(lambda: read_status(str(self.state)).phase == "Running")
         yield controller
