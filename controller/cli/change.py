@@ -15,7 +15,6 @@ from controller.client.subject import (
     read_state,
     require_folder,
     require_life,
-    require_steps,
     subject,
 )
 from controller.errors import ExitCode
@@ -26,6 +25,7 @@ from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
+from controller.view.find import require_steps
 from controller.view.words import listed
 
 _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
@@ -90,7 +90,7 @@ def retry(args: argparse.Namespace) -> int:
     life = _to_overrule(args.specs, args.state, state, args.name, "retry")
     require_steps(life, args.steps)
     asked = _request("retry", life, args.reason, args.steps, downstream=args.downstream)
-    return _overrule(args.specs, args.state, state, asked, "retry", "retrying", args.dry_run)
+    return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
 
 
 def restart(args: argparse.Namespace) -> int:
@@ -98,7 +98,7 @@ def restart(args: argparse.Namespace) -> int:
     state = read_state(args.state)
     life = _to_overrule(args.specs, args.state, state, args.name, "restart")
     asked = _request("restart", life, args.reason)
-    return _overrule(args.specs, args.state, state, asked, "restart", "restarting", args.dry_run)
+    return _overrule(args.specs, args.state, state, asked, "restarting", args.dry_run)
 
 
 def _to_overrule(specs: str, state_dir: str, state: State, name: str, verb: str) -> Workflow:
@@ -109,19 +109,14 @@ def _to_overrule(specs: str, state_dir: str, state: State, name: str, verb: str)
 
 
 def _overrule(
-    specs: str, state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
+    specs: str, state_dir: str, state: State, asked: Request, does: str, dry_run: bool
 ) -> int:
     """The marker is removed first: if killed in between, the command can simply be repeated."""
-    seq, name = state.seq, asked.workflow
-    steps = _would_reset(state, asked)
+    name, steps = asked.workflow, listed(_would_reset(state, asked))
     for path in remove_markers(specs, name, dry_run=dry_run):
         print(f"{name}: {'would remove' if dry_run else 'removed'} {path}")
-    if dry_run:
-        print(f"{name}: would {would} {listed(steps)}")
-        return ExitCode.FINE
-    came = ask(state_dir, seq, asked)
-    print(f"{name}: {does} {listed(steps)} ({came})")
-    return ExitCode.FINE
+    would, does = f"{asked.kind} {steps}", f"{does} {steps}"
+    return _send(state_dir, state, asked, would, does, dry_run)
 
 
 def _would_reset(state: State, request: Request) -> list[str]:
@@ -170,6 +165,13 @@ def _ask(
 ) -> ExitCode:
     """Write the request, unless the controller would refuse it."""
     would_follow(state, asked)
+    return _send(state_dir, state, asked, would, does, dry_run)
+
+
+def _send(
+    state_dir: str, state: State, asked: Request, would: str, does: str, dry_run: bool
+) -> ExitCode:
+    """Write the request and say what became of it; in a dry run, only what it would do."""
     if dry_run:
         print(f"{asked.workflow}: would {would}")
         return ExitCode.FINE

@@ -23,8 +23,7 @@ def explain(args: argparse.Namespace) -> int:
     if args.name.startswith(f"{ROOT}."):
         show_lines(_field_lines(args.name))
         return ExitCode.FINE
-    from controller.client.subject import require_steps
-    from controller.view.find import find_workflow
+    from controller.view.find import find_workflow, require_steps
 
     state = Replica(args.state).catch_up()
     if args.name == ROOT and not args.step and ROOT not in state.workflows:

@@ -27,16 +27,16 @@ def ask(state_dir: str, seq: int, request: Request) -> str:
     name = drop(state_dir, request)
     if not is_live(state_dir):
         return "requested; no controller is running, the next `treadle up` applies it"
-    answer = _answer(Tail(state_dir, after=seq), name)
-    if answer is None and set_aside(state_dir, name):
+    applied = _applied(Tail(state_dir, after=seq), name)
+    if applied is None and set_aside(state_dir, name):
         raise StorageError(
             f"{request.workflow or 'treadle'}: the controller can't read the request and set it "
             "aside, so nothing was done; its stderr says why"
         )
-    if answer is None:
+    if applied is None:
         return "requested; not applied yet, `treadle events` will show it"
-    if answer.refused:
-        raise UsageError(f"{request.workflow or 'treadle'}: refused: {answer.refused}")
+    if applied.refused:
+        raise UsageError(f"{request.workflow or 'treadle'}: refused: {applied.refused}")
     return "applied"
 
 
@@ -52,7 +52,7 @@ def would_follow(state: State, request: Request) -> list[Action] | None:
     return actions
 
 
-def _answer(tail: Tail, name: str) -> RequestApplied | None:
+def _applied(tail: Tail, name: str) -> RequestApplied | None:
     until = time.monotonic() + ANSWER_SECONDS
     while True:
         for record in tail.poll():

@@ -33,7 +33,7 @@ def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
         loaded = load(read_source(file).data, file)
         faults += loaded.faults
         for document in loaded.documents:
-            name = document.workflow.metadata.name
+            name = document.name
             if seen.setdefault(name, file) is not file:
                 raise UsageError(f"{file}: {name} is already in {seen[name]}; give it only once")
             request = Request(

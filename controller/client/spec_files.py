@@ -46,7 +46,11 @@ def files_defining(
 
 def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:
     """The workflows that the file at `path` defines; None if it is not a treadle file."""
-    loaded = load(read_source(path).data, path)
+    return _names_in(read_source(path).data, path, last_known)
+
+
+def _names_in(data: bytes, path: str, last_known: tuple[str, ...]) -> tuple[str, ...] | None:
+    loaded = load(data, path)
     if loaded.foreign:
         return None
     return loaded.names or last_known or (name_from(path),)
@@ -82,15 +86,16 @@ def _files(
             if entry.kind != "spec" or entry.status is None or not S_ISREG(entry.status.st_mode):
                 continue
             path, known = os.path.join(specs, entry.path), last_known.get(entry.path, ())
-            if set(known) & set(names) or name_from(path) in names or _mentions(path, wanted):
-                defined = read_names(path, known)
+            data = read_source(path).data
+            if set(known) & set(names) or name_from(path) in names or _mentions(data, wanted):
+                defined = _names_in(data, path, known)
                 if defined is not None:
                     yield SpecFile(path, defined)
     except OSError as error:
         raise UsageError(f"{error.filename or specs}: {error.strerror}") from error
 
 
-def _mentions(path: str, names: list[bytes]) -> bool:
+def _mentions(data: bytes, names: list[bytes]) -> bool:
     """Might the file define one of these? Older specs write names with capitals and `_`."""
-    text = read_source(path).data.lower().replace(b"_", b"-")
+    text = data.lower().replace(b"_", b"-")
     return any(name in text for name in names)

@@ -13,7 +13,7 @@ from controller.client.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.requests import waiting
-from controller.view.find import find, hint
+from controller.view.find import find
 from controller.view.status import ended
 
 
@@ -81,12 +81,3 @@ def require_home(specs: str, state_dir: str, state: State) -> None:
             f"{state_dir} belongs to the specs folder {home}, not to {os.path.abspath(specs)}; "
             "name the right one with --specs or --state"
         )
-
-
-def require_steps(life: Workflow | None, names: list[str]) -> None:
-    """Refuse a step that the spec doesn't have, if the spec is known."""
-    if life is None:
-        return
-    for name in names:
-        if name not in life.steps:
-            raise NotFound(f'{life.name} has no step "{name}"{hint(name, life.steps)}')

@@ -16,8 +16,8 @@ from controller.errors import NotFound, StorageError
 from controller.log.archive import output
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL
-from controller.model.state import Attempt, State, Step, Workflow
-from controller.view.find import find_workflow, hint
+from controller.model.state import Attempt, State, Step
+from controller.view.find import find_workflow, require_steps
 from controller.view.status import ended
 from controller.view.words import of_step
 
@@ -122,8 +122,7 @@ class Transcript:
         self._attempt = attempt
         self._tail = tail
         self._open: dict[tuple[str, int], AttemptOutput] = {}
-        if step is not None:
-            self._require_step(self._workflow, step)
+        require_steps(self._workflow, [] if step is None else [step])
 
     def show(self) -> None:
         """Show the chosen attempts so far. Files of attempts that still run stay open."""
@@ -162,11 +161,6 @@ class Transcript:
         self._out.flush()
 
     # ---------------------------------------- what is shown
-
-    def _require_step(self, workflow: Workflow, step: str) -> None:
-        if step not in workflow.steps:
-            close = hint(step, workflow.steps)
-            raise NotFound(f'{workflow.name} has no step "{step}"{close}')
 
     def _chosen(self) -> list[Step]:
         steps = self._workflow.steps

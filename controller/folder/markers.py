@@ -54,9 +54,14 @@ def parse_marker(data: bytes) -> Marker:
     )
 
 
+def workflow_of(path: str) -> str:
+    """The name of the workflow that the marker at `path` cancels; no file name is refused."""
+    return os.path.basename(path).removesuffix(MARKER_SUFFIX)
+
+
 def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
     """The marker at `path`, whose owner is `by`, as the controller sees it."""
-    name = os.path.basename(path).removesuffix(MARKER_SUFFIX)
+    name = workflow_of(path)
     try:
         if not re.fullmatch(WORKFLOW_NAME, name):
             raise BadMarker(f'no workflow can be named "{name}"')

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from controller.errors import Fault
-from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker
+from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker, workflow_of
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.spec.load import load
 
@@ -248,7 +248,7 @@ class Scanner:
             spec = sight.files.get(path) or SeenFile(path=path, digest="")
             self._put(replace(spec, steady=False))
         else:
-            marker = SeenMarker(path=path, workflow=_workflow_of_marker(path), digest="")
+            marker = SeenMarker(path=path, workflow=workflow_of(path), digest="")
             self._put(replace(sight.markers.get(path) or marker, steady=False))
 
     def _note_steady(self, path: str) -> None:
@@ -303,13 +303,9 @@ class Scanner:
         self._read[path] = None  # no stat shows when this changes, so look each time
         self._restless.pop(path, None)
         if file.kind == "marker":
-            self._put(
-                SeenMarker(
-                    path=path, workflow=_workflow_of_marker(path), digest="", problem=problem
-                )
-            )
+            self._put(SeenMarker(path=path, workflow=workflow_of(path), digest="", problem=problem))
             return
-        fault = self._fault(path, problem)
+        fault = Fault(file=self._name(path), problem=problem)
         self._put(SeenFile(path=path, digest="", faults=(fault,), foreign=file.foreign))
 
     def _put(self, seen: SeenFile | SeenMarker) -> None:
@@ -360,9 +356,6 @@ class Scanner:
     def _name(self, path: str) -> str:
         return os.path.join(self.sight.shown, path)
 
-    def _fault(self, path: str, problem: str) -> Fault:
-        return Fault(file=self._name(path), problem=problem)
-
 
 def _signature(status: os.stat_result) -> Signature:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
@@ -370,10 +363,6 @@ def _signature(status: os.stat_result) -> Signature:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
-
-
-def _workflow_of_marker(path: str) -> str:
-    return os.path.basename(path).removesuffix(MARKER_SUFFIX)
 
 
 def _owner(uid: int) -> str:

@@ -13,7 +13,7 @@ from controller.spec.load import Document
 
 def duplicate(sight: FolderSight, file: SeenFile, document: Document, other: str) -> Fault:
     """`other`: the file whose document of that name is in force, or will be."""
-    name = document.workflow.metadata.name
+    name = document.name
     problem = f'the workflow "{name}" is already defined in {_place(sight, other, name)}'
     return _fault(sight, file, document, problem, "rename or remove one of the two")
 
@@ -50,6 +50,6 @@ def _fault(
 def _place(sight: FolderSight, path: str, name: str) -> str:
     file = sight.files.get(path)
     for document in file.documents if file is not None else ():
-        if document.workflow.metadata.name == name:
+        if document.name == name:
             return f"{shown(sight, path)}:{document.line}"
     return shown(sight, path)

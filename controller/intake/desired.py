@@ -25,13 +25,12 @@ from controller.model.events import (
     LifeEnded,
 )
 from controller.model.observations import FolderSight, SeenFile
-from controller.model.state import Condition as ControllerCondition
-from controller.model.state import State, Workflow
+from controller.model.state import Condition, State, Workflow
 from controller.planner.accept import accept
 from controller.planner.actions import Action
 from controller.spec.load import Document
 
-__all__ = ["ControllerCondition", "Memory", "Settings", "Verdict", "identity", "judge"]
+__all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
 
 UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
 
@@ -53,7 +52,7 @@ class Memory(Struct):
     blocked: dict[str, tuple[str, ...]] = {}
     marker_targets: dict[str, markers.Target] = {}
     noted: set[str] = set()
-    conditions: list[ControllerCondition] = []
+    conditions: list[Condition] = []
     confirm_at: int | None = None  # when a full scan can confirm an absence
     scanned: int = 0  # the full scan that was judged last
 
@@ -70,7 +69,7 @@ class Verdict(Struct):
     """What follows, in order. `due`: when to ask again, if something is not believed yet."""
 
     actions: list[Action]
-    conditions: list[ControllerCondition]
+    conditions: list[Condition]
     notes: list[str] = []
     due: int | None = None
 
@@ -212,7 +211,7 @@ class _Judge:
         absences.count(len(in_force(self.state)))
         homes: set[str] = set()
         for name in waiting:
-            if absences.believed("workflow", name, self.settings, self.sight.scanned):
+            if self._believed("workflow", name):
                 absences.forget("workflow", name)
                 life = self.state.workflows[name]
                 what = "no longer defines it" if life.path in self.sight.files else "is gone"
@@ -302,7 +301,7 @@ class _Judge:
             self.notes.append(f"{clashes.shown(self.sight, file.path)}: ignored: {reason}")
 
     def _documents(self, file: SeenFile) -> None:
-        blocked = [name for name in map(_name, file.documents) if self._obstructed(name)]
+        blocked = [one.name for one in file.documents if self._obstructed(one.name)]
         if blocked:
             self.memory.blocked[file.path] = tuple(blocked)
         if self._faults(file):
@@ -314,12 +313,12 @@ class _Judge:
         if self._settles(file):
             return
         for document in file.documents:
-            if _name(document) not in blocked:
+            if document.name not in blocked:
                 self._put_in_force(file, document)
 
     def _clashes(self, file: SeenFile, document: Document) -> Iterator[Fault]:
         """Yields a fault if another file or a `treadle run` has the name."""
-        name = _name(document)
+        name = document.name
         life = self.state.workflows.get(name)
         other = self.taken[name][0] if name in self.taken else None
         if other is None and life is not None and of_folder(life):
@@ -342,14 +341,14 @@ class _Judge:
         return False
 
     def _drops_steps(self, document: Document) -> bool:
-        life = self.state.workflows.get(_name(document))
+        life = self.state.workflows.get(document.name)
         if life is None or not of_folder(life) or life.spec is document.workflow.spec:
             return False
         left = {step.name for step in document.workflow.spec.steps}
         return any(step.name not in left for step in life.spec.steps)
 
     def _put_in_force(self, file: SeenFile, document: Document) -> None:
-        name = _name(document)
+        name = document.name
         life = self.state.workflows.get(name)
         self.taken[name] = (file.path, document)
         home = life.path if life is not None else None
@@ -403,10 +402,6 @@ class _Judge:
         return again if due is None else min(due, again)
 
 
-def _note(memory: Memory, now: int, said: conditions.Said) -> list[ControllerCondition]:
+def _note(memory: Memory, now: int, said: conditions.Said) -> list[Condition]:
     memory.conditions = conditions.as_conditions(said, memory.conditions, now)
     return memory.conditions
-
-
-def _name(document: Document) -> str:
-    return document.workflow.metadata.name

@@ -123,13 +123,13 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     if workflow.cancel is not None and not workflow.finished:
         raise _Refused(f"{workflow.name} is being cancelled: wait until it has finished")
+    message = _said(asked, "marked as succeeded")
     for name in _known(workflow, asked):
         step = workflow.steps[name]
         if step.live is not None or step.unjudged:
             raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
             raise _Refused(f'"{name}" has already succeeded')
-        message = _said(asked, "marked as succeeded")
         yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
     for step in sorted(_downstream(workflow, asked.steps), key=lambda step: step.index):
         if step.phase is Phase.SKIPPED and step.name not in asked.steps:
@@ -181,7 +181,7 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         raise _Refused(asked.problem)
     if asked.document is None:
         raise _Refused(f"it has no spec of {asked.workflow}")
-    if asked.document.workflow.metadata.name != asked.workflow:
+    if asked.document.name != asked.workflow:
         raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
     if workflow is not None and workflow.origin == "folder":
         raise _Refused(

@@ -30,7 +30,7 @@ from controller.loop.ports import (
 )
 from controller.model import events as e
 from controller.model.indexes import next_due, touch_all
-from controller.model.state import SECOND, State
+from controller.model.state import SECOND, Condition, State
 from controller.planner import outcome
 from controller.planner.permission import Limits
 from controller.planner.plan import settled
@@ -69,7 +69,7 @@ class Settings(Struct, kw_only=True):
 
 
 class Controller:
-    """The loop's own memory; everything in it but the edges can be had again from the log."""
+    """The loop's own memory; everything in it except the edges can be rebuilt from the log."""
 
     def __init__(self, state: State, epoch: int, edges: Edges, settings: Settings) -> None:
         self.epoch = epoch
@@ -77,12 +77,11 @@ class Controller:
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
-        self._of_folder: list[desired.ControllerCondition] = []
-        self._of_machine: list[desired.ControllerCondition] = []
+        self._of_machine: list[Condition] = []
         self._short = False  # of room on the disk
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
-        self._stale: list[AttemptId] = []  # told of again although their end is recorded
+        self._stale: list[AttemptId] = []  # reported again although the log has their end
         self._postponed: set[str] = set()  # requests whose time has not come
         self._folder_due: int | None = None
         self._only = settings.only_requests
@@ -93,9 +92,9 @@ class Controller:
         return self.passes.state
 
     @property
-    def conditions(self) -> list[desired.ControllerCondition]:
+    def conditions(self) -> list[Condition]:
         """What holds of the controller itself, as seen in the last turn."""
-        return [*self._of_folder, *self._of_machine]
+        return [*self.memory.conditions, *self._of_machine]
 
     @property
     def recorded(self) -> Sequence[e.Record]:
@@ -212,7 +211,6 @@ class Controller:
         sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
         verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)
         self._folder_due = verdict.due
-        self._of_folder = verdict.conditions
         self.notes += verdict.notes
         self.passes.promise(verdict.actions, cause)
 

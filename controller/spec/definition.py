@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from controller.spec.models import Backoff, Dependency, EnvValue, Retry, Spec, Step
+from controller.spec.models import Backoff, Defaults, Dependency, EnvValue, Retry, Spec, Step
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -74,7 +74,7 @@ def definitions(spec: Spec) -> dict[str, Definition]:
 
 def requires(step: Step) -> tuple[Requires, ...]:
     """The dependencies of `step`, short and long forms alike, in the order written."""
-    return tuple(_require(entry) for entry in _or(step.depends_on, []))
+    return tuple(_require(entry) for entry in given(step.depends_on, []))
 
 
 def env_text(value: EnvValue) -> str:
@@ -92,38 +92,33 @@ def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
 
 
 def _define(spec: Spec, step: Step) -> Definition:
-    defaults = spec.defaults
-    given = UNSET if defaults is UNSET else defaults
-    default_timeout = UNSET if isinstance(given, UnsetType) else given.timeout_seconds
-    default_grace = (
-        UNSET if isinstance(given, UnsetType) else given.termination_grace_period_seconds
-    )
-    default_retry = UNSET if isinstance(given, UnsetType) else given.retry
+    defaults = given(spec.defaults, Defaults())
     return Definition(
         name=step.name,
         argv=_argv(spec, step),
         env={
             name: env_text(value)
-            for name, value in {**_or(spec.env, {}), **_or(step.env, {})}.items()
+            for name, value in {**given(spec.env, {}), **given(step.env, {})}.items()
         },
-        working_dir=_or(step.working_dir, _or(spec.working_dir, ".")),
+        working_dir=given(step.working_dir, given(spec.working_dir, ".")),
         requires=requires(step),
-        timeout_seconds=_or(step.timeout_seconds, _or(default_timeout, None)),
-        grace_seconds=_or(
-            step.termination_grace_period_seconds, _or(default_grace, DEFAULT_GRACE_SECONDS)
+        timeout_seconds=given(step.timeout_seconds, given(defaults.timeout_seconds, None)),
+        grace_seconds=given(
+            step.termination_grace_period_seconds,
+            given(defaults.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
         ),
-        retry=_retry(step.retry, default_retry),
-        continue_on_failure=_or(step.continue_on_failure, False),
-        leave_processes=_or(step.leave_processes, False),
-        on_changed=_or(step.on_changed, "Restart"),
-        on_removed=_or(step.on_removed, "End"),
+        retry=_retry(step.retry, defaults.retry),
+        continue_on_failure=given(step.continue_on_failure, False),
+        leave_processes=given(step.leave_processes, False),
+        on_changed=given(step.on_changed, "Restart"),
+        on_removed=given(step.on_removed, "End"),
     )
 
 
 def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
     if not isinstance(step.command, UnsetType):
         return tuple(step.command)
-    shell = _or(step.shell, _or(spec.shell, DEFAULT_SHELL))
+    shell = given(step.shell, given(spec.shell, DEFAULT_SHELL))
     words = shlex.split(shell) if isinstance(shell, str) else list(shell)
     return (*words, str(step.run))
 
@@ -131,27 +126,29 @@ def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
 def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     if isinstance(own, UnsetType) and isinstance(default, UnsetType):
         return _NO_RETRY
-    first, second = _or(own, Retry()), _or(default, Retry())
-    backoff, fallback = _or(first.backoff, Backoff()), _or(second.backoff, Backoff())
+    first, second = given(own, Retry()), given(default, Retry())
+    backoff, fallback = given(first.backoff, Backoff()), given(second.backoff, Backoff())
     plain = BackoffPolicy()
-    causes = _or(first.on, _or(second.on, None))
+    causes = given(first.on, given(second.on, None))
     # Only one of the two lists is allowed, so a step's own list replaces the default's.
     lists = first if _lists_codes(first) else second
-    codes = _or(lists.exit_codes, None)
+    codes = given(lists.exit_codes, None)
     return RetryPolicy(
-        limit=_or(first.limit, _or(second.limit, 0)),
+        limit=given(first.limit, given(second.limit, 0)),
         backoff=BackoffPolicy(
-            initial_seconds=_or(
-                backoff.initial_seconds, _or(fallback.initial_seconds, plain.initial_seconds)
+            initial_seconds=given(
+                backoff.initial_seconds, given(fallback.initial_seconds, plain.initial_seconds)
             ),
-            factor=_or(backoff.factor, _or(fallback.factor, plain.factor)),
-            max_seconds=_or(backoff.max_seconds, _or(fallback.max_seconds, plain.max_seconds)),
-            jitter=_or(backoff.jitter, _or(fallback.jitter, plain.jitter)),
+            factor=given(backoff.factor, given(fallback.factor, plain.factor)),
+            max_seconds=given(backoff.max_seconds, given(fallback.max_seconds, plain.max_seconds)),
+            jitter=given(backoff.jitter, given(fallback.jitter, plain.jitter)),
         ),
         on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),
         exit_codes=None if codes is None else exit_code_list(codes),
-        except_exit_codes=exit_code_list(_or(lists.except_exit_codes, [])),
-        max_elapsed_seconds=_or(first.max_elapsed_seconds, _or(second.max_elapsed_seconds, None)),
+        except_exit_codes=exit_code_list(given(lists.except_exit_codes, [])),
+        max_elapsed_seconds=given(
+            first.max_elapsed_seconds, given(second.max_elapsed_seconds, None)
+        ),
     )
 
 
@@ -162,10 +159,11 @@ def _lists_codes(retry: Retry) -> bool:
 def _require(entry: str | Dependency) -> Requires:
     if isinstance(entry, str):
         return Requires(entry)
-    return Requires(entry.step, _or(entry.condition, "Succeeded"))
+    return Requires(entry.step, given(entry.condition, "Succeeded"))
 
 
-def _or(value: T | UnsetType, otherwise: U) -> T | U:
+def given(value: T | UnsetType, otherwise: U) -> T | U:
+    """`value` if the spec has it, else `otherwise`."""
     return otherwise if isinstance(value, UnsetType) else value
 
 

@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from types import MappingProxyType
-from typing import TypeVar
 
 import msgspec
 from msgspec import UnsetType, structs
 
-from controller.spec.definition import env_text, exit_code_list, requires
+from controller.spec.definition import env_text, exit_code_list, given, requires
 from controller.spec.models import Defaults, Dependency, EnvValue, Retry, Spec, Step
 
 VERSION = 1
@@ -32,8 +31,6 @@ VERSION = 1
 _SHORT = 64  # characters of an input that are shown in full
 _HASH_LENGTH = 32
 _INDEXES_MAX = 64
-
-T = TypeVar("T")
 
 
 def fingerprints(
@@ -92,12 +89,12 @@ def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
     texts: dict[str, str] = {}
     if isinstance(step.command, UnsetType):
         texts["run"] = str(step.run)
-        shell = _first(_words(step.shell), _words(spec.shell))
+        shell = given(_words(step.shell), _words(spec.shell))
         if not isinstance(shell, UnsetType):
             texts["shell"] = _json(shell)
     else:
         texts["command"] = _json(step.command)
-    working_dir = _first(step.working_dir, spec.working_dir)
+    working_dir = given(step.working_dir, spec.working_dir)
     if not isinstance(working_dir, UnsetType):
         texts["workingDir"] = working_dir
     for env in (spec.env, step.env):
@@ -193,10 +190,6 @@ def _normal_codes(codes: list[int | str] | UnsetType) -> list[int] | UnsetType:
 
 def _words(shell: str | list[str] | UnsetType) -> list[str] | UnsetType:
     return shlex.split(shell) if isinstance(shell, str) else shell
-
-
-def _first(own: T | UnsetType, other: T | UnsetType) -> T | UnsetType:
-    return other if isinstance(own, UnsetType) else own
 
 
 def _json(value: object) -> str:

@@ -36,6 +36,10 @@ class Document(Struct, frozen=True, kw_only=True):
     line: int
     warnings: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        return self.workflow.metadata.name
+
 
 class Loaded(Struct, frozen=True, kw_only=True):
     """What a file holds. With any fault it has no documents.

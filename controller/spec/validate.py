@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from msgspec import UNSET, Struct, UnsetType
 
-from controller.spec.definition import BackoffPolicy, env_text, requires
+from controller.spec.definition import BackoffPolicy, env_text, given, requires
 from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 
 Path = tuple[str | int, ...]
@@ -274,8 +274,8 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Pa
     if backoff.initial_seconds is UNSET and backoff.max_seconds is UNSET:
         return
     plain = BackoffPolicy()
-    initial = _seconds(backoff.initial_seconds, under.initial_seconds, plain.initial_seconds)
-    most = _seconds(backoff.max_seconds, under.max_seconds, plain.max_seconds)
+    initial = given(backoff.initial_seconds, given(under.initial_seconds, plain.initial_seconds))
+    most = given(backoff.max_seconds, given(under.max_seconds, plain.max_seconds))
     if initial > most:
         field = "initialSeconds" if backoff.max_seconds is UNSET else "maxSeconds"
         problem = f"initialSeconds ({initial:g}) is more than maxSeconds ({most:g})"
@@ -336,9 +336,3 @@ def _shared_texts(path: Path, holder: Spec | Step) -> Iterator[tuple[Path, str]]
 
 def _default_retry(spec: Spec) -> Retry | UnsetType:
     return UNSET if isinstance(spec.defaults, UnsetType) else spec.defaults.retry
-
-
-def _seconds(own: float | UnsetType, under: float | UnsetType, plain: float) -> float:
-    if not isinstance(own, UnsetType):
-        return own
-    return plain if isinstance(under, UnsetType) else under

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.indexes import standstill
-from controller.model.movement import MET, OPEN, edge
+from controller.model.movement import MET, OPEN
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
@@ -51,17 +51,18 @@ class Cause(Struct, frozen=True):
 def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
     """The step's phase, then its causes, down to the root; each step once.
 
-    A step stands where the way to it is shortest. Cost: the steps behind it and their dependencies.
+    A step is shown at its shortest distance from the first one. Cost: the steps behind it and
+    their dependencies.
     """
     below = _tree(workflow, step)
     chain: list[Cause] = []
     waiting = [(step, 0)]
     while waiting:
         told, depth = waiting.pop()
-        reason, message = words.of_step(state, workflow, told)
+        said = words.of_step(state, workflow, told)
         if told.phase is Phase.READY:
-            reason, message = _waits(state, workflow, told, around)
-        chain.append(Cause(depth, told.name, told.phase, reason, message))
+            said = _waits(state, workflow, told, around, said)
+        chain.append(Cause(depth, told.name, told.phase, *said))
         if told.phase is Phase.PENDING and not around.runs and told.retry_at is not None:
             chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
         waiting += [(behind, depth + 1) for behind in reversed(below.get(told.name, []))]
@@ -69,7 +70,7 @@ def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list
 
 
 def _tree(workflow: Workflow, root: Step) -> dict[str, list[Step]]:
-    """What each step behind `root` is the first to lead to, breadth first."""
+    """For each step, the causes that are first reached through it, breadth first."""
     met, level = {root.name}, [root]
     below: dict[str, list[Step]] = {}
     for _ in range(DEPTH_MAX):
@@ -85,19 +86,16 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
     """The dependencies that it waits for, or that kept it from running."""
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
-    verdicts = {
-        need.step: edge(other.phase, other.reason, other.tolerated, need.condition)
-        for need in step.definition.requires
-        if (other := workflow.steps.get(need.step)) is not None
-    }
+    verdicts = words.verdicts(workflow, step)
     unmet = [name for name, verdict in verdicts.items() if verdict not in (MET, OPEN)]
     wanted = unmet or [name for name, verdict in verdicts.items() if verdict == OPEN]
     return [workflow.steps[name] for name in wanted]
 
 
-def _waits(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words:
-    """Why a ready step does not start, by the same rule that starts it."""
-    said = words.of_step(state, workflow, step)
+def _waits(
+    state: State, workflow: Workflow, step: Step, around: Around, said: words.Words
+) -> words.Words:
+    """Why a ready step does not start, by the rule that starts it; `said` is what the log says."""
     if standstill(state, workflow) is not None:
         return said
     if not around.runs:

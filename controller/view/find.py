@@ -48,6 +48,15 @@ def find_workflow(state: State, word: str) -> Workflow:
     return meant
 
 
+def require_steps(life: Workflow | None, names: Iterable[str]) -> None:
+    """Refuse a step that the spec doesn't have, if the spec is known."""
+    if life is None:
+        return
+    for name in names:
+        if name not in life.steps:
+            raise NotFound(f'{life.name} has no step "{name}"{hint(name, life.steps)}')
+
+
 def is_uid_of(word: str, uid: str) -> bool:
     return len(word) >= UID_PREFIX_MIN and uid.startswith(word)
 

@@ -152,12 +152,16 @@ def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words
 
 def _open(workflow: Workflow, step: Step) -> list[str]:
     """The dependencies whose condition is not true yet and is still possible."""
-    waits_for = []
-    for need in step.definition.requires:
-        other = workflow.steps.get(need.step)
-        if other and edge(other.phase, other.reason, other.tolerated, need.condition) == OPEN:
-            waits_for.append(other.name)
-    return waits_for
+    return [name for name, verdict in verdicts(workflow, step).items() if verdict == OPEN]
+
+
+def verdicts(workflow: Workflow, step: Step) -> dict[str, str]:
+    """What each of its dependencies means for the step (see `edge`), in the order of the spec."""
+    return {
+        need.step: edge(other.phase, other.reason, other.tolerated, need.condition)
+        for need in step.definition.requires
+        if (other := workflow.steps.get(need.step)) is not None
+    }
 
 
 def _leaving(workflow: Workflow, why: str) -> str:

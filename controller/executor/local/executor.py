@@ -92,7 +92,7 @@ class LocalExecutor:
             attempt = self.attempt(launch.id, launch.mark)
             attempt.launch, attempt.may_leave = launch, launch.leave_processes
             attempt.offered = self.shim.synced
-            attempt.grace_us = int(launch.grace_seconds * 1_000_000)
+            attempt.grace_us = int(launch.grace_seconds * SECOND)
             self.shim.say(start_message(launch))
         self.shim.flush()
 
@@ -138,7 +138,7 @@ class LocalExecutor:
         for running in attempts:
             attempt = self.attempt(running.id, running.mark)
             attempt.may_leave = running.leave_processes
-            attempt.grace_us = int(running.grace_seconds * 1_000_000)
+            attempt.grace_us = int(running.grace_seconds * SECOND)
             if running.boot_id not in ("", self.boot_id):
                 self.finish(attempt, lost(attempt, self.clock.now(), REBOOTED))
             elif running.pid is not None:
@@ -232,8 +232,8 @@ class LocalExecutor:
     ) -> None:
         attempt = self.named(text)
         usage = Usage(
-            wall_seconds=(at - attempt.started) / 1_000_000,
-            cpu_seconds=cpu_us / 1_000_000,
+            wall_seconds=(at - attempt.started) / SECOND,
+            cpu_seconds=cpu_us / SECOND,
             max_rss_bytes=rss_kib * 1024 or None,
         )
         outcome = exited(attempt, status, at + self.boot_to_now, usage)
@@ -296,7 +296,7 @@ class LocalExecutor:
     def carry_out(self, attempt: TrackedAttempt, order: End) -> None:
         attempt.order = None
         if not order.withdraw_only:
-            self.begin_ending(attempt, int(order.grace_seconds * 1_000_000))
+            self.begin_ending(attempt, int(order.grace_seconds * SECOND))
 
     def begin_ending(self, attempt: TrackedAttempt, grace_us: int) -> None:
         from controller.executor.local.marks import Tree, named
@@ -356,7 +356,7 @@ class LocalExecutor:
         now = self.clock.now()
         outcome = lost(attempt, now, UNSEEN)
         if status is not None and not attempt.found:
-            wall_seconds = (now - self.boot_to_now - attempt.started) / 1_000_000
+            wall_seconds = (now - self.boot_to_now - attempt.started) / SECOND
             outcome = exited(attempt, status, now, Usage(wall_seconds=wall_seconds))
         self.first_process_ended(attempt, outcome, left=True)
 

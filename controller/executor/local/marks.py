@@ -108,9 +108,8 @@ def parent_of(process: psutil.Process) -> int:
 def named(pid: int, start: int) -> psutil.Process | None:
     """The process that the log names by its start in ticks, if it is still there."""
     try:
-        process = psutil.Process(
-            pid
-        )  # first: if another process gets the pid now, this one is dead
+        # First this: if another process gets the pid now, this one counts as dead.
+        process = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return None
     return process if start_of(pid) == start else None

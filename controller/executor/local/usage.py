@@ -7,7 +7,6 @@ at the process table, some 20 µs a process in it; psutil is imported only if a 
 from collections.abc import Iterable
 from contextlib import suppress
 
-from controller.executor.local.identity import start_of
 from controller.model.events import Usage
 from controller.model.state import SECOND, Attempt, Workflow
 
@@ -29,14 +28,18 @@ def of_running(lives: Iterable[Workflow], boot_id: str, now: int) -> dict[tuple[
 
 def usage(attempt: Attempt, now: int) -> Usage | None:
     """Of an attempt of this boot; None if its first process is gone."""
-    pid, started = attempt.pid, attempt.started
-    if pid is None or started is None or start_of(pid) != attempt.start_ticks:
+    pid, start, started = attempt.pid, attempt.start_ticks, attempt.started
+    if pid is None or start is None or started is None:
         return None
     import psutil
 
+    from controller.executor.local.marks import named
+
     cpu_seconds, memory = 0.0, 0
     try:
-        first = psutil.Process(pid)
+        first = named(pid, start)
+        if first is None:
+            return None
         for process in (first, *first.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 cpu_seconds += sum(process.cpu_times()[:4])  # its own, and of children that ended

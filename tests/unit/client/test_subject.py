@@ -13,7 +13,6 @@ from controller.client.subject import (
     read_state,
     require_folder,
     require_life,
-    require_steps,
     subject,
 )
 from controller.errors import NotFound, UsageError
@@ -87,10 +86,3 @@ def test_the_folder_has_to_be_there_and_this_state_s(specs: Path, story: Story) 
     story.see(e.FolderAdopted(folder="/elsewhere", device=1, inode=2))
     with pytest.raises(UsageError, match=r"\.treadle belongs to the specs folder /elsewhere"):
         require_folder(str(specs), ".treadle", story.state)
-
-
-def test_steps_have_to_be_there_as_far_as_the_spec_is_known(story: Story) -> None:
-    require_steps(None, ["anything"])
-    require_steps(story.life("etl"), ["load"])
-    with pytest.raises(NotFound, match='etl has no step "laod"; did you mean "load"'):
-        require_steps(story.life("etl"), ["extract", "laod"])

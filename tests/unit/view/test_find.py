@@ -5,7 +5,7 @@ from story import Story, a_step
 
 from controller.errors import Fault, NotFound
 from controller.model import events as e
-from controller.view.find import NeverValid, find, find_workflow
+from controller.view.find import NeverValid, find, find_workflow, require_steps
 
 
 def told() -> Story:
@@ -55,3 +55,11 @@ def test_a_name_that_only_a_rejected_file_has() -> None:
     assert found.rejected.path == "broken.yaml"
     with pytest.raises(NotFound, match="broken has no valid spec yet"):
         find_workflow(told().state, "broken")
+
+
+def test_steps_have_to_be_there_as_far_as_the_spec_is_known() -> None:
+    etl = Story().accept([a_step("extract"), a_step("load", "extract")], name="etl").life("etl")
+    require_steps(None, ["anything"])
+    require_steps(etl, ["load"])
+    with pytest.raises(NotFound, match='etl has no step "laod"; did you mean "load"'):
+        require_steps(etl, ["extract", "laod"])
