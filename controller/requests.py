@@ -37,8 +37,8 @@ def drop(state_dir: str, request: Request) -> str:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(draft, "xb") as file:
-            # Whoever asks may have another umask, and the controller has to read it; who may enter
-            # the state folder is for that to say.
+            # The controller has to read it, whatever the umask of the sender. Who may come here
+            # is decided by the mode of the state folder.
             os.fchmod(file.fileno(), 0o644)
             file.write(msgspec.json.encode(request))
             file.flush()
@@ -57,7 +57,7 @@ def drop(state_dir: str, request: Request) -> str:
 
 
 def set_aside(state_dir: str, name: str) -> bool:
-    """Could the controller not make sense of the request that was dropped under this name?"""
+    """Whether the controller could not read this request, and put it aside."""
     return os.path.exists(_aside(os.path.join(requests_folder(state_dir), name)))
 
 

@@ -43,7 +43,7 @@ class LiveTable:
     def __init__(self, specs: str, *, end_steps: bool) -> None:
         self._specs = specs
         self._ctrl_c = (
-            "Ctrl-C stops, also running steps" if end_steps else "Ctrl-C stops, running steps go on"
+            "Ctrl-C also stops running steps" if end_steps else "Ctrl-C stops, running steps go on"
         )
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")

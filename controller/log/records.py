@@ -40,7 +40,7 @@ _TRAILER_SIZE = len(_CRC) + 8 + len(_CLOSING)
 _END_AT = slice(-_TRAILER_SIZE - len(_END), -_TRAILER_SIZE)
 
 # What people read and nothing is decided by. Whoever gave it may have taken it from a path, an
-# account or a host whose name is no text.
+# account or a host whose name is not valid UTF-8.
 _FREE_TEXT = ("message", "problem", "reason", "refused", "why", "by", "user", "host")
 
 _encode = msgspec.json.Encoder().encode
@@ -80,7 +80,7 @@ def encode_turn(records: Sequence[Record]) -> bytes:
 
 
 def _body(record: Record) -> bytes:
-    """Without the closing brace; free text that is no text is written as what can be read."""
+    """Without the closing brace; free text that is not UTF-8 is written as what can be read."""
     try:
         return _encode(record)[:-1]
     except UnicodeEncodeError:

@@ -109,7 +109,7 @@ class Running(Struct, frozen=True, kw_only=True):
 class End(Struct, frozen=True, kw_only=True):
     """The order to end an attempt: TERM to its tree, `grace_seconds`, KILL, proof.
 
-    `withdraw_only`: if it hasn't started it never shall; if it has, leave it alone.
+    `withdraw_only`: if it has not started, it must never start; if it has, leave it alone.
     """
 
     id: AttemptId
@@ -120,21 +120,21 @@ class End(Struct, frozen=True, kw_only=True):
 
 class Trouble(NamedTuple):
     reason: str  # a word for programs
-    message: str  # for people: what it is, what it holds up, how to mend it
+    message: str  # for people: what is wrong, what has to wait for it, how to mend it
 
 
 class Executor(Protocol):
     def start(self, launches: Sequence[Launch]) -> None:
-        """Start or queue each unless its id was ever started. May return before they exist."""
+        """Start or queue each, except ids that were started before. It need not wait for them."""
 
     def end(self, orders: Sequence[End]) -> None:
-        """Asked again after a crash, goes on where it stopped. If nothing lives: `Ended`."""
+        """Called again after a crash, it goes on. If no process lives, observe() gives `Ended`."""
 
     def observe(self) -> list[Observation]:
         """What happened since the last call, in order per attempt. Never blocks."""
 
     def adopt(self, attempts: Collection[Running]) -> None:
-        """Comes first, if only with nothing: take these over; observe() then tells who ended."""
+        """The first call, also if there are none: take these over. observe() reports their ends."""
 
     def forget(self, ids: Collection[AttemptId]) -> None:
         """The ends of these are in the log: they need not be told again."""
@@ -149,7 +149,7 @@ class Executor(Protocol):
 # ---------------------------------------- chance
 class Chance(Protocol):
     def uid(self) -> str:
-        """The name of a life, for ever and everywhere."""
+        """The uid of a new life; no other life, on any machine, ever gets it."""
 
     def mark(self) -> int:
         """60 bits for a resource limit; never a counter, since state folders share a machine."""
@@ -170,7 +170,7 @@ class Folder(Protocol):
 # ---------------------------------------- disk
 class Space(Protocol):
     def short(self) -> str:
-        """Why nothing new may start for want of room on the disk; empty while there is enough."""
+        """Why nothing new may start, if the disk is nearly full; "" while there is room."""
 
 
 # ---------------------------------------- requests

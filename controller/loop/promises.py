@@ -1,7 +1,8 @@
 """From what a plan asks for to the events that record it.
 
-Most actions are events already. The others lack what the core may not have, chance, and get it here
-as a mark, a delay or a uid; and the inputs of the fingerprint, which only the record wants.
+Most actions are events already. The others need something random, which the core may not draw: a
+mark, a delay or a uid. They get it here, with the inputs of the fingerprint, which only the record
+needs.
 """
 
 from collections.abc import Iterator

@@ -174,7 +174,9 @@ class Controller:
             self._observe_folder(folder)
         confirmed = self._observe_requests()
         if folder is not None and confirmed:
-            self._observe_folder(folder, confirmed)  # what it held back goes with that record
+            self._observe_folder(
+                folder, confirmed
+            )  # what was held back is deleted, because of that record
 
     def _observe_clocks(self) -> None:
         before, now = self._clocks, self.edges.clock.read()
@@ -190,8 +192,8 @@ class Controller:
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))
         if attempt is None or attempt.number != seen.id.attempt:
-            # One that the log has not promised yet was hit by a cut of its tail. Its number will
-            # be given again, and then only the executor's memory stops a second start.
+            # If the log does not know it, its record was cut off with the tail. Its number will be
+            # used again, and then only the executor's memory prevents a second start.
             if outcome.is_over(self.state, seen.id):
                 self._stale.append(seen.id)
             return
@@ -232,7 +234,7 @@ class Controller:
                 self._postponed.add(request.name)
                 continue
             if request.kind == "run" and self._only is not None:
-                self._only |= {request.name}  # handed over: nobody else is there to drive it
+                self._only |= {request.name}  # another `treadle run` left it to this controller
             if request.kind == "delete-all":
                 self.memory.confirm()
                 confirmed = self.state.seq + 1

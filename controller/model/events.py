@@ -218,7 +218,8 @@ class RunStarted(Event, frozen=True):
 class CancelAccepted(Event, frozen=True):
     """Somebody or something wants (part of) a workflow to end. `steps` empty: all of it.
 
-    Final for this generation. `drain`: running steps finish, nothing new starts.
+    It holds until the next generation, or until a request overrules it. `drain`: running steps
+    finish, nothing new starts.
     """
 
     uid: str

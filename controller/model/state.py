@@ -109,11 +109,14 @@ class Standing(Struct, frozen=True):
 
 
 class Cancel(Struct, frozen=True):
-    """Somebody wants a workflow, or a step, to end; final for this generation."""
+    """Somebody wants a workflow, or a step, to end.
+
+    It holds until the next generation, or until a request overrules it.
+    """
 
     reason: str
     message: str
-    drain: bool = False  # running steps may finish
+    drain: bool = False  # of a workflow: running steps may finish
 
 
 class Asked(Struct, frozen=True):
@@ -141,7 +144,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     retry_at: int | None = None
     why: str = ""  # why it will be tried again; empty once it is
     unjudged: bool = False  # its last attempt ended; what follows is not decided yet
-    # what is wanted of it while it has an attempt: one field for each source, see `planner.wish`
+    # what is wanted of it: a field for each source that needs one, see `planner.wish`
     leaving: StepEffect | None = None  # the spec no longer has it
     cancel: Cancel | None = None
     asked: Asked | None = None
@@ -168,7 +171,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_wanted(self) -> bool:
-        """Whether any source wants something of it."""
+        """Whether one of these four is set."""
         return bool(self.leaving or self.cancel or self.asked or self.edit)
 
     def want_nothing(self) -> None:

@@ -1,10 +1,10 @@
 """What becomes of a document that folder or people want in force: one answer for all of them.
 
 It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
-of a run is being ended, it waits until that run has ended; else it is the next generation. An edit
-that waits is recorded at once, so it survives its file and a crash, and only the newest waits. What
-it says of `suspend` waits for an end alone: before, that becomes a generation of its own, of the
-spec in force.
+of a run is being ended or drained by anything but a marker, it waits until that run has ended; else
+it is the next generation. An edit that waits is recorded at once, so it survives its file and a
+crash, and only the newest waits. With `AfterRun`, what it says of `suspend` does not wait: that
+becomes a generation of its own, of the spec in force.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def accept(
         if life.pending is not None:
             yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
         yield from _source_changed(life, path, document.workflow.metadata)
-    elif life is not None and life.in_run and (_is_patient(spec) or _is_being_ended(life)):
+    elif life is not None and life.in_run and (_is_patient(spec) or _holds_edits(life)):
         yield from _defer(life, document, path, by)
     else:
         yield Accept(
@@ -57,8 +57,8 @@ def _is_patient(spec: Spec) -> bool:
     return spec.edit_policy == "AfterRun"
 
 
-def _is_being_ended(life: Workflow) -> bool:
-    """All of its run is, and not by a marker, under which an edit counts as cancelled."""
+def _holds_edits(life: Workflow) -> bool:
+    """All of its run is being ended or drained, and not by a marker: that cancels the edit too."""
     return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
 
 
@@ -92,7 +92,7 @@ def _defer(
     """
     wanted, before = document.workflow, life.pending
     differs = (life.spec.suspend is True) != (wanted.spec.suspend is True)
-    changes_suspend = differs and not _is_being_ended(life)
+    changes_suspend = differs and not _holds_edits(life)
     if changes_suspend:
         spec: Spec = structs.replace(life.spec, suspend=wanted.spec.suspend)
         yield Accept(document=structs.replace(wanted, spec=spec), path=path, uid=life.uid, by=by)

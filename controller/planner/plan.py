@@ -1,10 +1,11 @@
 """What to do next. Reads the state, writes nothing; asked twice, it answers the same.
 
 A plan looks at what `apply` touched since the last one and at what time made due. Decisions come
-first and alone: the turn folds them and asks again, so that consequences spread pass by pass; when
-there is nothing left to decide, the free slots are filled, or all is ended by a controller that
-stops with `--end-steps`; last of all, what nobody needs any more leaves the state. Cost: O(touched
-+ due + free slots).
+first and alone: the turn folds them and asks again, so that consequences spread pass by pass. When
+there is nothing left to decide, queued starts that may not start any more are withdrawn and the
+free slots are filled; a controller that stops with `--end-steps` ends all instead. Last of all,
+what nobody needs any more leaves the state. Cost: O(touched + due + free slots), and O(live
+attempts) while something keeps queued starts from starting.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,17 @@ from controller.model.indexes import due
 from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS
-from controller.planner import accept, cancel, deadlines, readiness, retention, retries, run, slots
+from controller.planner import (
+    accept,
+    cancel,
+    readiness,
+    retention,
+    retries,
+    run,
+    slots,
+    stopping,
+    timeouts,
+)
 from controller.planner.actions import Action
 from controller.planner.permission import Limits, why_none_of
 from controller.planner.wish import meet
@@ -62,7 +73,7 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
     if decision is not None:
         return decision
     if step.live is not None:
-        return deadlines.timeout(state, workflow, step, now)
+        return timeouts.timeout(state, workflow, step, now)
     if step.unjudged:
         return retries.judge(workflow, step)
     return readiness.decide(state, workflow, step, now)
@@ -70,7 +81,7 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
 
 def _starts(state: State, limits: Limits) -> list[Action]:
     if limits.stopping:
-        return [*deadlines.interrupt(state)]
+        return [*stopping.interrupt(state)]
     withdrawn = slots.forbidden(state, limits)
     return [*withdrawn] or [*slots.fill(state, limits)] or [*slots.overtaken(state, limits)]
 

@@ -2,8 +2,8 @@
 
 The cause decides first (`retry.on`), then the exit code, then `limit` and `maxElapsedSeconds`. An
 interruption, an end that nobody saw, is the machine's fault and not the step's: it spends no retry,
-but three in a row are enough. Those by somebody who stopped the controller with `--end-steps` don't
-count among the three.
+but the fourth in a row fails the step. Those by somebody who stopped the controller with
+`--end-steps` don't count.
 """
 
 from controller.model.events import RetryScheduled, StepFailed

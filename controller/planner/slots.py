@@ -1,8 +1,11 @@
-"""Which ready steps get the free slots: by priority, fairly between workflows, within limits.
+"""Which ready steps get the free slots, and which queued starts give their place back.
+
+The slots go by priority, fairly between workflows, within limits.
 
 `apply` keeps the workflows that can use a slot in buckets by (-priority, attempts that live). A
 slot goes to the longest waiting workflow of the first bucket, which then moves on by one: so of
-equal priority the one with the fewest live attempts is next. Cost: O(free slots), whatever waits.
+equal priority the one with the fewest live attempts is next. Cost: O(free slots) to fill them,
+whatever waits; O(live attempts) to look for starts to withdraw.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,14 @@
 """What anybody wants of a step: one wish, the first of the ranked sources, and what meets it.
 
-Seven sources want something: a spec that no longer has the step, a cancellation of all or of the
-step, a request, an edit, what it waits for, and whoever ended its attempt and wants nothing any
-more. Each source has a field of its own that only it writes, so none overwrites another; the rank
-decides. What a wish does to an attempt that waits, runs, is being ended or has ended is one row of
-MEETS. Cost: O(1) a step.
+Seven sources want something; in the order of their rank: a spec that no longer has the step, a
+cancellation of all, a cancellation of the step, a request, an edit, an attempt that was ended and
+of which nobody wants anything any more, and what the step has to wait for. The first five have a
+field each (`leaving`, the workflow's `cancel`, the step's `cancel`, `asked`, `edit`); a request
+takes the step's `cancel` back. The last two are read from the state.
+
+What a wish does to the attempt is said by MEETS, with a row for each stage of the attempt, and by
+FINISHES where the attempt may finish first. Cost: O(1) a step, but O(live attempts) where
+`parallelism` was lowered.
 """
 
 from collections.abc import Callable

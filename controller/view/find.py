@@ -44,7 +44,9 @@ def find_workflow(state: State, word: str) -> Workflow:
     meant = find(state, word)
     if isinstance(meant, NeverValid):
         path = meant.rejected.path
-        raise NotFound(f"{word} has no valid spec yet: `treadle validate` shows what {path} lacks")
+        raise NotFound(
+            f"{word} has no valid spec yet: `treadle validate` shows what is wrong with {path}"
+        )
     return meant
 
 

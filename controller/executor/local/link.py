@@ -181,7 +181,7 @@ def hint(number: int | None) -> str:
     if number == errno.EACCES:
         return f"this user has to be able to write there and to run {sys.executable}"
     if number in (errno.EPERM, errno.EOPNOTSUPP):
-        return "it needs a Unix socket and may not have one there; allow it, or use another --state"
+        return "it needs a Unix socket, which is forbidden there; allow it, or use another --state"
     return MEND_DISK
 
 

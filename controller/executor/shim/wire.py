@@ -20,7 +20,7 @@ def encode(message: Message) -> bytes:
 
 
 def readable(text: str) -> str:
-    """For people. Bytes that are no text travel as lone surrogates, which no log can hold."""
+    """For people. Bytes that are not UTF-8 travel as lone surrogates, which no log can hold."""
     return text.encode(errors="backslashreplace").decode()
 
 
