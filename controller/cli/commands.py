@@ -344,7 +344,7 @@ COMMANDS = (
     ),
     Command(
         "history",
-        "logs:history",
+        "history:history",
         "show the generations of a workflow, and what each did",
         READ,
         (*_FOLDERS, _NAME, _json("one JSON object a generation")),

@@ -63,12 +63,12 @@ def _around(state_dir: str) -> "Around":
 
 def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iterator[str]:
     from controller.model.phases import Phase
-    from controller.view import explain as view
     from controller.view import words
+    from controller.view.edits import generation_lines
 
     reason, message = words.of_workflow(workflow)
     yield f"{workflow.name} is {workflow.phase} ({reason}): {message}"
-    yield from view.generation_lines(workflow)
+    yield from generation_lines(workflow)
     for step in workflow.steps.values():
         if step.phase is not Phase.SUCCEEDED:
             yield ""
@@ -78,24 +78,25 @@ def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iter
 def _of_step(
     state: "State", workflow: "Workflow", name: str, around: "Around", inputs: bool
 ) -> Iterator[str]:
-    from controller.view import explain as view
     from controller.view import words
+    from controller.view.edits import done, effect_of
+    from controller.view.explain import attempts_table, inputs_lines
     from controller.view.table import render
 
     step = workflow.steps[name]
     yield from _causes(state, workflow, name, around)
     if workflow.generation > 1:
         yield ""
-        effect = view.effect_of(workflow, step)
-        yield f"generation {workflow.generation}: {view.done(effect)}, {words.of_effect(effect)}"
+        effect = effect_of(workflow, step)
+        yield f"generation {workflow.generation}: {done(effect)}, {words.of_effect(effect)}"
     if step.attempts:
         yield ""
-        yield from render(view.attempts_table(workflow, step), terminal_width(), in_colour())
+        yield from render(attempts_table(workflow, step), terminal_width(), in_colour())
     if inputs:
         now = _inputs_now(workflow, name)
         for attempt in step.attempts:
             yield ""
-            yield from view.inputs_lines(attempt, now)
+            yield from inputs_lines(attempt, now)
 
 
 def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
@@ -119,7 +120,8 @@ def _causes(state: "State", workflow: "Workflow", name: str, around: "Around") -
 def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") -> dict[str, Any]:
     import msgspec
 
-    from controller.view.explain import causes, effect_of
+    from controller.view.edits import effect_of
+    from controller.view.explain import causes
 
     step = workflow.steps[name]
     return {

@@ -1,4 +1,4 @@
-"""`treadle logs`, `events`, `history`: the output of steps, what happened, and earlier specs.
+"""`treadle logs`, `events`: the output of steps, and what happened.
 
 Output of steps is shown byte by byte. The attempts themselves write it to files, so nothing is lost
 or late when no controller is running.
@@ -7,9 +7,8 @@ or late when no controller is running.
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import note, show_line, show_lines, show_table
+from controller.cli.output import note, show_line, show_lines
 from controller.client.past import recall
 from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
@@ -17,9 +16,6 @@ from controller.errors import ExitCode
 from controller.view.find import find
 from controller.view.story import concerns, happened, lines
 from controller.view.times import rfc3339
-
-if TYPE_CHECKING:
-    from controller.view.generations import Generation
 
 # ---------------------------------------- logs
 
@@ -77,38 +73,3 @@ def _show_events(
         else:
             show_lines(lines(shown))
     return any_shown
-
-
-# ---------------------------------------- history
-
-
-def history(args: argparse.Namespace) -> int:
-    """treadle history NAME: a line a generation."""
-    from controller.client.history import read_history
-    from controller.view.explain import pending_words
-    from controller.view.generations import generations_table
-
-    past = read_history(args.state, args.name)
-    if args.output:
-        for generation in past.generations:
-            show_line(_shape(generation))
-    else:
-        show_table(generations_table(past.generations))
-        if waits := pending_words(past.life):
-            note(waits)
-    return ExitCode.FINE
-
-
-def _shape(generation: "Generation") -> dict[str, Any]:
-    from controller.view.difference import shape
-    from controller.view.generations import between
-
-    before = generation.before
-    return {
-        "generation": generation.number,
-        "time": rfc3339(generation.time),
-        "seq": generation.seq,
-        "by": generation.by,
-        "path": generation.path,
-        "steps": shape(between(before, generation)).steps if before is not None else [],
-    }

@@ -7,7 +7,7 @@ from controller.client.replica import Replica
 from controller.errors import NotFound
 from controller.model.events import EditTakenBack, GenerationAccepted
 from controller.model.state import Workflow
-from controller.view.explain import pending_words
+from controller.view.edits import pending_words
 from controller.view.find import find_workflow
 from controller.view.generations import Generation, accepted, taken_back
 

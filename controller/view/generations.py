@@ -16,7 +16,7 @@ from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec
 from controller.view import words
-from controller.view.explain import done
+from controller.view.edits import done
 from controller.view.table import Cell, Column, Table
 from controller.view.times import rfc3339
 

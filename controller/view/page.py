@@ -9,7 +9,7 @@ from controller.model.events import Usage
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import SECOND, Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
-from controller.view.explain import generation_words
+from controller.view.edits import generation_words
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
 from controller.view.shape import InUse

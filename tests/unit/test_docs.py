@@ -5,7 +5,7 @@ from pathlib import Path
 
 from controller.model.phases import AttemptPhase, Phase, Reason
 
-PAGE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def test_every_reason_is_explained_and_no_other() -> None:
