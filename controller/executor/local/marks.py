@@ -11,8 +11,10 @@ One pass over the process table serves many attempts: some 60 µs for a process 
 the oldest attempt, twice that for one without the first sign, 40 µs for the rest. A listing without
 a member proves little, because a process that forks and dies in time is never listed. So a pass
 also looks at every pid that was given out since it began, until none is left. A process that lives
-then was either listed or is one of those, so an empty pass is a proof. Processes that fork and die
-all the time are met while they live, and can be seized at once.
+then was either listed or is one of those, so a pass that met nobody is a proof. One that met a
+member proves nothing, even if the member is gone when the pass ends: it may have been forking, and
+its child's pid was looked at before there was a child to see. Processes that fork and die all the
+time are met while they live, and can be seized at once.
 
 Importing psutil takes 15 ms, so this is imported only when something must be ended or found.
 """
@@ -41,7 +43,10 @@ class Tree(Struct, kw_only=True, eq=False):
 
 
 class Sight(Struct):
-    """What one pass saw, parents first. `complete`: it saw every process that lived at its end."""
+    """Who lived when the pass met them, parents first; some may be gone by now.
+
+    `complete`: it met every process that lives at its end. So if it met nobody, nobody is there.
+    """
 
     members: dict[AttemptId, list[psutil.Process]]
     complete: bool
@@ -68,8 +73,7 @@ def look(trees: Collection[Tree], spared: Collection[int], seize: Seize | None =
         elif pid not in spared and (newborn := owners.claim_newborn(pid)) and seize:
             seize(owners.claimed[pid].id, newborn)
     for tree in trees:
-        living = (process for process in owners.found[tree.id] if not gone(process))
-        tree.members = owners.found[tree.id] = sorted(living, key=age)
+        tree.members = owners.found[tree.id] = sorted(owners.found[tree.id], key=age)
     return Sight(owners.found, complete)
 
 
@@ -189,8 +193,10 @@ class Owners:
         return None if tree is None or not psutil.pid_exists(pid) else self.add(process, tree)
 
     def add(self, process: psutil.Process, tree: Tree) -> psutil.Process:
+        """Asks at once whether it is gone: it may end later in the pass, but fork before that."""
         self.claimed[process.pid] = tree
-        self.found[tree.id].append(process)
+        if not gone(process):
+            self.found[tree.id].append(process)
         return process
 
     def of(self, process: psutil.Process) -> Tree | None:
