@@ -15,11 +15,11 @@ from controller.loop.promises import promised
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.invariants import check
-from controller.model.observations import AttemptId, Ended, Started
+from controller.model.observations import AttemptId, Ended, Observation, Started
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase
 from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
-from controller.planner.outcome import fact
+from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.plan import plan
 from controller.spec.definition import BackoffPolicy
@@ -125,9 +125,7 @@ class Story:
         for name in names:
             attempt = self.attempt(name, workflow)
             known = {"id": self._id(name, workflow), "pid": 100 + attempt.mark, "start_ticks": 1}
-            started = fact(attempt, Started(**known, at=self.now))
-            assert started is not None, f"{name} runs already"
-            self.see(started, causes.of_news(attempt, started))
+            assert self._tell(workflow, attempt, Started(**known, at=self.now)), f"{name} runs"
         return self.settle()
 
     def end(self, name: str, workflow: str = "w", settle: bool = True, **how: Any) -> "Story":
@@ -138,10 +136,15 @@ class Story:
         elif not how:
             how = {"signal": 15}
         seen = {"how": "exited", "at": self.now, **how}
-        ended = fact(attempt, Ended(id=self._id(name, workflow), **seen))
-        assert ended is not None
-        self.see(ended, causes.of_news(attempt, ended))
+        self._tell(workflow, attempt, Ended(id=self._id(name, workflow), **seen))
         return self.settle() if settle else self
+
+    def _tell(self, workflow: str, attempt: Attempt, seen: Observation) -> list[e.AnyEvent]:
+        told: list[e.AnyEvent] = []
+        for event in facts(self.life(workflow), attempt, seen):
+            self.see(event, causes.of_news(attempt, event))
+            told.append(event)
+        return told
 
     def exit(self, name: str, code: int = 0, workflow: str = "w") -> "Story":
         """The step's process runs, if it doesn't yet, and exits."""

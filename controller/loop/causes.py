@@ -5,7 +5,7 @@ also the one that set the timer if it was time that made it due. News of an atte
 promise, or from the order to end it. What the outside world does of itself has no cause.
 """
 
-from controller.model.events import AttemptStarted
+from controller.model.events import AttemptStarted, RunStarted
 from controller.model.state import Attempt, State
 from controller.planner.actions import Action
 
@@ -21,6 +21,6 @@ def of_decision(state: State, action: Action) -> int:
 
 def of_news(attempt: Attempt, fact: object) -> int:
     """The cause of what was seen of a live attempt."""
-    if attempt.ending is None or isinstance(fact, AttemptStarted):
+    if attempt.ending is None or isinstance(fact, AttemptStarted | RunStarted):
         return attempt.seq
     return attempt.ending.seq

@@ -32,8 +32,6 @@ def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator
 def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEvent]:
     workflow = state.lives[action.uid]
     step = workflow.steps[action.step]
-    if not workflow.in_run:
-        yield e.RunStarted(uid=workflow.uid, run=next_run(state, workflow), why=workflow.message)
     number = step.numbered + 1
     needs = [workflow.steps[need.step] for need in step.definition.requires]
     prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
@@ -42,7 +40,7 @@ def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEv
         uid=workflow.uid,
         step=step.name,
         attempt=number,
-        run=workflow.run,
+        run=workflow.run if workflow.in_run else next_run(state, workflow),
         generation=workflow.generation,
         fingerprint=step.fingerprint,
         mark=chance.mark(),

@@ -197,8 +197,8 @@ class Controller:
             if outcome.is_over(self.state, seen.id):
                 self._stale.append(seen.id)
             return
-        fact = outcome.fact(attempt, seen)
-        if fact is not None:
+        workflow = self.state.lives[seen.id.uid]
+        for fact in outcome.facts(workflow, attempt, seen):
             self.passes.fold(fact, causes.of_news(attempt, fact))
 
     def _observe_machine(self) -> None:

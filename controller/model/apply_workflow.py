@@ -216,8 +216,8 @@ def run_started(state: State, event: e.RunStarted) -> None:
     workflow = state.lives[event.uid]
     move_run(state, workflow, RunStage.RUNNING)
     workflow.run = event.run
-    workflow.started, workflow.completed, workflow.stood = state.time, None, 0
-    remember_run(state, workflow.name, RunShort(event.run, state.time, event.why))
+    workflow.started, workflow.completed, workflow.stood = event.began or state.time, None, 0
+    remember_run(state, workflow.name, RunShort(event.run, workflow.started, event.why))
     set_deadline(state, workflow)
     move_workflow(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
     set_condition(state, workflow, "Progressing", True, Reason.STARTED, workflow.message)

@@ -205,14 +205,16 @@ class SourceChanged(Event, frozen=True):
 
 
 class RunStarted(Event, frozen=True):
-    """The first step since the last terminal phase is about to start.
+    """The first attempt since the last terminal phase has started, or has failed to.
 
     `run` goes on counting from one life of a name to the next. `why` says in words what began it.
+    `began`: when that attempt started; 0: when this was recorded.
     """
 
     uid: str
     run: int
     why: str = ""
+    began: int = 0
 
 
 class CancelAccepted(Event, frozen=True):

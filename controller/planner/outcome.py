@@ -1,19 +1,33 @@
 """What was seen of a process, and what it means for its attempt: a fact with a reason."""
 
+from collections.abc import Iterator
 from signal import Signals, strsignal
 
-from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted
+from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted, RunStarted
 from controller.model.observations import AttemptId, Ended, EndFailed, Observation, Started
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import Attempt, State
+from controller.model.state import Attempt, State, Workflow
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
 
 
-def fact(
-    attempt: Attempt, seen: Observation
-) -> AttemptStarted | AttemptFinished | AttemptEndFailed | None:
-    """What to record of a live attempt; None for what the log already says."""
+Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
+
+
+def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[RunStarted | Fact]:
+    """What to record of a live attempt. The first that is not merely withdrawn begins the run."""
+    found = fact(attempt, seen)
+    if found is None:
+        return
+    withdrawn = isinstance(found, AttemptFinished) and found.reason == Reason.WITHDRAWN
+    if not workflow.in_run and not withdrawn:
+        began = found.started if isinstance(found, AttemptStarted) else 0
+        yield RunStarted(uid=workflow.uid, run=attempt.run, why=workflow.message, began=began)
+    yield found
+
+
+def fact(attempt: Attempt, seen: Observation) -> Fact | None:
+    """What this says of the attempt itself; None for what the log already says."""
     match seen:
         case Ended():
             return _outcome(attempt, seen)

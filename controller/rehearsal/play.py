@@ -14,7 +14,7 @@ from controller.model.observations import AttemptId, Ended, Started
 from controller.model.phases import AttemptPhase
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import Action
-from controller.planner.outcome import fact
+from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.wish import wish
 from controller.spec.definition import BackoffPolicy
@@ -110,6 +110,5 @@ class Play:
             self._see(attempt, Ended(id=named, how="lost", at=self._passes.now))
 
     def _see(self, attempt: Attempt, seen: Started | Ended) -> None:
-        event = fact(attempt, seen)
-        if event is not None:
+        for event in facts(self.life, attempt, seen):
             self._passes.fold(event)

@@ -47,19 +47,25 @@ def of_workflow(workflow: Workflow) -> Words:
         running = f"; {_steps(workflow.occupied)} may finish" if workflow.occupied else ""
         return Reason.SUSPENDED, f"{workflow.suspension or 'suspended by its spec'}{running}"
     if workflow.phase is Phase.RUNNING:
-        return Reason.STARTED, _progress(workflow)
+        return Reason.STARTED, _progress(workflow) or _waits(workflow) or workflow.message
+    if workflow.phase is Phase.PENDING and (waits := _waits(workflow)):
+        return Reason.WAITING_FOR_SLOT, waits
     return workflow.reason, workflow.message
 
 
 def _progress(workflow: Workflow) -> str:
     running = [step.name for step in workflow.steps.values() if step.phase is Phase.RUNNING]
-    ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
-    if not running and ready:
-        return f"{listed(ready)} {'waits' if len(ready) == 1 else 'wait'} for a free slot"
     if not running:
-        return workflow.message
+        return ""
     failed = f"; {workflow.failed} failed" if workflow.failed else ""
     return f"{listed(running)} {'runs' if len(running) == 1 else 'run'}{failed}"
+
+
+def _waits(workflow: Workflow) -> str:
+    ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
+    if not ready:
+        return ""
+    return f"{listed(ready)} {'waits' if len(ready) == 1 else 'wait'} for a free slot"
 
 
 def of_attempt(attempt: Attempt) -> str:

@@ -245,7 +245,7 @@ def test_restart_of_what_has_finished_is_another_run() -> None:
     story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
     assert ask(story, "restart") == ""
     assert story.phases() == {"a": "Ready", "b": "Pending", "c": "Pending"}
-    assert story.life().run == 2
+    assert story.start("a").life().run == 2
 
 
 def test_restart_waits_for_the_marker_that_it_overrules() -> None:

@@ -25,7 +25,7 @@ def test_attempts_retries_and_runs_are_counted_by_name() -> None:
     of = seen.names["w"]
     assert of.attempts == {"Failed": 1, "Succeeded": 1}
     assert of.retries == {"NonZeroExit": 1}
-    assert {result: runs.total for result, runs in of.runs.items()} == {"Succeeded": 23 * SECOND}
+    assert {result: runs.total for result, runs in of.runs.items()} == {"Succeeded": 21 * SECOND}
     assert counted(seen.attempt_durations) == {BOUNDS[0]: 1, 30 * SECOND: 1}
     assert counted(seen.ready_waits) == {BOUNDS[0]: 1, 3 * SECOND: 1}
 

@@ -32,7 +32,7 @@ def test_of_names_without_a_life_the_oldest_is_forgotten(monkeypatch: pytest.Mon
     for name in ("u", "v", "w"):
         story.accept([a_step("a")], name).exit("a", workflow=name).delete(name)
     assert list(story.state.runs) == list(story.state.gone) == ["v", "w"]
-    assert story.accept([a_step("a")], "u").life("u").run == 1
+    assert story.accept([a_step("a")], "u").start("a", workflow="u").life("u").run == 1
 
 
 def test_one_that_never_ran_leaves_no_runs() -> None:

@@ -40,8 +40,8 @@ def test_each_event_names_the_record_that_it_follows_from() -> None:
     assert follows == [
         ("GenerationAccepted", None),
         ("StepReady", "GenerationAccepted"),
-        ("RunStarted", "StepReady"),
         ("AttemptScheduled", "StepReady"),
+        ("RunStarted", "AttemptScheduled"),
         ("AttemptStarted", "AttemptScheduled"),
         ("AttemptFinished", "AttemptScheduled"),
         ("RetryScheduled", "AttemptFinished"),
