@@ -2,12 +2,13 @@
 
 Requests are applied in the order of their names, each exactly once. A `retry` or `restart` waits
 while a cancel marker is still there; these and a `run --resume` wait while cancelled steps are
-still being stopped.
+still being stopped. A `mark` of a step whose start is queued waits until that is withdrawn.
 """
 
 from collections.abc import Iterable, Iterator
 
 from controller.model.events import (
+    AttemptEnding,
     CancelAccepted,
     LifeEnded,
     RequestApplied,
@@ -16,10 +17,10 @@ from controller.model.events import (
     in_the_name_of,
 )
 from controller.model.observations import Request
-from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept
-from controller.planner.actions import Action
+from controller.planner.actions import Action, to_end
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
 
@@ -45,6 +46,17 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     return [_applied(asked, uid), *consequences]
 
 
+def withdrawals(state: State, asked: Request) -> Iterator[AttemptEnding]:
+    """The queued starts that a request, which waits for that, wants to be withdrawn."""
+    workflow = state.workflows.get(asked.workflow)
+    if workflow is None or asked.kind != "mark":
+        return
+    for step in (workflow.steps[name] for name in asked.steps if name in workflow.steps):
+        if step.live is not None and step.live.queued:
+            message = _said(asked, "to be marked as succeeded")
+            yield to_end(workflow, step, step.live, Reason.WITHDRAWN, message, withdraw=True)
+
+
 def _said(asked: Request, what: str) -> str:
     return in_the_name_of(asked.by, what, asked.reason)
 
@@ -65,11 +77,19 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 
 def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     """A marker would cancel the steps again, and steps that are being stopped must end first."""
+    if asked.kind == "mark":
+        named = (workflow.steps.get(name) for name in asked.steps)
+        return any(step is not None and _is_queued(step) for step in named)
     overrules = asked.kind in _OVERRULES
     if not overrules and not asked.resume:
         return False
     ending = workflow.being_ended and not workflow.finished
     return ending or (overrules and workflow.name in state.markers_of)
+
+
+def _is_queued(step: Step) -> bool:
+    """A start of it is promised: whether it has started by now is for the executor to say."""
+    return step.live is not None and step.live.phase is AttemptPhase.SCHEDULED
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

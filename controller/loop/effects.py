@@ -66,6 +66,7 @@ def _launch(
         log=attempt.log,
         leave_processes=definition.leave_processes,
         grace_seconds=definition.grace_seconds,
+        priority=workflow.priority,
     )
 
 

@@ -88,6 +88,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     log: str
     leave_processes: bool = False  # what it leaves running is not ended with it
     grace_seconds: float = 3.0  # for what it leaves running
+    priority: int = 0  # of those that are queued, which starts first
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -125,7 +126,11 @@ class Trouble(NamedTuple):
 
 class Executor(Protocol):
     def start(self, launches: Sequence[Launch]) -> None:
-        """Start or queue each, except ids that were started before. It need not wait for them."""
+        """Start or queue each, except ids that were started before. It need not wait for them.
+
+        One that is still queued is started as the latest call says. Of the queued, those of the
+        highest priority start first, then those of the workflow with the fewest slots.
+        """
 
     def end(self, orders: Sequence[End]) -> None:
         """Called again after a crash, it goes on. If no process lives, observe() gives `Ended`."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from controller.intake import conditions, desired
-from controller.intake.requests import answer
+from controller.intake.requests import answer, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, alive, effects
 from controller.loop.passes import Passes
@@ -84,6 +84,7 @@ class Controller:
         self._stale: list[AttemptId] = []  # reported again although the log has their end
         self._postponed: set[str] = set()  # requests whose time has not come
         self._folder_due: int | None = None
+        self._promised: dict[Key, None] = {}  # steps whose attempts are to be started or ended
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
 
@@ -126,7 +127,7 @@ class Controller:
         touch_all(state)
         self.edges.log.append(self.passes.batch)
         self.edges.executor.adopt(alive(state))
-        self._carry_out(dict.fromkeys(state.live))
+        self._promised = dict.fromkeys(state.live)  # an edit or a request may come before them
 
     def turn(self) -> bool:
         """One pass of the loop; tells whether anything happened."""
@@ -135,8 +136,9 @@ class Controller:
         self.passes.rest(self.limits())
         if self.passes.batch:
             self.edges.log.append(self.passes.batch)  # if it raises, nothing below is done
+        happens = bool(self.passes.batch or self._promised)
         self._act()
-        return bool(self.passes.batch)
+        return happens
 
     def due(self) -> int | None:
         """When the next turn has something to do although nothing wakes the loop."""
@@ -232,6 +234,8 @@ class Controller:
             if actions is None:
                 waiting_for.add(request.workflow)
                 self._postponed.add(request.name)
+                for wanted in withdrawals(self.state, request):
+                    self.passes.promise([wanted], causes.of_decision(self.state, wanted))
                 continue
             if request.kind == "run" and self._only is not None:
                 self._only |= {request.name}  # another `treadle run` left it to this controller
@@ -265,20 +269,23 @@ class Controller:
 
     def _act(self) -> None:
         """Do what the events of this turn promise; each call is safe to repeat after a crash."""
-        promised: dict[Key, None] = {}
+        promised, self._promised = self._promised, {}
         ended, applied = self._stale, list[str]()
         for record in self.passes.batch:
             match record.event:
                 case e.AttemptScheduled(uid=uid, step=name) | e.AttemptEnding(uid=uid, step=name):
                     promised[uid, name] = None
+                case e.GenerationAccepted(uid=life) | e.SourceChanged(uid=life):
+                    # What is queued starts as the document in force says.
+                    promised |= {key: None for key in self.state.live if key[0] == life}
                 case e.AttemptFinished(uid=uid, step=name, attempt=number):
                     ended.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
                     applied.append(name)
-        if ended:
-            self.edges.executor.forget(ended)
         if promised:
             self._carry_out(promised)
+        if ended:  # after what follows of them: a slot that one has kept goes to that
+            self.edges.executor.forget(ended)
         if applied:
             self.edges.requests.done(applied)
 

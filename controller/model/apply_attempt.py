@@ -4,7 +4,7 @@ from typing import Protocol
 
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer
-from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot
+from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot_again
 from controller.model.movement import clear_condition, move_attempt, move_step, set_condition
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import (
@@ -151,6 +151,6 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
     else:
-        want_slot(state, workflow, step)
+        want_slot_again(state, workflow, step)
     vacate(state, workflow, step)
     touch(state, workflow, step)

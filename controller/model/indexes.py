@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 
 from controller.model.events import MarkerPlaced
-from controller.model.phases import Obstacle
+from controller.model.phases import Obstacle, Reason
 from controller.model.state import (
     NAMES_MAX,
     RUNS_MAX,
@@ -70,6 +70,23 @@ def vacate(state: State, workflow: Workflow, step: Step) -> None:
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
     """The step waits for a slot, behind all that waited before it."""
     workflow.ready[step.name] = None
+    requeue(state, workflow)
+
+
+def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
+    """Its start was withdrawn: it waits where it was, before all that have waited less long.
+
+    Those are what has had no place yet, and what was withdrawn but got its place after it.
+    """
+    own, before = step.attempt, list[str]()
+    for name in workflow.ready:
+        other = workflow.steps[name].attempt
+        if own is None or other is None or other.reason != Reason.WITHDRAWN or other.seq > own.seq:
+            break
+        before.append(name)
+    workflow.ready[step.name] = None
+    for name in (step.name, *reversed(before)):
+        workflow.ready.move_to_end(name, last=False)
     requeue(state, workflow)
 
 

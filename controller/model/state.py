@@ -87,6 +87,16 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     def live(self) -> bool:
         return self.phase in ATTEMPT_LIVE
 
+    @property
+    def queued(self) -> bool:
+        """Its start is promised, neither seen nor being withdrawn. Its step is Ready."""
+        return self.phase is AttemptPhase.SCHEDULED and self.ending is None
+
+    @property
+    def being_withdrawn(self) -> bool:
+        """Its place is free, unless it turns out that it has started."""
+        return self.phase is AttemptPhase.SCHEDULED and self.ending is not None
+
 
 def runs_as(attempt: Attempt) -> str:
     """`runs as pid 4711`, in the words of its engine."""

@@ -2,7 +2,8 @@
 
 The guards are asked in this order, and the first that objects is what people are told. What they
 know comes from the log or from the `Limits` of the controller at work, which its status file has
-too, so that a reader asks the same function. Cost: O(1) a step.
+too, so that a reader asks the same function. Cost: O(1) a step,
+O(live attempts) for the slots.
 """
 
 import posixpath
@@ -57,7 +58,8 @@ def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None
 
 def free_slots(state: State, limits: Limits) -> int:
     """How many starts there is room for, those queued in the executor included."""
-    return limits.max_parallel + limits.ahead - len(state.live)
+    held = sum(not attempt.being_withdrawn for attempt in state.live.values())
+    return limits.max_parallel + limits.ahead - held
 
 
 def why_nothing(limits: Limits) -> Obstacle | None:

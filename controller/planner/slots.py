@@ -8,12 +8,14 @@ equal priority the one with the fewest live attempts is next. Cost: O(free slots
 whatever waits; O(live attempts) to look for starts to withdraw.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from controller.model.events import AttemptEnding
-from controller.model.phases import AttemptPhase, Obstacle, Reason
+from controller.model.phases import Obstacle, Reason
 from controller.model.state import Attempt, State, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
@@ -31,12 +33,25 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
     free = free_slots(state, limits)
     if free <= 0 or not state.queue or why_nothing(limits) is not None:
         return []
+    return [Schedule(turn.uid, turn.step) for turn in islice(_turns(state, limits), free)]
+
+
+class _Turn(NamedTuple):
+    """A slot for this step. The smaller, the sooner: by priority, then fewest slots."""
+
+    sinks: int  # the priority, negative
+    held: int  # slots that its workflow holds without this one
+    uid: str
+    step: str
+
+
+def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
+    """The steps that could use a slot, in the order in which they would get one."""
     waiting = _in_order(state)
     entry = next(waiting, None)
-    heap: list[tuple[int, int, int, str]] = []  # (-priority, occupied, who came first, uid)
+    heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
-    taken: list[Schedule] = []
-    while len(taken) < free and (heap or entry):
+    while heap or entry:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
@@ -46,15 +61,14 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
             entry = next(waiting, None)
         if not heap:
             continue
-        priority, occupied, turn, uid = heappop(heap)
+        sinks, held, turn, uid = heappop(heap)
         step = next(ready[uid], None)
         if step is None:
             continue
-        taken.append(Schedule(uid, step))
+        yield _Turn(sinks, held, uid, step)
         limit = state.lives[uid].parallelism
-        if limit is None or occupied + 1 < limit:
-            heappush(heap, (priority, occupied + 1, len(state.lives) + turn, uid))
-    return taken
+        if limit is None or held + 1 < limit:
+            heappush(heap, (sinks, held + 1, len(state.lives) + turn, uid))
 
 
 def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
@@ -77,32 +91,42 @@ _MESSAGES = {
     Obstacle.SPEC_ABSENT: "its spec is gone from the folder, which is not yet believed",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now",
 }
-_OVERTAKEN = (Reason.WITHDRAWN, "a step of higher priority takes its place")
 
 
 def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
-    """Queued starts to withdraw, because a step of higher priority waits: lowest and latest first.
+    """Queued starts to withdraw, because it is the turn of steps that wait: the last ones first.
 
-    Only while every place is taken. What has started already goes on.
+    Only while every place is taken. What has started already goes on. Of equal priority, a
+    workflow gives a place to one that holds at least two fewer, so that nothing is swapped back.
     """
-    if not state.queue:
+    if not state.queue or why_nothing(limits) is not None:
         return []
-    highest = -min(key[0] for key in state.queue)
-    losers = [
-        (workflow, name, attempt)
-        for workflow, name, attempt in reversed(_queued(state))
-        if workflow.priority < highest
-    ]
-    if not losers:
-        return []
-    leaving = sum(attempt.ending is not None for attempt in state.live.values())
-    rivals = islice(_rivals(state, limits), leaving, None)  # the first have their places already
-    pairs = zip(sorted(losers, key=lambda loser: loser[0].priority), rivals, strict=False)
+    places = sorted(_places(state), key=_rank, reverse=True)
+    pairs = zip(places, _turns(state, limits), strict=False)
     return [
-        _withdrawn(workflow, name, attempt, *_OVERTAKEN)
-        for (workflow, name, attempt), rival in pairs
-        if workflow.priority < rival
+        _give_way(state, place, turn)
+        for place, turn in takewhile(lambda pair: _rank(pair[1]) < _rank(pair[0]), pairs)
     ]
+
+
+def _rank(turn: _Turn) -> tuple[int, int]:
+    return turn.sinks, turn.held
+
+
+def _places(state: State) -> Iterator[_Turn]:
+    """The queued starts, the last ones first, as the turns in which they got their places."""
+    held = Counter(uid for (uid, _), one in state.live.items() if not one.being_withdrawn)
+    for workflow, step, _ in reversed(_queued(state)):
+        held[workflow.uid] -= 1
+        yield _Turn(-workflow.priority, held[workflow.uid], workflow.uid, step)
+
+
+def _give_way(state: State, place: _Turn, turn: _Turn) -> AttemptEnding:
+    workflow = state.lives[place.uid]
+    who = "higher priority" if turn.sinks < place.sinks else "a workflow that holds fewer slots"
+    attempt = state.live[place.uid, place.step]
+    message = f"a step of {who} takes its place"
+    return _withdrawn(workflow, place.step, attempt, Reason.WITHDRAWN, message)
 
 
 def _withdrawn(
@@ -112,22 +136,12 @@ def _withdrawn(
 
 
 def _queued(state: State) -> list[tuple[Workflow, str, Attempt]]:
-    """The starts that are promised, neither seen nor withdrawn, the earliest first."""
+    """The queued starts, the earliest first."""
     return [
         (state.lives[uid], name, attempt)
         for (uid, name), attempt in state.live.items()
-        if attempt.phase is AttemptPhase.SCHEDULED and attempt.ending is None
+        if attempt.queued
     ]
-
-
-def _rivals(state: State, limits: Limits) -> Iterator[int]:
-    """The priorities of the steps that could use a slot, highest first."""
-    for priority, occupied, _, uid in _in_order(state):
-        workflow = state.lives[uid]
-        room = None if workflow.parallelism is None else workflow.parallelism - occupied
-        if why_none_of(workflow, limits) is None:
-            for _step in islice(_startable(workflow, limits), room):
-                yield -priority
 
 
 def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:

@@ -243,6 +243,44 @@ def test_the_queue_starts_in_the_order_it_was_given(yard: Yard) -> None:
     assert yard.file("order").split() == steps
 
 
+def test_a_higher_priority_overtakes_in_the_queue(yard: Yard) -> None:
+    executor = yard.executor(slots=1)
+    yard.forgets = True
+    write = "echo $TREADLE_STEP >> ledger; while [ ! -e go ]; do sleep 0.01; done"
+    executor.start([yard.launch("runs", write)])
+    yard.started(executor, "runs")
+    executor.start([yard.launch("low", write), yard.launch("high", write, priority=1)])
+    (yard.work / "go").touch()
+    yard.ended(executor, "runs", "low", "high")
+    assert yard.file("ledger").split() == ["runs", "high", "low"]
+
+
+def test_what_follows_a_higher_priority_comes_before_a_lower_one(yard: Yard) -> None:
+    """The slot that it frees waits for the controller, which knows what follows."""
+    executor = yard.executor(slots=1)
+    write = "echo $TREADLE_STEP >> ledger; exit 3"
+    executor.start([yard.launch("first", write, priority=1), yard.launch("low", write)])
+    yard.ended(executor, "first")
+    executor.start([yard.launch("second", write, priority=1)])
+    executor.forget([yard.id("first")])
+    yard.forgets = True
+    yard.ended(executor, "second", "low")
+    assert yard.file("ledger").split() == ["first", "second", "low"]
+
+
+def test_a_queued_start_is_made_as_it_was_last_told(yard: Yard) -> None:
+    """An edit may change what is not part of what a step does."""
+    executor = yard.executor(slots=1)
+    yard.forgets = True
+    executor.start([yard.launch("runs", "while [ ! -e go ]; do sleep 0.01; done")])
+    yard.started(executor, "runs")
+    executor.start([yard.launch("next", "sleep 60 & exit 3")])
+    executor.start([yard.launch("next", "sleep 60 & exit 3", leave_processes=True)])
+    (yard.work / "go").touch()
+    assert yard.ended(executor, "next")[0].left_processes == 0
+    assert len(yard.living("next")) == 1, "what it may leave lives"
+
+
 def test_a_queued_start_is_withdrawn_and_never_starts(yard: Yard) -> None:
     executor = yard.executor(slots=1)
     executor.start([yard.launch("first", "cat fifo"), yard.launch("second", "true")])

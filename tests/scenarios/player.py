@@ -30,7 +30,7 @@ import yaml
 from story import Story, a_step, document
 
 from controller.intake import desired
-from controller.intake.requests import answer
+from controller.intake.requests import answer, withdrawals
 from controller.model import events as e
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
 from controller.planner.permission import Limits
@@ -160,7 +160,8 @@ class Stage:
             actions = None if self.requests else answer(self.story.state, request)
             if actions is None:
                 self.requests.append(request)
-            for action in actions or ():
+                actions = [*withdrawals(self.story.state, request)]
+            for action in actions:
                 self.story.promise(action)
 
     # ------------------------------------ what is told

@@ -95,7 +95,8 @@ class FakeExecutor:
             assert (AttemptScheduled, launch.id) in self._world.durable, "started unannounced"
             self._told.pop(launch.id, None)  # one that is known is told of again
             workflow, step = launch.env["TREADLE_WORKFLOW"], launch.id.step
-            self._world.start(launch.id, self._world.fate(workflow, step, launch.id.attempt))
+            fate = self._world.fate(workflow, step, launch.id.attempt)
+            self._world.start(launch.id, fate, launch.priority)
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:

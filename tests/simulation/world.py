@@ -99,7 +99,7 @@ class World:
         self.requests: dict[str, Request] = {}
         # the parent of the steps, and its journal: how often each attempt was ever started
         self.processes: dict[AttemptId, Process] = {}
-        self.queue: list[AttemptId] = []
+        self.queue: dict[AttemptId, int] = {}  # with the priority
         self.ledger: Counter[AttemptId] = Counter()
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
@@ -229,17 +229,19 @@ class World:
         for process in self.processes.values():  # the clock that these times were of is gone
             process.ended = msgspec.structs.replace(process.ended, at=SECOND)
             process.started = None if process.started is None else SECOND
-        self.queue, self._ends, self.busy = [], [], 0
+        self.queue, self._ends, self.busy = {}, [], 0
         self.boot_controller()
 
     # ------------------------------------ processes
 
-    def start(self, attempt: AttemptId, fate: Fate) -> None:
+    def start(self, attempt: AttemptId, fate: Fate, priority: int) -> None:
         """At most once for each attempt, whoever asks and however often."""
+        if attempt in self.queue:
+            self.queue[attempt] = priority
         if attempt in self.processes or attempt in self.ledger:
             return
         self.processes[attempt] = Process(id=attempt, fate=fate)
-        self.queue.append(attempt)
+        self.queue[attempt] = priority
         self.live()
 
     def live(self) -> None:
@@ -252,7 +254,16 @@ class World:
                     self._over(process, exit_code=process.fate.exit_code)
             if not self.queue or self.busy >= self.max_parallel:
                 return
-            self._begin(self.processes[self.queue.pop(0)])
+            turn = self._next()
+            del self.queue[turn]
+            self._begin(self.processes[turn])
+
+    def _next(self) -> AttemptId:
+        """The highest priority; then the life that holds the fewest slots; then the first."""
+        held = Counter(
+            one.id.uid for one in self.processes.values() if one.started and one.ended is None
+        )
+        return min(self.queue, key=lambda attempt: (-self.queue[attempt], held[attempt.uid]))
 
     def _begin(self, process: Process) -> None:
         self.ledger[process.id] += 1
@@ -272,7 +283,7 @@ class World:
         elif process is None or process.ended is not None:
             return
         elif process.started is None:
-            self.queue.remove(attempt)
+            del self.queue[attempt]
             process.ended = Ended(id=attempt, how="withdrawn", at=self.boottime)
         elif not withdraw_only:
             deaf = self.boottime + round(process.fate.deaf_seconds * SECOND)

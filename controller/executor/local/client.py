@@ -16,6 +16,7 @@ from controller.loop.ports import Trouble
 
 HELLO_SECONDS_MAX = 10.0
 PING_PROTOCOL = 2  # the first with `ping`
+PRIORITY_PROTOCOL = 3  # the first whose `start` ends with a priority
 
 
 class ShimClient:
@@ -38,8 +39,13 @@ class ShimClient:
 
     def flush(self) -> None:
         if self.synced:  # before, nobody knows what it understands
-            self.link.send(self.waiting)
+            self.link.send(list(map(self.understood, self.waiting)))
             self.waiting = []
+
+    def understood(self, message: Message) -> Message:
+        """The message as this shim knows it."""
+        without = message[0] == "start" and self.protocol < PRIORITY_PROTOCOL
+        return message[:-1] if without else message
 
     def listen(self) -> list[Message]:
         """The messages since the last call. If the shim has died, another one replaces it here."""

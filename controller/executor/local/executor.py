@@ -85,9 +85,9 @@ class LocalExecutor:
     # ------------------------------------------------------------------------------- the four calls
     def start(self, launches: Sequence[Launch]) -> None:
         for launch in launches:
-            known = self.attempts.get(str(launch.id))
-            if known is not None:
-                self.retell(known)
+            attempt = self.attempts.get(str(launch.id))
+            if attempt is not None and attempt.launch is None:
+                self.retell(attempt)
                 continue
             attempt = self.attempt(launch.id, launch.mark)
             attempt.launch, attempt.may_leave = launch, launch.leave_processes
@@ -157,8 +157,7 @@ class LocalExecutor:
         for attempt in dropped:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
-        if any(attempt.leaving or attempt.orphan for attempt in dropped):
-            self.shim.flush()  # the shim kept a slot for it
+        self.shim.flush()  # the shim may have kept a slot for one of them
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble()

@@ -29,7 +29,7 @@ from controller.executor.shim.wire import Message, Wire
 if TYPE_CHECKING:
     from controller.loop.ports import Launch
 
-PROTOCOL = 2  # of the newest shim; each older one is spoken as well
+PROTOCOL = 3  # of the newest shim; each older one is spoken as well
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # if more shims die in that time, something is wrong
@@ -281,4 +281,4 @@ def step_limits() -> dict[int, int]:
 def start_message(launch: "Launch") -> Message:
     text = str(launch.id)
     order = [launch.mark, launch.argv, launch.env, launch.working_dir, launch.log]
-    return ["start", text, *order, launch.leave_processes]
+    return ["start", text, *order, launch.leave_processes, launch.priority]

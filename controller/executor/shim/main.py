@@ -14,7 +14,8 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
 
     from a controller
     ["hello", {protocol, epoch, slots, env, umask, limits}]
-    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE]
+    ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE, PRIORITY]
+                                again: while it is queued, this is how it will be started
     ["withdraw", ID]            never start it; answer: `withdrawn`, or its notes if it has started
     ["forget", ID, …]           its end is durable
     ["ping"]                    no answer; if nobody reads it, this process hangs
@@ -33,13 +34,13 @@ import os
 import select
 import signal
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from controller.executor.shim.children import Children, become_subreaper, own_peak_kib
 from controller.executor.shim.door import Door
 from controller.executor.shim.journal import Journal
+from controller.executor.shim.slots import Slots
 from controller.executor.shim.spawn import (
     OWN_UMASK,
     CannotStart,
@@ -50,7 +51,7 @@ from controller.executor.shim.spawn import (
 )
 from controller.executor.shim.wire import Message, Wire, encode
 
-PROTOCOL = 2
+PROTOCOL = 3
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 ACCEPT_PAUSE_SECONDS = 0.01
@@ -69,16 +70,14 @@ class Shim:
         self.children = Children()
         self.connections: dict[int, Wire] = {}
         self.controller: Wire | None = None
-        self.slots = 0
-        self.queue: OrderedDict[str, Order] = OrderedDict()
         self.running: dict[int, str] = {}  # pid → attempt
         self.marks: dict[str, int] = {}  # of the running
         self.may_leave: set[str] = set()  # of the running, those that may leave processes
         # An attempt that left processes, or that a dead shim started, keeps its slot until its end
         # is durable.
-        self.taken = {
-            attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"
-        }
+        self.slots = Slots(
+            {attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"}
+        )
         self.own_peak_kib = 0
         self.not_before = 0
         self.shortage = ""
@@ -120,14 +119,14 @@ class Shim:
         """
         if self.controller is None or not self.controller.waiting:
             return False
-        if self.urgent and not (self.queue and not self.free_slots()):
+        if self.urgent and not (self.slots.queue and self.slots.free <= 0):
             return False
         return boottime_us() - self.news_since < TALK_US
 
     def patience_ms(self) -> float | None:
         if self.controller is not None and self.controller.waiting:
             return TALK_US / 1000
-        if self.queue and self.free_slots() > 0:
+        if self.slots.queue and self.slots.free > 0:
             return max(0.0, (self.not_before - boottime_us()) / 1000)
         if self.connections:
             return None
@@ -176,10 +175,10 @@ class Shim:
             return
         if self.controller is not None and self.controller is not connection:
             refuse(self.controller, epoch)
-            self.queue.clear()
+            self.slots.clear()
         self.controller = connection
         self.journal.note(["epoch", epoch])
-        self.slots = slots
+        self.slots.total = slots
         self.spawner.inherit(env, umask, limits)
         about = {"protocol": PROTOCOL, "pid": os.getpid(), "journal": self.journal.name}
         connection.say(["hello", about])
@@ -206,7 +205,7 @@ class Shim:
         connection.close()
         if connection is self.controller:
             self.controller = None
-            self.queue.clear()
+            self.slots.clear()
 
     def tell(self, note: Message) -> None:
         line = self.journal.note(note)
@@ -225,7 +224,7 @@ class Shim:
     def dismiss(self) -> None:
         """Hang up: the controller will find or start the shim of the folder."""
         if self.controller is not None:
-            self.controller.say(["returned", *self.queue])
+            self.controller.say(["returned", *self.slots.queue])
             self.controller.flush()  # only this shim can report this, and what it did here
             self.part(self.controller)
 
@@ -240,12 +239,12 @@ class Shim:
     def start(self, attempt: str, *order: Any) -> None:
         if attempt in self.journal.entries:
             self.retell(attempt)
-        elif attempt not in self.queue:
-            self.queue[attempt] = Order(attempt, *order)
+        else:
+            self.slots.put(Order(attempt, *order))
 
     def withdraw(self, attempt: str) -> None:
         """Never start it; if it has started or ended, send its notes again instead."""
-        self.queue.pop(attempt, None)
+        self.slots.drop(attempt)
         if attempt in self.journal.entries:
             self.retell(attempt)
         else:
@@ -263,29 +262,27 @@ class Shim:
             for attempt in attempts
             if attempt in self.journal.entries and attempt not in self.marks
         ]
-        self.taken.difference_update(ended)
         for attempt in ended:
+            self.slots.give_back(attempt)
             self.spawner.cgroups.drop(self.journal.mark(attempt))
         if ended:
             self.journal.note(["forget", *ended])
 
     # ----------------------------------------------------------------------------------- processes
-    def free_slots(self) -> int:
-        return self.slots - len(self.taken)
-
     def fill(self) -> None:
-        """Start the first of the queue while slots are free."""
+        """Start those of the queue whose turn it is while slots are free."""
+        orders = self.slots.in_turn()
         for _ in range(SPAWNS_IN_A_ROW):
-            if not self.queue or self.free_slots() <= 0 or boottime_us() < self.not_before:
+            if not self.slots.queue or self.slots.free <= 0 or boottime_us() < self.not_before:
                 return
             if not self.door.is_ours():  # there may be another shim: leave the work to that one
                 self.dismiss()
                 return
-            attempt, order = self.queue.popitem(last=False)
+            order = next(orders)
             if not self.launch(order):
-                self.queue[attempt] = order
-                self.queue.move_to_end(attempt, last=False)
                 self.not_before = boottime_us() + int(RETRY_SECONDS * 1_000_000)
+                return
+            self.slots.drop(order.id)
 
     def launch(self, order: Order) -> bool:
         """Start it, or report why it can't start; False: the system has no room for it now."""
@@ -305,7 +302,7 @@ class Shim:
         else:
             self.say_short("")
             self.running[process.pid] = order.id
-            self.taken.add(order.id)
+            self.slots.take(order.id, order.priority)
             self.marks[order.id] = order.mark
             if order.leave:
                 self.may_leave.add(order.id)
@@ -334,8 +331,8 @@ class Shim:
             mark = self.marks.pop(attempt)
             left = attempt not in self.may_leave and (leavers is None or mark in leavers)
             self.may_leave.discard(attempt)
-            if not left:
-                self.taken.discard(attempt)
+            if not left and not self.slots.outranks(attempt):
+                self.slots.give_back(attempt)
             cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
             self.tell(["exited", attempt, status, at, cpu_us, self.peak(usage.ru_maxrss), left])
 

@@ -44,6 +44,7 @@ class Order(NamedTuple):
     working_dir: str
     log: str
     leave: bool = False  # processes that it leaves running may go on
+    priority: int = 0  # higher ones start first
 
 
 class Process(NamedTuple):

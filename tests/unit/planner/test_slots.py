@@ -167,6 +167,40 @@ def test_no_more_are_withdrawn_than_may_take_their_places() -> None:
     assert len(queued(story, "low")) == 3
 
 
+def test_its_place_is_free_at_once() -> None:
+    """The executor hears of the withdrawal first, so nobody has to wait for its answer."""
+    story = Story(Limits(max_parallel=1, ahead=2)).accept(wide(5), "low")
+    story.start("s00", workflow="low").accept(wide(1), "top", priority=1)
+    assert queued(story, "top") == ["s00"]
+    assert story.attempt("s02", "low").ending is not None
+
+
+def test_equals_take_turns_among_the_queued() -> None:
+    story = Story(Limits(max_parallel=1, ahead=4)).accept(wide(9), "u").start("s00", workflow="u")
+    story.accept(wide(9), "v")
+    assert queued(story, "u") == ["s00", "s01", "s02"], "of five places the newcomer gets two"
+    assert queued(story, "v") == ["s00", "s01"]
+    before = story.state.seq
+    assert story.settle().state.seq == before, "and nothing is swapped back"
+
+
+def test_who_has_only_one_slot_more_keeps_it() -> None:
+    story = Story(Limits(max_parallel=1, ahead=1)).accept(wide(2), "u").start("s00", workflow="u")
+    story.accept(wide(1), "v")
+    assert queued(story, "v") == ["s00"], "two against none"
+    story.end("s01", workflow="u")
+    assert queued(story, "u") == ["s00"], "one against one"
+
+
+@pytest.mark.parametrize("told", [["s02", "s03"], ["s03", "s02"]])
+def test_what_was_withdrawn_waits_in_front_of_what_had_no_place_yet(told: list[str]) -> None:
+    story = Story(Limits(max_parallel=1, ahead=3)).accept(wide(6), "low")
+    story.start("s00", workflow="low").accept(wide(2), "top", priority=1)
+    for name in told:
+        story.end(name, workflow="low")
+    assert list(story.life("low").ready) == ["s02", "s03", "s04", "s05"]
+
+
 # ---------------------------------------- queued starts that may no longer start
 
 
