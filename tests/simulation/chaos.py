@@ -190,6 +190,10 @@ class Chaos(World):
         if not unwatched and isinstance(executor, SlowExecutor):
             executor.offer_again()
 
+    def hears_all(self) -> bool:
+        executor = self.controller.edges.executor
+        return not (isinstance(executor, SlowExecutor) and executor.on_its_way)
+
     def _over(self, process: Process, exit_code: int) -> None:
         super()._over(process, exit_code)
         if process.id in self.unseen:
@@ -267,7 +271,7 @@ class SlowExecutor(FakeExecutor):
     def __init__(self, world: Chaos) -> None:
         super().__init__(world)
         self._chaos = world
-        self._wire: list[tuple[int, str, object]] = []
+        self.on_its_way: list[tuple[int, str, object]] = []
         self._launches: dict[AttemptId, Launch] = {}
 
     def start(self, launches: Sequence[Launch]) -> None:
@@ -287,8 +291,8 @@ class SlowExecutor(FakeExecutor):
         self._send("start", [one for one in self._launches.values() if one.id not in known])
 
     def observe(self) -> list[Observation]:
-        while self._wire and self._wire[0][0] <= self._chaos.boottime:
-            _, verb, what = self._wire.pop(0)
+        while self.on_its_way and self.on_its_way[0][0] <= self._chaos.boottime:
+            _, verb, what = self.on_its_way.pop(0)
             getattr(super(), verb)(what)
         self._chaos.live()
         if self._chaos.happens(0.1):
@@ -297,15 +301,15 @@ class SlowExecutor(FakeExecutor):
         return super().observe()
 
     def next_due(self) -> int | None:
-        if not self._wire:
+        if not self.on_its_way:
             return None
-        return self._wire[0][0] + self._offset
+        return self.on_its_way[0][0] + self._offset
 
     def _send(self, verb: str, what: object) -> None:
-        due = self._wire[-1][0] if self._wire else self._chaos.boottime
+        due = self.on_its_way[-1][0] if self.on_its_way else self._chaos.boottime
         if self._chaos.faults is not None and self._chaos.happens(0.3):
             due = max(due, self._chaos.boottime + self._chaos.faults.randint(1, 2 * SECOND))
-        self._wire.append((due, verb, what))
+        self.on_its_way.append((due, verb, what))
 
 
 class LostFolder(FakeFolder):

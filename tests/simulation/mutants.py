@@ -12,16 +12,16 @@ from unittest.mock import patch
 
 from msgspec import structs
 from simulation.chaos import chaos
-from simulation.trial import storm
+from simulation.trial import crowd, storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
-from controller.loop import causes
+from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
 from controller.model.apply import APPLY
-from controller.model.events import RetryScheduled
+from controller.model.events import GenerationAccepted, RetryScheduled, RunStarted
 from controller.model.observations import Ended
 from controller.model.phases import Phase
 from controller.planner import cancel, outcome, plan, retries, slots, wish
@@ -43,6 +43,12 @@ def mutant(made: Made) -> Made:
 def mutant_in_chaos(made: Made) -> Made:
     """One that takes a real log, or a look after every turn."""
     MUTANTS[made.__name__.replace("_", " ")] = made, chaos
+    return made
+
+
+def mutant_in_a_crowd(made: Made) -> Made:
+    """One that takes a long queue."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, crowd
     return made
 
 
@@ -95,7 +101,7 @@ def offers_no_start_again_after_a_restart() -> Patch:
     return patch.object(Controller, "start", wrong)
 
 
-@mutant
+@mutant_in_chaos
 def goes_on_ending_nothing_after_a_restart() -> Patch:
     real = Controller.start
 
@@ -215,6 +221,63 @@ def cancels_nothing_that_is_ready() -> Patch:
         return None if step.phase is Phase.READY else real(state, workflow, step)
 
     return patch.object(wish, "wish", wrong)
+
+
+@mutant_in_a_crowd
+def takes_a_queued_start_for_a_running_one() -> Patch:
+    real = wish._stage
+
+    def wrong(step: Any) -> Any:
+        stage = real(step)
+        return "running" if stage == "queued" else stage
+
+    return patch.object(wish, "_stage", wrong)
+
+
+@mutant_in_a_crowd
+def keeps_the_queued_starts_that_a_lowered_limit_has_no_room_for() -> Patch:
+    return patch.object(wish, "_is_surplus", lambda state, workflow, step: False)
+
+
+@mutant_in_a_crowd
+def keeps_the_queued_starts_of_a_suspended_workflow() -> Patch:
+    return patch.multiple(wish, SOURCES=tuple(s for s in wish.SOURCES if s != wish._has_to_wait))
+
+
+@mutant_in_a_crowd
+def lets_a_queued_start_keep_its_place_before_a_higher_priority() -> Patch:
+    return patch.object(plan.slots, "overtaken", lambda state, limits: [])
+
+
+@mutant_in_a_crowd
+def begins_a_run_with_a_start_that_is_only_queued() -> Patch:
+    real = promises._attempt
+
+    def wrong(state: Any, action: Any, chance: Any) -> Iterator[Any]:
+        life = state.lives[action.uid]
+        if not life.in_run:
+            yield RunStarted(uid=life.uid, run=indexes.next_run(state, life))
+        yield from real(state, action, chance)
+
+    return patch.object(promises, "_attempt", wrong)
+
+
+@mutant_in_a_crowd
+def starts_what_is_queued_as_the_document_before_had_it() -> Patch:
+    real = Controller._act
+
+    def wrong(self: Any) -> None:
+        batch = self.passes.batch
+        self.passes.batch = [one for one in batch if not isinstance(one.event, GenerationAccepted)]
+        real(self)
+        self.passes.batch = batch
+
+    return patch.object(Controller, "_act", wrong)
+
+
+@mutant_in_chaos
+def leaves_in_the_queue_what_may_not_start_now() -> Patch:
+    return patch.object(plan.slots, "forbidden", lambda state, limits: [])
 
 
 @mutant

@@ -1,8 +1,9 @@
 """What must hold of any story, written without a look at how the controller does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from controller.model import events as e
+from controller.model.observations import AttemptId
 from controller.model.state import State, Workflow
 from controller.planner.permission import Limits
 
@@ -54,6 +55,67 @@ def moves_on_from(state: State, event: e.AnyEvent) -> Callable[[State], str]:
         return f"{type(event).__name__} moved {gone}, which had ended" if gone else ""
 
     return changed
+
+
+def may_not_start(
+    state: State, attempt: AttemptId, limits: Limits, begun: Collection[AttemptId]
+) -> str:
+    """Why a queued start may not be made now: what would keep a ready step from starting.
+
+    `begun`: attempts that have started, of some of which the controller has not heard.
+    """
+    life = state.lives[attempt.uid]
+    step = life.steps[attempt.step]
+    queued = step.attempts[-1]
+    ready, running = _ready_and_running(life, begun)
+    markers = [one for one in state.markers.values() if one.workflow == life.name]
+    rivals = [
+        other.name
+        for other in state.workflows.values()
+        if other.priority > life.priority and _can_use_a_slot(state, other, begun)
+    ]
+    problems = {
+        f"it is {step.phase}": step.name not in ready,
+        "it is being withdrawn": queued.ending is not None,
+        "another attempt was promised": queued.number != attempt.attempt,
+        "it would do what an older generation says": queued.fingerprint != step.fingerprint,
+        "a dependency is open": any(
+            str(life.steps[need.step].phase) not in DONE for need in step.definition.requires
+        ),
+        "its workflow is deleted": life.deleting,
+        "its workflow is suspended": life.suspended is not None,
+        "its workflow is cancelled": life.cancel is not None,
+        "a marker is there": any(not one.steps or step.name in one.steps for one in markers),
+        "parallelism is used up": life.parallelism is not None and len(running) >= life.parallelism,
+        "the disk is nearly full": limits.short,
+        "its controller stops": limits.stopping,
+        f"{rivals} of a higher priority could start": bool(rivals),
+    }
+    return next((problem for problem, holds in problems.items() if holds), "")
+
+
+def _ready_and_running(life: Workflow, begun: Collection[AttemptId]) -> tuple[list[str], list[str]]:
+    ready, running = [], []
+    for step in life.steps.values():
+        live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
+        begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
+        if str(step.phase) == "Running" or begins:
+            running.append(step.name)
+        elif str(step.phase) == "Ready":
+            ready.append(step.name)
+    return ready, running
+
+
+def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) -> bool:
+    ready, running = _ready_and_running(life, begun)
+    stands_still = (
+        life.deleting
+        or life.suspended is not None
+        or life.cancel is not None
+        or any(one.workflow == life.name and not one.steps for one in state.markers.values())
+        or (life.parallelism is not None and len(running) >= life.parallelism)
+    )
+    return bool(ready) and not stands_still
 
 
 def waits_for(state: State, life: Workflow, limits: Limits) -> str:

@@ -7,11 +7,12 @@ once for each effect with a crash before it. To look at one: `Scenario(seed).pla
 import pytest
 from simulation.mutants import MUTANTS, caught
 from simulation.scenario import Scenario
-from simulation.trial import calm, storm
+from simulation.trial import calm, crowd, storm
 from simulation.world import World
 
 STORMS = 30
 CALMS = 150
+CROWDS = 40
 
 
 @pytest.mark.parametrize("seed", range(STORMS))
@@ -22,6 +23,11 @@ def test_a_crash_before_any_effect_changes_nothing(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1_000, 1_000 + CALMS))
 def test_in_the_end_all_has_settled(seed: int) -> None:
     calm(seed)
+
+
+@pytest.mark.parametrize("seed", range(CROWDS))
+def test_what_is_queued_starts_as_what_is_ready_would(seed: int) -> None:
+    crowd(seed)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

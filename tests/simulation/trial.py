@@ -6,10 +6,11 @@
 import sys
 import time
 from collections.abc import Iterable
+from random import Random
 
-from simulation.scenario import RETRIES_MAX, Scenario
+from simulation.scenario import NAMES, RETRIES_MAX, Scenario
 from simulation.world import World
-from story import dump
+from story import a_step, document, dump
 
 from controller.model.apply import replay
 from controller.model.events import GenerationAccepted, RetryScheduled, StepReset
@@ -37,6 +38,28 @@ def storm(seed: int) -> tuple[int, int]:
         assert stormy.phases() == quiet.phases(), story
         turns += stormy.turns
     return quiet.effects, turns
+
+
+def crowd(seed: int) -> World:
+    """Many starts are queued while people change priorities and limits, suspend and go on."""
+    random = Random(seed)
+    world = World(max_parallel=random.randint(1, 2), ahead=4)
+
+    def edit(name: str) -> None:
+        spec = {"priority": random.randint(0, 1), "parallelism": random.randint(1, 4)}
+        steps = [a_step(f"s{index}") for index in range(6)]
+        suspend = random.random() < 0.2
+        world.files[f"{name}.yaml"] = (document(steps, name, suspend=suspend, **spec),)
+
+    for name in NAMES:
+        edit(name)
+    world.boot_controller()
+    for _ in range(12):
+        world.run(random.random() * 1.5)
+        edit(random.choice(NAMES))
+    world.run()
+    judge(world, f"crowd({seed})")
+    return world
 
 
 def judge(world: World, story: str) -> None:

@@ -25,12 +25,19 @@ from simulation.edges import (
     FakeRequests,
     FakeSpace,
 )
+from simulation.reference import may_not_start
 
 from controller.intake import desired
 from controller.loop.ports import AttemptId, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
-from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
+from controller.model.events import (
+    AttemptEnding,
+    AttemptFinished,
+    AttemptScheduled,
+    Record,
+    RunStarted,
+)
 from controller.model.image import freeze, thaw
 from controller.model.observations import (
     Ended,
@@ -64,6 +71,7 @@ class Process(msgspec.Struct, kw_only=True):
 
     id: AttemptId
     fate: Fate
+    priority: int = 0
     started: int | None = None  # None: queued
     ends: int | None = None
     ended: Ended | None = None
@@ -99,7 +107,7 @@ class World:
         self.requests: dict[str, Request] = {}
         # the parent of the steps, and its journal: how often each attempt was ever started
         self.processes: dict[AttemptId, Process] = {}
-        self.queue: dict[AttemptId, int] = {}  # with the priority
+        self.queue: dict[AttemptId, Process] = {}
         self.ledger: Counter[AttemptId] = Counter()
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
@@ -138,6 +146,9 @@ class World:
             keep_finished=self.keep_finished,
             rules=AT_ONCE,
         )
+        for attempt in self.queue:  # no controller, no starts
+            del self.processes[attempt]
+        self.queue = {}
         state = thaw(freeze(replay(records)))  # as one that begins with a snapshot
         self.controller = Controller(state, self.epochs, edges, settings)
         return self.controller
@@ -152,6 +163,7 @@ class World:
         """One turn; a crash in it is followed by a new controller."""
         self.turns += 1
         assert self.turns < TURNS_MAX, "it never comes to an end"
+        self.live()
         try:
             return self.controller.turn()
         except Crash:
@@ -165,7 +177,6 @@ class World:
     def come_to_rest(self) -> None:
         """Turn until a turn does nothing, at this very moment."""
         for _ in range(TURNS_AT_ONCE_MAX):
-            self.live()
             if not self.turn():
                 return
         raise AssertionError("it turns and turns")
@@ -193,6 +204,9 @@ class World:
         """They are durable: what they promise may be done."""
         for record in records:
             event = record.event
+            if isinstance(event, RunStarted):
+                begun = any(one.uid == event.uid for one in self.ledger)
+                assert begun, "a run begins with what is only queued"
             if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
                 attempt = AttemptId(event.uid, event.step, event.attempt)
                 self.durable.add((type(event), attempt))
@@ -237,12 +251,11 @@ class World:
     def start(self, attempt: AttemptId, fate: Fate, priority: int) -> None:
         """At most once for each attempt, whoever asks and however often."""
         if attempt in self.queue:
-            self.queue[attempt] = priority
+            self.queue[attempt].priority = priority
         if attempt in self.processes or attempt in self.ledger:
             return
-        self.processes[attempt] = Process(id=attempt, fate=fate)
-        self.queue[attempt] = priority
-        self.live()
+        process = Process(id=attempt, fate=fate, priority=priority)
+        self.processes[attempt] = self.queue[attempt] = process
 
     def live(self) -> None:
         """Let processes end whose time has come, and start what is queued."""
@@ -254,22 +267,31 @@ class World:
                     self._over(process, exit_code=process.fate.exit_code)
             if not self.queue or self.busy >= self.max_parallel:
                 return
-            turn = self._next()
-            del self.queue[turn]
-            self._begin(self.processes[turn])
+            self._begin(self.queue.pop(self._next()))
 
     def _next(self) -> AttemptId:
         """The highest priority; then the life that holds the fewest slots; then the first."""
         held = Counter(
             one.id.uid for one in self.processes.values() if one.started and one.ended is None
         )
-        return min(self.queue, key=lambda attempt: (-self.queue[attempt], held[attempt.uid]))
+        return min(
+            self.queue, key=lambda attempt: (-self.queue[attempt].priority, held[attempt.uid])
+        )
 
     def _begin(self, process: Process) -> None:
+        if self.hears_all():
+            state, limits = self.controller.state, self.controller.limits()
+            problem = may_not_start(state, process.id, limits, self.ledger)
+            assert not problem, f"{process.id} starts although {problem}"
+            assert process.priority == state.lives[process.id.uid].priority, "an old priority"
         self.ledger[process.id] += 1
         self.busy += 1
         process.started = self.boottime
         self._ends_at(process, self.boottime + round(process.fate.seconds * SECOND))
+
+    def hears_all(self) -> bool:
+        """Whether the parent of the steps has heard all that the controller said to it."""
+        return True
 
     def _ends_at(self, process: Process, at: int) -> None:
         process.ends = at
@@ -290,7 +312,6 @@ class World:
             if process.ends is None or deaf < process.ends:
                 process.fate = msgspec.structs.replace(process.fate, exit_code=-SIGTERM)
                 self._ends_at(process, deaf)
-                self.live()
 
     def _over(self, process: Process, exit_code: int) -> None:
         how = {"exit_code": exit_code} if exit_code >= 0 else {"signal": -exit_code}
