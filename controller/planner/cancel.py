@@ -61,18 +61,18 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
     if workflow.being_ended or not is_due(state, workflow.uid, "", TimerKind.DEADLINE, now):
         return None
     due = state.timer_of[workflow.uid, "", TimerKind.DEADLINE]
-    if all(_is_over_in_time(step, due) for step in workflow.steps.values()):
+    if all(_was_over_by(due, workflow, step) for step in workflow.steps.values()):
         return None  # the run kept its deadline, whenever that is seen
     message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)
 
 
-def _is_over_in_time(step: Step, due: int) -> bool:
-    """Whether it is settled, or its attempt had ended by then and is only to be judged."""
-    if step.phase in TERMINAL:
-        return True
-    finished = step.attempt.finished if step.unjudged and step.attempt else None
-    return finished is not None and finished <= due
+def _was_over_by(due: int, workflow: Workflow, step: Step) -> bool:
+    """Whether it is settled or only to be judged, and its last attempt had ended by then."""
+    attempt = step.attempt if _of_run(workflow, step) else None
+    if attempt is not None and attempt.finished is not None and attempt.finished > due:
+        return False
+    return step.phase in TERMINAL or (step.unjudged and attempt is not None)
 
 
 def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
