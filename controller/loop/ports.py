@@ -144,6 +144,9 @@ class Executor(Protocol):
     def forget(self, ids: Collection[AttemptId]) -> None:
         """The ends of these are in the log: they need not be told again."""
 
+    def flush(self) -> None:
+        """All that was said since the last observe() is on its way, in the order it was said."""
+
     def trouble(self) -> Trouble | None:
         """What keeps attempts from starting or ending as they should, as of now."""
 

@@ -286,6 +286,7 @@ class Controller:
             self._carry_out(promised)
         if ended:  # after what follows of them: a slot that one has kept goes to that
             self.edges.executor.forget(ended)
+        self.edges.executor.flush()
         if applied:
             self.edges.requests.done(applied)
 

@@ -68,8 +68,9 @@ def main(state: Path, work: Path, epoch: int) -> None:
         log["scheduled"] += new
         if seen or new:
             save()
-        executor.forget([each.id for each in seen if isinstance(each, Ended)])
         executor.start([launch(step) for step in new])
+        executor.forget([each.id for each in seen if isinstance(each, Ended)])
+        executor.flush()
         due = executor.next_due()
         pause = 0.05 if due is None else max(0.0, (due - clock.now()) / 1e6)
         select.select([executor], [], [], min(pause, 0.05))

@@ -22,6 +22,7 @@ EFFECTS = (
     (LocalExecutor, "start"),
     (LocalExecutor, "end"),
     (LocalExecutor, "forget"),
+    (LocalExecutor, "flush"),
     (RequestBox, "done"),
 )
 

@@ -7,7 +7,7 @@ import secrets
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,22 @@ from controller.loop.ports import AttemptId, End, Ended, Launch, Observation, Ru
 
 DEADLINE_SECONDS = 30.0  # for what takes milliseconds on an idle machine
 RLIMIT_LOCKS = 10
+
+
+class Prompt(LocalExecutor):
+    """One that sends each order at once; a turn sends all of its orders together."""
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        super().start(launches)
+        self.flush()
+
+    def end(self, orders: Sequence[End]) -> None:
+        super().end(orders)
+        self.flush()
+
+    def forget(self, ids: Collection[AttemptId]) -> None:
+        super().forget(ids)
+        self.flush()
 
 
 class Yard:
@@ -38,7 +54,7 @@ class Yard:
     def executor(
         self, epoch: int = 1, slots: int = 4, adopts: Sequence[Running] = ()
     ) -> LocalExecutor:
-        executor = LocalExecutor(self.state, epoch, slots, self.clock)
+        executor = Prompt(self.state, epoch, slots, self.clock)
         self.executors.append(executor)
         executor.adopt(adopts)
         return executor

@@ -137,6 +137,9 @@ class FakeExecutor:
                 assert (AttemptFinished, attempt) in self._world.durable, "forgotten too early"
                 del self._world.processes[attempt]  # the ledger still knows of it
 
+    def flush(self) -> None:
+        """It hears at once."""
+
     def trouble(self) -> Trouble | None:
         return self._world.trouble
 

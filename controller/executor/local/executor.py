@@ -94,7 +94,6 @@ class LocalExecutor:
             attempt.offered = self.shim.synced
             attempt.grace_us = int(launch.grace_seconds * SECOND)
             self.shim.say(start_message(launch))
-        self.shim.flush()
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:
@@ -106,7 +105,6 @@ class LocalExecutor:
             else:
                 attempt.order = order
                 self.shim.say(["withdraw", str(order.id)])
-        self.shim.flush()
 
     def observe(self) -> list[Observation]:
         self.hear(self.shim.listen())
@@ -157,7 +155,9 @@ class LocalExecutor:
         for attempt in dropped:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
-        self.shim.flush()  # the shim may have kept a slot for one of them
+
+    def flush(self) -> None:
+        self.shim.flush()
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble()
