@@ -18,7 +18,7 @@ from contextlib import suppress
 
 import msgspec
 
-from controller.errors import MEND_DISK, StorageError
+from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
@@ -35,12 +35,16 @@ def drop(state_dir: str, request: Request) -> str:
     name = f"{time.time_ns():020}-{os.getpid()}-{os.urandom(4).hex()}.json"
     draft = os.path.join(folder, f".{name}.tmp")
     try:
+        text = msgspec.json.encode(request)
+    except UnicodeEncodeError:  # the path of the spec, if it is relative to such a folder
+        raise NotUtf8(request.path) from None
+    try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(draft, "xb") as file:
             # The controller has to read it, whatever the umask of the sender. Who may come here
             # is decided by the mode of the state folder.
             os.fchmod(file.fileno(), 0o644)
-            file.write(msgspec.json.encode(request))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.rename(draft, os.path.join(folder, name))

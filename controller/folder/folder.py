@@ -15,8 +15,8 @@ import stat
 import time
 from typing import Literal
 
-from controller.errors import UsageError
-from controller.folder.scan import STILL, Scanner
+from controller.errors import NotUtf8, UsageError
+from controller.folder.scan import STILL, Scanner, hidden, is_utf8
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
 
@@ -28,11 +28,20 @@ ATTEMPTS = 3  # to scan while the root stays the same
 Root = Literal["ok", "missing", "unreadable", "file"]
 
 
-def check_folder(path: str, *, known: bool, allow_insecure: bool = False) -> None:
+def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = False) -> None:
     """Refuse a folder that can't be used for specs. `known`: an earlier start has used it.
 
     A known folder may be missing or unreadable for a while; the controller then waits for it.
+    The state folder may be in it if it is hidden there.
     """
+    if not is_utf8(whole := os.path.abspath(path)):
+        raise NotUtf8(whole)
+    inside = os.path.relpath(os.path.realpath(state), os.path.realpath(path))
+    if inside == "." or not hidden(inside):  # one beside it begins with `..`, so it is hidden too
+        raise UsageError(
+            f"{state}: the state folder is in the specs folder {path}, where its files would be "
+            "seen as specs; move it, or name another with --state"
+        )
     root, status = _look_at(path)
     if root == "file":
         raise UsageError(f"{path}: the specs folder is a file; name a folder with --specs")

@@ -109,7 +109,7 @@ class Walk:
             kind = None if is_folder else kind_of(entry.name)
             if kind is None and not is_folder:
                 return
-            if not entry.name.isascii() and not _is_utf8(entry.name):
+            if not entry.name.isascii() and not is_utf8(entry.name):
                 problem = "its name is not UTF-8; rename it"
                 yield FoundFile(_printable(path), kind or "spec", None, problem)
             elif is_folder:
@@ -186,7 +186,7 @@ class Scanner:
 
         False if a full scan is needed: a symlink may be involved, or the name is not UTF-8.
         """
-        if hidden(path) or path in self._targets or not _is_utf8(path):
+        if hidden(path) or path in self._targets or not is_utf8(path):
             return False
         try:
             status = os.lstat(os.path.join(self.sight.path, path))
@@ -387,7 +387,7 @@ def _owner(uid: int) -> str:
         return str(uid)
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:
