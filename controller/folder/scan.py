@@ -172,10 +172,10 @@ class Scanner:
             return bool(self._targets)
         return kind_of(os.path.basename(path)) is not None or path in self._targets
 
-    def scan(self, now: int) -> None:
-        """Look at everything. Raises OSError if the root can't be listed."""
+    def scan(self, now: int, done: bool = False) -> None:
+        """Look at everything; `done`: nobody writes. Raises OSError if the root can't be listed."""
         walk = Walk(self.sight.path)
-        present = {file.path for file in self._see_all(walk, "", now)}
+        present = {file.path for file in self._see_all(walk, "", now, done)}
         for path in [*self.sight.files, *self.sight.markers]:
             if path not in present:
                 self._vanished(path)
@@ -197,7 +197,8 @@ class Scanner:
             return False
         if stat.S_ISDIR(status.st_mode):
             walk = Walk(self.sight.path)
-            self._vanished_below(path, {file.path for file in self._see_all(walk, path, now)})
+            found = {file.path for file in self._see_all(walk, path, now, done=False)}
+            self._vanished_below(path, found)
             self.folders |= walk.folders
             return not walk.targets
         kind = kind_of(os.path.basename(path))
@@ -216,9 +217,9 @@ class Scanner:
                 except OSError:
                     self._vanished(path)
 
-    def _see_all(self, walk: Walk, start: str, now: int) -> Iterator[FoundFile]:
+    def _see_all(self, walk: Walk, start: str, now: int, done: bool) -> Iterator[FoundFile]:
         for file in walk.below(start):
-            self._see(file, now, done=False)
+            self._see(file, now, done)
             yield file
 
     # ---------------------------------------- one file
