@@ -54,6 +54,14 @@ class UsageError(TreadleError):
     exit_code = ExitCode.USAGE
 
 
+class NotUtf8(UsageError):
+    """A word with other bytes: no log can hold it. Python has them as lone surrogates."""
+
+    def __init__(self, word: str) -> None:
+        shown = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        super().__init__(f"{shown}: its name is not UTF-8")
+
+
 class LockHeld(TreadleError):
     """Another controller holds the state folder."""
 

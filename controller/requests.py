@@ -18,15 +18,15 @@ from contextlib import suppress
 
 import msgspec
 
-from controller.errors import MEND_DISK, StorageError
+from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]+\.json")
 # A folder's time has steps of 10 ms (a kernel tick), on some file systems of 2 s. A folder that has
-# changed within one step may change again and keep the same time.
-_TIME_STEP_NS = 2_000_000_000
+# changed within one step may change again and keep the same time. Its clock may not be ours.
+_TIME_STEP_SECONDS = 2.0
 
 
 def drop(state_dir: str, request: Request) -> str:
@@ -35,12 +35,16 @@ def drop(state_dir: str, request: Request) -> str:
     name = f"{time.time_ns():020}-{os.getpid()}-{os.urandom(4).hex()}.json"
     draft = os.path.join(folder, f".{name}.tmp")
     try:
+        text = msgspec.json.encode(request)
+    except UnicodeEncodeError:  # the path of the spec, if it is relative to such a folder
+        raise NotUtf8(request.path) from None
+    try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with open(draft, "xb") as file:
             # The controller has to read it, whatever the umask of the sender. Who may come here
             # is decided by the mode of the state folder.
             os.fchmod(file.fileno(), 0o644)
-            file.write(msgspec.json.encode(request))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.rename(draft, os.path.join(folder, name))
@@ -89,18 +93,22 @@ class RequestBox:
         self._folder = requests_folder(state_dir)
         self._note = note
         self._read: dict[str, Request] = {}
-        self._unchanged_since: int | None = None  # the folder's time, once it can be relied on
+        self._changed: int | None = None  # the folder's time
+        self._certain_at = 0.0  # when its step is over: then a change would show
+        self._looked_at = -1.0
 
     def waiting(self) -> list[Request]:
         """Every request in the folder, in order. Unreadable files are set aside with a note."""
         try:
-            changed = os.stat(self._folder).st_mtime_ns
-            if changed != self._unchanged_since:
-                listed = time.time_ns()
+            changed, now = os.stat(self._folder).st_mtime_ns, time.monotonic()
+            if changed != self._changed:
+                self._changed, self._certain_at = changed, now + _TIME_STEP_SECONDS
+            if self._looked_at <= self._certain_at:
                 self._look(os.listdir(self._folder))
-                self._unchanged_since = changed if listed - changed > _TIME_STEP_NS else None
+                self._looked_at = now
         except FileNotFoundError:
             self._read.clear()
+            self._changed = None
         except OSError as error:
             raise StorageError(f"{self._folder}: can't be read: {error.strerror}") from error
         return list(self._read.values())

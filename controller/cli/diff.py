@@ -66,12 +66,11 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
     from controller.client.subject import require_folder, require_home
     from controller.intake.held import why_held
     from controller.model.observations import FolderSight
-    from controller.model.state import SECOND
     from controller.rehearsal.foresee import Foresight, of_folder
 
     path = os.path.abspath(folder.specs)
     sight = FolderSight(path=path, shown=folder.specs)
-    now = time.time_ns() // 1000 + SECOND  # files younger than this count as finished
+    now = time.time_ns() // 1000
     if folder.of_git:
         from controller.client.git import committed
 
@@ -102,7 +101,7 @@ def _scan(sight: "FolderSight", tree: str, now: int) -> None:
 
     home, sight.path = sight.path, tree
     try:
-        Scanner(sight, SPEC_BYTES_MAX).scan(now)
+        Scanner(sight, SPEC_BYTES_MAX).scan(now, done=True)
     except OSError as error:
         raise UsageError(f"{sight.shown}: {error.strerror}") from error
     sight.path = home

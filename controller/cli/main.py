@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return int(ExitCode.USAGE)
     try:
+        _require_utf8(args)
         code = _function(args.function)(args)
         sys.stdout.flush()
         return int(code)
@@ -56,6 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.STORAGE)
     finally:
         gc.freeze()  # else the interpreter searches all objects for garbage before it exits
+
+
+def _require_utf8(args: argparse.Namespace) -> None:
+    """Refuse words, and defaults from the environment, that have other bytes."""
+    from controller.errors import NotUtf8
+
+    for value in vars(args).values():
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str):
+                try:
+                    word.encode()
+                except UnicodeEncodeError:
+                    raise NotUtf8(word) from None
 
 
 def _load_msgspec() -> None:

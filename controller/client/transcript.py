@@ -1,9 +1,9 @@
 """The output of the attempts of a workflow, shown byte by byte, also while they write.
 
-With several steps, each line begins with the name of its step, and only whole lines are shown.
-With one step, the bytes are shown at once and unchanged. To follow, it learns from the log which
-attempts begin and end, and reads their files: it shows all output of an attempt before it closes
-the file.
+With several steps, each line begins with the name of its step, and is shown when it is whole; only
+the beginning of a long one before that. With one step, the bytes are shown at once and unchanged.
+To follow, it learns from the log which attempts begin and end, and reads their files: it shows all
+output of an attempt before it closes the file.
 Memory: one block per open file.
 """
 
@@ -24,14 +24,32 @@ from controller.view.words import of_step
 _BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 
 
+class Page:
+    """Where the lines of all outputs come together. A line that is not over may be the last one."""
+
+    def __init__(self, out: IO[bytes], note: Callable[[str], None]) -> None:
+        self.out = out
+        self.note = note
+        self.unfinished: AttemptOutput | None = None  # whose line is not over
+
+    def show(self, writer: "AttemptOutput", text: bytes, end: bytes) -> None:
+        """Show a line of `writer`, or a piece of one if `end` is empty."""
+        if self.unfinished is not writer:
+            if self.unfinished is not None:
+                self.out.write(b"\n")
+            self.out.write(writer.prefix)
+        self.out.write(text + end)
+        self.unfinished = None if end else writer
+
+
 class AttemptOutput:
     """The output file of one attempt, and how much of it was shown."""
 
-    def __init__(self, state_dir: str, log: str, prefix: bytes, out: IO[bytes]) -> None:
+    def __init__(self, state_dir: str, log: str, prefix: bytes, page: Page) -> None:
         self.path = os.path.join(state_dir, log)
+        self.prefix = prefix
         self._state_dir, self._log = state_dir, log
-        self._prefix = prefix
-        self._out = out
+        self._page = page
         self._file: IO[bytes] | None = None
         self._held = b""  # the beginning of a line
 
@@ -55,26 +73,30 @@ class AttemptOutput:
             return
         assert self._file is not None
         while block := self._file.read(_BLOCK_BYTES):
-            if not self._prefix:
-                self._out.write(block)
+            if not self.prefix:
+                self._page.out.write(block)
                 continue
             *lines, self._held = (self._held + block).split(b"\n")
             for line in lines:
-                self._out.write(b"%s%s\n" % (self._prefix, line))
+                self._page.show(self, line, b"\n")
             if len(self._held) > _BLOCK_BYTES:
-                self._show_held()
+                self._page.show(self, self._held, b"")
+                self._held = b""
+        shown = self._file.tell()
+        if shown <= self._file.seek(0, os.SEEK_END):
+            self._file.seek(shown)
+        else:
+            self._page.note(f"{self.path}: the step has emptied it; what it wrote before is gone")
+            self._file.seek(0)
+            self.show_new()
 
     def close(self) -> None:
         """Show the rest, and close the file."""
         self.show_new()
-        self._show_held()
+        if self._held or self._page.unfinished is self:
+            self._page.show(self, self._held, b"\n")
         if self._file is not None:
             self._file.close()
-
-    def _show_held(self) -> None:
-        if self._held:
-            self._out.write(b"%s%s\n" % (self._prefix, self._held))
-        self._held = b""
 
 
 def start_of_last_lines(file: IO[bytes], count: int) -> int:
@@ -115,6 +137,7 @@ class Transcript:
         """`out` gets the output; `note` gets messages about it, for people."""
         self._out = out
         self._note = note
+        self._page = Page(out, note)
         self._state = state
         self._state_dir = state_dir
         self._workflow = find_workflow(state, name)
@@ -203,7 +226,7 @@ class Transcript:
     def _output_of(self, step: str, log: str) -> AttemptOutput:
         alone = self._step is not None or len(self._workflow.steps) == 1
         prefix = b"" if alone else b"[%s] " % step.encode()
-        return AttemptOutput(self._state_dir, log, prefix, self._out)
+        return AttemptOutput(self._state_dir, log, prefix, self._page)
 
     # ---------------------------------------- to follow
 

@@ -4,15 +4,19 @@ With a hint, one edit costs a look at one file. A full scan runs at the start, e
 event was lost, and when somebody asks for it to confirm that a file is absent. The root is compared
 by (device, inode) every second, because a folder that was renamed or mounted over sends no event.
 Where the system gives no watches, or the user wants polling, the full scan runs every 1.5 s.
+
+A root that is new, at the start say, is looked at until its files have stood still for a moment: so
+nothing starts by the old specs before a new one is read.
 """
 
 import errno
 import os
 import stat
+import time
 from typing import Literal
 
-from controller.errors import UsageError
-from controller.folder.scan import Scanner
+from controller.errors import NotUtf8, UsageError
+from controller.folder.scan import STILL, Scanner, hidden, is_utf8
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
 
@@ -24,11 +28,20 @@ ATTEMPTS = 3  # to scan while the root stays the same
 Root = Literal["ok", "missing", "unreadable", "file"]
 
 
-def check_folder(path: str, *, known: bool, allow_insecure: bool = False) -> None:
+def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = False) -> None:
     """Refuse a folder that can't be used for specs. `known`: an earlier start has used it.
 
     A known folder may be missing or unreadable for a while; the controller then waits for it.
+    The state folder may be in it if it is hidden there.
     """
+    if not is_utf8(whole := os.path.abspath(path)):
+        raise NotUtf8(whole)
+    inside = os.path.relpath(os.path.realpath(state), os.path.realpath(path))
+    if inside == "." or not hidden(inside):  # one beside it begins with `..`, so it is hidden too
+        raise UsageError(
+            f"{state}: the state folder is in the specs folder {path}, where its files would be "
+            "seen as specs; move it, or name another with --state"
+        )
     root, status = _look_at(path)
     if root == "file":
         raise UsageError(f"{path}: the specs folder is a file; name a folder with --specs")
@@ -71,8 +84,10 @@ class OpenFolder:
         """Follow the hints since the last call, or scan in full when that is due or asked for."""
         hints = self._watcher.take(now)
         full = full or now >= self._scan_due or (hints is not None and hints.lost)
+        anew = False
         if full or hints is not None or now >= self._check_due:
-            full = self._check_root(now) or full
+            anew = self._check_root(now)
+            full = full or anew
         if self._sight.root != "ok":
             return self._sight
         for path, finished in hints.paths.items() if hints is not None and not full else ():
@@ -83,6 +98,9 @@ class OpenFolder:
             self._scan(now)
         else:
             self._scanner.look_again(now)
+        if anew and self._scanner.due() is not None:
+            time.sleep(STILL / 1_000_000)
+            self._scanner.look_again(now + STILL)
         return self._sight
 
     def next_due(self) -> int | None:

@@ -3,7 +3,8 @@
 A full scan is the truth; a look at one path is a shortcut that costs O(that file). Content is read
 and parsed only when the stat (mtime, ctime, size, inode) differs from the last read, and only when
 its writer is done: at once after a rename or a close, else after 100 ms without a change. The stat
-is taken before and after reading, so that a half-written file doesn't count.
+is taken before and after reading, so that a half-written file doesn't count. Stamps are compared
+with stamps only: a file server, or a wall clock that was set, may be ahead of our time or behind.
 Cost: 4 to 6 µs a file in a full scan; a changed file is read and parsed once.
 """
 
@@ -24,7 +25,6 @@ from controller.spec.load import load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done
-OLD = 500_000  # microseconds; if its stamp is older than this, its writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
 
 Kind = Literal["spec", "marker"]
@@ -41,11 +41,18 @@ class FoundFile(NamedTuple):
     foreign: bool = False  # probably not meant for treadle, so only note the problem
 
 
-class Restless(NamedTuple):
-    """A file whose writer may still be at work, and since when it looks like this."""
+class Look(NamedTuple):
+    """How a file looks by its stat, and since when at least."""
 
     signature: Signature
     since: int
+
+
+class Content(NamedTuple):
+    """What was read. Not `certain`: within one tick, so another write may have left that stat."""
+
+    look: Look
+    certain: bool
 
 
 def kind_of(name: str) -> Kind | None:
@@ -102,7 +109,7 @@ class Walk:
             kind = None if is_folder else kind_of(entry.name)
             if kind is None and not is_folder:
                 return
-            if not entry.name.isascii() and not _is_utf8(entry.name):
+            if not entry.name.isascii() and not is_utf8(entry.name):
                 problem = "its name is not UTF-8; rename it"
                 yield FoundFile(_printable(path), kind or "spec", None, problem)
             elif is_folder:
@@ -150,8 +157,8 @@ class Scanner:
         self.folders: set[str] = set()
         self._spec_bytes_max = spec_bytes_max
         self._targets: set[str] = set()
-        self._read: dict[str, Signature | None] = {}
-        self._restless: dict[str, Restless] = {}
+        self._read: dict[str, Content] = {}
+        self._restless: dict[str, Look] = {}  # files whose writers may still be at work
 
     # ---------------------------------------- when, and where
 
@@ -165,10 +172,10 @@ class Scanner:
             return bool(self._targets)
         return kind_of(os.path.basename(path)) is not None or path in self._targets
 
-    def scan(self, now: int) -> None:
-        """Look at everything. Raises OSError if the root can't be listed."""
+    def scan(self, now: int, done: bool = False) -> None:
+        """Look at everything; `done`: nobody writes. Raises OSError if the root can't be listed."""
         walk = Walk(self.sight.path)
-        present = {file.path for file in self._see_all(walk, "", now)}
+        present = {file.path for file in self._see_all(walk, "", now, done)}
         for path in [*self.sight.files, *self.sight.markers]:
             if path not in present:
                 self._vanished(path)
@@ -179,7 +186,7 @@ class Scanner:
 
         False if a full scan is needed: a symlink may be involved, or the name is not UTF-8.
         """
-        if hidden(path) or path in self._targets or not _is_utf8(path):
+        if hidden(path) or path in self._targets or not is_utf8(path):
             return False
         try:
             status = os.lstat(os.path.join(self.sight.path, path))
@@ -190,7 +197,8 @@ class Scanner:
             return False
         if stat.S_ISDIR(status.st_mode):
             walk = Walk(self.sight.path)
-            self._vanished_below(path, {file.path for file in self._see_all(walk, path, now)})
+            found = {file.path for file in self._see_all(walk, path, now, done=False)}
+            self._vanished_below(path, found)
             self.folders |= walk.folders
             return not walk.targets
         kind = kind_of(os.path.basename(path))
@@ -209,9 +217,9 @@ class Scanner:
                 except OSError:
                     self._vanished(path)
 
-    def _see_all(self, walk: Walk, start: str, now: int) -> Iterator[FoundFile]:
+    def _see_all(self, walk: Walk, start: str, now: int, done: bool) -> Iterator[FoundFile]:
         for file in walk.below(start):
-            self._see(file, now, done=False)
+            self._see(file, now, done)
             yield file
 
     # ---------------------------------------- one file
@@ -222,28 +230,35 @@ class Scanner:
             self._broken(file, file.problem)
             return
         signature = _signature(status)
-        if self._read.get(path) == signature:
+        read = self._read.get(path)
+        if read is not None and read.look.signature == signature and read.certain:
             if self._restless.pop(path, None) is not None:
                 self._note_steady(path)
         elif not stat.S_ISREG(status.st_mode):
             self._broken(file._replace(foreign=True), "not a regular file")
-        elif done or self._still(path, status, now):
+        elif done or self._still(path, signature, now):
             self._take(file, now)
         else:
             self._note_restless(file, signature, now)
 
-    def _still(self, path: str, status: os.stat_result, now: int) -> bool:
-        seen = self._restless.get(path)
-        if seen is not None and seen.signature == _signature(status) and now >= seen.since + STILL:
-            return True
-        return now - max(status.st_mtime_ns, status.st_ctime_ns) // 1000 >= OLD
+    def _still(self, path: str, signature: Signature, now: int) -> bool:
+        since = self._since(path, signature)
+        return since is not None and now >= since + STILL
+
+    def _since(self, path: str, signature: Signature) -> int | None:
+        """Since when the file looks like this; None if it did not, or was never seen."""
+        read = self._read.get(path)
+        for look in (self._restless.get(path), read.look if read is not None else None):
+            if look is not None and look.signature == signature:
+                return look.since
+        return None
 
     def _note_restless(self, file: FoundFile, signature: Signature, now: int) -> None:
         """Its writer may still be at work: keep what was read before, with `steady` false."""
         path, sight = file.path, self.sight
         restless = self._restless.get(path)
         if restless is None or restless.signature != signature:
-            self._restless[path] = Restless(signature, now)
+            self._restless[path] = Look(signature, now)
         if file.kind == "spec":
             spec = sight.files.get(path) or SeenFile(path=path, digest="")
             self._put(replace(spec, steady=False))
@@ -269,9 +284,10 @@ class Scanner:
         if _signature(before) != _signature(after):
             self._note_restless(file, _signature(after), now)
             return
-        # Another write in the same tick could leave the same stamps: then read it again next time.
-        stamp = max(after.st_mtime_ns, after.st_ctime_ns) // 1000
-        self._read[file.path] = _signature(after) if now - stamp > TICK else None
+        signature = _signature(after)
+        since = self._since(file.path, signature)
+        look = Look(signature, now if since is None else since)
+        self._read[file.path] = Content(look, certain=now - look.since > TICK)
         self._restless.pop(file.path, None)
         if file.kind == "spec":
             self._take_spec(file.path, data, after)
@@ -300,7 +316,7 @@ class Scanner:
 
     def _broken(self, file: FoundFile, problem: str) -> None:
         path = file.path
-        self._read[path] = None  # no stat shows when this changes, so look each time
+        self._read.pop(path, None)  # no stat shows when this changes, so look each time
         self._restless.pop(path, None)
         if file.kind == "marker":
             self._put(SeenMarker(path=path, workflow=workflow_of(path), digest="", problem=problem))
@@ -372,7 +388,7 @@ def _owner(uid: int) -> str:
         return str(uid)
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -203,7 +203,12 @@ def _check_folder(options: Options, *, known: bool) -> None:
     if options.specs is not None:
         from controller.folder.folder import check_folder
 
-        check_folder(options.specs, known=known, allow_insecure=options.allow_insecure_specs)
+        check_folder(
+            options.specs,
+            options.state,
+            known=known,
+            allow_insecure=options.allow_insecure_specs,
+        )
 
 
 def _settings(options: Options, state_dir: str, state: State) -> Settings:

@@ -48,7 +48,8 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why;
     `withdrawn` was queued and never started; `lost` ended or never started, and nobody can know how
-    (reboot, dead shim). `left_processes`: how many it left running, which were then ended.
+    (reboot, dead shim), or it was stopped together with the shim. `left_processes`: how many it
+    left running, which were then ended.
     """
 
     id: AttemptId

@@ -190,6 +190,52 @@ def test_tail_of_a_long_file_reads_its_end(told: Place) -> None:
     assert shown.splitlines() == lines[-20_000:]
 
 
+@pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 131_072, 300_000])
+def test_a_long_line_is_one_line_in_the_common_view(told: Place, length: int) -> None:
+    long = b"h" * length
+    for step, log in (("extract", "extract.2.log"), ("load", "load.1.log")):
+        end = b"\n" if step == "extract" else b""
+        (told.state / "runs" / UID / log).write_bytes(b"one\n" + long + end)
+    assert told.treadle("logs", "etl").stdout.splitlines() == [
+        b"[extract] one",
+        b"[extract] " + long,
+        b"[load] one",
+        b"[load] " + long,
+    ]
+
+
+def test_a_line_that_another_step_interrupts_goes_on_with_the_name_of_its_step(
+    place: Place,
+) -> None:
+    long = "head -c 100000 /dev/zero | tr '\\0' a; touch began"
+    wait = "until [ -e began ]; do sleep 0.02; done"
+    job = json.loads(document("job", a=f"{long}; {HELD}; echo over", b=f"{wait}; echo b"))
+    del job["spec"]["steps"][1]["dependsOn"]
+    (place.specs / "job.yaml").write_text(json.dumps(job))
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        following = place.begin("logs", "job", "-f")
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"[a] " + b"a" * 100_000 + b"\n"
+        assert following.stdout.readline() == b"[b] b\n"
+        (place.specs / "go").touch()
+        rest, err = following.communicate(timeout=30)
+    assert (rest, err) == (b"[a] over\n", b"")
+
+
+def test_logs_follow_a_step_that_empties_its_output(place: Place) -> None:
+    place.spec("job", a=f"echo a long line; touch began; {HELD}; echo short > /dev/stderr")
+    with place.up():
+        place.until((place.specs / "began").exists)
+        following = place.begin("logs", "job", "-f")
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"a long line\n"
+        (place.specs / "go").touch()
+        rest, err = following.communicate(timeout=30)
+    assert rest == b"short\n"
+    assert b"the step has emptied it" in err
+
+
 def test_logs_says_what_isnt_there(told: Place) -> None:
     said = told.complains("logs", "etl", "extrat", code=5)
     assert said == 'treadle: etl has no step "extrat"; did you mean "extract"?'

@@ -58,6 +58,26 @@ def test_running_steps_are_left_running(place: Place, number: int) -> None:
     assert attempts(place) == [("Succeeded", "Completed")]
 
 
+@pytest.mark.parametrize("order", [("controller", "shim", "step"), ("step", "shim", "controller")])
+def test_steps_that_are_stopped_with_their_controller_and_shim_are_tried_again(
+    place: Place, order: tuple[str, ...]
+) -> None:
+    """As a service manager does that knows no better, and every orderly shutdown."""
+    place.spec("w", a=HELD)
+    controller = place.begin("up")
+    place.until(lambda: runs(place))
+    step = place.folded().workflows["w"].steps["a"].attempt
+    assert step is not None and step.pid is not None
+    shim = int((place.state / "shim/lock").read_text())
+    pids = {"controller": controller.pid, "shim": shim, "step": step.pid}
+    for name in order:
+        os.kill(pids[name], signal.SIGTERM)
+    assert ended(controller)[0] == 0
+    (place.specs / "go").touch()
+    place.says("up", "--once")
+    assert attempts(place) == [("Interrupted", "Interrupted"), ("Succeeded", "Completed")]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_running_steps_are_ended_and_tried_again(place: Place, number: int) -> None:
     place.spec("w", a=HELD)

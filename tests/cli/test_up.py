@@ -10,6 +10,7 @@ import pytest
 from cli.place import DEADLINE_SECONDS, HELD, Place
 
 from controller.log.snapshots import newest, seqs
+from controller.log.status_file import read_status
 
 
 def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
@@ -93,6 +94,7 @@ def test_a_state_folder_that_goes_away_ends_it(place: Place, how: str) -> None:
     place.spec("w", a=HELD, b="true")
     controller = place.begin("up")
     place.until(lambda: place.phase("w") == "Running")
+    place.until(lambda: read_status(str(place.state)).phase == "Running")  # all is written
     away = place.root / "away"
     place.state.rename(away)
     if how == "deleted":

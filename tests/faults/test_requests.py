@@ -90,12 +90,26 @@ def test_a_folder_at_rest_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = drop(str(tmp_path), a_retry("w"))
-    folder = tmp_path / "requests"
-    os.utime(folder, (1_000_000, 1_000_000))
+    now = 0.0
+    monkeypatch.setattr(requests.time, "monotonic", lambda: now)
     box = RequestBox(str(tmp_path))
-    assert [request.name for request in box.waiting()] == [name]
+    for now in (0.0, 2.1):  # noqa: B007 - the clock reads it
+        assert [request.name for request in box.waiting()] == [name]
     monkeypatch.setattr(os, "listdir", None)
     assert [request.name for request in box.waiting()] == [name]
+
+
+@pytest.mark.parametrize("stamp", [0, 1 << 62])
+def test_a_drop_within_one_step_of_the_folders_clock_is_seen_whatever_that_says(
+    tmp_path: Path, stamp: int
+) -> None:
+    """The folder may be on a file server whose clock is behind ours, or ours was set."""
+    folder = tmp_path / "requests"
+    box = RequestBox(str(tmp_path))
+    for count in (1, 2):
+        drop(str(tmp_path), a_retry("w"))
+        os.utime(folder, ns=(stamp, stamp))
+        assert len(box.waiting()) == count
 
 
 def test_without_a_folder_nothing_waits(tmp_path: Path) -> None:

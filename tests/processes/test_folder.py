@@ -10,6 +10,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -525,17 +526,41 @@ def test_a_folder_that_is_refused(
 ) -> None:
     make(tmp_path / "specs")
     with pytest.raises(UsageError) as refused:
-        check_folder(str(tmp_path / "specs"), known=known)
+        check_folder(str(tmp_path / "specs"), str(tmp_path / "state"), known=known)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_folders_that_are_taken(tmp_path: Path) -> None:
-    check_folder(str(tmp_path / "gone"), known=True)
+    state = str(tmp_path / ".treadle")
+    check_folder(str(tmp_path / "gone"), state, known=True)
     _made(tmp_path / "open", 0o777)
-    check_folder(str(tmp_path / "open"), known=False, allow_insecure=True)
+    check_folder(str(tmp_path / "open"), state, known=False, allow_insecure=True)
     _made(tmp_path / "group", 0o775)
-    check_folder(str(tmp_path / "group"), known=False)
+    check_folder(str(tmp_path / "group"), state, known=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "taken"),
+    [
+        ("specs/state", False),
+        ("specs/a/b", False),
+        ("specs", False),
+        ("link", False),
+        ("specs/.treadle", True),
+        ("specs/.a/b", True),
+        ("state", True),
+        ("specs-state", True),
+        (".", True),
+    ],
+)
+def test_the_state_folder_may_be_in_it_only_where_nobody_looks(
+    tmp_path: Path, state: str, taken: bool
+) -> None:
+    _made(tmp_path / "specs", 0o755)
+    (tmp_path / "link").symlink_to("specs/state")
+    with nullcontext() if taken else pytest.raises(UsageError, match="is in the specs folder"):
+        check_folder(str(tmp_path / "specs"), str(tmp_path / state), known=False)
 
 
 def _made(path: Path, mode: int) -> None:

@@ -1,6 +1,7 @@
 """What the executor knows of one attempt, and how it may have ended."""
 
 import os
+from signal import SIGTERM
 
 from msgspec import Struct
 
@@ -44,6 +45,11 @@ def exited(attempt: TrackedAttempt, status: int, at: int, usage: Usage) -> Ended
         signal=-code if code < 0 else None,
         usage=usage,
     )
+
+
+def terminated(outcome: Ended) -> bool:
+    """Whether SIGTERM ended it; a shell whose command it ended exits with 143."""
+    return outcome.how == "exited" and (outcome.signal == SIGTERM or outcome.exit_code == 143)
 
 
 def lost(attempt: TrackedAttempt, at: int, problem: str) -> Ended:

@@ -9,6 +9,9 @@ became known, and the next shim reads the journal and reports what had ended bef
 judged only after that, so a noted exit is never taken for lost. In the same way, what a shim
 reports at the start is judged only after adopt() has said what the log knows.
 
+An exit by SIGTERM that nobody here asked for is kept back for a moment: if the shim gets the signal
+too, it was a stop of the whole group, and the shim corrects what it said.
+
 `fileno()` is readable when observe() has something to do; `next_due()` says when it has something
 to do although nothing is readable.
 """
@@ -29,6 +32,7 @@ from controller.executor.local.attempt import (
     TrackedAttempt,
     exited,
     lost,
+    terminated,
 )
 from controller.executor.local.client import ShimClient
 from controller.executor.local.ending import Endings, Stuck
@@ -51,6 +55,8 @@ from controller.loop.ports import (
 from controller.model.events import Usage
 from controller.model.state import SECOND
 
+DOUBT_US = 1_000_000  # the shim corrects an exit within half of it
+
 
 class LocalExecutor:
     """Implements `ports.Executor` on this machine."""
@@ -63,6 +69,7 @@ class LocalExecutor:
         self.attempts: dict[str, TrackedAttempt] = {}
         self.seen: list[Observation] = []
         self.started: list[TrackedAttempt] = []  # since the last observe()
+        self.doubted: dict[str, TrackedAttempt] = {}  # over, but the shim may correct how
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
             "told": self.on_told,
@@ -100,6 +107,8 @@ class LocalExecutor:
             attempt = self.attempt(order.id, order.mark)
             if attempt.told:
                 self.retell(attempt)
+            elif str(order.id) in self.doubted:
+                pass  # it is over, and will be told
             elif attempt.pid or attempt.outcome:
                 self.carry_out(attempt, order)
             else:
@@ -120,6 +129,8 @@ class LocalExecutor:
                 self.seen.append(EndFailed(id=news.id, pids=news.pids))
             else:
                 self.proven(self.attempts[str(news.id)], news.found)
+        for attempt in list(self.doubted.values()):
+            self.settle(attempt)
         if self.attempts:
             self.shim.ping()
         self.shim.flush()
@@ -166,6 +177,7 @@ class LocalExecutor:
         now = self.clock.now()
         dues = [
             self.endings.next_due(),
+            min(map(doubted_until, self.doubted.values()), default=None),
             self.orphans.next_due(now),
             now if self.seen else None,
             now + int(self.shim.look_again_seconds() * SECOND) if self.attempts else None,
@@ -258,8 +270,11 @@ class LocalExecutor:
         self.named(text).orphan = True
 
     def on_lost(self, text: str, _at: int, problem: str) -> None:
-        attempt = self.named(text)
-        self.finish(attempt, lost(attempt, self.clock.now(), readable(problem)))
+        attempt, problem = self.named(text), readable(problem)
+        if attempt.outcome is None:
+            self.finish(attempt, lost(attempt, self.clock.now(), problem))
+        elif not attempt.told:  # its exit says nothing about it
+            attempt.outcome = replace(attempt.outcome, how="lost", problem=problem)
 
     # -------------------------------------------------------------------------------- one attempt's
     def attempt(self, name: AttemptId, mark: int) -> TrackedAttempt:
@@ -318,13 +333,25 @@ class LocalExecutor:
             attempt.leaving = True
             self.begin_ending(attempt, attempt.grace_us)
         else:
-            self.finish(attempt, outcome)
+            self.settle(attempt)
 
     def proven(self, attempt: TrackedAttempt, found: int) -> None:
         """No process of it lives. If its first process just ended, the shim will soon say how."""
-        if attempt.outcome is not None:
-            left = found if attempt.leaving else 0
-            self.finish(attempt, replace(attempt.outcome, left_processes=left))
+        if attempt.outcome is None:
+            return
+        if attempt.leaving:
+            attempt.outcome = replace(attempt.outcome, left_processes=found)
+            self.settle(attempt)
+        else:
+            self.finish(attempt, attempt.outcome)
+
+    def settle(self, attempt: TrackedAttempt) -> None:
+        """It ended by itself, or by a signal of somebody else: report it, unless in doubt."""
+        assert attempt.outcome is not None
+        if terminated(attempt.outcome) and self.clock.now() < doubted_until(attempt):
+            self.doubted[str(attempt.id)] = attempt
+        else:
+            self.finish(attempt, attempt.outcome)
 
     def finish(self, attempt: TrackedAttempt, outcome: Ended) -> None:
         if attempt.told:
@@ -333,6 +360,7 @@ class LocalExecutor:
         attempt.launch = attempt.order = None
         attempt.outcome = outcome
         attempt.told = True
+        self.doubted.pop(str(attempt.id), None)
         self.seen.append(outcome)
 
     # ------------------------------------------------------------------------------------- orphans
@@ -374,3 +402,8 @@ class LocalExecutor:
                 attempt.pid, attempt.start = first.pid, ticks(first)
                 attempt.started = attempt.started or ticks_to_us(attempt.start)
                 self.runs(attempt)
+
+
+def doubted_until(attempt: TrackedAttempt) -> int:
+    assert attempt.outcome is not None
+    return attempt.outcome.at + DOUBT_US

@@ -12,7 +12,7 @@ that its earlier orders are forgotten.
     ["epoch", N]                            ["failed", ID, AT, PROBLEM]
     ["starting", ID, MARK, AT]              ["withdrawn", ID, AT]    it never will start
     ["started", ID, PID, START, AT]         ["orphaned", ID]         its shim died; no end is known
-    ["forget", ID, …]                       ["lost", ID, AT, PROBLEM]
+    ["forget", ID, …]                       ["lost", ID, AT, PROBLEM]  a reboot, or corrects exited
 
 Notes are collected and written together. The file is written again, and renamed into place, once it
 has grown past COMPACT_BYTES plus twice the size of the notes that are still needed.

@@ -10,6 +10,10 @@ It imports little, has one thread, and expects any attempt or connection to misb
 to it can be repeated. It ends no process and decides nothing about attempts: the controller does
 that, and may be killed and replaced at any time.
 
+SIGTERM tells it to end as soon as nothing runs. A service manager that stops a group, or a machine
+that shuts down, sends it to the steps as well, in any order. An exit by SIGTERM at such a time says
+nothing about the step, so after `exited` comes `lost`, which corrects it.
+
 The wire, both ways: a line is a JSON list of messages, a message a list that begins with a verb.
 
     from a controller
@@ -59,6 +63,10 @@ ALONE_SECONDS = 1.0  # without a controller: then check that one could connect
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
 TALK_US = 2_000  # news that is not urgent may wait so long for more
+GROUP_STOP_US = 500_000  # a signal for all processes of a group has reached each within this time
+STOP_PAUSE_US = 2_000_000  # after SIGTERM: the controller, told as well, hangs up within this time
+TERMINATED = frozenset({signal.SIGTERM, 128 + signal.SIGTERM << 8})  # shells exit with 143
+STOPPED = "SIGTERM ended it, and the supervisor of the steps was told to end too"
 
 
 class Shim:
@@ -78,6 +86,8 @@ class Shim:
         self.slots = Slots(
             {attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"}
         )
+        self.terminated: dict[str, int] = {}  # attempt → when SIGTERM ended it, if not long ago
+        self.told_to_end = False
         self.own_peak_kib = 0
         self.not_before = 0
         self.shortage = ""
@@ -105,6 +115,7 @@ class Shim:
             if not self.connections:
                 self.stay_reachable()
             self.reap()
+            self.excuse()
             self.fill()
             self.journal.flush()
             if not self.may_wait():
@@ -139,8 +150,13 @@ class Shim:
         return boottime_us() - self.idle_since >= self.idle_seconds * 1_000_000
 
     def hasten(self) -> None:
-        """SIGTERM: stop as soon as our steps have ended."""
+        """SIGTERM: stop as soon as our steps have ended.
+
+        A step that began now would miss the signal, if it was one for all.
+        """
+        self.told_to_end = True
         self.idle_seconds = 0.0
+        self.not_before = boottime_us() + STOP_PAUSE_US
 
     # --------------------------------------------------------------------------------- connections
     def accept(self) -> None:
@@ -335,6 +351,18 @@ class Shim:
                 self.slots.give_back(attempt)
             cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
             self.tell(["exited", attempt, status, at, cpu_us, self.peak(usage.ru_maxrss), left])
+            if status in TERMINATED:
+                self.terminated[attempt] = at
+
+    def excuse(self) -> None:
+        """Tell which steps got SIGTERM when this process did."""
+        for attempt, at in list(self.terminated.items()):
+            if boottime_us() - at > GROUP_STOP_US:
+                del self.terminated[attempt]
+            elif self.told_to_end:
+                del self.terminated[attempt]
+                if attempt in self.journal.entries:
+                    self.tell(["lost", attempt, at, STOPPED])
 
     def peak(self, kib: int) -> int:
         """Peak memory of a step; 0 if nobody can know.

@@ -14,7 +14,7 @@ ETL = (
     "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
     "spec: {steps: [{name: one, run: 'true'}]}\n"
 )
-NOW = 4_000_000_000_000_000  # whatever is written was written long ago
+NOW = 4_000_000_000_000_000
 
 
 @pytest.fixture
@@ -74,10 +74,11 @@ def test_it_is_next_due_for_the_root_then_for_the_scan(polled: OpenFolder) -> No
 def test_a_file_whose_writer_is_at_work_is_due_when_it_may_be_done(
     polled: OpenFolder, root: Path
 ) -> None:
-    written = (root / "etl.yaml").stat().st_ctime_ns // 1000
-    polled.look(written + 1)
-    assert polled.next_due() == written + 1 + STILL
-    assert polled.look(written + 1 + STILL).files["etl.yaml"].steady
+    polled.look(NOW)
+    (root / "etl.yaml").write_text(f"{ETL}# more\n")
+    assert not polled.look(NOW + POLL).files["etl.yaml"].steady
+    assert polled.next_due() == NOW + POLL + STILL
+    assert polled.look(NOW + POLL + STILL).files["etl.yaml"].steady
 
 
 # ---------------------------------------- the root
