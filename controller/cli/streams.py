@@ -30,7 +30,9 @@ def open_standard_streams() -> TextIO:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
+            stream = open(os.devnull, mode)  # noqa: SIM115 - until the process ends
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # it is closed if nobody has it
     failing = sys.stdout
     if isinstance(failing, io.TextIOWrapper):
         failing.reconfigure(errors="backslashreplace")

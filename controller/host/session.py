@@ -140,6 +140,8 @@ class Session:
         try:
             write_status(self.state_dir, status)
             self._status = status
+        except FileNotFoundError:
+            pass  # the state folder is gone, which ends this controller when it looks
         except OSError as error:
             self._status_problem = f"{status_path(self.state_dir)}: {error.strerror}"
             if error.errno in NO_ROOM:
