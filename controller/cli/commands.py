@@ -6,7 +6,7 @@ user would type them, and a test compares them.
 """
 
 import argparse
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # ---------------------------------------- the parts of the table
 
@@ -34,6 +34,9 @@ class Command(NamedTuple):
     group: str  # of the overview
     arguments: tuple[Arg | OneOf, ...]
     description: str | None = None
+    # A listing ends when its reader is gone, with 0. A verdict goes on without one, for its exit
+    # code. Progress does too, and does not wait for one that is slow.
+    output_is: Literal["listing", "verdict", "progress"] = "verdict"
 
 
 def _arg(*flags: str, variable: str = "", **options: Any) -> Arg:
@@ -212,6 +215,7 @@ COMMANDS = (
             *_LIMITS,
         ),
         "Run the workflows of the specs folder, in the foreground.",
+        output_is="progress",
     ),
     Command(
         "run",
@@ -230,6 +234,7 @@ COMMANDS = (
         ),
         "Run only the workflows of these files, to the end. The files need not be in the "
         "specs folder. Each run starts from the beginning; --resume continues the last one.",
+        output_is="progress",
     ),
     Command(
         "get",
@@ -246,6 +251,7 @@ COMMANDS = (
             _AT,
         ),
         "List the workflows: all, or those with these names.",
+        output_is="listing",
     ),
     Command("status", "get:status", _STATUS_HELP, READ, _STATUS),
     Command("describe", "get:status", _STATUS_HELP, READ, _STATUS),
@@ -269,6 +275,7 @@ COMMANDS = (
             _arg("--tail", type=count, metavar="N", help="only the last N lines of each"),
         ),
         "Show the output (stdout and stderr) of the last attempt of each step, or of one step.",
+        output_is="listing",
     ),
     Command(
         "events",
@@ -283,6 +290,7 @@ COMMANDS = (
             _json("one JSON object a line"),
         ),
         "Show the log as events, with every change of a phase.",
+        output_is="listing",
     ),
     Command(
         "replay",
@@ -297,6 +305,7 @@ COMMANDS = (
             _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
         ),
         "Show the state as it was after the record SEQ, or at TIME.",
+        output_is="listing",
     ),
     Command(
         "wait",
@@ -341,6 +350,7 @@ COMMANDS = (
         ),
         "Show why a step waits, runs, ran again or was skipped, down to the root cause. "
         "`explain workflow.spec.steps.retry` shows what that field of a spec means.",
+        output_is="listing",
     ),
     Command(
         "history",
@@ -350,6 +360,7 @@ COMMANDS = (
         (*_FOLDERS, _NAME, _json("one JSON object a generation")),
         "Show every generation of a workflow's spec, the owner of its file, and which steps it "
         "left unchanged, reset, added or removed.",
+        output_is="listing",
     ),
     Command(
         "diff",

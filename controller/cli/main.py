@@ -6,13 +6,13 @@ and none for the help. Heavy modules (yaml, watchdog, rich) are imported where t
 
 import argparse
 import gc
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from controller.cli.commands import COMMANDS, Arg, Command, OneOf
+from controller.cli.streams import open_standard_streams, write_nowhere
 
 _DESCRIPTION = """\
 Run the workflows of a folder of specs, and keep what runs in step with the
@@ -23,40 +23,55 @@ _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
     gc.set_threshold(_OBJECTS_UNTIL_GC)
-    _open_standard_streams()
+    failing = open_standard_streams()
     words = sys.argv[1:] if argv is None else list(argv)
     if words == ["--version"]:
         words = ["version"]
     parser = parser_of(words)
     args = parser.parse_args(words) if words else None
     _load_msgspec()  # behind the parser: `--help` does without
-    from controller.errors import ExitCode, TreadleError
-
     if args is None:
+        from controller.errors import ExitCode
+
         parser.print_help(sys.stderr)
         return int(ExitCode.USAGE)
+    if args.output_is == "listing":
+        sys.stdout = failing
     try:
-        _require_utf8(args)
-        code = _function(args.function)(args)
+        if args.output_is != "progress":
+            return _run(args)
+        from controller.host.outlet import nobody_waits
+
+        with nobody_waits():
+            return _run(args)
+    finally:
+        gc.freeze()  # else the interpreter searches all objects for garbage before it exits
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Call the command, and print an error in one line."""
+    from controller.errors import ExitCode, TreadleError
+
+    code = int(ExitCode.FINE)
+    try:
+        try:
+            _require_utf8(args)
+            code = int(_function(args.function)(args))
+        except TreadleError as error:
+            print(f"treadle: {error}", file=sys.stderr)
+            code = int(error.exit_code)
         sys.stdout.flush()
-        return int(code)
-    except TreadleError as error:
-        print(f"treadle: {error}", file=sys.stderr)
-        return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone (`treadle events | head`).
-        _write_nowhere()
-        return int(ExitCode.FINE)
     except OSError as error:
         # Code that uses files raises errors of its own; the rest comes from writing to stdout.
-        _write_nowhere()
+        write_nowhere()
+        if isinstance(error, BrokenPipeError) and args.output_is == "listing":
+            return code  # its reader has gone (`treadle events | head`)
         where = f"{error.filename}: " if error.filename else ""
         print(f"treadle: {where}{error.strerror}", file=sys.stderr)
         return int(ExitCode.STORAGE)
-    finally:
-        gc.freeze()  # else the interpreter searches all objects for garbage before it exits
+    return code
 
 
 def _require_utf8(args: argparse.Namespace) -> None:
@@ -81,23 +96,6 @@ def _load_msgspec() -> None:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
         import_module("msgspec")
         del sys.modules["typing_extensions"]
-
-
-def _write_nowhere() -> None:
-    """Redirect stdout, so that the flush at exit does not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _open_standard_streams() -> None:
-    """Open /dev/null for each closed stream, else the next file gets the stream's number.
-
-    A character that stdout's encoding lacks is written as an escape, as on stderr.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - until the process ends
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,7 +123,7 @@ def parser_of(words: Sequence[str]) -> argparse.ArgumentParser:
     named = [command for command in COMMANDS if words and command.name == words[0]]
     for command in named or COMMANDS:
         of_command = subparsers.add_parser(command.name, description=command.description)
-        of_command.set_defaults(function=command.function)
+        of_command.set_defaults(function=command.function, output_is=command.output_is)
         if command.name in words:
             _add_arguments(of_command, command)
     return parser

@@ -137,6 +137,8 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
             begun.note(session.controller.recorded)
             begun.show(session.moves)
             conditions.show(session.controller.conditions)
+            for note in session.notes():
+                print(f"treadle: {note}", file=sys.stderr)
             if signals.seen and not asked_to_cancel:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)

@@ -87,9 +87,8 @@ def _progress(specs: str, end_steps: bool) -> "Iterator[Progress]":
 
 def _exit_code(session: "Session") -> ExitCode:
     """For `--once`: first a full disk counts, then a failed workflow, then bad specs."""
-    controller, state = session.controller, session.controller.state
-    types = {condition.type for condition in controller.conditions}
-    if state.queue and "DiskPressure" in types:
+    state = session.controller.state
+    if session.lacks_room():
         return ExitCode.STORAGE
     documents = [life for life in state.workflows.values() if life.origin == "folder"]
     if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):

@@ -28,6 +28,9 @@ def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iter
         counts[life.phase] = counts.get(life.phase, 0) + 1
     summary = ", ".join(f"{count} {phase.lower()}" for phase, count in sorted(counts.items()))
     yield f"done: {summary or 'no workflows'}"
+    if session.lacks_room():
+        yield "steps wait for room on the disk: make room, then run it again"
+        return
     yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 

@@ -35,6 +35,7 @@ class Lines:
             for step in life.steps.values():
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
+        sys.stdout.flush()
 
     def show(self, session: Session) -> None:
         for note in session.notes():

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from controller.host.farewell import farewell, steps_in_words
+from controller.host.outlet import is_behind
 from controller.host.session import Session
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
@@ -45,6 +46,7 @@ class LiveTable:
         self._ctrl_c = (
             "Ctrl-C also stops running steps" if end_steps else "Ctrl-C stops, running steps go on"
         )
+        self._terminal = sys.stdout
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._drawn = 0.0
@@ -67,9 +69,11 @@ class LiveTable:
     def show(self, session: Session) -> None:
         for note in session.notes():
             self._console.print(f"[yellow]{note}[/]", highlight=False)
+        self.refresh_seconds = _REFRESH_SECONDS
+        if is_behind(self._terminal):
+            return  # it has not taken the last drawing yet
         if time.monotonic() - self._drawn >= _DRAW_SECONDS_MIN:
             self._draw(session)
-            self.refresh_seconds = _REFRESH_SECONDS
         else:
             self.refresh_seconds = _DRAW_SECONDS_MIN  # so that old news is replaced soon
 

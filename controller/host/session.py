@@ -25,9 +25,9 @@ from controller.log import segments
 from controller.log.lock import StateLock, check_end
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
-from controller.log.space import DiskSpace
+from controller.log.space import NO_ROOM, DiskSpace
 from controller.log.state_folder import prepare_state
-from controller.log.status_file import ControllerStatus, write_status
+from controller.log.status_file import ControllerStatus, status_path, write_status
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
@@ -66,13 +66,20 @@ class Session:
     """A running controller. `moves` are the phases that changed in the last turn."""
 
     def __init__(
-        self, controller: Controller, wakes: Wakes, state_dir: str, keep_archive_bytes: int
+        self,
+        controller: Controller,
+        wakes: Wakes,
+        space: DiskSpace,
+        state_dir: str,
+        keep_archive_bytes: int,
     ) -> None:
         self.controller = controller
         self.wakes = wakes
         self.state_dir = state_dir
         self.moves: list[Move] = []
+        self._space = space
         self._status = ControllerStatus(phase="Starting")
+        self._status_problem = ""
         self._upkeep = Upkeep(state_dir, keep_archive_bytes)
 
     def turn(self) -> None:
@@ -104,11 +111,20 @@ class Session:
             attempt.phase is AttemptPhase.RUNNING for attempt in self.controller.state.live.values()
         )
 
+    def lacks_room(self) -> bool:
+        """Whether a full disk keeps steps from starting."""
+        types = {condition.type for condition in self.controller.conditions}
+        return bool(self.controller.state.queue) and "DiskPressure" in types
+
     def stopped(self) -> None:
         self._write_status("Stopped")
 
     def _write_status(self, phase: str) -> None:
-        """Keep the status file correct for readers; write it only when it changes."""
+        """Keep the status file correct for readers; write it only when it changes.
+
+        If it can't be written, the work goes on, and the next turn tries again. But for want of
+        room nothing new is started: else starts would wait for a disk that nobody calls full.
+        """
         controller = self.controller
         status = ControllerStatus(
             phase=phase,  # type: ignore[arg-type]
@@ -118,9 +134,21 @@ class Session:
             limits=controller.limits(),
             conditions=controller.conditions,
         )
-        if status != self._status:
+        before, self._status_problem, self._space.refused = self._status_problem, "", ""
+        if status == self._status:
+            return
+        try:
             write_status(self.state_dir, status)
             self._status = status
+        except FileNotFoundError:
+            pass  # the state folder is gone, which ends this controller when it looks
+        except OSError as error:
+            self._status_problem = f"{status_path(self.state_dir)}: {error.strerror}"
+            if error.errno in NO_ROOM:
+                self._space.refused = self._status_problem
+            elif self._status_problem != before:
+                known = "other commands may show old conditions of this controller"
+                controller.notes.append(f"{self._status_problem}: can't be written, so {known}")
 
 
 @contextmanager
@@ -148,12 +176,13 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         folder = _open_folder(options, state_dir, stack)
         executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
+        space = DiskSpace(state_dir, options.min_free_bytes)
         edges = Edges(
             log=log,
             executor=executor,
             requests=RequestBox(state_dir),
             clock=clock,
-            space=DiskSpace(state_dir, options.min_free_bytes),
+            space=space,
             chance=SystemChance(),
             folder=folder,
         )
@@ -161,7 +190,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         wakes = Wakes(clock, files)
         stack.callback(wakes.close)
         controller = Controller(state, epoch, edges, settings)
-        session = Session(controller, wakes, state_dir, options.keep_archive_bytes)
+        session = Session(controller, wakes, space, state_dir, options.keep_archive_bytes)
         session.controller.start()
         lock.note_end(log.seq)
         yield session

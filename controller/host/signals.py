@@ -1,9 +1,6 @@
 """How a person or a service manager stops a controller."""
 
-import os
 import signal
-import stat
-import sys
 from types import FrameType, TracebackType
 
 
@@ -11,7 +8,7 @@ class StopSignals:
     """Counts SIGINT, SIGTERM and SIGHUP inside its block; a second SIGINT exits at once.
 
     If SIGHUP is ignored (as under nohup), it stays ignored. Else it means that the terminal is
-    gone, and nothing can be written to it any more.
+    gone.
     """
 
     def __init__(self) -> None:
@@ -37,15 +34,5 @@ class StopSignals:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.seen += 1
         self.last = number
-        if number == signal.SIGHUP:
-            _write_to_no_terminal()
         if self.seen > 1 and number == signal.SIGINT:
             raise KeyboardInterrupt
-
-
-def _write_to_no_terminal() -> None:
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
-        if stat.S_ISCHR(os.fstat(stream).st_mode):
-            os.dup2(null, stream)
-    os.close(null)

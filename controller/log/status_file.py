@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from controller.errors import MEND_DISK, StorageError
 from controller.log.lock import holder
 from controller.model.state import Condition
 from controller.planner.permission import Limits
@@ -34,19 +33,17 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_status(state_dir: str, status: ControllerStatus) -> None:
-    path = _path(state_dir)
+    """Raises OSError, which is no reason to stop: readers see what was written before."""
+    path = status_path(state_dir)
     draft = f"{path}.tmp"  # one writer, so one name is enough
-    try:
-        with open(draft, "wb") as file:
-            file.write(msgspec.json.encode(status) + b"\n")
-        os.replace(draft, path)
-    except OSError as error:
-        raise StorageError(f"{path}: {error.strerror}: can't be written; {MEND_DISK}") from error
+    with open(draft, "wb") as file:
+        file.write(msgspec.json.encode(status) + b"\n")
+    os.replace(draft, path)
 
 
 def read_status(state_dir: str) -> ControllerStatus:
     """The status of the controller that holds the lock, else `Stopped` with the last conditions."""
-    written = _read(_path(state_dir))
+    written = _read(status_path(state_dir))
     by = holder(state_dir)
     if by is None:
         return msgspec.structs.replace(written, phase="Stopped", pid=None, limits=None)
@@ -63,5 +60,5 @@ def _read(path: str) -> ControllerStatus:
         return ControllerStatus(phase="Stopped")  # no file, or one of another version
 
 
-def _path(state_dir: str) -> str:
+def status_path(state_dir: str) -> str:
     return os.path.join(state_dir, "controller.json")

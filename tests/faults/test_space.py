@@ -7,11 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from controller.errors import StorageError
-from controller.log import space
+from controller.log import segments, space, writer
 from controller.log.reader import read
 from controller.log.space import BALLAST_BYTES, DiskSpace, drop_ballast, take_ballast
 from controller.log.state_folder import prepare_state
@@ -27,6 +28,53 @@ def test_the_watermark(tmp_path: Path) -> None:
     here, free = str(tmp_path), shutil.disk_usage(tmp_path).free
     assert DiskSpace(here, 0).short() == ""
     assert DiskSpace(here, free * 2).short().startswith(f"less than {free * 2 >> 20} MiB are ")
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, *, inodes: int, free: int) -> None:
+    """A disk with so many inodes, and room for bytes."""
+    real = os.statvfs
+
+    def counted(path: str) -> SimpleNamespace:
+        seen = real(path)
+        return SimpleNamespace(
+            f_blocks=1 << 20,
+            f_frsize=seen.f_frsize,
+            f_bavail=1 << 20,
+            f_files=inodes,
+            f_favail=free,
+        )
+
+    monkeypatch.setattr(os, "statvfs", counted)
+
+
+@pytest.mark.parametrize(
+    ("inodes", "free", "said"),
+    [
+        pytest.param(45, 1, "fewer than 2 inodes are free on the disk of ", id="few there are"),
+        pytest.param(45, 2, "", id="as many as have to be"),
+        pytest.param(10**6, 9_999, "fewer than 10,000 inodes ", id="a big disk"),
+        pytest.param(10**6, 10_000, "", id="a big disk with as many as have to be"),
+        pytest.param(0, 0, "", id="a disk that does not count them"),
+    ],
+)
+def test_the_watermark_of_inodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inodes: int, free: int, said: str
+) -> None:
+    counting(monkeypatch, inodes=inodes, free=free)
+    for min_free in (None, 1):
+        short = DiskSpace(str(tmp_path), min_free).short()
+        assert short.startswith(said) and bool(short) == bool(said)
+    assert DiskSpace(str(tmp_path), 0).short() == "", "there is no watermark"
+
+
+def test_what_found_no_room_counts_as_a_full_disk(tmp_path: Path) -> None:
+    """A quota does not show in statvfs."""
+    disk = DiskSpace(str(tmp_path), 0)
+    assert disk.short() == ""
+    disk.refused = "controller.json: Disk quota exceeded"
+    assert disk.short() == "controller.json: Disk quota exceeded"
+    disk.refused = ""
+    assert disk.short() == ""
 
 
 def test_it_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +168,28 @@ def test_on_a_full_disk_the_ballast_lets_the_turn_at_hand_be_written(small: Path
     assert not (small / "state/ballast").exists()
     log.append(turn(3))
     assert [record.seq for record in read(state)] == [1, 2, 3]
+
+
+def test_without_inodes_the_ballast_lets_the_next_segment_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = str(tmp_path / "state")
+    prepare_state(state)
+    log = LogWriter(state)
+    log.append(turn(1))
+    take_ballast(state)
+    real = segments.create
+
+    def create(path: str) -> int:
+        if os.path.exists(f"{state}/ballast"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path)
+
+    monkeypatch.setattr(segments, "create", create)
+    monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 10)
+    log.append(turn(2))
+    assert len(segments.firsts(state)) == 2
+    assert [record.seq for record in read(state)] == [1, 2]
 
 
 def test_without_a_ballast_the_writer_stops(small: Path) -> None:

@@ -15,7 +15,7 @@ from controller.planner.retention import KEEP_FINISHED
 from controller.spec.load import SPEC_BYTES_MAX
 
 NAMES = [command.name for command in COMMANDS]
-SHARED = {"__init__", "__main__", "main", "commands", "output"}
+SHARED = {"__init__", "__main__", "main", "commands", "output", "streams"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)

@@ -27,6 +27,7 @@ class Seen:
         self.moves: list[Move] = []
         self.told: list[str] = []
         self.story = story
+        self.full = False
 
     def turn(self) -> Session:
         self.moves = list(self.story.state.moves)
@@ -36,6 +37,9 @@ class Seen:
     def notes(self) -> list[str]:
         told, self.told = self.told, []
         return told
+
+    def lacks_room(self) -> bool:
+        return self.full
 
     def running(self) -> int:
         return sum(attempt.pid is not None for attempt in self.story.state.live.values())
@@ -201,6 +205,15 @@ def test_what_came_of_it_when_all_is_done() -> None:
         "nothing is left to do; edit or add a spec in specs and run it again",
     ]
     assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
+
+
+def test_where_steps_wait_for_room_it_does_not_say_that_nothing_is_left() -> None:
+    seen = Seen(running(0))
+    seen.full = True
+    assert list(farewell(seen.turn(), "specs", stopped=False, ended=0)) == [
+        "done: 1 running",
+        "steps wait for room on the disk: make room, then run it again",
+    ]
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])

@@ -1,24 +1,12 @@
 """How a controller is stopped: signals are counted, a second Ctrl-C leaves at once."""
 
-import os
-import pty
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 
 from controller.host.signals import StopSignals
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@pytest.fixture(autouse=True)
-def no_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What SIGHUP does to a terminal is not done to that of the tests."""
-    file = (tmp_path / "output").open("w")
-    monkeypatch.setattr(sys, "stdout", file)
-    monkeypatch.setattr(sys, "stderr", file)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -62,18 +50,3 @@ def test_under_nohup_sighup_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def test_a_terminal_that_is_gone_is_written_to_no_more_and_a_file_is(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as terminal, (tmp_path / "errors").open("w") as file:
-        monkeypatch.setattr(sys, "stdout", terminal)
-        monkeypatch.setattr(sys, "stderr", file)
-        with StopSignals():
-            signal.raise_signal(signal.SIGHUP)
-        assert os.fstat(theirs).st_rdev == os.stat(os.devnull).st_rdev
-        print("still heard", file=sys.stderr, flush=True)
-    assert (tmp_path / "errors").read_text() == "still heard\n"
-    os.close(ours)
