@@ -48,8 +48,8 @@ def of_workflow(workflow: Workflow) -> Words:
         return Reason.SUSPENDED, f"{workflow.suspension or 'suspended by its spec'}{running}"
     if workflow.phase is Phase.RUNNING:
         return Reason.STARTED, _progress(workflow) or _waits(workflow) or workflow.message
-    if workflow.phase is Phase.PENDING and (waits := _waits(workflow)):
-        return Reason.WAITING_FOR_SLOT, waits
+    if workflow.phase is Phase.PENDING and workflow.occupied:
+        return Reason.WAITING_FOR_SLOT, _waits(workflow) or workflow.message
     return workflow.reason, workflow.message
 
 

@@ -211,7 +211,7 @@ def test_where_steps_wait_for_room_it_does_not_say_that_nothing_is_left() -> Non
     seen = Seen(running(0))
     seen.full = True
     assert list(farewell(seen.turn(), "specs", stopped=False, ended=0)) == [
-        "done: 1 running",
+        "done: 1 pending",
         "steps wait for room on the disk: make room, then run it again",
     ]
 
