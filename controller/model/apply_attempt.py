@@ -151,6 +151,9 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
     else:
+        effect = step.edit
+        if effect and (effect.action, effect.reason) == ("keep", Reason.SPEC_CHANGED):
+            step.edit = None  # it had not started: it waits on, and does what the edit says
         want_slot_again(state, workflow, step)
     vacate(state, workflow, step)
     touch(state, workflow, step)

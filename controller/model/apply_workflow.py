@@ -110,7 +110,8 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:
     """One row of the table of edits, as decided when the generation was accepted."""
     back = effect.action in ("run", "restart")
-    if (back or effect.reason == Reason.RESULT_KEPT) and (step.live or effect.action == "restart"):
+    asks = back or effect.reason in (Reason.RESULT_KEPT, Reason.SPEC_CHANGED)
+    if asks and (step.live or effect.action == "restart"):
         step.edit = effect
     elif back:
         reset(state, workflow, step, effect.reason, effect.message)

@@ -173,6 +173,8 @@ def _row(
     ):
         message = "its result from before still stands"
         return StepEffect("keep", Reason.RESULT_KEPT, message)
+    if step.live is not None and step.live.phase is AttemptPhase.SCHEDULED:
+        return _queued(step, step.live, definition, fingerprint)
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
@@ -181,21 +183,29 @@ def _row(
     return _waiting(step, definition, fingerprint)
 
 
+def _queued(step: Step, attempt: Attempt, definition: Definition, fingerprint: str) -> StepEffect:
+    """As one that waits. Should it have started before it is withdrawn, it is one that runs."""
+    if _is_unwanted(attempt):
+        tried = StepEffect("run", Reason.TRIED_ANEW, "was being ended, is tried anew")
+        return tried if attempt.fingerprint == fingerprint else _changed("run")
+    effect = _waiting(step, definition, fingerprint)
+    changed = effect.reason == Reason.SPEC_CHANGED
+    return structs.replace(effect, finish=changed and definition.on_changed == "FinishFirst")
+
+
 def _running(step: Step, definition: Definition, fingerprint: str, anew: list[str]) -> StepEffect:
     """Also one whose attempt has ended and was not judged yet: the new policy judges it."""
     attempt = step.attempt
     assert attempt is not None
     first = definition.on_changed == "FinishFirst"
-    # What is only queued is withdrawn: nothing of it is ended.
-    again: EffectAction = "run" if attempt.phase is AttemptPhase.SCHEDULED else "restart"
     if attempt.fingerprint != fingerprint and not (first and anew):
         running = attempt.phase is AttemptPhase.RUNNING and not _is_unwanted(attempt)
-        return structs.replace(_changed(again), finish=first and running)
+        return structs.replace(_changed("restart"), finish=first and running)
     if anew:
-        return _reran(anew[0], again)
+        return _reran(anew[0], "restart")
     if _is_unwanted(attempt):
         message = "was being ended, is tried anew"
-        return StepEffect(again, Reason.TRIED_ANEW, message)
+        return StepEffect("restart", Reason.TRIED_ANEW, message)
     return _GOES_ON if step.phase is Phase.RUNNING else STEP_UNCHANGED
 
 

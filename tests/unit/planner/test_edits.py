@@ -331,11 +331,11 @@ def test_what_changed_of_a_dependency_is_said(
     assert story.attempt("b").why == said
 
 
-def test_what_was_only_queued_is_reset_and_not_ended() -> None:
+def test_what_was_only_queued_is_met_as_one_that_waits() -> None:
     story = Story().accept([a_step("a"), a_step("b")]).start("a")
     story.accept([a_step("a", run="other"), a_step("b", run="other")])
     effects = story.life().effects
-    assert (effects["a"].action, effects["b"].action) == ("restart", "run")
+    assert (effects["a"].action, effects["b"].action) == ("restart", "keep")
     story.end("a").end("b").exit("a").exit("b")
     assert story.life().phase == "Succeeded"
     assert {name: story.step(name).numbered for name in "ab"} == {"a": 2, "b": 2}
