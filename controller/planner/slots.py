@@ -25,6 +25,7 @@ from controller.planner.permission import (
     why_not_by,
     why_not_there,
     why_nothing,
+    withdrawing,
 )
 
 
@@ -51,11 +52,12 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
     entry = next(waiting, None)
     heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
+    passed = withdrawing(state)
     while heap or entry:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
-            if why_none_of(workflow, limits) is None:
+            if workflow.uid not in passed and why_none_of(workflow, limits) is None:
                 ready[workflow.uid] = _startable(workflow, limits)
                 heappush(heap, entry)
             entry = next(waiting, None)
