@@ -61,7 +61,7 @@ def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
 
     if len(data) > max_bytes:
         problem = f"larger than {max_bytes:,} bytes"
-        hint = "split it; up and validate take --max-spec-size"
+        hint = "split it; up, run, diff and validate take --max-spec-size"
         return _unread(data, Fault(file=file, problem=problem, hint=hint))
     text = decode(data, file)
     if isinstance(text, Fault):

@@ -165,7 +165,8 @@ def test_a_size_is_refused_beyond_the_limit() -> None:
     assert not load(data, "a.yaml", max_bytes=len(data)).faults
     loaded = load(data, "a.yaml", max_bytes=len(data) - 1)
     assert [str(f) for f in loaded.faults] == [
-        f"a.yaml: larger than {len(data) - 1} bytes; split it; up and validate take --max-spec-size"
+        f"a.yaml: larger than {len(data) - 1} bytes; "
+        "split it; up, run, diff and validate take --max-spec-size"
     ]
     assert not loaded.foreign
 
