@@ -8,9 +8,9 @@ from story import a_step
 from story import document as model
 
 from controller.client.run_requests import ask_to_run
-from controller.spec.load import SPEC_BYTES_MAX
 from controller.errors import UsageError
 from controller.requests import waiting
+from controller.spec.load import SPEC_BYTES_MAX
 
 
 def put(folder: Path, name: str) -> str:
