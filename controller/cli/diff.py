@@ -1,6 +1,7 @@
 """`treadle diff`: what an edit of the specs would do, step by step. It changes nothing."""
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def diff(args: argparse.Namespace) -> int:
     from controller.client.replica import Replica
     from controller.view.difference import lines, shape
 
+    gc.disable()  # what is made for a comparison is needed to its end
     of_git = args.staged or args.rev is not None
     of_generations = args.first is not None or args.to is not None
     if of_git and (args.files or of_generations):
