@@ -52,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Code that uses files raises errors of its own; the rest comes from writing to stdout.
         _write_nowhere()
         where = f"{error.filename}: " if error.filename else ""
-        print(f"treadle: {where}{error.strerror}", file=sys.stderr)
+        problem = f"{where}{error.strerror}"
+        if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
+            problem = "the current directory was deleted; cd to one that exists"
+        print(f"treadle: {problem}", file=sys.stderr)
         return int(ExitCode.STORAGE)
     finally:
         gc.freeze()  # else the interpreter searches all objects for garbage before it exits
@@ -67,6 +70,15 @@ def _load_msgspec() -> None:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
         import_module("msgspec")
         del sys.modules["typing_extensions"]
+
+
+def _is_nowhere() -> bool:
+    """Whether the current directory was deleted: then no relative path means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _write_nowhere() -> None:
