@@ -191,7 +191,7 @@ def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
 
 
 def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
-    if life is not None and (becomes.suspend is True or life.suspension):
+    if becomes.suspend is True or (life is not None and life.suspension):
         yield "is suspended: nothing starts before it goes on"
 
 
