@@ -19,7 +19,7 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "large", "past", "endings", "breakdown")
+OTHERS = ("startup", "large", "huge", "past", "endings", "breakdown")
 
 
 def main() -> None:
@@ -92,6 +92,8 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         yield "start-up of commands", costs.startup(folder, 4 * args.rounds)
     if _wanted(args, "large"):
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
+    if _wanted(args, "huge"):
+        yield "100,000 steps, three dependencies each, JSON", costs.huge(folder)
     if _wanted(args, "past"):
         yield "a log of 1,000,000 records", past.replaying(folder)
     if _wanted(args, "endings"):

@@ -5,15 +5,19 @@ that it reaped are counted too. A run of one step is subtracted, so that start-u
 """
 
 import os
+import resource
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.ours import TREADLE, Run, Treadle, write_spec
+from benchmarks.ours import TREADLE, Run, Treadle, write_json, write_spec
 from benchmarks.rivals import timed
-from benchmarks.shapes import Shape, chain, layers
+from benchmarks.shapes import Shape, chain, layers, scattered
+from controller.log.reader import Tail
+from controller.model.events import AnyEvent, AttemptStarted, GenerationAccepted
 
 ONE = chain(1)
 
@@ -57,6 +61,58 @@ def large(folder: Path) -> Iterator[str]:
     yield f"  all of it                    {run.wall:.2f} s, {len(shape) / run.wall:,.0f} steps/s"
     yield f"  controller's peak            {_peak(run):.0f} MiB (one step: {_peak(small):.0f} MiB)"
     yield f"  shim's peak                  {_shim_peak(run):.0f} MiB"
+
+
+def huge(folder: Path) -> Iterator[str]:
+    """A spec of 100,000 steps, a JSON file of 9 MB: is it still bearable?"""
+    shape = scattered(100_000, 1_000, 3)
+    specs, state = folder / "huge", folder / "huge-state"
+    where = ("--specs", str(specs), "--state", str(state))
+    sized = ("--max-spec-size", "64M")
+    middle, last = f"s{len(shape) // 2}", f"s{len(shape) - 1}"
+    specs.mkdir()
+    write_json(specs / "bench.json", shape)
+    yield f"  {'validate':<28} {_spent(('validate', str(specs), *sized))}"
+    began = _until(AttemptStarted, state, ("up", *where, *sized))
+    yield f"  {'up, to the first start':<28} {began} (goal: 8)"
+    yield f"  {'get':<28} {_spent(('get', *where))} (goal: 3)"
+    yield f"  {'status NAME':<28} {_spent(('status', 'bench', *where))} (goal: 4)"
+    yield f"  {'explain NAME STEP':<28} {_spent(('explain', 'bench', last, *where))} (goal: 3)"
+    yield f"  {'explain NAME':<28} {_spent(('explain', 'bench', *where))}"
+    write_json(specs / "bench.json", shape, changed=middle)
+    yield f"  {'diff, one step changed':<28} {_spent(('diff', *where, *sized))}"
+    began = _until(GenerationAccepted, state, ("up", *where, *sized))
+    yield f"  {'up, to the edit accepted':<28} {began}"
+    between = ("diff", "bench", "--from", "1", *where)
+    yield f"  {'diff NAME --from 1':<28} {_spent(between)} (goal: 3)"
+
+
+def _spent(words: Sequence[str]) -> str:
+    """Seconds of one command, and of its CPU: what it takes where nobody else is busy."""
+    begun = time.perf_counter()
+    process = subprocess.Popen([str(TREADLE), *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode in (0, 1), words  # `diff` found a difference
+    return _seconds(time.perf_counter() - begun, used)
+
+
+def _until(kind: type[AnyEvent], state: Path, words: Sequence[str]) -> str:
+    """Seconds until a new controller has recorded such an event; then it is stopped."""
+    tail = Tail(str(state))
+    tail.poll()
+    begun = time.time()
+    process = subprocess.Popen([str(TREADLE), *words], stdout=subprocess.DEVNULL)
+    while not (found := [one for one in tail.news() if isinstance(one.event, kind)]):
+        time.sleep(0.1)
+    process.terminate()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return _seconds(found[0].time / 1e6 - begun, used)
+
+
+def _seconds(wall: float, used: resource.struct_rusage) -> str:
+    return f"{wall:5.1f} s, {used.ru_utime + used.ru_stime:.1f} of CPU"
 
 
 def _peak(run: Run) -> float:

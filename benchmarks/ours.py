@@ -78,6 +78,25 @@ class Treadle:
         return Run(state, wall, used)
 
 
+def write_json(path: Path, shape: Shape, changed: str = "") -> None:
+    """The shape as a JSON spec; the step `changed` has an argument that others have not."""
+    steps = [
+        {
+            "name": name,
+            "command": [TRUE, "changed"] if name == changed else [TRUE],
+            **({"dependsOn": others} if others else {}),
+        }
+        for name, others in shape.steps.items()
+    ]
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Workflow",
+        "metadata": {"name": "bench"},
+        "spec": {"steps": steps},
+    }
+    path.write_text(json.dumps(document))
+
+
 def write_spec(folder: Path, shape: Shape, form: str) -> Path:
     what = f"command: [{TRUE}]" if form == "command" else f"run: {TRUE}"
     steps = "".join(

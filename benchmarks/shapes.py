@@ -1,9 +1,10 @@
-"""The DAGs: three that are made here, and recorded ones from a folder of JSON files."""
+"""The DAGs: those that are made here, and recorded ones from a folder of JSON files."""
 
 import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from random import Random
 
 
 class Shape:
@@ -63,6 +64,16 @@ def layers(depth: int, width: int, dependencies: int) -> Shape:
         for i in range(width)
     }
     return Shape(f"{depth} layers of {width}", steps)
+
+
+def scattered(count: int, window: int, dependencies: int) -> Shape:
+    """Each step needs some of the `window` steps before it, the same ones in every run."""
+    chance = Random(1)
+    steps: dict[str, list[str]] = {}
+    for i in range(count):
+        known = range(max(0, i - window), i)
+        steps[f"s{i}"] = [f"s{n}" for n in chance.sample(known, min(dependencies, i))]
+    return Shape(f"{count:,} steps", steps)
 
 
 def recorded(folder: Path) -> list[Shape]:

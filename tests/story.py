@@ -26,7 +26,7 @@ from controller.spec.definition import BackoffPolicy
 from controller.spec.models import Workflow as Document
 
 BEGIN = 1_700_000_000 * SECOND
-PASSES_MAX = 1_000
+PASSES_MAX = 100_000
 
 
 class CountedChance:

@@ -1,6 +1,7 @@
 """`treadle validate` and `treadle schema`: the faults of specs, and the form of a spec."""
 
 import argparse
+import gc
 import os
 import stat
 import sys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def validate(args: argparse.Namespace) -> int:
     """treadle validate FILE…: every fault on stderr, every good file on stdout."""
+    gc.disable()  # what a spec is made of is in use until it is judged
     code = ExitCode.FINE
     for file in args.files:
         for name, loaded in _judged(file, args.max_spec_size):

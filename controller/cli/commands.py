@@ -228,6 +228,7 @@ COMMANDS = (
             _arg("--resume", action="store_true", help="continue the last run of the workflow"),
             _arg("--detach", action="store_true", help="in the background"),
             _MAX_PARALLEL,
+            _MAX_SPEC_SIZE,
             *_LIMITS,
             # For the background process of `--detach`: requests that are already written.
             _arg("--asked", action="append", default=[], help=argparse.SUPPRESS),
@@ -388,6 +389,7 @@ COMMANDS = (
                 help="compare generation N of a NAME…",
             ),
             _arg("--to", type=positive, metavar="M", help="…with generation M (default: the next)"),
+            _MAX_SPEC_SIZE,
             _json("one JSON object a workflow"),
         ),
         "Compare the specs folder, or files, with the specs in force: which steps keep their "

@@ -1,6 +1,7 @@
 """`treadle diff`: what an edit of the specs would do, step by step. It changes nothing."""
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def diff(args: argparse.Namespace) -> int:
     from controller.client.replica import Replica
     from controller.view.difference import lines, shape
 
+    gc.disable()  # what is made for a comparison is needed to its end
     of_git = args.staged or args.rev is not None
     of_generations = args.first is not None or args.to is not None
     if of_git and (args.files or of_generations):
@@ -39,8 +41,9 @@ def diff(args: argparse.Namespace) -> int:
         if len(files) == 1 and os.path.isdir(files[0]):
             specs, files = files[0], []
         state = Replica(args.state).catch_up()
-        folder = _Folder(specs, args.state, of_git, args.rev)
-        seen = _of_files(state, files) if files else _of_folder(folder, state)
+        folder = _Folder(specs, args.state, of_git, args.rev, args.max_spec_size)
+        max_bytes = args.max_spec_size
+        seen = _of_files(state, files, max_bytes) if files else _of_folder(folder, state)
     for change in seen.changes:
         if args.output:
             show_line(shape(change))
@@ -60,6 +63,7 @@ class _Folder(NamedTuple):
     state_dir: str
     of_git: bool
     revision: str | None  # of git; None is the next commit
+    max_bytes: int  # of a spec file
 
 
 def _of_folder(folder: _Folder, state: "State") -> "Foresight":
@@ -83,25 +87,24 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
                     f"treadle: {folder.specs}: git has no specs there; {_NOTHING}", file=sys.stderr
                 )
                 return Foresight([], [])
-            _scan(sight, tree, now)
+            _scan(sight, tree, folder.max_bytes, now)
     else:
         require_folder(folder.specs, folder.state_dir, state)
         status = os.stat(path)
         sight.device, sight.inode = status.st_dev, status.st_ino
-        _scan(sight, path, now)
+        _scan(sight, path, folder.max_bytes, now)
     if held := why_held(state, sight):
         raise UsageError(f"{held}; {_NOTHING}")
     return of_folder(state, sight, now)
 
 
-def _scan(sight: "FolderSight", tree: str, now: int) -> None:
+def _scan(sight: "FolderSight", tree: str, max_bytes: int, now: int) -> None:
     """Scan `tree` as if its files were in the specs folder."""
     from controller.folder.scan import Scanner
-    from controller.spec.load import SPEC_BYTES_MAX
 
     home, sight.path = sight.path, tree
     try:
-        Scanner(sight, SPEC_BYTES_MAX).scan(now, done=True)
+        Scanner(sight, max_bytes).scan(now, done=True)
     except OSError as error:
         raise UsageError(f"{sight.shown}: {error.strerror}") from error
     sight.path = home
@@ -123,27 +126,29 @@ def _of_generations(
     return Foresight([between(older, newer)], [])
 
 
-def _of_files(state: "State", files: list[str]) -> "Foresight":
+def _of_files(state: "State", files: list[str], max_bytes: int) -> "Foresight":
     from controller.rehearsal.foresee import Foresight
 
     faults: list[Fault] = []
-    changes = [change for file in files for change in _of_file(state, file, faults)]
+    changes = [change for file in files for change in _of_file(state, file, max_bytes, faults)]
     return Foresight(changes, faults)
 
 
-def _of_file(state: "State", file: str, faults: "list[Fault]") -> "Iterator[Change]":
+def _of_file(
+    state: "State", file: str, max_bytes: int, faults: "list[Fault]"
+) -> "Iterator[Change]":
     from controller.client.source import read_source
     from controller.rehearsal.foresee import of_document
     from controller.spec.load import load
 
     try:
-        source = read_source(file)
+        source = read_source(file, max_bytes)
     except NotFound as error:
         if file not in state.workflows:
             raise
         hint = f"`treadle diff` compares the whole folder, `treadle diff {file} --from 1` two"
         raise NotFound(f"{error}; {hint} generations") from None
-    loaded = load(source.data, source.name)
+    loaded = load(source.data, source.name, max_bytes=max_bytes)
     faults += loaded.faults
     for document in loaded.documents if not loaded.faults else ():
         yield of_document(state, document)

@@ -10,8 +10,8 @@ from controller.client.replica import Replica
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from controller.model.state import State, Workflow
-    from controller.view.explain import Around
+    from controller.model.state import State, Step, Workflow
+    from controller.view.explain import Around, Cause
 
 ROOT = "workflow"  # where the path of a field begins
 
@@ -40,8 +40,7 @@ def explain(args: argparse.Namespace) -> int:
     require_steps(workflow, [args.step] if args.step else [])
     around = _around(args.state)
     if args.output:
-        names = [args.step] if args.step else list(workflow.steps)
-        show([_shape(state, workflow, name, around) for name in names], "json")
+        show(_shapes(state, workflow, args.step, around), "json")
     elif args.step:
         show_lines(_of_step(state, workflow, args.step, around, args.inputs))
     else:
@@ -62,17 +61,16 @@ def _around(state_dir: str) -> "Around":
 
 
 def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iterator[str]:
-    from controller.model.phases import Phase
     from controller.view import words
     from controller.view.edits import generation_lines
+    from controller.view.explain import causes_of_all
 
     reason, message = words.of_workflow(workflow)
     yield f"{workflow.name} is {workflow.phase} ({reason}): {message}"
     yield from generation_lines(workflow)
-    for step in workflow.steps.values():
-        if step.phase is not Phase.SUCCEEDED:
-            yield ""
-            yield from _causes(state, workflow, step.name, around)
+    for chain in causes_of_all(state, workflow, around):
+        yield ""
+        yield from _lines(workflow, chain)
 
 
 def _of_step(
@@ -80,11 +78,11 @@ def _of_step(
 ) -> Iterator[str]:
     from controller.view import words
     from controller.view.edits import done, effect_of
-    from controller.view.explain import attempts_table, inputs_lines
+    from controller.view.explain import attempts_table, causes, inputs_lines
     from controller.view.table import render
 
     step = workflow.steps[name]
-    yield from _causes(state, workflow, name, around)
+    yield from _lines(workflow, causes(state, workflow, step, around))
     if workflow.generation > 1:
         yield ""
         effect = effect_of(workflow, step)
@@ -108,29 +106,40 @@ def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
     return inputs(workflow.spec, name, prints) if known else {}
 
 
-def _causes(state: "State", workflow: "Workflow", name: str, around: "Around") -> Iterator[str]:
-    from controller.view.explain import causes
-
-    for cause in causes(state, workflow, workflow.steps[name], around):
+def _lines(workflow: "Workflow", chain: "list[Cause]") -> Iterator[str]:
+    for cause in chain:
         who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
         phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
         yield f"{'  ' * cause.depth}{phase}{cause.message}"
 
 
-def _shape(state: "State", workflow: "Workflow", name: str, around: "Around") -> dict[str, Any]:
+def _shapes(
+    state: "State", workflow: "Workflow", name: str | None, around: "Around"
+) -> list[dict[str, Any]]:
+    """Of one step, down to the root; of all, each with its direct causes, which are listed too."""
+    from controller.view.explain import DEPTH_MAX
+
+    if name:
+        return [_shape(state, workflow, workflow.steps[name], around, DEPTH_MAX)]
+    return [_shape(state, workflow, step, around, 1) for step in workflow.steps.values()]
+
+
+def _shape(
+    state: "State", workflow: "Workflow", step: "Step", around: "Around", depth_max: int
+) -> dict[str, Any]:
     import msgspec
 
     from controller.view.edits import effect_of
     from controller.view.explain import causes
 
-    step = workflow.steps[name]
     return {
         "workflow": workflow.name,
-        "step": name,
+        "step": step.name,
         "generation": workflow.generation,
         "effect": msgspec.structs.asdict(effect_of(workflow, step)),
         "causes": [
-            msgspec.structs.asdict(cause) for cause in causes(state, workflow, step, around)
+            msgspec.structs.asdict(cause)
+            for cause in causes(state, workflow, step, around, depth_max)
         ],
         "attempts": [
             {

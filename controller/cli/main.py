@@ -69,7 +69,10 @@ def _run(args: argparse.Namespace) -> int:
         if isinstance(error, BrokenPipeError) and args.output_is == "listing":
             return code  # its reader has gone (`treadle events | head`)
         where = f"{error.filename}: " if error.filename else ""
-        print(f"treadle: {where}{error.strerror}", file=sys.stderr)
+        problem = f"{where}{error.strerror}"
+        if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
+            problem = "the current directory was deleted; cd to one that exists"
+        print(f"treadle: {problem}", file=sys.stderr)
         return int(ExitCode.STORAGE)
     return code
 
@@ -96,6 +99,15 @@ def _load_msgspec() -> None:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
         import_module("msgspec")
         del sys.modules["typing_extensions"]
+
+
+def _is_nowhere() -> bool:
+    """Whether the current directory was deleted: then no relative path means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class _Parser(argparse.ArgumentParser):

@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the workflows of the files; 0 if all succeeded."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
-    names = frozenset(args.asked) or ask_to_run(args.state, args.files, resume=args.resume)
+    names = frozenset(args.asked) or ask_to_run(
+        args.state, args.files, max_bytes=args.max_spec_size, resume=args.resume
+    )
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)

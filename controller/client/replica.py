@@ -46,6 +46,7 @@ class Replica:
     def news(self) -> Iterator[Folded]:
         """Fold the records since the last call, one by one."""
         # All objects of a state live until the end, so garbage collection would find nothing.
+        collects = gc.isenabled()
         gc.disable()
         try:
             for record in self._tail.news():
@@ -53,7 +54,8 @@ class Replica:
                 moves, self.state.moves = self.state.moves, []
                 yield Folded(record, moves)
         finally:
-            gc.enable()
+            if collects:
+                gc.enable()
 
     def follow(self) -> Iterator[Folded | None]:
         """Like `news`, but without end; yields None when there is nothing new at the moment."""

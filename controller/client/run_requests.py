@@ -11,18 +11,20 @@ from controller.spec.models import Spec
 _Wanted = tuple[Request, Spec]
 
 
-def ask_to_run(state_dir: str, files: Sequence[str], *, resume: bool) -> frozenset[str]:
+def ask_to_run(
+    state_dir: str, files: Sequence[str], *, max_bytes: int, resume: bool
+) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
     `resume`: each one continues the last life that a `treadle run` began.
     """
-    wanted = list(_requests(files, resume))
+    wanted = list(_requests(files, max_bytes, resume))
     resumed = _begun_before(state_dir, wanted) if resume else {}
     rest = [request for request, _ in wanted if request.workflow not in resumed]
     return frozenset(resumed.values()) | _drop(state_dir, rest)
 
 
-def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
+def _requests(files: Sequence[str], max_bytes: int, resume: bool) -> Iterator[_Wanted]:
     """One for each document. Raises UsageError if any file has a fault."""
     from controller.client.source import read_source
     from controller.spec.load import load
@@ -30,7 +32,7 @@ def _requests(files: Sequence[str], resume: bool) -> Iterator[_Wanted]:
     faults: list[Fault] = []
     seen: dict[str, str] = {}
     for file in files:
-        loaded = load(read_source(file).data, file)
+        loaded = load(read_source(file, max_bytes).data, file, max_bytes=max_bytes)
         faults += loaded.faults
         for document in loaded.documents:
             name = document.name

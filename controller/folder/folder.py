@@ -16,6 +16,7 @@ import time
 from typing import Literal
 
 from controller.errors import NotUtf8, UsageError
+from controller.folder.claim import Claim
 from controller.folder.scan import STILL, Scanner, hidden, is_utf8
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
@@ -62,6 +63,7 @@ class OpenFolder:
         self._sight = FolderSight(path=os.path.abspath(path), shown=path)
         self._scanner = Scanner(self._sight, spec_bytes_max)
         self._watcher = Watcher(self._scanner.concerns)
+        self._claim = Claim()
         self._poll = poll
         self._watched = False  # whether the watcher was started for the present root
         self._scan_due = 0
@@ -79,6 +81,7 @@ class OpenFolder:
 
     def close(self) -> None:
         self._watcher.close()
+        self._claim.give_back()
 
     def look(self, now: int, full: bool = False) -> FolderSight:
         """Follow the hints since the last call, or scan in full when that is due or asked for."""
@@ -129,6 +132,7 @@ class OpenFolder:
         sight.root, status = _look_at(sight.path)
         if status is not None:
             sight.device, sight.inode = status.st_dev, status.st_ino
+            sight.shared = not self._claim.take(f"{sight.device}-{sight.inode}")
 
     def _watch(self, now: int) -> None:
         problem = self._watcher.start("" if self._poll else self._sight.path)

@@ -19,6 +19,7 @@ from msgspec import Struct
 from controller.errors import UsageError
 from controller.loop.ports import SeenMarker
 from controller.spec.models import STEP_NAME, WORKFLOW_NAME
+from controller.spec.older import workflow_name
 
 MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all
@@ -64,7 +65,7 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
     name = workflow_of(path)
     try:
         if not re.fullmatch(WORKFLOW_NAME, name):
-            raise BadMarker(f'no workflow can be named "{name}"')
+            raise BadMarker(f'no workflow can be named "{name}"{_perhaps_meant(name)}')
         marker = parse_marker(data)
     except BadMarker as error:
         return SeenMarker(path=path, workflow=name, digest=digest, by=by, problem=str(error))
@@ -77,6 +78,14 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
         steps=marker.steps,
         drain=marker.drain,
     )
+
+
+def _perhaps_meant(name: str) -> str:
+    """The older form names its workflows otherwise: what is `ETL_Nightly` there is etl-nightly."""
+    meant = workflow_name(name)
+    if not re.fullmatch(WORKFLOW_NAME, meant):
+        return ""
+    return f'; the marker of "{meant}" is {meant}{MARKER_SUFFIX}'
 
 
 def write_marker(specs_dir: str, name: str, marker: Marker, *, dry_run: bool = False) -> str:

@@ -1,7 +1,7 @@
 """What a user sees while a controller runs and its output does not go to a terminal."""
 
 import sys
-import time
+from datetime import datetime
 from typing import Protocol
 
 from controller.host.farewell import farewell, steps_in_words
@@ -21,7 +21,7 @@ class Progress(Protocol):
 
 
 class Lines:
-    """A line for each phase that changes: `12:00:01 etl/extract Running: attempt 1 …`."""
+    """A line for each phase that changes: `2026-11-23T12:00:01+01:00 etl/extract Running: …`."""
 
     refresh_seconds: float | None = None
 
@@ -69,7 +69,7 @@ class Lines:
 
     @staticmethod
     def _say(text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {text}")
+        print(f"{_now()} {text}")
 
 
 class ConditionLines:
@@ -88,6 +88,12 @@ class ConditionLines:
             if condition.type not in types:
                 print(f"treadle: {condition.type}: no longer", file=sys.stderr)
         self._shown = now
+
+
+def _now() -> str:
+    """Local time: in full where a file or a pipe keeps the line, on a terminal without the date."""
+    now = datetime.now().astimezone()
+    return f"{now:%H:%M:%S}" if sys.stdout.isatty() else now.isoformat(timespec="seconds")
 
 
 def line(move: Move) -> str:

@@ -36,6 +36,16 @@ def of_polling(sight: FolderSight) -> Said:
     return {"FolderPolled": ("NotWatched", sight.problem)}
 
 
+def of_sharing(sight: FolderSight) -> Said:
+    if not sight.shared:
+        return {}
+    message = (
+        f"another controller, with another state folder, runs the specs in {sight.shown} too: "
+        "each of the two runs every step; stop one of them"
+    )
+    return {"FolderShared": ("AnotherController", message)}
+
+
 def of_space(why: str) -> Said:
     if not why:
         return {}

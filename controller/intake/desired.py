@@ -381,7 +381,7 @@ class _Judge:
     # ---------------------------------------- what to say
 
     def _said(self) -> conditions.Said:
-        said = conditions.of_polling(self.sight)
+        said = conditions.of_polling(self.sight) | conditions.of_sharing(self.sight)
         gone = self.absences.workflows()
         if self.absences.mass and gone:
             total = len(in_force(self.state))

@@ -114,7 +114,8 @@ class FolderSight(Struct, kw_only=True):
     content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last
     full scan *began*: a file that vanished is only believed to be absent when such a scan has not
     found it either. `changed` has the paths that came, went or changed since its reader last
-    emptied it. `problem`: why the folder is polled.
+    emptied it. `problem`: why the folder is polled. `shared`: another controller of this machine
+    looks at it too.
     """
 
     path: str
@@ -128,6 +129,7 @@ class FolderSight(Struct, kw_only=True):
     changed: set[str] = set()
     watching: Literal["events", "polling"] = "events"
     problem: str = ""
+    shared: bool = False
 
 
 # ---------------------------------------- people

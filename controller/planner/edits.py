@@ -87,7 +87,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
     )
 
 
-def _keepers(workflow: Workflow, new: dict[str, Definition]) -> Iterator[tuple[str, str]]:
+def _keepers(workflow: Workflow, new: Mapping[str, Definition]) -> Iterator[tuple[str, str]]:
     """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
     for name, definition in new.items():
         step = workflow.steps.get(name)
@@ -291,7 +291,7 @@ def _dependency_words(name: str, was: Definition, becomes: Definition) -> str:
     return f'depends on "{name}" with another condition: {after}, not {before}'
 
 
-def in_order(steps: dict[str, Definition]) -> Iterator[str]:
+def in_order(steps: Mapping[str, Definition]) -> Iterator[str]:
     """Dependencies before dependents."""
     graph = {name: [need.step for need in step.requires] for name, step in steps.items()}
     return iter(TopologicalSorter(graph).static_order())

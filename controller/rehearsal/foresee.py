@@ -191,7 +191,7 @@ def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
 
 
 def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
-    if life is not None and (becomes.suspend is True or life.suspension):
+    if becomes.suspend is True or (life is not None and life.suspension):
         yield "is suspended: nothing starts before it goes on"
 
 
@@ -253,6 +253,7 @@ class _Barred:
     def __init__(self, life: Workflow | None, play: Play) -> None:
         self._before = life
         self._play = play
+        self._known: dict[str, str] = {}  # step -> what `marker_of` found
 
     def effect(self, name: str, effect: StepEffect) -> StepEffect:
         """As the generation wants it, or what becomes of it under a marker."""
@@ -282,9 +283,21 @@ class _Barred:
         return StepEffect("keep", Reason.CANCEL_MARKER, f"does not start: {why}")
 
     def marker_of(self, step: Step) -> str:
-        """The marker that cancelled the step, or one that it depends on; or nothing."""
-        while step.phase is Phase.SKIPPED and step.broken:
+        """The marker that cancelled the step, or one that it depends on; or nothing.
+
+        What one step behind another follows is remembered for both: a chain costs its length.
+        """
+        way: list[str] = []
+        while step.name not in self._known and step.phase is Phase.SKIPPED and step.broken:
+            way.append(step.name)
             step = self._play.life.steps[next(iter(step.broken))]
+        if step.name not in self._known:
+            self._known[step.name] = self._own_marker(step)
+        path = self._known[step.name]
+        self._known.update(dict.fromkeys(way, path))
+        return path
+
+    def _own_marker(self, step: Step) -> str:
         if step.phase is not Phase.CANCELLED or step.reason != Reason.CANCEL_MARKER:
             return ""
         markers = self._play.state.markers_of.get(self._play.name, {})

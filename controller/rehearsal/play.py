@@ -21,7 +21,7 @@ from controller.spec.definition import BackoffPolicy
 
 NOTHING_STARTS = Limits(max_parallel=0)
 ALL_START = Limits(max_parallel=1_000_000)
-ROUNDS_MAX = 10_000  # of ends, and what follows from them
+ROUNDS_MAX = 1_000_000  # of ends, and what follows from them; more is a life that never rests
 
 
 class NoChance:
@@ -65,11 +65,7 @@ class Play:
     def let_end(self) -> None:
         """What is being ended ends, what may finish first finishes; nothing starts."""
         for _ in range(ROUNDS_MAX):
-            leaving = [
-                step
-                for step in self.life.steps.values()
-                if step.live is not None and self._leaves(step)
-            ]
+            leaving = [step for step in self._with_attempts() if self._leaves(step)]
             if not leaving:
                 return
             for step in leaving:
@@ -82,7 +78,7 @@ class Play:
             self._passes.rest(ALL_START)
             if self.life.pending is None:
                 return
-            going = [step for step in self.life.steps.values() if step.live is not None]
+            going = self._with_attempts()
             due = next_due(self.state)
             if not going and due is None:
                 return
@@ -90,6 +86,11 @@ class Play:
                 self._passes.begin(max(self._passes.now, due))
             for step in going:
                 self._end(step)
+
+    def _with_attempts(self) -> list[Step]:
+        """By the index: in a chain each round has one such step, and there are as many rounds."""
+        life = self.life
+        return [life.steps[step] for uid, step in self.state.live if uid == life.uid]
 
     def _leaves(self, step: Step) -> bool:
         wanted = wish(self.state, self.life, step)

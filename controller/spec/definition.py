@@ -5,6 +5,8 @@ know where a default comes from. Cost: some microseconds a step, once a generati
 """
 
 import shlex
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -67,14 +69,37 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     on_removed: Literal["End", "Finish"] = "End"
 
 
-def definitions(spec: Spec) -> dict[str, Definition]:
+class Identity:
+    """A spec as a key, by identity: hashing 10,000 steps would cost more than what is looked up."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    def __hash__(self) -> int:
+        return id(self.spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.spec is other.spec
+
+
+def definitions(spec: Spec) -> Mapping[str, Definition]:
     """Every step of `spec` by name, in the order of the file."""
-    return {step.name: _define(spec, step) for step in spec.steps}
+    return _definitions(Identity(spec))
+
+
+@lru_cache(maxsize=2)
+def _definitions(of: Identity) -> Mapping[str, Definition]:
+    # An edit asks for those of one spec three times: to hash it, to judge it, and to take it.
+    return {step.name: _define(of.spec, step) for step in of.spec.steps}
 
 
 def requires(step: Step) -> tuple[Requires, ...]:
     """The dependencies of `step`, short and long forms alike, in the order written."""
-    return tuple(_require(entry) for entry in given(step.depends_on, []))
+    if isinstance(step.depends_on, UnsetType):
+        return ()
+    return tuple([_require(entry) for entry in step.depends_on])
 
 
 def env_text(value: EnvValue) -> str:

@@ -23,7 +23,15 @@ from types import MappingProxyType
 import msgspec
 from msgspec import UnsetType, structs
 
-from controller.spec.definition import env_text, exit_code_list, given, requires
+from controller.spec.definition import (
+    Identity,
+    Requires,
+    definitions,
+    env_text,
+    exit_code_list,
+    given,
+    requires,
+)
 from controller.spec.models import Defaults, Dependency, EnvValue, Retry, Spec, Step
 
 VERSION = 1
@@ -42,13 +50,13 @@ def fingerprints(
     """
     from hashlib import sha256  # loads OpenSSL, which readers don't need
 
-    rule, steps = _RULES[version], {step.name: step for step in spec.steps}
-    graph = {name: [need.step for need in requires(step)] for name, step in steps.items()}
+    rule, steps, defined = _RULES[version], _steps(Identity(spec)), definitions(spec)
+    graph = {name: [need.step for need in one.requires] for name, one in defined.items()}
     found: dict[str, str] = {}
     seen: dict[str, str] = {}  # what dependents see
     for name in TopologicalSorter(graph).static_order():
         step = steps[name]
-        needs = sorted(text for _, text in _needs(step, seen))
+        needs = sorted([text for _, text in _needs(defined[name].requires, seen)])
         written = sorted(rule(spec, step).items())
         digest = sha256(msgspec.json.encode([written, needs])).hexdigest()
         found[name] = f"{version}:{digest[:_HASH_LENGTH]}"
@@ -61,9 +69,9 @@ def inputs(spec: Spec, name: str, fingerprints: dict[str, str]) -> dict[str, str
 
     It follows the rule under which the step's fingerprint in `fingerprints` was made.
     """
-    step = _steps(_Identity(spec))[name]
+    step = _steps(Identity(spec))[name]
     texts = _RULES[version_of(fingerprints[name])](spec, step)
-    texts |= {f"dependsOn.{need}": text for need, text in _needs(step, fingerprints)}
+    texts |= {f"dependsOn.{need}": text for need, text in _needs(requires(step), fingerprints)}
     return {key: _shortened(text) for key, text in texts.items()}
 
 
@@ -106,8 +114,8 @@ def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
 _RULES: dict[int, Callable[[Spec, Step], dict[str, str]]] = {1: _rule_1}
 
 
-def _needs(step: Step, fingerprints: dict[str, str]) -> Iterator[tuple[str, str]]:
-    for need in requires(step):
+def _needs(needs: tuple[Requires, ...], fingerprints: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for need in needs:
         yield need.step, f"{need.condition} {fingerprints[need.step]}"
 
 
@@ -119,23 +127,8 @@ def _shortened(text: str) -> str:
     return f"sha256:{sha256(text.encode()).hexdigest()[:16]}"
 
 
-class _Identity:
-    """A spec as a key, by identity: hashing 10,000 steps would cost more than the search."""
-
-    __slots__ = ("spec",)
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return id(self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.spec is other.spec
-
-
 @lru_cache(maxsize=_INDEXES_MAX)
-def _steps(of: _Identity) -> dict[str, Step]:
+def _steps(of: Identity) -> dict[str, Step]:
     # `inputs` is called for each attempt: a search through 10,000 steps would be its whole cost.
     return {step.name: step for step in of.spec.steps}
 

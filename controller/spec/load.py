@@ -8,6 +8,7 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec import Struct, ValidationError
 from controller.errors import Fault
 from controller.spec import older
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import Path, PathFault, check
+from controller.spec.validate import Path, PathFault, check, warnings
 
 if TYPE_CHECKING:
     from controller.spec.text import TextPlace
@@ -61,7 +62,7 @@ def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
 
     if len(data) > max_bytes:
         problem = f"larger than {max_bytes:,} bytes"
-        hint = "split it; up and validate take --max-spec-size"
+        hint = "split it; up, run, diff and validate take --max-spec-size"
         return _unread(data, Fault(file=file, problem=problem, hint=hint))
     text = decode(data, file)
     if isinstance(text, Fault):
@@ -132,6 +133,8 @@ class _Document:
             self._add([_stranger(raw)])
             return
         if workflow is not None and len(self.of.faults) == before:
+            found = warnings(workflow.spec)
+            self._warn_all(map(older.in_older_words, found) if "workflow_id" in raw else found)
             self.of.documents.append(
                 Document(workflow=workflow, line=self.place.line, warnings=tuple(self.warnings))
             )
@@ -205,7 +208,10 @@ class _Document:
         self.of.faults += map(self._fault, found)
 
     def _warn(self, path: Path, problem: str) -> None:
-        self.warnings.append(str(self._fault(PathFault(path=path, problem=problem, key=True))))
+        self._warn_all([PathFault(path=path, problem=problem, key=True)])
+
+    def _warn_all(self, found: Iterable[PathFault]) -> None:
+        self.warnings += (str(self._fault(one)) for one in islice(found, FAULTS_MAX))
 
     def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)

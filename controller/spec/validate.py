@@ -8,11 +8,11 @@ Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps wit
 
 import shlex
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from controller.spec.definition import BackoffPolicy, env_text, given, requires
+from controller.spec.definition import DEFAULT_SHELL, BackoffPolicy, env_text, given, requires
 from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 
 Path = tuple[str | int, ...]
@@ -23,6 +23,7 @@ ARGUMENT_BYTES_MAX = 128 * 1024 - 1
 # Searching the name that was meant costs 10 µs for each known name.
 _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
+_SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 
 
 class PathFault(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,43 @@ def check(spec: Spec) -> Iterator[PathFault]:
     """Every fault that a rule finds in `spec`, rule by rule."""
     for rule in RULES:
         yield from rule(spec)
+
+
+def warnings(spec: Spec) -> Iterator[PathFault]:
+    """What is allowed, but does something else than its author may think.
+
+    The first line of a script names its interpreter only where the system runs a file; a shell
+    takes it for a comment.
+    """
+    for path, step in _steps(spec):
+        if not isinstance(step.run, str) or not step.run.startswith("#!"):
+            continue
+        shell = given(step.shell, given(spec.shell, DEFAULT_SHELL))
+        words = shlex.split(shell) if isinstance(shell, str) else list(shell)
+        named = step.run.splitlines()[0][2:].split()
+        wanted = _program(named)
+        if wanted != _program(words):
+            yield PathFault(
+                path=(*path, "run"),
+                problem=f"its #! line is a comment to {words[0]}, which runs this script",
+                hint=_said_by_shell(wanted),
+                key=True,
+            )
+
+
+def _program(words: Sequence[str]) -> str:
+    """The name of the program that these words start, by itself or through env."""
+    names = [word.rpartition("/")[2] for word in words if not word.startswith("-")]
+    return next((name for name in names if name != "env"), "")
+
+
+def _said_by_shell(program: str) -> str:
+    """How to have this program run a script."""
+    if program in _SHELLS:
+        return f"write `shell: {program} -euc`"
+    if program.startswith("python"):
+        return f"write `shell: {program} -c`"
+    return "put the script into a file, and run that with `command:`"
 
 
 def did_you_mean(word: str, names: Collection[str]) -> str:

@@ -5,7 +5,7 @@ For a step that was skipped or cancelled, it goes to the failure, the marker or 
 root. Each line says one thing, and its cause is indented below it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
@@ -40,34 +40,60 @@ class Cause(Struct, frozen=True):
     message: str
 
 
-def causes(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
+def causes(
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    around: Around,
+    depth_max: int = DEPTH_MAX,
+    told: Collection[str] = (),
+) -> list[Cause]:
     """The step's phase, then its causes, down to the root; each step once.
 
-    A step is shown at its shortest distance from the first one. Cost: the steps behind it and
-    their dependencies.
+    A step is shown at its shortest distance from the first one. `told`: steps that are left out,
+    with what is behind them. Cost: the steps behind it and their dependencies.
     """
-    below = _tree(workflow, step)
+    below = _tree(workflow, step, depth_max, told)
     chain: list[Cause] = []
     waiting = [(step, 0)]
     while waiting:
-        told, depth = waiting.pop()
-        said = words.of_step(state, workflow, told)
-        if told.phase is Phase.READY:
-            said = _waits(state, workflow, told, around, said)
-        chain.append(Cause(depth, told.name, told.phase, *said))
-        if told.phase is Phase.PENDING and not around.runs and told.retry_at is not None:
+        at, depth = waiting.pop()
+        said = words.of_step(state, workflow, at)
+        if at.phase is Phase.READY:
+            said = _waits(state, workflow, at, around, said)
+        chain.append(Cause(depth, at.name, at.phase, *said))
+        if at.phase is Phase.PENDING and not around.runs and at.retry_at is not None:
             chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
-        waiting += [(behind, depth + 1) for behind in reversed(below.get(told.name, []))]
+        waiting += [(behind, depth + 1) for behind in reversed(below.get(at.name, []))]
     return chain
 
 
-def _tree(workflow: Workflow, root: Step) -> dict[str, list[Step]]:
+def causes_of_all(state: State, workflow: Workflow, around: Around) -> Iterator[list[Cause]]:
+    """Of every step that has not succeeded; what was told of one is not told again.
+
+    So that the lines are no more than the steps, however many of them wait for the same.
+    """
+    told: set[str] = set()
+    for step in workflow.steps.values():
+        if step.phase is not Phase.SUCCEEDED and step.name not in told:
+            chain = causes(state, workflow, step, around, told=told)
+            told |= {cause.step for cause in chain}
+            yield chain
+
+
+def _tree(
+    workflow: Workflow, root: Step, depth_max: int, told: Collection[str]
+) -> dict[str, list[Step]]:
     """For each step, the causes that are first reached through it, breadth first."""
     met, level = {root.name}, [root]
     below: dict[str, list[Step]] = {}
-    for _ in range(DEPTH_MAX):
+    for _ in range(depth_max):
         for step in level:
-            behind = [other for other in _behind(workflow, step) if other.name not in met]
+            behind = [
+                other
+                for other in _behind(workflow, step)
+                if other.name not in met and other.name not in told
+            ]
             met |= {other.name for other in behind}
             below[step.name] = behind
         level = [other for step in level for other in below[step.name]]

@@ -39,13 +39,11 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
-    names = [step.name for step in event.spec.steps]
     old = {step.name for step in before.spec.steps} if before is not None else set()
     effects = {
-        name: event.effects.get(name, STEP_UNCHANGED if name in old else STEP_ADDED)
-        for name in names
+        step.name: STEP_UNCHANGED if step.name in old else STEP_ADDED for step in event.spec.steps
     }
-    effects |= {name: effect for name, effect in event.effects.items() if name not in names}
+    effects |= event.effects  # removed ones come last
     return Generation(
         workflow=event.workflow,
         number=event.generation,

@@ -104,7 +104,8 @@ def test_an_endless_file_is_not_read_for_ever() -> None:
     assert treadle("validate", "--max-spec-size", "1M", "/dev/zero") == (
         2,
         "",
-        "/dev/zero: larger than 1,048,576 bytes; split it; up and validate take --max-spec-size\n",
+        "/dev/zero: larger than 1,048,576 bytes; "
+        "split it; up, run, diff and validate take --max-spec-size\n",
     )
 
 

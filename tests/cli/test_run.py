@@ -86,6 +86,14 @@ def test_nothing_in_the_present_folder_passes_itself_off_as_treadle(place: Place
     place.until(lambda: place.phase("job") == "Succeeded")
 
 
+def test_a_file_as_large_as_is_allowed(place: Place) -> None:
+    place.spec("large", file="large.yaml", only=f"true {'#' * 4000}")
+    small = ("--max-spec-size", "4000")
+    for words in (("run", "specs/large.yaml"), ("diff", "specs/large.yaml"), ("diff",)):
+        assert "larger than 4,000 bytes" in place.complains(*words, *small, code=2)
+    place.says("run", "specs/large.yaml", "--max-spec-size", "5K")
+
+
 def test_a_file_that_is_not_there_and_none_at_all(place: Place) -> None:
     assert place.complains("run", "nosuch.yaml", code=5) == "treadle: nosuch.yaml: no such file"
     assert place.complains("run", code=2) == "treadle: run: name at least one FILE"

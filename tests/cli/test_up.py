@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from cli.place import DEADLINE_SECONDS, HELD, Place
+from cli.place import DEADLINE_SECONDS, HELD, TREADLE, Place
 
 from controller.log.snapshots import newest, seqs
 from controller.log.status_file import read_status
@@ -115,3 +115,29 @@ def test_a_state_folder_that_goes_away_ends_it(place: Place, how: str) -> None:
         assert place.phase("w") == "Succeeded"
         step = place.shape("w")["status"]["steps"][0]
         assert [each["number"] for each in step["attempts"]] == [1]
+
+
+def test_a_second_controller_with_a_state_folder_of_its_own_says_so(place: Place) -> None:
+    place.spec("w", a="true")
+    with place.up():
+        place.until(lambda: place.phase("w") == "Succeeded")
+        done = place.treadle("up", "--once", "--state", "another")
+        assert b"FolderShared: another controller, with another state folder, runs" in done.stderr
+    assert b"FolderShared" not in place.treadle("up", "--once", "--state", "another").stderr
+
+
+def test_in_a_directory_that_was_deleted_it_says_so(place: Place) -> None:
+    gone = place.root / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {TREADLE} up"
+    done = place.begin(script, program=("/bin/sh", "-c"))
+    _, err = done.communicate(timeout=30)
+    assert err == b"treadle: the current directory was deleted; cd to one that exists\n"
+    assert done.returncode == 4
+
+
+def test_the_lines_have_local_times_in_full(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "XYZ-02:30")
+    place.spec("w", a="true")
+    lines = place.says("up", "--once").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+02:30 ", line) for line in lines)

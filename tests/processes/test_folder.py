@@ -410,7 +410,10 @@ def tabs(path: Path) -> None:
         (a_link_that_leaves, "a symlink that leaves the folder"),
         (a_link_to_nowhere, "a symlink that leads nowhere: No such file or directory"),
         (a_link_to_itself, "a symlink that leads nowhere: Too many levels of symbolic links"),
-        (too_large, "larger than 65,536 bytes; split it; up and validate take --max-spec-size"),
+        (
+            too_large,
+            "larger than 65,536 bytes; split it; up, run, diff and validate take --max-spec-size",
+        ),
         (tabs, "tab"),
     ],
 )

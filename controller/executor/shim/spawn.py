@@ -230,7 +230,8 @@ def enter(folder: str) -> None:
     try:
         os.chdir(folder)
     except FileNotFoundError:
-        raise CannotStart(f"its working directory {folder} does not exist") from None
+        problem = f"its working directory {folder} does not exist"
+        raise CannotStart(problem + literal("workingDir", folder)) from None
     except NotADirectoryError:
         raise CannotStart(f"its working directory {folder} is not a directory") from None
     except OSError as fault:
@@ -250,14 +251,23 @@ def find_program(name: str, path: str) -> str:
             unfit = candidate
     if unfit:
         raise CannotStart(f"{unfit} is not executable; try: chmod +x {unfit}")
-    raise CannotStart(f'command not found: "{name}"; PATH is {path}')
+    hint = literal("command", name) or literal("env", path)
+    raise CannotStart(f'command not found: "{name}"; PATH is {path}{hint}')
+
+
+def literal(field: str, text: str) -> str:
+    """A hint, if it holds what a shell would have put something else for; else nothing."""
+    parts = text.replace(":", "/").split("/")
+    if "$" not in text and not any(part.startswith("~") for part in parts):
+        return ""
+    return f"; nothing is expanded in {field}: $ and ~ stay as they are written"
 
 
 def meaning(number: int, name: str, program: str) -> str:
     if number == errno.ENOENT and os.path.exists(program):
         return f"the first line of {program} names an interpreter that does not exist"
     if number == errno.ENOENT:
-        return f'command not found: "{name}"'
+        return f'command not found: "{name}"{literal("command", name)}'
     if number == errno.EACCES and os.path.isdir(program):
         return f"{program} is a directory, not a command"
     if number == errno.EACCES:

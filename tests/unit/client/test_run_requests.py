@@ -10,6 +10,7 @@ from story import document as model
 from controller.client.run_requests import ask_to_run
 from controller.errors import UsageError
 from controller.requests import waiting
+from controller.spec.load import SPEC_BYTES_MAX
 
 
 def put(folder: Path, name: str) -> str:
@@ -21,7 +22,7 @@ def put(folder: Path, name: str) -> str:
 def test_one_a_document(tmp_path: Path) -> None:
     state_dir = str(tmp_path / ".treadle")
     files = [put(tmp_path, "etl"), put(tmp_path, "report")]
-    names = ask_to_run(state_dir, files, resume=False)
+    names = ask_to_run(state_dir, files, max_bytes=SPEC_BYTES_MAX, resume=False)
     found = list(waiting(state_dir))
     assert names == {request.name for request in found}
     assert {(one.kind, one.workflow, one.path) for one in found} == {
@@ -34,7 +35,9 @@ def test_none_if_any_file_has_a_fault(tmp_path: Path) -> None:
     state_dir, bad = str(tmp_path / ".treadle"), tmp_path / "bad.yaml"
     bad.write_text("apiVersion: treadle.dev/v1\nkind: Workflow\n")
     with pytest.raises(UsageError, match=r"bad\.yaml"):
-        ask_to_run(state_dir, [put(tmp_path, "etl"), str(bad)], resume=False)
+        ask_to_run(
+            state_dir, [put(tmp_path, "etl"), str(bad)], max_bytes=SPEC_BYTES_MAX, resume=False
+        )
     assert list(waiting(state_dir)) == []
 
 
@@ -42,4 +45,4 @@ def test_a_name_that_is_there_twice(tmp_path: Path) -> None:
     state_dir, first, again = str(tmp_path / ".treadle"), put(tmp_path, "etl"), tmp_path / "again"
     again.write_bytes(Path(first).read_bytes())
     with pytest.raises(UsageError, match=r"again: etl is already in .*json; give it only once"):
-        ask_to_run(state_dir, [first, str(again)], resume=False)
+        ask_to_run(state_dir, [first, str(again)], max_bytes=SPEC_BYTES_MAX, resume=False)

@@ -63,3 +63,10 @@ def test_a_marker_names_its_workflow_by_its_file() -> None:
 def test_a_name_that_no_workflow_can_have_is_a_problem() -> None:
     marker = read_marker("My ETL.cancel", b"", "d", "ann")
     assert marker.problem == 'no workflow can be named "My ETL"'
+
+
+def test_the_name_of_an_older_form_is_told_as_the_workflow_has_it() -> None:
+    marker = read_marker("team/ETL_Nightly.cancel", b"", "d", "ann")
+    assert marker.problem == (
+        'no workflow can be named "ETL_Nightly"; the marker of "etl-nightly" is etl-nightly.cancel'
+    )

@@ -46,7 +46,7 @@ class Seen:
 
 
 def without_times(text: str) -> list[str]:
-    return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in text.splitlines()]
+    return [re.sub(r"^\S+T\d\d:\d\d:\d\d[+-]\d\d:\d\d ", "", line) for line in text.splitlines()]
 
 
 Output = pytest.CaptureFixture[str]

@@ -44,6 +44,14 @@ def names(count: int) -> list[str]:
             id="a folder that is polled, and why",
         ),
         pytest.param(
+            conditions.of_sharing(FolderSight(path="/s", shown="specs", shared=True)),
+            "FolderShared",
+            "AnotherController",
+            "another controller, with another state folder, runs the specs in specs too: "
+            "each of the two runs every step; stop one of them",
+            id="a folder that another controller has too",
+        ),
+        pytest.param(
             conditions.of_space("less than 12 MiB are free"),
             "DiskPressure",
             "DiskNearlyFull",
@@ -68,6 +76,7 @@ def test_what_is_said(said: Said, kind: str, reason: str, message: str) -> None:
     "said",
     [
         pytest.param(conditions.of_polling(FolderSight(path="/s")), id="a watched folder"),
+        pytest.param(conditions.of_sharing(FolderSight(path="/s")), id="a folder of its own"),
         pytest.param(conditions.of_space(""), id="room enough"),
         pytest.param(conditions.of_executor(None), id="an executor without trouble"),
     ],

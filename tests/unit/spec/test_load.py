@@ -85,6 +85,28 @@ def test_a_status_is_ignored_with_a_warning() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "shell", "hint"),
+    [
+        ("#!/usr/bin/env -S python3 -u", "", "write `shell: python3 -c`"),
+        ("#!/bin/bash", "", "write `shell: bash -euc`"),
+        ("#!/bin/bash", "python3 -c", "write `shell: bash -euc`"),
+        ("#!/usr/bin/perl", "", "put the script into a file, and run that with `command:`"),
+        ("#!/bin/sh -e", "", None),
+        ("#!/usr/bin/env bash", "/usr/local/bin/bash -c", None),
+        ("# a comment", "", None),
+    ],
+)
+def test_an_interpreter_that_a_script_names_in_vain(
+    line: str, shell: str, hint: str | None
+) -> None:
+    head = SMALL[: SMALL.index("  steps:")] + (f"  shell: {shell}\n" if shell else "")
+    document = one(f"{head}  steps:\n    - name: a\n      run: |\n        {line}\n        x\n")
+    named = (shell or "/bin/sh").split()[0]
+    said = f"its #! line is a comment to {named}, which runs this script; {hint}"
+    assert [text.partition("run: ")[2] for text in document.warnings] == ([said] if hint else [])
+
+
 def test_what_get_adds_to_metadata_is_ignored_with_a_warning() -> None:
     document = one(SMALL.replace("{name: etl}", "{name: etl, uid: x, generation: 3}"))
     assert document.workflow == one(SMALL).workflow
@@ -165,7 +187,8 @@ def test_a_size_is_refused_beyond_the_limit() -> None:
     assert not load(data, "a.yaml", max_bytes=len(data)).faults
     loaded = load(data, "a.yaml", max_bytes=len(data) - 1)
     assert [str(f) for f in loaded.faults] == [
-        f"a.yaml: larger than {len(data) - 1} bytes; split it; up and validate take --max-spec-size"
+        f"a.yaml: larger than {len(data) - 1} bytes; "
+        "split it; up, run, diff and validate take --max-spec-size"
     ]
     assert not loaded.foreign
 
@@ -217,6 +240,12 @@ class TestOlderForm:
             'a.json:1:2: workflow_id: "Old_ETL" is taken as "old-etl"',
         )
         assert one(self.text.replace("Old_ETL", "etl")).warnings == ()
+
+    def test_a_warning_names_the_field_of_the_older_form(self) -> None:
+        (warning,) = one(
+            '{"workflow_id": "w", "steps": [{"id": "a", "command": "#!/bin/bash\\nx"}]}', "a.json"
+        ).warnings
+        assert "steps[0].command: its #! line is a comment to /bin/sh" in warning
 
     @pytest.mark.parametrize(
         ("old", "new", "fault"),

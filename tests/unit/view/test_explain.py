@@ -9,6 +9,7 @@ from controller.view.explain import (
     Around,
     attempts_table,
     causes,
+    causes_of_all,
     inputs_lines,
 )
 
@@ -61,6 +62,18 @@ def test_many_ways_to_one_failure_make_no_more_lines_than_there_are_steps() -> N
     lines = told(Story().accept([a_step("a"), *steps]).exit("a", 3), "r3-0")
     assert len(lines) == 1 + 3 * 8 + 1
     assert sum("Failed: exit code 3" in line for line in lines) == 1
+
+
+def test_of_a_whole_workflow_each_step_is_told_once_too() -> None:
+    steps = [a_step("z", "b"), *CHAIN, a_step("e", "a"), a_step("f")]
+    story = Story().accept(steps).exit("f").exit("a", 3)
+    chains = causes_of_all(story.state, story.life(), UP)
+    assert [[(one.depth, one.step) for one in chain] for chain in chains] == [
+        [(0, "z"), (1, "b"), (2, "a")],
+        [(0, "c")],
+        [(0, "d")],
+        [(0, "e")],
+    ]
 
 
 def test_a_ready_step_names_who_has_its_slot() -> None:

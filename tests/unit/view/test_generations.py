@@ -1,5 +1,6 @@
 """The generations of a life as `history` tells them, and what came about between two of them."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from story import BEGIN, a_step, document
 
 from controller.model.events import EditTakenBack, GenerationAccepted, Record, StepEffect
 from controller.spec.fingerprint import fingerprints
+from controller.spec.models import Spec, Step
 from controller.view.generations import (
     Generation,
     accepted,
@@ -126,3 +128,17 @@ def test_the_table_of_history() -> None:
         "  1  2023-11-14T22:13:20Z  ada  etl.yaml      2  first version",
         "  2  2023-11-14T22:13:20Z  -    etl.yaml      2  2 unchanged",
     ]
+
+
+def test_the_cost_of_a_generation_grows_with_its_steps_and_not_with_their_square() -> None:
+    def cost(count: int) -> float:
+        event = GenerationAccepted(
+            uid="u", workflow="etl", generation=1, path="etl.yaml",
+            spec=Spec(steps=[Step(name=f"s{n}", run="x") for n in range(count)]),
+            fingerprints={}, effects={f"s{n}": CHANGED for n in range(count)},
+        )  # fmt: skip
+        begun = process_time()
+        accepted(Record(1, 1, BEGIN, 1, event), event, None)
+        return process_time() - begun
+
+    assert cost(32_000) < 64 * cost(2_000), "16 times if linear, above 200 if quadratic"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.executor.shim.spawn import CannotStart, clamp, find_program, meaning
+from controller.executor.shim.spawn import CannotStart, clamp, enter, find_program, meaning
 
 INFINITE = resource.RLIM_INFINITY
 
@@ -57,11 +57,26 @@ def test_where_a_command_is_found(folders: Path, name: str, path: str, found: st
         pytest.param("nope", "a:b", 'command not found: "nope"; PATH is a:b', id="nowhere"),
         pytest.param("plain", "a", "a/plain is not executable; try: chmod", id="not executable"),
         pytest.param("tool", "a", "command not found", id="only a folder"),
+        pytest.param(
+            "nope", "/x:$PATH", r"PATH is /x:\$PATH; nothing is expanded in env: ", id="$"
+        ),
+        pytest.param("nope", "/x:~/bin", "; nothing is expanded in env: ", id="~ in PATH"),
+        pytest.param("$TOOL", "a", "PATH is a; nothing is expanded in command: ", id="$ in a name"),
+        pytest.param("a~", "b~", "PATH is b~$", id="an ordinary ~"),
     ],
 )
 def test_where_none_is_found(folders: Path, name: str, path: str, problem: str) -> None:
     with pytest.raises(CannotStart, match=problem):
         find_program(name, path)
+
+
+def test_what_stands_for_another_folder_only_in_a_shell(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"~/data does not exist; nothing is expanded in working"):
+        enter(f"{tmp_path}/~/data")
+    with pytest.raises(CannotStart, match=r"/data does not exist$"):
+        enter(f"{tmp_path}/data")
+    said = meaning(errno.ENOENT, "~/bin/tool", "~/bin/tool")
+    assert said.startswith('command not found: "~/bin/tool"; nothing is expanded in command: ')
 
 
 @pytest.mark.parametrize("number", errno.errorcode)

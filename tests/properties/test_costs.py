@@ -1,0 +1,134 @@
+"""No cost of accepting, editing, explaining or showing a DAG grows faster than the DAG.
+
+What is counted are the calls of functions at 1,000 steps and at 10,000: the same on every machine.
+What C does in one call, like copying a dictionary, counts as one; `make bench` shows the seconds
+that 100,000 steps take.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from cProfile import Profile
+from random import Random
+from typing import Any
+
+import msgspec
+from story import Story, a_step, document
+
+from controller.planner.actions import Accept
+from controller.planner.permission import Limits
+from controller.rehearsal.foresee import of_document
+from controller.spec.load import load
+from controller.view import difference, listing, page, status
+from controller.view.explain import Around, causes, causes_of_all
+
+RATIO_MAX = 12  # for ten times the steps
+LIMITS = Limits(max_parallel=2)
+UP = Around(runs=True, limits=LIMITS)
+
+Needs = Callable[[int, int], list[int]]
+Costs = Iterator[tuple[str, int]]
+
+
+def three_before(step: int, count: int) -> list[int]:
+    """Three of the tenth before it: so both sizes have the same form."""
+    known = range(max(0, step - count // 10), step)
+    return Random(step).sample(known, min(3, len(known)))
+
+
+def one_before(step: int, _count: int) -> list[int]:
+    return [step - 1] if step else []
+
+
+def test_ten_times_the_steps_take_no_more_than_twelve_times_the_calls() -> None:
+    compare(a_life)
+
+
+def test_nor_where_each_step_waits_for_the_one_before() -> None:
+    compare(a_chain)
+
+
+def compare(life: Callable[[int], Costs]) -> None:
+    small, large = dict(life(1_000)), dict(life(10_000))
+    assert {deed: (small[deed], large[deed]) for deed in small if dear(deed, small, large)} == {}
+
+
+def dear(deed: str, small: dict[str, int], large: dict[str, int]) -> bool:
+    return large[deed] > RATIO_MAX * small[deed]
+
+
+# ---------------------------------------- deeds, each with its calls
+
+
+def a_life(count: int) -> Costs:
+    first = written(three_before, count)
+    edited = written(three_before, count, run="new")
+    story = Story(LIMITS, checked=False)
+    yield "accept", calls_of(lambda: accept(story, first))
+    yield from showing(story, count)
+    yield "diff", calls_of(lambda: diff(story, edited))
+    yield "edit", calls_of(lambda: accept(story, edited))
+    yield "all are skipped", calls_of(lambda: story.exit("s0", code=1))
+    yield from (("skipped, " + deed, calls) for deed, calls in showing(story, count))
+
+
+def a_chain(count: int) -> Costs:
+    """What goes from step to step, as far as there are any."""
+    first = written(one_before, count)
+    waiting = written(one_before, count, run="new", editPolicy="AfterRun")
+    story = Story(LIMITS, checked=False)
+    accept(story, first)
+    yield "diff of an edit that waits", calls_of(lambda: diff(story, waiting))
+    story.mark(steps=("s1",))
+    yield "skipped, diff under a marker", calls_of(lambda: diff(story, waiting))
+    yield from (("skipped, " + deed, calls) for deed, calls in showing(story, count))
+
+
+def showing(story: Story, count: int) -> Costs:
+    state, life = story.state, story.life()
+    step = life.steps[f"s{count - 1}"]
+    yield "status", calls_of(lambda: all_of(page.page(state, life, story.now, width=100)))
+    yield "get", calls_of(lambda: listing.list_table(state, [life], story.now))
+    yield "get -o json", calls_of(lambda: status.workflow_shape(state, life))
+    yield "explain a step", calls_of(lambda: causes(state, life, step, UP))
+    yield "explain all", calls_of(lambda: all_of(causes_of_all(state, life, UP)))
+
+
+# ---------------------------------------- what a deed is
+
+
+def written(needs: Needs, count: int, run: str = "old", **spec: Any) -> bytes:
+    """A document of so many steps; the one in the middle runs `run`."""
+    steps = [
+        a_step(f"s{n}", *(f"s{other}" for other in needs(n, count)), run=run)
+        if n == count // 2
+        else a_step(f"s{n}", *(f"s{other}" for other in needs(n, count)))
+        for n in range(count)
+    ]
+    return msgspec.json.encode(document(steps, **spec))
+
+
+def accept(story: Story, data: bytes) -> None:
+    """From the bytes of a file to the last decision that follows at once."""
+    life = story.state.workflows.get("w")
+    (found,) = load(data, "w.json").documents
+    uid = life.uid if life is not None else None
+    story.promise(Accept(document=found.workflow, path="w.json", uid=uid))
+    story.settle()
+
+
+def diff(story: Story, data: bytes) -> None:
+    (found,) = load(data, "w.json").documents
+    change = of_document(story.state, found)
+    assert change.is_change
+    all_of(difference.lines(change, width=100, colour=False))
+
+
+def all_of(lines: Iterable[object]) -> None:
+    deque(lines, maxlen=0)
+
+
+def calls_of(deed: Callable[[], object]) -> int:
+    """How many functions it calls, those written in C too; each step of a generator counts."""
+    profile = Profile()
+    profile.runcall(deed)
+    return sum(entry.callcount for entry in profile.getstats())
