@@ -1,12 +1,10 @@
 """What counts for a fingerprint, what for the meaning of a spec, and what does not."""
 
-from time import process_time
-
 import pytest
 
 from controller.spec.fingerprint import VERSION, fingerprints, inputs, same, version_of
 from controller.spec.load import load
-from controller.spec.models import Spec, Step
+from controller.spec.models import Spec
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 
@@ -79,17 +77,6 @@ def test_dependencies_come_before_dependents() -> None:
         "[{name: c, run: x, dependsOn: [b]}, {name: b, run: x, dependsOn: [a]}, {name: a, run: x}]"
     )
     assert list(fingerprints(spec)) == ["a", "b", "c"]
-
-
-def test_the_cost_grows_with_the_steps_and_not_with_their_square() -> None:
-    def cost(count: int) -> float:
-        steps = [Step(name=f"s{n}", run="x", depends_on=[f"s{n - 1}"]) for n in range(1, count)]
-        spec = Spec(steps=[Step(name="s0", run="x"), *steps])
-        begun = process_time()
-        fingerprints(spec)
-        return process_time() - begun
-
-    assert cost(32_000) < 48 * cost(2_000), "16 times if linear, above 100 if quadratic"
 
 
 BASE = "{name: a, run: x, env: {A: 1}}"
