@@ -29,6 +29,7 @@ class TrackedAttempt(Struct, eq=False):
     noted: bool = False  # the shim that we are connected to knows of it
     orphan: bool = False  # the shim that started it is dead
     found: bool = False  # by its mark: `pid` is probably its first process, not certainly
+    ordered: bool = False  # we were told to end it
     leaving: bool = False  # it ended by itself; processes that it left are being ended
     outcome: Ended | None = None  # of its first process
     told: bool = False

@@ -310,6 +310,7 @@ class LocalExecutor:
     def carry_out(self, attempt: TrackedAttempt, order: End) -> None:
         attempt.order = None
         if not order.withdraw_only:
+            attempt.ordered = True
             self.begin_ending(attempt, int(order.grace_seconds * SECOND))
 
     def begin_ending(self, attempt: TrackedAttempt, grace_us: int) -> None:
@@ -337,18 +338,16 @@ class LocalExecutor:
 
     def proven(self, attempt: TrackedAttempt, found: int) -> None:
         """No process of it lives. If its first process just ended, the shim will soon say how."""
-        if attempt.outcome is None:
-            return
-        if attempt.leaving:
-            attempt.outcome = replace(attempt.outcome, left_processes=found)
+        if attempt.outcome is not None:
+            left = found if attempt.leaving else 0
+            attempt.outcome = replace(attempt.outcome, left_processes=left)
             self.settle(attempt)
-        else:
-            self.finish(attempt, attempt.outcome)
 
     def settle(self, attempt: TrackedAttempt) -> None:
         """It ended by itself, or by a signal of somebody else: report it, unless in doubt."""
         assert attempt.outcome is not None
-        if terminated(attempt.outcome) and self.clock.now() < doubted_until(attempt):
+        by_others = terminated(attempt.outcome) and not attempt.ordered
+        if by_others and self.clock.now() < doubted_until(attempt):
             self.doubted[str(attempt.id)] = attempt
         else:
             self.finish(attempt, attempt.outcome)
