@@ -57,7 +57,7 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
     if ending is not None and not ending.steps:
         return [ending]  # it changes what every step has to decide
     decisions: list[Action] = [] if ending is None else [ending]
-    named = () if ending is None else ending.steps
+    named = frozenset[str]() if ending is None else frozenset(ending.steps)
     for step in (step for step in steps if step.name not in named):
         decision = _decide_step(state, workflow, step, now)
         if decision is not None:

@@ -20,6 +20,9 @@ SECONDS_OF_PEOPLE = 12.0  # after that nobody touches anything
 RETRIES_MAX = 2
 CONDITIONS = ("Succeeded", "Succeeded", "Succeeded", "Failed", "Finished")
 
+# What people and programs write where text is free.
+ODD = ("", "why", "\x00", "\x1b[31m", "a\nb\u2028c", "\ufeffé\u0301\U0001f701", '"\\', "x" * 5_000)
+
 Deed = Callable[[World], None]
 
 
@@ -68,6 +71,7 @@ def a_fate(seed: int, workflow: str, step: str, number: int) -> Fate:
         seconds=random.choice([0, 0.5, 1, 3]),
         exit_code=random.choice([0, 0, 0, 0, 1]),
         deaf_seconds=random.choice([0, 0, 1.5]),
+        problem=random.choice(ODD) if random.random() < 0.05 else "",
     )
 
 
@@ -144,6 +148,7 @@ class Scenario:
                 workflow=name,
                 steps=steps,
                 by="somebody",
+                reason=random.choice(ODD),
                 downstream=random.random() < 0.5,
             )
             return lambda world: world.requests.update({request.name: request})
@@ -151,7 +156,12 @@ class Scenario:
             steps = ["s0"] if kind == "by hand" else []
             kind = "mark" if kind == "by hand" else kind
             request = Request(
-                name=f"{index:03}", kind=kind, workflow=name, steps=steps, by="somebody"
+                name=f"{index:03}",
+                kind=kind,
+                workflow=name,
+                steps=steps,
+                by=random.choice(ODD),
+                reason=random.choice(ODD),
             )
             return lambda world: world.requests.update({request.name: request})
         if kind == "delete":
@@ -174,6 +184,7 @@ def _marker(random: Random, name: str) -> SeenMarker:
         digest=str(random.random()),
         steps=("s0",) if random.random() < 0.4 else (),
         drain=random.random() < 0.3,
+        reason=random.choice(ODD),
     )
 
 

@@ -59,11 +59,15 @@ class Crash(Exception):
 
 
 class Fate(msgspec.Struct, frozen=True):
-    """What an attempt does if nobody interferes, and how long it resists being ended."""
+    """What an attempt does if nobody interferes, and how long it resists being ended.
+
+    `problem`: why it can't start.
+    """
 
     seconds: float = 1.0
     exit_code: int = 0
     deaf_seconds: float = 0.0
+    problem: str = ""
 
 
 class Process(msgspec.Struct, kw_only=True):
@@ -285,6 +289,10 @@ class World:
             assert not problem, f"{process.id} starts although {problem}"
             assert process.priority == state.lives[process.id.uid].priority, "an old priority"
         self.ledger[process.id] += 1
+        if process.fate.problem:
+            how = {"how": "start-failed", "problem": process.fate.problem}
+            process.ended = Ended(id=process.id, at=self.boottime, **how)
+            return
         self.busy += 1
         process.started = self.boottime
         self._ends_at(process, self.boottime + round(process.fate.seconds * SECOND))
