@@ -93,9 +93,11 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
         return self.phase is AttemptPhase.SCHEDULED and self.ending is None
 
     @property
-    def being_withdrawn(self) -> bool:
-        """Its place is free, unless it turns out that it has started."""
-        return self.phase is AttemptPhase.SCHEDULED and self.ending is not None
+    def gives_way(self) -> bool:
+        """Another one may have its place at once. Whatever else withdraws it, its step gets it."""
+        ending = self.ending
+        withdrawn = ending is not None and ending.reason == Reason.WITHDRAWN
+        return withdrawn and self.phase is AttemptPhase.SCHEDULED
 
 
 def runs_as(attempt: Attempt) -> str:

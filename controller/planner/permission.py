@@ -44,9 +44,7 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
         return obstacle
     if is_full(workflow):
         return Obstacle.PARALLELISM
-    if free_slots(state, limits) <= 0 or workflow.uid in withdrawing(state):
-        return Obstacle.NO_FREE_SLOT
-    return None
+    return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
 
 
 def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:
@@ -60,13 +58,8 @@ def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None
 
 def free_slots(state: State, limits: Limits) -> int:
     """How many starts there is room for, those queued in the executor included."""
-    held = sum(not attempt.being_withdrawn for attempt in state.live.values())
+    held = sum(not attempt.gives_way for attempt in state.live.values())
     return limits.max_parallel + limits.ahead - held
-
-
-def withdrawing(state: State) -> set[str]:
-    """Lives that take no place now: what is being withdrawn of them waited longer than the rest."""
-    return {uid for (uid, _), attempt in state.live.items() if attempt.being_withdrawn}
 
 
 def why_nothing(limits: Limits) -> Obstacle | None:

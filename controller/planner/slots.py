@@ -25,7 +25,6 @@ from controller.planner.permission import (
     why_not_by,
     why_not_there,
     why_nothing,
-    withdrawing,
 )
 
 
@@ -52,12 +51,11 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
     entry = next(waiting, None)
     heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
-    passed = withdrawing(state)
     while heap or entry:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
-            if workflow.uid not in passed and why_none_of(workflow, limits) is None:
+            if why_none_of(workflow, limits) is None:
                 ready[workflow.uid] = _startable(workflow, limits)
                 heappush(heap, entry)
             entry = next(waiting, None)
@@ -117,7 +115,7 @@ def _rank(turn: _Turn) -> tuple[int, int]:
 
 def _places(state: State) -> Iterator[_Turn]:
     """The queued starts, the last ones first, as the turns in which they got their places."""
-    held = Counter(uid for (uid, _), one in state.live.items() if not one.being_withdrawn)
+    held = Counter(uid for (uid, _), one in state.live.items() if not one.gives_way)
     for workflow, step, _ in reversed(_queued(state)):
         held[workflow.uid] -= 1
         yield _Turn(-workflow.priority, held[workflow.uid], workflow.uid, step)

@@ -62,7 +62,7 @@ class Watched(Story):
         assert number not in self.numbers, "an attempt number was used twice"
         self.numbers.add(number)
         assert all(_holds(life, need.step, need.condition) for need in step.definition.requires)
-        places = [one for one in self.state.live.values() if not one.being_withdrawn]
+        places = [one for one in self.state.live.values() if not one.gives_way]
         assert len(places) < LIMITS.max_parallel + LIMITS.ahead
         assert life.parallelism is None or len(self.live(life.name)) < life.parallelism
         assert life.cancel is None and life.suspended is None and not life.deleting

@@ -46,8 +46,7 @@ class Machine:
     def talk(self) -> None:
         """As one turn: withdrawals and ends, then starts, then what need not be kept."""
         for text, (uid, step), attempt in self.live():
-            ended = attempt.ending is not None and text in self.slots.held
-            if ended or attempt.being_withdrawn:
+            if attempt.ending is not None:
                 self.slots.drop(text)
                 self.story.end(step, self.story.state.lives[uid].name)
         for text, (uid, _), attempt in self.live():

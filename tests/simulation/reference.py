@@ -75,8 +75,8 @@ def may_not_start(
         if other.priority > life.priority and _can_use_a_slot(state, other, begun)
     ]
     problems = {
-        f"it is {step.phase}": step.name not in ready,
         "it is being withdrawn": queued.ending is not None,
+        f"it is {step.phase}": step.name not in ready,
         "another attempt was promised": queued.number != attempt.attempt,
         "it would do what an older generation says": queued.fingerprint != step.fingerprint,
         "a dependency is open": any(
@@ -99,9 +99,10 @@ def _ready_and_running(life: Workflow, begun: Collection[AttemptId]) -> tuple[li
     for step in life.steps.values():
         live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
+        withdrawn = live is not None and live.ending is not None  # until the executor says so
         if str(step.phase) == "Running" or begins:
             running.append(step.name)
-        elif str(step.phase) == "Ready":
+        elif str(step.phase) == "Ready" and not withdrawn:
             ready.append(step.name)
     return ready, running
 
