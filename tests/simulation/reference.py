@@ -67,7 +67,7 @@ def may_not_start(
     life = state.lives[attempt.uid]
     step = life.steps[attempt.step]
     queued = step.attempts[-1]
-    ready, running = _ready_and_running(life, begun)
+    ready, running, _ = _ready_and_running(life, begun)
     markers = [one for one in state.markers.values() if one.workflow == life.name]
     rivals = [
         other.name
@@ -94,27 +94,30 @@ def may_not_start(
     return next((problem for problem, holds in problems.items() if holds), "")
 
 
-def _ready_and_running(life: Workflow, begun: Collection[AttemptId]) -> tuple[list[str], list[str]]:
-    ready, running = [], []
+def _ready_and_running(
+    life: Workflow, begun: Collection[AttemptId]
+) -> tuple[list[str], list[str], list[str]]:
+    ready, running, withdrawn = list[str](), list[str](), list[str]()
     for step in life.steps.values():
         live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
-        withdrawn = live is not None and live.ending is not None  # until the executor says so
         if str(step.phase) == "Running" or begins:
             running.append(step.name)
-        elif str(step.phase) == "Ready" and not withdrawn:
+        elif live is not None and live.ending is not None:
+            withdrawn.append(step.name)  # perhaps it has started
+        elif str(step.phase) == "Ready":
             ready.append(step.name)
-    return ready, running
+    return ready, running, withdrawn
 
 
 def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) -> bool:
-    ready, running = _ready_and_running(life, begun)
+    ready, running, withdrawn = _ready_and_running(life, begun)
     stands_still = (
         life.deleting
         or life.suspended is not None
         or life.cancel is not None
         or any(one.workflow == life.name and not one.steps for one in state.markers.values())
-        or (life.parallelism is not None and len(running) >= life.parallelism)
+        or (life.parallelism is not None and len(running + withdrawn) >= life.parallelism)
     )
     return bool(ready) and not stands_still
 
