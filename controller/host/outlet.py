@@ -116,11 +116,19 @@ def nobody_waits() -> Iterator[None]:
         yield
     finally:
         with suppress(KeyboardInterrupt):
+            _end_hurries()
             sys.stdout.flush()
             until = time.monotonic() + LAST_SECONDS
             for outlet in outlets:
                 outlet.empty(until)
         sys.stdout, sys.stderr = before
+
+
+def _end_hurries() -> None:
+    """A signal to end cuts the wait short, as Ctrl-C does; how this process ends is decided."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _stream(before: TextIO, outlet: Outlet) -> TextIO:

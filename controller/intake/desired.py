@@ -144,6 +144,7 @@ class _Judge:
         )
         if paths or scanned != self.memory.scanned:
             self._look_ahead()
+        _note(self.memory, self.now, self._said())
         self.memory.scanned = scanned
         return Verdict(
             actions=self.actions,
@@ -389,10 +390,9 @@ class _Judge:
         return said
 
     def _look_ahead(self) -> None:
-        """Note what to tell users, and when to ask again if nothing changes."""
+        """Note when to ask again if nothing changes."""
         self.absences.calm(self.settings, self.now)
         self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
-        _note(self.memory, self.now, self._said())
 
     def _due(self) -> int | None:
         due = self.memory.confirm_at

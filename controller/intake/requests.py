@@ -78,8 +78,7 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     """A marker would cancel the steps again, and steps that are being stopped must end first."""
     if asked.kind == "mark":
-        named = (workflow.steps.get(name) for name in asked.steps)
-        return any(step is not None and _is_queued(step) for step in named)
+        return _is_refused_for_a_queued_start_alone(workflow, asked)
     overrules = asked.kind in _OVERRULES
     if not overrules and not asked.resume:
         return False
@@ -87,9 +86,15 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     return ending or (overrules and workflow.name in state.markers_of)
 
 
-def _is_queued(step: Step) -> bool:
-    """A start of it is promised: whether it has started by now is for the executor to say."""
-    return step.live is not None and step.live.phase is AttemptPhase.SCHEDULED
+def _is_refused_for_a_queued_start_alone(workflow: Workflow, asked: Request) -> bool:
+    """Whether the mark counts once the start of a step is withdrawn, if that is not too late."""
+    if workflow.deleting or (workflow.cancel is not None and not workflow.finished):
+        return False
+    steps = [workflow.steps.get(name) for name in asked.steps]
+    if any(step is None or step.leaving or step.unjudged for step in steps):
+        return False
+    live = [step.live.phase for step in steps if step is not None and step.live is not None]
+    return bool(live) and all(phase is AttemptPhase.SCHEDULED for phase in live)
 
 
 def _find(state: State, asked: Request) -> Workflow | None:

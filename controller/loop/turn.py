@@ -231,11 +231,11 @@ class Controller:
             actions = None
             if request.workflow not in waiting_for:  # in the order of their names
                 actions = answer(self.state, request)
+                for wanted in withdrawals(self.state, request) if actions is None else ():
+                    self.passes.promise([wanted], causes.of_decision(self.state, wanted))
             if actions is None:
                 waiting_for.add(request.workflow)
                 self._postponed.add(request.name)
-                for wanted in withdrawals(self.state, request):
-                    self.passes.promise([wanted], causes.of_decision(self.state, wanted))
                 continue
             if request.kind == "run" and self._only is not None:
                 self._only |= {request.name}  # another `treadle run` left it to this controller

@@ -130,3 +130,14 @@ def test_a_controller_that_stays_goes_on_with_the_queue(yard: Yard) -> None:
     os.kill(executor.shim.pid, signal.SIGTERM)
     os.kill(pid, signal.SIGTERM)
     yard.ended(executor, "step", "next")
+
+
+def test_a_stop_is_over_when_a_controller_serves_on(yard: Yard) -> None:
+    """Somebody sent the signal to the shim alone: later exits mean what they say."""
+    executor = yard.executor()
+    executor.start([yard.launch("long", SLEEPS)])
+    yard.started(executor, "long")
+    os.kill(executor.shim.pid, signal.SIGTERM)
+    executor.start([yard.launch("later", "exit 143")])
+    (ended,) = yard.ended(executor, "later")
+    assert (ended.how, ended.exit_code) == ("exited", 143)

@@ -157,7 +157,10 @@ class Stage:
     def _answer(self) -> None:
         waiting, self.requests = self.requests, []
         for request in waiting:
-            actions = None if self.requests else answer(self.story.state, request)
+            if self.requests:
+                self.requests.append(request)
+                continue
+            actions = answer(self.story.state, request)
             if actions is None:
                 self.requests.append(request)
                 actions = [*withdrawals(self.story.state, request)]

@@ -87,7 +87,7 @@ class Shim:
             {attempt for attempt, notes in journal.entries.items() if notes[-1][0] == "orphaned"}
         )
         self.terminated: dict[str, int] = {}  # attempt → when SIGTERM ended it, if not long ago
-        self.told_to_end = False
+        self.told_to_end: int | None = None  # when
         self.own_peak_kib = 0
         self.not_before = 0
         self.shortage = ""
@@ -154,9 +154,9 @@ class Shim:
 
         A step that began now would miss the signal, if it was one for all.
         """
-        self.told_to_end = True
+        self.told_to_end = boottime_us()
         self.idle_seconds = 0.0
-        self.not_before = boottime_us() + STOP_PAUSE_US
+        self.not_before = self.told_to_end + STOP_PAUSE_US
 
     # --------------------------------------------------------------------------------- connections
     def accept(self) -> None:
@@ -355,11 +355,17 @@ class Shim:
                 self.terminated[attempt] = at
 
     def excuse(self) -> None:
-        """Tell which steps got SIGTERM when this process did."""
+        """Tell which steps got SIGTERM when this process did.
+
+        That is over when a controller serves on, or again: it was no stop of the whole group.
+        """
+        told = self.told_to_end
+        if told is not None and self.controller and boottime_us() - told > STOP_PAUSE_US:
+            self.told_to_end = None
         for attempt, at in list(self.terminated.items()):
             if boottime_us() - at > GROUP_STOP_US:
                 del self.terminated[attempt]
-            elif self.told_to_end:
+            elif self.told_to_end is not None:
                 del self.terminated[attempt]
                 if attempt in self.journal.entries:
                     self.tell(["lost", attempt, at, STOPPED])

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from story import Story, a_step, document
 
 from controller.intake.requests import answer
 from controller.model.events import RequestApplied
 from controller.model.observations import Request
+from controller.planner.permission import Limits
 from controller.spec.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
@@ -301,6 +303,18 @@ def test_a_mark_before_the_first_attempt() -> None:
     assert ask(story, "mark", steps=["b"]) == ""
     story.exit("a")
     assert story.why() == ("Succeeded", "Completed")
+
+
+@pytest.mark.parametrize(
+    ("steps", "answered"),
+    [(["b"], None), (["b", "x"], "no step"), (["b", "a"], "is running"), (["b", "c"], None)],
+)
+def test_a_mark_waits_only_for_what_lets_it_count(steps: list[str], answered: str | None) -> None:
+    names = [a_step(name) for name in "abcd"]
+    story = Story(Limits(max_parallel=1, ahead=1)).accept(names).start("a")
+    assert story.attempt("b").queued
+    said = ask(story, "mark", steps=steps)
+    assert said is None if answered is None else answered in (said or "")
 
 
 def test_a_mark_is_refused() -> None:

@@ -275,3 +275,17 @@ def test_a_launch_has_all_that_a_step_sees() -> None:
         "TREADLE_GENERATION": "1",
         "TREADLE_OUTPUT": f"/state/runs/{uid}/a.1.out",
     }
+
+
+def test_a_mark_that_waits_behind_another_request_withdraws_nothing() -> None:
+    """It can't be answered yet: the step would be withdrawn and scheduled again and again."""
+    one = world(*map(a_step, "abc"), max_parallel=1, ahead=1)
+    one.turn()
+    one.turn()
+    marker = SeenMarker(path="w.cancel", workflow="w", digest="d", steps=("c",))
+    one.markers[marker.path] = marker
+    one.requests["r1"] = Request(name="r1", kind="retry", workflow="w", steps=["c"], by="me")
+    one.requests["r2"] = Request(name="r2", kind="mark", workflow="w", steps=["b"], by="me")
+    for _ in range(5):
+        one.turn()
+    assert not any(isinstance(record.event, e.AttemptEnding) for record in one.records())
