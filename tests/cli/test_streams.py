@@ -162,3 +162,13 @@ def test_a_reader_that_does_not_read_does_not_change_the_exit_code(
     (home / "t.yaml").write_text(FAILS)
     command = place.begin(*words, stdout=stuck, stderr=stuck, more_env=TERMINAL)
     assert command.wait(DEADLINE_SECONDS) == 1
+
+
+def test_a_signal_to_end_only_cuts_the_wait_for_such_a_reader_short(
+    place: Place, stuck: int
+) -> None:
+    (place.root / "t.yaml").write_text(FAILS)
+    command = place.begin("run", "t.yaml", stdout=stuck, stderr=stuck, more_env=TERMINAL)
+    place.until(lambda: place.phase("t") == "Failed")
+    command.terminate()
+    assert command.wait(DEADLINE_SECONDS) == 1
