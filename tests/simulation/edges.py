@@ -94,9 +94,7 @@ class FakeExecutor:
             self._world.effect("start")
             assert (AttemptScheduled, launch.id) in self._world.durable, "started unannounced"
             self._told.pop(launch.id, None)  # one that is known is told of again
-            workflow, step = launch.env["TREADLE_WORKFLOW"], launch.id.step
-            fate = self._world.fate(workflow, step, launch.id.attempt)
-            self._world.start(launch.id, fate, launch.priority)
+            self._world.start(launch.id, launch.env["TREADLE_WORKFLOW"], launch.priority)
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:

@@ -74,7 +74,8 @@ class Process(msgspec.Struct, kw_only=True):
     """An attempt as its parent's journal has it."""
 
     id: AttemptId
-    fate: Fate
+    workflow: str = ""
+    fate: Fate = Fate()  # known once it starts
     priority: int = 0
     started: int | None = None  # None: queued
     ends: int | None = None
@@ -86,7 +87,7 @@ class World:
 
     def __init__(
         self,
-        fate: Callable[[str, str, int], Fate] = lambda workflow, step, number: Fate(),
+        fate: Callable[[str, str, int], Fate] = lambda workflow, step, nth: Fate(),
         max_parallel: int = 4,
         ahead: int = 0,
         crash_before: int | None = None,
@@ -113,6 +114,7 @@ class World:
         self.processes: dict[AttemptId, Process] = {}
         self.queue: dict[AttemptId, Process] = {}
         self.ledger: Counter[AttemptId] = Counter()
+        self.begun: Counter[tuple[str, str]] = Counter()  # starts by workflow and step
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
         self.controller: Controller
@@ -252,13 +254,13 @@ class World:
 
     # ------------------------------------ processes
 
-    def start(self, attempt: AttemptId, fate: Fate, priority: int) -> None:
+    def start(self, attempt: AttemptId, workflow: str, priority: int) -> None:
         """At most once for each attempt, whoever asks and however often."""
         if attempt in self.queue:
             self.queue[attempt].priority = priority
         if attempt in self.processes or attempt in self.ledger:
             return
-        process = Process(id=attempt, fate=fate, priority=priority)
+        process = Process(id=attempt, workflow=workflow, priority=priority)
         self.processes[attempt] = self.queue[attempt] = process
 
     def live(self) -> None:
@@ -289,6 +291,10 @@ class World:
             assert not problem, f"{process.id} starts although {problem}"
             assert process.priority == state.lives[process.id.uid].priority, "an old priority"
         self.ledger[process.id] += 1
+        # Not by the number: what was withdrawn has one too, and a crash changes what is withdrawn.
+        self.begun[process.workflow, process.id.step] += 1
+        nth = self.begun[process.workflow, process.id.step]
+        process.fate = self.fate(process.workflow, process.id.step, nth)
         if process.fate.problem:
             how = {"how": "start-failed", "problem": process.fate.problem}
             process.ended = Ended(id=process.id, at=self.boottime, **how)
@@ -308,7 +314,7 @@ class World:
     def end(self, attempt: AttemptId, withdraw_only: bool) -> None:
         process = self.processes.get(attempt)
         if process is None and attempt not in self.ledger:
-            process = self.processes[attempt] = Process(id=attempt, fate=Fate())
+            process = self.processes[attempt] = Process(id=attempt)
             process.ended = Ended(id=attempt, how="withdrawn", at=self.boottime)  # it never shall
         elif process is None or process.ended is not None:
             return
