@@ -118,6 +118,12 @@ _REASON = _arg("--reason", metavar="WHY", default="", help=_REASON_HELP)
 _MAX_PARALLEL = _arg(
     "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
 )
+_SHOW_OUTPUT = _arg(
+    "--show-output",
+    choices=("failed", "all", "none"),
+    default="failed",
+    help="show the last lines that steps printed: of those that fail (the default), all, or none",
+)
 _MAX_SPEC_SIZE = _arg(
     "--max-spec-size", type=size, metavar="BYTES", default="8M", help="default: 8 MiB"
 )
@@ -171,6 +177,7 @@ COMMANDS = (
             *_FOLDERS,
             _arg("--once", action="store_true", help="exit when everything has finished"),
             _MAX_PARALLEL,
+            _SHOW_OUTPUT,
             _arg(
                 "--end-steps",
                 action="store_true",
@@ -228,6 +235,7 @@ COMMANDS = (
             _arg("--resume", action="store_true", help="continue the last run of the workflow"),
             _arg("--detach", action="store_true", help="in the background"),
             _MAX_PARALLEL,
+            _SHOW_OUTPUT,
             _MAX_SPEC_SIZE,
             *_LIMITS,
             # For the background process of `--detach`: requests that are already written.

@@ -12,6 +12,7 @@ from controller.errors import ExitCode, NotFound, UsageError
 if TYPE_CHECKING:
     from controller.model.state import State, Step, Workflow
     from controller.view.explain import Around, Cause
+    from controller.view.failure import Printed
 
 ROOT = "workflow"  # where the path of a field begins
 
@@ -44,7 +45,10 @@ def explain(args: argparse.Namespace) -> int:
     elif args.step:
         show_lines(_of_step(state, workflow, args.step, around, args.inputs))
     else:
-        show_lines(_of_workflow(state, workflow, around))
+        from controller.client.printed import by_failed
+
+        printed = by_failed(args.state, workflow)
+        show_lines(_of_workflow(state, workflow, around, printed))
     return ExitCode.FINE
 
 
@@ -60,10 +64,13 @@ def _around(state_dir: str) -> "Around":
     )
 
 
-def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iterator[str]:
+def _of_workflow(
+    state: "State", workflow: "Workflow", around: "Around", printed: "Printed"
+) -> Iterator[str]:
     from controller.view import words
     from controller.view.edits import generation_lines
     from controller.view.explain import causes_of_all
+    from controller.view.failure import failures
 
     reason, message = words.of_workflow(workflow)
     yield f"{workflow.name} is {workflow.phase} ({reason}): {message}"
@@ -71,6 +78,7 @@ def _of_workflow(state: "State", workflow: "Workflow", around: "Around") -> Iter
     for chain in causes_of_all(state, workflow, around):
         yield ""
         yield from _lines(workflow, chain)
+    yield from failures(workflow, printed)
 
 
 def _of_step(

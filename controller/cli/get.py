@@ -197,6 +197,7 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
+    from controller.client.printed import by_failed
     from controller.view.page import never_valid_page, page
 
     name = args.uid or args.name
@@ -213,7 +214,8 @@ def status(args: argparse.Namespace) -> int:
     elif isinstance(entry, NeverValid):
         show_lines(never_valid_page(entry))
     else:
-        show_lines(page(state, entry, shown_at, terminal_width(), in_colour(), in_use))
+        width, printed = terminal_width(), by_failed(args.state, entry)
+        show_lines(page(state, entry, shown_at, width, in_colour(), in_use, printed))
     if not args.output and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
             note(line)

@@ -23,6 +23,7 @@ from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.requests import os_user
 
 if TYPE_CHECKING:
+    from controller.host.lines import Outputs
     from controller.host.session import Session
     from controller.model.state import Move, State
 
@@ -56,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
     if args.detach:
         return _detach(args.state, names, limits)
     _start_shim_ahead(args.state)
-    follower = _Follower(args.state, names)
+    follower = _Follower(args.state, names, args.show_output)
     while True:
         try:
-            return _drive(args.state, names, limits)
+            return _drive(args.state, names, limits, args.show_output)
         except LockHeld:
             print(
                 "treadle: a controller is already running: it runs these workflows",
@@ -115,7 +116,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 # ---------------------------------------- as the controller
 
 
-def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
+def _drive(state_dir: str, names: frozenset[str], limits: _Limits, outputs: "Outputs") -> int:
     from controller.host.lines import ConditionLines
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
@@ -137,7 +138,7 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
         while not begun.all_over(state):
             session.turn()
             begun.note(session.controller.recorded)
-            begun.show(session.moves)
+            begun.show(session.moves, state, session.state_dir, outputs)
             conditions.show(session.controller.conditions)
             for note in session.notes():
                 print(f"treadle: {note}", file=sys.stderr)
@@ -182,10 +183,10 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
 class _Follower:
     """Follows the log while another controller runs the workflows."""
 
-    def __init__(self, state_dir: str, names: frozenset[str]) -> None:
+    def __init__(self, state_dir: str, names: frozenset[str], outputs: "Outputs") -> None:
         from controller.client.replica import Replica
 
-        self._state_dir = state_dir
+        self._state_dir, self._outputs = state_dir, outputs
         self._replica = Replica(state_dir)
         self._begun = _Begun(names, self._replica.state)
 
@@ -197,7 +198,7 @@ class _Follower:
         while not self._begun.all_over(self._replica.state):
             for folded in self._replica.news():
                 self._begun.note([folded.record])
-                self._begun.show(folded.moves)
+                self._begun.show(folded.moves, self._replica.state, self._state_dir, self._outputs)
             if is_live(self._state_dir):
                 seen = time.monotonic()
             elif time.monotonic() - seen > _ORPHANED_SECONDS:
@@ -232,12 +233,14 @@ class _Begun:
                 case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
                     self._phases[uid] = phase
 
-    def show(self, moves: "Sequence[Move]") -> None:
-        from controller.host.lines import line
+    def show(
+        self, moves: "Sequence[Move]", state: "State", state_dir: str, outputs: "Outputs"
+    ) -> None:
+        from controller.host.lines import line, printed
 
         for move in moves:
             if move.uid in self._phases and move.phase is not Phase.READY:
-                print(line(move))
+                print(line(move), *printed(state, state_dir, move, outputs), sep="\n")
         if moves:
             sys.stdout.flush()
 

@@ -16,7 +16,7 @@ from controller.errors import ExitCode
 from controller.model.phases import Phase
 
 if TYPE_CHECKING:
-    from controller.host.lines import Progress
+    from controller.host.lines import Outputs, Progress
     from controller.host.session import Session
 
 
@@ -40,7 +40,8 @@ def up(args: argparse.Namespace) -> int:
         if_held=args.if_held,
     )
     signals = StopSignals()
-    with open_session(options, signals) as session, _progress(args.specs, args.end_steps) as shown:
+    progress = _progress(args.specs, args.show_output, end_steps=args.end_steps)
+    with open_session(options, signals) as session, progress as shown:
         shown.hello(session)
         while not signals.seen:
             session.turn()
@@ -72,17 +73,17 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
 
 
 @contextmanager
-def _progress(specs: str, end_steps: bool) -> "Iterator[Progress]":
+def _progress(specs: str, outputs: "Outputs", *, end_steps: bool) -> "Iterator[Progress]":
     """A live table if stdout is a terminal, else lines."""
     if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from controller.host.live import LiveTable
 
-        with LiveTable(specs, end_steps=end_steps) as table:
+        with LiveTable(specs, outputs, end_steps=end_steps) as table:
             yield table
     else:
         from controller.host.lines import Lines
 
-        yield Lines(specs)
+        yield Lines(specs, outputs)
 
 
 def _exit_code(session: "Session") -> ExitCode:

@@ -14,14 +14,13 @@ from typing import IO
 from controller.client.replica import Replica
 from controller.errors import NotFound, StorageError
 from controller.log.archive import output
+from controller.log.output import BLOCK_BYTES, start_of_last_lines
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL
 from controller.model.state import Attempt, State, Step
 from controller.view.find import find_workflow, require_steps
 from controller.view.status import ended
 from controller.view.words import of_step
-
-_BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 
 
 class Page:
@@ -72,14 +71,14 @@ class AttemptOutput:
         if self._file is None and not self.open(None):
             return
         assert self._file is not None
-        while block := self._file.read(_BLOCK_BYTES):
+        while block := self._file.read(BLOCK_BYTES):
             if not self.prefix:
                 self._page.out.write(block)
                 continue
             *lines, self._held = (self._held + block).split(b"\n")
             for line in lines:
                 self._page.show(self, line, b"\n")
-            if len(self._held) > _BLOCK_BYTES:
+            if len(self._held) > BLOCK_BYTES:
                 self._page.show(self, self._held, b"")
                 self._held = b""
         shown = self._file.tell()
@@ -97,27 +96,6 @@ class AttemptOutput:
             self._page.show(self, self._held, b"\n")
         if self._file is not None:
             self._file.close()
-
-
-def start_of_last_lines(file: IO[bytes], count: int) -> int:
-    """Where the last `count` lines begin. It reads backwards, so a huge file costs no more."""
-    end = at = file.seek(0, os.SEEK_END)
-    if count <= 0:
-        return end
-    wanted = count
-    while at > 0:
-        size = min(_BLOCK_BYTES, at)
-        at -= size
-        file.seek(at)
-        block = file.read(size)
-        if at + size == end and block.endswith(b"\n"):
-            wanted += 1  # no line begins after the newline at the end of the file
-        place = size
-        while (place := block.rfind(b"\n", 0, place)) >= 0:
-            wanted -= 1
-            if wanted == 0:
-                return at + place + 1
-    return 0
 
 
 class Transcript:

@@ -1,14 +1,19 @@
 """What a user sees while a controller runs and its output does not go to a terminal."""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words
 from controller.host.session import Session
+from controller.log.output import last_lines
 from controller.model.phases import Phase
 from controller.model.state import Condition, Move, State
+from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.table import visible
+
+Outputs = Literal["failed", "all", "none"]  # whose output is shown
 
 
 class Progress(Protocol):
@@ -25,8 +30,9 @@ class Lines:
 
     refresh_seconds: float | None = None
 
-    def __init__(self, specs: str) -> None:
+    def __init__(self, specs: str, outputs: Outputs = "failed") -> None:
         self._specs = specs
+        self._outputs = outputs
         self._shown: dict[str, object] = {}  # path -> the rejection that was printed
         self._conditions = ConditionLines()
 
@@ -45,6 +51,8 @@ class Lines:
         for move in session.moves:
             if move.phase is not Phase.READY:
                 self._say(line(move))
+            for text in printed(session.controller.state, session.state_dir, move, self._outputs):
+                print(text)
         if session.moves:
             sys.stdout.flush()
 
@@ -94,6 +102,25 @@ def _now() -> str:
     """Local time: in full where a file or a pipe keeps the line, on a terminal without the date."""
     now = datetime.now().astimezone()
     return f"{now:%H:%M:%S}" if sys.stdout.isatty() else now.isoformat(timespec="seconds")
+
+
+def printed(state: State, state_dir: str, move: Move, outputs: Outputs) -> Iterator[str]:
+    """The last lines of output of a step that has just finished, if these are wanted."""
+    if not move.step or move.phase not in _SHOWN[outputs]:
+        return
+    life = state.lives.get(move.uid)
+    step = life.steps.get(move.step) if life is not None else None
+    attempt = of_present_run(life, step) if life is not None and step is not None else None
+    if life is not None and attempt is not None:
+        lines = last_lines(state_dir, attempt.log, LINES_SHOWN)
+        yield from block(life, move.step, attempt, lines)
+
+
+_SHOWN: dict[Outputs, tuple[Phase, ...]] = {
+    "failed": (Phase.FAILED,),
+    "all": (Phase.FAILED, Phase.SUCCEEDED),
+    "none": (),
+}
 
 
 def line(move: Move) -> str:

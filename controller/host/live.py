@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from controller.host.farewell import farewell, steps_in_words
+from controller.host.lines import Outputs, printed
 from controller.host.outlet import is_behind
 from controller.host.session import Session
 from controller.model.phases import Phase
@@ -41,8 +42,9 @@ class LiveTable:
 
     refresh_seconds: float | None = _REFRESH_SECONDS
 
-    def __init__(self, specs: str, *, end_steps: bool) -> None:
+    def __init__(self, specs: str, outputs: Outputs = "failed", *, end_steps: bool) -> None:
         self._specs = specs
+        self._outputs = outputs
         self._ctrl_c = (
             "Ctrl-C also stops running steps" if end_steps else "Ctrl-C stops, running steps go on"
         )
@@ -69,6 +71,9 @@ class LiveTable:
     def show(self, session: Session) -> None:
         for note in session.notes():
             self._console.print(f"[yellow]{note}[/]", highlight=False)
+        for move in session.moves:
+            for text in printed(session.controller.state, session.state_dir, move, self._outputs):
+                self._console.print(Text(text))  # above the table, where it stays
         self.refresh_seconds = _REFRESH_SECONDS
         if is_behind(self._terminal):
             return  # it has not taken the last drawing yet

@@ -10,6 +10,7 @@ from controller.model.phases import TERMINAL, Phase
 from controller.model.state import SECOND, Attempt, Condition, Move, State, Step, Workflow
 from controller.view import words
 from controller.view.edits import generation_words
+from controller.view.failure import Printed, failures
 from controller.view.find import NeverValid
 from controller.view.listing import done_count
 from controller.view.shape import InUse
@@ -29,8 +30,9 @@ def page(
     width: int | None = None,
     colour: bool = False,
     in_use: InUse = {},
+    printed: Printed = {},
 ) -> Iterator[str]:
-    """The lines of the page."""
+    """The lines of the page. `printed`: what the steps that failed printed last."""
     phase = phase_cell(workflow.phase)
     mark = "  (no longer in force)" if ended(state, workflow) else ""
     title = f"{paint(workflow.name, 'bold' if colour else '')}  "
@@ -41,13 +43,18 @@ def page(
     sections = (
         ("Conditions", conditions_table(workflow.conditions.values(), now)),
         ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width, in_use)),
-        ("Recently", _recent_table(workflow.recent, now)),
     )
     for heading, table in sections:
-        if table.rows:
-            yield ""
-            yield heading
-            yield from (_INDENT + line for line in render(table, inner, colour))
+        yield from _section(heading, table, inner, colour)
+    yield from failures(workflow, printed)
+    yield from _section("Recently", _recent_table(workflow.recent, now), inner, colour)
+
+
+def _section(heading: str, table: Table, width: int | None, colour: bool) -> Iterator[str]:
+    if table.rows:
+        yield ""
+        yield heading
+        yield from (_INDENT + line for line in render(table, width, colour))
 
 
 def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,15 @@
+"""What the steps that failed printed last, for the pages that people read."""
+
+from itertools import islice
+
+from controller.log.output import last_lines
+from controller.model.state import Workflow
+from controller.view.failure import LINES_ON_A_PAGE, STEPS_ON_A_PAGE, Printed, failed
+
+
+def by_failed(state_dir: str, workflow: Workflow) -> Printed:
+    """The last lines of the first few steps that failed in the present run."""
+    return {
+        name: last_lines(state_dir, attempt.log, LINES_ON_A_PAGE)
+        for name, attempt in islice(failed(workflow), STEPS_ON_A_PAGE)
+    }

@@ -1,0 +1,70 @@
+"""The end of what an attempt wrote, for people.
+
+Cost: a read of a few kilobytes from the end, however large the file is.
+"""
+
+import os
+from typing import IO
+
+from controller.log.archive import output
+
+BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
+LINE_CHARACTERS_MAX = 500
+
+
+def last_lines(state_dir: str, log: str, count: int) -> list[str]:
+    """The last `count` lines of an attempt's output, at most; `log` is its path below STATE.
+
+    Bytes that are no UTF-8 are replaced, and long lines are cut. What can't be read is as nothing:
+    these lines come with something else, which must not fail for their sake.
+    """
+    try:
+        with _open(state_dir, log) as file:
+            file.seek(start_of_last_lines(file, count, BLOCK_BYTES))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return []
+    if lines[-1] == "":
+        del lines[-1]
+    return [shortened(line.rstrip("\r")) for line in lines[-count:]]
+
+
+def _open(state_dir: str, log: str) -> IO[bytes]:
+    try:
+        return open(os.path.join(state_dir, log), "rb")
+    except FileNotFoundError:
+        archived = output(state_dir, log)
+        if archived is None:
+            raise
+        return archived
+
+
+def shortened(line: str) -> str:
+    """A progress bar draws over itself with \\r; only what it drew last is of interest."""
+    line = line.rpartition("\r")[2]
+    return line if len(line) <= LINE_CHARACTERS_MAX else f"{line[:LINE_CHARACTERS_MAX]}…"
+
+
+def start_of_last_lines(file: IO[bytes], count: int, reach: int | None = None) -> int:
+    """Where the last `count` lines begin, or the last `reach` bytes if these are fewer.
+
+    It reads backwards, so a huge file costs no more.
+    """
+    end = at = file.seek(0, os.SEEK_END)
+    if count <= 0:
+        return end
+    wanted = count
+    first = 0 if reach is None else max(0, end - reach)
+    while at > first:
+        size = min(BLOCK_BYTES, at - first)
+        at -= size
+        file.seek(at)
+        block = file.read(size)
+        if at + size == end and block.endswith(b"\n"):
+            wanted += 1  # no line begins after the newline at the end of the file
+        place = size
+        while (place := block.rfind(b"\n", 0, place)) >= 0:
+            wanted -= 1
+            if wanted == 0:
+                return at + place + 1
+    return first

@@ -1,0 +1,59 @@
+"""A step that failed, as people see it: what it printed last, and the command that shows it all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from controller.model.phases import Phase
+from controller.model.state import Attempt, Step, Workflow
+from controller.view.table import visible
+
+LINES_SHOWN = 20  # where it has just failed
+LINES_ON_A_PAGE = 5
+STEPS_ON_A_PAGE = 10
+
+Printed = Mapping[str, Sequence[str]]  # step → its last lines
+
+# What shells and kernels mean by these.
+_CODES = {
+    126: "not executable",
+    127: "command not found",
+    137: "killed (SIGKILL), perhaps for want of memory",
+    143: "terminated (SIGTERM)",
+}
+
+
+def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
+    """The attempt that decided the step in this run; None if no process of it ran."""
+    attempt = step.attempt
+    ran = attempt is not None and attempt.started is not None and attempt.run == workflow.run
+    return attempt if ran else None
+
+
+def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:
+    """The steps that failed in the present run, and the attempts that decided it."""
+    for step in workflow.steps.values():
+        attempt = of_present_run(workflow, step)
+        if step.phase is Phase.FAILED and attempt is not None:
+            yield step.name, attempt
+
+
+def block(workflow: Workflow, step: str, attempt: Attempt, printed: Sequence[str]) -> Iterator[str]:
+    """The end of an attempt's output, under a rule that names the command for all of it."""
+    command = f"treadle logs {workflow.name} {step}"
+    yield f"── {workflow.name}/{step}, attempt {attempt.number}{_meaning(attempt)}: {command} ──"
+    if not printed:
+        yield "  (it printed nothing)"
+    for line in printed:
+        yield f"  {visible(line)}"
+
+
+def failures(workflow: Workflow, printed: Printed) -> Iterator[str]:
+    """A block for each step that failed and whose output is there."""
+    for name, attempt in failed(workflow):
+        if name in printed:
+            yield ""
+            yield from block(workflow, name, attempt, printed[name])
+
+
+def _meaning(attempt: Attempt) -> str:
+    meaning = _CODES.get(attempt.exit_code or 0)
+    return "" if meaning is None else f", exit code {attempt.exit_code}: {meaning}"
