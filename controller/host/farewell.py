@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from controller.host.session import Session
 from controller.model.phases import Phase
+from controller.view import words
+
+_NAMED_MAX = 10
 
 
 def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
@@ -31,7 +34,11 @@ def farewell(session: Session, specs: str, *, stopped: bool, ended: int) -> Iter
     if session.lacks_room():
         yield "steps wait for room on the disk: make room, then run it again"
         return
-    yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
+    failed = [life for life in state.workflows.values() if life.phase is Phase.FAILED]
+    for life in failed[:_NAMED_MAX]:
+        yield f"{life.name}: {words.verdict(life)}; try again: treadle retry {life.name}"
+    if not failed:
+        yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 
 def steps_in_words(number: int) -> str:

@@ -1,12 +1,12 @@
 """The table of `get`: a row for each workflow.
 
-Cost: O(steps) to count the steps that are done, else O(1) per workflow.
+Cost: O(steps) to count the steps that succeeded, else O(1) per workflow.
 """
 
 from collections.abc import Callable, Iterable
 
 from controller.model.events import FileRejected
-from controller.model.phases import TERMINAL, Phase
+from controller.model.phases import Phase
 from controller.model.state import State, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
@@ -65,7 +65,7 @@ def list_table(state: State, entries: Iterable[Entry], now: int, wide: bool = Fa
 def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[Cell, ...]:
     if isinstance(entry, NeverValid):
         return _rejected_row(entry.name, entry.rejected, wide)
-    message = words.of_workflow(entry)[1]
+    message = words.verdict(entry) if entry.finished else words.of_workflow(entry)[1]
     if ARCHIVED in entry.conditions:
         message = f"(archived) {message}"
     elif ended(state, entry):
@@ -86,7 +86,7 @@ def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[
     return (
         Cell(entry.name, "bold"),
         phase_cell(entry.phase),
-        Cell(f"{done_count(entry)}/{len(entry.steps)}"),
+        Cell(f"{succeeded_count(entry)}/{len(entry.steps)}"),
         Cell(run_time(entry, now)),
         Cell(age(now - entry.created)),
         *(more if wide else ()),
@@ -94,10 +94,8 @@ def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[
     )
 
 
-def done_count(workflow: Workflow) -> int:
-    """How many steps have finished. A cancelled step is not done."""
-    phases = (step.phase for step in workflow.steps.values())
-    return sum(phase in TERMINAL and phase is not Phase.CANCELLED for phase in phases)
+def succeeded_count(workflow: Workflow) -> int:
+    return sum(step.phase is Phase.SUCCEEDED for step in workflow.steps.values())
 
 
 def run_time(workflow: Workflow, now: int) -> str:

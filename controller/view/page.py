@@ -12,7 +12,7 @@ from controller.view import words
 from controller.view.edits import generation_words
 from controller.view.failure import Printed, failures
 from controller.view.find import NeverValid
-from controller.view.listing import done_count
+from controller.view.listing import succeeded_count
 from controller.view.shape import InUse
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
@@ -84,7 +84,8 @@ def never_valid_page(workflow: NeverValid) -> Iterator[str]:
 def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
     reason, message = words.of_workflow(workflow)
     yield "reason", f"{reason}: {message}"
-    yield "steps", f"{done_count(workflow)} of {len(workflow.steps)} done"
+    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} succeeded"
+    yield "steps", ", ".join((succeeded, *words.counted(workflow)))
     if workflow.started is not None:
         took = span((workflow.completed or now) - workflow.started)
         verb = "took" if workflow.completed is not None else "has taken"

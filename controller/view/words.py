@@ -5,6 +5,8 @@ its workflow and the markers. So these words are made here, when a user asks: a 
 nothing while nobody looks.
 """
 
+from collections.abc import Iterator
+
 from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
@@ -66,6 +68,35 @@ def _waits(workflow: Workflow) -> str:
     if not ready:
         return ""
     return f"{listed(ready)} {'waits' if len(ready) == 1 else 'wait'} for a free slot"
+
+
+def verdict(workflow: Workflow) -> str:
+    """How it ended, for a table: what did not succeed is counted, and the first few are named."""
+    words = ", ".join(counted(workflow))
+    if workflow.reason in _COUNTS_SAY_IT and words:
+        return words
+    return f"{workflow.message}; {words}" if words else workflow.message
+
+
+_COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED})
+
+
+def counted(workflow: Workflow) -> Iterator[str]:
+    """`2 failed (a and b)`, `1 skipped`, `1 failure tolerated (c)`."""
+    named: dict[str, list[str]] = {}
+    for step in workflow.steps.values():
+        tolerated = step.phase is Phase.FAILED and step.tolerated
+        kind = "tolerated" if tolerated else str(step.phase)
+        named.setdefault(kind, []).append(step.name)
+    if failed := named.get(Phase.FAILED):
+        yield f"{len(failed)} failed ({listed(failed)})"
+    if cancelled := named.get(Phase.CANCELLED):
+        yield f"{len(cancelled)} cancelled"
+    if skipped := named.get(Phase.SKIPPED):
+        yield f"{len(skipped)} skipped"
+    if spared := named.get("tolerated"):
+        failures = "failure" if len(spared) == 1 else "failures"
+        yield f"{len(spared)} {failures} tolerated ({listed(spared)})"
 
 
 def of_attempt(attempt: Attempt) -> str:

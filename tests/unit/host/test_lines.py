@@ -22,7 +22,8 @@ FAULT = Fault(file="specs/f.yaml", problem="is wrong")
 class Seen:
     """A session of which a story tells: its state, and what moved since it was last shown."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, state_dir: str = "/nowhere") -> None:
+        self.state_dir = state_dir
         self.controller = SimpleNamespace(state=story.state, conditions=[])
         self.moves: list[Move] = []
         self.told: list[str] = []
@@ -202,7 +203,7 @@ def test_what_came_of_it_when_all_is_done() -> None:
         story.accept([a_step("a")], name).exit("a", code, workflow=name)
     assert said(story, stopped=False, ended=0) == [
         "done: 1 failed, 2 succeeded",
-        "nothing is left to do; edit or add a spec in specs and run it again",
+        "v: 1 failed (a); try again: treadle retry v",
     ]
     assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
 

@@ -1,4 +1,4 @@
-"""The rows of `get`: who is in the list, what counts as done, and what the message says first."""
+"""The rows of `get`: who is in the list, what succeeded, and what the message says first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND
 from controller.view.find import NeverValid
-from controller.view.listing import done_count, list_row, listed, run_time, shape_of
+from controller.view.listing import list_row, listed, run_time, shape_of, succeeded_count
 
 FAULT = Fault(file="f.yaml", problem="is wrong")
 
@@ -55,24 +55,41 @@ Deed = Callable[[Story], object]
 
 
 @pytest.mark.parametrize(
-    ("deed", "done"),
+    ("deed", "succeeded"),
     [
         pytest.param(lambda s: s, 0, id="nothing has ended"),
-        pytest.param(lambda s: s.start("a"), 0, id="what runs is not done"),
-        pytest.param(lambda s: s.exit("a"), 1, id="a success is"),
-        pytest.param(lambda s: s.exit("a", 1), 2, id="so is a failure, and what it skips"),
-        pytest.param(
-            lambda s: s.exit("a").start("b").mark().end("b"),
-            1,
-            id="what was cancelled is over, and not done",
+        pytest.param(lambda s: s.start("a"), 0, id="it runs"),
+        pytest.param(lambda s: s.exit("a"), 1, id="a success"),
+        pytest.param(lambda s: s.exit("a", 1), 0, id="a failure, and what it skips"),
+        pytest.param(lambda s: s.exit("a").start("b").mark().end("b"), 1, id="a cancelled one"),
+    ],
+)
+def test_how_many_steps_succeeded(deed: Deed, succeeded: int) -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")])
+    deed(story)
+    assert succeeded_count(story.life()) == succeeded
+    assert texts(story)[2] == f"{succeeded}/2"
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        (lambda s: s.exit("a").exit("b").exit("c"), "all steps are done"),
+        (lambda s: s.exit("a", 1).exit("c"), "1 failed (a), 1 skipped"),
+        (
+            lambda s: s.exit("a").exit("b").exit("c", 1),
+            "all steps are done; 1 failure tolerated (c)",
+        ),
+        (
+            lambda s: s.exit("a").start("b", "c").mark().end("b").end("c"),
+            "cancelled by w.cancel; 2 cancelled",
         ),
     ],
 )
-def test_how_many_steps_are_done(deed: Deed, done: int) -> None:
-    story = Story().accept([a_step("a"), a_step("b", "a")])
+def test_what_did_not_succeed_is_counted_in_words(deed: Deed, said: str) -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a"), a_step("c", continueOnFailure=True)])
     deed(story)
-    assert done_count(story.life()) == done
-    assert texts(story)[2] == f"{done}/2"
+    assert texts(story)[-1] == said
 
 
 # ---------------------------------------- how long

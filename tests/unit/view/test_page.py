@@ -61,7 +61,7 @@ def test_the_page_of_status() -> None:
     story = told()
     lines = list(page(story.state, story.life("etl"), story.now + SECOND))
     assert lines[0] == "etl  Running"
-    assert "  steps     1 of 3 done" in lines
+    assert "  steps     1 of 3 succeeded" in lines
     assert "  run       1, started 2023-11-14T22:13:20.000000Z, has taken 16s" in lines
     at = lines.index("Steps")
     pid = story.attempt("load", "etl").pid
