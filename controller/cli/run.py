@@ -47,7 +47,7 @@ class _Limits(NamedTuple):
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the workflows of the files; 0 if all succeeded."""
+    """Run the workflows of the files; 0 if all succeeded, 128 + N if signal N cancelled them."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
     names = frozenset(args.asked) or ask_to_run(
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 return follower.result()
         except KeyboardInterrupt:
             print("treadle: stopped following; the workflow keeps running", file=sys.stderr)
-            return ExitCode.FINE
+            return 128 + signal.SIGINT
         print("treadle: that controller has exited: continuing without it", file=sys.stderr)
 
 
@@ -142,13 +142,15 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits, outputs: "Out
             conditions.show(session.controller.conditions)
             for note in session.notes():
                 print(f"treadle: {note}", file=sys.stderr)
+            if begun.all_over(state):
+                break
             if signals.seen and not asked_to_cancel:
                 asked_to_cancel = True
                 _cancel(session, names, signals.last)
-                continue
-            if not begun.all_over(state):
+            else:
                 session.wait(_REQUESTS_SECONDS)
-        return begun.result(state)
+        result = begun.result(state)
+        return 128 + signals.last if asked_to_cancel and result else result
 
 
 def _start_shim_ahead(state_dir: str) -> None:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def up(args: argparse.Namespace) -> int:
-    """Run the specs folder until stopped, or with `--once` until everything has finished."""
+    """Run the specs folder until stopped, or with `--once` until everything has finished.
+
+    `--once` that a signal stops before that ends with 128 and the number of the signal.
+    """
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
@@ -51,7 +54,9 @@ def up(args: argparse.Namespace) -> int:
             session.wait(shown.refresh_seconds)
         ended = _end_steps(session, shown) if signals.seen and args.end_steps else 0
         shown.bye(session, stopped=bool(signals.seen), ended=ended)
-    return _exit_code(session) if args.once and not signals.seen else ExitCode.FINE
+    if not args.once:
+        return ExitCode.FINE
+    return 128 + signals.last if signals.seen else _exit_code(session)
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:

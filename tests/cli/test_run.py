@@ -99,7 +99,7 @@ def test_a_file_that_is_not_there_and_none_at_all(place: Place) -> None:
     assert place.complains("run", code=2) == "treadle: run: name at least one FILE"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
 def test_a_signal_stops_the_follower_at_once_and_nothing_else(
     place: Place, number: signal.Signals, code: int
 ) -> None:
@@ -148,3 +148,28 @@ def test_a_life_whose_controller_was_killed_takes_an_edited_file(place: Place) -
     second.communicate()
     assert (place.root / "out").read_text() == "new\n"
     assert place.folded().workflows["w"].steps["a"].numbered == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [("up", "--once"), ("run", "job.yaml")])
+def test_who_was_stopped_before_the_end_does_not_say_that_all_is_well(
+    place: Place, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    home = place.specs if words[0] == "up" else place.root
+    (home / "job.yaml").write_text(document("job", hold=HELD))
+    command = place.begin(*words)
+    place.until(lambda: place.phase("job") == "Running")
+    command.send_signal(number)
+    command.communicate(timeout=30)
+    assert command.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_controller_that_stays_ends_well_when_it_is_stopped(
+    place: Place, number: signal.Signals
+) -> None:
+    place.spec("job", hold=HELD)
+    with place.up() as controller:
+        place.until(lambda: place.phase("job") == "Running")
+        controller.send_signal(number)
+        assert controller.wait(30) == 0

@@ -169,7 +169,7 @@ def test_ctrl_c_in_a_terminal_reaches_no_step(place: Place, command: str) -> Non
     with on_a_terminal(place, *words) as (pid, master):
         place.until(lambda: (home / "runs").exists() and runs(place))
         os.write(master, b"\x03")
-        assert exit_code_of(pid, master) == (0 if command == "up" else 1)
+        assert exit_code_of(pid, master) == (0 if command == "up" else 130)
     assert_not_hit(home)
     if command == "up":
         assert runs(place)
@@ -180,18 +180,18 @@ def test_ctrl_c_in_a_terminal_reaches_no_step(place: Place, command: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("command", "phase"),
-    [("up", "Running"), ("up --end-steps", "Interrupted"), ("run w.yaml", "Cancelled")],
+    ("command", "phase", "code"),
+    [("up", "Running", 0), ("up --end-steps", "Interrupted", 0), ("run w.yaml", "Cancelled", 129)],
 )
 def test_a_terminal_that_is_closed_stops_it_as_sigterm_does(
-    place: Place, command: str, phase: str
+    place: Place, command: str, phase: str, code: int
 ) -> None:
     home = place.root if command.startswith("run") else place.specs
     (home / "w.yaml").write_text(document("w", a=TOLD))
     with on_a_terminal(place, *command.split()) as (pid, _):
         place.until(lambda: (home / "runs").exists() and runs(place))
     # The master end is closed now, so the kernel hangs the terminal up.
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (1 if phase == "Cancelled" else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
     assert attempts(place)[0][0] == phase
     assert_not_hit(home)
     (home / "go").touch()
