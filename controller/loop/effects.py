@@ -21,12 +21,13 @@ class Effects(NamedTuple):
 
 
 def effects(state: State, keys: Iterable[Key], now: int, state_dir: str, folder: str) -> Effects:
-    """What is still to be done of these steps' live attempts. `folder`: of the specs, absolute."""
+    """What is still to be done of these steps' live attempts, in the order of their promises.
+
+    `folder`: of the specs, absolute.
+    """
     told = Effects([], [])
-    for uid, name in keys:
-        attempt = state.live.get((uid, name))
-        if attempt is None:
-            continue
+    live = [(state.live[key], key) for key in keys if key in state.live]
+    for attempt, (uid, name) in sorted(live, key=lambda one: one[0].seq):
         workflow = state.lives[uid]
         step = workflow.steps[name]
         if attempt.ending is not None:
