@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
+from controller.model.image import freeze, thaw
 from controller.planner.actions import Schedule
 from controller.planner.permission import Limits
 from controller.planner.slots import fill
@@ -199,6 +200,8 @@ def test_what_was_withdrawn_waits_in_front_of_what_had_no_place_yet(told: list[s
     for name in told:
         story.end(name, workflow="low")
     assert list(story.life("low").ready) == ["s02", "s03", "s04", "s05"]
+    thawed = thaw(freeze(story.state)).workflows["low"]
+    assert list(thawed.ready) == ["s02", "s03", "s04", "s05"], "and after a restart"
 
 
 # ---------------------------------------- queued starts that may no longer start
