@@ -78,7 +78,7 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     """A marker would cancel the steps again, and steps that are being stopped must end first."""
     if asked.kind == "mark":
-        return _is_refused_for_a_queued_start_alone(workflow, asked)
+        return _waits_for_a_withdrawal(workflow, asked)
     overrules = asked.kind in _OVERRULES
     if not overrules and not asked.resume:
         return False
@@ -86,7 +86,7 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     return ending or (overrules and workflow.name in state.markers_of)
 
 
-def _is_refused_for_a_queued_start_alone(workflow: Workflow, asked: Request) -> bool:
+def _waits_for_a_withdrawal(workflow: Workflow, asked: Request) -> bool:
     """Whether the mark counts once the start of a step is withdrawn, if that is not too late."""
     if workflow.deleting or (workflow.cancel is not None and not workflow.finished):
         return False

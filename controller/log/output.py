@@ -6,6 +6,7 @@ Cost: a read of a few kilobytes from the end, however large the file is.
 import os
 from typing import IO
 
+from controller.errors import StorageError
 from controller.log.archive import output
 
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
@@ -22,7 +23,7 @@ def last_lines(state_dir: str, log: str, count: int) -> list[str]:
         with _open(state_dir, log) as file:
             file.seek(start_of_last_lines(file, count, BLOCK_BYTES))
             lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
+    except (OSError, StorageError):  # the latter: an archive that is damaged
         return []
     if lines[-1] == "":
         del lines[-1]

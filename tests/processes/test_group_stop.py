@@ -7,6 +7,7 @@ import pytest
 from processes.yard import Yard, eventually
 
 from controller.executor.local import executor as local
+from controller.executor.local.executor import LocalExecutor
 from controller.loop.ports import Ended, Running
 
 SLEEPS = "exec sleep 60"
@@ -109,13 +110,19 @@ def test_nobody_waits_for_one_that_was_ended_on_purpose(
     assert (ended.how, ended.signal) == ("exited", signal.SIGTERM)
 
 
-def test_a_slot_that_the_stop_frees_stays_free(yard: Yard) -> None:
-    """What began now would miss the signal, and whoever stops the group would wait for it."""
+def stopped_beside_a_queue(yard: Yard) -> LocalExecutor:
+    """Shim and step get SIGTERM while another start waits for the only slot."""
     executor = yard.executor(slots=1)
     executor.start([yard.launch("step", SLEEPS), yard.launch("next", "touch began")])
     pid = yard.started(executor, "step").pid
     os.kill(executor.shim.pid, signal.SIGTERM)
     os.kill(pid, signal.SIGTERM)
+    return executor
+
+
+def test_a_slot_that_the_stop_frees_stays_free(yard: Yard) -> None:
+    """What began now would miss the signal, and whoever stops the group would wait for it."""
+    executor = stopped_beside_a_queue(yard)
     yard.ended(executor, "step")
     executor.forget([yard.id("step")])
     executor.close()
@@ -124,11 +131,7 @@ def test_a_slot_that_the_stop_frees_stays_free(yard: Yard) -> None:
 
 
 def test_a_controller_that_stays_goes_on_with_the_queue(yard: Yard) -> None:
-    executor = yard.executor(slots=1)
-    executor.start([yard.launch("step", SLEEPS), yard.launch("next", "touch began")])
-    pid = yard.started(executor, "step").pid
-    os.kill(executor.shim.pid, signal.SIGTERM)
-    os.kill(pid, signal.SIGTERM)
+    executor = stopped_beside_a_queue(yard)
     yard.ended(executor, "step", "next")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import StorageError
 from controller.log.output import BLOCK_BYTES, LINE_CHARACTERS_MAX, last_lines
 
 
@@ -33,3 +34,13 @@ def test_what_cannot_be_read_is_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert last_lines(str(tmp_path), "folder", 2) == []
     assert last_lines(str(tmp_path), "missing", 2) == []
+
+
+def test_a_damaged_archive_does_not_keep_a_page_from_being_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: str) -> None:
+        raise StorageError("damaged")
+
+    monkeypatch.setattr("controller.log.output.output", damaged)
+    assert last_lines(str(tmp_path), "a.log", 2) == []
