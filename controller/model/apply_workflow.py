@@ -133,8 +133,8 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
             if step.retry_at is not None:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
                 set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
-        if workflow.in_run and workflow.started is not None:
-            workflow.stood += state.time - max(workflow.suspended, workflow.started)
+        if workflow.in_run:
+            workflow.stood = workflow.stood_until(state.time)
         workflow.suspended = None
 
 
@@ -268,13 +268,23 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
         move_run(state, workflow, RunStage.NONE)
         workflow.completed = state.time
         run = state.runs[workflow.name][-1]
-        run.phase, run.reason, run.completed = event.phase, event.reason, state.time
+        _note_end(state, workflow, run, event)
         state.metrics.run_ended(workflow.name, event.phase, state.time - run.started)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)
+
+
+def _note_end(state: State, workflow: Workflow, run: RunShort, event: e.WorkflowFinished) -> None:
+    """What is remembered of a run that is over. Cost: O(steps)."""
+    run.phase, run.reason, run.message = event.phase, event.reason, event.message
+    run.completed, run.ended = state.time, state.seq
+    run.stood = workflow.stood_until(state.time)
+    succeeded = [step for step in workflow.steps.values() if step.phase is Phase.SUCCEEDED]
+    run.steps, run.succeeded = len(workflow.steps), len(succeeded)
+    run.kept = sum(not step.succeeded_in(run.number) for step in succeeded)
 
 
 def life_ended(state: State, event: e.LifeEnded) -> None:

@@ -177,6 +177,11 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         """Its attempt, if it has one that is scheduled or running."""
         return self.attempts[-1] if self.attempts and self.attempts[-1].live else None
 
+    def succeeded_in(self, run: int) -> bool:
+        """Whether an attempt of that run gave its result, not an earlier one or a person."""
+        last = self.attempt
+        return last is not None and last.run == run and last.phase is AttemptPhase.SUCCEEDED
+
     @property
     def tolerated(self) -> bool:
         return self.definition.continue_on_failure
@@ -203,7 +208,11 @@ class Condition(Struct, frozen=True, rename="camel"):
 
 
 class RunShort(Struct, array_like=True):
-    """What is remembered of a run for as long as its name is."""
+    """What is remembered of a run for as long as its name is.
+
+    The counts are those of its end. Where `ended` is 0 although it has completed, an older treadle
+    wrote this, and they are not known.
+    """
 
     number: int
     started: int
@@ -211,6 +220,12 @@ class RunShort(Struct, array_like=True):
     phase: Phase = Phase.RUNNING
     reason: str = Reason.STARTED
     completed: int | None = None
+    message: str = ""
+    ended: int = 0  # seq of the record of its end
+    stood: int = 0  # microseconds in which it was suspended
+    steps: int = 0
+    succeeded: int = 0
+    kept: int = 0  # of those that succeeded: not run in this run
 
 
 class Move(NamedTuple):
@@ -313,6 +328,12 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     @property
     def finished(self) -> bool:
         return self.phase in WORKFLOW_TERMINAL
+
+    def stood_until(self, now: int) -> int:
+        """Microseconds of its run, up to `now`, in which it was suspended."""
+        if self.suspended is None or self.started is None:
+            return self.stood
+        return self.stood + now - max(self.suspended, self.started)
 
 
 class Timer(NamedTuple):
