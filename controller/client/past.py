@@ -1,4 +1,4 @@
-"""The past: the state after a record or at a time, and lives that went to the archive.
+"""The past: the state after a record, at a time or at the end of a run; lives in the archive.
 
 A controller shows only the results of whole turns, so a record stands for its whole turn. Cost: to
 fold the log from the last snapshot or checkpoint before that point.
@@ -6,13 +6,15 @@ fold the log from the last snapshot or checkpoint before that point.
 
 from itertools import takewhile
 
+from controller.client.replica import Replica
 from controller.errors import NotFound, UsageError
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.model.apply import replay
+from controller.model.events import RunStarted
 from controller.model.movement import set_condition
-from controller.model.state import State, Workflow
-from controller.view.find import find, is_uid_of
+from controller.model.state import RunShort, State, Workflow
+from controller.view.find import find, find_workflow, is_uid_of
 from controller.view.status import ARCHIVED
 from controller.view.times import parse_time, rfc3339
 
@@ -83,3 +85,57 @@ def recall(state_dir: str, state: State, word: str) -> None:
             past.time = gone.time
             recalled = state.lives[gone.uid] = past.lives[gone.uid]
             set_condition(past, recalled, ARCHIVED, True, ARCHIVED, gone.message)
+
+
+def run_of(state_dir: str, word: str, number: int) -> tuple[State, Workflow]:
+    """How things stood when a run ended, and the life that it belonged to; of the last run: now.
+
+    `word`: a name, whose runs are those of all its lives, or a uid. Raises NotFound.
+    """
+    state = Replica(state_dir).catch_up()
+    recall(state_dir, state, word)
+    life = find_workflow(state, word)
+    for shown in (life, state.workflows.get(life.name)):
+        if shown is not None and shown.run == number:
+            past, then = state, shown
+            break
+    else:
+        past = _at_end_of(state_dir, state, life.name, number)
+        then = past.workflows[life.name]
+    if word != life.name and then.uid != life.uid:
+        raise NotFound(f"run {number} of {life.name} was not of {word}; it was of {then.uid}")
+    return past, then
+
+
+def _at_end_of(state_dir: str, state: State, name: str, number: int) -> State:
+    """After the record that ended this run, and before what followed it in the same turn."""
+    known = state.runs.get(name, [])
+    run = _pick(known, number)
+    if run is None:
+        known = runs_kept(state_dir).get(name, [])
+        run = _pick(known, number)
+    if run is None:
+        numbers = [run.number for run in known]
+        has = f"its runs are {min(numbers)} to {max(numbers)}" if numbers else "it has not run yet"
+        raise NotFound(f"{name} has no run {number}; {has}")
+    past, place = _before(state_dir, "--run", str(number), seq_max=run.ended - 1)
+    behind = read(state_dir, place.seq, place)
+    return replay(takewhile(lambda record: record.seq <= run.ended, behind), past)
+
+
+def _pick(runs: list[RunShort], number: int) -> RunShort | None:
+    """The newest one of that number whose end is known."""
+    return next((run for run in reversed(runs) if run.number == number and run.ended), None)
+
+
+def runs_kept(state_dir: str) -> dict[str, list[RunShort]]:
+    """All runs of each name that the log and the archive still have. Cost: to fold all of that."""
+    replica = Replica(state_dir, whole=True)
+    runs = {name: list(known) for name, known in replica.state.runs.items()}
+    for folded in replica.news():
+        event = folded.record.event
+        if isinstance(event, RunStarted):
+            name = replica.state.lives[event.uid].name
+            # The fold goes on to fill in the same object when the run ends.
+            runs.setdefault(name, []).append(replica.state.runs[name][-1])
+    return runs

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from story import Story, dump
+from story import Story, a_step, dump
 
-from controller.client.past import recall, state_at
+from controller.client.past import recall, run_of, runs_kept, state_at
 from controller.errors import NotFound, UsageError
+from controller.model.events import StepReset, WorkflowFinished
+from controller.model.invariants import check
+from controller.model.state import RUNS_MAX, Workflow
 from controller.view.times import rfc3339
 
 Write = Callable[[Story], str]
@@ -41,3 +44,79 @@ def test_nothing_is_recalled_where_nothing_was_archived(
     before = dump(story.state)
     recall(write(story), story.state, word)
     assert dump(story.state) == before
+
+
+# ---------------------------------------- runs
+
+
+def again(story: Story, code: int) -> Story:
+    """Run step `a` of `etl` once more, which exits with `code`."""
+    uid = story.life("etl").uid
+    story.see(StepReset(uid=uid, step="a", reason="RetryRequested", message="again"))
+    return story.settle().exit("a", code, workflow="etl")
+
+
+def three_runs() -> Story:
+    """Of `etl`; the third is of another life."""
+    story = Story()
+    story.chance.drawn = 1000  # so that uids are long enough to be one on the command line
+    story.accept([a_step("a")], name="etl").exit("a", 1, workflow="etl")
+    return again(story, 2).delete("etl").accept([a_step("a")], "etl").exit("a", workflow="etl")
+
+
+def code_of(workflow: Workflow) -> int | None:
+    attempt = workflow.steps["a"].attempt
+    return None if attempt is None else attempt.exit_code
+
+
+@pytest.mark.parametrize(("number", "code"), [(1, 1), (2, 2), (3, 0)])
+def test_a_run_as_it_ended(write: Write, number: int, code: int) -> None:
+    story = three_runs()
+    state, workflow = run_of(write(story), "etl", number)
+    assert (workflow.run, code_of(workflow), workflow.finished) == (number, code, True)
+    check(state)
+
+
+def test_what_followed_the_end_of_a_run_in_the_same_turn_is_not_shown(write: Write) -> None:
+    story = three_runs()
+    ends = [record for record in story.records if isinstance(record.event, WorkflowFinished)]
+    state, _ = run_of(write(story), "etl", 2)
+    assert state.seq == ends[1].seq
+
+
+def test_a_run_that_goes_on_is_shown_as_it_is(write: Write) -> None:
+    story = three_runs()
+    uid = story.life("etl").uid
+    story.see(StepReset(uid=uid, step="a", reason="RetryRequested", message="again"))
+    story.settle().start("a", workflow="etl")
+    state, workflow = run_of(write(story), "etl", 4)
+    assert (state.seq, workflow.phase) == (story.state.seq, "Running")
+
+
+def test_a_run_that_the_state_no_longer_has_is_found_in_the_log(write: Write) -> None:
+    story = three_runs()
+    for _ in range(RUNS_MAX):
+        again(story, 3)
+    state_dir = write(story)
+    assert [run.number for run in runs_kept(state_dir)["etl"]] == list(range(1, RUNS_MAX + 4))
+    assert code_of(run_of(state_dir, "etl", 2)[1]) == 2
+
+
+def test_a_run_that_there_never_was(write: Write) -> None:
+    with pytest.raises(NotFound, match="etl has no run 4; its runs are 1 to 3"):
+        run_of(write(three_runs()), "etl", 4)
+
+
+def test_a_workflow_that_has_not_run(write: Write) -> None:
+    with pytest.raises(NotFound, match="etl has no run 1; it has not run yet"):
+        run_of(write(Story().accept([a_step("a")], "etl")), "etl", 1)
+
+
+def test_a_uid_has_only_its_own_runs(write: Write) -> None:
+    story = three_runs()
+    first, second = list(story.state.lives)
+    state_dir = write(story)
+    assert run_of(state_dir, first, 2)[1].uid == first
+    for uid, number in ((first, 3), (second, 1)):
+        with pytest.raises(NotFound, match=f"run {number} of etl was not of {uid}"):
+            run_of(state_dir, uid, number)
