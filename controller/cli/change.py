@@ -17,7 +17,7 @@ from controller.client.subject import (
     require_life,
     subject,
 )
-from controller.errors import ExitCode
+from controller.errors import ExitCode, UsageError
 from controller.folder.markers import Marker, remove_markers, write_marker
 from controller.model.events import StepReset
 from controller.model.observations import Request
@@ -25,7 +25,7 @@ from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
-from controller.view.find import require_steps
+from controller.view.find import name_and_steps, pick_step, pick_steps
 from controller.view.words import listed
 
 _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
@@ -35,14 +35,15 @@ _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
 
 def cancel(args: argparse.Namespace) -> int:
     """treadle cancel NAME [STEP…]: write the marker that the controller acts on."""
+    word, words = name_and_steps(args.name, args.steps)
     state = read_state(args.state)
-    name, life = subject(args.specs, state, args.name)
-    require_steps(life, args.steps)
-    done = _already_over(life, args.steps)
+    name, life = subject(args.specs, state, word)
+    steps = pick_steps(life, words)
+    done = _already_over(life, steps)
     if done:
         print(f"{name}: {done}; nothing to cancel")
         return ExitCode.FINE
-    marker = Marker(reason=args.reason, steps=tuple(args.steps), drain=args.drain)
+    marker = Marker(reason=args.reason, steps=tuple(steps), drain=args.drain)
     if life is not None and life.origin == "run":
         return _cancel_run(args.state, state, life, marker, args.dry_run)
     require_folder(args.specs, args.state, state)
@@ -86,10 +87,11 @@ def _already_over(life: Workflow | None, steps: list[str]) -> str:
 
 def retry(args: argparse.Namespace) -> int:
     """treadle retry NAME [STEP…]: remove NAME's markers, then request new attempts."""
+    name, words = name_and_steps(args.name, args.steps)
     state = read_state(args.state)
-    life = _to_overrule(args.specs, args.state, state, args.name, "retry")
-    require_steps(life, args.steps)
-    asked = _request("retry", life, args.reason, args.steps, downstream=args.downstream)
+    life = _to_overrule(args.specs, args.state, state, name, "retry")
+    steps = pick_steps(life, words)
+    asked = _request("retry", life, args.reason, steps, downstream=args.downstream)
     return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
 
 
@@ -152,9 +154,12 @@ def resume(args: argparse.Namespace) -> int:
 
 def mark(args: argparse.Namespace) -> int:
     """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
-    state, step = read_state(args.state), args.step
-    life = require_life(args.specs, state, args.name, "mark")
-    require_steps(life, [step])
+    name, words = name_and_steps(args.name, args.steps)
+    state = read_state(args.state)
+    life = require_life(args.specs, state, name, "mark")
+    step = pick_step(life, words)
+    if step is None:
+        raise UsageError(f"name the step that was done: treadle mark {name} STEP")
     asked = _request("mark", life, args.reason, [step])
     would, does = f"mark {step} as succeeded", f"marking {step}"
     return _ask(args.state, state, asked, would, does, args.dry_run)

@@ -104,7 +104,10 @@ _NAME_HELP = "a name, or (the start of) a uid"
 _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
 _NAMES = _arg("names", nargs="*", metavar="NAME", help=_NAME_HELP)
-_STEP_IF_ANY = _arg("step", nargs="?", metavar="STEP")
+_PATTERN_HELP = "or a pattern in quotes, like 'clean-*'"
+_NAME_OF_STEPS = _arg("name", metavar="NAME", help=f"{_NAME_HELP}; NAME/STEP names a step, too")
+_STEPS = _arg("steps", nargs="*", metavar="STEP", help=f"only this step, {_PATTERN_HELP}")
+_STEP_IF_ANY = _arg("steps", nargs="*", metavar="STEP", help="only this step")
 _UID = _arg("--uid", metavar="UID", help="one life of NAME, by its uid or first 8 characters")
 _AT = _arg(
     "--at",
@@ -348,7 +351,7 @@ COMMANDS = (
         READ,
         (
             *_FOLDERS,
-            _arg("name", metavar="NAME|FIELD", help="a name, a uid, or workflow.spec…"),
+            _arg("name", metavar="NAME|FIELD", help=f"{_NAME_HELP}, NAME/STEP, or workflow.spec…"),
             _STEP_IF_ANY,
             _arg(
                 "--inputs",
@@ -432,8 +435,8 @@ COMMANDS = (
         CHANGE,
         (
             *_CHANGE,
-            _NAME,
-            _arg("steps", nargs="*", metavar="STEP", help="only these"),
+            _NAME_OF_STEPS,
+            _STEPS,
             _REASON,
             _arg("--drain", action="store_true", help="let running steps finish"),
         ),
@@ -445,8 +448,13 @@ COMMANDS = (
         CHANGE,
         (
             *_CHANGE,
-            _NAME,
-            _arg("steps", nargs="*", metavar="STEP", help="these, even if they succeeded"),
+            _NAME_OF_STEPS,
+            _arg(
+                "steps",
+                nargs="*",
+                metavar="STEP",
+                help=f"this step, even if it succeeded, {_PATTERN_HELP}",
+            ),
             _arg("--downstream", action="store_true", help="also all steps that depend on them"),
             _REASON,
         ),
@@ -479,8 +487,8 @@ COMMANDS = (
         CHANGE,
         (
             *_CHANGE,
-            _NAME,
-            _arg("step", metavar="STEP", help="a step that is not running"),
+            _NAME_OF_STEPS,
+            _arg("steps", nargs="*", metavar="STEP", help="one that is not running"),
             _arg(
                 "--succeeded",
                 action="store_true",

@@ -19,31 +19,32 @@ ROOT = "workflow"  # where the path of a field begins
 
 def explain(args: argparse.Namespace) -> int:
     """treadle explain NAME [STEP]"""
-    if args.inputs and not args.step:
-        raise UsageError("explain --inputs is about one step: name it after NAME")
     if args.name.startswith(f"{ROOT}."):
         show_lines(_field_lines(args.name))
         return ExitCode.FINE
-    from controller.view.find import find_workflow, require_steps
+    from controller.view.find import find_workflow, name_and_steps, pick_step
 
+    name, words = name_and_steps(args.name, args.steps)
+    if args.inputs and not words:
+        raise UsageError("explain --inputs is about one step: name it after NAME")
     state = Replica(args.state).catch_up()
-    if args.name == ROOT and not args.step and ROOT not in state.workflows:
+    if name == ROOT and not words and ROOT not in state.workflows:
         show_lines(_field_lines(ROOT))
         return ExitCode.FINE
-    recall(args.state, state, args.name)
+    recall(args.state, state, name)
     try:
-        workflow = find_workflow(state, args.name)
+        workflow = find_workflow(state, name)
     except NotFound as error:
-        if "." not in args.name:
+        if "." not in name:
             raise
         hint = f"a field begins with {ROOT}, like {ROOT}.spec.steps.retry"
         raise NotFound(f"{error}; {hint}") from None
-    require_steps(workflow, [args.step] if args.step else [])
+    step = pick_step(workflow, words)
     around = _around(args.state)
     if args.output:
-        show(_shapes(state, workflow, args.step, around), "json")
-    elif args.step:
-        show_lines(_of_step(state, workflow, args.step, around, args.inputs))
+        show(_shapes(state, workflow, step, around), "json")
+    elif step:
+        show_lines(_of_step(state, workflow, step, around, args.inputs))
     else:
         from controller.client.printed import by_failed
 

@@ -13,7 +13,7 @@ from controller.client.past import recall
 from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode
-from controller.view.find import find
+from controller.view.find import find, find_workflow, name_and_steps, pick_step
 from controller.view.story import concerns, happened, lines
 from controller.view.times import rfc3339
 
@@ -24,10 +24,12 @@ def logs(args: argparse.Namespace) -> int:
     """treadle logs NAME [STEP]: the bytes that attempts wrote."""
     replica = Replica(args.state)
     state = replica.catch_up()
-    name = args.uid or args.name
+    name, words = name_and_steps(args.name, args.steps)
+    name = args.uid or name
     recall(args.state, state, name)
+    step = pick_step(find_workflow(state, name), words)
     out = sys.stdout.buffer
-    transcript = Transcript(state, args.state, name, args.step, args.attempt, args.tail, out, note)
+    transcript = Transcript(state, args.state, name, step, args.attempt, args.tail, out, note)
     transcript.show()
     if args.follow:
         transcript.follow(replica)

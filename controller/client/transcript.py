@@ -18,7 +18,7 @@ from controller.log.output import BLOCK_BYTES, start_of_last_lines
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL
 from controller.model.state import Attempt, State, Step
-from controller.view.find import find_workflow, require_steps
+from controller.view.find import find_workflow
 from controller.view.status import ended
 from controller.view.words import of_step
 
@@ -123,7 +123,6 @@ class Transcript:
         self._attempt = attempt
         self._tail = tail
         self._open: dict[tuple[str, int], AttemptOutput] = {}
-        require_steps(self._workflow, [] if step is None else [step])
 
     def show(self) -> None:
         """Show the chosen attempts so far. Files of attempts that still run stay open."""

@@ -1,17 +1,20 @@
-"""Which workflow a word means: a name, a uid, or a uid's first eight characters.
+"""Which workflow and which steps the words of a command mean.
 
-A name means the workflow in force, else the rejected file that tries to define it, else the newest
-life that had the name. Cost: O(lives), once per command.
+A workflow: a name, a uid, or a uid's first eight characters. A name means the workflow in force,
+else the rejected file that tries to define it, else the newest life that had the name. A step: a
+name, or a pattern. `etl load` and `etl/load` mean the same. Cost: O(lives), once per command.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from controller.errors import NotFound
+from controller.errors import NotFound, UsageError
 from controller.model.events import FileRejected
 from controller.model.state import State, Workflow
 from controller.view.status import never_valid
+from controller.view.words import listed
 
 UID_PREFIX_MIN = 8
 _NOTHING_YET = ": this state folder has no records; name another one with --state"
@@ -35,8 +38,7 @@ def find(state: State, word: str) -> Workflow | NeverValid:
     named = [life for life in lives if life.name == word or is_uid_of(word, life.uid)]
     if named:
         return named[-1]
-    meant = hint(word, known_names(state)) if state.seq else _NOTHING_YET
-    raise NotFound(f'no workflow is named "{word}"{meant}')
+    raise NotFound(f'no workflow is named "{word}"{_meant(state, word)}')
 
 
 def find_workflow(state: State, word: str) -> Workflow:
@@ -50,13 +52,59 @@ def find_workflow(state: State, word: str) -> Workflow:
     return meant
 
 
-def require_steps(life: Workflow | None, names: Iterable[str]) -> None:
-    """Refuse a step that the spec doesn't have, if the spec is known."""
-    if life is None:
-        return
-    for name in names:
-        if name not in life.steps:
-            raise NotFound(f'{life.name} has no step "{name}"{hint(name, life.steps)}')
+def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
+    """Of `etl load`, `etl/load` or `etl/load etl/report`: the workflow and the steps."""
+    name, slash, step = word.partition("/")
+    others = [other.removeprefix(f"{name}/") for other in more]
+    return name, [step, *others] if slash else others
+
+
+def pick_steps(life: Workflow | None, words: Iterable[str]) -> list[str]:
+    """The steps that these names and patterns mean, each once. Raises NotFound.
+
+    Without a life (no controller has seen its spec yet) any name may be right.
+    """
+    picked: dict[str, None] = {}
+    for word in words:
+        if life is not None:
+            picked |= dict.fromkeys(_meant_steps(life, word))
+        elif is_pattern(word):
+            raise NotFound(f'"{word}": no controller has seen the steps yet; write their names')
+        else:
+            picked[word] = None
+    return list(picked)
+
+
+def pick_step(life: Workflow, words: Iterable[str]) -> str | None:
+    """The one step that these words mean; None if there are no words.
+
+    Raises NotFound; UsageError if there are several.
+    """
+    picked = pick_steps(life, words)
+    if len(picked) > 1:
+        raise UsageError(f"choose one step of {life.name}: {listed(picked)}")
+    return picked[0] if picked else None
+
+
+def is_pattern(word: str) -> bool:
+    return "*" in word or "?" in word
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Only `*` and `?` are special. `[` is not, as it will be part of names: `load[eu]`."""
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def _meant_steps(life: Workflow, word: str) -> list[str]:
+    """A name that exists is never read as a pattern."""
+    if word in life.steps:
+        return [word]
+    if not is_pattern(word):
+        raise NotFound(f'{life.name} has no step "{word}"{hint(word, life.steps)}')
+    found = [name for name in life.steps if matches(name, word)]
+    if not found:
+        raise NotFound(f'no step of {life.name} matches "{word}"{hint(word, life.steps)}')
+    return found
 
 
 def is_uid_of(word: str, uid: str) -> bool:
@@ -66,6 +114,16 @@ def is_uid_of(word: str, uid: str) -> bool:
 def known_names(state: State) -> set[str]:
     """The names to suggest: those in force and those of rejected files."""
     return state.workflows.keys() | never_valid(state).keys()
+
+
+def _meant(state: State, word: str) -> str:
+    """What to write instead of a name that does not exist."""
+    if not state.seq:
+        return _NOTHING_YET
+    name, slash, _step = word.partition("/")
+    if slash and name in state.workflows:
+        return f"; {name} is one, but this command takes no step"
+    return hint(word, known_names(state))
 
 
 def hint(word: str, names: Iterable[str]) -> str:

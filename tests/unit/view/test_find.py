@@ -1,11 +1,22 @@
-"""What a word means: a name, a uid, the start of a uid."""
+"""What words mean: a name, a uid, the start of a uid; steps and patterns of steps."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from story import Story, a_step
 
-from controller.errors import Fault, NotFound
+from controller.errors import Fault, NotFound, UsageError
 from controller.model import events as e
-from controller.view.find import NeverValid, find, find_workflow, require_steps
+from controller.view.find import (
+    NeverValid,
+    find,
+    find_workflow,
+    is_pattern,
+    matches,
+    name_and_steps,
+    pick_step,
+    pick_steps,
+)
 
 
 def told() -> Story:
@@ -57,9 +68,100 @@ def test_a_name_that_only_a_rejected_file_has() -> None:
         find_workflow(told().state, "broken")
 
 
-def test_steps_have_to_be_there_as_far_as_the_spec_is_known() -> None:
-    etl = Story().accept([a_step("extract"), a_step("load", "extract")], name="etl").life("etl")
-    require_steps(None, ["anything"])
-    require_steps(etl, ["load"])
-    with pytest.raises(NotFound, match='etl has no step "laod"; did you mean "load"'):
-        require_steps(etl, ["extract", "laod"])
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["etl"], ("etl", [])),
+        (["etl", "load", "report"], ("etl", ["load", "report"])),
+        (["etl/load"], ("etl", ["load"])),
+        (["etl/load", "report", "etl/check"], ("etl", ["load", "report", "check"])),
+        (["33333333/load"], ("33333333", ["load"])),
+        (["etl/clean-*"], ("etl", ["clean-*"])),
+        pytest.param(["etl/load/x"], ("etl", ["load/x"]), id="NAME ends at the first slash"),
+        pytest.param(["etl", "other/load"], ("etl", ["other/load"]), id="of another workflow"),
+        pytest.param(["etl/"], ("etl", [""]), id="the step is missing"),
+    ],
+)
+def test_a_step_is_written_behind_the_name(words: list[str], meant: tuple[str, list[str]]) -> None:
+    assert name_and_steps(words[0], words[1:]) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        ([], []),
+        (["load"], ["load"]),
+        (["load", "clean-us"], ["load", "clean-us"]),
+        (["clean-*"], ["clean-eu", "clean-us"]),
+        (["clean-?s", "clean-*"], ["clean-us", "clean-eu"]),
+        (["*"], ["clean-eu", "clean-us", "load"]),
+        (["???d"], ["load"]),
+        (["*-*-*", "load"], 'no step of etl matches "\\*-\\*-\\*"$'),
+        (["laod"], 'etl has no step "laod"; did you mean "load"\\?'),
+        (["LOAD"], 'etl has no step "LOAD"; did you mean "load"\\?'),
+        (["L*"], 'no step of etl matches "L\\*"'),
+        (["load", ""], 'etl has no step ""'),
+        (["[cl]*"], "no step of etl matches"),
+    ],
+)
+def test_steps_are_named_or_match_a_pattern(words: list[str], steps: list[str] | str) -> None:
+    names = [a_step(name) for name in ("clean-eu", "clean-us", "load")]
+    etl = Story().accept(names, name="etl").life("etl")
+    if isinstance(steps, str):
+        with pytest.raises(NotFound, match=steps):
+            pick_steps(etl, words)
+    else:
+        assert pick_steps(etl, words) == steps
+
+
+def test_without_a_life_any_name_may_be_right_but_no_pattern() -> None:
+    assert pick_steps(None, ["anything", "b"]) == ["anything", "b"]
+    with pytest.raises(NotFound, match="write their names"):
+        pick_steps(None, ["any*"])
+
+
+def test_one_step_is_one_step() -> None:
+    etl = Story().accept([a_step("a"), a_step("b")], name="etl").life("etl")
+    assert pick_step(etl, []) is None
+    assert pick_step(etl, ["a"]) == pick_step(etl, ["a", "a"]) == "a"
+    with pytest.raises(UsageError, match="choose one step of etl: a and b"):
+        pick_step(etl, ["*"])
+
+
+def test_a_step_where_none_belongs() -> None:
+    with pytest.raises(NotFound, match="etl is one, but this command takes no step"):
+        find(told().state, "etl/load")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "match"),
+    [
+        ("load[eu]", "load[eu]", True),
+        ("load[eu]", "load[*]", True),
+        ("loade", "load[eu]", False),
+        ("a]", "a]", True),
+        ("a-b", "a*", True),
+        ("A", "a", False),
+        pytest.param("a" * 63, "*a" * 30 + "b", False, id="at once, however many stars"),
+    ],
+)
+def test_only_stars_and_question_marks_are_special(name: str, pattern: str, match: bool) -> None:
+    assert matches(name, pattern) == match
+
+
+ODD_NAMES = st.text(alphabet="ab*?[]-!\\", min_size=1, max_size=6)
+
+
+@given(st.lists(ODD_NAMES, min_size=1, unique=True))
+def test_a_name_that_exists_is_never_read_as_a_pattern(names: list[str]) -> None:
+    """Today no name has a star; if ever one does, it still means itself alone."""
+    life = Story(checked=False).accept([a_step("a")]).life()
+    life.steps = dict.fromkeys(names, life.steps["a"])
+    for name in names:
+        assert pick_steps(life, [name]) == [name]
+
+
+@given(ODD_NAMES)
+def test_every_name_matches_itself_if_it_is_no_pattern(name: str) -> None:
+    assert matches(name, "*")
+    assert is_pattern(name) or matches(name, name)
