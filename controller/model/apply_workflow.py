@@ -5,6 +5,8 @@ that decision is only carried out, so a later version with another table replays
 same way.
 """
 
+from collections.abc import Iterator, Mapping
+
 from controller.model import events as e
 from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
@@ -70,6 +72,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
     """The steps of the new generation, in its order; removed steps stay only while they run."""
     before = workflow.steps
     defined = definitions(event.spec)
+    workflow.edited = list(_edited(before, defined)) if event.generation > 1 else []
     for step in [step for name, step in before.items() if name not in defined]:
         effect = event.effects.get(step.name)
         if step.live is None:
@@ -94,6 +97,14 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         step.index = len(workflow.steps)
         workflow.steps[step.name] = step
     link(workflow)
+
+
+def _edited(before: Mapping[str, Step], after: Mapping[str, Definition]) -> Iterator[str]:
+    """The steps that are defined otherwise now; those that are new or gone, too."""
+    for name, definition in after.items():
+        if name not in before or before[name].definition != definition:
+            yield name
+    yield from (name for name, step in before.items() if name not in after and not step.leaving)
 
 
 def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
@@ -202,7 +213,7 @@ def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     assert workflow.pending is not None, state.story(event.uid)
     message = f"took back generation {workflow.pending.generation}, which waited"
     workflow.pending, workflow.generation = None, event.generation
-    workflow.accepted, workflow.effects = state.time, {}
+    workflow.accepted, workflow.effects, workflow.edited = state.time, {}, []
     clear_condition(state, workflow, "EditPending", "TakenBack", message)
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
 

@@ -270,6 +270,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     stood: int = 0  # microseconds of this run in which it was suspended
     accepted: int = 0  # when its generation was
     effects: dict[str, StepEffect] = {}  # what that did to its steps; without untouched steps
+    edited: list[str] = []  # steps that are defined otherwise than in the generation before
     kept: dict[str, str] = {}  # steps that keep a result, with the fingerprint it was made under
     pending: EditDeferred | None = None  # it waits until the present run has ended
     cancel: Cancel | None = None

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from signal import Signals, strsignal
 
-from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted, RunStarted
+from controller.model.events import (
+    AttemptEndFailed,
+    AttemptFinished,
+    AttemptStarted,
+    RunStarted,
+    in_the_name_of,
+)
 from controller.model.observations import AttemptId, Ended, EndFailed, Observation, Started
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import Attempt, State, Workflow
@@ -22,8 +28,26 @@ def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[R
     withdrawn = isinstance(found, AttemptFinished) and found.reason == Reason.WITHDRAWN
     if not workflow.in_run and not withdrawn:
         began = found.started if isinstance(found, AttemptStarted) else 0
-        yield RunStarted(uid=workflow.uid, run=attempt.run, why=workflow.message, began=began)
+        yield RunStarted(uid=workflow.uid, run=attempt.run, why=_why(workflow), began=began)
     yield found
+
+
+def _why(workflow: Workflow) -> str:
+    """What begins the run: `new spec by ada`, `edit of load by ada: run changed`, a request."""
+    if workflow.reason != Reason.ACCEPTED:
+        return workflow.message
+    if workflow.started is None:
+        what = "new spec" if workflow.origin == "folder" else "treadle run"
+        return in_the_name_of(workflow.by, what)
+    if not workflow.edited:
+        return in_the_name_of(workflow.by, "edit")
+    first, *others = workflow.edited
+    if others:
+        return in_the_name_of(workflow.by, f"edit of {first} and {len(others)} more")
+    effect = workflow.effects.get(first)
+    if effect is None or effect.reason != Reason.SPEC_CHANGED:
+        return in_the_name_of(workflow.by, f"edit of {first}")
+    return in_the_name_of(workflow.by, f"edit of {first}", effect.message)
 
 
 def fact(attempt: Attempt, seen: Observation) -> Fact | None:

@@ -4,7 +4,7 @@ import pytest
 from story import Story, a_step
 
 from controller.model import indexes
-from controller.model.events import StepReset
+from controller.model.events import StepReset, WorkflowFinished
 from controller.model.image import freeze, thaw
 from controller.model.state import RUNS_MAX
 
@@ -39,6 +39,49 @@ def test_one_that_never_ran_leaves_no_runs() -> None:
     story = Story().accept([a_step("a")], suspend=True).delete()
     assert not story.state.runs
     assert not story.state.gone
+
+
+def steps_of(**changed: object) -> list[dict[str, object]]:
+    """Three steps; `changed` has the commands of some."""
+    return [
+        a_step(name, *needs, **({"run": changed[name]} if name in changed else {}))
+        for name, *needs in ("a", "b", "ca")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        pytest.param(steps_of(a="x"), "edit of a by somebody: run changed", id="not a dependent"),
+        pytest.param(steps_of(a="x", b="x"), "edit of a and 1 more by somebody", id="several"),
+        pytest.param(steps_of(c="x"), "edit of c by somebody", id="one that had not succeeded"),
+        pytest.param([*steps_of(), a_step("d")], "edit of d by somebody", id="a new one"),
+        pytest.param([*steps_of()[:2], a_step("d")], "edit of d and 1 more by somebody", id="gone"),
+    ],
+)
+def test_an_edit_names_what_it_changed(steps: list[dict[str, object]], why: str) -> None:
+    story = Story().accept(steps_of()).exit("a").exit("b").exit("c", 1)
+    story.accept(steps).start(*list(story.live())[:1])
+    assert [run.why for run in story.state.runs["w"]] == ["new spec by somebody", why]
+
+
+def test_an_edit_that_only_tries_again_names_no_step() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).exit("a", 1).exit("b")
+    story.accept([a_step("a"), a_step("b")], priority=1).start("a")
+    assert story.state.runs["w"][-1].why == "edit by somebody"
+
+
+def test_what_is_remembered_of_its_end() -> None:
+    steps = [a_step("a"), a_step("b"), a_step("c", {"step": "b", "condition": "Failed"})]
+    story = Story().accept(steps).exit("a").exit("b", 1).exit("c")
+    story.accept([*steps[:1], a_step("b", run="x"), steps[2]]).exit("b")
+    first, second = story.state.runs["w"]
+    assert (first.steps, first.succeeded, first.kept) == (3, 2, 0)
+    assert first.message == "failed: b"
+    assert (second.steps, second.succeeded, second.kept) == (3, 2, 1)
+    assert [run.ended for run in (first, second)] == [
+        record.seq for record in story.records if isinstance(record.event, WorkflowFinished)
+    ]
 
 
 def test_who_asked_for_a_run_is_remembered() -> None:

@@ -65,9 +65,9 @@ def test_runs_are_counted_over_the_lives_of_a_name() -> None:
     assert [
         (run["number"], run["phase"], run["reason"], run["startedBy"]) for run in shown["runs"]
     ] == [
-        (1, "Failed", "StepFailed", "generation 1 accepted"),
-        (2, "Succeeded", "Completed", "generation 2 accepted"),
-        (3, "Running", "Started", "generation 1 accepted"),
+        (1, "Failed", "StepFailed", "new spec by somebody"),
+        (2, "Succeeded", "Completed", "edit of a by somebody"),
+        (3, "Running", "Started", "new spec by somebody"),
     ]
     assert shown["runs"][0]["completionTime"] is not None
     assert shown["runs"][2]["startTime"] == shown["startTime"]
