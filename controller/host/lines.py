@@ -124,7 +124,7 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 
 
 def line(move: Move) -> str:
-    """`etl/extract Running: attempt 1 runs as pid 4711`."""
+    """`etl/extract Running: attempt 1, pid 4711`."""
     name = f"{move.workflow}/{move.step}" if move.step else move.workflow
     why = f": {visible(move.message)}" if move.message else ""
     return f"{name} {move.phase}{why}"

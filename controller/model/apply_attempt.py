@@ -16,7 +16,7 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
-    runs_as,
+    handle_of,
 )
 from controller.model.timers import TimerKind
 
@@ -82,7 +82,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
         if dependent.standing is not None and dependent.phase is not dependent.standing.phase:
             dependent.standing = None  # it was made from what this step is about to replace
     set_timeout(state, workflow, step)
-    message = f"attempt {attempt.number} {runs_as(attempt)}"
+    message = f"attempt {attempt.number}, {handle_of(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
 
 

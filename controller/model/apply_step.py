@@ -18,7 +18,7 @@ def ready(state: State, event: e.StepReady) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     stop_waiting(state, workflow, step)
-    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waits for a free slot")
+    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
 
 
 def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.StepFailed], None]:

@@ -202,7 +202,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
 def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
     workflow.pending = event
-    message = f"generation {event.generation} waits until run {workflow.run} has ended"
+    message = f"generation {event.generation} waits until run {workflow.run} has finished"
     patient = event.document.spec.edit_policy == "AfterRun"
     reason = "AfterRun" if patient else "RunEnding"
     set_condition(state, workflow, "EditPending", True, reason, message)
@@ -211,7 +211,7 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
 def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     workflow = state.lives[event.uid]
     assert workflow.pending is not None, state.story(event.uid)
-    message = f"took back generation {workflow.pending.generation}, which waited"
+    message = f"generation {workflow.pending.generation}, which was waiting, was taken back"
     workflow.pending, workflow.generation = None, event.generation
     workflow.accepted, workflow.effects, workflow.edited = state.time, {}, []
     clear_condition(state, workflow, "EditPending", "TakenBack", message)
@@ -268,7 +268,7 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
     workflow = state.lives[event.uid]
-    message = f"{workflow.suspension or 'suspended by its spec'}; nothing of it runs"
+    message = f"{workflow.suspension or 'suspended by its spec'}; nothing is running"
     move_workflow(state, workflow, Phase.SUSPENDED, Reason.SUSPENDED, message)
     set_condition(state, workflow, "Progressing", False, Reason.SUSPENDED, message)
 

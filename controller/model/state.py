@@ -100,11 +100,11 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
         return withdrawn and self.phase is AttemptPhase.SCHEDULED
 
 
-def runs_as(attempt: Attempt) -> str:
-    """`runs as pid 4711`, in the words of its engine."""
+def handle_of(attempt: Attempt) -> str:
+    """`pid 4711`, in the words of its engine."""
     if attempt.engine == "local":
-        return f"runs as pid {attempt.pid}"
-    return f"runs as {attempt.engine} {attempt.handle}"
+        return f"pid {attempt.pid}"
+    return f"{attempt.engine} {attempt.handle}"
 
 
 class Standing(Struct, frozen=True):
@@ -146,7 +146,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     parent: str | None = None
     phase: Phase = Phase.PENDING
     reason: str = Reason.WAITING_FOR_DEPENDENCIES
-    message: str = "waits for its dependencies"
+    message: str = "waiting for its dependencies"
     since: int = 0
     attempts: list[Attempt] = []  # the latest, ATTEMPTS_MAX at most
     numbered: int = 0  # the highest number an attempt of it ever had

@@ -33,7 +33,7 @@ def _accept(workflow: Workflow, reason: str, message: str) -> CancelAccepted:
 def _deleted(workflow: Workflow) -> CancelAccepted | None:
     if not workflow.deleting or workflow.being_ended:
         return None
-    return _accept(workflow, Reason.SPEC_DELETED, "its spec was deleted from the folder")
+    return _accept(workflow, Reason.SPEC_DELETED, "its spec was removed from the folder")
 
 
 def _marked(state: State, workflow: Workflow) -> CancelAccepted | None:
@@ -63,7 +63,7 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
     due = state.timer_of[workflow.uid, "", TimerKind.DEADLINE]
     if all(_was_over_by(due, workflow, step) for step in workflow.steps.values()):
         return None  # the run kept its deadline, whenever that is seen
-    message = f"activeDeadlineSeconds ({workflow.deadline_seconds:g}) have passed"
+    message = f"the deadline has passed (activeDeadlineSeconds: {workflow.deadline_seconds:g})"
     return _accept(workflow, Reason.DEADLINE_EXCEEDED, message)
 
 

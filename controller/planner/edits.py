@@ -171,14 +171,14 @@ def _row(
         and _is_result(kept.phase, definition)
         and _all_stand(workflow, definition, found)
     ):
-        message = "its result from before still stands"
+        message = "its earlier result still counts"
         return StepEffect("keep", Reason.RESULT_KEPT, message)
     if step.live is not None and step.live.phase is AttemptPhase.SCHEDULED:
         return _queued(step, step.live, definition, fingerprint)
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, anew)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}, gets fresh retries"
+        message = f"was {step.phase}; queued again"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
 
@@ -186,7 +186,7 @@ def _row(
 def _queued(step: Step, attempt: Attempt, definition: Definition, fingerprint: str) -> StepEffect:
     """As one that waits. Should it have started before it is withdrawn, it is one that runs."""
     if _is_unwanted(attempt):
-        tried = StepEffect("run", Reason.TRIED_ANEW, "was being ended, is tried anew")
+        tried = StepEffect("run", Reason.TRIED_ANEW, "was being stopped; queued again")
         return tried if attempt.fingerprint == fingerprint else _changed("run")
     effect = _waiting(step, definition, fingerprint)
     changed = effect.reason == Reason.SPEC_CHANGED
@@ -204,7 +204,7 @@ def _running(step: Step, definition: Definition, fingerprint: str, anew: list[st
     if anew:
         return _reran(anew[0], "restart")
     if _is_unwanted(attempt):
-        message = "was being ended, is tried anew"
+        message = "was being stopped; queued again"
         return StepEffect("restart", Reason.TRIED_ANEW, message)
     return _GOES_ON if step.phase is Phase.RUNNING else STEP_UNCHANGED
 
@@ -214,7 +214,7 @@ def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect
     if step.fingerprint != fingerprint:
         return _changed("keep" if step.retry_at is None else "run")
     if step.retry_at is not None and step.definition.retry != definition.retry:
-        message = "its retry policy changed: tried at once, with fresh retries"
+        message = "its retry policy changed; it is tried again at once"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return STEP_UNCHANGED
 
@@ -273,7 +273,7 @@ def _say_what(
     else:
         message = _dependency_words(differ[0].removeprefix(_DEPENDENCY), was, becomes)
     if effect.action == "keep":
-        message += "; it had not started"
+        message += " (before it started)"
     return structs.replace(effect, message=message)
 
 
@@ -288,7 +288,7 @@ def _dependency_words(name: str, was: Definition, becomes: Definition) -> str:
         return f'depends on "{name}" now'
     if after is None:
         return f'no longer depends on "{name}"'
-    return f'depends on "{name}" with another condition: {after}, not {before}'
+    return f'depends on "{name}" with another condition: {after}, no longer {before}'
 
 
 def in_order(steps: Mapping[str, Definition]) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:
     phase, reason, message = _judge(attempt, seen)
     notes = []
     if seen.left_processes:
-        notes.append(f"LeftProcesses: {seen.left_processes} left running by it were ended")
+        notes.append(f"LeftProcesses: stopped {seen.left_processes} processes that it left running")
     return AttemptFinished(
         uid=seen.id.uid,
         step=seen.id.step,
@@ -120,7 +120,7 @@ def _judge(attempt: Attempt, seen: Ended) -> tuple[AttemptPhase, str, str]:
     if seen.how == "lost":
         return AttemptPhase.INTERRUPTED, Reason.INTERRUPTED, seen.problem
     if seen.signal is not None:
-        return AttemptPhase.FAILED, Reason.SIGNALLED, f"ended by {signal_name(seen.signal)}"
+        return AttemptPhase.FAILED, Reason.SIGNALLED, f"killed by {signal_name(seen.signal)}"
     if seen.exit_code:
         return AttemptPhase.FAILED, Reason.NON_ZERO_EXIT, f"exit code {seen.exit_code}"
     return AttemptPhase.SUCCEEDED, Reason.COMPLETED, "exit code 0"

@@ -17,7 +17,7 @@ def decide(
     """For a step without a live attempt that nobody wants to end."""
     waits_no_more = step.phase is Phase.READY or step.retry_at is not None
     if waits_no_more and (step.open or step.broken):
-        message = "has to wait for a dependency again"
+        message = "waiting for a dependency again"
         return StepReset(
             uid=workflow.uid, step=step.name, reason=Reason.DEPENDENCY_RERAN, message=message
         )
@@ -40,7 +40,7 @@ def skip_message(workflow: Workflow, dependency: str) -> str:
     """Why a step that depends on `dependency` will not run."""
     step = workflow.steps[dependency]
     if step.phase is Phase.SUCCEEDED:
-        return f'depends on the failure of "{dependency}", which succeeded'
+        return f'runs only if "{dependency}" fails, and that succeeded'
     if step.phase is Phase.SKIPPED:
         # Not its message as well: down a long branch that would grow with every step.
         return f'depends on "{dependency}", which was skipped'

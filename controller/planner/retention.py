@@ -30,7 +30,7 @@ def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived
     for timer in due(state, now):
         if HABITS[timer.kind].archives:
             workflow = state.lives[timer.uid]
-            why = f"{workflow.ttl_seconds:g} s have passed since its end"
+            why = f"it finished {workflow.ttl_seconds:g} s ago (ttlSecondsAfterFinished)"
             if workflow.uid in state.over:
                 yield LifeArchived(uid=workflow.uid, workflow=workflow.name, message=why)
             else:
@@ -40,7 +40,7 @@ def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived
 def _excess(state: State, now: int, limits: Limits) -> Iterator[LifeArchived]:
     if limits.keep_finished is None:
         return
-    why = f"more than {limits.keep_finished} are over"
+    why = f"there are more than {limits.keep_finished} finished ones (--keep-finished)"
     for uid in islice(state.over, max(0, len(state.over) - limits.keep_finished)):
         workflow = state.lives[uid]
         if workflow.since + round(SEEN_SECONDS * SECOND) > now:

@@ -44,8 +44,8 @@ def complete(
     elapsed = (now - (step.series_from or now)) / SECOND
     if limit is not None and elapsed + delay > limit:
         message = (
-            f"{retry.message} would begin {elapsed + delay:.1f} s after the first attempt, "
-            f"past maxElapsedSeconds ({limit:g})"
+            f"{retry.message} would start {elapsed + delay:.1f} s after the first attempt, "
+            f"later than maxElapsedSeconds ({limit:g}) allows"
         )
         return StepFailed(uid=retry.uid, step=retry.step, reason=retry.reason, message=message)
     return RetryScheduled(
@@ -68,17 +68,17 @@ def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     if attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step):
         stopped = attempt.reason == Reason.CONTROLLER_STOPPED
         if step.interruptions >= INTERRUPTIONS_MAX and not stopped:
-            return f"interrupted {INTERRUPTIONS_MAX + 1} times in a row"
+            return f"gave up: interrupted {INTERRUPTIONS_MAX + 1} times in a row"
         return None
     if not policy.limit:
         return ""
     cause = _cause(attempt)
     if cause not in policy.on:
-        return f"retry.on does not name {cause}"
+        return f"not retried: retry.on does not include {cause}"
     if cause == "NonZeroExit" and not _code_allows(policy, attempt):
-        return "retry does not cover this exit code"
+        return "not retried: retry does not cover this exit code"
     if step.retries >= policy.limit:
-        return f"no retry is left (limit {policy.limit})"
+        return f"gave up after {step.retries + 1} tries (retry.limit: {policy.limit})"
     return None
 
 

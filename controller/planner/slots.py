@@ -87,8 +87,8 @@ def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
 
 _MESSAGES = {
     Obstacle.DISK_PRESSURE: "the disk is nearly full",
-    Obstacle.NOT_DRIVEN: "this controller starts only what its `treadle run` began",
-    Obstacle.SPEC_ABSENT: "its spec is gone from the folder, which is not yet believed",
+    Obstacle.NOT_DRIVEN: "the controller is a `treadle run`, which starts only its own workflows",
+    Obstacle.SPEC_ABSENT: "its spec is missing from the folder",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now",
 }
 

@@ -210,7 +210,7 @@ def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
     if workflow.suspended is not None:
         return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
     if step.open or step.broken:
-        return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency is tried anew")
+        return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency runs again")
     if _is_surplus(state, workflow, step):
         return Wish("wait", Reason.WAITING_FOR_SLOT, f"parallelism is {workflow.parallelism} now")
     return None
@@ -233,9 +233,9 @@ def _ended_for_nothing(state: State, workflow: Workflow, step: Step) -> Wish | N
     if attempt is None:
         return None
     if attempt.phase is AttemptPhase.SUCCEEDED:
-        return Wish("restore", Reason.RESULT_KEPT, "its result stands")
+        return Wish("restore", Reason.RESULT_KEPT, "its result counts")
     if attempt.phase is AttemptPhase.CANCELLED:
-        return Wish("reset", Reason.TRIED_ANEW, "was being ended, is tried anew")
+        return Wish("reset", Reason.TRIED_ANEW, "was being stopped; queued again")
     return None
 
 

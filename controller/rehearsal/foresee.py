@@ -134,7 +134,7 @@ def of_document(state: State, document: Document) -> Change:
 
 
 def _after_deletion(name: str, spec: Spec) -> Change:
-    note = "begins when the life that was deleted has ended"
+    note = "starts when the deleted one has stopped"
     steps = {step.name: _NEW for step in spec.steps}
     return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note)
 
@@ -181,18 +181,18 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
 def _until(run: int, life: Workflow | None, in_force: Spec) -> str:
     """Of an edit that waits; what it says of suspend may be in force already."""
     at_once = life is not None and (life.spec.suspend is True) != (in_force.suspend is True)
-    suspend = "; what it says of suspend takes effect at once" if at_once else ""
-    return f"waits until run {run} has ended{suspend}"
+    suspend = "; its `suspend` takes effect at once" if at_once else ""
+    return f"waits until run {run} has finished{suspend}"
 
 
 def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
     if any(isinstance(action, EditTakenBack) for action in actions):
-        yield "takes back the edit that waits"
+        yield "takes back the edit that is waiting"
 
 
 def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
     if becomes.suspend is True or (life is not None and life.suspension):
-        yield "is suspended: nothing starts before it goes on"
+        yield "suspended: nothing starts until it is resumed"
 
 
 def _of_nothing(life: Workflow) -> Change:
@@ -266,21 +266,21 @@ class _Barred:
         path = self.marker_of(step)
         if not path:
             return effect
-        why = f"{path} is there"
+        why = f" while {path} exists"
         if step.phase is Phase.SKIPPED:
-            why = f'it depends on "{next(iter(step.broken))}", and {why}'
+            why = f': it depends on "{next(iter(step.broken))}", which {path} keeps from starting'
         if was is not None and was.phase is Phase.RUNNING:
             if name in self._play.drained:
-                message = f"does not start again: {why}"
+                message = f"does not start again{why}"
                 return StepEffect("continue", Reason.CANCEL_MARKER, message, finish=True)
-            message = f"ends and does not start again: {why}"
+            message = f"stopped, and not started again{why}"
             return StepEffect("restart", Reason.CANCEL_MARKER, message)
         if was is not None and (
             was.phase is Phase.SUCCEEDED or (was.phase is Phase.FAILED and was.tolerated)
         ):
-            message = f"{effect.message}, so its result is gone; does not start: {why}"
+            message = f"{effect.message}; its result is dropped, and it does not start{why}"
             return StepEffect("run", Reason.CANCEL_MARKER, message)
-        return StepEffect("keep", Reason.CANCEL_MARKER, f"does not start: {why}")
+        return StepEffect("keep", Reason.CANCEL_MARKER, f"does not start{why}")
 
     def marker_of(self, step: Step) -> str:
         """The marker that cancelled the step, or one that it depends on; or nothing.
@@ -316,15 +316,15 @@ def _marker_notes(
     """What there is to know of the markers that will be there."""
     for path, marker in play.state.markers_of.get(play.name, {}).items():
         if is_edit and not marker.steps:
-            yield f"counts as cancelled: {path} is there"
+            yield f"cancelled by {path}"
         elif is_edit:
             names = [name for name in marker.steps if found.get(name) != wanted.get(name)]
             if names:
                 yield f"{path} keeps {', '.join(names)} from starting"
         elif life is not None and state.markers.get(path) != marker:
-            verb = "drains" if marker.drain else "cancels"
+            finishing = ", and lets what runs finish" if marker.drain else ""
             if whom := _to_cancel(life, marker):
-                yield f"{path} {verb} {whom}"
+                yield f"{path} cancels {whom}{finishing}"
 
 
 def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:

@@ -11,14 +11,14 @@ from controller.view.times import rfc3339
 _VERBS = {
     "keep": "kept",
     "continue": "left running",
-    "restart": "stopped and reset",
-    "run": "reset",
+    "restart": "stopped, to run again",
+    "run": "to run again",
 }
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
 
 
 def generation_words(workflow: Workflow) -> str:
-    """In one line what the generation in force did: `3 unchanged; reset: load and report`."""
+    """In one line what the generation in force did: `3 unchanged; to run again: load, report`."""
     if workflow.generation == 1:
         return pending_words(workflow)
     unchanged = len(_unchanged(workflow))
@@ -26,7 +26,7 @@ def generation_words(workflow: Workflow) -> str:
     for name, effect in _touched(workflow).items():
         names.setdefault(done(effect), []).append(name)
     parts = [f"{unchanged} unchanged"] if unchanged else []
-    parts += [f"{verb}: {words.listed(those)}" for verb, those in sorted(names.items())]
+    parts += [f"{verb}: {words.named(those)}" for verb, those in sorted(names.items())]
     return "; ".join(filter(None, (*parts, pending_words(workflow))))
 
 
@@ -38,7 +38,7 @@ def pending_words(workflow: Workflow) -> str:
     by = f" by {edit.by}" if edit.by else ""
     after_run = edit.document.spec.edit_policy == "AfterRun"
     why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
-    until = f"waits until run {workflow.run} has ended{why}"
+    until = f"waits until run {workflow.run} has finished{why}"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
 
@@ -65,14 +65,14 @@ def effect_of(workflow: Workflow, step: Step) -> StepEffect:
 def done(effect: StepEffect) -> str:
     """What a generation did to a step, as a verb in the past tense.
 
-    It does not say "run again": only the attempts show whether the step did.
+    "to run again", not "ran again": only the attempts show whether the step did.
     """
     if effect.reason == Reason.STEP_ADDED:
         return "added"
     if effect.reason == Reason.SPEC_CHANGED and effect.action == "keep":
-        return "not started yet"
+        return "was waiting"
     if effect.action == "restart" and effect.finish:
-        return "reset"
+        return "to run again"
     return _VERBS.get(effect.action, "removed")
 
 
@@ -85,6 +85,6 @@ def generation_lines(workflow: Workflow) -> Iterator[str]:
     if workflow.generation == 1:
         return
     if unchanged := _unchanged(workflow):
-        yield f"  unchanged: {words.listed(unchanged)}"
+        yield f"  unchanged: {words.named(unchanged)}"
     for name, effect in _touched(workflow).items():
-        yield f"  {done(effect)} {name}: {words.of_effect(effect)}"
+        yield f"  {done(effect)}: {name} ({words.of_effect(effect)})"

@@ -129,7 +129,7 @@ def _waits(
         return said
     if len(_with_a_process(state)) >= around.limits.max_parallel:
         return _in_words(state, workflow, Obstacle.NO_FREE_SLOT, around)
-    return Reason.WAITING_FOR_SLOT, f"attempt {step.live.number} is about to start"
+    return Reason.WAITING_FOR_SLOT, "about to start"
 
 
 def _with_a_process(state: State) -> list[str]:
@@ -147,11 +147,13 @@ def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Arou
     if obstacle is Obstacle.PARALLELISM:
         inside = [name for uid, name in state.live if uid == workflow.uid]
         limit = workflow.parallelism
-        said = f"waits for a slot of this workflow (parallelism: {limit}): {_named(inside)}"
+        said = f"waiting for a slot of this workflow (parallelism: {limit}{_busy(inside)})"
         return Reason.WAITING_FOR_SLOT, said
     if obstacle is Obstacle.NO_FREE_SLOT:
-        who = _named(_with_a_process(state))
-        said = f"waits for a slot (--max-parallel {limits.max_parallel}): {who}"
+        running, slots = _with_a_process(state), limits.max_parallel
+        said = f"waiting for a slot ({len(running)} of {slots} busy: {words.named(running)})"
+        if not running:
+            said = f"waiting for a slot (of {slots}); one is about to be free"
         return Reason.WAITING_FOR_SLOT, said
     condition = _condition(around, _TOLD_BY.get(obstacle, ""))
     return (obstacle, _SENTENCES[obstacle] if condition is None else condition.message)
@@ -179,10 +181,8 @@ def _condition(around: Around, kind: str) -> Condition | None:
     return next((condition for condition in around.conditions if condition.type == kind), None)
 
 
-def _named(names: list[str]) -> str:
-    if not names:
-        return "one will be free in a moment"
-    return f"{words.listed(names)} {'has it' if len(names) == 1 else 'have them'}"
+def _busy(names: list[str]) -> str:
+    return f"; busy: {words.named(names)}" if names else ""
 
 
 # ---------------------------------------- attempts

@@ -126,7 +126,7 @@ def generations_table(generations: Sequence[Generation]) -> Table:
 
 
 def in_words(generation: Generation) -> str:
-    """`3 unchanged; removed: old; reset: load (env.REGION changed)`."""
+    """`3 unchanged; removed: old; to run again: load (env.REGION changed)`."""
     if generation.number == 1:
         return "first version"
     by_verb: dict[str, list[str]] = {}

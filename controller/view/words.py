@@ -5,13 +5,13 @@ its workflow and the markers. So these words are made here, when a user asks: a 
 nothing while nobody looks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
 from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow, runs_as
+from controller.model.state import Attempt, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view.times import clock_time
 
@@ -20,8 +20,9 @@ _AFTERWARDS = {  # what happens to a step that may finish first
     "reset": "it runs again",
     "restore": "its earlier result counts again",
     "cancel": "it is cancelled",
-    "remove": "it is removed: the spec no longer has it",
+    "remove": "it is removed, since the spec no longer has it",
 }
+_DELETED = "deleted: its spec was removed from the folder"
 
 Words = tuple[str, str]  # reason, message
 
@@ -42,7 +43,7 @@ def of_workflow(workflow: Workflow) -> Words:
     if workflow.finished:
         return workflow.reason, workflow.message
     if workflow.deleting:
-        return Reason.SPEC_DELETED, _leaving(workflow, "its spec was deleted from the folder")
+        return Reason.SPEC_DELETED, _leaving(workflow, _DELETED)
     if workflow.cancel is not None:
         return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
     if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
@@ -60,14 +61,12 @@ def _progress(workflow: Workflow) -> str:
     if not running:
         return ""
     failed = f"; {workflow.failed} failed" if workflow.failed else ""
-    return f"{listed(running)} {'runs' if len(running) == 1 else 'run'}{failed}"
+    return f"running: {named(running)}{failed}"
 
 
 def _waits(workflow: Workflow) -> str:
     ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
-    if not ready:
-        return ""
-    return f"{listed(ready)} {'waits' if len(ready) == 1 else 'wait'} for a free slot"
+    return f"waiting for a slot: {named(ready)}" if ready else ""
 
 
 def verdict(workflow: Workflow) -> str:
@@ -82,21 +81,21 @@ _COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED})
 
 
 def counted(workflow: Workflow) -> Iterator[str]:
-    """`2 failed (a and b)`, `1 skipped`, `1 failure tolerated (c)`."""
-    named: dict[str, list[str]] = {}
+    """`2 failed (a, b)`, `1 skipped`, `1 failure tolerated (c)`."""
+    by_kind: dict[str, list[str]] = {}
     for step in workflow.steps.values():
         tolerated = step.phase is Phase.FAILED and step.tolerated
         kind = "tolerated" if tolerated else str(step.phase)
-        named.setdefault(kind, []).append(step.name)
-    if failed := named.get(Phase.FAILED):
-        yield f"{len(failed)} failed ({listed(failed)})"
-    if cancelled := named.get(Phase.CANCELLED):
+        by_kind.setdefault(kind, []).append(step.name)
+    if failed := by_kind.get(Phase.FAILED):
+        yield f"{len(failed)} failed ({named(failed)})"
+    if cancelled := by_kind.get(Phase.CANCELLED):
         yield f"{len(cancelled)} cancelled"
-    if skipped := named.get(Phase.SKIPPED):
+    if skipped := by_kind.get(Phase.SKIPPED):
         yield f"{len(skipped)} skipped"
-    if spared := named.get("tolerated"):
+    if spared := by_kind.get("tolerated"):
         failures = "failure" if len(spared) == 1 else "failures"
-        yield f"{len(spared)} {failures} tolerated ({listed(spared)})"
+        yield f"{len(spared)} {failures} tolerated ({named(spared)})"
 
 
 def of_attempt(attempt: Attempt) -> str:
@@ -105,12 +104,12 @@ def of_attempt(attempt: Attempt) -> str:
         return attempt.message
     if attempt.survivors:
         pids = ", ".join(map(str, attempt.survivors))
-        return f"SIGKILL did not end pid {pids}"
+        return f"still running after SIGKILL: pid {pids}"
     if attempt.ending is not None:
-        return f"is being stopped: {attempt.ending.message}"
+        return f"being stopped: {attempt.ending.message}"
     if attempt.phase is AttemptPhase.SCHEDULED:
-        return "is about to start"
-    return runs_as(attempt)
+        return "about to start"
+    return f"running ({handle_of(attempt)})"
 
 
 def of_effect(effect: StepEffect) -> str:
@@ -120,10 +119,16 @@ def of_effect(effect: StepEffect) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """`a`, `a and b`, `a, b, c and 4 more`."""
+    """In a sentence: `a`, `a and b`, `a, b, c and 4 more`."""
     if len(names) > _NAMES_MAX:
-        return f"{', '.join(names[:_NAMES_MAX])} and {len(names) - _NAMES_MAX} more"
+        return named(names)
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def named(names: Sequence[str]) -> str:
+    """Behind a colon: `a`, `a, b`, `a, b, c and 4 more`."""
+    more = f" and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+    return f"{', '.join(names[:_NAMES_MAX])}{more}"
 
 
 def _running(state: State, workflow: Workflow, step: Step) -> Words:
@@ -131,13 +136,13 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
     if attempt is None:
         return step.reason, step.message  # it has just ended; the next phase is not decided yet
     if attempt.ending is not None and not attempt.ending.withdraw:
-        return attempt.ending.reason, f"attempt {attempt.number} {of_attempt(attempt)}"
+        return attempt.ending.reason, of_attempt(attempt)
     wanted = wish(state, workflow, step)
     if wanted is not None and wanted.ends_attempt:
         starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
         outcome = "cancel" if starts_no_more else wanted.outcome
-        return step.reason, f"{step.message}; then {_AFTERWARDS[outcome]}"
-    return step.reason, step.message
+        return step.reason, f"{of_attempt(attempt)}; then {_AFTERWARDS[outcome]}"
+    return step.reason, of_attempt(attempt)
 
 
 def _pending(state: State, workflow: Workflow, step: Step) -> Words:
@@ -149,27 +154,27 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
     waits_for = _open(workflow, step)
     if waits_for:
-        return step.reason, f"{reset}waits for {listed(waits_for)}"
+        return step.reason, f"{reset}waiting for {named(waits_for)}"
     obstacle = standstill(state, workflow)
     if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
-    return step.reason, f"{reset}about to become ready"
+    return step.reason, f"{reset}about to start"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if step.live is not None:
-        attempt, does = step.live, "waits for a free slot"
-        if attempt.ending is not None:
-            does = f"was taken back from the queue: {attempt.ending.message}"
-        return Reason.WAITING_FOR_SLOT, f"attempt {attempt.number} {does}"
+        ending = step.live.ending
+        if ending is not None:
+            return Reason.WAITING_FOR_SLOT, f"its start is taken back: {ending.message}"
+        return Reason.WAITING_FOR_SLOT, "waiting for a slot"
     obstacle = standstill(state, workflow)
     if obstacle is not None:
         return of_standstill(state, workflow, obstacle)
     if is_full(workflow):
-        limit = workflow.parallelism
-        return Reason.WAITING_FOR_SLOT, f"waits for a slot: parallelism is {limit}"
-    return Reason.WAITING_FOR_SLOT, "waits for a free slot"
+        slots = f"a slot of this workflow (parallelism: {workflow.parallelism})"
+        return Reason.WAITING_FOR_SLOT, f"waiting for {slots}"
+    return Reason.WAITING_FOR_SLOT, "waiting for a slot"
 
 
 def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words:
@@ -180,11 +185,11 @@ def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words
             why = f" ({workflow.suspension})" if workflow.suspension else ""
             return Reason.SUSPENDED, f"nothing starts: the workflow is suspended{why}"
         case Obstacle.CANCEL_MARKER if marker := forbidden(state, workflow.name):
-            return Reason.CANCEL_MARKER, f"nothing starts: {marker.path} is there"
+            return Reason.CANCEL_MARKER, f"nothing starts while {marker.path} exists"
         case Obstacle.CANCELLED if cancel is not None:
             return cancel.reason, f"nothing starts: {cancel.message}"
         case _:
-            return Reason.SPEC_DELETED, "nothing starts: its spec was deleted from the folder"
+            return Reason.SPEC_DELETED, "nothing starts: its spec was removed from the folder"
 
 
 def _open(workflow: Workflow, step: Step) -> list[str]:

@@ -51,4 +51,4 @@ def test_one_that_takes_too_long_is_not_begun_and_says_so(place: Place) -> None:
     place.treadle("up", "--once", code=1)
     (step,) = place.shape("w")["status"]["steps"]
     assert step["phase"] == "Failed"
-    assert "past maxElapsedSeconds (60)" in step["message"]
+    assert "later than maxElapsedSeconds (60) allows" in step["message"]

@@ -116,7 +116,7 @@ def test_a_marker_keeps_an_edit_from_running_and_says_so(place: Place) -> None:
     file.write_text(file.read_text().replace('"run": "true"', '"run": "echo"', 1))
     said = told(place)["w"]
     assert actions(said) == {"a": "keep", "b": "keep"}
-    assert said["note"] == "counts as cancelled: w.cancel is there"
+    assert said["note"] == "cancelled by w.cancel"
     place.treadle("up", "--once", code=1)
     assert all(step.attempts == [] for step in place.folded().workflows["w"].steps.values())
 
@@ -140,9 +140,9 @@ def test_an_edit_that_waits_is_told_for_as_long_as_it_does(place: Place) -> None
         spec["spec"]["steps"][1]["run"] = "echo"
         (place.specs / "w.yaml").write_text(json.dumps(spec))
         place.until(lambda: place.folded().workflows["w"].pending is not None)
-        assert "generation 1 -> 2; waits until run 1 has ended" in place.says("diff", code=1)
-        assert told(place)["w"]["note"] == "waits until run 1 has ended"
-        who = f"generation 2 from w.yaml by {getpass.getuser()} waits until run 1 has ended"
+        assert "generation 1 -> 2; waits until run 1 has finished" in place.says("diff", code=1)
+        assert told(place)["w"]["note"] == "waits until run 1 has finished"
+        who = f"generation 2 from w.yaml by {getpass.getuser()} waits until run 1 has finished"
         assert who in place.says("explain", "w") and who in place.says("status", "w")
         assert place.shape("w")["metadata"]["generation"] == 2
         assert who in place.complains("diff", "w", "--from", "1", "--to", "2", code=5)
@@ -206,7 +206,7 @@ def test_a_name_whose_life_is_being_ended_begins_a_new_one(place: Place) -> None
         file.write_text(json.dumps(spec))
         said = told(place)["w"]
         assert (said["from"], actions(said)) == (0, {"a": "run", "b": "run"})
-        assert said["note"] == "begins when the life that was deleted has ended"
+        assert said["note"] == "starts when the deleted one has stopped"
         (place.specs / "go").touch()
         place.until(lambda: place.phase("w") == "Succeeded")
 
@@ -218,4 +218,4 @@ def test_a_suspended_workflow_starts_nothing_and_diff_says_so(place: Place) -> N
     file.write_text(file.read_text().replace("true", "echo"))
     place.says("up", "--once")
     file.write_text(file.read_text().replace("echo", "pwd"))
-    assert told(place)["w"]["note"] == "is suspended: nothing starts before it goes on"
+    assert told(place)["w"]["note"] == "suspended: nothing starts until it is resumed"

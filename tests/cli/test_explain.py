@@ -19,8 +19,8 @@ def test_why_a_step_waits_and_who_has_the_slot(place: Place) -> None:
         place.until(lambda: place.phase("w") == "Running")
         place.until(lambda: "Running" in place.says("explain", "w", "b"))
         lines = place.says("explain", "w", "b").splitlines()
-        assert lines[0] == "w/b is Pending (WaitingForDependencies): waits for a"
-        assert lines[1].startswith("  a is Running (Started): attempt 1 runs as pid ")
+        assert lines[0] == "w/b is Pending (WaitingForDependencies): waiting for a"
+        assert lines[1].startswith("  a is Running (Started): running (pid ")
         (shape,) = json.loads(place.says("explain", "w", "b", "-o", "json"))
         assert [one["step"] for one in shape["causes"]] == ["b", "a"]
 
@@ -36,7 +36,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
     assert [line["generation"] for line in lines] == [1, 2, 3]
     effects = [{step["name"]: step["action"] for step in line["steps"]} for line in lines]
     assert effects == [{}, {"a": "keep", "b": "run"}, {"a": "run", "b": "run"}]
-    assert "1 unchanged; reset: b (run changed)" in place.says("history", "w")
+    assert "1 unchanged; to run again: b (run changed)" in place.says("history", "w")
     assert {line["by"] for line in lines} == {getpass.getuser()}, "who owns the file"
     said = place.says("diff", "w", "--from", "2", "--to", "3", code=1)
     assert "generation 2 -> 3" in said and "+run: echo one" in said
@@ -46,7 +46,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
         "b": "SpecChanged",
     }
     assert "no generation 7" in place.complains("diff", "w", "--from", "7", code=5)
-    assert "edit      reset: a and b" in place.says("status", "w")
+    assert "edit      to run again: a, b" in place.says("status", "w")
     inputs = place.says("explain", "w", "a", "--inputs")
     assert "  - run: echo 1\n  + run: echo one\n" in inputs
 

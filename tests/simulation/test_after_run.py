@@ -134,7 +134,7 @@ def test_that_it_is_taken_back_is_foretold(world: World) -> None:
     state = world.controller.state
     life = state.workflows["w"]
     back = of_document(state, as_read(life.spec))
-    assert (back.before, back.after, back.note) == (1, 3, "takes back the edit that waits")
+    assert (back.before, back.after, back.note) == (1, 3, "takes back the edit that is waiting")
     assert life.pending is not None
     assert of_document(state, as_read(life.pending.document.spec)).after == 2
 
@@ -159,7 +159,7 @@ def test_what_it_will_do_is_judged_as_of_the_end_of_the_run(world: World) -> Non
     steps = [a_step("a", run="other"), *chain()[1:]]
     wanted = Loaded(workflow=document(steps, "w", editPolicy="AfterRun"), line=1)
     foreseen = of_document(state, wanted)
-    assert foreseen.note == "waits until run 1 has ended"
+    assert foreseen.note == "waits until run 1 has finished"
     assert {name: one.action for name, one in foreseen.steps.items()} == {"a": "run", "b": "run"}
     world.files["w.yaml"] = (document(steps, "w", editPolicy="AfterRun"),)
     world.run()
@@ -204,7 +204,7 @@ def test_while_a_run_is_being_ended_all_of_an_edit_waits_for_its_end() -> None:
     story = Story().accept(chain(), "w", activeDeadlineSeconds=60).start("a").wait(60)
     later = Loaded(workflow=document(chain("new"), "w", suspend=True), line=1)
     foreseen = of_document(story.state, later)
-    assert foreseen.note.startswith("waits until run 1 has ended; is suspended")
+    assert foreseen.note.startswith("waits until run 1 has finished; suspended")
     for action in list(accept(story.life(), later, "w.yaml", "")):
         story.promise(action)
     story.settle()

@@ -317,7 +317,7 @@ def test_an_edit_says_what_changed() -> None:
     ("was", "becomes", "said"),
     [
         (["a"], [{"step": "a", "condition": "Finished"}],
-         'depends on "a" with another condition: Finished, not Succeeded'),
+         'depends on "a" with another condition: Finished, no longer Succeeded'),
         ([], ["a"], 'depends on "a" now'),
         (["a"], [], 'no longer depends on "a"'),
     ],
@@ -347,5 +347,5 @@ def test_a_step_that_waits_takes_up_what_changed_and_that_is_said() -> None:
         story.life(), document([a_step("b", "a", run="other"), a_step("a"), a_step("d")]).spec
     ).effects
     assert list(found) == ["b", "a", "d", "c"], "in the order of the spec, what goes last"
-    assert found["b"].message == "run changed; it had not started"
+    assert found["b"].message == "run changed (before it started)"
     assert (found["b"].action, found["b"].reason) == ("keep", "SpecChanged")

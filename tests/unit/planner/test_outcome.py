@@ -27,8 +27,8 @@ def ending(reason: str, withdraw: bool = False) -> Ending:
     [
         (None, {"exit_code": 0}, "Succeeded", "Completed", "exit code 0"),
         (None, {"exit_code": 7}, "Failed", "NonZeroExit", "exit code 7"),
-        (None, {"signal": 9}, "Failed", "Signalled", "ended by SIGKILL (Killed)"),
-        (None, {"signal": 99}, "Failed", "Signalled", "ended by signal 99"),
+        (None, {"signal": 9}, "Failed", "Signalled", "killed by SIGKILL (Killed)"),
+        (None, {"signal": 99}, "Failed", "Signalled", "killed by signal 99"),
         (None, {"how": "lost", "problem": "reboot"}, "Interrupted", "Interrupted", "reboot"),
         (
             None,
@@ -87,7 +87,7 @@ def test_usage_and_what_it_left_running_are_noted() -> None:
     found = fact(attempt(), seen)
     assert isinstance(found, AttemptFinished)
     assert (found.usage, found.finished) == (usage, 200)
-    assert found.notes == ["LeftProcesses: 2 left running by it were ended"]
+    assert found.notes == ["LeftProcesses: stopped 2 processes that it left running"]
 
 
 def test_a_start_is_recorded_once() -> None:

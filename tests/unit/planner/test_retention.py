@@ -79,7 +79,7 @@ def test_of_what_is_in_the_folder_old_attempts_go_and_the_life_stays() -> None:
     story.exit("a", 1).wait(1).exit("a")
     (action,) = archive(story.state, story.now + 60_000_000, ALL)
     assert action == AttemptsArchived(
-        uid=story.life().uid, message="60 s have passed since its end"
+        uid=story.life().uid, message="it finished 60 s ago (ttlSecondsAfterFinished)"
     )
     story.see(action)
     assert [attempt.number for attempt in story.step("a").attempts] == [2]
@@ -95,7 +95,7 @@ def test_what_else_time_makes_due_archives_nothing() -> None:
 def test_why_it_goes_is_said() -> None:
     story = ended("u", "v", ttl=30)
     (by_time, _) = archive(story.state, story.now + 60_000_000, ALL)
-    assert by_time.message == "30 s have passed since its end"
+    assert by_time.message == "it finished 30 s ago (ttlSecondsAfterFinished)"
     limits = Limits(max_parallel=9, keep_finished=1)
     (by_number,) = archive(ended("u", "v").state, story.now + 60_000_000, limits)
-    assert by_number.message == "more than 1 are over"
+    assert by_number.message == "there are more than 1 finished ones (--keep-finished)"

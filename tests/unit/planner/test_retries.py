@@ -108,7 +108,7 @@ def test_a_wait_that_would_pass_the_time_for_retries_is_not_begun() -> None:
 
 def test_the_message_says_which_retry_and_why_no_more() -> None:
     story = after({"limit": 1}, code(3), code(3))
-    assert story.step("a").message == "exit code 3; no retry is left (limit 1)"
+    assert story.step("a").message == "exit code 3; gave up after 2 tries (retry.limit: 1)"
 
 
 def test_defaults_give_retries_field_by_field() -> None:

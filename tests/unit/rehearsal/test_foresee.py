@@ -29,7 +29,9 @@ def test_a_step_under_a_marker_and_what_depends_on_it_start_nothing() -> None:
     change = foreseen(story, chain("new"))
     assert set(actions(change).values()) == {"keep"}
     assert change.note == "w.cancel keeps a from starting"
-    assert change.steps["b"].message == ('does not start: it depends on "a", and w.cancel is there')
+    assert change.steps["b"].message == (
+        'does not start: it depends on "a", which w.cancel keeps from starting'
+    )
     before = tries(story)
     story.accept(chain("new"))
     assert tries(story) == before
@@ -42,7 +44,7 @@ def test_what_is_lost_and_what_is_ended_is_told() -> None:
     change = foreseen(story, chain("new"))
     assert actions(change) == {"a": "run", "b": "restart", "c": "keep", "lone": "keep"}
     assert change.steps["a"].message == (
-        "run changed, so its result is gone; does not start: w.cancel is there"
+        "run changed; its result is dropped, and it does not start while w.cancel exists"
     )
     story.accept(chain("new")).end("b")
     assert story.life().effects["a"].message == "run changed", "the record has what the edit does"
@@ -90,7 +92,7 @@ def test_what_drains_may_end_and_starts_no_more() -> None:
     story = Story().accept(chain()).start("a").mark(drain=True)
     change = foreseen(story, chain("new"))
     assert actions(change) == {"a": "continue", "b": "keep", "c": "keep", "lone": "keep"}
-    assert change.note == "counts as cancelled: w.cancel is there"
+    assert change.note == "cancelled by w.cancel"
     story.accept(chain("new"))
     assert story.attempt("a").ending is None
     story.exit("a").end("lone")

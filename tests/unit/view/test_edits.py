@@ -12,14 +12,14 @@ def test_what_a_generation_did() -> None:
     assert effect_of(story.life(), story.step("a")).message == "the first version of the workflow"
     edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
     story.accept(edited)
-    assert generation_words(story.life()) == "2 unchanged; added: e; removed: d; reset: c"
+    assert generation_words(story.life()) == "2 unchanged; added: e; removed: d; to run again: c"
     lines = list(generation_lines(story.life()))
     assert lines[0].startswith("generation 2 from w.yaml")
     assert lines[1:] == [
-        "  unchanged: a and b",
-        "  reset c: run changed",
-        "  removed d: no longer in the spec",
-        "  added e: new in this generation",
+        "  unchanged: a, b",
+        "  to run again: c (run changed)",
+        "  removed: d (no longer in the spec)",
+        "  added: e (new in this generation)",
     ]
     assert effect_of(story.life(), story.step("a")).reason == "Unchanged"
 

@@ -27,10 +27,10 @@ def test_what_waits_is_followed_to_what_runs() -> None:
     story = Story().accept(CHAIN).start("a")
     pid = story.attempt("a").pid
     assert told(story, "d") == [
-        "d Pending: waits for c",
-        "  c Pending: waits for b",
-        "    b Pending: waits for a",
-        f"      a Running: attempt 1 runs as pid {pid}",
+        "d Pending: waiting for c",
+        "  c Pending: waiting for b",
+        "    b Pending: waiting for a",
+        f"      a Running: running (pid {pid})",
     ]
 
 
@@ -78,10 +78,10 @@ def test_of_a_whole_workflow_each_step_is_told_once_too() -> None:
 
 def test_a_ready_step_names_who_has_its_slot() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]).start("a")
-    assert told(story, "b") == ["b Ready: waits for a slot (--max-parallel 1): w/a has it"]
+    assert told(story, "b") == ["b Ready: waiting for a slot (1 of 1 busy: w/a)"]
     limited = Story().accept([a_step("a"), a_step("b")], parallelism=1).start("a")
     assert told(limited, "b") == [
-        "b Ready: waits for a slot of this workflow (parallelism: 1): a has it"
+        "b Ready: waiting for a slot of this workflow (parallelism: 1; busy: a)"
     ]
 
 

@@ -96,7 +96,7 @@ def many(number: int, effect: StepEffect) -> Generation:
         pytest.param(FIRST, "first version", id="the first one"),
         pytest.param(
             SECOND,
-            "added: c; removed: b; reset: a (run changed)",
+            "added: c; removed: b; to run again: a (run changed)",
             id="each by what became of it, with why where that says more",
         ),
         pytest.param(
@@ -104,12 +104,12 @@ def many(number: int, effect: StepEffect) -> Generation:
         ),
         pytest.param(
             many(4, CHANGED),
-            "reset: s0 (run changed), s1 (run changed), s2 (run changed) and 1 more",
+            "to run again: s0 (run changed), s1 (run changed), s2 (run changed) and 1 more",
             id="the first few of many",
         ),
         pytest.param(
             many(3, CHANGED),
-            "reset: s0 (run changed), s1 (run changed), s2 (run changed)",
+            "to run again: s0 (run changed), s1 (run changed), s2 (run changed)",
             id="as many as are named",
         ),
     ],

@@ -119,7 +119,7 @@ def fails_to_end(story: Story) -> None:
 @pytest.mark.parametrize(
     ("deed", "begins"),
     [
-        pytest.param(lambda s: s.start("a"), "a runs", id="what it does"),
+        pytest.param(lambda s: s.start("a"), "running: a", id="what it does"),
         pytest.param(
             lambda s: reject(s, "w.yaml", "w"),
             "[invalid file] ",

@@ -29,7 +29,7 @@ def test_the_table_of_get() -> None:
     table = list_table(story.state, listed(story.state, everything), story.now)
     assert list(render(table)) == [
         "NAME  PHASE    STEPS  TIME  AGE  MESSAGE",
-        "etl   Running    1/3   15s  15s  load runs",
+        "etl   Running    1/3   15s  15s  running: load",
         "new   Pending      -     -    -  SpecInvalid: specs/new.yaml:2:1: no kind; say Workflow"
         " (and 1 more)",
     ]
@@ -42,7 +42,7 @@ def test_wide_has_more_columns_and_the_message_last() -> None:
     assert header.split() == [
         "NAME", "PHASE", "STEPS", "TIME", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "MESSAGE",
     ]  # fmt: skip
-    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "load", "runs"]
+    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "running:", "load"]
 
 
 def test_a_selector_leaves_out_what_has_no_such_label() -> None:
@@ -54,7 +54,7 @@ def test_an_invalid_edit_is_told_in_the_row() -> None:
     fault = Fault(file="specs/etl.yaml", problem="is wrong")
     story.see(e.FileRejected(path="etl.yaml", digest="d", faults=[fault], names=["etl"]))
     row = list(render(list_table(story.state, [story.life("etl")], story.now)))[1]
-    assert row.endswith("[invalid file] load runs")
+    assert row.endswith("[invalid file] running: load")
 
 
 def test_the_page_of_status() -> None:
@@ -68,8 +68,8 @@ def test_the_page_of_status() -> None:
     assert lines[at + 1 : at + 5] == [
         "  STEP     PHASE      TRY  TIME  CPU  MEM  EXIT  AFTER    MESSAGE",
         "  extract  Succeeded    1   12s    -    -     0  -        exit code 0",
-        f"  load     Running      1  4.0s    -    -     -  extract  attempt 1 runs as pid {pid}",
-        "  report   Pending      -     -    -    -     -  load     waits for load",
+        f"  load     Running      1  4.0s    -    -     -  extract  running (pid {pid})",
+        "  report   Pending      -     -    -    -     -  load     waiting for load",
     ]
     assert "  22:13:32  extract     Succeeded  exit code 0" in lines
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_ended_is_seen_with_its_pids() -> None:
     lines = "\n".join(page(story.state, story.life(), story.now))
     assert "EndFailed    True" in lines
     assert "EndFailed: step a: SIGKILL did not end pid 7, 9; its slot stays taken" in lines
-    assert "attempt 1 SIGKILL did not end pid 7, 9" in lines
+    assert "still running after SIGKILL: pid 7, 9" in lines
     (row,) = list(render(list_table(story.state, [story.life()], story.now)))[1:]
     assert "EndFailed" in row
     story.end("a")

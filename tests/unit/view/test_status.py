@@ -78,7 +78,7 @@ def test_a_running_attempt() -> None:
     attempt = shape(story)["status"]["steps"][0]["attempts"][0]
     pid = story.attempt("a").pid
     assert attempt["phase"] == "Running"
-    assert (attempt["reason"], attempt["message"]) == (None, f"runs as pid {pid}")
+    assert (attempt["reason"], attempt["message"]) == (None, f"running (pid {pid})")
     assert attempt["startTime"] == "2023-11-14T22:13:20.000000Z"
     assert (attempt["finishTime"], attempt["exitCode"]) == (None, None)
     assert attempt["log"] == f"runs/{story.life().uid}/a.1.log"

@@ -15,25 +15,28 @@ def of(story: Story, step: str) -> tuple[str, str]:
 
 def test_a_pending_step_names_what_it_waits_for() -> None:
     story = Story().accept(DIAMOND)
-    assert of(story, "d") == ("WaitingForDependencies", "waits for b and c")
+    assert of(story, "d") == ("WaitingForDependencies", "waiting for b, c")
     story.exit("a").exit("b")
-    assert of(story, "d") == ("WaitingForDependencies", "waits for c")
+    assert of(story, "d") == ("WaitingForDependencies", "waiting for c")
 
 
 def test_a_ready_step_waits_for_a_slot() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")])
     story.start("a")
-    assert of(story, "b") == ("WaitingForSlot", "waits for a free slot")
+    assert of(story, "b") == ("WaitingForSlot", "waiting for a slot")
 
 
 def test_a_ready_step_names_the_limit_of_its_workflow() -> None:
     story = Story().accept([a_step("a"), a_step("b")], parallelism=1).start("a")
-    assert of(story, "b") == ("WaitingForSlot", "waits for a slot: parallelism is 1")
+    assert of(story, "b") == (
+        "WaitingForSlot",
+        "waiting for a slot of this workflow (parallelism: 1)",
+    )
 
 
 def test_a_scheduled_step_is_ready_and_says_which_attempt() -> None:
     story = Story().accept([a_step("a")])
-    assert of(story, "a") == ("WaitingForSlot", "attempt 1 waits for a free slot")
+    assert of(story, "a") == ("WaitingForSlot", "waiting for a slot")
 
 
 def test_backoff_says_why_and_when() -> None:
@@ -46,7 +49,7 @@ def test_backoff_says_why_and_when() -> None:
 def test_a_suspended_workflow_holds_its_steps() -> None:
     story = Story().accept([a_step("a"), a_step("b", "a")], suspend=True)
     assert of(story, "a") == ("Suspended", "nothing starts: the workflow is suspended")
-    assert of(story, "b") == ("WaitingForDependencies", "waits for a")
+    assert of(story, "b") == ("WaitingForDependencies", "waiting for a")
     assert words.of_workflow(story.life())[0] == "Suspended"
 
 
@@ -64,14 +67,14 @@ def test_a_step_that_was_set_back_says_why_and_what_it_waits_for() -> None:
     story.accept([a_step("a", run="new"), a_step("b", "a")])
     reason, message = of(story, "b")
     assert reason != "WaitingForDependencies"
-    assert message.endswith("; waits for a")
+    assert message.endswith("; waiting for a")
 
 
 def test_an_attempt_that_is_being_ended_says_on_whose_behalf() -> None:
     story = Story().accept([a_step("a")]).start("a").mark(reason="too dear")
     assert of(story, "a") == (
         "CancelMarker",
-        "attempt 1 is being stopped: cancelled by w.cancel: too dear",
+        "being stopped: cancelled by w.cancel: too dear",
     )
     reason, message = words.of_workflow(story.life())
     assert (reason, message) == (
@@ -82,7 +85,7 @@ def test_an_attempt_that_is_being_ended_says_on_whose_behalf() -> None:
 
 def test_a_running_workflow_names_what_runs() -> None:
     story = Story().accept(DIAMOND).exit("a").start("b", "c")
-    assert words.of_workflow(story.life()) == ("Started", "b and c run")
+    assert words.of_workflow(story.life()) == ("Started", "running: b, c")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_a_step_that_may_end_first_says_what_comes_then() -> None:
     story = Story().accept([a_step("a", **first), a_step("b", **first)]).start("a", "b")
     story.accept([a_step("a", run="other", **first)])
     assert of(story, "a")[1].endswith("; then it runs again")
-    assert of(story, "b")[1].endswith("; then it is removed: the spec no longer has it")
+    assert of(story, "b")[1].endswith("; then it is removed, since the spec no longer has it")
 
 
 @pytest.mark.parametrize("steps", [[], ["a"]])
