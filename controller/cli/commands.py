@@ -109,10 +109,11 @@ _NAME_OF_STEPS = _arg("name", metavar="NAME", help=f"{_NAME_HELP}; NAME/STEP nam
 _STEPS = _arg("steps", nargs="*", metavar="STEP", help=f"only this step, {_PATTERN_HELP}")
 _STEP_IF_ANY = _arg("steps", nargs="*", metavar="STEP", help="only this step")
 _UID = _arg("--uid", metavar="UID", help="one life of NAME, by its uid or first 8 characters")
+_MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"
 _AT = _arg(
     "--at",
     metavar="SEQ|TIME",
-    help="as it was after this record or at this time: 12, or 2026-11-23T12:00:00Z",
+    help=f"as it was after this record, like 12, or at this time: {_MOMENTS}",
 )
 _LIST_FORM = _arg("-o", "--output", choices=("wide", "json", "yaml", "name"))
 _DRY_RUN = _arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
@@ -312,7 +313,7 @@ COMMANDS = (
         (
             *_FOLDERS,
             _NAMES,
-            _arg("--until", metavar="SEQ|TIME", help="12, or 2026-11-23T12:00:00Z"),
+            _arg("--until", metavar="SEQ|TIME", help=f"a record, like 12, or a time: {_MOMENTS}"),
             _LIST_FORM,
             _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
         ),

@@ -38,7 +38,7 @@ def get(args: argparse.Namespace) -> int:
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
-        return show_past(state_at(args.state, "--at", args.at), names, matches, args.output)
+        return show_past(state_at(args.state, "--at", args.at, now()), names, matches, args.output)
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
     for name in names:
@@ -202,7 +202,7 @@ def status(args: argparse.Namespace) -> int:
 
     name = args.uid or args.name
     if args.at:
-        state = state_at(args.state, "--at", args.at)
+        state = state_at(args.state, "--at", args.at, now())
         shown_at = state.time
     else:
         state, shown_at = Replica(args.state).catch_up(), now()
@@ -241,7 +241,7 @@ def replay(args: argparse.Namespace) -> int:
     if args.verify:
         return _verify(args.state)
     state = (
-        state_at(args.state, "--until", args.until)
+        state_at(args.state, "--until", args.until, now())
         if args.until
         else Replica(args.state).catch_up()
     )

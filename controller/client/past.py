@@ -4,6 +4,7 @@ A controller shows only the results of whole turns, so a record stands for its w
 fold the log from the last snapshot or checkpoint before that point.
 """
 
+from datetime import tzinfo
 from itertools import takewhile
 
 from controller.client.replica import Replica
@@ -16,11 +17,13 @@ from controller.model.movement import set_condition
 from controller.model.state import RunShort, State, Workflow
 from controller.view.find import find, find_workflow, is_uid_of
 from controller.view.status import ARCHIVED
-from controller.view.times import parse_time, rfc3339
+from controller.view.times import MOMENTS, in_full, parse_moment, rfc3339
 
 
-def state_at(state_dir: str, option: str, point: str) -> State:
-    """After the turn of a record, named by its sequence number, or at a time (RFC 3339).
+def state_at(
+    state_dir: str, option: str, point: str, now: int, zone: tzinfo | None = None
+) -> State:
+    """After the turn of a record, named by its sequence number, or at a moment (`parse_moment`).
 
     `option`: the option that the user wrote, for the error message.
     """
@@ -32,14 +35,17 @@ def state_at(state_dir: str, option: str, point: str) -> State:
         if state.seq < seq:
             raise NotFound(f"{option} {point}: the log ends with record {state.seq}")
         return state
-    time = parse_time(point)
+    time = parse_moment(point, now, zone)
     if time is None:
         raise UsageError(
-            f"{option} {point}: neither a sequence number nor a time like 2026-11-23T12:00:00Z"
+            f"{option} {point}: neither the number of a record nor a time like {MOMENTS}"
         )
     state, place = _before(state_dir, option, point, time_max=time)
     behind = read(state_dir, place.seq, place)
-    return replay(takewhile(lambda record: record.time <= time, behind), state)
+    replay(takewhile(lambda record: record.time <= time, behind), state)
+    if state.seq == 0 and (first := next(iter(read(state_dir)), None)) is not None:
+        raise NotFound(f"{option} {point}: the log begins at {in_full(first.time, zone)}")
+    return state
 
 
 def _before(

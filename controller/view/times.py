@@ -1,10 +1,11 @@
 """Times as scripts and people read them: microseconds in, text out, and back.
 
-Scripts get RFC 3339 in UTC with all six digits; people get `12s`, `3m04s`, `5h12m`, `3d`.
+Scripts get RFC 3339 in UTC with all six digits; people get `12s`, `3m04s`, `5h12m`, `3d`, and may
+write a moment as `5m` (ago), `12:59` or `yesterday`.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from controller.model.state import SECOND
 
@@ -25,14 +26,66 @@ def clock_time(micros: int) -> str:
     return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S}"
 
 
-def parse_time(text: str) -> int | None:
-    """Microseconds of an RFC 3339 time (`Z` or an offset; a time without one is UTC), or None."""
+def in_full(micros: int, zone: tzinfo | None) -> str:
+    """`2026-11-23T13:00:01+01:00`: for people, where the date is not clear."""
+    return _local(micros, zone).isoformat("T", "seconds")
+
+
+MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"  # for messages
+
+_AGO = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+
+
+def parse_moment(text: str, now: int, zone: tzinfo | None) -> int | None:
+    """Microseconds since 1970 of a moment as people write it; None for anything else.
+
+    `5m`, `2h30m`, `1d`: so long before `now`. `today`, `yesterday`, `2026-11-27`: when that day
+    began. `12:59`, `12:59:30`: the last time that a clock showed this. RFC 3339, where a time
+    without an offset is one of `zone`. `zone` None: that of this machine.
+    """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        if text and (ago := _AGO.fullmatch(text)):
+            days, hours, minutes, seconds = (int(part or 0) for part in ago.groups())
+            return now - (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * SECOND
+        if clock := _CLOCK.fullmatch(text):
+            hour, minute, second = (int(part or 0) for part in clock.groups())
+            return _last_shown(time(hour, minute, second), now, zone)
+        if text in ("today", "yesterday"):
+            days = int(text == "yesterday")
+            return _micros(_day(now, zone, days), zone)
+        return _micros(datetime.fromisoformat(text), zone)
+    except (ValueError, OverflowError, OSError):  # no such hour; a year that the zone can't have
         return None
+
+
+def _last_shown(clock: time, now: int, zone: tzinfo | None) -> int | None:
+    """The last time that a clock in `zone` showed this: today, else yesterday.
+
+    In the night in which the clocks go back it shows some times twice; when they go forward,
+    some never: then the day before counts.
+    """
+    for days_ago in range(3):
+        moment = datetime.combine(_day(now, zone, days_ago), clock)
+        for fold in (1, 0):  # the second time of the two, then the first
+            micros = _micros(moment.replace(fold=fold), zone)
+            if micros <= now and _local(micros, zone).replace(tzinfo=None) == moment:
+                return micros
+    return None
+
+
+def _day(now: int, zone: tzinfo | None, days_ago: int) -> datetime:
+    """Midnight, without a zone, of the day that was so many days ago."""
+    return datetime.combine(_local(now, zone).date() - timedelta(days=days_ago), time())
+
+
+def _local(micros: int, zone: tzinfo | None) -> datetime:
+    return (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
+
+
+def _micros(moment: datetime, zone: tzinfo | None) -> int:
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

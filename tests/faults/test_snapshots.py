@@ -178,10 +178,10 @@ def test_every_point_of_the_past_is_as_it_was(state: str) -> None:
         so_far += turn
         then = freeze(replay(so_far))
         for seq in {turn[0].seq, turn[-1].seq}:
-            assert freeze(state_at(state, "--at", str(seq))) == then
+            assert freeze(state_at(state, "--at", str(seq), 0)) == then
         if not following or following[0].time > turn[-1].time:
             moment = _rfc3339(turn[-1].time)
-            assert freeze(state_at(state, "--at", moment)) == then
+            assert freeze(state_at(state, "--at", moment, 0)) == then
 
 
 def _rfc3339(time_us: int) -> str:

@@ -8,11 +8,13 @@ from importlib import import_module
 
 import pytest
 
+from controller.cli import commands
 from controller.cli.commands import COMMANDS, Arg, Command, OneOf
 from controller.cli.main import parser_of
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.planner.retention import KEEP_FINISHED
 from controller.spec.load import SPEC_BYTES_MAX
+from controller.view.times import MOMENTS
 
 NAMES = [command.name for command in COMMANDS]
 SHARED = {"__init__", "__main__", "main", "commands", "output", "streams"}
@@ -46,6 +48,10 @@ def test_defaults_are_those_of_the_rooms_below() -> None:
     assert args.keep_finished == KEEP_FINISHED
     assert args.keep_archive == KEEP_ARCHIVE_BYTES
     assert args.max_spec_size == SPEC_BYTES_MAX
+
+
+def test_times_are_described_as_in_the_messages() -> None:
+    assert MOMENTS in inspect.getsource(commands)
 
 
 def test_a_variable_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
