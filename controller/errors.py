@@ -4,9 +4,13 @@ A `Fault` is a value: one problem at one place in a file; a file may have many. 
 raised when a command can't go on, and carries the exit code that scripts rely on.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Literal
 
 from msgspec import Struct
+
+FAULTS_MAX = 1000  # of one file; of more, one fault says that there are more
 
 
 class ExitCode(IntEnum):
@@ -21,11 +25,23 @@ class ExitCode(IntEnum):
     TIMED_OUT = 124  # `wait` gave up
 
 
+class Excerpt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The line of a fault, or the part of a long line around it.
+
+    The wrong word is `length` characters long and begins at `start`, which counts from 0.
+    """
+
+    text: str
+    start: int = 0
+    length: int = 1
+
+
 class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One problem in a file: where it is, what it is, and how to fix it.
 
     `line` and `column` count from 1; 0 means that the fault belongs to the file as a whole.
-    `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty.
+    `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty; `step` is the
+    name of the step around it. A warning rejects nothing.
     """
 
     file: str
@@ -34,6 +50,9 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
     problem: str
     hint: str = ""
+    step: str = ""
+    severity: Literal["error", "warning"] = "error"
+    excerpt: Excerpt | None = None
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -52,6 +71,14 @@ class UsageError(TreadleError):
     """The command can't be carried out as given."""
 
     exit_code = ExitCode.USAGE
+
+
+class InvalidSpec(UsageError):
+    """A command can't go on with these faults of specs."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
 
 
 class NotUtf8(UsageError):

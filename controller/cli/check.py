@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from controller.client.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
@@ -18,46 +18,83 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------------------------------- validate
 
 
+class _Judged(NamedTuple):
+    """One file, and what is wrong with it."""
+
+    file: str
+    loaded: "Loaded"
+    code: ExitCode = ExitCode.USAGE  # if it has faults
+
+
 def validate(args: argparse.Namespace) -> int:
-    """treadle validate FILE…: every fault on stderr, every good file on stdout."""
+    """treadle validate [FILE…]: all faults, and a line for every good file on stdout."""
     gc.disable()  # what a spec is made of is in use until it is judged
     code = ExitCode.FINE
-    for file in args.files:
-        for name, loaded in _judged(file, args.max_spec_size):
-            if isinstance(loaded, TreadleError):
-                print(loaded, file=sys.stderr)
-                code = code or loaded.exit_code
-                continue
-            for fault in loaded.faults:
-                print(fault, file=sys.stderr)
-            for document in loaded.documents:
-                for warning in document.warnings:
-                    print(f"{warning} (warning)", file=sys.stderr)
+    found: list[Fault] = []
+    if not args.files and not os.path.isdir(args.specs):
+        missing = os.path.abspath(args.specs)
+        raise UsageError(f"no specs folder here ({missing}); name a file: treadle validate FILE")
+    for file in args.files or [args.specs]:
+        for judged in _judged(file, args.max_spec_size):
+            loaded = judged.loaded
+            found += (*loaded.faults, *loaded.warnings)
             if loaded.faults:
-                code = ExitCode.USAGE
-            else:
-                print(f"{name}: ok ({_counted(loaded)})")
+                code = code or judged.code
+            elif args.format != "json":
+                print(f"{judged.file}: ok ({_counted(loaded)})")
+    if found:
+        _show(found, args)
     return code
 
 
-def _judged(file: str, max_bytes: int) -> "Iterator[tuple[str, Loaded | TreadleError]]":
+def _show(found: list[Fault], args: argparse.Namespace) -> None:
+    from controller.cli.output import show_data, show_line
+    from controller.host.faults import show_faults
+    from controller.view import faults
+
+    if args.format == "json":
+        for fault in found:
+            show_line(faults.shape(fault))
+    elif args.format == "github":
+        for fault in found:
+            show_data(f"{faults.annotation(fault)}\n")
+    elif args.format == "short":
+        for fault in found:
+            print(faults.short(fault), file=sys.stderr)
+    else:
+        sys.stdout.flush()  # on a terminal the faults come last
+        show_faults(found, _in_force(args, found) if sys.stderr.isatty() else "")
+
+
+def _in_force(args: argparse.Namespace, found: list[Fault]) -> str:
+    from controller.client.replica import Replica
+    from controller.host.faults import in_force
+
+    try:
+        return in_force(Replica(args.state).catch_up(), args.specs, found)
+    except TreadleError:  # to check a file, no state is needed
+        return ""
+
+
+def _judged(file: str, max_bytes: int) -> Iterator[_Judged]:
     if file != "-" and os.path.isdir(file):
         yield from _judged_folder(file, max_bytes)
     else:
         yield _load(file, max_bytes)
 
 
-def _load(file: str, max_bytes: int) -> "tuple[str, Loaded | TreadleError]":
-    from controller.spec.load import load
+def _load(file: str, max_bytes: int) -> _Judged:
+    from controller.spec.load import Loaded, load
 
     try:
         source = read_source(file, max_bytes)
     except TreadleError as error:
-        return file, error
-    return source.name, load(source.data, source.name, max_bytes=max_bytes)
+        fault = Fault(file=file, problem=str(error).removeprefix(f"{file}: "))
+        return _Judged(file, Loaded(faults=(fault,)), error.exit_code)
+    return _Judged(source.name, load(source.data, source.name, max_bytes=max_bytes))
 
 
-def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded | TreadleError]]":
+def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
     """By the rules of the specs folder: which files count, and that names are unique."""
     from controller.folder.scan import Walk
     from controller.spec.load import Loaded
@@ -73,15 +110,14 @@ def _judged_folder(folder: str, max_bytes: int) -> "Iterator[tuple[str, Loaded |
             continue
         if entry.status is None or not stat.S_ISREG(entry.status.st_mode):
             problem = entry.problem or "not a regular file"
-            yield name, Loaded(faults=(Fault(file=name, problem=problem),))
+            yield _Judged(name, Loaded(faults=(Fault(file=name, problem=problem),)))
             continue
-        name, loaded = _load(name, max_bytes)
-        if isinstance(loaded, TreadleError):
-            yield name, loaded
-            continue
-        twice = [(workflow, homes[workflow]) for workflow in loaded.names if workflow in homes]
-        homes.update((workflow, name) for workflow in loaded.names if workflow not in homes)
-        yield name, _with_faults(loaded, [_defined_twice(name, *pair) for pair in twice])
+        judged = _load(name, max_bytes)
+        names = judged.loaded.names
+        twice = [(workflow, homes[workflow]) for workflow in names if workflow in homes]
+        homes.update((workflow, name) for workflow in names if workflow not in homes)
+        faults = [_defined_twice(name, *pair) for pair in twice]
+        yield judged._replace(loaded=_with_faults(judged.loaded, faults))
 
 
 def _defined_twice(file: str, workflow: str, home: str) -> Fault:

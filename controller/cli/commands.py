@@ -504,9 +504,20 @@ COMMANDS = (
         "check:validate",
         "check spec files",
         CHECK,
-        (_arg("files", nargs="+", metavar="FILE"), _MAX_SPEC_SIZE),
-        "Check spec files, and show all their faults. "
-        "For a folder, check every file that the controller would read; - is stdin.",
+        (
+            *_FOLDERS,
+            _arg("files", nargs="*", metavar="FILE", help="a file, a folder, or - for stdin"),
+            _arg(
+                "--format",
+                choices=["short", "json", "github"],
+                help="one line a fault: short as in a pipe, json for programs, github for "
+                "annotations in GitHub Actions; default: a picture of each on a terminal, else "
+                "short",
+            ),
+            _MAX_SPEC_SIZE,
+        ),
+        "Check spec files, and show all their faults. Of a folder, check every file that the "
+        "controller would read. Without FILE, check the specs folder.",
     ),
     Command(
         "schema",

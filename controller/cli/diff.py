@@ -27,6 +27,7 @@ def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
     from controller.cli.output import in_colour, show_line, show_lines, terminal_width
     from controller.client.replica import Replica
+    from controller.host.faults import in_force, show_faults
     from controller.view.difference import lines, shape
 
     gc.disable()  # what is made for a comparison is needed to its end
@@ -34,6 +35,7 @@ def diff(args: argparse.Namespace) -> int:
     of_generations = args.first is not None or args.to is not None
     if of_git and (args.files or of_generations):
         raise UsageError("diff --rev and --staged look at the whole folder: leave out the rest")
+    outcome = ""
     if of_generations:
         seen = _of_generations(args.state, args.files, args.first, args.to)
     else:
@@ -44,14 +46,14 @@ def diff(args: argparse.Namespace) -> int:
         folder = _Folder(specs, args.state, of_git, args.rev, args.max_spec_size)
         max_bytes = args.max_spec_size
         seen = _of_files(state, files, max_bytes) if files else _of_folder(folder, state)
+        outcome = in_force(state, specs, seen.faults)
     for change in seen.changes:
         if args.output:
             show_line(shape(change))
         else:
             show_lines(lines(change, terminal_width(), in_colour()))
-    for fault in seen.faults:
-        print(f"treadle: {fault}", file=sys.stderr)
     if seen.faults:
+        show_faults(seen.faults, outcome)
         return ExitCode.USAGE
     return CHANGED if any(change.is_change for change in seen.changes) else ExitCode.FINE
 

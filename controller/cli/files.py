@@ -14,6 +14,7 @@ from controller.client.spec_files import SpecFile, read_names, write_file
 from controller.client.subject import files_of, read_state, require_folder, subject
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.folder.markers import find_markers
+from controller.host.faults import show_faults
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.requests import os_user
@@ -27,12 +28,9 @@ def apply(args: argparse.Namespace) -> int:
     """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
     source = read_source(args.file)
     data, loaded = source.data, load(source.data, source.name)
-    for fault in loaded.faults:
-        note(str(fault))
+    show_faults(loaded.faults or loaded.warnings, "nothing was written" if loaded.faults else "")
     if loaded.faults:
         return ExitCode.USAGE
-    for warning in (text for document in loaded.documents for text in document.warnings):
-        note(f"{warning} (warning)")
     state = read_state(args.state)
     require_folder(args.specs, args.state, state)
     suffix = ".json" if args.file.endswith(".json") else ".yaml"

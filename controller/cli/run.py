@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.client.run_requests import ask_to_run
-from controller.errors import ExitCode, LockHeld, StorageError, UsageError
+from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
@@ -50,9 +50,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the workflows of the files; 0 if all succeeded, 128 + N if signal N cancelled them."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
-    names = frozenset(args.asked) or ask_to_run(
-        args.state, args.files, max_bytes=args.max_spec_size, resume=args.resume
-    )
+    try:
+        names = frozenset(args.asked) or ask_to_run(
+            args.state, args.files, max_bytes=args.max_spec_size, resume=args.resume
+        )
+    except InvalidSpec as error:
+        from controller.host.faults import show_faults
+
+        show_faults(error.faults, "nothing was started")
+        return ExitCode.USAGE
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from controller.errors import Fault, UsageError
+from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
 from controller.spec.models import Spec
@@ -48,7 +48,7 @@ def _requests(files: Sequence[str], max_bytes: int, resume: bool) -> Iterator[_W
             )
             yield request, document.workflow.spec
     if faults:
-        raise UsageError("\n".join(str(fault) for fault in faults))
+        raise InvalidSpec(faults)
 
 
 def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words
+from controller.host.faults import show_faults
 from controller.host.session import Session
 from controller.log.output import last_lines
 from controller.model.phases import Phase
 from controller.model.state import Condition, Move, State
 from controller.view.failure import LINES_SHOWN, block, of_present_run
+from controller.view.faults import stays_in_force
 from controller.view.table import visible
 
 Outputs = Literal["failed", "all", "none"]  # whose output is shown
@@ -68,8 +70,7 @@ class Lines:
         """Print each new fault of a file or a marker once, on stderr."""
         for path, rejected in state.rejected.items():
             if self._shown.get(path) is not rejected:
-                for fault in rejected.faults:
-                    print(f"treadle: {fault}", file=sys.stderr)
+                show_faults(rejected.faults, stays_in_force(state, rejected.names))
         for path, bad in state.bad_markers.items():
             if self._shown.get(path) is not bad:
                 print(f"treadle: {path}: {bad.problem}", file=sys.stderr)

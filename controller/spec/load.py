@@ -9,13 +9,15 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct, ValidationError
+from msgspec.structs import replace
 
-from controller.errors import Fault
+from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
+from controller.spec.excerpt import excerpt, lines_of
 from controller.spec.models import OlderWorkflow, Spec, Workflow
 from controller.spec.validate import Path, PathFault, check, warnings
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from controller.spec.text import TextPlace
 
 SPEC_BYTES_MAX = 8 * 1024 * 1024
-FAULTS_MAX = 1000
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a key or value in a message
@@ -43,7 +44,7 @@ class Document(Struct, frozen=True, kw_only=True):
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """What a file holds. With any fault it has no documents.
+    """What a file holds. With any fault it has no documents; a warning is no fault.
 
     `names` are all workflow names that could be read, with or without faults. `foreign`: by its
     content the file is not meant for treadle; its faults say why it is not a spec.
@@ -51,6 +52,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
     documents: tuple[Document, ...] = ()
     faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()
     foreign: bool = False
 
@@ -71,6 +73,10 @@ def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
 
 
 def _unread(data: bytes, fault: Fault) -> Loaded:
+    if fault.line:
+        line = data.split(b"\n", fault.line)[fault.line - 1].rstrip(b"\r")
+        shown = excerpt(line.decode("utf-8-sig", errors="replace"), fault.column)
+        fault = replace(fault, excerpt=shown)
     return Loaded(faults=(fault,), foreign=not (_DOMAIN.encode() in data or b"workflow_id" in data))
 
 
@@ -81,6 +87,7 @@ class _File:
         self.file = file
         self.documents: list[Document] = []
         self.faults: list[Fault] = []
+        self.warnings: list[Fault] = []
         self.names: dict[str, int] = {}  # name → line of the first document that has it
 
     def judge(self, text: str, max_bytes: int) -> Loaded:
@@ -102,7 +109,8 @@ class _File:
             self.faults.append(Fault(file=self.file, problem="the file is empty", hint=hint))
         return Loaded(
             documents=() if self.faults else tuple(self.documents),
-            faults=tuple(_sorted(self.faults)),
+            faults=tuple(_with_excerpts(_sorted(self.faults), content.text)),
+            warnings=tuple(_with_excerpts(self.warnings, content.text)),
             names=tuple(self.names),
             foreign=not ours,
         )
@@ -115,7 +123,7 @@ class _Document:
         self.of = of
         self.raw = raw
         self.place = place
-        self.warnings: list[str] = []
+        self.warnings: list[Fault] = []
 
     def judge(self) -> None:
         raw = self.raw
@@ -136,8 +144,13 @@ class _Document:
             found = warnings(workflow.spec)
             self._warn_all(map(older.in_older_words, found) if "workflow_id" in raw else found)
             self.of.documents.append(
-                Document(workflow=workflow, line=self.place.line, warnings=tuple(self.warnings))
+                Document(
+                    workflow=workflow,
+                    line=self.place.line,
+                    warnings=tuple(map(str, self.warnings)),
+                )
             )
+            self.of.warnings += self.warnings
 
     def note_name(self) -> None:
         """Remember the document's name, if it can be read; the same name twice is a fault."""
@@ -211,7 +224,9 @@ class _Document:
         self._warn_all([PathFault(path=path, problem=problem, key=True)])
 
     def _warn_all(self, found: Iterable[PathFault]) -> None:
-        self.warnings += (str(self._fault(one)) for one in islice(found, FAULTS_MAX))
+        self.warnings += (
+            replace(self._fault(one), severity="warning") for one in islice(found, FAULTS_MAX)
+        )
 
     def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)
@@ -225,7 +240,23 @@ class _Document:
             path=written(found.path),
             problem=found.problem,
             hint=hint,
+            step=self._step(found.path),
         )
+
+    def _step(self, path: Path) -> str:
+        """The name of the step that the path leads into, if it can be read."""
+        at: Any = self.raw
+        for part in path:
+            if not isinstance(at, dict | list):
+                break
+            try:
+                at = at[part]  # type: ignore[index]
+            except (LookupError, TypeError):
+                break
+            if isinstance(part, int):
+                name = at.get("name", at.get("id")) if isinstance(at, dict) else None
+                return name[:_SHOWN_MAX] if isinstance(name, str) else ""
+        return ""
 
 
 def written(path: Path) -> str:
@@ -276,3 +307,14 @@ def _sorted(faults: list[Fault]) -> Iterator[Fault]:
     if len(faults) > FAULTS_MAX:
         problem = f"more faults than these {FAULTS_MAX:,}"
         yield Fault(file=faults[0].file, problem=problem, hint="fix these first")
+
+
+def _with_excerpts(faults: Iterable[Fault], text: str) -> Iterator[Fault]:
+    lines: list[str] | None = None  # most files have no fault: don't split them
+    for fault in faults:
+        lines = lines_of(text) if lines is None else lines
+        if 0 < fault.line <= len(lines):
+            shown = excerpt(lines[fault.line - 1], fault.column)
+            yield replace(fault, excerpt=shown)
+        else:
+            yield fault

@@ -47,7 +47,8 @@ def decode(data: bytes, file: str) -> str | Fault:
         # The three bytes of the byte order mark are removed before decoding.
         at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
         line = data.count(b"\n", 0, at) + 1
-        column = at - (data.rfind(b"\n", 0, at) + 1) + 1
+        before = data[data.rfind(b"\n", 0, at) + 1 : at].removeprefix(b"\xef\xbb\xbf")
+        column = len(before.decode()) + 1
         problem = f"not UTF-8: byte 0x{data[at]:02x} at offset {at}"
         return _fault(file, line, column, problem, "save the file as UTF-8")
     if forbidden := _FORBIDDEN.search(text):

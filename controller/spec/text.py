@@ -90,8 +90,12 @@ class Node(Struct, frozen=True):
 
 
 class Text(Struct, frozen=True):
-    """The documents of a file; `torn` is the one in which reading had to stop."""
+    """The documents of a file; `torn` is the one in which reading had to stop.
 
+    `text` is what the lines and columns count in.
+    """
+
+    text: str
     documents: list[Node]
     faults: list[Fault]
     torn: Node | None = None
@@ -99,6 +103,7 @@ class Text(Struct, frozen=True):
 
 def read(text: str, file: str, max_cost: int) -> Text:
     """Every document of `text`. Unfolded aliases may not exceed `max_cost` characters in all."""
+    written = text
     if file.endswith(".json"):
         text = _ESCAPE.sub(_joined, text)
     reader = _Reader(file, max_cost)
@@ -108,8 +113,10 @@ def read(text: str, file: str, max_cost: int) -> Text:
     except _Stop:
         pass
     except yaml.YAMLError as error:
-        reader.faults.append(_json_fault(text, file) or explain(error, text, file))
-    return Text(reader.documents, reader.faults, reader.torn())
+        fault = _json_fault(written, file)
+        text = written if fault else text
+        reader.faults.append(fault or explain(error, text, file))
+    return Text(text, reader.documents, reader.faults, reader.torn())
 
 
 def scalar(text: str) -> str | int | float | bool | None:

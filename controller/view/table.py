@@ -16,6 +16,7 @@ from controller.model.phases import Phase
 
 GAP = 2  # columns between cells
 LAST_COLUMN_MIN = 16  # a narrower column can't be read: it is better to let the terminal wrap
+_ELLIPSIS = "…"
 
 _ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
 
@@ -83,8 +84,30 @@ def paint(text: str, style: str) -> str:
     return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if style and text else text
 
 
+# ---------------------------------------- text of a certain width
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal it takes: some characters take two, some none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """Its beginning, if it is wider than `width`."""
+    if cells(text) <= width:
+        return text
+    return f"{_start(text, width - 1)}{_ELLIPSIS}" if width > 0 else ""
+
+
+def _start(text: str, width: int) -> str:
+    text = text[:width]  # hardly a character takes less than one column
+    while cells(text) > width:
+        text = text[:-1]
+    return text
 
 
 def visible(text: str) -> str:

@@ -1,6 +1,8 @@
 """`treadle validate` and `treadle schema`, as installed."""
 
+import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,25 @@ def treadle(*words: str, stdin: str = "", cwd: Path | None = None) -> tuple[int,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def on_a_terminal(*words: str, cwd: Path, columns: int = 80) -> str:
+    """What a person sees of stderr."""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        place = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(columns)}
+        os.execve(sys.executable, [sys.executable, "-m", "controller.cli", *words], place)
+    screen = b""
+    try:
+        while more := os.read(ours, 4096):
+            screen += more
+    except OSError:  # its other end is closed
+        pass
+    finally:
+        os.close(ours)
+        os.waitpid(pid, 0)
+    return screen.decode().replace("\r\n", "\n")
 
 
 def good(name: str) -> str:
@@ -98,6 +119,104 @@ def test_a_folder_is_judged_by_its_rules(tmp_path: Path) -> None:
     assert lines[2] == "specs/fifo.yaml: not a regular file"
     assert lines[3].startswith("specs/out.yaml: a symlink that leaves the folder")
     assert len(lines) == 4
+
+
+BAD = good("a").replace("[a]", "[aa]")
+
+
+def test_a_picture_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BAD)
+    assert on_a_terminal("validate", "a.yaml", cwd=tmp_path) == (
+        'error: no step is named "aa"\n'
+        " ┌ a.yaml:5:70   step b\n"
+        "5│   steps: [{name: a, run: 'true'}, {name: b, run: 'true', dependsOn: [aa]}]\n"
+        f" │ {' ' * 69}^^\n"
+        ' = did you mean "a"?\n'
+        "\n"
+        "1 error in 1 file\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        (["apply", "-f", "a.yaml"], "nothing was written"),
+        (["run", "a.yaml"], "nothing was started"),
+    ],
+)
+def test_other_commands_show_it_too_and_what_comes_of_it(
+    tmp_path: Path, command: list[str], outcome: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(BAD)
+    seen = on_a_terminal(*command, cwd=tmp_path)
+    assert 'error: no step is named "aa"\n' in seen
+    assert seen.endswith(f"1 error in 1 file; {outcome}\n")
+
+
+def test_what_stays_in_force(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    spec = tmp_path / "specs" / "a.yaml"
+    spec.write_text(good("a"))
+    assert treadle("up", "--once", cwd=tmp_path)[0] == 0
+    spec.write_text(BAD)
+    for command in (["validate"], ["validate", "specs/a.yaml"], ["diff"]):
+        seen = on_a_terminal(*command, cwd=tmp_path)
+        assert seen.endswith("1 error in 1 file; generation 1 of a stays in force\n")
+
+
+def test_the_specs_folder_is_what_is_checked_unless_files_are_named(tmp_path: Path) -> None:
+    code, out, err = treadle("validate", cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"treadle: no specs folder here ({tmp_path}/specs); name a file: treadle validate FILE\n"
+    )
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(good("a"))
+    assert treadle("validate", cwd=tmp_path) == (0, "specs/a.yaml: ok (1 workflow, 2 steps)\n", "")
+
+
+def test_every_form(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BAD)
+    (tmp_path / "b.yaml").write_text(good("b"))
+    files = ("a.yaml", "b.yaml", "none.yaml")
+    lines = [
+        'a.yaml:5:70: spec.steps[1].dependsOn[0]: no step is named "aa"; did you mean "a"?',
+        "none.yaml: no such file",
+    ]
+    ok = "b.yaml: ok (1 workflow, 2 steps)\n"
+    for form in ((), ("--format", "short")):
+        code, out, err = treadle("validate", *form, *files, cwd=tmp_path)
+        assert (code, out, err.splitlines()) == (2, ok, lines)
+    code, out, err = treadle("validate", "--format", "json", *files, cwd=tmp_path)
+    assert (code, err) == (2, "")
+    assert [(each["file"], each["line"]) for each in map(json.loads, out.splitlines())] == [
+        ("a.yaml", 5),
+        ("none.yaml", None),
+    ]
+    code, out, err = treadle("validate", "--format", "github", *files, cwd=tmp_path)
+    assert (code, err) == (2, "")
+    assert out.splitlines() == [
+        ok.strip(),
+        f"::error file=a.yaml,line=5,col=70::{lines[0].partition(': ')[2]}",
+        "::error file=none.yaml::no such file",
+    ]
+
+
+def test_a_line_for_each_fault_whatever_the_command(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(BAD)
+    line = 'a.yaml:5:70: spec.steps[1].dependsOn[0]: no step is named "aa"; did you mean "a"?\n'
+    for command in (["validate"], ["apply", "-f"], ["run"], ["diff"]):
+        code, out, err = treadle(*command, "a.yaml", cwd=tmp_path)
+        assert (code, out, err) == (2, "", line)
+
+
+def test_a_huge_file_of_faults_shows_the_first_ones(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        good("a").partition("  steps")[0] + "  steps:\n" + "  - {nam: a, run: b}\n" * 22_000
+    )
+    seen = on_a_terminal("validate", "a.yaml", cwd=tmp_path)
+    assert seen.count("error: ") == 50
+    assert seen.endswith("more than 1,000 errors in 1 file\n")
 
 
 def test_an_endless_file_is_not_read_for_ever() -> None:

@@ -100,8 +100,8 @@ def test_faults_are_told_and_the_rest_as_well(place: Place) -> None:
     place.spec("good", "twin.yaml", a="true")
     done = place.treadle("diff", code=2)
     assert b"good  generation 1 -> 2" in done.stdout
-    assert b"treadle: specs/bad.yaml:2:7: kind: " in done.stderr
-    assert b"treadle: specs/twin.yaml:1:1: " in done.stderr
+    assert b"specs/bad.yaml:2:7: kind: " in done.stderr
+    assert b"specs/twin.yaml:1:1: " in done.stderr
 
 
 def test_a_file_that_is_not_there_is_one_clear_line(place: Place) -> None:
@@ -185,7 +185,7 @@ def test_an_invalid_spec_is_told_for_as_long_as_it_is_there(place: Place, text: 
     place.says("up", "--once")
     file.write_text(text)
     before = place.treadle("diff", code=2).stderr
-    assert before.startswith(b"treadle: specs/w.yaml")
+    assert before.startswith(b"specs/w.yaml")
     place.treadle("up", "--once", code=2)
     assert place.treadle("diff", code=2).stderr == before, "although the log has it by now"
     place.spec("w", a="true")

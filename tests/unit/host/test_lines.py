@@ -100,15 +100,15 @@ def test_a_fault_is_told_once_and_again_when_it_is_another(capsys: Output) -> No
         return capsys.readouterr().err.splitlines()
 
     story.see(e.FileRejected(path="f.yaml", digest="d", faults=[FAULT, FAULT]))
-    assert shown() == ["treadle: specs/f.yaml: is wrong"] * 2
+    assert shown() == ["specs/f.yaml: is wrong"] * 2
     assert shown() == []
     other = Fault(file="specs/f.yaml", problem="is worse")
     story.see(e.FileRejected(path="f.yaml", digest="e", faults=[other]))
-    assert shown() == ["treadle: specs/f.yaml: is worse"]
+    assert shown() == ["specs/f.yaml: is worse"]
     story.see(e.FileCleared(path="f.yaml"))
     assert shown() == []
     story.see(e.FileRejected(path="f.yaml", digest="d", faults=[FAULT]))
-    assert shown() == ["treadle: specs/f.yaml: is wrong"], "mended and broken again"
+    assert shown() == ["specs/f.yaml: is wrong"], "mended and broken again"
 
 
 def test_a_bad_marker_is_told_with_its_path(capsys: Output) -> None:

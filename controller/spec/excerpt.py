@@ -1,0 +1,41 @@
+"""The line of a fault, and the word in it that is wrong, for a picture of the fault.
+
+The word is found by its first character, without the structure of the file: a word in quotes up to
+its closing quote, a plain one up to what ends a plain value in YAML. That may be too short for a
+value that runs over commas or lines; it never shows another place.
+"""
+
+import re
+
+from controller.errors import Excerpt
+
+EXCERPT_MAX = 200  # characters of a long line
+_BEFORE = 80  # of these, how many stand before the fault
+
+_WORD = re.compile(
+    r'"(?:\\.|[^"\\])*"'
+    r"|'(?:''|[^'])*'"
+    r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
+)
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text as YAML counts them; `decode` refuses what else might end one."""
+    return _LINE_END.split(text)
+
+
+def excerpt(line: str, column: int) -> Excerpt:
+    """The part of `line` around `column`, which counts characters from 1."""
+    start = min(column - 1, len(line))
+    begin = max(0, min(start - _BEFORE, len(line) - EXCERPT_MAX))
+    end = begin + EXCERPT_MAX
+    # A word may be as long as the file: search only what is shown.
+    word = _WORD.match(line, start, end)
+    length = len(word[0]) if word else 1
+    text = line[begin:end]
+    if end < len(line):
+        text = f"{text[:-1]}…"
+    if begin:
+        text = f"…{text[1:]}"
+    return Excerpt(text=text, start=start - begin, length=length)

@@ -1,0 +1,184 @@
+"""Faults of specs for people and programs: a picture of each on a terminal, else one line each.
+
+A picture shows the line of the file, with a mark under the word that is wrong and the hint beside
+the mark. All text of a file is made visible before it is measured, so that no character can steer
+the terminal or move the mark.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from controller.errors import FAULTS_MAX, Excerpt, Fault
+from controller.model.state import State
+from controller.view.table import cells, paint, shorten, visible
+
+Form = Literal["short", "json", "github"]
+
+PICTURES_MAX = 50  # more than anybody reads; of the others the number is shown
+_TEXT_MAX = 100  # columns of a sentence: longer lines are hard to read
+_HINT_MIN = 28  # columns beside the mark; with fewer the hint gets lines of its own
+_TAB = "    "
+_STYLES = {"error": "red", "warning": "yellow"}
+
+
+# ---------------------------------------- one line each
+
+
+def short(fault: Fault) -> str:
+    """`etl.yaml:14:7: spec.steps[2].dependsOn[0]: no step is named "x"; did you mean "y"?`"""
+    return visible(f"{fault} (warning)" if fault.severity == "warning" else str(fault))
+
+
+def shape(fault: Fault) -> dict[str, str | int | None]:
+    """For programs: line and column are null if the fault belongs to the file as a whole."""
+    return {
+        "file": fault.file,
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "path": fault.path,
+        "message": fault.problem,
+        "hint": fault.hint,
+        "severity": fault.severity,
+    }
+
+
+def annotation(fault: Fault) -> str:
+    """A workflow command of GitHub Actions, which shows the fault beside the line."""
+    place = {"file": fault.file}
+    if fault.line:
+        place |= {"line": str(fault.line), "col": str(fault.column)}
+    properties = ",".join(f"{name}={_property(value)}" for name, value in place.items())
+    words = [fault.path and f"{fault.path}: ", fault.problem, fault.hint and f"; {fault.hint}"]
+    return f"::{fault.severity} {properties}::{_escaped(''.join(words))}"
+
+
+def _escaped(text: str) -> str:
+    return visible(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+# ---------------------------------------- pictures
+
+
+def pictures(faults: Sequence[Fault], width: int, colour: bool, outcome: str) -> Iterator[str]:
+    """A picture of each of the first faults, then their number and what comes of them."""
+    for fault in faults[:PICTURES_MAX]:
+        yield from picture(fault, width, colour)
+        yield ""
+    if len(faults) > PICTURES_MAX:
+        more = f"and {len(faults) - PICTURES_MAX:,} more"
+        yield from _wrapped(f"{more}: treadle validate --format short FILE shows them", width)
+    total = f"{counted(faults)}; {outcome}" if outcome else counted(faults)
+    yield from (paint(text, "bold" if colour else "") for text in _wrapped(total, width))
+
+
+def counted(faults: Sequence[Fault]) -> str:
+    """`22 errors and 1 warning in 2 files`."""
+    of_file = Counter((fault.file, fault.severity) for fault in faults)
+    words = []
+    for severity in ("error", "warning"):
+        counts = [count for (_, kind), count in of_file.items() if kind == severity]
+        total = sum(min(count, FAULTS_MAX) for count in counts)
+        least = "more than " if any(count > FAULTS_MAX for count in counts) else ""
+        if total:
+            words.append(least + _number(total, severity))
+    return f"{' and '.join(words)} in {_number(len({file for file, _ in of_file}), 'file')}"
+
+
+def stays_in_force(state: State, names: Iterable[str]) -> str:
+    """What these workflows do while their files have faults; "" if none of them is in force."""
+    lives = [state.workflows[name] for name in names if name in state.workflows]
+    if not lives:
+        return ""
+    if len(lives) > 1:
+        return f"the present versions of {len(lives):,} workflows stay in force"
+    return f"generation {lives[0].generation} of {lives[0].name} stays in force"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def picture(fault: Fault, width: int, colour: bool) -> Iterator[str]:
+    """One fault in lines of at most `width` columns."""
+    style, strong = (_STYLES[fault.severity], "bold") if colour else ("", "")
+    dim = "dim" if colour else ""
+    head = f"{fault.severity}: "
+    first, *others = _wrapped(fault.problem, width, len(head))
+    yield paint(head.strip(), style) + " " + paint(first, strong)
+    yield from (paint(text, strong) for text in others)
+
+    margin = " " * len(str(fault.line or ""))
+    yield from (paint(text, dim) for text in _place(fault, margin, width))
+    hint = fault.hint
+    if fault.excerpt is not None:
+        room = max(1, width - len(margin) - 2)
+        before, word, after = _cut(fault.excerpt, room)
+        yield paint(f"{fault.line}│ ", dim) + before + paint(word, strong) + after
+        indent, mark = cells(before), "^" * max(1, cells(word))
+        beside = min(room - indent - len(mark) - 1, _TEXT_MAX)
+        lines = [""]
+        if beside >= _HINT_MIN or cells(visible(hint)) <= beside:
+            lines, hint = list(_wrapped(hint, beside)), ""
+        edge = paint(f"{margin}│ ", dim) + " " * indent
+        yield f"{edge}{paint(mark, style)} {lines[0]}".rstrip()
+        for text in lines[1:]:
+            yield f"{edge}{' ' * len(mark)} {text}"
+    if hint:
+        begin = f"{margin}= "
+        for number, text in enumerate(_wrapped(hint, width - len(begin))):
+            yield f"{begin if number == 0 else ' ' * len(begin)}{text}"
+
+
+def _place(fault: Fault, margin: str, width: int) -> Iterator[str]:
+    """`┌ specs/etl.yaml:28:26   step load`; a long path loses its beginning."""
+    place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
+    within = f"step {fault.step}" if fault.step else fault.path
+    place, within = visible(place), visible(within)
+    room = max(1, width - len(margin) - 2)
+    if within and cells(place) + 3 + cells(within) <= room:
+        place, within = f"{place}   {within}", ""
+    yield f"{margin}┌ {_end(place, room)}"
+    if within and fault.line:
+        yield f"{margin}│ {shorten(within, room)}"
+
+
+def _cut(of: Excerpt, room: int) -> tuple[str, str, str]:
+    """The text before the wrong word, the word, and the rest, in `room` columns together."""
+    text, start, end = of.text, of.start, of.start + of.length
+    parts = text[:start], text[start:end], text[end:]
+    before, word, after = (visible(part.replace("\t", _TAB)) for part in parts)
+    mark = max(1, cells(word))
+    if cells(before) + mark + cells(after) > room:
+        before = _end(before, max(room // 3, room - mark - min(cells(after), room // 4)))
+    word = shorten(word, room - cells(before))
+    return before, word, shorten(after, room - cells(before) - cells(word))
+
+
+def _end(text: str, width: int) -> str:
+    """Its end, if it is wider than `width`."""
+    return shorten(text[::-1], width)[::-1]
+
+
+def _wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
+    """Lines of whole words; on the first one, `first` columns are taken already."""
+    width = min(max(width, 1), _TEXT_MAX)
+    room, line = max(width - first, 1), ""
+    for word in visible(text).split(" "):
+        joined = f"{line} {word}" if line else word
+        if cells(joined) <= room:
+            line = joined
+            continue
+        if line:
+            yield line
+            room = width
+        line = word
+        while cells(line) > room:
+            part = shorten(line, room + 1)[:-1] or line[:1]
+            yield part
+            line, room = line[len(part) :], width
+    yield line
