@@ -99,7 +99,8 @@ _STATE = _arg(
     variable="TREADLE_STATE",
     help="the folder of the state and the log (default: $TREADLE_STATE, else .treadle)",
 )
-_FOLDERS = (_SPECS, _STATE)
+_UTC = _arg("--utc", action="store_true", help="show times in UTC, not in local time")
+_FOLDERS = (_SPECS, _STATE, _UTC)
 _NAME_HELP = "a name, or (the start of) a uid"
 _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
@@ -164,8 +165,8 @@ def _json(what: str | None = None) -> Arg:
 
 # ---------------------------------------- the table
 
-_STATUS = (*_FOLDERS, _NAME, _UID, _arg("-o", "--output", choices=("json", "yaml")), _AT)
-_STATUS_HELP = "show one workflow: steps, attempts, conditions, recent changes"
+_STATUS = (*_FOLDERS, _NAME, _UID, _arg("-o", "--output", choices=("wide", "json", "yaml")), _AT)
+_STATUS_HELP = "show one workflow: how it stands, what failed, its steps"
 _CHANGE = (*_FOLDERS, _DRY_RUN)
 
 RUN, READ, CHANGE, CHECK = "Running", "Reading", "Changing", "Checking"

@@ -8,8 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from controller.cli.output import (
     in_colour,
+    look,
     note,
     show,
     show_line,
@@ -18,11 +21,12 @@ from controller.cli.output import (
     terminal_width,
 )
 from controller.client.past import recall, state_at
-from controller.client.replica import Replica, controller_shape, now
+from controller.client.replica import Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find
 from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
+from controller.view.look import Look
 from controller.view.shape import ControllerShape, InUse
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
@@ -38,17 +42,19 @@ def get(args: argparse.Namespace) -> int:
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
-        return show_past(state_at(args.state, "--at", args.at, now()), names, matches, args.output)
+        state = state_at(args.state, "--at", args.at, now())
+        return show_past(state, names, matches, args.output, look(args, now=state.time))
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
     for name in names:
         recall(args.state, state, name)
-    missing = show_workflows(state, names, matches, args.output, controller, now(), live=True)
+    view = look(args, stood=stood(args.state, state))
+    missing = show_workflows(state, names, matches, args.output, controller, view, live=True)
     if args.output in (None, "wide"):
         for line in controller_lines(state, controller):
             note(line)
     if args.watch and not missing:
-        watch(replica, names, matches, args.output)
+        watch(replica, names, matches, args.output, view)
     return fail_for(missing)
 
 
@@ -60,7 +66,9 @@ def _selector(text: str | None) -> "Selector":
     return parse_selector(text)
 
 
-def show_past(state: State, names: list[str], matches: "Selector", output: str | None) -> int:
+def show_past(
+    state: State, names: list[str], matches: "Selector", output: str | None, view: Look
+) -> int:
     """Show this earlier state as `get` would have shown it then."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
@@ -68,8 +76,7 @@ def show_past(state: State, names: list[str], matches: "Selector", output: str |
         epoch=state.controller.epoch,
         conditions=[],
     )
-    # Ages are computed for that moment, too.
-    return fail_for(show_workflows(state, names, matches, output, controller, state.time))
+    return fail_for(show_workflows(state, names, matches, output, controller, view))
 
 
 def fail_for(missing: list[NotFound]) -> int:
@@ -87,7 +94,7 @@ def show_workflows(
     matches: "Selector",
     form: str | None,
     controller: ControllerShape,
-    now: int,
+    view: Look,
     live: bool = False,
 ) -> list[NotFound]:
     """Print the workflows that `names` mean, or all. Returns an error for each unknown name."""
@@ -96,13 +103,13 @@ def show_workflows(
         for entry in entries:
             print(entry.name)
     elif form in ("json", "yaml"):
-        in_use = used_now(entries, now) if live else {}
+        in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use) for entry in entries]
         single = len(names) == 1 and len(entries) == 1
         if entries or not names:
             show(shapes[0] if single else list_shape(shapes, controller), form)
     elif entries:
-        show_table(list_table(state, entries, now, wide=form == "wide"))
+        show_table(list_table(state, entries, view, wide=form == "wide"))
     elif not names:
         note("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
     return missing
@@ -143,9 +150,11 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 # ---------------------------------------- watch
 
 
-def watch(replica: Replica, names: list[str], matches: "Selector", form: str | None) -> None:
+def watch(
+    replica: Replica, names: list[str], matches: "Selector", form: str | None, view: Look
+) -> None:
     """Print a line for each workflow that changes, until interrupted."""
-    shown = Rows(replica.state, select(replica.state, names, matches)[0], form)
+    shown = Rows(replica.state, select(replica.state, names, matches)[0], form, view)
     changed: dict[str, None] = {}
     for folded in replica.follow():
         if folded is not None:
@@ -161,10 +170,11 @@ def watch(replica: Replica, names: list[str], matches: "Selector", form: str | N
 class Rows:
     """Shows workflows one by one below the table, in its columns, and only when they changed."""
 
-    def __init__(self, state: State, entries: list[Entry], form: str | None):
+    def __init__(self, state: State, entries: list[Entry], form: str | None, view: Look):
         self._state = state
         self._form = form
-        self._table = list_table(state, entries, now(), wide=form == "wide")
+        self._view = view
+        self._table = list_table(state, entries, view, wide=form == "wide")
         self._last = {row[0].text: self._lasting(row) for row in self._table.rows}
 
     def show(self, workflow: Workflow) -> None:
@@ -175,7 +185,8 @@ class Rows:
             print("---")
             show(shape_of(self._state, workflow), "yaml")
             return
-        row = list_row(self._state, workflow, now(), wide=self._form == "wide")
+        view = structs.replace(self._view, now=now())
+        row = list_row(self._state, workflow, view, wide=self._form == "wide")
         if self._last.get(workflow.name) == self._lasting(row):
             return
         self._last[workflow.name] = self._lasting(row)
@@ -203,20 +214,21 @@ def status(args: argparse.Namespace) -> int:
     name = args.uid or args.name
     if args.at:
         state = state_at(args.state, "--at", args.at, now())
-        shown_at = state.time
+        view = look(args, now=state.time)
     else:
-        state, shown_at = Replica(args.state).catch_up(), now()
+        state = Replica(args.state).catch_up()
         recall(args.state, state, name)
+        view = look(args, stood=stood(args.state, state))
     entry = find(state, name)
-    in_use = {} if args.at else used_now([entry], shown_at)
-    if args.output:
+    in_use = {} if args.at else used_now([entry], view.now)
+    if args.output in ("json", "yaml"):
         show(shape_of(state, entry, in_use), args.output)
     elif isinstance(entry, NeverValid):
         show_lines(never_valid_page(entry))
     else:
-        width, printed = terminal_width(), by_failed(args.state, entry)
-        show_lines(page(state, entry, shown_at, width, in_colour(), in_use, printed))
-    if not args.output and not args.at:
+        printed, wide = by_failed(args.state, entry), args.output == "wide"
+        show_lines(page(state, entry, view, in_use, printed, wide=wide))
+    if args.output in (None, "wide") and not args.at:
         for line in controller_lines(state, controller_shape(args.state)):
             note(line)
     return ExitCode.FINE
@@ -245,7 +257,8 @@ def replay(args: argparse.Namespace) -> int:
         if args.until
         else Replica(args.state).catch_up()
     )
-    return show_past(state, args.names, lambda labels: True, args.output)
+    view = look(args, now=state.time)
+    return show_past(state, args.names, lambda labels: True, args.output, view)
 
 
 def _verify(state_dir: str) -> int:

@@ -1,13 +1,17 @@
 """How output is shown: on a terminal or in a file, in colour, as JSON or YAML."""
 
+import argparse
 import io
 import os
 import sys
+import time
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
+from controller.view.look import Look
 from controller.view.table import Table, render
 
 
@@ -23,6 +27,17 @@ def terminal_width() -> int | None:
 def in_colour() -> bool:
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
     return sys.stdout.isatty() and not dumb
+
+
+def look(args: argparse.Namespace, now: int | None = None, stood: int | None = None) -> Look:
+    """How this command shows things; `now`: as of that moment, instead of the present."""
+    return Look(
+        now=time.time_ns() // 1000 if now is None else now,
+        zone=UTC if args.utc else None,
+        width=terminal_width(),
+        colour=in_colour(),
+        stood=stood,
+    )
 
 
 def show_table(table: Table) -> None:

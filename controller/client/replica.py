@@ -92,6 +92,12 @@ def controller_shape(state_dir: str) -> "ControllerShape":
     )
 
 
+def stood(state_dir: str, state: State) -> int | None:
+    """The last moment that anything is known of, if no controller runs; else None."""
+    status = read_status(state_dir)
+    return None if status.pid is not None else max(state.time, status.written)
+
+
 def is_live(state_dir: str) -> bool:
     """Does a controller hold the state folder?"""
     return read_status(state_dir).phase in _LIVE_PHASES

@@ -19,10 +19,11 @@ from controller.host.outlet import is_behind
 from controller.host.session import Session
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
+from controller.view import figures
 from controller.view.find import NeverValid
 from controller.view.listing import Entry, list_row, listed
-from controller.view.page import step_row
-from controller.view.table import Cell, Column, Table, render, shorten, visible
+from controller.view.look import Look
+from controller.view.table import Cell, Column, Table, phase_cell, render, shorten, visible
 
 _DRAW_SECONDS_MIN = 0.1
 _REFRESH_SECONDS = 1.0
@@ -164,11 +165,11 @@ def _worth_a_line(workflow: Workflow) -> list[Step]:
 
 def _workflow_row(state: State, entry: Entry, now: int) -> tuple[Cell, ...]:
     """The row of `get`, without the age."""
-    name, phase, steps, took, _age, message = list_row(state, entry, now)
+    name, phase, steps, took, _age, message = list_row(state, entry, Look(now=now))
     return name, phase, steps, took, message
 
 
 def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell, ...]:
-    name, phase, number, took, _exit, message = step_row(state, life, step, now)
-    tried = Cell(f"try {number.text}") if step.attempts else Cell("")
-    return Cell(f"  {name.text}"), phase, tried, took, message
+    look = Look(now=now)
+    took, note = figures.took(life, step, look), figures.note(state, life, step, look)
+    return Cell(f"  {step.name}"), phase_cell(step.phase), Cell(""), Cell(took), Cell(note)

@@ -138,7 +138,7 @@ class Session:
         if status == self._status:
             return
         try:
-            write_status(self.state_dir, status)
+            write_status(self.state_dir, status, controller.edges.clock.now())
             self._status = status
         except FileNotFoundError:
             pass  # the state folder is gone, which ends this controller when it looks

@@ -19,21 +19,24 @@ ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
 
 
 class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`pid` is None when no controller holds the state folder; `since`: microseconds since 1970.
+    """`pid` is None when no controller holds the state folder.
 
-    `limits`: reasons why steps can't start that are not in the log.
+    `since` is when the controller took it, `written` when it last wrote this file; microseconds
+    since 1970. `limits`: reasons why steps can't start that are not in the log.
     """
 
     phase: ControllerPhase
     pid: int | None = None
     epoch: int = 0
     since: int = 0
+    written: int = 0
     conditions: list[Condition] = []
     limits: Limits | None = None
 
 
-def write_status(state_dir: str, status: ControllerStatus) -> None:
+def write_status(state_dir: str, status: ControllerStatus, now: int) -> None:
     """Raises OSError, which is no reason to stop: readers see what was written before."""
+    status = msgspec.structs.replace(status, written=now)
     path = status_path(state_dir)
     draft = f"{path}.tmp"  # one writer, so one name is enough
     with open(draft, "wb") as file:

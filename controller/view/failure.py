@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.model.phases import Phase
+from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, Step, Workflow
 from controller.view.table import visible
 
@@ -22,10 +22,14 @@ _CODES = {
 
 
 def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
-    """The attempt that decided the step in this run; None if no process of it ran."""
+    """The step's last attempt, if it ran in this run and what the step is now follows from it."""
     attempt = step.attempt
-    ran = attempt is not None and attempt.started is not None and attempt.run == workflow.run
-    return attempt if ran else None
+    if attempt is None or attempt.started is None or attempt.run != workflow.run:
+        return None
+    waits = step.phase in (Phase.PENDING, Phase.READY) and not step.retries
+    if waits or step.phase is Phase.SKIPPED or step.reason == Reason.MARKED:
+        return None
+    return attempt
 
 
 def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:

@@ -10,6 +10,7 @@ from controller.model.phases import Phase
 from controller.model.state import State, Workflow
 from controller.view import words
 from controller.view.find import NeverValid
+from controller.view.look import Look
 from controller.view.shape import InUse, WorkflowShape
 from controller.view.status import (
     ARCHIVED,
@@ -22,21 +23,22 @@ from controller.view.status import (
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import age, span
 
-PASSING = (Column("TIME", right=True), Column("AGE", right=True))  # change with the clock alone
+# These change with the clock alone.
+PASSING = (Column("TIME", right=True, rank=2), Column("AGE", right=True, rank=3))
 _COLUMNS = (
-    Column("NAME"),
+    Column("NAME", shrinks=True),
     Column("PHASE"),
-    Column("STEPS", right=True),
+    Column("STEPS", right=True, rank=1),
     *PASSING,
     Column("MESSAGE"),
 )
 _WIDE = (
     *_COLUMNS[:-1],
-    Column("GEN", right=True),
-    Column("RUN", right=True),
-    Column("UID"),
-    Column("FILE"),
-    Column("LABELS"),
+    Column("GEN", right=True, rank=4),
+    Column("RUN", right=True, rank=5),
+    Column("UID", rank=8),
+    Column("FILE", rank=7, shrinks=True),
+    Column("LABELS", rank=6, shrinks=True),
     _COLUMNS[-1],
 )
 
@@ -57,12 +59,12 @@ def shape_of(state: State, entry: Entry, in_use: InUse = {}) -> WorkflowShape:
     return workflow_shape(state, entry, in_use)
 
 
-def list_table(state: State, entries: Iterable[Entry], now: int, wide: bool = False) -> Table:
-    rows = [list_row(state, entry, now, wide) for entry in entries]
+def list_table(state: State, entries: Iterable[Entry], look: Look, wide: bool = False) -> Table:
+    rows = [list_row(state, entry, look, wide) for entry in entries]
     return Table(_WIDE if wide else _COLUMNS, rows)
 
 
-def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[Cell, ...]:
+def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tuple[Cell, ...]:
     if isinstance(entry, NeverValid):
         return _rejected_row(entry.name, entry.rejected, wide)
     message = words.verdict(entry) if entry.finished else words.of_workflow(entry)[1]
@@ -76,6 +78,8 @@ def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[
     invalid = entry.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
+    if look.stood is not None and entry.phase is Phase.RUNNING:
+        message = f"was running when the controller stopped, {look.moment(look.stood)}"
     more = (
         Cell(str(entry.generation)),
         Cell(str(entry.run)),
@@ -85,10 +89,10 @@ def list_row(state: State, entry: Entry, now: int, wide: bool = False) -> tuple[
     )
     return (
         Cell(entry.name, "bold"),
-        phase_cell(entry.phase),
+        running_cell(entry.phase, look),
         Cell(f"{succeeded_count(entry)}/{len(entry.steps)}"),
-        Cell(run_time(entry, now)),
-        Cell(age(now - entry.created)),
+        Cell(run_time(entry, look.clock)),
+        Cell(age(look.now - entry.created)),
         *(more if wide else ()),
         Cell(message),
     )
@@ -98,11 +102,18 @@ def succeeded_count(workflow: Workflow) -> int:
     return sum(step.phase is Phase.SUCCEEDED for step in workflow.steps.values())
 
 
-def run_time(workflow: Workflow, now: int) -> str:
+def running_cell(phase: Phase, look: Look) -> Cell:
+    """The phase; with a question mark if what ran may have ended unseen."""
+    if look.stood is None or phase is not Phase.RUNNING:
+        return phase_cell(phase)
+    return Cell(f"{phase}?", "yellow")
+
+
+def run_time(workflow: Workflow, clock: int) -> str:
     """How long the last run took, or how long the present run has taken so far."""
     if workflow.started is None:
         return "-"
-    return span((workflow.completed or now) - workflow.started)
+    return span((workflow.completed or clock) - workflow.started)
 
 
 def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, ...]:

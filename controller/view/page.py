@@ -1,60 +1,127 @@
-"""The page of `status NAME`: a header, the conditions, a row for each step, and recent changes.
+"""The page of `status NAME`: how it stands, what failed and why, the steps, and what to do next.
 
-On a narrow terminal the least important columns are left out.
+It has what a person looks for first; `wide` adds the conditions and the recent changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 
-from controller.model.events import Usage
-from controller.model.phases import TERMINAL, Phase
-from controller.model.state import SECOND, Attempt, Condition, Move, State, Step, Workflow
-from controller.view import words
+from controller.model.phases import Phase, Reason
+from controller.model.state import Condition, Move, State, Step, Workflow
+from controller.view import figures, words
+from controller.view.dag import Branch, tree
 from controller.view.edits import generation_words
-from controller.view.failure import Printed, failures
+from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
-from controller.view.listing import succeeded_count
+from controller.view.listing import running_cell, succeeded_count
+from controller.view.look import Look
 from controller.view.shape import InUse
-from controller.view.status import ended
-from controller.view.table import Cell, Column, Table, paint, phase_cell, render, visible
-from controller.view.times import age, clock_time, rfc3339, span
+from controller.view.status import ARCHIVED, ended
+from controller.view.table import (
+    Cell,
+    Column,
+    Table,
+    mark_cell,
+    middle,
+    paint,
+    phase_cell,
+    render,
+    shorten,
+    visible,
+)
+from controller.view.times import age, span
 
-WIDTH_WITH_DEPENDENCIES_MIN = 100
 _INDENT = "  "
-_DAY = 86_400 * SECOND
+_LABEL_WIDTH = 13
+# What these conditions say, the verdict says too.
+_SAID_BY_VERDICT = frozenset(
+    {
+        "Accepted",
+        "Progressing",
+        "Complete",
+        "Suspended",
+        "Terminating",
+        "EditPending",
+        "SpecInvalid",
+    }
+)
 
 
 def page(
     state: State,
     workflow: Workflow,
-    now: int,
-    width: int | None = None,
-    colour: bool = False,
+    look: Look,
     in_use: InUse = {},
     printed: Printed = {},
+    usual: int | None = None,
+    wide: bool = False,
 ) -> Iterator[str]:
-    """The lines of the page. `printed`: what the steps that failed printed last."""
-    phase = phase_cell(workflow.phase)
-    mark = "  (no longer in force)" if ended(state, workflow) else ""
-    title = f"{paint(workflow.name, 'bold' if colour else '')}  "
-    yield f"{title}{paint(phase.text, phase.style if colour else '')}{mark}"
-    for label, text in (*_header(workflow, now), *_beside(state, workflow)):
-        yield f"{_INDENT}{label:<10}{visible(text)}"
-    inner = None if width is None else width - len(_INDENT)
-    sections = (
-        ("Conditions", conditions_table(workflow.conditions.values(), now)),
-        ("Steps", steps_table(state, workflow.steps.values(), workflow, now, width, in_use)),
-    )
-    for heading, table in sections:
-        yield from _section(heading, table, inner, colour)
-    yield from failures(workflow, printed)
-    yield from _section("Recently", _recent_table(workflow.recent, now), inner, colour)
+    """The lines of the page.
+
+    `printed`: what the steps that failed printed last. `usual`: how long a run usually takes, in
+    microseconds.
+    """
+    yield _title(state, workflow, look, usual)
+    for sentence in _verdict(state, workflow, look):
+        yield from _paragraph(sentence, look)
+    yield from _labelled(_beside(state, workflow), look)
+    for line in failures(workflow, printed):
+        yield line if look.width is None else shorten(line, look.width)
+    table = steps_table(state, workflow, tree(workflow.steps), look, in_use, printed)
+    yield from _section("", table, look)
+    yield ""
+    yield from _labelled(_footer(state, workflow), look)
+    if wide:
+        conditions = workflow.conditions.values()
+        yield from _section("Conditions", conditions_table(conditions, look), look)
+        yield from _section("Recently", _recent_table(workflow.recent, look), look)
 
 
-def _section(heading: str, table: Table, width: int | None, colour: bool) -> Iterator[str]:
-    if table.rows:
-        yield ""
-        yield heading
-        yield from (_INDENT + line for line in render(table, width, colour))
+# ---------------------------------------- the head
+
+
+def _title(state: State, workflow: Workflow, look: Look, usual: int | None) -> str:
+    mark, phase = mark_cell(workflow.phase), running_cell(workflow.phase, look)
+    name = visible(workflow.name)
+    run = ""
+    if workflow.started is not None:
+        took = span((workflow.completed or look.clock) - workflow.started)
+        verb = "took" if workflow.completed is not None else "has taken"
+        usually = "" if usual is None else f" (usually {span(usual)})"
+        started = look.moment(workflow.started)
+        zone = "" if look.width is None else f" {look.zone_name(workflow.started)}"
+        run = f"run {workflow.run}, {started}{zone}, {verb} {took}{usually}"
+    if ARCHIVED in workflow.conditions:
+        run = f"{run}  (archived)"
+    elif ended(state, workflow):
+        run = f"{run}  (no longer in force)"
+    if look.width is not None:
+        name = middle(name, max(8, look.width - len(phase.text) - 6))
+        run = shorten(run, max(0, look.width - len(name) - len(phase.text) - 6))
+    shown = [
+        paint(mark.text, mark.style if look.colour else ""),
+        paint(name, "bold" if look.colour else ""),
+        "",
+        paint(phase.text, phase.style if look.colour else ""),
+        "",
+        run,
+    ]
+    return " ".join(shown).rstrip()
+
+
+def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
+    """What did not succeed, in words, and how much did."""
+    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
+    yield ", ".join((*words.counted(workflow), succeeded))
+    reason, message = words.of_workflow(workflow)
+    if look.stood is not None and workflow.phase is Phase.RUNNING:
+        stood = look.moment(look.stood)
+        yield f"was running when the controller stopped, {stood}; treadle up continues it"
+    elif reason not in _COUNTS_SAY_IT:
+        yield message
+
+
+_COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED, Reason.COMPLETED})
 
 
 def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
@@ -71,6 +138,65 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     rejected = state.rejected.get(workflow.path)
     for fault in rejected.faults if rejected is not None else ():
         yield "fault", f"{fault} (generation {workflow.generation} stays in force)"
+    for warning in workflow.warnings:
+        yield "warning", warning
+    for condition in workflow.conditions.values():
+        if condition.status == "True" and condition.type not in (*_SAID_BY_VERDICT, ARCHIVED):
+            yield condition.type, condition.message
+
+
+# ---------------------------------------- the foot
+
+
+def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
+    for run in state.runs.get(workflow.name, ()):
+        if run.number == workflow.run and run.why:
+            yield "begun by", run.why
+    if workflow.finished and (path := critical_path(workflow)):
+        names, took = " → ".join(step.name for step in path), _length(workflow, path)
+        yield "critical path", f"{took}: {names}"
+    by = f" by {workflow.by}" if workflow.by else ""
+    source = "file" if workflow.origin == "folder" else "run of"
+    yield source, f"{workflow.path}, generation {workflow.generation}{by}"
+    if workflow.generation > 1 or workflow.pending is not None:
+        yield "edit", generation_words(workflow)
+    if workflow.labels:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
+        yield "labels", labels
+    yield "uid", workflow.uid
+    if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
+        yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
+    elif workflow.phase is Phase.SUSPENDED:
+        yield "next", f"treadle resume {workflow.name}"
+
+
+def critical_path(workflow: Workflow) -> list[Step]:
+    """The steps that decided how long the run took: from the last one to finish, back through the
+    dependencies that finished last. Empty if fewer than two steps ran in this run."""
+    ran = {
+        name: finished
+        for name, step in workflow.steps.items()
+        if (attempt := of_present_run(workflow, step)) is not None
+        and (finished := attempt.finished) is not None
+    }
+    path: list[Step] = []
+    near: Iterable[str] = ran
+    while latest := max(near, key=lambda name: (ran[name], name), default=""):
+        path.append(workflow.steps[latest])
+        near = [need.step for need in path[-1].definition.requires if need.step in ran]
+    return path[::-1] if len(path) > 1 else []
+
+
+def _length(workflow: Workflow, path: list[Step]) -> str:
+    """How long the steps of the path ran together."""
+    attempts = (of_present_run(workflow, step) for step in path)
+    return span(
+        sum(
+            attempt.finished - attempt.started
+            for attempt in attempts
+            if attempt is not None and attempt.finished and attempt.started
+        )
+    )
 
 
 def never_valid_page(workflow: NeverValid) -> Iterator[str]:
@@ -81,38 +207,72 @@ def never_valid_page(workflow: NeverValid) -> Iterator[str]:
         yield f"{_INDENT}{visible(str(fault))}"
 
 
-def _header(workflow: Workflow, now: int) -> Iterator[tuple[str, str]]:
-    reason, message = words.of_workflow(workflow)
-    yield "reason", f"{reason}: {message}"
-    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} succeeded"
-    yield "steps", ", ".join((succeeded, *words.counted(workflow)))
-    if workflow.started is not None:
-        took = span((workflow.completed or now) - workflow.started)
-        verb = "took" if workflow.completed is not None else "has taken"
-        yield "run", f"{workflow.run}, started {rfc3339(workflow.started)}, {verb} {took}"
-    by = f" by {workflow.by}" if workflow.by else ""
-    source = "file" if workflow.origin == "folder" else "run of"
-    yield source, f"{workflow.path}, generation {workflow.generation}{by}"
-    if workflow.generation > 1 or workflow.pending is not None:
-        yield "edit", generation_words(workflow)
-    if workflow.labels:
-        yield (
-            "labels",
-            ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items())),
-        )
-    yield "uid", workflow.uid
-    for warning in workflow.warnings:
-        yield "warning", warning
+# ---------------------------------------- steps
 
 
-def conditions_table(conditions: Iterable[Condition], now: int) -> Table:
+def steps_table(
+    state: State,
+    workflow: Workflow,
+    branches: Sequence[Branch],
+    look: Look,
+    in_use: InUse = {},
+    printed: Printed = {},
+) -> Table:
+    """A row for each of these steps, drawn as a tree. A column without a value is left out."""
+    columns = (
+        Column("STEP", shrinks=True),
+        Column("PHASE"),
+        Column("TRY", right=True, rank=1),
+        Column("TIME", right=True, rank=1),
+        Column("EXIT", right=True, rank=3),
+        Column("CPU", right=True, rank=4),
+        Column("MEM", right=True, rank=4),
+        Column("AFTER", rank=5, shrinks=True),
+        Column("NOTE"),
+    )
+    rows = [_step_row(state, workflow, branch, look, in_use, printed) for branch in branches]
+    told = [
+        n
+        for n in range(len(columns))
+        if n == len(columns) - 1 or any(row[n].text != figures.NONE for row in rows)
+    ]
+    return Table(
+        tuple(columns[n] for n in told),
+        [tuple(row[n] for n in told) for row in rows],
+    )
+
+
+def _step_row(
+    state: State, workflow: Workflow, branch: Branch, look: Look, in_use: InUse, printed: Printed
+) -> tuple[Cell, ...]:
+    step = branch.step
+    cpu, peak = figures.used(workflow, step, in_use.get((workflow.uid, step.name)))
+    after = ", ".join(need.step for need in step.definition.requires)
+    mark = mark_cell(step.phase)
+    return (
+        Cell(f"{branch.lead}{mark.text} {step.name}", mark.style),
+        running_cell(step.phase, look),
+        Cell(figures.tries(workflow, step)),
+        Cell(figures.took(workflow, step, look)),
+        Cell(figures.exit_of(workflow, step)),
+        Cell(cpu),
+        Cell(peak),
+        Cell(after or figures.NONE),
+        Cell(figures.note(state, workflow, step, look, printed)),
+    )
+
+
+# ---------------------------------------- wide
+
+
+def conditions_table(conditions: Iterable[Condition], look: Look) -> Table:
     return Table(
         (Column("CONDITION"), Column("STATUS"), Column("SINCE", right=True), Column("MESSAGE")),
         [
             (
                 Cell(condition.type),
                 Cell(condition.status),
-                Cell(age(now - condition.last_transition_time)),
+                Cell(age(look.now - condition.last_transition_time)),
                 Cell(f"{condition.reason}: {condition.message}"),
             )
             for condition in conditions
@@ -120,103 +280,13 @@ def conditions_table(conditions: Iterable[Condition], now: int) -> Table:
     )
 
 
-# ---------------------------------------- steps
-
-
-def steps_table(
-    state: State,
-    steps: Iterable[Step],
-    workflow: Workflow,
-    now: int,
-    width: int | None = None,
-    in_use: InUse = {},
-) -> Table:
-    """A row for each of `steps`, in this order."""
-    deep = width is None or width >= WIDTH_WITH_DEPENDENCIES_MIN
-    columns = (
-        Column("STEP"),
-        Column("PHASE"),
-        Column("TRY", right=True),
-        Column("TIME", right=True),
-        *((Column("CPU", right=True), Column("MEM", right=True)) if deep else ()),
-        Column("EXIT", right=True),
-        *((Column("AFTER"),) if deep else ()),
-        Column("MESSAGE"),
-    )
-    return Table(columns, [step_row(state, workflow, step, now, deep, in_use) for step in steps])
-
-
-def step_row(
-    state: State,
-    workflow: Workflow,
-    step: Step,
-    now: int,
-    deep: bool = False,
-    in_use: InUse = {},
-) -> tuple[Cell, ...]:
-    """Name, phase, attempt, time, exit, message. `deep`: also CPU, memory and dependencies."""
-    attempt = step.attempt
-    after = [need.step for need in step.definition.requires]
-    return (
-        Cell(step.name),
-        phase_cell(step.phase),
-        Cell(str(attempt.number) if attempt else "-"),
-        Cell(_step_time(step, now)),
-        *(_used(attempt, in_use.get((workflow.uid, step.name))) if deep else ()),
-        Cell(_exit(step)),
-        *((Cell(_few(after)),) if deep else ()),
-        Cell(words.of_step(state, workflow, step)[1]),
-    )
-
-
-def _step_time(step: Step, now: int) -> str:
-    """How long its last attempt took, or has run so far."""
-    attempt = step.attempt
-    if attempt is None or attempt.started is None:
-        return "-"
-    return span((attempt.finished or now) - attempt.started)
-
-
-def _used(attempt: Attempt | None, in_use: Usage | None) -> tuple[Cell, Cell]:
-    """CPU time and peak memory; while the attempt runs, its memory now."""
-    used = in_use if attempt is None or attempt.live else attempt.usage
-    cpu = None if used is None else used.cpu_seconds
-    peak = None if used is None else used.max_rss_bytes
-    return (
-        Cell("-" if cpu is None else span(round(cpu * SECOND))),
-        Cell("-" if peak is None else memory(peak)),
-    )
-
-
-def memory(size: int) -> str:
-    """Bytes in few characters: `12M`, `1.5G`; at least `1M`."""
-    mebibytes = max(1, round(size / (1 << 20)))
-    return f"{mebibytes}M" if mebibytes < 1000 else f"{size / (1 << 30):.1f}G"
-
-
-def _exit(step: Step) -> str:
-    attempt = step.attempt
-    if attempt is None or (step.phase not in TERMINAL and attempt.live):
-        return "-"
-    if attempt.signal is not None:
-        return f"sig {attempt.signal}"
-    return "-" if attempt.exit_code is None else str(attempt.exit_code)
-
-
-def _few(names: list[str]) -> str:
-    """Dependencies in a narrow column."""
-    if not names:
-        return "-"
-    return names[0] if len(names) == 1 else f"{names[0]} +{len(names) - 1}"
-
-
-def _recent_table(moves: Sequence[Move], now: int) -> Table:
+def _recent_table(moves: Sequence[Move], look: Look) -> Table:
     """The last changes of phase. `Ready` is left out: the next change shows enough."""
     return Table(
-        (Column("AT (UTC)"), Column("WHAT"), Column("PHASE"), Column("MESSAGE")),
+        (Column("AT"), Column("WHAT", shrinks=True), Column("PHASE"), Column("MESSAGE")),
         [
             (
-                Cell(_moment(move.time, now)),
+                Cell(look.moment(move.time)),
                 Cell(move.step or "(workflow)"),
                 phase_cell(move.phase),
                 Cell(move.message),
@@ -227,5 +297,29 @@ def _recent_table(moves: Sequence[Move], now: int) -> Table:
     )
 
 
-def _moment(time: int, now: int) -> str:
-    return clock_time(time) if now - time < _DAY else rfc3339(time)[:19].replace("T", " ")
+# ---------------------------------------- lines
+
+
+def _section(heading: str, table: Table, look: Look) -> Iterator[str]:
+    if not table.rows:
+        return
+    yield ""
+    if heading:
+        yield heading
+    width = None if look.width is None else look.width - len(_INDENT)
+    yield from (_INDENT + line for line in render(table, width, look.colour))
+
+
+def _labelled(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]:
+    for label, text in pairs:
+        yield from _paragraph(f"{label:<{_LABEL_WIDTH}} {text}", look, _LABEL_WIDTH + 1)
+
+
+def _paragraph(text: str, look: Look, indent: int = 0) -> Iterator[str]:
+    """Text that says all of it, in as many lines as it needs."""
+    if look.width is None:
+        yield f"{_INDENT}{visible(text)}"
+        return
+    width = max(look.width, 2 * indent, 8)
+    behind = _INDENT + " " * indent
+    yield from wrap(visible(text), width, initial_indent=_INDENT, subsequent_indent=behind)

@@ -7,7 +7,7 @@ Text from a spec or a process can contain anything, so control characters are ma
 text can never control the terminal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -15,7 +15,8 @@ from msgspec import Struct
 from controller.model.phases import Phase
 
 GAP = 2  # columns between cells
-LAST_COLUMN_MIN = 16  # a narrower column can't be read: it is better to let the terminal wrap
+LAST_COLUMN_MIN = 16  # so much of it is shown before another column is
+NAME_MIN = 12  # of a column that shrinks
 _ELLIPSIS = "…"
 
 _ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
@@ -28,6 +29,17 @@ PHASE_STYLES: dict[str, str] = {
     Phase.SUSPENDED: "yellow",
     Phase.SKIPPED: "dim",
     Phase.PENDING: "dim",
+    Phase.READY: "dim",
+}
+PHASE_MARKS: dict[str, str] = {
+    Phase.RUNNING: "●",
+    Phase.SUCCEEDED: "✓",
+    Phase.FAILED: "✗",
+    Phase.CANCELLED: "■",
+    Phase.SUSPENDED: "‖",
+    Phase.SKIPPED: "·",
+    Phase.PENDING: "◌",
+    Phase.READY: "◌",
 }
 
 
@@ -39,10 +51,12 @@ class Cell(NamedTuple):
 class Column(NamedTuple):
     title: str
     right: bool = False  # aligned to the right, for numbers
+    rank: int = 0  # on a narrow terminal the highest is left out first; 0 stays
+    shrinks: bool = False  # names: shortened in the middle, to a third of the width
 
 
 class Table(Struct, frozen=True):
-    """The last column gets the remaining width; the other columns are never cut."""
+    """The last column gets the remaining width."""
 
     columns: tuple[Column, ...]
     rows: list[tuple[Cell, ...]]
@@ -52,31 +66,73 @@ def phase_cell(phase: str) -> Cell:
     return Cell(phase, PHASE_STYLES.get(phase, ""))
 
 
+def mark_cell(phase: str) -> Cell:
+    """The phase as one character."""
+    return Cell(PHASE_MARKS.get(phase, " "), PHASE_STYLES.get(phase, ""))
+
+
 def render(table: Table, width: int | None = None, colour: bool = False) -> Iterator[str]:
-    """Lines of text; `width` None: nothing is cut."""
+    """Lines of text, none wider than `width`; None: nothing is cut, no column is left out."""
     titles = tuple(Cell(column.title, "bold") for column in table.columns)
-    lines = [titles, *table.rows]
-    widths = [max(len(visible(row[n].text)) for row in lines) for n in range(len(titles))]
+    lines = [
+        [Cell(visible(cell.text), cell.style) for cell in row] for row in (titles, *table.rows)
+    ]
+    widths = [max(cells(row[n].text) for row in lines) for n in range(len(titles))]
+    shown = list(range(len(titles)))
     if width is not None:
-        before = sum(widths[:-1]) + GAP * (len(widths) - 1)
-        widths[-1] = max(LAST_COLUMN_MIN, width - before)
+        widths = _shrunk(table.columns, widths, width)
+        shown = _with_room(table.columns, widths, width)
+        # The last one gets what is left, and a single one is cut.
+        if shown[-1] == len(titles) - 1 or len(shown) == 1:
+            widths[shown[-1]] = max(0, width - _taken(widths, shown[:-1]))
     for row in lines:
-        yield _line(row, table.columns, widths, cut=width is not None, colour=colour)
+        yield _line(row, table.columns, widths, shown, colour)
+
+
+def _shrunk(columns: tuple[Column, ...], widths: list[int], width: int) -> list[int]:
+    """Shorter names, if not all columns have room."""
+    if _taken(widths[:-1], range(len(widths) - 1)) + LAST_COLUMN_MIN <= width:
+        return widths
+    name_max = max(NAME_MIN, width // 3)
+    return [
+        min(size, name_max) if column.shrinks else size
+        for column, size in zip(columns, widths, strict=True)
+    ]
+
+
+def _with_room(columns: tuple[Column, ...], widths: list[int], width: int) -> list[int]:
+    """The columns that there is room for."""
+    wanted = [*widths[:-1], min(widths[-1], LAST_COLUMN_MIN)]
+    shown = list(range(len(columns)))
+    for n in sorted(shown, key=lambda n: -columns[n].rank):
+        if columns[n].rank == 0 or _taken(wanted, shown) - GAP <= width:
+            break
+        shown.remove(n)
+    # What is never left out may still be too wide: then the end of the line is.
+    least = [*widths[:-1], 1]
+    while len(shown) > 1 and _taken(least, shown) - GAP > width:
+        shown.pop()
+    return shown
+
+
+def _taken(widths: Sequence[int], shown: Iterable[int]) -> int:
+    return sum(widths[n] + GAP for n in shown)
 
 
 def _line(
-    row: tuple[Cell, ...], columns: tuple[Column, ...], widths: list[int], cut: bool, colour: bool
+    row: list[Cell],
+    columns: tuple[Column, ...],
+    widths: list[int],
+    shown: list[int],
+    colour: bool,
 ) -> str:
     parts = []
-    last = len(row) - 1
-    for n, cell in enumerate(row):
-        text = visible(cell.text)
-        if n == last:
-            text = shorten(text, widths[n]) if cut else text
-        elif columns[n].right:
-            text = text.rjust(widths[n])
-        padding = "" if n == last else " " * (widths[n] - len(text))
-        parts.append(paint(text, cell.style if colour else "") + padding)
+    for n in shown:
+        cut = middle if columns[n].shrinks else shorten
+        text = cut(row[n].text, widths[n])
+        padding = " " * (widths[n] - cells(text))
+        painted = paint(text, row[n].style if colour else "")
+        parts.append(padding + painted if columns[n].right else painted + padding)
     return (" " * GAP).join(parts).rstrip()
 
 
@@ -101,6 +157,16 @@ def shorten(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     return f"{_start(text, width - 1)}{_ELLIPSIS}" if width > 0 else ""
+
+
+def middle(text: str, width: int) -> str:
+    """Its beginning and its end, if it is wider than `width`: names often differ at the end."""
+    if cells(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    end = (width - 1) // 2
+    return f"{_start(text, width - 1 - end)}{_ELLIPSIS}{_start(text[::-1], end)[::-1]}"
 
 
 def _start(text: str, width: int) -> str:

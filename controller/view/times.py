@@ -28,7 +28,7 @@ def clock_time(micros: int) -> str:
 
 def in_full(micros: int, zone: tzinfo | None) -> str:
     """`2026-11-23T13:00:01+01:00`: for people, where the date is not clear."""
-    return _local(micros, zone).isoformat("T", "seconds")
+    return local(micros, zone).isoformat("T", "seconds")
 
 
 MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"  # for messages
@@ -69,17 +69,18 @@ def _last_shown(clock: time, now: int, zone: tzinfo | None) -> int | None:
         moment = datetime.combine(_day(now, zone, days_ago), clock)
         for fold in (1, 0):  # the second time of the two, then the first
             micros = _micros(moment.replace(fold=fold), zone)
-            if micros <= now and _local(micros, zone).replace(tzinfo=None) == moment:
+            if micros <= now and local(micros, zone).replace(tzinfo=None) == moment:
                 return micros
     return None
 
 
 def _day(now: int, zone: tzinfo | None, days_ago: int) -> datetime:
     """Midnight, without a zone, of the day that was so many days ago."""
-    return datetime.combine(_local(now, zone).date() - timedelta(days=days_ago), time())
+    return datetime.combine(local(now, zone).date() - timedelta(days=days_ago), time())
 
 
-def _local(micros: int, zone: tzinfo | None) -> datetime:
+def local(micros: int, zone: tzinfo | None) -> datetime:
+    """The moment in `zone`; None: the zone of this machine."""
     return (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
 
 

@@ -12,10 +12,10 @@ import errno, os, sys
 from controller.cli.main import main
 from controller.host import session
 write = session.write_status
-def refused(state_dir, status):
+def refused(*words):
     if os.path.exists("refused"):
         raise OSError(errno.{0}, os.strerror(errno.{0}))
-    write(state_dir, status)
+    write(*words)
 session.write_status = refused
 sys.exit(main())
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from controller.errors import LockHeld
 from controller.log.lock import StateLock, holder
@@ -167,21 +168,21 @@ FULL = Condition("StorageReady", "False", "DiskFull", "no space left", 5, 0)
 def test_what_a_live_controller_wrote_is_read(tmp_path: Path) -> None:
     said = ControllerStatus(phase="Running", pid=os.getpid(), epoch=3, since=9, conditions=[FULL])
     with StateLock(str(tmp_path), "treadle up"):
-        write_status(str(tmp_path), said)
-        assert read_status(str(tmp_path)) == said
+        write_status(str(tmp_path), said, 17)
+        assert read_status(str(tmp_path)) == structs.replace(said, written=17)
     assert sorted(os.listdir(tmp_path)) == ["controller.json", "lock"]
 
 
 def test_a_dead_controller_is_stopped_with_its_last_conditions(tmp_path: Path) -> None:
     said = ControllerStatus(phase="Running", pid=os.getpid(), epoch=3, since=9, conditions=[FULL])
-    write_status(str(tmp_path), said)
-    expected = ControllerStatus(phase="Stopped", pid=None, epoch=3, since=9, conditions=[FULL])
+    write_status(str(tmp_path), said, 17)
+    expected = structs.replace(said, phase="Stopped", pid=None, written=17)
     assert read_status(str(tmp_path)) == expected
 
 
 def test_a_new_controller_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
     said = ControllerStatus(phase="Running", pid=1, epoch=3, since=9, conditions=[FULL])
-    write_status(str(tmp_path), said)
+    write_status(str(tmp_path), said, 17)
     with StateLock(str(tmp_path), "treadle up") as lock:
         lock.begin_epoch(3)
         found = read_status(str(tmp_path))

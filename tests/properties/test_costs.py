@@ -20,6 +20,7 @@ from controller.rehearsal.foresee import of_document
 from controller.spec.load import load
 from controller.view import difference, listing, page, status
 from controller.view.explain import Around, causes, causes_of_all
+from controller.view.look import Look
 
 RATIO_MAX = 12  # for ten times the steps
 LIMITS = Limits(max_parallel=2)
@@ -86,8 +87,9 @@ def a_chain(count: int) -> Costs:
 def showing(story: Story, count: int) -> Costs:
     state, life = story.state, story.life()
     step = life.steps[f"s{count - 1}"]
-    yield "status", calls_of(lambda: all_of(page.page(state, life, story.now, width=100)))
-    yield "get", calls_of(lambda: listing.list_table(state, [life], story.now))
+    look = Look(now=story.now, width=100)
+    yield "status", calls_of(lambda: all_of(page.page(state, life, look)))
+    yield "get", calls_of(lambda: listing.list_table(state, [life], look))
     yield "get -o json", calls_of(lambda: status.workflow_shape(state, life))
     yield "explain a step", calls_of(lambda: causes(state, life, step, UP))
     yield "explain all", calls_of(lambda: all_of(causes_of_all(state, life, UP)))

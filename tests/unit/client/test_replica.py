@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from story import Story, dump
 
-from controller.client.replica import Replica, controller_shape, is_live
+from controller.client.replica import Replica, controller_shape, is_live, stood
 from controller.errors import StorageError
 from controller.log.lock import StateLock
 from controller.log.status_file import ControllerStatus, write_status
@@ -54,9 +54,21 @@ def test_a_controller_is_there_as_long_as_it_holds_the_lock(write: Write, story:
     assert not is_live(state_dir)
     with StateLock(state_dir, "up") as lock:
         status = ControllerStatus(phase="Running", pid=lock.holder.pid, epoch=3)
-        write_status(state_dir, status)
+        write_status(state_dir, status, 17)
         assert is_live(state_dir)
         assert controller_shape(state_dir).phase == "Running"
     assert not is_live(state_dir)
     stopped = controller_shape(state_dir)
     assert (stopped.phase, stopped.pid, stopped.epoch) == ("Stopped", None, 3)
+
+
+def test_without_a_controller_clocks_stand_at_the_last_thing_known(
+    write: Write, story: Story
+) -> None:
+    state_dir, state = write(story), story.state
+    assert stood(state_dir, state) == state.time, "the last record"
+    with StateLock(state_dir, "up") as lock:
+        status = ControllerStatus(phase="Running", pid=lock.holder.pid, epoch=3)
+        write_status(state_dir, status, state.time + 5)
+        assert stood(state_dir, state) is None
+    assert stood(state_dir, state) == state.time + 5, "it said something after that"

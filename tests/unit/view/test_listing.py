@@ -11,6 +11,7 @@ from controller.model import events as e
 from controller.model.state import SECOND
 from controller.view.find import NeverValid
 from controller.view.listing import list_row, listed, run_time, shape_of, succeeded_count
+from controller.view.look import Look
 
 FAULT = Fault(file="f.yaml", problem="is wrong")
 
@@ -22,7 +23,9 @@ def reject(story: Story, path: str, *names: str, faults: int = 1) -> Story:
 
 
 def texts(story: Story, name: str = "w", wide: bool = False) -> list[str]:
-    return [cell.text for cell in list_row(story.state, story.life(name), story.now, wide)]
+    return [
+        cell.text for cell in list_row(story.state, story.life(name), Look(now=story.now), wide)
+    ]
 
 
 # ---------------------------------------- who is in it
@@ -144,7 +147,7 @@ def test_an_ended_life_says_so() -> None:
     life = story.life()
     story.delete()
     assert "w" not in story.state.workflows
-    row = list_row(story.state, life, story.now)
+    row = list_row(story.state, life, Look(now=story.now))
     assert row[-1].text.startswith("(no longer in force) ")
 
 
@@ -160,14 +163,14 @@ def test_what_was_never_valid_says_why(faults: int, message: str) -> None:
     (one,) = listed(story.state, lambda labels: True)
     assert isinstance(one, NeverValid)
     for wide in (False, True):
-        row = list_row(story.state, one, BEGIN, wide)
+        row = list_row(story.state, one, Look(now=BEGIN), wide)
         assert (row[0].text, row[1].text, row[-1].text) == ("c", "Pending", message)
 
 
 def test_a_wide_row_has_every_column_whoever_it_is_of() -> None:
     story = reject(Story().accept([a_step("a")]), "x.yaml", "c")
     rows = [
-        list_row(story.state, one, story.now, wide=True)
+        list_row(story.state, one, Look(now=story.now), wide=True)
         for one in listed(story.state, lambda labels: True)
     ]
     assert {len(row) for row in rows} == {11}

@@ -6,9 +6,11 @@ from story import Story, a_step
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND
+from controller.view.figures import memory
 from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
-from controller.view.page import memory, never_valid_page, page
+from controller.view.look import Look
+from controller.view.page import never_valid_page, page
 from controller.view.table import render
 
 
@@ -26,7 +28,7 @@ def everything(_labels: dict[str, str]) -> bool:
 
 def test_the_table_of_get() -> None:
     story = told()
-    table = list_table(story.state, listed(story.state, everything), story.now)
+    table = list_table(story.state, listed(story.state, everything), Look(now=story.now))
     assert list(render(table)) == [
         "NAME  PHASE    STEPS  TIME  AGE  MESSAGE",
         "etl   Running    1/3   15s  15s  running: load",
@@ -37,12 +39,12 @@ def test_the_table_of_get() -> None:
 
 def test_wide_has_more_columns_and_the_message_last() -> None:
     story = told()
-    table = list_table(story.state, listed(story.state, everything), story.now, wide=True)
+    table = list_table(story.state, listed(story.state, everything), Look(now=story.now), wide=True)
     header, first, _ = render(table)
     assert header.split() == [
         "NAME", "PHASE", "STEPS", "TIME", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "MESSAGE",
     ]  # fmt: skip
-    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "running:", "load"]
+    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "load", "runs"]
 
 
 def test_a_selector_leaves_out_what_has_no_such_label() -> None:
@@ -53,40 +55,86 @@ def test_an_invalid_edit_is_told_in_the_row() -> None:
     story = told()
     fault = Fault(file="specs/etl.yaml", problem="is wrong")
     story.see(e.FileRejected(path="etl.yaml", digest="d", faults=[fault], names=["etl"]))
-    row = list(render(list_table(story.state, [story.life("etl")], story.now)))[1]
+    row = list(render(list_table(story.state, [story.life("etl")], Look(now=story.now))))[1]
     assert row.endswith("[invalid file] running: load")
 
 
 def test_the_page_of_status() -> None:
     story = told()
-    lines = list(page(story.state, story.life("etl"), story.now + SECOND))
-    assert lines[0] == "etl  Running"
-    assert "  steps     1 of 3 succeeded" in lines
-    assert "  run       1, started 2023-11-14T22:13:20.000000Z, has taken 16s" in lines
-    at = lines.index("Steps")
+    look = Look(now=story.now + SECOND)
     pid = story.attempt("load", "etl").pid
-    assert lines[at + 1 : at + 5] == [
-        "  STEP     PHASE      TRY  TIME  CPU  MEM  EXIT  AFTER    MESSAGE",
-        "  extract  Succeeded    1   12s    -    -     0  -        exit code 0",
-        f"  load     Running      1  4.0s    -    -     -  extract  running (pid {pid})",
-        "  report   Pending      -     -    -    -     -  load     waiting for load",
+    assert list(page(story.state, story.life("etl"), look)) == [
+        "● etl  Running  run 1, 2023-11-14T22:13:20+00:00, has taken 16s",
+        "  1 of 3 steps succeeded",
+        "  running: load",
+        "",
+        "  STEP       PHASE      TRY  TIME  EXIT  AFTER    NOTE",
+        "  ✓ extract  Succeeded    1   12s     0  -",
+        f"  ● load     Running      1  4.0s     -  extract  running (pid {pid})",
+        "  ◌ report   Pending      -     -     -  load     waiting for load",
+        "",
+        "  begun by      generation 1 accepted",
+        "  file          etl.yaml, generation 1",
+        "  uid           uid-1",
     ]
-    assert "  22:13:32  extract     Succeeded  exit code 0" in lines
+
+
+def test_a_wide_page_has_conditions_and_recent_changes_too() -> None:
+    story = told()
+    lines = list(page(story.state, story.life("etl"), Look(now=story.now), wide=True))
+    assert "  Progressing  True      15s  Started: run 1 started" in lines
+    assert "  2023-11-14T22:13:32+00:00  extract     Succeeded  exit code 0" in lines
+
+
+def test_without_a_controller_the_clocks_stand_and_what_ran_is_marked() -> None:
+    story = told()
+    stood = story.now + 2 * SECOND
+    look = Look(now=story.now + 3600 * SECOND, stood=stood, width=80)
+    lines = list(page(story.state, story.life("etl"), look))
+    assert lines[0] == "● etl  Running?  run 1, 22:13:20 UTC, has taken 17s"
+    (load,) = [line for line in lines if "● load" in line]
+    assert load.split()[2:5] == ["Running?", "1", "5.0s"]
+    assert "was running when the con" in load
+    row = list(render(list_table(story.state, [story.life("etl")], look), 80))[1]
+    assert "Running?" in row
+    assert "17s" in row
+
+
+def test_what_a_finished_page_says() -> None:
+    steps = [a_step("a", retry={"limit": 2}), a_step("b"), a_step("c", "a", "b"), a_step("d", "c")]
+    story = Story().accept(steps).start("a", "b").wait(3).exit("b").wait(2).exit("a", 3)
+    story.settle().wait(30).start("a").wait(4).exit("a")
+    story.start("c").wait(10).exit("c", 7)
+    lines = list(page(story.state, story.life(), Look(now=story.now), printed={"c": ["x", "no"]}))
+    assert lines[1] == "  1 failed (c), 1 skipped, 2 of 4 steps succeeded"
+    assert lines[3:6] == [
+        "── w/c, attempt 1: treadle logs w c ──",
+        "  x",
+        "  no",
+    ]
+    at = lines.index("")
+    table = [line.split(maxsplit=5) for line in lines if line.startswith(("  ├", "  └", "  ✗"))]
+    assert [row[1:4] for row in table[:2]] == [["✓", "a", "Succeeded"], ["✓", "b", "Succeeded"]]
+    assert any(line.startswith("  ✗ c    Failed          1") for line in lines[at:])
+    assert any(line.endswith("exit 7: no") for line in lines)
+    assert "  critical path 14s: a → c" in lines
+    assert lines[-1] == "  next          fix the spec and save it, or treadle retry w"
 
 
 def test_the_page_names_a_second_file_of_that_name() -> None:
     story = told()
     fault = Fault(file="specs/twin.yaml", problem="is already defined")
     story.see(e.FileRejected(path="twin.yaml", digest="d", faults=[fault], names=["etl"]))
-    lines = list(page(story.state, story.life("etl"), story.now))
-    assert "  rejected  specs/twin.yaml: is already defined" in lines
+    lines = list(page(story.state, story.life("etl"), Look(now=story.now)))
+    assert "  rejected      specs/twin.yaml: is already defined" in lines
 
 
-def test_the_page_fits_a_terminal() -> None:
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120])
+def test_the_page_fits_a_terminal(width: int) -> None:
     story = told()
-    lines = list(page(story.state, story.life("etl"), story.now, width=80))
-    assert max(map(len, lines)) <= 80
-    assert not any("AFTER" in line for line in lines), "no room for it"
+    lines = list(page(story.state, story.life("etl"), Look(now=story.now, width=width), wide=True))
+    assert max(map(len, lines)) <= max(width, 28), "a paragraph needs some room"
+    assert any("AFTER" in line for line in lines) == (width >= 80), "only where there is room"
 
 
 def test_the_page_of_a_workflow_that_was_never_valid() -> None:
@@ -96,24 +144,14 @@ def test_the_page_of_a_workflow_that_was_never_valid() -> None:
     assert lines[2] == "  specs/new.yaml:2:1: no kind; say Workflow"
 
 
-def test_the_page_shows_what_an_attempt_used_where_there_is_room() -> None:
-    story = Story().accept([a_step("a")]).start("a").wait(3)
+def test_the_page_shows_what_steps_used() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).start("a", "b").wait(3)
     story.end("a", exit_code=0, usage=e.Usage(cpu_seconds=2.04, max_rss_bytes=12 << 20))
-    deep = list(page(story.state, story.life(), story.now, width=100))
-    assert "  STEP  PHASE      TRY  TIME   CPU  MEM  EXIT  AFTER  MESSAGE" in deep
-    assert "  a     Succeeded    1  3.0s  2.0s  12M     0  -      exit code 0" in deep
-    narrow = list(page(story.state, story.life(), story.now, width=80))
-    assert "  a     Succeeded    1  3.0s     0  exit code 0" in narrow
-
-
-def test_the_page_shows_what_a_running_step_uses_now() -> None:
-    story = Story().accept([a_step("a")]).start("a").wait(3)
-    used = {(story.life().uid, "a"): e.Usage(cpu_seconds=2.04, max_rss_bytes=12 << 20)}
-    lines = list(page(story.state, story.life(), story.now, in_use=used))
-    assert any(line.startswith("  a     Running    1  3.0s  2.0s  12M     -  -") for line in lines)
-    story.end("a", exit_code=0)
-    lines = list(page(story.state, story.life(), story.now, in_use=used))
-    assert any(line.startswith("  a     Succeeded    1  3.0s    -    -     0  -") for line in lines)
+    now = {(story.life().uid, "b"): e.Usage(cpu_seconds=1.0, max_rss_bytes=2 << 30)}
+    shown = list(page(story.state, story.life(), Look(now=story.now), in_use=now))
+    assert "  STEP   PHASE      TRY  TIME  EXIT   CPU   MEM  NOTE" in shown
+    assert "  ├ ✓ a  Succeeded    1  3.0s     0  2.0s   12M" in shown
+    assert any(line.startswith("  └ ● b  Running      1  3.0s     -  1.0s  2.0G") for line in shown)
 
 
 @pytest.mark.parametrize(
@@ -128,15 +166,14 @@ def test_what_cannot_be_ended_is_seen_with_its_pids() -> None:
     story = Story().accept([a_step("a")]).start("a").mark()
     known = {"uid": story.life().uid, "step": "a", "attempt": 1}
     story.see(e.AttemptEndFailed(**known, pids=[7, 9]))
-    lines = "\n".join(page(story.state, story.life(), story.now))
-    assert "EndFailed    True" in lines
-    assert "EndFailed: step a: SIGKILL did not end pid 7, 9; its slot stays taken" in lines
+    lines = "\n".join(page(story.state, story.life(), Look(now=story.now)))
+    assert "EndFailed     step a: SIGKILL did not end pid 7, 9; its slot stays taken" in lines
     assert "still running after SIGKILL: pid 7, 9" in lines
-    (row,) = list(render(list_table(story.state, [story.life()], story.now)))[1:]
+    (row,) = list(render(list_table(story.state, [story.life()], Look(now=story.now))))[1:]
     assert "EndFailed" in row
     story.end("a")
-    lines = "\n".join(page(story.state, story.life(), story.now))
-    assert "EndFailed    False" in lines
+    lines = "\n".join(page(story.state, story.life(), Look(now=story.now)))
+    assert "EndFailed" not in lines
 
 
 def test_what_cannot_be_ended_is_seen_while_any_of_it_is_there() -> None:

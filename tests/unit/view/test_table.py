@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.view.table import (
-    GAP,
-    LAST_COLUMN_MIN,
     Cell,
     Column,
     Table,
     cells,
+    middle,
     render,
     shorten,
     visible,
@@ -33,14 +32,39 @@ def test_columns_line_up_and_nothing_trails() -> None:
     ]
 
 
-def test_only_the_last_column_is_cut() -> None:
+def test_the_last_column_gets_what_is_left() -> None:
     lines = list(render(TABLE, width=40))
     assert lines[2] == "a-long-name  12345  a message that goes…"
     assert max(map(len, lines)) == 40
 
 
-def test_a_terminal_too_narrow_leaves_something_to_read() -> None:
-    assert list(render(TABLE, width=10))[2].endswith("a message that …")
+LISTING = Table(
+    (
+        Column("NAME", shrinks=True),
+        Column("PHASE"),
+        Column("STEPS", right=True, rank=1),
+        Column("AGE", right=True, rank=2),
+        Column("MESSAGE"),
+    ),
+    [tuple(map(Cell, ("nightly-regional-sales-export", "Running", "3/41", "12s", "load runs")))],
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (200, "nightly-regional-sales-export  Running   3/41  12s  load runs"),
+        (60, "nightly-re…es-export  Running   3/41  12s  load runs"),
+        (50, "nightly-…-export  Running   3/41  12s  load runs"),
+        (38, "nightl…xport  Running  load runs"),
+        (32, "nightl…xport  Running  load runs"),
+        (24, "nightl…xport  Running  …"),
+        (14, "nightly…export"),
+        (9, "nigh…port"),
+    ],
+)
+def test_on_a_narrow_terminal_names_shrink_and_then_columns_go(width: int, row: str) -> None:
+    assert list(render(LISTING, width))[1] == row
 
 
 def test_colour_is_around_the_text_and_moves_nothing() -> None:
@@ -80,29 +104,35 @@ def test_whatever_a_text_holds_it_is_shown_as_one_printable_line(text: str) -> N
         assert shown == text
 
 
-@given(texts, st.integers(1, 40))
+@given(texts.map(visible), st.integers(0, 40))
 def test_a_shortened_text_fits_and_says_that_it_goes_on(text: str, width: int) -> None:
-    short = shorten(text, width)
-    assert cells(short) <= width
-    if short != text:
-        assert cells(text) > width
-        assert text.startswith(short[:-1])
-        assert short.endswith("…")
+    for short in (shorten(text, width), middle(text, width)):
+        assert cells(short) <= width
+        if cells(text) <= width:
+            assert short == text
+        elif width:
+            first, last = short.split("…", 1) if text.count("…") == 0 else ("", "")
+            assert text.startswith(first)
+            assert text.endswith(last)
+
+
+def test_a_wide_character_counts_as_it_is_wide() -> None:
+    assert shorten("日本語の名前", 7) == "日本語…"
+    assert middle("日本語の名前", 7) == "日…前"
+    table = Table(
+        (Column("NAME"), Column("N")), [(Cell("日本"), Cell("1")), (Cell("abcd"), Cell("2"))]
+    )
+    assert list(render(table)) == ["NAME  N", "日本  1", "abcd  2"]
 
 
 @given(st.lists(st.tuples(texts, texts, texts), max_size=5), st.integers(1, 100))
 def test_a_row_is_a_line_and_no_line_is_longer_than_the_terminal(
     rows: list[tuple[str, str, str]], width: int
 ) -> None:
-    table = Table(TABLE.columns, [tuple(map(Cell, row)) for row in rows])
-    lines = list(render(table, width))
-    assert len(lines) == len(rows) + 1
-    before = sum(
-        max(len(visible(row[n])) for row in [("NAME", "N", ""), *rows]) + GAP for n in range(2)
-    )
-    for line in lines:
-        assert line.isprintable()
-        assert len(line) <= max(width, before + LAST_COLUMN_MIN)
+    for columns in (TABLE.columns, (Column("A", shrinks=True), Column("B", rank=1), Column("C"))):
+        lines = list(render(Table(columns, [tuple(map(Cell, row)) for row in rows]), width))
+        assert len(lines) == len(rows) + 1
+        assert all(line.isprintable() and cells(line) <= width for line in lines)
 
 
 @given(st.lists(st.tuples(texts, texts, texts), max_size=5))
@@ -115,6 +145,8 @@ def test_the_columns_begin_at_the_same_place_in_every_line(
         [(Cell(name), Cell(number), Cell(f"\u2502{message}")) for name, number, message in rows],
     )
     places = {
-        line.rindex("\u2502") for line in list(render(table))[1:] if line.count("\u2502") == 1
+        cells(line[: line.rindex("\u2502")])
+        for line in list(render(table))[1:]
+        if line.count("\u2502") == 1
     }
     assert len(places) <= 1

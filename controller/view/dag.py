@@ -1,0 +1,113 @@
+"""The steps of a workflow drawn as a tree, in the order in which they run.
+
+A column is a sequence, a fork is drawn by ├ and └, and what joins its branches again stands below
+them, in the column where the fork began:
+
+    extract
+    ├ clean-eu
+    │ check-eu
+    └ clean-us
+    load
+
+The parent of a step is its immediate dominator: the last step that all ways to it pass through,
+found as in Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (one pass is enough for
+a graph without cycles). Cost: O(edges * depth of the tree); past `STEPS_MAX` steps nothing is
+drawn, since no picture of them fits a screen.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from controller.model.state import Step
+
+STEPS_MAX = 1000
+
+_START = ""  # the parent of steps that depend on nothing; no step has this name
+
+
+class Branch(NamedTuple):
+    lead: str  # the lines before the name
+    step: Step
+
+
+def tree(steps: Mapping[str, Step]) -> list[Branch]:
+    """Every step once, each after its dependencies."""
+    needs = {
+        name: [need.step for need in step.definition.requires if need.step in steps]
+        for name, step in steps.items()
+    }
+    order = _in_order(needs)
+    if len(steps) > STEPS_MAX:
+        return [Branch("", steps[name]) for name in order]
+    parents = _dominators(needs, order)
+    layers = _layers(needs, order, parents)
+    return [Branch(lead, steps[name]) for lead, name in _drawn(layers)]
+
+
+def _in_order(needs: Mapping[str, list[str]]) -> list[str]:
+    """Dependencies first, else as in the spec."""
+    order: dict[str, None] = {}
+    for name in needs:
+        way = [name]
+        while way:
+            missing = [need for need in needs[way[-1]] if need not in order]
+            if missing:
+                way.append(missing[0])
+            else:
+                order.setdefault(way.pop())
+    return list(order)
+
+
+def _dominators(needs: Mapping[str, list[str]], order: list[str]) -> dict[str, str]:
+    parents: dict[str, str] = {}
+    depth = {_START: 0}
+    for name in order:
+        meet, *others = needs[name] or [_START]
+        for other in others:
+            way = other
+            while meet != way:
+                if depth[meet] >= depth[way]:
+                    meet = parents[meet]
+                else:
+                    way = parents[way]
+        parents[name], depth[name] = meet, depth[meet] + 1
+    return parents
+
+
+def _layers(
+    needs: Mapping[str, list[str]], order: list[str], parents: Mapping[str, str]
+) -> dict[str, list[list[str]]]:
+    """The children of each step, in layers: a layer needs something of the layers before it."""
+    layers: dict[str, list[list[str]]] = {}
+    level: dict[str, int] = {}
+    for name in order:
+        parent = parents[name]
+        above = [_ancestor(need, parent, parents) for need in needs[name] if need != parent]
+        level[name] = 1 + max((level[sibling] for sibling in above), default=-1)
+        rows = layers.setdefault(parent, [])
+        if level[name] == len(rows):
+            rows.append([])
+        rows[level[name]].append(name)
+    return layers
+
+
+def _ancestor(name: str, under: str, parents: Mapping[str, str]) -> str:
+    """The ancestor of `name` (or `name`) that is a child of `under`."""
+    while parents[name] != under:
+        name = parents[name]
+    return name
+
+
+def _drawn(layers: Mapping[str, list[list[str]]]) -> Iterator[tuple[str, str]]:
+    open_: list[tuple[str, str, str]] = [("", "", _START)]  # lead of its line, of those below it
+    while open_:
+        lead, below, name = open_.pop()
+        if name:
+            yield lead, name
+        inside = []
+        for layer in layers.get(name, ()):
+            inside += [(f"{below}├ ", f"{below}│ ", child) for child in layer[:-1]]
+            alone = len(layer) == 1
+            corner, space = ("", "") if alone else ("└ ", "  ")
+            inside.append((f"{below}{corner}", f"{below}{space}", layer[-1]))
+        open_ += reversed(inside)

@@ -1,0 +1,86 @@
+"""What a table shows of a step in the present run: tries, time, exit code, use, a note.
+
+A result that is kept from an earlier run has no figures: they would be those of another day.
+Cost: O(1) per step.
+"""
+
+from collections.abc import Sequence
+
+from controller.model.events import Usage
+from controller.model.phases import TERMINAL, Phase
+from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.view import words
+from controller.view.failure import Printed, of_present_run
+from controller.view.look import Look
+from controller.view.times import span
+
+NONE = "-"
+
+
+def tries(workflow: Workflow, step: Step) -> str:
+    """`2 of 3` where the spec allows retries, else the number of tries."""
+    if of_present_run(workflow, step) is None:
+        return NONE
+    limit = step.definition.retry.limit
+    # While it waits for its next try, that one is counted already.
+    number = step.retries + (step.retry_at is None)
+    return f"{number} of {limit + 1}" if limit else str(number)
+
+
+def took(workflow: Workflow, step: Step, look: Look) -> str:
+    """How long its last attempt took, or has run so far."""
+    attempt = of_present_run(workflow, step)
+    if attempt is None or attempt.started is None:
+        return NONE
+    return span((attempt.finished or look.clock) - attempt.started)
+
+
+def exit_of(workflow: Workflow, step: Step) -> str:
+    attempt = of_present_run(workflow, step)
+    if attempt is None or (step.phase not in TERMINAL and attempt.live):
+        return NONE
+    if attempt.signal is not None:
+        return f"sig {attempt.signal}"
+    return NONE if attempt.exit_code is None else str(attempt.exit_code)
+
+
+def used(workflow: Workflow, step: Step, in_use: Usage | None) -> tuple[str, str]:
+    """CPU time and peak memory; while the attempt runs, its memory now."""
+    attempt = of_present_run(workflow, step)
+    if attempt is None:
+        return NONE, NONE
+    use = in_use if attempt.live else attempt.usage
+    cpu = None if use is None else use.cpu_seconds
+    peak = None if use is None else use.max_rss_bytes
+    return (
+        NONE if cpu is None else span(round(cpu * SECOND)),
+        NONE if peak is None else memory(peak),
+    )
+
+
+def memory(size: int) -> str:
+    """Bytes in few characters: `12M`, `1.5G`; at least `1M`."""
+    mebibytes = max(1, round(size / (1 << 20)))
+    return f"{mebibytes}M" if mebibytes < 1000 else f"{size / (1 << 30):.1f}G"
+
+
+def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Printed = {}) -> str:
+    """What else is to say: why it waits or failed, or that its result is an older one."""
+    attempt = of_present_run(workflow, step)
+    if step.phase is Phase.RUNNING and look.stood is not None:
+        return f"was running when the controller stopped, {look.moment(look.stood)}"
+    if step.phase is Phase.FAILED and attempt is not None:
+        return _failure(step, attempt, printed.get(step.name, ()))
+    if step.phase is Phase.SUCCEEDED and step.attempt is not None and attempt is None:
+        return f"kept from run {step.attempt.run}"
+    if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
+        return ""
+    return words.of_step(state, workflow, step)[1]
+
+
+def _failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
+    """`exit 3: ` and the last line that it printed; else the words of the log."""
+    if attempt.exit_code is None or step.reason != attempt.reason:
+        return step.message
+    last = next((line for line in reversed(printed) if line.strip()), "")
+    return f"exit {attempt.exit_code}: {last.strip()}" if last else f"exit {attempt.exit_code}"

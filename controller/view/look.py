@@ -1,0 +1,42 @@
+"""How a view is shown to a person: at which moment, in which zone, how wide, in which colours."""
+
+from datetime import UTC, tzinfo
+
+from msgspec import Struct
+
+from controller.view.times import local
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """Times are microseconds since 1970.
+
+    `zone` None: the zone of this machine. `width` None: not a terminal, so nothing is cut and times
+    are in full. `stood`: no controller runs, and this is the last moment that anything is known of;
+    the clocks of what ran then stand there.
+    """
+
+    now: int
+    zone: tzinfo | None = UTC
+    width: int | None = None
+    colour: bool = False
+    stood: int | None = None
+
+    @property
+    def clock(self) -> int:
+        """The moment up to which what runs has run."""
+        return self.now if self.stood is None else self.stood
+
+    def moment(self, time: int) -> str:
+        """`13:08:15`, with the date unless it is today; in full where the line is kept."""
+        moment, today = local(time, self.zone), local(self.now, self.zone)
+        if self.width is None:
+            return moment.isoformat("T", "seconds")
+        if moment.date() == today.date():
+            return f"{moment:%H:%M:%S}"
+        if moment.year == today.year:
+            return f"{moment:%b} {moment.day} {moment:%H:%M:%S}"
+        return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+    def zone_name(self, time: int | None = None) -> str:
+        """`CET`, for the one place of a view that names the zone."""
+        return local(self.now if time is None else time, self.zone).tzname() or "local time"
