@@ -40,7 +40,7 @@ def test_status_and_explain_show_its_end(place_of_t: Place) -> None:
         lines = place_of_t.says(*words).splitlines()
         at = lines.index(RULE)
         assert lines[at + 1 : at + 6] == [*(f"  line {n}" for n in range(4, 8)), r"  \x1b[31mboom"]
-    assert "  steps     1 of 3 succeeded, 1 failed (b), 1 skipped" in place_of_t.says("status", "t")
+    assert "  1 failed (b), 1 skipped, 1 of 3 steps succeeded" in place_of_t.says("status", "t")
 
 
 def test_output_of_an_earlier_run_is_not_shown(place_of_t: Place) -> None:

@@ -56,7 +56,7 @@ def test_get_lists_what_lives_and_what_was_never_valid(told: Place) -> None:
     assert rows == [
         ["NAME", "PHASE", "STEPS"],
         ["done", "Succeeded", "1/1"],
-        ["etl", "Running", "1/2"],
+        ["etl", "Running?", "1/2"],
         ["new", "Pending", "-"],
     ]
     assert done.stderr == b"warning: no controller is running; start one: `treadle up`\n"
@@ -124,11 +124,19 @@ def snapshot(folder: Path) -> dict[str, int]:
 
 def test_status_is_a_page(told: Place) -> None:
     page = told.says("status", "etl")
-    assert page.startswith("etl  Running\n")
-    assert "  extract  Succeeded    2" in page
-    assert "exit code 75; retry 1 of 1 in 0.50 s" in page
+    assert page.startswith("● etl  Running?  run 1, ")
+    assert "  ✓ extract  Succeeded  2 of 2" in page
     assert "\x1b" not in page, "no colour but on a terminal"
     assert told.says("describe", "7c0f5d1e") == page
+    wide = told.says("status", "etl", "-o", "wide")
+    assert wide.startswith(page)
+    assert "exit code 75; retry 1 of 1 in 0.50 s" in wide
+
+
+def test_utc_or_the_zone_of_the_machine(told: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert "T07:13:20+09:00, has taken" in told.says("status", "etl")
+    assert "T22:13:20+00:00, has taken" in told.says("status", "etl", "--utc")
 
 
 def test_status_of_what_was_never_valid_names_the_fault(told: Place) -> None:
@@ -153,7 +161,7 @@ def test_a_terminal_gets_colour_and_its_width(
         check=True,
     )  # fmt: skip
     text = done.stdout.decode()
-    assert ("\x1b[36mRunning\x1b[0m" in text) == coloured
+    assert ("\x1b[33mRunning?\x1b[0m" in text) == coloured
     if not coloured:
         assert max(map(len, text.splitlines())) <= 80
 

@@ -44,7 +44,7 @@ def test_wide_has_more_columns_and_the_message_last() -> None:
     assert header.split() == [
         "NAME", "PHASE", "STEPS", "TIME", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "MESSAGE",
     ]  # fmt: skip
-    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "load", "runs"]
+    assert first.split()[5:] == ["1", "1", "uid-1", "etl.yaml", "-", "running:", "load"]
 
 
 def test_a_selector_leaves_out_what_has_no_such_label() -> None:
@@ -73,7 +73,7 @@ def test_the_page_of_status() -> None:
         f"  ● load     Running      1  4.0s     -  extract  running (pid {pid})",
         "  ◌ report   Pending      -     -     -  load     waiting for load",
         "",
-        "  begun by      generation 1 accepted",
+        "  begun by      new spec by somebody",
         "  file          etl.yaml, generation 1",
         "  uid           uid-1",
     ]
