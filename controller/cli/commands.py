@@ -270,6 +270,32 @@ COMMANDS = (
     Command("status", "get:status", _STATUS_HELP, READ, _STATUS),
     Command("describe", "get:status", _STATUS_HELP, READ, _STATUS),
     Command(
+        "runs",
+        "runs:runs",
+        "list the runs of workflows",
+        READ,
+        (
+            *_FOLDERS,
+            _NAME_IF_ANY,
+            _arg(
+                "-n",
+                "--tail",
+                type=positive,
+                metavar="N",
+                help="only the last N (default: 20; with --all: all of them)",
+            ),
+            _arg(
+                "--all",
+                action="store_true",
+                help="also older ones, from the whole log and the archive",
+            ),
+            _json("one JSON object a line"),
+        ),
+        "List the last runs of a workflow, or of all: when each began and why, how long it took "
+        "and what it came to; and how long one usually takes.",
+        output_is="listing",
+    ),
+    Command(
         "logs",
         "logs:logs",
         "show the output of steps",

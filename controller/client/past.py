@@ -118,7 +118,7 @@ def _at_end_of(state_dir: str, state: State, name: str, number: int) -> State:
     known = state.runs.get(name, [])
     run = _pick(known, number)
     if run is None:
-        known = runs_kept(state_dir).get(name, [])
+        known = runs_kept(state_dir)[1].get(name, [])
         run = _pick(known, number)
     if run is None:
         numbers = [run.number for run in known]
@@ -134,8 +134,11 @@ def _pick(runs: list[RunShort], number: int) -> RunShort | None:
     return next((run for run in reversed(runs) if run.number == number and run.ended), None)
 
 
-def runs_kept(state_dir: str) -> dict[str, list[RunShort]]:
-    """All runs of each name that the log and the archive still have. Cost: to fold all of that."""
+def runs_kept(state_dir: str) -> tuple[State, dict[str, list[RunShort]]]:
+    """The state, and all runs of each name that the log and the archive still have, oldest first.
+
+    Cost: to fold all of that.
+    """
     replica = Replica(state_dir, whole=True)
     runs = {name: list(known) for name, known in replica.state.runs.items()}
     for folded in replica.news():
@@ -144,4 +147,4 @@ def runs_kept(state_dir: str) -> dict[str, list[RunShort]]:
             name = replica.state.lives[event.uid].name
             # The fold goes on to fill in the same object when the run ends.
             runs.setdefault(name, []).append(replica.state.runs[name][-1])
-    return runs
+    return replica.state, runs

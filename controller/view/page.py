@@ -15,6 +15,7 @@ from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
 from controller.view.listing import running_cell, succeeded_count
 from controller.view.look import Look
+from controller.view.runs import why
 from controller.view.shape import InUse
 from controller.view.status import ARCHIVED, ended
 from controller.view.table import (
@@ -151,7 +152,7 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     for run in state.runs.get(workflow.name, ()):
         if run.number == workflow.run and run.why:
-            yield "begun by", run.why
+            yield "begun by", why(run)
     if workflow.finished and (path := critical_path(workflow)):
         names, took = " → ".join(step.name for step in path), _length(workflow, path)
         yield "critical path", f"{took}: {names}"

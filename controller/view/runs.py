@@ -1,14 +1,27 @@
-"""The runs of a name: how long one usually takes, and when the present one should end.
+"""The runs of a name: what each came to and why it began, and how long one usually takes.
 
-Cost: O(the runs that are remembered of a name), and O(steps) of the present run.
+Cost: O(the runs that are shown), and O(steps) of each run that goes on.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
+from typing import NamedTuple
+
+from msgspec import structs
 
 from controller.model.phases import Phase
 from controller.model.state import RunShort, State, Workflow
+from controller.view.listing import succeeded_count
+from controller.view.look import Look
+from controller.view.shape import RunOfShape
+from controller.view.status import run_shape
+from controller.view.table import Cell, Column, Table, mark_cell
+from controller.view.times import span
 
 USUAL_MIN = 3  # with fewer runs nothing is called usual
+
+# ---------------------------------------- how long one takes
 
 
 def usual(state: State, name: str) -> int | None:
@@ -57,4 +70,105 @@ def _keeps_results(workflow: Workflow) -> bool:
     return any(
         step.phase is Phase.SUCCEEDED and not step.succeeded_in(workflow.run)
         for step in workflow.steps.values()
+    )
+
+
+# ---------------------------------------- the list of them
+
+
+class RunOf(NamedTuple):
+    """A run, and the name that it is of."""
+
+    name: str
+    run: RunShort
+
+
+def latest(runs: Mapping[str, Sequence[RunShort]], count: int | None) -> list[RunOf]:
+    """The last `count` runs of all these names, or all of them; the newest first."""
+    every = [RunOf(name, run) for name, known in runs.items() for run in known]
+
+    def began(one: RunOf) -> tuple[int, str, int]:
+        return one.run.started, one.name, one.run.number
+
+    return nlargest(len(every) if count is None else count, every, key=began)
+
+
+def runs_table(state: State, runs: Iterable[RunOf], look: Look, named: bool) -> Table:
+    """A row for each run. `named`: they are of several names."""
+    columns = (
+        Column(""),
+        *((Column("NAME", shrinks=True),) if named else ()),
+        Column("RUN", right=True),
+        Column("STARTED" if look.width is None else f"STARTED ({look.zone_name()})", rank=2),
+        Column("TOOK", right=True, rank=1),
+        Column("RESULT", shrinks=True),
+        Column("WHY", rank=3),
+    )
+    return Table(columns, [_row(state, one, look, named) for one in runs])
+
+
+def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
+    name, run = one
+    life = _life_of(state, one)
+    return (
+        mark_cell(run.phase if life is None else life.phase),
+        *((Cell(name, "bold"),) if named else ()),
+        Cell(str(run.number)),
+        Cell(look.moment(run.started)),
+        Cell(span((run.completed or look.clock) - run.started)),
+        Cell(result(run) if life is None else _so_far(life)),
+        Cell(why(run)),
+    )
+
+
+def _life_of(state: State, one: RunOf) -> Workflow | None:
+    """The workflow whose run goes on; None if the run is over."""
+    return state.workflows[one.name] if one.run.completed is None else None
+
+
+def result(run: RunShort) -> str:
+    """What a run came to that is over: `8 of 8`, `6 ran, 2 kept`, `failed: load`."""
+    if run.phase is not Phase.SUCCEEDED:
+        return run.message or f"{run.phase.lower()}: {run.reason}"
+    if run.kept:
+        return f"{run.succeeded - run.kept} ran, {run.kept} kept"
+    return f"{run.succeeded} of {run.steps}" if run.steps else "succeeded"
+
+
+def _so_far(life: Workflow) -> str:
+    return f"{life.phase.lower()}: {succeeded_count(life)} of {len(life.steps)}"
+
+
+_ASKED = re.compile(r"(\w+) (?:asked for|requested) by ")
+_ACCEPTED = re.compile(r"generation (\d+) accepted")
+
+
+def why(run: RunShort) -> str:
+    """Why it began: `new spec by ada`, `edit of load by ada`, `retry by ada: the disk is back`."""
+    found = _ACCEPTED.fullmatch(run.why)  # as an older treadle wrote it
+    if found:
+        return "new spec" if found[1] == "1" else f"edit (generation {found[1]})"
+    return _ASKED.sub(r"\1 by ", run.why, count=1)
+
+
+def usual_words(runs: Iterable[RunShort]) -> str:
+    """`usually takes 16s (median of 5 full runs)`; nothing with fewer than USUAL_MIN."""
+    compared = full(runs)
+    length = median(map(duration, compared))
+    if length is None:
+        return ""
+    return f"usually takes {span(length)} (median of {len(compared)} full runs that succeeded)"
+
+
+def shape(one: RunOf) -> RunOfShape:
+    """The run as a script reads it."""
+    name, run = one
+    known = run.ended > 0
+    return RunOfShape(
+        workflow=name,
+        **structs.asdict(run_shape(run)),
+        message=run.message if known else None,
+        steps=run.steps if known else None,
+        succeeded=run.succeeded if known else None,
+        kept=run.kept if known else None,
     )

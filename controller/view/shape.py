@@ -69,6 +69,16 @@ class RunShape(Struct, frozen=True, kw_only=True, rename="camel"):
     started_by: str
 
 
+class RunOfShape(RunShape, frozen=True, kw_only=True, rename="camel"):
+    """A run in a list of runs. What is known only of its end is null before that."""
+
+    workflow: str
+    message: str | None
+    steps: int | None
+    succeeded: int | None
+    kept: int | None  # of those that succeeded: an earlier run gave the result
+
+
 class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     phase: str
     reason: str

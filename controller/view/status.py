@@ -53,7 +53,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             completion_time=rfc3339_or_none(workflow.completed),
             conditions=conditions_shape(workflow.conditions.values()),
             hooks=[],
-            runs=[_run_shape(run) for run in state.runs.get(workflow.name, ())],
+            runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
             steps=[_step_shape(state, workflow, step, in_use) for step in workflow.steps.values()],
         ),
     )
@@ -64,7 +64,7 @@ def ended(state: State, workflow: Workflow) -> bool:
     return state.workflows.get(workflow.name) is not workflow
 
 
-def _run_shape(run: RunShort) -> RunShape:
+def run_shape(run: RunShort) -> RunShape:
     return RunShape(
         number=run.number,
         phase=run.phase,

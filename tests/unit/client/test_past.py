@@ -116,7 +116,7 @@ def test_a_run_that_the_state_no_longer_has_is_found_in_the_log(write: Write) ->
     for _ in range(RUNS_MAX):
         again(story, 3)
     state_dir = write(story)
-    assert [run.number for run in runs_kept(state_dir)["etl"]] == list(range(1, RUNS_MAX + 4))
+    assert [run.number for run in runs_kept(state_dir)[1]["etl"]] == list(range(1, RUNS_MAX + 4))
     assert code_of(run_of(state_dir, "etl", 2)[1]) == 2
 
 

@@ -1,6 +1,7 @@
-"""How long a run of a workflow usually takes, and when the present one should end."""
+"""The runs of a name: what each came to, how long one usually takes, when the next should end."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,9 +9,24 @@ from hypothesis import strategies as st
 from story import BEGIN, Story, a_step
 
 from controller.model.events import RequestApplied, StepMarked, StepReset
-from controller.model.state import SECOND
-from controller.view.runs import USUAL_MIN, expected_end, full, median, usual
+from controller.model.phases import Phase
+from controller.model.state import SECOND, RunShort
+from controller.view.look import Look
+from controller.view.runs import (
+    USUAL_MIN,
+    expected_end,
+    full,
+    latest,
+    median,
+    result,
+    runs_table,
+    shape,
+    usual,
+    usual_words,
+    why,
+)
 
+ASKED = "asked for by"
 STEPS = [a_step("a"), a_step("b", "a")]
 
 
@@ -145,3 +161,99 @@ def test_nothing_is_expected_of_a_run_that_is_being_ended() -> None:
 def test_nothing_is_expected_of_the_first_runs() -> None:
     story = restart(ran(5, 5), "a", "b").start("a")
     assert expected_end(story.state, story.life(), BEGIN) is None
+
+
+# ---------------------------------------- the list
+
+
+def rows(
+    story: Story, name: str = "", count: int | None = None, stood: int | None = None
+) -> list[str]:
+    look = Look(now=story.now, width=80, stood=stood)
+    known = {name: story.state.runs[name]} if name else story.state.runs
+    table = runs_table(story.state, latest(known, count), look, named=not name)
+    return [" | ".join(cell.text for cell in row) for row in table.rows]
+
+
+def test_the_newest_is_the_first() -> None:
+    story = Story().accept(STEPS).start("a").wait(4).exit("a").exit("b")
+    restart(story.wait(60), "b").start("b").wait(2).exit("b", 3)
+    story.wait(60).accept([a_step("a"), a_step("b", "a", run="x")]).start("b").wait(1)
+    assert rows(story, "w") == [
+        "● | 3 | 22:15:26 | 1.0s | running: 1 of 2 | edit of b by somebody",
+        "✗ | 2 | 22:14:24 | 2.0s | failed: b | again",
+        "✓ | 1 | 22:13:20 | 4.0s | 2 of 2 | new spec by somebody",
+    ]
+    assert rows(story, "w", 1) == rows(story, "w")[:1]
+
+
+def test_those_of_several_names_are_in_one_order() -> None:
+    story = Story().accept(STEPS).accept(STEPS, "v").start("a", workflow="v").wait(9).start("a")
+    assert [row.split(" | ")[1:3] for row in rows(story)] == [["w", "1"], ["v", "1"]]
+
+
+def test_where_no_controller_runs_the_time_stands() -> None:
+    story = Story().accept([a_step("a")]).start("a").wait(900)
+    [row] = rows(story, "w", stood=BEGIN + 7 * SECOND)
+    assert " | 7.0s | " in row
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        pytest.param({"steps": 8, "succeeded": 8}, "8 of 8", id="all"),
+        pytest.param({"steps": 8, "succeeded": 7}, "7 of 8", id="one was skipped"),
+        pytest.param({"steps": 8, "succeeded": 8, "kept": 2}, "6 ran, 2 kept", id="in part"),
+        pytest.param({}, "succeeded", id="as an older treadle remembers it"),
+        pytest.param(
+            {"phase": Phase.FAILED, "message": "failed: load", "steps": 8, "kept": 2},
+            "failed: load",
+            id="a failure",
+        ),
+        pytest.param(
+            {"phase": Phase.CANCELLED, "reason": "CancelMarker"},
+            "cancelled: CancelMarker",
+            id="old",
+        ),
+    ],
+)
+def test_what_a_run_came_to(run: dict[str, Any], words: str) -> None:
+    over = {"phase": Phase.SUCCEEDED, "completed": 5, **run}
+    assert result(RunShort(number=1, started=1, why="", **over)) == words
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        ("new spec by ada", "new spec by ada"),
+        ("retry requested by ada: the disk is back", "retry by ada: the disk is back"),
+        ("restart asked for by ada", "restart by ada"),
+        (f"resume {ASKED} ada: it was {ASKED} eve", f"resume by ada: it was {ASKED} eve"),
+        ("generation 1 accepted", "new spec"),
+        ("generation 12 accepted", "edit (generation 12)"),
+        ("", ""),
+    ],
+)
+def test_why_a_run_began(recorded: str, words: str) -> None:
+    assert why(RunShort(number=1, started=1, why=recorded)) == words
+
+
+def test_how_long_it_usually_takes_in_words() -> None:
+    story = ran(5, 7, 9)
+    restart(story, "b").exit("b")
+    said = "usually takes 7.0s (median of 3 full runs that succeeded)"
+    assert usual_words(story.state.runs["w"]) == said
+    assert usual_words(story.state.runs["w"][1:]) == ""
+
+
+def test_as_scripts_read_it() -> None:
+    story = restart(ran(5), "b").start("b")
+    first, second = (shape(one) for one in latest(story.state.runs, None)[::-1])
+    assert (first.workflow, first.number, first.phase) == ("w", 1, "Succeeded")
+    assert (first.message, first.steps, first.succeeded, first.kept) == (
+        "all steps are done",
+        2,
+        2,
+        0,
+    )
+    assert (second.completion_time, second.message, second.steps) == (None, None, None)

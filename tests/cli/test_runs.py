@@ -1,0 +1,107 @@
+"""`treadle runs`: a line a run, over edits, requests, lives and the archive."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+from cli.place import Place, document
+
+# `treadle` whose log is short and whose patience with what is over is none.
+EAGER = """
+import sys
+from controller.cli.main import main
+from controller.log import upkeep, writer
+from controller.model import indexes
+from controller.planner import retention
+upkeep.EVERY_RECORDS = 10
+writer.SEGMENT_SIZE_MAX = 4_000
+indexes.SEEN_SECONDS = retention.SEEN_SECONDS = 0
+sys.exit(main())
+"""
+PROGRAM = (sys.executable, "-c", EAGER)
+
+
+@pytest.fixture(scope="module")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Six runs of `etl`, the last of them in another life."""
+    place = Place(tmp_path_factory.mktemp("etl"))
+    place.spec("other", x="true")
+    for deed in (
+        lambda: place.spec("etl", a="echo one", b="exit 3"),
+        lambda: place.says("retry", "etl", "--reason", "the disk is back"),
+        lambda: place.spec("etl", a="echo one", b="true"),
+        lambda: place.says("restart", "etl"),
+        lambda: place.says("restart", "etl"),
+        lambda: place.says("delete", "etl"),
+        lambda: place.spec("etl", a="echo six", b="true"),
+    ):
+        deed()
+        assert place.begin("up", "--once").wait(30) in (0, 1)
+    return place
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def objects(place: Place, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in place.says("runs", *words, "-o", "json").splitlines()]
+
+
+def test_what_each_run_came_to_and_why_it_began(etl: Place) -> None:
+    by = etl.shape("etl")["status"]["runs"][0]["startedBy"].removeprefix("new spec by ")
+    heading, *rows, usual = etl.says("runs", "etl").splitlines()
+    assert heading.split() == ["RUN", "STARTED", "TOOK", "RESULT", "WHY"]
+    assert [[row[:1], *cells(row)[1:2], *cells(row)[4:]] for row in rows] == [
+        ["✓", "6", "2 of 2", f"new spec by {by}"],
+        ["✓", "5", "2 of 2", f"restart by {by}"],
+        ["✓", "4", "2 of 2", f"restart by {by}"],
+        ["✓", "3", "1 ran, 1 kept", f"edit of b by {by}"],
+        ["✗", "2", "failed: b", f"retry by {by}: the disk is back"],
+        ["✗", "1", "failed: b", f"new spec by {by}"],
+    ]
+    assert usual.startswith("usually takes 0.") and "median of 3 full runs" in usual
+
+
+def test_of_all_workflows_the_newest_first(etl: Place) -> None:
+    rows = [cells(row)[1:3] for row in etl.says("runs").splitlines()[1:]]
+    assert rows[:-2] == [["etl", "6"], ["etl", "5"], ["etl", "4"], ["etl", "3"], ["etl", "2"]]
+    assert sorted(rows[-2:]) == [["etl", "1"], ["other", "1"]]
+    assert etl.says("runs", "--tail", "2").count("\n") == 3
+
+
+def test_as_scripts_read_it(etl: Place) -> None:
+    newest, *_ = objects(etl, "etl")
+    assert {key: newest[key] for key in ("workflow", "number", "phase", "steps", "kept")} == {
+        "workflow": "etl",
+        "number": 6,
+        "phase": "Succeeded",
+        "steps": 2,
+        "kept": 0,
+    }
+    assert newest["completionTime"].endswith("Z")
+    assert [one["number"] for one in objects(etl, "etl", "-n", "2")] == [6, 5]
+
+
+def test_a_name_that_nobody_had(etl: Place) -> None:
+    assert 'did you mean "etl"?' in etl.complains("runs", "elt", code=5)
+
+
+def test_one_that_has_not_run(place: Place) -> None:
+    spec = json.loads(document("etl", a="true"))
+    spec["spec"]["suspend"] = True
+    (place.specs / "etl.yaml").write_text(json.dumps(spec))
+    assert place.begin("up", "--once").wait(30) == 0
+    done = place.treadle("runs", "etl")
+    assert (done.stdout, done.stderr) == (b"", b"etl has not run yet\n")
+
+
+def test_all_reads_what_was_archived(place: Place) -> None:
+    (place.root / "w.yaml").write_text(document("w", a="echo it ran"))
+    for _ in range(24):
+        words = ("run", "w.yaml", "--keep-finished", "0")
+        assert place.begin(*words, program=PROGRAM).wait(30) == 0
+    place.until((place.state / "archive").exists)
+    assert [one["number"] for one in objects(place, "w")] == list(range(24, 4, -1))
+    assert [one["number"] for one in objects(place, "w", "--all")] == list(range(24, 0, -1))
