@@ -165,7 +165,14 @@ def _json(what: str | None = None) -> Arg:
 
 # ---------------------------------------- the table
 
-_STATUS = (*_FOLDERS, _NAME, _UID, _arg("-o", "--output", choices=("wide", "json", "yaml")), _AT)
+_STATUS = (
+    *_FOLDERS,
+    _NAME,
+    _UID,
+    _arg("-o", "--output", choices=("wide", "json", "yaml")),
+    _AT,
+    _arg("--run", type=positive, metavar="N", help="as it was when run N ended"),
+)
 _STATUS_HELP = "show one workflow: how it stands, what failed, its steps"
 _CHANGE = (*_FOLDERS, _DRY_RUN)
 

@@ -5,7 +5,7 @@ They fold the log, so they work with or without a controller.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -20,7 +20,7 @@ from controller.cli.output import (
     show_table,
     terminal_width,
 )
-from controller.client.past import recall, state_at
+from controller.client.past import recall, run_of, state_at
 from controller.client.replica import Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import State, Workflow
@@ -208,10 +208,9 @@ class Rows:
 
 def status(args: argparse.Namespace) -> int:
     """treadle status NAME: one workflow on a page."""
-    from controller.client.printed import by_failed
-    from controller.view.page import never_valid_page, page
-
-    name = args.uid or args.name
+    if args.at and args.run:
+        raise UsageError("--at and --run both choose a moment of the past; use only one")
+    name, past = args.uid or args.name, bool(args.at)
     if args.at:
         state = state_at(args.state, "--at", args.at, now())
         view = look(args, now=state.time)
@@ -220,18 +219,32 @@ def status(args: argparse.Namespace) -> int:
         recall(args.state, state, name)
         view = look(args, stood=stood(args.state, state))
     entry = find(state, name)
-    in_use = {} if args.at else used_now([entry], view.now)
+    if args.run and not (isinstance(entry, Workflow) and entry.run == args.run):
+        state, entry = run_of(args.state, name, args.run)
+        past = entry.finished
+    in_use = {} if past else used_now([entry], view.now)
     if args.output in ("json", "yaml"):
         show(shape_of(state, entry, in_use), args.output)
-    elif isinstance(entry, NeverValid):
-        show_lines(never_valid_page(entry))
-    else:
-        printed, wide = by_failed(args.state, entry), args.output == "wide"
-        show_lines(page(state, entry, view, in_use, printed, wide=wide))
-    if args.output in (None, "wide") and not args.at:
+        return ExitCode.FINE
+    show_lines(_page(args, state, entry, view, in_use, past))
+    if not past:
         for line in controller_lines(state, controller_shape(args.state)):
             note(line)
     return ExitCode.FINE
+
+
+def _page(
+    args: argparse.Namespace, state: State, entry: Entry, view: Look, in_use: InUse, past: bool
+) -> Iterator[str]:
+    from controller.client.printed import by_failed
+    from controller.view.page import never_valid_page, page
+    from controller.view.runs import usual_of
+
+    if isinstance(entry, NeverValid):
+        return never_valid_page(entry)
+    printed, wide = by_failed(args.state, entry), args.output == "wide"
+    usual = usual_of(state, entry)
+    return page(state, entry, view, in_use, printed, usual=usual, wide=wide, past=past)
 
 
 def used_now(entries: Sequence[Entry], now: int) -> InUse:

@@ -40,9 +40,14 @@ def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:
             yield step.name, attempt
 
 
-def block(workflow: Workflow, step: str, attempt: Attempt, printed: Sequence[str]) -> Iterator[str]:
-    """The end of an attempt's output, under a rule that names the command for all of it."""
-    command = f"treadle logs {workflow.name} {step}"
+def block(
+    workflow: Workflow, step: str, attempt: Attempt, printed: Sequence[str], past: bool = False
+) -> Iterator[str]:
+    """The end of an attempt's output, under a rule that names the command for all of it.
+
+    `past`: the run may not be the last one of that name.
+    """
+    command = f"treadle logs {workflow.name} {step}{f' --run {attempt.run}' if past else ''}"
     yield f"── {workflow.name}/{step}, attempt {attempt.number}{_meaning(attempt)}: {command} ──"
     if not printed:
         yield "  (it printed nothing)"
@@ -50,12 +55,12 @@ def block(workflow: Workflow, step: str, attempt: Attempt, printed: Sequence[str
         yield f"  {visible(line)}"
 
 
-def failures(workflow: Workflow, printed: Printed) -> Iterator[str]:
+def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterator[str]:
     """A block for each step that failed and whose output is there."""
     for name, attempt in failed(workflow):
         if name in printed:
             yield ""
-            yield from block(workflow, name, attempt, printed[name])
+            yield from block(workflow, name, attempt, printed[name], past)
 
 
 def _meaning(attempt: Attempt) -> str:

@@ -56,22 +56,25 @@ def page(
     printed: Printed = {},
     usual: int | None = None,
     wide: bool = False,
+    past: bool = False,
 ) -> Iterator[str]:
     """The lines of the page.
 
     `printed`: what the steps that failed printed last. `usual`: how long a run usually takes, in
-    microseconds.
+    microseconds. `past`: it is so no longer, so there is nothing to do about it.
     """
     yield _title(state, workflow, look, usual)
     for sentence in _verdict(state, workflow, look):
         yield from _paragraph(sentence, look)
     yield from _labelled(_beside(state, workflow), look)
-    for line in failures(workflow, printed):
+    for line in failures(workflow, printed, past):
         yield line if look.width is None else shorten(line, look.width)
     table = steps_table(state, workflow, tree(workflow.steps), look, in_use, printed)
     yield from _section("", table, look)
     yield ""
     yield from _labelled(_footer(state, workflow), look)
+    if not past:
+        yield from _labelled(_next(workflow), look)
     if wide:
         conditions = workflow.conditions.values()
         yield from _section("Conditions", conditions_table(conditions, look), look)
@@ -165,6 +168,10 @@ def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
         yield "labels", labels
     yield "uid", workflow.uid
+
+
+def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """What to do about it."""
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
         yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:

@@ -29,6 +29,15 @@ def usual(state: State, name: str) -> int | None:
     return median(map(duration, full(state.runs.get(name, ()))))
 
 
+def usual_of(state: State, workflow: Workflow) -> int | None:
+    """What its last or present run can be compared with; None if that run keeps results."""
+    keeps = any(
+        step.phase is Phase.SUCCEEDED and not step.succeeded_in(workflow.run)
+        for step in workflow.steps.values()
+    )
+    return None if keeps else usual(state, workflow.name)
+
+
 def expected_end(state: State, workflow: Workflow, now: int) -> int | None:
     """When the present run should end, in microseconds since 1970, judged by earlier ones.
 
@@ -39,8 +48,8 @@ def expected_end(state: State, workflow: Workflow, now: int) -> int | None:
         return None
     if workflow.suspended is not None or workflow.cancel is not None or workflow.deleting:
         return None
-    length = usual(state, workflow.name)
-    if length is None or _keeps_results(workflow):
+    length = usual_of(state, workflow)
+    if length is None:
         return None
     end = workflow.started + workflow.stood + length
     return end if end > now else None
@@ -64,13 +73,6 @@ def median(lengths: Iterable[int]) -> int | None:
     if len(ordered) < USUAL_MIN:
         return None
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
-
-
-def _keeps_results(workflow: Workflow) -> bool:
-    return any(
-        step.phase is Phase.SUCCEEDED and not step.succeeded_in(workflow.run)
-        for step in workflow.steps.values()
-    )
 
 
 # ---------------------------------------- the list of them

@@ -105,3 +105,48 @@ def test_all_reads_what_was_archived(place: Place) -> None:
     place.until((place.state / "archive").exists)
     assert [one["number"] for one in objects(place, "w")] == list(range(24, 4, -1))
     assert [one["number"] for one in objects(place, "w", "--all")] == list(range(24, 0, -1))
+
+
+# ---------------------------------------- status --run
+
+
+def test_a_page_of_a_past_run(etl: Place) -> None:
+    page = etl.says("status", "etl", "--run", "2")
+    assert page.startswith("✗ etl  Failed  run 2, ")
+    assert "treadle logs etl b --run 2" in page
+    assert "kept from run 1" in page
+    assert "  next " not in page
+    assert etl.treadle("status", "etl", "--run", "2").stderr == b""
+    again = etl.says("status", "etl", "--run", "6")
+    assert again == etl.says("status", "etl")
+
+
+def test_the_shape_of_a_run_in_another_life(etl: Place) -> None:
+    shape = json.loads(etl.says("status", "etl", "--run", "1", "-o", "json"))
+    assert shape["status"]["phase"] == "Failed"
+    assert shape["metadata"]["uid"] != etl.shape("etl")["metadata"]["uid"]
+    assert [run["number"] for run in shape["status"]["runs"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--run", "9"], 5, "etl has no run 9; its runs are 1 to 6"),
+        (["--run", "1", "--at", "5m"], 2, "use only one"),
+    ],
+)
+def test_a_run_that_cannot_be_shown(etl: Place, words: list[str], code: int, message: str) -> None:
+    assert message in etl.complains("status", "etl", *words, code=code)
+
+
+def test_a_page_of_an_archived_run(place: Place) -> None:
+    for number in (1, 2, 3):
+        (place.root / "w.yaml").write_text(document("w", a=f"echo said {number}; exit {number}"))
+        words = ("run", "w.yaml", "--keep-finished", "0")
+        assert place.begin(*words, program=PROGRAM).wait(30) == 1
+    (place.root / "v.yaml").write_text(document("v", a="true"))
+    for _ in range(9):
+        assert place.begin("run", "v.yaml", "--keep-finished", "0", program=PROGRAM).wait(30) == 0
+    place.until((place.state / "archive").exists)
+    page = place.says("status", "w", "--run", "2")
+    assert "said 2" in page and " 2  " in page

@@ -22,6 +22,7 @@ from controller.view.runs import (
     runs_table,
     shape,
     usual,
+    usual_of,
     usual_words,
     why,
 )
@@ -151,6 +152,8 @@ def test_the_present_run_should_end_as_the_others_did() -> None:
 def test_nothing_is_expected_of_a_run_that_keeps_results() -> None:
     story = restart(ran(5, 5, 5), "b").start("b")
     assert expected_end(story.state, story.life(), story.now) is None
+    assert usual_of(story.state, story.exit("b").life()) is None, "so it can't be compared"
+    assert usual_of(story.state, ran(5).life()) == 5 * SECOND
 
 
 def test_nothing_is_expected_of_a_run_that_is_being_ended() -> None:
