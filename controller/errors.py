@@ -57,8 +57,12 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         path = f"{self.path}: " if self.path else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{place}: {path}{self.problem}{hint}"
+        return f"{place}: {path}{self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What is wrong and how to fix it, without the place."""
+        return f"{self.problem}; {self.hint}" if self.hint else self.problem
 
 
 class TreadleError(Exception):

@@ -298,7 +298,7 @@ class _Judge:
         if file.path not in self.memory.noted:
             self.memory.noted.add(file.path)
             why = "it is empty" if file.empty else "it holds no treadle document"
-            reason = file.faults[0].problem if file.faults else why
+            reason = file.faults[0].advice if file.faults else why
             self.notes.append(f"{clashes.shown(self.sight, file.path)}: ignored: {reason}")
 
     def _documents(self, file: SeenFile) -> None:

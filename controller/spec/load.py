@@ -286,8 +286,8 @@ def _stranger(raw: dict[str, object]) -> PathFault:
     if "apiVersion" in raw:
         problem = f"{str(raw['apiVersion'])[:_SHOWN_MAX]} is not an apiVersion of treadle's"
         return PathFault(path=("apiVersion",), problem=problem, hint=f"write {_DOMAIN}v1")
-    hint = f"a workflow begins with apiVersion: {_DOMAIN}v1"
-    return PathFault(path=(), problem="no treadle document: apiVersion is missing", hint=hint)
+    hint = f"if it should be one, begin it with apiVersion: {_DOMAIN}v1"
+    return PathFault(path=(), problem="not a treadle file (no apiVersion)", hint=hint)
 
 
 def _name(raw: object) -> tuple[Path, str | None]:

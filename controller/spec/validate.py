@@ -18,6 +18,9 @@ from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 Path = tuple[str | int, ...]
 
 UNREADABLE = ""
+NOT_YET = "not supported yet"
+EXPRESSIONS_NOT_YET = f"expressions (${{{{ }}}}) are {NOT_YET}"
+USE_VALUES = "write the value itself, or let the script compute it"
 # Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
 # Searching the name that was meant costs 10 µs for each known name.
@@ -232,25 +235,23 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
 
 
 def expressions(spec: Spec) -> Iterator[PathFault]:
-    """`${{ }}`: an injection inside a script, and elsewhere not supported yet."""
+    """`${{ }}`: not supported yet, and never inside a script, where it would be an injection."""
     for path, text in _texts(spec):
-        if "${{" not in text:
-            continue
-        if path[-1] == "run":
-            yield PathFault(
-                path=path,
-                problem="${{ }} inside a script would be an injection",
-                hint='pass it through env: env: {VALUE: "${{ … }}"}, and use "$VALUE" here',
-            )
-        else:
-            yield PathFault(path=path, problem="expressions (${{ }}) are not supported yet")
+        if "${{" in text:
+            in_script = path[-1] == "run"
+            hint = 'set a variable in env, and write "$NAME" here' if in_script else USE_VALUES
+            yield PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=hint)
 
 
 def unusable_texts(spec: Spec) -> Iterator[PathFault]:
     """Texts that the kernel can't pass to a process: with NUL bytes, or too long."""
     for path, text in _texts(spec):
         if "\0" in text:
-            yield PathFault(path=path, problem="holds a NUL byte, which no process can be given")
+            yield PathFault(
+                path=path,
+                problem="holds a NUL byte, which no process can be given",
+                hint=r"in double quotes YAML reads \0 as NUL; use single quotes or a block |",
+            )
         if len(text) > ARGUMENT_BYTES_MAX // 4 and len(text.encode()) > ARGUMENT_BYTES_MAX:
             problem = f"longer than a process can be given ({ARGUMENT_BYTES_MAX:,} bytes)"
             yield PathFault(path=path, problem=problem, hint="put it into a file")

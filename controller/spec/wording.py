@@ -1,40 +1,23 @@
 """jsonschema's errors in treadle's words: what was expected, what was found, how to fix it.
 
 There is one function for each keyword of JSON Schema. A field that is planned for later is refused
-as "not supported yet", not as a misspelling.
+as "not supported yet", not as a misspelling; `habits` says what works today.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from controller.spec.validate import Path, PathFault, did_you_mean
+from controller.spec import habits
+from controller.spec.validate import (
+    EXPRESSIONS_NOT_YET,
+    NOT_YET,
+    USE_VALUES,
+    Path,
+    PathFault,
+    did_you_mean,
+)
 
-NOT_YET = "not supported yet"
-
-# By the title of the schema, which is the name of the model.
-_FIELDS_NOT_YET = {
-    "Spec": {"params", "hooks"},
-    "Step": {"forEach", "when", "outputs", "approve", "before", "after", "key", "parallelism"},
-}
-# Words from other tools that difflib can't guess.
-_MEANT = {
-    "Step": {
-        "id": "name",
-        "needs": "dependsOn",
-        "requires": "dependsOn",
-        "script": "run",
-        "cmd": "command",
-        "args": "command",
-        "cwd": "workingDir",
-        "retries": "retry: {limit: …}",
-        "timeout": "timeoutSeconds",
-        "environment": "env",
-        "condition": "when",
-    },
-    "Spec": {"tasks": "steps", "jobs": "steps", "environment": "env", "cwd": "workingDir"},
-    "Retry": {"retries": "limit", "attempts": "limit", "maxAttempts": "limit"},
-    "OlderStep": {"name": "id", "run": "command", "dependsOn": "depends_on"},
-}
+_NAMED_MAX = 8  # fields in a hint
 _TYPES = {
     "string": "text",
     "integer": "an integer",
@@ -58,13 +41,21 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
     for field in error.instance:
         if field in known:
             continue
-        if field in _FIELDS_NOT_YET.get(title, ()):
-            yield PathFault(path=(*path, field), problem=NOT_YET, key=True)
-            continue
-        meant = _MEANT.get(title, {}).get(field)
-        hint = f'did you mean "{meant}"?' if meant else did_you_mean(field, known)
-        hint = hint or f"the fields here are {', '.join(known)}"
-        yield PathFault(path=(*path, field), problem="unknown field", hint=hint, key=True)
+        problem = "unknown field"
+        if habit := habits.habit(title, field):
+            hint = habits.advice(habit.write, error.instance[field])
+            problem = NOT_YET if habit.later else problem
+        else:
+            hint = did_you_mean(field, known) or _fields(path, known)
+        yield PathFault(path=(*path, field), problem=problem, hint=hint, key=True)
+
+
+def _fields(path: Path, known: Collection[str]) -> str:
+    """Which fields there are; of many, where they are explained."""
+    if len(known) <= _NAMED_MAX:
+        return f"the fields here are {', '.join(known)}"
+    place = ".".join(["workflow", *(part for part in path if isinstance(part, str))])
+    return f"all fields: treadle explain {place}"
 
 
 def _missing(error: Any, path: Path) -> Iterator[PathFault]:
@@ -82,9 +73,12 @@ def _type(error: Any, path: Path) -> Iterator[PathFault]:
 
 def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
     if isinstance(value, dict) and "env" in path[-2:-1] and value.keys() & {"fromEnv", "fromFile"}:
-        return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}")
+        hint = "a step sees the environment of treadle up: remove it here, and set it there"
+        if "fromFile" in value:
+            hint = f'read the file in the script: {path[-1]}="$(cat FILE)"'
+        return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}", hint=hint)
     if isinstance(value, str) and "${{" in value:
-        return PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        return PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=USE_VALUES)
     problem = f"expected {_either(expected)}, found {_found(value)}"
     return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
@@ -107,9 +101,13 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
     if {"number", "integer"} & set(expected) and isinstance(value, str):
         if _is_number(value):
             return "write it without quotes and leading zeros"
-        return "write seconds, like 90" if str(path[-1]).endswith("Seconds") else ""
+        if str(path[-1]).endswith("Seconds"):
+            return habits.advice("write $seconds", value)
+        return ""
     if "boolean" in expected and isinstance(value, str):
         return "write true or false, without quotes"
+    if hint := _habit_of_value(path, value):
+        return hint
     if "array" in expected and isinstance(value, str):
         if path[-1] == "command":
             return "write [program, argument, …], or a shell script with run"
@@ -117,8 +115,41 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
     return ""
 
 
+def _habit_of_value(path: Path, value: object) -> str:
+    """How to write a value that another tool takes in this form."""
+    field = path[-1] if path else ""
+    if field == "retry" and isinstance(value, int | float):
+        return habits.advice("write {limit: $value}", value)
+    if field == "dependsOn":
+        return habits.advice("write $list", value)
+    if field == "env" and isinstance(value, list):
+        return f"write a mapping, like {_as_mapping(value)}"
+    if path == ("spec", "steps") and isinstance(value, dict):
+        name = next(iter(value), "a")
+        return f"write a list: - name: {name[:_SHOWN_MAX]}"
+    if field == "run" and isinstance(value, list):
+        return "write run: | and below it a line for each command"
+    return ""
+
+
+def _as_mapping(pairs: list[object]) -> str:
+    """The first of `[{name: A, value: b}, …]` or `[A=b, …]`, as treadle takes it."""
+    first = pairs[0] if pairs else None
+    if isinstance(first, dict) and isinstance(first.get("name"), str):
+        return habits.advice(f"{first['name'][:_SHOWN_MAX]}: $value", first.get("value", "value"))
+    if isinstance(first, dict) and first:
+        name, value = next(iter(first.items()))
+        return habits.advice(f"{name[:_SHOWN_MAX]}: $value", value)
+    name, _, text = first.partition("=") if isinstance(first, str) else ("", "", "")
+    return habits.advice(f"{name[:_SHOWN_MAX] or 'A'}: $value", text or "b")
+
+
 def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
+    if path == ("kind",) and value in habits.KINDS_LATER:
+        problem = f"kind {value} is {NOT_YET}"
+        yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
+        return
     shown = _listed([_plain_text(word) for word in error.validator_value])
     hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
     yield PathFault(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
@@ -136,7 +167,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         )
         return
     if "${{" in value:
-        yield PathFault(path=path, problem=f"expressions (${{{{ }}}}) are {NOT_YET}")
+        yield PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=USE_VALUES)
         return
     problem, hint = f"{_found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):

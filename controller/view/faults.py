@@ -49,8 +49,8 @@ def annotation(fault: Fault) -> str:
     if fault.line:
         place |= {"line": str(fault.line), "col": str(fault.column)}
     properties = ",".join(f"{name}={_property(value)}" for name, value in place.items())
-    words = [fault.path and f"{fault.path}: ", fault.problem, fault.hint and f"; {fault.hint}"]
-    return f"::{fault.severity} {properties}::{_escaped(''.join(words))}"
+    words = f"{fault.path}: {fault.advice}" if fault.path else fault.advice
+    return f"::{fault.severity} {properties}::{_escaped(words)}"
 
 
 def _escaped(text: str) -> str:

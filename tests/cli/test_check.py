@@ -81,8 +81,8 @@ def test_stdin() -> None:
     assert treadle("validate", "-", stdin="a: 1") == (
         2,
         "",
-        "stdin:1:1: no treadle document: apiVersion is missing; "
-        "a workflow begins with apiVersion: treadle.dev/v1\n",
+        "stdin:1:1: not a treadle file (no apiVersion); "
+        "if it should be one, begin it with apiVersion: treadle.dev/v1\n",
     )
 
 
@@ -112,7 +112,7 @@ def test_a_folder_is_judged_by_its_rules(tmp_path: Path) -> None:
     assert code == 2
     assert out == "specs/b.yaml: ok (1 workflow, 2 steps)\n"
     lines = err.splitlines()
-    assert lines[0].startswith("specs/deep/a.json:1:1: no treadle document")
+    assert lines[0].startswith("specs/deep/a.json:1:1: not a treadle file")
     assert lines[1] == (
         'specs/deep/c.yml: a second workflow named "b"; the first is in specs/b.yaml'
     )

@@ -161,7 +161,7 @@ def test_ours_is_not_foreign() -> None:
         (SMALL.encode("utf-16"), "a.yaml:1:1: not UTF-8: byte 0xff at offset 0"),
         (b"a: 1\nb: \x1b", "a.yaml:2:4: the character U+001B is not allowed in a spec"),
         (b"[]", "a.yaml:1:1: expected a workflow: a mapping with apiVersion, kind, metadata and"),
-        (b"a: 1", "a.yaml:1:1: no treadle document: apiVersion is missing; a workflow begins"),
+        (b"a: 1", "a.yaml:1:1: not a treadle file (no apiVersion); if it should be one, begin it"),
         (b"apiVersion: v1", "a.yaml:1:13: apiVersion: v1 is not an apiVersion of treadle's; write"),
     ],
 )
@@ -274,7 +274,7 @@ class TestOlderForm:
             (
                 '"retries"',
                 '"retry"',
-                '3:82: steps[1].retry: unknown field; did you mean "retries"?',
+                "3:82: steps[1].retry: unknown field; write retries: 3",
             ),
             ('"command": "false", ', "", "3:9: steps[1]: command is missing"),
             (

@@ -1,0 +1,253 @@
+"""Words of other tools, and what to write in their place.
+
+Who comes from Argo, Dagu, GitHub Actions, Compose, kubectl or Airflow writes their words at first.
+Each row names such words, where they stand, and what treadle takes. A row that is `later` is about
+something that treadle does not do yet: it says what works today.
+
+In a text `$value` is what the user wrote, if it is short; `$list` is it as a list of steps; and
+`$seconds` is it in seconds, where it counts seconds or names its unit, `$minutes` where it counts
+minutes.
+"""
+
+import re
+from typing import NamedTuple
+
+_VALUE_MAX = 40  # characters of a value that is shown again
+_STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_BETWEEN_STEPS = re.compile(r"\s*(?:&&|,)\s*|\s+")
+_TIME = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(sec[a-z]*|min[a-z]*|hour[a-z]*|day[a-z]*|[smhd]|)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Habit(NamedTuple):
+    where: str  # titles of schemas
+    words: str  # without `-` and `_`, in lower case
+    write: str
+    later: bool = False
+
+
+def _later(where: str, words: str, write: str) -> Habit:
+    return Habit(where, words, write, later=True)
+
+
+_TIMES = "run it from cron: $value treadle restart NAME"
+_CONDITIONS = (
+    "a step starts when its dependencies have succeeded; "
+    "for other ends write dependsOn: [{step: NAME, condition: Finished}]"
+)
+_CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
+_ITEMS = "write a step for each item, or a loop in the script"
+_AT_THE_END = (
+    "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
+    "(or Failed: only after a failure)"
+)
+_PARAMS = "write the values in env, and use them as $NAME in the script"
+_ENV_FILE = "read the file in the script: set -a; . ./FILE; set +a"
+_RETRY = "write retry: {limit: $value}"
+_DELAY = "write retry: {backoff: {initialSeconds: $seconds}}"
+
+HABITS: tuple[Habit, ...] = (
+    # ---------------------------------------- when a workflow or a step starts
+    _later("Workflow Spec Step", "schedule schedules cron crons crontab scheduleinterval", _TIMES),
+    _later(
+        "Workflow Spec",
+        "on triggers trigger timezone catchup startdate startingdeadlineseconds",
+        "a workflow runs when its file changes; "
+        "for fixed times run it from cron: 0 6 * * * treadle restart NAME",
+    ),
+    _later("Step", "if when condition conditions preconditions precondition unless", _CONDITIONS),
+    Habit(
+        "Step",
+        "needs depends dependson requires upstream deps dependencies runafter waitfor",
+        "write dependsOn: $list",
+    ),
+    Habit("Dependency", "name id task job", "write step: $value"),
+    Habit("Dependency", "when status phase on", "write condition: Succeeded, Failed or Finished"),
+    # ---------------------------------------- what a step does
+    Habit("Step", "script cmd bash sh shellscript exec source commands", "write run: $value"),
+    Habit("Step", "args arguments argv entrypoint program", "write command: [program, argument]"),
+    _later("Step", "image container docker", _CONTAINERS),
+    _later("Step Spec", "executor engine pod", "steps are processes of this machine: remove it"),
+    _later(
+        "Step Spec",
+        "runson resources nodeselector volumes volumemounts mounts ports services network",
+        "steps are processes of this machine: remove it",
+    ),
+    _later("Step", "uses call include action plugin", "write what it does in run or command"),
+    _later("Step", "template templateref", "write the steps of the template here"),
+    _later("Spec Workflow", "templates entrypoint", "write all steps under spec.steps"),
+    _later("Step", "with inputs params parameters input vars", _PARAMS),
+    _later("Spec Workflow", "params parameters inputs arguments vars", _PARAMS),
+    _later(
+        "Step",
+        "foreach matrix strategy withitems withparam withsequence loop items key",
+        _ITEMS,
+    ),
+    _later("Spec", "matrix strategy foreach", _ITEMS),
+    _later("Step", "parallelism maxparallel parallel", "write parallelism under spec"),
+    _later(
+        "Step",
+        "outputs output artifacts cache",
+        "write a file in one step, and read it in the next",
+    ),
+    Habit("Step", "stdout stderr log logs", "remove it: treadle logs NAME STEP shows the output"),
+    _later(
+        "Step",
+        "approve approval manual hitl",
+        "stop a run with treadle suspend NAME, and go on with treadle resume NAME",
+    ),
+    _later("Step", "before beforescript setup", "write it at the beginning of the script"),
+    _later("Step", "after afterscript teardown finally", "write it at the end of the script"),
+    _later("Step", "successexitcodes skipexitcodes", "turn the exit code into 0 in the script"),
+    # ---------------------------------------- where it runs
+    Habit(
+        "Step Spec", "workdir workingdirectory cwd directory dir chdir", "write workingDir: $value"
+    ),
+    Habit(
+        "Step Spec", "environment environments envs variables envvars", "write env: {NAME: value}"
+    ),
+    _later("Step Spec", "envfrom envfile dotenv", _ENV_FILE),
+    _later(
+        "Step Spec",
+        "secrets secret inheritenv",
+        "a step sees the environment of treadle up: set them there",
+    ),
+    # ---------------------------------------- failures
+    Habit("Step", "retries retrycount maxretries attempts maxattempts retrylimit", _RETRY),
+    Habit("Step", "retrypolicy retrystrategy restart restartpolicy", "write retry: {limit: 3}"),
+    Habit("Step", "retrydelay retryinterval retrydelayseconds", _DELAY),
+    Habit("Step", "backoff", "write retry: {backoff: {initialSeconds: 1}}"),
+    Habit("Spec", "retries maxretries retrycount", "write defaults: {retry: {limit: $value}}"),
+    Habit(
+        "Retry", "retries attempts maxattempts maxretries count max times", "write limit: $value"
+    ),
+    Habit(
+        "Retry",
+        "delay delayseconds interval intervalsec intervalseconds wait",
+        "write backoff: {initialSeconds: $seconds}",
+    ),
+    Habit("Retry", "initialseconds factor maxseconds jitter", "write it under backoff"),
+    Habit("Retry", "retrypolicy when", "write on: [NonZeroExit, Timeout, Interrupted]"),
+    Habit("Backoff", "duration delay interval initial", "write initialSeconds: $seconds"),
+    Habit("Backoff", "maxduration max maxdelay cap", "write maxSeconds: $seconds"),
+    Habit("Backoff", "multiplier base rate exponent", "write factor: $value"),
+    Habit(
+        "Step Defaults",
+        "timeout timeouts timeoutsec executiontimeout activedeadlineseconds maxseconds",
+        "write timeoutSeconds: $seconds",
+    ),
+    Habit("Step Defaults", "timeoutminutes", "write timeoutSeconds: $minutes"),
+    Habit("Spec", "timeout timeoutsec dagruntimeout", "write activeDeadlineSeconds: $seconds"),
+    Habit(
+        "Step",
+        "continueonerror continueon ignoreerrors ignoreerror allowfailure",
+        "write continueOnFailure: true",
+    ),
+    _later("Spec Workflow", "hooks handlers handleron onexit onfailure onsuccess", _AT_THE_END),
+    _later(
+        "Step Spec",
+        "onfailurecallback onsuccesscallback notifications notify mailon emailonfailure",
+        _AT_THE_END,
+    ),
+    # ---------------------------------------- the document
+    Habit("Spec", "jobs tasks dag stages nodes", "write steps: [{name: a, run: …}, …]"),
+    Habit("Workflow", "jobs tasks dag stages nodes", "write spec: {steps: [{name: a, run: …}, …]}"),
+    Habit("Step", "id title label task job taskid", "write name: $value"),
+    Habit("Spec Workflow", "name", "write metadata: {name: $value}"),
+    Habit("Step", "steps tasks", "steps have no steps inside: write them all under spec.steps"),
+    Habit("Spec Workflow", "labels annotations tags", "write it under metadata"),
+    Habit(
+        "Metadata Spec Workflow", "description", "write metadata: {annotations: {description: …}}"
+    ),
+    Habit("Step", "description doc comment", "write a comment: # …"),
+    Habit("Metadata", "namespace generatename", "remove it: the name is unique in the folder"),
+    Habit("Spec", "maxactivesteps maxactivetasks maxparallel", "write parallelism: $value"),
+    _later(
+        "Spec Workflow",
+        "concurrency maxactiveruns concurrencypolicy",
+        "a workflow has at most one run at a time: remove it",
+    ),
+    Habit("Spec", "retry timeoutseconds terminationgraceperiodseconds", "write it under defaults"),
+    Habit("Defaults", "env shell workingdir run", "write env, shell or workingDir under spec"),
+    Habit("Spec", "run command dependson continueonfailure", "write it in a step"),
+    Habit(
+        "Workflow",
+        "steps env workingdir shell parallelism priority suspend failfast defaults editpolicy "
+        "activedeadlineseconds ttlsecondsafterfinished",
+        "write it under spec",
+    ),
+    Habit("Step", "priority suspend failfast editpolicy", "write it under spec"),
+    _later("Spec", "keepinstances historylimit", "ttlSecondsAfterFinished limits what is kept"),
+    # ---------------------------------------- the older form
+    Habit("OlderStep", "name", "write id: $value"),
+    Habit("OlderStep", "run script cmd", "write command: $value"),
+    Habit("OlderStep", "dependson needs depends requires", "write depends_on: $list"),
+    Habit("OlderStep", "timeout timeoutseconds", "write timeout_sec: $seconds"),
+    Habit("OlderStep", "retry", "write retries: 3"),
+    Habit("OlderWorkflow", "name id", "write workflow_id: $value"),
+)
+
+# What `kind` can't be yet.
+KINDS_LATER = {
+    "Template": "write the steps in each workflow",
+    "Defaults": "write defaults in the spec of each workflow",
+}
+
+_BY_WORD = {
+    (title, word): habit
+    for habit in HABITS
+    for title in habit.where.split()
+    for word in habit.words.split()
+}
+
+
+def habit(title: str, field: str) -> Habit | None:
+    """What somebody meant who wrote `field` in a place with this title, if it is known."""
+    return _BY_WORD.get((title, plain(field)))
+
+
+def plain(field: str) -> str:
+    """`timeout-minutes`, `timeout_minutes` and `timeoutMinutes` are one word."""
+    return field.replace("-", "").replace("_", "").lower()
+
+
+def advice(text: str, value: object) -> str:
+    """The text of a row, for what was written as the value of the field."""
+    if "$list" in text:
+        text = text.replace("$list", f"[{', '.join(_steps(value)) or 'NAME, …'}]")
+    found = seconds(value)
+    text = text.replace("$seconds", "90" if found is None else f"{found:g}")
+    text = text.replace("$minutes", "90" if found is None else f"{found * 60:g}")
+    return text.replace("$value", _short(value))
+
+
+def seconds(value: object) -> float | None:
+    """`90`, `"5m"`, `"1h 30m"` as seconds, if it is a length of time."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        return None
+    total, at = 0.0, 0
+    while at < len(value.rstrip()):
+        part = _TIME.match(value, at)
+        if part is None:
+            return None
+        total += float(part[1]) * _UNITS[part[2][:1]]
+        at = part.end()
+    return total
+
+
+def _steps(value: object) -> list[str]:
+    """The names of steps in a text, a list, or the keys of a mapping."""
+    if isinstance(value, str):
+        names = _BETWEEN_STEPS.split(value.strip())
+    else:
+        names = list(value) if isinstance(value, list | dict) else []
+    good = all(isinstance(name, str) and _STEP.fullmatch(name) for name in names)
+    return names if good and len(", ".join(names)) <= _VALUE_MAX else []
+
+
+def _short(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    plain_value = isinstance(value, str | int | float)
+    return text if plain_value and 0 < len(text) <= _VALUE_MAX and "\n" not in text else "…"

@@ -1,0 +1,181 @@
+"""Words of other tools: each gets the treadle way, and no advice that is refused again."""
+
+import pytest
+from msgspec import Struct, structs
+
+from controller.spec import models
+from controller.spec.habits import HABITS, KINDS_LATER, Habit, advice, plain, seconds
+from controller.spec.load import load
+from controller.spec.text import read
+
+HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
+STEPS = "steps: [{name: b, run: x}, {name: a, run: x}]"
+PLACES = {
+    "Workflow": HEAD + f"§\nspec: {{{STEPS}}}\n",
+    "Metadata": HEAD.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",
+    "Spec": HEAD + f"spec: {{{STEPS}, §}}\n",
+    "Step": HEAD + f"spec: {{{STEPS[:-2]}, §}}]}}\n",
+    "Dependency": HEAD + f"spec: {{{STEPS[:-2]}, dependsOn: [{{step: b, §}}]}}]}}\n",
+    "Retry": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{§}}}}]}}\n",
+    "Backoff": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{backoff: {{§}}}}}}]}}\n",
+    "Defaults": HEAD + f"spec: {{{STEPS}, defaults: {{§}}}}\n",
+    "OlderWorkflow": "{workflow_id: a, §, steps: [{id: a, command: x}]}\n",
+    "OlderStep": "{workflow_id: a, steps: [{id: b, command: x}, {id: a, command: x, §}]}\n",
+}
+
+
+def faults(where: str, fields: str) -> list[str]:
+    """The faults of a document that has these fields there, each without its place."""
+    text = PLACES[where].replace("§", fields)
+    return [fault.advice for fault in load(text.encode(), "a.yaml").faults]
+
+
+def test_the_places_are_good_but_for_the_field() -> None:
+    for where in PLACES:
+        assert faults(where, "zzz: 1")[0].startswith("unknown field; "), where
+
+
+@pytest.mark.parametrize("row", HABITS, ids=lambda row: f"{row.where}-{row.words.split()[0]}")
+def test_every_word_of_every_row(row: Habit) -> None:
+    for where in row.where.split():
+        for word in row.words.split():
+            expected = "not supported yet" if row.later else "unknown field"
+            assert f"{expected}; {advice(row.write, 3)}" in faults(where, f"{word}: 3"), word
+
+
+def test_no_word_is_a_field_that_there_is() -> None:
+    for row in HABITS:
+        for where in row.where.split():
+            model: type[Struct] = getattr(models, where)
+            known = {field.encode_name for field in structs.fields(model)}
+            assert not known & set(row.words.split())
+            assert all(plain(word) == word for word in row.words.split())
+
+
+def test_no_two_rows_want_the_same_word() -> None:
+    rows = [
+        (where, word) for row in HABITS for where in row.where.split() for word in row.words.split()
+    ]
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in HABITS if row.write.startswith("write ") and ": " in row.write],
+    ids=lambda row: f"{row.where}-{row.words.split()[0]}",
+)
+def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
+    (document,) = read(advice(row.write, 3).removeprefix("write "), "a.yaml", 1000).documents
+    assert isinstance(document.value, dict)
+    for where in row.where.split():
+        places = (getattr(models, where), models.Workflow)
+        known = {field.encode_name for place in places for field in structs.fields(place)}
+        assert document.value.keys() <= known | {"a comment"}
+
+
+@pytest.mark.parametrize(
+    ("where", "fields", "said"),
+    [
+        # GitHub Actions
+        ("Step", "if: success()", "not supported yet; a step starts when its dependencies have"),
+        ("Step", "needs: build", "unknown field; write dependsOn: [build]"),
+        ("Step", "needs: [build, test]", "unknown field; write dependsOn: [build, test]"),
+        ("Step", "timeout-minutes: 5", "unknown field; write timeoutSeconds: 300"),
+        ("Step", "continue-on-error: true", "unknown field; write continueOnFailure: true"),
+        ("Step", "working-directory: src", "unknown field; write workingDir: src"),
+        ("Step", "uses: actions/checkout@v4", "not supported yet; write what it does in run or"),
+        ("Step", "with: {a: b}", "not supported yet; write the values in env"),
+        ("Step", "strategy: {matrix: {os: [a, b]}}", "not supported yet; write a step for each"),
+        ("Step", "runs-on: ubuntu", "not supported yet; steps are processes of this machine"),
+        ("Workflow", "on: push", "not supported yet; a workflow runs when its file changes"),
+        ("Spec", "jobs: {a: b}", "unknown field; write steps: [{name: a, run: …}, …]"),
+        # Argo, kubectl
+        ("Step", "depends: a && b.Failed", "unknown field; write dependsOn: [NAME, …]"),
+        ("Step", "depends: a && b", "unknown field; write dependsOn: [a, b]"),
+        ("Step", "image: python:3", "write command: [docker, run, --rm, python:3, …]"),
+        ("Step", "retryStrategy: {limit: 3}", "unknown field; write retry: {limit: 3}"),
+        ("Step", "withItems: [a]", "not supported yet; write a step for each item"),
+        ("Spec", "entrypoint: main", "not supported yet; write all steps under spec.steps"),
+        ("Metadata", "generateName: a-", "unknown field; remove it"),
+        # Dagu, cron
+        ("Spec", "schedule: 0 6 * * *", "run it from cron: 0 6 * * * treadle restart NAME"),
+        ("Step", "script: make all", "unknown field; write run: make all"),
+        ("Step", "cmd: make", "unknown field; write run: make"),
+        ("Step", "preconditions: [a]", "not supported yet; a step starts when its dependencies"),
+        ("Step", "continueOn: {failure: true}", "unknown field; write continueOnFailure: true"),
+        ("Step", "dir: /srv", "unknown field; write workingDir: /srv"),
+        ("Spec", "params: {a: 1}", "not supported yet; write the values in env"),
+        ("Spec", "handlerOn: {failure: {run: x}}", "not supported yet; add a step at the end"),
+        # Compose, Airflow, Make
+        ("Step", "depends_on: {b: {condition: service_healthy}}", "write dependsOn: [b]"),
+        ("Step", "env_file: prod.env", "not supported yet; read the file in the script"),
+        ("Step", "retries: 3", "unknown field; write retry: {limit: 3}"),
+        ("Step", "retry_delay: 5m", "write retry: {backoff: {initialSeconds: 300}}"),
+        ("Step", "execution_timeout: 1h 30m", "unknown field; write timeoutSeconds: 5400"),
+        ("Spec", "max_active_tasks: 4", "unknown field; write parallelism: 4"),
+        # values
+        ("Step", "retry: 3", "expected a mapping, found the number 3; write {limit: 3}"),
+        ("Step", "env: [{name: A, value: b}]", "found a list; write a mapping, like A: b"),
+        ("Step", "env: [A=b, C=d]", "found a list; write a mapping, like A: b"),
+        ("Step", "env: [A]", "found a list; write a mapping, like A: b"),
+        ("Step", "env: [{A: b}]", "found a list; write a mapping, like A: b"),
+        ("Step", "dependsOn: {b: {}}", "expected a list, found a mapping; write [b]"),
+        ("Step", "dependsOn: b", 'expected a list, found "b"; write [b]'),
+        ("Step", "timeoutSeconds: 5m", 'expected a number, found "5m"; write 300'),
+        ("Step", "timeoutSeconds: soon", 'expected a number, found "soon"; write 90'),
+        # nothing is near
+        ("Step", "zzz: 1", "unknown field; all fields: treadle explain workflow.spec.steps"),
+        ("Spec", "zzz: 1", "unknown field; all fields: treadle explain workflow.spec"),
+        ("Retry", "zzz: 1", "unknown field; the fields here are limit, backoff, on, exitCodes"),
+        ("Step", "timeoutSecond: 1", 'unknown field; did you mean "timeoutSeconds"?'),
+    ],
+)
+def test_what_people_write_first(where: str, fields: str, said: str) -> None:
+    assert any(said in each for each in faults(where, fields)), faults(where, fields)
+
+
+def test_steps_as_a_mapping_and_a_script_as_a_list() -> None:
+    text = HEAD + "spec: {steps: {build: {run: x}}}\n"
+    (fault,) = load(text.encode(), "a.yaml").faults
+    assert fault.advice == "expected a list, found a mapping; write a list: - name: build"
+    text = HEAD + "spec: {steps: [{name: a, run: [x, y]}]}\n"
+    (fault,) = load(text.encode(), "a.yaml").faults
+    assert fault.advice.endswith("write run: | and below it a line for each command")
+
+
+@pytest.mark.parametrize("kind", KINDS_LATER)
+def test_kinds_that_come_later(kind: str) -> None:
+    text = HEAD.replace("kind: Workflow", f"kind: {kind}") + f"spec: {{{STEPS}}}\n"
+    (fault,) = load(text.encode(), "a.yaml").faults
+    assert fault.advice == f"kind {kind} is not supported yet; {KINDS_LATER[kind]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "total"),
+    [
+        (90, 90),
+        (1.5, 1.5),
+        ("90", 90),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("2 minutes", 120),
+        ("1 hour 1 sec", 3601),
+        ("1d", 86400),
+        ("5ms", None),
+        ("soon", None),
+        ("", None),
+        (True, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_lengths_of_time(value: object, total: float | None) -> None:
+    assert seconds(value) == total
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("x" * 41, "…"), ("a\nb", "…"), ("", "…"), ({}, "…"), (None, "…"), (True, "true"), (3, "3")],
+)
+def test_only_a_short_value_is_shown_again(value: object, shown: str) -> None:
+    assert advice("write $value", value) == f"write {shown}"
