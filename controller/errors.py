@@ -112,3 +112,10 @@ class NotFound(TreadleError):
     """No workflow, step or file of that name."""
 
     exit_code = ExitCode.NOT_FOUND
+
+
+class NoRecords(NotFound):
+    """No workflow of that name, as the state folder has no record at all: perhaps a wrong folder.
+
+    Whoever prints it adds which folder that is.
+    """

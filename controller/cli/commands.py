@@ -6,17 +6,34 @@ user would type them, and a test compares them.
 """
 
 import argparse
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 # ---------------------------------------- the parts of the table
 
 
 class Arg(NamedTuple):
-    """The arguments of `add_argument`."""
+    """The arguments of `add_argument`.
+
+    A setting may also come from the environment or from treadle.toml; `settings.py` completes it.
+    """
 
     flags: tuple[str, ...]
     options: dict[str, Any]
-    variable: str = ""  # of the environment; if it is set, its value is the default
+    heading: str = ""  # in the help; "" is the everyday options
+    is_setting: bool = False
+    variable: str = ""  # of a setting: its name in the environment
+    fallback: str | None = None  # of a setting: its value if it comes from nowhere else
+
+    @property
+    def key(self) -> str:
+        """Of a setting: its name in treadle.toml, `max-parallel`."""
+        return self.flags[0].removeprefix("--")
+
+    @property
+    def field(self) -> str:
+        """Of a setting: its name in the namespace, `max_parallel`."""
+        return self.key.replace("-", "_")
 
 
 class OneOf(NamedTuple):
@@ -25,38 +42,62 @@ class OneOf(NamedTuple):
     choices: tuple[Arg, ...]
 
 
+class Example(NamedTuple):
+    command: str  # as it is typed
+    does: str
+
+
 class Command(NamedTuple):
     name: str
     function: (
         str  # "module:function" in controller.cli; it takes the namespace, gives the exit code
     )
-    help: str
+    help: str  # a few words for the overview, which has two columns of them
     group: str  # of the overview
     arguments: tuple[Arg | OneOf, ...]
-    description: str | None = None
+    description: str
+    examples: tuple[Example, ...]
+    aliases: tuple[str, ...] = ()
     # A listing ends when its reader is gone, with 0. A verdict goes on without one, for its exit
     # code. Progress does too, and does not wait for one that is slow.
     output_is: Literal["listing", "verdict", "progress"] = "verdict"
 
+    def every_argument(self) -> Iterator[Arg]:
+        for argument in self.arguments:
+            yield from argument.choices if isinstance(argument, OneOf) else (argument,)
 
-def _arg(*flags: str, variable: str = "", **options: Any) -> Arg:
-    return Arg(flags, options, variable)
+    def settings(self) -> Iterator[Arg]:
+        return (argument for argument in self.every_argument() if argument.is_setting)
+
+
+def _arg(*flags: str, heading: str = "", **options: Any) -> Arg:
+    return Arg(flags, options, heading)
+
+
+def _setting(
+    flag: str, *, variable: str = "", fallback: str | None = None, heading: str, **options: Any
+) -> Arg:
+    return Arg((flag,), options, heading, True, variable, fallback)
 
 
 # ---------------------------------------- how to write values
 
 
 def count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be at least 0")
-    return number
+    return _whole(text, least=0)
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    return _whole(text, least=1)
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}")
     return number
 
 
@@ -85,22 +126,35 @@ def length(text: str) -> float:
 
 # ---------------------------------------- arguments of several commands
 
-_SPECS = _arg(
+FOLDERS, EXPERTS = "Folders and times", "For experts"
+
+_SPECS = _setting(
     "--specs",
     metavar="DIR",
-    default="specs",
+    heading=FOLDERS,
     variable="TREADLE_SPECS",
-    help="the folder of specs (default: $TREADLE_SPECS, else specs)",
+    fallback="specs",
+    help="the folder of specs (default: $TREADLE_SPECS, else that of the project, else specs)",
 )
-_STATE = _arg(
+# They may be written with any command, also with one that does not need them.
+_UNUSED_SPECS = _arg("--specs", metavar="DIR", dest="_", help=argparse.SUPPRESS)
+_UNUSED_STATE = _arg("--state", metavar="DIR", dest="_", help=argparse.SUPPRESS)
+_UNUSED_UTC = _arg("--utc", action="store_true", dest="_", help=argparse.SUPPRESS)
+_STATE = _setting(
     "--state",
     metavar="DIR",
-    default=".treadle",
+    heading=FOLDERS,
     variable="TREADLE_STATE",
-    help="the folder of the state and the log (default: $TREADLE_STATE, else .treadle)",
+    fallback=".treadle",
+    help="the folder of the state and the log "
+    "(default: $TREADLE_STATE, else that of the project, else .treadle)",
 )
-_UTC = _arg("--utc", action="store_true", help="show times in UTC, not in local time")
+_UTC = _arg(
+    "--utc", heading=FOLDERS, action="store_true", help="show times in UTC, not in local time"
+)
 _FOLDERS = (_SPECS, _STATE, _UTC)
+_READ = (_UNUSED_SPECS, _STATE, _UTC)
+_UNUSED_FOLDERS = (_UNUSED_SPECS, _UNUSED_STATE, _UNUSED_UTC)
 _NAME_HELP = "a name, or (the start of) a uid"
 _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
@@ -120,8 +174,8 @@ _LIST_FORM = _arg("-o", "--output", choices=("wide", "json", "yaml", "name"))
 _DRY_RUN = _arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
 _REASON_HELP = "reason, shown in status and events"
 _REASON = _arg("--reason", metavar="WHY", default="", help=_REASON_HELP)
-_MAX_PARALLEL = _arg(
-    "--max-parallel", type=positive, metavar="N", help="steps at once (default: cores)"
+_MAX_PARALLEL = _setting(
+    "--max-parallel", type=positive, metavar="N", heading="", help="steps at once (default: cores)"
 )
 _SHOW_OUTPUT = _arg(
     "--show-output",
@@ -129,31 +183,39 @@ _SHOW_OUTPUT = _arg(
     default="failed",
     help="show the last lines that steps printed: of those that fail (the default), all, or none",
 )
-_MAX_SPEC_SIZE = _arg(
-    "--max-spec-size", type=size, metavar="BYTES", default="8M", help="default: 8 MiB"
+_MAX_SPEC_SIZE = _setting(
+    "--max-spec-size",
+    type=size,
+    metavar="BYTES",
+    heading=EXPERTS,
+    fallback="8M",
+    help="refuse larger spec files (default: 8M)",
 )
 _LIMITS = (
-    _arg(
+    _setting(
         "--min-free",
         type=size,
         metavar="BYTES",
+        heading=EXPERTS,
         variable="TREADLE_MIN_FREE",
         help="start nothing new while less is free on the disk of the state folder "
         "(default: $TREADLE_MIN_FREE, else 1G, or 5 %% of the disk if that is less)",
     ),
-    _arg(
+    _setting(
         "--keep-finished",
         type=count,
         metavar="N",
-        default="1000",
+        heading=EXPERTS,
+        fallback="1000",
         help="how many ended workflows (deleted, or started by `run`) to keep before they go to "
         "the archive (default: 1000)",
     ),
-    _arg(
+    _setting(
         "--keep-archive",
         type=size,
         metavar="BYTES",
-        default="1G",
+        heading=EXPERTS,
+        fallback="1G",
         help="delete the oldest part of the archive when it is larger (default: 1G)",
     ),
 )
@@ -165,29 +227,25 @@ def _json(what: str | None = None) -> Arg:
 
 # ---------------------------------------- the table
 
-_STATUS = (
-    *_FOLDERS,
-    _NAME,
-    _UID,
-    _arg("-o", "--output", choices=("wide", "json", "yaml")),
-    _AT,
-    _arg("--run", type=positive, metavar="N", help="as it was when run N ended"),
-)
-_STATUS_HELP = "show one workflow: how it stands, what failed, its steps"
 _CHANGE = (*_FOLDERS, _DRY_RUN)
 
-RUN, READ, CHANGE, CHECK = "Running", "Reading", "Changing", "Checking"
+START, LOOK, CHANGE, CHECK, MAINTAIN = "Start", "Look", "Change", "Check", "Maintain"
 
 # In the order of the overview.
 COMMANDS = (
     Command(
         "up",
         "up:up",
-        "run the controller in the foreground",
-        RUN,
+        "run the controller",
+        START,
         (
             *_FOLDERS,
             _arg("--once", action="store_true", help="exit when everything has finished"),
+            _arg(
+                "--fail-if-empty",
+                action="store_true",
+                help="with --once: exit with 2 if the folder has no specs",
+            ),
             _MAX_PARALLEL,
             _SHOW_OUTPUT,
             _arg(
@@ -199,6 +257,7 @@ COMMANDS = (
                 (
                     _arg(
                         "--standby",
+                        heading=EXPERTS,
                         action="store_const",
                         dest="if_held",
                         default="refuse",
@@ -207,6 +266,7 @@ COMMANDS = (
                     ),
                     _arg(
                         "--take-over",
+                        heading=EXPERTS,
                         action="store_const",
                         dest="if_held",
                         default="refuse",
@@ -217,33 +277,42 @@ COMMANDS = (
             ),
             _arg(
                 "--adopt-folder",
+                heading=EXPERTS,
                 action="store_true",
                 help="use this state folder although it belongs to another specs folder",
             ),
             _arg(
                 "--allow-insecure-specs",
+                heading=EXPERTS,
                 action="store_true",
                 help="use a specs folder that other users can write: they can run commands as you",
             ),
             _arg(
                 "--poll",
+                heading=EXPERTS,
                 action="store_true",
                 help="look every 1.5 s instead of watching, for network file systems",
             ),
             _MAX_SPEC_SIZE,
             *_LIMITS,
         ),
-        "Run the workflows of the specs folder, in the foreground.",
+        "Run the workflows of the specs folder, in the foreground. Ctrl-C stops the controller; "
+        "running steps keep running, and the next controller adopts them.",
+        (
+            Example("treadle up", "run ./specs, and follow every edit"),
+            Example("treadle up --once", "exit when all has finished, as CI wants it"),
+            Example("treadle up --specs flows --max-parallel 4", "another folder, 4 steps at once"),
+        ),
         output_is="progress",
     ),
     Command(
         "run",
         "run:run",
-        "run the workflows of these files to the end",
-        RUN,
+        "run files once, to the end",
+        START,
         (
-            *_FOLDERS,
-            _arg("files", nargs="*", metavar="FILE"),
+            *_READ,
+            _arg("files", nargs="*", metavar="FILE", help="a file of specs"),
             _arg("--resume", action="store_true", help="continue the last run of the workflow"),
             _arg("--detach", action="store_true", help="in the background"),
             _MAX_PARALLEL,
@@ -255,15 +324,20 @@ COMMANDS = (
         ),
         "Run only the workflows of these files, to the end. The files need not be in the "
         "specs folder. Each run starts from the beginning; --resume continues the last one.",
+        (
+            Example("treadle run job.yaml", "run it, and show progress"),
+            Example("treadle run --resume job.yaml", "run again only what did not succeed"),
+            Example("treadle run --detach job.yaml", "in the background"),
+        ),
         output_is="progress",
     ),
     Command(
         "get",
         "get:get",
         "list workflows",
-        READ,
+        LOOK,
         (
-            *_FOLDERS,
+            *_READ,
             _NAMES,
             _UID,
             _LIST_FORM,
@@ -272,17 +346,44 @@ COMMANDS = (
             _AT,
         ),
         "List the workflows: all, or those with these names.",
+        (
+            Example("treadle get", "all workflows"),
+            Example("treadle get -l team=data -o wide", "those with this label, more columns"),
+            Example("treadle get etl -o json", "for scripts"),
+            Example("treadle get -w", "then a line for each change"),
+        ),
         output_is="listing",
     ),
-    Command("status", "get:status", _STATUS_HELP, READ, _STATUS),
-    Command("describe", "get:status", _STATUS_HELP, READ, _STATUS),
+    Command(
+        "status",
+        "get:status",
+        "one workflow in detail",
+        LOOK,
+        (
+            *_READ,
+            _NAME_IF_ANY,
+            _UID,
+            _arg("-o", "--output", choices=("wide", "json", "yaml")),
+            _AT,
+            _arg("--run", type=positive, metavar="N", help="as it was when run N ended"),
+        ),
+        "Show one workflow: how it stands, what failed, its steps. Without NAME: "
+        "every workflow that has not finished, or that failed.",
+        (
+            Example("treadle status etl", "this workflow"),
+            Example("treadle status", "all that is unfinished or failed"),
+            Example("treadle status etl --run 1", "an earlier run, as it ended"),
+            Example("treadle status etl --at 12", "as it was after record 12"),
+        ),
+        aliases=("describe",),
+    ),
     Command(
         "runs",
         "runs:runs",
-        "list the runs of workflows",
-        READ,
+        "past runs",
+        LOOK,
         (
-            *_FOLDERS,
+            *_READ,
             _NAME_IF_ANY,
             _arg(
                 "-n",
@@ -300,15 +401,20 @@ COMMANDS = (
         ),
         "List the last runs of a workflow, or of all: when each began and why, how long it took "
         "and what it came to; and how long one usually takes.",
+        (
+            Example("treadle runs", "the latest runs of all workflows"),
+            Example("treadle runs etl", "of one, and how long it usually takes"),
+            Example("treadle runs etl --all", "also those in the archive"),
+        ),
         output_is="listing",
     ),
     Command(
         "logs",
         "logs:logs",
-        "show the output of steps",
-        READ,
+        "output of steps",
+        LOOK,
         (
-            *_FOLDERS,
+            *_READ,
             _NAME,
             _STEP_IF_ANY,
             _UID,
@@ -322,70 +428,21 @@ COMMANDS = (
             _arg("--tail", type=count, metavar="N", help="only the last N lines of each"),
         ),
         "Show the output (stdout and stderr) of the last attempt of each step, or of one step.",
-        output_is="listing",
-    ),
-    Command(
-        "events",
-        "logs:events",
-        "show what happened, in order",
-        READ,
         (
-            *_FOLDERS,
-            _NAME_IF_ANY,
-            _UID,
-            _arg("-f", "--follow", action="store_true", help="then show new events"),
-            _json("one JSON object a line"),
+            Example("treadle logs etl", "all steps"),
+            Example("treadle logs etl load", "one step"),
+            Example("treadle logs -f etl load", "follow it until it has ended"),
+            Example("treadle logs etl load --attempt 1 --tail 20", "the end of its first attempt"),
         ),
-        "Show the log as events, with every change of a phase.",
         output_is="listing",
-    ),
-    Command(
-        "replay",
-        "get:replay",
-        "show an earlier state",
-        READ,
-        (
-            *_FOLDERS,
-            _NAMES,
-            _arg("--until", metavar="SEQ|TIME", help=f"a record, like 12, or a time: {_MOMENTS}"),
-            _LIST_FORM,
-            _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
-        ),
-        "Show the state as it was after the record SEQ, or at TIME.",
-        output_is="listing",
-    ),
-    Command(
-        "wait",
-        "wait:wait",
-        "wait for a phase, condition or generation",
-        READ,
-        (
-            *_FOLDERS,
-            _NAME,
-            _arg(
-                "--for",
-                dest="goal",
-                required=True,
-                metavar="GOAL",
-                help="phase=Succeeded, condition=Complete, or generation=3",
-            ),
-            _arg(
-                "--timeout",
-                type=length,
-                metavar="TIME",
-                help="60, 90s or 1m30s (default: no limit)",
-            ),
-        ),
-        "Wait until GOAL is true (exit code 0), until the workflow has finished in another "
-        "phase (1), or until the time is over (124).",
     ),
     Command(
         "explain",
         "explain:explain",
-        "show why a workflow or step is as it is, or what a field of a spec means",
-        READ,
+        "why it waits, ran or failed",
+        LOOK,
         (
-            *_FOLDERS,
+            *_READ,
             _arg("name", metavar="NAME|FIELD", help=f"{_NAME_HELP}, NAME/STEP, or workflow.spec…"),
             _STEP_IF_ANY,
             _arg(
@@ -397,23 +454,196 @@ COMMANDS = (
         ),
         "Show why a step waits, runs, ran again or was skipped, down to the root cause. "
         "`explain workflow.spec.steps.retry` shows what that field of a spec means.",
+        (
+            Example("treadle explain etl", "every step that has not succeeded"),
+            Example("treadle explain etl load", "one step, and why it ran again"),
+            Example("treadle explain workflow.spec.steps.retry", "a field of a spec"),
+        ),
         output_is="listing",
     ),
     Command(
-        "history",
-        "history:history",
-        "show the generations of a workflow, and what each did",
-        READ,
-        (*_FOLDERS, _NAME, _json("one JSON object a generation")),
-        "Show every generation of a workflow's spec, the owner of its file, and which steps it "
-        "left unchanged, reset, added or removed.",
+        "events",
+        "logs:events",
+        "what happened, in order",
+        LOOK,
+        (
+            *_READ,
+            _NAME_IF_ANY,
+            _UID,
+            _arg("-f", "--follow", action="store_true", help="then show new events"),
+            _json("one JSON object a line"),
+        ),
+        "Show the log as events, with every change of a phase.",
+        (
+            Example("treadle events etl", "of one workflow"),
+            Example("treadle events -f", "of all, and then new ones"),
+            Example("treadle events -o json", "for scripts"),
+        ),
         output_is="listing",
+    ),
+    Command(
+        "apply",
+        "files:apply",
+        "put a spec into the folder",
+        CHANGE,
+        (*_CHANGE, _arg("-f", "--file", required=True, metavar="FILE", help="- for stdin")),
+        "Put a spec into the specs folder: replace the file that defines its workflow, else "
+        "write NAME.yaml.",
+        (
+            Example("treadle apply -f job.yaml", "write or replace it"),
+            Example("treadle apply -f job.yaml --dry-run", "show which file it would write"),
+        ),
+    ),
+    Command(
+        "delete",
+        "files:delete",
+        "remove a workflow",
+        CHANGE,
+        (
+            *_CHANGE,
+            _NAME_IF_ANY,
+            _arg(
+                "--all",
+                action="store_true",
+                help="confirm the deletion of specs that vanished together or with their folder",
+            ),
+        ),
+        "Remove a workflow's file from the specs folder. Its running steps are stopped.",
+        (
+            Example("treadle delete etl", "remove its file"),
+            Example("treadle delete --all", "yes, the specs that vanished are meant to be gone"),
+        ),
+    ),
+    Command(
+        "cancel",
+        "change:cancel",
+        "stop running steps",
+        CHANGE,
+        (
+            *_CHANGE,
+            _NAME_OF_STEPS,
+            _STEPS,
+            _REASON,
+            _arg("--drain", action="store_true", help="let running steps finish"),
+        ),
+        "Stop the running steps of a workflow and start no more. What has finished already is "
+        "no error: nothing is to be cancelled, and the exit code is 0.",
+        (
+            Example("treadle cancel etl", "the whole workflow"),
+            Example("treadle cancel etl load", "one step"),
+            Example("treadle cancel etl --drain", "let what runs finish"),
+        ),
+    ),
+    Command(
+        "retry",
+        "change:retry",
+        "run failed steps again",
+        CHANGE,
+        (
+            *_CHANGE,
+            _NAME_OF_STEPS,
+            _arg(
+                "steps",
+                nargs="*",
+                metavar="STEP",
+                help=f"this step, even if it succeeded, {_PATTERN_HELP}",
+            ),
+            _arg("--downstream", action="store_true", help="also all steps that depend on them"),
+            _REASON,
+        ),
+        "Run the failed, skipped and cancelled steps of a workflow again. Where there are none, "
+        "nothing is done, and the exit code is 0.",
+        (
+            Example("treadle retry etl", "all that did not succeed"),
+            Example("treadle retry etl extract --downstream", "a step, and all that depend on it"),
+        ),
+    ),
+    Command(
+        "restart",
+        "change:restart",
+        "run every step again",
+        CHANGE,
+        (*_CHANGE, _NAME, _REASON),
+        "Stop the running steps of a workflow and run every step again.",
+        (
+            Example("treadle restart etl", "from the beginning"),
+            Example('treadle restart etl --reason "new data"', "shown in status and events"),
+        ),
+    ),
+    Command(
+        "suspend",
+        "change:suspend",
+        "start nothing new",
+        CHANGE,
+        (*_CHANGE, _NAME, _REASON),
+        "Start no further step of a workflow until `treadle resume`. Running steps finish.",
+        (Example("treadle suspend etl", "until `treadle resume etl`"),),
+    ),
+    Command(
+        "resume",
+        "change:resume",
+        "undo suspend",
+        CHANGE,
+        (*_CHANGE, _NAME, _REASON),
+        "Let a suspended workflow start steps again.",
+        (Example("treadle resume etl", "after `treadle suspend etl`"),),
+    ),
+    Command(
+        "mark",
+        "change:mark",
+        "mark a step as done by hand",
+        CHANGE,
+        (
+            *_CHANGE,
+            _NAME_OF_STEPS,
+            _arg("steps", nargs="*", metavar="STEP", help="one that is not running"),
+            _arg(
+                "--succeeded",
+                action="store_true",
+                required=True,
+                help="the result to record",
+            ),
+            _arg("--reason", metavar="WHY", required=True, help=_REASON_HELP),
+        ),
+        "Mark a step as succeeded, because you did its work by hand. Steps that were skipped "
+        "because of it run.",
+        (
+            Example(
+                'treadle mark etl load --succeeded --reason "loaded by hand"',
+                "its dependents can run now",
+            ),
+        ),
+    ),
+    Command(
+        "validate",
+        "check:validate",
+        "check spec files",
+        CHECK,
+        (
+            *_FOLDERS,
+            _arg("files", nargs="*", metavar="FILE", help="a file, a folder, or - for stdin"),
+            _arg(
+                "--format",
+                choices=["short", "json", "github"],
+                help="one line a fault: short as in a pipe, json for programs, github for "
+                "annotations in GitHub Actions; default: a picture of each on a terminal, else "
+                "short",
+            ),
+            _MAX_SPEC_SIZE,
+        ),
+        "Check spec files, and show all their faults. Of a folder, check every file that the "
+        "controller would read. Without FILE, check the specs folder.",
+        (
+            Example("treadle validate", "the specs folder"),
+            Example("treadle validate job.yaml", "one file"),
+            Example("treadle validate --format github", "annotations in GitHub Actions"),
+        ),
     ),
     Command(
         "diff",
         "diff:diff",
-        "show what an edit would do, before you make it",
-        READ,
+        "what would an edit do?",
+        CHECK,
         (
             *_FOLDERS,
             _arg("files", nargs="*", metavar="FILE", help="compare these files, wherever they are"),
@@ -440,125 +670,89 @@ COMMANDS = (
         ),
         "Compare the specs folder, or files, with the specs in force: which steps keep their "
         "result, keep running, are stopped and run again, run, or are removed, and why.",
-    ),
-    Command(
-        "apply",
-        "files:apply",
-        "put a spec into the specs folder",
-        CHANGE,
-        (*_CHANGE, _arg("-f", "--file", required=True, metavar="FILE", help="- for stdin")),
-    ),
-    Command(
-        "delete",
-        "files:delete",
-        "remove a workflow's file from the specs folder",
-        CHANGE,
         (
-            *_CHANGE,
-            _NAME_IF_ANY,
-            _arg(
-                "--all",
-                action="store_true",
-                help="confirm the deletion of specs that vanished together or with their folder",
-            ),
+            Example("treadle diff", "what would the specs folder do?"),
+            Example("treadle diff job.yaml", "what would this file do?"),
+            Example("treadle diff --staged", "what would the next git commit do?"),
+            Example("treadle diff etl --from 1 --to 2", "what did an earlier edit do?"),
         ),
     ),
     Command(
-        "cancel",
-        "change:cancel",
-        "stop running steps and start no more",
-        CHANGE,
-        (
-            *_CHANGE,
-            _NAME_OF_STEPS,
-            _STEPS,
-            _REASON,
-            _arg("--drain", action="store_true", help="let running steps finish"),
-        ),
+        "history",
+        "history:history",
+        "versions of a spec",
+        CHECK,
+        (*_READ, _NAME, _json("one JSON object a generation")),
+        "Show every generation of a workflow's spec, the owner of its file, and which steps it "
+        "left unchanged, reset, added or removed.",
+        (Example("treadle history etl", "every version, and what it did"),),
+        output_is="listing",
     ),
     Command(
-        "retry",
-        "change:retry",
-        "retry failed, skipped and cancelled steps",
-        CHANGE,
-        (
-            *_CHANGE,
-            _NAME_OF_STEPS,
-            _arg(
-                "steps",
-                nargs="*",
-                metavar="STEP",
-                help=f"this step, even if it succeeded, {_PATTERN_HELP}",
-            ),
-            _arg("--downstream", action="store_true", help="also all steps that depend on them"),
-            _REASON,
-        ),
-    ),
-    Command(
-        "restart",
-        "change:restart",
-        "stop running steps and run every step again",
-        CHANGE,
-        (*_CHANGE, _NAME, _REASON),
-    ),
-    Command(
-        "suspend",
-        "change:suspend",
-        "start nothing new until `resume`; running steps finish",
-        CHANGE,
-        (*_CHANGE, _NAME, _REASON),
-    ),
-    Command(
-        "resume",
-        "change:resume",
-        "undo `suspend`",
-        CHANGE,
-        (*_CHANGE, _NAME, _REASON),
-    ),
-    Command(
-        "mark",
-        "change:mark",
-        "mark a step as done by hand",
-        CHANGE,
-        (
-            *_CHANGE,
-            _NAME_OF_STEPS,
-            _arg("steps", nargs="*", metavar="STEP", help="one that is not running"),
-            _arg(
-                "--succeeded",
-                action="store_true",
-                required=True,
-                help="the result to record",
-            ),
-            _arg("--reason", metavar="WHY", required=True, help=_REASON_HELP),
-        ),
-    ),
-    Command(
-        "validate",
-        "check:validate",
-        "check spec files",
+        "wait",
+        "wait:wait",
+        "wait for a result",
         CHECK,
         (
-            *_FOLDERS,
-            _arg("files", nargs="*", metavar="FILE", help="a file, a folder, or - for stdin"),
+            *_READ,
+            _NAME,
             _arg(
-                "--format",
-                choices=["short", "json", "github"],
-                help="one line a fault: short as in a pipe, json for programs, github for "
-                "annotations in GitHub Actions; default: a picture of each on a terminal, else "
-                "short",
+                "--for",
+                dest="goal",
+                required=True,
+                metavar="GOAL",
+                help="phase=Succeeded, condition=Complete, or generation=3",
             ),
-            _MAX_SPEC_SIZE,
+            _arg(
+                "--timeout",
+                type=length,
+                metavar="TIME",
+                help="60, 90s or 1m30s (default: no limit)",
+            ),
         ),
-        "Check spec files, and show all their faults. Of a folder, check every file that the "
-        "controller would read. Without FILE, check the specs folder.",
+        "Wait until GOAL is true (exit code 0), until the workflow has finished in another "
+        "phase (1), or until the time is over (124).",
+        (
+            Example("treadle wait etl --for phase=Succeeded", "until it has succeeded"),
+            Example("treadle wait etl --for condition=Complete --timeout 10m", "but not longer"),
+        ),
+    ),
+    Command(
+        "replay",
+        "get:replay",
+        "show an earlier state",
+        MAINTAIN,
+        (
+            *_READ,
+            _NAMES,
+            _arg("--until", metavar="SEQ|TIME", help=f"a record, like 12, or a time: {_MOMENTS}"),
+            _LIST_FORM,
+            _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
+        ),
+        "Show the state as it was after the record SEQ, or at TIME.",
+        (
+            Example("treadle replay --until 12", "as it was after record 12"),
+            Example("treadle replay --verify", "is the log whole?"),
+        ),
+        output_is="listing",
+    ),
+    Command(
+        "repair",
+        "repair:repair",
+        "cut a damaged log",
+        MAINTAIN,
+        (*_READ, _arg("--yes", action="store_true", help="cut without asking")),
+        "Show what is wrong with the log and what a cut would lose; cut it when you "
+        "confirm. What is cut is kept in a file.",
+        (Example("treadle repair", "look, and ask before anything is cut"),),
     ),
     Command(
         "schema",
         "check:schema",
-        "print the JSON Schema of a spec",
-        CHECK,
+        "JSON Schema of a spec",
+        MAINTAIN,
         (
+            *_UNUSED_FOLDERS,
             _arg(
                 "form",
                 nargs="?",
@@ -576,29 +770,29 @@ COMMANDS = (
             ),
         ),
         "Print the JSON Schema (2020-12) of a spec, for editors.",
-    ),
-    Command(
-        "repair",
-        "repair:repair",
-        "show what is wrong with a damaged log, and cut it",
-        CHECK,
-        (*_FOLDERS, _arg("--yes", action="store_true", help="cut without asking")),
-        "Show what is wrong with the log and what a cut would lose; cut it when you "
-        "confirm. What is cut is kept in a file.",
+        (
+            Example("treadle schema", "print it"),
+            Example("treadle schema --write schemas", "write it, and that of the older form"),
+        ),
     ),
     Command(
         "version",
         "version:version",
         "show the version",
-        CHECK,
+        MAINTAIN,
         (
-            *_FOLDERS,
+            *_READ,
             _arg(
                 "-v",
                 "--verbose",
                 action="store_true",
                 help="include details for bug reports",
             ),
+        ),
+        "Show the version.",
+        (
+            Example("treadle version", "the version"),
+            Example("treadle version -v", "with what a bug report should say"),
         ),
     ),
 )

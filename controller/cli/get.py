@@ -5,7 +5,7 @@ They fold the log, so they work with or without a controller.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -20,11 +20,13 @@ from controller.cli.output import (
     show_table,
     terminal_width,
 )
+from controller.cli.settings import no_state
 from controller.client.past import recall, run_of, state_at
 from controller.client.replica import Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
+from controller.model.phases import Phase
 from controller.model.state import State, Workflow
-from controller.view.find import NeverValid, find
+from controller.view.find import NeverValid, find, known_names
 from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
 from controller.view.look import Look
 from controller.view.shape import ControllerShape, InUse
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from controller.view.selector import Selector
 
 
+_KINDS = ("workflows", "workflow", "wf")
+
+
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
     matches = _selector(args.selector)
@@ -43,14 +48,17 @@ def get(args: argparse.Namespace) -> int:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
         state = state_at(args.state, "--at", args.at, now())
+        names = _without_kind(state, names)
         return show_past(state, names, matches, args.output, look(args, now=state.time))
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
+    names = _without_kind(state, names)
     for name in names:
         recall(args.state, state, name)
     view = look(args, stood=stood(args.state, state))
     missing = show_workflows(state, names, matches, args.output, controller, view, live=True)
     if args.output in (None, "wide"):
+        _note_if_nothing(args, state, names)
         for line in controller_lines(state, controller):
             note(line)
     if args.watch and not missing:
@@ -58,9 +66,15 @@ def get(args: argparse.Namespace) -> int:
     return fail_for(missing)
 
 
+def _without_kind(state: State, names: list[str]) -> list[str]:
+    """`get workflows etl`, as kubectl has it, is `get etl`, unless a workflow has that name."""
+    of_kubectl = bool(names) and names[0] in _KINDS and names[0] not in known_names(state)
+    return names[1:] if of_kubectl else names
+
+
 def _selector(text: str | None) -> "Selector":
     if not text:
-        return lambda _labels: True
+        return _any_labels
     from controller.view.selector import parse_selector
 
     return parse_selector(text)
@@ -110,9 +124,15 @@ def show_workflows(
             show(shapes[0] if single else list_shape(shapes, controller), form)
     elif entries:
         show_table(list_table(state, entries, view, wide=form == "wide"))
-    elif not names:
-        note("no workflows" if state.seq else "no workflows yet: `treadle up` starts a controller")
+    elif not names and state.seq:
+        note("no workflows")
     return missing
+
+
+def _note_if_nothing(args: argparse.Namespace, state: State, names: Sequence[str]) -> None:
+    """Name the folder where there is no record: perhaps another one was meant."""
+    if not state.seq and not names:
+        note(f"{no_state(args)}; `treadle up` starts a controller")
 
 
 def select(
@@ -207,30 +227,62 @@ class Rows:
 
 
 def status(args: argparse.Namespace) -> int:
-    """treadle status NAME: one workflow on a page."""
+    """treadle status [NAME]: one workflow on a page, or each that is unfinished or failed."""
     if args.at and args.run:
         raise UsageError("--at and --run both choose a moment of the past; use only one")
     name, past = args.uid or args.name, bool(args.at)
+    if args.run and not name:
+        raise UsageError("status --run is about one workflow: name it")
     if args.at:
         state = state_at(args.state, "--at", args.at, now())
         view = look(args, now=state.time)
     else:
         state = Replica(args.state).catch_up()
-        recall(args.state, state, name)
+        if name:
+            recall(args.state, state, name)
         view = look(args, stood=stood(args.state, state))
-    entry = find(state, name)
-    if args.run and not (isinstance(entry, Workflow) and entry.run == args.run):
-        state, entry = run_of(args.state, name, args.run)
-        past = entry.finished
-    in_use = {} if past else used_now([entry], view.now)
+    entries = [find(state, name)] if name else [*filter(_matters, listed(state, _any_labels))]
+    if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
+        state, earlier = run_of(args.state, name, args.run)
+        entries, past = [earlier], earlier.finished
+    in_use = {} if past else used_now(entries, view.now)
     if args.output in ("json", "yaml"):
-        show(shape_of(state, entry, in_use), args.output)
+        shapes = [shape_of(state, entry, in_use) for entry in entries]
+        whole = list_shape(shapes, controller_shape(args.state))
+        show(shapes[0] if name else whole, args.output)
         return ExitCode.FINE
-    show_lines(_page(args, state, entry, view, in_use, past))
+    for n, entry in enumerate(entries):
+        show_lines([""] if n else [])
+        show_lines(_page(args, state, entry, view, in_use, past))
+    if not entries:
+        _note_if_nothing(args, state, [])
+        show_lines(_all_well(state))
     if not past:
         for line in controller_lines(state, controller_shape(args.state)):
             note(line)
     return ExitCode.FINE
+
+
+def _matters(entry: Entry) -> bool:
+    """What a person looks for who names no workflow: it has not finished, or it failed."""
+    return isinstance(entry, NeverValid) or not entry.finished or entry.phase is Phase.FAILED
+
+
+def _any_labels(_labels: Mapping[str, str]) -> bool:
+    return True
+
+
+def _all_well(state: State) -> Iterator[str]:
+    """How all ended, where none is unfinished or failed."""
+    phases = [life.phase for life in state.workflows.values()]
+    succeeded = phases.count(Phase.SUCCEEDED)
+    if phases and succeeded == len(phases):
+        names = list(state.workflows)
+        whose = f"all {len(names)} workflows have" if len(names) > 1 else f"{names[0]} has"
+        yield f"{whose} succeeded"
+    elif phases:
+        cancelled = len(phases) - succeeded
+        yield f"nothing is unfinished or failed: {succeeded} succeeded, {cancelled} cancelled"
 
 
 def _page(
@@ -271,7 +323,7 @@ def replay(args: argparse.Namespace) -> int:
         else Replica(args.state).catch_up()
     )
     view = look(args, now=state.time)
-    return show_past(state, args.names, lambda labels: True, args.output, view)
+    return show_past(state, args.names, _any_labels, args.output, view)
 
 
 def _verify(state_dir: str) -> int:

@@ -7,17 +7,18 @@ and none for the help. Heavy modules (yaml, watchdog, rich) are imported where t
 import argparse
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
-from controller.cli.commands import COMMANDS, Arg, Command, OneOf
+from controller.cli.commands import Command
+from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
 from controller.cli.streams import open_standard_streams, write_nowhere
 
-_DESCRIPTION = """\
-Run the workflows of a folder of specs, and keep what runs in step with the
-folder through edits, deletions, crashes and reboots."""
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
+_NAMES_SHOWN = 5
+_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,38 +26,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(_OBJECTS_UNTIL_GC)
     failing = open_standard_streams()
     words = sys.argv[1:] if argv is None else list(argv)
-    if words == ["--version"]:
-        words = ["version"]
-    parser = parser_of(words)
-    args = parser.parse_args(words) if words else None
+    try:
+        name, rest = split(words)
+        if name == "help":
+            name, rest = (rest[0], ["--help"]) if rest else ("", ["--help"])
+        if not name and "--version" in rest:
+            name, rest = "version", []
+        if not name:
+            return _overview(rest)
+        command = find_command(name)
+        args = parser_of(command).parse_args(rest)
+    except Misuse as misuse:
+        return _refuse(misuse, words)
     _load_msgspec()  # behind the parser: `--help` does without
-    if args is None:
-        from controller.errors import ExitCode
-
-        parser.print_help(sys.stderr)
-        return int(ExitCode.USAGE)
-    if args.output_is == "listing":
+    if command.output_is == "listing":
         sys.stdout = failing
     try:
-        if args.output_is != "progress":
-            return _run(args)
+        if command.output_is != "progress":
+            return _run(command, args)
         from controller.host.outlet import nobody_waits
 
         with nobody_waits():
-            return _run(args)
+            return _run(command, args)
     finally:
         gc.freeze()  # else the interpreter searches all objects for garbage before it exits
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(command: Command, args: argparse.Namespace) -> int:
     """Call the command, and print an error in one line."""
-    from controller.errors import ExitCode, TreadleError
+    from controller.cli.settings import complete, no_state
+    from controller.errors import ExitCode, NoRecords, TreadleError
 
     code = int(ExitCode.FINE)
     try:
         try:
+            complete(args, command)
             _require_utf8(args)
-            code = int(_function(args.function)(args))
+            code = int(_function(command.function)(args))
+        except NoRecords as error:
+            print(f"treadle: {error}: {no_state(args)}", file=sys.stderr)
+            code = int(error.exit_code)
         except TreadleError as error:
             print(f"treadle: {error}", file=sys.stderr)
             code = int(error.exit_code)
@@ -66,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
     except OSError as error:
         # Code that uses files raises errors of its own; the rest comes from writing to stdout.
         write_nowhere()
-        if isinstance(error, BrokenPipeError) and args.output_is == "listing":
+        if isinstance(error, BrokenPipeError) and command.output_is == "listing":
             return code  # its reader has gone (`treadle events | head`)
         where = f"{error.filename}: " if error.filename else ""
         problem = f"{where}{error.strerror}"
@@ -110,64 +119,71 @@ def _is_nowhere() -> bool:
     return False
 
 
-class _Parser(argparse.ArgumentParser):
-    """The parser of one command: for unknown arguments it shows the usage of that command."""
-
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        known, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return known, unknown
+# ---------------------------------------- words that are no command
 
 
-def parser_of(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="treadle",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=_DESCRIPTION,
-        epilog="\n".join(_overview()),
-    )
-    subparsers = parser.add_subparsers(
-        metavar="COMMAND", required=True, parser_class=_Parser, prog=parser.prog
-    )
-    named = [command for command in COMMANDS if words and command.name == words[0]]
-    for command in named or COMMANDS:
-        of_command = subparsers.add_parser(command.name, description=command.description)
-        of_command.set_defaults(function=command.function, output_is=command.output_is)
-        if command.name in words:
-            _add_arguments(of_command, command)
-    return parser
+def _overview(words: Sequence[str]) -> int:
+    """Show all commands, and the folders that they would use here."""
+    from controller.cli.help import overview
+
+    asked = "--help" in words or "-h" in words
+    lines = overview(shutil.get_terminal_size().columns, list(_place(words)))
+    print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else _USAGE
 
 
-def _overview() -> Iterator[str]:
-    """A line for each command, in groups."""
-    group = ""
-    for command in COMMANDS:
-        if command.group != group:
-            if group:
-                yield ""
-            group = command.group
-            yield f"{group}:"
-        yield f"  {command.name:<9} {command.help}"
+def _place(words: Sequence[str]) -> Iterator[str]:
+    """The folders, and whether a controller runs. What can't be said is left out."""
+    _load_msgspec()
+    from controller.cli.settings import complete
+    from controller.errors import TreadleError
+    from controller.log.lock import holder
+
+    try:
+        folders = folders_in(words)
+        complete(folders, find_command("up"))
+        specs, state = (os.path.abspath(path) for path in (folders.specs, folders.state))
+        yield f"Folder: {_from_home(specs)}"
+        yield f"state: {_from_home(state)}{'' if os.path.isdir(state) else ' (not there yet)'}"
+        by = holder(state)
+        yield f"controller: {f'running (pid {by.pid})' if by else 'none is running'}"
+    except (Misuse, TreadleError, OSError):
+        return
 
 
-def _add_arguments(parser: argparse.ArgumentParser, command: Command) -> None:
-    for argument in command.arguments:
-        if isinstance(argument, OneOf):
-            group = parser.add_mutually_exclusive_group()
-            for choice in argument.choices:
-                _add(group, choice)
-        else:
-            _add(parser, argument)
+def _from_home(path: str) -> str:
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if path.startswith(f"{home}{os.sep}") else path
 
 
-def _add(parser: argparse._ActionsContainer, argument: Arg) -> None:
-    options = argument.options
-    if default := os.environ.get(argument.variable):
-        options = {**options, "default": default}
-    parser.add_argument(*argument.flags, **options)
+def _refuse(misuse: Misuse, words: Sequence[str]) -> int:
+    _load_msgspec()
+    from controller.view.table import visible
+
+    text = str(misuse)
+    if isinstance(misuse, NameMissing):
+        names = _names(words)
+        text = f"{misuse}: {f'which one? {names}' if names else 'NAME is missing'}"
+        text += f" (treadle {misuse} --help)"
+    print(f"treadle: {visible(text)}", file=sys.stderr)
+    return _USAGE
+
+
+def _names(words: Sequence[str]) -> str:
+    """The first of the names that there are; "" if there are none, or they can't be read."""
+    from controller.cli.settings import complete
+    from controller.client.replica import Replica
+    from controller.errors import TreadleError
+    from controller.view.find import known_names
+
+    try:
+        folders = folders_in(words)
+        complete(folders, find_command("get"))
+        names = sorted(known_names(Replica(folders.state).catch_up()))
+    except (Misuse, TreadleError, OSError):
+        return ""
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _function(name: str) -> Callable[[argparse.Namespace], int]:

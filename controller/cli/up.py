@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from controller.errors import ExitCode
+from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def up(args: argparse.Namespace) -> int:
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
+    if args.fail_if_empty and not args.once:
+        raise UsageError("up --fail-if-empty needs --once")
     options = Options(
         state=args.state,
         specs=args.specs,
@@ -56,7 +58,13 @@ def up(args: argparse.Namespace) -> int:
         shown.bye(session, stopped=bool(signals.seen), ended=ended)
     if not args.once:
         return ExitCode.FINE
-    return 128 + signals.last if signals.seen else _exit_code(session)
+    if signals.seen:
+        return 128 + signals.last
+    if _is_empty(session):
+        print(f"treadle: no specs in {os.path.abspath(args.specs)}", file=sys.stderr)
+        if args.fail_if_empty:
+            return ExitCode.USAGE
+    return _exit_code(session)
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
@@ -89,6 +97,11 @@ def _progress(specs: str, outputs: "Outputs", *, end_steps: bool) -> "Iterator[P
         from controller.host.lines import Lines
 
         yield Lines(specs, outputs)
+
+
+def _is_empty(session: "Session") -> bool:
+    state = session.controller.state
+    return not state.rejected and all(life.origin != "folder" for life in state.workflows.values())
 
 
 def _exit_code(session: "Session") -> ExitCode:

@@ -10,14 +10,13 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from controller.errors import NotFound, UsageError
+from controller.errors import NoRecords, NotFound, UsageError
 from controller.model.events import FileRejected
 from controller.model.state import State, Workflow
 from controller.view.status import never_valid
 from controller.view.words import listed
 
 UID_PREFIX_MIN = 8
-_NOTHING_YET = ": this state folder has no records; name another one with --state"
 
 
 class NeverValid(Struct, frozen=True):
@@ -28,7 +27,7 @@ class NeverValid(Struct, frozen=True):
 
 
 def find(state: State, word: str) -> Workflow | NeverValid:
-    """Raises NotFound, which suggests the most similar name."""
+    """Raises NotFound, which suggests the most similar name; NoRecords if there is nothing yet."""
     if word in state.workflows:
         return state.workflows[word]
     rejected = never_valid(state).get(word)
@@ -38,7 +37,10 @@ def find(state: State, word: str) -> Workflow | NeverValid:
     named = [life for life in lives if life.name == word or is_uid_of(word, life.uid)]
     if named:
         return named[-1]
-    raise NotFound(f'no workflow is named "{word}"{_meant(state, word)}')
+    problem = f'no workflow is named "{word}"'
+    if not state.seq:
+        raise NoRecords(problem)
+    raise NotFound(f"{problem}{_meant(state, word)}")
 
 
 def find_workflow(state: State, word: str) -> Workflow:
@@ -118,8 +120,6 @@ def known_names(state: State) -> set[str]:
 
 def _meant(state: State, word: str) -> str:
     """What to write instead of a name that does not exist."""
-    if not state.seq:
-        return _NOTHING_YET
     name, slash, _step = word.partition("/")
     if slash and name in state.workflows:
         return f"; {name} is one, but this command takes no step"

@@ -141,3 +141,16 @@ def test_the_lines_have_local_times_in_full(place: Place, monkeypatch: pytest.Mo
     place.spec("w", a="true")
     lines = place.says("up", "--once").splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+02:30 ", line) for line in lines)
+
+
+def test_a_folder_without_specs_is_said_and_can_be_a_failure(place: Place) -> None:
+    (place.specs / "notes.yaml").write_text("just: notes\n")
+    said = f"treadle: no specs in {place.specs}\n".encode()
+    assert place.treadle("up", "--once").stderr.endswith(said)
+    assert place.treadle("up", "--once", "--fail-if-empty", code=2).stderr.endswith(said)
+    assert "needs --once" in place.complains("up", "--fail-if-empty", code=2)
+    place.spec("w", a="true")
+    assert b"no specs" not in place.treadle("up", "--once", "--fail-if-empty").stderr
+    (place.specs / "w.yaml").write_text("apiVersion: treadle.dev/v1\n")
+    (place.specs / "notes.yaml").unlink()
+    assert b"no specs" not in place.treadle("up", "--once", "--fail-if-empty", code=2).stderr

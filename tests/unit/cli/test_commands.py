@@ -1,23 +1,33 @@
 """The table of commands: each can be done, is told without doing, and has the right defaults."""
 
+import argparse
 import inspect
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from controller.cli import commands
-from controller.cli.commands import COMMANDS, Arg, Command, OneOf
-from controller.cli.main import parser_of
+from controller.cli.commands import COMMANDS, Arg, Command
+from controller.cli.habits import MEANT, SAID
+from controller.cli.help import overview
+from controller.cli.parser import Misuse, find_command, parser_of, split
+from controller.cli.settings import complete
+from controller.errors import UsageError
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.planner.retention import KEEP_FINISHED
 from controller.spec.load import SPEC_BYTES_MAX
 from controller.view.times import MOMENTS
 
 NAMES = [command.name for command in COMMANDS]
-SHARED = {"__init__", "__main__", "main", "commands", "output", "streams"}
+SHARED = {
+    "__init__", "__main__", "main", "commands", "help", "parser", "project", "settings",
+    "habits", "output", "streams",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
@@ -39,26 +49,80 @@ def test_groups_hang_together() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
 def test_no_option_of_a_command_is_there_twice(command: Command) -> None:
-    flags = [flag for argument in _args(command) for flag in argument.flags]
+    flags = [flag for argument in command.every_argument() for flag in argument.flags]
     assert len(set(flags)) == len(flags)
 
 
+def read(name: str, *words: str) -> argparse.Namespace:
+    """The arguments of this command, with every setting."""
+    command = find_command(name)
+    args = parser_of(command).parse_args(words)
+    complete(args, command)
+    return args
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, in no project and without variables."""
+    for variable in ("TREADLE_SPECS", "TREADLE_STATE", "TREADLE_MIN_FREE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("empty")
 def test_defaults_are_those_of_the_rooms_below() -> None:
-    args = parser_of(["up"]).parse_args(["up"])
+    args = read("up")
+    assert (args.specs, args.state) == ("specs", ".treadle")
     assert args.keep_finished == KEEP_FINISHED
     assert args.keep_archive == KEEP_ARCHIVE_BYTES
     assert args.max_spec_size == SPEC_BYTES_MAX
+    assert (args.max_parallel, args.min_free) == (None, None)
 
 
 def test_times_are_described_as_in_the_messages() -> None:
     assert MOMENTS in inspect.getsource(commands)
 
 
-def test_a_variable_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TREADLE_STATE", "elsewhere")
-    monkeypatch.setenv("TREADLE_MIN_FREE", "3K")
-    args = parser_of(["up"]).parse_args(["up"])
-    assert (args.state, args.specs, args.min_free) == ("elsewhere", "specs", 3 << 10)
+TOML = 'state = "of-file"\nmax-parallel = 3\nmin-free = "2K"\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "file", "expected"),
+    [
+        ((), {}, "", (".treadle", None, None)),
+        ((), {}, TOML, ("of-file", 3, 2 << 10)),
+        ((), {"TREADLE_MIN_FREE": "3K"}, TOML, ("of-file", 3, 3 << 10)),
+        ((), {"TREADLE_STATE": "of-env"}, TOML, ("of-env", 3, 2 << 10)),
+        (("--state", "x"), {"TREADLE_STATE": "of-env"}, TOML, ("x", 3, 2 << 10)),
+        (("--max-parallel", "1", "--min-free", "0"), {}, TOML, ("of-file", 1, 0)),
+        (("--state", "x", "--specs", "y"), {}, TOML, ("x", None, None)),
+        (("--state", "x"), {"TREADLE_SPECS": "y"}, "not TOML", ("x", None, None)),
+    ],
+)
+def test_an_option_wins_then_the_environment_then_the_file(
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    file: str,
+    expected: tuple[object, ...],
+    empty: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    if file:
+        (empty / "treadle.toml").write_text(file)
+    args = read("up", *words)
+    assert (args.state, args.max_parallel, args.min_free) == expected
+
+
+def test_a_wrong_value_in_the_environment_is_named(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TREADLE_MIN_FREE", "much")
+    with pytest.raises(UsageError, match="TREADLE_MIN_FREE: 'much' is not a size; try 8M"):
+        read("up")
 
 
 @pytest.mark.parametrize("words", [["--help"], [], ["get", "--help"], ["no-such-command"]])
@@ -71,22 +135,92 @@ def test_help_of_each_command_can_be_shown(
     command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parser_of([command.name]).parse_args([command.name, "--help"])
+        parser_of(command).parse_args(["--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert all(argument.flags[0] in shown for argument in _args(command) if _is_shown(argument))
+    assert all(
+        argument.flags[0] in shown for argument in command.every_argument() if _is_shown(argument)
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_each_command_has_a_sentence_and_examples_that_can_be_read(command: Command) -> None:
+    assert command.description.endswith(".")
+    assert 1 <= len(command.examples) <= 4
+    for example in command.examples:
+        name, words = split(shlex.split(example.command)[1:])
+        assert name == command.name
+        assert parser_of(command).parse_args(words)
+        assert len(example.command) < 70
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_the_overview_lists_each_command_once(width: int) -> None:
+    lines = list(overview(width, ["Folder: specs"]))
+    table = " ".join(lines[: lines.index("Examples")])
+    for command in COMMANDS:
+        assert table.count(f"  {command.name:<9} {command.help}") == 1
+        assert len(command.help) <= 27, "two columns of 80"
+    if width >= 80:
+        assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("get etl", ("get", ["etl"])),
+        ("--state x get etl", ("get", ["--state", "x", "etl"])),
+        ("--state=x --specs y get", ("get", ["--state=x", "--specs", "y"])),
+        ("--help", ("", ["--help"])),
+        ("-h get", ("get", ["-h"])),
+        ("--state", ("", ["--state"])),
+        ("--state x", ("", ["--state", "x"])),
+        ("", ("", [])),
+    ],
+)
+def test_folders_may_stand_before_the_command(words: str, expected: tuple[str, list[str]]) -> None:
+    assert split(words.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("log etl", 'no command "log"; did you mean "logs"?'),
+        ("ls", 'no command "ls"; did you mean "get"?'),
+        ("stop etl", 'no command "stop"; did you mean "cancel"?'),
+        ("statsu", 'no command "statsu"; did you mean "status"?'),
+        ("descirbe", 'no command "descirbe"; did you mean "describe"?'),
+        ("start etl", "`treadle restart NAME` runs a workflow again"),
+        ("job.yaml", 'did you mean "run job.yaml"?'),
+        ("qqq", 'no command "qqq" (treadle --help)'),
+        ("-o json get", '"-o" stands before the command; write: treadle COMMAND -o'),
+        ("get --watchh", 'get: no option "--watchh"; did you mean "--watch"? (treadle get --help)'),
+        ("up --max-paralel=3", 'no option "--max-paralel"; did you mean "--max-parallel"?'),
+        ("history a b", 'history: what is "b"?'),
+        ("apply", "apply: -f/--file is missing (treadle apply --help)"),
+        ("mark etl/a", "mark: --succeeded, --reason are missing"),
+        ("up --max-parallel x", "up: --max-parallel: 'x' is not a whole number"),
+    ],
+)
+def test_a_mistake_is_answered_by_what_was_meant(words: str, said: str) -> None:
+    with pytest.raises(Misuse) as mistake:
+        name, rest = split(words.split())
+        parser_of(find_command(name)).parse_args(rest)
+    assert said in str(mistake.value)
+    assert "\n" not in str(mistake.value)
+
+
+def test_habits_lead_to_commands_that_are_there_and_hide_none() -> None:
+    for habit, meant in MEANT.items():
+        find_command(meant.split()[0])
+        with pytest.raises(Misuse):
+            find_command(habit)
+    assert not MEANT.keys() & SAID.keys()
 
 
 def test_a_command_imports_only_its_own_module() -> None:
     assert _imported(["version"]) == {"version"}
     assert _imported(["get", "--state", "/nowhere"]) == {"get"}
-
-
-def _args(command: Command) -> list[Arg]:
-    found: list[Arg] = []
-    for argument in command.arguments:
-        found += argument.choices if isinstance(argument, OneOf) else [argument]
-    return found
 
 
 def _is_shown(argument: Arg) -> bool:

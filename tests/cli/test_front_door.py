@@ -1,0 +1,124 @@
+"""The front door: help, words that are no command, folders before it, and how fast it opens."""
+
+import json
+import subprocess
+
+import pytest
+from cli.place import HELD, TREADLE, Place
+
+
+def test_help_shows_the_folders_and_who_runs(place: Place) -> None:
+    shown = place.says("--help")
+    assert f"Folder: {place.specs}" in shown
+    assert f"state: {place.state} (not there yet)" in shown
+    assert "controller: none is running" in shown
+    place.spec("w", a=HELD)
+    with place.up() as controller:
+        assert f"controller: running (pid {controller.pid})" in place.says("help")
+    assert place.says("-h", "--state", "elsewhere") == place.says("--state=elsewhere", "--help")
+
+
+def test_help_is_shown_also_where_nothing_can_be_said(place: Place) -> None:
+    (place.root / "treadle.toml").write_text("no TOML")
+    assert "Folder:" not in place.says("--help")
+
+
+def test_the_ways_to_the_help_of_a_command_agree(place: Place) -> None:
+    shown = place.says("help", "logs")
+    assert shown.startswith("usage: treadle logs NAME ")
+    assert "Examples\n  treadle logs etl " in shown
+    assert place.says("logs", "--help") == shown
+    assert place.says("-h", "logs") == shown
+    assert place.says("help", "describe") == place.says("status", "-h")
+
+
+def test_a_mistake_is_one_line(place: Place) -> None:
+    assert place.complains("log", "etl", code=2) == (
+        'treadle: no command "log"; did you mean "logs"? (treadle --help)'
+    )
+    assert place.complains("help", "lgs", code=2) == (
+        'treadle: no command "lgs"; did you mean "logs"? (treadle --help)'
+    )
+    assert "\\x1b[31m" in place.complains("\x1b[31m", code=2)
+    assert "\\x1b" in place.complains("get", "--\x1b", code=2)
+
+
+def test_a_name_that_is_missing_is_one_of_these(place: Place) -> None:
+    missing = place.complains("logs", code=2)
+    assert missing == "treadle: logs: NAME is missing (treadle logs --help)"
+    for name in ("daily-sales", "hello"):
+        place.spec(name, a="true")
+    (place.specs / "bad.yaml").write_text("apiVersion: treadle.dev/v1\n")
+    place.treadle("up", "--once", code=2)
+    for words in (("logs",), ("logs", "--tail", "3"), ("wait",), ("--state", ".treadle", "mark")):
+        said = place.complains(*words, code=2)
+        assert "which one? bad, daily-sales, hello" in said
+    for n in range(9):
+        place.spec(f"more-{n}", a="true")
+    place.treadle("up", "--once", code=2)
+    assert "which one? bad, daily-sales, hello, more-0, more-1 and 7 more" in place.complains(
+        "cancel", code=2
+    )
+
+
+def test_the_folders_may_stand_before_the_command(place: Place) -> None:
+    place.specs.rename(place.root / "flows")
+    place.specs = place.root / "flows"
+    place.spec("w", a="true")
+    place.says("--specs", "flows", "--state=here", "up", "--once")
+    assert place.says("--state", "here", "get", "-o", "name") == "w\n"
+    assert place.says("--specs", "flows", "validate", "flows") == (
+        "flows/w.yaml: ok (1 workflow, 1 step)\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help", "up"], ["nosuch"]])
+def test_help_does_not_need_a_current_folder(place: Place, words: list[str]) -> None:
+    gone = place.root / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {TREADLE} {' '.join(words)}"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, timeout=30, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (2 if words == ["nosuch"] else 0)
+
+
+def test_status_without_a_name_shows_what_is_unfinished_or_failed(place: Place) -> None:
+    assert b"no state here" in place.treadle("status").stderr
+    place.spec("good", a="true")
+    place.says("up", "--once")
+    assert place.says("status") == "good has succeeded\n"
+    place.spec("well", a="true")
+    place.says("up", "--once")
+    assert place.says("status") == "all 2 workflows have succeeded\n"
+    place.spec("broken", a="exit 3")
+    place.spec("stopped", a="true")
+    (place.specs / "stopped.cancel").touch()
+    (place.specs / "bad.yaml").write_text("apiVersion: treadle.dev/v1\n")
+    place.treadle("up", "--once", code=1)
+    pages = place.says("status")
+    assert pages.count("\n\n") >= 1
+    assert "bad" in pages and "broken" in pages
+    assert "good" not in pages and "stopped" not in pages
+    listed = json.loads(place.says("status", "-o", "json"))
+    assert [each["metadata"]["name"] for each in listed["items"]] == ["bad", "broken"]
+    (place.specs / "broken.yaml").unlink()
+    (place.specs / "bad.yaml").unlink()
+    place.says("delete", "--all")
+    place.treadle("up", "--once", code=1)
+    shown = place.says("status")
+    assert shown == "nothing is unfinished or failed: 2 succeeded, 1 cancelled\n"
+
+
+@pytest.mark.parametrize("kind", ["workflow", "workflows", "wf"])
+def test_get_takes_the_kind_as_kubectl_does_unless_a_workflow_has_that_name(
+    place: Place, kind: str
+) -> None:
+    for name in ("a", "b"):
+        place.spec(name, only="true")
+    place.says("up", "--once")
+    assert place.says("get", kind, "-o", "name") == "a\nb\n"
+    assert place.says("get", kind, "b", "-o", "name") == "b\n"
+    assert json.loads(place.says("get", kind, "b", "-o", "json"))["kind"] == "Workflow"
+    place.spec(kind, only="true")
+    place.says("up", "--once")
+    assert place.says("get", kind, "-o", "name") == f"{kind}\n"
