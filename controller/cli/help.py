@@ -13,7 +13,7 @@ _EXAMPLES = (
     Example("treadle diff", "what would my edit run again?"),
 )
 _WIDTH_OF_TWO_COLUMNS = 80
-_COLUMN = 38
+_COLUMN = 39
 
 
 def overview(width: int, place: Sequence[str]) -> Iterator[str]:
