@@ -84,6 +84,7 @@ def _judged(file: str, max_bytes: int) -> Iterator[_Judged]:
 
 
 def _load(file: str, max_bytes: int) -> _Judged:
+    from controller.client.programs import programs_near
     from controller.spec.load import Loaded, load
 
     try:
@@ -91,7 +92,9 @@ def _load(file: str, max_bytes: int) -> _Judged:
     except TreadleError as error:
         fault = Fault(file=file, problem=str(error).removeprefix(f"{file}: "))
         return _Judged(file, Loaded(faults=(fault,)), error.exit_code)
-    return _Judged(source.name, load(source.data, source.name, max_bytes=max_bytes))
+    also = programs_near(file) if file != "-" else None
+    loaded = load(source.data, source.name, max_bytes=max_bytes, also=also)
+    return _Judged(source.name, loaded)
 
 
 def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:

@@ -6,15 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from controller.errors import ExitCode, NotFound, UsageError
+from controller.errors import ExitCode, NotFound, TreadleError, UsageError
 
 if TYPE_CHECKING:
     from controller.errors import Fault
     from controller.model.observations import FolderSight
     from controller.model.state import State
-    from controller.rehearsal.foresee import Change, Foresight
+    from controller.rehearsal.foresee import Foresight
+    from controller.spec.load import Loaded
 
 CHANGED = 1
 _NOTHING = (
@@ -52,8 +54,8 @@ def diff(args: argparse.Namespace) -> int:
             show_line(shape(change))
         else:
             show_lines(lines(change, terminal_width(), in_colour()))
+    show_faults([*seen.faults, *seen.warnings], outcome)
     if seen.faults:
-        show_faults(seen.faults, outcome)
         return ExitCode.USAGE
     return CHANGED if any(change.is_change for change in seen.changes) else ExitCode.FINE
 
@@ -69,6 +71,8 @@ class _Folder(NamedTuple):
 
 
 def _of_folder(folder: _Folder, state: "State") -> "Foresight":
+    from msgspec.structs import replace
+
     from controller.client.subject import require_folder, require_home
     from controller.intake.held import why_held
     from controller.model.observations import FolderSight
@@ -97,7 +101,30 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
         _scan(sight, path, folder.max_bytes, now)
     if held := why_held(state, sight):
         raise UsageError(f"{held}; {_NOTHING}")
-    return of_folder(state, sight, now)
+    seen = of_folder(state, sight, now)
+    # What a commit needs may not be checked out yet.
+    return seen if folder.of_git else replace(seen, warnings=list(_warnings(folder, sight, seen)))
+
+
+def _warnings(folder: _Folder, sight: "FolderSight", seen: "Foresight") -> "Iterator[Fault]":
+    """Warnings of the files whose workflows change; only what has changed is read again."""
+    changed = {change.workflow for change in seen.changes if change.before != change.after}
+    for path, file in sorted(sight.files.items()):
+        if changed.isdisjoint(document.name for document in file.documents):
+            continue
+        with suppress(TreadleError):  # it has just been removed
+            yield from _load(os.path.join(folder.specs, path), folder.max_bytes).warnings
+
+
+def _load(file: str, max_bytes: int) -> "Loaded":
+    """Raises NotFound, or UsageError if it can't be read."""
+    from controller.client.programs import programs_near
+    from controller.client.source import read_source
+    from controller.spec.load import load
+
+    source = read_source(file, max_bytes)
+    also = programs_near(file) if file != "-" else None
+    return load(source.data, source.name, max_bytes=max_bytes, also=also)
 
 
 def _scan(sight: "FolderSight", tree: str, max_bytes: int, now: int) -> None:
@@ -129,28 +156,20 @@ def _of_generations(
 
 
 def _of_files(state: "State", files: list[str], max_bytes: int) -> "Foresight":
-    from controller.rehearsal.foresee import Foresight
+    from controller.rehearsal.foresee import Foresight, of_document
 
-    faults: list[Fault] = []
-    changes = [change for file in files for change in _of_file(state, file, max_bytes, faults)]
-    return Foresight(changes, faults)
+    loaded = [_load_or_say_how(state, file, max_bytes) for file in files]
+    faults = [fault for one in loaded for fault in one.faults]
+    warnings = [fault for one in loaded for fault in one.warnings]
+    changes = [of_document(state, document) for one in loaded for document in one.documents]
+    return Foresight(changes, faults, warnings)
 
 
-def _of_file(
-    state: "State", file: str, max_bytes: int, faults: "list[Fault]"
-) -> "Iterator[Change]":
-    from controller.client.source import read_source
-    from controller.rehearsal.foresee import of_document
-    from controller.spec.load import load
-
+def _load_or_say_how(state: "State", file: str, max_bytes: int) -> "Loaded":
     try:
-        source = read_source(file, max_bytes)
+        return _load(file, max_bytes)
     except NotFound as error:
         if file not in state.workflows:
             raise
         hint = f"`treadle diff` compares the whole folder, `treadle diff {file} --from 1` two"
         raise NotFound(f"{error}; {hint} generations") from None
-    loaded = load(source.data, source.name, max_bytes=max_bytes)
-    faults += loaded.faults
-    for document in loaded.documents if not loaded.faults else ():
-        yield of_document(state, document)

@@ -50,13 +50,17 @@ def run(args: argparse.Namespace) -> int:
     """Run the workflows of the files; 0 if all succeeded, 128 + N if signal N cancelled them."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
+    from controller.host.faults import show_faults
+
     try:
         names = frozenset(args.asked) or ask_to_run(
-            args.state, args.files, max_bytes=args.max_spec_size, resume=args.resume
+            args.state,
+            args.files,
+            max_bytes=args.max_spec_size,
+            resume=args.resume,
+            warn=show_faults,
         )
     except InvalidSpec as error:
-        from controller.host.faults import show_faults
-
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)

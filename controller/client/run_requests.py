@@ -1,7 +1,7 @@
 """The requests of `treadle run FILE…`: one for each document, all of them or none."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
@@ -12,28 +12,41 @@ _Wanted = tuple[Request, Spec]
 
 
 def ask_to_run(
-    state_dir: str, files: Sequence[str], *, max_bytes: int, resume: bool
+    state_dir: str,
+    files: Sequence[str],
+    *,
+    max_bytes: int,
+    resume: bool,
+    warn: Callable[[Sequence[Fault]], None],
 ) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
-    `resume`: each one continues the last life that a `treadle run` began.
+    `resume`: each one continues the last life that a `treadle run` began. `warn` is told what is
+    allowed in them, but perhaps not meant.
     """
-    wanted = list(_requests(files, max_bytes, resume))
+    warnings: list[Fault] = []
+    wanted = list(_requests(files, max_bytes, resume, warnings))
+    warn(warnings)
     resumed = _begun_before(state_dir, wanted) if resume else {}
     rest = [request for request, _ in wanted if request.workflow not in resumed]
     return frozenset(resumed.values()) | _drop(state_dir, rest)
 
 
-def _requests(files: Sequence[str], max_bytes: int, resume: bool) -> Iterator[_Wanted]:
-    """One for each document. Raises UsageError if any file has a fault."""
+def _requests(
+    files: Sequence[str], max_bytes: int, resume: bool, warnings: list[Fault]
+) -> Iterator[_Wanted]:
+    """One for each document. Raises InvalidSpec if any file has a fault."""
+    from controller.client.programs import programs_near
     from controller.client.source import read_source
     from controller.spec.load import load
 
     faults: list[Fault] = []
     seen: dict[str, str] = {}
     for file in files:
-        loaded = load(read_source(file, max_bytes).data, file, max_bytes=max_bytes)
+        data, also = read_source(file, max_bytes).data, programs_near(file)
+        loaded = load(data, file, max_bytes=max_bytes, also=also)
         faults += loaded.faults
+        warnings += loaded.warnings
         for document in loaded.documents:
             name = document.name
             if seen.setdefault(name, file) is not file:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from controller.loop.ports import AttemptId, End, Launch, Running
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner.permission import working_dir
+from controller.planner.permission import home_of, working_dir
 
 Key = tuple[str, str]  # uid, step
 
@@ -64,6 +64,7 @@ def _launch(
             "TREADLE_OUTPUT": output,
         },
         working_dir=working_dir(workflow, step.name, folder),
+        home=home_of(workflow, folder),
         log=attempt.log,
         leave_processes=definition.leave_processes,
         grace_seconds=definition.grace_seconds,

@@ -85,6 +85,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     argv: tuple[str, ...]
     env: dict[str, str]
     working_dir: str  # absolute
+    home: str = ""  # the folder of the spec's file, absolute; only for messages
     log: str
     leave_processes: bool = False  # what it leaves running is not ended with it
     grace_seconds: float = 3.0  # for what it leaves running

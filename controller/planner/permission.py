@@ -89,5 +89,9 @@ def why_not_there(workflow: Workflow, step: str, limits: Limits) -> Obstacle | N
 def working_dir(workflow: Workflow, step: str, folder: str) -> str:
     """The absolute directory in which the step runs: relative to the folder of its spec's file."""
     given = workflow.steps[step].definition.working_dir
-    home = posixpath.dirname(posixpath.join(folder, workflow.path))
-    return posixpath.normpath(posixpath.join(home, given))
+    return posixpath.normpath(posixpath.join(home_of(workflow, folder), given))
+
+
+def home_of(workflow: Workflow, folder: str) -> str:
+    """The absolute folder of its spec's file."""
+    return posixpath.dirname(posixpath.join(folder, workflow.path))

@@ -61,6 +61,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class Foresight(Struct, frozen=True):
     changes: list[Change]
     faults: list[Fault]
+    warnings: list[Fault] = []  # of the files that change something
 
 
 # ---------------------------------------- the folder

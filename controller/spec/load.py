@@ -7,7 +7,7 @@ One faulty document rejects its whole file. No file is opened: `file` is only it
 Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which libyaml takes a third.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from controller.spec.text import TextPlace
 
 SPEC_BYTES_MAX = 8 * 1024 * 1024
+
+Rule = Callable[[Spec], Iterable[PathFault]]
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a key or value in a message
@@ -57,8 +59,14 @@ class Loaded(Struct, frozen=True, kw_only=True):
     foreign: bool = False
 
 
-def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
-    """Read and check a whole file. Its content never raises an exception."""
+def load(
+    data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX, also: Rule | None = None
+) -> Loaded:
+    """Read and check a whole file. Its content never raises an exception.
+
+    `also` finds more warnings in a good spec, from what only an edge can know. They are not those
+    of a document, which the log keeps.
+    """
     # A slow import: only do it when there is something to read.
     from controller.spec.syntax import decode
 
@@ -69,7 +77,7 @@ def load(data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX) -> Loaded:
     text = decode(data, file)
     if isinstance(text, Fault):
         return _unread(data, text)
-    return _File(file).judge(text, max_bytes)
+    return _File(file, also).judge(text, max_bytes)
 
 
 def _unread(data: bytes, fault: Fault) -> Loaded:
@@ -83,8 +91,9 @@ def _unread(data: bytes, fault: Fault) -> Loaded:
 class _File:
     """Collects what is known of one file."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, also: Rule | None) -> None:
         self.file = file
+        self.also = also
         self.documents: list[Document] = []
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
@@ -122,6 +131,7 @@ class _Document:
     def __init__(self, of: _File, raw: object, place: "TextPlace") -> None:
         self.of = of
         self.raw = raw
+        self.is_older = isinstance(raw, dict) and "workflow_id" in raw
         self.place = place
         self.warnings: list[Fault] = []
 
@@ -133,7 +143,7 @@ class _Document:
             return
         self.note_name()
         before = len(self.of.faults)
-        if "workflow_id" in raw:
+        if self.is_older:
             workflow = self._older(raw)
         elif _is_ours(raw) or (raw.get("kind") == "Workflow" and "apiVersion" not in raw):
             workflow = self._workflow(raw)
@@ -142,7 +152,7 @@ class _Document:
             return
         if workflow is not None and len(self.of.faults) == before:
             found = warnings(workflow.spec)
-            self._warn_all(map(older.in_older_words, found) if "workflow_id" in raw else found)
+            self._warn_all(self._in_its_words(found))
             self.of.documents.append(
                 Document(
                     workflow=workflow,
@@ -150,6 +160,8 @@ class _Document:
                     warnings=tuple(map(str, self.warnings)),
                 )
             )
+            if self.of.also is not None:
+                self._warn_all(self._in_its_words(self.of.also(workflow.spec)))
             self.of.warnings += self.warnings
 
     def note_name(self) -> None:
@@ -198,22 +210,24 @@ class _Document:
             from controller.spec import shape
 
             self._shape(shape.faults(raw, OlderWorkflow, FAULTS_MAX + 1), error)
-            self._rules(shape.salvage(older.renamed(raw)), is_older=True)
+            self._rules(shape.salvage(older.renamed(raw)))
             return None
         workflow = older.modern(old)
         name = workflow.metadata.name
         if name != old.workflow_id:
             self._warn(("workflow_id",), f'"{old.workflow_id}" is taken as "{name}"')
-        self._rules(workflow.spec, is_older=True)
+        self._rules(workflow.spec)
         return workflow
 
     def _shape(self, found: list[PathFault], error: ValidationError) -> None:
         # If the schema finds no fault, msgspec's own words are better than none.
         self._add(found or [PathFault(path=(), problem=str(error))])
 
-    def _rules(self, spec: Spec | None, is_older: bool = False) -> None:
-        found = check(spec) if spec is not None else ()
-        self._add(map(older.in_older_words, found) if is_older else found)
+    def _rules(self, spec: Spec | None) -> None:
+        self._add(self._in_its_words(check(spec)) if spec is not None else ())
+
+    def _in_its_words(self, found: Iterable[PathFault]) -> Iterable[PathFault]:
+        return map(older.in_older_words, found) if self.is_older else found
 
     # ------------------------------------------------------------------------------------- faults
 

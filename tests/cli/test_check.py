@@ -210,6 +210,41 @@ def test_a_line_for_each_fault_whatever_the_command(tmp_path: Path) -> None:
         assert (code, out, err) == (2, "", line)
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A spec whose program is in another folder than the spec."""
+    for folder in ("specs", "bin"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "bin" / "load.sh").touch(0o755)
+    spec = good("a").partition("  steps")[0] + "  steps: [{name: a, command: [bin/load.sh]}]\n"
+    (tmp_path / "specs" / "a.yaml").write_text(spec)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["validate"], ["validate", "specs/a.yaml"], ["diff"], ["diff", "specs/a.yaml"],
+     ["run", "specs/a.yaml"]],
+)  # fmt: skip
+def test_a_program_that_is_not_there_is_a_warning(project: Path, command: list[str]) -> None:
+    _, _, err = treadle(*command, cwd=project)
+    assert err == (
+        "specs/a.yaml:5:31: spec.steps[0].command[0]: no file bin/load.sh in "
+        f"{project}/specs (steps start in the folder of the spec); "
+        f"there is {project}/bin/load.sh: set workingDir: .. (warning)\n"
+    )
+
+
+def test_a_step_that_can_not_start_says_where_its_program_is(project: Path) -> None:
+    code, out, _ = treadle("up", "--once", cwd=project)
+    assert code == 1
+    assert (
+        f"a/a Failed: could not start: no file bin/load.sh in {project}/specs "
+        "(steps start in the folder of the spec); "
+        f"there is {project}/bin/load.sh: set workingDir: ..\n"
+    ) in out
+
+
 def test_a_huge_file_of_faults_shows_the_first_ones(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(
         good("a").partition("  steps")[0] + "  steps:\n" + "  - {nam: a, run: b}\n" * 22_000

@@ -50,7 +50,7 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     [
         ("not-found", "StartFailed", None, "command not found"),
         ("not-executable", "StartFailed", None, "not executable; try: chmod +x"),
-        ("no-directory", "StartFailed", None, "does not exist"),
+        ("no-directory", "StartFailed", None, "no folder "),
         ("signalled", "Signalled", None, ""),
         ("huge", "NonZeroExit", 7, ""),
         ("binary", "NonZeroExit", 8, ""),

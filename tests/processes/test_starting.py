@@ -160,7 +160,7 @@ def test_a_relative_command_is_found_from_the_working_directory(yard: Yard) -> N
     ("argv", "changes", "problem"),
     [
         pytest.param(["no-such"], {}, 'command not found: "no-such"', id="not found in PATH"),
-        pytest.param(["./no-such"], {}, 'command not found: "./no-such"', id="no such file"),
+        pytest.param(["./no-such"], {}, "no file ./no-such in ", id="no such file"),
         pytest.param(["./plain"], {}, "not executable; try: chmod +x", id="not executable"),
         pytest.param(["plain"], {"env": {"PATH": "."}}, "chmod +x", id="not executable, in PATH"),
         pytest.param(["./folder"], {}, "is a directory, not a command", id="a directory"),
@@ -168,7 +168,9 @@ def test_a_relative_command_is_found_from_the_working_directory(yard: Yard) -> N
         pytest.param(
             ["./bad-bang"], {}, "names an interpreter that does not exist", id="no interpreter"
         ),
-        pytest.param(["true"], {"working_dir": "/no/where"}, "does not exist", id="no directory"),
+        pytest.param(
+            ["true"], {"working_dir": "/no/where"}, "no folder /no/where", id="no directory"
+        ),
         pytest.param(["true"], {"working_dir": "/dev/null"}, "is not a directory", id="a file"),
         pytest.param(["echo", "a\0b"], {}, "embedded null", id="a NUL in an argument"),
         pytest.param(["tr\0ue"], {}, "embedded null", id="a NUL in the command"),

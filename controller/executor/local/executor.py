@@ -38,6 +38,7 @@ from controller.executor.local.client import ShimClient
 from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
+from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
 from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import (
@@ -251,6 +252,7 @@ class LocalExecutor:
         self.first_process_ended(attempt, outcome, left)
 
     def on_failed(self, text: str, at: int, problem: str) -> None:
+        """`problem` is readable, but for the journals of older shims: the log refuses those."""
         attempt = self.named(text)
         self.finish(
             attempt,
@@ -258,7 +260,7 @@ class LocalExecutor:
                 id=attempt.id,
                 how="start-failed",
                 at=at + self.boot_to_now,
-                problem=readable(problem),  # the journals of older shims have what the log refuses
+                problem=_why_not(attempt.launch) or readable(problem),
             ),
         )
 
@@ -406,3 +408,16 @@ class LocalExecutor:
 def doubted_until(attempt: TrackedAttempt) -> int:
     assert attempt.outcome is not None
     return attempt.outcome.at + DOUBT_US
+
+
+def _why_not(launch: Launch | None) -> str:
+    """What is missing, and where it is instead; "" if nothing is, or nobody knows."""
+    if launch is None:
+        return ""
+    folder, home = launch.working_dir, launch.home or launch.working_dir
+    path = launch.env.get("PATH", os.environ.get("PATH", os.defpath))
+    try:
+        found = missing_folder(folder, home) or missing_program(launch.argv[0], path, folder, home)
+    except ValueError:  # a NUL, or text that can't be encoded
+        return ""
+    return readable(str(found)) if found else ""

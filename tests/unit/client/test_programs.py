@@ -1,0 +1,64 @@
+"""Warnings of programs and folders that are not there, at their places in the file."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.client.programs import programs_near
+from controller.spec.load import load
+
+HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
+
+
+def warnings(folder: Path, spec: str) -> list[str]:
+    file = folder / "etl.yaml"
+    loaded = load((HEAD + spec).encode(), "etl.yaml", also=programs_near(str(file)))
+    assert not loaded.faults
+    assert all(fault.severity == "warning" for fault in loaded.warnings)
+    assert all(not document.warnings for document in loaded.documents)
+    return [f"{fault.line}:{fault.column}: {fault.path}" for fault in loaded.warnings]
+
+
+@pytest.mark.parametrize(
+    ("spec", "places"),
+    [
+        pytest.param("  steps: [{name: a, run: bin/no}]\n", [], id="a script is not looked into"),
+        pytest.param(
+            "  steps:\n  - {name: a, command: [bin/no, x]}\n",
+            ["6:25: spec.steps[0].command[0]"],
+            id="a command",
+        ),
+        pytest.param(
+            "  steps:\n  - {name: a, command: [bin/no]}\n  - {name: b, command: [bin/no]}\n",
+            ["6:25: spec.steps[0].command[0]"],
+            id="each thing once",
+        ),
+        pytest.param(
+            "  shell: no-shell -c\n  steps: [{name: a, run: x}, {name: b, run: y, shell: bash}]\n",
+            ["5:10: spec.shell"],
+            id="the shell of all steps",
+        ),
+        pytest.param(
+            "  steps: [{name: a, run: x, shell: [no-shell, -c]}]\n",
+            ["5:36: spec.steps[0].shell"],
+            id="the shell of a step",
+        ),
+        pytest.param(
+            "  workingDir: no\n  steps: [{name: a, command: [x/y]}, {name: b, run: x}]\n",
+            ["5:15: spec.workingDir"],
+            id="without a folder no program can be looked for",
+        ),
+        pytest.param(
+            "  steps: [{name: a, run: x, workingDir: no}]\n",
+            ["5:41: spec.steps[0].workingDir"],
+            id="the folder of a step",
+        ),
+        pytest.param(
+            "  steps: [{name: a, command: [sh], env: {PATH: /no}}, {name: b, command: [sh]}]\n",
+            ["5:31: spec.steps[0].command[0]"],
+            id="PATH of the step",
+        ),
+    ],
+)
+def test_what_is_warned_of(tmp_path: Path, spec: str, places: list[str]) -> None:
+    assert warnings(tmp_path, spec) == places
