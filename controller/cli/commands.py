@@ -158,7 +158,9 @@ _UNUSED_FOLDERS = (_UNUSED_SPECS, _UNUSED_STATE, _UNUSED_UTC)
 _NAME_HELP = "a name, or (the start of) a uid"
 _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
-_NAMES = _arg("names", nargs="*", metavar="NAME", help=_NAME_HELP)
+_NAMES = _arg(
+    "names", nargs="*", metavar="NAME", help=f"{_NAME_HELP}, or a pattern in quotes, like 'etl-*'"
+)
 _PATTERN_HELP = "or a pattern in quotes, like 'clean-*'"
 _NAME_OF_STEPS = _arg("name", metavar="NAME", help=f"{_NAME_HELP}; NAME/STEP names a step, too")
 _STEPS = _arg("steps", nargs="*", metavar="STEP", help=f"only this step, {_PATTERN_HELP}")
@@ -342,6 +344,14 @@ COMMANDS = (
             _UID,
             _LIST_FORM,
             _arg("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev"),
+            _arg("--failed", action="store_true", help="only those whose last run failed"),
+            _arg("--running", action="store_true", help="only those that run"),
+            _arg(
+                "--sort-by",
+                choices=("name", "last-run", "duration", "phase", "age"),
+                default="",
+                help="the latest, the longest, what needs you, or the youngest first",
+            ),
             _arg("-w", "--watch", action="store_true", help="then print a line for each change"),
             _AT,
         ),

@@ -26,9 +26,10 @@ from controller.client.replica import Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
-from controller.view.find import NeverValid, find, known_names
+from controller.view.find import NeverValid, find, is_pattern, known_names
 from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
 from controller.view.look import Look
+from controller.view.selection import Selection, select
 from controller.view.shape import ControllerShape, InUse
 from controller.view.status import list_shape
 from controller.view.table import Cell, render
@@ -42,28 +43,41 @@ _KINDS = ("workflows", "workflow", "wf")
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    matches = _selector(args.selector)
-    names = [args.uid] if args.uid else args.names
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
         state = state_at(args.state, "--at", args.at, now())
-        names = _without_kind(state, names)
-        return show_past(state, names, matches, args.output, look(args, now=state.time))
+        return show_past(state, _selection(args, state), args.output, look(args, now=state.time))
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
-    names = _without_kind(state, names)
-    for name in names:
-        recall(args.state, state, name)
+    wanted = _selection(args, state)
+    for name in wanted.names:
+        if not is_pattern(name):
+            recall(args.state, state, name)
     view = look(args, stood=stood(args.state, state))
-    missing = show_workflows(state, names, matches, args.output, controller, view, live=True)
+    missing = show_workflows(state, wanted, args.output, controller, view, live=True)
     if args.output in (None, "wide"):
-        _note_if_nothing(args, state, names)
+        if not wanted.names:
+            _note_if_nothing(args, state)
         for line in controller_lines(state, controller):
             note(line)
     if args.watch and not missing:
-        watch(replica, names, matches, args.output, view)
+        watch(replica, wanted, args.output, view)
     return fail_for(missing)
+
+
+def _selection(args: argparse.Namespace, state: State) -> Selection:
+    """What the words of `get` choose."""
+    phases = {"--failed": Phase.FAILED} if args.failed else {}
+    phases |= {"--running": Phase.RUNNING} if args.running else {}
+    conditions = [f"-l {args.selector}"] if args.selector else []
+    return Selection(
+        names=(args.uid,) if args.uid else tuple(_without_kind(state, args.names)),
+        labels=_selector(args.selector),
+        phases=frozenset(phases.values()),
+        order=args.sort_by,
+        said=" ".join([*conditions, *phases]),
+    )
 
 
 def _without_kind(state: State, names: list[str]) -> list[str]:
@@ -80,9 +94,7 @@ def _selector(text: str | None) -> "Selector":
     return parse_selector(text)
 
 
-def show_past(
-    state: State, names: list[str], matches: "Selector", output: str | None, view: Look
-) -> int:
+def show_past(state: State, wanted: Selection, output: str | None, view: Look) -> int:
     """Show this earlier state as `get` would have shown it then."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
@@ -90,7 +102,7 @@ def show_past(
         epoch=state.controller.epoch,
         conditions=[],
     )
-    return fail_for(show_workflows(state, names, matches, output, controller, view))
+    return fail_for(show_workflows(state, wanted, output, controller, view))
 
 
 def fail_for(missing: list[NotFound]) -> int:
@@ -104,54 +116,33 @@ def fail_for(missing: list[NotFound]) -> int:
 
 def show_workflows(
     state: State,
-    names: list[str],
-    matches: "Selector",
+    wanted: Selection,
     form: str | None,
     controller: ControllerShape,
     view: Look,
     live: bool = False,
 ) -> list[NotFound]:
-    """Print the workflows that `names` mean, or all. Returns an error for each unknown name."""
-    entries, missing = select(state, names, matches)
+    """Print the workflows that are wanted. Returns an error for each unknown name."""
+    entries, missing = select(state, wanted, view.clock)
     if form == "name":
         for entry in entries:
             print(entry.name)
     elif form in ("json", "yaml"):
         in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use) for entry in entries]
-        single = len(names) == 1 and len(entries) == 1
-        if entries or not names:
-            show(shapes[0] if single else list_shape(shapes, controller), form)
+        if entries or not missing:
+            show(shapes[0] if wanted.single and shapes else list_shape(shapes, controller), form)
     elif entries:
         show_table(list_table(state, entries, view, wide=form == "wide"))
-    elif not names and state.seq:
-        note("no workflows")
+    elif state.seq and not missing:
+        note(f"no workflow matches {wanted.said}" if wanted.said else "no workflows")
     return missing
 
 
-def _note_if_nothing(args: argparse.Namespace, state: State, names: Sequence[str]) -> None:
+def _note_if_nothing(args: argparse.Namespace, state: State) -> None:
     """Name the folder where there is no record: perhaps another one was meant."""
-    if not state.seq and not names:
+    if not state.seq:
         note(f"{no_state(args)}; `treadle up` starts a controller")
-
-
-def select(
-    state: State, names: list[str], matches: "Selector"
-) -> tuple[list[Entry], list[NotFound]]:
-    """The workflows that `names` mean, and an error for each unknown name."""
-    if not names:
-        return listed(state, matches), []
-    entries: list[Entry] = []
-    missing: list[NotFound] = []
-    for name in names:
-        try:
-            entry = find(state, name)
-        except NotFound as error:
-            missing.append(error)
-            continue
-        if matches(entry.labels if isinstance(entry, Workflow) else {}):
-            entries.append(entry)
-    return entries, missing
 
 
 def controller_lines(state: State, controller: ControllerShape) -> list[str]:
@@ -170,17 +161,15 @@ def controller_lines(state: State, controller: ControllerShape) -> list[str]:
 # ---------------------------------------- watch
 
 
-def watch(
-    replica: Replica, names: list[str], matches: "Selector", form: str | None, view: Look
-) -> None:
+def watch(replica: Replica, wanted: Selection, form: str | None, view: Look) -> None:
     """Print a line for each workflow that changes, until interrupted."""
-    shown = Rows(replica.state, select(replica.state, names, matches)[0], form, view)
+    shown = Rows(replica.state, select(replica.state, wanted, view.clock)[0], form, view)
     changed: dict[str, None] = {}
     for folded in replica.follow():
         if folded is not None:
             changed[getattr(folded.record.event, "uid", "")] = None
             continue
-        for entry in select(replica.state, names, matches)[0] if changed else ():
+        for entry in select(replica.state, wanted, now())[0] if changed else ():
             if isinstance(entry, Workflow) and entry.uid in changed:
                 shown.show(entry)
         changed.clear()
@@ -255,7 +244,7 @@ def status(args: argparse.Namespace) -> int:
         show_lines([""] if n else [])
         show_lines(_page(args, state, entry, view, in_use, past))
     if not entries:
-        _note_if_nothing(args, state, [])
+        _note_if_nothing(args, state)
         show_lines(_all_well(state))
     if not past:
         for line in controller_lines(state, controller_shape(args.state)):
@@ -323,7 +312,7 @@ def replay(args: argparse.Namespace) -> int:
         else Replica(args.state).catch_up()
     )
     view = look(args, now=state.time)
-    return show_past(state, args.names, _any_labels, args.output, view)
+    return show_past(state, Selection(names=tuple(args.names)), args.output, view)
 
 
 def _verify(state_dir: str) -> int:

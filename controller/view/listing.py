@@ -23,22 +23,26 @@ from controller.view.status import (
 from controller.view.table import Cell, Column, Table, phase_cell
 from controller.view.times import age, span
 
-# These change with the clock alone.
-PASSING = (Column("TIME", right=True, rank=2), Column("AGE", right=True, rank=3))
+_TIME = Column("TIME", right=True, rank=2)
+_LAST_RUN = Column("LAST RUN", right=True, rank=3)
+_AGE = Column("AGE", right=True, rank=4)
+PASSING = (_TIME, _LAST_RUN, _AGE)  # they change with the clock alone
 _COLUMNS = (
     Column("NAME", shrinks=True),
     Column("PHASE"),
     Column("STEPS", right=True, rank=1),
-    *PASSING,
+    _TIME,
+    _LAST_RUN,
     Column("MESSAGE"),
 )
 _WIDE = (
     *_COLUMNS[:-1],
-    Column("GEN", right=True, rank=4),
-    Column("RUN", right=True, rank=5),
-    Column("UID", rank=8),
-    Column("FILE", rank=7, shrinks=True),
-    Column("LABELS", rank=6, shrinks=True),
+    _AGE,
+    Column("GEN", right=True, rank=5),
+    Column("RUN", right=True, rank=6),
+    Column("UID", rank=9),
+    Column("FILE", rank=8, shrinks=True),
+    Column("LABELS", rank=7, shrinks=True),
     _COLUMNS[-1],
 )
 
@@ -81,6 +85,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     if look.stood is not None and entry.phase is Phase.RUNNING:
         message = f"was running when the controller stopped, {look.moment(look.stood)}"
     more = (
+        Cell(age(look.now - entry.created)),
         Cell(str(entry.generation)),
         Cell(str(entry.run)),
         Cell(entry.uid),
@@ -92,7 +97,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
         running_cell(entry.phase, look),
         Cell(f"{succeeded_count(entry)}/{len(entry.steps)}"),
         Cell(run_time(entry, look.clock)),
-        Cell(age(look.now - entry.created)),
+        Cell(_since_run(entry, look)),
         *(more if wide else ()),
         Cell(message),
     )
@@ -116,11 +121,24 @@ def run_time(workflow: Workflow, clock: int) -> str:
     return span((workflow.completed or clock) - workflow.started)
 
 
+def last_run(workflow: Workflow, clock: int) -> int | None:
+    """When its last run ended, in microseconds since 1970; `clock` while one goes on."""
+    return clock if workflow.in_run else workflow.completed
+
+
+def _since_run(workflow: Workflow, look: Look) -> str:
+    """`now` while it runs, `5m ago` since it ended, `-` if it never ran."""
+    ran = last_run(workflow, look.clock)
+    if ran is None:
+        return "-"
+    return "now" if ran == look.now else f"{age(look.now - ran)} ago"
+
+
 def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, ...]:
     first, *others = rejected.faults
     more = f" (and {len(others)} more)" if others else ""
     unknown = Cell("-")
-    extra = (Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown)
+    extra = (unknown, Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown)
     return (
         Cell(name, "bold"),
         phase_cell(Phase.PENDING),

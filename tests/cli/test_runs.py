@@ -150,3 +150,45 @@ def test_a_page_of_an_archived_run(place: Place) -> None:
     place.until((place.state / "archive").exists)
     page = place.says("status", "w", "--run", "2")
     assert "said 2" in page and " 2  " in page
+
+
+# ---------------------------------------- get
+
+
+def test_get_says_how_long_ago_the_last_run_was(etl: Place) -> None:
+    heading, *rows = etl.says("get", "--sort-by", "last-run").splitlines()
+    assert heading.split()[4:6] == ["LAST", "RUN"]
+    assert [cells(row)[0] for row in rows] == ["etl", "other"]
+    assert all(cells(row)[4].endswith(" ago") for row in rows)
+    assert "AGE" in etl.says("get", "-o", "wide").splitlines()[0].split()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["e*", "?ther"], ["etl", "other"]),
+        (["--sort-by", "age"], ["etl", "other"]),
+        (["--sort-by", "duration", "etl"], ["etl"]),
+    ],
+)
+def test_get_chooses_and_orders(etl: Place, words: list[str], names: list[str]) -> None:
+    assert etl.says("get", *words, "-o", "name").split() == names
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["x*"], 5, 'treadle: no workflow matches "x*"'),
+        (["-l", "team=x"], 0, "no workflow matches -l team=x"),
+        (["--failed", "--running"], 0, "no workflow matches --failed --running"),
+    ],
+)
+def test_what_matches_nothing_says_so(
+    etl: Place, words: list[str], code: int, message: str
+) -> None:
+    assert etl.complains("get", *words, code=code) == message
+
+
+def test_a_pattern_gives_a_list_even_of_one(etl: Place) -> None:
+    assert json.loads(etl.says("get", "et*", "-o", "json"))["kind"] == "WorkflowList"
+    assert json.loads(etl.says("get", "etl", "-o", "json"))["kind"] == "Workflow"

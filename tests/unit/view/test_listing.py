@@ -110,6 +110,23 @@ def test_a_run_takes_time_until_it_has_ended() -> None:
     assert run_time(story.life(), story.now + 1_000 * SECOND) == "7.0s"
 
 
+def since_run(story: Story, now: int, stood: int | None = None) -> str:
+    return list_row(story.state, story.life(), Look(now=now, stood=stood))[4].text
+
+
+def test_how_long_ago_the_last_run_was() -> None:
+    story = Story().accept([a_step("a")])
+    assert since_run(story, story.now) == "-"
+    began = story.start("a").now
+    assert since_run(story, began + 9 * SECOND) == "now"
+    assert since_run(story, began + 9 * SECOND, stood=began + 2 * SECOND) == "7s ago"
+    ended = story.wait(5).exit("a").now
+    assert since_run(story, ended + 300 * SECOND) == "5m ago"
+    assert since_run(story, ended + 72 * 3600 * SECOND) == "3d ago"
+    story.accept([a_step("a", run="another")])
+    assert since_run(story, ended + 300 * SECOND) == "5m ago", "the next one has not begun"
+
+
 # ---------------------------------------- the message
 
 
@@ -173,12 +190,12 @@ def test_a_wide_row_has_every_column_whoever_it_is_of() -> None:
         list_row(story.state, one, Look(now=story.now), wide=True)
         for one in listed(story.state, lambda labels: True)
     ]
-    assert {len(row) for row in rows} == {11}
-    assert [row[8].text for row in rows] == ["x.yaml", "w.yaml"]
+    assert {len(row) for row in rows} == {12}
+    assert [row[9].text for row in rows] == ["x.yaml", "w.yaml"]
 
 
 def test_labels_are_in_the_order_of_their_names() -> None:
     story = Story().accept([a_step("a")])
     labels: dict[str, Any] = {"z": "1", "a": "2"}
     story.see(e.SourceChanged(uid=story.life().uid, path="w.yaml", labels=labels))
-    assert texts(story, wide=True)[9] == "a=2,z=1"
+    assert texts(story, wide=True)[10] == "a=2,z=1"

@@ -1,0 +1,128 @@
+"""Which workflows `get` shows, and in which order. Cost: O(workflows), and to sort them."""
+
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from controller.errors import NotFound
+from controller.model.phases import Phase
+from controller.model.state import State, Workflow
+from controller.view.find import NeverValid, find, is_pattern, matches
+from controller.view.listing import Entry, last_run, listed
+
+if TYPE_CHECKING:
+    from controller.view.selector import Labels, Selector
+
+# What a person has to look at is first.
+PHASES = (
+    Phase.FAILED,
+    Phase.RUNNING,
+    Phase.SUSPENDED,
+    Phase.PENDING,
+    Phase.CANCELLED,
+    Phase.SUCCEEDED,
+)
+
+
+def _all(_labels: "Labels") -> bool:
+    return True
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """What was asked for. `names` empty: all; `phases` empty: any.
+
+    `order`: a key of ORDERS; empty: that of `names`, else by name. `said`: the conditions in the
+    words of the command line.
+    """
+
+    names: tuple[str, ...] = ()
+    labels: "Selector" = _all
+    phases: frozenset[Phase] = frozenset()
+    order: str = ""
+    said: str = ""
+
+    @property
+    def single(self) -> bool:
+        """Whether at most one workflow can be meant."""
+        return len(self.names) == 1 and not is_pattern(self.names[0])
+
+
+def select(state: State, wanted: Selection, now: int) -> tuple[list[Entry], list[NotFound]]:
+    """The workflows that are meant, and an error for each word that means none."""
+    missing: list[NotFound] = []
+    if wanted.names:
+        named = _named(state, wanted.names, missing)
+        entries = [entry for entry in named if wanted.labels(_labels(entry))]
+    else:
+        entries = listed(state, wanted.labels)
+    if wanted.phases:
+        entries = [entry for entry in entries if _phase(entry) in wanted.phases]
+    if wanted.order:
+        entries.sort(key=lambda entry: entry.name)
+        entries.sort(key=lambda entry: ORDERS[wanted.order](entry, now))
+    return entries, missing
+
+
+def _named(state: State, words: Iterable[str], missing: list[NotFound]) -> list[Entry]:
+    """In the order of the words, each once."""
+    found: dict[str, Entry] = {}
+    for word in words:
+        try:
+            for entry in _meant(state, word):
+                found[entry.uid if isinstance(entry, Workflow) else entry.name] = entry
+        except NotFound as error:
+            missing.append(error)
+    return list(found.values())
+
+
+def _meant(state: State, word: str) -> list[Entry]:
+    if not is_pattern(word):  # no name is one
+        return [find(state, word)]
+    entries = [entry for entry in listed(state, _all) if matches(entry.name, word)]
+    if not entries:
+        raise NotFound(f'no workflow matches "{word}"')
+    return entries
+
+
+def _labels(entry: Entry) -> "Labels":
+    return {} if isinstance(entry, NeverValid) else entry.labels
+
+
+def _phase(entry: Entry) -> Phase:
+    return Phase.PENDING if isinstance(entry, NeverValid) else entry.phase
+
+
+# ---------------------------------------- order
+
+
+def _by_last_run(entry: Entry, now: int) -> float:
+    """The present ones, then the latest end; last what has not run."""
+    ran = last_run(entry, now) if isinstance(entry, Workflow) else None
+    return inf if ran is None else -ran
+
+
+def _by_duration(entry: Entry, now: int) -> float:
+    """The longest first."""
+    if isinstance(entry, NeverValid) or entry.started is None:
+        return inf
+    return entry.started - (entry.completed or now)
+
+
+def _by_phase(entry: Entry, _now: int) -> float:
+    return PHASES.index(_phase(entry))
+
+
+def _by_age(entry: Entry, _now: int) -> float:
+    """The youngest first."""
+    return inf if isinstance(entry, NeverValid) else -entry.created
+
+
+ORDERS: dict[str, Callable[[Entry, int], float]] = {
+    "name": lambda _entry, _now: 0,
+    "last-run": _by_last_run,
+    "duration": _by_duration,
+    "phase": _by_phase,
+    "age": _by_age,
+}

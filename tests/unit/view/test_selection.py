@@ -1,0 +1,86 @@
+"""Which workflows `get` shows, and in which order."""
+
+from typing import Any
+
+import pytest
+from story import Story, a_step
+
+from controller.cli.commands import COMMANDS, Arg
+from controller.errors import Fault
+from controller.model import events as e
+from controller.model.phases import WORKFLOW_MOVES, Phase
+from controller.view.selection import ORDERS, PHASES, Selection, select
+from controller.view.selector import parse_selector
+
+
+def told() -> Story:
+    """In the order of their birth: `wf-c` ran longest, `wf-a` last, `wf-b` never; `etl` runs."""
+    story = Story().accept([a_step("s")], "wf-c").start("s", workflow="wf-c").wait(60)
+    story.exit("s", workflow="wf-c").wait(1).accept([a_step("s")], "wf-a").wait(1)
+    story.exit("s", 1, workflow="wf-a").wait(1)
+    story.accept([a_step("s")], "wf-b", suspend=True).wait(1)
+    story.accept([a_step("s")], "etl").start("s", workflow="etl").wait(1)
+    fault = Fault(file="bad.yaml", problem="is wrong")
+    return story.see(e.FileRejected(path="bad.yaml", digest="d", faults=[fault], names=["bad"]))
+
+
+def label(story: Story, name: str, **labels: str) -> None:
+    uid = story.life(name).uid
+    story.see(e.SourceChanged(uid=uid, path=f"{name}.yaml", labels=labels))
+
+
+def names(story: Story, **wanted: Any) -> list[str]:
+    found, missing = select(story.state, Selection(**wanted), story.now)
+    return [entry.name for entry in found] + [str(error) for error in missing]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param({}, ["bad", "etl", "wf-a", "wf-b", "wf-c"], id="all by name"),
+        pytest.param({"names": ("wf-b", "etl")}, ["wf-b", "etl"], id="as they were asked for"),
+        pytest.param({"names": ("wf-*",)}, ["wf-a", "wf-b", "wf-c"], id="a pattern"),
+        pytest.param({"names": ("?tl", "b*")}, ["etl", "bad"], id="patterns"),
+        pytest.param({"names": ("wf-b", "wf-*")}, ["wf-b", "wf-a", "wf-c"], id="each once"),
+        pytest.param(
+            {"names": ("x*", "etl")}, ["etl", 'no workflow matches "x*"'], id="no match is an error"
+        ),
+        pytest.param({"phases": {Phase.FAILED}}, ["wf-a"], id="what failed"),
+        pytest.param({"phases": {Phase.RUNNING}}, ["etl"], id="what runs"),
+        pytest.param({"phases": {Phase.RUNNING, Phase.FAILED}}, ["etl", "wf-a"], id="either"),
+        pytest.param({"names": ("wf-*",), "phases": {Phase.RUNNING}}, [], id="not an error"),
+    ],
+)
+def test_what_is_chosen(wanted: dict[str, Any], found: list[str]) -> None:
+    assert names(told(), **wanted) == found
+
+
+@pytest.mark.parametrize("chosen", [(), ("etl", "wf-a", "bad")])
+def test_labels_count_for_names_too(chosen: tuple[str, ...]) -> None:
+    story = told()
+    label(story, "etl", team="data")
+    assert names(story, names=chosen, labels=parse_selector("team=data")) == ["etl"]
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        ("name", ["bad", "etl", "wf-a", "wf-b", "wf-c"]),
+        ("last-run", ["etl", "wf-a", "wf-c", "bad", "wf-b"]),
+        ("duration", ["wf-c", "etl", "wf-a", "bad", "wf-b"]),
+        ("phase", ["wf-a", "etl", "wf-b", "bad", "wf-c"]),
+        ("age", ["etl", "wf-b", "wf-a", "wf-c", "bad"]),
+    ],
+)
+def test_the_order(order: str, found: list[str]) -> None:
+    assert names(told(), order=order) == found
+
+
+def test_each_phase_of_a_workflow_has_a_place() -> None:
+    assert sorted(PHASES) == sorted(WORKFLOW_MOVES)
+
+
+def test_the_command_line_offers_these_orders() -> None:
+    (get,) = (command for command in COMMANDS if command.name == "get")
+    (option,) = (one for one in get.arguments if isinstance(one, Arg) and "--sort-by" in one.flags)
+    assert option.options["choices"] == tuple(ORDERS)
