@@ -1,26 +1,28 @@
 """`treadle explain`: why something is as it is; or what a field of a spec means."""
 
 import argparse
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import in_colour, show, show_lines, terminal_width
+from controller.cli.output import look, show, show_lines
 from controller.client.past import recall
 from controller.client.replica import Replica
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
     from controller.model.state import State, Step, Workflow
-    from controller.view.explain import Around, Cause
-    from controller.view.failure import Printed
+    from controller.view.explain import Around
 
 ROOT = "workflow"  # where the path of a field begins
+# Where a path is looked for if it does not begin there, in this order.
+_PARENTS: tuple[tuple[str, ...], ...] = ((), ("spec",), ("spec", "steps"), ("metadata",))
 
 
 def explain(args: argparse.Namespace) -> int:
-    """treadle explain NAME [STEP]"""
+    """treadle explain NAME [STEP], or treadle explain FIELD"""
     if args.name.startswith(f"{ROOT}."):
-        show_lines(_field_lines(args.name))
+        show_lines(_of_field(args.name))
         return ExitCode.FINE
     from controller.view.find import find_workflow, name_and_steps, pick_step
 
@@ -28,28 +30,26 @@ def explain(args: argparse.Namespace) -> int:
     if args.inputs and not words:
         raise UsageError("explain --inputs is about one step: name it after NAME")
     state = Replica(args.state).catch_up()
-    if name == ROOT and not words and ROOT not in state.workflows:
-        show_lines(_field_lines(ROOT))
-        return ExitCode.FINE
     recall(args.state, state, name)
     try:
         workflow = find_workflow(state, name)
     except NotFound as error:
-        if "." not in name:
+        if words:
             raise
-        hint = f"a field begins with {ROOT}, like {ROOT}.spec.steps.retry"
-        raise NotFound(f"{error}; {hint}") from None
+        show_lines(_field_instead(name, error))
+        return ExitCode.FINE
     step = pick_step(workflow, words)
     around = _around(args.state)
     if args.output:
         show(_shapes(state, workflow, step, around), "json")
     elif step:
-        show_lines(_of_step(state, workflow, step, around, args.inputs))
+        show_lines(_of_step(state, workflow, step, around, args))
     else:
         from controller.client.printed import by_failed
+        from controller.view.roots import explanation
 
         printed = by_failed(args.state, workflow)
-        show_lines(_of_workflow(state, workflow, around, printed))
+        show_lines(explanation(state, workflow, around, look(args), printed))
     return ExitCode.FINE
 
 
@@ -65,41 +65,17 @@ def _around(state_dir: str) -> "Around":
     )
 
 
-def _of_workflow(
-    state: "State", workflow: "Workflow", around: "Around", printed: "Printed"
-) -> Iterator[str]:
-    from controller.view import words
-    from controller.view.edits import generation_lines
-    from controller.view.explain import causes_of_all
-    from controller.view.failure import failures
-
-    reason, message = words.of_workflow(workflow)
-    yield f"{workflow.name} is {workflow.phase} ({reason}): {message}"
-    yield from generation_lines(workflow)
-    for chain in causes_of_all(state, workflow, around):
-        yield ""
-        yield from _lines(workflow, chain)
-    yield from failures(workflow, printed)
-
-
 def _of_step(
-    state: "State", workflow: "Workflow", name: str, around: "Around", inputs: bool
+    state: "State", workflow: "Workflow", name: str, around: "Around", args: argparse.Namespace
 ) -> Iterator[str]:
-    from controller.view import words
-    from controller.view.edits import done, effect_of
-    from controller.view.explain import attempts_table, causes, inputs_lines
-    from controller.view.table import render
+    from controller.client.printed import by_failed
+    from controller.view.explain import explanation, inputs_lines, ways
 
     step = workflow.steps[name]
-    yield from _lines(workflow, causes(state, workflow, step, around))
-    if workflow.generation > 1:
-        yield ""
-        effect = effect_of(workflow, step)
-        yield f"generation {workflow.generation}: {done(effect)}, {words.of_effect(effect)}"
-    if step.attempts:
-        yield ""
-        yield from render(attempts_table(workflow, step), terminal_width(), in_colour())
-    if inputs:
+    causes = ways(state, workflow, step, around)
+    printed = by_failed(args.state, workflow, {cause.step for cause in causes})
+    yield from explanation(workflow, step, causes, look(args), printed)
+    if args.inputs:
         now = _inputs_now(workflow, name)
         for attempt in step.attempts:
             yield ""
@@ -113,13 +89,6 @@ def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
     prints = {step.name: step.fingerprint for step in workflow.steps.values()}
     known = any(step.name == name for step in workflow.spec.steps)
     return inputs(workflow.spec, name, prints) if known else {}
-
-
-def _lines(workflow: "Workflow", chain: "list[Cause]") -> Iterator[str]:
-    for cause in chain:
-        who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
-        phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
-        yield f"{'  ' * cause.depth}{phase}{cause.message}"
 
 
 def _shapes(
@@ -165,21 +134,68 @@ def _shape(
 # ---------------------------------------- fields
 
 
-def _field_lines(path: str) -> Iterator[str]:
-    """The documentation of a field, by its path from `workflow` on."""
+def _field_instead(word: str, no_workflow: NotFound) -> Iterator[str]:
+    """No workflow has the name: perhaps a field has."""
+    try:
+        return _of_field(word)
+    except NotFound as no_field:
+        near = [error for error in (no_workflow, no_field) if "did you mean" in str(error)]
+        raise (near or [no_field if "." in word else no_workflow])[0] from None
+
+
+def _of_field(word: str) -> Iterator[str]:
+    """The documentation of a field, by its path or the end of it: `retry.limit`.
+
+    Raises NotFound, which suggests the most similar field.
+    """
     from controller.spec.models import Workflow
     from controller.spec.schema import schema
+    from controller.view.find import hint
 
     document = schema(Workflow)
-    node: dict[str, Any] = _resolved(document, document)
-    at = ROOT
-    for name in path.split(".")[1:]:
+    path = (
+        re.sub(r"\[[^]]*\]", "", word).rstrip(".").split(".")
+    )  # messages about specs write steps[2]
+    whole = path[0] == ROOT
+    path = path[1:] if whole else path
+    parents = [
+        parent
+        for parent in _PARENTS
+        if whole or path[0] in _fields(document, _node(document, parent))
+    ]
+    for parent in parents:
+        node = _node(document, (*parent, *path))
+        if node is not None:
+            return _field_lines(document, ".".join((ROOT, *parent, *path)), node)
+    if parents:
+        raise NotFound(_unknown_field(document, (*parents[0], *path)))
+    known = {name for parent in _PARENTS for name in _fields(document, _node(document, parent))}
+    raise NotFound(f'no field of a spec is named "{path[0]}"{hint(path[0], known)}')
+
+
+def _unknown_field(document: dict[str, Any], path: Sequence[str]) -> str:
+    """Where the path leaves the known fields, and what is there."""
+    from controller.view.find import hint
+
+    at = next(n for n in range(len(path)) if _node(document, path[: n + 1]) is None)
+    fields = _fields(document, _node(document, path[:at]))
+    place = ".".join((ROOT, *path[:at]))
+    known = f"its fields: {', '.join(fields)}" if fields else "it has no fields"
+    return f"{place} has no field {path[at]}{hint(path[at], fields) or f'; {known}'}"
+
+
+def _node(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
+    """What the schema says of the field at this path from the workflow on; None: there is none."""
+    node = _resolved(document, document)
+    for name in path:
         fields = _fields(document, node)
         if name not in fields:
-            known = ", ".join(fields) or "none"
-            raise NotFound(f"{at} has no field {name}; its fields: {known}")
+            return None
         node = fields[name]
-        at = f"{at}.{name}"
+    return node
+
+
+def _field_lines(document: dict[str, Any], at: str, node: dict[str, Any]) -> Iterator[str]:
     yield f"{at}  {_kind(document, node)}"
     if text := node.get("description"):
         yield f"  {text}"
@@ -208,8 +224,8 @@ def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
             return node
 
 
-def _fields(document: dict[str, Any], node: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    fields: dict[str, dict[str, Any]] = _resolved(document, node).get("properties", {})
+def _fields(document: dict[str, Any], node: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    fields: dict[str, dict[str, Any]] = _resolved(document, node or {}).get("properties", {})
     return fields
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from controller.cli.output import note, show_line, show_table
+from controller.cli.output import look, note, show_line, show_table
 from controller.client.history import read_history
 from controller.errors import ExitCode
 from controller.view.difference import shape
@@ -19,7 +19,7 @@ def history(args: argparse.Namespace) -> int:
         for generation in past.generations:
             show_line(_shape(generation))
     else:
-        show_table(generations_table(past.generations))
+        show_table(generations_table(past.generations, look(args)))
         if waits := pending_words(past.life):
             note(waits)
     return ExitCode.FINE

@@ -273,7 +273,7 @@ def _say_what(
     else:
         message = _dependency_words(differ[0].removeprefix(_DEPENDENCY), was, becomes)
     if effect.action == "keep":
-        message += " (before it started)"
+        message += "; not started yet"
     return structs.replace(effect, message=message)
 
 

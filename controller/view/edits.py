@@ -1,12 +1,12 @@
 """What the generation in force did to the steps, and the edit that waits, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.phases import Reason
 from controller.model.state import Step, Workflow
 from controller.view import words
-from controller.view.times import rfc3339
+from controller.view.look import Look
 
 _VERBS = {
     "keep": "kept",
@@ -14,20 +14,14 @@ _VERBS = {
     "restart": "stopped, to run again",
     "run": "to run again",
 }
+_NAMED_MAX = 2
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
 
 
 def generation_words(workflow: Workflow) -> str:
-    """In one line what the generation in force did: `3 unchanged; to run again: load, report`."""
-    if workflow.generation == 1:
-        return pending_words(workflow)
-    unchanged = len(_unchanged(workflow))
-    names: dict[str, list[str]] = {}
-    for name, effect in _touched(workflow).items():
-        names.setdefault(done(effect), []).append(name)
-    parts = [f"{unchanged} unchanged"] if unchanged else []
-    parts += [f"{verb}: {words.named(those)}" for verb, those in sorted(names.items())]
-    return "; ".join(filter(None, (*parts, pending_words(workflow))))
+    """What the generation in force did, and the edit that waits; "" for the first one."""
+    did = _in_force(workflow) if workflow.generation > 1 else ""
+    return "; ".join(filter(None, (did, pending_words(workflow))))
 
 
 def pending_words(workflow: Workflow) -> str:
@@ -76,15 +70,47 @@ def done(effect: StepEffect) -> str:
     return _VERBS.get(effect.action, "removed")
 
 
-def generation_lines(workflow: Workflow) -> Iterator[str]:
-    """What the generation in force kept, reset and removed."""
+def of_step(workflow: Workflow, step: Step) -> str:
+    """What the generation in force did to the step, and whether it has run since."""
+    effect, attempt = effect_of(workflow, step), step.attempt
+    if effect.reason == Reason.UNCHANGED:
+        return f"generation {workflow.generation} did not change what it does"
+    did = done(effect)
+    if effect.action in ("run", "restart") and attempt is not None and attempt.started is not None:
+        ran = attempt.generation == workflow.generation
+        did = "ran again" if ran and attempt.number > 1 else did
+    elif did == "was waiting":
+        did = "was waiting when the edit came"
+    return f"generation {workflow.generation}: {did} ({words.of_effect(effect)})"
+
+
+def generation_line(workflow: Workflow, look: Look) -> str:
+    """Whose edit the generation in force is, from when, and what it did."""
     by = f" by {workflow.by}" if workflow.by else ""
-    yield f"generation {workflow.generation} from {workflow.path}{by}, {rfc3339(workflow.accepted)}"
-    if waits := pending_words(workflow):
-        yield f"  {waits}"
-    if workflow.generation == 1:
-        return
-    if unchanged := _unchanged(workflow):
-        yield f"  unchanged: {words.named(unchanged)}"
-    for name, effect in _touched(workflow).items():
-        yield f"  {done(effect)}: {name} ({words.of_effect(effect)})"
+    since = f"{workflow.path}{by}, {look.moment(workflow.accepted)}"
+    return f"generation {workflow.generation} from {since}: {_in_force(workflow)}"
+
+
+def _in_force(workflow: Workflow) -> str:
+    return in_words(_touched(workflow), len(_unchanged(workflow)))
+
+
+def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
+    """`3 unchanged; removed: old; to run again: load (env.REGION changed) and 2 more`.
+
+    Of those that run again only because another does, a few are named at most.
+    """
+    by_verb: dict[str, list[str]] = {}
+    for name, effect in sorted(touched.items(), key=lambda item: _follows(item[1])):
+        verb = done(effect)
+        why = "" if verb in ("added", "removed") else f" ({words.of_effect(effect)})"
+        by_verb.setdefault(verb, []).append(f"{name}{why}")
+    parts = [f"{unchanged} unchanged"] if unchanged else []
+    for verb, names in sorted(by_verb.items()):
+        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+        parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
+    return "; ".join(parts)
+
+
+def _follows(effect: StepEffect) -> bool:
+    return effect.reason == Reason.DEPENDENCY_RERAN

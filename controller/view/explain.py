@@ -1,11 +1,11 @@
-"""Why a workflow or a step is as it is: what `explain` says, from the state alone.
+"""Why a step is as it is: what `explain NAME STEP` says, from the state alone.
 
 For a step that waits, the chain goes to what it waits for, then to what that waits for, and so on.
 For a step that was skipped or cancelled, it goes to the failure, the marker or the edit at the
 root. Each line says one thing, and its cause is indented below it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -14,11 +14,14 @@ from controller.model.movement import MET, OPEN
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
-from controller.view import words
-from controller.view.table import Cell, Column, Table, phase_cell
-from controller.view.times import clock_time
+from controller.view import edits, words
+from controller.view.failure import Printed
+from controller.view.look import Look
+from controller.view.table import Cell, Column, Table, phase_cell, render
 
 DEPTH_MAX = 50  # of a chain of causes
+_CAUSES_SHOWN = 12  # to people
+_DEPTH_SHOWN = 8  # a deeper cause is indented no further
 NO_CONTROLLER = "NoController"
 
 
@@ -46,54 +49,73 @@ def causes(
     step: Step,
     around: Around,
     depth_max: int = DEPTH_MAX,
-    told: Collection[str] = (),
 ) -> list[Cause]:
     """The step's phase, then its causes, down to the root; each step once.
 
-    A step is shown at its shortest distance from the first one. `told`: steps that are left out,
-    with what is behind them. Cost: the steps behind it and their dependencies.
+    A step is shown at its shortest distance from the first one. Cost: the steps behind it and their
+    dependencies.
     """
-    below = _tree(workflow, step, depth_max, told)
-    chain: list[Cause] = []
-    waiting = [(step, 0)]
+    reached = _reached(workflow, step, depth_max)
+    return [cause for at, depth in reached for cause in _said(state, workflow, at, depth, around)]
+
+
+def ways(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
+    """For people: of each root one way to it, and of many or long ways the beginning and the end.
+
+    A cause without a step stands for those in between.
+    """
+    kept = _to_roots(workflow, _reached(workflow, step, len(workflow.steps)))
+    between = len(kept) - _CAUSES_SHOWN
+    first, last = kept, list[tuple[Step, int]]()
+    if between > 0:
+        first, last = kept[: _CAUSES_SHOWN // 2], kept[-(_CAUSES_SHOWN // 2) :]
+    found = [one for at, depth in first for one in _said(state, workflow, at, depth, around)]
+    if between > 0:
+        found.append(Cause(_DEPTH_SHOWN, "", "", "", f"… {between} more between"))
+    return found + [one for at, depth in last for one in _said(state, workflow, at, depth, around)]
+
+
+def _said(
+    state: State, workflow: Workflow, step: Step, depth: int, around: Around
+) -> Iterator[Cause]:
+    if step.phase is Phase.READY:
+        yield Cause(depth, step.name, step.phase, *waits(state, workflow, step, around))
+    else:
+        yield Cause(depth, step.name, step.phase, *words.of_step(state, workflow, step))
+    if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
+        yield Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running")
+
+
+def _reached(workflow: Workflow, root: Step, depth_max: int) -> list[tuple[Step, int]]:
+    """The step and its causes, each behind the one that it explains, with their depths."""
+    below = _tree(workflow, root, depth_max)
+    reached: list[tuple[Step, int]] = []
+    waiting = [(root, 0)]
     while waiting:
         at, depth = waiting.pop()
-        said = words.of_step(state, workflow, at)
-        if at.phase is Phase.READY:
-            said = _waits(state, workflow, at, around, said)
-        chain.append(Cause(depth, at.name, at.phase, *said))
-        if at.phase is Phase.PENDING and not around.runs and at.retry_at is not None:
-            chain.append(Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running"))
+        reached.append((at, depth))
         waiting += [(behind, depth + 1) for behind in reversed(below.get(at.name, []))]
-    return chain
+    return reached
 
 
-def causes_of_all(state: State, workflow: Workflow, around: Around) -> Iterator[list[Cause]]:
-    """Of every step that has not succeeded; what was told of one is not told again.
-
-    So that the lines are no more than the steps, however many of them wait for the same.
-    """
-    told: set[str] = set()
-    for step in workflow.steps.values():
-        if step.phase is not Phase.SUCCEEDED and step.name not in told:
-            chain = causes(state, workflow, step, around, told=told)
-            told |= {cause.step for cause in chain}
-            yield chain
+def _to_roots(workflow: Workflow, reached: Sequence[tuple[Step, int]]) -> list[tuple[Step, int]]:
+    """Without the ways that only lead to what another way leads to as well."""
+    found: list[tuple[Step, int]] = []
+    depth = 0  # of the way that is being followed back
+    for step, at in reversed(reached):
+        if at == depth - 1 or not _behind(workflow, step):
+            found.append((step, at))
+            depth = at
+    return found[::-1]
 
 
-def _tree(
-    workflow: Workflow, root: Step, depth_max: int, told: Collection[str]
-) -> dict[str, list[Step]]:
+def _tree(workflow: Workflow, root: Step, depth_max: int) -> dict[str, list[Step]]:
     """For each step, the causes that are first reached through it, breadth first."""
     met, level = {root.name}, [root]
     below: dict[str, list[Step]] = {}
     for _ in range(depth_max):
         for step in level:
-            behind = [
-                other
-                for other in _behind(workflow, step)
-                if other.name not in met and other.name not in told
-            ]
+            behind = [other for other in _behind(workflow, step) if other.name not in met]
             met |= {other.name for other in behind}
             below[step.name] = behind
         level = [other for step in level for other in below[step.name]]
@@ -110,14 +132,13 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
     return [workflow.steps[name] for name in wanted]
 
 
-def _waits(
-    state: State, workflow: Workflow, step: Step, around: Around, said: words.Words
-) -> words.Words:
-    """Why a ready step does not start, by the rule that starts it; `said` is what the log says."""
+def waits(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words:
+    """Why a ready step does not start, by the rule that starts it."""
+    said = words.of_step(state, workflow, step)  # what the log says
     if standstill(state, workflow) is not None:
         return said
     if not around.runs:
-        return NO_CONTROLLER, "it could start, but no controller is running: `treadle up`"
+        return NO_CONTROLLER, "ready to start, but no controller is running"
     if around.limits is None:
         return NO_CONTROLLER, "the controller is starting"
     if step.live is None:
@@ -185,32 +206,92 @@ def _busy(names: list[str]) -> str:
     return f"; busy: {words.named(names)}" if names else ""
 
 
-# ---------------------------------------- attempts
+# ---------------------------------------- for people
 
 
-def attempts_table(workflow: Workflow, step: Step) -> Table:
-    """A row for each attempt: when it ran, how it ended, and why it was made."""
-    return Table(
-        (
-            Column("TRY", right=True),
-            Column("GEN", right=True),
-            Column("PHASE"),
-            Column("AT (UTC)"),
-            Column("WHY"),
-            Column("MESSAGE"),
-        ),
-        [
-            (
-                Cell(str(attempt.number)),
-                Cell(str(attempt.generation)),
-                phase_cell(attempt.phase),
-                Cell(clock_time(attempt.started or attempt.scheduled)),
-                Cell(attempt.why or "dependencies met"),
-                Cell(words.of_attempt(attempt)),
-            )
-            for attempt in step.attempts
-        ],
+def explanation(
+    workflow: Workflow, step: Step, causes: Sequence[Cause], look: Look, printed: Printed
+) -> Iterator[str]:
+    """Its causes, what the edit did, each attempt, and what may be next.
+
+    `causes`: as `ways` has them. `printed`: what those of them that failed printed last.
+    """
+    for cause in causes:
+        yield from _cause_lines(workflow, cause, look, printed)
+    if workflow.generation > 1:
+        yield ""
+        yield from look.wrapped(edits.of_step(workflow, step), hang=2)
+    if step.attempts:
+        yield ""
+        yield from render(attempts_table(step, look), look.width, look.colour)
+    if commands := " · ".join(_next(workflow, step, causes)):
+        yield ""
+        yield from look.wrapped(f"next: {commands}", hang=2)
+
+
+def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:
+    indent = "  " * min(cause.depth, _DEPTH_SHOWN)
+    who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
+    step = workflow.steps.get(cause.step)
+    tolerated = step is not None and step.phase is Phase.FAILED and step.tolerated
+    also = "; tolerated, since it has continueOnFailure" if tolerated else ""
+    phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
+    yield from look.wrapped(f"{indent}{phase}{cause.message}{also}", hang=len(indent) + 4)
+    for line in printed.get(cause.step, ()):
+        yield look.fit(f"{indent}  │ {line}")
+
+
+def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[str]:
+    """Commands that make sense now: those of the failure at the root, if there is one."""
+    if any(cause.reason == NO_CONTROLLER for cause in causes):
+        yield "treadle up"
+    names = [cause.step for cause in causes if cause.phase == Phase.FAILED]
+    for name in names[:1]:
+        yield f"treadle logs {workflow.name} {name}"
+    if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
+        yield f"treadle retry {workflow.name} {names[0] if names else step.name}"
+    elif step.phase is Phase.RUNNING:
+        yield f"treadle logs -f {workflow.name} {step.name}"
+
+
+def attempts_table(step: Step, look: Look) -> Table:
+    """A row for each attempt: when it ran, how it ended, and why it was made.
+
+    What is the same for all attempts, or is not there, has no column.
+    """
+    columns = (
+        Column("ATTEMPT", right=True),
+        Column("RUN", right=True, rank=2),
+        Column("GEN", right=True, rank=3),
+        Column("PHASE"),
+        Column("AT", rank=1),
+        Column("WHY", rank=4, shrinks=True),
+        Column("MESSAGE"),
     )
+    rows = [
+        (
+            Cell(str(attempt.number)),
+            Cell(str(attempt.run)),
+            Cell(str(attempt.generation)),
+            phase_cell(attempt.phase),
+            Cell(look.moment(attempt.started or attempt.scheduled)),
+            Cell(attempt.why or "dependencies met"),
+            Cell(words.of_attempt(attempt)),
+        )
+        for attempt in step.attempts
+    ]
+    of_interest = [
+        n
+        for n, column in enumerate(columns)
+        if column.title not in _LEFT_OUT or len({row[n].text for row in rows}) > 1
+    ]
+    return Table(
+        tuple(columns[n] for n in of_interest),
+        [tuple(row[n] for n in of_interest) for row in rows],
+    )
+
+
+_LEFT_OUT = frozenset({"RUN", "GEN", "WHY"})  # where they are the same for all attempts
 
 
 def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:

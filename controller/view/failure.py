@@ -35,8 +35,8 @@ def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
 def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:
     """The steps that failed in the present run, and the attempts that decided it."""
     for step in workflow.steps.values():
-        attempt = of_present_run(workflow, step)
-        if step.phase is Phase.FAILED and attempt is not None:
+        attempt = of_present_run(workflow, step) if step.phase is Phase.FAILED else None
+        if attempt is not None:
             yield step.name, attempt
 
 
@@ -48,7 +48,9 @@ def block(
     `past`: the run may not be the last one of that name.
     """
     command = f"treadle logs {workflow.name} {step}{f' --run {attempt.run}' if past else ''}"
-    yield f"── {workflow.name}/{step}, attempt {attempt.number}{_meaning(attempt)}: {command} ──"
+    means = meaning(attempt)
+    code = f", exit code {attempt.exit_code}: {means}" if means else ""
+    yield f"── {workflow.name}/{step}, attempt {attempt.number}{code}: {command} ──"
     if not printed:
         yield "  (it printed nothing)"
     for line in printed:
@@ -63,6 +65,6 @@ def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterat
             yield from block(workflow, name, attempt, printed[name], past)
 
 
-def _meaning(attempt: Attempt) -> str:
-    meaning = _CODES.get(attempt.exit_code or 0)
-    return "" if meaning is None else f", exit code {attempt.exit_code}: {meaning}"
+def meaning(attempt: Attempt) -> str:
+    """What a well-known exit code means; "" for any other."""
+    return _CODES.get(attempt.exit_code or 0, "")

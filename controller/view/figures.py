@@ -10,7 +10,7 @@ from controller.model.events import Usage
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
-from controller.view.failure import Printed, of_present_run
+from controller.view.failure import Printed, meaning, of_present_run
 from controller.view.look import Look
 from controller.view.times import span
 
@@ -70,7 +70,7 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
     if step.phase is Phase.RUNNING and look.stood is not None:
         return f"was running when the controller stopped, {look.moment(look.stood)}"
     if step.phase is Phase.FAILED and attempt is not None:
-        return _failure(step, attempt, printed.get(step.name, ()))
+        return failure(step, attempt, printed.get(step.name, ()))
     if step.phase is Phase.SUCCEEDED and step.attempt is not None and attempt is None:
         return f"kept from run {step.attempt.run}"
     if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
@@ -78,9 +78,10 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
     return words.of_step(state, workflow, step)[1]
 
 
-def _failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
+def failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
     """`exit 3: ` and the last line that it printed; else the words of the log."""
     if attempt.exit_code is None or step.reason != attempt.reason:
         return step.message
     last = next((line for line in reversed(printed) if line.strip()), "")
-    return f"exit {attempt.exit_code}: {last.strip()}" if last else f"exit {attempt.exit_code}"
+    said = last.strip() or meaning(attempt)
+    return f"exit {attempt.exit_code}: {said}" if said else f"exit {attempt.exit_code}"

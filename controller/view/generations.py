@@ -15,12 +15,9 @@ from controller.model.events import (
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec
-from controller.view import words
-from controller.view.edits import done
+from controller.view.edits import in_words
+from controller.view.look import Look
 from controller.view.table import Cell, Column, Table
-from controller.view.times import rfc3339
-
-_NAMED_MAX = 3
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -101,45 +98,33 @@ def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffe
     return effects
 
 
-def generations_table(generations: Sequence[Generation]) -> Table:
+def generations_table(generations: Sequence[Generation], look: Look) -> Table:
     return Table(
         (
             Column("GEN", right=True),
             Column("ACCEPTED"),
-            Column("BY"),
-            Column("FILE"),
-            Column("STEPS", right=True),
+            Column("BY", rank=2),
+            Column("FILE", rank=3, shrinks=True),
+            Column("STEPS", right=True, rank=1),
             Column("WHAT IT DID"),
         ),
         [
             (
                 Cell(str(generation.number)),
-                Cell(rfc3339(generation.time)[:19] + "Z"),
+                Cell(look.moment(generation.time)),
                 Cell(generation.by or "-"),
                 Cell(generation.path),
                 Cell(str(len(generation.spec.steps))),
-                Cell(in_words(generation)),
+                Cell(did(generation)),
             )
             for generation in generations
         ],
     )
 
 
-def in_words(generation: Generation) -> str:
-    """`3 unchanged; removed: old; to run again: load (env.REGION changed)`."""
+def did(generation: Generation) -> str:
     if generation.number == 1:
         return "first version"
-    by_verb: dict[str, list[str]] = {}
-    unchanged = 0
-    for name, effect in generation.effects.items():
-        if effect.reason == Reason.UNCHANGED:
-            unchanged += 1
-            continue
-        verb = done(effect)
-        why = "" if verb in ("added", "removed") else f" ({words.of_effect(effect)})"
-        by_verb.setdefault(verb, []).append(f"{name}{why}")
-    parts = [f"{unchanged} unchanged"] if unchanged else []
-    for verb, names in sorted(by_verb.items()):
-        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-        parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
-    return "; ".join(parts)
+    effects = generation.effects.items()
+    touched = {name: effect for name, effect in effects if effect.reason != Reason.UNCHANGED}
+    return in_words(touched, len(generation.effects) - len(touched))

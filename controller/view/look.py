@@ -1,10 +1,14 @@
 """How a view is shown to a person: at which moment, in which zone, how wide, in which colours."""
 
 from datetime import UTC, tzinfo
+from textwrap import wrap
 
 from msgspec import Struct
 
+from controller.view.table import shorten, visible
 from controller.view.times import local
+
+_TEXT_MIN = 8  # columns of text beside what hangs
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -40,3 +44,21 @@ class Look(Struct, frozen=True, kw_only=True):
     def zone_name(self, time: int | None = None) -> str:
         """`CET`, for the one place of a view that names the zone."""
         return local(self.now if time is None else time, self.zone).tzname() or "local time"
+
+    def fit(self, line: str) -> str:
+        """One line, without control characters and no wider than the view."""
+        line = visible(line)
+        return line if self.width is None else shorten(line, self.width)
+
+    def wrapped(self, line: str, hang: int) -> list[str]:
+        """All that the line says, in as many lines as it needs.
+
+        From the second on, `hang` spaces are in front.
+        """
+        line = visible(line)
+        if self.width is None:
+            return [line]
+        text = line.lstrip()
+        lead = line[: len(line) - len(text)]
+        width = max(self.width, hang + _TEXT_MIN)
+        return wrap(text, width, initial_indent=lead, subsequent_indent=" " * hang)

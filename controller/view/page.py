@@ -4,7 +4,6 @@ It has what a person looks for first; `wide` adds the conditions and the recent 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
@@ -325,9 +324,4 @@ def _labelled(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]:
 
 def _paragraph(text: str, look: Look, indent: int = 0) -> Iterator[str]:
     """Text that says all of it, in as many lines as it needs."""
-    if look.width is None:
-        yield f"{_INDENT}{visible(text)}"
-        return
-    width = max(look.width, 2 * indent, 8)
-    behind = _INDENT + " " * indent
-    yield from wrap(visible(text), width, initial_indent=_INDENT, subsequent_indent=behind)
+    yield from look.wrapped(f"{_INDENT}{text}", len(_INDENT) + indent)

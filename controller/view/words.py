@@ -137,12 +137,16 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
         return step.reason, step.message  # it has just ended; the next phase is not decided yet
     if attempt.ending is not None and not attempt.ending.withdraw:
         return attempt.ending.reason, of_attempt(attempt)
+    return step.reason, f"{of_attempt(attempt)}{afterwards(state, workflow, step)}"
+
+
+def afterwards(state: State, workflow: Workflow, step: Step) -> str:
+    """`; then it runs again`: what becomes of a step that may finish first, or nothing."""
     wanted = wish(state, workflow, step)
-    if wanted is not None and wanted.ends_attempt:
-        starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
-        outcome = "cancel" if starts_no_more else wanted.outcome
-        return step.reason, f"{of_attempt(attempt)}; then {_AFTERWARDS[outcome]}"
-    return step.reason, of_attempt(attempt)
+    if wanted is None or not wanted.ends_attempt:
+        return ""
+    starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
+    return f"; then {_AFTERWARDS['cancel' if starts_no_more else wanted.outcome]}"
 
 
 def _pending(state: State, workflow: Workflow, step: Step) -> Words:
@@ -152,7 +156,7 @@ def _pending(state: State, workflow: Workflow, step: Step) -> Words:
         return Reason.BACK_OFF, f"{step.message} (due {clock_time(step.retry_at)} UTC)"
     # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
-    waits_for = _open(workflow, step)
+    waits_for = unmet(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waiting for {named(waits_for)}"
     obstacle = standstill(state, workflow)
@@ -192,7 +196,7 @@ def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words
             return Reason.SPEC_DELETED, "nothing starts: its spec was removed from the folder"
 
 
-def _open(workflow: Workflow, step: Step) -> list[str]:
+def unmet(workflow: Workflow, step: Step) -> list[str]:
     """The dependencies whose condition is not true yet and is still possible."""
     return [name for name, verdict in verdicts(workflow, step).items() if verdict == OPEN]
 

@@ -3,6 +3,7 @@
 import getpass
 import json
 
+import pytest
 from cli.place import HELD, Place, document
 
 
@@ -46,7 +47,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
         "b": "SpecChanged",
     }
     assert "no generation 7" in place.complains("diff", "w", "--from", "7", code=5)
-    assert "edit      to run again: a, b" in place.says("status", "w")
+    assert "to run again: a (run changed), b (depends on" in place.says("status", "w")
     inputs = place.says("explain", "w", "a", "--inputs")
     assert "  - run: echo 1\n  + run: echo one\n" in inputs
 
@@ -102,13 +103,51 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
     assert "Retries after the first attempt" in said
     top = place.says("explain", "workflow")
     assert "apiVersion" in top and "(required)" in top
-    assert "has no field stepz" in place.complains("explain", "workflow.spec.stepz", code=5)
+    complaint = place.complains("explain", "workflow.spec.stepz", code=5)
+    assert 'workflow.spec has no field stepz; did you mean "steps"?' in complaint
+
+
+@pytest.mark.parametrize(
+    ("word", "field"),
+    [
+        ("steps", "workflow.spec.steps  list of"),
+        ("spec.steps", "workflow.spec.steps  list of"),
+        ("retry.limit", "workflow.spec.steps.retry.limit  integer"),
+        ("steps.retry.limit", "workflow.spec.steps.retry.limit  integer"),
+        ("spec.steps[4].run", "workflow.spec.steps.run  text"),
+        ("metadata", "workflow.metadata  "),
+    ],
+)
+def test_the_end_of_the_path_of_a_field_is_enough(place: Place, word: str, field: str) -> None:
+    assert place.says("explain", word).startswith(field)
+
+
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("retry.limits", 'workflow.spec.steps.retry has no field limits; did you mean "limit"?'),
+        ("steps.nope", "workflow.spec.steps has no field nope; its fields: name, run"),
+        ("run.x", "workflow.spec.steps.run has no field x; it has no fields"),
+        ("workflow.zzz", "workflow has no field zzz; its fields: apiVersion"),
+        ("dependsOnn", 'no field of a spec is named "dependsOnn"; did you mean "dependsOn"?'),
+        ("nothing-near", 'no workflow is named "nothing-near"'),
+    ],
+)
+def test_an_unknown_field_is_a_clear_error(place: Place, word: str, complaint: str) -> None:
+    assert complaint in place.complains("explain", word, code=5)
+
+
+def test_a_workflow_goes_before_a_field(place: Place) -> None:
+    place.spec("steps", a="true")
+    place.says("up", "--once")
+    assert place.says("explain", "steps").startswith("✓ steps is Succeeded")
+    assert place.says("explain", "spec.steps").startswith("workflow.spec.steps")
 
 
 def test_a_workflow_that_is_called_workflow_is_explained_as_any_other(place: Place) -> None:
     place.spec("workflow", a="true")
     place.says("up", "--once")
-    assert place.says("explain", "workflow").startswith("workflow is Succeeded")
+    assert place.says("explain", "workflow").startswith("✓ workflow is Succeeded")
     assert place.says("explain", "workflow", "a").startswith("workflow/a is Succeeded")
     assert place.says("explain", "workflow.kind").startswith("workflow.kind  ")
 

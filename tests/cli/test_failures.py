@@ -36,10 +36,15 @@ def test_run_shows_it(place_of_t: Place) -> None:
 
 def test_status_and_explain_show_its_end(place_of_t: Place) -> None:
     place_of_t.says("up", "--once", code=1)
-    for words in (("status", "t"), ("explain", "t")):
-        lines = place_of_t.says(*words).splitlines()
-        at = lines.index(RULE)
-        assert lines[at + 1 : at + 6] == [*(f"  line {n}" for n in range(4, 8)), r"  \x1b[31mboom"]
+    printed = [*(f"line {n}" for n in range(4, 8)), r"\x1b[31mboom"]
+    lines = place_of_t.says("status", "t").splitlines()
+    at = lines.index(RULE)
+    assert lines[at + 1 : at + 6] == [f"  {line}" for line in printed]
+    assert place_of_t.says("explain", "t").splitlines()[1:] == [
+        r"✗ b failed (exit 3: \x1b[31mboom) → skipped: c",
+        *(f"    │ {line}" for line in printed),
+        "next: treadle logs t b · treadle retry t",
+    ]
     assert "  1 failed (b), 1 skipped, 1 of 3 steps succeeded" in place_of_t.says("status", "t")
 
 

@@ -19,11 +19,13 @@ from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
 from controller.spec.load import load
 from controller.view import difference, listing, page, status
-from controller.view.explain import Around, causes, causes_of_all
+from controller.view.explain import Around, causes, ways
 from controller.view.look import Look
+from controller.view.roots import explanation
 
 RATIO_MAX = 12  # for ten times the steps
 LIMITS = Limits(max_parallel=2)
+LOOK = Look(now=0, width=80)
 UP = Around(runs=True, limits=LIMITS)
 
 Needs = Callable[[int, int], list[int]]
@@ -92,7 +94,8 @@ def showing(story: Story, count: int) -> Costs:
     yield "get", calls_of(lambda: listing.list_table(state, [life], look))
     yield "get -o json", calls_of(lambda: status.workflow_shape(state, life))
     yield "explain a step", calls_of(lambda: causes(state, life, step, UP))
-    yield "explain all", calls_of(lambda: all_of(causes_of_all(state, life, UP)))
+    yield "explain a step to people", calls_of(lambda: ways(state, life, step, UP))
+    yield "explain all", calls_of(lambda: all_of(explanation(state, life, UP, LOOK, {})))
 
 
 # ---------------------------------------- what a deed is

@@ -347,5 +347,5 @@ def test_a_step_that_waits_takes_up_what_changed_and_that_is_said() -> None:
         story.life(), document([a_step("b", "a", run="other"), a_step("a"), a_step("d")]).spec
     ).effects
     assert list(found) == ["b", "a", "d", "c"], "in the order of the spec, what goes last"
-    assert found["b"].message == "run changed (before it started)"
+    assert found["b"].message == "run changed; not started yet"
     assert (found["b"].action, found["b"].reason) == ("keep", "SpecChanged")

@@ -2,7 +2,8 @@
 
 from story import Story, a_step
 
-from controller.view.edits import effect_of, generation_lines, generation_words
+from controller.view.edits import effect_of, generation_line, generation_words, of_step
+from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
 
@@ -12,16 +13,35 @@ def test_what_a_generation_did() -> None:
     assert effect_of(story.life(), story.step("a")).message == "the first version of the workflow"
     edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
     story.accept(edited)
-    assert generation_words(story.life()) == "2 unchanged; added: e; removed: d; to run again: c"
-    lines = list(generation_lines(story.life()))
-    assert lines[0].startswith("generation 2 from w.yaml")
-    assert lines[1:] == [
-        "  unchanged: a, b",
-        "  to run again: c (run changed)",
-        "  removed: d (no longer in the spec)",
-        "  added: e (new in this generation)",
-    ]
+    did = "2 unchanged; added: e; removed: d; to run again: c (run changed)"
+    assert generation_words(story.life()) == did
+    line = generation_line(story.life(), Look(now=story.now))
+    assert line == f"generation 2 from w.yaml, 2023-11-14T22:13:20+00:00: {did}"
     assert effect_of(story.life(), story.step("a")).reason == "Unchanged"
+
+
+def test_what_an_edit_did_to_a_step_is_past_once_it_has_run_since() -> None:
+    story = Story().accept(CHAIN).exit("a").start("b")
+    story.accept([*CHAIN[:2], {**CHAIN[2], "run": "echo other"}, CHAIN[3], a_step("e")])
+    waited = "generation 2: was waiting when the edit came (run changed; not started yet)"
+    assert of_step(story.life(), story.step("c")) == waited
+    story.exit("b").exit("c")
+    assert of_step(story.life(), story.step("c")) == waited
+    unchanged = "generation 2 did not change what it does"
+    assert of_step(story.life(), story.step("a")) == unchanged
+    assert of_step(story.life(), story.step("e")) == "generation 2: added (new in this generation)"
+    story.accept([{**CHAIN[0], "run": "echo new"}, *CHAIN[1:], a_step("e")])
+    assert of_step(story.life(), story.step("a")) == "generation 3: to run again (run changed)"
+    story.exit("a")
+    assert of_step(story.life(), story.step("a")) == "generation 3: ran again (run changed)"
+
+
+def test_those_that_only_follow_are_named_last_and_few_at_all() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c").exit("d")
+    story.accept([*CHAIN[:2], a_step("c", "b", run="echo other"), CHAIN[3]])
+    assert generation_words(story.life()).endswith(
+        'to run again: c (run changed), d (depends on "c", which changed)'
+    )
 
 
 def test_what_ran_when_the_edit_came_was_let_go_on() -> None:

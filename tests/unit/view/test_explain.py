@@ -1,6 +1,9 @@
 """Why something is as it is, down to the root."""
 
+from itertools import pairwise
+
 import msgspec
+import pytest
 from story import Story, a_step
 
 from controller.model.state import Condition
@@ -9,11 +12,14 @@ from controller.view.explain import (
     Around,
     attempts_table,
     causes,
-    causes_of_all,
+    explanation,
     inputs_lines,
+    ways,
 )
+from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
+LOOK = Look(now=0)
 UP = Around(runs=True, limits=Limits(max_parallel=1))
 
 
@@ -64,18 +70,6 @@ def test_many_ways_to_one_failure_make_no_more_lines_than_there_are_steps() -> N
     assert sum("Failed: exit code 3" in line for line in lines) == 1
 
 
-def test_of_a_whole_workflow_each_step_is_told_once_too() -> None:
-    steps = [a_step("z", "b"), *CHAIN, a_step("e", "a"), a_step("f")]
-    story = Story().accept(steps).exit("f").exit("a", 3)
-    chains = causes_of_all(story.state, story.life(), UP)
-    assert [[(one.depth, one.step) for one in chain] for chain in chains] == [
-        [(0, "z"), (1, "b"), (2, "a")],
-        [(0, "c")],
-        [(0, "d")],
-        [(0, "e")],
-    ]
-
-
 def test_a_ready_step_names_who_has_its_slot() -> None:
     story = Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]).start("a")
     assert told(story, "b") == ["b Ready: waiting for a slot (1 of 1 busy: w/a)"]
@@ -90,7 +84,7 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
 ):
     story = Story(Limits(max_parallel=0)).accept([a_step("a")])
     assert told(story, "a", Around(runs=False)) == [
-        "a Ready: it could start, but no controller is running: `treadle up`"
+        "a Ready: ready to start, but no controller is running"
     ]
     condition = Condition("DiskPressure", "True", "DiskNearlyFull", "too little room", 0, 0)
     short = Limits(max_parallel=4, short=True)
@@ -128,11 +122,78 @@ def test_a_step_whose_spec_is_absent_does_not_wait_for_a_slot() -> None:
 def test_why_each_attempt_was_made() -> None:
     story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 1).wait(5).exit("a")
     story.accept([a_step("a", run="echo other", retry={"limit": 1})]).exit("a")
-    table = attempts_table(story.life(), story.step("a"))
-    why = [row[4].text for row in table.rows]
+    table = attempts_table(story.step("a"), LOOK)
+    why = [row[5].text for row in table.rows]
     assert why[0] == "dependencies met"
     assert why[1].startswith("exit code 1; retry 1 of 1 in ")
     assert why[2] == "run changed"
+
+
+def test_what_is_the_same_for_all_attempts_has_no_column() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 1)
+    titles = [column.title for column in attempts_table(story.step("a"), LOOK).columns]
+    assert titles == ["ATTEMPT", "PHASE", "AT", "MESSAGE"]
+    story.wait(5).exit("a")
+    titles = [column.title for column in attempts_table(story.step("a"), LOOK).columns]
+    assert titles == ["ATTEMPT", "PHASE", "AT", "WHY", "MESSAGE"]
+
+
+# ---------------------------------------- for people
+
+
+def said(story: Story, step: str, look: Look = LOOK, **printed: list[str]) -> list[str]:
+    life = story.life()
+    chain = ways(story.state, life, life.steps[step], UP)
+    return list(explanation(life, life.steps[step], chain, look, printed))
+
+
+def test_a_person_sees_one_way_to_each_root_its_output_and_what_to_do() -> None:
+    rows = [[f"r{row}-{column}" for column in range(4)] for row in range(3)]
+    above = [["a"], *rows]
+    steps = [a_step(name, *above[row]) for row in range(3) for name in rows[row]]
+    story = Story().accept([a_step("a"), *steps]).exit("a", 3)
+    assert said(story, "r2-3", a=["one", "two\x1b[2J"]) == [
+        'w/r2-3 is Skipped (DependencyFailed): depends on "r1-0", which was skipped',
+        '  r1-0 is Skipped (DependencyFailed): depends on "r0-0", which was skipped',
+        '    r0-0 is Skipped (DependencyFailed): depends on "a", which failed',
+        "      a is Failed (NonZeroExit): exit code 3",
+        "        │ one",
+        "        │ two\\x1b[2J",
+        "",
+        "next: treadle logs w a · treadle retry w a",
+    ]
+
+
+def test_of_a_long_way_the_middle_is_left_out_and_never_the_root() -> None:
+    names = [f"s{n}" for n in range(80)]
+    chain = [a_step(names[0]), *(a_step(b, a) for a, b in pairwise(names))]
+    lines = said(Story().accept(chain).exit("s0", 3), "s79")
+    assert len(lines) == 12 + 1 + 2
+    assert lines[6].strip() == "… 68 more between"
+    assert lines[12].strip() == "s0 is Failed (NonZeroExit): exit code 3"
+
+
+def test_each_root_of_a_skip_is_shown() -> None:
+    story = Story().accept([a_step("a"), a_step("b"), a_step("c", "a"), a_step("d", "c", "b")])
+    lines = said(story.exit("b", 1).exit("a", 2), "d")
+    roots = [line.strip() for line in lines if "Failed (" in line]
+    assert roots == [
+        "a is Failed (NonZeroExit): exit code 2",
+        "b is Failed (NonZeroExit): exit code 1",
+    ]
+
+
+def test_a_tolerated_failure_says_so() -> None:
+    story = Story().accept([a_step("a", continueOnFailure=True), a_step("b")]).exit("a", 2)
+    assert said(story, "a")[0].endswith(": exit code 2; tolerated, since it has continueOnFailure")
+
+
+@pytest.mark.parametrize("width", [1, 8, 20, 40, 80])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    story = Story().accept(CHAIN).exit("a", 3)
+    look = Look(now=story.now, width=width)
+    lines = said(story, "d", look, a=["a very long line of output that has to be cut"])
+    assert max(map(len, lines)) <= max(width, 20)
 
 
 def test_what_a_fingerprint_was_made_of() -> None:

@@ -1,0 +1,261 @@
+"""Why a whole workflow is as it is: what `explain NAME` says, grouped by root cause.
+
+Each step is counted once, under what decides it. A step that was skipped counts to the failure, the
+cancellation or the success at the root. A step that waits counts to what it waits for; those that
+wait only for steps that wait themselves are one group. So the lines are few, however large the DAG.
+Cost: O(steps + dependencies).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from controller.model.phases import Phase, Reason
+from controller.model.state import State, Step, Workflow
+from controller.view import figures, words
+from controller.view.edits import generation_line, pending_words
+from controller.view.explain import Around, waits
+from controller.view.failure import Printed, meaning, of_present_run
+from controller.view.listing import succeeded_count
+from controller.view.look import Look
+from controller.view.table import cells, mark_cell, paint
+
+_GROUPS_MAX = 5  # of one kind; the others are counted
+_NAMES_MAX = 8  # in one line, where no terminal limits it
+_INDENT = "    "
+
+_Groups = dict[str, list[str]]  # what is said -> the steps that it is said of
+
+
+def explanation(
+    state: State, workflow: Workflow, around: Around, look: Look, printed: Printed
+) -> Iterator[str]:
+    """Lines for people; the last one names the commands that may be next.
+
+    `printed`: what the steps that failed printed last.
+    """
+    yield from _headline(workflow, look)
+    if workflow.generation > 1:
+        yield from look.wrapped(generation_line(workflow, look), hang=2)
+    if waits_on := pending_words(workflow):
+        yield from look.wrapped(waits_on, hang=2)
+    skipped = _skipped(workflow)
+    yield from _failed(workflow, skipped, printed, look)
+    yield from _cancelled(workflow, skipped, look)
+    yield from _not_needed(workflow, skipped, look)
+    yield from _unfinished(state, workflow, around, look)
+    yield from _kept(workflow, look)
+    if commands := " · ".join(_next(state, workflow, around)):
+        yield from look.wrapped(f"next: {commands}", hang=2)
+
+
+def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
+    reason, message = words.of_workflow(workflow)
+    if workflow.finished:
+        message = words.verdict(workflow)
+    elif reason in (Reason.STARTED, Reason.WAITING_FOR_SLOT):  # the lines below say more
+        succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
+        message = ", ".join((*words.counted(workflow), succeeded))
+    yield from _line(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}", look)
+
+
+# ---------------------------------------- what did not succeed
+
+
+def _skipped(workflow: Workflow) -> dict[str, list[str]]:
+    """By the step at the root, those that were skipped because of it, directly or not."""
+    roots: dict[str, str] = {}
+    below: dict[str, list[str]] = defaultdict(list)
+    for step in workflow.steps.values():
+        if step.phase is Phase.SKIPPED:
+            way, at = [], step
+            while at.name not in roots and at.phase is Phase.SKIPPED and at.broken:
+                way.append(at.name)
+                at = workflow.steps[next(iter(at.broken))]
+            root = roots.setdefault(at.name, at.name)
+            roots.update(dict.fromkeys(way, root))
+            below[root].append(step.name)
+    return below
+
+
+def _because(skipped: Mapping[str, list[str]], roots: Sequence[str]) -> list[str]:
+    return [name for root in roots for name in skipped.get(root, ())]
+
+
+def _failed(
+    workflow: Workflow, skipped: Mapping[str, list[str]], printed: Printed, look: Look
+) -> Iterator[str]:
+    """Each of the first few with the end of its output; what failed the workflow comes first."""
+    failed = [step for step in workflow.steps.values() if step.phase is Phase.FAILED]
+    failed.sort(key=lambda step: step.tolerated)
+    for step in failed[:_GROUPS_MAX]:
+        lines = printed.get(step.name, ())
+        said = f"{step.name} {_fails(workflow, step, lines)}"
+        yield from _cause(step.phase, said, _because(skipped, [step.name]), look)
+        if len(lines) > 1:  # the last one is in the sentence
+            yield from (look.fit(f"{_INDENT}│ {line}") for line in lines)
+    if others := [step.name for step in failed[_GROUPS_MAX:]]:
+        said = _counted("failed as well", others, look)
+        yield from _cause(Phase.FAILED, said, _because(skipped, others), look)
+
+
+def _fails(workflow: Workflow, step: Step, printed: Sequence[str]) -> str:
+    """`failed after 3 tries (exit 1: too few rows)`."""
+    tries = f" after {step.retries + 1} tries" if step.retries else ""
+    tolerated = "; tolerated, since it has continueOnFailure" if step.tolerated else ""
+    attempt = of_present_run(workflow, step)
+    if attempt is None:
+        return f"failed{tries} ({step.message}){tolerated}"
+    means = f"; {meaning(attempt)}" if printed and meaning(attempt) else ""
+    return f"failed{tries} ({figures.failure(step, attempt, printed)}{means}){tolerated}"
+
+
+def _cancelled(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look) -> Iterator[str]:
+    groups: _Groups = defaultdict(list)
+    for step in workflow.steps.values():
+        if step.phase is Phase.CANCELLED:
+            cancelled = step.message.startswith("cancelled")
+            said = step.message if cancelled else f"cancelled ({step.message})"
+            groups[said].append(step.name)
+    for said, names in _first(groups, "cancelled for other reasons"):
+        because = _because(skipped, names)
+        yield from _cause(Phase.CANCELLED, _counted(said, names, look), because, look)
+
+
+def _not_needed(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look) -> Iterator[str]:
+    """What depends on a failure that did not happen."""
+    groups: _Groups = {}
+    for root, names in skipped.items():
+        if workflow.steps[root].phase not in (Phase.FAILED, Phase.CANCELLED):
+            groups[f"skipped ({workflow.steps[names[0]].message})"] = names
+    for said, names in _first(groups, "skipped for other reasons"):
+        yield from _line(Phase.SKIPPED, _counted(said, names, look), look)
+
+
+# ---------------------------------------- what is to come
+
+
+def _unfinished(state: State, workflow: Workflow, around: Around, look: Look) -> Iterator[str]:
+    running, ready = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    later, behind = defaultdict[str, list[str]](list), list[str]()
+    for step in workflow.steps.values():
+        if step.phase is Phase.RUNNING:
+            running[_runs(state, workflow, step, around)].append(step.name)
+        elif step.phase is Phase.READY:
+            ready[waits(state, workflow, step, around)[1]].append(step.name)
+        elif step.phase is Phase.PENDING and (said := _waits_for(state, workflow, step)):
+            later[said].append(step.name)
+        elif step.phase is Phase.PENDING:
+            behind.append(step.name)
+    kinds = (
+        (Phase.RUNNING, running, "running"),
+        (Phase.READY, ready, "waiting to start"),
+        (Phase.PENDING, later, "waiting for other steps"),
+    )
+    for phase, groups, others in kinds:
+        for said, names in _first(groups, others):
+            yield from _line(phase, _counted(said, names, look), look)
+    if behind:
+        said = _counted("waiting for steps that are waiting themselves", behind, look)
+        yield from _line(Phase.PENDING, said, look)
+
+
+def _runs(state: State, workflow: Workflow, step: Step, around: Around) -> str:
+    attempt = step.live
+    if not around.runs:
+        return "running when the controller stopped"
+    if attempt is None or (attempt.ending is not None and not attempt.ending.withdraw):
+        return words.of_step(state, workflow, step)[1]
+    return f"running{words.afterwards(state, workflow, step)}"
+
+
+def _waits_for(state: State, workflow: Workflow, step: Step) -> str:
+    """What it waits for; "" if that are only steps that wait themselves."""
+    unmet = [workflow.steps[name] for name in words.unmet(workflow, step)]
+    if step.retry_at is not None or not unmet:
+        return words.of_step(state, workflow, step)[1]
+    near = [other.name for other in unmet if other.phase is not Phase.PENDING or other.retry_at]
+    return f"waiting for {words.named(near)}" if near else ""
+
+
+def _kept(workflow: Workflow, look: Look) -> Iterator[str]:
+    """What counts as done, although it did not run in this run."""
+    groups: _Groups = defaultdict(list)
+    for step in workflow.steps.values():
+        if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
+            groups[step.message].append(step.name)
+        elif step.phase is Phase.SUCCEEDED and of_present_run(workflow, step) is None:
+            groups["kept from an earlier run"].append(step.name)
+    for said, names in _first(groups, "marked by hand"):
+        yield from _line(Phase.SUCCEEDED, _counted(said, names, look), look)
+
+
+def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
+    """Commands that make sense now."""
+    name = workflow.name
+    if state.workflows.get(name) is not workflow:
+        return
+    if not workflow.finished and not around.runs:
+        yield "treadle up"
+    steps = workflow.steps.values()
+    failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
+    if failed and of_present_run(workflow, failed[0]) is not None:
+        yield f"treadle logs {name} {failed[0].name}"
+    elif any(step.phase is Phase.RUNNING for step in steps):
+        yield f"treadle logs -f {name}"
+    if workflow.suspension:
+        yield f"treadle resume {name}"
+    if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
+        yield f"treadle retry {name}"
+
+
+# ---------------------------------------- lines
+
+
+def _first(groups: _Groups, others: str) -> Iterator[tuple[str, list[str]]]:
+    """The first few groups; all others are one, named `others`."""
+    listed = list(groups.items())
+    few = listed if len(listed) <= _GROUPS_MAX + 1 else listed[:_GROUPS_MAX]
+    yield from few
+    if rest := [name for _, names in listed[len(few) :] for name in names]:
+        yield others, rest
+
+
+def _counted(said: str, names: Sequence[str], look: Look) -> str:
+    """`load: running`, `12 steps running: a, b, c and 9 more`."""
+    if len(names) == 1:
+        return f"{names[0]}: {said}"
+    head = f"{len(names)} steps {said}: "
+    return f"{head}{_fitting(names, look, cells(head) + 2)}"
+
+
+def _cause(phase: Phase, said: str, skipped: Sequence[str], look: Look) -> Iterator[str]:
+    """A root, and in the same line, if there is room, what was skipped because of it."""
+    if not skipped:
+        yield from _line(phase, said, look)
+        return
+    head = f"{said} → skipped: "
+    whole = f"{head}{_fitting(skipped, look, cells(head) + 2)}"
+    if look.width is None or cells(whole) + 2 <= look.width:
+        yield from _line(phase, whole, look)
+        return
+    yield from _line(phase, said, look)
+    head = f"{_INDENT}→ skipped: "
+    yield look.fit(f"{head}{_fitting(skipped, look, cells(head))}")
+
+
+def _fitting(names: Sequence[str], look: Look, taken: int) -> str:
+    """As many names as there is room for, one at least, and how many more there are."""
+    shown = min(len(names), _NAMES_MAX)
+    while True:
+        more = f" and {len(names) - shown} more" if shown < len(names) else ""
+        text = f"{', '.join(names[:shown])}{more}"
+        if shown <= 1 or look.width is None or cells(text) <= look.width - taken:
+            return text
+        shown -= 1
+
+
+def _line(phase: Phase, said: str, look: Look) -> Iterator[str]:
+    mark = mark_cell(phase)
+    first, *more = look.wrapped(f"{mark.text} {said}", hang=4)
+    yield paint(mark.text, mark.style if look.colour else "") + first[len(mark.text) :]
+    yield from more
