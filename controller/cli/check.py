@@ -108,7 +108,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         raise UsageError(f"{folder}: {error.strerror}") from error
     homes: dict[str, str] = {}
     for entry in entries:
-        name = os.path.join(folder, entry.path)
+        name = os.path.normpath(os.path.join(folder, entry.path))
         if entry.kind != "spec":
             continue
         if entry.status is None or not stat.S_ISREG(entry.status.st_mode):

@@ -68,9 +68,10 @@ class Lines:
 
     def _show_faults(self, state: State) -> None:
         """Print each new fault of a file or a marker once, on stderr."""
-        for path, rejected in state.rejected.items():
-            if self._shown.get(path) is not rejected:
-                show_faults(rejected.faults, stays_in_force(state, rejected.names))
+        new = [one for path, one in state.rejected.items() if self._shown.get(path) is not one]
+        names = {name for rejected in new for name in rejected.names}
+        faults = [fault for rejected in new for fault in rejected.faults]
+        show_faults(faults, stays_in_force(state, sorted(names)))
         for path, bad in state.bad_markers.items():
             if self._shown.get(path) is not bad:
                 print(f"treadle: {path}: {bad.problem}", file=sys.stderr)

@@ -110,7 +110,7 @@ def _type_hint(path: Path, expected: list[str], value: object) -> str:
         return hint
     if "array" in expected and isinstance(value, str):
         if path[-1] == "command":
-            return "write [program, argument, …], or a shell script with run"
+            return habits.advice("write run: $value, or [program, argument, …]", value)
         return f"write [{value}]" if len(value) <= _SHOWN_MAX else ""
     return ""
 

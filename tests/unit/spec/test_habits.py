@@ -119,6 +119,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "env: [A=b, C=d]", "found a list; write a mapping, like A: b"),
         ("Step", "env: [A]", "found a list; write a mapping, like A: b"),
         ("Step", "env: [{A: b}]", "found a list; write a mapping, like A: b"),
+        ("Step", "command: ./x --all", "; write run: ./x --all, or [program, argument, …]"),
         ("Step", "dependsOn: {b: {}}", "expected a list, found a mapping; write [b]"),
         ("Step", "dependsOn: b", 'expected a list, found "b"; write [b]'),
         ("Step", "timeoutSeconds: 5m", 'expected a number, found "5m"; write 300'),
