@@ -12,7 +12,7 @@ from msgspec import structs
 
 from controller.model.phases import Phase
 from controller.model.state import RunShort, State, Workflow
-from controller.view.listing import succeeded_count
+from controller.view.listing import running_cell, succeeded_count
 from controller.view.look import Look
 from controller.view.shape import RunOfShape
 from controller.view.status import run_shape
@@ -118,7 +118,7 @@ def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
         Cell(str(run.number)),
         Cell(look.moment(run.started)),
         Cell(span((run.completed or look.clock) - run.started)),
-        Cell(result(run) if life is None else _so_far(life)),
+        Cell(result(run) if life is None else _so_far(life, look)),
         Cell(why(run)),
     )
 
@@ -137,8 +137,11 @@ def result(run: RunShort) -> str:
     return f"{run.succeeded} of {run.steps}" if run.steps else "succeeded"
 
 
-def _so_far(life: Workflow) -> str:
-    return f"{life.phase.lower()}: {succeeded_count(life)} of {len(life.steps)}"
+def _so_far(life: Workflow, look: Look) -> str:
+    """`3 of 8 so far`; before that its phase, if that is not simply Running."""
+    phase = running_cell(life.phase, look).text
+    before = "" if phase == Phase.RUNNING else f"{phase.lower()}, "
+    return f"{before}{succeeded_count(life)} of {len(life.steps)} so far"
 
 
 _ASKED = re.compile(r"(\w+) (?:asked for|requested) by ")

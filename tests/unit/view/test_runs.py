@@ -183,7 +183,7 @@ def test_the_newest_is_the_first() -> None:
     restart(story.wait(60), "b").start("b").wait(2).exit("b", 3)
     story.wait(60).accept([a_step("a"), a_step("b", "a", run="x")]).start("b").wait(1)
     assert rows(story, "w") == [
-        "● | 3 | 22:15:26 | 1.0s | running: 1 of 2 | edit of b by somebody",
+        "● | 3 | 22:15:26 | 1.0s | 1 of 2 so far | edit of b by somebody",
         "✗ | 2 | 22:14:24 | 2.0s | failed: b | again",
         "✓ | 1 | 22:13:20 | 4.0s | 2 of 2 | new spec by somebody",
     ]
@@ -198,7 +198,13 @@ def test_those_of_several_names_are_in_one_order() -> None:
 def test_where_no_controller_runs_the_time_stands() -> None:
     story = Story().accept([a_step("a")]).start("a").wait(900)
     [row] = rows(story, "w", stood=BEGIN + 7 * SECOND)
-    assert " | 7.0s | " in row
+    assert " | 7.0s | running?, 0 of 1 so far | " in row
+
+
+def test_a_run_that_is_suspended_says_so() -> None:
+    story = ask(Story().accept(STEPS).start("a"), "suspend").exit("a")
+    [row] = rows(story, "w")
+    assert row.startswith("‖ | 1 | ") and " | suspended, 1 of 2 so far | " in row
 
 
 @pytest.mark.parametrize(
