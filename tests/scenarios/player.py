@@ -16,6 +16,7 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     lost a                  it ended, and nobody saw how
     wait SECONDS            time goes by
     explain a               why it is so, down to the root
+    runs                    what each run came to and why it began, the newest first
     slots N [AHEAD]         so many steps at once, so many queued behind them
 
 `diff` is what the folder, as it is to be, was said to do, `happens` what did, in order, and
@@ -37,6 +38,8 @@ from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
 from controller.view import difference, words
 from controller.view.explain import Around, causes
+from controller.view.look import Look
+from controller.view.runs import latest, runs_table
 from controller.view.story import happened, lines
 
 INDENT = "    "
@@ -77,6 +80,8 @@ class Stage:
         deeds = [deed.split(None, 1) for deed in line.removeprefix("given ").split(" + ")]
         if deeds[0][0] == "explain":
             return [*self._explain_step(deeds[0][1])]
+        if deeds[0][0] == "runs":
+            return [*self._runs()]
         was = dict(self.sight.files), dict(self.sight.markers)
         later: list[Callable[[], object]] = []
         for verb, *rest in deeds:
@@ -197,6 +202,13 @@ class Stage:
         ):
             whom = f"{cause.step}  {cause.phase} ".lstrip()
             yield f"{'  ' * cause.depth}{whom}{cause.reason}: {cause.message}"
+
+    def _runs(self) -> Iterator[str]:
+        """The table of `treadle runs`, without the moments."""
+        state = self.story.state
+        table = runs_table(state, latest(state.runs, None), Look(now=self.story.now), named=False)
+        for mark, number, _started, took, result, why in table.rows:
+            yield "  ".join(cell.text for cell in (mark, number, took, result, why))
 
 
 class Told(Story):
