@@ -350,7 +350,8 @@ COMMANDS = (
                 "--sort-by",
                 choices=("name", "last-run", "duration", "phase", "age"),
                 default="",
-                help="the latest, the longest, what needs you, or the youngest first",
+                help="first comes the latest run, the longest, what needs you, or the youngest "
+                "(default: by name)",
             ),
             _arg("-w", "--watch", action="store_true", help="then print a line for each change"),
             _AT,
