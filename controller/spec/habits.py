@@ -55,7 +55,11 @@ HABITS: tuple[Habit, ...] = (
         "a workflow runs when its file changes; "
         "for fixed times run it from cron: 0 6 * * * treadle restart NAME",
     ),
-    _later("Step", "if when condition conditions preconditions precondition unless", _CONDITIONS),
+    _later(
+        "Step",
+        "if when condition conditions preconditions precondition unless triggerrule",
+        _CONDITIONS,
+    ),
     Habit(
         "Step",
         "needs depends dependson requires upstream deps dependencies runafter waitfor",
@@ -64,13 +68,18 @@ HABITS: tuple[Habit, ...] = (
     Habit("Dependency", "name id task job", "write step: $value"),
     Habit("Dependency", "when status phase on", "write condition: Succeeded, Failed or Finished"),
     # ---------------------------------------- what a step does
-    Habit("Step", "script cmd bash sh shellscript exec source commands", "write run: $value"),
+    Habit(
+        "Step",
+        "script cmd bash sh shellscript exec source commands bashcommand shellcommand",
+        "write run: $value",
+    ),
     Habit("Step", "args arguments argv entrypoint program", "write command: [program, argument]"),
     _later("Step", "image container docker", _CONTAINERS),
     _later("Step Spec", "executor engine pod", "steps are processes of this machine: remove it"),
     _later(
         "Step Spec",
-        "runson resources nodeselector volumes volumemounts mounts ports services network",
+        "runson resources nodeselector serviceaccountname "
+        "volumes volumemounts mounts ports services network",
         "steps are processes of this machine: remove it",
     ),
     _later("Step", "uses call include action plugin", "write what it does in run or command"),
@@ -84,7 +93,8 @@ HABITS: tuple[Habit, ...] = (
         _ITEMS,
     ),
     _later("Spec", "matrix strategy foreach", _ITEMS),
-    _later("Step", "parallelism maxparallel parallel", "write parallelism under spec"),
+    _later("Step", "parallelism maxparallel parallel pool", "write parallelism under spec"),
+    _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
     _later(
         "Step",
         "outputs output artifacts cache",
@@ -160,7 +170,8 @@ HABITS: tuple[Habit, ...] = (
         "Metadata Spec Workflow", "description", "write metadata: {annotations: {description: …}}"
     ),
     Habit("Step", "description doc comment", "write a comment: # …"),
-    Habit("Metadata", "namespace generatename", "remove it: the name is unique in the folder"),
+    Habit("Metadata", "generatename", "write name: a name that is unique in the folder"),
+    Habit("Metadata", "namespace", "remove it: names are unique in the folder"),
     Habit("Spec", "maxactivesteps maxactivetasks maxparallel", "write parallelism: $value"),
     _later(
         "Spec Workflow",
@@ -168,6 +179,7 @@ HABITS: tuple[Habit, ...] = (
         "a workflow has at most one run at a time: remove it",
     ),
     Habit("Spec", "retry timeoutseconds terminationgraceperiodseconds", "write it under defaults"),
+    Habit("Spec", "defaultargs", "write defaults: {timeoutSeconds: 600, retry: {limit: 3}}"),
     Habit("Defaults", "env shell workingdir run", "write env, shell or workingDir under spec"),
     Habit("Spec", "run command dependson continueonfailure", "write it in a step"),
     Habit(

@@ -19,8 +19,9 @@ Path = tuple[str | int, ...]
 
 UNREADABLE = ""
 NOT_YET = "not supported yet"
-EXPRESSIONS_NOT_YET = f"expressions (${{{{ }}}}) are {NOT_YET}"
-USE_VALUES = "write the value itself, or let the script compute it"
+_EXPRESSIONS_NOT_YET = f"expressions (${{{{ }}}}) are {NOT_YET}"
+_USE_VALUES = "write the value itself, or let the script compute it"
+_SET_SECRETS = "a step sees the environment of treadle up: set the secret there, and remove it here"
 # Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
 # Searching the name that was meant costs 10 µs for each known name.
@@ -238,9 +239,14 @@ def expressions(spec: Spec) -> Iterator[PathFault]:
     """`${{ }}`: not supported yet, and never inside a script, where it would be an injection."""
     for path, text in _texts(spec):
         if "${{" in text:
-            in_script = path[-1] == "run"
-            hint = 'set a variable in env, and write "$NAME" here' if in_script else USE_VALUES
-            yield PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=hint)
+            yield expression_fault(path, text)
+
+
+def expression_fault(path: Path, text: str) -> PathFault:
+    hint = _SET_SECRETS if "secrets." in text else _USE_VALUES
+    if path[-1] == "run":
+        hint = 'set a variable in env, and write "$NAME" here'
+    return PathFault(path=path, problem=_EXPRESSIONS_NOT_YET, hint=hint)
 
 
 def unusable_texts(spec: Spec) -> Iterator[PathFault]:

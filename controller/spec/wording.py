@@ -9,12 +9,11 @@ from typing import Any
 
 from controller.spec import habits
 from controller.spec.validate import (
-    EXPRESSIONS_NOT_YET,
     NOT_YET,
-    USE_VALUES,
     Path,
     PathFault,
     did_you_mean,
+    expression_fault,
 )
 
 _NAMED_MAX = 8  # fields in a hint
@@ -78,7 +77,7 @@ def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
             hint = f'read the file in the script: {path[-1]}="$(cat FILE)"'
         return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}", hint=hint)
     if isinstance(value, str) and "${{" in value:
-        return PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=USE_VALUES)
+        return expression_fault(path, value)
     problem = f"expected {_either(expected)}, found {_found(value)}"
     return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
@@ -167,7 +166,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         )
         return
     if "${{" in value:
-        yield PathFault(path=path, problem=EXPRESSIONS_NOT_YET, hint=USE_VALUES)
+        yield expression_fault(path, value)
         return
     problem, hint = f"{_found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):

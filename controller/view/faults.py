@@ -7,6 +7,7 @@ the terminal or move the mark.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from controller.errors import FAULTS_MAX, Excerpt, Fault
@@ -18,6 +19,7 @@ Form = Literal["short", "json", "github"]
 PICTURES_MAX = 50  # more than anybody reads; of the others the number is shown
 _TEXT_MAX = 100  # columns of a sentence: longer lines are hard to read
 _HINT_MIN = 28  # columns beside the mark; with fewer the hint gets lines of its own
+_LINES_MAX = 12  # of one sentence
 _TAB = "    "
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -105,33 +107,35 @@ def _number(count: int, what: str) -> str:
 
 def picture(fault: Fault, width: int, colour: bool) -> Iterator[str]:
     """One fault in lines of at most `width` columns."""
-    style, strong = (_STYLES[fault.severity], "bold") if colour else ("", "")
-    dim = "dim" if colour else ""
-    head = f"{fault.severity}: "
-    first, *others = _wrapped(fault.problem, width, len(head))
-    yield paint(head.strip(), style) + " " + paint(first, strong)
+    style, strong, dim = (_STYLES[fault.severity], "bold", "dim") if colour else ("", "", "")
+    head = f"{fault.severity}:"
+    first, *others = _first_lines(_wrapped(fault.problem, width, len(head) + 1))
+    yield f"{paint(head, style)} {paint(first, strong)}"
     yield from (paint(text, strong) for text in others)
-
-    margin = " " * len(str(fault.line or ""))
+    margin, hint = " " * len(str(fault.line or "")), fault.hint
     yield from (paint(text, dim) for text in _place(fault, margin, width))
-    hint = fault.hint
     if fault.excerpt is not None:
-        room = max(1, width - len(margin) - 2)
-        before, word, after = _cut(fault.excerpt, room)
+        before, word, after = _cut(fault.excerpt, max(1, width - len(margin) - 2))
         yield paint(f"{fault.line}│ ", dim) + before + paint(word, strong) + after
         indent, mark = cells(before), "^" * max(1, cells(word))
-        beside = min(room - indent - len(mark) - 1, _TEXT_MAX)
-        lines = [""]
-        if beside >= _HINT_MIN or cells(visible(hint)) <= beside:
-            lines, hint = list(_wrapped(hint, beside)), ""
+        room = width - len(margin) - 2 - indent - len(mark) - 1
+        beside = [""]
+        if room >= _HINT_MIN or cells(visible(hint)) <= room:
+            beside, hint = list(_wrapped(hint, room)), ""
         edge = paint(f"{margin}│ ", dim) + " " * indent
-        yield f"{edge}{paint(mark, style)} {lines[0]}".rstrip()
-        for text in lines[1:]:
-            yield f"{edge}{' ' * len(mark)} {text}"
+        yield f"{edge}{paint(mark, style)} {beside[0]}".rstrip()
+        yield from (f"{edge}{' ' * len(mark)} {text}" for text in beside[1:])
     if hint:
         begin = f"{margin}= "
-        for number, text in enumerate(_wrapped(hint, width - len(begin))):
-            yield f"{begin if number == 0 else ' ' * len(begin)}{text}"
+        first, *others = _wrapped(hint, width - len(begin))
+        yield begin + first
+        yield from (" " * len(begin) + text for text in others)
+
+
+def _first_lines(lines: Iterator[str]) -> list[str]:
+    """A cycle may name 10,000 steps; the form `short` has them all."""
+    found = list(islice(lines, _LINES_MAX + 1))
+    return found if len(found) <= _LINES_MAX else [*found[: _LINES_MAX - 1], "…"]
 
 
 def _place(fault: Fault, margin: str, width: int) -> Iterator[str]:

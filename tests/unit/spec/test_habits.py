@@ -88,6 +88,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "strategy: {matrix: {os: [a, b]}}", "not supported yet; write a step for each"),
         ("Step", "runs-on: ubuntu", "not supported yet; steps are processes of this machine"),
         ("Workflow", "on: push", "not supported yet; a workflow runs when its file changes"),
+        ("Step", 'env: {A: "${{ secrets.A }}"}', "; a step sees the environment of treadle up"),
         ("Spec", "jobs: {a: b}", "unknown field; write steps: [{name: a, run: …}, …]"),
         # Argo, kubectl
         ("Step", "depends: a && b.Failed", "unknown field; write dependsOn: [NAME, …]"),
@@ -96,7 +97,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "retryStrategy: {limit: 3}", "unknown field; write retry: {limit: 3}"),
         ("Step", "withItems: [a]", "not supported yet; write a step for each item"),
         ("Spec", "entrypoint: main", "not supported yet; write all steps under spec.steps"),
-        ("Metadata", "generateName: a-", "unknown field; remove it"),
+        ("Metadata", "generateName: a-", "unknown field; write name: a name that is unique"),
         # Dagu, cron
         ("Spec", "schedule: 0 6 * * *", "run it from cron: 0 6 * * * treadle restart NAME"),
         ("Step", "script: make all", "unknown field; write run: make all"),

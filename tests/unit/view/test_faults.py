@@ -88,6 +88,13 @@ def test_the_mark_is_under_the_word(line: str, shown: str | None, mark: int | No
         assert (text[4:], marks.index("^") - 4) == (shown, mark)
 
 
+def test_a_very_long_sentence_is_cut() -> None:
+    fault = Fault(file="a.yaml", problem=" -> ".join(["step"] * 10_000))
+    lines = drawn(fault)
+    assert len(lines) == 13
+    assert lines[11:] == ["…", "┌ a.yaml"]
+
+
 def test_colour_moves_nothing() -> None:
     fault = a_fault("a: [§b, c]", hint="x")
     coloured = "\n".join(picture(fault, 60, colour=True))
