@@ -85,6 +85,10 @@ class InvalidSpec(UsageError):
         self.faults = faults
 
 
+class NothingToDo(UsageError):
+    """What was asked for is so already. For a command it is no failure."""
+
+
 class NotUtf8(UsageError):
     """A word with other bytes: no log can hold it. Python has them as lone surrogates."""
 

@@ -17,7 +17,7 @@ from controller.client.subject import (
     require_life,
     subject,
 )
-from controller.errors import ExitCode, UsageError
+from controller.errors import ExitCode, NothingToDo, UsageError
 from controller.folder.markers import Marker, remove_markers, write_marker
 from controller.model.events import StepReset
 from controller.model.observations import Request
@@ -92,7 +92,11 @@ def retry(args: argparse.Namespace) -> int:
     life = _to_overrule(args.specs, args.state, state, name, "retry")
     steps = pick_steps(life, words)
     asked = _request("retry", life, args.reason, steps, downstream=args.downstream)
-    return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
+    try:
+        return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
+    except NothingToDo as nothing:
+        print(f"{nothing}; treadle restart {life.name} runs every step again")
+        return ExitCode.FINE
 
 
 def restart(args: argparse.Namespace) -> int:

@@ -152,12 +152,15 @@ def _read(path: str) -> bytes:
             raise _fault(path, "", "is a link: put the file here") from None
         _require_own(path)
         raise _fault(path, "", f"can't be read: {error.strerror}") from None
-    with open(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         _require_own_status(path, status)
         if not stat.S_ISREG(status.st_mode):
             raise _fault(path, "", "is not a regular file")
-        data = file.read(FILE_BYTES_MAX + 1)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    finally:
+        os.close(fd)
     if len(data) > FILE_BYTES_MAX:
         raise _fault(path, "", f"is larger than {FILE_BYTES_MAX:,} bytes")
     return data

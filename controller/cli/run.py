@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("run: name at least one FILE")
     from controller.host.faults import show_faults
 
+    is_new = args.searched and not os.path.isdir(args.state)
     try:
         names = frozenset(args.asked) or ask_to_run(
             args.state,
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     except InvalidSpec as error:
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
+    if is_new:
+        print(f"treadle: made {os.path.abspath(args.state)} for the state", file=sys.stderr)
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)

@@ -7,8 +7,8 @@ only the answer. If no controller is running, the next one applies the request.
 import time
 
 from controller.client.replica import FOLLOW_SECONDS, is_live
-from controller.errors import StorageError, UsageError
-from controller.intake.requests import answer
+from controller.errors import NothingToDo, StorageError, UsageError
+from controller.intake.requests import NOTHING_TO_RETRY, answer
 from controller.log.reader import Tail
 from controller.model.events import RequestApplied
 from controller.model.observations import Request
@@ -22,7 +22,8 @@ ANSWER_SECONDS = 2.0
 def ask(state_dir: str, seq: int, request: Request) -> str:
     """Write `request`; returns what became of it, for people. `seq`: the last record read.
 
-    Raises UsageError if the controller refused it, StorageError if it could not read it.
+    Raises UsageError if the controller refused it, NothingToDo if there was nothing to do,
+    StorageError if the controller could not read it.
     """
     name = drop(state_dir, request)
     if not is_live(state_dir):
@@ -36,20 +37,26 @@ def ask(state_dir: str, seq: int, request: Request) -> str:
     if applied is None:
         return "requested; not applied yet, `treadle events` will show it"
     if applied.refused:
-        raise UsageError(f"{request.workflow or 'treadle'}: refused: {applied.refused}")
+        raise _refusal(request, "refused: ", applied.refused)
     return "applied"
 
 
 def would_follow(state: State, request: Request) -> list[Action] | None:
     """What will follow, by the rule that applies it; None if it must wait.
 
-    Raises UsageError if the request would be refused.
+    Raises UsageError if the request would be refused, NothingToDo if there is nothing to do.
     """
     actions = answer(state, request)
     for action in actions or ():
         if isinstance(action, RequestApplied) and action.refused:
-            raise UsageError(f"{request.workflow}: {action.refused}")
+            raise _refusal(request, "", action.refused)
     return actions
+
+
+def _refusal(request: Request, by: str, why: str) -> UsageError:
+    if why == NOTHING_TO_RETRY:
+        return NothingToDo(f"{request.workflow}: {why}")
+    return UsageError(f"{request.workflow or 'treadle'}: {by}{why}")
 
 
 def _applied(tail: Tail, name: str) -> RequestApplied | None:

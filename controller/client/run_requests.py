@@ -27,6 +27,8 @@ def ask_to_run(
     warnings: list[Fault] = []
     wanted = list(_requests(files, max_bytes, resume, warnings))
     warn(warnings)
+    if not resume:
+        _refuse_unfinished(state_dir, wanted)
     resumed = _begun_before(state_dir, wanted) if resume else {}
     rest = [request for request, _ in wanted if request.workflow not in resumed]
     return frozenset(resumed.values()) | _drop(state_dir, rest)
@@ -62,6 +64,32 @@ def _requests(
             yield request, document.workflow.spec
     if faults:
         raise InvalidSpec(faults)
+
+
+def _refuse_unfinished(state_dir: str, wanted: Sequence[_Wanted]) -> None:
+    """Refuse a workflow whose last run goes on. The controller would refuse it as well.
+
+    But it knows neither the zone of the caller nor whether a controller still runs it.
+    """
+    from controller.client.replica import Replica, is_live, now
+    from controller.view.look import Look
+
+    look = Look(now=now(), zone=None, width=80)
+    lives = Replica(state_dir).catch_up().workflows
+    for request, _ in wanted:
+        name, life = request.workflow, lives.get(request.workflow)
+        if life is None or life.finished or life.origin == "folder":
+            continue
+        since = f" (since {look.moment(life.started)})" if life.started is not None else ""
+        if is_live(state_dir):
+            raise UsageError(
+                f"{name} is already running{since}. Follow it: treadle logs -f {name}; "
+                f"or cancel it: treadle cancel {name}"
+            )
+        raise UsageError(
+            f"{name} has not finished{since}, and no controller runs it. Continue it: "
+            f"treadle run --resume FILE; or cancel it: treadle cancel {name}"
+        )
 
 
 def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:

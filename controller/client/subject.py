@@ -69,7 +69,9 @@ def require_folder(specs: str, state_dir: str, state: State) -> None:
     """Refuse a specs folder that doesn't exist, or that this state doesn't belong to."""
     if not os.path.isdir(specs):
         sight = "is not a folder" if os.path.exists(specs) else "no such folder"
-        raise UsageError(f"{specs}: {sight}; make it, or name the specs folder with --specs")
+        raise UsageError(
+            f"{os.path.abspath(specs)}: {sight}; make it, or name the specs folder with --specs"
+        )
     require_home(specs, state_dir, state)
 
 

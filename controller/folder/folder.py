@@ -48,7 +48,7 @@ def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = F
         raise UsageError(f"{path}: the specs folder is a file; name a folder with --specs")
     if root != "ok" and not known:
         hint = "; make it, or name another with --specs" if root == "missing" else ""
-        raise UsageError(f"{path}: the specs folder is {root}{hint}")
+        raise UsageError(f"{os.path.abspath(path)}: the specs folder is {root}{hint}")
     if status is not None and status.st_mode & stat.S_IWOTH and not allow_insecure:
         raise UsageError(
             f"{path}: others may write to the specs folder, and so run commands as you; "

@@ -24,6 +24,8 @@ from controller.planner.actions import Action, to_end
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
 
+NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
+
 _OVERRULES = ("retry", "restart")  # a cancellation
 _TRIED_AGAIN = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
@@ -109,7 +111,7 @@ def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     chosen = list(_chosen(workflow, asked))
     if not chosen:
-        raise _Refused("nothing to retry: no step failed, was skipped or was cancelled")
+        raise _Refused(NOTHING_TO_RETRY)
     for step in sorted(chosen, key=lambda step: step.index):
         yield _reset(workflow, step, _said(asked, "retry requested"))
 

@@ -16,7 +16,7 @@ def prepare_state(path: str) -> None:
     """Make the state folder and the folders in it, if they are missing."""
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        _make(path)
+        _make_state(path)
         _refuse_strangers(path)
         if not os.listdir(path):
             with open(os.path.join(path, ".gitignore"), "x", encoding="utf-8") as file:
@@ -31,6 +31,20 @@ def prepare_state(path: str) -> None:
         raise StorageError(
             f"{error.filename or path}: {error.strerror}; the state folder must be writable "
             "(--state names another)"
+        ) from error
+
+
+def _make_state(path: str) -> None:
+    try:
+        _make(path)
+    except (FileExistsError, NotADirectoryError):
+        raise
+    except OSError as error:
+        if os.path.isdir(path):
+            raise
+        raise StorageError(
+            f"can't create {os.path.abspath(path)}: {error.strerror}. treadle keeps its state in "
+            "./.treadle; cd to the project, or name another folder with --state"
         ) from error
 
 

@@ -190,7 +190,7 @@ def test_retry_of_one_step_and_what_depends_on_it(place: Place) -> None:
 def test_retry_of_what_succeeded_says_that_there_is_nothing_to_do(place: Place) -> None:
     place.spec("job", a="true")
     place.treadle("up", "--once")
-    assert "nothing to retry" in place.complains("retry", "job", code=2)
+    assert "job: nothing to retry" in place.says("retry", "job")
     assert os.listdir(place.state / "requests") == []
 
 
@@ -388,7 +388,7 @@ def test_a_missing_specs_folder_is_one_clear_line(place: Place) -> None:
     place.specs.rmdir()
     said = place.complains("apply", "-f", "job.yaml", code=2)
     assert said == (
-        "treadle: specs: no such folder; make it, or name the specs folder with --specs"
+        f"treadle: {place.specs}: no such folder; make it, or name the specs folder with --specs"
     )
 
 

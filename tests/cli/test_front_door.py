@@ -1,10 +1,11 @@
 """The front door: help, words that are no command, folders before it, and how fast it opens."""
 
 import json
+import os
 import subprocess
 
 import pytest
-from cli.place import HELD, TREADLE, Place
+from cli.place import HELD, TREADLE, Place, document
 
 
 def test_help_shows_the_folders_and_who_runs(place: Place) -> None:
@@ -122,3 +123,86 @@ def test_get_takes_the_kind_as_kubectl_does_unless_a_workflow_has_that_name(
     place.spec(kind, only="true")
     place.says("up", "--once")
     assert place.says("get", kind, "-o", "name") == f"{kind}\n"
+
+
+def test_a_command_below_the_project_means_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.spec("w", a="true")
+    place.says("up", "--once")
+    root = place.root
+    place.root = place.specs
+    assert place.says("get", "-o", "name") == "w\n"
+    assert "./w.yaml: ok" in place.says("validate")
+    place.says("cancel", "w")
+    below = root / "x/y"
+    below.mkdir(parents=True)
+    place.root = below
+    assert place.says("get", "-o", "name") == "w\n"
+    (root / "specs/w.yaml").write_text("apiVersion: treadle.dev/v1\n")
+    faults = place.treadle("validate", code=2).stderr.decode()
+    assert f"{root}/specs/w.yaml" in faults
+    assert f"state: {root}/.treadle" in place.says("--help")
+    assert not (below / ".treadle").exists()
+
+
+def test_the_file_of_a_project_names_folders_and_limits(place: Place) -> None:
+    place.specs.rename(place.root / "flows")
+    (place.root / "treadle.toml").write_text('specs = "flows"\nstate = "var"\nmax-parallel = 1\n')
+    below = place.root / "below"
+    below.mkdir()
+    root, place.root, place.specs = place.root, below, place.root / "flows"
+    place.spec("w", a="true", b="true")
+    place.spec("v", a="true")
+    place.says("up", "--once")
+    assert (root / "var/log").is_dir()
+    assert place.says("get", "-o", "name") == "v\nw\n"
+    (root / "treadle.toml").write_text("state = 3")
+    wrong = place.complains("get", code=2)
+    assert wrong.startswith(f"treadle: {root}/treadle.toml: state: must be the path of a folder")
+    assert place.says("get", "--state", str(root / "var"), "-o", "name") == "v\nw\n"
+
+
+def test_specs_that_are_elsewhere_are_those_of_the_state(place: Place) -> None:
+    place.specs.rename(place.root / "flows")
+    place.specs = place.root / "flows"
+    place.spec("w", a="true")
+    place.says("up", "--once", "--specs", "flows")
+    assert "flows/w.yaml" in place.says("delete", "w", "--dry-run")
+
+
+def test_a_project_without_specs_above_ones_own_specs(place: Place) -> None:
+    place.state.mkdir()
+    place.specs.rmdir()
+    own = place.root / "own"
+    (own / "specs").mkdir(parents=True)
+    place.root = own
+    said = place.complains("up", "--once", code=2)
+    assert "touch treadle.toml" in said
+    (own / "treadle.toml").touch()
+    place.treadle("up", "--once")
+    assert (own / ".treadle").is_dir()
+
+
+@pytest.mark.parametrize("words", [("up",), ("diff",), ("validate",)])
+def test_a_folder_of_specs_that_is_missing_is_named_in_full(
+    place: Place, words: tuple[str, ...]
+) -> None:
+    place.specs.rmdir()
+    assert str(place.specs) in place.complains(*words, code=2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("words", [("get",), ("up", "--once"), ("run", "job.yaml")])
+def test_nothing_of_another_user_is_used(place: Place, words: tuple[str, ...]) -> None:
+    """As in /tmp, where anybody may put a project above the folder of somebody else."""
+    own = place.root / "own"
+    own.mkdir()
+    (own / "job.yaml").write_text(document("job", only="true"))
+    place.state.mkdir()
+    os.chown(place.state, 4242, -1)
+    shared, place.root = place.root, own
+    said = place.complains(*words, code=2)
+    assert said.startswith(f"treadle: {shared}/.treadle: belongs to user 4242, not to root")
+    assert place.says("--help").startswith("treadle: ")
+    place.says("get", "--state", str(own / "mine"), "-o", "name")

@@ -1,7 +1,9 @@
 """`treadle run`: beside others, one after the other, and after a controller that was killed."""
 
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 from cli.place import HELD, Place, document
@@ -70,7 +72,12 @@ def test_detached_it_returns_when_the_new_life_has_begun(place: Place) -> None:
 def test_detached_it_tells_of_a_refusal(place: Place) -> None:
     write(place, "job", hold=HELD)
     place.says("run", "--detach", "job.yaml")
-    assert "has not finished" in place.complains("run", "--detach", "job.yaml", code=2)
+    refused = place.complains("run", "--detach", "job.yaml", code=2)
+    assert re.fullmatch(
+        r"treadle: job is already running \(since \d\d:\d\d:\d\d\)\. "
+        r"Follow it: treadle logs -f job; or cancel it: treadle cancel job",
+        refused,
+    )
     (place.root / "go").touch()
     place.until(lambda: place.phase("job") == "Succeeded")
 
@@ -173,3 +180,33 @@ def test_a_controller_that_stays_ends_well_when_it_is_stopped(
         place.until(lambda: place.phase("job") == "Running")
         controller.send_signal(number)
         assert controller.wait(30) == 0
+
+
+def test_what_the_folder_has_is_run_again_by_restart(place: Place) -> None:
+    place.spec("hello", a="true")
+    place.says("up", "--once")
+    refused = place.complains("run", "specs/hello.yaml", code=2)
+    assert refused == (
+        "treadle: hello is already managed from the specs folder (hello.yaml); "
+        "to run it again: treadle restart hello"
+    )
+
+
+def test_a_state_folder_that_is_new_is_named(place: Place) -> None:
+    write(place, "job", only="true")
+    made = f"treadle: made {place.state} for the state\n".encode()
+    assert place.treadle("run", "job.yaml").stderr == made
+    assert place.treadle("run", "job.yaml").stderr == b""
+    assert place.treadle("run", "--state", "other", "job.yaml").stderr == b""
+
+
+def test_where_no_state_folder_can_be_made(place: Place) -> None:
+    write(place, "job", only="true")
+    job = place.root / "job.yaml"
+    root, place.root = place.root, Path("/proc")
+    said = place.complains("run", str(job), code=4)
+    place.root = root
+    assert said == (
+        "treadle: can't create /proc/.treadle: No such file or directory. treadle keeps its state "
+        "in ./.treadle; cd to the project, or name another folder with --state"
+    )
