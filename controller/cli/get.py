@@ -270,8 +270,9 @@ def _all_well(state: State) -> Iterator[str]:
         whose = f"all {len(names)} workflows have" if len(names) > 1 else f"{names[0]} has"
         yield f"{whose} succeeded"
     elif phases:
-        cancelled = len(phases) - succeeded
-        yield f"nothing is unfinished or failed: {succeeded} succeeded, {cancelled} cancelled"
+        counts = {"succeeded": succeeded, "cancelled": len(phases) - succeeded}
+        words = ", ".join(f"{number} {how}" for how, number in counts.items() if number)
+        yield f"nothing is unfinished or failed: {words}"
 
 
 def _page(

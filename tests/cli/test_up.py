@@ -23,7 +23,7 @@ def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
     reader = threading.Thread(target=lambda: said.extend(line.decode() for line in lines))
     reader.start()
     (place.specs / "bad.yaml").write_text("apiVersion: treadle.dev/v1\nkind: [\n")
-    place.until(lambda: any("treadle: specs/bad.yaml:" in line for line in said))
+    place.until(lambda: any("specs/bad.yaml:" in line for line in said))
     (place.specs / "etl.cancel").write_text("steps: [lod]")
     place.until(lambda: any('etl has no step "lod"' in line for line in said))
     place.specs.rename(place.root / "away")
@@ -64,9 +64,9 @@ def test_a_running_step_is_shown_with_what_it_uses(place: Place) -> None:
     with place.up():
         place.until(lambda: place.phase("w") == "Running")
         (row,) = (
-            line for line in place.says("status", "w").splitlines() if line.startswith("  a ")
+            line for line in place.says("status", "w").splitlines() if line.startswith("  ● a ")
         )
-        assert re.fullmatch(r"  a     Running    1 +\S+ +[\d.]+m?s? +\d+M     -  - .*", row)
+        assert re.fullmatch(r"  ● a   Running    1 +\S+ +[\d.]+m?s? +\d+M  running .*", row)
         (attempt,) = place.shape("w")["status"]["steps"][0]["attempts"]
         usage = attempt["usage"]
         assert usage["wallSeconds"] > 0 and usage["maxRssBytes"] > 0
