@@ -133,7 +133,7 @@ def test_a_command_below_the_project_means_the_same(
     root = place.root
     place.root = place.specs
     assert place.says("get", "-o", "name") == "w\n"
-    assert "./w.yaml: ok" in place.says("validate")
+    assert "w.yaml: ok" in place.says("validate")
     place.says("cancel", "w")
     below = root / "x/y"
     below.mkdir(parents=True)
