@@ -95,13 +95,14 @@ def latest(runs: Mapping[str, Sequence[RunShort]], count: int | None) -> list[Ru
     return nlargest(len(every) if count is None else count, every, key=began)
 
 
-def runs_table(state: State, runs: Iterable[RunOf], look: Look, named: bool) -> Table:
+def runs_table(state: State, runs: Sequence[RunOf], look: Look, named: bool) -> Table:
     """A row for each run. `named`: they are of several names."""
+    zones = dict.fromkeys(look.zone_name(one.run.started) for one in runs)  # summer and winter
     columns = (
         Column(""),
         *((Column("NAME", shrinks=True),) if named else ()),
         Column("RUN", right=True),
-        Column("STARTED" if look.width is None else f"STARTED ({look.zone_name()})", rank=2),
+        Column("STARTED" if look.width is None else f"STARTED ({'/'.join(zones)})", rank=2),
         Column("TOOK", right=True, rank=1),
         Column("RESULT", shrinks=True),
         Column("WHY", rank=3),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from controller.view.runs import (
     usual_words,
     why,
 )
+from controller.view.table import cells, render
 
 ASKED = "asked for by"
 STEPS = [a_step("a"), a_step("b", "a")]
@@ -193,6 +195,28 @@ def test_the_newest_is_the_first() -> None:
 def test_those_of_several_names_are_in_one_order() -> None:
     story = Story().accept(STEPS).accept(STEPS, "v").start("a", workflow="v").wait(9).start("a")
     assert [row.split(" | ")[1:3] for row in rows(story)] == [["w", "1"], ["v", "1"]]
+
+
+def headings(story: Story, zone: str, width: int | None) -> list[str]:
+    look = Look(now=story.now, zone=ZoneInfo(zone), width=width)
+    table = runs_table(story.state, latest(story.state.runs, None), look, named=False)
+    return [column.title for column in table.columns]
+
+
+def test_the_zones_of_the_moments_are_in_the_heading() -> None:
+    story = restart(ran(5).wait(200 * 86_400), "a").start("a")  # from November to June
+    assert headings(story, "Europe/Berlin", 80)[2] == "STARTED (CEST/CET)"
+    assert headings(story, "UTC", 80)[2] == "STARTED (UTC)"
+    assert headings(story, "Europe/Berlin", None)[2] == "STARTED", "each has its offset"
+
+
+@pytest.mark.parametrize("width", [1, 5, 12, 20, 40, 80])
+def test_on_a_narrow_terminal_nothing_is_wider_than_it(width: int) -> None:
+    story = restart(ran(5), "b").start("b").accept([a_step("x")], "a-name-that-is-rather-long")
+    story.start("x", workflow="a-name-that-is-rather-long")
+    look = Look(now=story.now, width=width)
+    table = runs_table(story.state, latest(story.state.runs, None), look, named=True)
+    assert all(cells(line) <= width for line in render(table, width))
 
 
 def test_where_no_controller_runs_the_time_stands() -> None:
