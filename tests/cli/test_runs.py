@@ -97,6 +97,10 @@ def test_one_that_has_not_run(place: Place) -> None:
     assert (done.stdout, done.stderr) == (b"", b"etl has not run yet\n")
 
 
+def test_where_there_is_no_state_the_folder_is_named(place: Place) -> None:
+    assert str(place.state) in place.complains("runs", code=0)
+
+
 def test_all_reads_what_was_archived(place: Place) -> None:
     (place.root / "w.yaml").write_text(document("w", a="echo it ran"))
     for _ in range(24):
