@@ -101,6 +101,13 @@ def _whole(text: str, least: int) -> int:
     return number
 
 
+def run_number(text: str) -> str:
+    """`3`, `last` or `all`."""
+    if not (text in ("last", "all") or (text.isdecimal() and int(text) > 0)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a run; try 3, last or all")
+    return text
+
+
 def size(text: str) -> int:
     """`65536`, `64K`, `8M`, `0`: a number of bytes."""
     factors = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -172,6 +179,7 @@ _AT = _arg(
     metavar="SEQ|TIME",
     help=f"as it was after this record, like 12, or at this time: {_MOMENTS}",
 )
+_TAIL = _arg("-n", "--tail", type=count, metavar="N", help="only the last N lines of each step")
 _LIST_FORM = _arg("-o", "--output", choices=("wide", "json", "yaml", "name"))
 _DRY_RUN = _arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
 _REASON_HELP = "reason, shown in status and events"
@@ -426,19 +434,32 @@ COMMANDS = (
         LOOK,
         (
             *_READ,
-            _NAME,
-            _STEP_IF_ANY,
+            _NAME_OF_STEPS,
+            _STEPS,
             _UID,
             _arg(
                 "-f",
                 "--follow",
                 action="store_true",
-                help="follow, through retries, until everything has ended",
+                help="follow what runs now, through retries, until the run has ended",
             ),
-            _arg("--attempt", type=int, metavar="N", help="this attempt instead of the last"),
-            _arg("--tail", type=count, metavar="N", help="only the last N lines of each"),
+            _TAIL,
+            _arg("--failed", action="store_true", help="only steps that failed in the run"),
+            _arg(
+                "--run",
+                type=run_number,
+                metavar="N|last|all",
+                help="another run: by its number, the last one that has finished, or all attempts",
+            ),
+            _arg("--attempt", type=int, metavar="N", help="this attempt, of whichever run"),
+            _arg(
+                "--since",
+                metavar="TIME",
+                help=f"only attempts that ran at or after this time: {_MOMENTS}",
+            ),
         ),
-        "Show the output (stdout and stderr) of the last attempt of each step, or of one step.",
+        "Show the output (stdout and stderr) of each step, or of some steps, in the present run: "
+        "of the last attempt if there were retries.",
         (
             Example("treadle logs etl", "all steps"),
             Example("treadle logs etl load", "one step"),

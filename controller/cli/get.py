@@ -46,7 +46,7 @@ def get(args: argparse.Namespace) -> int:
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
-        state = state_at(args.state, "--at", args.at, now())
+        state = state_at(args.state, "--at", args.at, look(args))
         return show_past(state, _selection(args, state), args.output, look(args, now=state.time))
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
@@ -223,7 +223,7 @@ def status(args: argparse.Namespace) -> int:
     if args.run and not name:
         raise UsageError("status --run is about one workflow: name it")
     if args.at:
-        state = state_at(args.state, "--at", args.at, now())
+        state = state_at(args.state, "--at", args.at, look(args))
         view = look(args, now=state.time)
     else:
         state = Replica(args.state).catch_up()
@@ -308,7 +308,7 @@ def replay(args: argparse.Namespace) -> int:
     if args.verify:
         return _verify(args.state)
     state = (
-        state_at(args.state, "--until", args.until, now())
+        state_at(args.state, "--until", args.until, look(args))
         if args.until
         else Replica(args.state).catch_up()
     )

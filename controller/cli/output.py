@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
 from controller.view.look import Look
-from controller.view.table import Table, render
+from controller.view.table import Table, paint, render, visible
 
 
 def terminal_width() -> int | None:
@@ -24,9 +24,10 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns
 
 
-def in_colour() -> bool:
+def in_colour(stream: TextIO | None = None) -> bool:
+    """Whether stdout, or another stream, shows colours."""
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
-    return sys.stdout.isatty() and not dumb
+    return (stream or sys.stdout).isatty() and not dumb
 
 
 def look(args: argparse.Namespace, now: int | None = None, stood: int | None = None) -> Look:
@@ -77,6 +78,12 @@ def show_data(text: str) -> None:
 def note(text: str) -> None:
     """Print a line for people, on stderr."""
     print(text, file=sys.stderr)
+
+
+def aside(text: str) -> None:
+    """Print a line for people, on stderr, at its place in what is on stdout."""
+    sys.stdout.flush()
+    note(paint(visible(text), "dim" if in_colour(sys.stderr) else ""))
 
 
 def warn_if_no_controller(state_dir: str, dry_run: bool) -> None:

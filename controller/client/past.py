@@ -4,7 +4,6 @@ A controller shows only the results of whole turns, so a record stands for its w
 fold the log from the last snapshot or checkpoint before that point.
 """
 
-from datetime import tzinfo
 from itertools import takewhile
 
 from controller.client.replica import Replica
@@ -16,13 +15,12 @@ from controller.model.events import RunStarted
 from controller.model.movement import set_condition
 from controller.model.state import RunShort, State, Workflow
 from controller.view.find import find, find_workflow, is_uid_of
+from controller.view.look import Look
 from controller.view.status import ARCHIVED
-from controller.view.times import MOMENTS, in_full, parse_moment, rfc3339
+from controller.view.times import MOMENTS, parse_moment, rfc3339
 
 
-def state_at(
-    state_dir: str, option: str, point: str, now: int, zone: tzinfo | None = None
-) -> State:
+def state_at(state_dir: str, option: str, point: str, look: Look) -> State:
     """After the turn of a record, named by its sequence number, or at a moment (`parse_moment`).
 
     `option`: the option that the user wrote, for the error message.
@@ -35,7 +33,7 @@ def state_at(
         if state.seq < seq:
             raise NotFound(f"{option} {point}: the log ends with record {state.seq}")
         return state
-    time = parse_moment(point, now, zone)
+    time = parse_moment(point, look.now, look.zone)
     if time is None:
         raise UsageError(
             f"{option} {point}: neither the number of a record nor a time like {MOMENTS}"
@@ -44,8 +42,16 @@ def state_at(
     behind = read(state_dir, place.seq, place)
     replay(takewhile(lambda record: record.time <= time, behind), state)
     if state.seq == 0 and (first := next(iter(read(state_dir)), None)) is not None:
-        raise NotFound(f"{option} {point}: the log begins at {in_full(first.time, zone)}")
+        raise NotFound(f"{option} {point}: the log begins at {look.moment(first.time)}")
     return state
+
+
+def moment(option: str, text: str, look: Look) -> int:
+    """Microseconds since 1970 of what the user wrote behind `option`. Raises UsageError."""
+    time = parse_moment(text, look.now, look.zone)
+    if time is None:
+        raise UsageError(f"{option} {text}: not a time; write {MOMENTS}")
+    return time
 
 
 def _before(
@@ -111,6 +117,21 @@ def run_of(state_dir: str, word: str, number: int) -> tuple[State, Workflow]:
     if word != life.name and then.uid != life.uid:
         raise NotFound(f"run {number} of {life.name} was not of {word}; it was of {then.uid}")
     return past, then
+
+
+def last_finished(state: State, workflow: Workflow) -> int:
+    """The number of its newest run that is over. Raises NotFound."""
+    if (
+        state.workflows.get(workflow.name) is workflow
+    ):  # its name has the runs of earlier lives, too
+        over = [
+            run.number for run in state.runs.get(workflow.name, ()) if run.completed is not None
+        ]
+    else:
+        over = [number for number in [workflow.run - workflow.in_run] if number]
+    if not over:
+        raise NotFound(f"no run of {workflow.name} has finished yet")
+    return over[-1]
 
 
 def _at_end_of(state_dir: str, state: State, name: str, number: int) -> State:

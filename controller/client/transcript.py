@@ -8,37 +8,66 @@ Memory: one block per open file.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 from controller.client.replica import Replica
-from controller.errors import NotFound, StorageError
+from controller.errors import StorageError
 from controller.log.archive import output
 from controller.log.output import BLOCK_BYTES, start_of_last_lines
 from controller.model.events import AttemptFinished, AttemptScheduled
-from controller.model.phases import TERMINAL
-from controller.model.state import Attempt, State, Step
-from controller.view.find import find_workflow
+from controller.model.phases import TERMINAL, Phase
+from controller.model.state import State, Workflow
+from controller.view.attempts import (
+    Choice,
+    Shown,
+    chosen,
+    earlier_tries,
+    heading,
+    prefixes,
+    printed_nothing,
+)
+from controller.view.look import Look
 from controller.view.status import ended
-from controller.view.words import of_step
+from controller.view.table import paint
 
 
 class Page:
-    """Where the lines of all outputs come together. A line that is not over may be the last one."""
+    """Where all outputs come together. `unfinished` is whose line is not over, and may be the last.
 
-    def __init__(self, out: IO[bytes], note: Callable[[str], None]) -> None:
+    `coloured`: no colour of a step goes on into the name of the next.
+    """
+
+    def __init__(self, out: IO[bytes], note: Callable[[str], None], coloured: bool) -> None:
         self.out = out
         self.note = note
-        self.unfinished: AttemptOutput | None = None  # whose line is not over
+        self.unfinished: AttemptOutput | None = None
+        self._before = b"\x1b[0m" if coloured else b""
 
     def show(self, writer: "AttemptOutput", text: bytes, end: bytes) -> None:
-        """Show a line of `writer`, or a piece of one if `end` is empty."""
+        """Show a line of `writer`, or a piece of one if `end` is empty.
+
+        A progress bar draws over itself with \\r; only what it drew last is shown, because it would
+        also draw over the name.
+        """
         if self.unfinished is not writer:
-            if self.unfinished is not None:
-                self.out.write(b"\n")
-            self.out.write(writer.prefix)
-        self.out.write(text + end)
+            self.end_line()
+            self.out.write(self._before + writer.prefix)
+        self.out.write(_drawn_last(text) + end)
         self.unfinished = None if end else writer
+
+    def show_raw(self, writer: "AttemptOutput", block: bytes) -> None:
+        self.out.write(block)
+        self.unfinished = None if block.endswith(b"\n") else writer
+
+    def end_line(self) -> None:
+        if self.unfinished is not None:
+            self.out.write(b"\n")
+            self.unfinished = None
+
+
+def _drawn_last(line: bytes) -> bytes:
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
 
 
 class AttemptOutput:
@@ -53,7 +82,7 @@ class AttemptOutput:
         self._held = b""  # the beginning of a line
 
     def open(self, tail: int | None) -> bool:
-        """False if the attempt has not written anything yet."""
+        """False if there is no file: the attempt has not begun, or its output is gone."""
         try:
             self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - until `close`
         except FileNotFoundError:
@@ -66,6 +95,14 @@ class AttemptOutput:
             self._file.seek(start_of_last_lines(self._file, tail))
         return True
 
+    def is_empty(self) -> bool:
+        if self._file is None:
+            return True
+        at = self._file.tell()
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(at)
+        return size == 0
+
     def show_new(self) -> None:
         """Show what was written since the last call."""
         if self._file is None and not self.open(None):
@@ -73,14 +110,13 @@ class AttemptOutput:
         assert self._file is not None
         while block := self._file.read(BLOCK_BYTES):
             if not self.prefix:
-                self._page.out.write(block)
+                self._page.show_raw(self, block)
                 continue
             *lines, self._held = (self._held + block).split(b"\n")
             for line in lines:
                 self._page.show(self, line, b"\n")
             if len(self._held) > BLOCK_BYTES:
-                self._page.show(self, self._held, b"")
-                self._held = b""
+                self._hold_less()
         shown = self._file.tell()
         if shown <= self._file.seek(0, os.SEEK_END):
             self._file.seek(shown)
@@ -92,52 +128,71 @@ class AttemptOutput:
     def close(self) -> None:
         """Show the rest, and close the file."""
         self.show_new()
-        if self._held or self._page.unfinished is self:
+        if self.prefix and (self._held or self._page.unfinished is self):
             self._page.show(self, self._held, b"\n")
         if self._file is not None:
             self._file.close()
 
+    def _hold_less(self) -> None:
+        """Of a long line, show the beginning; of a progress bar, forget what was drawn over."""
+        self._held = _drawn_last(self._held)
+        if len(self._held) > BLOCK_BYTES:
+            self._page.show(self, self._held, b"")
+            self._held = b""
+
 
 class Transcript:
-    """The output of the chosen steps of one life of a workflow."""
+    """The output of the chosen attempts of one life of a workflow."""
 
     def __init__(
         self,
         state: State,
         state_dir: str,
-        name: str,
-        step: str | None,
-        attempt: int | None,
+        workflow: Workflow,
+        choice: Choice,
         tail: int | None,
         out: IO[bytes],
         note: Callable[[str], None],
+        look: Look,
     ) -> None:
-        """`out` gets the output; `note` gets messages about it, for people."""
+        """`out` gets the output; `note` gets lines about it, for people. `tail`: lines of each."""
         self._out = out
+        self._page = Page(out, note, look.colour)
         self._note = note
-        self._page = Page(out, note)
+        self._look = look
         self._state = state
         self._state_dir = state_dir
-        self._workflow = find_workflow(state, name)
-        self._step = step
-        self._attempt = attempt
+        self._workflow = workflow
+        self._choice = choice
         self._tail = tail
         self._open: dict[tuple[str, int], AttemptOutput] = {}
+        names = [step.name for step in chosen(workflow, choice)]
+        self._alone = len(names) == 1
+        self._prefix = prefixes(workflow, names, look.width is not None, look.colour)
 
-    def show(self) -> None:
-        """Show the chosen attempts so far. Files of attempts that still run stay open."""
-        for step in self._chosen():
-            attempt = self._pick(step)
-            if attempt is not None:
-                self._show(step, attempt)
-            elif self._attempt is not None and self._show_archived(step, self._attempt):
+    def show(self, told: Iterable[Shown | str]) -> None:
+        """Show these so far, each line with its step. Files of attempts that run stay open."""
+        for one in told:
+            if isinstance(one, str):
+                self._note(one)
+            else:
+                self._say_what_was_before(one)
+                self._show(one, self._output_of(one.step.name, self._log(one)))
+
+    def show_under_headings(self, told: Iterable[Shown | str]) -> None:
+        """Show these, one below the other."""
+        for one in told:
+            if isinstance(one, str):
+                self._note(one)
                 continue
-            elif self._step is not None:
-                message = of_step(self._state, self._workflow, step)[1]
-                self._note(f"{step.name} has not been tried yet: {message}")
+            assert one.attempt is not None, one
+            line = heading(one.step, one.attempt, self._look)
+            self._page.end_line()
+            self._out.write(f"{paint(line, 'dim' if self._look.colour else '')}\n".encode())
+            self._show(one, AttemptOutput(self._state_dir, self._log(one), b"", self._page))
 
     def follow(self, replica: Replica) -> None:
-        """Continue until the chosen workflow, step or attempt has ended."""
+        """Go on with these and what begins, until the chosen steps or the run have ended."""
         uid = self._workflow.uid
         for folded in replica.follow():
             match folded:
@@ -145,7 +200,7 @@ class Transcript:
                     for output_file in self._open.values():
                         output_file.show_new()
                     self._out.flush()
-                    if self._over():
+                    if self.is_over():
                         return
                 case (record, _):
                     event = record.event
@@ -160,71 +215,71 @@ class Transcript:
             output_file.close()
         self._out.flush()
 
-    # ---------------------------------------- what is shown
-
-    def _chosen(self) -> list[Step]:
-        steps = self._workflow.steps
-        return list(steps.values()) if self._step is None else [steps[self._step]]
-
-    def _pick(self, step: Step) -> Attempt | None:
-        """The chosen attempt, else the last one."""
-        if self._attempt is None:
-            return step.attempt
-        for attempt in step.attempts:
-            if attempt.number == self._attempt:
-                return attempt
-        if self._step is None or 0 < self._attempt <= step.numbered:
-            return None
-        count = f"it has {step.numbered}" if step.numbered else "it has none"
-        raise NotFound(f"{step.name} has no attempt {self._attempt}; {count}")
-
-    def _show_archived(self, step: Step, number: int) -> bool:
-        """Show an attempt that the state no longer has, if its file still exists."""
-        log = f"runs/{self._workflow.uid}/{step.name}.{number}.log"
-        output_file = self._output_of(step.name, log)
-        if number > step.numbered or not output_file.open(self._tail):
+    def is_over(self) -> bool:
+        """Whether nothing more will come of the chosen steps in this run."""
+        workflow = self._workflow
+        if workflow.finished or ended(self._state, workflow):
+            return True
+        if not self._choice.steps:
             return False
-        output_file.close()
-        return True
+        steps = [workflow.steps.get(name) for name in self._choice.steps]
+        return all(
+            step is None
+            or step.phase in TERMINAL
+            or any(one.number == self._choice.attempt and not one.live for one in step.attempts)
+            for step in steps
+        )
 
-    def _show(self, step: Step, attempt: Attempt) -> None:
-        output_file = self._output_of(step.name, attempt.log)
+    # ---------------------------------------- one attempt
+
+    def _show(self, one: Shown, output_file: AttemptOutput) -> None:
+        attempt = one.attempt
         if output_file.open(self._tail):
+            empty = output_file.is_empty()
             output_file.show_new()
-        elif not attempt.live and attempt.started is not None:
-            self._note(
-                f"{step.name}: the output of attempt {attempt.number} is gone: {output_file.path}"
-            )
-        if attempt.live:
-            self._open[step.name, attempt.number] = output_file
+        else:
+            empty = attempt is not None and (attempt.live or attempt.started is None)
+            if not empty:
+                self._note(
+                    f"{one.step.name}: the output of attempt {one.number} is gone: "
+                    f"{output_file.path}"
+                )
+        if empty and attempt is not None and self._is_asked_about(one):
+            self._note(printed_nothing(self._state, self._workflow, one.step, attempt))
+        if attempt is not None and attempt.live:
+            self._open[one.step.name, one.number] = output_file
         else:
             output_file.close()
 
+    def _say_what_was_before(self, one: Shown) -> None:
+        if one.attempt is None or self._choice.attempt is not None:
+            return
+        line = earlier_tries(self._workflow, one.step, one.attempt, self._choice)
+        if line and self._is_asked_about(one):
+            self._note(line)
+
+    def _is_asked_about(self, one: Shown) -> bool:
+        """Whether it is worth a line: nobody wants one for each of a hundred steps."""
+        return self._alone or bool(self._choice.steps) or one.step.phase is Phase.FAILED
+
+    def _log(self, one: Shown) -> str:
+        if one.attempt is not None:
+            return one.attempt.log
+        return f"runs/{self._workflow.uid}/{one.step.name}.{one.number}.log"
+
     def _output_of(self, step: str, log: str) -> AttemptOutput:
-        alone = self._step is not None or len(self._workflow.steps) == 1
-        prefix = b"" if alone else b"[%s] " % step.encode()
+        prefix = b"" if self._alone else self._prefix(step).encode()
         return AttemptOutput(self._state_dir, log, prefix, self._page)
 
     # ---------------------------------------- to follow
 
     def _begin(self, event: AttemptScheduled) -> None:
-        if self._step in (None, event.step) and self._attempt in (None, event.attempt):
+        choice = self._choice
+        step = not choice.steps or event.step in choice.steps
+        if step and choice.attempt in (None, event.attempt):
             self._open[event.step, event.attempt] = self._output_of(event.step, event.log)
 
     def _end(self, event: AttemptFinished) -> None:
         output_file = self._open.pop((event.step, event.attempt), None)
         if output_file is not None:
             output_file.close()
-
-    def _over(self) -> bool:
-        workflow = self._workflow
-        if workflow.finished or ended(self._state, workflow):
-            return True
-        step = workflow.steps.get(self._step or "")
-        if self._step is None:
-            return False
-        if step is None or step.phase in TERMINAL:
-            return True
-        return any(
-            attempt.number == self._attempt and not attempt.live for attempt in step.attempts
-        )

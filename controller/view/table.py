@@ -20,6 +20,7 @@ NAME_MIN = 12  # of a column that shrinks
 _ELLIPSIS = "…"
 
 _ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
+_ANSI |= {"blue": 34, "magenta": 35}  # only to tell steps apart
 
 PHASE_STYLES: dict[str, str] = {
     Phase.RUNNING: "cyan",

@@ -26,11 +26,6 @@ def clock_time(micros: int) -> str:
     return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S}"
 
 
-def in_full(micros: int, zone: tzinfo | None) -> str:
-    """`2026-11-23T13:00:01+01:00`: for people, where the date is not clear."""
-    return local(micros, zone).isoformat("T", "seconds")
-
-
 MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"  # for messages
 
 _AGO = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")

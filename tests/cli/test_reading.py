@@ -222,15 +222,17 @@ def test_a_line_that_another_step_interrupts_goes_on_with_the_name_of_its_step(
     place: Place,
 ) -> None:
     long = "head -c 100000 /dev/zero | tr '\\0' a; touch began"
-    wait = "until [ -e began ]; do sleep 0.02; done"
+    wait = "until [ -e shown ]; do sleep 0.02; done"
     job = json.loads(document("job", a=f"{long}; {HELD}; echo over", b=f"{wait}; echo b"))
     del job["spec"]["steps"][1]["dependsOn"]
     (place.specs / "job.yaml").write_text(json.dumps(job))
     with place.up():
-        place.until(lambda: place.phase("job") == "Running")
+        place.until((place.specs / "began").exists)
         following = place.begin("logs", "job", "-f")
         assert following.stdout is not None
-        assert following.stdout.readline() == b"[a] " + b"a" * 100_000 + b"\n"
+        assert following.stdout.read(100_004) == b"[a] " + b"a" * 100_000
+        (place.specs / "shown").touch()
+        assert following.stdout.readline() == b"\n"
         assert following.stdout.readline() == b"[b] b\n"
         (place.specs / "go").touch()
         rest, err = following.communicate(timeout=30)
@@ -256,7 +258,9 @@ def test_logs_says_what_isnt_there(told: Place) -> None:
     said = told.complains("logs", "etl", "extract", "--attempt", "9", code=5)
     assert said == "treadle: extract has no attempt 9; it has 2"
     (told.state / "runs" / UID / "extract.2.log").unlink()
-    assert "the output of attempt 2 is gone" in told.complains("logs", "etl", "extract", code=0)
+    assert "the output of attempt 2 is gone" in told.complains(
+        "logs", "etl", "extract", "--attempt", "2", code=0
+    )
 
 
 def test_logs_follow_through_retries_to_the_end(place: Place) -> None:

@@ -22,6 +22,7 @@ from controller.log.writer import LogWriter
 from controller.model.apply import replay
 from controller.model.events import Record
 from controller.model.image import freeze
+from controller.view.look import Look
 
 TURNS = [list(turn) for _, turn in groupby(Scenario(29).play().records(), lambda each: each.turn)]
 RECORDS = [record for turn in TURNS for record in turn]
@@ -178,10 +179,10 @@ def test_every_point_of_the_past_is_as_it_was(state: str) -> None:
         so_far += turn
         then = freeze(replay(so_far))
         for seq in {turn[0].seq, turn[-1].seq}:
-            assert freeze(state_at(state, "--at", str(seq), 0)) == then
+            assert freeze(state_at(state, "--at", str(seq), Look(now=0))) == then
         if not following or following[0].time > turn[-1].time:
             moment = _rfc3339(turn[-1].time)
-            assert freeze(state_at(state, "--at", moment, 0)) == then
+            assert freeze(state_at(state, "--at", moment, Look(now=0))) == then
 
 
 def _rfc3339(time_us: int) -> str:

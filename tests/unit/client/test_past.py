@@ -12,6 +12,7 @@ from controller.errors import NotFound, UsageError
 from controller.model.events import StepReset, WorkflowFinished
 from controller.model.invariants import check
 from controller.model.state import RUNS_MAX, Workflow
+from controller.view.look import Look
 from controller.view.times import rfc3339
 
 Write = Callable[[Story], str]
@@ -20,39 +21,39 @@ Write = Callable[[Story], str]
 def test_after_a_record(write: Write, story: Story) -> None:
     before, seq = dump(story.state), story.state.seq
     state_dir = write(story.exit("extract", workflow="etl"))
-    assert dump(state_at(state_dir, "--at", str(seq), story.now)) == before
+    assert dump(state_at(state_dir, "--at", str(seq), Look(now=story.now))) == before
 
 
 def test_at_a_time(write: Write, story: Story) -> None:
     before, then = dump(story.state), story.now
     state_dir = write(story.wait(60).exit("extract", workflow="etl"))
-    assert dump(state_at(state_dir, "--at", rfc3339(then), story.now)) == before
+    assert dump(state_at(state_dir, "--at", rfc3339(then), Look(now=story.now))) == before
 
 
 def test_a_record_that_is_not_there_yet(write: Write, story: Story) -> None:
     with pytest.raises(NotFound, match=f"--at 999: the log ends with record {story.state.seq}"):
-        state_at(write(story), "--at", "999", story.now)
+        state_at(write(story), "--at", "999", Look(now=story.now))
 
 
 def test_what_is_no_point_of_the_log_is_refused_by_its_option(write: Write, story: Story) -> None:
     with pytest.raises(UsageError, match="--until soon: neither"):
-        state_at(write(story), "--until", "soon", story.now)
+        state_at(write(story), "--until", "soon", Look(now=story.now))
 
 
 def test_so_long_ago(write: Write, story: Story) -> None:
     before = dump(story.state)
     state_dir = write(story.wait(60).exit("extract", workflow="etl"))
-    assert dump(state_at(state_dir, "--at", "30s", story.now)) == before
+    assert dump(state_at(state_dir, "--at", "30s", Look(now=story.now))) == before
 
 
 def test_before_the_log_began(write: Write, story: Story) -> None:
     zone = timezone(timedelta(hours=1))
     with pytest.raises(NotFound, match=r"--at 1d: the log begins at 2023-11-14T23:13:20\+01:00"):
-        state_at(write(story), "--at", "1d", story.now, zone)
+        state_at(write(story), "--at", "1d", Look(now=story.now, zone=zone))
 
 
 def test_of_a_log_without_records_any_time_is_as_good(tmp_path: Path) -> None:
-    assert state_at(str(tmp_path), "--at", "1d", BEGIN).seq == 0
+    assert state_at(str(tmp_path), "--at", "1d", Look(now=BEGIN)).seq == 0
 
 
 @pytest.mark.parametrize("word", ["etl", "nobody"])
