@@ -462,9 +462,9 @@ COMMANDS = (
         "of the last attempt if there were retries.",
         (
             Example("treadle logs etl", "all steps"),
-            Example("treadle logs etl load", "one step"),
-            Example("treadle logs -f etl load", "follow it until it has ended"),
-            Example("treadle logs etl load --attempt 1 --tail 20", "the end of its first attempt"),
+            Example("treadle logs -f etl load", "one step, until it has ended"),
+            Example("treadle logs etl 'clean-*' -n 20", "the last 20 lines of each of these"),
+            Example("treadle logs etl --failed --run last", "what failed in the last run"),
         ),
         output_is="listing",
     ),

@@ -110,6 +110,8 @@ class _Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         known, unknown = self.parse_known_args(args, namespace)
+        if unknown:  # perhaps an option stands between the words, as in `logs etl -f load`
+            known, unknown = self.parse_known_intermixed_args(args, namespace)
         if unknown:
             options = [word for word in unknown if word.startswith("-")]
             self.error(self._no_option(options[0]) if options else f'what is "{unknown[0]}"?')

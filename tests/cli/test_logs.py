@@ -36,7 +36,7 @@ def test_logs_choose_a_run(two_runs: Place) -> None:
     assert said(place, "job", "a", "--run", "1") == (["a1"], [])
     assert said(place, "job", "--failed") == (["[b] b2"], [])
     assert said(place, "job", "--failed", "--run", "1") == ([], ["no step failed in run 1"])
-    assert said(place, "job", "?", "--since", "1d") == (["[b] b2"], [])
+    assert said(place, "job", "--since", "1d", "?") == (["[b] b2"], [])
     assert said(place, "job", "b", "c")[0] == ["[b] b2"]
     assert said(place, "job", "-f") == (["[b] b2"], [KEPT])
     out, err = said(place, "job", "--run", "all")
@@ -87,7 +87,7 @@ def test_what_printed_nothing_says_so(place: Place) -> None:
     place.treadle("up", "--once", code=1)
     out, (line,) = said(place, "job")
     assert out == []
-    assert line.startswith("missing printed nothing; attempt 1 could not start: command not found")
+    assert line.startswith("missing printed nothing; attempt 1 could not start: ")
     assert said(place, "job", "quiet") == (
         [],
         ["quiet printed nothing; attempt 1: exit code 0"],
