@@ -27,10 +27,10 @@ _NOTHING = (
 
 def diff(args: argparse.Namespace) -> int:
     """treadle diff [FILE…]: 0 if nothing changes, 1 if something does, 2 for invalid specs."""
-    from controller.cli.output import in_colour, show_line, show_lines, terminal_width
+    from controller.cli.output import look, show_line, show_lines
     from controller.client.replica import Replica
     from controller.host.faults import in_force, show_faults
-    from controller.view.difference import lines, shape
+    from controller.view.difference import lines, plan, shape
 
     gc.disable()  # what is made for a comparison is needed to its end
     of_git = args.staged or args.rev is not None
@@ -49,11 +49,14 @@ def diff(args: argparse.Namespace) -> int:
         max_bytes = args.max_spec_size
         seen = _of_files(state, files, max_bytes) if files else _of_folder(folder, state)
         outcome = in_force(state, specs, seen.faults)
-    for change in seen.changes:
-        if args.output:
+    if args.output:
+        for change in seen.changes:
             show_line(shape(change))
-        else:
-            show_lines(lines(change, terminal_width(), in_colour()))
+    else:
+        shown = look(args)
+        show_lines(shown.wrapped(said, hang=2) if (said := plan(seen.changes)) else ())
+        for change in seen.changes:
+            show_lines(lines(change, shown))
     show_faults([*seen.faults, *seen.warnings], outcome)
     if seen.faults:
         return ExitCode.USAGE

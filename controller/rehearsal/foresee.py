@@ -52,6 +52,7 @@ class Change(Struct, frozen=True, kw_only=True):
     becomes: Spec | None
     steps: Effects
     note: str = ""  # what else there is to know: that it waits, or a marker
+    waiting: frozenset[str] = frozenset()  # steps that had no result yet, and did not run
 
     @property
     def is_change(self) -> bool:
@@ -176,6 +177,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
         becomes=becomes,
         steps=found,
         note="; ".join(notes),
+        waiting=frozenset(_waiting(life)),
     )
 
 
@@ -194,6 +196,12 @@ def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
 def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
     if becomes.suspend is True or (life is not None and life.suspension):
         yield "suspended: nothing starts until it is resumed"
+
+
+def _waiting(life: Workflow | None) -> Iterator[str]:
+    for step in life.steps.values() if life is not None else ():
+        if step.phase in (Phase.PENDING, Phase.READY):
+            yield step.name
 
 
 def _of_nothing(life: Workflow) -> Change:

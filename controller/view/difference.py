@@ -1,6 +1,7 @@
 """What an edit would do, for people and for scripts: a line a step, and the change of the spec."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from itertools import islice
 from typing import Any
@@ -8,12 +9,24 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field, structs
 
+from controller.model.events import StepEffect
+from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec, Step
+from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, paint, render
-from controller.view.words import of_effect
+from controller.view.words import named, of_effect
 
-_STYLES = {"restart": "yellow", "run": "green", "remove": "red", "keep": "dim", "continue": "cyan"}
+_STYLES = {
+    "restart": "yellow",
+    "run": "green",
+    "new": "green",
+    "remove": "red",
+    "keep": "dim",
+    "continue": "cyan",
+}
+_WORDS = {"run": "run again", "restart": "stop, run again"}  # for people; the others are plain
+_KEPT_SHOWN = 5  # more that are kept for the same reason are one row
 _CONTEXT = 3  # lines around one that differs
 _LINE_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -48,29 +61,81 @@ def shape(change: Change) -> Difference:
     )
 
 
-def lines(change: Change, width: int | None, colour: bool) -> Iterator[str]:
+def plan(changes: Sequence[Change]) -> str:
+    """What all these come to: `Plan: 3 run again, 5 keep their results`; "" if nothing changes."""
+    counts = Counter(
+        _outcome(change, name, effect)
+        for change in changes
+        if change.is_change
+        for name, effect in change.steps.items()
+    )
+    if not counts:
+        return ""
+    said = ", ".join(
+        f"{counts[outcome]} {one if counts[outcome] == 1 else many}"
+        for outcome, (one, many) in _OUTCOMES.items()
+        if counts[outcome]
+    )
+    return f"{'Nothing runs again' if counts.keys() <= _QUIET else 'Plan'}: {said}"
+
+
+def _outcome(change: Change, step: str, effect: StepEffect) -> str:
+    if effect.reason == Reason.CANCEL_MARKER and effect.action != "continue":
+        return "barred"
+    if effect.reason == Reason.STEP_ADDED:
+        return "new"
+    waits = effect.action == "keep" and effect.reason != Reason.RESULT_KEPT
+    return "wait" if waits and step in change.waiting else effect.action
+
+
+# In the order in which they are said.
+_OUTCOMES = {
+    "new": ("is new", "are new"),
+    "run": ("runs again", "run again"),
+    "restart": ("is stopped and runs again", "are stopped and run again"),
+    "barred": ("is kept from running", "are kept from running"),
+    "remove": ("is removed", "are removed"),
+    "continue": ("keeps running", "keep running"),
+    "keep": ("keeps its result", "keep their results"),
+    "wait": ("keeps waiting", "keep waiting"),
+}
+_QUIET = frozenset({"continue", "keep", "wait"})
+
+
+def lines(change: Change, look: Look) -> Iterator[str]:
     """For people. An unchanged workflow has no lines."""
     if not change.is_change:
         return
     note = f"; {change.note}" if change.note else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"
-    yield paint(heading, "bold" if colour else "")
+    yield paint(heading, "bold" if look.colour else "")
     table = Table(
-        (Column("  STEP"), Column("ACTION"), Column("WHY")),
+        (Column("  STEP", shrinks=True), Column("ACTION"), Column("WHY")),
         [
-            (
-                Cell(f"  {name}"),
-                Cell(effect.action, _STYLES[effect.action]),
-                Cell(of_effect(effect)),
-            )
-            for name, effect in change.steps.items()
+            (Cell(f"  {who}"), Cell(_WORDS.get(action, action), _STYLES[action]), Cell(why))
+            for who, action, why in _rows(change)
         ],
     )
-    yield from render(table, width, colour)
+    yield from render(table, look.width, look.colour)
     if change.was is not None and change.becomes is not None:
         for line in _spec_lines(change.was, change.becomes):
-            yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if colour else "")
+            yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if look.colour else "")
     yield ""
+
+
+def _rows(change: Change) -> Iterator[tuple[str, str, str]]:
+    """Who, what and why. Where many are kept for the same reason, they are one row."""
+    kept: dict[str, list[str]] = {}
+    for name, effect in change.steps.items():
+        if effect.action == "keep":
+            kept.setdefault(of_effect(effect), []).append(name)
+    folded = {why: names for why, names in kept.items() if len(names) > _KEPT_SHOWN}
+    for name, effect in change.steps.items():
+        why = of_effect(effect)
+        if effect.action != "keep" or why not in folded:
+            yield name, "new" if effect.reason == Reason.STEP_ADDED else effect.action, why
+    for why, names in folded.items():
+        yield f"{len(names)} steps", "keep", f"{why}: {named(names)}"
 
 
 def _generations(change: Change) -> str:

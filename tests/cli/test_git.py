@@ -108,7 +108,7 @@ def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) 
 
     done = try_commit()
     assert done.returncode == 0, done.stderr
-    assert b"a     run     run changed" in done.stdout + done.stderr
+    assert b"a     run again  run changed" in done.stdout + done.stderr
     (place.specs / "w.yaml").write_text("kind: Workflow\n")
     git(place, "add", "-A")
     refused = try_commit()

@@ -125,7 +125,7 @@ def diff(story: Story, data: bytes) -> None:
     (found,) = load(data, "w.json").documents
     change = of_document(story.state, found)
     assert change.is_change
-    all_of(difference.lines(change, width=100, colour=False))
+    all_of(difference.lines(change, LOOK))
 
 
 def all_of(lines: Iterable[object]) -> None:

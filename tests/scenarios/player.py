@@ -242,7 +242,7 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
     told = []
     for change in of_folder(story.state, asked, story.now).changes:
         shown = difference.shape(change)
-        heading = next(difference.lines(change, None, False), "nothing changes")
+        heading = next(difference.lines(change, Look(now=0)), "nothing changes")
         told.append(heading)
         told += [
             f"{step.name}  {step.action} {step.reason}: {step.message}" for step in shown.steps

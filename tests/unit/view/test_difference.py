@@ -10,7 +10,10 @@ from story import a_step, document
 from controller.model.events import StepEffect
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec
-from controller.view.difference import lines, shape
+from controller.view.difference import lines, plan, shape
+from controller.view.look import Look
+
+PLAIN, COLOURED = Look(now=0), Look(now=0, colour=True)
 
 
 def spec(*steps: dict[str, Any], **fields: Any) -> Spec:
@@ -26,7 +29,7 @@ def change(**fields: Any) -> Change:
 
 def between(was: Spec, becomes: Spec) -> list[str]:
     """The lines about the spec alone."""
-    return list(lines(change(was=was, becomes=becomes), None, colour=False))[2:-1]
+    return list(lines(change(was=was, becomes=becomes), PLAIN))[2:-1]
 
 
 @pytest.mark.parametrize(
@@ -46,11 +49,11 @@ def between(was: Spec, becomes: Spec) -> list[str]:
     ],
 )
 def test_the_heading(fields: dict[str, Any], heading: str) -> None:
-    assert next(lines(change(**fields), None, colour=False)) == heading
+    assert next(lines(change(**fields), PLAIN)) == heading
 
 
 def test_of_an_unchanged_workflow_nothing_is_said() -> None:
-    assert list(lines(change(after=1), None, colour=False)) == []
+    assert list(lines(change(after=1), PLAIN)) == []
 
 
 def test_a_line_a_step_with_what_and_why() -> None:
@@ -58,20 +61,87 @@ def test_a_line_a_step_with_what_and_why() -> None:
         "extract": StepEffect("keep", "Unchanged", "what it does is unchanged"),
         "load": StepEffect("restart", "SpecChanged", "its script changed", finish=True),
     }
-    assert list(lines(change(steps=steps), None, colour=False)) == [
+    assert list(lines(change(steps=steps), PLAIN)) == [
         "etl  generation 1 -> 2",
-        "  STEP     ACTION   WHY",
-        "  extract  keep     what it does is unchanged",
-        "  load     restart  its script changed; the running attempt may finish first",
+        "  STEP     ACTION           WHY",
+        "  extract  keep             what it does is unchanged",
+        "  load     stop, run again  its script changed; the running attempt may finish first",
         "",
     ]
+
+
+KEEP = StepEffect("keep", "Unchanged", "what it does is unchanged")
+RUN = StepEffect("run", "SpecChanged", "run changed")
+
+
+def test_many_that_are_kept_are_one_row() -> None:
+    steps = {"first": RUN} | dict.fromkeys("abcdef", KEEP)
+    assert list(lines(change(steps=steps), PLAIN))[2:] == [
+        "  first    run again  run changed",
+        "  6 steps  keep       what it does is unchanged: a, b, c and 3 more",
+        "",
+    ]
+    few = list(lines(change(steps=dict.fromkeys("abcde", KEEP)), PLAIN))
+    assert len(few) == 2 + 5 + 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "fields", "said"),
+    [
+        pytest.param([], {}, "", id="no steps"),
+        pytest.param([RUN], {"after": 1}, "", id="no change"),
+        pytest.param([RUN], {}, "Plan: 1 runs again", id="one"),
+        pytest.param(
+            [RUN, KEEP, KEEP, RUN, KEEP],
+            {},
+            "Plan: 2 run again, 3 keep their results",
+            id="an edit of what a step does",
+        ),
+        pytest.param(
+            [KEEP, KEEP, StepEffect("continue", "Unchanged", "")],
+            {},
+            "Nothing runs again: 1 keeps running, 2 keep their results",
+            id="an edit of a policy",
+        ),
+        pytest.param(
+            [
+                StepEffect("restart", "SpecChanged", ""),
+                StepEffect("run", "StepAdded", ""),
+                StepEffect("remove", "StepRemoved", ""),
+            ],
+            {},
+            "Plan: 1 is new, 1 is stopped and runs again, 1 is removed",
+            id="one of each",
+        ),
+        pytest.param(
+            [KEEP, StepEffect("keep", "SpecChanged", ""), KEEP],
+            {"waiting": frozenset({"s0", "s1"})},
+            "Nothing runs again: 1 keeps its result, 2 keep waiting",
+            id="what has no result keeps none",
+        ),
+        pytest.param(
+            [StepEffect("keep", "CancelMarker", ""), StepEffect("run", "CancelMarker", "")],
+            {},
+            "Plan: 2 are kept from running",
+            id="a marker",
+        ),
+    ],
+)
+def test_a_plan_sums_up(steps: list[StepEffect], fields: dict[str, Any], said: str) -> None:
+    named = {f"s{n}": effect for n, effect in enumerate(steps)}
+    assert plan([change(steps=named, **fields)]) == said
+
+
+def test_a_plan_counts_over_all_workflows() -> None:
+    one = change(steps={"a": RUN, "b": KEEP})
+    assert plan([one, one, change(after=1)]) == "Plan: 2 run again, 2 keep their results"
 
 
 def test_in_colour_only_colour_is_added() -> None:
     steps = {"a": StepEffect("remove", "StepRemoved", "no longer in the spec")}
     edit = change(steps=steps, was=spec(a_step("a"), a_step("b")), becomes=spec(a_step("b")))
-    plain = list(lines(edit, None, colour=False))
-    coloured = list(lines(edit, None, colour=True))
+    plain = list(lines(edit, PLAIN))
+    coloured = list(lines(edit, COLOURED))
     assert coloured != plain
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
 
@@ -152,5 +222,5 @@ def test_the_shape_for_scripts() -> None:
 def test_a_first_field_of_the_spec_is_shown_as_added_alone() -> None:
     was, becomes = document([a_step("a")]).spec, document([a_step("a")], parallelism=2).spec
     change = Change(workflow="w", before=1, after=2, was=was, becomes=becomes, steps={})
-    shown = list(lines(change, None, False))
+    shown = list(lines(change, PLAIN))
     assert "  +parallelism: 2" in shown and "  -{}" not in shown
