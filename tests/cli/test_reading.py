@@ -477,7 +477,7 @@ def test_what_people_type_when_they_are_in_the_wrong_place(place: Place) -> None
     for words in (("status", "x"), ("logs", "x"), ("retry", "x"), ("explain", "x")):
         said = place.complains(*words, code=5)
         assert said.endswith(f"no state here ({place.state}), nor in a folder above")
-    assert "a field begins with workflow" in place.complains("explain", "steps.retry", code=5)
+    assert 'did you mean "retry"?' in place.complains("explain", "steps.rety", code=5)
     assert place.says("--version") == place.says("version")
     assert b"run files once, to the end" in place.treadle(code=2).stderr
 
