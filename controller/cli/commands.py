@@ -193,6 +193,12 @@ _SHOW_OUTPUT = _arg(
     default="failed",
     help="show the last lines that steps printed: of those that fail (the default), all, or none",
 )
+_LOG_FORMAT = _arg(
+    "--log-format",
+    choices=("text", "json"),
+    default="text",
+    help="json: one JSON object a line, for each phase that changes",
+)
 _MAX_SPEC_SIZE = _setting(
     "--max-spec-size",
     type=size,
@@ -258,6 +264,7 @@ COMMANDS = (
             ),
             _MAX_PARALLEL,
             _SHOW_OUTPUT,
+            _LOG_FORMAT,
             _arg(
                 "--end-steps",
                 action="store_true",
@@ -327,6 +334,7 @@ COMMANDS = (
             _arg("--detach", action="store_true", help="in the background"),
             _MAX_PARALLEL,
             _SHOW_OUTPUT,
+            _LOG_FORMAT,
             _MAX_SPEC_SIZE,
             *_LIMITS,
             # For the background process of `--detach`: requests that are already written.

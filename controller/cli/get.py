@@ -5,12 +5,14 @@ They fold the log, so they work with or without a controller.
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from controller.cli.output import (
+    can_draw,
     in_colour,
     look,
     note,
@@ -22,8 +24,9 @@ from controller.cli.output import (
 )
 from controller.cli.settings import no_state
 from controller.client.past import recall, run_of, state_at
-from controller.client.replica import Replica, controller_shape, now, stood
+from controller.client.replica import FOLLOW_SECONDS, Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
+from controller.log.status_file import read_status
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find, is_pattern, known_names
@@ -54,6 +57,8 @@ def get(args: argparse.Namespace) -> int:
     for name in wanted.names:
         if not is_pattern(name):
             recall(args.state, state, name)
+    if args.watch and args.output is None and can_draw():
+        return _watch_live(args, replica, wanted)
     view = look(args, stood=stood(args.state, state))
     missing = show_workflows(state, wanted, args.output, controller, view, live=True)
     if args.output in (None, "wide"):
@@ -174,6 +179,38 @@ def watch(replica: Replica, wanted: Selection, form: str | None, view: Look) -> 
                 shown.show(entry)
         changed.clear()
         sys.stdout.flush()
+
+
+def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -> int:
+    """The live view, as `up` has it, of these workflows; until `q` or Ctrl-C."""
+    from controller.host.live import LiveView
+    from controller.host.news import News
+
+    _, missing = select(replica.state, wanted, now())
+    if missing:
+        return fail_for(missing)
+    specs = replica.state.controller.folder
+    folders = ["--state", args.state, *(["--specs", specs] if specs else [])]
+    title = " ".join(filter(None, (*wanted.names, wanted.said))) or specs
+    with LiveView("", folders, "none", "follow", title) as live:
+        while not live.left:
+            state = replica.catch_up()
+            entries = [] if wanted == Selection() else select(state, wanted, now())[0]
+            uids = frozenset(entry.uid for entry in entries if isinstance(entry, Workflow))
+            status = read_status(args.state)
+            live.show(
+                News(
+                    state=state,
+                    state_dir=args.state,
+                    now=now(),
+                    conditions=[each for each in status.conditions if each.status == "True"],
+                    slots=None if status.limits is None else status.limits.max_parallel,
+                    only=None if wanted == Selection() else uids,
+                    stood=stood(args.state, state),
+                )
+            )
+            time.sleep(FOLLOW_SECONDS)
+    return ExitCode.FINE
 
 
 class Rows:

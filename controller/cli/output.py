@@ -24,6 +24,11 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns
 
 
+def can_draw() -> bool:
+    """Whether stdout is a terminal on which a live view can be drawn."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
 def in_colour(stream: TextIO | None = None) -> bool:
     """Whether stdout, or another stream, shows colours."""
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")

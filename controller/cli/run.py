@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from controller.cli.progress import progress
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
@@ -23,7 +24,8 @@ from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.requests import os_user
 
 if TYPE_CHECKING:
-    from controller.host.lines import Outputs
+    from controller.host.lines import Progress
+    from controller.host.news import News
     from controller.host.session import Session
     from controller.model.state import Move, State
 
@@ -70,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
     if args.detach:
         return _detach(args.state, names, limits)
     _start_shim_ahead(args.state)
-    follower = _Follower(args.state, names, args.show_output)
+    follower = _Follower(args, names)
     while True:
         try:
-            return _drive(args.state, names, limits, args.show_output)
+            return _drive(args, names, limits)
         except LockHeld:
             print(
                 "treadle: a controller is already running: it runs these workflows",
@@ -129,13 +131,12 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 # ---------------------------------------- as the controller
 
 
-def _drive(state_dir: str, names: frozenset[str], limits: _Limits, outputs: "Outputs") -> int:
-    from controller.host.lines import ConditionLines
+def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> int:
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
     options = Options(
-        state=state_dir,
+        state=args.state,
         max_parallel=limits.max_parallel,
         min_free_bytes=limits.min_free,
         keep_finished=limits.keep_finished,
@@ -143,27 +144,31 @@ def _drive(state_dir: str, names: frozenset[str], limits: _Limits, outputs: "Out
         only_requests=names,
         ends_steps=True,
     )
-    conditions = ConditionLines()
     with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
         begun = _Begun(names, state)
         asked_to_cancel = False
-        while not begun.all_over(state):
-            session.turn()
-            begun.note(session.controller.recorded)
-            begun.show(session.moves, state, session.state_dir, outputs)
-            conditions.show(session.controller.conditions)
-            for note in session.notes():
-                print(f"treadle: {note}", file=sys.stderr)
-            if begun.all_over(state):
-                break
-            if signals.seen and not asked_to_cancel:
-                asked_to_cancel = True
-                _cancel(session, names, signals.last)
-            else:
-                session.wait(_REQUESTS_SECONDS)
-        result = begun.result(state)
-        return 128 + signals.last if asked_to_cancel and result else result
+        with progress(args, "ask", title=_title(args)) as shown:
+            while not (begun.all_over(state) or shown.left == "detach"):
+                session.turn()
+                begun.note(session.controller.recorded)
+                shown.show(session.news(begun.uids))
+                if begun.all_over(state):
+                    break
+                if signals.seen and not asked_to_cancel:
+                    asked_to_cancel = True
+                    _cancel(session, names, signals.last)
+                else:
+                    session.wait(shown.refresh_seconds or _REQUESTS_SECONDS, shown.keys())
+            shown.bye(session.news(begun.uids), stopped=False, ended=0)
+        if shown.left != "detach":
+            result = begun.result(state)
+            return 128 + signals.last if asked_to_cancel and result else result
+    return _detach(args.state, names, limits)
+
+
+def _title(args: argparse.Namespace) -> str:
+    return " ".join(args.files) or "run"
 
 
 def _start_shim_ahead(state_dir: str) -> None:
@@ -198,28 +203,52 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
 class _Follower:
     """Follows the log while another controller runs the workflows."""
 
-    def __init__(self, state_dir: str, names: frozenset[str], outputs: "Outputs") -> None:
+    def __init__(self, args: argparse.Namespace, names: frozenset[str]) -> None:
         from controller.client.replica import Replica
 
-        self._state_dir, self._outputs = state_dir, outputs
-        self._replica = Replica(state_dir)
+        self._args = args
+        self._replica = Replica(args.state)
         self._begun = _Begun(names, self._replica.state)
 
     def follow(self) -> bool:
         """Wait until all have finished; False if the controller exits before that."""
+        with progress(self._args, "follow", title=_title(self._args)) as shown:
+            whole = self._follow(shown)
+            if whole:
+                shown.bye(self._news([]), stopped=False, ended=0)
+        return whole
+
+    def _follow(self, shown: "Progress") -> bool:
         from controller.client.replica import is_live
 
         seen = time.monotonic()
-        while not self._begun.all_over(self._replica.state):
+        while True:
+            moves = []
             for folded in self._replica.news():
                 self._begun.note([folded.record])
-                self._begun.show(folded.moves, self._replica.state, self._state_dir, self._outputs)
-            if is_live(self._state_dir):
+                moves += folded.moves
+            shown.show(self._news(moves))
+            if self._begun.all_over(self._replica.state):
+                return True
+            if shown.left:
+                raise KeyboardInterrupt
+            if is_live(self._args.state):
                 seen = time.monotonic()
             elif time.monotonic() - seen > _ORPHANED_SECONDS:
                 return False
             time.sleep(_FOLLOW_SECONDS)
-        return True
+
+    def _news(self, moves: "Sequence[Move]") -> "News":
+        from controller.client.replica import now
+        from controller.host.news import News
+
+        return News(
+            state=self._replica.state,
+            state_dir=self._args.state,
+            now=now(),
+            moves=moves,
+            only=self._begun.uids,
+        )
 
     def result(self) -> ExitCode:
         return self._begun.result(self._replica.state)
@@ -248,16 +277,9 @@ class _Begun:
                 case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
                     self._phases[uid] = phase
 
-    def show(
-        self, moves: "Sequence[Move]", state: "State", state_dir: str, outputs: "Outputs"
-    ) -> None:
-        from controller.host.lines import line, printed
-
-        for move in moves:
-            if move.uid in self._phases and move.phase is not Phase.READY:
-                print(line(move), *printed(state, state_dir, move, outputs), sep="\n")
-        if moves:
-            sys.stdout.flush()
+    @property
+    def uids(self) -> frozenset[str]:
+        return frozenset(self._phases)
 
     def all_over(self, state: "State") -> bool:
         if not all(name in state.requests for name in self._names):

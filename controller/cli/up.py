@@ -8,16 +8,16 @@ stopped first, and the next controller tries them again.
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
 
 if TYPE_CHECKING:
-    from controller.host.lines import Outputs, Progress
+    from controller.host.lines import Progress
     from controller.host.session import Session
+    from controller.view.choice import Leaving
 
 
 def up(args: argparse.Namespace) -> int:
@@ -45,17 +45,20 @@ def up(args: argparse.Namespace) -> int:
         if_held=args.if_held,
     )
     signals = StopSignals()
-    progress = _progress(args.specs, args.show_output, end_steps=args.end_steps)
-    with open_session(options, signals) as session, progress as shown:
-        shown.hello(session)
+    leaving: Leaving = "end" if args.end_steps else "stop"
+    with (
+        open_session(options, signals) as session,
+        progress(args, leaving, specs=args.specs) as shown,
+    ):
+        shown.hello(session.news())
         while not signals.seen:
             session.turn()
-            shown.show(session)
+            shown.show(session.news())
             if args.once and session.controller.settled():
                 break
-            session.wait(shown.refresh_seconds)
+            session.wait(shown.refresh_seconds, shown.keys())
         ended = _end_steps(session, shown) if signals.seen and args.end_steps else 0
-        shown.bye(session, stopped=bool(signals.seen), ended=ended)
+        shown.bye(session.news(), stopped=bool(signals.seen), ended=ended)
     if not args.once:
         return ExitCode.FINE
     if signals.seen:
@@ -72,31 +75,17 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
 
     Only a second Ctrl-C exits earlier.
     """
-    running = session.running()
+    running = session.news().running()
     session.controller.stopping = True
     session.turn()
     if running:
         shown.ending(running)  # it is durable now: the next controller would continue it
-    shown.show(session)
+    shown.show(session.news())
     while any(not attempt.survivors for attempt in session.controller.state.live.values()):
-        session.wait(shown.refresh_seconds)
+        session.wait(shown.refresh_seconds, shown.keys())
         session.turn()
-        shown.show(session)
+        shown.show(session.news())
     return running
-
-
-@contextmanager
-def _progress(specs: str, outputs: "Outputs", *, end_steps: bool) -> "Iterator[Progress]":
-    """A live table if stdout is a terminal, else lines."""
-    if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from controller.host.live import LiveTable
-
-        with LiveTable(specs, outputs, end_steps=end_steps) as table:
-            yield table
-    else:
-        from controller.host.lines import Lines
-
-        yield Lines(specs, outputs)
 
 
 def _is_empty(session: "Session") -> bool:
@@ -107,7 +96,7 @@ def _is_empty(session: "Session") -> bool:
 def _exit_code(session: "Session") -> ExitCode:
     """For `--once`: first a full disk counts, then a failed workflow, then bad specs."""
     state = session.controller.state
-    if session.lacks_room():
+    if session.news().lacks_room():
         return ExitCode.STORAGE
     documents = [life for life in state.workflows.values() if life.origin == "folder"]
     if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):

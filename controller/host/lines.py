@@ -1,36 +1,52 @@
-"""What a user sees while a controller runs and its output does not go to a terminal."""
+"""What a user sees while workflows run and the output does not go to a terminal: lines."""
 
+import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from controller.host.farewell import farewell, steps_in_words
+from controller.host.farewell import farewell, steps_in_words, summaries
 from controller.host.faults import show_faults
-from controller.host.session import Session
+from controller.host.news import News
 from controller.log.output import last_lines
-from controller.model.phases import Phase
+from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.model.state import Condition, Move, State
+from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
 from controller.view.table import visible
+from controller.view.times import rfc3339, span
 
 Outputs = Literal["failed", "all", "none"]  # whose output is shown
+Left = Literal["", "quit", "detach"]  # nothing; to end; to go on in the background
 
 
 class Progress(Protocol):
-    refresh_seconds: float | None  # draw again after this time, even if nothing happened
+    """Something that shows what happens."""
 
-    def hello(self, session: Session) -> None: ...
-    def show(self, session: Session) -> None: ...
-    def ending(self, running: int) -> None: ...
-    def bye(self, session: Session, *, stopped: bool, ended: int) -> None: ...
+    refresh_seconds: float | None  # show again after this time, even if nothing happened
+    left: Left  # what the person at the keys wants of this command
+
+    def keys(self) -> int | None:
+        """A file that can be read when there is a key to react to."""
+
+    def hello(self, news: News) -> None: ...
+    def show(self, news: News) -> None: ...
+    def ending(self, running: int) -> None:
+        """Running steps are being stopped."""
+
+    def bye(self, news: News, *, stopped: bool, ended: int) -> None: ...
 
 
 class Lines:
-    """A line for each phase that changes: `2026-11-23T12:00:01+01:00 etl/extract Running: …`."""
+    """A line for each phase that changes: `…T12:00:01+01:00 etl/load Failed after 3.1s: …`.
+
+    `specs`: the folder, of `up`; "" for `run`, which says less at its end.
+    """
 
     refresh_seconds: float | None = None
+    left: Left = ""
 
     def __init__(self, specs: str, outputs: Outputs = "failed") -> None:
         self._specs = specs
@@ -38,33 +54,39 @@ class Lines:
         self._shown: dict[str, object] = {}  # path -> the rejection that was printed
         self._conditions = ConditionLines()
 
-    def hello(self, session: Session) -> None:
-        for life in session.controller.state.workflows.values():
+    def keys(self) -> int | None:
+        return None
+
+    def hello(self, news: News) -> None:
+        for life in news.workflows():
             for step in life.steps.values():
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
         sys.stdout.flush()
 
-    def show(self, session: Session) -> None:
-        for note in session.notes():
+    def show(self, news: News) -> None:
+        for note in news.notes:
             print(f"treadle: {note}", file=sys.stderr)
-        self._show_faults(session.controller.state)
-        self._conditions.show(session.controller.conditions)
-        for move in session.moves:
+        if self._specs:
+            self._show_faults(news.state)
+        self._conditions.show(list(news.conditions))
+        for move in news.moves:
+            if not news.shows(move.uid):
+                continue
             if move.phase is not Phase.READY:
-                self._say(line(move))
-            for text in printed(session.controller.state, session.state_dir, move, self._outputs):
+                self._say(line(move, news.state))
+            for text in printed(news, move, self._outputs):
                 print(text)
-        if session.moves:
+        if news.moves:
             sys.stdout.flush()
 
     def ending(self, running: int) -> None:
         self._say(f"stopping {steps_in_words(running)}; another Ctrl-C exits at once")
         sys.stdout.flush()
 
-    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
-        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
-            self._say(line)
+    def bye(self, news: News, *, stopped: bool, ended: int) -> None:
+        for text in ends(news, self._specs, stopped=stopped, ended=ended):
+            self._say(text)
 
     def _show_faults(self, state: State) -> None:
         """Print each new fault of a file or a marker once, on stderr."""
@@ -80,6 +102,54 @@ class Lines:
     @staticmethod
     def _say(text: str) -> None:
         print(f"{_now()} {text}")
+
+
+class JsonLines:
+    """The same for programs: a JSON object a line, for each phase that changes."""
+
+    refresh_seconds: float | None = None
+    left: Left = ""
+
+    def __init__(self) -> None:
+        self._conditions = ConditionLines()
+
+    def keys(self) -> int | None:
+        return None
+
+    def hello(self, news: News) -> None: ...
+
+    def show(self, news: News) -> None:
+        for note in news.notes:
+            self._say(type="Note", message=note)
+        self._conditions.show(list(news.conditions))
+        for move in news.moves:
+            if news.shows(move.uid):
+                taken = duration(move, news.state)
+                self._say(
+                    type="PhaseChanged",
+                    time=rfc3339(move.time),
+                    workflow=move.workflow,
+                    uid=move.uid,
+                    step=move.step or None,
+                    was=move.was,
+                    phase=move.phase,
+                    reason=move.reason,
+                    message=move.message,
+                    durationSeconds=None if taken is None else taken / 1_000_000,
+                )
+        sys.stdout.flush()
+
+    def ending(self, running: int) -> None:
+        self._say(type="Stopping", running=running)
+        sys.stdout.flush()
+
+    def bye(self, news: News, *, stopped: bool, ended: int) -> None:
+        self._say(type="Stopped" if stopped else "Done", running=news.running(), ended=ended)
+
+    @staticmethod
+    def _say(**event: object) -> None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        print(json.dumps({"time": now, **event}, ensure_ascii=False))
 
 
 class ConditionLines:
@@ -106,15 +176,23 @@ def _now() -> str:
     return f"{now:%H:%M:%S}" if sys.stdout.isatty() else now.isoformat(timespec="seconds")
 
 
-def printed(state: State, state_dir: str, move: Move, outputs: Outputs) -> Iterator[str]:
+def ends(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
+    """The last lines: of `up` all that it left or did, of `run` what came of its workflows."""
+    if specs:
+        yield from farewell(news, specs, stopped=stopped, ended=ended)
+    else:
+        yield from summaries(life for life in news.workflows() if life.finished)
+
+
+def printed(news: News, move: Move, outputs: Outputs) -> Iterator[str]:
     """The last lines of output of a step that has just finished, if these are wanted."""
     if not move.step or move.phase not in _SHOWN[outputs]:
         return
-    life = state.lives.get(move.uid)
+    life = news.state.lives.get(move.uid)
     step = life.steps.get(move.step) if life is not None else None
     attempt = of_present_run(life, step) if life is not None and step is not None else None
     if life is not None and attempt is not None:
-        lines = last_lines(state_dir, attempt.log, LINES_SHOWN)
+        lines = last_lines(news.state_dir, attempt.log, LINES_SHOWN)
         yield from block(life, move.step, attempt, lines)
 
 
@@ -125,8 +203,32 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 }
 
 
-def line(move: Move) -> str:
-    """`etl/extract Running: attempt 1, pid 4711`."""
+def line(move: Move, state: State) -> str:
+    """`etl/extract Running: attempt 1, pid 4711`; with the time that it took, once it has ended."""
     name = f"{move.workflow}/{move.step}" if move.step else move.workflow
-    why = f": {visible(move.message)}" if move.message else ""
-    return f"{name} {move.phase}{why}"
+    taken = duration(move, state)
+    message = move.message
+    life = state.lives.get(move.uid)
+    if not move.step and life is not None and life.phase is move.phase and life.finished:
+        message = words.verdict(life)
+    took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
+    why = f": {visible(message)}" if message and message != "exit code 0" else ""
+    return f"{name} {move.phase}{took}{why}"
+
+
+_TOOK = {Phase.SUCCEEDED: "in"}
+
+
+def duration(move: Move, state: State) -> int | None:
+    """How long a run or an attempt took that has just ended, in microseconds."""
+    life = state.lives.get(move.uid)
+    if life is None or move.was is not Phase.RUNNING:
+        return None
+    if not move.step:
+        over = move.phase in WORKFLOW_TERMINAL and life.completed == move.time
+        return move.time - life.started if over and life.started is not None else None
+    step = life.steps.get(move.step)
+    attempt = of_present_run(life, step) if step is not None else None
+    if attempt is None or attempt.started is None or attempt.finished is None:
+        return None
+    return attempt.finished - attempt.started

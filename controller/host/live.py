@@ -1,61 +1,75 @@
-"""The live table of `treadle up` on a terminal: workflows, and their steps if there is room.
+"""The live view on a terminal, for `up` and `run`, and for those that follow.
 
-It is drawn after each turn, at most ten times a second, and once a second while nothing happens, so
-that running times advance. Everything shown comes from the state.
+It is drawn when something changes, and once a second while nothing does, so that running times
+advance. A drawing that takes long is followed by a pause that is longer, so that all drawing
+together takes less than a twentieth of a core, whatever the number of steps. In the background it
+prints lines.
 """
 
+import os
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from controller.host.farewell import farewell, steps_in_words
-from controller.host.lines import Outputs, printed
-from controller.host.outlet import is_behind
-from controller.host.session import Session
+from controller.host.lines import Left, Lines, Outputs, ends
+from controller.host.news import News
+from controller.host.terminal import Terminal
+from controller.log.output import last_lines
 from controller.model.phases import Phase
-from controller.model.state import State, Step, Workflow
-from controller.view import figures
-from controller.view.find import NeverValid
-from controller.view.listing import Entry, list_row, listed
+from controller.model.state import Attempt, State
+from controller.view.board import Board, Sight
+from controller.view.choice import Leaving, Order
+from controller.view.failure import LINES_SHOWN, block, failed
+from controller.view.faults import short
 from controller.view.look import Look
-from controller.view.table import Cell, Column, Table, phase_cell, render, shorten, visible
 
-_DRAW_SECONDS_MIN = 0.1
 _REFRESH_SECONDS = 1.0
-_LINES_SPARE = 4  # of the terminal: titles, summary, and the line of the cursor
-_PROBLEMS_MAX = 6
-_COLUMNS = (
-    Column("WORKFLOW"),
-    Column("PHASE"),
-    Column("STEPS"),
-    Column("TIME", right=True),
-    Column("MESSAGE"),
-)
+_DRAW_SECONDS_MIN = 0.1
+_SHARE_MAX = 0.04  # of a core, for drawing
+_KEEP_NOTES = 2
+_BLOCKS_MAX = 5  # outputs of failed steps, at the end
+
+_HOW_TO_LEAVE: dict[Leaving, str] = {
+    "stop": "q quit (steps go on)",
+    "end": "q quit (stops running steps)",
+    "follow": "q stop following",
+    "ask": "q quit",
+}
 
 
-class LiveTable:
-    """Shows a session. As a context manager it restores the terminal at the end."""
+class LiveView:
+    """Shows news. As a context manager it restores the terminal at the end.
+
+    `words`: the options that tell other commands which folders these are.
+    """
 
     refresh_seconds: float | None = _REFRESH_SECONDS
+    left: Left = ""
 
-    def __init__(self, specs: str, outputs: Outputs = "failed", *, end_steps: bool) -> None:
-        self._specs = specs
-        self._outputs = outputs
-        self._ctrl_c = (
-            "Ctrl-C also stops running steps" if end_steps else "Ctrl-C stops, running steps go on"
-        )
-        self._terminal = sys.stdout
-        self._console = Console()
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
-        self._drawn = 0.0
+    def __init__(
+        self,
+        specs: str,
+        words: Sequence[str],
+        outputs: Outputs = "failed",
+        leaving: Leaving = "stop",
+        title: str = "",
+    ) -> None:
+        self._specs, self._words, self._outputs, self._leaving = specs, words, outputs, leaving
+        self._title = title or specs.rstrip("/")
+        self._terminal = Terminal()
+        self._board = Board(leaving)
+        self._lines = Lines(specs, outputs)
+        self._drawn, self._pause = 0.0, _DRAW_SECONDS_MIN
+        self._notes: list[str] = []
+        self._failed: set[tuple[str, str]] = set()  # uid and step, since this began
+        self._command: subprocess.Popen[str] | None = None
+        self._ending = ""
 
-    def __enter__(self) -> "LiveTable":
-        self._live.start()
+    def __enter__(self) -> "LiveView":
+        self._terminal.__enter__()
         return self
 
     def __exit__(
@@ -64,112 +78,133 @@ class LiveTable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        self._terminal.__exit__(kind, error, trace)
 
-    def hello(self, session: Session) -> None:
-        self._draw(session)
+    def keys(self) -> int | None:
+        return self._terminal.fileno()
 
-    def show(self, session: Session) -> None:
-        for note in session.notes():
-            self._console.print(f"[yellow]{note}[/]", highlight=False)
-        for move in session.moves:
-            for text in printed(session.controller.state, session.state_dir, move, self._outputs):
-                self._console.print(Text(text))  # above the table, where it stays
-        self.refresh_seconds = _REFRESH_SECONDS
-        if is_behind(self._terminal):
-            return  # it has not taken the last drawing yet
-        if time.monotonic() - self._drawn >= _DRAW_SECONDS_MIN:
-            self._draw(session)
+    def hello(self, news: News) -> None:
+        self.show(news)
+
+    def show(self, news: News) -> None:
+        if not self._terminal.take():
+            self.refresh_seconds = _REFRESH_SECONDS
+            self._lines.show(news)
+            return
+        self._notes += news.notes
+        self._failed |= {(move.uid, move.step) for move in news.moves if move.phase is Phase.FAILED}
+        pressed = self._terminal.keys()
+        for key in pressed:
+            order = self._board.choice.press(key, news.state)
+            if order is not None:
+                self._carry_out(order)
+        self._look_at_command()
+        since = time.monotonic() - self._drawn
+        if self._terminal.is_behind() or (since < self._pause and not pressed):
+            self.refresh_seconds = max(_DRAW_SECONDS_MIN, self._pause - since)
         else:
-            self.refresh_seconds = _DRAW_SECONDS_MIN  # so that old news is replaced soon
+            self._draw(news)
+            self.refresh_seconds = max(_REFRESH_SECONDS, self._pause)
 
     def ending(self, running: int) -> None:
-        self._ctrl_c = f"stopping {steps_in_words(running)}, another Ctrl-C exits at once"
+        steps = "1 step" if running == 1 else f"{running} steps"
+        self._ending = f"stopping {steps}; Ctrl-C exits at once"
 
-    def bye(self, session: Session, *, stopped: bool, ended: int) -> None:
-        self._draw(session)
-        self._live.stop()
-        for line in farewell(session, self._specs, stopped=stopped, ended=ended):
-            print(line)
+    def bye(self, news: News, *, stopped: bool, ended: int) -> None:
+        self._terminal.give_back()
+        for note in self._notes:
+            print(f"treadle: {note}", file=sys.stderr)
+        if self._outputs != "none":
+            for text in self._failures(news):
+                print(text)
+        for text in ends(news, self._specs, stopped=stopped, ended=ended):
+            print(text)
         sys.stdout.flush()
 
-    def _draw(self, session: Session) -> None:
+    # ---------------------------------------- drawing
+
+    def _draw(self, news: News) -> None:
         self._drawn = time.monotonic()
-        now = session.controller.edges.clock.now()
-        size = self._console.size
-        state = session.controller.state
-        problems = list(_problems(session))[:_PROBLEMS_MAX]
-        room = max(3, size.height - _LINES_SPARE - len(problems))
-        table = Table(_COLUMNS, list(_fit(state, _in_order(state), now, room)))
-        lines = [
-            *render(table, size.width - 1, colour=self._console.color_system is not None),
-            "",
-            shorten(self._summary(session), size.width - 1),
-            *(shorten(visible(problem), size.width - 1) for problem in problems),
+        width, height = self._terminal.size
+        look = Look(
+            now=news.now,
+            zone=None,
+            width=width,
+            colour=self._terminal.in_colour,
+            stood=news.stood,
+        )
+        sight = Sight(
+            news.state,
+            self._title,
+            only=news.only,
+            slots=news.slots,
+            problems=tuple(self._problems(news)),
+            leaving=self._ending or _HOW_TO_LEAVE[self._leaving],
+        )
+
+        def tail(attempt: Attempt, count: int) -> list[str]:
+            return last_lines(news.state_dir, attempt.log, count)
+
+        self._terminal.draw(self._board.draw(sight, look, height, tail))
+        took = time.monotonic() - self._drawn
+        self._pause = max(_DRAW_SECONDS_MIN, took / _SHARE_MAX)
+
+    def _problems(self, news: News) -> Iterator[str]:
+        """The controller's conditions, its last notes, and the faults of files and markers."""
+        for condition in news.conditions:
+            yield f"{condition.type}: {condition.message}"
+        yield from self._notes[-_KEEP_NOTES:]
+        if self._specs:
+            yield from _faults(news.state)
+
+    def _failures(self, news: News) -> Iterator[str]:
+        """The output of the steps that failed meanwhile, for the screen that stays."""
+        blocks = [
+            (life, step, attempt)
+            for life in news.workflows()
+            for step, attempt in failed(life)
+            if (life.uid, step) in self._failed
         ]
-        # A wrapped line would push another line off the screen.
-        shown = Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop")
-        self._live.update(shown, refresh=True)
+        for life, step, attempt in blocks[:_BLOCKS_MAX]:
+            lines = last_lines(news.state_dir, attempt.log, LINES_SHOWN)
+            yield from block(life, step, attempt, lines)
 
-    def _summary(self, session: Session) -> str:
-        count = len(session.controller.state.workflows)
-        workflows = "1 workflow" if count == 1 else f"{count} workflows"
-        watching = f"watching {self._specs.rstrip('/')}"
-        return f"{session.running()} running, {workflows}; {watching}; {self._ctrl_c}"
+    # ---------------------------------------- orders
+
+    def _carry_out(self, order: Order) -> None:
+        """Do what a key asked for, by the command that a person would type."""
+        if order.verb == "detach" or (order.verb == "quit" and self._leaving == "follow"):
+            self.left = order.verb
+        elif order.verb == "quit":
+            os.kill(os.getpid(), signal.SIGINT)
+        elif self._command is not None:
+            self._board.choice.said = "the last command is not done yet"
+        else:
+            # -P: no file in the current folder is imported instead of a module of ours.
+            program = [sys.executable, "-P", "-m", "controller.cli", order.verb, *self._words]
+            try:
+                self._command = subprocess.Popen(
+                    [*program, "--", order.workflow, *filter(None, [order.step])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                self._board.choice.said = f"treadle {order.verb}: {error.strerror}"
+
+    def _look_at_command(self) -> None:
+        """Show what it printed, once it has ended."""
+        if self._command is None or self._command.poll() is None:
+            return
+        output, _ = self._command.communicate()
+        self._command = None
+        self._board.choice.said = " ".join(output.split())
 
 
-def _problems(session: Session) -> Iterator[str]:
-    """The controller's conditions, and the faults of files and markers."""
-    for condition in session.controller.conditions:
-        yield f"{condition.type}: {condition.message}"
-    state = session.controller.state
+def _faults(state: State) -> Iterator[str]:
     for rejected in state.rejected.values():
-        yield from map(str, rejected.faults)
+        yield from map(short, rejected.faults)
     for bad in state.bad_markers.values():
         yield f"{bad.path}: {bad.problem}"
-
-
-def _in_order(state: State) -> list[Entry]:
-    return sorted(listed(state, lambda _labels: True), key=_weight)
-
-
-def _weight(entry: Entry) -> tuple[int, int]:
-    """Order: never valid, running, waiting, then finished with the latest first."""
-    if isinstance(entry, NeverValid):
-        return 0, 0
-    if entry.phase is Phase.RUNNING:
-        return 1, entry.order
-    return (3, -entry.since) if entry.finished else (2, entry.order)
-
-
-def _fit(state: State, entries: list[Entry], now: int, room: int) -> Iterator[tuple[Cell, ...]]:
-    """A row for each workflow, with its steps below if there is room for all workflows."""
-    spare = room - len(entries)
-    for shown, entry in enumerate(entries):
-        if shown >= room - 1 and len(entries) > room:
-            yield (Cell(f"… and {len(entries) - shown} more", "dim"), *(Cell(""),) * 4)
-            return
-        yield _workflow_row(state, entry, now)
-        if isinstance(entry, NeverValid) or entry.phase is Phase.SUCCEEDED:
-            continue
-        steps = _worth_a_line(entry)[: max(0, spare)]
-        spare -= len(steps)
-        for step in steps:
-            yield _step_row(state, entry, step, now)
-
-
-def _worth_a_line(workflow: Workflow) -> list[Step]:
-    order = {Phase.RUNNING: 0, Phase.FAILED: 1, Phase.READY: 2, Phase.PENDING: 3}
-    return sorted(workflow.steps.values(), key=lambda step: (order.get(step.phase, 4), step.index))
-
-
-def _workflow_row(state: State, entry: Entry, now: int) -> tuple[Cell, ...]:
-    """The row of `get`, without the age."""
-    name, phase, steps, took, _age, message = list_row(state, entry, Look(now=now))
-    return name, phase, steps, took, message
-
-
-def _step_row(state: State, life: Workflow, step: Step, now: int) -> tuple[Cell, ...]:
-    look = Look(now=now)
-    took, note = figures.took(life, step, look), figures.note(state, life, step, look)
-    return Cell(f"  {step.name}"), phase_cell(step.phase), Cell(""), Cell(took), Cell(note)

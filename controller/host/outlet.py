@@ -103,6 +103,13 @@ def is_behind(stream: TextIO) -> bool:
     return isinstance(end, _End) and end.outlet.behind
 
 
+def wait_until_taken(stream: TextIO, seconds_max: float) -> None:
+    """Wait until the file behind the stream has taken all that was printed."""
+    end = getattr(stream.buffer, "raw", None)
+    if isinstance(end, _End):
+        end.outlet.empty(time.monotonic() + seconds_max)
+
+
 @contextmanager
 def nobody_waits() -> Iterator[None]:
     """In this block no write to stdout or stderr blocks or fails."""

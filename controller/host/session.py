@@ -19,6 +19,7 @@ from controller.chance import SystemChance
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local.executor import LocalExecutor
+from controller.host.news import News
 from controller.host.signals import StopSignals
 from controller.host.wakes import Wakes
 from controller.log import segments
@@ -32,7 +33,6 @@ from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
-from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Move, State
 from controller.planner.retention import KEEP_FINISHED
 from controller.requests import RequestBox, os_user, requests_folder
@@ -63,7 +63,7 @@ class Options(msgspec.Struct, kw_only=True):
 
 
 class Session:
-    """A running controller. `moves` are the phases that changed in the last turn."""
+    """A running controller. `news` is what its last turn brought."""
 
     def __init__(
         self,
@@ -92,29 +92,30 @@ class Session:
         if problem := self._upkeep.consider(state.seq):
             self.controller.notes.append(problem)
 
-    def wait(self, seconds_max: float | None = None) -> None:
-        """Wait until there may be something to do, but at most `seconds_max`."""
+    def wait(self, seconds_max: float | None = None, keys: int | None = None) -> None:
+        """Wait until there may be something to do, or a key can be read from the file `keys`.
+
+        At most `seconds_max`.
+        """
         due = self.controller.due()
         if seconds_max is not None:
             later = self.controller.edges.clock.now() + round(seconds_max * SECOND)
             due = later if due is None else min(due, later)
-        self.wakes.wait(due)
+        self.wakes.wait(due, keys)
 
-    def notes(self) -> list[str]:
-        """Messages about the controller itself; each is returned only once."""
+    def news(self, only: frozenset[str] | None = None) -> News:
+        """What the last turn brought. Notes are in it only once."""
         notes, self.controller.notes = self.controller.notes, []
-        return notes
-
-    def running(self) -> int:
-        """How many steps run."""
-        return sum(
-            attempt.phase is AttemptPhase.RUNNING for attempt in self.controller.state.live.values()
+        return News(
+            state=self.controller.state,
+            state_dir=self.state_dir,
+            now=self.controller.edges.clock.now(),
+            moves=self.moves,
+            conditions=self.controller.conditions,
+            notes=notes,
+            slots=self.controller.settings.max_parallel,
+            only=only,
         )
-
-    def lacks_room(self) -> bool:
-        """Whether a full disk keeps steps from starting."""
-        types = {condition.type for condition in self.controller.conditions}
-        return bool(self.controller.state.queue) and "DiskPressure" in types
 
     def stopped(self) -> None:
         self._write_status("Stopped")

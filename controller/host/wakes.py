@@ -24,13 +24,18 @@ class Wakes:
             self._selector.register(file, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
 
-    def wait(self, until: int | None) -> None:
+    def wait(self, until: int | None, keys: int | None = None) -> None:
+        """`keys`: a file that wakes it this time, besides those it always listens to."""
         timeout = IDLE_WAIT_MAX_SECONDS
         if until is not None:
             timeout = min(timeout, max(0.0, (until - self._clock.now()) / SECOND))
+        if keys is not None:
+            self._selector.register(keys, selectors.EVENT_READ)
         for key, _ in self._selector.select(timeout):
             if key.fd == self._signals.fileno():
                 self._signals.recv(4096)
+        if keys is not None:
+            self._selector.unregister(keys)
 
     def close(self) -> None:
         signal.set_wakeup_fd(-1)

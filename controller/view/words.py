@@ -13,7 +13,7 @@ from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
-from controller.view.times import clock_time
+from controller.view.times import clock_time, span
 
 _NAMES_MAX = 3
 _AFTERWARDS = {  # what happens to a step that may finish first
@@ -96,6 +96,25 @@ def counted(workflow: Workflow) -> Iterator[str]:
     if spared := by_kind.get("tolerated"):
         failures = "failure" if len(spared) == 1 else "failures"
         yield f"{len(spared)} {failures} tolerated ({named(spared)})"
+
+
+def summary(workflow: Workflow) -> str:
+    """`etl failed in 1.2s: 2 succeeded, 1 failed (left), 1 skipped (join)`, at the end of a run."""
+    named: dict[str, list[str]] = {}
+    for step in workflow.steps.values():
+        named.setdefault(step.phase, []).append(step.name)
+    parts = [
+        f"{len(names)} {phase.lower()}"
+        + ("" if phase is Phase.SUCCEEDED else f" ({listed(names)})")
+        for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED)
+        if (names := named.get(phase))
+    ]
+    took = ""
+    if workflow.started is not None and workflow.completed is not None:
+        took = f" in {span(workflow.completed - workflow.started)}"
+    why = "" if workflow.reason in _COUNTS_SAY_IT else f" ({workflow.message})"
+    why = "" if workflow.phase is Phase.SUCCEEDED else why
+    return f"{workflow.name} {workflow.phase.lower()}{took}{why}: {', '.join(parts)}"
 
 
 def of_attempt(attempt: Attempt) -> str:

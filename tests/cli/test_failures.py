@@ -18,7 +18,9 @@ def test_up_once_shows_it(place_of_t: Place) -> None:
     at = lines.index(RULE)
     assert lines[at + 1 : at + 9] == [*(f"  line {n}" for n in range(1, 8)), r"  \x1b[31mboom"]
     assert "  fine" not in lines
-    assert lines[-1].endswith("t: 1 failed (b), 1 skipped; try again: treadle retry t")
+    assert lines[-1].endswith(
+        ": 1 succeeded, 1 failed (b), 1 skipped (c); try again: treadle retry t"
+    )
 
 
 @pytest.mark.parametrize(("whose", "shown"), [("all", (True, True)), ("none", (False, False))])

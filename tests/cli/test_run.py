@@ -114,7 +114,7 @@ def test_a_signal_stops_the_follower_at_once_and_nothing_else(
     with place.up():
         follower = place.begin("run", "job.yaml")
         assert follower.stdout is not None
-        assert follower.stdout.readline().startswith(b"job Running")
+        assert follower.stdout.readline().endswith(b" job Running: run 1 started\n")
         follower.send_signal(number)
         follower.communicate(timeout=30)
         assert follower.returncode == code

@@ -2,48 +2,39 @@
 what is wrong, each once.
 """
 
+import json
 import re
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from story import Story, a_step
 
 from controller.errors import Fault
-from controller.host.lines import ConditionLines, Lines, farewell, line, steps_in_words
-from controller.host.session import Session
+from controller.host.farewell import farewell, steps_in_words
+from controller.host.lines import ConditionLines, JsonLines, Lines, line
+from controller.host.news import News
 from controller.model import events as e
 from controller.model.phases import Phase
-from controller.model.state import Condition, Move
+from controller.model.state import Condition, Move, State
+from controller.planner.permission import Limits
 
 FAULT = Fault(file="specs/f.yaml", problem="is wrong")
 
 
 class Seen:
-    """A session of which a story tells: its state, and what moved since it was last shown."""
+    """What a story brings, turn by turn."""
 
-    def __init__(self, story: Story, state_dir: str = "/nowhere") -> None:
-        self.state_dir = state_dir
-        self.controller = SimpleNamespace(state=story.state, conditions=[])
-        self.moves: list[Move] = []
-        self.told: list[str] = []
+    def __init__(self, story: Story) -> None:
         self.story = story
-        self.full = False
+        self.conditions: list[Condition] = []
+        self.told: list[str] = []
 
-    def turn(self) -> Session:
-        self.moves = list(self.story.state.moves)
-        self.story.state.moves.clear()
-        return cast(Session, self)
-
-    def notes(self) -> list[str]:
-        told, self.told = self.told, []
-        return told
-
-    def lacks_room(self) -> bool:
-        return self.full
-
-    def running(self) -> int:
-        return sum(attempt.pid is not None for attempt in self.story.state.live.values())
+    def turn(self, **how: Any) -> News:
+        state = self.story.state
+        moves, notes = list(state.moves), self.told
+        state.moves.clear()
+        self.told = []
+        return News(state, "/nowhere", self.story.now, moves, self.conditions, notes, **how)
 
 
 def without_times(text: str) -> list[str]:
@@ -67,16 +58,27 @@ Output = pytest.CaptureFixture[str]
 )
 def test_a_line_of_a_phase_that_changed(step: str, message: str, text: str) -> None:
     move = Move(1, "w", "u", step, Phase.READY, Phase.RUNNING, "Started", message)
-    assert line(move) == text
+    assert line(move, State()) == text
 
 
 def test_what_moved_is_told_and_what_only_became_ready_is_not(capsys: Output) -> None:
-    story = Story().accept([a_step("a")])
-    lines, seen = Lines("specs"), Seen(story)
-    story.exit("a")
+    story = Story().accept([a_step("a"), a_step("b", "a", retry={"limit": 1})])
+    lines, seen = Lines("specs", "none"), Seen(story)
+    story.start("a").wait(1.5).exit("a").start("b").wait(2).exit("b", 3)
     lines.show(seen.turn())
-    told = [one.partition(":")[0] for one in without_times(capsys.readouterr().out)]
-    assert told == ["w Running", "w/a Running", "w/a Succeeded", "w Succeeded"]
+    story.settle().wait(60).start("b").wait(70).exit("b", 4)
+    lines.show(seen.turn())
+    pids = [attempt.pid for step in story.life().steps.values() for attempt in step.attempts]
+    assert without_times(capsys.readouterr().out) == [
+        "w Running: run 1 started",
+        f"w/a Running: attempt 1, pid {pids[0]}",
+        "w/a Succeeded in 1.5s",
+        f"w/b Running: attempt 1, pid {pids[1]}",
+        "w/b Pending after 2.0s: exit code 3; retry 1 of 1 in 0.50 s",
+        f"w/b Running: attempt 2, pid {pids[2]}",
+        "w/b Failed after 1m10s: exit code 4; gave up after 2 tries (retry.limit: 1)",
+        "w Failed after 2m14s: 1 failed (b)",
+    ]
     lines.show(seen.turn())
     assert capsys.readouterr().out == ""
 
@@ -86,6 +88,37 @@ def test_what_goes_on_is_adopted_with_its_pid(capsys: Output) -> None:
     Lines("specs").hello(Seen(story).turn())
     pid = story.attempt("a").pid
     assert without_times(capsys.readouterr().out) == [f"w/a adopted, pid {pid}"]
+
+
+def test_only_the_workflows_of_a_run_are_told_and_what_came_of_them(capsys: Output) -> None:
+    story = Story().accept([a_step("a")], "mine").accept([a_step("a")], "other")
+    seen, lines = Seen(story), Lines("", "none")
+    only = frozenset({story.life("mine").uid})
+    story.start("a", workflow="mine").wait(2).exit("a", workflow="mine").exit("a", workflow="other")
+    lines.show(seen.turn(only=only))
+    lines.bye(seen.turn(only=only), stopped=False, ended=0)
+    told = without_times(capsys.readouterr().out)
+    assert {line.partition("/")[0].partition(" ")[0] for line in told} == {"mine"}
+    assert told[-1] == "mine succeeded in 2.0s: 1 succeeded"
+
+
+def test_for_programs_each_line_is_an_object(capsys: Output) -> None:
+    story = Story().accept([a_step("a")]).start("a").wait(1.5).exit("a")
+    lines, seen = JsonLines(), Seen(story)
+    seen.told = ["a note"]
+    lines.show(seen.turn())
+    lines.bye(seen.turn(), stopped=False, ended=0)
+    note, *changes, done = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (note["type"], note["message"], done["type"]) == ("Note", "a note", "Done")
+    assert [(each["step"], each["was"], each["phase"]) for each in changes] == [
+        ("a", "Pending", "Ready"),
+        (None, "Pending", "Running"),
+        ("a", "Ready", "Running"),
+        ("a", "Running", "Succeeded"),
+        (None, "Running", "Succeeded"),
+    ]
+    assert [each["durationSeconds"] for each in changes] == [None, None, None, 1.5, 1.5]
+    assert changes[3]["time"] == "2023-11-14T22:13:21.500000Z"
 
 
 # ---------------------------------------- what is wrong
@@ -203,14 +236,14 @@ def test_what_came_of_it_when_all_is_done() -> None:
         story.accept([a_step("a")], name).exit("a", code, workflow=name)
     assert said(story, stopped=False, ended=0) == [
         "done: 1 failed, 2 succeeded",
-        "v: 1 failed (a); try again: treadle retry v",
+        "v failed in 0.0s: 1 failed (a); try again: treadle retry v",
     ]
     assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
 
 
 def test_where_steps_wait_for_room_it_does_not_say_that_nothing_is_left() -> None:
-    seen = Seen(running(0))
-    seen.full = True
+    seen = Seen(Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]))
+    seen.conditions = [condition("DiskPressure", "the disk is full")]
     assert list(farewell(seen.turn(), "specs", stopped=False, ended=0)) == [
         "done: 1 pending",
         "steps wait for room on the disk: make room, then run it again",

@@ -1,0 +1,33 @@
+"""How a command shows what happens: a live view on a terminal, else lines."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from controller.cli.output import can_draw
+
+if TYPE_CHECKING:
+    from controller.host.lines import Progress
+    from controller.view.choice import Leaving
+
+
+@contextmanager
+def progress(
+    args: argparse.Namespace, leaving: "Leaving", specs: str = "", title: str = ""
+) -> "Iterator[Progress]":
+    """`specs`: the folder that is run; "" if it is only some workflows, which `title` names."""
+    if args.log_format == "json":
+        from controller.host.lines import JsonLines
+
+        yield JsonLines()
+    elif can_draw() and args.show_output != "all":
+        from controller.host.live import LiveView
+
+        folders = ["--state", args.state, *(["--specs", specs] if specs else [])]
+        with LiveView(specs, folders, args.show_output, leaving, title) as live:
+            yield live
+    else:
+        from controller.host.lines import Lines
+
+        yield Lines(specs, args.show_output)

@@ -1,0 +1,43 @@
+"""What a turn of a controller, or a look at the log, has brought: for all that show it."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from controller.model.phases import AttemptPhase
+from controller.model.state import Condition, Move, State, Workflow
+
+
+class News(NamedTuple):
+    """`now`: microseconds since 1970. `only`: uids of the workflows to show; None: all in force.
+
+    `slots`: how many steps may run at once. `stood`: no controller runs, and this is the last
+    moment that anything is known of.
+    """
+
+    state: State
+    state_dir: str
+    now: int
+    moves: Sequence[Move] = ()
+    conditions: Sequence[Condition] = ()
+    notes: Sequence[str] = ()  # about the controller itself, each once
+    slots: int | None = None
+    only: frozenset[str] | None = None
+    stood: int | None = None
+
+    def shows(self, uid: str) -> bool:
+        return self.only is None or uid in self.only
+
+    def workflows(self) -> Iterable[Workflow]:
+        if self.only is None:
+            return self.state.workflows.values()
+        lives = (self.state.lives.get(uid) for uid in self.only)
+        return sorted((life for life in lives if life is not None), key=lambda life: life.order)
+
+    def running(self) -> int:
+        """How many steps run."""
+        return sum(attempt.phase is AttemptPhase.RUNNING for attempt in self.state.live.values())
+
+    def lacks_room(self) -> bool:
+        """Whether a full disk keeps steps from starting."""
+        types = {condition.type for condition in self.conditions}
+        return bool(self.state.queue) and "DiskPressure" in types

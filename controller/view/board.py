@@ -1,0 +1,402 @@
+"""The live view: what failed, what runs with its last line of output, who waits, what is done.
+
+Rows keep their order: workflows that of their beginning, steps that of the DAG. So the eye can rest
+on one. Everything shown comes from the state.
+
+Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+from controller.model.phases import AttemptPhase, Phase
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.view import figures, words
+from controller.view.choice import Choice, Key, Leaving
+from controller.view.dag import Branch, tree
+from controller.view.failure import of_present_run
+from controller.view.find import NeverValid
+from controller.view.listing import listed, succeeded_count
+from controller.view.look import Look
+from controller.view.runs import expected_end
+from controller.view.status import faults_in_words
+from controller.view.table import (
+    PHASE_STYLES,
+    cells,
+    mark_cell,
+    middle,
+    paint,
+    phase_cell,
+    shorten,
+    visible,
+)
+from controller.view.times import span
+
+Tail = Callable[[Attempt, int], list[str]]  # the last lines that an attempt printed, so many
+
+_BAR_WIDTH = 10
+_BAR_FROM_WIDTH = 60  # on a narrower terminal there is no bar
+_NAME_MIN = 10
+_FAILURE_LINES = 2  # of output, under a step that failed
+_FAILURES_MAX = 5  # of one workflow, unless it is open
+_PROBLEMS_MAX = 4
+_NAMES_MAX = 50  # on the one line of a group
+_PROGRAM = "treadle"
+_HEAD_LINES = 2
+_FOOT_LINES = 2
+
+KEYS = "↑↓ select  ⏎ open  l logs  r retry  c cancel  / filter  ? help"
+_HELP = (
+    "↑ ↓ PgUp PgDn   select a row",
+    "⏎ or space      open or close it: the steps of a workflow, the workflows of a line",
+    "l               show the output of the selected step",
+    "r               retry what failed, was skipped or cancelled; of a step: that step",
+    "c               cancel the workflow or the step",
+    "/               show only workflows whose name contains a text; Esc shows all again",
+    "?               close this help",
+)
+
+
+class Sight(NamedTuple):
+    """What there is to show."""
+
+    state: State
+    title: str  # what is shown, such as the specs folder
+    only: frozenset[str] | None = None  # uids; None: all
+    slots: int | None = None  # how many steps may run at once, if that is known
+    problems: tuple[str, ...] = ()
+    leaving: str = "q quit"  # what q does
+
+
+class Row(NamedTuple):
+    kind: Literal["life", "step", "text"]
+    key: Key | None  # None: it can't be selected
+    life: Workflow | None = None
+    branch: Branch | None = None
+    text: str = ""
+    style: str = ""
+
+
+# ---------------------------------------- what is shown where
+
+_GROUPS = (
+    ("waiting", Phase.PENDING, "waiting for a slot"),
+    ("pending", Phase.PENDING, "pending"),
+    ("suspended", Phase.SUSPENDED, "suspended"),
+    ("cancelled", Phase.CANCELLED, "cancelled"),
+    ("done", Phase.SUCCEEDED, "done"),
+)
+
+
+_SUMMARY = (
+    ("failed", "failed"),
+    ("invalid", "invalid"),
+    ("active", "running"),
+    *((name, what.partition(" ")[0]) for name, _, what in _GROUPS),
+)
+
+
+class _Sections(NamedTuple):
+    invalid: list[NeverValid]
+    lives: dict[str, list[Workflow]]  # by section, in the order in which they began
+
+
+def _sections(sight: Sight) -> _Sections:
+    state, sections = sight.state, _Sections([], {})
+    if sight.only is None:
+        entries = listed(state, lambda _labels: True)
+    else:
+        entries = [life for uid in sight.only if (life := state.lives.get(uid)) is not None]
+    for entry in sorted(entries, key=lambda entry: getattr(entry, "order", -1)):
+        if isinstance(entry, NeverValid):
+            sections.invalid.append(entry)
+        else:
+            sections.lives.setdefault(_section(entry), []).append(entry)
+    return sections
+
+
+def _section(life: Workflow) -> str:
+    match life.phase:
+        case Phase.FAILED:
+            return "failed"
+        case Phase.SUCCEEDED:
+            return "done"
+        case Phase.CANCELLED:
+            return "cancelled"
+        case Phase.SUSPENDED:
+            return "suspended"
+    phases = {step.phase for step in life.steps.values()}
+    if Phase.READY in phases and Phase.RUNNING not in phases and not life.failed:
+        return "waiting"
+    return "active" if life.phase is Phase.RUNNING else "pending"
+
+
+def _running(state: State) -> dict[str, list[Step]]:
+    """The steps that run, by uid, in the order of the spec."""
+    running: dict[str, list[Step]] = {}
+    for (uid, name), attempt in state.live.items():
+        if attempt.phase is AttemptPhase.RUNNING:
+            running.setdefault(uid, []).append(state.lives[uid].steps[name])
+    for steps in running.values():
+        steps.sort(key=lambda step: step.index)
+    return running
+
+
+def _failures(life: Workflow, tail: Tail) -> Iterator[Row]:
+    """The steps that failed, each with the end of its output and how to see all of it."""
+    failed = [
+        step for step in life.steps.values() if step.phase is Phase.FAILED and not step.tolerated
+    ]
+    for step in failed[:_FAILURES_MAX]:
+        yield Row("step", (life.uid, step.name), life, Branch("  ", step))
+        attempt = of_present_run(life, step)
+        if attempt is not None:
+            for line in tail(attempt, _FAILURE_LINES):
+                yield Row("text", None, text=f"      │ {line}")
+            logs = f"      └ treadle logs {life.name} {step.name}"
+            yield Row("text", None, text=logs, style="dim")
+    if len(failed) > _FAILURES_MAX:
+        more = f"    … and {len(failed) - _FAILURES_MAX} more that failed"
+        yield Row("text", None, text=more, style="dim")
+
+
+class Board:
+    """Draws what there is to see, as the person has chosen."""
+
+    def __init__(self, leaving: Leaving = "stop") -> None:
+        self.choice = Choice(leaving)
+        self._top = 0  # the first row on the screen
+        self._trees: dict[str, tuple[int, int, list[Branch]]] = {}
+
+    def draw(self, sight: Sight, look: Look, height: int, tail: Tail) -> list[str]:
+        """The lines of the screen: as many as it has, none wider than it."""
+        assert look.width is not None
+        selected = self.choice.selected(sight.state)
+        if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
+            return self._logs(selected[0], selected[1], look, height, tail)
+        rule = paint("─" * look.width, _dim(look))
+        problems = [
+            paint(middle(visible(text), look.width), "yellow" if look.colour else "")
+            for text in sight.problems[:_PROBLEMS_MAX]
+        ]
+        sections = _sections(sight)
+        rows = list(self._rows(sections, sight.state, tail))
+        self.choice.page = max(1, height - _HEAD_LINES - _FOOT_LINES - len(problems))
+        self.choice.rows = [row.key for row in rows if row.key is not None]
+        if self.choice.mode == "help":
+            shown = [shorten(line, look.width) for line in _HELP][: self.choice.page]
+        else:
+            shown = [self._line(row, sight.state, look, tail) for row in self._window(rows)]
+        lines = [_head(sections, sight, look), rule, *shown]
+        lines += [""] * (height - len(lines) - len(problems) - _FOOT_LINES)
+        return [*lines, *problems, rule, self._foot(sight, look)][:height]
+
+    def _window(self, rows: list[Row]) -> list[Row]:
+        """The part of the rows that is on the screen, with the cursor in it."""
+        room = self.choice.page
+        if self.choice.cursor is not None:
+            at = next((n for n, row in enumerate(rows) if row.key == self.choice.cursor), None)
+            if at is None:
+                self.choice.cursor = None  # its row is gone
+            else:
+                self._top = max(at - room + 2, min(self._top, at - 1))
+        self._top = max(0, min(self._top, len(rows) - room))
+        shown = rows[self._top : self._top + room]
+        behind = len(rows) - self._top - room
+        if behind > 0:
+            more = Row("text", None, text=f"… {behind + 1} more lines below", style="dim")
+            shown[-1] = more
+        return shown
+
+    def _foot(self, sight: Sight, look: Look) -> str:
+        assert look.width is not None
+        if self.choice.mode == "asks" and self.choice.order is not None:
+            what = f"{self.choice.order.workflow} {self.choice.order.step}".strip()
+            text, style = f"{self.choice.order.verb} {what}? y/n", "bold"
+        elif self.choice.mode == "leaves":
+            text, style = "c cancel what runs   d go on in the background   Esc stay", "bold"
+        elif self.choice.mode == "filter":
+            text, style = f"show names with: {self.choice.filter}▏ ⏎ keep  Esc show all", "bold"
+        elif self.choice.said:
+            text, style = self.choice.said, "bold"
+        else:
+            kept = f"/{self.choice.filter} (Esc shows all)  " if self.choice.filter else ""
+            text, style = f"{kept}{KEYS}  {sight.leaving}", "dim"
+        return paint(shorten(visible(text), look.width), style if look.colour else "")
+
+    # ---------------------------------------- rows
+
+    def _rows(self, sections: _Sections, state: State, tail: Tail) -> Iterator[Row]:
+        wanted = {
+            name: [life for life in lives if self.choice.filter in life.name]
+            for name, lives in sections.lives.items()
+        }
+        running = _running(state)
+        alone = sum(map(len, wanted.values())) == 1
+        for name in ("failed", "active"):
+            for life in wanted.get(name, ()):
+                yield from self._life_rows(life, running.get(life.uid, []), alone, tail)
+        for invalid in sections.invalid:
+            if self.choice.filter in invalid.name:
+                text = f"✗ {invalid.name}: {faults_in_words(invalid.rejected)}"
+                yield Row("text", None, text=text, style="red")
+        for name, phase, what in _GROUPS:
+            lives = wanted.get(name, [])
+            if alone and lives:
+                yield from self._life_rows(lives[0], [], alone, tail)
+            elif lives:
+                yield from self._group_rows(("", name), phase, what, lives, tail)
+
+    def _group_rows(
+        self, key: Key, phase: Phase, what: str, lives: list[Workflow], tail: Tail
+    ) -> Iterator[Row]:
+        mark = mark_cell(phase)
+        names = " ".join(life.name for life in lives[:_NAMES_MAX])
+        text = f"{mark.text} {len(lives)} {what}  {names}"
+        yield Row("text", key, text=text, style=mark.style)
+        if key in self.choice.toggled:
+            for life in lives:
+                yield from self._life_rows(life, [], False, tail)
+
+    def _life_rows(
+        self, life: Workflow, running: list[Step], alone: bool, tail: Tail
+    ) -> Iterator[Row]:
+        key = (life.uid, "")
+        yield Row("life", key, life)
+        if alone != (key in self.choice.toggled):
+            for branch in self._tree(life):
+                yield Row("step", (life.uid, branch.step.name), life, branch)
+            return
+        if life.failed:
+            yield from _failures(life, tail)
+        for step in running:
+            yield Row("step", (life.uid, step.name), life, Branch("  ", step))
+
+    def _tree(self, life: Workflow) -> list[Branch]:
+        """Drawn once for each generation; steps that are removed leave it."""
+        known = self._trees.get(life.uid)
+        if known is None or known[:2] != (life.generation, len(life.steps)):
+            known = (life.generation, len(life.steps), tree(life.steps))
+            self._trees[life.uid] = known
+        return known[2]
+
+    # ---------------------------------------- lines
+
+    def _line(self, row: Row, state: State, look: Look, tail: Tail) -> str:
+        assert look.width is not None
+        chosen = row.key is not None and row.key == self.choice.cursor
+        gutter = paint("▸", "bold" if look.colour else "") if chosen else " "
+        width = look.width - 1
+        match row.kind:
+            case "life" if row.life is not None:
+                text = _life_line(row.life, state, look, width)
+            case "step" if row.life is not None and row.branch is not None:
+                text = _step_line(row.life, row.branch, state, look, width, tail)
+            case _:
+                style = row.style if look.colour else ""
+                text = paint(shorten(visible(row.text), width), style)
+        return gutter + text
+
+    def _logs(self, life: Workflow, step: Step, look: Look, height: int, tail: Tail) -> list[str]:
+        assert look.width is not None
+        attempt = step.attempt
+        room = max(1, height - 4)
+        self.choice.page = room
+        lines = tail(attempt, room + self.choice.back) if attempt is not None else []
+        self.choice.back = min(self.choice.back, max(0, len(lines) - room))
+        shown = lines[: len(lines) - self.choice.back][-room:]
+        number = "" if attempt is None else f", attempt {attempt.number}"
+        phase = phase_cell(step.phase)
+        title = f"{life.name}/{step.name}{number}  {phase.text} {figures.took(life, step, look)}"
+        rule = paint("─" * look.width, _dim(look))
+        head = paint(middle(visible(title), look.width), "bold" if look.colour else "")
+        end = "" if self.choice.back else "  (the end; new lines appear here)"
+        foot = f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {life.name} {step.name}"
+        shown = shown or ["(it printed nothing)"]
+        body = [shorten(visible(line), look.width) for line in shown]
+        body += [""] * (room - len(body))
+        return [head, rule, *body, rule, paint(shorten(foot, look.width), _dim(look))][:height]
+
+
+# ---------------------------------------- one line each
+
+
+def _head(sections: _Sections, sight: Sight, look: Look) -> str:
+    assert look.width is not None
+    state = sight.state
+    running = sum(attempt.phase is AttemptPhase.RUNNING for attempt in state.live.values())
+    slots = "" if sight.slots is None else f"slots {running}/{sight.slots}   "
+    counts = {name: len(lives) for name, lives in sections.lives.items()}
+    counts["invalid"] = len(sections.invalid)
+    summary = " · ".join(f"{counts[name]} {what}" for name, what in _SUMMARY if counts.get(name))
+    if look.stood is not None:
+        summary = f"no controller is running · {summary}"
+    clock = look.moment(look.now)
+    behind = f"{clock}   {slots}{summary or 'no workflows'}"
+    title = middle(visible(sight.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
+    text = f"{_PROGRAM}  {title}  {behind}" if title else behind
+    return paint(shorten(text, look.width), "bold" if look.colour else "")
+
+
+def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
+    mark = mark_cell(life.phase)
+    name_width = max(_NAME_MIN, min(30, width // 3))
+    name = middle(life.name, name_width)
+    padded = name + " " * (name_width - cells(name))
+    total, succeeded = len(life.steps), succeeded_count(life)
+    bar = f"{_bar(life, succeeded, look)}  " if width >= _BAR_FROM_WIDTH else ""
+    took = "-" if life.started is None else span((life.completed or look.clock) - life.started)
+    figures_ = f"{succeeded}/{total}"
+    plain = 2 + name_width + 2 + (_BAR_WIDTH + 2 if bar else 0) + 7 + 2 + 6 + 2
+    end = expected_end(state, life, look.clock)
+    left = f"about {span(end - look.clock)} left, " if end is not None and not look.stood else ""
+    message = words.verdict(life) if life.finished else words.of_workflow(life)[1]
+    text = shorten(visible(f"{left}{message}"), max(0, width - plain))
+    style = mark.style if look.colour else ""
+    head = paint(f"{mark.text} {padded}", style)
+    line = f"{head}  {bar}{figures_:>7}  {took:>6}  {text}"
+    return line.rstrip() if plain <= width else paint(shorten(f"{mark.text} {name}", width), style)
+
+
+def _bar(life: Workflow, succeeded: int, look: Look) -> str:
+    total = max(1, len(life.steps))
+    full = succeeded * _BAR_WIDTH // total
+    failed = min(_BAR_WIDTH - full, -(-life.failed * _BAR_WIDTH // total))
+    rest = _BAR_WIDTH - full - failed
+    if not look.colour:
+        return "█" * full + "!" * failed + "░" * rest
+    return paint("█" * full, "green") + paint("█" * failed, "red") + paint("░" * rest, "dim")
+
+
+def _step_line(
+    life: Workflow, branch: Branch, state: State, look: Look, width: int, tail: Tail
+) -> str:
+    step = branch.step
+    mark = mark_cell(step.phase)
+    attempt = of_present_run(life, step)
+    name = f"  {branch.lead}{mark.text} {step.name}"
+    name_width = max(_NAME_MIN, min(34, width * 2 // 5))
+    name = middle(name, name_width)
+    padded = name + " " * (name_width - cells(name))
+    took = figures.took(life, step, look)
+    tries = figures.tries(life, step)
+    tried = (
+        f"try {tries}, " if attempt is not None and attempt.number > 1 and " of " in tries else ""
+    )
+    printed = tail(attempt, 1) if attempt is not None and step.phase is not Phase.FAILED else []
+    if printed and step.phase is Phase.RUNNING:
+        note = f"{tried}│ {printed[-1]}"
+    elif printed and step.phase is Phase.SUCCEEDED:
+        note = f"│ {printed[-1]}"
+    else:
+        last = {step.name: tail(attempt, _FAILURE_LINES)} if attempt is not None else {}
+        note = f"{tried}{figures.note(state, life, step, look, last)}"
+    text = f"{took:>6}  {shorten(visible(note), max(0, width - name_width - 8))}"
+    style = PHASE_STYLES.get(step.phase, "") if look.colour else ""
+    if name_width + 8 > width:
+        return paint(shorten(name, width), style)
+    return f"{paint(padded, style)}{text}".rstrip()
+
+
+def _dim(look: Look) -> str:
+    return "dim" if look.colour else ""

@@ -1,0 +1,181 @@
+"""The live view as a person sees it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from story import Story, a_step
+
+from controller.errors import Fault
+from controller.model import events as e
+from controller.model.state import SECOND, Attempt
+from controller.view.board import KEYS, Board, Sight
+from controller.view.look import Look
+from controller.view.table import cells
+
+RULE = "─" * 80
+OUTPUT = {"s1": ["41,200 of 88,000 rows"], "bad": ["begin", "no \x1b[31mserver", "refused"]}
+
+
+def tail(attempt: Attempt, count: int) -> list[str]:
+    step = attempt.log.rpartition("/")[2].partition(".")[0]
+    return OUTPUT.get(step, [])[-count:]
+
+
+def screen(
+    story: Story, board: Board | None = None, width: int = 80, height: int = 20, **how: object
+) -> list[str]:
+    look = Look(now=story.now, width=width)
+    sight = Sight(story.state, "specs", slots=2, **how)  # type: ignore[arg-type]
+    lines = (board or Board()).draw(sight, look, height, tail)
+    assert len(lines) == height
+    assert all(cells(line) <= width for line in lines), lines
+    return [line.rstrip() for line in lines]
+
+
+def rows(story: Story, board: Board | None = None, **how: object) -> list[str]:
+    shown = screen(story, board, **how)[2:-2]  # type: ignore[arg-type]
+    return [line for line in shown if line]
+
+
+def many() -> Story:
+    """A failed one, a running one, two that wait, one that is done."""
+    story = Story()
+    for name in ("bad", "runs", "later", "last", "done"):
+        steps = {
+            "bad": [a_step("ok"), a_step("bad", "ok"), a_step("next", "bad")],
+            "runs": [a_step("s0"), a_step("s1", "s0"), a_step("s2", "s1")],
+        }
+        story.accept(steps.get(name, [a_step("one")]), name)
+    story.start("ok", workflow="bad").exit("ok", workflow="bad").start("bad", workflow="bad")
+    story.wait(3).exit("bad", 3, workflow="bad").exit("one", workflow="done")
+    return (
+        story.start("s0", workflow="runs")
+        .exit("s0", workflow="runs")
+        .start("s1", workflow="runs")
+        .wait(2)
+    )
+
+
+def test_what_failed_then_what_runs_then_who_waits_then_what_is_done() -> None:
+    story = many()
+    assert screen(story)[:2] == [
+        "treadle  specs  22:13:25   slots 1/2   1 failed · 1 running · 2 waiting · 1 done", RULE
+    ]  # fmt: skip
+    assert rows(story) == [
+        " ✗ bad                         ███!!!!░░░      1/3    3.0s  1 failed (bad), 1 s…",
+        "     ✗ bad                        3.0s  exit 3: refused",
+        "       │ no \\x1b[31mserver",
+        "       │ refused",
+        "       └ treadle logs bad bad",
+        " ● runs                        ███░░░░░░░      1/3    2.0s  running: s1",
+        "     ● s1                         2.0s  │ 41,200 of 88,000 rows",
+        " ◌ 2 waiting for a slot  later last",
+        " ✓ 1 done  done",
+    ]
+    assert screen(story)[-2:] == [RULE, f"{KEYS}  q quit"]
+
+
+def test_a_single_workflow_is_open_with_its_steps_in_the_order_of_the_dag() -> None:
+    story = many()
+    only = frozenset({story.life("bad").uid})
+    assert rows(story, only=only)[1:] == [
+        "   ✓ ok                           0.0s",
+        "   ✗ bad                          3.0s  exit 3: refused",
+        '   · next                            -  depends on "bad", which failed',
+    ]
+    board = Board()
+    board.choice.cursor = (story.life("bad").uid, "")
+    board.choice.press("enter", story.state)
+    assert rows(story, board, only=only)[1].split()[:2] == ["✗", "bad"], "closed"
+
+
+def test_a_group_opens() -> None:
+    story, board = many(), Board()
+    screen(story, board)
+    board.choice.press("end", story.state)
+    board.choice.press("end", story.state)
+    board.choice.press("enter", story.state)
+    assert rows(story, board)[-2:] == [
+        "▸✓ 1 done  done",
+        " ✓ done                        ██████████      1/1    0.0s  all steps are done",
+    ]
+
+
+def test_a_filter_leaves_the_others_out() -> None:
+    story, board = many(), Board()
+    board.choice.filter = "la"
+    assert rows(story, board) == [" ◌ 2 waiting for a slot  later last"]
+    assert screen(story, board)[-1].startswith("/la (Esc shows all)  ↑↓ select")
+
+
+def test_what_was_never_valid_and_what_troubles_the_controller() -> None:
+    story = Story()
+    fault = Fault(file="specs/new.yaml", line=2, column=1, problem="no kind", hint="say Workflow")
+    story.see(e.FileRejected(path="new.yaml", digest="d", faults=[fault]))
+    lines = screen(story, problems=("DiskPressure: the disk is full",))
+    assert lines[2] == " ✗ new: specs/new.yaml:2:1: no kind; say Workflow"
+    assert lines[-3] == "DiskPressure: the disk is full"
+
+
+def test_how_long_it_will_still_take_is_shown_after_three_runs() -> None:
+    story = Story().accept([a_step("a")])
+    for _ in range(3):
+        story.start("a").wait(60).exit("a")
+        uid = story.life().uid
+        story.see(e.StepReset(uid=uid, step="a", reason="RestartRequested", message="again"))
+        story.settle()
+    story.start("a").wait(20)
+    assert rows(story)[0].endswith("20s  about 40s left, run…")
+
+
+def test_the_logs_of_a_step() -> None:
+    story, board = many(), Board()
+    board.choice.cursor, board.choice.mode = (story.life("bad").uid, "bad"), "logs"
+    assert screen(story, board, height=7) == [
+        "bad/bad, attempt 1  Failed 3.0s",
+        RULE,
+        "begin",
+        "no \\x1b[31mserver",
+        "refused",
+        RULE,
+        "↑↓ PgUp PgDn scroll  q back  (the end; new lines appear here)   treadle logs ba…",
+    ]
+    board.choice.back = 9
+    assert screen(story, board, height=6)[2:4] == ["begin", "no \\x1b[31mserver"]
+    assert board.choice.back == 1, "no further than the beginning"
+
+
+def test_more_rows_than_lines_follow_the_cursor() -> None:
+    story, board = Story(), Board()
+    story.accept([a_step(f"s{n:02}") for n in range(30)])
+    assert screen(story, board, height=10)[-3] == " … 26 more lines below"
+    for _ in range(12):
+        board.choice.press("down", story.state)
+        screen(story, board, height=10)
+    assert any(line.startswith("▸  ├ ◌ s10") for line in screen(story, board, height=10))
+    board.choice.press("end", story.state)
+    assert screen(story, board, height=10)[-3].startswith("▸  └ ◌ s29")
+
+
+def test_without_a_controller_the_head_says_so() -> None:
+    story = many()
+    look = Look(now=story.now + 99 * SECOND, stood=story.now, width=80)
+    lines = Board().draw(Sight(story.state, "specs"), look, 20, tail)
+    assert "no controller is running" in lines[0]
+    assert any("● runs" in line and " 2.0s " in line for line in lines), "the clock stands"
+
+
+@pytest.mark.parametrize("mode", ["rows", "filter", "logs", "help", "asks", "leaves"])
+@given(
+    width=st.integers(1, 130),
+    height=st.integers(1, 40),
+    keys=st.lists(st.sampled_from([*"l/d", "down", "up", "enter", "end", "page up"]), max_size=8),
+)
+def test_it_fits_every_screen(mode: str, width: int, height: int, keys: list[str]) -> None:
+    story, board = many(), Board("ask")
+    screen(story, board, width, height)
+    for key in keys:
+        board.choice.press(key, story.state)
+        screen(story, board, width, height)
+    board.choice.mode = mode  # type: ignore[assignment]
+    screen(story, board, width, height, problems=("x" * 200,) * 3)
