@@ -6,9 +6,11 @@ or late when no controller is running.
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from controller.cli.output import aside, look, note, show_line, show_lines
+from controller.cli.output import aside, look, note, show_line
 from controller.client.past import last_finished, moment, recall, run_of
 from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
@@ -16,8 +18,7 @@ from controller.errors import ExitCode, UsageError
 from controller.model.state import State, Workflow
 from controller.view.attempts import Choice, by_number, of_all_runs, of_one_run, running
 from controller.view.find import find, find_workflow, name_and_steps, pick_steps
-from controller.view.story import concerns, happened, lines
-from controller.view.times import rfc3339
+from controller.view.story import concerns, happened, lines, names_step
 
 ALL, LAST = "all", "last"  # of --run
 
@@ -80,37 +81,63 @@ def _number(run: str | None, state: State, workflow: Workflow) -> int | None:
 
 
 def events(args: argparse.Namespace) -> int:
-    """treadle events [NAME]: a line an event."""
+    """treadle events [NAME [STEP…]]: a line an event."""
+    name, words = name_and_steps(args.name or "", args.steps)
+    name, view = args.uid or name, look(args)
+    since = 0 if args.since is None else moment("--since", args.since, view)
+    steps = _steps_ever(args.state, name, words) if words else None
     replica = Replica(args.state, whole=True)
     if replica.begins_at:
-        when = rfc3339(replica.state.time)
+        when = view.moment(replica.state.time)
         note(f"history begins after record {replica.begins_at}, of {when}")
-    name = args.uid or args.name or ""
-    known = _show_events(replica, replica.news(), name, args.output)
-    if name and not known:
+    wanted = _Wanted(replica.state, name, steps, since)
+    show = show_line if args.output else print
+
+    def told(news: Iterable[Folded | None]) -> Iterator[Any]:
+        for folded in news:
+            if folded is None:
+                sys.stdout.flush()
+            elif happenings := wanted.of(folded):
+                time = folded.record.time
+                yield from happenings if args.output else lines(time, happenings, view, args.all)
+
+    before = told(replica.news())
+    for one in before if args.tail is None else deque(before, args.tail):
+        show(one)
+    if name and not wanted.is_known:
         find(replica.state, name)  # raises NotFound, with a suggestion
-    if args.follow:
-        _show_events(replica, replica.follow(), name, args.output)
+    for one in told(replica.follow()) if args.follow else ():
+        show(one)
     return ExitCode.FINE
 
 
-def _show_events(
-    replica: Replica, news: Iterable[Folded | None], name: str, form: str | None
-) -> bool:
-    """Print the events of the workflow, or all if `name` is empty. Were there any?"""
-    any_shown = False
-    for folded in news:
-        if folded is None:
-            sys.stdout.flush()
-            continue
-        event = folded.record.event
-        if name and not concerns(replica.state, event, name):
-            continue
-        any_shown = True
-        shown = list(happened(replica.state, folded.record, folded.moves))
-        if form == "json":
-            for shown_event in shown:
-                show_line(shown_event)
-        else:
-            show_lines(lines(shown))
-    return any_shown
+def _steps_ever(state_dir: str, name: str, words: list[str]) -> set[str]:
+    """The steps that these words mean, also those that the spec no longer has."""
+    state = Replica(state_dir).catch_up()
+    recall(state_dir, state, name)
+    workflow = find_workflow(state, name)
+    return set(pick_steps(workflow, words, removed=workflow.left))
+
+
+class _Wanted:
+    """What was asked for: of a workflow (all, if `name` is empty), of some steps, since a time."""
+
+    def __init__(self, state: State, name: str, steps: set[str] | None, since: int) -> None:
+        self._state = state
+        self._name = name
+        self._steps = steps
+        self._since = since
+        self.is_known = False  # whether any record is about that name
+
+    def of(self, folded: Folded) -> list[dict[str, Any]]:
+        """The events of a record, those that are wanted."""
+        record = folded.record
+        if self._name and not concerns(self._state, record.event, self._name):
+            return []
+        self.is_known = True
+        if record.time < self._since:
+            return []
+        told = list(happened(self._state, record, folded.moves))
+        return (
+            told if self._steps is None else [one for one in told if names_step(one, self._steps)]
+        )

@@ -5,7 +5,7 @@ else the rejected file that tries to define it, else the newest life that had th
 name, or a pattern. `etl load` and `etl/load` mean the same. Cost: O(lives), once per command.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
@@ -61,15 +61,18 @@ def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
     return name, [step, *others] if slash else others
 
 
-def pick_steps(life: Workflow | None, words: Iterable[str]) -> list[str]:
+def pick_steps(
+    life: Workflow | None, words: Iterable[str], removed: Collection[str] = ()
+) -> list[str]:
     """The steps that these names and patterns mean, each once. Raises NotFound.
 
-    Without a life (no controller has seen its spec yet) any name may be right.
+    Without a life (no controller has seen its spec yet) any name may be right. `removed`: steps
+    that it had, and that count, too.
     """
     picked: dict[str, None] = {}
     for word in words:
         if life is not None:
-            picked |= dict.fromkeys(_meant_steps(life, word))
+            picked |= dict.fromkeys(_meant_steps(life.name, [*life.steps, *removed], word))
         elif is_pattern(word):
             raise NotFound(f'"{word}": no controller has seen the steps yet; write their names')
         else:
@@ -97,15 +100,15 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def _meant_steps(life: Workflow, word: str) -> list[str]:
+def _meant_steps(name: str, steps: Collection[str], word: str) -> list[str]:
     """A name that exists is never read as a pattern."""
-    if word in life.steps:
+    if word in steps:
         return [word]
     if not is_pattern(word):
-        raise NotFound(f'{life.name} has no step "{word}"{hint(word, life.steps)}')
-    found = [name for name in life.steps if matches(name, word)]
+        raise NotFound(f'{name} has no step "{word}"{hint(word, steps)}')
+    found = [step for step in steps if matches(step, word)]
     if not found:
-        raise NotFound(f'no step of {life.name} matches "{word}"{hint(word, life.steps)}')
+        raise NotFound(f'no step of {name} matches "{word}"{hint(word, steps)}')
     return found
 
 

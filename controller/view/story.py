@@ -5,15 +5,17 @@ for each phase that it changed, with the same `seq` and `cause`. The fold works 
 readers need not know which record changes which phase. Cost: some microseconds per event.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
 
 from controller.model import events as e
+from controller.model.phases import Phase
 from controller.model.state import Move, State
 from controller.view.find import is_uid_of
-from controller.view.table import visible
+from controller.view.look import Look
+from controller.view.table import PHASE_STYLES, middle, paint, shorten, visible
 from controller.view.times import rfc3339
 
 PHASE_CHANGED = "PhaseChanged"
@@ -84,8 +86,7 @@ def _camel(name: str) -> str:
 
 # ---------------------------------------- for people
 
-_WHO_WIDTH = 24
-_WHAT_WIDTH = 20
+_WIDTH_OF_ALL = 100  # on a narrower terminal the numbers are left out, and names shortened
 
 
 # Records without a line of their own: the change of phase says everything.
@@ -107,25 +108,67 @@ _SHOWN_BY_PHASE = frozenset(
 )
 
 
-def lines(events: list[dict[str, Any]]) -> Iterator[str]:
-    """The events of one record, as lines."""
+# What a person hardly asks for: it follows from the lines beside it.
+_ROUTINE = frozenset(
+    {"AttemptScheduled", "AttemptFinished", "AttemptsArchived", "LifeArchived", "LifeEnded"}
+)
+# These set back one step and say why; or the record that did is left out.
+_SETS_BACK = frozenset({"RetryScheduled", "StepReset", PHASE_CHANGED})
+
+
+def lines(
+    time: int, events: list[dict[str, Any]], look: Look, everything: bool = False
+) -> Iterator[str]:
+    """The events of one record, as lines: each start, each end, each decision, or everything.
+
+    `time`: that of the record, in microseconds since 1970.
+    """
     first, *changes = events
-    if not changes or first["type"] not in _SHOWN_BY_PHASE:
-        yield line(first)
-    for change in changes:
-        yield line(change)
+    told = changes if everything else [one for one in changes if not _is_routine(one, first)]
+    alone = not changes or first["type"] not in _SHOWN_BY_PHASE
+    if alone and (everything or not _is_routine(first, first)):
+        reset = sum(bool(one["step"]) and one["phase"] == Phase.PENDING for one in changes)
+        again = f"{reset} {'step runs' if reset == 1 else 'steps run'} again" if reset else ""
+        yield _line(time, first, look, "" if everything else again)
+    for change in told:
+        yield _line(time, change, look)
 
 
-def line(event: dict[str, Any]) -> str:
-    """One event as a line of columns: seq, time, workflow and step, type or phase, message."""
+def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
+    if event["type"] == "AttemptEnding":
+        return bool(event["withdraw"])
+    if event["type"] != PHASE_CHANGED:
+        return event["type"] in _ROUTINE
+    if event["phase"] == Phase.PENDING:
+        return not event["step"] or record["type"] not in _SETS_BACK
+    return bool(event["phase"] == Phase.READY)
+
+
+def names_step(event: dict[str, Any], steps: Collection[str]) -> bool:
+    """Whether the event is about one of these steps."""
+    named = [event.get("step"), *(event.get("steps") or ()), *(event.get("effects") or ())]
+    return any(name in steps for name in named)
+
+
+def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
+    """One event: seq, time, workflow and step, type or phase, message; cut to the width."""
     who = event["workflow"] or "-"
     if event.get("step"):
         who = f"{who}/{event['step']}"
     changed = event["type"] == PHASE_CHANGED
     what = f"-> {event['phase']}" if changed else event["type"]
-    message = visible(_words(event))
-    seq, time = event["seq"], event["time"]
-    return f"{seq:>6} {time}  {who:<{_WHO_WIDTH}}  {what:<{_WHAT_WIDTH}}  {message}".rstrip()
+    message = "; ".join(filter(None, [visible(_words(event)), more]))
+    before, who_width, what_width = f"{event['seq']:>6} {look.moment(time)}", 24, 20
+    if look.width is not None and look.width < _WIDTH_OF_ALL:
+        before, who_width, what_width = look.moment(time), look.width // 3, 12
+        who = middle(who, who_width)
+    start = f"{before}  {who:<{who_width}}  "
+    line = f"{start}{what:<{what_width}}  {message}".rstrip()
+    if look.width is not None:
+        line = shorten(line, look.width)
+    style = PHASE_STYLES.get(event["phase"], "") if changed and look.colour else ""
+    end = len(start) + len(what)
+    return f"{line[: len(start)]}{paint(line[len(start) : end], style)}{line[end:]}"
 
 
 def _words(event: dict[str, Any]) -> str:

@@ -318,7 +318,30 @@ def test_events_of_a_file_that_was_never_valid(told: Place) -> None:
 def test_events_for_people(told: Place) -> None:
     lines = told.says("events", "etl").splitlines()
     assert any("etl/extract" in line and "-> Running" in line for line in lines)
+    assert not any("-> Ready" in line for line in lines)
+    everything = told.says("events", "etl", "--all").splitlines()
+    assert any("-> Ready" in line for line in everything)
+    assert set(lines) < set(everything)
+    assert told.says("events", "etl", "-n", "2").splitlines() == lines[-2:]
+    assert told.says("events", "-n", "0") == told.says("events", "--since", "0s") == ""
+    assert told.says("events", "etl", "--since", "2000-01-01").splitlines() == lines
+    of_load = [line for line in lines if " etl/load " in line]
+    assert told.says("events", "etl/load").splitlines() == of_load != []
+    assert told.says("events", "7c0f5d1e", "l*").splitlines() == of_load
+    assert 'no step of etl matches "x*"' in told.complains("events", "etl", "x*", code=5)
+    assert told.complains("events", "--since", "noon", code=2).startswith("treadle: --since noon")
     assert "did you mean" in told.complains("events", "elt", code=5)
+
+
+def test_json_events_are_chosen_the_same_way(told: Place) -> None:
+    every = events(told, "etl")
+    assert events(told, "etl", "-n", "3") == every[-3:]
+    of_load = events(told, "etl/load")
+    assert {event["step"] for event in of_load} == {"load"}
+    assert {event["type"] for event in of_load} >= {"StepReady", "AttemptScheduled"}
+    assert events(told, "etl", "--since", every[-1]["time"]) == [
+        event for event in every if event["time"] == every[-1]["time"]
+    ]
 
 
 def test_events_follow(place: Place) -> None:

@@ -222,7 +222,8 @@ class Told(Story):
     def see(self, event: e.AnyEvent, cause: int = 0) -> Story:
         self.state.moves.clear()
         super().see(event, cause)
-        for line in lines([*happened(self.state, self.records[-1], list(self.state.moves))]):
+        told = [*happened(self.state, self.records[-1], list(self.state.moves))]
+        for line in lines(self.now, told, Look(now=self.now), everything=True):
             _seq, _time, rest = line.split(None, 2)  # they would differ with each record more
             self.told.append(re.sub(r" {2,}", "  ", rest))
         return self

@@ -1,15 +1,19 @@
 """The log as events: every change of a phase is visible, with its reason."""
 
+import re
 from typing import Any
 
 import msgspec
+import pytest
+from rich.cells import cell_len
 from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.state import State
-from controller.view.story import concerns, happened, lines
+from controller.view.look import Look
+from controller.view.story import concerns, happened, lines, names_step
 
 
 def told(story: Story) -> list[dict[str, Any]]:
@@ -106,12 +110,107 @@ def test_what_concerns_a_workflow() -> None:
     assert not any(isinstance(event, e.ControllerStarted) for event in about)
 
 
-def test_people_hear_of_a_change_once() -> None:
-    story = Story().accept([a_step("a")]).start("a")
-    by_record = [list(lines([record, change])) for record, change in [told(story)[-2:]]]
-    assert len(by_record[0]) == 1
-    assert "-> Running" in by_record[0][0]
-    assert by_record[0][0].split()[2] == "w/a"
+# ---------------------------------------- for people
+
+
+def shown(
+    story: Story, everything: bool = False, steps: set[str] | None = None, **look: Any
+) -> list[str]:
+    """All lines of the story, in one space each."""
+    state, told = State(), []
+    view = Look(now=story.now, **look)
+    for record in story.records:
+        apply(state, record)
+        events = [*happened(state, record, state.moves)]
+        if steps is not None:
+            events = [event for event in events if names_step(event, steps)]
+        told += lines(record.time, events, view, everything) if events else []
+        state.moves = []
+    return told
+
+
+def words(told: list[str]) -> list[str]:
+    """Without the numbers, the times and the columns."""
+    return [re.sub(r", pid 1\d+$", "", " ".join(line.split()[2:])) for line in told]
+
+
+def test_people_hear_of_starts_ends_and_decisions() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1}), a_step("b", "a")])
+    story.exit("a", 1).wait(1).exit("a").exit("b")
+    story.accept([a_step("a", retry={"limit": 1}, run="new"), a_step("b", "a")])
+    story.start("a").mark().end("a")
+    assert words(shown(story)) == [
+        "- ControllerStarted treadle 0, pid 1, by u on with",
+        "w GenerationAccepted generation 1 from w.yaml",
+        "w -> Running run 1 started",
+        "w/a -> Running attempt 1",
+        "w/a -> Pending exit code 1; retry 1 of 1 in 0.50 s",
+        "w/a -> Running attempt 2",
+        "w/a -> Succeeded exit code 0",
+        "w/b -> Running attempt 1",
+        "w/b -> Succeeded exit code 0",
+        "w -> Succeeded all steps are done",
+        "w GenerationAccepted generation 2 from w.yaml; 2 steps run again",
+        "w -> Running run 2 started",
+        "w/a -> Running attempt 3",
+        "w MarkerPlaced w.cancel",
+        "w CancelAccepted cancelled by w.cancel",
+        "w/a AttemptEnding cancelled by w.cancel",
+        "w/b -> Cancelled cancelled by w.cancel",
+        "w/a -> Cancelled cancelled by w.cancel",
+        "w -> Cancelled cancelled by w.cancel",
+    ]
+
+
+def test_everything_has_also_what_follows() -> None:
+    story = Story().accept([a_step("a")]).exit("a")
+    assert words(shown(story, everything=True))[1:] == [
+        "w GenerationAccepted generation 1 from w.yaml",
+        "w/a -> Ready waiting for a slot",
+        "w/a AttemptScheduled attempt 1",
+        "w -> Running run 1 started",
+        "w/a -> Running attempt 1",
+        "w/a AttemptFinished exit code 0",
+        "w/a -> Succeeded exit code 0",
+        "w -> Succeeded all steps are done",
+    ]
+
+
+def test_every_line_is_also_in_everything() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1}), a_step("b", "a")])
+    story.exit("a", 1).wait(1).start("a").mark(steps=["a"]).end("a").delete()
+    everything = {line.partition(";")[0] for line in shown(story, everything=True)}
+    assert {line.partition(";")[0] for line in shown(story)} < everything
+
+
+def test_of_one_step() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")]).exit("a").exit("b")
+    story.accept([a_step("a"), a_step("b", "a", run="new")])
+    assert words(shown(story, steps={"b"})) == [
+        "w/b -> Running attempt 1",
+        "w/b -> Succeeded exit code 0",
+        "w GenerationAccepted generation 2 from w.yaml; 1 step runs again",
+    ]
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 79, 80, 120])
+@pytest.mark.parametrize("colour", [False, True])
+def test_no_line_is_wider_than_the_terminal(width: int, colour: bool) -> None:
+    name = "a-very-long-name-of-a-workflow-that-nobody-can-read"
+    story = Story().accept([a_step("step-with-a-long-name"), a_step("b")], name=name)
+    story.exit("step-with-a-long-name", 1, workflow=name)
+    fault = Fault(file="日本" * 30, problem="is wrong")
+    story.see(e.FileRejected(path="日本" * 30, digest="d", faults=[fault]))
+    for line in shown(story, width=width, colour=colour):
+        assert cell_len(re.sub("\x1b\\[[0-9]*m", "", line)) <= width
+
+
+def test_a_terminal_gets_colours_and_short_times() -> None:
+    story = Story().accept([a_step("a")]).exit("a")
+    told = shown(story, width=100, colour=True)
+    assert any("\x1b[32m-> Succeeded\x1b[0m" in line for line in told)
+    assert all(" 22:13:20  " in line for line in told)
+    assert all("\x1b" not in line for line in shown(story, width=100))
 
 
 def test_every_event_type_makes_a_line() -> None:
@@ -121,7 +220,7 @@ def test_every_event_type_makes_a_line() -> None:
         event = kind(**fields)
         record = e.Record(seq=1, turn=1, time=0, epoch=1, event=event)
         state = Story().accept([a_step("a")]).state
-        assert list(lines(list(happened(state, record, []))))
+        assert list(lines(0, list(happened(state, record, [])), Look(now=0), everything=True))
 
 
 def _sample(field: msgspec.structs.FieldInfo) -> Any:
