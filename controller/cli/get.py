@@ -317,13 +317,11 @@ def _page(
 ) -> Iterator[str]:
     from controller.client.printed import by_failed
     from controller.view.page import never_valid_page, page
-    from controller.view.runs import usual_of
 
     if isinstance(entry, NeverValid):
         return never_valid_page(entry)
     printed, wide = by_failed(args.state, entry), args.output == "wide"
-    usual = usual_of(state, entry)
-    return page(state, entry, view, in_use, printed, usual=usual, wide=wide, past=past)
+    return page(state, entry, view, in_use, printed, wide=wide, past=past)
 
 
 def used_now(entries: Sequence[Entry], now: int) -> InUse:

@@ -14,7 +14,7 @@ from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
 from controller.view.listing import running_cell, succeeded_count
 from controller.view.look import Look
-from controller.view.runs import why
+from controller.view.runs import usual_of, why
 from controller.view.shape import InUse
 from controller.view.status import ARCHIVED, ended
 from controller.view.table import (
@@ -53,16 +53,15 @@ def page(
     look: Look,
     in_use: InUse = {},
     printed: Printed = {},
-    usual: int | None = None,
     wide: bool = False,
     past: bool = False,
 ) -> Iterator[str]:
     """The lines of the page.
 
-    `printed`: what the steps that failed printed last. `usual`: how long a run usually takes, in
-    microseconds. `past`: it is so no longer, so there is nothing to do about it.
+    `printed`: what the steps that failed printed last. `past`: it is so no longer, so there is
+    nothing to do about it.
     """
-    yield _title(state, workflow, look, usual)
+    yield _title(state, workflow, look)
     for sentence in _verdict(state, workflow, look):
         yield from _paragraph(sentence, look)
     yield from _labelled(_beside(state, workflow), look)
@@ -83,13 +82,14 @@ def page(
 # ---------------------------------------- the head
 
 
-def _title(state: State, workflow: Workflow, look: Look, usual: int | None) -> str:
+def _title(state: State, workflow: Workflow, look: Look) -> str:
     mark, phase = mark_cell(workflow.phase), running_cell(workflow.phase, look)
     name = visible(workflow.name)
     run = ""
     if workflow.started is not None:
         took = span((workflow.completed or look.clock) - workflow.started)
         verb = "took" if workflow.completed is not None else "has taken"
+        usual = usual_of(state, workflow)
         usually = "" if usual is None else f" (usually {span(usual)})"
         started = look.moment(workflow.started)
         zone = "" if look.width is None else f" {look.zone_name(workflow.started)}"
