@@ -17,17 +17,27 @@ help:
 	@echo "make diagrams draw docs/states.md from the tables of moves"
 	@echo "make clean   remove what the above made"
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 setup: .venv/.ready
 
-.venv/.ready: requirements.lock pyproject.toml
+# What treadle needs to run.
+.venv/.runs: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "treadle needs Python 3.11 or later; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "installing treadle into .venv; this takes about 15 seconds"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
-run: setup
+# What its tests and checks need, too.
+.venv/.ready: .venv/.runs requirements-dev.lock
+	@echo "installing what the tests need into .venv; this takes about 30 seconds"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: .venv/.runs
 	@if [ -t 1 ]; then $(BIN)/treadle up; else $(BIN)/treadle up --once; fi
 
 test: setup
@@ -53,11 +63,14 @@ schemas: setup
 diagrams: setup
 	PYTHONPATH=tests $(BIN)/python -m diagrams --write
 
+UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links pyproject.toml
+
 lock:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
-		--upgrade --group dev --output-file requirements.lock pyproject.toml
+	$(PIP) uv
+	$(UV) --upgrade --group dev --output-file requirements-dev.lock
+	$(UV) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
