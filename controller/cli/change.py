@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Literal
 
-from controller.cli.output import warn_if_no_controller
+from controller.cli.output import note, warn_if_no_controller
 from controller.client.ask import ask, would_follow
 from controller.client.subject import (
     read_state,
@@ -122,7 +122,18 @@ def _overrule(
     for path in remove_markers(specs, name, dry_run=dry_run):
         print(f"{name}: {'would remove' if dry_run else 'removed'} {path}")
     would, does = f"{asked.kind} {steps}", f"{does} {steps}"
-    return _send(state_dir, state, asked, would, does, dry_run)
+    code = _send(state_dir, state, asked, would, does, dry_run)
+    if not dry_run:
+        note(_what_is_next(state.workflows[name]))
+    return code
+
+
+def _what_is_next(life: Workflow) -> str:
+    if life.suspension:
+        return f"it is suspended, so it starts after: treadle resume {life.name}"
+    if life.suspended is not None:
+        return f"it is suspended, so it starts when {life.path} no longer says `suspend: true`"
+    return f"follow it: treadle logs -f {life.name}"
 
 
 def _would_reset(state: State, request: Request) -> list[str]:
@@ -142,7 +153,12 @@ def suspend(args: argparse.Namespace) -> int:
     state = read_state(args.state)
     life = require_life(args.specs, state, args.name, "suspend")
     asked = _request("suspend", life, args.reason)
-    return _ask(args.state, state, asked, "suspend", "suspending", args.dry_run)
+    code = _ask(args.state, state, asked, "suspend", "suspending", args.dry_run)
+    if life.finished and not args.dry_run:
+        note(
+            f"it has finished; an edit or a retry starts nothing until: treadle resume {life.name}"
+        )
+    return code
 
 
 def resume(args: argparse.Namespace) -> int:

@@ -553,7 +553,8 @@ COMMANDS = (
                 help="confirm the deletion of specs that vanished together or with their folder",
             ),
         ),
-        "Remove a workflow's file from the specs folder. Its running steps are stopped.",
+        "Remove a workflow's file from the specs folder. Its running steps are stopped. What "
+        "`treadle run` began has no file: once it has finished, it is taken out of the list.",
         (
             Example("treadle delete etl", "remove its file"),
             Example("treadle delete --all", "yes, the specs that vanished are meant to be gone"),

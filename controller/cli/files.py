@@ -8,7 +8,7 @@ import argparse
 import os
 
 from controller.cli.output import note, warn_if_no_controller
-from controller.client.ask import ask
+from controller.client.ask import ask, would_follow
 from controller.client.source import read_source
 from controller.client.spec_files import SpecFile, read_names, write_file
 from controller.client.subject import files_of, read_state, require_folder, subject
@@ -16,9 +16,10 @@ from controller.errors import ExitCode, NotFound, UsageError
 from controller.folder.markers import find_markers
 from controller.host.faults import show_faults
 from controller.model.observations import Request
-from controller.model.state import State
+from controller.model.state import State, Workflow
 from controller.requests import os_user
 from controller.spec.load import load
+from controller.view.find import UID_PREFIX_MIN
 from controller.view.words import listed
 
 # ---------------------------------------- apply
@@ -81,16 +82,16 @@ def delete(args: argparse.Namespace) -> int:
         raise UsageError("delete needs a NAME or --all")
     if args.all:
         return _confirm_absence(args.state, args.dry_run)
-    return _delete_file(args.specs, args.state, args.name, args.dry_run)
+    return _delete(args.specs, args.state, args.name, args.dry_run)
 
 
-def _delete_file(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
+def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
+    """Remove the file that defines it; without one, end the life that `treadle run` began."""
     state = read_state(state_dir)
     name, life = subject(specs, state, word)
-    if life is not None and life.origin == "run":
-        raise UsageError(
-            f"{name} was started by `treadle run`, so it has no file to delete; cancel it instead"
-        )
+    of_run = life if life is not None and life.origin == "run" else None
+    if of_run is not None and not (os.path.isdir(specs) and files_of(specs, state, [name])):
+        return _delete_run(state_dir, state, of_run, dry_run)
     require_folder(specs, state_dir, state)
     files = files_of(specs, state, [name])
     if not files:
@@ -107,7 +108,21 @@ def _delete_file(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
     print(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})")
+    if of_run is not None:
+        note(f"its last `treadle run` is kept; to delete that as well: treadle delete {name}")
     warn_if_no_controller(state_dir, dry_run)
+    return ExitCode.FINE
+
+
+def _delete_run(state_dir: str, state: State, life: Workflow, dry_run: bool) -> int:
+    """By a request: it has no file."""
+    asked = Request(kind="delete", workflow=life.name, uid=life.uid, by=os_user())
+    would_follow(state, asked)
+    if dry_run:
+        print(f"{life.name}: would be deleted")
+        return ExitCode.FINE
+    print(f"{life.name}: deleting ({ask(state_dir, state.seq, asked)})")
+    note(f"until it is archived, this still shows it: treadle status {life.uid[:UID_PREFIX_MIN]}")
     return ExitCode.FINE
 
 

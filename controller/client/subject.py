@@ -40,7 +40,8 @@ def subject(specs: str, state: State, name: str) -> Subject:
     try:
         meant = find(state, name)
         if isinstance(meant, Workflow) and ended(state, meant):
-            raise NotFound(f"{name} has ended (uid {meant.uid}), and its spec was removed")
+            gone = "its spec was removed" if meant.origin == "folder" else "it was deleted"
+            raise NotFound(f"{name} has ended (uid {meant.uid}), and {gone}")
     except NotFound:
         if os.path.isdir(specs) and files_of(specs, state, [name]):
             return Subject(name, None)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from controller.model.events import (
     AttemptEnding,
     CancelAccepted,
+    DeletionAccepted,
     LifeEnded,
     RequestApplied,
     StepMarked,
@@ -261,6 +262,16 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     )
 
 
+def _delete(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """End the life of a `run` that has finished: it frees its name and may go to the archive."""
+    workflow = _require_living(workflow, asked)
+    if workflow.origin == "folder":
+        raise _Refused(f"it is managed from the specs folder: remove its file ({workflow.path})")
+    if not workflow.finished:
+        raise _Refused(f"it has not finished; cancel it first: treadle cancel {workflow.name}")
+    yield DeletionAccepted(uid=workflow.uid, message=_said(asked, "deleted"), by=asked.by)
+
+
 def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """No events: the turn sees the kind of the request and confirms the absence."""
     return iter(())
@@ -270,6 +281,7 @@ _ANSWERS = {
     "retry": _retry,
     "run": _run,
     "cancel": _cancel,
+    "delete": _delete,
     "delete-all": _delete_all,
     "restart": _restart,
     "suspend": _suspend,

@@ -304,7 +304,7 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
     reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
-    message = f"this life of {workflow.name} is over; its name is free for another"
+    message = "deleted; its name is free" if workflow.deleting else "another run has its name now"
     clear_condition(state, workflow, "Terminating", reason, message)
     set_condition(state, workflow, "Ended", True, reason, message)
     set_over(state, workflow)

@@ -138,14 +138,17 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `kind`: `retry` (of `steps`, or of all that did not succeed), `run` (begin a life of `document`,
     read from the file `path`; `resume` continues the last life), `cancel` (of a `run`, which has no
-    file to put a marker beside), `restart` (end what runs, and run everything again), `suspend`
-    (until `resume`), `resume`, `mark` (one step as succeeded), `delete-all` (confirms an absence
-    that is held back). `uid` is the life that was meant, so that a later one isn't hit.
+    file to put a marker beside), `delete` (of a `run` that has finished), `restart` (end what runs,
+    and run everything again), `suspend` (until `resume`), `resume`, `mark` (one step as succeeded),
+    `delete-all` (confirms an absence that is held back). `uid` is the life that was meant, so that
+    a later one isn't hit.
     """
 
     name: str = ""  # the file's; set by the reader
     problem: str = ""  # why the document can't be taken; set by the reader
-    kind: Literal["retry", "run", "cancel", "delete-all", "restart", "suspend", "resume", "mark"]
+    kind: Literal[
+        "retry", "run", "cancel", "delete", "delete-all", "restart", "suspend", "resume", "mark"
+    ]
     workflow: str = ""
     uid: str = ""
     by: str = ""

@@ -72,6 +72,8 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     if isinstance(entry, NeverValid):
         return _rejected_row(entry.name, entry.rejected, wide)
     message = words.verdict(entry) if entry.finished else words.of_workflow(entry)[1]
+    if entry.finished and entry.suspended is not None:
+        message = f"(suspended) {message}"
     if ARCHIVED in entry.conditions:
         message = f"(archived) {message}"
     elif ended(state, entry):

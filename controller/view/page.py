@@ -122,6 +122,8 @@ def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
         yield f"was running when the controller stopped, {stood}; treadle up continues it"
     elif reason not in _COUNTS_SAY_IT:
         yield message
+    if workflow.finished and workflow.suspended is not None:
+        yield f"suspended: nothing starts ({workflow.suspension or 'suspend: true in its spec'})"
 
 
 _COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED, Reason.COMPLETED})

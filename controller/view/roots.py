@@ -51,7 +51,8 @@ def explanation(
 def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
     reason, message = words.of_workflow(workflow)
     if workflow.finished:
-        message = words.verdict(workflow)
+        suspended = "" if workflow.suspended is None else "; suspended"
+        message = f"{words.verdict(workflow)}{suspended}"
     elif reason in (Reason.STARTED, Reason.WAITING_FOR_SLOT):  # the lines below say more
         succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
         message = ", ".join((*words.counted(workflow), succeeded))

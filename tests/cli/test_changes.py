@@ -260,6 +260,48 @@ def test_cancel_of_what_run_began_is_a_request(place: Place) -> None:
     assert "enough" in shown["message"]
 
 
+def test_delete_of_what_run_began_needs_its_end_and_takes_it_out_of_the_list(place: Place) -> None:
+    (place.root / "once.yaml").write_text(document("once", hold=HELD))
+    driver = place.begin("run", "once.yaml")
+    place.until(lambda: place.phase("once") == "Running")
+    said = place.complains("delete", "once", code=2)
+    assert said == "treadle: once: it has not finished; cancel it first: treadle cancel once"
+    (place.root / "go").touch()
+    assert driver.wait(30) == 0
+    assert place.says("delete", "once", "--dry-run") == "once: would be deleted\n"
+    with place.up():
+        assert place.says("delete", "once") == "once: deleting (applied)\n"
+        assert "once" not in place.says("get", "-o", "name")
+        assert "no longer in force" in place.says("status", "once")
+    assert "and it was deleted" in place.complains("delete", "once", code=5)
+
+
+def test_delete_right_after_apply_removes_the_file_although_a_run_has_the_name(
+    place: Place,
+) -> None:
+    (place.root / "once.yaml").write_text(document("once", a="true"))
+    place.says("run", "once.yaml")
+    place.says("apply", "-f", "once.yaml")
+    done = place.treadle("delete", "once")
+    assert done.stdout == b"once: deleted (specs/once.yaml)\n"
+    assert b"to delete that as well: treadle delete once" in done.stderr
+    assert not (place.specs / "once.yaml").exists()
+    assert place.says("delete", "once").startswith("once: deleting (requested; no controller")
+
+
+def test_an_answer_says_what_is_next(place: Place) -> None:
+    place.spec("job", bad="exit 1")
+    place.says("up", "--once", code=1)
+    assert b"follow it: treadle logs -f job" in place.treadle("retry", "job").stderr
+    place.says("up", "--once", code=1)
+    assert b"until: treadle resume job" in place.treadle("suspend", "job").stderr
+    place.says("up", "--once", code=1)
+    assert "(suspended) 1 failed (bad)" in place.says("get")
+    assert "suspended: nothing starts" in place.says("status", "job")
+    assert place.says("explain", "job").splitlines()[0].endswith("1 failed (bad); suspended")
+    assert b"it starts after: treadle resume job" in place.treadle("restart", "job").stderr
+
+
 # ---------------------------------------- files
 
 

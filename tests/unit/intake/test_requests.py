@@ -230,6 +230,31 @@ def test_each_request_is_remembered_by_its_name() -> None:
     assert list(story.state.requests) == ["20261123-1", "20261123-2"]
 
 
+# ---------------------------------------- delete
+
+
+def test_a_run_that_has_finished_is_deleted_and_its_name_is_free() -> None:
+    story = Story()
+    ask(story, "run", document=as_read([a_step("a")]))
+    uid = story.life().uid
+    assert "cancel it first: treadle cancel w" in (ask(story, "delete", uid=uid) or "")
+    story.exit("a")
+    assert ask(story, "delete", uid=uid) == ""
+    assert "w" not in story.state.workflows and uid in story.state.over
+    ended = story.state.lives[uid].conditions["Ended"]
+    assert (ended.status, ended.message) == ("True", "deleted; its name is free")
+    assert "no workflow is named w" in (ask(story, "delete") or "")
+    assert "earlier w" in (ask(story, "delete", uid=uid) or "")
+    assert ask(story, "run", document=as_read([a_step("a")])) == ""
+    assert story.exit("a").life().run == 2, "the name remembers its runs"
+
+
+def test_what_the_folder_has_is_not_deleted_by_a_request() -> None:
+    story = Story().accept(CHAIN).exit("a").exit("b").exit("c")
+    assert "remove its file (w.yaml)" in (ask(story, "delete") or "")
+    assert "w" in story.state.workflows
+
+
 # ---------------------------------------- restart, suspend, resume, mark
 
 
