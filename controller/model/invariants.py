@@ -227,6 +227,8 @@ def _runs(state: State) -> Iterator[str]:
     for name, runs in state.runs.items():
         if not 0 < len(runs) <= RUNS_MAX or any(run.completed is None for run in runs[:-1]):
             yield f"the runs of {name} are {runs}"
+        if any(not 0 <= run.kept <= run.succeeded <= run.steps for run in runs):
+            yield f"the steps of the runs of {name} are miscounted: {runs}"
     true = {name: life.run for name, life in state.workflows.items() if life.in_run}
     last = {name: runs[-1] for name, runs in state.runs.items() if runs}
     kept = {name: run.number for name, run in last.items() if run.completed is None}
