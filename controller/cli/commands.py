@@ -169,7 +169,9 @@ _NAMES = _arg(
     "names", nargs="*", metavar="NAME", help=f"{_NAME_HELP}, or a pattern in quotes, like 'etl-*'"
 )
 _PATTERN_HELP = "or a pattern in quotes, like 'clean-*'"
-_NAME_OF_STEPS = _arg("name", metavar="NAME", help=f"{_NAME_HELP}; NAME/STEP names a step, too")
+_NAME_OF_STEPS_HELP = f"{_NAME_HELP}; NAME/STEP names a step, too"
+_NAME_OF_STEPS = _arg("name", metavar="NAME", help=_NAME_OF_STEPS_HELP)
+_NAME_OF_STEPS_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_OF_STEPS_HELP)
 _STEPS = _arg("steps", nargs="*", metavar="STEP", help=f"only this step, {_PATTERN_HELP}")
 _STEP_IF_ANY = _arg("steps", nargs="*", metavar="STEP", help="only this step")
 _UID = _arg("--uid", metavar="UID", help="one life of NAME, by its uid or first 8 characters")
@@ -388,7 +390,8 @@ COMMANDS = (
         LOOK,
         (
             *_READ,
-            _NAME_IF_ANY,
+            _NAME_OF_STEPS_IF_ANY,
+            _STEP_IF_ANY,
             _UID,
             _arg("-o", "--output", choices=("wide", "json", "yaml")),
             _AT,
@@ -398,9 +401,9 @@ COMMANDS = (
         "every workflow that has not finished, or that failed.",
         (
             Example("treadle status etl", "this workflow"),
+            Example("treadle status etl/load", "one step of it, with all its attempts"),
             Example("treadle status", "all that is unfinished or failed"),
             Example("treadle status etl --run 1", "an earlier run, as it ended"),
-            Example("treadle status etl --at 12", "as it was after record 12"),
         ),
         aliases=("describe",),
     ),
@@ -508,7 +511,7 @@ COMMANDS = (
         LOOK,
         (
             *_READ,
-            _arg("name", nargs="?", metavar="NAME", help=f"{_NAME_HELP}; NAME/STEP names a step"),
+            _NAME_OF_STEPS_IF_ANY,
             _STEPS,
             _UID,
             _arg("-f", "--follow", action="store_true", help="then show new events"),

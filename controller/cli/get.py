@@ -29,7 +29,15 @@ from controller.errors import ExitCode, NotFound, UsageError
 from controller.log.status_file import read_status
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
-from controller.view.find import NeverValid, find, is_pattern, known_names
+from controller.view.find import (
+    NeverValid,
+    find,
+    find_workflow,
+    is_pattern,
+    known_names,
+    name_and_steps,
+    pick_step,
+)
 from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
 from controller.view.look import Look
 from controller.view.selection import Selection, select
@@ -253,10 +261,11 @@ class Rows:
 
 
 def status(args: argparse.Namespace) -> int:
-    """treadle status [NAME]: one workflow on a page, or each that is unfinished or failed."""
+    """treadle status [NAME [STEP]]: one workflow or step, or all that is unfinished or failed."""
     if args.at and args.run:
         raise UsageError("--at and --run both choose a moment of the past; use only one")
-    name, past = args.uid or args.name, bool(args.at)
+    name, words = name_and_steps(args.name or "", args.steps)
+    name, past = args.uid or name, bool(args.at)
     if args.run and not name:
         raise UsageError("status --run is about one workflow: name it")
     if args.at:
@@ -272,6 +281,8 @@ def status(args: argparse.Namespace) -> int:
         state, earlier = run_of(args.state, name, args.run)
         entries, past = [earlier], earlier.finished
     in_use = {} if past else used_now(entries, view.now)
+    if words:
+        return _status_of_step(args, state, entries[0], words, view, in_use, past)
     if args.output in ("json", "yaml"):
         shapes = [shape_of(state, entry, in_use) for entry in entries]
         whole = list_shape(shapes, controller_shape(args.state))
@@ -286,6 +297,30 @@ def status(args: argparse.Namespace) -> int:
     if not past:
         for line in controller_lines(state, controller_shape(args.state)):
             note(line)
+    return ExitCode.FINE
+
+
+def _status_of_step(
+    args: argparse.Namespace,
+    state: State,
+    entry: Entry,
+    words: Sequence[str],
+    view: Look,
+    in_use: InUse,
+    past: bool,
+) -> int:
+    from controller.client.printed import by_failed
+    from controller.view.page import step_page
+
+    workflow = find_workflow(state, entry.name) if isinstance(entry, NeverValid) else entry
+    name = pick_step(workflow, words)
+    if args.output in ("json", "yaml"):
+        shape = shape_of(state, workflow, in_use)
+        show(next(step for step in shape.status.steps if step.name == name), args.output)
+        return ExitCode.FINE
+    step = workflow.steps[name or ""]
+    printed = by_failed(args.state, workflow, {step.name})
+    show_lines(step_page(state, workflow, step, view, in_use, printed, past))
     return ExitCode.FINE
 
 

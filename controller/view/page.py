@@ -10,6 +10,7 @@ from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.view import figures, words
 from controller.view.dag import Branch, tree
 from controller.view.edits import generation_words
+from controller.view.explain import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
 from controller.view.listing import running_cell, succeeded_count
@@ -177,6 +178,32 @@ def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
         yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:
         yield "next", f"treadle resume {workflow.name}"
+
+
+# ---------------------------------------- one step
+
+
+def step_page(
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    look: Look,
+    in_use: InUse = {},
+    printed: Printed = {},
+    past: bool = False,
+) -> Iterator[str]:
+    """The lines about one step: its row, what it printed last if it failed, all its attempts."""
+    name = look.fit(f"{workflow.name}/{step.name}")
+    row = steps_table(state, workflow, [Branch("", step)], look, in_use, printed)
+    yield paint(name, "bold" if look.colour else "")
+    yield from _section("", row, look)
+    only = {step.name: printed[step.name]} if step.name in printed else {}
+    yield from map(look.fit, failures(workflow, only, past))
+    yield from _section("", attempts_table(step, look), look)
+    if not past:
+        yield ""
+        commands = [f"treadle {verb} {workflow.name} {step.name}" for verb in ("explain", "logs")]
+        yield from _labelled([("next", " · ".join(commands))], look)
 
 
 def critical_path(workflow: Workflow) -> list[Step]:

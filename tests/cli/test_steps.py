@@ -1,5 +1,7 @@
 """How steps are named on the command line: as they are printed, several, by patterns."""
 
+import json
+
 import pytest
 from cli.place import Place
 from story import Story, a_step
@@ -34,7 +36,17 @@ def test_commands_that_change_a_step(etl: Place, words: list[str], said: str) ->
     assert etl.says(*words, "--dry-run") == f"{said}\n"
 
 
-@pytest.mark.parametrize("command", ["logs", "retry", "cancel", "explain"])
+def test_status_of_one_step(etl: Place) -> None:
+    page = etl.says("status", "etl/clean-us")
+    assert page == etl.says("status", "etl", "clean-us") == etl.says("status", UID, "clean-u*")
+    assert page.startswith("etl/clean-us\n")
+    assert "treadle explain etl clean-us" in page
+    shape = json.loads(etl.says("status", "etl/clean-us", "-o", "json"))
+    assert shape in json.loads(etl.says("status", "etl", "-o", "json"))["status"]["steps"]
+    assert shape["name"] == "clean-us"
+
+
+@pytest.mark.parametrize("command", ["logs", "events", "status", "retry", "cancel", "explain"])
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -54,7 +66,8 @@ def test_what_takes_no_step_and_what_needs_one(etl: Place) -> None:
         assert etl.complains(*words, "etl/load", code=5) == said
     said = etl.complains("mark", "etl", "--succeeded", "--reason", "x", code=2)
     assert said == "treadle: name the step that was done: treadle mark etl STEP"
-    assert "choose one step of etl" in etl.complains("explain", "etl", "*", code=2)
+    for command in ("explain", "status"):
+        assert "choose one step of etl" in etl.complains(command, "etl", "*", code=2)
     assert "etl/load is Skipped" in etl.says("explain", "etl/load")
 
 

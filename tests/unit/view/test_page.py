@@ -10,8 +10,8 @@ from controller.view.figures import memory
 from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
 from controller.view.look import Look
-from controller.view.page import never_valid_page, page
-from controller.view.table import render
+from controller.view.page import never_valid_page, page, step_page
+from controller.view.table import cells, render
 
 
 def told() -> Story:
@@ -162,6 +162,43 @@ def test_the_page_shows_what_steps_used() -> None:
     assert "  STEP   PHASE      TRY  TIME  EXIT   CPU   MEM  NOTE" in shown
     assert "  ├ ✓ a  Succeeded    1  3.0s     0  2.0s   12M" in shown
     assert any(line.startswith("  └ ● b  Running      1  3.0s     -  1.0s  2.0G") for line in shown)
+
+
+# ---------------------------------------- one step
+
+
+def retried() -> Story:
+    story = Story().accept([a_step("a"), a_step("check", "a", retry={"limit": 1})])
+    return story.exit("a").exit("check", 1).wait(1).exit("check", 3)
+
+
+def test_the_page_of_a_step_has_all_its_attempts() -> None:
+    story = retried()
+    workflow, look = story.life(), Look(now=story.now)
+    printed = {"a": ["of another"], "check": ["too few rows"]}
+    check = workflow.steps["check"]
+    lines = [*step_page(story.state, workflow, check, look, printed=printed)]
+    assert lines[0] == "w/check"
+    assert [line.split()[:3] for line in lines if line.startswith("  ✗")] == [
+        ["✗", "check", "Failed"]
+    ]
+    assert "── w/check, attempt 2: treadle logs w check ──" in lines
+    assert "  too few rows" in lines
+    assert "  of another" not in lines
+    rows = [line.split()[:2] for line in lines if line.lstrip()[:2] in ("1 ", "2 ")]
+    assert rows == [["1", "Failed"], ["2", "Failed"]]
+    assert lines[-1] == "  next          treadle explain w check · treadle logs w check"
+    past = [*step_page(story.state, workflow, check, look, past=True)]
+    assert not any("next" in line for line in past)
+
+
+@pytest.mark.parametrize("width", [1, 5, 20, 40, 80])
+def test_the_page_of_a_step_fits_a_terminal(width: int) -> None:
+    story = retried()
+    workflow, look = story.life(), Look(now=story.now, width=width)
+    printed = {"check": ["日本" * 50]}
+    for line in step_page(story.state, workflow, workflow.steps["check"], look, printed=printed):
+        assert cells(line) <= max(width, 40)  # a word and its label stay whole
 
 
 @pytest.mark.parametrize(
