@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from controller.cli.commands import COMMANDS, START, Arg, Command, Example
 
-_TITLE = "treadle: run DAGs of shell steps from a folder of YAML, through edits and crashes."
+_TITLE = "treadle runs DAGs of shell steps from YAML files, through edits and crashes."
 _EXAMPLES = (
     Example("treadle up", "run what is in ./specs, and follow every edit"),
     Example("treadle run job.yaml", "run one file now"),

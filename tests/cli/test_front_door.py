@@ -204,5 +204,5 @@ def test_nothing_of_another_user_is_used(place: Place, words: tuple[str, ...]) -
     shared, place.root = place.root, own
     said = place.complains(*words, code=2)
     assert said.startswith(f"treadle: {shared}/.treadle: belongs to user 4242, not to root")
-    assert place.says("--help").startswith("treadle: ")
+    assert place.says("--help").startswith("treadle runs ")
     place.says("get", "--state", str(own / "mine"), "-o", "name")

@@ -1,0 +1,56 @@
+"""Every example of the help, run in a folder that has what it names, in the order of the help."""
+
+import shlex
+import signal
+import subprocess
+
+from cli.place import Place, document
+
+from controller.cli.commands import COMMANDS
+from controller.log.status_file import read_status
+
+VERDICTS = ("up", "wait", "diff")  # 1 says that a workflow failed, or that something changes
+LAST = ("delete",)  # what else needs the workflow comes first
+
+
+def an_etl(place: Place) -> None:
+    """`etl` failed in its first run, its spec was edited, and both folders are in git."""
+    steps = {"extract": "echo rows", "clean-eu": "true", "load": "exit 3", "report": "true"}
+    path = place.spec("etl", **steps)
+    path.write_text(path.read_text().replace('"etl"', '"etl", "labels": {"team": "data"}'))
+    place.treadle("up", "--once", code=1)
+    path.write_text(path.read_text().replace("echo rows", "echo more rows"))
+    place.treadle("up", "--once", code=1)
+    for words in (("init", "--quiet"), ("add", "specs")):
+        subprocess.run(["git", *words], cwd=place.root, check=True)
+    (place.root / "job.yaml").write_text(document("job", only="true"))
+    (place.root / "flows").mkdir()
+    (place.root / "flows/flow.yaml").write_text(document("flow", only="true"))
+
+
+def test_the_examples_of_the_help_can_be_typed(place: Place) -> None:
+    an_etl(place)
+    commands = sorted(COMMANDS, key=lambda command: command.name in LAST)
+    for example in (example for command in commands for example in command.examples):
+        words = shlex.split(example.command)[1:]
+        code, err = run(place, words)
+        assert code in (0, int(words[0] in VERDICTS)), (example.command, code, err)
+
+
+def run(place: Place, words: list[str]) -> tuple[int, bytes]:
+    """The exit code, and stderr. What never ends by itself is interrupted."""
+    state = "of-flows" if "--specs" in words else ".treadle"
+    begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env={"TREADLE_STATE": state})
+    if words[0] == "up" and "--once" not in words:
+        place.until(lambda: read_status(str(place.root / state)).phase == "Running")
+        begun.send_signal(signal.SIGINT)
+    elif {*words} & {"-w", "--watch"} or words[:2] == ["events", "-f"]:
+        assert begun.stdout is not None
+        assert begun.stdout.readline() != b"", words
+        begun.send_signal(signal.SIGINT)
+        assert begun.wait(30) == 130
+        begun.returncode = 0
+    _, err = begun.communicate(timeout=30)
+    if "--detach" in words:
+        place.until(lambda: place.phase("job") == "Succeeded")
+    return begun.returncode, err
