@@ -319,7 +319,7 @@ COMMANDS = (
         "running steps keep running, and the next controller adopts them.",
         (
             Example("treadle up", "run ./specs, and follow every edit"),
-            Example("treadle up --once", "exit when all has finished, as CI wants it"),
+            Example("treadle up --once", "exit when all has finished, for CI"),
             Example("treadle up --specs flows --max-parallel 4", "another folder, 4 steps at once"),
         ),
         output_is="progress",

@@ -32,7 +32,7 @@ def overview(width: int, place: Sequence[str]) -> Iterator[str]:
     yield from examples(_EXAMPLES, width)
     yield ""
     line = "   ".join(place)
-    yield from [line] if len(line) <= width else place
+    yield from [line] if line and len(line) <= width else place
     yield "treadle help COMMAND shows its options and examples."
 
 

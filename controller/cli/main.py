@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         name, rest = split(words)
         if name == "help":
-            name, rest = (rest[0], ["--help"]) if rest else ("", ["--help"])
+            name, rest = (rest[0], ["--help"]) if rest[:1] not in ([], ["help"]) else ("", ["-h"])
         if not name and "--version" in rest:
             name, rest = "version", []
         if not name:
@@ -143,17 +143,19 @@ def _place(words: Sequence[str]) -> Iterator[str]:
         folders = folders_in(words)
         complete(folders, find_command("up"))
         specs, state = (os.path.abspath(path) for path in (folders.specs, folders.state))
-        yield f"Folder: {_from_home(specs)}"
-        yield f"state: {_from_home(state)}{'' if os.path.isdir(state) else ' (not there yet)'}"
+        yield f"Folder: {_here_or_missing(specs)}"
+        yield f"state: {_here_or_missing(state)}"
         by = holder(state)
         yield f"controller: {f'running (pid {by.pid})' if by else 'none is running'}"
     except (Misuse, TreadleError, OSError):
         return
 
 
-def _from_home(path: str) -> str:
+def _here_or_missing(folder: str) -> str:
     home = os.path.expanduser("~")
-    return f"~{path[len(home) :]}" if path.startswith(f"{home}{os.sep}") else path
+    inside = folder.startswith(f"{home}{os.sep}")
+    shown = f"~{folder[len(home) :]}" if inside else folder
+    return shown if os.path.isdir(folder) else f"{shown} (not there yet)"
 
 
 def _refuse(misuse: Misuse, words: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from cli.place import HELD, TREADLE, Place, document
 
 def test_help_shows_the_folders_and_who_runs(place: Place) -> None:
     shown = place.says("--help")
-    assert f"Folder: {place.specs}" in shown
+    assert f"Folder: {place.specs}\n" in shown
     assert f"state: {place.state} (not there yet)" in shown
     assert "controller: none is running" in shown
     place.spec("w", a=HELD)
@@ -21,7 +21,9 @@ def test_help_shows_the_folders_and_who_runs(place: Place) -> None:
 
 def test_help_is_shown_also_where_nothing_can_be_said(place: Place) -> None:
     (place.root / "treadle.toml").write_text("no TOML")
-    assert "Folder:" not in place.says("--help")
+    assert place.says("--help").endswith(
+        "edit run again?\n\ntreadle help COMMAND shows its options and examples.\n"
+    )
 
 
 def test_the_ways_to_the_help_of_a_command_agree(place: Place) -> None:
@@ -31,6 +33,7 @@ def test_the_ways_to_the_help_of_a_command_agree(place: Place) -> None:
     assert place.says("logs", "--help") == shown
     assert place.says("-h", "logs") == shown
     assert place.says("help", "describe") == place.says("status", "-h")
+    assert place.says("help", "help") == place.says("help") == place.says("--help")
 
 
 def test_a_mistake_is_one_line(place: Place) -> None:
