@@ -56,7 +56,7 @@ def logs(args: argparse.Namespace) -> int:
     elif not args.follow or transcript.is_over():
         transcript.show(of_one_run(state, workflow, choice))
     else:
-        transcript.show(running(workflow, choice))
+        transcript.show(running(state, workflow, choice))
     if args.follow:
         transcript.follow(replica)
     transcript.close()

@@ -190,6 +190,7 @@ class Transcript:
             self._page.end_line()
             self._out.write(f"{paint(line, 'dim' if self._look.colour else '')}\n".encode())
             self._show(one, AttemptOutput(self._state_dir, self._log(one), b"", self._page))
+            self.close()  # what it writes from now on would come under another heading
 
     def follow(self, replica: Replica) -> None:
         """Go on with these and what begins, until the chosen steps or the run have ended."""
@@ -213,6 +214,7 @@ class Transcript:
         """Close all files. An incomplete last line is shown as it is."""
         for output_file in self._open.values():
             output_file.close()
+        self._open.clear()
         self._out.flush()
 
     def is_over(self) -> bool:

@@ -61,10 +61,12 @@ def of_one_run(state: State, workflow: Workflow, choice: Choice) -> Iterator[Sho
 
 
 def by_number(workflow: Workflow, choice: Choice) -> Iterator[Shown]:
-    """Attempt N of the chosen steps. Raises NotFound if a step that is named never had it."""
-    wanted = choice.attempt
+    """Attempt N of the chosen steps. Raises NotFound if no step, or one that is named, had it."""
+    wanted, steps = choice.attempt, chosen(workflow, choice)
     assert wanted is not None
-    for step in chosen(workflow, choice):
+    if not any(0 < wanted <= step.numbered for step in steps) and not choice.steps:
+        raise NotFound(f"no step of {workflow.name} has an attempt {wanted}")
+    for step in steps:
         if 0 < wanted <= step.numbered:
             there = (one for one in step.attempts if one.number == wanted)
             yield Shown(step, wanted, next(there, None))
@@ -94,16 +96,23 @@ def of_all_runs(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
         yield "no attempt failed" if choice.failed else "no attempt ran"
 
 
-def running(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
-    """What runs now, to be followed; a line about what this run has shown before."""
+def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
+    """What runs now, to be followed; a line about what has finished, or what is waited for."""
     steps = chosen(workflow, choice)
+    live = [Shown(step, step.live.number, step.live) for step in steps if step.live is not None]
     last = [one for step in steps if (one := _last_of(workflow, step, None)) and not one.live]
     if last:
         count = "1 step has" if len(last) == 1 else f"{len(last)} steps have"
         yield _rule(f"{count} finished in this run: {_command(choice)}")
-    for step in steps:
-        if step.live is not None:
-            yield Shown(step, step.live.number, step.live)
+    if not live:
+        said = (
+            words.of_workflow(workflow)
+            if len(steps) > 1
+            else words.of_step(state, workflow, steps[0])
+        )
+        who = workflow.name if len(steps) > 1 else steps[0].name
+        yield _rule(f"{who}: {said[1]}")
+    yield from live
 
 
 def chosen(workflow: Workflow, choice: Choice) -> list[Step]:

@@ -159,9 +159,11 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
     what = f"-> {event['phase']}" if changed else event["type"]
     message = "; ".join(filter(None, [visible(_words(event)), more]))
     before, who_width, what_width = f"{event['seq']:>6} {look.moment(time)}", 24, 20
-    if look.width is not None and look.width < _WIDTH_OF_ALL:
-        before, who_width, what_width = look.moment(time), look.width // 3, 12
+    if look.width is not None:
+        who_width = look.width // 3
         who = middle(who, who_width)
+        if look.width < _WIDTH_OF_ALL:
+            before, what_width = look.moment(time), 12
     start = f"{before}  {who:<{who_width}}  "
     line = f"{start}{what:<{what_width}}  {message}".rstrip()
     if look.width is not None:

@@ -148,3 +148,33 @@ def test_a_reader_that_goes_away_ends_it(place: Place) -> None:
         timeout=DEADLINE_SECONDS, check=True,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == (b"[a] y\n", b"")
+
+
+def test_what_a_running_attempt_has_written_stands_under_its_heading(place: Place) -> None:
+    job = json.loads(document("job", a=f"echo a; touch began; {HELD}", b="echo b"))
+    del job["spec"]["steps"][1]["dependsOn"]
+    (place.specs / "job.yaml").write_text(json.dumps(job))
+    with place.up():
+        place.until((place.specs / "began").exists)
+        place.until(lambda: place.folded().workflows["job"].steps["b"].phase == "Succeeded")
+        out, _ = said(place, "job", "--run", "all")
+        following = place.begin("logs", "job", "b", "-f")
+        rest, err = following.communicate(timeout=DEADLINE_SECONDS)
+        place.clear()
+    heads = [line.split(", ")[1] for line in out if line.startswith("──")]
+    for head, line in zip(heads, out[1::2], strict=True):
+        assert head == line
+    assert sorted(heads) == ["a", "b"]
+    assert (rest, err) == (b"b\n", b""), "a step that has finished is shown, and not followed"
+
+
+def test_follow_says_what_is_waited_for(place: Place) -> None:
+    place.spec("job", a=HELD, b="echo b")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        following = place.begin("logs", "job", "-f", "b")
+        assert following.stderr is not None
+        assert following.stderr.readline().decode() == "── b: waiting for a ──\n"
+        (place.specs / "go").touch()
+        rest, err = following.communicate(timeout=DEADLINE_SECONDS)
+    assert (rest, err) == (b"b\n", b"")

@@ -155,15 +155,32 @@ def test_attempts_that_the_state_no_longer_has_are_named() -> None:
     assert shown(story, attempt=1, steps=["check"]) == ["check.1"]
 
 
+def followed(story: Story, **asked: Any) -> list[str]:
+    told = running(story.state, story.life("sales"), Choice(word="sales", **asked))
+    return [one if isinstance(one, str) else one.step.name for one in told]
+
+
 def test_what_runs_now() -> None:
     story = Story().accept([a_step("a"), a_step("b", "a"), a_step("c")], name="sales")
     story.exit("a", workflow="sales").start("b", "c", workflow="sales")
-    line, *live = running(story.life("sales"), Choice(word="sales"))
-    assert line == "── 1 step has finished in this run: treadle logs sales ──"
-    assert [one.step.name for one in live if not isinstance(one, str)] == ["b", "c"]
-    (only,) = running(story.life("sales"), Choice(word="sales", steps=["b"]))
-    assert not isinstance(only, str)
-    assert only.step.name == "b"
+    finished = "── 1 step has finished in this run: treadle logs sales ──"
+    assert followed(story) == [finished, "b", "c"]
+    assert followed(story, steps=["b"]) == ["b"]
+
+
+def test_what_is_waited_for() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")], name="sales")
+    story.start("a", workflow="sales")
+    assert followed(story, steps=["b"]) == ["── b: waiting for a ──"]
+    story = Story().accept([a_step("a"), a_step("b", "a")], name="sales", suspend=True)
+    (line,) = followed(story)
+    assert line.startswith("── sales: ")
+    assert "suspend" in line
+
+
+def test_an_attempt_that_no_step_has() -> None:
+    with pytest.raises(NotFound, match="no step of sales has an attempt 9"):
+        shown(sales(), attempt=9)
 
 
 def test_earlier_tries_of_the_run() -> None:
