@@ -186,7 +186,7 @@ class Transcript:
                 self._note(one)
                 continue
             assert one.attempt is not None, one
-            line = heading(one.step, one.attempt, self._look)
+            line = self._look.fit(heading(one.step, one.attempt, self._look))
             self._page.end_line()
             self._out.write(f"{paint(line, 'dim' if self._look.colour else '')}\n".encode())
             self._show(one, AttemptOutput(self._state_dir, self._log(one), b"", self._page))

@@ -86,6 +86,7 @@ def _camel(name: str) -> str:
 
 # ---------------------------------------- for people
 
+_WHO_WIDTH_MAX = 40
 _WIDTH_OF_ALL = 100  # on a narrower terminal the numbers are left out, and names shortened
 
 
@@ -160,7 +161,7 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
     message = "; ".join(filter(None, [visible(_words(event)), more]))
     before, who_width, what_width = f"{event['seq']:>6} {look.moment(time)}", 24, 20
     if look.width is not None:
-        who_width = look.width // 3
+        who_width = min(look.width // 3, _WHO_WIDTH_MAX)
         who = middle(who, who_width)
         if look.width < _WIDTH_OF_ALL:
             before, what_width = look.moment(time), 12

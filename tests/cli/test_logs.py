@@ -1,6 +1,8 @@
 """`treadle logs` of real runs: which of them, what was kept; awkward output."""
 
 import json
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -110,6 +112,26 @@ def test_follow_begins_with_what_runs_now(place: Place) -> None:
         rest, err = following.communicate(timeout=DEADLINE_SECONDS)
     assert (rest, following.returncode) == (b"[c] c\n", 0)
     assert err.decode() == "── 1 step has finished in this run: treadle logs job ──\n"
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="no script(1) to make a terminal")
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_names_in_a_column_and_in_colours(
+    place: Place, env: dict[str, str], coloured: bool
+) -> None:
+    place.spec("job", a="printf '\\033[31mred\\n'", longer="echo plain")
+    place.treadle("up", "--once")
+    clean = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"} | env
+    done = subprocess.run(
+        ["script", "-qec", f"{TREADLE} logs job", "/dev/null"], cwd=place.root, env=clean,
+        capture_output=True, stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=True,
+    )  # fmt: skip
+    first, second = done.stdout.decode().splitlines()
+    if coloured:
+        assert first == "\x1b[0m\x1b[36m[a]\x1b[0m      \x1b[31mred"
+        assert second == "\x1b[0m\x1b[33m[longer]\x1b[0m plain", "red ends with its line"
+    else:
+        assert (first, second) == ("[a]      \x1b[31mred", "[longer] plain")
 
 
 # ---------------------------------------- awkward output
