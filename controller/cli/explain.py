@@ -72,7 +72,7 @@ def _of_step(
     from controller.view.explain import explanation, inputs_lines, ways
 
     step = workflow.steps[name]
-    causes = ways(state, workflow, step, around)
+    causes = ways(state, workflow, step, around, look(args))
     printed = by_failed(args.state, workflow, {cause.step for cause in causes})
     yield from explanation(workflow, step, causes, look(args), printed)
     if args.inputs:

@@ -151,7 +151,8 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
 
 def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) -> None:
     """`suspend` holds until `resume`, even if the spec is edited or the run ends."""
-    asked = e.in_the_name_of(event.by, f"{event.kind} asked for", event.reason)
+    what = "suspended" if event.kind == "suspend" else "resume asked for"
+    asked = e.in_the_name_of(event.by, what, event.reason)
     workflow.suspension = asked if event.kind == "suspend" else ""
     _suspend_or_resume(state, workflow)
     if workflow.suspension:

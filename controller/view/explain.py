@@ -5,7 +5,7 @@ For a step that was skipped or cancelled, it goes to the failure, the marker or 
 root. Each line says one thing, and its cause is indented below it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from controller.view import edits, words
 from controller.view.failure import Printed
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, phase_cell, render
+from controller.view.times import in_utc
 
 DEPTH_MAX = 50  # of a chain of causes
 _CAUSES_SHOWN = 12  # to people
@@ -59,29 +60,39 @@ def causes(
     return [cause for at, depth in reached for cause in _said(state, workflow, at, depth, around)]
 
 
-def ways(state: State, workflow: Workflow, step: Step, around: Around) -> list[Cause]:
+def ways(state: State, workflow: Workflow, step: Step, around: Around, look: Look) -> list[Cause]:
     """For people: of each root one way to it, and of many or long ways the beginning and the end.
 
     A cause without a step stands for those in between.
     """
     kept = _to_roots(workflow, _reached(workflow, step, len(workflow.steps)))
     between = len(kept) - _CAUSES_SHOWN
-    first, last = kept, list[tuple[Step, int]]()
-    if between > 0:
-        first, last = kept[: _CAUSES_SHOWN // 2], kept[-(_CAUSES_SHOWN // 2) :]
-    found = [one for at, depth in first for one in _said(state, workflow, at, depth, around)]
-    if between > 0:
-        found.append(Cause(_DEPTH_SHOWN, "", "", "", f"… {between} more between"))
-    return found + [one for at, depth in last for one in _said(state, workflow, at, depth, around)]
+
+    def said(reached: Sequence[tuple[Step, int]]) -> list[Cause]:
+        return [
+            cause
+            for at, depth in reached
+            for cause in _said(state, workflow, at, depth, around, look.moment)
+        ]
+
+    if between <= 0:
+        return said(kept)
+    gap = Cause(_DEPTH_SHOWN, "", "", "", f"… {between} more between")
+    return [*said(kept[: _CAUSES_SHOWN // 2]), gap, *said(kept[-(_CAUSES_SHOWN // 2) :])]
 
 
 def _said(
-    state: State, workflow: Workflow, step: Step, depth: int, around: Around
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    depth: int,
+    around: Around,
+    moment: Callable[[int], str] = in_utc,
 ) -> Iterator[Cause]:
     if step.phase is Phase.READY:
         yield Cause(depth, step.name, step.phase, *waits(state, workflow, step, around))
     else:
-        yield Cause(depth, step.name, step.phase, *words.of_step(state, workflow, step))
+        yield Cause(depth, step.name, step.phase, *words.of_step(state, workflow, step, moment))
     if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
         yield Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running")
 
@@ -245,6 +256,8 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
     """Commands that make sense now: those of the failure at the root, if there is one."""
     if any(cause.reason == NO_CONTROLLER for cause in causes):
         yield "treadle up"
+    if workflow.suspension:
+        yield f"treadle resume {workflow.name}"
     names = [cause.step for cause in causes if cause.phase == Phase.FAILED]
     for name in names[:1]:
         yield f"treadle logs {workflow.name} {name}"

@@ -75,7 +75,7 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
         return f"kept from run {step.attempt.run}"
     if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
         return ""
-    return words.of_step(state, workflow, step)[1]
+    return words.of_step(state, workflow, step, look.moment)[1]
 
 
 def failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:

@@ -143,7 +143,7 @@ def _unfinished(state: State, workflow: Workflow, around: Around, look: Look) ->
             running[_runs(state, workflow, step, around)].append(step.name)
         elif step.phase is Phase.READY:
             ready[waits(state, workflow, step, around)[1]].append(step.name)
-        elif step.phase is Phase.PENDING and (said := _waits_for(state, workflow, step)):
+        elif step.phase is Phase.PENDING and (said := _waits_for(state, workflow, step, look)):
             later[said].append(step.name)
         elif step.phase is Phase.PENDING:
             behind.append(step.name)
@@ -169,11 +169,11 @@ def _runs(state: State, workflow: Workflow, step: Step, around: Around) -> str:
     return f"running{words.afterwards(state, workflow, step)}"
 
 
-def _waits_for(state: State, workflow: Workflow, step: Step) -> str:
+def _waits_for(state: State, workflow: Workflow, step: Step, look: Look) -> str:
     """What it waits for; "" if that are only steps that wait themselves."""
     unmet = [workflow.steps[name] for name in words.unmet(workflow, step)]
     if step.retry_at is not None or not unmet:
-        return words.of_step(state, workflow, step)[1]
+        return words.of_step(state, workflow, step, look.moment)[1]
     near = [other.name for other in unmet if other.phase is not Phase.PENDING or other.retry_at]
     return f"waiting for {words.named(near)}" if near else ""
 

@@ -21,9 +21,9 @@ def rfc3339_or_none(micros: int | None) -> str | None:
     return None if micros is None else rfc3339(micros)
 
 
-def clock_time(micros: int) -> str:
-    """`12:00:01`, in UTC, where the day is clear."""
-    return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S}"
+def in_utc(micros: int) -> str:
+    """`12:00:01 UTC`, where the day is clear."""
+    return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S} UTC"
 
 
 MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"  # for messages

@@ -5,7 +5,7 @@ its workflow and the markers. So these words are made here, when a user asks: a 
 nothing while nobody looks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
@@ -13,7 +13,7 @@ from controller.model.movement import OPEN, edge
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
-from controller.view.times import clock_time, span
+from controller.view.times import in_utc, span
 
 _NAMES_MAX = 3
 _AFTERWARDS = {  # what happens to a step that may finish first
@@ -27,12 +27,14 @@ _DELETED = "deleted: its spec was removed from the folder"
 Words = tuple[str, str]  # reason, message
 
 
-def of_step(state: State, workflow: Workflow, step: Step) -> Words:
-    """Reason and message of a step's phase, at this moment."""
+def of_step(
+    state: State, workflow: Workflow, step: Step, moment: Callable[[int], str] = in_utc
+) -> Words:
+    """Reason and message of a step's phase, at this moment; `moment` shows a time."""
     if step.phase is Phase.RUNNING:
         return _running(state, workflow, step)
     if step.phase is Phase.PENDING:
-        return _pending(state, workflow, step)
+        return _pending(state, workflow, step, moment)
     if step.phase is Phase.READY:
         return _ready(state, workflow, step)
     return step.reason, step.message
@@ -48,7 +50,7 @@ def of_workflow(workflow: Workflow) -> Words:
         return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
     if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
         running = f"; {_steps(workflow.occupied)} may finish" if workflow.occupied else ""
-        return Reason.SUSPENDED, f"{workflow.suspension or 'suspended by its spec'}{running}"
+        return Reason.SUSPENDED, f"{_suspended(workflow)}{running}"
     if workflow.phase is Phase.RUNNING:
         return Reason.STARTED, _progress(workflow) or _waits(workflow) or workflow.message
     if workflow.phase is Phase.PENDING and workflow.occupied:
@@ -67,6 +69,10 @@ def _progress(workflow: Workflow) -> str:
 def _waits(workflow: Workflow) -> str:
     ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
     return f"waiting for a slot: {named(ready)}" if ready else ""
+
+
+def _suspended(workflow: Workflow) -> str:
+    return workflow.suspension or "suspended by its spec"
 
 
 def verdict(workflow: Workflow) -> str:
@@ -168,11 +174,11 @@ def afterwards(state: State, workflow: Workflow, step: Step) -> str:
     return f"; then {_AFTERWARDS['cancel' if starts_no_more else wanted.outcome]}"
 
 
-def _pending(state: State, workflow: Workflow, step: Step) -> Words:
+def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int], str]) -> Words:
     if step.retry_at is not None:
         if workflow.suspended is not None:
             return Reason.SUSPENDED, f"{step.message}; paused while suspended"
-        return Reason.BACK_OFF, f"{step.message} (due {clock_time(step.retry_at)} UTC)"
+        return Reason.BACK_OFF, f"{step.message} (due {moment(step.retry_at)})"
     # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
     waits_for = unmet(workflow, step)
@@ -205,8 +211,7 @@ def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words
     cancel = workflow.cancel
     match obstacle:
         case Obstacle.SUSPENDED:
-            why = f" ({workflow.suspension})" if workflow.suspension else ""
-            return Reason.SUSPENDED, f"nothing starts: the workflow is suspended{why}"
+            return Reason.SUSPENDED, f"nothing starts: {_suspended(workflow)}"
         case Obstacle.CANCEL_MARKER if marker := forbidden(state, workflow.name):
             return Reason.CANCEL_MARKER, f"nothing starts while {marker.path} exists"
         case Obstacle.CANCELLED if cancel is not None:

@@ -94,7 +94,7 @@ def showing(story: Story, count: int) -> Costs:
     yield "get", calls_of(lambda: listing.list_table(state, [life], look))
     yield "get -o json", calls_of(lambda: status.workflow_shape(state, life))
     yield "explain a step", calls_of(lambda: causes(state, life, step, UP))
-    yield "explain a step to people", calls_of(lambda: ways(state, life, step, UP))
+    yield "explain a step to people", calls_of(lambda: ways(state, life, step, UP, LOOK))
     yield "explain all", calls_of(lambda: all_of(explanation(state, life, UP, LOOK, {})))
 
 

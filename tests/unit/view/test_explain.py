@@ -1,6 +1,8 @@
 """Why something is as it is, down to the root."""
 
+import re
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -95,7 +97,7 @@ def test_a_ready_step_names_the_marker_the_suspension_the_disk_or_the_want_of_a_
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "FolderHeld"
     story.accept([a_step("a")], suspend=True)
-    assert told(story, "a", full) == ["a Ready: nothing starts: the workflow is suspended"]
+    assert told(story, "a", full) == ["a Ready: nothing starts: suspended by its spec"]
     story.accept([a_step("a", workingDir="/elsewhere")])
     (cause,) = causes(story.state, story.life(), story.step("a"), held)
     assert cause.reason == "WaitingForSlot", "it does not run in the folder that is held"
@@ -143,7 +145,7 @@ def test_what_is_the_same_for_all_attempts_has_no_column() -> None:
 
 def said(story: Story, step: str, look: Look = LOOK, **printed: list[str]) -> list[str]:
     life = story.life()
-    chain = ways(story.state, life, life.steps[step], UP)
+    chain = ways(story.state, life, life.steps[step], UP, look)
     return list(explanation(life, life.steps[step], chain, look, printed))
 
 
@@ -186,6 +188,14 @@ def test_each_root_of_a_skip_is_shown() -> None:
 def test_a_tolerated_failure_says_so() -> None:
     story = Story().accept([a_step("a", continueOnFailure=True), a_step("b")]).exit("a", 2)
     assert said(story, "a")[0].endswith(": exit code 2; tolerated, since it has continueOnFailure")
+
+
+def test_people_get_the_time_of_a_retry_as_their_clocks_have_it() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 1})]).exit("a", 1)
+    look = Look(now=story.now, zone=ZoneInfo("Asia/Tokyo"), width=100)
+    assert re.search(r"\(due 07:13:\d\d\)", said(story, "a", look)[0])
+    (first, *_) = causes(story.state, story.life(), story.step("a"), UP)
+    assert re.search(r"\(due 22:13:\d\d UTC\)", first.message), "in JSON"
 
 
 @pytest.mark.parametrize("width", [1, 8, 20, 40, 80])

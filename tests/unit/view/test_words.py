@@ -48,7 +48,7 @@ def test_backoff_says_why_and_when() -> None:
 
 def test_a_suspended_workflow_holds_its_steps() -> None:
     story = Story().accept([a_step("a"), a_step("b", "a")], suspend=True)
-    assert of(story, "a") == ("Suspended", "nothing starts: the workflow is suspended")
+    assert of(story, "a") == ("Suspended", "nothing starts: suspended by its spec")
     assert of(story, "b") == ("WaitingForDependencies", "waiting for a")
     assert words.of_workflow(story.life())[0] == "Suspended"
 
