@@ -9,6 +9,7 @@ from controller.view import words
 from controller.view.table import visible
 
 _NAMED_MAX = 10
+_OPEN = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.SUSPENDED})
 
 
 def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
@@ -24,8 +25,8 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     if news.lacks_room():
         yield "steps wait for room on the disk: make room, then run it again"
         return
-    yield from summaries(life for life in news.workflows() if life.phase is Phase.FAILED)
-    if not counts.get(Phase.FAILED):
+    yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
+    if not counts.keys() & _OPEN:
         yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 
@@ -47,13 +48,22 @@ def _stopped(news: News, ended: int) -> Iterator[str]:
 
 
 def summaries(lives: Iterable[Workflow]) -> Iterator[str]:
-    """What came of each workflow; of one that failed also how to try again."""
+    """What came of each workflow; of one that did not succeed also the command that may be next."""
     lives = list(lives)
     for life in lives[:_NAMED_MAX]:
-        again = f"; try again: treadle retry {life.name}" if life.phase is Phase.FAILED else ""
-        yield visible(f"{words.summary(life)}{again}")
+        yield visible(f"{words.summary(life)}{_what_is_next(life)}")
     if len(lives) > _NAMED_MAX:
         yield f"… and {len(lives) - _NAMED_MAX} more: treadle get"
+
+
+def _what_is_next(life: Workflow) -> str:
+    if life.phase is Phase.FAILED:
+        return f"; try again: treadle retry {life.name}"
+    if life.phase is Phase.CANCELLED:
+        return f"; run it again: treadle retry {life.name}"
+    if life.phase is Phase.SUSPENDED and life.suspension:
+        return f"; to continue: treadle resume {life.name}"
+    return f"; to continue, change {life.path}" if life.phase is Phase.SUSPENDED else ""
 
 
 def steps_in_words(number: int) -> str:

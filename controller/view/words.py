@@ -106,21 +106,21 @@ def counted(workflow: Workflow) -> Iterator[str]:
 
 def summary(workflow: Workflow) -> str:
     """`etl failed in 1.2s: 2 succeeded, 1 failed (left), 1 skipped (join)`, at the end of a run."""
-    named: dict[str, list[str]] = {}
+    by_phase: dict[str, list[str]] = {}
     for step in workflow.steps.values():
-        named.setdefault(step.phase, []).append(step.name)
+        by_phase.setdefault(step.phase, []).append(step.name)
     parts = [
-        f"{len(names)} {phase.lower()}"
-        + ("" if phase is Phase.SUCCEEDED else f" ({listed(names)})")
+        f"{len(names)} {phase.lower()}" + ("" if phase is Phase.SUCCEEDED else f" ({named(names)})")
         for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED)
-        if (names := named.get(phase))
+        if (names := by_phase.get(phase))
     ]
     took = ""
     if workflow.started is not None and workflow.completed is not None:
         took = f" in {span(workflow.completed - workflow.started)}"
     why = "" if workflow.reason in _COUNTS_SAY_IT else f" ({workflow.message})"
     why = "" if workflow.phase is Phase.SUCCEEDED else why
-    return f"{workflow.name} {workflow.phase.lower()}{took}{why}: {', '.join(parts)}"
+    counts = f": {', '.join(parts)}" if parts else ""
+    return f"{workflow.name} {workflow.phase.lower()}{took}{why}{counts}"
 
 
 def of_attempt(attempt: Attempt) -> str:

@@ -241,6 +241,17 @@ def test_what_came_of_it_when_all_is_done() -> None:
     assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
 
 
+def test_what_was_cancelled_or_suspended_comes_with_the_command_that_goes_on() -> None:
+    story = Story().accept([a_step("a"), a_step("b")], "c").mark("c.cancel", "c")
+    story.end("a", "c").end("b", "c")
+    story.accept([a_step("a")], "s", suspend=True)
+    assert said(story, stopped=False, ended=0) == [
+        "done: 1 cancelled, 1 suspended",
+        "c cancelled (cancelled by c.cancel): 2 cancelled (a, b); run it again: treadle retry c",
+        "s suspended (suspended by its spec; nothing is running); to continue, change s.yaml",
+    ]
+
+
 def test_where_steps_wait_for_room_it_does_not_say_that_nothing_is_left() -> None:
     seen = Seen(Story(Limits(max_parallel=1)).accept([a_step("a"), a_step("b")]))
     seen.conditions = [condition("DiskPressure", "the disk is full")]
