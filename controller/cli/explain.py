@@ -74,7 +74,7 @@ def _of_step(
     step = workflow.steps[name]
     causes = ways(state, workflow, step, around, look(args))
     printed = by_failed(args.state, workflow, {cause.step for cause in causes})
-    yield from explanation(workflow, step, causes, look(args), printed)
+    yield from explanation(state, workflow, step, causes, look(args), printed)
     if args.inputs:
         now = _inputs_now(workflow, name)
         for attempt in step.attempts:

@@ -15,8 +15,9 @@ from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
 from controller.view import edits, words
-from controller.view.failure import Printed
+from controller.view.failure import Printed, of_present_run
 from controller.view.look import Look
+from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, phase_cell, render
 from controller.view.times import in_utc
 
@@ -221,7 +222,12 @@ def _busy(names: list[str]) -> str:
 
 
 def explanation(
-    workflow: Workflow, step: Step, causes: Sequence[Cause], look: Look, printed: Printed
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    causes: Sequence[Cause],
+    look: Look,
+    printed: Printed,
 ) -> Iterator[str]:
     """Its causes, what the edit did, each attempt, and what may be next.
 
@@ -229,15 +235,24 @@ def explanation(
     """
     for cause in causes:
         yield from _cause_lines(workflow, cause, look, printed)
-    if workflow.generation > 1:
+    if past := list(_past(workflow, step)):
         yield ""
-        yield from look.wrapped(edits.of_step(workflow, step), hang=2)
+        yield from (line for said in past for line in look.wrapped(said, hang=2))
     if step.attempts:
         yield ""
         yield from render(attempts_table(step, look), look.width, look.colour)
-    if commands := " · ".join(_next(workflow, step, causes)):
+    commands = "" if ended(state, workflow) else " · ".join(_next(workflow, step, causes))
+    if commands:
         yield ""
         yield from look.wrapped(f"next: {commands}", hang=2)
+
+
+def _past(workflow: Workflow, step: Step) -> Iterator[str]:
+    if workflow.generation > 1:
+        yield edits.of_step(workflow, step)
+    made = step.attempt if step.phase is Phase.SUCCEEDED else None
+    if made is not None and of_present_run(workflow, step) is None and step.reason != Reason.MARKED:
+        yield f"its result is kept from run {made.run}"
 
 
 def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:
@@ -277,7 +292,7 @@ def attempts_table(step: Step, look: Look) -> Table:
         Column("RUN", right=True, rank=2),
         Column("GEN", right=True, rank=3),
         Column("PHASE"),
-        Column("AT", rank=1),
+        Column(look.headed("AT"), rank=1),
         Column("WHY", rank=4, shrinks=True),
         Column("MESSAGE"),
     )

@@ -102,7 +102,7 @@ def generations_table(generations: Sequence[Generation], look: Look) -> Table:
     return Table(
         (
             Column("GEN", right=True),
-            Column("ACCEPTED"),
+            Column(look.headed("ACCEPTED")),
             Column("BY", rank=2),
             Column("FILE", rank=3, shrinks=True),
             Column("STEPS", right=True, rank=1),

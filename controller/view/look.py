@@ -45,6 +45,10 @@ class Look(Struct, frozen=True, kw_only=True):
         """`CET`, for the one place of a view that names the zone."""
         return local(self.now if time is None else time, self.zone).tzname() or "local time"
 
+    def headed(self, title: str) -> str:
+        """The title of a column of moments: it names the zone, unless each moment does."""
+        return title if self.width is None else f"{title} ({self.zone_name()})"
+
     def fit(self, line: str) -> str:
         """One line, without control characters and no wider than the view."""
         line = visible(line)

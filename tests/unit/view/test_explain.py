@@ -146,7 +146,7 @@ def test_what_is_the_same_for_all_attempts_has_no_column() -> None:
 def said(story: Story, step: str, look: Look = LOOK, **printed: list[str]) -> list[str]:
     life = story.life()
     chain = ways(story.state, life, life.steps[step], UP, look)
-    return list(explanation(life, life.steps[step], chain, look, printed))
+    return list(explanation(story.state, life, life.steps[step], chain, look, printed))
 
 
 def test_a_person_sees_one_way_to_each_root_its_output_and_what_to_do() -> None:
@@ -188,6 +188,32 @@ def test_each_root_of_a_skip_is_shown() -> None:
 def test_a_tolerated_failure_says_so() -> None:
     story = Story().accept([a_step("a", continueOnFailure=True), a_step("b")]).exit("a", 2)
     assert said(story, "a")[0].endswith(": exit code 2; tolerated, since it has continueOnFailure")
+
+
+def test_a_result_of_an_earlier_run_is_said_to_be_kept() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).exit("a").exit("b")
+    story.accept([a_step("a"), a_step("b", run="x")]).exit("b")
+    lines = said(story, "a")
+    assert "its result is kept from run 1" in lines
+    assert "generation 2 did not change what it does" in lines
+    assert not [line for line in said(story, "b") if "kept" in line]
+
+
+def test_of_a_life_that_is_over_nothing_is_next() -> None:
+    story = Story().accept([a_step("a")]).exit("a", 1)
+    life = story.life()
+    assert said(story, "a")[-1].startswith("next: ")
+    story.delete()
+    lines = list(explanation(story.state, life, life.steps["a"], [], LOOK, {}))
+    assert not [line for line in lines if line.startswith("next: ")]
+
+
+def test_the_zone_stands_once_where_moments_do_not_have_it() -> None:
+    story = Story().accept([a_step("a")]).exit("a", 1)
+    look = Look(now=story.now, zone=ZoneInfo("Asia/Tokyo"), width=100)
+    assert [column.title for column in attempts_table(story.step("a"), look).columns][
+        2
+    ] == "AT (JST)"
 
 
 def test_people_get_the_time_of_a_retry_as_their_clocks_have_it() -> None:
