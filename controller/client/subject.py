@@ -73,14 +73,14 @@ def require_folder(specs: str, state_dir: str, state: State) -> None:
         raise UsageError(
             f"{os.path.abspath(specs)}: {sight}; make it, or name the specs folder with --specs"
         )
-    require_home(specs, state_dir, state)
-
-
-def require_home(specs: str, state_dir: str, state: State) -> None:
-    """Refuse a specs folder that this state doesn't belong to."""
-    home = state.controller.folder
-    if home and os.path.realpath(home) != os.path.realpath(specs):
+    if not is_home(specs, state):
         raise UsageError(
-            f"{state_dir} belongs to the specs folder {home}, not to {os.path.abspath(specs)}; "
-            "name the right one with --specs or --state"
+            f"{state_dir} belongs to the specs folder {state.controller.folder}, "
+            f"not to {os.path.abspath(specs)}; name the right one with --specs or --state"
         )
+
+
+def is_home(specs: str, state: State) -> bool:
+    """Whether this state belongs to this specs folder, or to none yet."""
+    home = state.controller.folder
+    return not home or os.path.realpath(home) == os.path.realpath(specs)

@@ -1,11 +1,13 @@
 """What a commit would do, told before it is made; and what git does to a folder of specs."""
 
 import json
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.place import HELD, Place, document
+from cli.place import HELD, TREADLE, Place, document
 
 HOOK = Path(__file__).parents[2] / "examples/git-hook/pre-commit"
 
@@ -89,31 +91,73 @@ def test_outside_a_repository_it_says_so(place: Place) -> None:
     assert "specs: is not in a git repository" in place.complains("diff", "--staged", code=2)
 
 
-def test_the_hook_shows_the_plan_and_refuses_what_is_invalid(repository: Place) -> None:
+@pytest.fixture
+def clone(repository: Place) -> Path:
+    """A clone with the hook; the controller runs what its origin has."""
     place = repository
-    place.spec("w", a="echo 1")
+    shutil.copy(HOOK.with_name("nightly.yaml"), place.specs)
     commit(place, "one")
     place.says("up", "--once")
-    hook = place.root / ".git/hooks/pre-commit"
+    git(place, "clone", "-q", ".", "clone")
+    hook = place.root / "clone/.git/hooks/pre-commit"
     hook.write_bytes(HOOK.read_bytes())
     hook.chmod(0o755)
-    place.spec("w", a="echo two")
-    git(place, "add", "-A")
-    from cli.place import TREADLE
+    return place.root / "clone"
 
-    def try_commit() -> subprocess.CompletedProcess[bytes]:
-        env = {"PATH": f"{TREADLE.parent}:/usr/bin:/bin", "HOME": str(place.root)}
-        words = [*GIT, "commit", "-m", "two"]
-        return subprocess.run(words, cwd=place.root, env=env, capture_output=True, check=False)
 
-    done = try_commit()
+def try_commit(clone: Path, change: Callable[[str], str]) -> subprocess.CompletedProcess[str]:
+    """Commit this change of the spec, as the hook allows it."""
+    spec = clone / "specs/nightly.yaml"
+    spec.write_text(change(spec.read_text()))
+    return subprocess.run(
+        [*GIT, "commit", "-qam", "two"],
+        cwd=clone,
+        env={"PATH": f"{TREADLE.parent}:/usr/bin:/bin", "HOME": str(clone.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def faster(spec: str) -> str:
+    return spec.replace("echo loading", "echo loading faster")
+
+
+def misspelt(spec: str) -> str:
+    return spec.replace("[load]", "[laod]")
+
+
+def test_the_hook_shows_the_plan_of_a_commit(clone: Path) -> None:
+    git_config = ["git", "config", "treadle.state", "~/.treadle"]
+    subprocess.run(git_config, cwd=clone, check=True)
+    done = try_commit(clone, faster)
     assert done.returncode == 0, done.stderr
-    assert b"a     run again  run changed" in done.stdout + done.stderr
-    (place.specs / "w.yaml").write_text("kind: Workflow\n")
-    git(place, "add", "-A")
-    refused = try_commit()
-    assert refused.returncode != 0
-    assert b"w.yaml" in refused.stderr
+    assert f"compared with {clone.parent}/specs" in done.stderr
+    assert "Plan: 2 run again, 1 keeps its result" in done.stderr
+
+
+def test_without_a_state_the_hook_has_nothing_to_compare_with(clone: Path) -> None:
+    done = try_commit(clone, faster)
+    assert done.returncode == 0, done.stderr
+    assert "Plan: 3 are new" in done.stderr
+
+
+def test_in_the_watched_folder_the_edit_is_in_force_before_the_commit(clone: Path) -> None:
+    watched = clone.parent
+    shutil.copy(clone / ".git/hooks/pre-commit", watched / ".git/hooks/pre-commit")
+    spec = watched / "specs/nightly.yaml"
+    spec.write_text(faster(spec.read_text()))
+    subprocess.run([TREADLE, "up", "--once"], cwd=watched, capture_output=True, check=True)
+    done = try_commit(watched, str)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("state", ["~/.treadle", "~/none"])
+def test_the_hook_refuses_invalid_specs(clone: Path, state: str) -> None:
+    subprocess.run(["git", "config", "treadle.state", state], cwd=clone, check=True)
+    done = try_commit(clone, misspelt)
+    assert done.returncode != 0
+    assert 'did you mean "load"?' in done.stderr
 
 
 def test_a_commit_that_takes_the_whole_folder_away_is_told_as_that(repository: Place) -> None:
