@@ -167,7 +167,6 @@ class Transcript:
         self._tail = tail
         self._open: dict[tuple[str, int], AttemptOutput] = {}
         names = [step.name for step in chosen(workflow, choice)]
-        self._alone = len(names) == 1
         self._prefix = prefixes(workflow, names, look.width is not None, look.colour)
 
     def show(self, told: Iterable[Shown | str]) -> None:
@@ -262,7 +261,11 @@ class Transcript:
 
     def _is_asked_about(self, one: Shown) -> bool:
         """Whether it is worth a line: nobody wants one for each of a hundred steps."""
-        return self._alone or bool(self._choice.steps) or one.step.phase is Phase.FAILED
+        return self._alone() or bool(self._choice.steps) or one.step.phase is Phase.FAILED
+
+    def _alone(self) -> bool:
+        """Whether there is one step, so that no line needs its name. An edit may add others."""
+        return len(self._choice.steps or self._workflow.steps) == 1
 
     def _log(self, one: Shown) -> str:
         if one.attempt is not None:
@@ -270,7 +273,7 @@ class Transcript:
         return f"runs/{self._workflow.uid}/{one.step.name}.{one.number}.log"
 
     def _output_of(self, step: str, log: str) -> AttemptOutput:
-        prefix = b"" if self._alone else self._prefix(step).encode()
+        prefix = b"" if self._alone() else self._prefix(step).encode()
         return AttemptOutput(self._state_dir, log, prefix, self._page)
 
     # ---------------------------------------- to follow
