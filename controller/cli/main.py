@@ -64,10 +64,10 @@ def _run(command: Command, args: argparse.Namespace) -> int:
             _require_utf8(args)
             code = int(_function(command.function)(args))
         except NoRecords as error:
-            print(f"treadle: {error}: {no_state(args)}", file=sys.stderr)
+            _complain(f"{error}: {no_state(args)}")
             code = int(error.exit_code)
         except TreadleError as error:
-            print(f"treadle: {error}", file=sys.stderr)
+            _complain(str(error))
             code = int(error.exit_code)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -81,9 +81,17 @@ def _run(command: Command, args: argparse.Namespace) -> int:
         problem = f"{where}{error.strerror}"
         if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
             problem = "the current directory was deleted; cd to one that exists"
-        print(f"treadle: {problem}", file=sys.stderr)
+        _complain(problem)
         return int(ExitCode.STORAGE)
     return code
+
+
+def _complain(text: str) -> None:
+    """Print an error; names of folders and workflows in it can't control the terminal."""
+    from controller.view.table import visible
+
+    for line in text.split("\n"):
+        print(f"treadle: {visible(line)}", file=sys.stderr)
 
 
 def _require_utf8(args: argparse.Namespace) -> None:
@@ -155,19 +163,21 @@ def _here_or_missing(folder: str) -> str:
     home = os.path.expanduser("~")
     inside = folder.startswith(f"{home}{os.sep}")
     shown = f"~{folder[len(home) :]}" if inside else folder
+    if not shown.isprintable():
+        from controller.view.table import visible
+
+        shown = visible(shown)
     return shown if os.path.isdir(folder) else f"{shown} (not there yet)"
 
 
 def _refuse(misuse: Misuse, words: Sequence[str]) -> int:
     _load_msgspec()
-    from controller.view.table import visible
-
     text = str(misuse)
     if isinstance(misuse, NameMissing):
         names = _names(words)
         text = f"{misuse}: {f'which one? {names}' if names else 'NAME is missing'}"
         text += f" (treadle {misuse} --help)"
-    print(f"treadle: {visible(text)}", file=sys.stderr)
+    _complain(text)
     return _USAGE
 
 

@@ -209,3 +209,13 @@ def test_nothing_of_another_user_is_used(place: Place, words: tuple[str, ...]) -
     assert said.startswith(f"treadle: {shared}/.treadle: belongs to user 4242, not to root")
     assert place.says("--help").startswith("treadle runs ")
     place.says("get", "--state", str(own / "mine"), "-o", "name")
+
+
+def test_the_name_of_a_folder_can_not_control_the_terminal(place: Place) -> None:
+    place.root = place.root / "\x1b]0;title\x07"
+    place.root.mkdir()
+    for words in (("get",), ("status", "x"), ("up",), ("--help",)):
+        done = place.begin(*words)
+        out, err = done.communicate(timeout=30)
+        assert b"\\x1b]0;title\\x07" in out + err
+        assert b"\x1b" not in out + err and b"\x07" not in out + err
