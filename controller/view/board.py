@@ -7,6 +7,7 @@ Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
 """
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from typing import Literal, NamedTuple
 
 from controller.model.phases import AttemptPhase, Phase
@@ -39,7 +40,7 @@ _BAR_FROM_WIDTH = 60  # on a narrower terminal there is no bar
 _NAME_MIN = 10
 _FAILURE_LINES = 2  # of output, under a step that failed
 _FAILURES_MAX = 5  # of one workflow, unless it is open
-_PROBLEMS_MAX = 4
+_PROBLEM_LINES_MAX = 6
 _NAMES_MAX = 50  # on the one line of a group
 _PROGRAM = "treadle"
 _HEAD_LINES = 2
@@ -175,10 +176,7 @@ class Board:
         if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
             return self._logs(selected[0], selected[1], look, height, tail)
         rule = paint("─" * look.width, _dim(look))
-        problems = [
-            paint(middle(visible(text), look.width), "yellow" if look.colour else "")
-            for text in sight.problems[:_PROBLEMS_MAX]
-        ]
+        problems = [paint(line, "yellow" if look.colour else "") for line in _problems(sight, look)]
         sections = _sections(sight)
         rows = list(self._rows(sections, sight.state, tail))
         self.choice.page = max(1, height - _HEAD_LINES - _FOOT_LINES - len(problems))
@@ -396,6 +394,16 @@ def _step_line(
     if name_width + 8 > width:
         return paint(shorten(name, width), style)
     return f"{paint(padded, style)}{text}".rstrip()
+
+
+def _problems(sight: Sight, look: Look) -> list[str]:
+    """All that they say, since the end of a fault often says what to do."""
+    assert look.width is not None
+    width = look.width
+    lines = [line for text in sight.problems for line in wrap(visible(text), width)]
+    if len(lines) > _PROBLEM_LINES_MAX:
+        lines[_PROBLEM_LINES_MAX - 1 :] = [f"… {len(lines) - _PROBLEM_LINES_MAX + 1} more lines"]
+    return [shorten(line, width) for line in lines]
 
 
 def _dim(look: Look) -> str:

@@ -1,7 +1,7 @@
 """The live view as a person sees it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import Story, a_step
 
@@ -166,6 +166,7 @@ def test_without_a_controller_the_head_says_so() -> None:
 
 
 @pytest.mark.parametrize("mode", ["rows", "filter", "logs", "help", "asks", "leaves"])
+@settings(max_examples=30)
 @given(
     width=st.integers(1, 130),
     height=st.integers(1, 40),
