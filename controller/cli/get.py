@@ -354,7 +354,7 @@ def _page(
     from controller.view.page import never_valid_page, page
 
     if isinstance(entry, NeverValid):
-        return never_valid_page(entry)
+        return never_valid_page(entry, view)
     printed, wide = by_failed(args.state, entry), args.output == "wide"
     return page(state, entry, view, in_use, printed, wide=wide, past=past)
 

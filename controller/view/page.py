@@ -34,6 +34,7 @@ from controller.view.times import age, span
 
 _INDENT = "  "
 _LABEL_WIDTH = 13
+_LABELS_FROM_WIDTH = 40  # on a narrower terminal texts are not below each other
 # What these conditions say, the verdict says too.
 _SAID_BY_VERDICT = frozenset(
     {
@@ -235,12 +236,13 @@ def _length(workflow: Workflow, path: list[Step]) -> str:
     )
 
 
-def never_valid_page(workflow: NeverValid) -> Iterator[str]:
+def never_valid_page(workflow: NeverValid, look: Look) -> Iterator[str]:
     """The page of a workflow that never had a valid spec: its faults."""
-    yield f"{workflow.name}  {Phase.PENDING}  SpecInvalid"
-    yield f"{_INDENT}no version is in force; {workflow.rejected.path} was rejected:"
-    for fault in workflow.rejected.faults:
-        yield f"{_INDENT}{visible(str(fault))}"
+    rejected = workflow.rejected
+    yield from _paragraph(f"{workflow.name}  {Phase.PENDING}  SpecInvalid", look, margin="")
+    yield from _paragraph(f"no version is in force; {rejected.path} was rejected:", look)
+    for fault in rejected.faults:
+        yield from _paragraph(str(fault), look)
 
 
 # ---------------------------------------- steps
@@ -347,10 +349,11 @@ def _section(heading: str, table: Table, look: Look) -> Iterator[str]:
 
 
 def _labelled(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]:
+    indent = _LABEL_WIDTH if look.width is None or look.width >= _LABELS_FROM_WIDTH else 2
     for label, text in pairs:
-        yield from _paragraph(f"{label:<{_LABEL_WIDTH}} {text}", look, _LABEL_WIDTH + 1)
+        yield from _paragraph(f"{label:<{indent}} {text}", look, indent + 1)
 
 
-def _paragraph(text: str, look: Look, indent: int = 0) -> Iterator[str]:
+def _paragraph(text: str, look: Look, indent: int = 0, margin: str = _INDENT) -> Iterator[str]:
     """Text that says all of it, in as many lines as it needs."""
-    yield from look.wrapped(f"{_INDENT}{text}", len(_INDENT) + indent)
+    yield from look.wrapped(f"{margin}{text}", len(margin) + indent)
