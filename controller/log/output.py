@@ -3,7 +3,9 @@
 Cost: a read of a few kilobytes from the end, however large the file is.
 """
 
+import errno
 import os
+import stat
 from typing import IO
 
 from controller.errors import StorageError
@@ -31,8 +33,15 @@ def last_lines(state_dir: str, log: str, count: int) -> list[str]:
 
 
 def _open(state_dir: str, log: str) -> IO[bytes]:
+    path = os.path.join(state_dir, log)
     try:
-        return open(os.path.join(state_dir, log), "rb")
+        # A step could put something else in place of its file: a link, or a pipe that blocks.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open(fd, "rb")  # noqa: SIM115 - the caller closes it
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return file
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
     except FileNotFoundError:
         archived = output(state_dir, log)
         if archived is None:

@@ -381,14 +381,12 @@ def _step_line(
     tried = (
         f"try {tries}, " if attempt is not None and attempt.number > 1 and " of " in tries else ""
     )
-    printed = tail(attempt, 1) if attempt is not None and step.phase is not Phase.FAILED else []
-    if printed and step.phase is Phase.RUNNING:
-        note = f"{tried}│ {printed[-1]}"
-    elif printed and step.phase is Phase.SUCCEEDED:
-        note = f"│ {printed[-1]}"
+    printed = tail(attempt, _FAILURE_LINES) if attempt is not None else []
+    last = next((line for line in reversed(printed) if line.strip()), "")
+    if last and step.phase in (Phase.RUNNING, Phase.SUCCEEDED):
+        note = f"{tried}│ {last}"
     else:
-        last = {step.name: tail(attempt, _FAILURE_LINES)} if attempt is not None else {}
-        note = f"{tried}{figures.note(state, life, step, look, last)}"
+        note = f"{tried}{figures.note(state, life, step, look, {step.name: printed})}"
     text = f"{took:>6}  {shorten(visible(note), max(0, width - name_width - 8))}"
     style = PHASE_STYLES.get(step.phase, "") if look.colour else ""
     if name_width + 8 > width:

@@ -1,5 +1,6 @@
 """The last lines that an attempt printed, as people are shown them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_what_cannot_be_read_is_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert last_lines(str(tmp_path), "folder", 2) == []
     assert last_lines(str(tmp_path), "missing", 2) == []
+
+
+def test_what_a_step_put_in_place_of_its_output_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "secret").write_text("of somebody else")
+    (tmp_path / "link").symlink_to("secret")
+    assert last_lines(str(tmp_path), "pipe", 2) == [], "it would wait for a writer"
+    assert last_lines(str(tmp_path), "link", 2) == []
 
 
 def test_a_damaged_archive_does_not_keep_a_page_from_being_shown(
