@@ -129,7 +129,9 @@ def _delete_run(state_dir: str, state: State, life: Workflow, dry_run: bool) -> 
 def _confirm_absence(state_dir: str, dry_run: bool) -> int:
     state = read_state(state_dir)
     if not state.seq:
-        raise UsageError(f"{state_dir}: no controller has used it yet: nothing to confirm")
+        raise UsageError(
+            f"{os.path.abspath(state_dir)}: no controller has used it yet: nothing to confirm"
+        )
     if dry_run:
         print("would confirm the deletion of the specs that are missing from the folder")
         return ExitCode.FINE

@@ -16,13 +16,13 @@ from controller.cli.output import (
     in_colour,
     look,
     note,
+    note_if_nothing,
     show,
     show_line,
     show_lines,
     show_table,
     terminal_width,
 )
-from controller.cli.settings import no_state
 from controller.client.past import recall, run_of, state_at
 from controller.client.replica import FOLLOW_SECONDS, Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
@@ -58,6 +58,8 @@ def get(args: argparse.Namespace) -> int:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
         state = state_at(args.state, "--at", args.at, look(args))
+        if not args.names:
+            note_if_nothing(args, state)
         return show_past(state, _selection(args, state), args.output, look(args, now=state.time))
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
@@ -71,7 +73,7 @@ def get(args: argparse.Namespace) -> int:
     missing = show_workflows(state, wanted, args.output, controller, view, live=True)
     if args.output in (None, "wide"):
         if not wanted.names:
-            _note_if_nothing(args, state)
+            note_if_nothing(args, state)
         for line in controller_lines(state, controller):
             note(line)
     if args.watch and not missing:
@@ -150,12 +152,6 @@ def show_workflows(
     elif state.seq and not missing:
         note(f"no workflow matches {wanted.said}" if wanted.said else "no workflows")
     return missing
-
-
-def _note_if_nothing(args: argparse.Namespace, state: State) -> None:
-    """Name the folder where there is no record: perhaps another one was meant."""
-    if not state.seq:
-        note(f"{no_state(args)}; `treadle up` starts a controller")
 
 
 def controller_lines(state: State, controller: ControllerShape) -> list[str]:
@@ -292,7 +288,7 @@ def status(args: argparse.Namespace) -> int:
         show_lines([""] if n else [])
         show_lines(_page(args, state, entry, view, in_use, past))
     if not entries:
-        _note_if_nothing(args, state)
+        note_if_nothing(args, state)
         show_lines(_all_well(state))
     if not past:
         for line in controller_lines(state, controller_shape(args.state)):
@@ -382,6 +378,8 @@ def replay(args: argparse.Namespace) -> int:
         if args.until
         else Replica(args.state).catch_up()
     )
+    if not args.names:
+        note_if_nothing(args, state)
     view = look(args, now=state.time)
     return show_past(state, Selection(names=tuple(args.names)), args.output, view)
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from controller.cli.output import aside, look, note, show_line
+from controller.cli.output import aside, look, note, note_if_nothing, show_line
 from controller.client.past import last_finished, moment, recall, run_of
 from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
@@ -106,6 +106,7 @@ def events(args: argparse.Namespace) -> int:
         show(one)
     if name and not wanted.is_known:
         find(replica.state, name)  # raises NotFound, with a suggestion
+    note_if_nothing(args, replica.state)
     for one in told(replica.follow()) if args.follow else ():
         show(one)
     return ExitCode.FINE

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+from controller.cli.settings import no_state
+from controller.model.state import State
 from controller.view.look import Look
 from controller.view.table import Table, paint, render, visible
 
@@ -89,6 +91,12 @@ def aside(text: str) -> None:
     """Print a line for people, on stderr, at its place in what is on stdout."""
     sys.stdout.flush()
     note(paint(visible(text), "dim" if in_colour(sys.stderr) else ""))
+
+
+def note_if_nothing(args: argparse.Namespace, state: State) -> None:
+    """For people, name the folder where there is no record: perhaps another one was meant."""
+    if not state.seq and args.output in (None, "wide"):
+        note(f"{no_state(args)}; `treadle up` starts a controller")
 
 
 def warn_if_no_controller(state_dir: str, dry_run: bool) -> None:

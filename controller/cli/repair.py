@@ -23,7 +23,7 @@ def repair(args: argparse.Namespace) -> int:
     from controller.log.repair import cut, examine
 
     if not os.path.isdir(args.state):
-        raise NotFound(f"{args.state}: no such state folder")
+        raise NotFound(f"{os.path.abspath(args.state)}: no such state folder")
     if is_live(args.state):
         raise LockHeld(f"{args.state}: a controller is using it: stop it first")
     finding = examine(args.state)

@@ -2,8 +2,7 @@
 
 import argparse
 
-from controller.cli.output import look, note, show_line, show_table
-from controller.cli.settings import no_state
+from controller.cli.output import look, note, note_if_nothing, show_line, show_table
 from controller.client.past import recall, runs_kept
 from controller.client.replica import Replica, stood
 from controller.errors import ExitCode
@@ -31,19 +30,15 @@ def runs(args: argparse.Namespace) -> int:
             show_line(shape(run))
         return ExitCode.FINE
     if not shown:
-        note(_nothing(args, state, name))
+        note_if_nothing(args, state)
+        if state.seq:
+            note(f"{name} has not run yet" if name else "no workflow has run yet")
         return ExitCode.FINE
     view = look(args, stood=stood(args.state, state))
     show_table(runs_table(state, shown, view, named=not name))
     if name and (usual := usual_words(known[name])):
         print(usual if view.width is None else shorten(usual, view.width))
     return ExitCode.FINE
-
-
-def _nothing(args: argparse.Namespace, state: State, name: str) -> str:
-    if not state.seq:
-        return f"{no_state(args)}; `treadle up` starts a controller"
-    return f"{name} has not run yet" if name else "no workflow has run yet"
 
 
 def _name(state_dir: str, state: State, known: Runs, word: str) -> str:

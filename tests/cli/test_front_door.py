@@ -219,3 +219,19 @@ def test_the_name_of_a_folder_can_not_control_the_terminal(place: Place) -> None
         out, err = done.communicate(timeout=30)
         assert b"\\x1b]0;title\\x07" in out + err
         assert b"\x1b" not in out + err and b"\x07" not in out + err
+
+
+@pytest.mark.parametrize(
+    "words", ["get", "get --at 5m", "status", "runs", "events", "replay", "get -o wide"]
+)
+def test_where_there_is_nothing_the_folder_is_named(place: Place, words: str) -> None:
+    done = place.treadle(*words.split())
+    said = f"no state here ({place.state}), nor in a folder above; `treadle up` starts a controller"
+    assert (done.stdout, done.stderr.decode()) == (b"", f"{said}\n")
+    named = place.treadle(*words.split(), "--state", "x").stderr.decode()
+    assert named == f"no state in {place.root}/x; `treadle up` starts a controller\n"
+
+
+@pytest.mark.parametrize("words", ["get -o json", "events -o json", "runs -o json", "get -o name"])
+def test_programs_are_told_nothing_where_there_is_nothing(place: Place, words: str) -> None:
+    assert place.treadle(*words.split()).stderr == b""

@@ -173,6 +173,7 @@ def test_the_overview_lists_each_command_once(width: int) -> None:
         ("--state=x --specs y get", ("get", ["--state=x", "--specs", "y"])),
         ("--help", ("", ["--help"])),
         ("-h get", ("get", ["-h"])),
+        ("--utc get", ("get", ["--utc"])),
         ("--state", ("", ["--state"])),
         ("--state x", ("", ["--state", "x"])),
         ("", ("", [])),
