@@ -20,6 +20,7 @@ from controller.view.look import Look
 from controller.view.table import paint, visible
 
 KEPT_LINES_MAX = 5  # then one line for each run
+STEPS_IN_COMMAND_MAX = 3  # a pattern may have meant a hundred
 PREFIX_ALIGNED_MAX = 24  # a longer name pushes its own lines to the right, not all others
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue")  # red is for failures
 
@@ -218,7 +219,8 @@ def _nothing(workflow: Workflow, choice: Choice) -> str:
 
 
 def _command(choice: Choice) -> str:
-    return " ".join(["treadle logs", choice.word, *choice.steps])
+    few = choice.steps if len(choice.steps) <= STEPS_IN_COMMAND_MAX else ()
+    return " ".join(["treadle logs", choice.word, *few])
 
 
 def _rule(text: str) -> str:

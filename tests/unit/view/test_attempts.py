@@ -166,6 +166,7 @@ def test_what_runs_now() -> None:
     finished = "── 1 step has finished in this run: treadle logs sales ──"
     assert followed(story) == [finished, "b", "c"]
     assert followed(story, steps=["b"]) == ["b"]
+    assert followed(story, steps=["a", "c"])[0].endswith(": treadle logs sales a c ──")
 
 
 def test_what_is_waited_for() -> None:
