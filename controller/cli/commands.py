@@ -191,9 +191,10 @@ _MAX_PARALLEL = _setting(
 )
 _SHOW_OUTPUT = _arg(
     "--show-output",
-    choices=("failed", "all", "none"),
+    choices=("failed", "all", "none", "stream"),
     default="failed",
-    help="show the last lines that steps printed: of those that fail (the default), all, or none",
+    help="show the last lines that steps printed: of those that fail (the default), all, or none; "
+    "stream shows all output while it comes",
 )
 _LOG_FORMAT = _arg(
     "--log-format",

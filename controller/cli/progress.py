@@ -21,7 +21,7 @@ def progress(
         from controller.host.lines import JsonLines
 
         yield JsonLines()
-    elif can_draw() and args.show_output != "all":
+    elif can_draw() and args.show_output in ("failed", "none"):
         from controller.host.live import LiveView
 
         folders = ["--state", args.state, *(["--specs", specs] if specs else [])]

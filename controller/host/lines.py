@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 from controller.host.farewell import farewell, steps_in_words, summaries
 from controller.host.faults import show_faults
 from controller.host.news import News
-from controller.log.output import last_lines
-from controller.model.phases import WORKFLOW_TERMINAL, Phase
+from controller.log.output import NewLines, last_lines
+from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase
 from controller.model.state import Condition, Move, State
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
@@ -18,7 +18,8 @@ from controller.view.faults import stays_in_force
 from controller.view.table import visible
 from controller.view.times import rfc3339, span
 
-Outputs = Literal["failed", "all", "none"]  # whose output is shown
+Outputs = Literal["failed", "all", "none", "stream"]  # whose output is shown; or while it comes
+_STREAM_SECONDS = 0.2
 Left = Literal["", "quit", "detach"]  # nothing; to end; to go on in the background
 
 
@@ -51,6 +52,9 @@ class Lines:
     def __init__(self, specs: str, outputs: Outputs = "failed") -> None:
         self._specs = specs
         self._outputs = outputs
+        self._streams: dict[tuple[str, str, int], NewLines] = {}  # by uid, step, attempt
+        if outputs == "stream":
+            self.refresh_seconds = _STREAM_SECONDS
         self._shown: dict[str, object] = {}  # path -> the rejection that was printed
         self._conditions = ConditionLines()
 
@@ -70,6 +74,8 @@ class Lines:
         if self._specs:
             self._show_faults(news.state)
         self._conditions.show(list(news.conditions))
+        if self._outputs == "stream":
+            self._show_streams(news)
         for move in news.moves:
             if not news.shows(move.uid):
                 continue
@@ -77,8 +83,31 @@ class Lines:
                 self._say(line(move, news.state))
             for text in printed(news, move, self._outputs):
                 print(text)
-        if news.moves:
+        if news.moves or self._streams:
             sys.stdout.flush()
+
+    def _show_streams(self, news: News) -> None:
+        """What the steps have printed since the last time, each line with the name of its step."""
+        attempts = {
+            (uid, name, attempt.number): attempt
+            for (uid, name), attempt in news.state.live.items()
+            if attempt.phase is AttemptPhase.RUNNING and news.shows(uid)
+        }
+        over = [key for key in self._streams if key not in attempts]
+        for move in news.moves:  # it began and ended since the last time
+            life = news.state.lives.get(move.uid)
+            step = life.steps.get(move.step) if life is not None and news.shows(move.uid) else None
+            attempt = of_present_run(life, step) if life is not None and step is not None else None
+            if attempt is not None and not attempt.live and move.was is Phase.RUNNING:
+                key = (move.uid, move.step, attempt.number)
+                if key not in self._streams:
+                    self._streams[key] = NewLines(news.state_dir, attempt.log)
+                    over.append(key)
+        for key, attempt in attempts.items():
+            stream = self._streams.setdefault(key, NewLines(news.state_dir, attempt.log))
+            _print_all(news.state, key, stream.read())
+        for key in over:
+            _print_all(news.state, key, self._streams.pop(key).rest())
 
     def ending(self, running: int) -> None:
         self._say(f"stopping {steps_in_words(running)}; another Ctrl-C exits at once")
@@ -170,6 +199,13 @@ class ConditionLines:
         self._shown = now
 
 
+def _print_all(state: State, key: tuple[str, str, int], lines: list[str]) -> None:
+    uid, step, _ = key
+    name = state.lives[uid].name if uid in state.lives else uid
+    for text in lines:
+        print(f"{name}/{step} | {visible(text)}")
+
+
 def _now() -> str:
     """Local time: in full where a file or a pipe keeps the line, on a terminal without the date."""
     now = datetime.now().astimezone()
@@ -200,6 +236,7 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
     "failed": (Phase.FAILED,),
     "all": (Phase.FAILED, Phase.SUCCEEDED),
     "none": (),
+    "stream": (),
 }
 
 

@@ -13,6 +13,7 @@ from controller.log.archive import output
 
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 LINE_CHARACTERS_MAX = 500
+REST_BLOCKS_MAX = 16
 
 
 def last_lines(state_dir: str, log: str, count: int) -> list[str]:
@@ -30,6 +31,44 @@ def last_lines(state_dir: str, log: str, count: int) -> list[str]:
     if lines[-1] == "":
         del lines[-1]
     return [shortened(line.rstrip("\r")) for line in lines[-count:]]
+
+
+class NewLines:
+    """The lines of an attempt's output as they come, each once; `log` is its path below STATE."""
+
+    def __init__(self, state_dir: str, log: str) -> None:
+        self._state_dir, self._log = state_dir, log
+        self._at = 0
+        self._held = b""  # a line that is not over
+
+    def read(self) -> list[str]:
+        """The lines that were finished since the last call, or as much as fits in one block."""
+        try:
+            with _open(self._state_dir, self._log) as file:
+                file.seek(self._at)
+                data = file.read(BLOCK_BYTES)
+        except (OSError, StorageError):
+            return []
+        self._at += len(data)
+        *lines, self._held = (self._held + data).split(b"\n")
+        if len(self._held) > BLOCK_BYTES:
+            lines, self._held = [*lines, self._held], b""
+        return [shortened(line.decode(errors="replace").rstrip("\r")) for line in lines]
+
+    def rest(self) -> list[str]:
+        """What is left when the attempt has ended, up to REST_BLOCKS_MAX blocks."""
+        lines: list[str] = []
+        for _ in range(REST_BLOCKS_MAX):
+            before = self._at
+            lines += self.read()
+            if self._at == before:
+                break
+        else:
+            return [*lines, "… it printed more than is shown here"]
+        if self._held:
+            lines.append(shortened(self._held.decode(errors="replace")))
+            self._held = b""
+        return lines
 
 
 def _open(state_dir: str, log: str) -> IO[bytes]:

@@ -66,3 +66,18 @@ def test_well_known_exit_codes_are_explained(place: Place) -> None:
 def test_a_step_that_printed_nothing(place: Place) -> None:
     place.spec("t", a="exit 1")
     assert "  (it printed nothing)" in place.says("up", "--once", code=1).splitlines()
+
+
+def test_output_can_be_shown_while_it_comes(place: Place) -> None:
+    script = "echo begin; while [ ! -e go ]; do sleep 0.05; done; printf 'end \\033[1mbold'"
+    place.spec("t", a=script, b="echo quick")
+    controller = place.begin("up", "--once", "--show-output", "stream", "--utc")
+    assert controller.stdout is not None
+    lines = iter(controller.stdout.readline, b"")
+    assert next(line for line in lines if b"|" in line) == b"t/a | begin\n"
+    (place.specs / "go").touch()
+    shown = b"".join(lines).decode().splitlines()
+    ended = next(n for n, line in enumerate(shown) if "t/a Succeeded" in line)
+    assert shown[ended - 1] == r"t/a | end \x1b[1mbold"
+    assert "t/b | quick" in shown
+    assert controller.wait(30) == 0

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from controller.errors import StorageError
-from controller.log.output import BLOCK_BYTES, LINE_CHARACTERS_MAX, last_lines
+from controller.log.output import (
+    BLOCK_BYTES,
+    LINE_CHARACTERS_MAX,
+    REST_BLOCKS_MAX,
+    NewLines,
+    last_lines,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +59,30 @@ def test_a_damaged_archive_does_not_keep_a_page_from_being_shown(
 
     monkeypatch.setattr("controller.log.output.output", damaged)
     assert last_lines(str(tmp_path), "a.log", 2) == []
+
+
+def test_each_line_comes_once_when_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    lines = NewLines(str(tmp_path), "a.log")
+    assert lines.read() == [], "it has not begun"
+    file.write_bytes(b"one\ntw")
+    assert (lines.read(), lines.read()) == (["one"], [])
+    with file.open("ab") as more:
+        more.write(b"o\r\n10%\r20%\nhalf")
+    assert lines.read() == ["two", "20%"]
+    assert (lines.rest(), lines.rest()) == (["half"], [])
+
+
+def test_a_line_without_an_end_comes_in_pieces(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"x" * (3 * BLOCK_BYTES))
+    lines = NewLines(str(tmp_path), "a.log")
+    shown = [line for _ in range(3) for line in lines.read()]
+    assert shown == ["x" * LINE_CHARACTERS_MAX + "…"]
+    assert lines.rest() == ["x" * LINE_CHARACTERS_MAX + "…"]
+
+
+def test_the_rest_of_much_output_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"y\n" * BLOCK_BYTES * REST_BLOCKS_MAX)
+    rest = NewLines(str(tmp_path), "a.log").rest()
+    assert len(rest) == BLOCK_BYTES * REST_BLOCKS_MAX // 2 + 1
+    assert rest[-1] == "… it printed more than is shown here"
