@@ -22,6 +22,7 @@ from controller.view.table import cells, mark_cell, paint
 _GROUPS_MAX = 5  # of one kind; the others are counted
 _NAMES_MAX = 8  # in one line, where no terminal limits it
 _INDENT = "    "
+_MARK_WIDTH = 2
 
 _Groups = dict[str, list[str]]  # what is said -> the steps that it is said of
 
@@ -225,8 +226,7 @@ def _counted(said: str, names: Sequence[str], look: Look) -> str:
     """`load: running`, `12 steps running: a, b, c and 9 more`."""
     if len(names) == 1:
         return f"{names[0]}: {said}"
-    head = f"{len(names)} steps {said}: "
-    return f"{head}{_fitting(names, look, cells(head) + 2)}"
+    return _fitting(f"{len(names)} steps {said}: ", names, look)
 
 
 def _cause(phase: Phase, said: str, skipped: Sequence[str], look: Look) -> Iterator[str]:
@@ -234,23 +234,21 @@ def _cause(phase: Phase, said: str, skipped: Sequence[str], look: Look) -> Itera
     if not skipped:
         yield from _line(phase, said, look)
         return
-    head = f"{said} → skipped: "
-    whole = f"{head}{_fitting(skipped, look, cells(head) + 2)}"
-    if look.width is None or cells(whole) + 2 <= look.width:
+    whole = _fitting(f"{said} → skipped: ", skipped, look)
+    if look.width is None or cells(whole) + _MARK_WIDTH <= look.width:
         yield from _line(phase, whole, look)
         return
     yield from _line(phase, said, look)
-    head = f"{_INDENT}→ skipped: "
-    yield look.fit(f"{head}{_fitting(skipped, look, cells(head))}")
+    yield look.fit(_fitting(f"{_INDENT}→ skipped: ", skipped, look))
 
 
-def _fitting(names: Sequence[str], look: Look, taken: int) -> str:
+def _fitting(head: str, names: Sequence[str], look: Look) -> str:
     """As many names as there is room for, one at least, and how many more there are."""
     shown = min(len(names), _NAMES_MAX)
     while True:
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
-        text = f"{', '.join(names[:shown])}{more}"
-        if shown <= 1 or look.width is None or cells(text) <= look.width - taken:
+        text = f"{head}{', '.join(names[:shown])}{more}"
+        if shown <= 1 or look.width is None or cells(text) + _MARK_WIDTH <= look.width:
             return text
         shown -= 1
 
