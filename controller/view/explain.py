@@ -250,9 +250,27 @@ def explanation(
 def _past(workflow: Workflow, step: Step) -> Iterator[str]:
     if workflow.generation > 1:
         yield edits.of_step(workflow, step)
+        yield from (f"  {line}" for line in _changed_inputs(workflow, step))
     made = step.attempt if step.phase is Phase.SUCCEEDED else None
     if made is not None and of_present_run(workflow, step) is None and step.reason != Reason.MARKED:
         yield f"its result is kept from run {made.run}"
+
+
+def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
+    """`env.REGION: eu → us`: what the generation in force changed, once it has an attempt.
+
+    Of a long value only a hash is known, so it is left out.
+    """
+    last = step.attempt
+    if last is None or last.generation != workflow.generation:
+        return
+    older = (one for one in reversed(step.attempts) if one.generation < last.generation)
+    before = next(older, last)
+    for name in sorted(last.inputs.keys() | before.inputs.keys()):
+        was, becomes = (one.inputs.get(name, "(not set)") for one in (before, last))
+        hashed = was.startswith("sha256:") or becomes.startswith("sha256:")
+        if was != becomes and not hashed and not name.startswith("dependsOn."):
+            yield f"{name}: {was} → {becomes}"
 
 
 def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -188,6 +189,19 @@ def test_each_root_of_a_skip_is_shown() -> None:
 def test_a_tolerated_failure_says_so() -> None:
     story = Story().accept([a_step("a", continueOnFailure=True), a_step("b")]).exit("a", 2)
     assert said(story, "a")[0].endswith(": exit code 2; tolerated, since it has continueOnFailure")
+
+
+def test_what_an_edit_changed_is_shown_with_both_values() -> None:
+    def edited(region: str) -> list[dict[str, Any]]:
+        return [a_step("a", env={"REGION": region, "TEXT": region * 200}), a_step("b", "a")]
+
+    story = Story().accept(edited("eu")).exit("a").exit("b").accept(edited("us"))
+    story.exit("a").exit("b")
+    assert said(story, "a")[2:4] == [
+        "generation 2: ran again (env.REGION, env.TEXT changed)",
+        "  env.REGION: eu → us",
+    ]
+    assert not [line for line in said(story, "b") if "→" in line], "its dependency says it"
 
 
 def test_a_result_of_an_earlier_run_is_said_to_be_kept() -> None:
