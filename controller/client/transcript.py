@@ -13,8 +13,7 @@ from typing import IO
 
 from controller.client.replica import Replica
 from controller.errors import StorageError
-from controller.log.archive import output
-from controller.log.output import BLOCK_BYTES, start_of_last_lines
+from controller.log.output import BLOCK_BYTES, open_output, start_of_last_lines
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
@@ -84,11 +83,9 @@ class AttemptOutput:
     def open(self, tail: int | None) -> bool:
         """False if there is no file: the attempt has not begun, or its output is gone."""
         try:
-            self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - until `close`
+            self._file = open_output(self._state_dir, self._log)
         except FileNotFoundError:
-            self._file = output(self._state_dir, self._log)
-            if self._file is None:
-                return False
+            return False
         except OSError as error:
             raise StorageError(f"{self.path}: can't be read: {error.strerror}") from error
         if tail is not None:

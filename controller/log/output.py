@@ -1,4 +1,4 @@
-"""The end of what an attempt wrote, for people.
+"""What an attempt wrote, and the end of it, for people.
 
 Cost: a read of a few kilobytes from the end, however large the file is.
 """
@@ -23,7 +23,7 @@ def last_lines(state_dir: str, log: str, count: int) -> list[str]:
     these lines come with something else, which must not fail for their sake.
     """
     try:
-        with _open(state_dir, log) as file:
+        with open_output(state_dir, log) as file:
             file.seek(start_of_last_lines(file, count, BLOCK_BYTES))
             lines = file.read().decode(errors="replace").split("\n")
     except (OSError, StorageError):  # the latter: an archive that is damaged
@@ -44,7 +44,7 @@ class NewLines:
     def read(self) -> list[str]:
         """The lines that were finished since the last call, or as much as fits in one block."""
         try:
-            with _open(self._state_dir, self._log) as file:
+            with open_output(self._state_dir, self._log) as file:
                 file.seek(self._at)
                 data = file.read(BLOCK_BYTES)
         except (OSError, StorageError):
@@ -71,12 +71,16 @@ class NewLines:
         return lines
 
 
-def _open(state_dir: str, log: str) -> IO[bytes]:
+def open_output(state_dir: str, log: str) -> IO[bytes]:
+    """What an attempt wrote, also from the archive. Raises OSError, StorageError.
+
+    It is not buffered, so that what the attempt writes later can be read, too.
+    """
     path = os.path.join(state_dir, log)
     try:
         # A step could put something else in place of its file: a link, or a pipe that blocks.
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        file = open(fd, "rb")  # noqa: SIM115 - the caller closes it
+        file = open(fd, "rb", buffering=0)  # noqa: SIM115 - the caller closes it
         if stat.S_ISREG(os.fstat(fd).st_mode):
             return file
         file.close()

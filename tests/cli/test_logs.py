@@ -162,6 +162,15 @@ def test_a_line_stays_behind_the_name_of_its_step(
     assert place.treadle("logs", "job", "a").stdout == written
 
 
+def test_a_pipe_in_place_of_the_output_holds_up_nobody(place: Place) -> None:
+    place.spec("job", a="true")
+    place.treadle("up", "--once")
+    path = place.state / place.folded().workflows["job"].steps["a"].attempts[0].log
+    path.unlink()
+    os.mkfifo(path)
+    assert "can't be read: not a regular file" in place.complains("logs", "job", code=4)
+
+
 def test_a_reader_that_goes_away_ends_it(place: Place) -> None:
     place.spec("job", a="yes | head -n 200000", b="echo b")
     place.treadle("up", "--once")
