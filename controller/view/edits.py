@@ -81,7 +81,12 @@ def of_step(workflow: Workflow, step: Step) -> str:
         did = "ran again" if ran and attempt.number > 1 else did
     elif did == "was waiting":
         did = "was waiting when the edit came"
-    return f"generation {workflow.generation}: {did} ({words.of_effect(effect)})"
+    return f"generation {workflow.generation}: {did} ({_why(effect)})"
+
+
+def _why(effect: StepEffect) -> str:
+    """Without that it had not started, which `done` says."""
+    return words.of_effect(effect).removesuffix("; not started yet")
 
 
 def generation_line(workflow: Workflow, look: Look) -> str:
@@ -103,7 +108,7 @@ def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
     by_verb: dict[str, list[str]] = {}
     for name, effect in sorted(touched.items(), key=lambda item: _follows(item[1])):
         verb = done(effect)
-        why = "" if verb in ("added", "removed") else f" ({words.of_effect(effect)})"
+        why = "" if verb in ("added", "removed") else f" ({_why(effect)})"
         by_verb.setdefault(verb, []).append(f"{name}{why}")
     parts = [f"{unchanged} unchanged"] if unchanged else []
     for verb, names in sorted(by_verb.items()):

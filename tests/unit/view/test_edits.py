@@ -23,7 +23,7 @@ def test_what_a_generation_did() -> None:
 def test_what_an_edit_did_to_a_step_is_past_once_it_has_run_since() -> None:
     story = Story().accept(CHAIN).exit("a").start("b")
     story.accept([*CHAIN[:2], {**CHAIN[2], "run": "echo other"}, CHAIN[3], a_step("e")])
-    waited = "generation 2: was waiting when the edit came (run changed; not started yet)"
+    waited = "generation 2: was waiting when the edit came (run changed)"
     assert of_step(story.life(), story.step("c")) == waited
     story.exit("b").exit("c")
     assert of_step(story.life(), story.step("c")) == waited
