@@ -145,3 +145,11 @@ def test_the_quick_start_of_the_readme(reader: Reader) -> None:
     for one in typed(quick_start):
         if one.command != "cd treadle":
             reader.types(one)
+
+
+def test_the_tutorial(reader: Reader) -> None:
+    for one in typed((ROOT / "docs/tutorial.md").read_text(encoding="utf-8")):
+        if one.command == "cd shop":
+            reader.folder /= "shop"
+        else:
+            reader.types(one)
