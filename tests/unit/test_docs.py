@@ -1,11 +1,25 @@
-"""The closed lists of the documentation are those of the code."""
+"""The documentation agrees with the code: its closed lists, its specs, and its links."""
 
 import re
 from pathlib import Path
 
-from controller.model.phases import AttemptPhase, Phase, Reason
+import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.spec.load import load
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    path for pattern in ("*.md", "docs/**/*.md", "examples/*/*.md") for path in ROOT.glob(pattern)
+)
+SPECS = [
+    pytest.param(block, id=f"{path.name}-{number}")
+    for path in PAGES
+    for number, block in enumerate(
+        re.findall(r"```yaml\n(apiVersion:.*?\n)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    )
+]
 
 
 def test_every_reason_is_explained_and_no_other() -> None:
@@ -21,3 +35,27 @@ def test_every_reason_is_explained_and_no_other() -> None:
 def test_every_phase_is_named() -> None:
     section = PAGE.split("### Phases and reasons")[1].split("| reason | |")[0]
     assert {*re.findall(r"`([A-Z][a-z]+)`", section)} == {*map(str, Phase), *map(str, AttemptPhase)}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_spec_that_a_page_shows_is_valid(spec: str) -> None:
+    loaded = load(spec.encode(), "shown.yaml")
+    assert [*loaded.faults, *loaded.warnings] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        file, _, heading = link.partition("#")
+        there = page.parent / file if file else page
+        assert there.exists(), link
+        assert not heading or heading in anchors(there), link
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
