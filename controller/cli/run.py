@@ -184,7 +184,7 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
     """Ctrl-C cancels the workflows of this run, by a request, so that it is recorded."""
     from controller.requests import drop
 
-    print(f"treadle: {signal.Signals(number).name}: cancelling", file=sys.stderr)
+    session.controller.notes.append(f"{signal.Signals(number).name}: cancelling")
     for life in session.controller.state.workflows.values():
         if life.request in names and not life.finished:
             request = Request(

@@ -62,7 +62,7 @@ class LiveView:
         self._terminal = Terminal()
         self._board = Board(leaving)
         self._lines = Lines(specs, outputs)
-        self._drawn, self._pause = 0.0, _DRAW_SECONDS_MIN
+        self._drawn, self._drawn_seq, self._pause = 0.0, 0, _DRAW_SECONDS_MIN
         self._notes: list[str] = []
         self._failed: set[tuple[str, str]] = set()  # uid and step, since this began
         self._command: subprocess.Popen[str] | None = None
@@ -98,10 +98,12 @@ class LiveView:
             order = self._board.choice.press(key, news.state)
             if order is not None:
                 self._carry_out(order)
-        self._look_at_command()
         since = time.monotonic() - self._drawn
-        if self._terminal.is_behind() or (since < self._pause and not pressed):
-            self.refresh_seconds = max(_DRAW_SECONDS_MIN, self._pause - since)
+        said, changed = self._look_at_command(), news.state.seq != self._drawn_seq
+        at_once = said or bool(pressed) or self._terminal.resized
+        pause = 0.0 if at_once else self._pause if changed else _REFRESH_SECONDS
+        if since < pause or self._terminal.is_behind():
+            self.refresh_seconds = max(_DRAW_SECONDS_MIN, pause - since)
         else:
             self._draw(news)
             self.refresh_seconds = max(_REFRESH_SECONDS, self._pause)
@@ -124,7 +126,7 @@ class LiveView:
     # ---------------------------------------- drawing
 
     def _draw(self, news: News) -> None:
-        self._drawn = time.monotonic()
+        self._drawn, self._drawn_seq = time.monotonic(), news.state.seq
         width, height = self._terminal.size
         look = Look(
             now=news.now,
@@ -194,13 +196,14 @@ class LiveView:
             except OSError as error:
                 self._board.choice.said = f"treadle {order.verb}: {error.strerror}"
 
-    def _look_at_command(self) -> None:
-        """Show what it printed, once it has ended."""
+    def _look_at_command(self) -> bool:
+        """Show what it printed, once it has ended: then this is true."""
         if self._command is None or self._command.poll() is None:
-            return
+            return False
         output, _ = self._command.communicate()
         self._command = None
         self._board.choice.said = " ".join(output.split())
+        return True
 
 
 def _faults(state: State) -> Iterator[str]:

@@ -80,6 +80,11 @@ class Terminal:
         return size.columns or _COLUMNS, size.lines or _LINES
 
     @property
+    def resized(self) -> bool:
+        """Whether it has another size than at the last drawing."""
+        return self.size != self._size
+
+    @property
     def in_colour(self) -> bool:
         return self._console.color_system is not None
 
