@@ -69,6 +69,8 @@ def test_the_folder_new_edited_unchanged_and_deleted(place: Place) -> None:
     assert actions(said["new"]) == {"a": "run"}
     assert actions(said["gone"]) == {"a": "remove", "b": "remove"}
     shown = place.says("diff", code=1)
+    summary = "Plan: 1 is new, 1 runs again, 2 are removed, 1 keeps its result"
+    assert shown.startswith(f"{summary}\n")
     assert "edited  generation 1 -> 2" in shown
     assert "gone  is deleted" in shown
     assert "same" not in shown
