@@ -69,7 +69,8 @@ def _of_step(
     state: "State", workflow: "Workflow", name: str, around: "Around", args: argparse.Namespace
 ) -> Iterator[str]:
     from controller.client.printed import by_failed
-    from controller.view.explain import explanation, inputs_lines, ways
+    from controller.view.explain import ways
+    from controller.view.explain_step import explanation, inputs_lines
 
     step = workflow.steps[name]
     causes = ways(state, workflow, step, around, look(args))

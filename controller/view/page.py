@@ -10,7 +10,7 @@ from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.view import figures, words
 from controller.view.dag import Branch, tree
 from controller.view.edits import generation_words
-from controller.view.explain import attempts_table
+from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
 from controller.view.listing import running_cell, succeeded_count

@@ -1,0 +1,148 @@
+"""What `explain NAME STEP` says to people: the causes, what the edit did, the attempts.
+
+The causes themselves are found by `explain`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from controller.model.phases import Phase, Reason
+from controller.model.state import Attempt, State, Step, Workflow
+from controller.view import edits, words
+from controller.view.explain import NO_CONTROLLER, Cause
+from controller.view.failure import Printed, of_present_run
+from controller.view.look import Look
+from controller.view.status import ended
+from controller.view.table import Cell, Column, Table, phase_cell, render
+
+_DEPTH_SHOWN = 8  # a deeper cause is indented no further
+
+
+def explanation(
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    causes: Sequence[Cause],
+    look: Look,
+    printed: Printed,
+) -> Iterator[str]:
+    """Its causes, what the edit did, each attempt, and what may be next.
+
+    `causes`: as `ways` has them. `printed`: what those of them that failed printed last.
+    """
+    for cause in causes:
+        yield from _cause_lines(workflow, cause, look, printed)
+    if past := list(_past(workflow, step)):
+        yield ""
+        yield from (line for said in past for line in look.wrapped(said, hang=2))
+    if step.attempts:
+        yield ""
+        yield from render(attempts_table(step, look), look.width, look.colour)
+    commands = "" if ended(state, workflow) else " · ".join(_next(workflow, step, causes))
+    if commands:
+        yield ""
+        yield from look.wrapped(f"next: {commands}", hang=2)
+
+
+def _past(workflow: Workflow, step: Step) -> Iterator[str]:
+    if workflow.generation > 1:
+        yield edits.of_step(workflow, step)
+        yield from (f"  {line}" for line in _changed_inputs(workflow, step))
+    made = step.attempt if step.phase is Phase.SUCCEEDED else None
+    if made is not None and of_present_run(workflow, step) is None and step.reason != Reason.MARKED:
+        yield f"its result is kept from run {made.run}"
+
+
+def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
+    """`env.REGION: eu → us`: what the generation in force changed, once it has an attempt.
+
+    Of a long value only a hash is known, so it is left out.
+    """
+    last = step.attempt
+    if last is None or last.generation != workflow.generation:
+        return
+    older = (one for one in reversed(step.attempts) if one.generation < last.generation)
+    before = next(older, last)
+    for name in sorted(last.inputs.keys() | before.inputs.keys()):
+        was, becomes = (one.inputs.get(name, "(not set)") for one in (before, last))
+        hashed = was.startswith("sha256:") or becomes.startswith("sha256:")
+        if was != becomes and not hashed and not name.startswith("dependsOn."):
+            yield f"{name}: {was} → {becomes}"
+
+
+def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:
+    indent = "  " * min(cause.depth, _DEPTH_SHOWN)
+    who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
+    step = workflow.steps.get(cause.step)
+    tolerated = step is not None and step.phase is Phase.FAILED and step.tolerated
+    also = "; tolerated, since it has continueOnFailure" if tolerated else ""
+    phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
+    yield from look.wrapped(f"{indent}{phase}{cause.message}{also}", hang=len(indent) + 4)
+    for line in printed.get(cause.step, ()):
+        yield look.fit(f"{indent}  │ {line}")
+
+
+def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[str]:
+    """Commands that make sense now: those of the failure at the root, if there is one."""
+    if any(cause.reason == NO_CONTROLLER for cause in causes):
+        yield "treadle up"
+    if workflow.suspension:
+        yield f"treadle resume {workflow.name}"
+    names = [cause.step for cause in causes if cause.phase == Phase.FAILED]
+    for name in names[:1]:
+        yield f"treadle logs {workflow.name} {name}"
+    if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
+        yield f"treadle retry {workflow.name} {names[0] if names else step.name}"
+    elif step.phase is Phase.RUNNING:
+        yield f"treadle logs -f {workflow.name} {step.name}"
+
+
+def attempts_table(step: Step, look: Look) -> Table:
+    """A row for each attempt: when it ran, how it ended, and why it was made.
+
+    What is the same for all attempts, or is not there, has no column.
+    """
+    columns = (
+        Column("ATTEMPT", right=True),
+        Column("RUN", right=True, rank=2),
+        Column("GEN", right=True, rank=3),
+        Column("PHASE"),
+        Column(look.headed("AT"), rank=1),
+        Column("WHY", rank=4, shrinks=True),
+        Column("MESSAGE"),
+    )
+    rows = [
+        (
+            Cell(str(attempt.number)),
+            Cell(str(attempt.run)),
+            Cell(str(attempt.generation)),
+            phase_cell(attempt.phase),
+            Cell(look.moment(attempt.started or attempt.scheduled)),
+            Cell(attempt.why or "dependencies met"),
+            Cell(words.of_attempt(attempt)),
+        )
+        for attempt in step.attempts
+    ]
+    of_interest = [
+        n
+        for n, column in enumerate(columns)
+        if column.title not in _LEFT_OUT or len({row[n].text for row in rows}) > 1
+    ]
+    return Table(
+        tuple(columns[n] for n in of_interest),
+        [tuple(row[n] for n in of_interest) for row in rows],
+    )
+
+
+_LEFT_OUT = frozenset({"RUN", "GEN", "WHY"})  # where they are the same for all attempts
+
+
+def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:
+    """The inputs of its fingerprint, and where those of the spec in force differ."""
+    yield f"attempt {attempt.number}, generation {attempt.generation}: {attempt.fingerprint}"
+    for name in sorted(attempt.inputs.keys() | now.keys()):
+        was, becomes = attempt.inputs.get(name), now.get(name)
+        if was == becomes:
+            yield f"    {name}: {was}"
+        else:
+            yield f"  - {name}: {was if was is not None else '(not set)'}"
+            yield f"  + {name}: {becomes if becomes is not None else '(not set)'}"
