@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from controller.host.lines import Progress
     from controller.host.news import News
     from controller.host.session import Session
+    from controller.host.signals import StopSignals
     from controller.model.state import Move, State
 
 _FOLLOW_SECONDS = 0.05
@@ -81,12 +82,9 @@ def run(args: argparse.Namespace) -> int:
                 "treadle: a controller is already running: it runs these workflows",
                 file=sys.stderr,
             )
-        try:
-            if follower.follow():
-                return follower.result()
-        except KeyboardInterrupt:
-            print("treadle: stopped following; the workflow keeps running", file=sys.stderr)
-            return 128 + signal.SIGINT
+        code = follower.follow()
+        if code is not None:
+            return code
         print("treadle: that controller has exited: continuing without it", file=sys.stderr)
 
 
@@ -210,15 +208,22 @@ class _Follower:
         self._replica = Replica(args.state)
         self._begun = _Begun(names, self._replica.state)
 
-    def follow(self) -> bool:
-        """Wait until all have finished; False if the controller exits before that."""
-        with progress(self._args, "follow", title=_title(self._args)) as shown:
-            whole = self._follow(shown)
-            if whole:
-                shown.bye(self._news([]), stopped=False, ended=0)
-        return whole
+    def follow(self) -> int | None:
+        """Until all have finished, or a signal; None if the controller exits before that."""
+        from controller.host.signals import StopSignals
 
-    def _follow(self, shown: "Progress") -> bool:
+        with (
+            StopSignals() as signals,
+            progress(self._args, "follow", title=_title(self._args)) as shown,
+        ):
+            code = self._follow(shown, signals)
+            if code is not None:
+                shown.bye(self._news([]), stopped=False, ended=0)
+        if signals.seen or shown.left:
+            print("treadle: stopped following; the workflow keeps running", file=sys.stderr)
+        return code
+
+    def _follow(self, shown: "Progress", signals: "StopSignals") -> int | None:
         from controller.client.replica import is_live
 
         seen = time.monotonic()
@@ -229,13 +234,13 @@ class _Follower:
                 moves += folded.moves
             shown.show(self._news(moves))
             if self._begun.all_over(self._replica.state):
-                return True
-            if shown.left:
-                raise KeyboardInterrupt
+                return self._begun.result(self._replica.state)
+            if signals.seen or shown.left:
+                return 128 + signals.last
             if is_live(self._args.state):
                 seen = time.monotonic()
             elif time.monotonic() - seen > _ORPHANED_SECONDS:
-                return False
+                return None
             time.sleep(_FOLLOW_SECONDS)
 
     def _news(self, moves: "Sequence[Move]") -> "News":
@@ -249,9 +254,6 @@ class _Follower:
             moves=moves,
             only=self._begun.uids,
         )
-
-    def result(self) -> ExitCode:
-        return self._begun.result(self._replica.state)
 
 
 # ---------------------------------------- both

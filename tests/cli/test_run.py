@@ -106,7 +106,7 @@ def test_a_file_that_is_not_there_and_none_at_all(place: Place) -> None:
     assert place.complains("run", code=2) == "treadle: run: name at least one FILE"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_the_follower_at_once_and_nothing_else(
     place: Place, number: signal.Signals, code: int
 ) -> None:
