@@ -17,7 +17,7 @@ from controller.model.state import RunShort, State, Workflow
 from controller.view.find import find, find_workflow, is_uid_of
 from controller.view.look import Look
 from controller.view.status import ARCHIVED
-from controller.view.times import MOMENTS, parse_moment, rfc3339
+from controller.view.times import MOMENTS, in_full, parse_moment
 
 
 def state_at(state_dir: str, option: str, point: str, look: Look) -> State:
@@ -67,7 +67,7 @@ def _before(
     state, place = newest(state_dir, seq_max, time_max)
     if state.seq == 0 and (first := beginning(state_dir)[0]).seq:
         raise NotFound(
-            f"{option} {point}: history begins after record {first.seq}, of {rfc3339(first.time)}; "
+            f"{option} {point}: history begins after record {first.seq}, of {in_full(first.time, None)}; "
             "older records are no longer kept (--keep-archive)"
         )
     return state, place
