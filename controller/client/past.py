@@ -17,7 +17,7 @@ from controller.model.state import RunShort, State, Workflow
 from controller.view.find import find, find_workflow, is_uid_of
 from controller.view.look import Look
 from controller.view.status import ARCHIVED
-from controller.view.times import MOMENTS, in_full, parse_moment
+from controller.view.times import MOMENTS, local, parse_moment
 
 
 def state_at(state_dir: str, option: str, point: str, look: Look) -> State:
@@ -66,8 +66,9 @@ def _before(
 
     state, place = newest(state_dir, seq_max, time_max)
     if state.seq == 0 and (first := beginning(state_dir)[0]).seq:
+        since = local(first.time, None).isoformat("T", "seconds")
         raise NotFound(
-            f"{option} {point}: history begins after record {first.seq}, of {in_full(first.time, None)}; "
+            f"{option} {point}: history begins after record {first.seq}, of {since}; "
             "older records are no longer kept (--keep-archive)"
         )
     return state, place
