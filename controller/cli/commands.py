@@ -372,6 +372,11 @@ COMMANDS = (
                 help="first comes the latest run, the longest, what needs you, or the youngest "
                 "(default: by name)",
             ),
+            _arg(
+                "--group-by",
+                metavar="folder|LABEL",
+                help="under a heading for each folder of specs, or for each value of a label",
+            ),
             _arg("-w", "--watch", action="store_true", help="then print a line for each change"),
             _AT,
         ),

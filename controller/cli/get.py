@@ -38,7 +38,15 @@ from controller.view.find import (
     name_and_steps,
     pick_step,
 )
-from controller.view.listing import PASSING, Entry, list_row, list_table, listed, shape_of
+from controller.view.listing import (
+    PASSING,
+    Entry,
+    grouped_lines,
+    list_row,
+    list_table,
+    listed,
+    shape_of,
+)
 from controller.view.look import Look
 from controller.view.selection import Selection, select
 from controller.view.shape import ControllerShape, InUse
@@ -54,6 +62,8 @@ _KINDS = ("workflows", "workflow", "wf")
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
+    if args.group_by and (args.watch or args.at or args.output):
+        raise UsageError("--group-by is for the plain table: leave out --watch, --at and -o")
     if args.at:
         if args.watch:
             raise UsageError("--at shows the past, and --watch follows the present; use only one")
@@ -70,7 +80,9 @@ def get(args: argparse.Namespace) -> int:
     if args.watch and args.output is None and can_draw():
         return _watch_live(args, replica, wanted)
     view = look(args, stood=stood(args.state, state))
-    missing = show_workflows(state, wanted, args.output, controller, view, live=True)
+    missing = show_workflows(
+        state, wanted, args.output, controller, view, live=True, group_by=args.group_by
+    )
     if args.output in (None, "wide"):
         if not wanted.names:
             note_if_nothing(args, state)
@@ -136,6 +148,7 @@ def show_workflows(
     controller: ControllerShape,
     view: Look,
     live: bool = False,
+    group_by: str | None = None,
 ) -> list[NotFound]:
     """Print the workflows that are wanted. Returns an error for each unknown name."""
     entries, missing = select(state, wanted, view.clock)
@@ -147,6 +160,8 @@ def show_workflows(
         shapes = [shape_of(state, entry, in_use) for entry in entries]
         if entries or not missing:
             show(shapes[0] if wanted.single and shapes else list_shape(shapes, controller), form)
+    elif entries and group_by:
+        show_lines(grouped_lines(state, entries, group_by, view))
     elif entries:
         show_table(list_table(state, entries, view, wide=form == "wide"))
     elif state.seq and not missing:

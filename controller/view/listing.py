@@ -3,7 +3,8 @@
 Cost: O(steps) to count the steps that succeeded, else O(1) per workflow.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from controller.model.events import FileRejected
 from controller.model.phases import Phase
@@ -20,7 +21,16 @@ from controller.view.status import (
     rejected_shape,
     workflow_shape,
 )
-from controller.view.table import Cell, Column, Table, phase_cell
+from controller.view.table import (
+    Cell,
+    Column,
+    Table,
+    paint,
+    phase_cell,
+    render,
+    shorten,
+    visible,
+)
 from controller.view.times import age, span
 
 _TIME = Column("TIME", right=True, rank=2)
@@ -46,6 +56,8 @@ _WIDE = (
     _COLUMNS[-1],
 )
 
+FOLDER = "folder"  # the group of a workflow by the folder of its file
+
 Entry = Workflow | NeverValid
 
 
@@ -66,6 +78,35 @@ def shape_of(state: State, entry: Entry, in_use: InUse = {}) -> WorkflowShape:
 def list_table(state: State, entries: Iterable[Entry], look: Look, wide: bool = False) -> Table:
     rows = [list_row(state, entry, look, wide) for entry in entries]
     return Table(_WIDE if wide else _COLUMNS, rows)
+
+
+def grouped_lines(state: State, entries: Iterable[Entry], by: str, look: Look) -> Iterator[str]:
+    """The table with a heading for each group: `by` is `folder`, or the name of a label.
+
+    What has no such label comes last.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(_group(entry, by), []).append(entry)
+    ordered = sorted(groups.items(), key=lambda group: (not group[0], group[0]))
+    table = list_table(state, (entry for _, each in ordered for entry in each), look)
+    lines = render(table, look.width, look.colour)
+    yield next(lines)
+    for name, each in ordered:
+        heading = f"{visible(name) or '(none)'} ({len(each)})"
+        yield paint(
+            heading if look.width is None else shorten(heading, look.width),
+            "bold" if look.colour else "",
+        )
+        yield from islice(lines, len(each))
+
+
+def _group(entry: Entry, by: str) -> str:
+    if by == FOLDER:
+        path = entry.rejected.path if isinstance(entry, NeverValid) else entry.path
+        return path.rpartition("/")[0] or "."
+    value = None if isinstance(entry, NeverValid) else entry.labels.get(by)
+    return "" if value is None else f"{by}={value}"
 
 
 def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tuple[Cell, ...]:

@@ -10,7 +10,14 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND
 from controller.view.find import NeverValid
-from controller.view.listing import list_row, listed, run_time, shape_of, succeeded_count
+from controller.view.listing import (
+    grouped_lines,
+    list_row,
+    listed,
+    run_time,
+    shape_of,
+    succeeded_count,
+)
 from controller.view.look import Look
 
 FAULT = Fault(file="f.yaml", problem="is wrong")
@@ -199,3 +206,31 @@ def test_labels_are_in_the_order_of_their_names() -> None:
     labels: dict[str, Any] = {"z": "1", "a": "2"}
     story.see(e.SourceChanged(uid=story.life().uid, path="w.yaml", labels=labels))
     assert texts(story, wide=True)[10] == "a=2,z=1"
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("folder", {". (1)": ["b"], "nightly (2)": ["a", "c"], "sales (1)": ["new"]}),
+        ("team", {"team=data (1)": ["c"], "(none) (3)": ["a", "b", "new"]}),
+        ("unknown", {"(none) (4)": ["a", "b", "c", "new"]}),
+    ],
+)
+def test_groups_have_headings_and_one_table(by: str, groups: dict[str, list[str]]) -> None:
+    story = Story()
+    for name, path in (("a", "nightly/a.yaml"), ("b", "b.yaml"), ("c", "nightly/c.yaml")):
+        story.accept([a_step("one")], name)
+        story.life(name).path = path
+    story.life("c").labels = {"team": "data"}
+    fault = Fault(file="specs/sales/new.yaml", problem="is wrong")
+    story.see(e.FileRejected(path="sales/new.yaml", digest="d", faults=[fault], names=["new"]))
+    entries = listed(story.state, lambda _labels: True)
+    heading, *lines = grouped_lines(story.state, entries, by, Look(now=story.now))
+    assert heading.split() == ["NAME", "PHASE", "STEPS", "TIME", "LAST", "RUN", "MESSAGE"]
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.endswith(")"):
+            found[line] = []
+        else:
+            found[list(found)[-1]].append(line.split()[0])
+    assert found == groups
