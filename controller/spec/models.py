@@ -26,11 +26,12 @@ WorkflowName = Annotated[
     str,
     Meta(
         pattern=WORKFLOW_NAME,
-        description="Lower-case letters, digits and `-`, at most 63; unique in the folder tree.",
+        description="Lower-case letters, digits and `-`, at most 63 characters. It identifies "
+        "the workflow, so it must be unique in the specs folder.",
     ),
 ]
 StepName = Annotated[
-    str, Meta(pattern=STEP_NAME, description="Letters, digits, `_` and `-`, at most 63.")
+    str, Meta(pattern=STEP_NAME, description="Letters, digits, `_` and `-`, at most 63 characters.")
 ]
 VariableName = Annotated[str, Meta(pattern=VARIABLE_NAME)]
 EnvValue = str | int | float | bool
@@ -46,28 +47,33 @@ ConditionOn = Literal["Succeeded", "Failed", "Finished"]
 Environment = Annotated[
     dict[VariableName, EnvValue] | UnsetType,
     Meta(
-        description="Environment variables. A value is passed as it is written: "
-        "`3.10` stays `3.10`. A variable of a step replaces one of the spec."
+        description="Environment variables. A value is passed on as it is written: `3.10` stays "
+        "`3.10`, and `$` and `~` are not expanded. A variable of a step replaces one of the spec."
     ),
 ]
 Shell = Annotated[
     str | Argv | UnsetType,
     Meta(
-        description="The argv to which a `run` script is appended; a string is split into words. "
-        "Default: [/bin/sh, -euc]."
+        description="The program and arguments that get a `run` script as their last argument. A "
+        "string is split into words. Default: [/bin/sh, -euc]."
     ),
 ]
 WorkingDir = Annotated[
     str | UnsetType,
-    Meta(description="Relative to the folder of the spec's file, which is the default."),
+    Meta(
+        description="Where steps start, relative to the folder of the spec's file, which is the "
+        "default."
+    ),
 ]
 Timeout = Annotated[
     PositiveSeconds | UnsetType,
-    Meta(description="An attempt that takes longer is ended. Default: no timeout."),
+    Meta(description="An attempt that takes longer is stopped and fails. Default: no timeout."),
 ]
 Grace = Annotated[
     Seconds | UnsetType,
-    Meta(description="Time between SIGTERM and SIGKILL when an attempt is ended. Default: 3."),
+    Meta(
+        description="The time between SIGTERM and SIGKILL when an attempt is stopped. Default: 3."
+    ),
 ]
 
 
@@ -83,51 +89,56 @@ class _Written(
 
 
 class Backoff(_Written, frozen=True):
-    """How long to wait between attempts: a delay that grows from retry to retry."""
+    """How long to wait before a retry. The delay grows from retry to retry."""
 
     initial_seconds: Annotated[
-        Seconds | UnsetType, Meta(description="Before the first retry. Default: 0.5.")
+        Seconds | UnsetType, Meta(description="The delay before the first retry. Default: 0.5.")
     ] = UNSET
     factor: Annotated[
         Annotated[float, Meta(ge=1, le=1000)] | UnsetType,
-        Meta(description="Each delay is this many times the one before. Default: 2."),
+        Meta(description="Each delay is the one before it, times this factor. Default: 2."),
     ] = UNSET
     max_seconds: Annotated[
-        Seconds | UnsetType, Meta(description="No delay is longer. Default: 60.")
+        Seconds | UnsetType, Meta(description="No delay is longer than this. Default: 60.")
     ] = UNSET
     jitter: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | UnsetType,
-        Meta(description="The ± share of a delay that chance adds or takes. Default: 0.1."),
+        Meta(
+            description="The share of a delay that is added or taken away at random. Default: 0.1."
+        ),
     ] = UNSET
 
 
 class Retry(_Written, frozen=True):
-    """When a failed attempt is tried again. There is no retry unless `limit` is set."""
+    """When a failed step is tried again. It is not tried again unless `limit` is set."""
 
     limit: Annotated[
-        Count | UnsetType, Meta(description="Retries after the first attempt. Default: 0.")
+        Count | UnsetType,
+        Meta(description="How many retries may follow the first attempt. Default: 0."),
     ] = UNSET
     backoff: Backoff | UnsetType = UNSET
     on: Annotated[
         Annotated[list[Cause], Meta(min_length=1)] | UnsetType,
-        Meta(description="Which ends of an attempt are retried. Default: all three."),
+        Meta(description="Which kinds of failure are tried again. Default: all three."),
     ] = UNSET
     exit_codes: Annotated[
         Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
-        Meta(description='Retry only these exit codes: 75, or a range like "100-110".'),
+        Meta(description='Try again only after these exit codes: 75, or a range like "100-110".'),
     ] = UNSET
     except_exit_codes: Annotated[
         Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
-        Meta(description="Retry all exit codes except these. Not together with exitCodes."),
+        Meta(
+            description="Try again after all exit codes except these. Not together with exitCodes."
+        ),
     ] = UNSET
     max_elapsed_seconds: Annotated[
         PositiveSeconds | UnsetType,
-        Meta(description="No retry begins later than this after the first attempt's start."),
+        Meta(description="No retry begins later than this after the start of the first attempt."),
     ] = UNSET
 
 
 class Dependency(_Written, frozen=True):
-    """The long form of an entry of `dependsOn`."""
+    """An entry of `dependsOn` with a condition."""
 
     step: StepName
     condition: Annotated[
@@ -137,11 +148,11 @@ class Dependency(_Written, frozen=True):
 
 
 class Step(_Written, frozen=True):
-    """One node of the DAG: exactly one of `run` (a script) and `command` (an argv, no shell)."""
+    """One step of the DAG. It has exactly one of `run` (a script) and `command` (a program)."""
 
     name: StepName
     run: Annotated[
-        str | UnsetType, Meta(description="A shell script; `shell` says what runs it.")
+        str | UnsetType, Meta(description="A script for the shell that `shell` names.")
     ] = UNSET
     command: Annotated[
         Argv | UnsetType, Meta(description="A program and its arguments, started without a shell.")
@@ -149,7 +160,7 @@ class Step(_Written, frozen=True):
     shell: Shell = UNSET
     depends_on: Annotated[
         list[StepName | Dependency] | UnsetType,
-        Meta(description="The steps that must have ended before this one starts."),
+        Meta(description="The steps that must have finished before this one starts."),
     ] = UNSET
     env: Environment = UNSET
     working_dir: WorkingDir = UNSET
@@ -158,31 +169,36 @@ class Step(_Written, frozen=True):
     retry: Retry | UnsetType = UNSET
     continue_on_failure: Annotated[
         bool | UnsetType,
-        Meta(description="If it fails, its dependents and the workflow go on as if it succeeded."),
+        Meta(
+            description="If the step fails, its dependents and the workflow continue as if it had "
+            "succeeded."
+        ),
     ] = UNSET
     leave_processes: Annotated[
         bool | UnsetType,
-        Meta(description="When this step ends, processes that it left running are not ended."),
+        Meta(
+            description="When this step finishes, processes that it left running are not stopped."
+        ),
     ] = UNSET
     on_changed: Annotated[
         Literal["Restart", "FinishFirst", "KeepResult"] | UnsetType,
         Meta(
-            description="When an edit changes what the step does: end a running attempt and run "
+            description="When an edit changes what the step does: stop a running attempt and run "
             "the step again (Restart, the default); let the attempt finish first, then run again "
-            "(FinishFirst); or keep its result, and a running attempt (KeepResult)."
+            "(FinishFirst); or keep the result, or the running attempt (KeepResult)."
         ),
     ] = UNSET
     on_removed: Annotated[
         Literal["End", "Finish"] | UnsetType,
         Meta(
-            description="When an edit removes the step: end a running attempt (the default), or "
-            "let it finish."
+            description="When an edit removes the step: stop a running attempt (End, the default), "
+            "or let it finish (Finish)."
         ),
     ] = UNSET
 
 
 class Defaults(_Written, frozen=True):
-    """Values for steps that don't set a field themselves."""
+    """Values for steps that don't set these fields themselves."""
 
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
@@ -190,7 +206,7 @@ class Defaults(_Written, frozen=True):
 
 
 class Spec(_Written, frozen=True):
-    """The desired state of one workflow."""
+    """What one workflow does."""
 
     steps: Annotated[list[Step], Meta(min_length=1)]
     env: Environment = UNSET
@@ -209,33 +225,36 @@ class Spec(_Written, frozen=True):
     ] = UNSET
     active_deadline_seconds: Annotated[
         PositiveSeconds | UnsetType,
-        Meta(description="A run that takes longer is ended and fails. Default: no deadline."),
+        Meta(description="A run that takes longer is stopped and fails. Default: no deadline."),
     ] = UNSET
     ttl_seconds_after_finished: Annotated[
         Seconds | UnsetType,
         Meta(
-            description="After this time since its end, all attempts except the last of each step "
-            "are archived; if the file of the workflow is gone, all of it. Default: no time limit."
+            description="This long after the end of a run, all attempts except the last of each "
+            "step are archived. If the file of the workflow is gone, the whole workflow is. "
+            "Default: no time limit."
         ),
     ] = UNSET
     suspend: Annotated[
-        bool | UnsetType, Meta(description="Start nothing new; let running steps finish.")
+        bool | UnsetType,
+        Meta(description="Start nothing new, and let running steps finish. Default: false."),
     ] = UNSET
     fail_fast: Annotated[
-        bool | UnsetType, Meta(description="The first failed step cancels the rest.")
+        bool | UnsetType,
+        Meta(description="The first failed step cancels the others. Default: false."),
     ] = UNSET
     defaults: Defaults | UnsetType = UNSET
     edit_policy: Annotated[
         Literal["Reconcile", "AfterRun"] | UnsetType,
         Meta(
             description="When this edit takes effect: at once (Reconcile, the default), or when "
-            "the present run has ended. `suspend` never waits."
+            "the present run has finished (AfterRun). `suspend` never waits."
         ),
     ] = UNSET
 
 
 class Metadata(_Written, frozen=True):
-    """The name of the workflow, and labels and annotations to find it by."""
+    """The name of the workflow, with labels and annotations to find it by."""
 
     name: WorkflowName
     labels: dict[str, str] | UnsetType = UNSET
@@ -243,14 +262,14 @@ class Metadata(_Written, frozen=True):
 
 
 class Workflow(_Written, frozen=True):
-    """A DAG of steps. One file may hold several, as YAML documents."""
+    """A DAG of steps. One file may hold several workflows, as YAML documents."""
 
     api_version: Literal["treadle.dev/v1"]
     kind: Literal["Workflow"]
     metadata: Metadata
     spec: Spec
     # The output of `get -o yaml` must be a valid file.
-    status: Annotated[Any, Meta(description="Ignored, with a warning.")] = UNSET
+    status: Annotated[Any, Meta(description="This is ignored, with a warning.")] = UNSET
 
 
 # ---------------------------------------------------------------------------------- the older form
@@ -273,7 +292,7 @@ class OlderWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str,
         Meta(
             pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$(?!\n)",
-            description="Capitals and `_` become lower case and `-`.",
+            description="Its name. Capitals and `_` become lower case and `-`.",
         ),
     ]
     steps: Annotated[list[OlderStep], Meta(min_length=1)]

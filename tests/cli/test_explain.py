@@ -100,7 +100,7 @@ def test_a_step_that_came_back_before_it_ended_was_let_go_on(place: Place) -> No
 def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
     said = place.says("explain", "workflow.spec.steps.retry.limit")
     assert said.splitlines()[0] == "workflow.spec.steps.retry.limit  integer"
-    assert "Retries after the first attempt" in said
+    assert "retries may follow the first attempt" in said
     top = place.says("explain", "workflow")
     assert "apiVersion" in top and "(required)" in top
     complaint = place.complains("explain", "workflow.spec.stepz", code=5)
