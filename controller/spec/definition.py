@@ -5,7 +5,7 @@ know where a default comes from. Cost: some microseconds a step, once a generati
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -17,6 +17,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 DEFAULT_SHELL = ("/bin/sh", "-euc")
+SHELLS = {  # a single word that means more than itself
+    "sh": DEFAULT_SHELL,
+    "bash": ("bash", "-euo", "pipefail", "-c"),
+    "python3": ("python3", "-c"),
+}
 DEFAULT_GRACE_SECONDS = 3.0
 DEFAULT_CAUSES = ("Interrupted", "NonZeroExit", "Timeout")
 
@@ -143,9 +148,15 @@ def _define(spec: Spec, step: Step) -> Definition:
 def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
     if not isinstance(step.command, UnsetType):
         return tuple(step.command)
-    shell = given(step.shell, given(spec.shell, DEFAULT_SHELL))
-    words = shlex.split(shell) if isinstance(shell, str) else list(shell)
-    return (*words, str(step.run))
+    shell = given(step.shell, given(spec.shell, "sh"))
+    return (*shell_words(shell), str(step.run))
+
+
+def shell_words(shell: str | Sequence[str]) -> tuple[str, ...]:
+    """The argv to which a script is appended. Raises ValueError for quotes that don't match."""
+    if not isinstance(shell, str):
+        return tuple(shell)
+    return SHELLS.get(shell) or tuple(shlex.split(shell))
 
 
 def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
@@ -154,6 +165,8 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     first, second = given(own, Retry()), given(default, Retry())
     backoff, fallback = given(first.backoff, Backoff()), given(second.backoff, Backoff())
     plain = BackoffPolicy()
+    initial = given(backoff.initial_seconds, given(fallback.initial_seconds, plain.initial_seconds))
+    most = max(plain.max_seconds, initial)
     causes = given(first.on, given(second.on, None))
     # Only one of the two lists is allowed, so a step's own list replaces the default's.
     lists = first if _lists_codes(first) else second
@@ -161,11 +174,9 @@ def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     return RetryPolicy(
         limit=given(first.limit, given(second.limit, 0)),
         backoff=BackoffPolicy(
-            initial_seconds=given(
-                backoff.initial_seconds, given(fallback.initial_seconds, plain.initial_seconds)
-            ),
+            initial_seconds=initial,
             factor=given(backoff.factor, given(fallback.factor, plain.factor)),
-            max_seconds=given(backoff.max_seconds, given(fallback.max_seconds, plain.max_seconds)),
+            max_seconds=given(backoff.max_seconds, given(fallback.max_seconds, most)),
             jitter=given(backoff.jitter, given(fallback.jitter, plain.jitter)),
         ),
         on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),

@@ -3,7 +3,7 @@
 The closed list of inputs (rule 1), each only where the user wrote it:
 
 - `run`, or `command`;
-- `shell`, the step's or else the spec's, for `run`; a string counts as the words it splits into;
+- `shell`, the step's or else the spec's, for `run`; a string counts as the argv that it means;
 - `workingDir`, the step's or else the spec's;
 - `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees;
 - the fingerprint of each dependency with its condition. `Succeeded` counts the same written or not,
@@ -14,7 +14,6 @@ number of its rule. A released rule never changes, so an upgrade re-runs nothing
 Cost: a topological sort and one SHA-256 a step, some 15 µs each.
 """
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import TopologicalSorter
@@ -31,6 +30,7 @@ from controller.spec.definition import (
     exit_code_list,
     given,
     requires,
+    shell_words,
 )
 from controller.spec.models import Defaults, Dependency, EnvValue, Retry, Spec, Step
 
@@ -182,7 +182,7 @@ def _normal_codes(codes: list[int | str] | UnsetType) -> list[int] | UnsetType:
 
 
 def _words(shell: str | list[str] | UnsetType) -> list[str] | UnsetType:
-    return shlex.split(shell) if isinstance(shell, str) else shell
+    return list(shell_words(shell)) if isinstance(shell, str) else shell
 
 
 def _json(value: object) -> str:

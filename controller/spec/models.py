@@ -54,8 +54,8 @@ Environment = Annotated[
 Shell = Annotated[
     str | Argv | UnsetType,
     Meta(
-        description="The program and arguments that get a `run` script as their last argument. A "
-        "string is split into words. Default: [/bin/sh, -euc]."
+        description="What runs a `run` script: sh (the default), bash or python3; or the program "
+        "and arguments that get the script as their last argument. A string is split into words."
     ),
 ]
 WorkingDir = Annotated[
@@ -99,7 +99,8 @@ class Backoff(_Written, frozen=True):
         Meta(description="Each delay is the one before it, times this factor. Default: 2."),
     ] = UNSET
     max_seconds: Annotated[
-        Seconds | UnsetType, Meta(description="No delay is longer than this. Default: 60.")
+        Seconds | UnsetType,
+        Meta(description="No delay is longer than this. Default: 60, or initialSeconds if more."),
     ] = UNSET
     jitter: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | UnsetType,

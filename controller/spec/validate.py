@@ -6,13 +6,12 @@ read is UNREADABLE; no rule reports that name, because it is reported already.
 Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps with 52,000.
 """
 
-import shlex
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 
-from controller.spec.definition import DEFAULT_SHELL, BackoffPolicy, env_text, given, requires
+from controller.spec.definition import SHELLS, BackoffPolicy, env_text, given, requires, shell_words
 from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
 
 Path = tuple[str | int, ...]
@@ -58,8 +57,7 @@ def warnings(spec: Spec) -> Iterator[PathFault]:
     for path, step in _steps(spec):
         if not isinstance(step.run, str) or not step.run.startswith("#!"):
             continue
-        shell = given(step.shell, given(spec.shell, DEFAULT_SHELL))
-        words = shlex.split(shell) if isinstance(shell, str) else list(shell)
+        words = shell_words(given(step.shell, given(spec.shell, "sh")))
         named = step.run.splitlines()[0][2:].split()
         wanted = _program(named)
         if wanted != _program(words):
@@ -79,6 +77,8 @@ def _program(words: Sequence[str]) -> str:
 
 def _said_by_shell(program: str) -> str:
     """How to have this program run a script."""
+    if program in SHELLS:
+        return f"write `shell: {program}`"
     if program in _SHELLS:
         return f"write `shell: {program} -euc`"
     if program.startswith("python"):
@@ -268,13 +268,19 @@ def shells(spec: Spec) -> Iterator[PathFault]:
         shell = holder.shell
         if isinstance(shell, str):
             try:
-                words = shlex.split(shell)
+                words = shell_words(shell)
             except ValueError as error:
                 problem = f"can't be split into words: {str(error).lower()}"
                 yield PathFault(path=(*path, "shell"), problem=problem)
                 continue
+            if len(words) == 1 and words[0]:
+                problem = f"how {words[0]} takes a script is not known"
+                hint = (
+                    f"write all of its arguments, like {words[0]} -c; known are {', '.join(SHELLS)}"
+                )
+                yield PathFault(path=(*path, "shell"), problem=problem, hint=hint)
         else:
-            words = ["sh"] if isinstance(shell, UnsetType) else shell
+            words = ("sh",) if isinstance(shell, UnsetType) else tuple(shell)
         if not words or not words[0]:
             yield PathFault(path=(*path, "shell"), problem="the shell is empty")
 
@@ -320,7 +326,7 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Pa
         return
     plain = BackoffPolicy()
     initial = given(backoff.initial_seconds, given(under.initial_seconds, plain.initial_seconds))
-    most = given(backoff.max_seconds, given(under.max_seconds, plain.max_seconds))
+    most = given(backoff.max_seconds, given(under.max_seconds, initial))
     if initial > most:
         field = "initialSeconds" if backoff.max_seconds is UNSET else "maxSeconds"
         problem = f"initialSeconds ({initial:g}) is more than maxSeconds ({most:g})"

@@ -280,6 +280,7 @@ def test_an_expression_in_a_script_is_not_told_to_go_where_it_is_refused_too() -
         ('name: a, run: x, env: {A: §"\\0"}', "spec.steps[0].env.A: holds a NUL byte, which no process can be given; in double quotes YAML reads \\0 as NUL; use single quotes or a block |"),
         (f"name: a, run: §{'x' * 131_072}", "spec.steps[0].run: longer than a process can be given (131,071 bytes); put it into a file"),
         ('name: a, run: x, shell: §"sh \'"', "spec.steps[0].shell: can't be split into words: no closing quotation"),
+        ("name: a, run: x, shell: §zsh", "spec.steps[0].shell: how zsh takes a script is not known; write all of its arguments, like zsh -c; known are sh, bash, python3"),
         ("name: a, run: x, shell: §''", "spec.steps[0].shell: the shell is empty"),
         ("name: a, run: x, shell: §['']", "spec.steps[0].shell: the shell is empty"),
         ("name: a, run: x, workingDir: §''", 'spec.steps[0].workingDir: the path is empty; the folder of this file is "."'),
@@ -289,7 +290,7 @@ def test_an_expression_in_a_script_is_not_told_to_go_where_it_is_refused_too() -
         ("name: a, run: x, retry: {exceptExitCodes: [§'300']}", "spec.steps[0].retry.exceptExitCodes[0]: 300 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
         ("name: a, run: x, retry: {exitCodes: [1], §exceptExitCodes: [2]}", "spec.steps[0].retry.exceptExitCodes: exitCodes and exceptExitCodes exclude each other"),
         ("name: a, run: x, retry: {backoff: {initialSeconds: 9, maxSeconds: §3}}", "spec.steps[0].retry.backoff.maxSeconds: initialSeconds (9) is more than maxSeconds (3); set both to fit"),
-        ("name: a, run: x, retry: {backoff: {initialSeconds: §99}}", "spec.steps[0].retry.backoff.initialSeconds: initialSeconds (99) is more than maxSeconds (60); set both to fit"),
+        ("name: a, run: x, retry: {backoff: {initialSeconds: 99, maxSeconds: §60}}", "spec.steps[0].retry.backoff.maxSeconds: initialSeconds (99) is more than maxSeconds (60); set both to fit"),
     ],
 )  # fmt: skip
 def test_rules_of_a_step(fields: str, fault: str) -> None:

@@ -47,6 +47,10 @@ def test_a_step_that_says_nothing() -> None:
     [
         ("command: [x, y z]", "  shell: bash\n", ("x", "y z")),
         ("run: x", "  shell: /bin/bash -ec\n", ("/bin/bash", "-ec", "x")),
+        ("run: x, shell: sh", "  shell: bash\n", ("/bin/sh", "-euc", "x")),
+        ("run: x", "  shell: bash\n", ("bash", "-euo", "pipefail", "-c", "x")),
+        ("run: x, shell: python3", "", ("python3", "-c", "x")),
+        ("run: x, shell: [bash]", "", ("bash", "x")),
         ("run: x, shell: [sh, -c]", "  shell: bash\n", ("sh", "-c", "x")),
     ],
 )
@@ -84,6 +88,16 @@ def test_a_steps_own_list_of_exit_codes_sets_that_of_the_defaults_aside() -> Non
     retry = define("run: x, retry: {exceptExitCodes: [2, 4-5]}", rest).retry
     assert retry.exit_codes is None
     assert retry.except_exit_codes == (2, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("backoff", "most"),
+    [("{}", 60), ("{initialSeconds: 5}", 60), ("{initialSeconds: 90}", 90),
+     ("{initialSeconds: 5, maxSeconds: 7}", 7)],
+)  # fmt: skip
+def test_the_longest_delay_is_at_least_the_first(backoff: str, most: float) -> None:
+    policy = define(f"run: x, retry: {{limit: 1, backoff: {backoff}}}").retry.backoff
+    assert policy.max_seconds == most
 
 
 def test_dependencies() -> None:

@@ -183,7 +183,7 @@ def test_the_specs_own_reaches_the_steps_that_don_t_say_otherwise(
     changed = {
         "env": "  env: {LANG: D}\n",
         "workingDir": "  workingDir: v\n",
-        "shell": "  shell: b\n",
+        "shell": "  shell: b -c\n",
     }
     for field, rest in changed.items():
         if counts or field in fields:

@@ -88,9 +88,9 @@ def test_a_status_is_ignored_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("line", "shell", "hint"),
     [
-        ("#!/usr/bin/env -S python3 -u", "", "write `shell: python3 -c`"),
-        ("#!/bin/bash", "", "write `shell: bash -euc`"),
-        ("#!/bin/bash", "python3 -c", "write `shell: bash -euc`"),
+        ("#!/usr/bin/env -S python3 -u", "", "write `shell: python3`"),
+        ("#!/bin/bash", "", "write `shell: bash`"),
+        ("#!/bin/bash", "python3 -c", "write `shell: bash`"),
         ("#!/usr/bin/perl", "", "put the script into a file, and run that with `command:`"),
         ("#!/bin/sh -e", "", None),
         ("#!/usr/bin/env bash", "/usr/local/bin/bash -c", None),
