@@ -162,7 +162,7 @@ _UTC = _arg(
 _FOLDERS = (_SPECS, _STATE, _UTC)
 _READ = (_UNUSED_SPECS, _STATE, _UTC)
 _UNUSED_FOLDERS = (_UNUSED_SPECS, _UNUSED_STATE, _UNUSED_UTC)
-_NAME_HELP = "a name, or (the start of) a uid"
+_NAME_HELP = "a workflow: its name, or (the start of) its uid"
 _NAME = _arg("name", metavar="NAME", help=_NAME_HELP)
 _NAME_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_HELP)
 _NAMES = _arg(
@@ -174,20 +174,33 @@ _NAME_OF_STEPS = _arg("name", metavar="NAME", help=_NAME_OF_STEPS_HELP)
 _NAME_OF_STEPS_IF_ANY = _arg("name", nargs="?", metavar="NAME", help=_NAME_OF_STEPS_HELP)
 _STEPS = _arg("steps", nargs="*", metavar="STEP", help=f"only this step, {_PATTERN_HELP}")
 _STEP_IF_ANY = _arg("steps", nargs="*", metavar="STEP", help="only this step")
-_UID = _arg("--uid", metavar="UID", help="one life of NAME, by its uid or first 8 characters")
+_UID = _arg(
+    "--uid",
+    metavar="UID",
+    help="this workflow among those of that NAME: a uid, or its first 8 characters",
+)
 _MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"
 _AT = _arg(
     "--at",
     metavar="SEQ|TIME",
-    help=f"as it was after this record, like 12, or at this time: {_MOMENTS}",
+    help=f"show it as it was after this record, like 12, or at this time: {_MOMENTS}",
 )
 _TAIL = _arg("-n", "--tail", type=count, metavar="N", help="only the last N lines of each step")
-_LIST_FORM = _arg("-o", "--output", choices=("wide", "json", "yaml", "name"))
+_LIST_FORM = _arg(
+    "-o",
+    "--output",
+    choices=("wide", "json", "yaml", "name"),
+    help="wide: more columns; json, yaml: for scripts; name: only names",
+)
 _DRY_RUN = _arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
 _REASON_HELP = "reason, shown in status and events"
 _REASON = _arg("--reason", metavar="WHY", default="", help=_REASON_HELP)
 _MAX_PARALLEL = _setting(
-    "--max-parallel", type=positive, metavar="N", heading="", help="steps at once (default: cores)"
+    "--max-parallel",
+    type=positive,
+    metavar="N",
+    heading="",
+    help="how many steps may run at once (default: the number of cores)",
 )
 _SHOW_OUTPUT = _arg(
     "--show-output",
@@ -305,7 +318,7 @@ COMMANDS = (
                 "--allow-insecure-specs",
                 heading=EXPERTS,
                 action="store_true",
-                help="use a specs folder that other users can write: they can run commands as you",
+                help="use a specs folder that others can write to: they can run commands as you",
             ),
             _arg(
                 "--poll",
@@ -320,7 +333,7 @@ COMMANDS = (
         "running steps keep running, and the next controller adopts them.",
         (
             Example("treadle up", "run ./specs, and follow every edit"),
-            Example("treadle up --once", "exit when all has finished, for CI"),
+            Example("treadle up --once", "exit when everything has finished"),
             Example("treadle up --specs flows --max-parallel 4", "another folder, 4 steps at once"),
         ),
         output_is="progress",
@@ -334,7 +347,7 @@ COMMANDS = (
             *_READ,
             _arg("files", nargs="*", metavar="FILE", help="a file of specs"),
             _arg("--resume", action="store_true", help="continue the last run of the workflow"),
-            _arg("--detach", action="store_true", help="in the background"),
+            _arg("--detach", action="store_true", help="run in the background"),
             _MAX_PARALLEL,
             _SHOW_OUTPUT,
             _LOG_FORMAT,
@@ -362,22 +375,27 @@ COMMANDS = (
             _NAMES,
             _UID,
             _LIST_FORM,
-            _arg("-l", "--selector", metavar="LABELS", help="such as team=data,env!=dev"),
+            _arg(
+                "-l",
+                "--selector",
+                metavar="LABELS",
+                help="only those with these labels: team=data,env!=dev",
+            ),
             _arg("--failed", action="store_true", help="only those whose last run failed"),
-            _arg("--running", action="store_true", help="only those that run"),
+            _arg("--running", action="store_true", help="only those that are running"),
             _arg(
                 "--sort-by",
                 choices=("name", "last-run", "duration", "phase", "age"),
                 default="",
-                help="first comes the latest run, the longest, what needs you, or the youngest "
-                "(default: by name)",
+                help="what comes first: the latest run, the longest run, what needs you, or the "
+                "youngest workflow (default: by name)",
             ),
             _arg(
                 "--group-by",
                 metavar="folder|LABEL",
-                help="under a heading for each folder of specs, or for each value of a label",
+                help="put a heading over each folder of specs, or over each value of a label",
             ),
-            _arg("-w", "--watch", action="store_true", help="then print a line for each change"),
+            _arg("-w", "--watch", action="store_true", help="then show each change"),
             _AT,
         ),
         "List the workflows: all, or those with these names.",
@@ -401,15 +419,15 @@ COMMANDS = (
             _UID,
             _arg("-o", "--output", choices=("wide", "json", "yaml")),
             _AT,
-            _arg("--run", type=positive, metavar="N", help="as it was when run N ended"),
+            _arg("--run", type=positive, metavar="N", help="show it as it was when run N ended"),
         ),
-        "Show one workflow: how it stands, what failed, its steps. Without NAME: "
-        "every workflow that has not finished, or that failed.",
+        "Show one workflow: its phase, the output of what failed, and its steps. Without NAME, "
+        "show every workflow that has not finished, or that failed.",
         (
             Example("treadle status etl", "this workflow"),
             Example("treadle status etl/load", "one step of it, with all its attempts"),
-            Example("treadle status", "all that is unfinished or failed"),
-            Example("treadle status etl --run 1", "an earlier run, as it ended"),
+            Example("treadle status", "every workflow that is unfinished or failed"),
+            Example("treadle status etl --run 1", "how an earlier run ended"),
         ),
         aliases=("describe",),
     ),
@@ -435,11 +453,11 @@ COMMANDS = (
             ),
             _json("one JSON object a line"),
         ),
-        "List the last runs of a workflow, or of all: when each began and why, how long it took "
-        "and what it came to; and how long one usually takes.",
+        "List the last runs of a workflow, or of all workflows: when and why each began, how long "
+        "it took, and its result. The last line says how long a run usually takes.",
         (
             Example("treadle runs", "the latest runs of all workflows"),
-            Example("treadle runs etl", "of one, and how long it usually takes"),
+            Example("treadle runs etl", "of one workflow, with its usual time"),
             Example("treadle runs etl --all", "also those in the archive"),
         ),
         output_is="listing",
@@ -458,7 +476,7 @@ COMMANDS = (
                 "-f",
                 "--follow",
                 action="store_true",
-                help="follow what runs now, through retries, until the run has ended",
+                help="follow what runs now, through retries, until the run has finished",
             ),
             _TAIL,
             _arg("--failed", action="store_true", help="only steps that failed in the run"),
@@ -475,11 +493,11 @@ COMMANDS = (
                 help=f"only attempts that ran at or after this time: {_MOMENTS}",
             ),
         ),
-        "Show the output (stdout and stderr) of each step, or of some steps, in the present run: "
-        "of the last attempt if there were retries.",
+        "Show the output (stdout and stderr) of each step, or of some steps, in the present run. "
+        "If there were retries, show the last attempt.",
         (
             Example("treadle logs etl", "all steps"),
-            Example("treadle logs -f etl load", "one step, until it has ended"),
+            Example("treadle logs -f etl load", "one step, until it has finished"),
             Example("treadle logs etl 'clean-*' -n 20", "the last 20 lines of each of these"),
             Example("treadle logs etl --failed --run last", "what failed in the last run"),
         ),
@@ -492,12 +510,12 @@ COMMANDS = (
         LOOK,
         (
             *_READ,
-            _arg("name", metavar="NAME|FIELD", help=f"{_NAME_HELP}, NAME/STEP, or workflow.spec…"),
+            _arg("name", metavar="NAME|FIELD", help="a workflow, NAME/STEP, or a field of a spec"),
             _STEP_IF_ANY,
             _arg(
                 "--inputs",
                 action="store_true",
-                help="show the inputs of the fingerprints of its attempts",
+                help="show what the fingerprint of each attempt was made of",
             ),
             _json(),
         ),
@@ -523,7 +541,7 @@ COMMANDS = (
             _arg("-f", "--follow", action="store_true", help="then show new events"),
             _arg("-n", "--tail", type=count, metavar="N", help="only the last N lines"),
             _arg("--since", metavar="TIME", help=f"only what happened since: {_MOMENTS}"),
-            _arg("--all", action="store_true", help="also what follows from the lines beside it"),
+            _arg("--all", action="store_true", help="also what only follows from other lines"),
             _json("everything, one JSON object a line"),
         ),
         "Show what happened: each start, each end and each decision.",
@@ -545,7 +563,7 @@ COMMANDS = (
         "write NAME.yaml.",
         (
             Example("treadle apply -f job.yaml", "write or replace it"),
-            Example("treadle apply -f job.yaml --dry-run", "show which file it would write"),
+            Example("treadle apply -f job.yaml --dry-run", "show which file would be written"),
         ),
     ),
     Command(
@@ -566,7 +584,7 @@ COMMANDS = (
         "`treadle run` began has no file: once it has finished, it is taken out of the list.",
         (
             Example("treadle delete etl", "remove its file"),
-            Example("treadle delete --all", "yes, the specs that vanished are meant to be gone"),
+            Example("treadle delete --all", "confirm that the vanished specs are deleted"),
         ),
     ),
     Command(
@@ -581,12 +599,12 @@ COMMANDS = (
             _REASON,
             _arg("--drain", action="store_true", help="let running steps finish"),
         ),
-        "Stop the running steps of a workflow and start no more. What has finished already is "
-        "no error: nothing is to be cancelled, and the exit code is 0.",
+        "Stop the running steps of a workflow and start no more. If it has finished already, there "
+        "is nothing to cancel, and the exit code is 0.",
         (
             Example("treadle cancel etl", "the whole workflow"),
             Example("treadle cancel etl load", "one step"),
-            Example("treadle cancel etl --drain", "let what runs finish"),
+            Example("treadle cancel etl --drain", "let running steps finish"),
         ),
     ),
     Command(
@@ -606,10 +624,10 @@ COMMANDS = (
             _arg("--downstream", action="store_true", help="also all steps that depend on them"),
             _REASON,
         ),
-        "Run the failed, skipped and cancelled steps of a workflow again. Where there are none, "
-        "nothing is done, and the exit code is 0.",
+        "Run the failed, skipped and cancelled steps of a workflow again. If there are none, "
+        "nothing happens, and the exit code is 0.",
         (
-            Example("treadle retry etl", "all that did not succeed"),
+            Example("treadle retry etl", "every step that did not succeed"),
             Example("treadle retry etl extract --downstream", "a step, and all that depend on it"),
         ),
     ),
@@ -632,7 +650,7 @@ COMMANDS = (
         CHANGE,
         (*_CHANGE, _NAME, _REASON),
         "Start no further step of a workflow until `treadle resume`. Running steps finish.",
-        (Example("treadle suspend etl", "until `treadle resume etl`"),),
+        (Example("treadle suspend etl", "start nothing until `treadle resume etl`"),),
     ),
     Command(
         "resume",
@@ -651,12 +669,12 @@ COMMANDS = (
         (
             *_CHANGE,
             _NAME_OF_STEPS,
-            _arg("steps", nargs="*", metavar="STEP", help="one that is not running"),
+            _arg("steps", nargs="*", metavar="STEP", help="a step that is not running"),
             _arg(
                 "--succeeded",
                 action="store_true",
                 required=True,
-                help="the result to record",
+                help="the result to record; it is required",
             ),
             _arg("--reason", metavar="WHY", required=True, help=_REASON_HELP),
         ),
@@ -717,7 +735,7 @@ COMMANDS = (
                 type=positive,
                 metavar="N",
                 dest="first",
-                help="compare generation N of a NAME…",
+                help="compare generation N of NAME…",
             ),
             _arg("--to", type=positive, metavar="M", help="…with generation M (default: the next)"),
             _MAX_SPEC_SIZE,
@@ -784,10 +802,10 @@ COMMANDS = (
             _LIST_FORM,
             _arg("--verify", action="store_true", help="check the whole log and its snapshots"),
         ),
-        "Show the state as it was after the record SEQ, or at TIME.",
+        "Show the state as it was after record SEQ, or at TIME.",
         (
             Example("treadle replay --until 12", "as it was after record 12"),
-            Example("treadle replay --verify", "is the log whole?"),
+            Example("treadle replay --verify", "check that the log is whole"),
         ),
         output_is="listing",
     ),
@@ -797,8 +815,8 @@ COMMANDS = (
         "cut a damaged log",
         MAINTAIN,
         (*_READ, _arg("--yes", action="store_true", help="cut without asking")),
-        "Show what is wrong with the log and what a cut would lose; cut it when you "
-        "confirm. What is cut is kept in a file.",
+        "Show what is wrong with the log and what a cut would lose. Cut it if you confirm. What is "
+        "cut is kept in a file.",
         (Example("treadle repair", "look, and ask before anything is cut"),),
     ),
     Command(
@@ -847,7 +865,7 @@ COMMANDS = (
         "Show the version.",
         (
             Example("treadle version", "the version"),
-            Example("treadle version -v", "with what a bug report should say"),
+            Example("treadle version -v", "what to include in a bug report"),
         ),
     ),
 )
