@@ -60,11 +60,9 @@ def show_lines(lines: Iterable[str]) -> None:
 def show(value: Any, form: str) -> None:
     """Print `value` as JSON or YAML."""
     if form == "yaml":
-        import yaml
+        from controller.view.yaml_text import as_yaml
 
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        plain = msgspec.to_builtins(value)
-        show_data(yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=True))
+        show_data(as_yaml(msgspec.to_builtins(value)))
     else:
         show_data(f"{msgspec.json.format(msgspec.json.encode(value)).decode()}\n")
 

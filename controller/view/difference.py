@@ -16,6 +16,7 @@ from controller.spec.models import Spec, Step
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, paint, render
 from controller.view.words import named, of_effect
+from controller.view.yaml_text import as_yaml
 
 _STYLES = {
     "restart": "yellow",
@@ -169,8 +170,6 @@ def _block_lines(title: str, was: Spec | Step | None, becomes: Spec | Step | Non
 
 def _text(block: Spec | Step | None) -> list[str]:
     """As YAML in one fixed form, so that only differences in meaning are shown."""
-    import yaml
-
     if block is None:
         return []
     plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
@@ -178,7 +177,7 @@ def _text(block: Spec | Step | None) -> list[str]:
         del plain["steps"]
     if not plain:
         return []
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100).splitlines()
+    return as_yaml(plain, width=100).splitlines()
 
 
 def _whole(value: Any) -> Any:

@@ -1,0 +1,27 @@
+"""YAML as people write it: keys in their order, and a text of several lines as a block."""
+
+from functools import cache
+from typing import Any
+
+
+def as_yaml(plain: Any, width: int = 80) -> str:
+    """YAML of dicts, lists, texts and numbers. `width` is where long lines are folded."""
+    import yaml
+
+    text = yaml.dump(plain, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=width)
+    return str(text)
+
+
+@cache
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """Where a block can't hold a text, the emitter quotes it all the same."""
+
+        def represent_text(self, text: str) -> Any:
+            style = "|" if "\n" in text else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    return Dumper
