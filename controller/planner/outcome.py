@@ -1,6 +1,6 @@
 """What was seen of a process, and what it means for its attempt: a fact with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from signal import Signals, strsignal
 
 from controller.model.events import (
@@ -22,7 +22,8 @@ Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
 
 def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[RunStarted | Fact]:
     """What to record of a live attempt. The first that is not merely withdrawn begins the run."""
-    found = fact(attempt, seen)
+    succeeds = workflow.steps[seen.id.step].definition.success_exit_codes
+    found = fact(attempt, seen, succeeds)
     if found is None:
         return
     withdrawn = isinstance(found, AttemptFinished) and found.reason == Reason.WITHDRAWN
@@ -50,11 +51,14 @@ def _why(workflow: Workflow) -> str:
     return in_the_name_of(workflow.by, f"edit of {first}", effect.message)
 
 
-def fact(attempt: Attempt, seen: Observation) -> Fact | None:
-    """What this says of the attempt itself; None for what the log already says."""
+def fact(attempt: Attempt, seen: Observation, succeeds: Collection[int] = (0,)) -> Fact | None:
+    """What this says of the attempt itself; None for what the log already says.
+
+    `succeeds`: the exit codes that are a success.
+    """
     match seen:
         case Ended():
-            return _outcome(attempt, seen)
+            return _outcome(attempt, seen, succeeds)
         case Started(id=id):
             if attempt.phase is AttemptPhase.RUNNING:
                 return None
@@ -85,10 +89,12 @@ def is_over(state: State, attempt: AttemptId) -> bool:
     return attempt.attempt <= numbered
 
 
-def _outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:
+def _outcome(attempt: Attempt, seen: Ended, succeeds: Collection[int]) -> AttemptFinished:
     """An ending that was announced before the exit decides the reason."""
-    phase, reason, message = _judge(attempt, seen)
+    phase, reason, message = _judge(attempt, seen, succeeds)
     notes = []
+    if phase is AttemptPhase.SUCCEEDED and seen.exit_code:
+        notes.append(f"SuccessExitCode: exit code {seen.exit_code} is one of successExitCodes")
     if seen.left_processes:
         notes.append(f"LeftProcesses: stopped {seen.left_processes} processes that it left running")
     return AttemptFinished(
@@ -106,7 +112,9 @@ def _outcome(attempt: Attempt, seen: Ended) -> AttemptFinished:
     )
 
 
-def _judge(attempt: Attempt, seen: Ended) -> tuple[AttemptPhase, str, str]:
+def _judge(
+    attempt: Attempt, seen: Ended, succeeds: Collection[int]
+) -> tuple[AttemptPhase, str, str]:
     ending = attempt.ending
     if seen.how == "withdrawn":
         why = ending.message if ending else "no longer wanted"
@@ -121,9 +129,12 @@ def _judge(attempt: Attempt, seen: Ended) -> tuple[AttemptPhase, str, str]:
         return AttemptPhase.INTERRUPTED, Reason.INTERRUPTED, seen.problem
     if seen.signal is not None:
         return AttemptPhase.FAILED, Reason.SIGNALLED, f"killed by {signal_name(seen.signal)}"
-    if seen.exit_code:
-        return AttemptPhase.FAILED, Reason.NON_ZERO_EXIT, f"exit code {seen.exit_code}"
-    return AttemptPhase.SUCCEEDED, Reason.COMPLETED, "exit code 0"
+    said = f"exit code {seen.exit_code}"
+    if seen.exit_code in succeeds:
+        return AttemptPhase.SUCCEEDED, Reason.COMPLETED, said
+    if seen.exit_code == 0:
+        said = f"{said}, which is not one of successExitCodes"
+    return AttemptPhase.FAILED, Reason.NON_ZERO_EXIT, said
 
 
 def _ended(reason: str) -> AttemptPhase:

@@ -68,6 +68,7 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     timeout_seconds: float | None = None
     grace_seconds: float = DEFAULT_GRACE_SECONDS
     retry: RetryPolicy = RetryPolicy()
+    success_exit_codes: tuple[int, ...] = (0,)
     continue_on_failure: bool = False
     leave_processes: bool = False
     on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
@@ -138,6 +139,7 @@ def _define(spec: Spec, step: Step) -> Definition:
             given(defaults.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
         ),
         retry=_retry(step.retry, defaults.retry),
+        success_exit_codes=exit_code_list(given(step.success_exit_codes, [0])),
         continue_on_failure=given(step.continue_on_failure, False),
         leave_processes=given(step.leave_processes, False),
         on_changed=given(step.on_changed, "Restart"),

@@ -157,6 +157,7 @@ def _normal_step(step: Step) -> Step:
         shell=_words(step.shell),
         depends_on=sorted(needs, key=lambda need: (need.step, str(need.condition))),
         retry=_normal_retry(step.retry),
+        success_exit_codes=_normal_codes(step.success_exit_codes),
     )
 
 

@@ -108,7 +108,8 @@ HABITS: tuple[Habit, ...] = (
     ),
     _later("Step", "before beforescript setup", "write it at the beginning of the script"),
     _later("Step", "after afterscript teardown finally", "write it at the end of the script"),
-    _later("Step", "successexitcodes skipexitcodes", "turn the exit code into 0 in the script"),
+    _later("Step", "skipexitcodes skiponexitcode", "turn the exit code into 0 in the script"),
+    Habit("Step", "successcodes allowedexitcodes okcodes", "write successExitCodes: [0, 1]"),
     # ---------------------------------------- where it runs
     Habit(
         "Step Spec", "workdir workingdirectory cwd directory dir chdir", "write workingDir: $value"

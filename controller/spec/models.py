@@ -168,6 +168,13 @@ class Step(_Written, frozen=True):
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
     retry: Retry | UnsetType = UNSET
+    success_exit_codes: Annotated[
+        Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description='The step succeeds with these exit codes: 1, or a range like "1-3". '
+            "Default: [0]."
+        ),
+    ] = UNSET
     continue_on_failure: Annotated[
         bool | UnsetType,
         Meta(

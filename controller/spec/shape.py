@@ -43,6 +43,7 @@ _STAND_INS: dict[str, Any] = {
     "shell": ":",
     "exitCodes": 0,
     "exceptExitCodes": 0,
+    "successExitCodes": 0,
 }
 _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}

@@ -310,15 +310,24 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFaul
         ("exitCodes", retry.exit_codes),
         ("exceptExitCodes", retry.except_exit_codes),
     ):
-        for index, code in enumerate(codes or []):
-            first, _, last = str(code).partition("-")
-            if not int(first) <= int(last or first) <= 255:
-                problem = f"{code} is not an exit code or a range of them"
-                hint = "exit codes go from 0 to 255, a range from low to high"
-                yield PathFault(path=(*path, field, index), problem=problem, hint=hint)
+        yield from _code_faults((*path, field), codes)
     backoff = retry.backoff
     if isinstance(backoff, Backoff):
         yield from _backoff_faults((*path, "backoff"), backoff, under)
+
+
+def success_codes(spec: Spec) -> Iterator[PathFault]:
+    for path, step in _steps(spec):
+        yield from _code_faults((*path, "successExitCodes"), step.success_exit_codes)
+
+
+def _code_faults(path: Path, codes: list[int | str] | UnsetType) -> Iterator[PathFault]:
+    for index, code in enumerate(given(codes, [])):
+        first, _, last = str(code).partition("-")
+        if not int(first) <= int(last or first) <= 255:
+            problem = f"{code} is not an exit code or a range of them"
+            hint = "exit codes go from 0 to 255, a range from low to high"
+            yield PathFault(path=(*path, index), problem=problem, hint=hint)
 
 
 def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[PathFault]:
@@ -341,6 +350,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     expressions,
     unusable_texts,
     shells,
+    success_codes,
     working_dirs,
     retries,
 )

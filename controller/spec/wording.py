@@ -173,7 +173,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
-    elif {"exitCodes", "exceptExitCodes"} & set(path):
+    elif {"exitCodes", "exceptExitCodes", "successExitCodes"} & set(path):
         problem, hint = f"{_found(value)} is not an exit code", 'write 75, or a range "100-110"'
     yield PathFault(path=path, problem=problem, hint=hint)
 

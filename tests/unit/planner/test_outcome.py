@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from story import Story, a_step
 
 from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptStarted, Usage
 from controller.model.observations import AttemptId, Ended, EndFailed, Started
@@ -111,3 +112,39 @@ def test_survivors_are_recorded_when_they_change() -> None:
     found = fact(attempt(), seen)
     assert found == AttemptEndFailed(uid="uid", step="a", attempt=1, pids=[7, 8])
     assert fact(attempt(survivors=[7, 8]), seen) is None
+
+
+@pytest.mark.parametrize(
+    ("codes", "seen", "phase", "message", "noted"),
+    [
+        ((0, 1), 1, "Succeeded", "exit code 1", True),
+        ((0, 1), 0, "Succeeded", "exit code 0", False),
+        ((0, 1), 2, "Failed", "exit code 2", False),
+        ((1,), 0, "Failed", "exit code 0, which is not one of successExitCodes", False),
+    ],
+)
+def test_which_exit_codes_are_a_success(
+    codes: tuple[int, ...], seen: int, phase: str, message: str, noted: bool
+) -> None:
+    found = fact(attempt(), Ended(id=ID, how="exited", at=200, exit_code=seen), codes)
+    assert isinstance(found, AttemptFinished)
+    assert (found.phase, found.exit_code, found.message) == (phase, seen, message)
+    note = f"SuccessExitCode: exit code {seen} is one of successExitCodes"
+    assert found.notes == ([note] if noted else [])
+
+
+def test_a_signal_is_never_one_of_the_success_codes() -> None:
+    found = fact(attempt(), Ended(id=ID, how="exited", at=200, signal=1), (0, 129))
+    assert isinstance(found, AttemptFinished)
+    assert found.phase is AttemptPhase.FAILED
+
+
+def test_what_counts_is_the_spec_in_force_when_the_attempt_ends() -> None:
+    story = Story().accept([a_step("a"), a_step("b", "a")]).start("a")
+    story.accept([a_step("a", successExitCodes=[0, "3-5"]), a_step("b", "a")])
+    assert story.live() == {"a"}, "such an edit starts nothing"
+    story.exit("a", 4)
+    assert story.phases()["a"] == "Succeeded"
+    assert story.step("a").attempts[-1].exit_code == 4
+    story.accept([a_step("a", successExitCodes=[0]), a_step("b", "a")])
+    assert story.phases()["a"] == "Succeeded", "an attempt is judged once"

@@ -288,6 +288,7 @@ def test_an_expression_in_a_script_is_not_told_to_go_where_it_is_refused_too() -
         ("name: a, run: x, dependsOn: [§xyz]", 'spec.steps[0].dependsOn[0]: no step is named "xyz"'),
         ("name: a, run: x, retry: {exitCodes: [§5-2]}", "spec.steps[0].retry.exitCodes[0]: 5-2 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
         ("name: a, run: x, retry: {exceptExitCodes: [§'300']}", "spec.steps[0].retry.exceptExitCodes[0]: 300 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
+        ("name: a, run: x, successExitCodes: [§9-2]", "spec.steps[0].successExitCodes[0]: 9-2 is not an exit code or a range of them; exit codes go from 0 to 255, a range from low to high"),
         ("name: a, run: x, retry: {exitCodes: [1], §exceptExitCodes: [2]}", "spec.steps[0].retry.exceptExitCodes: exitCodes and exceptExitCodes exclude each other"),
         ("name: a, run: x, retry: {backoff: {initialSeconds: 9, maxSeconds: §3}}", "spec.steps[0].retry.backoff.maxSeconds: initialSeconds (9) is more than maxSeconds (3); set both to fit"),
         ("name: a, run: x, retry: {backoff: {initialSeconds: 99, maxSeconds: §60}}", "spec.steps[0].retry.backoff.maxSeconds: initialSeconds (99) is more than maxSeconds (60); set both to fit"),

@@ -98,6 +98,7 @@ POLICY = [
     ("retry", "run: y, dependsOn: [a], retry: {limit: 3}"),
     ("tolerance", "run: y, dependsOn: [a], continueOnFailure: true"),
     ("what it may leave", "run: y, dependsOn: [a], leaveProcesses: true"),
+    ("which exit codes are a success", "run: y, dependsOn: [a], successExitCodes: [0, 1]"),
     ("a written default", "run: y, dependsOn: [a], onChanged: Restart"),
 ]
 SPELLINGS = [
