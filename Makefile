@@ -1,4 +1,4 @@
-# Two commands matter on a fresh machine: `make run` and `make test`. Both set up what they need.
+# On a fresh machine type `make run` or `make test`. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
@@ -6,16 +6,16 @@ JOBS ?= 2
 .PHONY: help setup run test torture check bench lock schemas diagrams clean
 
 help:
-	@echo "make run     set up, then drive the workflows in specs/"
+	@echo "make run     set up, then run the workflows in specs/"
 	@echo "make test    set up, then run the tests"
-	@echo "make torture kill it at random for some minutes, and print figures"
-	@echo "make check   lint, format, types, arrows between packages, generated schemas and diagrams"
-	@echo "make bench   ratios against bare processes and make (CORPORA=DIR adds recorded DAGs)"
-	@echo "make setup   .venv with everything, .venv/bin/treadle included"
-	@echo "make lock    pin the newest dependencies anew"
+	@echo "make torture kill treadle at random for ten minutes, and print figures"
+	@echo "make check   lint, format, types, imports between packages, generated schemas and diagrams"
+	@echo "make bench   compare with bare processes and make (CORPORA=DIR adds recorded DAGs)"
+	@echo "make setup   make .venv, with .venv/bin/treadle and everything for development"
+	@echo "make lock    pin the newest versions of the dependencies"
 	@echo "make schemas generate schemas/ from the models"
 	@echo "make diagrams draw docs/states.md from the tables of moves"
-	@echo "make clean   remove what the above made"
+	@echo "make clean   remove everything that these commands made"
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 

@@ -21,25 +21,26 @@ PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 _HEAD = """\
 # States
 
-Drawn from the tables in `controller/model/phases.py` by `make diagrams`; `make check` fails when
-the two differ. On each arrow stand the events of the log that make the move. Any other move is
-refused by an assertion that tells the story of what was to be moved.
+`make diagrams` draws this page from the tables in `controller/model/phases.py`, and `make check`
+fails if the two differ. Each arrow names the events of the log that make the change. Any other
+change is refused by an assertion, which shows all events of the object.
 """
 
 _WORKFLOW = """\
-A workflow begins as `Pending`. Beside its phase stands the stage of its run: a run begins when its
-first step starts and ends with the next terminal phase. While a run is `ending`, its end is decided
-and only hooks are left (a later version has them).
+A workflow begins as `Pending`. Beside its phase there is the stage of its run. A run begins when
+its first step starts, and ends with the next terminal phase. While a run is `ending`, its result
+is decided and only hooks are left (a later version will have them).
 """
 
 _STEP = """\
-A step begins as `Pending`. What is `Ready` waits for a slot; `Running` lasts until it is judged
-what follows from the end of its attempt. From a terminal phase an edit or a request leads back.
+A step begins as `Pending`. A `Ready` step waits for a slot. A step is `Running` until it is
+decided what follows from the end of its attempt. An edit or a request can lead back from a
+terminal phase.
 """
 
 _ATTEMPT = """\
-One execution of a step begins as `Scheduled`: recorded, and its process started at most once. One
-that nobody saw start may be seen to have ended.
+An attempt is one execution of a step. It begins as `Scheduled`: it is in the log, and its process
+is started at most once. If nobody saw it start, it can still be seen to have ended.
 """
 
 
