@@ -20,6 +20,7 @@ import msgspec
 
 from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
+from controller.view.table import visible
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
@@ -83,7 +84,7 @@ def os_user() -> str:
 
 
 def note_on_stderr(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 class RequestBox:

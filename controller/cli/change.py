@@ -26,6 +26,7 @@ from controller.model.state import State, Workflow
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
 from controller.view.find import name_and_steps, pick_step, pick_steps
+from controller.view.table import visible
 from controller.view.words import listed
 
 _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
@@ -48,7 +49,7 @@ def cancel(args: argparse.Namespace) -> int:
         return _cancel_run(args.state, state, life, marker, args.dry_run)
     require_folder(args.specs, args.state, state)
     path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
-    print(f"{_cancelling(name, marker, args.dry_run)} ({path})")
+    print(visible(f"{_cancelling(name, marker, args.dry_run)} ({path})"))
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
@@ -120,7 +121,7 @@ def _overrule(
     """The marker is removed first: if killed in between, the command can simply be repeated."""
     name, steps = asked.workflow, listed(_would_reset(state, asked))
     for path in remove_markers(specs, name, dry_run=dry_run):
-        print(f"{name}: {'would remove' if dry_run else 'removed'} {path}")
+        print(visible(f"{name}: {'would remove' if dry_run else 'removed'} {path}"))
     would, does = f"{asked.kind} {steps}", f"{does} {steps}"
     code = _send(state_dir, state, asked, would, does, dry_run)
     if not dry_run:
@@ -168,7 +169,7 @@ def resume(args: argparse.Namespace) -> int:
     asked = _request("resume", life, args.reason)
     code = _ask(args.state, state, asked, "resume", "resuming", args.dry_run)
     if life.spec.suspend is True:
-        print(f"{life.name}: stays suspended: {life.path} says `suspend: true`")
+        print(visible(f"{life.name}: stays suspended: {life.path} says `suspend: true`"))
     return code
 
 

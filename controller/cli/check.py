@@ -28,6 +28,8 @@ class _Judged(NamedTuple):
 
 def validate(args: argparse.Namespace) -> int:
     """treadle validate [FILE…]: all faults, and a line for every good file on stdout."""
+    from controller.view.table import visible
+
     gc.disable()  # what a spec is made of is in use until it is judged
     code = ExitCode.FINE
     found: list[Fault] = []
@@ -41,7 +43,7 @@ def validate(args: argparse.Namespace) -> int:
             if loaded.faults:
                 code = code or judged.code
             elif args.format != "json":
-                print(f"{judged.file}: ok ({_counted(loaded)})")
+                print(visible(f"{judged.file}: ok ({_counted(loaded)})"))
     if found:
         _show(found, args)
     return code

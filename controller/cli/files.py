@@ -20,6 +20,7 @@ from controller.model.state import State, Workflow
 from controller.requests import os_user
 from controller.spec.load import load
 from controller.view.find import UID_PREFIX_MIN
+from controller.view.table import visible
 from controller.view.words import listed
 
 # ---------------------------------------- apply
@@ -40,7 +41,7 @@ def apply(args: argparse.Namespace) -> int:
     if not args.dry_run and before != data:
         write_file(path, data)
     for name in loaded.names:
-        print(f"{name}: {'would be ' if args.dry_run else ''}{verb} ({path})")
+        print(visible(f"{name}: {'would be ' if args.dry_run else ''}{verb} ({path})"))
         _warn_of_markers(args.specs, name)
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
@@ -107,7 +108,7 @@ def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
             os.unlink(files[0].path)
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
-    print(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})")
+    print(visible(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})"))
     if of_run is not None:
         note(f"its last `treadle run` is kept; to delete that as well: treadle delete {name}")
     warn_if_no_controller(state_dir, dry_run)

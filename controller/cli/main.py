@@ -18,7 +18,7 @@ from controller.cli.streams import open_standard_streams, write_nowhere
 
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
 _NAMES_SHOWN = 5
-_USAGE = 2
+_USAGE, _STORAGE = 2, 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser_of(command).parse_args(rest)
     except Misuse as misuse:
         return _refuse(misuse, words)
+    except OSError as error:  # the help can't be written
+        return _fail(error)
     _load_msgspec()  # behind the parser: `--help` does without
     if command.output_is == "listing":
         sys.stdout = failing
@@ -74,16 +76,22 @@ def _run(command: Command, args: argparse.Namespace) -> int:
         return 130
     except OSError as error:
         # Code that uses files raises errors of its own; the rest comes from writing to stdout.
-        write_nowhere()
         if isinstance(error, BrokenPipeError) and command.output_is == "listing":
+            write_nowhere()
             return code  # its reader has gone (`treadle events | head`)
-        where = f"{error.filename}: " if error.filename else ""
-        problem = f"{where}{error.strerror}"
-        if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
-            problem = "the current directory was deleted; cd to one that exists"
-        _complain(problem)
-        return int(ExitCode.STORAGE)
+        return _fail(error)
     return code
+
+
+def _fail(error: OSError) -> int:
+    """Say what can't be read or written."""
+    write_nowhere()
+    where = f"{error.filename}: " if error.filename else ""
+    problem = f"{where}{error.strerror}"
+    if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
+        problem = "the current directory was deleted; cd to one that exists"
+    _complain(problem)
+    return _STORAGE
 
 
 def _complain(text: str) -> None:
@@ -136,7 +144,7 @@ def _overview(words: Sequence[str]) -> int:
 
     asked = "--help" in words or "-h" in words
     lines = overview(shutil.get_terminal_size().columns, list(_place(words)))
-    print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
+    print("\n".join(lines), file=sys.stdout if asked else sys.stderr, flush=True)
     return 0 if asked else _USAGE
 
 

@@ -16,6 +16,8 @@ from controller.model.state import State
 from controller.view.look import Look
 from controller.view.table import Table, paint, render, visible
 
+_CANT_MOVE = ("", "dumb", "unknown")  # values of $TERM: nothing is known of such a terminal
+
 
 def terminal_width() -> int | None:
     """The width of stdout; None if it is not a terminal: then nothing is cut."""
@@ -28,7 +30,8 @@ def terminal_width() -> int | None:
 
 def can_draw() -> bool:
     """Whether stdout is a terminal on which a live view can be drawn."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    knows_unicode = sys.stdout.encoding.lower() == "utf-8"
+    return sys.stdout.isatty() and knows_unicode and os.environ.get("TERM", "") not in _CANT_MOVE
 
 
 def in_colour(stream: TextIO | None = None) -> bool:
@@ -81,14 +84,14 @@ def show_data(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for people, on stderr."""
-    print(text, file=sys.stderr)
+    """Print a line for people, on stderr. Folders and names in it can't control the terminal."""
+    print(visible(text), file=sys.stderr)
 
 
 def aside(text: str) -> None:
     """Print a line for people, on stderr, at its place in what is on stdout."""
     sys.stdout.flush()
-    note(paint(visible(text), "dim" if in_colour(sys.stderr) else ""))
+    print(paint(visible(text), "dim" if in_colour(sys.stderr) else ""), file=sys.stderr)
 
 
 def note_if_nothing(args: argparse.Namespace, state: State) -> None:

@@ -6,8 +6,9 @@ line that says what was probably meant. The folders and `--utc` may stand before
 
 import argparse
 import shutil
+import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from controller.cli.commands import COMMANDS, EXPERTS, FOLDERS, Arg, Command, OneOf
 from controller.cli.help import examples, filled, usage
@@ -125,6 +126,10 @@ class _Parser(argparse.ArgumentParser):
         if missing != message:
             message = f"{missing} {'are' if ', ' in missing else 'is'} missing"
         raise Misuse(f"{command}: {message.removeprefix('argument ')} ({self.prog} --help)")
+
+    def print_help(self, file: Any = None) -> None:
+        super().print_help(file)
+        sys.stdout.flush()  # argparse exits right after it
 
     def _no_option(self, word: str) -> str:
         from controller.view.find import hint

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
     if is_new:
-        print(f"treadle: made {os.path.abspath(args.state)} for the state", file=sys.stderr)
+        note(f"treadle: made {os.path.abspath(args.state)} for the state")
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)

@@ -7,9 +7,9 @@ stopped first, and the next controller tries them again.
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
+from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
@@ -64,7 +64,7 @@ def up(args: argparse.Namespace) -> int:
     if signals.seen:
         return 128 + signals.last
     if _is_empty(session):
-        print(f"treadle: no specs in {os.path.abspath(args.specs)}", file=sys.stderr)
+        note(f"treadle: no specs in {os.path.abspath(args.specs)}")
         if args.fail_if_empty:
             return ExitCode.USAGE
     return _exit_code(session)

@@ -6,7 +6,6 @@ from controller.host.news import News
 from controller.model.phases import Phase
 from controller.model.state import Workflow
 from controller.view import words
-from controller.view.table import visible
 
 _NAMED_MAX = 10
 _OPEN = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.SUSPENDED})
@@ -51,7 +50,7 @@ def summaries(lives: Iterable[Workflow]) -> Iterator[str]:
     """What came of each workflow; of one that did not succeed also the command that may be next."""
     lives = list(lives)
     for life in lives[:_NAMED_MAX]:
-        yield visible(f"{words.summary(life)}{_what_is_next(life)}")
+        yield f"{words.summary(life)}{_what_is_next(life)}"
     if len(lives) > _NAMED_MAX:
         yield f"… and {len(lives) - _NAMED_MAX} more: treadle get"
 

@@ -70,7 +70,7 @@ class Lines:
 
     def show(self, news: News) -> None:
         for note in news.notes:
-            print(f"treadle: {note}", file=sys.stderr)
+            complain(note)
         if self._specs:
             self._show_faults(news.state)
         self._conditions.show(list(news.conditions))
@@ -125,12 +125,12 @@ class Lines:
         show_faults(faults, stays_in_force(state, sorted(names)))
         for path, bad in state.bad_markers.items():
             if self._shown.get(path) is not bad:
-                print(f"treadle: {path}: {bad.problem}", file=sys.stderr)
+                complain(f"{path}: {bad.problem}")
         self._shown = {**state.rejected, **state.bad_markers}
 
     @staticmethod
     def _say(text: str) -> None:
-        print(f"{_now()} {text}")
+        print(f"{_now()} {visible(text)}")
 
 
 class JsonLines:
@@ -178,7 +178,7 @@ class JsonLines:
     @staticmethod
     def _say(**event: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        print(json.dumps({"time": now, **event}, ensure_ascii=False))
+        print(json.dumps({"time": now, **event}))
 
 
 class ConditionLines:
@@ -192,11 +192,16 @@ class ConditionLines:
         types = {condition.type for condition in now}
         for condition in now:
             if condition.message not in before:
-                print(f"treadle: {condition.type}: {condition.message}", file=sys.stderr)
+                complain(f"{condition.type}: {condition.message}")
         for condition in self._shown:
             if condition.type not in types:
-                print(f"treadle: {condition.type}: no longer", file=sys.stderr)
+                complain(f"{condition.type}: no longer")
         self._shown = now
+
+
+def complain(text: str) -> None:
+    """Print a line on stderr; paths and messages of others in it can't control the terminal."""
+    print(f"treadle: {visible(text)}", file=sys.stderr)
 
 
 def _print_all(state: State, key: tuple[str, str, int], lines: list[str]) -> None:

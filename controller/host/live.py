@@ -14,17 +14,18 @@ import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
-from controller.host.lines import Left, Lines, Outputs, ends
+from controller.host.lines import Left, Lines, Outputs, complain, ends
 from controller.host.news import News
 from controller.host.terminal import Terminal
 from controller.log.output import last_lines
 from controller.model.phases import Phase
 from controller.model.state import Attempt, State
-from controller.view.board import Board, Sight
+from controller.view.board import KEYS, Board, Sight
 from controller.view.choice import Leaving, Order
 from controller.view.failure import LINES_SHOWN, block, failed
 from controller.view.faults import short
 from controller.view.look import Look
+from controller.view.table import visible
 
 _REFRESH_SECONDS = 1.0
 _DRAW_SECONDS_MIN = 0.1
@@ -37,6 +38,12 @@ _HOW_TO_LEAVE: dict[Leaving, str] = {
     "end": "q quit (stops running steps)",
     "follow": "q stop following",
     "ask": "q quit",
+}
+_WITHOUT_KEYS: dict[Leaving, str] = {
+    "stop": "Ctrl-C quits (steps go on)",
+    "end": "Ctrl-C quits (stops running steps)",
+    "follow": "Ctrl-C stops following",
+    "ask": "Ctrl-C cancels what runs",
 }
 
 
@@ -98,6 +105,10 @@ class LiveView:
             order = self._board.choice.press(key, news.state)
             if order is not None:
                 self._carry_out(order)
+            if self._board.choice.asks:
+                # Only who has seen the question answers it, not what was typed or pasted before.
+                self._terminal.forget_typed()
+                break
         since = time.monotonic() - self._drawn
         said, changed = self._look_at_command(), news.state.seq != self._drawn_seq
         at_once = said or bool(pressed) or self._terminal.resized
@@ -115,12 +126,12 @@ class LiveView:
     def bye(self, news: News, *, stopped: bool, ended: int) -> None:
         self._terminal.give_back()
         for note in self._notes:
-            print(f"treadle: {note}", file=sys.stderr)
+            complain(note)
         if self._outputs != "none":
             for text in self._failures(news):
                 print(text)
         for text in ends(news, self._specs, stopped=stopped, ended=ended):
-            print(text)
+            print(visible(text))
         sys.stdout.flush()
 
     # ---------------------------------------- drawing
@@ -135,13 +146,15 @@ class LiveView:
             colour=self._terminal.in_colour,
             stood=news.stood,
         )
+        has_keys = self._terminal.has_keys
         sight = Sight(
             news.state,
             self._title,
             only=news.only,
             slots=news.slots,
             problems=tuple(self._problems(news)),
-            leaving=self._ending or _HOW_TO_LEAVE[self._leaving],
+            keys=KEYS if has_keys else "",
+            leaving=self._ending or (_HOW_TO_LEAVE if has_keys else _WITHOUT_KEYS)[self._leaving],
         )
 
         def tail(attempt: Attempt, count: int) -> list[str]:

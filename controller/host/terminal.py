@@ -2,9 +2,11 @@
 
 Keys are read only in the foreground, one by one and without an echo; Ctrl-C and Ctrl-Z still send
 their signals. The terminal is as before whenever this process does not have it: at the end, after
-an exception, and while it is stopped. Nothing here waits: what is drawn goes through `outlet`.
+an exception or a signal, and while it is stopped. Nothing here waits: what is drawn goes through
+`outlet`.
 """
 
+import codecs
 import os
 import signal
 import sys
@@ -37,8 +39,10 @@ _KEYS = {
     "\x7f": "backspace",
     "\x08": "backspace",
 }
+_WRAPS, _WRAPS_NOT = "\x1b[?7h", "\x1b[?7l"  # at the right border
 _COLUMNS, _LINES = 80, 24  # of a terminal that does not say
 _READ_BYTES = 1024
+_SEQUENCE_MAX = 32  # characters; no key sends more
 _STOP_SECONDS = 0.5  # for the last bytes before Ctrl-Z stops all threads
 
 
@@ -46,20 +50,28 @@ class Terminal:
     """As a context manager it restores the terminal at the end."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stdout)
+        # It is one, whatever rich makes of the environment.
+        self._console = Console(file=sys.stdout, force_terminal=True)
         self._keys = sys.stdin.fileno() if sys.stdin.isatty() else None
         self._before: list[Any] | None = None  # the settings, while ours are in force
         self._ours = False  # whether the second screen is shown
         self._shown: list[str] = []
         self._size = (0, 0)
         self._stop_asked = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._held = ""  # the beginning of a key, the rest of which is still to come
 
     def __enter__(self) -> "Terminal":
         self._handlers = {
             signal.SIGTSTP: signal.signal(signal.SIGTSTP, self._ask_to_stop),
             # Its handler does nothing: the signal wakes the loop, which looks at the size.
             signal.SIGWINCH: signal.signal(signal.SIGWINCH, lambda *_: None),
+            # After SIGSTOP, which nobody can prepare for, others have written on the screen.
+            signal.SIGCONT: signal.signal(signal.SIGCONT, self._draw_all),
         }
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:  # nobody else ends in order
+                self._handlers[number] = signal.signal(number, _end)
         return self
 
     def __exit__(
@@ -86,13 +98,18 @@ class Terminal:
 
     @property
     def in_colour(self) -> bool:
-        return self._console.color_system is not None
+        return self._console.color_system is not None and not self._console.no_color
+
+    @property
+    def has_keys(self) -> bool:
+        return self._keys is not None
 
     def take(self) -> bool:
         """Show the second screen; False in the background, where nothing is drawn or read."""
         if self._stop_asked:
             self._stop()
         if not self._in_foreground():
+            self.give_back()  # after SIGSTOP, or if the terminal is gone
             return False
         if not self._ours:
             self._ours, self._shown = True, []
@@ -101,6 +118,7 @@ class Terminal:
                 tty.setcbreak(self._keys, termios.TCSANOW)
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
+            sys.stdout.write(_WRAPS_NOT)
         return True
 
     def give_back(self) -> None:
@@ -108,13 +126,15 @@ class Terminal:
         if not self._ours:
             return
         self._ours = False
-        self._console.show_cursor(True)
-        self._console.set_alt_screen(False)
-        sys.stdout.flush()
-        if self._keys is not None and self._before is not None:
-            with suppress(termios.error):  # the terminal is gone
-                termios.tcsetattr(self._keys, termios.TCSANOW, self._before)
-            self._before = None
+        before, self._before = self._before, None
+        with suppress(OSError, termios.error):  # the terminal is gone
+            # In the background its settings are those that others need now, and to set them stops.
+            if before is not None and self._keys is not None and self._in_foreground():
+                termios.tcsetattr(self._keys, termios.TCSANOW, before)
+            sys.stdout.write(_WRAPS)
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
+            sys.stdout.flush()
 
     # ---------------------------------------- drawing
 
@@ -129,7 +149,8 @@ class Terminal:
             self._size, self._shown = size, []
             self._console.control(Control.clear())
         parts = [
-            f"\x1b[{number + 1}H{line}\x1b[K"
+            # Cleared first: behind a line of the full width, that would take its last character.
+            f"\x1b[{number + 1}H\x1b[K{line}"
             for number, line in enumerate(lines)
             if self._shown[number : number + 1] != [line]
         ]
@@ -155,7 +176,15 @@ class Terminal:
             data = b""
         if not data:
             self._keys = None  # the terminal is gone
-        return list(_named(data.decode(errors="ignore")))
+        keys, self._held = _named(self._held + self._decoder.decode(data))
+        return keys
+
+    def forget_typed(self) -> None:
+        """Drop the keys that were pressed and not read yet."""
+        self._held = ""
+        if self._keys is not None and self._ours:
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcflush(self._keys, termios.TCIFLUSH)
 
     # ---------------------------------------- the foreground
 
@@ -168,6 +197,9 @@ class Terminal:
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_asked = True
 
+    def _draw_all(self, _number: int, _frame: FrameType | None) -> None:
+        self._size = (0, 0)
+
     def _stop(self) -> None:
         """Stop, as Ctrl-Z asks; returns when this process goes on."""
         self._stop_asked = False
@@ -178,18 +210,26 @@ class Terminal:
         signal.signal(signal.SIGTSTP, ours)
 
 
-def _named(text: str) -> "list[str]":
-    """Split what was typed into keys. Unknown sequences are left out."""
-    names = []
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _named(text: str) -> tuple[list[str], str]:
+    """Split what was typed into keys, and the beginning of one that is not whole.
+
+    Unknown sequences are left out.
+    """
+    names: list[str] = []
     while text:
-        if text[0] == "\x1b" and len(text) > 1:
+        size = 1
+        if text[:2] in ("\x1b[", "\x1bO"):
             end = next(
                 (n for n in range(2, len(text)) if text[n].isalpha() or text[n] == "~"), None
             )
-            size = len(text) if end is None else end + 1
-        else:
-            size = 1
+            if end is None:
+                return names, text[:_SEQUENCE_MAX]
+            size = end + 1
         key, text = text[:size], text[size:]
         if name := _KEYS.get(key, key if len(key) == 1 and key.isprintable() else ""):
             names.append(name)
-    return names
+    return names, ""

@@ -43,8 +43,7 @@ _FAILURES_MAX = 5  # of one workflow, unless it is open
 _PROBLEM_LINES_MAX = 6
 _NAMES_MAX = 50  # on the one line of a group
 _PROGRAM = "treadle"
-_HEAD_LINES = 2
-_FOOT_LINES = 2
+_RULES_FROM_HEIGHT = 7  # on a lower terminal no rules are drawn
 
 KEYS = "↑↓ select  ⏎ open  l logs  r retry  c cancel  / filter  ? help"
 _HELP = (
@@ -66,7 +65,8 @@ class Sight(NamedTuple):
     only: frozenset[str] | None = None  # uids; None: all
     slots: int | None = None  # how many steps may run at once, if that is known
     problems: tuple[str, ...] = ()
-    leaving: str = "q quit"  # what q does
+    keys: str = KEYS  # those that there are; "" without a keyboard
+    leaving: str = "q quit"  # how to leave
 
 
 class Row(NamedTuple):
@@ -175,19 +175,22 @@ class Board:
         selected = self.choice.selected(sight.state)
         if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
             return self._logs(selected[0], selected[1], look, height, tail)
-        rule = paint("─" * look.width, _dim(look))
-        problems = [paint(line, "yellow" if look.colour else "") for line in _problems(sight, look)]
+        problems = [
+            paint(line, "yellow" if look.colour else "")
+            for line in _problems(sight, look, min(_PROBLEM_LINES_MAX, height // 3))
+        ]
         sections = _sections(sight)
         rows = list(self._rows(sections, sight.state, tail))
-        self.choice.page = max(1, height - _HEAD_LINES - _FOOT_LINES - len(problems))
+        self.choice.page = max(1, _room(height) - len(problems))
         self.choice.rows = [row.key for row in rows if row.key is not None]
         if self.choice.mode == "help":
             shown = [shorten(line, look.width) for line in _HELP][: self.choice.page]
         else:
             shown = [self._line(row, sight.state, look, tail) for row in self._window(rows)]
-        lines = [_head(sections, sight, look), rule, *shown]
-        lines += [""] * (height - len(lines) - len(problems) - _FOOT_LINES)
-        return [*lines, *problems, rule, self._foot(sight, look)][:height]
+        shown += [""] * (self.choice.page - len(shown))
+        return _framed(
+            _head(sections, sight, look), [*shown, *problems], self._foot(sight, look), look, height
+        )
 
     def _window(self, rows: list[Row]) -> list[Row]:
         """The part of the rows that is on the screen, with the cursor in it."""
@@ -196,12 +199,14 @@ class Board:
             at = next((n for n, row in enumerate(rows) if row.key == self.choice.cursor), None)
             if at is None:
                 self.choice.cursor = None  # its row is gone
+            elif room < 3:
+                self._top = at
             else:
                 self._top = max(at - room + 2, min(self._top, at - 1))
         self._top = max(0, min(self._top, len(rows) - room))
         shown = rows[self._top : self._top + room]
         behind = len(rows) - self._top - room
-        if behind > 0:
+        if behind > 0 and room > 1:
             more = Row("text", None, text=f"… {behind + 1} more lines below", style="dim")
             shown[-1] = more
         return shown
@@ -219,7 +224,7 @@ class Board:
             text, style = self.choice.said, "bold"
         else:
             kept = f"/{self.choice.filter} (Esc shows all)  " if self.choice.filter else ""
-            text, style = f"{kept}{KEYS}  {sight.leaving}", "dim"
+            text, style = f"{kept}{sight.keys}  {sight.leaving}".lstrip(), "dim"
         return paint(shorten(visible(text), look.width), style if look.colour else "")
 
     # ---------------------------------------- rows
@@ -298,7 +303,7 @@ class Board:
     def _logs(self, life: Workflow, step: Step, look: Look, height: int, tail: Tail) -> list[str]:
         assert look.width is not None
         attempt = step.attempt
-        room = max(1, height - 4)
+        room = max(1, _room(height))
         self.choice.page = room
         lines = tail(attempt, room + self.choice.back) if attempt is not None else []
         self.choice.back = min(self.choice.back, max(0, len(lines) - room))
@@ -306,14 +311,28 @@ class Board:
         number = "" if attempt is None else f", attempt {attempt.number}"
         phase = phase_cell(step.phase)
         title = f"{life.name}/{step.name}{number}  {phase.text} {figures.took(life, step, look)}"
-        rule = paint("─" * look.width, _dim(look))
         head = paint(middle(visible(title), look.width), "bold" if look.colour else "")
         end = "" if self.choice.back else "  (the end; new lines appear here)"
         foot = f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {life.name} {step.name}"
         shown = shown or ["(it printed nothing)"]
         body = [shorten(visible(line), look.width) for line in shown]
         body += [""] * (room - len(body))
-        return [head, rule, *body, rule, paint(shorten(foot, look.width), _dim(look))][:height]
+        return _framed(head, body, paint(shorten(foot, look.width), _dim(look)), look, height)
+
+
+# ---------------------------------------- the frame
+
+
+def _room(height: int) -> int:
+    """How many lines there are between the head and the foot; 0 if not even the head has one."""
+    return height - 4 if height >= _RULES_FROM_HEIGHT else max(0, height - 2)
+
+
+def _framed(head: str, body: list[str], foot: str, look: Look, height: int) -> list[str]:
+    """The lines of the screen. The last one, with its questions, is always there."""
+    assert look.width is not None
+    rule = [paint("─" * look.width, _dim(look))] if height >= _RULES_FROM_HEIGHT else []
+    return [head, *rule, *body, *rule, foot][-height:]
 
 
 # ---------------------------------------- one line each
@@ -394,14 +413,14 @@ def _step_line(
     return f"{paint(padded, style)}{text}".rstrip()
 
 
-def _problems(sight: Sight, look: Look) -> list[str]:
+def _problems(sight: Sight, look: Look, room: int) -> list[str]:
     """All that they say, since the end of a fault often says what to do."""
     assert look.width is not None
     width = look.width
     lines = [line for text in sight.problems for line in wrap(visible(text), width)]
-    if len(lines) > _PROBLEM_LINES_MAX:
-        lines[_PROBLEM_LINES_MAX - 1 :] = [f"… {len(lines) - _PROBLEM_LINES_MAX + 1} more lines"]
-    return [shorten(line, width) for line in lines]
+    if len(lines) > room:
+        lines[max(0, room - 1) :] = [f"… {len(lines) - room + 1} more lines"]
+    return [shorten(line, width) for line in lines[:room]]
 
 
 def _dim(look: Look) -> str:

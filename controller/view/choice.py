@@ -36,6 +36,11 @@ class Choice(Struct):
     rows: list[Key] = field(default_factory=list)  # that can be selected
     page: int = 10  # how many rows there was room for
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is a question to answer."""
+        return self.mode in ("asks", "leaves")
+
     def press(self, key: str, state: State) -> Order | None:
         """What a key does; the order, if it is one that others carry out."""
         self.said = ""

@@ -153,7 +153,7 @@ def names_step(event: dict[str, Any], steps: Collection[str]) -> bool:
 
 def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
     """One event: seq, time, workflow and step, type or phase, message; cut to the width."""
-    who = event["workflow"] or "-"
+    who = visible(event["workflow"] or "-")
     if event.get("step"):
         who = f"{who}/{event['step']}"
     changed = event["type"] == PHASE_CHANGED

@@ -86,6 +86,14 @@ def test_help_does_not_need_a_current_folder(place: Place, words: list[str]) -> 
     assert done.returncode == (2 if words == ["nosuch"] else 0)
 
 
+@pytest.mark.parametrize("words", ["--help", "help up", "version"])
+def test_a_full_disk_is_named_in_one_line(place: Place, words: str) -> None:
+    with open("/dev/full", "w") as full:
+        begun = place.begin(*words.split(), stdout=full)
+        assert begun.communicate(timeout=30)[1] == b"treadle: No space left on device\n"
+    assert begun.returncode == 4
+
+
 def test_status_without_a_name_shows_what_is_unfinished_or_failed(place: Place) -> None:
     assert b"no state here" in place.treadle("status").stderr
     place.spec("good", a="true")

@@ -4,12 +4,16 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
+import signal
 import struct
 import termios
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from cli.place import HELD, TREADLE, Place, document
@@ -17,6 +21,7 @@ from cli.place import HELD, TREADLE, Place, document
 from controller.log.status_file import read_status
 
 ENTERS, LEAVES = b"\x1b[?1049h", b"\x1b[?1049l"
+RULE = "─".encode() * 80
 HIDES, SHOWS = b"\x1b[?25l", b"\x1b[?25h"
 FAILS = "printf 'before \\033[31mred\\n'; exit 3"
 
@@ -48,18 +53,23 @@ class Screen:
 
 
 @contextmanager
-def on_a_screen(place: Place, *words: str, program: str = "") -> Iterator[Screen]:
+def on_a_screen(
+    place: Place, *words: str, program: str = "", hears_hangup: bool = True, **more_env: str
+) -> Iterator[Screen]:
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(place.root)
-        env = {**os.environ, "TERM": "xterm", "PS1": "prompt: "}
+        if not hears_hangup:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        env = {**os.environ, "TERM": "xterm", "PS1": "prompt: ", **more_env}
         os.execvpe(program or TREADLE, [program or "treadle", *words], env)
     screen = Screen(pid, master)
     screen.resize(80, 24)
     try:
         yield screen
     finally:
-        os.close(master)
+        with suppress(OSError):  # a test may have closed it
+            os.close(master)
 
 
 def spec(place: Place, **steps: str) -> None:
@@ -155,6 +165,79 @@ def test_get_watches_in_the_same_view(place: Place) -> None:
             assert screen.exit_code() == 0
 
 
+@pytest.mark.parametrize("words", [("get", "-w"), ("run", "other.json"), ("up", "--once")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_the_terminal_as_it_was(
+    place: Place, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    place.spec("w", a=HELD)
+    (place.root / "other.json").write_text(document("other", a=HELD))
+    with ExitStack() as stack:
+        if words[0] != "up":  # `run` follows this one
+            stack.enter_context(place.up())
+        place.until(lambda: words[0] == "up" or place.phase("w") == "Running")
+        screen = stack.enter_context(on_a_screen(place, *words))
+        place.until(lambda: "●".encode() in screen.written)
+        os.kill(screen.pid, number)
+        assert screen.exit_code() == 128 + number
+        place.until(lambda: LEAVES in screen.written)
+        assert SHOWS in screen.written
+        assert screen.echoes()
+
+
+def test_a_terminal_that_is_gone_costs_nothing(place: Place) -> None:
+    place.spec("w", a=HELD)
+    with on_a_screen(place, "up", hears_hangup=False) as screen:
+        place.until(lambda: "● w".encode() in screen.written)
+        os.close(screen.master)
+        before = cpu_seconds(screen.pid)
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")
+        time.sleep(1)
+        assert cpu_seconds(screen.pid) - before < 0.6
+        os.kill(screen.pid, signal.SIGTERM)
+        assert screen.exit_code() == 0
+
+
+def cpu_seconds(pid: int) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("TERM", "unknown"), ("TERM", ""), ("TERM", "dumb"), ("PYTHONIOENCODING", "latin-1")],
+)
+def test_lines_where_a_view_can_not_be_drawn(place: Place, variable: str, value: str) -> None:
+    place.spec("w", a="true")
+    with on_a_screen(place, "up", "--once", **{variable: value}) as screen:
+        assert screen.exit_code() == 0
+        place.until(lambda: b"done: 1 succeeded" in screen.written)
+        assert b"\x1b" not in screen.written
+
+
+def test_nothing_is_coloured_if_that_is_not_wanted(place: Place) -> None:
+    place.spec("w", a="exit 3")
+    with on_a_screen(place, "up", NO_COLOR="1", TTY_COMPATIBLE="0") as screen:
+        place.until(lambda: "✗ w".encode() in screen.written)
+        assert ENTERS in screen.written
+        assert not re.search(rb"\x1b\[[0-9;]*m", screen.written)
+        screen.type("q")
+        assert screen.exit_code() == 0
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it(place: Place) -> None:
+    place.spec("w", a=HELD)
+    with on_a_screen(place, "up") as screen:
+        place.until(lambda: "● w".encode() in screen.written)
+        screen.type("jcy" + "y" * 3000)
+        place.until(lambda: b"cancel w? y/n" in screen.written)
+        screen.type("n")
+        screen.type("q")
+        assert screen.exit_code() == 0
+    assert place.phase("w") == "Running"
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no shell with job control")
 def test_stopped_and_in_the_background_it_leaves_the_terminal_to_others(place: Place) -> None:
     place.spec("w", a=HELD, b="true")
@@ -176,5 +259,28 @@ def test_stopped_and_in_the_background_it_leaves_the_terminal_to_others(place: P
         place.until(lambda: screen.written.count(ENTERS) > drawn)
         screen.type("q")
         place.until(lambda: b"stopped; nothing was running" in screen.written)
+        screen.type("exit\n")
+        assert screen.exit_code() == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no shell with job control")
+def test_after_sigstop_the_terminal_belongs_to_others(place: Place) -> None:
+    place.spec("w", a=HELD)
+    with on_a_screen(place, "--norc", "--noprofile", "-i", program="bash") as screen:
+        screen.type(f"{TREADLE} up\n")
+        place.until(lambda: "● w".encode() in screen.written)
+        pid = read_status(str(place.state)).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        place.until(lambda: b"Stopped" in screen.written)
+        drawn = screen.written.count(RULE)
+        screen.type("fg\n")
+        place.until(lambda: screen.written.count(RULE) > drawn)
+        os.kill(pid, signal.SIGSTOP)
+        place.until(lambda: screen.written.count(b"Stopped") == 2)
+        screen.type("bg\n")
+        place.until(lambda: LEAVES in screen.written)
+        os.kill(pid, signal.SIGTERM)
+        place.until(lambda: b"stopped; 1 step left running" in screen.written)
         screen.type("exit\n")
         assert screen.exit_code() == 0

@@ -151,6 +151,19 @@ def test_a_bad_marker_is_told_with_its_path(capsys: Output) -> None:
     assert capsys.readouterr().err == "treadle: w.cancel: no step x\n"
 
 
+def test_names_of_files_and_notes_control_no_terminal(capsys: Output) -> None:
+    story = Story()
+    story.see(e.MarkerRejected(workflow="w", path="w\x1b[31m.cancel", digest="d", problem="no"))
+    seen = Seen(story)
+    seen.told = ["a\x1b]52;c;aGk=\x07"]
+    Lines("specs").show(seen.turn())
+    ConditionLines().show([condition("A", "x\x1b[31m\r")])
+    assert capsys.readouterr().err == (
+        "treadle: a\\x1b]52;c;aGk=\\x07\ntreadle: w\\x1b[31m.cancel: no\n"
+        "treadle: A: x\\x1b[31m\\x0d\n"
+    )
+
+
 def test_notes_are_told_as_they_come(capsys: Output) -> None:
     lines, seen = Lines("specs"), Seen(Story())
     seen.told = ["one", "two"]

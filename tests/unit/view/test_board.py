@@ -141,7 +141,7 @@ def test_the_logs_of_a_step() -> None:
         "↑↓ PgUp PgDn scroll  q back  (the end; new lines appear here)   treadle logs ba…",
     ]
     board.choice.back = 9
-    assert screen(story, board, height=6)[2:4] == ["begin", "no \\x1b[31mserver"]
+    assert screen(story, board, height=4)[1:3] == ["begin", "no \\x1b[31mserver"]
     assert board.choice.back == 1, "no further than the beginning"
 
 
@@ -155,6 +155,22 @@ def test_more_rows_than_lines_follow_the_cursor() -> None:
     assert any(line.startswith("▸  ├ ◌ s10") for line in screen(story, board, height=10))
     board.choice.press("end", story.state)
     assert screen(story, board, height=10)[-3].startswith("▸  └ ◌ s29")
+
+
+@pytest.mark.parametrize("height", range(1, 12))
+def test_a_low_screen_still_shows_the_question_and_what_is_selected(height: int) -> None:
+    story, board = many(), Board()
+    trouble = ("x" * 200,) * 3
+    screen(story, board, height=height, problems=trouble)
+    for key in ("down", "down", "c"):
+        board.choice.press(key, story.state)
+        lines = screen(story, board, height=height, problems=trouble)
+    assert lines[-1] == "cancel bad bad? y/n"
+    assert height == 1 or any(line.startswith("▸") and "✗ bad" in line for line in lines)
+
+
+def test_without_a_keyboard_no_keys_are_offered() -> None:
+    assert screen(many(), keys="", leaving="Ctrl-C quits")[-1] == "Ctrl-C quits"
 
 
 def test_without_a_controller_the_head_says_so() -> None:

@@ -226,6 +226,7 @@ def test_every_event_type_makes_a_line() -> None:
 def _sample(field: msgspec.structs.FieldInfo) -> Any:
     samples = {
         "uid": "uid-1",
+        "workflow": "w",
         "spec": None,
         "effects": {},
         "faults": [Fault(file="f", problem="p")],
