@@ -155,7 +155,7 @@ class Transcript:
         """`out` gets the output; `note` gets lines about it, for people. `tail`: lines of each."""
         self._out = out
         self._page = Page(out, note, look.colour)
-        self._note = note
+        self._write_note = note
         self._look = look
         self._state = state
         self._state_dir = state_dir
@@ -227,6 +227,10 @@ class Transcript:
             or any(one.number == self._choice.attempt and not one.live for one in step.attempts)
             for step in steps
         )
+
+    def _note(self, text: str) -> None:
+        for line in self._look.wrapped(text, hang=3):
+            self._write_note(line)
 
     # ---------------------------------------- one attempt
 

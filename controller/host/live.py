@@ -25,7 +25,6 @@ from controller.view.choice import Leaving, Order
 from controller.view.failure import LINES_SHOWN, block, failed
 from controller.view.faults import short
 from controller.view.look import Look
-from controller.view.table import visible
 
 _REFRESH_SECONDS = 1.0
 _DRAW_SECONDS_MIN = 0.1
@@ -70,6 +69,7 @@ class LiveView:
         self._board = Board(leaving)
         self._lines = Lines(specs, outputs)
         self._drawn, self._drawn_seq, self._pause = 0.0, 0, _DRAW_SECONDS_MIN
+        self._width: int | None = None  # at the last drawing: now the terminal may be gone
         self._notes: list[str] = []
         self._failed: set[tuple[str, str]] = set()  # uid and step, since this began
         self._command: subprocess.Popen[str] | None = None
@@ -130,19 +130,20 @@ class LiveView:
         if self._outputs != "none":
             for text in self._failures(news):
                 print(text)
+        look = Look(now=news.now, width=self._width)
         for text in ends(news, self._specs, stopped=stopped, ended=ended):
-            print(visible(text))
+            print("\n".join(look.wrapped(text, hang=2)))
         sys.stdout.flush()
 
     # ---------------------------------------- drawing
 
     def _draw(self, news: News) -> None:
         self._drawn, self._drawn_seq = time.monotonic(), news.state.seq
-        width, height = self._terminal.size
+        self._width, height = self._terminal.size
         look = Look(
             now=news.now,
             zone=None,
-            width=width,
+            width=self._width,
             colour=self._terminal.in_colour,
             stood=news.stood,
         )
@@ -153,7 +154,7 @@ class LiveView:
             only=news.only,
             slots=news.slots,
             problems=tuple(self._problems(news)),
-            keys=KEYS if has_keys else "",
+            keys=KEYS if has_keys else (),
             leaving=self._ending or (_HOW_TO_LEAVE if has_keys else _WITHOUT_KEYS)[self._leaving],
         )
 

@@ -7,7 +7,6 @@ Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
 """
 
 from collections.abc import Callable, Iterator
-from textwrap import wrap
 from typing import Literal, NamedTuple
 
 from controller.model.phases import AttemptPhase, Phase
@@ -45,14 +44,14 @@ _NAMES_MAX = 50  # on the one line of a group
 _PROGRAM = "treadle"
 _RULES_FROM_HEIGHT = 7  # on a lower terminal no rules are drawn
 
-KEYS = "↑↓ select  ⏎ open  l logs  r retry  c cancel  / filter  ? help"
+KEYS = ("↑↓ select", "⏎ open", "l logs", "r retry", "c cancel", "/ filter", "? help")
 _HELP = (
     "↑ ↓ PgUp PgDn   select a row",
-    "⏎ or space      open or close it: the steps of a workflow, the workflows of a line",
+    "⏎ or space      open or close a workflow, or a line of workflows",
     "l               show the output of the selected step",
-    "r               retry what failed, was skipped or cancelled; of a step: that step",
+    "r               retry the step, or all that did not succeed in the workflow",
     "c               cancel the workflow or the step",
-    "/               show only workflows whose name contains a text; Esc shows all again",
+    "/               show only names that contain a text; Esc shows all again",
     "?               close this help",
 )
 
@@ -65,7 +64,7 @@ class Sight(NamedTuple):
     only: frozenset[str] | None = None  # uids; None: all
     slots: int | None = None  # how many steps may run at once, if that is known
     problems: tuple[str, ...] = ()
-    keys: str = KEYS  # those that there are; "" without a keyboard
+    keys: tuple[str, ...] = KEYS  # those that there are; none without a keyboard
     leaving: str = "q quit"  # how to leave
 
 
@@ -184,7 +183,8 @@ class Board:
         self.choice.page = max(1, _room(height) - len(problems))
         self.choice.rows = [row.key for row in rows if row.key is not None]
         if self.choice.mode == "help":
-            shown = [shorten(line, look.width) for line in _HELP][: self.choice.page]
+            help_ = (*_HELP, sight.leaving.replace("q ", f"{'q':<16}", 1))
+            shown = [shorten(line, look.width) for line in help_][: self.choice.page]
         else:
             shown = [self._line(row, sight.state, look, tail) for row in self._window(rows)]
         shown += [""] * (self.choice.page - len(shown))
@@ -224,7 +224,8 @@ class Board:
             text, style = self.choice.said, "bold"
         else:
             kept = f"/{self.choice.filter} (Esc shows all)  " if self.choice.filter else ""
-            text, style = f"{kept}{sight.keys}  {sight.leaving}".lstrip(), "dim"
+            keys = _keys(sight.keys, sight.leaving, look.width - cells(kept))
+            text, style = kept + keys, "dim"
         return paint(shorten(visible(text), look.width), style if look.colour else "")
 
     # ---------------------------------------- rows
@@ -355,6 +356,16 @@ def _head(sections: _Sections, sight: Sight, look: Look) -> str:
     return paint(shorten(text, look.width), "bold" if look.colour else "")
 
 
+def _keys(keys: tuple[str, ...], leaving: str, width: int) -> str:
+    """The keys, as many as there is room for: the help has the others, and all about `q`."""
+    shown = [*keys, leaving]
+    if cells("  ".join(shown)) > width:
+        shown[-1] = leaving.partition(" (")[0]
+    while cells("  ".join(shown)) > width and len(shown) > 2:
+        del shown[-3]
+    return "  ".join(shown)
+
+
 def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     mark = mark_cell(life.phase)
     name_width = max(_NAME_MIN, min(30, width // 3))
@@ -417,7 +428,7 @@ def _problems(sight: Sight, look: Look, room: int) -> list[str]:
     """All that they say, since the end of a fault often says what to do."""
     assert look.width is not None
     width = look.width
-    lines = [line for text in sight.problems for line in wrap(visible(text), width)]
+    lines = [line for text in sight.problems for line in look.wrapped(text, hang=0)]
     if len(lines) > room:
         lines[max(0, room - 1) :] = [f"… {len(lines) - room + 1} more lines"]
     return [shorten(line, width) for line in lines[:room]]

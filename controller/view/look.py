@@ -65,4 +65,10 @@ class Look(Struct, frozen=True, kw_only=True):
         text = line.lstrip()
         lead = line[: len(line) - len(text)]
         width = max(self.width, hang + _TEXT_MIN)
-        return wrap(text, width, initial_indent=lead, subsequent_indent=" " * hang)
+        return wrap(
+            text,
+            width,
+            initial_indent=lead,
+            subsequent_indent=" " * hang,
+            break_on_hyphens=False,  # names have them
+        )

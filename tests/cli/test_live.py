@@ -153,6 +153,15 @@ def test_run_ends_with_what_came_of_it(place: Place) -> None:
         place.until(lambda: b": 1 succeeded" in screen.written.partition(LEAVES)[2])
 
 
+def test_its_last_lines_break_between_words(place: Place) -> None:
+    name = "a-name-that-is-as-long-as-names-of-real-workflows"
+    (place.root / "w.yaml").write_text(document(name, a="false"))
+    with on_a_screen(place, "run", "w.yaml") as screen:
+        assert screen.exit_code() == 1
+        last = f"\r\n  try again: treadle retry {name}\r\n"
+        place.until(lambda: screen.written.endswith(last.encode()))
+
+
 def test_get_watches_in_the_same_view(place: Place) -> None:
     place.spec("w", a=HELD)
     with place.up():

@@ -72,7 +72,7 @@ def test_what_failed_then_what_runs_then_who_waits_then_what_is_done() -> None:
         " ◌ 2 waiting for a slot  later last",
         " ✓ 1 done  done",
     ]
-    assert screen(story)[-2:] == [RULE, f"{KEYS}  q quit"]
+    assert screen(story)[-2:] == [RULE, "  ".join((*KEYS, "q quit"))]
 
 
 def test_a_single_workflow_is_open_with_its_steps_in_the_order_of_the_dag() -> None:
@@ -87,6 +87,28 @@ def test_a_single_workflow_is_open_with_its_steps_in_the_order_of_the_dag() -> N
     board.choice.cursor = (story.life("bad").uid, "")
     board.choice.press("enter", story.state)
     assert rows(story, board, only=only)[1].split()[:2] == ["✗", "bad"], "closed"
+
+
+@pytest.mark.parametrize(
+    ("width", "foot"),
+    [
+        (90, "  ".join((*KEYS, "q quit (steps go on)"))),
+        (80, "  ".join((*KEYS, "q quit"))),
+        (60, "↑↓ select  ⏎ open  l logs  r retry  c cancel  ? help  q quit"),
+        (20, "? help  q quit"),
+        (10, "? help  q…"),
+    ],
+)
+def test_keys_that_have_no_room_are_left_out(width: int, foot: str) -> None:
+    assert screen(many(), width=width, leaving="q quit (steps go on)")[-1] == foot
+
+
+def test_the_help_names_all_keys_and_what_q_does() -> None:
+    story, board = many(), Board()
+    board.choice.press("?", story.state)
+    shown = rows(story, board, leaving="q quit (steps go on)")
+    assert shown[-1] == "q               quit (steps go on)"
+    assert not any(line.endswith("…") for line in shown)
 
 
 def test_a_group_opens() -> None:
@@ -170,7 +192,7 @@ def test_a_low_screen_still_shows_the_question_and_what_is_selected(height: int)
 
 
 def test_without_a_keyboard_no_keys_are_offered() -> None:
-    assert screen(many(), keys="", leaving="Ctrl-C quits")[-1] == "Ctrl-C quits"
+    assert screen(many(), keys=(), leaving="Ctrl-C quits")[-1] == "Ctrl-C quits"
 
 
 def test_without_a_controller_the_head_says_so() -> None:

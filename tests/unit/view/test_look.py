@@ -39,3 +39,11 @@ def test_elsewhere_a_line_may_be_read_on_another_day_and_in_another_zone() -> No
 def test_the_zone_has_a_name_at_each_moment() -> None:
     look = Look(now=at("2026-11-28T13:00:00"), zone=BERLIN, width=80)
     assert (look.zone_name(), look.zone_name(at("2026-07-01T10:00:00"))) == ("CET", "CEST")
+
+
+def test_a_name_is_not_split_at_its_hyphens() -> None:
+    look = Look(now=0, width=24)
+    assert look.wrapped("next: treadle retry daily-sales", hang=2) == [
+        "next: treadle retry",
+        "  daily-sales",
+    ]
