@@ -19,13 +19,18 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     counts: dict[Phase, int] = {}
     for life in news.workflows():
         counts[life.phase] = counts.get(life.phase, 0) + 1
-    summary = ", ".join(f"{count} {phase.lower()}" for phase, count in sorted(counts.items()))
-    yield f"done: {summary or 'no workflows'}"
+    summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
+    invalid = len(news.state.rejected) + len(news.state.bad_markers)
+    if invalid:
+        summary.append("1 invalid file" if invalid == 1 else f"{invalid} invalid files")
+    yield f"done: {', '.join(summary) or 'no workflows'}"
     if news.lacks_room():
         yield "steps wait for room on the disk: make room, then run it again"
         return
     yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
-    if not counts.keys() & _OPEN:
+    if news.state.rejected:
+        yield f"to see what is invalid: treadle validate {specs.rstrip('/')}"
+    elif not counts.keys() & _OPEN and not invalid:
         yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 

@@ -254,6 +254,17 @@ def test_what_came_of_it_when_all_is_done() -> None:
     assert said(Story(), stopped=False, ended=0)[0] == "done: no workflows"
 
 
+def test_what_is_invalid_is_counted_and_not_taken_for_nothing() -> None:
+    story = Story().accept([a_step("a")], "u").exit("a", workflow="u")
+    story.see(e.FileRejected(path="bad.yaml", digest="d", faults=[FAULT], names=["bad"]))
+    assert said(story, stopped=False, ended=0) == [
+        "done: 1 succeeded, 1 invalid file",
+        "to see what is invalid: treadle validate specs",
+    ]
+    story.see(e.MarkerRejected(path="u.cancel", digest="d", problem="is wrong", workflow="u"))
+    assert said(story, stopped=False, ended=0)[0] == "done: 1 succeeded, 2 invalid files"
+
+
 def test_what_was_cancelled_or_suspended_comes_with_the_command_that_goes_on() -> None:
     story = Story().accept([a_step("a"), a_step("b")], "c").mark("c.cancel", "c")
     story.end("a", "c").end("b", "c")
