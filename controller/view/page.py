@@ -9,7 +9,7 @@ from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.view import figures, words
 from controller.view.dag import Branch, tree
-from controller.view.edits import generation_words
+from controller.view.edits import generation_words, pending_words
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
@@ -156,7 +156,8 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 
 
 def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
-    for run in state.runs.get(workflow.name, ()):
+    runs = state.runs.get(workflow.name, ())
+    for run in runs:
         if run.number == workflow.run and run.why:
             yield "begun by", why(run)
     if workflow.finished and (path := critical_path(workflow)):
@@ -165,8 +166,12 @@ def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     by = f" by {workflow.by}" if workflow.by else ""
     source = "file" if workflow.origin == "folder" else "run of"
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
-    if workflow.generation > 1 or workflow.pending is not None:
-        yield "edit", generation_words(workflow)
+    in_force_before = any(
+        run.number < workflow.run and run.started >= workflow.accepted for run in runs
+    )
+    edited = pending_words(workflow) if in_force_before else generation_words(workflow)
+    if edited:
+        yield "edit", edited
     if workflow.labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
         yield "labels", labels

@@ -233,3 +233,18 @@ def test_what_cannot_be_ended_is_seen_while_any_of_it_is_there() -> None:
     assert (condition.status, "pid 97" in condition.message) == ("True", True)
     story.end("a")
     assert story.life().conditions["EndFailed"].status == "False"
+
+
+def test_what_an_edit_did_is_shown_only_until_another_run_begins() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).exit("a").exit("b").wait(1)
+    story.accept([a_step("a", run="echo other"), a_step("b")]).exit("a").wait(1)
+    edit = "  edit          1 unchanged; to run again: a (run changed)"
+    assert edit in shown(story)
+    again = e.StepReset(uid=story.life().uid, step="a", reason="RetryRequested", message="again")
+    story.see(again).settle().exit("a")
+    assert shown(story)[0].startswith("✓ w  Succeeded  run 3, ")
+    assert edit not in shown(story)
+
+
+def shown(story: Story) -> list[str]:
+    return list(page(story.state, story.life(), Look(now=story.now)))
