@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
     from controller.host.faults import show_faults
+    from controller.log.status_file import read_status
 
     is_new = args.searched and not os.path.isdir(args.state)
     try:
@@ -79,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
         try:
             return _drive(args, names, limits)
         except LockHeld:
+            pid = read_status(args.state).pid
+            who = f" (pid {pid})" if pid else ""
             print(
-                "treadle: a controller is already running: it runs these workflows",
+                f"treadle: a controller is already running{who}: it runs these workflows",
                 file=sys.stderr,
             )
         code = follower.follow()

@@ -11,6 +11,7 @@ from controller.model.state import Workflow
 from controller.view.find import NeverValid, find
 from controller.view.goal import parse_goal
 from controller.view.status import faults_in_words
+from controller.view.words import verdict as verdict_of
 
 NEW_NAME_SECONDS = 2.0  # a controller may be about to see a file that was just written
 
@@ -33,7 +34,9 @@ def wait(args: argparse.Namespace) -> int:
         _pause(until)
         replica.catch_up()
     if verdict == "never":
-        note(f"treadle: {workflow.name} ended as {workflow.phase} ({workflow.message})")
+        name = workflow.name
+        note(f"treadle: {name} ended as {workflow.phase}: {verdict_of(workflow)}")
+        note(f"next: treadle status {name}")
         return ExitCode.FAILED
     print(f"{workflow.name}: {args.goal}")
     return ExitCode.FINE

@@ -434,7 +434,10 @@ def test_wait_sees_it_come_true_and_fail_to(place: Place) -> None:
         outcome = {name: one.communicate(timeout=30) for name, one in waits.items()}
     assert waits["good"].returncode == 0, outcome
     assert waits["bad"].returncode == 1, outcome
-    assert b"bad ended as Failed" in outcome["bad"][1]
+    assert outcome["bad"][1].decode().splitlines()[-2:] == [
+        "treadle: bad ended as Failed: 1 failed (hold)",
+        "next: treadle status bad",
+    ]
 
 
 # ---------------------------------------- the rest

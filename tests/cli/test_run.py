@@ -21,7 +21,8 @@ def test_is_driven_by_another_run_and_goes_on_alone_when_that_has_ended(place: P
     follower = place.begin("run", "second.yaml")
     assert follower.stderr is not None
     handed_over = follower.stderr.readline()
-    assert handed_over == b"treadle: a controller is already running: it runs these workflows\n"
+    expected = f"a controller is already running (pid {driver.pid}): it runs these workflows"
+    assert handed_over.decode() == f"treadle: {expected}\n"
     place.until(lambda: place.phase("second") == "Running")  # beside the first, not after it
     (place.root / "go").touch()
     driver.communicate(timeout=30)
