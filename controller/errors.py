@@ -109,7 +109,7 @@ class StorageError(TreadleError):
     exit_code = ExitCode.STORAGE
 
 
-MEND_DISK = "make room or mend the disk, then start again"
+MEND_DISK = "make room or repair the disk, then start again"
 
 
 class NotFound(TreadleError):

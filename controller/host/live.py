@@ -33,16 +33,16 @@ _KEEP_NOTES = 2
 _BLOCKS_MAX = 5  # outputs of failed steps, at the end
 
 _HOW_TO_LEAVE: dict[Leaving, str] = {
-    "stop": "q quit (steps go on)",
-    "end": "q quit (stops running steps)",
+    "stop": "q quit",
+    "end": "q quit, stop steps",
     "follow": "q stop following",
     "ask": "q quit",
 }
 _WITHOUT_KEYS: dict[Leaving, str] = {
-    "stop": "Ctrl-C quits (steps go on)",
+    "stop": "Ctrl-C quits (steps keep running)",
     "end": "Ctrl-C quits (stops running steps)",
     "follow": "Ctrl-C stops following",
-    "ask": "Ctrl-C cancels what runs",
+    "ask": "Ctrl-C cancels running steps",
 }
 
 

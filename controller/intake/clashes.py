@@ -20,7 +20,9 @@ def duplicate(sight: FolderSight, file: SeenFile, document: Document, other: str
 
 def driven(sight: FolderSight, file: SeenFile, document: Document, life: Workflow) -> Fault:
     problem = f'"{life.name}" is running under `treadle run` (uid {life.uid})'
-    return _fault(sight, file, document, problem, "this file takes effect when that run has ended")
+    return _fault(
+        sight, file, document, problem, "this file takes effect when that run has finished"
+    )
 
 
 def is_driven(life: Workflow) -> bool:

@@ -140,9 +140,9 @@ def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     if not workflow.suspension:
-        by_file = f"; its file ({workflow.path}) says `suspend: true`: change it there"
-        suspended = workflow.spec.suspend is True
-        raise _Refused(f"nobody asked to suspend {workflow.name}{by_file if suspended else ''}")
+        by_file = f"suspended by its file ({workflow.path}): remove `suspend: true` there"
+        why = by_file if workflow.spec.suspend is True else "not suspended"
+        raise _Refused(f"it is {why}")
     return iter(())
 
 

@@ -138,7 +138,7 @@ def check_end(state_dir: str, seq: int, noted: int) -> None:
     if seq < noted:
         raise StorageError(
             f"{os.path.join(state_dir, 'log')}: ends with record {seq}, but had {noted}: later "
-            "records were deleted or cut; put them back from a copy, or go on without them by "
+            "records were deleted or cut; put them back from a copy, or continue without them with "
             "`treadle repair`"
         )
 

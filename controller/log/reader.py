@@ -227,12 +227,12 @@ class Cursor:
     def _misfit(self, record: Record, turn: list[Record]) -> str:
         """Why a good record does not belong here; a torn write never leaves a good record."""
         if record.seq != self.seq + len(turn) + 1:
-            return f"record {record.seq} stands in its place"
+            return f"record {record.seq} is in its place"
         if record.turn != self.seq + 1:
             return f"it names {record.turn} as the first of its turn, which is {self.seq + 1}"
         epoch = turn[-1].epoch if turn else self.epoch
         if record.epoch < epoch:
-            return f"a controller of epoch {record.epoch} wrote behind one of epoch {epoch}"
+            return f"a controller of epoch {record.epoch} wrote after one of epoch {epoch}"
         return ""
 
     def _rest(self) -> bytes:
@@ -256,6 +256,6 @@ def _later_turn(left: bytes, turn: int) -> str:
             return ""
         record = decode(left[at:end])
         if record is not None and record.turn != turn:
-            return f"record {record.seq} of a later turn stands behind it"
+            return f"record {record.seq} of a later turn comes after it"
         at = left.find(OPENING, at + 1 if record is None else end)
     return ""

@@ -104,7 +104,7 @@ class LogWriter:
         os.ftruncate(self._fd, self._size)
         os.fsync(self._fd)
         self.cut = (
-            f"{self._path}: the last turn was not written to its end; cut {torn} bytes behind "
+            f"{self._path}: the last turn was not written to its end; cut off {torn} bytes after "
             f"record {self.seq} and kept them in {copy}"
         )
 

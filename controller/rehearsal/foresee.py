@@ -331,7 +331,7 @@ def _marker_notes(
             if names:
                 yield f"{path} keeps {', '.join(names)} from starting"
         elif life is not None and state.markers.get(path) != marker:
-            finishing = ", and lets what runs finish" if marker.drain else ""
+            finishing = ", and lets running steps finish" if marker.drain else ""
             if whom := _to_cancel(life, marker):
                 yield f"{path} cancels {whom}{finishing}"
 

@@ -104,7 +104,7 @@ HABITS: tuple[Habit, ...] = (
     _later(
         "Step",
         "approve approval manual hitl",
-        "stop a run with treadle suspend NAME, and go on with treadle resume NAME",
+        "stop a run with treadle suspend NAME, and continue with treadle resume NAME",
     ),
     _later("Step", "before beforescript setup", "write it at the beginning of the script"),
     _later("Step", "after afterscript teardown finally", "write it at the end of the script"),

@@ -217,7 +217,7 @@ class Board:
             what = f"{self.choice.order.workflow} {self.choice.order.step}".strip()
             text, style = f"{self.choice.order.verb} {what}? y/n", "bold"
         elif self.choice.mode == "leaves":
-            text, style = "c cancel what runs   d go on in the background   Esc stay", "bold"
+            text, style = "c cancel running steps   d continue in the background   Esc stay", "bold"
         elif self.choice.mode == "filter":
             text, style = f"show names with: {self.choice.filter}▏ ⏎ keep  Esc show all", "bold"
         elif self.choice.said:

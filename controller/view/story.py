@@ -193,7 +193,7 @@ _SENTENCES = {
     "MarkerRejected": "{path}: {problem}",
     "MarkerRemoved": "{path}",
     "GenerationAccepted": "generation {generation} from {path}",
-    "EditDeferred": "generation {generation} from {path} waits until the run has ended",
+    "EditDeferred": "generation {generation} from {path} waits until the run has finished",
     "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",

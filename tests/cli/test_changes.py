@@ -204,7 +204,7 @@ def test_suspend_lets_what_runs_finish_and_resume_goes_on(place: Place) -> None:
         assert "look first" in place.says("get", "job")
         place.says("resume", "job")
         place.until(lambda: place.phase("job") == "Succeeded")
-    assert "nobody asked to suspend job" in place.complains("resume", "job", code=2)
+    assert "job: it is not suspended" in place.complains("resume", "job", code=2)
 
 
 def test_a_suspension_outlives_the_controller_and_an_edit(place: Place) -> None:
@@ -459,7 +459,7 @@ def test_what_is_asked_for_without_a_controller_follows_what_was_asked_before(pl
         settle(place, RETRY)
     place.says("suspend", "job", "--reason", "look first")
     place.says("resume", "job")
-    assert "nobody asked to suspend" in place.complains("resume", "job", code=2)
+    assert "is not suspended" in place.complains("resume", "job", code=2)
     place.says("restart", "job")
     assert "nothing to cancel" not in place.says("cancel", "job", "--dry-run")
     assert (len(list((place.state / "requests").glob("[!.]*.json")))) == 3

@@ -136,7 +136,7 @@ def test_run_has_it_too_and_goes_on_in_the_background(place: Place) -> None:
     with on_a_screen(place, "run", "w.yaml") as screen:
         place.until(lambda: place.phase("w") == "Running")
         screen.type("q")
-        place.until(lambda: b"d go on in the background" in screen.written)
+        place.until(lambda: b"d continue in the background" in screen.written)
         screen.type("d")
         assert screen.exit_code() == 0
         place.until(lambda: b"running in the background as pid" in screen.written)

@@ -204,7 +204,7 @@ def test_a_refusal_says_where_what_and_how_to_mend(state: str) -> None:
     with pytest.raises(DamagedLog) as refused:
         list(read(state))
     assert str(refused.value) == (
-        f"{path}: damaged at byte {STARTS[1]}, record 3: record 6 of a later turn stands behind "
+        f"{path}: damaged at byte {STARTS[1]}, record 3: record 6 of a later turn comes after "
         "it; the log is left as it is: put the file back from a copy; `treadle repair` shows what "
         "a cut would lose"
     )
@@ -214,16 +214,16 @@ def test_a_refusal_says_where_what_and_how_to_mend(state: str) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        pytest.param(LINES[0] + LINES[2], "record 6 stands in its place", id="a turn is missing"),
-        pytest.param(LOG + LINES[3], "record 7 stands in its place", id="a turn stands twice"),
+        pytest.param(LINES[0] + LINES[2], "record 6 is in its place", id="a turn is missing"),
+        pytest.param(LOG + LINES[3], "record 7 is in its place", id="a turn stands twice"),
         pytest.param(
             LINES[0] + LINES[1].splitlines(keepends=True)[0] + LINES[2],
-            "record 6 stands in its place",
+            "record 6 is in its place",
             id="a turn without its end before another",
         ),
         pytest.param(
             LOG + encode_turn(a_turn(10, 1, epoch=0)),
-            "epoch 0 wrote behind one of epoch 1",
+            "epoch 0 wrote after one of epoch 1",
             id="a controller of an older epoch",
         ),
     ],
@@ -295,10 +295,10 @@ def swap(state: str) -> None:
         ),
         pytest.param(
             lambda state: put(state, LINES[0], FIRSTS[1]),
-            "record 1 stands in its place",
+            "record 1 is in its place",
             id="a duplicate",
         ),
-        pytest.param(swap, "record 6 stands in its place", id="two are swapped"),
+        pytest.param(swap, "record 6 is in its place", id="two are swapped"),
     ],
 )
 def test_harm_to_segments_is_refused(

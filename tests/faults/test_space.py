@@ -132,7 +132,7 @@ def test_a_disk_that_cannot_be_asked_is_a_fault_of_storage(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "statvfs", broken)
-    with pytest.raises(StorageError, match="Input/output error; make room or mend the disk"):
+    with pytest.raises(StorageError, match="Input/output error; make room or repair the disk"):
         disk.short()
 
 

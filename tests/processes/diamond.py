@@ -164,7 +164,7 @@ def failed_at_call(folder: Path, call: str, error: str, nth: int) -> str:
     if first.returncode != 0:
         assert first.returncode == STORAGE, about
         assert first.stderr.count("\n") == 1, about
-        assert "make room or mend the disk, then start again" in first.stderr, about
+        assert "make room or repair the disk, then start again" in first.stderr, about
         second = bench.run("-m", "controller.cli")
         assert second.returncode == 0, f"after {about}{second.stderr}"
     bench.check()

@@ -430,7 +430,7 @@ def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
 
 def test_shims_that_are_killed_without_end_are_no_riddle(yard: Yard) -> None:
     executor = begin(yard)
-    with pytest.raises(StorageError, match="something here kills it; the steps run on"):
+    with pytest.raises(StorageError, match="something here kills it; the steps keep running"):
         for _ in range(10):
             kill_shim(yard, executor)
             yard.until(executor, lambda: executor.shim.synced and yard.shims(), "another shim")

@@ -237,7 +237,7 @@ def test_a_shim_that_cannot_start_is_said_in_one_line(
         pytest.param(errno.EACCES, "this user has to be able to", id="not allowed"),
         pytest.param(errno.EMFILE, "raise the limit on open files", id="no descriptors"),
         pytest.param(errno.ENOMEM, "there is no room for another process", id="no memory"),
-        pytest.param(errno.ENOSPC, "make room or mend the disk", id="no room"),
+        pytest.param(errno.ENOSPC, "make room or repair the disk", id="no room"),
     ],
 )
 def test_what_keeps_a_shim_from_starting_is_said_with_a_hint(

@@ -81,8 +81,8 @@ class ShimClient:
         stays = about["pid"] == self.pid  # it was told to stop, but did not
         if about["protocol"] > PROTOCOL:
             raise StorageError(
-                f"{self.link.folder}: a newer treadle started the steps that run; "
-                "use that version, or wait until they have ended"
+                f"{self.link.folder}: a newer treadle started the running steps; "
+                "use that version, or wait until they have finished"
             )
         self.outdated = about["protocol"] < PROTOCOL and not stays
         self.pid, self.protocol = about["pid"], about["protocol"]

@@ -146,7 +146,9 @@ class Link:
     def why(self) -> str:
         if os.path.getsize(f"{self.folder}/errors"):
             return f"{self.folder}/errors says why"
-        return "something here kills it; the steps run on, `treadle up` goes on with them"
+        return (
+            "something here kills it; the steps keep running, and the next `treadle up` adopts them"
+        )
 
     def replace(self, pid: int) -> None:
         """Stop an older shim that has nothing left to do, then start one of this version.

@@ -66,7 +66,7 @@ TALK_US = 2_000  # news that is not urgent may wait so long for more
 GROUP_STOP_US = 500_000  # a signal for all processes of a group has reached each within this time
 STOP_PAUSE_US = 5_000_000  # after SIGTERM: the controller, told as well, hangs up within this time
 TERMINATED = frozenset({signal.SIGTERM, 128 + signal.SIGTERM << 8})  # shells exit with 143
-STOPPED = "SIGTERM ended it, and the supervisor of the steps was told to end too"
+STOPPED = "SIGTERM stopped it together with the supervisor of the steps"
 
 
 class Shim:

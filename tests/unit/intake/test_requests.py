@@ -303,11 +303,11 @@ def test_a_suspension_stands_over_edits_until_it_is_taken_back() -> None:
 
 def test_resume_leaves_what_the_file_says() -> None:
     story = Story().accept(CHAIN, suspend=True)
-    assert "change it there" in (ask(story, "resume") or "")
+    assert "remove `suspend: true` there" in (ask(story, "resume") or "")
     assert ask(story, "suspend") == ""
     assert ask(story, "resume") == ""
     assert story.why() == ("Suspended", "Suspended")
-    assert "nobody asked" in (ask(Story().accept(CHAIN), "resume") or "")
+    assert "is not suspended" in (ask(Story().accept(CHAIN), "resume") or "")
 
 
 def test_what_is_marked_counts_as_succeeded_until_it_changes() -> None:
