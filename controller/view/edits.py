@@ -18,12 +18,6 @@ _NAMED_MAX = 2
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
 
 
-def generation_words(workflow: Workflow) -> str:
-    """What the generation in force did, and the edit that waits; "" for the first one."""
-    did = _in_force(workflow) if workflow.generation > 1 else ""
-    return "; ".join(filter(None, (did, pending_words(workflow))))
-
-
 def pending_words(workflow: Workflow) -> str:
     """What the waiting edit waits for; "" if no edit waits."""
     edit = workflow.pending
@@ -93,10 +87,10 @@ def generation_line(workflow: Workflow, look: Look) -> str:
     """Whose edit the generation in force is, from when, and what it did."""
     by = f" by {workflow.by}" if workflow.by else ""
     since = f"{workflow.path}{by}, {look.moment(workflow.accepted)}"
-    return f"generation {workflow.generation} from {since}: {_in_force(workflow)}"
+    return f"generation {workflow.generation} from {since}: {in_force_words(workflow)}"
 
 
-def _in_force(workflow: Workflow) -> str:
+def in_force_words(workflow: Workflow) -> str:
     return in_words(_touched(workflow), len(_unchanged(workflow)))
 
 

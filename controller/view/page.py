@@ -1,6 +1,7 @@
 """The page of `status NAME`: how it stands, what failed and why, the steps, and what to do next.
 
-It has what a person looks for first; `wide` adds the conditions and the recent changes.
+It has what a person looks for first; `wide` adds the last edit, labels, uid, conditions and recent
+changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.view import figures, words
 from controller.view.dag import Branch, tree
-from controller.view.edits import generation_words, pending_words
+from controller.view.edits import in_force_words, pending_words
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
@@ -76,6 +77,7 @@ def page(
     if not past:
         yield from _labelled(_next(workflow), look)
     if wide:
+        yield from _labelled(_details(workflow), look)
         conditions = workflow.conditions.values()
         yield from _section("Conditions", conditions_table(conditions, look), look)
         yield from _section("Recently", _recent_table(workflow.recent, look), look)
@@ -156,8 +158,7 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 
 
 def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
-    runs = state.runs.get(workflow.name, ())
-    for run in runs:
+    for run in state.runs.get(workflow.name, ()):
         if run.number == workflow.run and run.why:
             yield "begun by", why(run)
     if workflow.finished and (path := critical_path(workflow)):
@@ -166,12 +167,13 @@ def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     by = f" by {workflow.by}" if workflow.by else ""
     source = "file" if workflow.origin == "folder" else "run of"
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
-    in_force_before = any(
-        run.number < workflow.run and run.started >= workflow.accepted for run in runs
-    )
-    edited = pending_words(workflow) if in_force_before else generation_words(workflow)
-    if edited:
-        yield "edit", edited
+    if waits := pending_words(workflow):
+        yield "edit", waits
+
+
+def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    if workflow.generation > 1:
+        yield "edit", in_force_words(workflow)
     if workflow.labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
         yield "labels", labels

@@ -43,7 +43,7 @@ def test_an_archived_life_is_shown_by_name_and_by_uid(place: Place) -> None:
     assert json.loads(place.says("get", uid[:8], "-o", "json")) == shape
     assert json.loads(place.says("get", "w0", "--uid", uid, "-o", "json")) == shape
     assert place.says("logs", "w0", "--uid", uid) == "w0 said this\n"
-    assert uid in place.says("status", "w0", "--uid", uid)
+    assert uid in place.says("status", "w0", "--uid", uid, "-o", "wide")
     assert "w0" in place.says("status", uid)
     assert place.says("logs", "w0") == "w0 said this\n"
     assert "Succeeded" in place.says("events", "w0")

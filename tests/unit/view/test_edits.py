@@ -2,7 +2,7 @@
 
 from story import Story, a_step
 
-from controller.view.edits import effect_of, generation_line, generation_words, of_step
+from controller.view.edits import effect_of, generation_line, in_force_words, of_step
 from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
@@ -14,7 +14,7 @@ def test_what_a_generation_did() -> None:
     edited = [CHAIN[0], CHAIN[1], {**CHAIN[2], "run": "echo other"}, a_step("e")]
     story.accept(edited)
     did = "2 unchanged; added: e; removed: d; to run again: c (run changed)"
-    assert generation_words(story.life()) == did
+    assert in_force_words(story.life()) == did
     line = generation_line(story.life(), Look(now=story.now))
     assert line == f"generation 2 from w.yaml, 2023-11-14T22:13:20+00:00: {did}"
     assert effect_of(story.life(), story.step("a")).reason == "Unchanged"
@@ -39,7 +39,7 @@ def test_what_an_edit_did_to_a_step_is_past_once_it_has_run_since() -> None:
 def test_those_that_only_follow_are_named_last_and_few_at_all() -> None:
     story = Story().accept(CHAIN).exit("a").exit("b").exit("c").exit("d")
     story.accept([*CHAIN[:2], a_step("c", "b", run="echo other"), CHAIN[3]])
-    assert generation_words(story.life()).endswith(
+    assert in_force_words(story.life()).endswith(
         'to run again: c (run changed), d (depends on "c", which changed)'
     )
 
@@ -57,7 +57,7 @@ def test_what_ran_when_the_edit_came_was_let_go_on() -> None:
 def test_a_step_that_leaves_is_not_left_alone_by_what_comes_after() -> None:
     story = Story().accept([a_step("a", onRemoved="Finish"), a_step("b")]).start("a")
     story.accept([a_step("b")]).accept([a_step("b"), a_step("c")])
-    assert generation_words(story.life()) == "1 unchanged; added: c"
+    assert in_force_words(story.life()) == "1 unchanged; added: c"
     assert effect_of(story.life(), story.step("a")).action == "remove"
     story.accept([a_step("a", onRemoved="Finish"), a_step("b"), a_step("c")])
     assert effect_of(story.life(), story.step("a")).action == "continue", "it came back in time"
