@@ -242,7 +242,3 @@ def test_what_the_edit_did_is_for_those_who_ask_for_more() -> None:
     look = Look(now=story.now)
     assert edit not in page(story.state, story.life(), look), "what began the run says it"
     assert edit in page(story.state, story.life(), look, wide=True)
-
-
-def shown(story: Story) -> list[str]:
-    return list(page(story.state, story.life(), Look(now=story.now)))
