@@ -1,4 +1,4 @@
-"""What README and the tutorial show is what you see if you type it, on a terminal of 80 columns.
+"""What the pages show is what you see if you type it, on a terminal of 80 columns.
 
 Their console blocks are typed one after the other, in a folder of its own. A command that only
 looks is repeated until it shows what the page shows, as a reader would look again. Figures that
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cli.place import DEADLINE_SECONDS, TREADLE
+from cli.place import DEADLINE_SECONDS, TREADLE, Place
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?:Save this as `([^`]+)`[^\n]*\n\n)?```(\w+)\n(.*?)\n```", re.DOTALL)
@@ -153,3 +153,31 @@ def test_the_tutorial(reader: Reader) -> None:
             reader.folder /= "shop"
         else:
             reader.types(one)
+
+
+def test_the_alert_of_the_page_for_operating(place: Place) -> None:
+    """It prints nothing if the workflow succeeds, and a report if it does not."""
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    script = place.root / "alert"
+    script.write_text(re.findall(r"```sh\n(#!/bin/sh.*?)```", page, re.DOTALL)[0])
+    (place.root / "etl").symlink_to(".")
+
+    def alert(name: str) -> tuple[int, bytes]:
+        path = f"{TREADLE.parent}{os.pathsep}{os.environ['PATH']}"
+        env = {"PATH": path, "HOME": str(place.root)}
+        how = {"program": ["/bin/sh", script], "more_env": env}
+        begun = place.begin(name, stderr=subprocess.STDOUT, **how)
+        said, _ = begun.communicate(timeout=DEADLINE_SECONDS)
+        return begun.returncode, said
+
+    place.spec("good", only="true")
+    place.spec("bad", only="echo oh no; exit 3")
+    with place.up():
+        place.until(lambda: place.phase("good") == "Succeeded" and place.phase("bad") == "Failed")
+        assert alert("good") == (0, b"")
+        code, said = alert("bad")
+        assert code == 1
+        assert b"exit 3: oh no" in said
+        code, said = alert("none")
+        assert code == 1
+        assert b'no workflow is named "none"' in said
