@@ -42,7 +42,7 @@ def validate(args: argparse.Namespace) -> int:
             found += (*loaded.faults, *loaded.warnings)
             if loaded.faults:
                 code = code or judged.code
-            elif args.format != "json":
+            elif loaded.documents and args.format != "json":
                 print(visible(f"{judged.file}: ok ({_counted(loaded)})"))
     if found:
         _show(found, args)
@@ -114,15 +114,32 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         if entry.kind != "spec":
             continue
         if entry.status is None or not stat.S_ISREG(entry.status.st_mode):
-            problem = entry.problem or "not a regular file"
-            yield _Judged(name, Loaded(faults=(Fault(file=name, problem=problem),)))
+            fault = Fault(file=name, problem=entry.problem or "not a regular file")
+            loaded = Loaded(faults=(fault,), foreign=not entry.problem)
+            yield _Judged(name, _as_the_controller(loaded))
             continue
         judged = _load(name, max_bytes)
+        if judged.loaded.foreign:
+            yield judged._replace(loaded=_as_the_controller(judged.loaded))
+            continue
         names = judged.loaded.names
         twice = [(workflow, homes[workflow]) for workflow in names if workflow in homes]
         homes.update((workflow, name) for workflow in names if workflow not in homes)
         faults = [_defined_twice(name, *pair) for pair in twice]
         yield judged._replace(loaded=_with_faults(judged.loaded, faults))
+
+
+def _as_the_controller(loaded: "Loaded") -> "Loaded":
+    """In the specs folder, a file that is not for treadle is ignored with a note."""
+    from msgspec.structs import replace
+
+    if not loaded.foreign:
+        return loaded
+    notes = tuple(
+        replace(fault, problem=f"ignored: {fault.problem}", severity="warning")
+        for fault in loaded.faults
+    )
+    return replace(loaded, faults=(), warnings=notes)
 
 
 def _defined_twice(file: str, workflow: str, home: str) -> Fault:

@@ -112,13 +112,25 @@ def test_a_folder_is_judged_by_its_rules(tmp_path: Path) -> None:
     assert code == 2
     assert out == "specs/b.yaml: ok (1 workflow, 2 steps)\n"
     lines = err.splitlines()
-    assert lines[0].startswith("specs/deep/a.json:1:1: not a treadle file")
+    assert lines[0].startswith("specs/deep/a.json:1:1: ignored: not a treadle file")
     assert lines[1] == (
         'specs/deep/c.yml: a second workflow named "b"; the first is in specs/b.yaml'
     )
-    assert lines[2] == "specs/fifo.yaml: not a regular file"
+    assert lines[2] == "specs/fifo.yaml: ignored: not a regular file (warning)"
     assert lines[3].startswith("specs/out.yaml: a symlink that leaves the folder")
     assert len(lines) == 4
+
+
+def test_what_the_controller_ignores_in_a_folder_is_no_fault_there(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/b.yaml").write_text(good("b"))
+    (tmp_path / "specs/compose.yaml").write_text("services: {}\n")
+    code, out, err = treadle("validate", cwd=tmp_path)
+    assert (code, out) == (0, "specs/b.yaml: ok (1 workflow, 2 steps)\n")
+    assert err.startswith("specs/compose.yaml:1:1: ignored: not a treadle file (no apiVersion)")
+    assert err.endswith(" (warning)\n")
+    code, _, err = treadle("validate", "specs/compose.yaml", cwd=tmp_path)
+    assert code == 2, "a file that is named has to be a spec"
 
 
 BAD = good("a").replace("[a]", "[aa]")
