@@ -16,7 +16,7 @@ Printed = Mapping[str, Sequence[str]]  # step → its last lines
 _CODES = {
     126: "not executable",
     127: "command not found",
-    137: "killed (SIGKILL), perhaps for want of memory",
+    137: "killed (SIGKILL), perhaps because memory was short",
     143: "terminated (SIGTERM)",
 }
 
