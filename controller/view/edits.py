@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.phases import Reason
-from controller.model.state import Step, Workflow
+from controller.model.state import State, Step, Workflow
 from controller.view import words
 from controller.view.look import Look
 
@@ -16,6 +16,14 @@ _VERBS = {
 }
 _NAMED_MAX = 2
 _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow")
+
+
+def is_news(state: State, workflow: Workflow) -> bool:
+    """Whether the generation in force is an edit, and no run before the present one was its."""
+    return workflow.generation > 1 and not any(
+        run.number < workflow.run and run.started >= workflow.accepted
+        for run in state.runs.get(workflow.name, ())
+    )
 
 
 def pending_words(workflow: Workflow) -> str:

@@ -16,7 +16,7 @@ from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
 from controller.view.listing import running_cell, succeeded_count
 from controller.view.look import Look
-from controller.view.runs import usual_of, why
+from controller.view.runs import usual_of, why_of_present
 from controller.view.shape import InUse
 from controller.view.status import ARCHIVED, ended
 from controller.view.table import (
@@ -158,9 +158,8 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 
 
 def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
-    for run in state.runs.get(workflow.name, ()):
-        if run.number == workflow.run and run.why:
-            yield "begun by", why(run)
+    if begun := why_of_present(state, workflow):
+        yield "begun by", begun
     if workflow.finished and (path := critical_path(workflow)):
         names, took = " → ".join(step.name for step in path), _length(workflow, path)
         yield "critical path", f"{took}: {names}"

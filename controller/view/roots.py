@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.view import figures, words
-from controller.view.edits import generation_line, pending_words
+from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, meaning, of_present_run
 from controller.view.listing import succeeded_count
 from controller.view.look import Look
+from controller.view.runs import why_of_present
 from controller.view.table import cells, mark_cell, paint
 
 _GROUPS_MAX = 5  # of one kind; the others are counted
@@ -35,8 +36,10 @@ def explanation(
     `printed`: what the steps that failed printed last.
     """
     yield from _headline(workflow, look)
-    if workflow.generation > 1:
+    if is_news(state, workflow):
         yield from look.wrapped(generation_line(workflow, look), hang=2)
+    elif workflow.run > 1 and (begun := why_of_present(state, workflow)):
+        yield from look.wrapped(f"run {workflow.run} was begun by {begun}", hang=2)
     if waits_on := pending_words(workflow):
         yield from look.wrapped(waits_on, hang=2)
     skipped = _skipped(workflow)

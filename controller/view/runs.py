@@ -157,6 +157,12 @@ def why(run: RunShort) -> str:
     return _ASKED.sub(r"\1 by ", run.why, count=1)
 
 
+def why_of_present(state: State, workflow: Workflow) -> str:
+    """Why the present run began; "" if that is not known."""
+    runs = state.runs.get(workflow.name, ())
+    return next((why(run) for run in runs if run.number == workflow.run and run.why), "")
+
+
 def usual_words(runs: Iterable[RunShort]) -> str:
     """`usually takes 16s (median of 5 full runs)`; nothing with fewer than USUAL_MIN."""
     compared = full(runs)

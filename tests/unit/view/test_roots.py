@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from story import Story, a_step
 
+from controller.model import events as e
 from controller.model.phases import Phase
 from controller.planner.permission import Limits
 from controller.view.explain import Around
@@ -46,6 +47,17 @@ def test_a_failure_comes_with_its_output_and_all_that_it_kept_from_running() -> 
         "    │ too few rows: 20000",
         "next: treadle logs w check-rows · treadle retry w",
     ]
+
+
+def test_an_edit_is_told_until_another_run_begins_then_what_began_that_one() -> None:
+    story = Story().accept([a_step("a"), a_step("b")]).exit("a").exit("b").wait(1)
+    story.accept([a_step("a", run="echo other"), a_step("b")]).exit("a").wait(1)
+    assert told(story)[1].startswith("generation 2 from w.yaml, ")
+    again = e.StepReset(
+        uid=story.life().uid, step="a", reason="RetryRequested", message="retry requested by ada"
+    )
+    story.see(again).settle().exit("a")
+    assert told(story)[1] == "run 3 was begun by retry by ada"
 
 
 def test_a_narrow_terminal_gets_what_was_skipped_in_a_line_of_its_own() -> None:
