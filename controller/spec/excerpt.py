@@ -1,8 +1,9 @@
 """The line of a fault, and the word in it that is wrong, for a picture of the fault.
 
 The word is found by its first character, without the structure of the file: a word in quotes up to
-its closing quote, a plain one up to what ends a plain value in YAML. That may be too short for a
-value that runs over commas or lines; it never shows another place.
+its closing quote, a plain one up to what ends a plain value in YAML: also a comma or a bracket, if
+a bracket stands before it on the line. That may be too short for a value of several lines; it never
+shows another place.
 """
 
 import re
@@ -12,11 +13,12 @@ from controller.errors import Excerpt
 EXCERPT_MAX = 200  # characters of a long line
 _BEFORE = 80  # of these, how many stand before the fault
 
-_WORD = re.compile(
-    r'"(?:\\.|[^"\\])*"'
-    r"|'(?:''|[^'])*'"
-    r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
+_QUOTED = r'"(?:\\.|[^"\\])*"' r"|'(?:''|[^'])*'"
+_PLAIN = re.compile(_QUOTED + r"|[^\s,\[\]{}].*?(?=\s*(?::(?:\s|$)|\s#|$))")
+_IN_BRACKETS = re.compile(
+    _QUOTED + r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
 )
+_BRACKET = re.compile(r"[\[{]")
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -31,7 +33,8 @@ def excerpt(line: str, column: int) -> Excerpt:
     begin = max(0, min(start - _BEFORE, len(line) - EXCERPT_MAX))
     end = begin + EXCERPT_MAX
     # A word may be as long as the file: search only what is shown.
-    word = _WORD.match(line, start, end)
+    words = _IN_BRACKETS if _BRACKET.search(line, begin, start) else _PLAIN
+    word = words.match(line, start, end)
     length = len(word[0]) if word else 1
     text = line[begin:end]
     if end < len(line):

@@ -24,6 +24,8 @@ HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:
         pytest.param("  env: §{A: b}", "{", id="a mapping: its first character"),
         pytest.param('  {§"if": x}', '"if"', id="a key in quotes"),
         pytest.param("  url: §http://x/y", "http://x/y", id="a colon inside a word"),
+        pytest.param("  run: §a ${{ b }}, [c]  # d", "a ${{ b }}, [c]", id="with brackets"),
+        pytest.param("  {run: §a ${{ b }}}", "a $", id="in brackets"),
         pytest.param("  steps:§", "", id="behind the end"),
     ],
 )
