@@ -246,9 +246,10 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
     before = state.controller.folder
     other = os.path.realpath(folder) != os.path.realpath(before)
     if folder and before and other and not options.adopt_folder:
+        missing = "" if os.path.isdir(folder) else " (which is missing)"
         raise UsageError(
-            f"{state_dir}: this state folder belongs to the specs in {before}, not in {folder}; "
-            "use another --state, or take the new folder with --adopt-folder"
+            f"{state_dir}: this state folder belongs to the specs in {before}, not in {folder}"
+            f"{missing}; use another --state, or take the new folder with --adopt-folder"
         )
     return Settings(
         version=__version__,

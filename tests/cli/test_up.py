@@ -126,6 +126,17 @@ def test_a_second_controller_with_a_state_folder_of_its_own_says_so(place: Place
     assert b"FolderShared" not in place.treadle("up", "--once", "--state", "another").stderr
 
 
+def test_another_specs_folder_than_before_is_refused_and_it_says_if_there_is_none(
+    place: Place,
+) -> None:
+    place.treadle("up", "--once")
+    (place.root / "other").mkdir()
+    refused = f"belongs to the specs in {place.specs}, not in {place.root}"
+    assert f"{refused}/other; use" in place.complains("up", "--specs", "other", code=2)
+    said = place.complains("up", "--specs", "typo", code=2)
+    assert f"{refused}/typo (which is missing); use" in said
+
+
 def test_in_a_directory_that_was_deleted_it_says_so(place: Place) -> None:
     gone = place.root / "gone"
     gone.mkdir()
