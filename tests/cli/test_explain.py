@@ -47,7 +47,7 @@ def test_what_each_generation_did_and_what_lies_between_two(place: Place) -> Non
         "b": "SpecChanged",
     }
     assert "no generation 7" in place.complains("diff", "w", "--from", "7", code=5)
-    assert "to run again: a (run changed), b (depends on" in place.says("status", "w")
+    assert "to run again: a (run changed), b (depends on" in place.says("status", "w", "-o", "wide")
     inputs = place.says("explain", "w", "a", "--inputs")
     assert "  - run: echo 1\n  + run: echo one\n" in inputs
 
