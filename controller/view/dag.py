@@ -1,13 +1,14 @@
 """The steps of a workflow drawn as a tree, in the order in which they run.
 
 A column is a sequence, a fork is drawn by ├ and └, and what joins its branches again stands below
-them, in the column where the fork began:
+them, in the column where the fork began. If that is a fork, too, it begins with ┌:
 
     extract
     ├ clean-eu
     │ check-eu
     └ clean-us
-    load
+    ┌ load
+    └ report
 
 The parent of a step is its immediate dominator: the last step that all ways to it pass through,
 found as in Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (one pass is enough for
@@ -104,10 +105,12 @@ def _drawn(layers: Mapping[str, list[list[str]]]) -> Iterator[tuple[str, str]]:
         lead, below, name = open_.pop()
         if name:
             yield lead, name
-        inside = []
+        inside, begin = [], "├ "
         for layer in layers.get(name, ()):
-            inside += [(f"{below}├ ", f"{below}│ ", child) for child in layer[:-1]]
-            alone = len(layer) == 1
-            corner, space = ("", "") if alone else ("└ ", "  ")
-            inside.append((f"{below}{corner}", f"{below}{space}", layer[-1]))
+            fork, space = (begin, "│ ") if len(layer) > 1 else ("", "")
+            inside.append((f"{below}{fork}", f"{below}{space}", layer[0]))
+            inside += [(f"{below}├ ", f"{below}│ ", child) for child in layer[1:-1]]
+            if len(layer) > 1:
+                inside.append((f"{below}└ ", f"{below}  ", layer[-1]))
+            begin = "┌ " if len(layer) > 1 else "├ "
         open_ += reversed(inside)

@@ -40,7 +40,7 @@ def drawn(needs: Needs) -> list[str]:
         ),
         pytest.param(
             {"a": "", "b": "", "c": "ab", "d": "ab"},
-            ["├ a", "└ b", "├ c", "└ d"],
+            ["├ a", "└ b", "┌ c", "└ d"],
             id="two full layers",
         ),
         pytest.param({"c": "b", "b": "a", "a": ""}, ["a", "b", "c"], id="written backwards"),
@@ -74,7 +74,7 @@ def test_a_corner_is_the_last_of_a_fork_and_no_line_hangs_in_the_air(needs: Need
     for above, line in zip(["", *lines], lines, strict=False):
         for column, char in enumerate(line[:-1]):
             if char == "│":
-                assert above[column : column + 1] in ("│", "├"), "\n".join(lines)
+                assert above[column : column + 1] in ("│", "├", "┌"), "\n".join(lines)
 
 
 def test_a_long_chain_needs_no_deep_stack() -> None:
