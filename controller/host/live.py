@@ -33,8 +33,8 @@ _KEEP_NOTES = 2
 _BLOCKS_MAX = 5  # outputs of failed steps, at the end
 
 _HOW_TO_LEAVE: dict[Leaving, str] = {
-    "stop": "q quit",
-    "end": "q quit, stop steps",
+    "stop": "q quit (steps keep running)",
+    "end": "q quit (stops running steps)",
     "follow": "q stop following",
     "ask": "q quit",
 }
@@ -203,7 +203,7 @@ class LiveView:
                     [*program, "--", order.workflow, *filter(None, [order.step])],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.PIPE,
                     text=True,
                     start_new_session=True,
                 )
@@ -211,12 +211,12 @@ class LiveView:
                 self._board.choice.said = f"treadle {order.verb}: {error.strerror}"
 
     def _look_at_command(self) -> bool:
-        """Show what it printed, once it has ended: then this is true."""
+        """Show what it did, or why it didn't, once it has ended: then this is true."""
         if self._command is None or self._command.poll() is None:
             return False
-        output, _ = self._command.communicate()
+        done, advice = self._command.communicate()
         self._command = None
-        self._board.choice.said = " ".join(output.split())
+        self._board.choice.said = " ".join((done or advice).split())
         return True
 
 

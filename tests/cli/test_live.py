@@ -113,6 +113,7 @@ def test_keys_open_logs_and_retry(place: Place) -> None:
         screen.type("y")
         place.until(lambda: len(place.shape("w")["status"]["steps"][1]["attempts"]) == 2)
         place.until(lambda: b"w: retrying b (applied)" in screen.written)
+        assert b"follow it" not in screen.written, "the advice of the command is not for here"
         screen.type("\x03")
         assert screen.exit_code() == 0
 

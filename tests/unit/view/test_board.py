@@ -92,7 +92,7 @@ def test_a_single_workflow_is_open_with_its_steps_in_the_order_of_the_dag() -> N
 @pytest.mark.parametrize(
     ("width", "foot"),
     [
-        (90, "  ".join((*KEYS, "q quit (steps go on)"))),
+        (91, "  ".join((*KEYS, "q quit (steps keep running)"))),
         (80, "  ".join((*KEYS, "q quit"))),
         (60, "↑↓ select  ⏎ open  l logs  r retry  c cancel  ? help  q quit"),
         (20, "? help  q quit"),
@@ -100,14 +100,14 @@ def test_a_single_workflow_is_open_with_its_steps_in_the_order_of_the_dag() -> N
     ],
 )
 def test_keys_that_have_no_room_are_left_out(width: int, foot: str) -> None:
-    assert screen(many(), width=width, leaving="q quit (steps go on)")[-1] == foot
+    assert screen(many(), width=width, leaving="q quit (steps keep running)")[-1] == foot
 
 
 def test_the_help_names_all_keys_and_what_q_does() -> None:
     story, board = many(), Board()
     board.choice.press("?", story.state)
-    shown = rows(story, board, leaving="q quit (steps go on)")
-    assert shown[-1] == "q               quit (steps go on)"
+    shown = rows(story, board, leaving="q quit (steps keep running)")
+    assert shown[-1] == "q               quit (steps keep running)"
     assert not any(line.endswith("…") for line in shown)
 
 
