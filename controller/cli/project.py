@@ -110,7 +110,7 @@ def _require_own_status(path: str, status: os.stat_result) -> None:
         )
     if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
         raise UsageError(
-            f"{shown(path)}: others may write to it, so they could have commands run as you; "
+            f"{shown(path)}: others can write to it, so they could run commands as you; "
             f"run `chmod o-w {shown(path)}`, {_NAME_THEM}"
         )
 

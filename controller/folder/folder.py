@@ -51,7 +51,7 @@ def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = F
         raise UsageError(f"{os.path.abspath(path)}: the specs folder is {root}{hint}")
     if status is not None and status.st_mode & stat.S_IWOTH and not allow_insecure:
         raise UsageError(
-            f"{path}: others may write to the specs folder, and so run commands as you; "
+            f"{path}: others can write to the specs folder, so they could run commands as you; "
             f"run `chmod o-w {path}`, or take the risk with --allow-insecure-specs"
         )
 
@@ -137,7 +137,7 @@ class OpenFolder:
     def _watch(self, now: int) -> None:
         problem = self._watcher.start("" if self._poll else self._sight.path)
         self._watched = True
-        self._tell("polling was asked for" if self._poll else problem, now)
+        self._tell("requested by --poll" if self._poll else problem, now)
 
     def _tell(self, problem: str, now: int) -> None:
         self._sight.watching = "polling" if problem else "events"

@@ -63,7 +63,7 @@ def cut(state_dir: str, place: Place) -> str:
     folder = segments.folder(state_dir)
     if place.first not in segments.firsts(state_dir):
         raise StorageError(
-            f"{segments.retired(state_dir).get(place.first, folder)}: what is damaged lies in the "
+            f"{segments.retired(state_dir).get(place.first, folder)}: the damage is in the "
             "archive, so the log can't be cut there; put it back from a copy"
         )
     kept = next(path for name in names if not os.path.exists(path := os.path.join(folder, name)))

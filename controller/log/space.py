@@ -58,7 +58,8 @@ class DiskSpace:
         if self._identify() != self._identity:
             raise StorageError(
                 f"{self._state_dir}: the state folder was moved or deleted under this controller: "
-                "nothing more is started, and steps run on; put it back, or start again where it is"
+                "nothing more is started, and steps keep running; put it back, or start again "
+                "where it is"
             )
         disk = os.statvfs(self._state_dir)
         wanted = self._min_free

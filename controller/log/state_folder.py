@@ -58,6 +58,6 @@ def _make(path: str) -> None:
 def _refuse_strangers(path: str) -> None:
     if os.stat(path).st_mode & stat.S_IWOTH:
         raise StorageError(
-            f"{path}: others may write to this folder, so they could have commands run as you; "
+            f"{path}: others can write to this folder, so they could run commands as you; "
             f"chmod o-w {path}"
         )

@@ -78,7 +78,7 @@ def _end_holder(state_dir: str, say: Callable[[str], None]) -> bool:
     try:
         if holder(state_dir) != by or by.pid not in _kernel_holders(state_dir):
             return False
-        say(f"taking over: ending pid {by.pid} ({by.command})")
+        say(f"taking over: stopping pid {by.pid} ({by.command})")
         _end(pidfd, by)
     finally:
         os.close(pidfd)

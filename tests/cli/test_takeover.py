@@ -84,7 +84,7 @@ def test_the_holder_is_ended_and_its_steps_are_adopted(place: Place, stopped: bo
         first.send_signal(signal.SIGSTOP)
     second = place.begin("up", "--take-over")
     assert first_line(second).startswith(
-        f"treadle: taking over: ending pid {first.pid} (treadle up"
+        f"treadle: taking over: stopping pid {first.pid} (treadle up"
     )
     first.communicate(timeout=DEADLINE_SECONDS)
     assert first.returncode == (-signal.SIGKILL if stopped else 0)

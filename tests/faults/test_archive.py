@@ -234,7 +234,7 @@ def test_damage_in_the_archive_is_never_cut(state: str) -> None:
     Path(path).write_bytes(zstandard.ZstdCompressor().compress(bytes(data)))
     live = segments.firsts(state)
     finding = repair.examine(state)
-    with pytest.raises(StorageError, match="lies in the archive"):
+    with pytest.raises(StorageError, match="damage is in the archive"):
         repair.cut(state, finding.place)
     assert segments.firsts(state) == live and first not in live
 

@@ -64,7 +64,7 @@ def test_one_that_others_may_write_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     state.chmod(0o757)
-    with pytest.raises(StorageError, match=f"others may write .* chmod o-w {state}"):
+    with pytest.raises(StorageError, match=f"others can write .* chmod o-w {state}"):
         prepare_state(str(state))
     assert list(state.iterdir()) == []
 

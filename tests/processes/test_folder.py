@@ -521,7 +521,7 @@ def test_a_root_that_is_a_symlink_is_followed(tmp_path: Path) -> None:
         (lambda path: None, False, "the specs folder is missing; make it, or name another with"),
         (lambda path: path.touch(), False, "the specs folder is a file"),
         (lambda path: path.touch(), True, "the specs folder is a file"),
-        (lambda path: _made(path, 0o777), True, "others may write to the specs folder"),
+        (lambda path: _made(path, 0o777), True, "others can write to the specs folder"),
     ],
 )
 def test_a_folder_that_is_refused(

@@ -170,7 +170,7 @@ def test_a_link_of_another_user_to_my_own_state_is_refused(tree: Path) -> None:
 def test_what_others_may_write_is_refused(tree: Path, open_to_all: str) -> None:
     write(tree, *{"home/a/.treadle/", f"home/a/{open_to_all}"})
     (tree / "home/a" / open_to_all).chmod(0o777)
-    with pytest.raises(UsageError, match=r"others may write to it.*chmod o-w"):
+    with pytest.raises(UsageError, match=r"others can write to it.*chmod o-w"):
         find = find_project()
         assert find is not None
         find.specs()

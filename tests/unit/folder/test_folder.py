@@ -36,7 +36,7 @@ def test_the_first_look_sees_all(polled: OpenFolder, root: Path) -> None:
     sight = polled.look(NOW)
     assert (sight.root, sight.scanned, sight.changed) == ("ok", NOW, {"etl.yaml"})
     assert (sight.device, sight.inode) == (root.stat().st_dev, root.stat().st_ino)
-    assert (sight.watching, sight.problem) == ("polling", "polling was asked for")
+    assert (sight.watching, sight.problem) == ("polling", "requested by --poll")
 
 
 @pytest.mark.parametrize(
