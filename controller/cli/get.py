@@ -214,7 +214,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
     with LiveView("", folders, "none", "follow", title) as live:
         while not live.left:
             state = replica.catch_up()
-            entries = [] if wanted == Selection() else select(state, wanted, now())[0]
+            entries = [] if wanted.everything else select(state, wanted, now())[0]
             uids = frozenset(entry.uid for entry in entries if isinstance(entry, Workflow))
             status = read_status(args.state)
             live.show(
@@ -224,7 +224,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
                     now=now(),
                     conditions=[each for each in status.conditions if each.status == "True"],
                     slots=None if status.limits is None else status.limits.max_parallel,
-                    only=None if wanted == Selection() else uids,
+                    only=None if wanted.everything else uids,
                     stood=stood(args.state, state),
                 )
             )

@@ -44,6 +44,11 @@ class Selection(Struct, frozen=True, kw_only=True):
     said: str = ""
 
     @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return not self.names and not self.said
+
+    @property
     def single(self) -> bool:
         """Whether at most one workflow can be meant."""
         return len(self.names) == 1 and not is_pattern(self.names[0])

@@ -165,10 +165,12 @@ def test_its_last_lines_break_between_words(place: Place) -> None:
 
 def test_get_watches_in_the_same_view(place: Place) -> None:
     place.spec("w", a=HELD)
+    (place.specs / "bad.json").write_text('{"apiVersion": "treadle.dev/v1"}')
     with place.up():
         place.until(lambda: place.phase("w") == "Running")
         with on_a_screen(place, "get", "-w") as screen:
             place.until(lambda: "● w".encode() in screen.written)
+            assert b"1 invalid" in screen.written
             (place.specs / "go").touch()
             place.until(lambda: "✓ w".encode() in screen.written)
             screen.type("q")
