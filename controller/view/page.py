@@ -159,7 +159,7 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 
 def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     if begun := why_of_present(state, workflow):
-        yield "begun by", begun
+        yield "started by", begun
     if workflow.finished and (path := critical_path(workflow)):
         names, took = " → ".join(step.name for step in path), _length(workflow, path)
         yield "critical path", f"{took}: {names}"

@@ -39,7 +39,7 @@ def explanation(
     if is_news(state, workflow):
         yield from look.wrapped(generation_line(workflow, look), hang=2)
     elif workflow.run > 1 and (begun := why_of_present(state, workflow)):
-        yield from look.wrapped(f"run {workflow.run} was begun by {begun}", hang=2)
+        yield from look.wrapped(f"run {workflow.run}: {begun}", hang=2)
     if waits_on := pending_words(workflow):
         yield from look.wrapped(waits_on, hang=2)
     skipped = _skipped(workflow)

@@ -83,7 +83,7 @@ def test_the_page_of_status() -> None:
         f"  ● load     Running      1  4.0s     -  extract  running (pid {pid})",
         "  ◌ report   Pending      -     -     -  load     waiting for load",
         "",
-        "  begun by      new spec by somebody",
+        "  started by    new spec by somebody",
         "  file          etl.yaml, generation 1",
     ]
 

@@ -57,7 +57,7 @@ def test_an_edit_is_told_until_another_run_begins_then_what_began_that_one() -> 
         uid=story.life().uid, step="a", reason="RetryRequested", message="retry requested by ada"
     )
     story.see(again).settle().exit("a")
-    assert told(story)[1] == "run 3 was begun by retry by ada"
+    assert told(story)[1] == "run 3: retry by ada"
 
 
 def test_a_narrow_terminal_gets_what_was_skipped_in_a_line_of_its_own() -> None:
