@@ -1,10 +1,14 @@
 """The documentation agrees with the code: its closed lists, its specs, and its links."""
 
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from controller.cli.commands import COMMANDS
+from controller.cli.parser import NameMissing, find_command, parser_of, split
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.spec.load import load
 
@@ -59,3 +63,21 @@ def anchors(page: Path) -> set[str]:
     """The headings of a page, as links name them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+# ---------------------------------------- commands
+
+NAMES = [name for command in COMMANDS for name in (command.name, *command.aliases)]
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+TYPED = re.compile(rf"\btreadle ((?:{'|'.join(NAMES)})\b(?:(?! \d[<>])[^|&;<>#`\n·)])*)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_a_page_shows_is_understood(page: Path) -> None:
+    code = "\n".join(CODE.findall(page.read_text(encoding="utf-8")))
+    for typed in TYPED.findall(code):
+        if "…" in typed or "[" in typed:
+            continue  # a form, not a command
+        name, words = split(shlex.split(re.sub(r"\b[NM]$", "1", typed)))
+        with suppress(NameMissing):  # `treadle retry` is the command as such
+            parser_of(find_command(name)).parse_args(words)
