@@ -7,7 +7,7 @@ Cost: O(1) per step.
 from collections.abc import Sequence
 
 from controller.model.events import Usage
-from controller.model.phases import TERMINAL, Phase
+from controller.model.phases import TERMINAL, AttemptPhase, Phase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
 from controller.view.failure import Printed, meaning, of_present_run
@@ -19,11 +19,14 @@ NONE = "-"
 
 def tries(workflow: Workflow, step: Step) -> str:
     """`2 of 3` where the spec allows retries, else the number of tries."""
-    if of_present_run(workflow, step) is None:
+    attempt = of_present_run(workflow, step)
+    if attempt is None:
         return NONE
     limit = step.definition.retry.limit
-    # While it waits for its next try, that one is counted already.
-    number = step.retries + (step.retry_at is None)
+    # The next try is counted already while it waits, also if a cancel comes before it.
+    over = step.phase in (Phase.FAILED, Phase.SUCCEEDED)
+    waits = step.retry_at is not None or (attempt.phase is AttemptPhase.FAILED and not over)
+    number = max(1, step.retries + (not waits))
     return f"{number} of {limit + 1}" if limit else str(number)
 
 

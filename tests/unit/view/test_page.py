@@ -5,8 +5,9 @@ from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
+from controller.model.phases import Phase
 from controller.model.state import SECOND
-from controller.view.figures import memory
+from controller.view.figures import memory, tries
 from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
 from controller.view.look import Look
@@ -242,3 +243,11 @@ def test_what_the_edit_did_is_for_those_who_ask_for_more() -> None:
     look = Look(now=story.now)
     assert edit not in page(story.state, story.life(), look), "what began the run says it"
     assert edit in page(story.state, story.life(), look, wide=True)
+
+
+def test_a_try_that_was_cancelled_before_it_began_is_not_counted() -> None:
+    story = Story().accept([a_step("a", retry={"limit": 2})]).exit("a", 1)
+    assert tries(story.life(), story.step("a")) == "1 of 3", "it waits for the second one"
+    story.mark()
+    assert story.step("a").phase is Phase.CANCELLED
+    assert tries(story.life(), story.step("a")) == "1 of 3"
