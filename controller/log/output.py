@@ -13,7 +13,7 @@ from controller.log.archive import output
 
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 LINE_CHARACTERS_MAX = 500
-REST_BLOCKS_MAX = 16
+REST_BLOCKS_MAX, REST_LINES_MAX = 16, 10_000
 
 
 def last_lines(state_dir: str, log: str, count: int) -> list[str]:
@@ -45,6 +45,8 @@ class NewLines:
         """The lines that were finished since the last call, or as much as fits in one block."""
         try:
             with open_output(self._state_dir, self._log) as file:
+                if file.seek(0, os.SEEK_END) < self._at:  # the step has emptied it
+                    self._at, self._held = 0, b""
                 file.seek(self._at)
                 data = file.read(BLOCK_BYTES)
         except (OSError, StorageError):
@@ -56,15 +58,18 @@ class NewLines:
         return [shortened(line.decode(errors="replace").rstrip("\r")) for line in lines]
 
     def rest(self) -> list[str]:
-        """What is left when the attempt has ended, up to REST_BLOCKS_MAX blocks."""
+        """What is left when the attempt has ended, up to REST_LINES_MAX or REST_BLOCKS_MAX blocks.
+
+        So that who prints them is soon done.
+        """
         lines: list[str] = []
         for _ in range(REST_BLOCKS_MAX):
             before = self._at
             lines += self.read()
-            if self._at == before:
+            if self._at == before or len(lines) > REST_LINES_MAX:
                 break
-        else:
-            return [*lines, "… it printed more than is shown here"]
+        if self._at != before or len(lines) > REST_LINES_MAX:
+            return [*lines[:REST_LINES_MAX], "… it printed more than is shown here"]
         if self._held:
             lines.append(shortened(self._held.decode(errors="replace")))
             self._held = b""

@@ -10,6 +10,7 @@ from controller.log.output import (
     BLOCK_BYTES,
     LINE_CHARACTERS_MAX,
     REST_BLOCKS_MAX,
+    REST_LINES_MAX,
     NewLines,
     last_lines,
 )
@@ -82,7 +83,17 @@ def test_a_line_without_an_end_comes_in_pieces(tmp_path: Path) -> None:
 
 
 def test_the_rest_of_much_output_holds_nobody_up(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes(b"y\n" * BLOCK_BYTES * REST_BLOCKS_MAX)
-    rest = NewLines(str(tmp_path), "a.log").rest()
-    assert len(rest) == BLOCK_BYTES * REST_BLOCKS_MAX // 2 + 1
-    assert rest[-1] == "… it printed more than is shown here"
+    for line in (b"\n", b"y" * 999 + b"\n"):
+        (tmp_path / "a.log").write_bytes(line * (2 * BLOCK_BYTES * REST_BLOCKS_MAX // len(line)))
+        rest = NewLines(str(tmp_path), "a.log").rest()
+        assert len(rest) == 1 + min(REST_LINES_MAX, BLOCK_BYTES * REST_BLOCKS_MAX // len(line))
+        assert rest[-1] == "… it printed more than is shown here"
+
+
+def test_what_comes_after_the_step_has_emptied_its_output_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    lines = NewLines(str(tmp_path), "a.log")
+    file.write_bytes(b"one\ntwo\nhalf")
+    assert lines.read() == ["one", "two"]
+    file.write_bytes(b"new\n")
+    assert lines.read() == ["new"]
