@@ -98,6 +98,13 @@ def _whole(text: str, least: int) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if number < least:
         raise argparse.ArgumentTypeError(f"must be at least {least}")
+    return _in_reach(number)
+
+
+def _in_reach(number: int) -> int:
+    """Nothing counts further, and what takes a number may fail there."""
+    if number >= 1 << 63:
+        raise argparse.ArgumentTypeError("is too large")
     return number
 
 
@@ -114,11 +121,11 @@ def size(text: str) -> int:
     factor = factors.get(text[-1:].upper())
     try:
         number = int(text[:-1]) * factor if factor else int(text)
-        if number >= 0:
-            return number
     except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a size; try 8M")
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; try 8M")
+    return _in_reach(number)
 
 
 def length(text: str) -> float:

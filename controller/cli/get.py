@@ -215,7 +215,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
         while not live.left:
             state = replica.catch_up()
             entries = [] if wanted.everything else select(state, wanted, now())[0]
-            uids = frozenset(entry.uid for entry in entries if isinstance(entry, Workflow))
+            only = (entry.uid if isinstance(entry, Workflow) else entry.name for entry in entries)
             status = read_status(args.state)
             live.show(
                 News(
@@ -224,7 +224,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
                     now=now(),
                     conditions=[each for each in status.conditions if each.status == "True"],
                     slots=None if status.limits is None else status.limits.max_parallel,
-                    only=None if wanted.everything else uids,
+                    only=None if wanted.everything else frozenset(only),
                     stood=stood(args.state, state),
                 )
             )

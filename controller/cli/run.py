@@ -163,7 +163,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
                 else:
                     session.wait(shown.refresh_seconds or _REQUESTS_SECONDS, shown.keys())
             shown.bye(session.news(begun.uids), stopped=False, ended=0)
-        if shown.left != "detach":
+        if begun.all_over(state):
             result = begun.result(state)
             return 128 + signals.last if asked_to_cancel and result else result
     return _detach(args.state, names, limits)

@@ -36,6 +36,6 @@ def _width() -> int | None:
     """The width of stderr; None if it is not a terminal that can be drawn on."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return None
-    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns):
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns):
         return int(columns)
     return os.get_terminal_size(sys.stderr.fileno()).columns or 80

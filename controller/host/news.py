@@ -8,7 +8,8 @@ from controller.model.state import Condition, Move, State, Workflow
 
 
 class News(NamedTuple):
-    """`now`: microseconds since 1970. `only`: uids of the workflows to show; None: all in force.
+    """`now`: microseconds since 1970. `only`: uids of the workflows to show, and names of such that
+    never had a valid spec; None: all in force.
 
     `slots`: how many steps may run at once. `stood`: no controller runs, and this is the last
     moment that anything is known of.

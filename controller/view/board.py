@@ -19,7 +19,7 @@ from controller.view.find import NeverValid
 from controller.view.listing import listed, succeeded_count
 from controller.view.look import Look
 from controller.view.runs import expected_end
-from controller.view.status import faults_in_words
+from controller.view.status import faults_in_words, never_valid
 from controller.view.table import (
     PHASE_STYLES,
     cells,
@@ -61,7 +61,7 @@ class Sight(NamedTuple):
 
     state: State
     title: str  # what is shown, such as the specs folder
-    only: frozenset[str] | None = None  # uids; None: all
+    only: frozenset[str] | None = None  # uids, and names of those never valid; None: all
     slots: int | None = None  # how many steps may run at once, if that is known
     problems: tuple[str, ...] = ()
     keys: tuple[str, ...] = KEYS  # those that there are; none without a keyboard
@@ -107,6 +107,8 @@ def _sections(sight: Sight) -> _Sections:
         entries = listed(state, lambda _labels: True)
     else:
         entries = [life for uid in sight.only if (life := state.lives.get(uid)) is not None]
+        invalid = never_valid(state).items()
+        entries += [NeverValid(name, event) for name, event in invalid if name in sight.only]
     for entry in sorted(entries, key=lambda entry: getattr(entry, "order", -1)):
         if isinstance(entry, NeverValid):
             sections.invalid.append(entry)
@@ -174,6 +176,8 @@ class Board:
         selected = self.choice.selected(sight.state)
         if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
             return self._logs(selected[0], selected[1], look, height, tail)
+        if self.choice.mode == "logs":  # an edit removed the step, or its life was archived
+            self.choice.close_logs()
         problems = [
             paint(line, "yellow" if look.colour else "")
             for line in _problems(sight, look, min(_PROBLEM_LINES_MAX, height // 3))
@@ -347,10 +351,9 @@ def _head(sections: _Sections, sight: Sight, look: Look) -> str:
     counts = {name: len(lives) for name, lives in sections.lives.items()}
     counts["invalid"] = len(sections.invalid)
     summary = " · ".join(f"{counts[name]} {what}" for name, what in _SUMMARY if counts.get(name))
-    if look.stood is not None:
-        summary = f"no controller is running · {summary}"
+    stood = "" if look.stood is None else "no controller is running · "
     clock = look.moment(look.now)
-    behind = f"{clock}   {slots}{summary or 'no workflows'}"
+    behind = f"{clock}   {slots}{stood}{summary or 'no workflows'}"
     title = middle(visible(sight.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
     text = f"{_PROGRAM}  {title}  {behind}" if title else behind
     return paint(shorten(text, look.width), "bold" if look.colour else "")

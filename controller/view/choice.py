@@ -111,11 +111,14 @@ class Choice(Struct):
 
     def _read_on(self, key: str) -> None:
         if key in ("q", "l", "escape", "enter"):
-            self.mode, self.back = "rows", 0
+            self.close_logs()
         elif key == "end":
             self.back = 0
         elif key in (moves := self._moves()):
             self.back = max(0, self.back - moves[key])
+
+    def close_logs(self) -> None:
+        self.mode, self.back = "rows", 0
 
     def selected(self, state: State) -> tuple[Workflow, Step | None] | None:
         life = state.lives.get(self.cursor[0]) if self.cursor is not None else None

@@ -177,6 +177,18 @@ def test_get_watches_in_the_same_view(place: Place) -> None:
             assert screen.exit_code() == 0
 
 
+def test_get_watches_what_was_never_valid_too(place: Place) -> None:
+    place.spec("fine", a="true")
+    (place.specs / "bad.json").write_text(document("bad", a="true").replace('"run"', '"rum"'))
+    place.treadle("up", "--once", code=2)
+    for names in ((), ("bad",)):
+        with on_a_screen(place, "get", "-w", *names) as screen:
+            place.until(lambda: "✗ bad: ".encode() in screen.written)
+            screen.type("q")
+            assert screen.exit_code() == 0
+            assert ("✓ fine".encode() in screen.written) == (not names)
+
+
 @pytest.mark.parametrize("words", [("get", "-w"), ("run", "other.json"), ("up", "--once")])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_the_terminal_as_it_was(

@@ -125,6 +125,12 @@ def test_a_wrong_value_in_the_environment_is_named(
         read("up")
 
 
+@pytest.mark.parametrize("words", ["up --max-spec-size", "up --max-parallel", "events -n"])
+def test_a_number_that_nothing_can_count_to_is_too_large(words: str) -> None:
+    with pytest.raises(Misuse, match="is too large"):
+        read(*words.split(), str(1 << 63))
+
+
 @pytest.mark.parametrize("words", [["--help"], [], ["get", "--help"], ["no-such-command"]])
 def test_telling_what_there_is_imports_no_command(words: list[str]) -> None:
     assert _imported(words) == set()

@@ -138,6 +138,16 @@ def test_what_was_never_valid_and_what_troubles_the_controller() -> None:
     assert lines[2] == " ✗ new: specs/new.yaml:2:1: no kind; say Workflow"
     assert lines[-3] == "DiskPressure: the disk is full"
 
+    only = frozenset({"new"})
+    assert rows(story, only=only) == [" ✗ new: specs/new.yaml:2:1: no kind; say Workflow"]
+
+
+def test_logs_of_a_step_that_is_gone_are_closed() -> None:
+    story, board = many(), Board()
+    board.choice.cursor, board.choice.mode = (story.life("bad").uid, "gone"), "logs"
+    assert screen(story, board)[0].startswith("treadle  specs")
+    assert board.choice.mode == "rows", "keys do what the foot says"
+
 
 def test_how_long_it_will_still_take_is_shown_after_three_runs() -> None:
     story = Story().accept([a_step("a")])
@@ -199,8 +209,10 @@ def test_without_a_controller_the_head_says_so() -> None:
     story = many()
     look = Look(now=story.now + 99 * SECOND, stood=story.now, width=80)
     lines = Board().draw(Sight(story.state, "specs"), look, 20, tail)
-    assert "no controller is running" in lines[0]
+    assert "no controller is running · 1 failed · 1 running" in lines[0]
     assert any("● runs" in line and " 2.0s " in line for line in lines), "the clock stands"
+    lines = Board().draw(Sight(story.state, "specs", only=frozenset()), look, 20, tail)
+    assert lines[0].endswith("no controller is running · no workflows")
 
 
 @pytest.mark.parametrize("mode", ["rows", "filter", "logs", "help", "asks", "leaves"])
