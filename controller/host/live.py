@@ -216,7 +216,7 @@ class LiveView:
             return False
         done, advice = self._command.communicate()
         self._command = None
-        self._board.choice.said = " ".join((done or advice).split())
+        self._board.choice.said = "; ".join((done or advice).splitlines())
         return True
 
 
