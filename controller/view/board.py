@@ -69,7 +69,7 @@ class Sight(NamedTuple):
 
 
 class Row(NamedTuple):
-    kind: Literal["life", "step", "text"]
+    kind: Literal["life", "step", "failure", "text"]  # a failure has its output below
     key: Key | None  # None: it can't be selected
     life: Workflow | None = None
     branch: Branch | None = None
@@ -150,7 +150,7 @@ def _failures(life: Workflow, tail: Tail) -> Iterator[Row]:
         step for step in life.steps.values() if step.phase is Phase.FAILED and not step.tolerated
     ]
     for step in failed[:_FAILURES_MAX]:
-        yield Row("step", (life.uid, step.name), life, Branch("  ", step))
+        yield Row("failure", (life.uid, step.name), life, Branch("  ", step))
         attempt = of_present_run(life, step)
         if attempt is not None:
             for line in tail(attempt, _FAILURE_LINES):
@@ -300,6 +300,8 @@ class Board:
                 text = _life_line(row.life, state, look, width)
             case "step" if row.life is not None and row.branch is not None:
                 text = _step_line(row.life, row.branch, state, look, width, tail)
+            case "failure" if row.life is not None and row.branch is not None:
+                text = _step_line(row.life, row.branch, state, look, width, _nothing)
             case _:
                 style = row.style if look.colour else ""
                 text = paint(shorten(visible(row.text), width), style)
@@ -397,6 +399,10 @@ def _bar(life: Workflow, succeeded: int, look: Look) -> str:
     if not look.colour:
         return "█" * full + "!" * failed + "░" * rest
     return paint("█" * full, "green") + paint("█" * failed, "red") + paint("░" * rest, "dim")
+
+
+def _nothing(_attempt: Attempt, _count: int) -> list[str]:
+    return []
 
 
 def _step_line(

@@ -63,7 +63,7 @@ def test_what_failed_then_what_runs_then_who_waits_then_what_is_done() -> None:
     ]  # fmt: skip
     assert rows(story) == [
         " ✗ bad                         ███!!!!░░░      1/3    3.0s  1 failed (bad), 1 s…",
-        "     ✗ bad                        3.0s  exit 3: refused",
+        "     ✗ bad                        3.0s  exit 3",
         "       │ no \\x1b[31mserver",
         "       │ refused",
         "       └ treadle logs bad bad",
