@@ -55,9 +55,13 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     excerpt: Excerpt | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         path = f"{self.path}: " if self.path else ""
-        return f"{place}: {path}{self.advice}"
+        return f"{self.place}: {path}{self.advice}"
+
+    @property
+    def place(self) -> str:
+        """The file, with line and column if they are known."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     @property
     def advice(self) -> str:

@@ -140,9 +140,8 @@ def _first_lines(lines: Iterator[str]) -> list[str]:
 
 def _place(fault: Fault, margin: str, width: int) -> Iterator[str]:
     """`┌ specs/etl.yaml:28:26   step load`; a long path loses its beginning."""
-    place = f"{fault.file}:{fault.line}:{fault.column}" if fault.line else fault.file
     within = f"step {fault.step}" if fault.step else fault.path
-    place, within = visible(place), visible(within)
+    place, within = visible(fault.place), visible(within)
     room = max(1, width - len(margin) - 2)
     if within and cells(place) + 3 + cells(within) <= room:
         place, within = f"{place}   {within}", ""

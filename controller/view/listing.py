@@ -179,7 +179,9 @@ def _since_run(workflow: Workflow, look: Look) -> str:
 
 def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, ...]:
     first, *others = rejected.faults
-    more = f" (and {len(others)} more)" if others else ""
+    field = first.path.rpartition(".")[2]
+    problem = f"{field}: {first.advice}" if field else first.advice
+    more = f"; and {len(others)} more" if others else ""
     unknown = Cell("-")
     extra = (unknown, Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown)
     return (
@@ -189,5 +191,6 @@ def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, 
         unknown,
         unknown,
         *(extra if wide else ()),
-        Cell(f"{SPEC_INVALID}: {first}{more}", "red"),
+        # What is wrong comes first: on a terminal the end is cut.
+        Cell(f"{SPEC_INVALID}: {problem} ({first.place}{more})", "red"),
     )

@@ -33,8 +33,8 @@ def test_the_table_of_get() -> None:
     assert list(render(table)) == [
         "NAME  PHASE    STEPS  TIME  LAST RUN  MESSAGE",
         "etl   Running    1/3   15s       now  running: load",
-        "new   Pending      -     -         -  SpecInvalid: specs/new.yaml:2:1: no kind; "
-        "say Workflow (and 1 more)",
+        "new   Pending      -     -         -  SpecInvalid: no kind; say Workflow "
+        "(specs/new.yaml:2:1; and 1 more)",
     ]
 
 
