@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import re
+
 import pytest
 from story import BEGIN, Story, a_step
 
@@ -229,7 +231,7 @@ def test_groups_have_headings_and_one_table(by: str, groups: dict[str, list[str]
     assert heading.split() == ["NAME", "PHASE", "STEPS", "TIME", "LAST", "RUN", "MESSAGE"]
     found: dict[str, list[str]] = {}
     for line in lines:
-        if line.endswith(("(1)", "(2)", "(3)")):
+        if re.search(r" \(\d+\)$", line):
             found[line] = []
         else:
             found[list(found)[-1]].append(line.split()[0])
