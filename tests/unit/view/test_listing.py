@@ -1,9 +1,8 @@
 """The rows of `get`: who is in the list, what succeeded, and what the message says first."""
 
+import re
 from collections.abc import Callable
 from typing import Any
-
-import re
 
 import pytest
 from story import BEGIN, Story, a_step
