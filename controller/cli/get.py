@@ -50,7 +50,7 @@ from controller.view.listing import (
 from controller.view.look import Look
 from controller.view.selection import Selection, select
 from controller.view.shape import ControllerShape, InUse
-from controller.view.status import list_shape
+from controller.view.status import ended, list_shape
 from controller.view.table import Cell, render
 
 if TYPE_CHECKING:
@@ -288,6 +288,7 @@ def status(args: argparse.Namespace) -> int:
             recall(args.state, state, name)
         view = look(args, stood=stood(args.state, state))
     entries = [find(state, name)] if name else [*filter(_matters, listed(state, _any_labels))]
+    past = past or any(_is_earlier(state, entry) for entry in entries)
     if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
         state, earlier = run_of(args.state, name, args.run)
         entries, past = [earlier], earlier.finished
@@ -333,6 +334,11 @@ def _status_of_step(
     printed = by_failed(args.state, workflow, {step.name})
     show_lines(step_page(state, workflow, step, view, in_use, printed, past))
     return ExitCode.FINE
+
+
+def _is_earlier(state: State, entry: Entry) -> bool:
+    """Whether its name is free, or means another life."""
+    return isinstance(entry, Workflow) and ended(state, entry)
 
 
 def _matters(entry: Entry) -> bool:

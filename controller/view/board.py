@@ -15,7 +15,7 @@ from controller.view import figures, words
 from controller.view.choice import Choice, Key, Leaving
 from controller.view.dag import Branch, tree
 from controller.view.failure import of_present_run
-from controller.view.find import NeverValid
+from controller.view.find import NeverValid, word_for
 from controller.view.listing import listed, succeeded_count
 from controller.view.look import Look
 from controller.view.runs import expected_end
@@ -144,7 +144,7 @@ def _running(state: State) -> dict[str, list[Step]]:
     return running
 
 
-def _failures(life: Workflow, tail: Tail) -> Iterator[Row]:
+def _failures(state: State, life: Workflow, tail: Tail) -> Iterator[Row]:
     """The steps that failed, each with the end of its output and how to see all of it."""
     failed = [
         step for step in life.steps.values() if step.phase is Phase.FAILED and not step.tolerated
@@ -155,7 +155,7 @@ def _failures(life: Workflow, tail: Tail) -> Iterator[Row]:
         if attempt is not None:
             for line in tail(attempt, _FAILURE_LINES):
                 yield Row("text", None, text=f"      │ {line}")
-            logs = f"      └ treadle logs {life.name} {step.name}"
+            logs = f"      └ treadle logs {word_for(state, life)} {step.name}"
             yield Row("text", None, text=logs, style="dim")
     if len(failed) > _FAILURES_MAX:
         more = f"    … and {len(failed) - _FAILURES_MAX} more that failed"
@@ -175,7 +175,7 @@ class Board:
         assert look.width is not None
         selected = self.choice.selected(sight.state)
         if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
-            return self._logs(selected[0], selected[1], look, height, tail)
+            return self._logs(sight.state, selected[0], selected[1], look, height, tail)
         if self.choice.mode == "logs":  # an edit removed the step, or its life was archived
             self.choice.close_logs()
         problems = [
@@ -243,7 +243,7 @@ class Board:
         alone = sum(map(len, wanted.values())) == 1
         for name in ("failed", "active"):
             for life in wanted.get(name, ()):
-                yield from self._life_rows(life, running.get(life.uid, []), alone, tail)
+                yield from self._life_rows(state, life, running.get(life.uid, []), alone, tail)
         for invalid in sections.invalid:
             if self.choice.filter in invalid.name:
                 text = f"✗ {invalid.name}: {faults_in_words(invalid.rejected)}"
@@ -251,12 +251,12 @@ class Board:
         for name, phase, what in _GROUPS:
             lives = wanted.get(name, [])
             if alone and lives:
-                yield from self._life_rows(lives[0], [], alone, tail)
+                yield from self._life_rows(state, lives[0], [], alone, tail)
             elif lives:
-                yield from self._group_rows(("", name), phase, what, lives, tail)
+                yield from self._group_rows(state, ("", name), phase, what, lives, tail)
 
     def _group_rows(
-        self, key: Key, phase: Phase, what: str, lives: list[Workflow], tail: Tail
+        self, state: State, key: Key, phase: Phase, what: str, lives: list[Workflow], tail: Tail
     ) -> Iterator[Row]:
         mark = mark_cell(phase)
         names = " ".join(life.name for life in lives[:_NAMES_MAX])
@@ -264,10 +264,10 @@ class Board:
         yield Row("text", key, text=text, style=mark.style)
         if key in self.choice.toggled:
             for life in lives:
-                yield from self._life_rows(life, [], False, tail)
+                yield from self._life_rows(state, life, [], False, tail)
 
     def _life_rows(
-        self, life: Workflow, running: list[Step], alone: bool, tail: Tail
+        self, state: State, life: Workflow, running: list[Step], alone: bool, tail: Tail
     ) -> Iterator[Row]:
         key = (life.uid, "")
         yield Row("life", key, life)
@@ -276,7 +276,7 @@ class Board:
                 yield Row("step", (life.uid, branch.step.name), life, branch)
             return
         if life.failed:
-            yield from _failures(life, tail)
+            yield from _failures(state, life, tail)
         for step in running:
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))
 
@@ -307,7 +307,9 @@ class Board:
                 text = paint(shorten(visible(row.text), width), style)
         return gutter + text
 
-    def _logs(self, life: Workflow, step: Step, look: Look, height: int, tail: Tail) -> list[str]:
+    def _logs(
+        self, state: State, life: Workflow, step: Step, look: Look, height: int, tail: Tail
+    ) -> list[str]:
         assert look.width is not None
         attempt = step.attempt
         room = max(1, _room(height))
@@ -320,7 +322,9 @@ class Board:
         title = f"{life.name}/{step.name}{number}  {phase.text} {figures.took(life, step, look)}"
         head = paint(middle(visible(title), look.width), "bold" if look.colour else "")
         end = "" if self.choice.back else "  (the end; new lines appear here)"
-        foot = f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {life.name} {step.name}"
+        foot = (
+            f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {word_for(state, life)} {step.name}"
+        )
         shown = shown or ["(it printed nothing)"]
         body = [shorten(visible(line), look.width) for line in shown]
         body += [""] * (room - len(body))

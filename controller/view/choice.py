@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
+from controller.view.find import word_for
 
 Key = tuple[str, str]  # of a row: uid and step; of a group: "" and its name
 Mode = Literal["rows", "filter", "logs", "help", "asks", "leaves"]
@@ -143,7 +144,7 @@ class Choice(Struct):
             self.said = f"select what to {verb} first, with ↑ and ↓"
             return
         life, step = selected
-        self.order = Order(verb, life.name, "" if step is None else step.name)
+        self.order = Order(verb, word_for(state, life), "" if step is None else step.name)
         self.mode = "asks"
 
 

@@ -54,6 +54,11 @@ def find_workflow(state: State, word: str) -> Workflow:
     return meant
 
 
+def word_for(state: State, life: Workflow) -> str:
+    """What a command calls this life: its name, or its uid where the name means another one."""
+    return life.name if find(state, life.name) is life else life.uid[:UID_PREFIX_MIN]
+
+
 def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
     """Of `etl load`, `etl/load` or `etl/load etl/report`: the workflow and the steps."""
     name, slash, step = word.partition("/")

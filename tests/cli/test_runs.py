@@ -196,3 +196,20 @@ def test_what_matches_nothing_says_so(
 def test_a_pattern_gives_a_list_even_of_one(etl: Place) -> None:
     assert json.loads(etl.says("get", "et*", "-o", "json"))["kind"] == "WorkflowList"
     assert json.loads(etl.says("get", "etl", "-o", "json"))["kind"] == "Workflow"
+
+
+def test_the_page_of_an_earlier_life_names_no_command_that_would_reach_the_present_one(
+    place: Place,
+) -> None:
+    place.spec("w", a="echo before; exit 1")
+    place.says("up", "--once", code=1)
+    uid = place.shape("w")["metadata"]["uid"]
+    (place.specs / "w.yaml").unlink()
+    place.spec("other", a="true")
+    place.says("up", "--once")
+    place.spec("w", a="echo now")
+    place.says("up", "--once")
+    page = place.says("status", uid)
+    assert "treadle logs w a --run 1 ──" in page
+    assert "treadle retry" not in page
+    assert place.says("logs", "w", "a", "--run", "1") == "before\n"

@@ -3,6 +3,7 @@
 import pytest
 from story import Story, a_step
 
+from controller.model import events as e
 from controller.view.choice import Choice, Leaving, Order
 
 
@@ -78,6 +79,15 @@ def test_a_row_opens_and_closes() -> None:
 def test_an_order_is_given_after_a_yes(keys: list[str], orders: list[Order]) -> None:
     story = told()
     assert press(choice(story), story, *keys) == orders
+
+
+def test_an_order_for_an_earlier_life_does_not_reach_the_present_one() -> None:
+    story = Story().accept([a_step("a")]).start("a").exit("a", 1)
+    before = story.life()
+    story.see(e.LifeEnded(uid=before.uid)).accept([a_step("a")])
+    assert story.life().uid != before.uid
+    chosen = Choice(rows=[(before.uid, "a")])
+    assert press(chosen, story, "down", "r", "y") == [Order("retry", before.uid[:8], "a")]
 
 
 @pytest.mark.parametrize(
