@@ -80,7 +80,7 @@ class Row(NamedTuple):
 # ---------------------------------------- what is shown where
 
 _GROUPS = (
-    ("waiting", Phase.PENDING, "waiting for a slot"),
+    ("waiting", Phase.PENDING, "waiting to start"),
     ("pending", Phase.PENDING, "pending"),
     ("suspended", Phase.SUSPENDED, "suspended"),
     ("cancelled", Phase.CANCELLED, "cancelled"),

@@ -42,6 +42,9 @@ def test_data_is_utf_8_whatever_the_locale(in_ascii: Place) -> None:
     events = in_ascii.says("events", "-o", "json").splitlines()
     assert "./prögramm→漢" in str([json.loads(event) for event in events])
     assert json.loads(in_ascii.says("schema"))
+    in_ascii.says("retry", "t")
+    for line in in_ascii.says("up", "--once", "--log-format", "json", code=1).splitlines():
+        json.loads(line)
 
 
 # ---------------------------------------- a reader that is gone

@@ -69,7 +69,7 @@ def test_what_failed_then_what_runs_then_who_waits_then_what_is_done() -> None:
         "       └ treadle logs bad bad",
         " ● runs                        ███░░░░░░░      1/3    2.0s  running: s1",
         "     ● s1                         2.0s  │ 41,200 of 88,000 rows",
-        " ◌ 2 waiting for a slot  later last",
+        " ◌ 2 waiting to start  later last",
         " ✓ 1 done  done",
     ]
     assert screen(story)[-2:] == [RULE, "  ".join((*KEYS, "q quit"))]
@@ -126,7 +126,7 @@ def test_a_group_opens() -> None:
 def test_a_filter_leaves_the_others_out() -> None:
     story, board = many(), Board()
     board.choice.filter = "la"
-    assert rows(story, board) == [" ◌ 2 waiting for a slot  later last"]
+    assert rows(story, board) == [" ◌ 2 waiting to start  later last"]
     assert screen(story, board)[-1].startswith("/la (Esc shows all)  ↑↓ select")
 
 
