@@ -11,7 +11,6 @@ Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 import os
 import pwd
 import re
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -20,7 +19,6 @@ import msgspec
 
 from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
-from controller.view.table import visible
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
@@ -83,14 +81,10 @@ def os_user() -> str:
         return str(os.getuid())
 
 
-def note_on_stderr(text: str) -> None:
-    print(visible(text), file=sys.stderr)
-
-
 class RequestBox:
     """The controller's side of the folder. `note` gets a line about each file that is set aside."""
 
-    def __init__(self, state_dir: str, note: Callable[[str], None] = note_on_stderr) -> None:
+    def __init__(self, state_dir: str, note: Callable[[str], None]) -> None:
         self._folder = requests_folder(state_dir)
         self._note = note
         self._read: dict[str, Request] = {}

@@ -178,10 +178,14 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
         space = DiskSpace(state_dir, options.min_free_bytes)
+
+        def note(text: str) -> None:
+            controller.notes.append(text)  # printed, it would stand across the live view
+
         edges = Edges(
             log=log,
             executor=executor,
-            requests=RequestBox(state_dir),
+            requests=RequestBox(state_dir, note),
             clock=clock,
             space=space,
             chance=SystemChance(),

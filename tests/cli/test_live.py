@@ -189,6 +189,18 @@ def test_get_watches_what_was_never_valid_too(place: Place) -> None:
             assert ("✓ fine".encode() in screen.written) == (not names)
 
 
+def test_what_is_wrong_in_the_state_folder_is_shown_in_the_view(place: Place) -> None:
+    place.spec("w", a=HELD)
+    with on_a_screen(place, "up") as screen:
+        place.until(lambda: "● w".encode() in screen.written)
+        (place.state / "requests" / f"{1:020}-1-ab.json").write_text("no request")
+        place.until(lambda: b"not a request" in screen.written)
+        before = screen.written[: screen.written.index(b"not a request")]
+        assert before.rpartition(b"\x1b[K")[2].startswith(b"\x1b[33m"), "a line of the view"
+        screen.type("q")
+        assert screen.exit_code() == 0
+
+
 @pytest.mark.parametrize("words", [("get", "-w"), ("run", "other.json"), ("up", "--once")])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_the_terminal_as_it_was(

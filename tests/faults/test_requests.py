@@ -22,7 +22,7 @@ def a_retry(workflow: str) -> Request:
 def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: Path) -> None:
     names = [drop(str(tmp_path), a_retry(f"w{n}")) for n in range(20)]
     assert names == sorted(names)
-    waiting = RequestBox(str(tmp_path)).waiting()
+    waiting = RequestBox(str(tmp_path), print).waiting()
     assert waiting == [
         msgspec.structs.replace(a_retry(f"w{n}"), name=name) for n, name in enumerate(names)
     ]
@@ -48,7 +48,7 @@ def test_a_text_survives_as_it_is(tmp_path: Path) -> None:
     (document,) = load(text.encode(), "w.yaml").documents
     asked = Request(kind="run", workflow="w", document=document, path="/a b/ü.yaml")
     drop(str(tmp_path), asked)
-    assert RequestBox(str(tmp_path)).waiting()[0].document == document
+    assert RequestBox(str(tmp_path), print).waiting()[0].document == document
 
 
 def test_a_document_that_no_longer_passes_the_rules_is_handed_on_with_what_is_wrong(
@@ -64,23 +64,23 @@ def test_a_document_that_no_longer_passes_the_rules_is_handed_on_with_what_is_wr
         spec=Spec(steps=steps),
     )
     drop(str(tmp_path), Request(kind="run", document=Document(workflow=workflow, line=1), path="x"))
-    (found,) = RequestBox(str(tmp_path)).waiting()
+    (found,) = RequestBox(str(tmp_path), print).waiting()
     assert "a -> b -> a" in found.problem
 
 
 def test_a_request_is_gone_when_it_is_done_and_may_be_done_twice(tmp_path: Path) -> None:
-    box = RequestBox(str(tmp_path))
+    box = RequestBox(str(tmp_path), print)
     first, second = (drop(str(tmp_path), a_retry(name)) for name in ("one", "two"))
     assert len(box.waiting()) == 2
     for _ in range(2):
         box.done([first])
         assert [request.name for request in box.waiting()] == [second]
-    assert RequestBox(str(tmp_path)).waiting() == box.waiting()
+    assert RequestBox(str(tmp_path), print).waiting() == box.waiting()
 
 
 def test_each_drop_is_seen_however_close_to_the_last_look(tmp_path: Path) -> None:
     """The time of a folder is coarser than two changes of it can be."""
-    box = RequestBox(str(tmp_path))
+    box = RequestBox(str(tmp_path), print)
     for count in range(1, 200):
         drop(str(tmp_path), a_retry("w"))
         assert len(box.waiting()) == count
@@ -92,7 +92,7 @@ def test_a_folder_at_rest_is_not_read_again(
     name = drop(str(tmp_path), a_retry("w"))
     now = 0.0
     monkeypatch.setattr(requests.time, "monotonic", lambda: now)
-    box = RequestBox(str(tmp_path))
+    box = RequestBox(str(tmp_path), print)
     for now in (0.0, 2.1):  # noqa: B007 - the clock reads it
         assert [request.name for request in box.waiting()] == [name]
     monkeypatch.setattr(os, "listdir", None)
@@ -105,7 +105,7 @@ def test_a_drop_within_one_step_of_the_folders_clock_is_seen_whatever_that_says(
 ) -> None:
     """The folder may be on a file server whose clock is behind ours, or ours was set."""
     folder = tmp_path / "requests"
-    box = RequestBox(str(tmp_path))
+    box = RequestBox(str(tmp_path), print)
     for count in (1, 2):
         drop(str(tmp_path), a_retry("w"))
         os.utime(folder, ns=(stamp, stamp))
@@ -113,7 +113,7 @@ def test_a_drop_within_one_step_of_the_folders_clock_is_seen_whatever_that_says(
 
 
 def test_without_a_folder_nothing_waits(tmp_path: Path) -> None:
-    box = RequestBox(str(tmp_path))
+    box = RequestBox(str(tmp_path), print)
     assert box.waiting() == []
     name = drop(str(tmp_path), a_retry("w"))
     assert [request.name for request in box.waiting()] == [name]
@@ -161,7 +161,7 @@ def test_other_files_are_passed_over(tmp_path: Path) -> None:
     folder = tmp_path / "requests"
     for other in (f".{name}.tmp", f"{name}.bad", f"{name}~", "README"):
         (folder / other).write_text("anything")
-    assert [request.name for request in RequestBox(str(tmp_path)).waiting()] == [name]
+    assert [request.name for request in RequestBox(str(tmp_path), print).waiting()] == [name]
 
 
 def test_one_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
