@@ -12,6 +12,7 @@ from typing import Literal
 
 from controller.errors import FAULTS_MAX, Excerpt, Fault
 from controller.model.state import State
+from controller.spec.validate import NOT_YET
 from controller.view.table import cells, paint, shorten, visible
 
 Form = Literal["short", "json", "github"]
@@ -21,6 +22,7 @@ _TEXT_MAX = 100  # columns of a sentence: longer lines are hard to read
 _HINT_MIN = 28  # columns beside the mark; with fewer the hint gets lines of its own
 _LINES_MAX = 12  # of one sentence
 _TAB = "    "
+_OF_A_FIELD = ("unknown field", NOT_YET)
 _STYLES = {"error": "red", "warning": "yellow"}
 
 
@@ -105,11 +107,19 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def _headline(fault: Fault) -> str:
+    """The problem; where it is only said of a field, with the name of that field."""
+    field = fault.path.rpartition(".")[2]
+    return (
+        f'"{field}": {fault.problem}' if field and fault.problem in _OF_A_FIELD else fault.problem
+    )
+
+
 def picture(fault: Fault, width: int, colour: bool) -> Iterator[str]:
     """One fault in lines of at most `width` columns."""
     style, strong, dim = (_STYLES[fault.severity], "bold", "dim") if colour else ("", "", "")
     head = f"{fault.severity}:"
-    first, *others = _first_lines(_wrapped(fault.problem, width, len(head) + 1))
+    first, *others = _first_lines(_wrapped(_headline(fault), width, len(head) + 1))
     yield f"{paint(head, style)} {paint(first, strong)}"
     yield from (paint(text, strong) for text in others)
     margin, hint = " " * len(str(fault.line or "")), fault.hint

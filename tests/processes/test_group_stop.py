@@ -23,7 +23,7 @@ def terminated(yard: Yard, executor: local.LocalExecutor) -> None:
 
 
 def is_part_of_the_stop(ended: Ended) -> bool:
-    return ended.how == "lost" and "told to end" in ended.problem
+    return ended.how == "lost" and "together with the supervisor" in ended.problem
 
 
 @pytest.mark.parametrize("first", ["step", "shim"])

@@ -51,6 +51,6 @@ def test_an_older_controller_leaves_a_newer_shim_alone(
 ) -> None:
     for module in ("link", "client"):
         monkeypatch.setattr(f"controller.executor.local.{module}.PROTOCOL", 0)
-    with pytest.raises(StorageError, match="a newer treadle started the steps"):
+    with pytest.raises(StorageError, match="a newer treadle started the running steps"):
         yard.executor()
     assert old_shim.poll() is None

@@ -206,3 +206,19 @@ def test_a_line_of_json() -> None:
 )
 def test_an_annotation_of_github(fault: Fault, line: str) -> None:
     assert annotation(fault) == line
+
+
+@pytest.mark.parametrize(
+    ("path", "problem", "headline"),
+    [
+        ("spec.steps[0].if", "not supported yet", 'error: "if": not supported yet'),
+        ("spec.steps[0].comand", "unknown field", 'error: "comand": unknown field'),
+        ("spec.steps[0].run", "is empty", "error: is empty"),
+        ("", "unknown field", "error: unknown field"),
+    ],
+)
+def test_the_headline_names_the_field_that_it_is_about(
+    path: str, problem: str, headline: str
+) -> None:
+    fault = Fault(file="a.yaml", path=path, problem=problem)
+    assert next(iter(picture(fault, 80, colour=False))) == headline
