@@ -101,7 +101,7 @@ class Machine:
     # ------------------------------------ what must hold
 
     def running(self, life: Workflow) -> int:
-        return sum(text.startswith(life.uid) for text in self.slots.held)
+        return sum(text.startswith(f"{life.uid}/") for text in self.slots.held)
 
     def could_start(self, life: Workflow) -> bool:
         """By the words of the contract: a queued step is ready, and only what runs counts."""
