@@ -31,6 +31,7 @@ class Machine:
         self.slots = Slots(())
         self.slots.total = slots
         self.ahead = ahead
+        self.unseen = ""  # whose step has just ended, which the controller does not know yet
 
     def do(self, deed: Callable[[Story], Any]) -> None:
         deed(self.story)
@@ -91,7 +92,9 @@ class Machine:
         uid, step, _ = text.split("/")
         if not self.slots.outranks(text):
             self.slots.give_back(text)
+            self.unseen = uid
         hasty = self.start()
+        self.unseen = ""
         self.do(lambda story: story.exit(step, code, story.state.lives[uid].name))
         for own in hasty:
             for other in self.story.state.workflows.values():
@@ -101,7 +104,9 @@ class Machine:
     # ------------------------------------ what must hold
 
     def running(self, life: Workflow) -> int:
-        return sum(text.startswith(f"{life.uid}/") for text in self.slots.held)
+        """As the controller knows it: whose turn it is can't depend on what nobody has told it."""
+        held = sum(text.startswith(f"{life.uid}/") for text in self.slots.held)
+        return held + (life.uid == self.unseen)
 
     def could_start(self, life: Workflow) -> bool:
         """By the words of the contract: a queued step is ready, and only what runs counts."""
