@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import struct
@@ -32,12 +33,22 @@ class Screen:
     def __init__(self, pid: int, master: int) -> None:
         self.pid, self.master = pid, master
         self.written = b""
-        threading.Thread(target=self._read, daemon=True).start()
+        self._closed = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         with suppress(OSError):  # EIO: the other end is closed
-            while data := os.read(self.master, 65536):
-                self.written += data
+            while not self._closed:
+                if select.select([self.master], [], [], 0.05)[0]:
+                    self.written += os.read(self.master, 65536)
+
+    def close(self) -> None:
+        """Hang up. The reader ends first: the next terminal may get the number of this file."""
+        if not self._closed:
+            self._closed = True
+            self._reader.join()
+            os.close(self.master)
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
@@ -68,8 +79,7 @@ def on_a_screen(
     try:
         yield screen
     finally:
-        with suppress(OSError):  # a test may have closed it
-            os.close(master)
+        screen.close()
 
 
 def spec(place: Place, **steps: str) -> None:
@@ -225,7 +235,7 @@ def test_a_terminal_that_is_gone_costs_nothing(place: Place) -> None:
     place.spec("w", a=HELD)
     with on_a_screen(place, "up", hears_hangup=False) as screen:
         place.until(lambda: "● w".encode() in screen.written)
-        os.close(screen.master)
+        screen.close()
         before = cpu_seconds(screen.pid)
         (place.specs / "go").touch()
         place.until(lambda: place.phase("w") == "Succeeded")
