@@ -41,7 +41,7 @@ run: .venv/.runs
 	@if [ -t 1 ]; then $(BIN)/treadle up; else $(BIN)/treadle up --once; fi
 
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 torture: setup
 	PYTHONPATH=tests $(BIN)/python -m processes.torture
