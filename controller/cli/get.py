@@ -6,7 +6,7 @@ They fold the log, so they work with or without a controller.
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -41,6 +41,7 @@ from controller.view.find import (
 from controller.view.listing import (
     PASSING,
     Entry,
+    any_labels,
     grouped_lines,
     list_row,
     list_table,
@@ -115,7 +116,7 @@ def _without_kind(state: State, names: list[str]) -> list[str]:
 
 def _selector(text: str | None) -> "Selector":
     if not text:
-        return _any_labels
+        return any_labels
     from controller.view.selector import parse_selector
 
     return parse_selector(text)
@@ -225,7 +226,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
                     conditions=[each for each in status.conditions if each.status == "True"],
                     slots=None if status.limits is None else status.limits.max_parallel,
                     only=None if wanted.everything else frozenset(only),
-                    stood=stood(args.state, state),
+                    stood=status.stood(state.time),
                 )
             )
             time.sleep(FOLLOW_SECONDS)
@@ -287,7 +288,7 @@ def status(args: argparse.Namespace) -> int:
         if name:
             recall(args.state, state, name)
         view = look(args, stood=stood(args.state, state))
-    entries = [find(state, name)] if name else [*filter(_matters, listed(state, _any_labels))]
+    entries = [find(state, name)] if name else [*filter(_matters, listed(state))]
     past = past or any(_is_earlier(state, entry) for entry in entries)
     if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
         state, earlier = run_of(args.state, name, args.run)
@@ -344,10 +345,6 @@ def _is_earlier(state: State, entry: Entry) -> bool:
 def _matters(entry: Entry) -> bool:
     """What a person looks for who names no workflow: it has not finished, or it failed."""
     return isinstance(entry, NeverValid) or not entry.finished or entry.phase is Phase.FAILED
-
-
-def _any_labels(_labels: Mapping[str, str]) -> bool:
-    return True
 
 
 def _all_well(state: State) -> Iterator[str]:

@@ -9,7 +9,6 @@ from controller.errors import ExitCode
 from controller.model.state import RUNS_MAX, RunShort, State
 from controller.view.find import find_workflow
 from controller.view.runs import latest, runs_table, shape, usual_words
-from controller.view.table import shorten
 
 Runs = dict[str, list[RunShort]]
 
@@ -37,7 +36,7 @@ def runs(args: argparse.Namespace) -> int:
     view = look(args, stood=stood(args.state, state))
     show_table(runs_table(state, shown, view, named=not name))
     if name and (usual := usual_words(known[name])):
-        print(usual if view.width is None else shorten(usual, view.width))
+        print(view.fit(usual))
     return ExitCode.FINE
 
 

@@ -94,8 +94,7 @@ def controller_shape(state_dir: str) -> "ControllerShape":
 
 def stood(state_dir: str, state: State) -> int | None:
     """The last moment that anything is known of, if no controller runs; else None."""
-    status = read_status(state_dir)
-    return None if status.pid is not None else max(state.time, status.written)
+    return read_status(state_dir).stood(state.time)
 
 
 def is_live(state_dir: str) -> bool:

@@ -28,7 +28,6 @@ from controller.view.attempts import (
 )
 from controller.view.look import Look
 from controller.view.status import ended
-from controller.view.table import paint
 
 
 class Page:
@@ -184,7 +183,7 @@ class Transcript:
             assert one.attempt is not None, one
             line = self._look.fit(heading(one.step, one.attempt, self._look))
             self._page.end_line()
-            self._out.write(f"{paint(line, 'dim' if self._look.colour else '')}\n".encode())
+            self._out.write(f"{self._look.paint(line, 'dim')}\n".encode())
             self._show(one, AttemptOutput(self._state_dir, self._log(one), b"", self._page))
             self.close()  # what it writes from now on would come under another heading
 

@@ -2,8 +2,9 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words, summaries
@@ -11,7 +12,7 @@ from controller.host.faults import show_faults
 from controller.host.news import News
 from controller.log.output import NewLines, last_lines
 from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase
-from controller.model.state import Condition, Move, State
+from controller.model.state import SECOND, Condition, Move, State
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
@@ -164,7 +165,7 @@ class JsonLines:
                     phase=move.phase,
                     reason=move.reason,
                     message=move.message,
-                    durationSeconds=None if taken is None else taken / 1_000_000,
+                    durationSeconds=None if taken is None else taken / SECOND,
                 )
         sys.stdout.flush()
 
@@ -177,8 +178,7 @@ class JsonLines:
 
     @staticmethod
     def _say(**event: object) -> None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        print(json.dumps({"time": now, **event}))
+        print(json.dumps({"time": rfc3339(time.time_ns() // 1000), **event}))
 
 
 class ConditionLines:

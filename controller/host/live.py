@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+from controller.host.farewell import steps_in_words
 from controller.host.lines import Left, Lines, Outputs, complain, ends
 from controller.host.news import News
 from controller.host.terminal import Terminal
@@ -120,8 +121,7 @@ class LiveView:
             self.refresh_seconds = max(_REFRESH_SECONDS, self._pause)
 
     def ending(self, running: int) -> None:
-        steps = "1 step" if running == 1 else f"{running} steps"
-        self._ending = f"stopping {steps}; Ctrl-C exits at once"
+        self._ending = f"stopping {steps_in_words(running)}; Ctrl-C exits at once"
 
     def bye(self, news: News, *, stopped: bool, ended: int) -> None:
         self._terminal.give_back()

@@ -33,6 +33,10 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     conditions: list[Condition] = []
     limits: Limits | None = None
 
+    def stood(self, last_record: int) -> int | None:
+        """The last moment that anything is known of, if no controller runs; else None."""
+        return None if self.pid is not None else max(last_record, self.written)
+
 
 def write_status(state_dir: str, status: ControllerStatus, now: int) -> None:
     """Raises OSError, which is no reason to stop: readers see what was written before."""

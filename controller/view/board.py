@@ -14,14 +14,13 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import figures, words
 from controller.view.choice import Choice, Key, Leaving
 from controller.view.dag import Branch, tree
-from controller.view.failure import of_present_run
+from controller.view.failure import last_words, of_present_run
 from controller.view.find import NeverValid, word_for
 from controller.view.listing import listed, succeeded_count
 from controller.view.look import Look
 from controller.view.runs import expected_end
 from controller.view.status import faults_in_words, never_valid
 from controller.view.table import (
-    PHASE_STYLES,
     cells,
     mark_cell,
     middle,
@@ -104,7 +103,7 @@ class _Sections(NamedTuple):
 def _sections(sight: Sight) -> _Sections:
     state, sections = sight.state, _Sections([], {})
     if sight.only is None:
-        entries = listed(state, lambda _labels: True)
+        entries = listed(state)
     else:
         entries = [life for uid in sight.only if (life := state.lives.get(uid)) is not None]
         invalid = never_valid(state).items()
@@ -179,7 +178,7 @@ class Board:
         if self.choice.mode == "logs":  # an edit removed the step, or its life was archived
             self.choice.close_logs()
         problems = [
-            paint(line, "yellow" if look.colour else "")
+            look.paint(line, "yellow")
             for line in _problems(sight, look, min(_PROBLEM_LINES_MAX, height // 3))
         ]
         sections = _sections(sight)
@@ -230,7 +229,7 @@ class Board:
             kept = f"/{self.choice.filter} (Esc shows all)  " if self.choice.filter else ""
             keys = _keys(sight.keys, sight.leaving, look.width - cells(kept))
             text, style = kept + keys, "dim"
-        return paint(shorten(visible(text), look.width), style if look.colour else "")
+        return look.paint(shorten(visible(text), look.width), style)
 
     # ---------------------------------------- rows
 
@@ -293,7 +292,7 @@ class Board:
     def _line(self, row: Row, state: State, look: Look, tail: Tail) -> str:
         assert look.width is not None
         chosen = row.key is not None and row.key == self.choice.cursor
-        gutter = paint("▸", "bold" if look.colour else "") if chosen else " "
+        gutter = look.paint("▸", "bold") if chosen else " "
         width = look.width - 1
         match row.kind:
             case "life" if row.life is not None:
@@ -303,8 +302,7 @@ class Board:
             case "failure" if row.life is not None and row.branch is not None:
                 text = _step_line(row.life, row.branch, state, look, width, _nothing)
             case _:
-                style = row.style if look.colour else ""
-                text = paint(shorten(visible(row.text), width), style)
+                text = look.paint(shorten(visible(row.text), width), row.style)
         return gutter + text
 
     def _logs(
@@ -320,7 +318,7 @@ class Board:
         number = "" if attempt is None else f", attempt {attempt.number}"
         phase = phase_cell(step.phase)
         title = f"{life.name}/{step.name}{number}  {phase.text} {figures.took(life, step, look)}"
-        head = paint(middle(visible(title), look.width), "bold" if look.colour else "")
+        head = look.paint(middle(visible(title), look.width), "bold")
         end = "" if self.choice.back else "  (the end; new lines appear here)"
         foot = (
             f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {word_for(state, life)} {step.name}"
@@ -328,7 +326,7 @@ class Board:
         shown = shown or ["(it printed nothing)"]
         body = [shorten(visible(line), look.width) for line in shown]
         body += [""] * (room - len(body))
-        return _framed(head, body, paint(shorten(foot, look.width), _dim(look)), look, height)
+        return _framed(head, body, look.paint(shorten(foot, look.width), "dim"), look, height)
 
 
 # ---------------------------------------- the frame
@@ -342,7 +340,7 @@ def _room(height: int) -> int:
 def _framed(head: str, body: list[str], foot: str, look: Look, height: int) -> list[str]:
     """The lines of the screen. The last one, with its questions, is always there."""
     assert look.width is not None
-    rule = [paint("─" * look.width, _dim(look))] if height >= _RULES_FROM_HEIGHT else []
+    rule = [look.paint("─" * look.width, "dim")] if height >= _RULES_FROM_HEIGHT else []
     return [head, *rule, *body, *rule, foot][-height:]
 
 
@@ -362,7 +360,7 @@ def _head(sections: _Sections, sight: Sight, look: Look) -> str:
     behind = f"{clock}   {slots}{stood}{summary or 'no workflows'}"
     title = middle(visible(sight.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
     text = f"{_PROGRAM}  {title}  {behind}" if title else behind
-    return paint(shorten(text, look.width), "bold" if look.colour else "")
+    return look.paint(shorten(text, look.width), "bold")
 
 
 def _keys(keys: tuple[str, ...], leaving: str, width: int) -> str:
@@ -389,10 +387,11 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     left = f"about {span(end - look.clock)} left, " if end is not None and not look.stood else ""
     message = words.verdict(life) if life.finished else words.of_workflow(life)[1]
     text = shorten(visible(f"{left}{message}"), max(0, width - plain))
-    style = mark.style if look.colour else ""
-    head = paint(f"{mark.text} {padded}", style)
+    head = look.paint(f"{mark.text} {padded}", mark.style)
     line = f"{head}  {bar}{figures_:>7}  {took:>6}  {text}"
-    return line.rstrip() if plain <= width else paint(shorten(f"{mark.text} {name}", width), style)
+    if plain > width:
+        return look.paint(shorten(f"{mark.text} {name}", width), mark.style)
+    return line.rstrip()
 
 
 def _bar(life: Workflow, succeeded: int, look: Look) -> str:
@@ -425,16 +424,15 @@ def _step_line(
         f"try {tries}, " if attempt is not None and attempt.number > 1 and " of " in tries else ""
     )
     printed = tail(attempt, _FAILURE_LINES) if attempt is not None else []
-    last = next((line for line in reversed(printed) if line.strip()), "")
+    last = last_words(printed)
     if last and step.phase in (Phase.RUNNING, Phase.SUCCEEDED):
         note = f"{tried}│ {last}"
     else:
         note = f"{tried}{figures.note(state, life, step, look, {step.name: printed})}"
     text = f"{took:>6}  {shorten(visible(note), max(0, width - name_width - 8))}"
-    style = PHASE_STYLES.get(step.phase, "") if look.colour else ""
     if name_width + 8 > width:
-        return paint(shorten(name, width), style)
-    return f"{paint(padded, style)}{text}".rstrip()
+        return look.paint(shorten(name, width), mark.style)
+    return f"{look.paint(padded, mark.style)}{text}".rstrip()
 
 
 def _problems(sight: Sight, look: Look, room: int) -> list[str]:
@@ -445,7 +443,3 @@ def _problems(sight: Sight, look: Look, room: int) -> list[str]:
     if len(lines) > room:
         lines[max(0, room - 1) :] = [f"… {len(lines) - room + 1} more lines"]
     return [shorten(line, width) for line in lines[:room]]
-
-
-def _dim(look: Look) -> str:
-    return "dim" if look.colour else ""

@@ -14,7 +14,7 @@ from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec, Step
 from controller.view.look import Look
-from controller.view.table import Cell, Column, Table, paint, render
+from controller.view.table import Cell, Column, Table, render
 from controller.view.words import named, of_effect
 from controller.view.yaml_text import as_yaml
 
@@ -109,7 +109,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
         return
     note = f"; {change.note}" if change.note else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"
-    yield paint(heading, "bold" if look.colour else "")
+    yield look.paint(heading, "bold")
     table = Table(
         (Column("  STEP", shrinks=True), Column("ACTION"), Column("WHY")),
         [
@@ -120,7 +120,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
     yield from render(table, look.width, look.colour)
     if change.was is not None and change.becomes is not None:
         for line in _spec_lines(change.was, change.becomes):
-            yield "  " + paint(line, _LINE_STYLES.get(line[:1], "") if look.colour else "")
+            yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""
 
 

@@ -110,7 +110,7 @@ def attempts_table(step: Step, look: Look) -> Table:
         Column("WHY", rank=4, shrinks=True),
         Column("MESSAGE"),
     )
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (
             Cell(str(attempt.number)),
             Cell(str(attempt.run)),
@@ -122,14 +122,8 @@ def attempts_table(step: Step, look: Look) -> Table:
         )
         for attempt in step.attempts
     ]
-    of_interest = [
-        n
-        for n, column in enumerate(columns)
-        if column.title not in _LEFT_OUT or len({row[n].text for row in rows}) > 1
-    ]
-    return Table(
-        tuple(columns[n] for n in of_interest),
-        [tuple(row[n] for n in of_interest) for row in rows],
+    return Table(columns, rows).only(
+        lambda column, texts: column.title not in _LEFT_OUT or len({*texts}) > 1
     )
 
 

@@ -65,6 +65,11 @@ def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterat
             yield from block(workflow, name, attempt, printed[name], past)
 
 
+def last_words(printed: Sequence[str]) -> str:
+    """The last line that is not blank, or nothing."""
+    return next((line for line in reversed(printed) if line.strip()), "")
+
+
 def meaning(attempt: Attempt) -> str:
     """What a well-known exit code means; "" for any other."""
     return _CODES.get(attempt.exit_code or 0, "")

@@ -10,7 +10,7 @@ from controller.model.events import Usage
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
-from controller.view.failure import Printed, meaning, of_present_run
+from controller.view.failure import Printed, last_words, meaning, of_present_run
 from controller.view.look import Look
 from controller.view.times import span
 
@@ -85,6 +85,5 @@ def failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
     """`exit 3: ` and the last line that it printed; else the words of the log."""
     if attempt.exit_code is None or step.reason != attempt.reason:
         return step.message
-    last = next((line for line in reversed(printed) if line.strip()), "")
-    said = last.strip() or meaning(attempt)
+    said = last_words(printed).strip() or meaning(attempt)
     return f"exit {attempt.exit_code}: {said}" if said else f"exit {attempt.exit_code}"

@@ -3,7 +3,7 @@
 Cost: O(steps) to count the steps that succeeded, else O(1) per workflow.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from controller.model.events import FileRejected
@@ -25,11 +25,8 @@ from controller.view.table import (
     Cell,
     Column,
     Table,
-    paint,
     phase_cell,
     render,
-    shorten,
-    visible,
 )
 from controller.view.times import age, span
 
@@ -61,7 +58,12 @@ FOLDER = "folder"  # the group of a workflow by the folder of its file
 Entry = Workflow | NeverValid
 
 
-def listed(state: State, matches: Callable[[dict[str, str]], bool]) -> list[Entry]:
+def any_labels(_labels: Mapping[str, str]) -> bool:
+    """A selector that leaves out nothing."""
+    return True
+
+
+def listed(state: State, matches: Callable[[Mapping[str, str]], bool] = any_labels) -> list[Entry]:
     """All workflows in force and never valid whose labels match, sorted by name."""
     entries: list[Entry] = [life for life in state.workflows.values() if matches(life.labels)]
     if matches({}):
@@ -93,11 +95,7 @@ def grouped_lines(state: State, entries: Iterable[Entry], by: str, look: Look) -
     lines = render(table, look.width, look.colour)
     yield next(lines)
     for name, each in ordered:
-        heading = f"{visible(name) or '(none)'} ({len(each)})"
-        yield paint(
-            heading if look.width is None else shorten(heading, look.width),
-            "bold" if look.colour else "",
-        )
+        yield look.paint(look.fit(f"{name or '(none)'} ({len(each)})"), "bold")
         yield from islice(lines, len(each))
 
 
@@ -144,6 +142,12 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
         *(more if wide else ()),
         Cell(message),
     )
+
+
+def standing(workflow: Workflow) -> str:
+    """`1 failed (check), 1 skipped, 1 of 4 steps succeeded`."""
+    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
+    return ", ".join((*words.counted(workflow), succeeded))
 
 
 def succeeded_count(workflow: Workflow) -> int:

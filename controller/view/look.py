@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from msgspec import Struct
 
-from controller.view.table import shorten, visible
+from controller.view.table import paint, shorten, visible
 from controller.view.times import local
 
 _TEXT_MIN = 8  # columns of text beside what hangs
@@ -48,6 +48,10 @@ class Look(Struct, frozen=True, kw_only=True):
     def headed(self, title: str) -> str:
         """The title of a column of moments: it names the zone, unless each moment does."""
         return title if self.width is None else f"{title} ({self.zone_name()})"
+
+    def paint(self, text: str, style: str) -> str:
+        """The text in this style, if the view has colours."""
+        return paint(text, style if self.colour else "")
 
     def fit(self, line: str) -> str:
         """One line, without control characters and no wider than the view."""

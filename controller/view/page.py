@@ -14,7 +14,7 @@ from controller.view.edits import in_force_words, pending_words
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
-from controller.view.listing import running_cell, succeeded_count
+from controller.view.listing import running_cell, standing
 from controller.view.look import Look
 from controller.view.runs import usual_of, why_of_present
 from controller.view.shape import InUse
@@ -25,7 +25,6 @@ from controller.view.table import (
     Table,
     mark_cell,
     middle,
-    paint,
     phase_cell,
     render,
     shorten,
@@ -69,7 +68,7 @@ def page(
         yield from _paragraph(sentence, look)
     yield from _labelled(_beside(state, workflow), look)
     for line in failures(workflow, printed, past):
-        yield line if look.width is None else shorten(line, look.width)
+        yield look.fit(line)
     table = steps_table(state, workflow, tree(workflow.steps), look, in_use, printed)
     yield from _section("", table, look)
     yield ""
@@ -106,10 +105,10 @@ def _title(state: State, workflow: Workflow, look: Look) -> str:
         name = middle(name, max(8, look.width - len(phase.text) - 6))
         run = shorten(run, max(0, look.width - len(name) - len(phase.text) - 6))
     shown = [
-        paint(mark.text, mark.style if look.colour else ""),
-        paint(name, "bold" if look.colour else ""),
+        look.paint(mark.text, mark.style),
+        look.paint(name, "bold"),
         "",
-        paint(phase.text, phase.style if look.colour else ""),
+        look.paint(phase.text, phase.style),
         "",
         run,
     ]
@@ -118,8 +117,7 @@ def _title(state: State, workflow: Workflow, look: Look) -> str:
 
 def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
     """What did not succeed, in words, and how much did."""
-    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
-    yield ", ".join((*words.counted(workflow), succeeded))
+    yield standing(workflow)
     reason, message = words.of_workflow(workflow)
     if look.stood is not None and workflow.phase is Phase.RUNNING:
         stood = look.moment(look.stood)
@@ -202,7 +200,7 @@ def step_page(
     """The lines about one step: its row, what it printed last if it failed, all its attempts."""
     name = look.fit(f"{workflow.name}/{step.name}")
     row = steps_table(state, workflow, [Branch("", step)], look, in_use, printed)
-    yield paint(name, "bold" if look.colour else "")
+    yield look.paint(name, "bold")
     yield from _section("", row, look)
     only = {step.name: printed[step.name]} if step.name in printed else {}
     yield from map(look.fit, failures(workflow, only, past))
@@ -275,14 +273,8 @@ def steps_table(
         Column("NOTE"),
     )
     rows = [_step_row(state, workflow, branch, look, in_use, printed) for branch in branches]
-    told = [
-        n
-        for n in range(len(columns))
-        if n == len(columns) - 1 or any(row[n].text != figures.NONE for row in rows)
-    ]
-    return Table(
-        tuple(columns[n] for n in told),
-        [tuple(row[n] for n in told) for row in rows],
+    return Table(columns, rows).only(
+        lambda column, texts: column is columns[-1] or any(text != figures.NONE for text in texts)
     )
 
 

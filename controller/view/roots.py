@@ -15,10 +15,10 @@ from controller.view import figures, words
 from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, meaning, of_present_run
-from controller.view.listing import succeeded_count
+from controller.view.listing import standing
 from controller.view.look import Look
 from controller.view.runs import why_of_present
-from controller.view.table import cells, mark_cell, paint
+from controller.view.table import cells, mark_cell
 
 _GROUPS_MAX = 5  # of one kind; the others are counted
 _NAMES_MAX = 8  # in one line, where no terminal limits it
@@ -58,8 +58,7 @@ def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
         suspended = "" if workflow.suspended is None else "; suspended"
         message = f"{words.verdict(workflow)}{suspended}"
     elif reason in (Reason.STARTED, Reason.WAITING_FOR_SLOT):  # the lines below say more
-        succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
-        message = ", ".join((*words.counted(workflow), succeeded))
+        message = standing(workflow)
     yield from _line(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}", look)
 
 
@@ -259,5 +258,5 @@ def _fitting(head: str, names: Sequence[str], look: Look) -> str:
 def _line(phase: Phase, said: str, look: Look) -> Iterator[str]:
     mark = mark_cell(phase)
     first, *more = look.wrapped(f"{mark.text} {said}", hang=4)
-    yield paint(mark.text, mark.style if look.colour else "") + first[len(mark.text) :]
+    yield look.paint(mark.text, mark.style) + first[len(mark.text) :]
     yield from more

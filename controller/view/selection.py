@@ -10,7 +10,7 @@ from controller.errors import NotFound
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find, is_pattern, matches
-from controller.view.listing import Entry, last_run, listed
+from controller.view.listing import Entry, any_labels, last_run, listed
 
 if TYPE_CHECKING:
     from controller.view.selector import Labels, Selector
@@ -26,10 +26,6 @@ PHASES = (
 )
 
 
-def _all(_labels: "Labels") -> bool:
-    return True
-
-
 class Selection(Struct, frozen=True, kw_only=True):
     """What was asked for. `names` empty: all; `phases` empty: any.
 
@@ -38,7 +34,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     """
 
     names: tuple[str, ...] = ()
-    labels: "Selector" = _all
+    labels: "Selector" = any_labels
     phases: frozenset[Phase] = frozenset()
     order: str = ""
     said: str = ""
@@ -85,7 +81,7 @@ def _named(state: State, words: Iterable[str], missing: list[NotFound]) -> list[
 def _meant(state: State, word: str) -> list[Entry]:
     if not is_pattern(word):  # no name is one
         return [find(state, word)]
-    entries = [entry for entry in listed(state, _all) if matches(entry.name, word)]
+    entries = [entry for entry in listed(state) if matches(entry.name, word)]
     if not entries:
         raise NotFound(f'no workflow matches "{word}"')
     return entries

@@ -15,7 +15,7 @@ from controller.model.phases import Phase
 from controller.model.state import Move, State
 from controller.view.find import is_uid_of
 from controller.view.look import Look
-from controller.view.table import PHASE_STYLES, middle, paint, shorten, visible
+from controller.view.table import PHASE_STYLES, middle, shorten, visible
 from controller.view.times import rfc3339
 
 PHASE_CHANGED = "PhaseChanged"
@@ -169,9 +169,9 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
     line = f"{start}{what:<{what_width}}  {message}".rstrip()
     if look.width is not None:
         line = shorten(line, look.width)
-    style = PHASE_STYLES.get(event["phase"], "") if changed and look.colour else ""
+    style = PHASE_STYLES.get(event["phase"], "") if changed else ""
     end = len(start) + len(what)
-    return f"{line[: len(start)]}{paint(line[len(start) : end], style)}{line[end:]}"
+    return f"{line[: len(start)]}{look.paint(line[len(start) : end], style)}{line[end:]}"
 
 
 def _words(event: dict[str, Any]) -> str:

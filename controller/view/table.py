@@ -7,7 +7,7 @@ Text from a spec or a process can contain anything, so control characters are ma
 text can never control the terminal.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -61,6 +61,18 @@ class Table(Struct, frozen=True):
 
     columns: tuple[Column, ...]
     rows: list[tuple[Cell, ...]]
+
+    def only(self, wanted: Callable[[Column, list[str]], bool]) -> "Table":
+        """Without the columns that are not wanted, judged by their texts."""
+        shown = [
+            n
+            for n, column in enumerate(self.columns)
+            if wanted(column, [row[n].text for row in self.rows])
+        ]
+        return Table(
+            tuple(self.columns[n] for n in shown),
+            [tuple(row[n] for n in shown) for row in self.rows],
+        )
 
 
 def phase_cell(phase: str) -> Cell:
