@@ -3,7 +3,8 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from controller.cli.commands import COMMANDS, START, Arg, Command, Example
+from controller.cli.arguments import Arg, Command, Example
+from controller.cli.commands import COMMANDS, START
 
 _TITLE = "treadle runs DAGs of shell steps from YAML files, through edits and crashes."
 _EXAMPLES = (

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
-from controller.cli.commands import Command
+from controller.cli.arguments import Command
 from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
 from controller.cli.streams import open_standard_streams, write_nowhere
 

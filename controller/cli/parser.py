@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from controller.cli.commands import COMMANDS, EXPERTS, FOLDERS, Arg, Command, OneOf
+from controller.cli.arguments import EXPERTS, FOLDERS, Arg, Command, OneOf
+from controller.cli.commands import COMMANDS
 from controller.cli.help import examples, filled, usage
 
 _FOLDERS = ("--specs", "--state")

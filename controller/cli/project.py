@@ -13,7 +13,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from controller.cli.commands import COMMANDS, Arg
+from controller.cli.arguments import Arg
+from controller.cli.commands import COMMANDS
 from controller.errors import Fault, UsageError
 
 FILE = "treadle.toml"

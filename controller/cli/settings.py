@@ -6,7 +6,7 @@ If both folders are named, by options or the environment, nothing is searched an
 import argparse
 import os
 
-from controller.cli.commands import Arg, Command
+from controller.cli.arguments import Arg, Command
 from controller.cli.project import SPECS, Project, find_project, parsed, shown
 from controller.errors import UsageError
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli import commands
-from controller.cli.commands import COMMANDS, Arg, Command
+from controller.cli import arguments
+from controller.cli.arguments import Arg, Command
+from controller.cli.commands import COMMANDS
 from controller.cli.habits import MEANT, SAID
 from controller.cli.help import overview
 from controller.cli.parser import Misuse, find_command, parser_of, split
@@ -25,8 +26,8 @@ from controller.view.times import MOMENTS
 
 NAMES = [command.name for command in COMMANDS]
 SHARED = {
-    "__init__", "__main__", "main", "commands", "help", "parser", "project", "settings",
-    "habits", "output", "streams",
+    "__init__", "__main__", "main", "arguments", "commands", "help", "parser", "project",
+    "settings", "habits", "output", "streams",
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def test_defaults_are_those_of_the_rooms_below() -> None:
 
 
 def test_times_are_described_as_in_the_messages() -> None:
-    assert MOMENTS in inspect.getsource(commands)
+    assert MOMENTS in inspect.getsource(arguments)
 
 
 TOML = 'state = "of-file"\nmax-parallel = 3\nmin-free = "2K"\n'

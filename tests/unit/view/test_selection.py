@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.cli.commands import COMMANDS, Arg
+from controller.cli.arguments import Arg
+from controller.cli.commands import COMMANDS
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.phases import WORKFLOW_MOVES, Phase
