@@ -193,7 +193,7 @@ COMMANDS = (
     ),
     Command(
         "status",
-        "get:status",
+        "status:status",
         "one workflow in detail",
         LOOK,
         (

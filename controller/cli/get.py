@@ -1,4 +1,4 @@
-"""`treadle get`, `status`, `replay`: the state, now or earlier, as tables or as JSON for scripts.
+"""`treadle get`, `replay`: the state, now or earlier, as tables or as JSON for scripts.
 
 They fold the log, so they work with or without a controller.
 """
@@ -6,13 +6,13 @@ They fold the log, so they work with or without a controller.
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from controller.cli.output import (
     can_draw,
+    controller_lines,
     in_colour,
     look,
     note,
@@ -23,21 +23,13 @@ from controller.cli.output import (
     show_table,
     terminal_width,
 )
-from controller.client.past import recall, run_of, state_at
+from controller.client.past import recall, state_at
 from controller.client.replica import FOLLOW_SECONDS, Replica, controller_shape, now, stood
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.log.status_file import read_status
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
-from controller.view.find import (
-    NeverValid,
-    find,
-    find_workflow,
-    is_pattern,
-    known_names,
-    name_and_steps,
-    pick_step,
-)
+from controller.view.find import is_pattern, known_names
 from controller.view.listing import (
     PASSING,
     Entry,
@@ -45,13 +37,12 @@ from controller.view.listing import (
     grouped_lines,
     list_row,
     list_table,
-    listed,
     shape_of,
 )
 from controller.view.look import Look
 from controller.view.selection import Selection, select
-from controller.view.shape import ControllerShape, InUse
-from controller.view.status import ended, list_shape
+from controller.view.shape import ControllerShape
+from controller.view.status import list_shape
 from controller.view.table import Cell, render
 
 if TYPE_CHECKING:
@@ -157,6 +148,8 @@ def show_workflows(
         for entry in entries:
             print(entry.name)
     elif form in ("json", "yaml"):
+        from controller.client.in_use import used_now  # only where it is shown
+
         in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use) for entry in entries]
         if entries or not missing:
@@ -168,19 +161,6 @@ def show_workflows(
     elif state.seq and not missing:
         note(f"no workflow matches {wanted.said}" if wanted.said else "no workflows")
     return missing
-
-
-def controller_lines(state: State, controller: ControllerShape) -> list[str]:
-    """What a user must know about the controller to understand the table."""
-    lines = [
-        f"controller: {condition.type}: {condition.message}"
-        for condition in controller.conditions
-        if condition.status == "True"
-    ]
-    unfinished = any(not life.finished for life in state.workflows.values())
-    if controller.phase == "Stopped" and unfinished:
-        lines.append("warning: no controller is running; start one: `treadle up`")
-    return lines
 
 
 # ---------------------------------------- watch
@@ -267,119 +247,6 @@ class Rows:
         """The cells of a row that do not change with time alone."""
         titled = zip(row, self._table.columns, strict=True)
         return [cell.text for cell, column in titled if column not in PASSING]
-
-
-# ---------------------------------------- status
-
-
-def status(args: argparse.Namespace) -> int:
-    """treadle status [NAME [STEP]]: one workflow or step, or all that is unfinished or failed."""
-    if args.at and args.run:
-        raise UsageError("--at and --run both choose a moment of the past; use only one")
-    name, words = name_and_steps(args.name or "", args.steps)
-    name, past = args.uid or name, bool(args.at)
-    if args.run and not name:
-        raise UsageError("status --run is about one workflow: name it")
-    if args.at:
-        state = state_at(args.state, "--at", args.at, look(args))
-        view = look(args, now=state.time)
-    else:
-        state = Replica(args.state).catch_up()
-        if name:
-            recall(args.state, state, name)
-        view = look(args, stood=stood(args.state, state))
-    entries = [find(state, name)] if name else [*filter(_matters, listed(state))]
-    past = past or any(_is_earlier(state, entry) for entry in entries)
-    if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
-        state, earlier = run_of(args.state, name, args.run)
-        entries, past = [earlier], earlier.finished
-    in_use = {} if past else used_now(entries, view.now)
-    if words:
-        return _status_of_step(args, state, entries[0], words, view, in_use, past)
-    if args.output in ("json", "yaml"):
-        shapes = [shape_of(state, entry, in_use) for entry in entries]
-        whole = list_shape(shapes, controller_shape(args.state))
-        show(shapes[0] if name else whole, args.output)
-        return ExitCode.FINE
-    for n, entry in enumerate(entries):
-        show_lines([""] if n else [])
-        show_lines(_page(args, state, entry, view, in_use, past))
-    if not entries:
-        note_if_nothing(args, state)
-        show_lines(_all_well(state))
-    if not past:
-        for line in controller_lines(state, controller_shape(args.state)):
-            note(line)
-    return ExitCode.FINE
-
-
-def _status_of_step(
-    args: argparse.Namespace,
-    state: State,
-    entry: Entry,
-    words: Sequence[str],
-    view: Look,
-    in_use: InUse,
-    past: bool,
-) -> int:
-    from controller.client.printed import by_failed
-    from controller.view.page import step_page
-
-    workflow = find_workflow(state, entry.name) if isinstance(entry, NeverValid) else entry
-    name = pick_step(workflow, words)
-    if args.output in ("json", "yaml"):
-        shape = shape_of(state, workflow, in_use)
-        show(next(step for step in shape.status.steps if step.name == name), args.output)
-        return ExitCode.FINE
-    step = workflow.steps[name or ""]
-    printed = by_failed(args.state, workflow, {step.name})
-    show_lines(step_page(state, workflow, step, view, in_use, printed, past))
-    return ExitCode.FINE
-
-
-def _is_earlier(state: State, entry: Entry) -> bool:
-    """Whether its name is free, or means another life."""
-    return isinstance(entry, Workflow) and ended(state, entry)
-
-
-def _matters(entry: Entry) -> bool:
-    """What a person looks for who names no workflow: it has not finished, or it failed."""
-    return isinstance(entry, NeverValid) or not entry.finished or entry.phase is Phase.FAILED
-
-
-def _all_well(state: State) -> Iterator[str]:
-    """How all ended, where none is unfinished or failed."""
-    phases = [life.phase for life in state.workflows.values()]
-    succeeded = phases.count(Phase.SUCCEEDED)
-    if phases and succeeded == len(phases):
-        names = list(state.workflows)
-        whose = f"all {len(names)} workflows have" if len(names) > 1 else f"{names[0]} has"
-        yield f"{whose} succeeded"
-    elif phases:
-        counts = {"succeeded": succeeded, "cancelled": len(phases) - succeeded}
-        words = ", ".join(f"{number} {how}" for how, number in counts.items() if number)
-        yield f"nothing is unfinished or failed: {words}"
-
-
-def _page(
-    args: argparse.Namespace, state: State, entry: Entry, view: Look, in_use: InUse, past: bool
-) -> Iterator[str]:
-    from controller.client.printed import by_failed
-    from controller.view.page import never_valid_page, page
-
-    if isinstance(entry, NeverValid):
-        return never_valid_page(entry, view)
-    printed, wide = by_failed(args.state, entry), args.output == "wide"
-    return page(state, entry, view, in_use, printed, wide=wide, past=past)
-
-
-def used_now(entries: Sequence[Entry], now: int) -> InUse:
-    """What their running steps use, for those on this machine."""
-    from controller.clock import SystemClock
-    from controller.executor.local.usage import of_running
-
-    lives = [life for life in entries if isinstance(life, Workflow) and not life.finished]
-    return of_running(lives, SystemClock().read().boot_id, now) if lives else {}
 
 
 # ---------------------------------------- replay

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -15,6 +15,9 @@ from controller.cli.settings import no_state
 from controller.model.state import State
 from controller.view.look import Look
 from controller.view.table import Table, paint, render, visible
+
+if TYPE_CHECKING:
+    from controller.view.shape import ControllerShape
 
 _CANT_MOVE = ("", "dumb", "unknown")  # values of $TERM: nothing is known of such a terminal
 
@@ -98,6 +101,19 @@ def note_if_nothing(args: argparse.Namespace, state: State) -> None:
     """For people, name the folder where there is no record: perhaps another one was meant."""
     if not state.seq and args.output in (None, "wide"):
         note(f"{no_state(args)}; `treadle up` starts a controller")
+
+
+def controller_lines(state: State, controller: "ControllerShape") -> list[str]:
+    """What a user must know about the controller to understand the table."""
+    lines = [
+        f"controller: {condition.type}: {condition.message}"
+        for condition in controller.conditions
+        if condition.status == "True"
+    ]
+    unfinished = any(not life.finished for life in state.workflows.values())
+    if controller.phase == "Stopped" and unfinished:
+        lines.append("warning: no controller is running; start one: `treadle up`")
+    return lines
 
 
 def warn_if_no_controller(state_dir: str, dry_run: bool) -> None:
