@@ -82,7 +82,7 @@ class UsageError(TreadleError):
 
 
 class InvalidSpec(UsageError):
-    """A command can't go on with these faults of specs."""
+    """A command can't continue with these faults of specs."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))

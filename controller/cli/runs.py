@@ -1,4 +1,4 @@
-"""`treadle runs`: what ran, when and why, and what it came to."""
+"""`treadle runs`: what ran, when and why, and with which result."""
 
 import argparse
 

@@ -67,7 +67,7 @@ def _requests(
 
 
 def _refuse_unfinished(state_dir: str, wanted: Sequence[_Wanted]) -> None:
-    """Refuse a workflow whose last run goes on. The controller would refuse it as well.
+    """Refuse a workflow whose last run has not finished. The controller would refuse it as well.
 
     But it knows neither the zone of the caller nor whether a controller still runs it.
     """

@@ -260,7 +260,7 @@ class Transcript:
             self._note(line)
 
     def _is_asked_about(self, one: Shown) -> bool:
-        """Whether it is worth a line: nobody wants one for each of a hundred steps."""
+        """Whether to print a line about it: a hundred such lines would help nobody."""
         return self._alone() or bool(self._choice.steps) or one.step.phase is Phase.FAILED
 
     def _alone(self) -> bool:

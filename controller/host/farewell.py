@@ -1,4 +1,4 @@
-"""The last lines of a controller: what still runs, what came of the workflows, what to do next."""
+"""The last lines of a controller: what still runs, how the workflows ended, what to do next."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ _OPEN = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.SUSPENDED})
 
 
 def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
-    """`ended`: how many running steps this controller was told to stop."""
+    """`ended`: how many running steps this controller had to stop."""
     if stopped:
         yield from _stopped(news, ended)
         return
@@ -52,7 +52,7 @@ def _stopped(news: News, ended: int) -> Iterator[str]:
 
 
 def summaries(lives: Iterable[Workflow]) -> Iterator[str]:
-    """What came of each workflow; of one that did not succeed also the command that may be next."""
+    """How each workflow ended; if it did not succeed, also a command to continue with."""
     lives = list(lives)
     for life in lives[:_NAMED_MAX]:
         yield f"{words.summary(life)}{_what_is_next(life)}"

@@ -218,7 +218,7 @@ def _now() -> str:
 
 
 def ends(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
-    """The last lines: of `up` all that it left or did, of `run` what came of its workflows."""
+    """The last lines: of `up` what it left running or did, of `run` how its workflows ended."""
     if specs:
         yield from farewell(news, specs, stopped=stopped, ended=ended)
     else:

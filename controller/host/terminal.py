@@ -201,7 +201,7 @@ class Terminal:
         self._size = (0, 0)
 
     def _stop(self) -> None:
-        """Stop, as Ctrl-Z asks; returns when this process goes on."""
+        """Stop, as Ctrl-Z asks; returns when this process continues."""
         self._stop_asked = False
         self.give_back()
         wait_until_taken(sys.stdout, _STOP_SECONDS)

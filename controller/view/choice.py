@@ -17,7 +17,7 @@ Leaving = Literal["stop", "end", "follow", "ask"]
 
 class Order(NamedTuple):
     """What the person wants to be done: `retry` or `cancel` a workflow or a step; `quit`, which is
-    what Ctrl-C does; `detach`: go on in the background."""
+    what Ctrl-C does; `detach`: continue in the background."""
 
     verb: Literal["retry", "cancel", "quit", "detach"]
     workflow: str = ""

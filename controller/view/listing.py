@@ -169,7 +169,7 @@ def run_time(workflow: Workflow, clock: int) -> str:
 
 
 def last_run(workflow: Workflow, clock: int) -> int | None:
-    """When its last run ended, in microseconds since 1970; `clock` while one goes on."""
+    """When its last run ended, in microseconds since 1970; `clock` while one is running."""
     return clock if workflow.in_run else workflow.completed
 
 

@@ -1,6 +1,6 @@
-"""The runs of a name: what each came to and why it began, and how long one usually takes.
+"""The runs of a name: why each began and how it ended, and how long one usually takes.
 
-Cost: O(the runs that are shown), and O(steps) of each run that goes on.
+Cost: O(the runs that are shown), and O(steps) of each that is running.
 """
 
 import re
@@ -125,12 +125,12 @@ def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
 
 
 def _life_of(state: State, one: RunOf) -> Workflow | None:
-    """The workflow whose run goes on; None if the run is over."""
+    """The workflow, if this run has not finished; else None."""
     return state.workflows[one.name] if one.run.completed is None else None
 
 
 def result(run: RunShort) -> str:
-    """What a run came to that is over: `8 of 8`, `6 ran, 2 kept`, `failed: load`."""
+    """The result of a finished run: `8 of 8`, `6 ran, 2 kept`, `failed: load`."""
     if run.phase is not Phase.SUCCEEDED:
         return run.message or f"{run.phase.lower()}: {run.reason}"
     if run.kept:
