@@ -187,7 +187,7 @@ COMMANDS = (
             Example("treadle get", "all workflows"),
             Example("treadle get -l team=data -o wide", "those with this label, more columns"),
             Example("treadle get etl -o json", "for scripts"),
-            Example("treadle get -w", "then a line for each change"),
+            Example("treadle get -w", "then show each change"),
         ),
         output_is="listing",
     ),

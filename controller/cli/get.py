@@ -192,7 +192,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
     specs = replica.state.controller.folder
     folders = ["--state", args.state, *(["--specs", specs] if specs else [])]
     title = " ".join(filter(None, (*wanted.names, wanted.said))) or specs
-    with LiveView("", folders, "none", "follow", title) as live:
+    with LiveView("", folders, "none", "follow", title, look(args).zone) as live:
         while not live.left:
             state = replica.catch_up()
             entries = [] if wanted.everything else select(state, wanted, now())[0]

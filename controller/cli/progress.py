@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from controller.cli.output import can_draw
@@ -17,6 +18,7 @@ def progress(
     args: argparse.Namespace, leaving: "Leaving", specs: str = "", title: str = ""
 ) -> "Iterator[Progress]":
     """`specs`: the folder that is run; "" if it is only some workflows, which `title` names."""
+    zone = UTC if args.utc else None
     if args.log_format == "json":
         from controller.host.lines import JsonLines
 
@@ -25,9 +27,9 @@ def progress(
         from controller.host.live import LiveView
 
         folders = ["--state", args.state, *(["--specs", specs] if specs else [])]
-        with LiveView(specs, folders, args.show_output, leaving, title) as live:
+        with LiveView(specs, folders, args.show_output, leaving, title, zone) as live:
             yield live
     else:
         from controller.host.lines import Lines
 
-        yield Lines(specs, args.show_output)
+        yield Lines(specs, args.show_output, zone)

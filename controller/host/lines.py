@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words, summaries
@@ -50,9 +50,11 @@ class Lines:
     refresh_seconds: float | None = None
     left: Left = ""
 
-    def __init__(self, specs: str, outputs: Outputs = "failed") -> None:
+    def __init__(self, specs: str, outputs: Outputs = "failed", zone: tzinfo | None = None) -> None:
+        """`zone` None: the zone of this machine."""
         self._specs = specs
         self._outputs = outputs
+        self._zone = zone
         self._streams: dict[tuple[str, str, int], NewLines] = {}  # by uid, step, attempt
         if outputs == "stream":
             self.refresh_seconds = _STREAM_SECONDS
@@ -129,9 +131,8 @@ class Lines:
                 complain(f"{path}: {bad.problem}")
         self._shown = {**state.rejected, **state.bad_markers}
 
-    @staticmethod
-    def _say(text: str) -> None:
-        print(f"{_now()} {visible(text)}")
+    def _say(self, text: str) -> None:
+        print(f"{_now(self._zone)} {visible(text)}")
 
 
 class JsonLines:
@@ -211,9 +212,9 @@ def _print_all(state: State, key: tuple[str, str, int], lines: list[str]) -> Non
         print(f"{name}/{step} | {visible(text)}")
 
 
-def _now() -> str:
-    """Local time: in full where a file or a pipe keeps the line, on a terminal without the date."""
-    now = datetime.now().astimezone()
+def _now(zone: tzinfo | None) -> str:
+    """The time: in full where a file or a pipe keeps the line, on a terminal without the date."""
+    now = datetime.now(UTC).astimezone(zone)
     return f"{now:%H:%M:%S}" if sys.stdout.isatty() else now.isoformat(timespec="seconds")
 
 

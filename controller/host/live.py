@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from types import TracebackType
 
 from controller.host.farewell import steps_in_words
@@ -50,7 +51,8 @@ _WITHOUT_KEYS: dict[Leaving, str] = {
 class LiveView:
     """Shows news. As a context manager it restores the terminal at the end.
 
-    `words`: the options that tell other commands which folders these are.
+    `words`: the options that tell other commands which folders these are. `zone` None: the zone of
+    this machine.
     """
 
     refresh_seconds: float | None = _REFRESH_SECONDS
@@ -63,12 +65,14 @@ class LiveView:
         outputs: Outputs = "failed",
         leaving: Leaving = "stop",
         title: str = "",
+        zone: tzinfo | None = None,
     ) -> None:
         self._specs, self._words, self._outputs, self._leaving = specs, words, outputs, leaving
         self._title = title or specs.rstrip("/")
+        self._zone = zone
         self._terminal = Terminal()
         self._board = Board(leaving)
-        self._lines = Lines(specs, outputs)
+        self._lines = Lines(specs, outputs, zone)
         self._drawn, self._drawn_seq, self._pause = 0.0, 0, _DRAW_SECONDS_MIN
         self._width: int | None = None  # at the last drawing: now the terminal may be gone
         self._notes: list[str] = []
@@ -142,7 +146,7 @@ class LiveView:
         self._width, height = self._terminal.size
         look = Look(
             now=news.now,
-            zone=None,
+            zone=self._zone,
             width=self._width,
             colour=self._terminal.in_colour,
             stood=news.stood,

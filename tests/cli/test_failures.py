@@ -81,3 +81,13 @@ def test_output_can_be_shown_while_it_comes(place: Place) -> None:
     assert shown[ended - 1] == r"t/a | end \x1b[1mbold"
     assert "t/b | quick" in shown
     assert controller.wait(30) == 0
+
+
+def test_up_shows_its_times_in_utc_or_in_the_zone_of_the_machine(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.spec("t", a="true")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert "+09:00 t/a Succeeded" in place.says("up", "--once")
+    place.spec("t", a="echo other")
+    assert "+00:00 t/a Succeeded" in place.says("up", "--once", "--utc")
