@@ -27,11 +27,15 @@ from controller.cli.arguments import (
     REASON,
     REASON_HELP,
     SHOW_OUTPUT,
+    SPECS,
+    STATE,
     STEP_IF_ANY,
     STEPS,
     TAIL,
     UID,
     UNUSED_FOLDERS,
+    UNUSED_SPECS,
+    UNUSED_UTC,
     Command,
     Example,
     OneOf,
@@ -43,7 +47,7 @@ from controller.cli.arguments import (
     run_number,
 )
 
-_CHANGE = (*FOLDER_OPTIONS, DRY_RUN)
+_CHANGE = (SPECS, STATE, UNUSED_UTC, DRY_RUN)  # they print no times
 
 START, LOOK, CHANGE, CHECK, MAINTAIN = "Start", "Look", "Change", "Check", "Maintain"
 
@@ -551,7 +555,9 @@ COMMANDS = (
         "wait for a result",
         CHECK,
         (
-            *READ_OPTIONS,
+            UNUSED_SPECS,
+            STATE,
+            UNUSED_UTC,
             NAME,
             arg(
                 "--for",

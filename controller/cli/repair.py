@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from controller.cli.output import look
 from controller.errors import ExitCode, LockHeld, NotFound, UsageError
 from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
-from controller.view.times import rfc3339
+from controller.view.look import Look
 
 if TYPE_CHECKING:
     from controller.log.repair import Finding
@@ -30,7 +31,7 @@ def repair(args: argparse.Namespace) -> int:
     if finding.damage is None and not finding.missing:
         print(_whole(finding))
         return ExitCode.FINE
-    for line in _missing(finding) if finding.damage is None else _damaged(finding):
+    for line in _missing(finding) if finding.damage is None else _damaged(finding, look(args)):
         print(line)
     if not args.yes and not _confirmed():
         does = "continues without them" if finding.damage is None else "cuts it"
@@ -72,15 +73,15 @@ def _missing(finding: "Finding") -> Iterator[str]:
     yield "put them back from a copy; without them, what they record is done again"
 
 
-def _damaged(finding: "Finding") -> Iterator[str]:
+def _damaged(finding: "Finding", view: Look) -> Iterator[str]:
     damage, state = finding.damage, finding.state
     assert damage is not None
     yield f"{damage.file}: damaged at byte {damage.offset}, record {damage.seq}"
-    yield f"good before it: records up to {state.seq}, of {rfc3339(state.time)}"
+    yield f"good before it: records up to {state.seq}, of {view.moment(state.time)}"
     if not finding.behind:
         yield "after it: nothing that can be read"
         return
-    last = rfc3339(max(record.time for record in finding.behind))
+    last = view.moment(max(record.time for record in finding.behind))
     yield f"after it: {len(finding.behind)} good records up to {last}, which would be lost:"
     lost = list(dict.fromkeys(_lost(finding)))
     yield from (f"  {line}" for line in lost[:LISTED_MAX])
