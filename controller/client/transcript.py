@@ -14,6 +14,7 @@ from typing import IO
 from controller.client.replica import Replica
 from controller.errors import StorageError
 from controller.log.output import BLOCK_BYTES, open_output, start_of_last_lines
+from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
@@ -270,7 +271,7 @@ class Transcript:
     def _log(self, one: Shown) -> str:
         if one.attempt is not None:
             return one.attempt.log
-        return f"runs/{self._workflow.uid}/{one.step.name}.{one.number}.log"
+        return log_file(self._workflow.uid, one.step.name, one.number)
 
     def _output_of(self, step: str, log: str) -> AttemptOutput:
         prefix = b"" if self._alone() else self._prefix(step).encode()

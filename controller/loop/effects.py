@@ -7,6 +7,7 @@ the same state, and every call is safe to repeat.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from controller.loop.places import output_file
 from controller.loop.ports import AttemptId, End, Launch, Running
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
@@ -49,7 +50,6 @@ def _launch(
     workflow: Workflow, step: Step, attempt: Attempt, state_dir: str, folder: str
 ) -> Launch:
     definition = step.definition
-    output = f"{state_dir}/{attempt.log.removesuffix('.log')}.out"
     return Launch(
         id=AttemptId(workflow.uid, step.name, attempt.number),
         mark=attempt.mark,
@@ -61,7 +61,7 @@ def _launch(
             "TREADLE_STEP": step.name,
             "TREADLE_ATTEMPT": str(attempt.number),
             "TREADLE_GENERATION": str(attempt.generation),
-            "TREADLE_OUTPUT": output,
+            "TREADLE_OUTPUT": f"{state_dir}/{output_file(attempt.log)}",
         },
         working_dir=working_dir(workflow, step.name, folder),
         home=home_of(workflow, folder),

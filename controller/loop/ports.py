@@ -32,9 +32,13 @@ __all__ = [
     "End",
     "EndFailed",
     "Ended",
+    "EnvFile",
+    "EnvRefs",
     "Executor",
     "Folder",
     "FolderSight",
+    "FromEnv",
+    "FromFile",
     "Launch",
     "Log",
     "Observation",
@@ -73,17 +77,52 @@ class Log(Protocol):
 
 
 # ---------------------------------------- executor
+OUTPUT_BYTES_MAX = 64 << 10  # of what one attempt hands on
+
+
+class FromEnv(Struct, frozen=True, tag=True):
+    """The value of a variable of this controller, whether or not steps inherit it."""
+
+    name: str
+
+
+class FromFile(Struct, frozen=True, tag=True):
+    """The content of a file (absolute path), without the newline at its end if there is one."""
+
+    path: str
+
+
+class EnvFile(Struct, frozen=True, tag=True):
+    """A file (absolute path) of `KEY=VALUE` lines. An optional one may be missing."""
+
+    path: str
+    optional: bool = False
+
+
+class EnvRefs(Struct, frozen=True, tag=True):
+    """Variables by reference, or as plain text."""
+
+    refs: dict[str, str | FromEnv | FromFile]
+
+
 class Launch(Struct, frozen=True, kw_only=True):
     """All that an executor needs to start one attempt.
 
-    `env` is set on top of the environment of this controller; `log` (stdout and stderr) is relative
-    to the state folder; its folder may not exist yet.
+    The environment of the attempt, later ones winning: what it inherits from this controller,
+    `env_from` in order, the paths of `files`, `env`. What `env_from` names is read when the attempt
+    is to start, and its values are written nowhere. If it can't be read, the attempt never starts:
+    `Ended` has `start-failed`, with the reason SecretMissing or ValueTooLarge.
+
+    `log` (stdout and stderr) is relative to the state folder; its folder may not exist yet.
     """
 
     id: AttemptId
     mark: int
     argv: tuple[str, ...]
     env: dict[str, str]
+    env_from: tuple[EnvFile | EnvRefs, ...] = ()
+    inherit: bool | tuple[str, ...] = True  # the environment of this controller, or these of it
+    files: dict[str, str] = {}  # variable -> text; the variable gets the path of a file with it
     working_dir: str  # absolute
     home: str = ""  # the folder of the spec's file, absolute; only for messages
     log: str
@@ -147,6 +186,13 @@ class Executor(Protocol):
 
     def flush(self) -> None:
         """All that was said since the last observe() is on its way, in the order it was said."""
+
+    def outputs(self, log: str) -> bytes | None:
+        """What the attempt with this log handed on, at most OUTPUT_BYTES_MAX + 1 bytes of it.
+
+        None if it made no file. Raises OSError, with a message for people in `strerror`, if that is
+        no regular file or can't be read. Never blocks.
+        """
 
     def trouble(self) -> Trouble | None:
         """What keeps attempts from starting or ending as they should, as of now."""

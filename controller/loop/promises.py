@@ -7,6 +7,7 @@ needs.
 
 from collections.abc import Iterator
 
+from controller.loop.places import log_file
 from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import next_run
@@ -44,7 +45,7 @@ def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEv
         generation=workflow.generation,
         fingerprint=step.fingerprint,
         mark=chance.mark(),
-        log=f"runs/{workflow.uid}/{step.name}.{number}.log",
+        log=log_file(workflow.uid, step.name, number),
         inputs=inputs(workflow.spec, step.name, prints),
     )
 

@@ -46,10 +46,11 @@ class Started(Struct, frozen=True, kw_only=True):
 class Ended(Struct, frozen=True, kw_only=True):
     """No process of the attempt lives any more; this is proven. `at`: when its first process ended.
 
-    `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why;
-    `withdrawn` was queued and never started; `lost` ended or never started, and nobody can know how
-    (reboot, dead shim), or it was stopped together with the shim. `left_processes`: how many it
-    left running, which were then ended.
+    `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why,
+    and `reason` is a word for it if there is a better one than StartFailed; `withdrawn` was queued
+    and never started; `lost` ended or never started, and nobody can know how (reboot, dead shim),
+    or it was stopped together with the shim. `left_processes`: how many it left running, which were
+    then ended.
     """
 
     id: AttemptId
@@ -60,6 +61,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     left_processes: int = 0
     problem: str = ""
+    reason: str = ""
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):

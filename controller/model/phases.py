@@ -79,6 +79,8 @@ class Reason(Word):
     TIMEOUT = "Timeout"
     INTERRUPTED = "Interrupted"
     START_FAILED = "StartFailed"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a word, no secret
+    VALUE_TOO_LARGE = "ValueTooLarge"
     STEP_FAILED = "StepFailed"  # of a workflow
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     FAIL_FAST = "FailFast"
@@ -116,6 +118,7 @@ class Obstacle(Word):
 
 TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 WORKFLOW_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
+COULD_NOT_START = frozenset({Reason.START_FAILED, Reason.SECRET_MISSING, Reason.VALUE_TOO_LARGE})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 
 Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that make it

@@ -120,7 +120,8 @@ def _judge(
         why = ending.message if ending else "no longer wanted"
         return AttemptPhase.CANCELLED, Reason.WITHDRAWN, f"withdrawn before it started: {why}"
     if seen.how == "start-failed":
-        return AttemptPhase.FAILED, Reason.START_FAILED, f"could not start: {seen.problem}"
+        reason = seen.reason or Reason.START_FAILED
+        return AttemptPhase.FAILED, reason, f"could not start: {seen.problem}"
     # Its first process may have ended by itself before anybody wanted it to; what was ended then
     # were only the processes that it had left.
     if ending and not ending.withdraw and (seen.how == "lost" or seen.at >= ending.since):

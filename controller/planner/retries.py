@@ -7,7 +7,7 @@ but the fourth in a row fails the step. Those by somebody who stopped the contro
 """
 
 from controller.model.events import RetryScheduled, StepFailed
-from controller.model.phases import AttemptPhase, Reason
+from controller.model.phases import COULD_NOT_START, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Step, Workflow
 from controller.planner.actions import Retry
 from controller.spec.definition import RetryPolicy
@@ -61,7 +61,7 @@ def complete(
 def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     """Why no attempt follows; None if one does, empty if nobody expected one."""
     policy = step.definition.retry
-    if attempt.reason == Reason.START_FAILED:
+    if attempt.reason in COULD_NOT_START:
         return ""
     if workflow.cancel is not None or workflow.deleting:
         return "not retried, because the workflow is being cancelled"

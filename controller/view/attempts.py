@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from controller.errors import NotFound
-from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.model.phases import COULD_NOT_START, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import words
 from controller.view.figures import NONE, tries
@@ -177,7 +177,7 @@ def printed_nothing(state: State, workflow: Workflow, step: Step, attempt: Attem
     if attempt.live:
         message = words.of_step(state, workflow, step)[1]
         return f"{step.name} has printed nothing so far: {message}"
-    colon = "" if attempt.reason == Reason.START_FAILED else ":"
+    colon = "" if attempt.reason in COULD_NOT_START else ":"
     message = words.of_attempt(attempt)
     return f"{step.name} printed nothing; attempt {attempt.number}{colon} {message}"
 

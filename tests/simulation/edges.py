@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from controller.loop.ports import AttemptId, ClockReading, End, Launch, Running, Trouble
+from controller.loop.ports import (
+    OUTPUT_BYTES_MAX,
+    AttemptId,
+    ClockReading,
+    End,
+    Launch,
+    Running,
+    Trouble,
+)
 from controller.model import events as e
 from controller.model.events import AttemptEnding, AttemptFinished, AttemptScheduled, Record
 from controller.model.observations import (
@@ -137,6 +145,10 @@ class FakeExecutor:
 
     def flush(self) -> None:
         """It hears at once."""
+
+    def outputs(self, log: str) -> bytes | None:
+        found = self._world.outputs.get(log)
+        return found and found[: OUTPUT_BYTES_MAX + 1]
 
     def trouble(self) -> Trouble | None:
         return self._world.trouble

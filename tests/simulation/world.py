@@ -102,6 +102,7 @@ class World:
         self.turns = 0
         # the machine
         self.short = ""  # why the disk is nearly full
+        self.outputs: dict[str, bytes] = {}  # what attempts handed on, by their logs
         self.trouble: Trouble | None = None  # what the executor complains of
         self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
         self.log: list[bytes] = []

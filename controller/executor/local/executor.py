@@ -40,8 +40,11 @@ from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
+from controller.executor.local.regular import read_regular
 from controller.executor.shim.wire import Message, readable
+from controller.loop.places import output_file
 from controller.loop.ports import (
+    OUTPUT_BYTES_MAX,
     AttemptId,
     Clock,
     End,
@@ -63,6 +66,7 @@ class LocalExecutor:
     """Implements `ports.Executor` on this machine."""
 
     def __init__(self, state_dir: Path, epoch: int, slots: int, clock: Clock) -> None:
+        self.state = os.fspath(state_dir.absolute())
         self.clock = clock
         reading = clock.read()
         self.boot_id = reading.boot_id
@@ -170,6 +174,9 @@ class LocalExecutor:
 
     def flush(self) -> None:
         self.shim.flush()
+
+    def outputs(self, log: str) -> bytes | None:
+        return read_regular(f"{self.state}/{output_file(log)}", OUTPUT_BYTES_MAX + 1)
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble()

@@ -39,6 +39,13 @@ def ending(reason: str, withdraw: bool = False) -> Ending:
             "could not start: no such file",
         ),
         (
+            None,
+            {"how": "start-failed", "problem": "no TOKEN", "reason": "SecretMissing"},
+            "Failed",
+            "SecretMissing",
+            "could not start: no TOKEN",
+        ),
+        (
             ending("Suspended", withdraw=True),
             {"how": "withdrawn"},
             "Cancelled",

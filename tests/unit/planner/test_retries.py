@@ -33,6 +33,7 @@ def code(number: int) -> dict[str, Any]:
 TIMEOUT: dict[str, Any] = {"signal": 15}
 LOST: dict[str, Any] = {"how": "lost", "problem": "the machine was restarted"}
 START_FAILED: dict[str, Any] = {"how": "start-failed", "problem": "not found"}
+NO_SECRET: dict[str, Any] = {**START_FAILED, "reason": "SecretMissing"}
 SEGV: dict[str, Any] = {"signal": 11}
 AGAIN = "Ready"
 
@@ -63,6 +64,7 @@ AGAIN = "Ready"
         ({"limit": 1, "exceptExitCodes": [124]}, [TIMEOUT], AGAIN, None),
         # what can't be started is not retried
         ({"limit": 3}, [START_FAILED], "Failed", "StartFailed"),
+        ({"limit": 3}, [NO_SECRET], "Failed", "SecretMissing"),
         # an end that nobody saw: whatever limit is, three times in a row
         (None, [LOST], AGAIN, None),
         (None, [LOST] * 3, AGAIN, None),
