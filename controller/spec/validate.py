@@ -88,11 +88,17 @@ def _said_by_shell(program: str) -> str:
 
 def did_you_mean(word: str, names: Collection[str]) -> str:
     """A hint with the word that was probably meant, or nothing."""
+    near = nearest(word, names)
+    return f'did you mean "{near}"?' if near else ""
+
+
+def nearest(word: str, names: Collection[str]) -> str:
+    """Which of the names was probably meant, or nothing."""
     from difflib import get_close_matches
 
     folded = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return f'did you mean "{folded[close[0]]}"?' if close else ""
+    return folded[close[0]] if close else ""
 
 
 # ---------------------------------------------------------------------------------------- the steps

@@ -15,16 +15,9 @@ from controller.spec.validate import (
     did_you_mean,
     expression_fault,
 )
+from controller.spec.values import EXPECTED, ParamType, found
 
 _NAMED_MAX = 8  # fields in a hint
-_TYPES = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-}
 _SHOWN_MAX = 60
 
 
@@ -70,7 +63,7 @@ def _type(error: Any, path: Path) -> Iterator[PathFault]:
     yield _mistyped(path, expected, error.instance)
 
 
-def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
+def _mistyped(path: Path, expected: list[ParamType], value: object) -> PathFault:
     if isinstance(value, dict) and "env" in path[-2:-1] and value.keys() & {"fromEnv", "fromFile"}:
         hint = "a step sees the environment of treadle up: remove it here, and set it there"
         if "fromFile" in value:
@@ -78,21 +71,21 @@ def _mistyped(path: Path, expected: list[str], value: object) -> PathFault:
         return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}", hint=hint)
     if isinstance(value, str) and "${{" in value:
         return expression_fault(path, value)
-    problem = f"expected {_either(expected)}, found {_found(value)}"
+    problem = f"expected {_either(expected)}, found {found(value)}"
     return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
 
-def _either(expected: list[str]) -> str:
+def _either(expected: list[ParamType]) -> str:
     """`text, a number or a list`."""
     names = [name for name in expected if not (name == "integer" and "number" in expected)]
-    return _listed(list(dict.fromkeys(_TYPES[name] for name in names)))
+    return _listed(list(dict.fromkeys(EXPECTED[name] for name in names)))
 
 
 def _listed(words: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def _type_hint(path: Path, expected: list[str], value: object) -> str:
+def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
     if value is None:
         return "give it a value, or remove it"
     if "string" in expected and isinstance(value, bool | int | float):
@@ -151,7 +144,7 @@ def _enum(error: Any, path: Path) -> Iterator[PathFault]:
         return
     shown = _listed([_plain_text(word) for word in error.validator_value])
     hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
-    yield PathFault(path=path, problem=f"expected {shown}, found {_found(value)}", hint=hint)
+    yield PathFault(path=path, problem=f"expected {shown}, found {found(value)}", hint=hint)
 
 
 def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
@@ -160,7 +153,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         # The error has the path of the mapping, and the key as its value.
         yield PathFault(
             path=(*path, value),
-            problem=f"{_found(value)} is not a valid variable name",
+            problem=f"{found(value)} is not a valid variable name",
             hint="use letters, digits and _; the first can't be a digit",
             key=True,
         )
@@ -168,13 +161,13 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     if "${{" in value:
         yield expression_fault(path, value)
         return
-    problem, hint = f"{_found(value)} is not a valid name", _NAME_HINT
+    problem, hint = f"{found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):
         hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
     elif {"exitCodes", "exceptExitCodes", "successExitCodes"} & set(path):
-        problem, hint = f"{_found(value)} is not an exit code", 'write 75, or a range "100-110"'
+        problem, hint = f"{found(value)} is not an exit code", 'write 75, or a range "100-110"'
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
@@ -212,19 +205,6 @@ WORDS: dict[str, Callable[[Any, Path], Iterator[PathFault]]] = {
     "maximum": _bound("at most"),
     "minItems": _empty,
 }
-
-
-def _found(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return _plain_text(value)
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        shown = value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
-        return f'"{shown}"'.replace("\n", "\\n")
-    return "a list" if isinstance(value, list) else "a mapping"
 
 
 def _plain_text(value: object) -> str:
