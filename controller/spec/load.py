@@ -8,6 +8,7 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
 from controller.spec.excerpt import excerpt, lines_of
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import Path, PathFault, check, warnings
+from controller.spec.validate import QUOTE_IT, Path, PathFault, check, warnings
 
 if TYPE_CHECKING:
     from controller.spec.text import TextPlace
@@ -94,6 +95,7 @@ class _File:
     def __init__(self, file: str, also: Rule | None) -> None:
         self.file = file
         self.also = also
+        self.text = ""  # what the places count in
         self.documents: list[Document] = []
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
@@ -103,6 +105,7 @@ class _File:
         from controller.spec.text import read
 
         content = read(text, self.file, max_bytes)
+        self.text = content.text
         self.faults += content.faults
         ours = content.torn is not None and _mentions(text)
         for node in content.documents:
@@ -118,11 +121,20 @@ class _File:
             self.faults.append(Fault(file=self.file, problem="the file is empty", hint=hint))
         return Loaded(
             documents=() if self.faults else tuple(self.documents),
-            faults=tuple(_with_excerpts(_sorted(self.faults), content.text)),
-            warnings=tuple(_with_excerpts(self.warnings, content.text)),
+            faults=tuple(map(self._with_excerpt, _sorted(self.faults))),
+            warnings=tuple(map(self._with_excerpt, self.warnings)),
             names=tuple(self.names),
             foreign=not ours,
         )
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return lines_of(self.text)  # only for a fault: most files have none
+
+    def _with_excerpt(self, fault: Fault) -> Fault:
+        if not 0 < fault.line <= len(self.lines):
+            return fault
+        return replace(fault, excerpt=excerpt(self.lines[fault.line - 1], fault.column))
 
 
 class _Document:
@@ -245,6 +257,10 @@ class _Document:
     def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)
         hint = found.hint
+        if hint == QUOTE_IT:
+            from controller.spec import text
+
+            hint = hint.replace("$text", text.written(self.of.lines[line - 1], column) or "…")
         if found.other:
             hint = f"the first is at line {self.place.within(found.other)[0]}"
         return Fault(
@@ -321,14 +337,3 @@ def _sorted(faults: list[Fault]) -> Iterator[Fault]:
     if len(faults) > FAULTS_MAX:
         problem = f"more faults than these {FAULTS_MAX:,}"
         yield Fault(file=faults[0].file, problem=problem, hint="fix these first")
-
-
-def _with_excerpts(faults: Iterable[Fault], text: str) -> Iterator[Fault]:
-    lines: list[str] | None = None  # most files have no fault: don't split them
-    for fault in faults:
-        lines = lines_of(text) if lines is None else lines
-        if 0 < fault.line <= len(lines):
-            shown = excerpt(lines[fault.line - 1], fault.column)
-            yield replace(fault, excerpt=shown)
-        else:
-            yield fault

@@ -7,7 +7,8 @@ JSON is read by the same rules, because it is almost a part of YAML.
 What a plain scalar means (YAML 1.2, without its surprising parts):
 
 - `true True TRUE` and `false …` are booleans; `null Null NULL ~` and an empty value are null;
-- decimal numbers without leading zeros are numbers: `3`, `-1`, `0.5`, `1e3`;
+- decimal numbers without leading zeros are numbers: `3`, `-1`, `0.5`, `1e3`; an integer of more
+  than 64 bits is a float;
 - all else is text: `yes no on off`, `0755`, `0x1F`, `1_000`, `12:30`, `2026-11-23`, `.inf`;
 - keys are text, and so are the values of a mapping named `env`: `3.10` there stays `3.10`;
 - `<<` merges mappings; of the other tags only the core ones (`!!str 5`) mean anything.
@@ -17,7 +18,7 @@ Cost: some 0.4 s for 10,000 steps with 52,000 dependencies (1 MB), most of it in
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
@@ -36,6 +37,7 @@ from yaml.events import (
 
 from controller.errors import Fault
 from controller.spec.syntax import explain
+from controller.spec.values import as_text
 
 DEPTH_MAX = 64
 VALUES_MAX = 1_000_000  # a dozen times what 10,000 steps hold; read in 3 s
@@ -48,8 +50,9 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _NUMBER_BEGINS = frozenset("+-.0123456789")
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_WORD = re.compile(r"[-+.\w]*")
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
     f"{_CORE}bool": (bool,),
@@ -125,12 +128,42 @@ def scalar(text: str) -> str | int | float | bool | None:
         return _CONSTANTS[text]
     if text[0] not in _NUMBER_BEGINS:
         return text
-    if _INTEGER.fullmatch(text):
-        return int(text)
+    if _INTEGER.fullmatch(text) and -(2**63) <= (integer := int(text)) < 2**63:
+        return integer
     # A number that is too large for a computer (1e999) stays text, so that it goes no further.
     if _DECIMAL.fullmatch(text) and isfinite(number := float(text)):
         return number
     return text
+
+
+def written(line: str, column: int) -> str:
+    """The text of the number or boolean at `column` of its line, as its author wrote it.
+
+    Empty where it has a tag or an anchor, or is an alias.
+    """
+    word = _WORD.match(line, column - 1)
+    return word[0] if word and not isinstance(scalar(word[0]), str | None) else ""
+
+
+def lossy_numbers(
+    value: object, place: TextPlace, lines: Sequence[str], path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """The numbers in `value` that lose a part of their text, as `3.10` does.
+
+    For each one its path, what happens to it, and how to keep the text. `lines` are those that
+    `place` counts.
+    """
+    inside: Any = place.inside
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from lossy_numbers(item, inside[key], lines, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from lossy_numbers(item, inside[index], lines, (*path, index))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text, kept = written(lines[place.line - 1], place.column), as_text(value)
+        if text and text != kept:
+            yield path, f"{text} is read as the number {kept}", f'write "{text}" to keep it as text'
 
 
 def _joined(escape: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ Path = tuple[str | int, ...]
 
 UNREADABLE = ""
 NOT_YET = "not supported yet"
+QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
 _EXPRESSIONS_NOT_YET = f"expressions (${{{{ }}}}) are {NOT_YET}"
 _USE_VALUES = "write the value itself, or let the script compute it"
 _SET_SECRETS = "a step sees the environment of treadle up: set the secret there, and remove it here"

@@ -10,6 +10,7 @@ from typing import Any
 from controller.spec import habits
 from controller.spec.validate import (
     NOT_YET,
+    QUOTE_IT,
     Path,
     PathFault,
     did_you_mean,
@@ -89,7 +90,7 @@ def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
     if value is None:
         return "give it a value, or remove it"
     if "string" in expected and isinstance(value, bool | int | float):
-        return f'put it in quotes: "{_plain_text(value)}"'
+        return QUOTE_IT
     if {"number", "integer"} & set(expected) and isinstance(value, str):
         if _is_number(value):
             return "write it without quotes and leading zeros"

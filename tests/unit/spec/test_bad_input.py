@@ -181,10 +181,22 @@ def test_a_name_of_nothing_usable_gets_no_example() -> None:
     assert fault.hint.endswith("(at most 63; no - at the start or end)")
 
 
-def test_labels_are_text() -> None:
-    text = HEAD.replace("name: etl", "name: etl, labels: {v: 1.0}") + "  steps: [{name: a, run: x}]"
-    assert str(load(text.encode(), "a.yaml").faults[0]) == (
-        'a.yaml:3:35: metadata.labels.v: expected text, found the number 1.0; put it in quotes: "1.0"'
+@pytest.mark.parametrize(
+    ("written", "found", "text"),
+    [
+        ("3.10", "the number 3.1", "3.10"),
+        ("1e3", "the number 1000.0", "1e3"),
+        ("True", "true", "True"),
+        ("&a 3.10", "the number 3.1", "…"),
+    ],
+)
+def test_a_label_is_text_and_the_hint_has_it_as_written(
+    written: str, found: str, text: str
+) -> None:
+    labels = f"name: etl, labels: {{v: {written}}}"
+    spec = HEAD.replace("name: etl", labels) + "  steps: [{name: a, run: x}]"
+    assert str(load(spec.encode(), "a.yaml").faults[0]) == (
+        f'a.yaml:3:35: metadata.labels.v: expected text, found {found}; put it in quotes: "{text}"'
     )
 
 

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from controller.spec.excerpt import lines_of
 from controller.spec.syntax import explain
-from controller.spec.text import DEPTH_MAX, Text, TextPlace, read, scalar
+from controller.spec.text import DEPTH_MAX, Text, TextPlace, lossy_numbers, read, scalar
 
 
 def values(text: str, file: str = "a.yaml") -> list[object]:
@@ -31,6 +32,8 @@ def faults(text: str, file: str = "a.yaml", max_cost: int = 10_000) -> list[str]
         ("0", 0),
         ("-17", -17),
         ("+3", 3),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775809", -(2.0**63)),
         ("0755", "0755"),
         ("0o17", "0o17"),
         ("0x1F", "0x1F"),
@@ -207,3 +210,58 @@ class TestPlace:
         found: Text = read(self.text, "a.yaml", 1000)
         root: TextPlace = found.documents[0].place
         assert root.within(path, key) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("3.10", "3.1"),
+        ("1e3", "1000.0"),
+        ("+5", "5"),
+        ("5.", "5.0"),
+        ("-0", "0"),
+        ("9223372036854775808", "9.223372036854776e18"),
+        ("0.12345678901234567890", "0.12345678901234568"),
+    ],
+)
+def test_a_number_that_loses_a_part_of_its_text(text: str, kept: str) -> None:
+    for file, path in (
+        (f"{text} # why", ()),
+        (f"a: {text}", ("a",)),
+        (f"a: [x, {{b: 1, c: {text}}}, 2]", ("a", 1, "c")),
+        (f"a: &x\n  - {text}\nb: 1", ("a", 0)),
+    ):
+        content = read(file, "a.yaml", 10_000)
+        (node,) = content.documents
+        found = lossy_numbers(node.value, node.place, lines_of(content.text))
+        problem, hint = f"{text} is read as the number {kept}", f'write "{text}" to keep it as text'
+        assert list(found) == [(path, problem, hint)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.1",
+        "-5",
+        "0",
+        "5.0",
+        '"3.10"',
+        "3.10.0",
+        "03.10",
+        "1e999",
+        "true",
+        "[a, null]",
+        "!!str 1e3",
+    ],
+)
+def test_a_number_that_keeps_its_text(text: str) -> None:
+    content = read(f"a: {text}\nb: {text}", "a.yaml", 10_000)
+    (node,) = content.documents
+    assert not list(lossy_numbers(node.value, node.place, lines_of(content.text)))
+
+
+def test_a_number_that_an_alias_repeats_is_found_where_it_is_written() -> None:
+    (node,) = read("a: &x [3.10]\nb: *x\nc: &y 1e3\nd: *y", "a.yaml", 10_000).documents
+    lines = ["a: &x [3.10]", "b: *x", "c: &y 1e3", "d: *y"]
+    found = [path for path, _, _ in lossy_numbers(node.value, node.place, lines)]
+    assert found == [("a", 0), ("b", 0)]
