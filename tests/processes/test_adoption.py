@@ -243,10 +243,11 @@ def test_a_problem_that_is_no_text_in_the_journal_of_an_older_shim_is_made_text(
     kill_shim(yard, executor)
     executor.close()
     journal = yard.state / "shim/journal"
-    journal.write_text(journal.read_text().replace("PATH is ", r"PATH is /caf\udce9:"))
+    older = journal.read_text().replace("command not found", r"PATH is /caf\udce9")
+    journal.write_text(older)
     yard.seen.clear()
     next_one = yard.executor(epoch=2)
-    assert r"PATH is /caf\udce9:" in yard.ended(next_one, "step")[0].problem
+    assert r"PATH is /caf\udce9" in yard.ended(next_one, "step")[0].problem
 
 
 def test_how_a_step_ended_while_both_were_dead_is_not_guessed(yard: Yard) -> None:

@@ -9,13 +9,16 @@ import pytest
 from processes.yard import Yard, eventually
 
 from controller.errors import StorageError
+from controller.loop.ports import EnvRefs, FromEnv
 
 OLD_SHIM = Path(__file__).with_name("shim_v1.py")
 WAIT = "echo x >> ledger; while [ ! -e go ]; do sleep 0.01; done; exit 42"
 
 
 @pytest.fixture
-def old_shim(yard: Yard) -> Iterator[subprocess.Popen[str]]:
+def old_shim(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+    monkeypatch.setenv("HIDDEN", "1")
+    monkeypatch.setenv("KEPT", "1")
     command = [sys.executable, str(OLD_SHIM), str(yard.state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -44,6 +47,21 @@ def test_a_newer_controller_uses_an_older_shim_until_it_is_empty(
     (following,) = yard.ended(newer, "next")
     assert following.exit_code == 4
     assert yard.file("ledger") == "x\n"
+
+
+def test_an_older_shim_starts_a_step_that_inherits_little(
+    yard: Yard, old_shim: subprocess.Popen[str]
+) -> None:
+    executor = yard.executor()
+    look = "echo ${HIDDEN-unset} ${KEPT-unset} ${OWN-unset} ${HOME+home} ${SECRET-unset}"
+    refs = {"env": {"OWN": "2"}, "env_from": (EnvRefs({"SECRET": FromEnv("HIDDEN")}),)}
+    for step, inherit in (("all", True), ("some", ("KEPT",)), ("nothing", False)):
+        executor.start([yard.launch(step, "sh", "-c", look, inherit=inherit, **refs)])
+    assert [each.exit_code for each in yard.ended(executor, "all", "some", "nothing")] == [0] * 3
+    assert executor.shim.pid == old_shim.pid
+    assert yard.log("all") == "1 1 2 home 1\n"
+    assert yard.log("some") == "unset 1 2 1\n"
+    assert yard.log("nothing") == "unset unset 2 1\n"
 
 
 def test_an_older_controller_leaves_a_newer_shim_alone(

@@ -5,6 +5,7 @@ from signal import SIGTERM
 
 from msgspec import Struct
 
+from controller.executor.local.secrets import CannotPrepare
 from controller.loop.ports import AttemptId, End, Ended, Launch
 from controller.model.events import Usage
 
@@ -19,6 +20,8 @@ class TrackedAttempt(Struct, eq=False):
     id: AttemptId
     mark: int
     launch: Launch | None = None  # until the shim says that it started, or can't
+    refusal: CannotPrepare | None = None  # why it must not start; the shim may say that it has
+    unprepared: bool = False  # for want of something that becomes free again
     order: End | None = None  # given before the shim reported a start or an end
     pid: int = 0
     start: int = 0

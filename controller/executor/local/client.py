@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import LockHeld, StorageError
-from controller.executor.local.link import PROTOCOL, SILENT_SECONDS, Link, greeting
+from controller.executor.local.link import (
+    INHERIT_PROTOCOL,
+    PING_PROTOCOL,
+    PROTOCOL,
+    SILENT_SECONDS,
+    Link,
+    as_older,
+    greeting,
+)
 from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import Trouble
 
 HELLO_SECONDS_MAX = 10.0
-PING_PROTOCOL = 2  # the first with `ping`
-PRIORITY_PROTOCOL = 3  # the first whose `start` ends with a priority
 
 
 class ShimClient:
@@ -44,8 +50,8 @@ class ShimClient:
 
     def understood(self, message: Message) -> Message:
         """The message as this shim knows it."""
-        without = message[0] == "start" and self.protocol < PRIORITY_PROTOCOL
-        return message[:-1] if without else message
+        older = message[0] == "start" and self.protocol < INHERIT_PROTOCOL
+        return as_older(message, self.protocol) if older else message
 
     def listen(self) -> list[Message]:
         """The messages since the last call. If the shim has died, another one replaces it here."""
@@ -105,11 +111,15 @@ class ShimClient:
         if self.link.silent():
             problem = self.link.mend("reads nothing")
             return Trouble("SupervisorSilent", f"{problem}; until then nothing is started")
-        if self.shortage:
-            problem = f"nothing can be started: {self.shortage}; it is tried again"
-            return Trouble("OutOfResources", problem)
-        return None
+        return out_of_resources(self.shortage)
 
     def look_again_seconds(self) -> float:
         """How soon to check it again, while there are attempts."""
         return 1.0 if self.link.unread() else SILENT_SECONDS
+
+
+def out_of_resources(shortage: str) -> Trouble | None:
+    """What to say of a shortage; there is none if it is empty."""
+    if not shortage:
+        return None
+    return Trouble("OutOfResources", f"nothing can be started: {shortage}; it is tried again")

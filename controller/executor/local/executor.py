@@ -34,13 +34,16 @@ from controller.executor.local.attempt import (
     lost,
     terminated,
 )
-from controller.executor.local.client import ShimClient
+from controller.executor.local.client import ShimClient, out_of_resources
 from controller.executor.local.ending import Endings, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
+from controller.executor.local.preparation import prepare
 from controller.executor.local.regular import read_regular
+from controller.executor.local.secrets import CannotPrepare
+from controller.executor.shim.spawn import NotNow
 from controller.executor.shim.wire import Message, readable
 from controller.loop.places import output_file
 from controller.loop.ports import (
@@ -59,6 +62,7 @@ from controller.loop.ports import (
 from controller.model.events import Usage
 from controller.model.state import SECOND
 
+TRY_AGAIN_US = 1_000_000
 DOUBT_US = 1_000_000  # the shim corrects an exit within half of it
 
 
@@ -75,6 +79,8 @@ class LocalExecutor:
         self.seen: list[Observation] = []
         self.started: list[TrackedAttempt] = []  # since the last observe()
         self.doubted: dict[str, TrackedAttempt] = {}  # over, but the shim may correct how
+        self.shortage = ""  # of what, so that an attempt can't be prepared now
+        self.try_again_at = 0
         self.verbs: dict[str, Callable[..., None]] = {
             "hello": self.on_hello,
             "told": self.on_told,
@@ -103,9 +109,8 @@ class LocalExecutor:
                 continue
             attempt = self.attempt(launch.id, launch.mark)
             attempt.launch, attempt.may_leave = launch, launch.leave_processes
-            attempt.offered = self.shim.synced
             attempt.grace_us = int(launch.grace_seconds * SECOND)
-            self.shim.say(start_message(launch))
+            self.offer(attempt, launch)
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:
@@ -136,6 +141,8 @@ class LocalExecutor:
                 self.proven(self.attempts[str(news.id)], news.found)
         for attempt in list(self.doubted.values()):
             self.settle(attempt)
+        if self.shortage and self.clock.now() >= self.try_again_at:
+            self.try_again()
         if self.attempts:
             self.shim.ping()
         self.shim.flush()
@@ -179,7 +186,7 @@ class LocalExecutor:
         return read_regular(f"{self.state}/{output_file(log)}", OUTPUT_BYTES_MAX + 1)
 
     def trouble(self) -> Trouble | None:
-        return self.shim.trouble()
+        return self.shim.trouble() or out_of_resources(self.shortage)
 
     def next_due(self) -> int | None:
         now = self.clock.now()
@@ -188,6 +195,7 @@ class LocalExecutor:
             min(map(doubted_until, self.doubted.values()), default=None),
             self.orphans.next_due(now),
             now if self.seen else None,
+            self.try_again_at if self.shortage else None,
             now + int(self.shim.look_again_seconds() * SECOND) if self.attempts else None,
         ]
         return min((due for due in dues if due is not None), default=None)
@@ -224,8 +232,7 @@ class LocalExecutor:
         )
         for text, attempt in self.attempts.items():
             if attempt.launch is not None:
-                attempt.offered = True
-                self.shim.say(start_message(attempt.launch))
+                self.offer(attempt, attempt.launch)
             if attempt.order is not None:
                 self.shim.say(["withdraw", text])
 
@@ -272,8 +279,18 @@ class LocalExecutor:
         )
 
     def on_withdrawn(self, text: str, at: int) -> None:
-        attempt = self.named(text)
-        self.finish(attempt, Ended(id=attempt.id, how="withdrawn", at=at + self.boot_to_now))
+        attempt, at = self.named(text), at + self.boot_to_now
+        if attempt.refusal is None or attempt.order is not None:
+            self.finish(attempt, Ended(id=attempt.id, how="withdrawn", at=at))
+        else:
+            outcome = Ended(
+                id=attempt.id,
+                how="start-failed",
+                at=at,
+                problem=str(attempt.refusal),
+                reason=attempt.refusal.reason,
+            )
+            self.finish(attempt, outcome)
 
     def on_orphaned(self, text: str) -> None:
         self.named(text).orphan = True
@@ -294,6 +311,35 @@ class LocalExecutor:
         attempt = self.attempts.get(text) or self.attempt(AttemptId.parse(text), 0)
         attempt.noted = True
         return attempt
+
+    def offer(self, attempt: TrackedAttempt, launch: Launch) -> None:
+        """Tell the shim to start it, with all that it needs, or never to start it.
+
+        An earlier controller may have told it too, so only the shim knows whether it has started.
+        """
+        attempt.unprepared = False
+        try:
+            if attempt.refusal is None:
+                env = prepare(self.state, launch)
+        except CannotPrepare as refusal:
+            attempt.refusal = refusal
+        except NotNow as shortage:
+            attempt.unprepared = True
+            self.shortage = str(shortage)
+            self.try_again_at = self.clock.now() + TRY_AGAIN_US
+            return
+        if attempt.refusal is not None:
+            self.shim.say(["withdraw", str(attempt.id)])
+        else:
+            attempt.offered = self.shim.synced
+            self.shim.say(start_message(launch, env))
+
+    def try_again(self) -> None:
+        """Prepare what could not be prepared for want of something."""
+        self.shortage = ""
+        for attempt in self.attempts.values():
+            if attempt.unprepared and attempt.launch is not None:
+                self.offer(attempt, attempt.launch)
 
     def retell(self, attempt: TrackedAttempt) -> None:
         if attempt.told and attempt.outcome is not None:
@@ -424,7 +470,14 @@ def _why_not(launch: Launch | None) -> str:
     folder, home = launch.working_dir, launch.home or launch.working_dir
     path = launch.env.get("PATH", os.environ.get("PATH", os.defpath))
     try:
-        found = missing_folder(folder, home) or missing_program(launch.argv[0], path, folder, home)
+        found = missing_folder(folder, home)
+        if found is None and not _looks_elsewhere(launch):
+            found = missing_program(launch.argv[0], path, folder, home)
     except ValueError:  # a NUL, or text that can't be encoded
         return ""
     return readable(str(found)) if found else ""
+
+
+def _looks_elsewhere(launch: Launch) -> bool:
+    """Whether its program is looked up in a PATH that `env_from` may set: that one is not told."""
+    return bool(launch.env_from) and "PATH" not in launch.env and "/" not in launch.argv[0]

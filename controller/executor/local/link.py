@@ -16,7 +16,7 @@ import socket
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,10 @@ from controller.executor.shim.wire import Message, Wire
 if TYPE_CHECKING:
     from controller.loop.ports import Launch
 
-PROTOCOL = 3  # of the newest shim; each older one is spoken as well
+PROTOCOL = 4  # of the newest shim; each older one is spoken as well
+PING_PROTOCOL = 2  # the first with `ping`
+PRIORITY_PROTOCOL = 3  # the first whose `start` has a priority
+INHERIT_PROTOCOL = 4  # the first whose `start` may say what is inherited
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # if more shims die in that time, something is wrong
@@ -256,15 +259,19 @@ def short_path(folder: str) -> Iterator[str]:
 
 def greeting(epoch: int, slots: int) -> Message:
     """What a shim must know of its controller, mainly what the steps inherit from it."""
-    env = {
-        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-        for name, value in os.environb.items()
-    }
     umask = os.umask(0o077)
     os.umask(umask)
     limits = {str(kind): soft for kind, soft in step_limits().items()}
     about = {"protocol": PROTOCOL, "epoch": epoch, "slots": slots}
-    return ["hello", {**about, "env": env, "umask": umask, "limits": limits}]
+    return ["hello", {**about, "env": inherited(), "umask": umask, "limits": limits}]
+
+
+def inherited() -> dict[str, str]:
+    """The environment of this controller. Bytes that are not UTF-8 become lone surrogates."""
+    return {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in os.environb.items()
+    }
 
 
 @cache
@@ -280,7 +287,33 @@ def step_limits() -> dict[int, int]:
     return limits
 
 
-def start_message(launch: "Launch") -> Message:
+def start_message(launch: "Launch", env: dict[str, str]) -> Message:
+    """`env`: what it sees beside what it inherits."""
     text = str(launch.id)
-    order = [launch.mark, launch.argv, launch.env, launch.working_dir, launch.log]
-    return ["start", text, *order, launch.leave_processes, launch.priority]
+    order = [launch.mark, launch.argv, env, launch.working_dir, launch.log]
+    message = ["start", text, *order, launch.leave_processes, launch.priority]
+    return message if launch.inherit is True else [*message, launch.inherit]
+
+
+def as_older(message: Message, protocol: int) -> Message:
+    """A `start` in the words of an older shim."""
+    verb, text, mark, argv, env, folder, log, leave, priority, *inherit = message
+    if inherit:
+        argv = _unsetting(argv, env, folder, inherit[0] or ())
+    start = [verb, text, mark, argv, env, folder, log, leave]
+    return [*start, priority] if protocol >= PRIORITY_PROTOCOL else start
+
+
+def _unsetting(
+    argv: tuple[str, ...], env: dict[str, str], folder: str, keep: Collection[str]
+) -> list[str]:
+    """The command in the words of env(1), for a shim that hands on all of our environment."""
+    from shutil import which
+
+    kept = {*keep, *env, "TREADLE_WITHIN"}
+    unset = [word for name in inherited() if name not in kept for word in ("-u", name)]
+    name, *arguments = argv
+    # env would look for it in the PATH that is left.
+    path = env.get("PATH", os.environ.get("PATH", os.defpath)).split(":")
+    found = which(name, path=":".join(os.path.join(folder, place) for place in path))
+    return ["/usr/bin/env", *unset, found or name, *arguments]

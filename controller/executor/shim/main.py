@@ -20,6 +20,7 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
     ["hello", {protocol, epoch, slots, env, umask, limits}]
     ["start", ID, MARK, ARGV, ENV, FOLDER, LOG, LEAVE, PRIORITY]
                                 again: while it is queued, this is how it will be started
+    ["start", …, INHERIT]       false, or a list: of the env of the `hello` it gets only these
     ["withdraw", ID]            never start it; answer: `withdrawn`, or its notes if it has started
     ["forget", ID, …]           its end is durable
     ["ping"]                    no answer; if nobody reads it, this process hangs
@@ -55,7 +56,7 @@ from controller.executor.shim.spawn import (
 )
 from controller.executor.shim.wire import Message, Wire, encode
 
-PROTOCOL = 3
+PROTOCOL = 4
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 ACCEPT_PAUSE_SECONDS = 0.01

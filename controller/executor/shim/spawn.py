@@ -45,6 +45,7 @@ class Order(NamedTuple):
     log: str
     leave: bool = False  # processes that it leaves running may go on
     priority: int = 0  # higher ones start first
+    inherit: bool | list[str] = True  # all of the controller's environment, or only these
 
 
 class Process(NamedTuple):
@@ -81,7 +82,8 @@ class Spawner:
 
     def inherit(self, env: dict[str, str], umask: int, limits: dict[int, int]) -> None:
         """What every step gets from now on: environment, umask, soft limits."""
-        self.env = encoded(env | within(env))
+        self.env = encoded(env)
+        self.around = encoded(within(env))
         self.path = env.get("PATH", os.defpath)
         self.umask = umask
         self.limits = adopt_limits(limits)
@@ -100,7 +102,7 @@ class Spawner:
             os.fchdir(self.home)
 
     def execute(self, program: str, order: Order, log: int) -> Process:
-        env = self.env | encoded(order.env)
+        env = self.inherited(order.inherit) | encoded(order.env) | self.around
         files = ((os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2))
         self.put_on(order.mark)
         before = time.clock_gettime_ns(CLOCK)
@@ -121,6 +123,12 @@ class Spawner:
         finally:
             self.take_off()
         return Process(pid, self.start_of(pid, before), before // 1000)
+
+    def inherited(self, which: bool | list[str]) -> dict[bytes, bytes]:
+        if which is True:
+            return self.env
+        names = [name.encode(errors="surrogateescape") for name in which or ()]
+        return {name: self.env[name] for name in names if name in self.env}
 
     def put_on(self, mark: int) -> None:
         os.umask(self.umask)
@@ -252,7 +260,7 @@ def find_program(name: str, path: str) -> str:
     if unfit:
         raise CannotStart(f"{unfit} is not executable; try: chmod +x {unfit}")
     hint = literal("command", name) or literal("env", path)
-    raise CannotStart(f'command not found: "{name}"; PATH is {path}{hint}')
+    raise CannotStart(f'command not found: "{name}"{hint}')  # PATH may be a secret, who knows
 
 
 def literal(field: str, text: str) -> str:

@@ -7,11 +7,14 @@ something that makes no sense, the wire is `closed`.
 
 import json
 import socket
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 Message = list[Any]  # a verb, and what it is about
 
 READ_BYTES = 1 << 18
+LINE_BYTES = 1 << 20  # a longer line has only one message
 LINE_BYTES_MAX = 64 << 20
 
 
@@ -24,14 +27,27 @@ def readable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def in_lines(messages: list[bytes]) -> Iterator[bytes]:
+    line: list[bytes] = []
+    size = 0
+    for message in messages:
+        if line and size + len(message) > LINE_BYTES:
+            yield b"[" + b",".join(line) + b"]\n"
+            line, size = [], 0
+        line.append(message)
+        size += len(message)
+    if line:
+        yield b"[" + b",".join(line) + b"]\n"
+
+
 class Wire:
-    """One end. `waiting` goes out as one line with the next flush()."""
+    """One end. `waiting` goes out with the next flush(), as one line if it is not too long."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.sock = sock
         self.waiting: list[bytes] = []
-        self.unsent = b""
+        self.unsent: deque[bytes] = deque()  # lines, perhaps without the beginning of the first
         self.received = b""
         self.closed = False
 
@@ -40,16 +56,20 @@ class Wire:
 
     def flush(self) -> None:
         """Send what can be sent now. The other end's requests limit how much waits."""
-        if self.waiting:
-            self.unsent += b"[" + b",".join(self.waiting) + b"]\n"
-            self.waiting = []
+        self.unsent.extend(in_lines(self.waiting))
+        self.waiting = []
         try:
             while self.unsent:
-                self.unsent = self.unsent[self.sock.send(self.unsent) :]
+                line = self.unsent[0]
+                sent = self.sock.send(line)
+                if sent == len(line):
+                    self.unsent.popleft()
+                else:
+                    self.unsent[0] = line[sent:]
         except BlockingIOError:
             pass
         except OSError:  # the other end was killed; it will be asked again for what it didn't read
-            self.unsent = b""
+            self.unsent.clear()
             self.closed = True
 
     def receive(self) -> list[Message]:

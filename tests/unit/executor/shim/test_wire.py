@@ -32,6 +32,24 @@ def test_messages_of_one_flush_go_as_one_line(ends: tuple[Wire, socket.socket]) 
         far.recv(1)
 
 
+def test_a_heap_goes_in_lines_that_the_other_end_takes(
+    ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "LINE_BYTES", 300_000)
+    monkeypatch.setattr(wire_module, "LINE_BYTES_MAX", 1_000_000)
+    wire, far = ends
+    other = Wire(far)
+    said = [[str(number), "x" * size] for number, size in enumerate([900_000, 1, *[90_000] * 40])]
+    for message in said:
+        wire.say(message)
+    received: list[Message] = []
+    while len(received) < len(said) and not other.closed:
+        wire.flush()  # the other end reads slowly, so this sends a part of a line
+        received += other.receive()
+    assert received == said
+    assert not wire.unsent
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_lines_that_come_in_pieces(ends: tuple[Wire, socket.socket], size: int) -> None:
     wire, far = ends
