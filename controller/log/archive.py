@@ -3,11 +3,12 @@
 If a snapshot lies in a later segment than the first, the segments before it are retired:
 
   1. a batch, STATE/archive/<sequence number>/, is made and synced under another name, then renamed.
-     It holds the segments, compressed; the checkpoint before, from which they can be folded; the
-     outputs of attempts that the state no longer knows, in one file; an index;
+     It holds the segments, compressed; the checkpoint before, from which they can be folded; what
+     the attempts printed that the state no longer knows, in one file; an index;
   2. the snapshot becomes the checkpoint, STATE/log/<the same number>.checkpoint;
   3. only the next time are the segments, outputs and the old checkpoint deleted. So somebody who
-     copies the folder meanwhile finds every file that was listed.
+     copies the folder meanwhile finds every file that was listed. What such attempts handed on, or
+     got as files, and the work folders of lives that left the state are then deleted as well.
 
 If this is killed at any point, nothing is lost: a batch without its checkpoint does not count and
 is made again, and deleting can be done later. The snapshot is always the second newest, because a
@@ -18,6 +19,7 @@ Only one process beside the controller (`upkeep`) writes here; everybody else on
 """
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
@@ -31,6 +33,7 @@ from controller.log import segments
 from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
 from controller.log.snapshots import checkpoint_path, checkpoints, folder, load, oldest, seqs
+from controller.loop.places import output_file, work_folder
 from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
 from controller.model.state import State
@@ -56,6 +59,7 @@ class Index(Struct, frozen=True):
 
     lives: list[ArchivedLife]
     outputs: dict[str, int]  # file below STATE -> its size
+    dropped: list[str] = []  # files and folders below STATE that go as well, and are not kept
 
 
 # ---------------------------------------- reading
@@ -146,15 +150,23 @@ def _archived_in(data: bytes) -> Iterator[ArchivedLife]:
 
 
 def outputs(state_dir: str) -> list[str]:
-    """The files that attempts write, as paths below STATE."""
+    """The files and folders of attempts, and the work folders of lives, as paths below STATE."""
     found = []
-    for where, _, names in os.walk(os.path.join(state_dir, "runs")):
-        found += [os.path.relpath(os.path.join(where, name), state_dir) for name in names]
+    for place in ("work", *_listed(state_dir, "runs")):
+        found += _listed(state_dir, place)
     return found
 
 
+def _listed(state_dir: str, folder: str) -> list[str]:
+    """What is in a folder, as paths below STATE; nothing, if it is a link to somewhere else."""
+    with suppress(OSError):
+        if not os.path.islink(os.path.join(state_dir, folder)):
+            return [f"{folder}/{name}" for name in os.listdir(os.path.join(state_dir, folder))]
+    return []
+
+
 def unknown(state: State, written: Iterable[str]) -> list[str]:
-    """Outputs of attempts that have left `state`.
+    """What belongs to attempts and lives that have left `state`.
 
     `written` was listed before the log was read, because the state can't know about newer outputs.
     """
@@ -164,11 +176,12 @@ def unknown(state: State, written: Iterable[str]) -> list[str]:
         for step in life.steps.values()
         for attempt in step.attempts
     }
+    known |= {work_folder(uid) for uid in state.lives}
     return [name for name in written if os.path.splitext(name)[0] not in known]
 
 
 def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
-    """Make a batch of the segments before `place` and the outputs `unknown`, if that is worth it.
+    """Make a batch of the segments before `place` and of what is `unknown`, if that is worth it.
 
     There is a snapshot at `place`, and it is not the newest.
     """
@@ -189,8 +202,10 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
         archived += _archived_in(data)
     for before in checkpoints(state_dir):
         _copy(checkpoint_path(state_dir, before), making)
-    sizes = _pack(state_dir, unknown, os.path.join(making, OUTPUTS))
-    segments.write(os.path.join(making, INDEX), msgspec.json.encode(Index(archived, sizes)))
+    printed = dict.fromkeys(name for name in unknown if _is_output(state_dir, name))
+    sizes = _pack(state_dir, printed, os.path.join(making, OUTPUTS))
+    index = Index(archived, sizes, dropped=[name for name in unknown if name not in printed])
+    segments.write(os.path.join(making, INDEX), msgspec.json.encode(index))
     segments.sync_folder(making)
     os.rename(making, batch)
     segments.sync_folder(segments.archive_folder(state_dir))
@@ -219,6 +234,8 @@ def finish(state_dir: str) -> None:
     index = _index(os.path.join(segments.archive_folder(state_dir), f"{newest:020}", INDEX))
     if index is not None:  # the packed files, unless somebody has written to them since
         _delete_outputs(state_dir, index.outputs)
+        for name in index.dropped:
+            _drop(state_dir, name)
     for first in segments.firsts(state_dir):  # the oldest first, so that there is never a gap
         if first < checkpoint.place.first:
             os.unlink(segments.path(state_dir, first))
@@ -296,13 +313,55 @@ def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
     return sizes
 
 
+def _is_output(state_dir: str, name: str) -> bool:
+    """Whether it is what an attempt printed: a file. Opening a pipe, say, could wait for ever."""
+    with suppress(OSError):
+        regular = stat.S_ISREG(os.lstat(os.path.join(state_dir, name)).st_mode)
+        return regular and not name.endswith(output_file(""))
+    return False
+
+
 def _delete_outputs(state_dir: str, sizes: dict[str, int]) -> None:
     for name, size in sizes.items():
         path = os.path.join(state_dir, name)
         with suppress(OSError):
-            if os.path.getsize(path) == size:
+            if _is_ours(state_dir, name) and os.path.getsize(path) == size:
                 os.unlink(path)
                 os.rmdir(os.path.dirname(path))  # once it is empty
+
+
+def _drop(state_dir: str, name: str) -> None:
+    """Remove a file or a whole folder, as far as that is possible; no link in it is followed."""
+    import shutil
+
+    if not _is_ours(state_dir, name):
+        return
+    path = os.path.join(state_dir, name)
+    if os.path.isdir(path) and not os.path.islink(path):
+        with suppress(OSError):
+            os.chmod(path, 0o700)
+        for where, folders, _ in os.walk(path):  # some tools make folders that can't be written
+            for inner in (os.path.join(where, folder) for folder in folders):
+                if not os.path.islink(inner):
+                    with suppress(OSError):
+                        os.chmod(inner, 0o700)
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        os.unlink(path)
+    if name.startswith("runs/"):
+        with suppress(OSError):
+            os.rmdir(os.path.dirname(path))  # once it is empty
+
+
+def _is_ours(state_dir: str, name: str) -> bool:
+    """Whether it lies in `runs` or `work`, and no link or `..` leads out of the state folder."""
+    place, _, last = name.rpartition("/")
+    really = os.path.realpath(os.path.join(state_dir, place))
+    return (
+        place.partition("/")[0] in ("runs", "work")
+        and last not in ("", ".", "..")
+        and really == f"{os.path.realpath(state_dir)}/{place}"
+    )
 
 
 def _copy(path: str, into: str) -> None:

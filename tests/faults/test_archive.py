@@ -262,6 +262,81 @@ def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -
     assert Path(state, logs[kept.uid]).exists()
 
 
+def fill(state: str, uid: str, link_to: Path) -> list[str]:
+    """What a life and its first attempt leave behind, with everything that is hard to remove."""
+    for folder in (f"runs/{uid}/a.1.files", f"runs/{uid}/b.1.out", f"work/{uid}/mod/deep"):
+        Path(state, folder).mkdir(parents=True)
+    for name in ("a.1.log", "a.1.out", "a.1.files/CONFIG", "b.1.out/file"):
+        Path(state, "runs", uid, name).write_text(f"{name} of {uid}")
+    os.mkfifo(Path(state, "runs", uid, "c.1.out"))
+    Path(state, "runs", uid, "d.1.out").symlink_to(link_to)
+    Path(state, "work", uid, "mod/deep/file").touch()
+    Path(state, "work", uid, "elsewhere").symlink_to(link_to)
+    Path(state, "work", uid, "mod/elsewhere").symlink_to(link_to)
+    Path(state, "work", uid, "mod/deep").chmod(0o500)
+    Path(state, "work", uid, "mod").chmod(0)
+    return [f"runs/{uid}/{letter}.1.out" for letter in "abcd"] + [f"runs/{uid}/a.1.files"]
+
+
+def test_files_of_what_left_the_state_go_and_are_not_packed(state: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o750)
+    (outside / "kept").touch()
+    write(state, TURNS[:-30])
+    begun = TURNS[:-30]
+    gone = [one.event.uid for one in chain(*begun) if isinstance(one.event, LifeArchived)]
+    (kept, *_) = replay(chain(*begun)).workflows.values()
+    for uid in (*gone, kept.uid):
+        fill(state, uid, outside)
+    keep_up(state)
+    write(state, TURNS[-30:-20])
+    keep_up(state)
+    assert Path(state, "work", gone[0]).exists(), "it goes the next time"
+    write(state, TURNS[-20:-10])
+    keep_up(state)
+    for uid in gone:
+        assert not os.path.lexists(Path(state, "runs", uid))
+        assert not os.path.lexists(Path(state, "work", uid))
+        found = output(state, f"runs/{uid}/a.1.log")
+        assert found is not None and found.read() == f"a.1.log of {uid}".encode()
+        assert output(state, f"runs/{uid}/a.1.out") is None
+    assert [path.name for path in outside.iterdir()] == ["kept"]
+    assert outside.stat().st_mode & 0o777 == 0o750
+    assert Path(state, "runs", kept.uid, "a.1.files/CONFIG").exists()
+    assert Path(state, "work", kept.uid, "elsewhere/kept").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "runs",
+        "work",
+        "work/..",
+        "work/.",
+        "work/",
+        "runs/../outside/file",
+        "runs/uid/../../../outside/file",
+        "work/link/file",
+        "log/file",
+        "file",
+        "",
+        "ABSOLUTE/outside/file",
+    ],
+)
+def test_an_index_that_somebody_wrote_leads_nowhere(tmp_path: Path, name: str) -> None:
+    state = tmp_path / "state"
+    for path in ("outside", "state/runs/uid", "state/work/uid", "state/log"):
+        (tmp_path / path).mkdir(parents=True)
+    for path in ("outside/file", "state/log/file", "state/file", "state/work/uid/file"):
+        (tmp_path / path).touch()
+    (state / "work/link").symlink_to(tmp_path / "outside")
+    before = sorted(tmp_path.rglob("*"))
+    name = name.replace("ABSOLUTE", str(tmp_path))
+    archive._drop(str(state), name)
+    archive._delete_outputs(str(state), {name: 0})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_many_outputs_are_packed_although_no_segment_is_full(
     state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
