@@ -150,11 +150,14 @@ def _archived_in(data: bytes) -> Iterator[ArchivedLife]:
 
 
 def outputs(state_dir: str) -> list[str]:
-    """The files and folders of attempts, and the work folders of lives, as paths below STATE."""
-    found = []
-    for place in ("work", *_listed(state_dir, "runs")):
-        found += _listed(state_dir, place)
-    return found
+    """What attempts wrote or got, as paths below STATE."""
+    lives = _listed(state_dir, "runs")
+    return [path for life in lives for path in _listed(state_dir, life) if _is_of_attempt(path)]
+
+
+def _is_of_attempt(path: str) -> bool:
+    """Whether it is one attempt's, `STEP.N` with an ending: all else is of the whole life."""
+    return os.path.splitext(path)[0].rpartition(".")[2].isdigit()
 
 
 def _listed(state_dir: str, folder: str) -> list[str]:
@@ -166,7 +169,7 @@ def _listed(state_dir: str, folder: str) -> list[str]:
 
 
 def unknown(state: State, written: Iterable[str]) -> list[str]:
-    """What belongs to attempts and lives that have left `state`.
+    """What belongs to attempts that have left `state`.
 
     `written` was listed before the log was read, because the state can't know about newer outputs.
     """
@@ -176,14 +179,14 @@ def unknown(state: State, written: Iterable[str]) -> list[str]:
         for step in life.steps.values()
         for attempt in step.attempts
     }
-    known |= {work_folder(uid) for uid in state.lives}
     return [name for name in written if os.path.splitext(name)[0] not in known]
 
 
 def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
     """Make a batch of the segments before `place` and of what is `unknown`, if that is worth it.
 
-    There is a snapshot at `place`, and it is not the newest.
+    There is a snapshot at `place`, and it is not the newest. All that is left of the lives whose
+    end is in these segments goes as well: no record that is yet to come can name it.
     """
     old = [first for first in segments.firsts(state_dir) if first < place.first]
     snapshot = os.path.join(folder(state_dir), f"{place.seq:020}.json")
@@ -202,9 +205,10 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
         archived += _archived_in(data)
     for before in checkpoints(state_dir):
         _copy(checkpoint_path(state_dir, before), making)
-    printed = dict.fromkeys(name for name in unknown if _is_output(state_dir, name))
-    sizes = _pack(state_dir, printed, os.path.join(making, OUTPUTS))
-    index = Index(archived, sizes, dropped=[name for name in unknown if name not in printed])
+    gone = dict.fromkeys([*unknown, *_left_by(state_dir, archived)])
+    kept = dict.fromkeys(name for name in gone if _is_kept(state_dir, name))
+    sizes = _pack(state_dir, kept, os.path.join(making, OUTPUTS))
+    index = Index(archived, sizes, dropped=[name for name in gone if name not in kept])
     segments.write(os.path.join(making, INDEX), msgspec.json.encode(index))
     segments.sync_folder(making)
     os.rename(making, batch)
@@ -313,8 +317,16 @@ def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
     return sizes
 
 
-def _is_output(state_dir: str, name: str) -> bool:
-    """Whether it is what an attempt printed: a file. Opening a pipe, say, could wait for ever."""
+def _left_by(state_dir: str, lives: Iterable[ArchivedLife]) -> Iterator[str]:
+    """What is left of these lives, as paths below STATE."""
+    for life in lives:
+        yield from _listed(state_dir, f"runs/{life.uid}")
+        if os.path.lexists(os.path.join(state_dir, work_folder(life.uid))):
+            yield work_folder(life.uid)
+
+
+def _is_kept(state_dir: str, name: str) -> bool:
+    """Whether it stays in the archive: a file, for opening a pipe, say, could wait for ever."""
     with suppress(OSError):
         regular = stat.S_ISREG(os.lstat(os.path.join(state_dir, name)).st_mode)
         return regular and not name.endswith(output_file(""))

@@ -7,6 +7,7 @@ import sys
 from itertools import chain, groupby
 from pathlib import Path
 
+import msgspec
 import pytest
 import zstandard
 from faults.churn import AT_ONCE, churn, come_and_go
@@ -14,7 +15,7 @@ from simulation.scenario import Scenario
 
 from controller.errors import StorageError
 from controller.log import archive, repair, segments, snapshots, writer
-from controller.log.archive import beginning, lives, output
+from controller.log.archive import Index, beginning, lives, output
 from controller.log.reader import Cursor, Tail, read
 from controller.log.snapshots import newest
 from controller.log.state_folder import prepare_state
@@ -262,11 +263,11 @@ def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -
     assert Path(state, logs[kept.uid]).exists()
 
 
-def fill(state: str, uid: str, link_to: Path) -> list[str]:
+def fill(state: str, uid: str, link_to: Path) -> None:
     """What a life and its first attempt leave behind, with everything that is hard to remove."""
     for folder in (f"runs/{uid}/a.1.files", f"runs/{uid}/b.1.out", f"work/{uid}/mod/deep"):
         Path(state, folder).mkdir(parents=True)
-    for name in ("a.1.log", "a.1.out", "a.1.files/CONFIG", "b.1.out/file"):
+    for name in ("a.1.log", "a.1.out", "a.1.files/CONFIG", "b.1.out/file", "VALUES.values"):
         Path(state, "runs", uid, name).write_text(f"{name} of {uid}")
     os.mkfifo(Path(state, "runs", uid, "c.1.out"))
     Path(state, "runs", uid, "d.1.out").symlink_to(link_to)
@@ -275,35 +276,54 @@ def fill(state: str, uid: str, link_to: Path) -> list[str]:
     Path(state, "work", uid, "mod/elsewhere").symlink_to(link_to)
     Path(state, "work", uid, "mod/deep").chmod(0o500)
     Path(state, "work", uid, "mod").chmod(0)
-    return [f"runs/{uid}/{letter}.1.out" for letter in "abcd"] + [f"runs/{uid}/a.1.files"]
 
 
 def test_files_of_what_left_the_state_go_and_are_not_packed(state: str, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o750)
     (outside / "kept").touch()
-    write(state, TURNS[:-30])
     begun = TURNS[:-30]
+    write(state, begun)
     gone = [one.event.uid for one in chain(*begun) if isinstance(one.event, LifeArchived)]
     (kept, *_) = replay(chain(*begun)).workflows.values()
     for uid in (*gone, kept.uid):
         fill(state, uid, outside)
+    for turns in (TURNS[-30:-20], TURNS[-20:-10]):
+        keep_up(state)
+        write(state, turns)
+    index = max(Path(state, "archive").glob("*/index.json"))
+    assert "a.1.files" in index.read_text(), "it goes the next time"
+    assert Path(state, "work", gone[0]).exists() and Path(state, "runs", gone[0]).exists()
     keep_up(state)
-    write(state, TURNS[-30:-20])
-    keep_up(state)
-    assert Path(state, "work", gone[0]).exists(), "it goes the next time"
-    write(state, TURNS[-20:-10])
-    keep_up(state)
+    ended = [life.uid for life in msgspec.json.decode(index.read_bytes(), type=Index).lives]
+    assert len(ended) > 10
     for uid in gone:
-        assert not os.path.lexists(Path(state, "runs", uid))
-        assert not os.path.lexists(Path(state, "work", uid))
+        assert Path(state, "work", uid).exists() == (uid not in ended)
+        assert os.path.lexists(Path(state, "runs", uid)) == (uid not in ended)
+        for name in ("a.1.out", "a.1.files", "b.1.out", "c.1.out", "d.1.out"):
+            assert not os.path.lexists(Path(state, "runs", uid, name))
         found = output(state, f"runs/{uid}/a.1.log")
         assert found is not None and found.read() == f"a.1.log of {uid}".encode()
         assert output(state, f"runs/{uid}/a.1.out") is None
     assert [path.name for path in outside.iterdir()] == ["kept"]
     assert outside.stat().st_mode & 0o777 == 0o750
     assert Path(state, "runs", kept.uid, "a.1.files/CONFIG").exists()
+    assert Path(state, "runs", kept.uid, "VALUES.values").exists()
     assert Path(state, "work", kept.uid, "elsewhere/kept").exists()
+
+
+def test_what_is_of_a_whole_life_stays_until_its_end_is_archived(state: str) -> None:
+    """A record that the log does not have yet may name it."""
+    write(state, TURNS)
+    Path(state, "runs/not-in-the-log").mkdir()
+    Path(state, "runs/not-in-the-log/VALUES.values").touch()
+    for life in ARCHIVED:
+        folder = Path(state, "runs", life.event.uid)  # type: ignore[union-attr]
+        folder.mkdir()
+        (folder / "VALUES.values").write_text("values")
+    written = archive.outputs(state)
+    assert written == []
+    assert archive.unknown(replay(RECORDS), written) == []
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,10 @@ def _value(name: str, ref: str | FromEnv | FromFile) -> str:
         case FromEnv(source):
             found = os.environb.get(source.encode(errors="surrogatepass"))
             if found is None:
-                raise _missing(f"{name}: {source} is not set in the environment of the controller")
+                raise _missing(
+                    f"{name}: {source} is not set in the environment of the controller; set it, "
+                    "then start the controller again"
+                )
             value = _text(found)
         case FromFile(path):
             content = _read(path, VALUE_BYTES_MAX + len(b"\r\n") + 1, f"{name}: ")

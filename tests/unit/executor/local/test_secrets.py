@@ -142,7 +142,8 @@ def test_what_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.delenv("NOT_SET", raising=False)
     assert refused(EnvRefs({"A": FromEnv("NOT_SET")})) == (
         "SecretMissing",
-        "A: NOT_SET is not set in the environment of the controller",
+        "A: NOT_SET is not set in the environment of the controller; set it, then start the "
+        "controller again",
     )
     assert refused(EnvRefs({"A": FromFile(f"{tmp_path}/no")})) == (
         "SecretMissing",
