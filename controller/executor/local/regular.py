@@ -28,6 +28,6 @@ def read_regular(path: str, bytes_max: int) -> bytes | None:
 
 def _check(path: str, found: os.stat_result) -> None:
     if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", path)
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)

@@ -128,7 +128,7 @@ def _read(path: str, bytes_max: int, whose: str) -> bytes | None:
     except OSError as fault:
         if fault.errno in SHORTAGES:
             raise NotNow(os.strerror(fault.errno)) from None
-        raise _missing(f"{whose}{path}: {fault.strerror}") from None
+        raise _missing(f"{whose}{path} can't be read: {fault.strerror}") from None
     except ValueError:  # a NUL, or text that can't be encoded
         raise _missing(f"{whose}{path!r} is not a path") from None
 

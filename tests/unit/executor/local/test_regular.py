@@ -38,7 +38,7 @@ def test_what_is_not_there_is_none(tmp_path: Path) -> None:
     ("made", "problem"),
     [
         pytest.param(os.mkfifo, "is not a regular file", id="a pipe that nobody writes to"),
-        pytest.param(os.mkdir, "is a folder, not a file", id="a folder"),
+        pytest.param(os.mkdir, "it is a folder", id="a folder"),
         pytest.param(
             lambda path: os.symlink("/dev/zero", path), "is not a regular file", id="a device"
         ),
