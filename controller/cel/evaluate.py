@@ -154,6 +154,8 @@ def _index(node: Index) -> Closure:
             return _by_key(evaluation, within, at, offset)
         if type(within) is not list:
             raise Failed(f"{word(within)} has no elements that could be read with [ ]", offset)
+        if type(at) is float and at.is_integer():
+            at = int(at)
         if type(at) is not int:
             raise Failed(f"the index of a list is a number from 0, not {word(at)}", offset)
         if not 0 <= at < len(within):

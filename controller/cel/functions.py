@@ -201,6 +201,8 @@ def _orderable(work: Work, operator: str, left: Any, right: Any) -> None:
 def within(work: Work, left: Any, right: Any) -> bool:
     """`in`: an element of a list, or a key of a map."""
     if type(right) is dict:
+        if left is None or type(left) in (list, dict):
+            raise mismatched("in", left, right)
         if type(left) is not str:
             return False
         work.read(len(left))

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from expressions.trial import compared, damage
 from faults.churn import churn
 from processes.attempts import cost_at_once, leave_nothing, whole_cost_at_once
 from processes.campaign import Campaign
@@ -26,6 +27,8 @@ from simulation import chaos
 from simulation.trial import figures
 
 SIMULATED_SECONDS = 60.0
+EXPRESSIONS = 100_000
+DAMAGED = 300_000
 CAME_THROUGH_MAX = 4  # failures in a row that were no harm; then there are no more such calls
 
 CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
@@ -41,6 +44,7 @@ def main() -> int:
     in_chaos = chaos.figures(count(first), SIMULATED_SECONDS)
     print(f"simulated with faults from seed {first} on: {in_chaos}", flush=True)
     faults = campaigns()
+    faults += expressions(first)
     faults += resources()
     with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
         most = churn(f"{folder}/state", lives=100_000, keep_finished=1_000, every=50_000)
@@ -51,6 +55,17 @@ def main() -> int:
         system_calls()
         failing_disk()
     return min(faults, 1)
+
+
+def expressions(first: int) -> int:
+    """Returns how many of them give something else than in Google's runtime."""
+    found, differences = compared(first, EXPRESSIONS)
+    print(f"expressions from seed {first} on: {dict(found)}", flush=True)
+    for difference in differences:
+        print(f"  {difference}")
+    found, longest = damage(first, DAMAGED)
+    print(f"damaged ones from seed {first} on: {dict(found)}, at most {longest:.3f} s", flush=True)
+    return len(differences)
 
 
 def resources() -> int:

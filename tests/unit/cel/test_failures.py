@@ -45,6 +45,8 @@ FAILURES = [
     ("any »< 'a'", "< can't take an integer and a string"),
     ("list[1] »>= 1", ">= can't take null and an integer"),
     ("1 »in any", "in can't take an integer on its right side"),
+    ("list[1] »in map", "in can't take null and a map"),
+    ("list»[[0.5, 'a'][0]]", "the index of a list is a number from 0, not a double"),
     ("»!any", "! takes a boolean, not an integer"),
     ("yes »&& any", "&& takes a boolean, not an integer"),
     ("any »|| false", "|| takes a boolean, not an integer"),
