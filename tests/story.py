@@ -98,6 +98,7 @@ class Story:
     def __init__(self, limits: Limits | None = None, checked: bool = True) -> None:
         self.state = State()
         self.records: list[e.Record] = []
+        self.attached: dict[str, bytes] = {}
         self.now = BEGIN
         self.limits = limits or Limits(max_parallel=1_000)
         self.chance = CountedChance()
@@ -146,11 +147,11 @@ class Story:
             told.append(event)
         return told
 
-    def exit(self, name: str, code: int = 0, workflow: str = "w") -> "Story":
-        """The step's process runs, if it doesn't yet, and exits."""
+    def exit(self, name: str, code: int = 0, workflow: str = "w", outputs: bytes = b"") -> "Story":
+        """The step's process runs, if it doesn't yet, and exits, having written its outputs."""
         if self.attempt(name, workflow).phase is AttemptPhase.SCHEDULED:
             self.start(name, workflow=workflow)
-        return self.end(name, workflow, exit_code=code)
+        return self.end(name, workflow, exit_code=code, outputs=outputs)
 
     def mark(self, path: str = "w.cancel", workflow: str = "w", **marker: Any) -> "Story":
         self.see(e.MarkerPlaced(workflow=workflow, path=path, digest="d", **marker))
@@ -188,7 +189,7 @@ class Story:
 
     def promise(self, action: Action, cause: int = 0) -> list[e.AnyEvent]:
         events: list[e.AnyEvent] = []
-        for event in promised(self.state, action, self.now, self.chance):
+        for event in promised(self.state, action, self.now, self.chance, self.attached):
             self.see(event, cause)
             events.append(event)
         return events

@@ -89,7 +89,7 @@ def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
 
     prints = {step.name: step.fingerprint for step in workflow.steps.values()}
     known = any(step.name == name for step in workflow.spec.steps)
-    return inputs(workflow.spec, name, prints) if known else {}
+    return inputs(workflow.spec, name, prints, workflow.params) if known else {}
 
 
 def _shapes(

@@ -185,7 +185,7 @@ def _text(path: str, key: str, value: object) -> str:
 
 
 def _unknown(path: str, key: str) -> UsageError:
-    from controller.spec.validate import did_you_mean
+    from controller.spec.path_fault import did_you_mean
 
     meant = did_you_mean(key, _SETTINGS)
     return _fault(path, "", f'no setting "{key}"', meant or f"there are {', '.join(_SETTINGS)}")

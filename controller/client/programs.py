@@ -10,8 +10,9 @@ from msgspec import UNSET
 
 from controller.executor.local.missing import Missing, missing_folder, missing_program
 from controller.spec.definition import definitions
+from controller.spec.expression import OPEN
 from controller.spec.models import Spec, Step
-from controller.spec.validate import Path, PathFault
+from controller.spec.path_fault import Path, PathFault
 
 
 def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
@@ -25,11 +26,15 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
             zip(spec.steps, definitions(spec).values(), strict=True)
         ):
             folder = os.path.normpath(os.path.join(home, it.working_dir))
-            if folder not in folders:
+            if folder not in folders and OPEN not in folder:
                 folders[folder] = found = missing_folder(folder, home)
                 if found:
                     yield _warning(_of_folder(index, step), found)
             path = it.env.get("PATH", os.environ.get("PATH", os.defpath))
+            if not isinstance(path, str) or any(
+                OPEN in text for text in (path, it.argv[0], folder)
+            ):
+                continue  # only an attempt knows
             program = (it.argv[0], path, folder)
             if folders[folder] is None and program not in programs:
                 programs.add(program)

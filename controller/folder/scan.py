@@ -300,7 +300,7 @@ class Scanner:
         if known is not None and known.digest == digest:
             self._put(replace(known, steady=True))
             return
-        loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max)
+        loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max, in_folder=True)
         self._put(
             SeenFile(
                 path=path,

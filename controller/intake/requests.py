@@ -6,6 +6,7 @@ still being stopped. A `mark` of a step whose start is queued waits until that i
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from controller.model.events import (
     AttemptEnding,
@@ -24,6 +25,8 @@ from controller.planner.accept import accept
 from controller.planner.actions import Action, to_end
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
+from controller.spec.params import misfits
+from controller.spec.values import mismatch, normal
 
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
@@ -158,10 +161,24 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
             raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
             raise _Refused(f'"{name}" has already succeeded')
-        yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by)
+        given = _outputs(step, asked)
+        yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by, outputs=given)
     for step in sorted(_downstream(workflow, asked.steps), key=lambda step: step.index):
         if step.phase is Phase.SKIPPED and step.name not in asked.steps:
             yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
+
+
+def _outputs(step: Step, asked: Request) -> dict[str, Any]:
+    """What a person gives for what the step would have handed on. Refuses what does not fit."""
+    declared = step.definition.outputs
+    for name in asked.outputs.keys() - declared.keys():
+        raise _Refused(f'"{step.name}" declares no output "{name}"')
+    for name, kind in declared.items():
+        if name not in asked.outputs:
+            raise _Refused(f'"{step.name}" declares the output "{name}": give it with --output')
+        if problem := mismatch(asked.outputs[name], kind):
+            raise _Refused(f'output "{name}": {problem}')
+    return {name: normal(asked.outputs[name], kind) for name, kind in declared.items()}
 
 
 def _reset(
@@ -226,7 +243,10 @@ def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         )
     if workflow is not None:
         yield LifeEnded(uid=workflow.uid)
-    yield from accept(None, asked.document, asked.path, asked.by, "run", asked.name)
+    spec = asked.document.workflow.spec
+    if wrong := "; ".join(f"param {name}: {said}" for name, said in misfits(spec, asked.params)):
+        raise _Refused(wrong)
+    yield from accept(None, asked.document, asked.path, asked.by, "run", asked.name, asked.params)
 
 
 def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -> Iterator[Action]:

@@ -13,12 +13,12 @@ Cost: about 0.15 ms a turn on a local disk, nearly all of it the sync; 2 µs a r
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 
 from controller.errors import MEND_DISK, StorageError
-from controller.log import segments
+from controller.log import attachments, segments
 from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
 from controller.log.space import NO_ROOM, drop_ballast
@@ -64,6 +64,14 @@ class LogWriter:
             self._broken = _failed(self._path, error)
             raise StorageError(self._broken) from error
         self.seq, self.epoch = records[-1].seq, records[-1].epoch
+
+    def attach(self, files: Mapping[str, bytes]) -> None:
+        """Make these files durable before the records that name them. Raises StorageError."""
+        attachments.attach(self._state_dir, files)
+
+    def attached(self, path: str) -> bytes:
+        """The content of such a file. Raises StorageError."""
+        return attachments.attached(self._state_dir, path)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -4,14 +4,28 @@ A turn tells of the attempts that its records touched, a new controller of all t
 the same state, and every call is safe to repeat.
 """
 
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from controller.loop.places import output_file
-from controller.loop.ports import AttemptId, End, Launch, Running
+import msgspec
+
+from controller.loop.places import output_file, work_folder
+from controller.loop.ports import (
+    AttemptId,
+    End,
+    EnvFile,
+    EnvRefs,
+    FromEnv,
+    FromFile,
+    Launch,
+    Running,
+)
 from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.planner.permission import home_of, working_dir
+from controller.planner.permission import home_of
+from controller.spec.expression import Values, fill, fill_words
+from controller.spec.models import Reference
 
 Key = tuple[str, str]  # uid, step
 
@@ -21,10 +35,19 @@ class Effects(NamedTuple):
     orders: list[End]
 
 
-def effects(state: State, keys: Iterable[Key], now: int, state_dir: str, folder: str) -> Effects:
+class Places(NamedTuple):
+    """The folders of the state and of the specs, absolute."""
+
+    state: str
+    specs: str
+
+
+def effects(
+    state: State, keys: Iterable[Key], now: int, places: Places, attached: Callable[[str], bytes]
+) -> Effects:
     """What is still to be done of these steps' live attempts, in the order of their promises.
 
-    `folder`: of the specs, absolute.
+    `attached` reads a file that a record names.
     """
     told = Effects([], [])
     live = [(state.live[key], key) for key in keys if key in state.live]
@@ -34,7 +57,10 @@ def effects(state: State, keys: Iterable[Key], now: int, state_dir: str, folder:
         if attempt.ending is not None:
             told.orders.append(_order(workflow, step, attempt, now))
         elif attempt.phase is AttemptPhase.SCHEDULED:
-            told.launches.append(_launch(workflow, step, attempt, state_dir, folder))
+            values = attempt.values
+            if attempt.values_file:
+                values = msgspec.json.decode(attached(attempt.values_file))
+            told.launches.append(_launch(workflow, step, attempt, places, values))
     return told
 
 
@@ -47,29 +73,84 @@ def alive(state: State) -> list[Running]:
 
 
 def _launch(
-    workflow: Workflow, step: Step, attempt: Attempt, state_dir: str, folder: str
+    workflow: Workflow, step: Step, attempt: Attempt, places: Places, values: Values
 ) -> Launch:
-    definition = step.definition
+    definition, home = step.definition, home_of(workflow, places.specs)
+    env, files, refs = _variables(definition.env, values, home)
+    layers: list[EnvFile | EnvRefs] = []
+    for layer in definition.env_from:
+        if layer.file:
+            layers.append(EnvFile(path=_within(home, layer.file), optional=layer.optional))
+            continue
+        plain, more, secrets = _variables(layer.env, values, home)
+        files = {**more, **files}
+        layers.append(EnvRefs(refs={**plain, **secrets}))
+    if refs:
+        layers.append(EnvRefs(refs={**refs}))
     return Launch(
         id=AttemptId(workflow.uid, step.name, attempt.number),
         mark=attempt.mark,
-        argv=definition.argv,
+        argv=fill_words(definition.argv, values),
         env={
-            **definition.env,
+            **env,
             "TREADLE_WORKFLOW": workflow.name,
             "TREADLE_UID": workflow.uid,
+            "TREADLE_RUN": str(attempt.run),
             "TREADLE_STEP": step.name,
             "TREADLE_ATTEMPT": str(attempt.number),
             "TREADLE_GENERATION": str(attempt.generation),
-            "TREADLE_OUTPUT": f"{state_dir}/{output_file(attempt.log)}",
+            "TREADLE_OUTPUT": f"{places.state}/{output_file(attempt.log)}",
+            "TREADLE_WORK_DIR": f"{places.state}/{work_folder(workflow.uid)}",
+            **_OF_TRIGGERS,
         },
-        working_dir=working_dir(workflow, step.name, folder),
-        home=home_of(workflow, folder),
+        env_from=tuple(layers),
+        inherit=definition.inherit_env,
+        files=files,
+        working_dir=_within(home, fill(definition.working_dir, values)),
+        home=home,
         log=attempt.log,
         leave_processes=definition.leave_processes,
         grace_seconds=definition.grace_seconds,
         priority=workflow.priority,
     )
+
+
+# What began the run, if that was a trigger.
+_OF_TRIGGERS = dict.fromkeys(
+    (
+        "TREADLE_TRIGGER",
+        "TREADLE_INSTANCE",
+        "TREADLE_DUE",
+        "TREADLE_INTERVAL_START",
+        "TREADLE_INTERVAL_END",
+    ),
+    "",
+)
+
+
+class _Variables(NamedTuple):
+    plain: dict[str, str]
+    files: dict[str, str]  # texts that are passed as files
+    secrets: dict[str, FromEnv | FromFile]
+
+
+def _variables(env: Mapping[str, str | Reference], values: Values, home: str) -> _Variables:
+    found = _Variables({}, {}, {})
+    for name, value in env.items():
+        if isinstance(value, str):
+            found.plain[name] = fill(value, values)
+        elif isinstance(value.as_file, str):
+            found.files[name] = fill(value.as_file, values)
+        elif isinstance(value.from_env, str):
+            found.secrets[name] = FromEnv(name=value.from_env)
+        else:
+            found.secrets[name] = FromFile(path=_within(home, str(value.from_file)))
+    return found
+
+
+def _within(home: str, path: str) -> str:
+    """The absolute path of what is given relative to the folder of the spec's file."""
+    return posixpath.normpath(posixpath.join(home, path))
 
 
 def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:

@@ -26,13 +26,14 @@ class Passes:
     def __init__(self, state: State, epoch: int, chance: Chance) -> None:
         self.state = state
         self.batch: list[e.Record] = []
+        self.attached: dict[str, bytes] = {}  # files that these records name
         self.now = 0
         self._epoch = epoch
         self._chance = chance
 
     def begin(self, now: int) -> None:
         """The next turn begins at `now` (microseconds of the controller's clock)."""
-        self.now, self.batch = now, []
+        self.now, self.batch, self.attached = now, [], {}
 
     def fold(self, event: e.AnyEvent, cause: int = 0) -> None:
         """Something happened, or was decided: the next record. `cause`: what it follows from."""
@@ -47,7 +48,7 @@ class Passes:
     def promise(self, actions: Iterable[Action], cause: int = 0) -> None:
         """Record what is wanted, with what chance adds to it."""
         for action in actions:
-            for event in promised(self.state, action, self.now, self._chance):
+            for event in promised(self.state, action, self.now, self._chance, self.attached):
                 self.fold(event, cause)
 
     def rest(self, limits: Limits) -> None:

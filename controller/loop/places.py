@@ -6,6 +6,14 @@ def log_file(uid: str, step: str, attempt: int) -> str:
     return f"runs/{uid}/{step}.{attempt}.log"
 
 
+def values_file(uid: str, digest: str) -> str:
+    """What the expressions of an attempt gave, if a record is too short for it.
+
+    The record has this path, so it may change.
+    """
+    return f"runs/{uid}/{digest}.values"
+
+
 def output_file(log: str) -> str:
     """What an attempt hands on: the file that `TREADLE_OUTPUT` names. The attempt makes it."""
     return f"{log.removesuffix('.log')}.out"

@@ -5,7 +5,7 @@ The real ones live in `controller.log`, `controller.executor`, `controller.folde
 inside `Log.append`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -74,6 +74,15 @@ class Clock(Protocol):
 class Log(Protocol):
     def append(self, records: Sequence[Record]) -> None:
         """One turn: one write, one fdatasync. Raises StorageError; then nothing may be done."""
+
+    def attach(self, files: Mapping[str, bytes]) -> None:
+        """Make these durable before the records that name them, by path in the state folder.
+
+        Repeatable: a path always has the same content. Raises StorageError.
+        """
+
+    def attached(self, path: str) -> bytes:
+        """The content of such a file. Raises StorageError if it is damaged or gone."""
 
 
 # ---------------------------------------- executor

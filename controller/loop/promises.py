@@ -1,39 +1,75 @@
 """From what a plan asks for to the events that record it.
 
 Most actions are events already. The others need something random, which the core may not draw: a
-mark, a delay or a uid. They get it here, with the inputs of the fingerprint, which only the record
-needs.
+mark, a delay or a uid. They get it here, with what only the record needs: the inputs of the
+fingerprint, and what expressions gave. A skip or a failure without an attempt can begin a run.
 """
 
 from collections.abc import Iterator
 
-from controller.loop.places import log_file
+import msgspec
+
+from controller.loop.places import log_file, values_file
 from controller.loop.ports import Chance
 from controller.model import events as e
-from controller.model.indexes import next_run
+from controller.model.indexes import run_to_be
 from controller.model.state import State
-from controller.planner import edits, retries
+from controller.planner import edits, outcome, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner.resolve import Refused, resolve, sight
 from controller.spec.fingerprint import inputs
 
+VALUES_BYTES_MAX = 4096  # in a record; more goes to a file
 
-def promised(state: State, action: Action, now: int, chance: Chance) -> Iterator[e.AnyEvent]:
-    """The events of `action`; each is to be folded before the next is asked for."""
+
+def promised(
+    state: State, action: Action, now: int, chance: Chance, attached: dict[str, bytes]
+) -> Iterator[e.AnyEvent]:
+    """The events of `action`; each is to be folded before the next is asked for.
+
+    Files that they name are added to `attached`.
+    """
     match action:
         case Schedule():
-            yield from _attempt(state, action, chance)
+            yield from _attempt(state, action, chance, attached)
         case Retry():
             yield _retry(state, action, now, chance)
         case Accept():
             yield edits.complete(state, action, action.uid or chance.uid())
+        case e.StepSkipped() | e.StepFailed():
+            yield from _in_a_run(state, action)
         case _:
             yield action
 
 
-def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEvent]:
+def _in_a_run(state: State, action: e.StepSkipped | e.StepFailed) -> Iterator[e.AnyEvent]:
+    workflow = state.lives[action.uid]
+    if not workflow.in_run:
+        yield outcome.begin_run(workflow, run_to_be(state, workflow))
+    yield action
+
+
+def _attempt(
+    state: State, action: Schedule, chance: Chance, attached: dict[str, bytes]
+) -> Iterator[e.AnyEvent]:
     workflow = state.lives[action.uid]
     step = workflow.steps[action.step]
-    number = step.numbered + 1
+    number, run = step.numbered + 1, run_to_be(state, workflow)
+    try:
+        resolved = resolve(sight(workflow, run), step.definition)
+    except Refused as refusal:
+        failed = e.StepFailed(
+            uid=workflow.uid, step=step.name, reason=refusal.reason, message=str(refusal)
+        )
+        yield from _in_a_run(state, failed)
+        return
+    values, file = resolved.values, ""
+    data = msgspec.json.encode(values) if values else b""
+    if len(data) > VALUES_BYTES_MAX:
+        from hashlib import sha256  # loads OpenSSL
+
+        values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())
+        attached[file] = data
     needs = [workflow.steps[need.step] for need in step.definition.requires]
     prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
     prints[step.name] = step.fingerprint
@@ -41,12 +77,16 @@ def _attempt(state: State, action: Schedule, chance: Chance) -> Iterator[e.AnyEv
         uid=workflow.uid,
         step=step.name,
         attempt=number,
-        run=workflow.run if workflow.in_run else next_run(state, workflow),
+        run=run,
         generation=workflow.generation,
         fingerprint=step.fingerprint,
         mark=chance.mark(),
         log=log_file(workflow.uid, step.name, number),
-        inputs=inputs(workflow.spec, step.name, prints),
+        inputs=inputs(workflow.spec, step.name, prints, workflow.params),
+        values=values,
+        values_file=file,
+        timeout=resolved.timeout,
+        declares=step.definition.outputs,
     )
 
 

@@ -10,17 +10,19 @@ calls that are safe to repeat.
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from controller.intake import conditions, desired
 from controller.intake.requests import answer, withdrawals
 from controller.loop import causes
-from controller.loop.effects import Key, alive, effects
+from controller.loop.effects import Key, Places, alive, effects
 from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
     Chance,
     Clock,
     ClockReading,
+    Ended,
     Executor,
     Folder,
     Log,
@@ -30,7 +32,7 @@ from controller.loop.ports import (
 )
 from controller.model import events as e
 from controller.model.indexes import next_due, touch_all
-from controller.model.state import SECOND, Condition, State
+from controller.model.state import SECOND, Attempt, Condition, State
 from controller.planner import outcome
 from controller.planner.permission import Limits
 from controller.planner.plan import settled
@@ -134,6 +136,8 @@ class Controller:
         self._begin_turn()
         self._observe()
         self.passes.rest(self.limits())
+        if self.passes.attached:
+            self.edges.log.attach(self.passes.attached)
         if self.passes.batch:
             self.edges.log.append(self.passes.batch)  # if it raises, nothing below is done
         happens = bool(self.passes.batch or self._promised)
@@ -200,8 +204,16 @@ class Controller:
                 self._stale.append(seen.id)
             return
         workflow = self.state.lives[seen.id.uid]
+        if attempt.declares and isinstance(seen, Ended) and seen.how == "exited":
+            seen = self._with_outputs(attempt, seen)
         for fact in outcome.facts(workflow, attempt, seen):
             self.passes.fold(fact, causes.of_news(attempt, fact))
+
+    def _with_outputs(self, attempt: Attempt, seen: Ended) -> Ended:
+        try:
+            return replace(seen, outputs=self.edges.executor.outputs(attempt.log) or b"")
+        except OSError as error:
+            return replace(seen, outputs_problem=error.strerror or "it can't be read")
 
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
@@ -294,7 +306,11 @@ class Controller:
         """Have the executor start and end what the log says of these attempts."""
         settings, executor = self.settings, self.edges.executor
         launches, orders = effects(
-            self.state, promised, self.passes.now, settings.state_dir, settings.folder
+            self.state,
+            promised,
+            self.passes.now,
+            Places(settings.state_dir, settings.folder),
+            self.edges.log.attached,
         )
         if orders:
             executor.end(orders)

@@ -17,7 +17,6 @@ from controller.model import apply_attempt, apply_step, apply_workflow
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
-from controller.model.phases import Phase
 from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, State
 from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
 
@@ -178,6 +177,7 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerRejected: _marker_rejected,
     e.MarkerRemoved: _marker_removed,
     e.GenerationAccepted: apply_workflow.accepted,
+    e.EditRejected: apply_workflow.edit_rejected,
     e.EditDeferred: apply_workflow.edit_deferred,
     e.EditTakenBack: apply_workflow.edit_taken_back,
     e.SourceChanged: apply_workflow.source_changed,
@@ -190,9 +190,9 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LifeArchived: apply_workflow.life_archived,
     e.AttemptsArchived: apply_workflow.attempts_archived,
     e.StepReady: apply_step.ready,
-    e.StepSkipped: apply_step.ended_as(Phase.SKIPPED),
-    e.StepCancelled: apply_step.ended_as(Phase.CANCELLED),
-    e.StepFailed: apply_step.ended_as(Phase.FAILED),
+    e.StepSkipped: apply_step.skipped,
+    e.StepCancelled: apply_step.cancelled,
+    e.StepFailed: apply_step.failed,
     e.StepReset: apply_step.reset_asked,
     e.StepMarked: apply_step.marked,
     e.StepRestored: apply_step.restored,

@@ -5,7 +5,13 @@ from typing import Protocol
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer
 from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot_again
-from controller.model.movement import clear_condition, move_attempt, move_step, set_condition
+from controller.model.movement import (
+    clear_condition,
+    move_attempt,
+    move_step,
+    replace_result,
+    set_condition,
+)
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import (
     ATTEMPTS_MAX,
@@ -17,6 +23,7 @@ from controller.model.state import (
     Step,
     Workflow,
     handle_of,
+    timeout_seconds,
 )
 from controller.model.timers import TimerKind
 
@@ -52,6 +59,10 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         inputs=event.inputs,
         mark=event.mark,
         log=event.log,
+        values=event.values,
+        values_file=event.values_file,
+        timeout=event.timeout,
+        declares=event.declares,
         seq=state.seq,
         why=step.why,
         scheduled=state.time,
@@ -77,10 +88,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
-    for name, _ in step.dependents:
-        dependent = workflow.steps[name]
-        if dependent.standing is not None and dependent.phase is not dependent.standing.phase:
-            dependent.standing = None  # it was made from what this step is about to replace
+    replace_result(workflow, step)
     set_timeout(state, workflow, step)
     message = f"attempt {attempt.number}, {handle_of(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
@@ -88,12 +96,11 @@ def started(state: State, event: e.AttemptStarted) -> None:
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
     """Use the step's present definition: a new policy applies to a running attempt at once."""
-    attempt, seconds = step.live, step.definition.timeout_seconds
-    due = None
-    if attempt is not None and attempt.started is not None and seconds is not None:
-        due = attempt.started + attempt.moved + round(seconds * SECOND)
-    if attempt is not None and attempt.ending is not None:
-        due = None
+    attempt, due = step.live, None
+    if attempt is not None and attempt.started is not None and attempt.ending is None:
+        seconds = timeout_seconds(step, attempt)
+        if seconds is not None:
+            due = attempt.started + attempt.moved + round(seconds * SECOND)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
 
 
@@ -134,6 +141,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     attempt.reason, attempt.message = event.reason, event.message
     attempt.exit_code, attempt.signal = event.exit_code, event.signal
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
+    attempt.outputs = event.outputs
     length = None if attempt.started is None else (event.finished or state.time) - attempt.started
     state.metrics.attempt_ended(workflow.name, event.phase, length)
     if attempt.survivors:
@@ -141,13 +149,13 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
+    to = Phase.SKIPPED if event.reason == Reason.SKIPPED_ITSELF else Phase.SUCCEEDED
     if succeeded and step.asked is None:  # if an edit is taken back later, this is its result
-        step.standing = Standing(
-            attempt.fingerprint, Phase.SUCCEEDED, str(event.reason), str(event.message)
-        )
+        step.standing = Standing(attempt.fingerprint, to, str(event.reason), str(event.message))
+        step.outputs = event.outputs if to is Phase.SUCCEEDED else {}
     if succeeded and not (step.leaving or step.asked or step.edit):
         step.cancel = None  # the cancellation came too late
-        move_step(state, workflow, step, Phase.SUCCEEDED, event.reason, event.message)
+        move_step(state, workflow, step, to, event.reason, event.message)
     elif event.reason != Reason.WITHDRAWN:
         step.unjudged = True
     else:

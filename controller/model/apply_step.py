@@ -1,38 +1,76 @@
 """What the events of a step change: ready, skipped, reset, marked, restored, removed and others."""
 
-from collections.abc import Callable
-
 from controller.model import events as e
 from controller.model.indexes import set_timer, touch
-from controller.model.movement import drop, explain_wait, move_step, move_workflow, set_condition
+from controller.model.movement import (
+    drop,
+    explain_wait,
+    move_step,
+    move_workflow,
+    replace_result,
+    set_condition,
+)
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
 # Resets that an edit caused. If the edit is taken back, they are undone.
-_BY_EDIT = frozenset({Reason.SPEC_CHANGED, Reason.DEPENDENCY_RERAN})
+_BY_EDIT = frozenset(
+    {
+        Reason.SPEC_CHANGED,
+        Reason.OUTPUTS_CHANGED,
+        Reason.DEPENDENCY_RERAN,
+        Reason.NOT_KNOWN_YET,
+    }
+)
 
 
 def ready(state: State, event: e.StepReady) -> None:
     workflow = state.lives[event.uid]
     step = workflow.steps[event.step]
     stop_waiting(state, workflow, step)
+    if event.when is not None:
+        step.answer = event.when
     move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
 
 
-def ended_as(to: Phase) -> Callable[[State, e.StepSkipped | e.StepCancelled | e.StepFailed], None]:
-    def ended(state: State, event: e.StepSkipped | e.StepCancelled | e.StepFailed) -> None:
-        workflow = state.lives[event.uid]
-        step = workflow.steps[event.step]
-        step.unjudged = False
-        step.want_nothing()
-        stop_waiting(state, workflow, step)
-        move_step(state, workflow, step, to, event.reason, event.message)
-        if to is Phase.FAILED:
-            remember_result(step)
+def skipped(state: State, event: e.StepSkipped) -> None:
+    workflow, step = _ended(state, event, Phase.SKIPPED)
+    if event.when is not None:
+        step.answer = event.when
+        before = step.standing
+        if before is None or not before.is_asked_again:
+            replace_result(workflow, step)
+        step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
 
-    return ended
+
+def cancelled(state: State, event: e.StepCancelled) -> None:
+    _ended(state, event, Phase.CANCELLED)
+
+
+def failed(state: State, event: e.StepFailed) -> None:
+    """Its last attempt failed; or none was made, because an expression gave no value."""
+    of_attempt = state.lives[event.uid].steps[event.step].unjudged
+    workflow, step = _ended(state, event, Phase.FAILED)
+    fingerprint = step.fingerprint
+    if of_attempt and step.attempt is not None:
+        fingerprint = step.attempt.fingerprint
+    else:
+        replace_result(workflow, step)
+    step.standing = Standing(fingerprint, step.phase, step.reason, step.message)
+
+
+def _ended(
+    state: State, event: e.StepSkipped | e.StepCancelled | e.StepFailed, to: Phase
+) -> tuple[Workflow, Step]:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    step.unjudged = False
+    step.want_nothing()
+    stop_waiting(state, workflow, step)
+    move_step(state, workflow, step, to, event.reason, event.message)
+    return workflow, step
 
 
 def reset_asked(state: State, event: e.StepReset) -> None:
@@ -54,6 +92,8 @@ def marked(state: State, event: e.StepMarked) -> None:
     step = workflow.steps[event.step]
     _reopen(state, workflow, Reason.MARKED, event.message)
     reset(state, workflow, step, Reason.MARKED, event.message)
+    replace_result(workflow, step)
+    step.outputs = event.outputs
     move_step(state, workflow, step, Phase.SUCCEEDED, Reason.MARKED, event.message)
     step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
     touch(state, workflow)
@@ -102,6 +142,7 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
     step.retries = step.interruptions = 0
     step.series_from = None
     step.unjudged = False
+    step.answer = None
     step.want_nothing()
     step.why = message if step.attempts else ""
     stop_waiting(state, workflow, step)
@@ -123,17 +164,11 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
     move_step(state, workflow, step, kept.phase, kept.reason, kept.message)
 
 
-def remember_result(step: Step) -> None:
-    attempt = step.attempt
-    assert attempt is not None
-    step.standing = Standing(attempt.fingerprint, step.phase, step.reason, step.message)
-
-
 def keep_no_longer(workflow: Workflow, step: Step) -> None:
     """It runs with its present definition, so its dependents are now compared by that one."""
     if workflow.kept.pop(step.name, None) is not None:
         version = version_of(step.fingerprint)
-        prints = fingerprints(workflow.spec, version, workflow.kept)
+        prints = fingerprints(workflow.spec, workflow.params, version=version, kept=workflow.kept)
         for name, fingerprint in prints.items():
             workflow.steps[name].fingerprint = fingerprint
 

@@ -19,10 +19,18 @@ from controller.model.indexes import (
     set_timer,
     touch,
 )
-from controller.model.movement import clear_condition, link, move_run, move_workflow, set_condition
+from controller.model.movement import (
+    clear_condition,
+    explain_wait,
+    link,
+    move_run,
+    move_workflow,
+    set_condition,
+)
 from controller.model.phases import TERMINAL, Phase, Reason, RunStage
 from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workflow
 from controller.model.timers import TimerKind
+from controller.spec import params
 from controller.spec.definition import Definition, definitions
 
 
@@ -32,6 +40,8 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.labels, workflow.annotations = event.labels, event.annotations
     workflow.warnings, workflow.by = event.warnings, event.by
     workflow.request = event.request or workflow.request
+    workflow.given = event.params
+    workflow.params = params.values(event.spec, event.params)
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
     workflow.kept, workflow.pending = dict(event.kept), None
@@ -92,6 +102,10 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         step.index, step.definition = index, definition
         step.fingerprint = event.fingerprints[name]
         workflow.steps[name] = step
+        if name in event.ask:
+            step.answer = None
+        if step.live is not None and name in event.timeouts:
+            step.live.timeout = event.timeouts[name]
         set_timeout(state, workflow, step)
     for step in before.values():  # removed steps come after the others
         step.index = len(workflow.steps)
@@ -128,6 +142,8 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
         reset(state, workflow, step, effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT:
         restore(state, workflow, step)
+    elif effect.reason == Reason.WHEN_FALSE:
+        explain_wait(step, effect.reason, effect.message)
 
 
 def _suspend_or_resume(state: State, workflow: Workflow) -> None:
@@ -180,7 +196,7 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
     if not stays_suspended:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
         move_workflow(state, workflow, to, Reason.ACCEPTED, message)
-    for kind in ("Terminating", "Complete", "EditPending"):
+    for kind in ("Terminating", "Complete", "EditPending", "EditRejected"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
     rejected = state.rejected.get(workflow.path)  # an edit that waited may be older than its file
     if rejected is None or workflow.name not in rejected.names:
@@ -198,6 +214,15 @@ def set_deadline(state: State, workflow: Workflow) -> None:
     if workflow.suspended is not None or workflow.being_ended:
         due = None
     set_timer(state, workflow, "", TimerKind.DEADLINE, due)
+
+
+def edit_rejected(state: State, event: e.EditRejected) -> None:
+    workflow = state.lives[event.uid]
+    if event.problem:
+        set_condition(state, workflow, "EditRejected", True, "ParamsDoNotFit", event.problem)
+    else:
+        said = "the spec fits the params again"
+        clear_condition(state, workflow, "EditRejected", "ParamsFit", said)
 
 
 def edit_deferred(state: State, event: e.EditDeferred) -> None:

@@ -8,7 +8,7 @@ A field may be added with a default; nothing is ever renamed or removed. `RESERV
 that later features will use, so that nothing else takes these names.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.spec.models import Spec
 from controller.spec.models import Workflow as Document
+from controller.spec.values import ParamType
 
 SCHEMA = 1  # of the records below; a reader refuses a higher one
 
@@ -155,7 +156,9 @@ class GenerationAccepted(Event, frozen=True):
 
     `fingerprints` has every step; `effects` those of the table of edits (none for generation 1).
     `kept` has the steps that keep a result made under another fingerprint; their dependents were
-    compared by that fingerprint.
+    compared by that fingerprint. `params` are the values given when the life began. `timeouts` has
+    the running steps whose timeout an expression gives: in seconds, as the new spec has it. `ask`
+    has the steps that wait and whose `when` is to be asked again.
     """
 
     uid: str
@@ -172,6 +175,20 @@ class GenerationAccepted(Event, frozen=True):
     by: str = ""
     warnings: list[str] = []
     request: str = ""  # the name of the one that asked for it
+    params: dict[str, Any] = {}
+    timeouts: dict[str, float] = {}
+    ask: list[str] = []
+
+
+class EditRejected(Event, frozen=True):
+    """A valid spec does not fit the params given to this life, so its last generation stays.
+
+    `problem` is empty once the spec fits again without being an edit.
+    """
+
+    uid: str
+    path: str
+    problem: str
 
 
 class EditDeferred(Event, frozen=True):
@@ -279,17 +296,24 @@ class AttemptsArchived(Event, frozen=True):
 
 
 class StepReady(Event, frozen=True):
-    """All its dependencies are met; it waits for a slot."""
+    """All its dependencies are met; it waits for a slot.
+
+    `when`: if that was asked now and gave true, the values that it read, as JSON, cut if long.
+    """
 
     uid: str
     step: str
+    when: dict[str, str] | None = None
 
 
 class StepSkipped(Event, frozen=True):
+    """It will not run. `when`: as in StepReady, if that gave false."""
+
     uid: str
     step: str
     reason: str
     message: str
+    when: dict[str, str] | None = None
 
 
 class StepCancelled(Event, frozen=True):
@@ -300,7 +324,7 @@ class StepCancelled(Event, frozen=True):
 
 
 class StepFailed(Event, frozen=True):
-    """The last attempt failed, and there is no further retry."""
+    """The last attempt failed, and there is no further retry; or an expression gave no value."""
 
     uid: str
     step: str
@@ -324,6 +348,7 @@ class StepMarked(Event, frozen=True):
     step: str
     message: str
     by: str = ""
+    outputs: dict[str, Any] = {}
 
 
 class StepRestored(Event, frozen=True):
@@ -359,6 +384,9 @@ class AttemptScheduled(Event, frozen=True):
 
     `mark` is random, 60 bits; every process of the attempt carries it in a resource limit.
     `inputs` shows what the fingerprint was made of: short values in full, long ones as a hash.
+    `values` has what the expressions of the step gave, by their text; if that is long, it is in
+    the file `values_file` of the state folder, named by the hash of its content. `timeout`: in
+    seconds, if an expression gave it. `declares`: the outputs that the attempt has to give.
     """
 
     uid: str
@@ -370,6 +398,10 @@ class AttemptScheduled(Event, frozen=True):
     mark: int
     log: str
     inputs: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    values_file: str = ""
+    timeout: float | None = None
+    declares: dict[str, ParamType] = {}
 
 
 class AttemptStarted(Event, frozen=True):
@@ -422,7 +454,10 @@ class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AttemptFinished(Event, frozen=True):
-    """The last process of the attempt is gone, or it never started; the executor proved it."""
+    """The last process of the attempt is gone, or it never started; the executor proved it.
+
+    `outputs`: the declared ones that it gave, also if it failed.
+    """
 
     uid: str
     step: str
@@ -435,6 +470,7 @@ class AttemptFinished(Event, frozen=True):
     finished: int | None = None
     usage: Usage | None = None
     notes: list[str] = []
+    outputs: dict[str, Any] = {}
 
 
 # ---------------------------------------- the people
@@ -470,6 +506,7 @@ AnyEvent = (
     | MarkerRejected
     | MarkerRemoved
     | GenerationAccepted
+    | EditRejected
     | EditDeferred
     | EditTakenBack
     | SourceChanged

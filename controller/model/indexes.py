@@ -205,6 +205,11 @@ def expiry(state: State, workflow: Workflow) -> int | None:
 # ---------------------------------------- the runs of a name
 
 
+def run_to_be(state: State, workflow: Workflow) -> int:
+    """The run to which what happens next belongs: the present one, or the one that it begins."""
+    return workflow.run if workflow.in_run else next_run(state, workflow)
+
+
 def next_run(state: State, workflow: Workflow) -> int:
     """Run numbers go on from one life of a name to the next."""
     known = state.runs.get(workflow.name)

@@ -9,9 +9,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.model.indexes import expiry, is_over, queue_key
-from controller.model.movement import MET, OPEN, edge
+from controller.model.movement import MET, OPEN, edge, edges
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
-from controller.model.state import NAMES_MAX, RUNS_MAX, SECOND, Attempt, State, Step, Workflow
+from controller.model.state import (
+    NAMES_MAX,
+    RUNS_MAX,
+    SECOND,
+    Attempt,
+    State,
+    Step,
+    Workflow,
+    timeout_seconds,
+)
 from controller.model.timers import AWAITED, TimerKind
 
 
@@ -68,16 +77,16 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
 
 
 def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
-    needs = () if step.leaving else step.definition.requires
+    needs = edges(step)
     met, broken = 0, {}
-    for need in needs:
-        dependency = workflow.steps[need.step]
-        if (step.name, need.condition) not in dependency.dependents:
-            yield f"{need.step} does not list it as a dependent"
-        verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, need.condition)
+    for name, condition in needs:
+        dependency = workflow.steps[name]
+        if (step.name, condition) not in dependency.dependents:
+            yield f"{name} does not list it as a dependent"
+        verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, condition)
         met += verdict == MET
         if verdict not in (MET, OPEN):
-            broken[need.step] = verdict
+            broken[name] = verdict
     if step.open != len(needs) - met:
         yield f"counts {step.open} open dependencies of {len(needs)}, {met} are met"
     if step.broken != broken:
@@ -98,10 +107,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
     if workflow.phase is Phase.SUSPENDED and (workflow.suspended is None or workflow.occupied):
         yield "Suspended, but still running"
     dependents = Counter(
-        (need.step, step.name)
-        for step in workflow.steps.values()
-        if not step.leaving
-        for need in step.definition.requires
+        (need, step.name) for step in workflow.steps.values() for need, _ in edges(step)
     )
     known = Counter(
         (step.name, name) for step in workflow.steps.values() for name, _ in step.dependents
@@ -178,8 +184,10 @@ def _deadline(workflow: Workflow) -> int | None:
 
 
 def _timeout(step: Step, attempt: Attempt | None) -> int | None:
-    seconds = step.definition.timeout_seconds
-    if attempt is None or attempt.started is None or seconds is None or attempt.ending is not None:
+    if attempt is None or attempt.started is None or attempt.ending is not None:
+        return None
+    seconds = timeout_seconds(step, attempt)
+    if seconds is None:
         return None
     return attempt.started + attempt.moved + round(seconds * SECOND)
 

@@ -11,6 +11,7 @@ from typing import Literal
 from controller.model.indexes import set_over, touch, want_no_slot, want_slot
 from controller.model.phases import (
     ATTEMPT_MOVES,
+    OWN_SKIPS,
     RUN_MOVES,
     STEP_MOVES,
     TERMINAL,
@@ -27,13 +28,13 @@ def move_step(
     state: State, workflow: Workflow, step: Step, to: Phase, reason: str, message: str
 ) -> None:
     """The only place that changes a step's phase; keeps every index in step with it."""
-    was = step.phase
+    was, reason_was = step.phase, step.reason
     assert to in STEP_MOVES[was], f"{was} -> {to}: {state.story(workflow.uid, step.name)}"
     _count(workflow, step, -1)
     step.phase, step.reason, step.message, step.since = to, reason, message, state.time
     _count(workflow, step, +1)
     if was in TERMINAL or to in TERMINAL:
-        _tell_dependents(state, workflow, step, was)
+        _tell_dependents(state, workflow, step, was, reason_was)
     if to is Phase.READY:
         want_slot(state, workflow, step)
     elif was is Phase.READY:
@@ -42,11 +43,13 @@ def move_step(
     _tell(state, workflow, step.name, was, to, reason, message)
 
 
-def _tell_dependents(state: State, workflow: Workflow, step: Step, was: Phase) -> None:
+def _tell_dependents(
+    state: State, workflow: Workflow, step: Step, was: Phase, reason_was: str
+) -> None:
     """Update the verdicts of its dependents; a move between two open phases changes none."""
     for name, condition in step.dependents:
         dependent = workflow.steps[name]
-        _remove_verdict(dependent, step.name, edge(was, "", step.tolerated, condition))
+        _remove_verdict(dependent, step.name, edge(was, reason_was, step.tolerated, condition))
         _add_verdict(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
         if _has_to_look(dependent):
             touch(state, workflow, dependent)
@@ -117,6 +120,7 @@ def clear_condition(state: State, workflow: Workflow, kind: str, reason: str, me
 
 MET = "met"
 OPEN = "open"
+READ = "Read"  # an expression reads its result: it has to be there, whatever it is
 
 _UNMET: dict[tuple[Phase, str], str] = {
     (Phase.FAILED, "Succeeded"): Reason.DEPENDENCY_FAILED,
@@ -133,11 +137,14 @@ _ROOTS = frozenset({Reason.DEPENDENCY_FAILED, Reason.DEPENDENCY_CANCELLED})
 def edge(phase: Phase, reason: str, tolerated: bool, condition: str) -> str:
     """What a dependency in this phase means for a dependent: MET, OPEN, or why it can't be met.
 
-    A skipped step passes its own reason on, so that the whole branch names the first cause.
+    A step that another one made skip passes its reason on, so that the whole branch names the first
+    cause. One that skipped by itself counts as one that succeeded.
     """
     if phase not in TERMINAL:
         return OPEN
-    if phase is Phase.FAILED and tolerated:
+    if condition == READ or (phase is Phase.FAILED and tolerated):
+        return MET
+    if phase is Phase.SKIPPED and reason in OWN_SKIPS and condition == "Succeeded":
         return MET
     unmet = _UNMET.get((phase, condition))
     if unmet is None:
@@ -174,15 +181,33 @@ def link(workflow: Workflow) -> None:
         step.broken = {}
     for step in workflow.steps.values():
         _count(workflow, step, +1)
-        needs = () if step.leaving else step.definition.requires
+        needs = edges(step)
         step.open = len(needs)
-        for need in needs:
-            dependency = workflow.steps[need.step]
-            dependency.dependents.append((step.name, need.condition))
-            verdict = edge(
-                dependency.phase, dependency.reason, dependency.tolerated, need.condition
-            )
-            _add_verdict(step, need.step, verdict)
+        for name, condition in needs:
+            dependency = workflow.steps[name]
+            dependency.dependents.append((step.name, condition))
+            verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, condition)
+            _add_verdict(step, name, verdict)
+
+
+def edges(step: Step) -> list[tuple[str, str]]:
+    """The steps that it has to wait for, each with its condition, or READ."""
+    if step.leaving:
+        return []
+    found = [(need.step, str(need.condition)) for need in step.definition.requires]
+    return [*found, *((name, READ) for name in step.definition.reads)]
+
+
+def replace_result(workflow: Workflow, step: Step) -> None:
+    """What was made from its last result can't be restored any more.
+
+    A step that its own `when` skipped is asked again in any case.
+    """
+    for name, _ in step.dependents:
+        dependent = workflow.steps[name]
+        kept = dependent.standing
+        if kept is not None and dependent.phase is not kept.phase and not kept.is_asked_again:
+            dependent.standing = None
 
 
 def drop(state: State, workflow: Workflow, step: Step) -> None:

@@ -4,7 +4,7 @@ The executor reports attempts, the folder reports files and markers, and request
 ask for. The planner turns each into events; the calls that bring them are in `loop.ports`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -50,7 +50,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     and `reason` is a word for it if there is a better one than StartFailed; `withdrawn` was queued
     and never started; `lost` ended or never started, and nobody can know how (reboot, dead shim),
     or it was stopped together with the shim. `left_processes`: how many it left running, which were
-    then ended.
+    then ended. `outputs`: the content of its output file, if it declares outputs and made one;
+    `outputs_problem`: why that can't be read.
     """
 
     id: AttemptId
@@ -62,6 +63,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     left_processes: int = 0
     problem: str = ""
     reason: str = ""
+    outputs: bytes = b""
+    outputs_problem: str = ""
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):
@@ -156,6 +159,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
+    params: dict[str, Any] = {}  # given to a `run`
+    outputs: dict[str, Any] = {}  # of the step that is marked
     document: Document | None = None
     path: str = ""
     resume: bool = False

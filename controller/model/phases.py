@@ -61,6 +61,8 @@ class Reason(Word):
     DEPENDENCY_RERAN = "DependencyReran"
     STEP_ADDED = "StepAdded"
     UNCHANGED = "Unchanged"
+    NOT_KNOWN_YET = "NotKnownYet"  # whether it runs again shows when a `when` is asked again
+    OUTPUTS_CHANGED = "OutputsChanged"  # a result that was to be kept lacks a declared output
     TRIED_ANEW = "TriedAnew"  # a new generation, or `retry`, gives it all its retries again
     RETRY_REQUESTED = "RetryRequested"
     RESTART_REQUESTED = "RestartRequested"
@@ -79,12 +81,18 @@ class Reason(Word):
     TIMEOUT = "Timeout"
     INTERRUPTED = "Interrupted"
     START_FAILED = "StartFailed"
+    EXPRESSION_FAILED = "ExpressionFailed"
+    OUTPUT_MISSING = "OutputMissing"
+    OUTPUT_INVALID = "OutputInvalid"
+    OUTPUT_TOO_LARGE = "OutputTooLarge"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a word, no secret
     VALUE_TOO_LARGE = "ValueTooLarge"
     STEP_FAILED = "StepFailed"  # of a workflow
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     FAIL_FAST = "FailFast"
     # it was not run
+    WHEN_FALSE = "WhenFalse"
+    SKIPPED_ITSELF = "SkippedItself"  # by its exit code
     DEPENDENCY_FAILED = "DependencyFailed"
     DEPENDENCY_CANCELLED = "DependencyCancelled"
     DEPENDENCY_SKIPPED = "DependencySkipped"
@@ -118,6 +126,8 @@ class Obstacle(Word):
 
 TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 WORKFLOW_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
+# A step that skips itself is no obstacle for its dependents.
+OWN_SKIPS = frozenset({Reason.WHEN_FALSE, Reason.SKIPPED_ITSELF})
 COULD_NOT_START = frozenset({Reason.START_FAILED, Reason.SECRET_MISSING, Reason.VALUE_TOO_LARGE})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 
@@ -128,10 +138,10 @@ Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that
 STEP_MOVES: Moves = {
     Phase.PENDING: {
         Phase.READY: ("StepReady",),
-        Phase.SKIPPED: ("StepSkipped",),
+        Phase.SKIPPED: ("GenerationAccepted", "StepRestored", "StepSkipped"),
         Phase.CANCELLED: ("StepCancelled",),
         Phase.SUCCEEDED: ("GenerationAccepted", "StepMarked", "StepRestored"),
-        Phase.FAILED: ("GenerationAccepted", "StepRestored"),
+        Phase.FAILED: ("GenerationAccepted", "StepFailed", "StepRestored"),
     },
     Phase.READY: {
         Phase.PENDING: (
@@ -142,13 +152,14 @@ STEP_MOVES: Moves = {
             "StepRestored",
         ),
         Phase.RUNNING: ("AttemptStarted",),
-        Phase.SKIPPED: ("StepSkipped",),
+        Phase.SKIPPED: ("AttemptFinished", "StepSkipped"),
         Phase.CANCELLED: ("StepCancelled",),
         Phase.FAILED: ("StepFailed",),
         Phase.SUCCEEDED: ("AttemptFinished",),
     },
     Phase.RUNNING: {
         Phase.SUCCEEDED: ("AttemptFinished",),
+        Phase.SKIPPED: ("AttemptFinished",),
         Phase.FAILED: ("StepFailed",),
         Phase.PENDING: ("GenerationAccepted", "RetryScheduled", "StepReset", "StepRestored"),
         Phase.CANCELLED: ("StepCancelled",),

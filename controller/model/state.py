@@ -9,7 +9,7 @@ Times are microseconds since 1970 on the controller's clock.
 """
 
 from collections import OrderedDict
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
@@ -33,6 +33,7 @@ from controller.model.phases import (
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
 from controller.spec.models import Spec
+from controller.spec.values import ParamType
 
 REQUESTS_REMEMBERED_MAX = 10_000
 RECENT_MAX = 16
@@ -61,6 +62,11 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     inputs: dict[str, str]
     mark: int
     log: str
+    values: dict[str, Any] = {}  # what its expressions gave, by their text
+    values_file: str = ""  # where that is, if it is long
+    timeout: float | None = None  # seconds, if an expression gave it
+    declares: dict[str, ParamType] = {}
+    outputs: dict[str, Any] = {}
     seq: int = 0  # of the record that promised it
     why: str = ""  # why it was tried again; empty for the first time
     phase: AttemptPhase = AttemptPhase.SCHEDULED
@@ -100,6 +106,12 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
         return withdrawn and self.phase is AttemptPhase.SCHEDULED
 
 
+def timeout_seconds(step: "Step", attempt: Attempt) -> float | None:
+    """How long the attempt may take, by the step's present definition; None: no limit."""
+    written = step.definition.timeout_seconds
+    return attempt.timeout if isinstance(written, str) else written
+
+
 def handle_of(attempt: Attempt) -> str:
     """`pid 4711`, in the words of its engine."""
     if attempt.engine == "local":
@@ -118,6 +130,18 @@ class Standing(Struct, frozen=True):
     phase: Phase
     reason: str
     message: str
+
+    @property
+    def is_asked_again(self) -> bool:
+        """It says nothing but that the step's `when` gave false."""
+        return self.reason == Reason.WHEN_FALSE
+
+
+def is_result(phase: Phase, definition: Definition) -> bool:
+    """Whether dependents may build on a step in this phase."""
+    if phase is Phase.FAILED:
+        return definition.continue_on_failure
+    return phase in (Phase.SUCCEEDED, Phase.SKIPPED)
 
 
 class Cancel(Struct, frozen=True):
@@ -162,6 +186,8 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     asked: Asked | None = None
     edit: StepEffect | None = None  # the generation in force found an attempt
     standing: Standing | None = None
+    outputs: dict[str, Any] = {}  # of its last success; they count while it is Succeeded
+    answer: dict[str, str] | None = None  # what its `when` read; None: not asked since its reset
     cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
     open: int = 0  # dependencies whose condition has not come true
@@ -185,6 +211,11 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     @property
     def tolerated(self) -> bool:
         return self.definition.continue_on_failure
+
+    @property
+    def has_to_ask(self) -> bool:
+        """Its `when` is to be asked before it starts. It is not asked again once it has started."""
+        return bool(self.definition.when) and self.answer is None and self.series_from is None
 
     @property
     def is_wanted(self) -> bool:
@@ -255,6 +286,8 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     spec: Spec
     labels: dict[str, str]
     annotations: dict[str, str]
+    given: dict[str, Any] = {}  # params, when this life began
+    params: dict[str, Any] = {}  # all, as the generation in force has them
     by: str = ""
     warnings: list[str] = []
     steps: dict[str, Step] = {}

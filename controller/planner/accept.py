@@ -7,13 +7,14 @@ crash, and only the newest waits. With `AfterRun`, what it says of `suspend` doe
 becomes a generation of its own, of the spec in force.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from msgspec import structs
 
 from controller.model.events import (
     EditDeferred,
+    EditRejected,
     EditTakenBack,
     SourceChanged,
 )
@@ -23,6 +24,7 @@ from controller.planner.actions import Accept, Action, notes_of
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
 from controller.spec.models import Metadata, Spec
+from controller.spec.params import NOTHING, misfits
 
 
 def accept(
@@ -32,9 +34,18 @@ def accept(
     by: str,
     origin: Literal["folder", "run"] = "folder",
     request: str = "",
+    params: Mapping[str, Any] = NOTHING,
 ) -> Iterator[Action]:
-    """What follows for `life` (None: there is none yet) from a document that lies at `path`."""
+    """What follows for `life` (None: there is none yet) from a document that lies at `path`.
+
+    `params`: given to a life that begins.
+    """
     spec = document.workflow.spec
+    refused = _refusal(life, spec)
+    if life is not None and refused != _last_refusal(life):
+        yield EditRejected(uid=life.uid, path=path, problem=refused)
+    if refused:
+        return
     if life is not None and (life.spec is spec or same(life.spec, spec)):
         if life.pending is not None:
             yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
@@ -50,7 +61,21 @@ def accept(
             by=by,
             warnings=document.warnings,
             request=request,
+            params=dict(params),
         )
+
+
+def _refusal(life: Workflow | None, spec: Spec) -> str:
+    """Why the spec does not fit the params given to the life; or nothing."""
+    if life is None or (life.spec is spec and not life.given):
+        return ""
+    found = misfits(spec, life.given)
+    return "; ".join(f"param {name}: {problem}" for name, problem in found)
+
+
+def _last_refusal(life: Workflow) -> str:
+    condition = life.conditions.get("EditRejected")
+    return condition.message if condition is not None and condition.status == "True" else ""
 
 
 def _is_patient(spec: Spec) -> bool:

@@ -4,7 +4,7 @@ The core draws no random numbers. `Schedule` needs a mark, `Retry` a jittered de
 `Accept` a uid, so the turn completes them into events; every other decision already is one.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ class Accept(Struct, frozen=True, kw_only=True):
     by: str = ""
     warnings: tuple[str, ...] = ()
     request: str = ""  # the name of the request that asked for it
+    params: dict[str, Any] = {}  # given for a new life
     waited: bool = False  # until a run had ended; it has its number already
 
 

@@ -7,8 +7,8 @@ Cost: O(steps + dependencies), once an edit.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from graphlib import TopologicalSorter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import structs
@@ -20,12 +20,18 @@ from controller.model.events import (
     GenerationAccepted,
     StepEffect,
 )
+from controller.model.indexes import run_to_be
+from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow
+from controller.model.state import Attempt, State, Step, Workflow, is_result
 from controller.planner.actions import Accept, notes_of
+from controller.planner.resolve import Sight, ask, sight, timeout
 from controller.spec.definition import Definition, definitions
+from controller.spec.expression import Failed, params_read
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
+from controller.spec.params import values
+from controller.spec.values import fits
 
 _ANEW = frozenset({"restart", "run"})
 _DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
@@ -34,28 +40,37 @@ _PLAIN = ("keep", Reason.UNCHANGED)
 
 
 class Edit(NamedTuple):
-    """What a new generation comes to. `kept`: steps that stand under another fingerprint."""
+    """What a new generation comes to. `kept`: steps that stand under another fingerprint.
+
+    `ask`: steps that wait, and whose `when` is asked again. `timeouts`: those that expressions give
+    for what runs, in seconds.
+    """
 
     fingerprints: dict[str, str]
-    kept: dict[str, str]
-    effects: dict[str, StepEffect]
+    kept: dict[str, str] = {}
+    effects: dict[str, StepEffect] = {}
+    ask: list[str] = []
+    timeouts: dict[str, float] = {}
 
 
-def judge(workflow: Workflow, spec: Spec) -> Edit:
+def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
     """What `spec` does to the workflow as it is now.
 
     A step that is to keep its result can't if something it ran after runs again; then those that
     depend on it are compared by what it really does. So the kept ones are found by leaving out, in
     at most as many rounds as there are of them.
     """
+    seen = sight(workflow, run_to_be(state, workflow))
+    seen = seen._replace(spec=spec, params=values(spec, workflow.given))
     kept = dict(_keepers(workflow, definitions(spec)))
     while True:
-        prints = fingerprints(spec, kept=kept)
-        found = effects(workflow, spec, prints, kept)
+        prints = fingerprints(spec, seen.params, kept=kept)
+        found = effects(workflow, seen, prints, kept)
         lost = [name for name in kept if found[name].action in _ANEW]
         if not lost:
             differ = {name: one for name, one in kept.items() if one != prints[name]}
-            return Edit(prints, differ, found)
+            ask = [*_to_ask(workflow, seen)]
+            return Edit(prints, differ, found, ask, dict(_timeouts(workflow, seen)))
         for name in lost:
             del kept[name]
 
@@ -63,10 +78,11 @@ def judge(workflow: Workflow, spec: Spec) -> Edit:
 def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
     """The event, with what the table of edits says of each step. `uid`: of the life."""
     document, before = action.document, state.lives.get(uid)
+    given = action.params if before is None else before.given
     if before is None:
-        edit, generation = Edit(fingerprints(document.spec), {}, {}), 1
+        edit, generation = Edit(fingerprints(document.spec, values(document.spec, given))), 1
     else:
-        edit = judge(before, document.spec)
+        edit = judge(state, before, document.spec)
         generation = before.latest if action.waited else before.latest + 1
     labels, annotations = notes_of(document.metadata)
     return GenerationAccepted(
@@ -84,6 +100,9 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         by=action.by,
         warnings=list(action.warnings),
         request=action.request,
+        params=given,
+        timeouts=edit.timeouts,
+        ask=edit.ask,
     )
 
 
@@ -91,22 +110,35 @@ def _keepers(workflow: Workflow, new: Mapping[str, Definition]) -> Iterator[tupl
     """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
     for name, definition in new.items():
         step = workflow.steps.get(name)
-        if step is None or definition.on_changed != "KeepResult":
+        if step is None or definition.on_changed != "KeepResult" or _lacking(step, definition):
             continue
-        if _is_result(step.phase, definition) and step.standing is not None:
+        if _has_result(step, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
         elif step.phase is Phase.RUNNING and step.attempt and not _is_unwanted(step.attempt):
             yield name, step.attempt.fingerprint
 
 
+def _has_result(step: Step, definition: Definition) -> bool:
+    return step.phase is not Phase.SKIPPED and is_result(step.phase, definition)
+
+
+def _lacking(step: Step, definition: Definition) -> list[str]:
+    """Declared outputs that the result, or what runs, does not give with their types."""
+    if step.phase is Phase.RUNNING and step.attempt is not None:
+        given: Mapping[str, object] = step.attempt.declares
+        return [name for name, kind in definition.outputs.items() if given.get(name) != kind]
+    return [
+        name
+        for name, kind in definition.outputs.items()
+        if name not in step.outputs or not fits(step.outputs[name], kind)
+    ]
+
+
 def effects(
-    workflow: Workflow,
-    spec: Spec,
-    fingerprints: dict[str, str],
-    kept: Mapping[str, str] = MappingProxyType({}),
+    workflow: Workflow, seen: Sight, fingerprints: dict[str, str], kept: Mapping[str, str]
 ) -> dict[str, StepEffect]:
     """By step name, steps that go included: a row of the table for each."""
-    new = definitions(spec)
+    new = definitions(seen.spec)
     before = {name: step.fingerprint for name, step in workflow.steps.items()}
     found: dict[str, StepEffect] = {}
     for name in in_order(new):
@@ -114,12 +146,17 @@ def effects(
         if step is None:
             found[name] = STEP_ADDED
             continue
-        found[name] = _row(workflow, step, new[name], fingerprints[name], found)
+        if step.phase is Phase.SKIPPED:
+            found[name] = _skipped(workflow, step, seen, fingerprints[name], found)
+        else:
+            found[name] = _row(workflow, step, new[name], fingerprints[name], found)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
             found[name] = _kept(step, new[name], found)
         if found[name].reason == Reason.SPEC_CHANGED:
-            differ = _differing(workflow, before, name, inputs(spec, name, fingerprints))
+            after = inputs(seen.spec, name, fingerprints, seen.params)
+            differ = _differing(workflow, before, name, after)
             found[name] = _say_what(found[name], differ, step.definition, new[name])
+            found[name] = _say_lacking(found[name], step, new[name])
     ordered = {name: found[name] for name in new}
     for name, step in workflow.steps.items():
         if name not in new and not step.leaving:
@@ -134,9 +171,8 @@ def _removed(step: Step) -> StepEffect:
 
 def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> StepEffect:
     """What it does changed, and yet its result stands, unless something it ran after runs again."""
-    for need in definition.requires:
-        if found[need.step].action in _ANEW:
-            return _reran(need.step, "restart" if step.phase is Phase.RUNNING else "run")
+    if anew := _anew(definition, found):
+        return _reran(anew, found, "restart" if step.phase is Phase.RUNNING else "run")
     message = "what it does changed; its result is kept (onChanged: KeepResult)"
     action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
     return StepEffect(action, Reason.KEEP_RESULT, message)
@@ -158,17 +194,17 @@ def _row(
     fingerprint: str,
     found: dict[str, StepEffect],
 ) -> StepEffect:
-    anew = [need.step for need in definition.requires if found[need.step].action in _ANEW]
+    anew = _anew(definition, found)
     kept = step.standing
     same = kept is not None and kept.fingerprint == fingerprint
-    if _is_result(step.phase, definition):
+    if is_result(step.phase, definition):
         if not same:
             return _changed("run")
-        return _reran(anew[0], "run") if anew else STEP_UNCHANGED
+        return _reran(anew, found, "run") if anew else STEP_UNCHANGED
     if (
         kept is not None
         and same
-        and _is_result(kept.phase, definition)
+        and is_result(kept.phase, definition)
         and _all_stand(workflow, definition, found)
     ):
         message = "its earlier result still counts"
@@ -176,11 +212,92 @@ def _row(
     if step.live is not None and step.live.phase is AttemptPhase.SCHEDULED:
         return _queued(step, step.live, definition, fingerprint)
     if step.live is not None or step.unjudged:
-        return _running(step, definition, fingerprint, anew)
+        return _running(step, definition, fingerprint, found)
     if step.phase in TERMINAL:
         message = f"was {step.phase}; queued again"
         return StepEffect("run", Reason.TRIED_ANEW, message)
     return _waiting(step, definition, fingerprint)
+
+
+def _skipped(
+    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, found: dict[str, StepEffect]
+) -> StepEffect:
+    """It stays skipped, unless the reason why it was is gone."""
+    definition = definitions(seen.spec)[step.name]
+    if step.fingerprint != fingerprint:
+        return _changed("run")
+    by_its_when = step.reason == Reason.WHEN_FALSE
+    if anew := _anew(definition, found):
+        if by_its_when:
+            return StepEffect("run", Reason.NOT_KNOWN_YET, "its `when` is asked again")
+        return _reran(anew, found, "run")
+    if by_its_when:
+        return _asked_again(step, seen, workflow.params)
+    if step.reason == Reason.SKIPPED_ITSELF or _is_broken(workflow, step, seen, found):
+        return STEP_UNCHANGED
+    return StepEffect("run", Reason.TRIED_ANEW, "its dependencies are satisfied now")
+
+
+def _asked_again(step: Step, seen: Sight, before: Mapping[str, object]) -> StepEffect:
+    """Its `when` decides at once: all that it reads is there."""
+    definition = definitions(seen.spec)[step.name]
+    if not definition.when:
+        return StepEffect("run", Reason.TRIED_ANEW, "it has no `when` any more")
+    if not _asks_otherwise(step, definition, seen, before):
+        return STEP_UNCHANGED
+    try:
+        answer = ask(seen, definition)
+    except Failed as failure:
+        return StepEffect("run", Reason.TRIED_ANEW, f"its `when` changed: {failure}")
+    if answer.yes:
+        return StepEffect("run", Reason.TRIED_ANEW, "its `when` changed, and gives true")
+    return StepEffect("keep", Reason.WHEN_FALSE, answer.refusal)
+
+
+def _asks_otherwise(
+    step: Step, definition: Definition, seen: Sight, before: Mapping[str, object]
+) -> bool:
+    """Whether the edit changed its `when`, or a param that this reads (its value `before`)."""
+    if step.definition.when != definition.when:
+        return True
+    read = params_read(seen.spec, [definition.when])
+    return any(seen.params[name] != before.get(name) for name in read)
+
+
+def _is_broken(workflow: Workflow, step: Step, seen: Sight, found: dict[str, StepEffect]) -> bool:
+    """Whether the end of a dependency still keeps it from starting."""
+    new = definitions(seen.spec)
+    for need in new[step.name].requires:
+        dependency = workflow.steps[need.step]
+        tolerated = new[need.step].continue_on_failure
+        verdict = edge(dependency.phase, dependency.reason, tolerated, need.condition)
+        restored = found[need.step].reason == Reason.RESULT_KEPT
+        if verdict not in (MET, OPEN) and not restored:
+            return True
+    return False
+
+
+def _to_ask(workflow: Workflow, seen: Sight) -> Iterator[str]:
+    """Steps that wait, and whose `when` gave true before the edit changed it."""
+    new = definitions(seen.spec)
+    for name, step in workflow.steps.items():
+        waits = step.phase in (Phase.PENDING, Phase.READY) and step.series_from is None
+        if not waits or step.answer is None or name not in new or not new[name].when:
+            continue
+        if _asks_otherwise(step, new[name], seen, workflow.params):
+            yield name
+
+
+def _timeouts(workflow: Workflow, seen: Sight) -> Iterator[tuple[str, float]]:
+    """The timeouts of what runs, where an expression gives them. One that fails changes none."""
+    new = definitions(seen.spec)
+    for name, step in workflow.steps.items():
+        if step.live is None or name not in new:
+            continue
+        with suppress(Failed):
+            seconds = timeout(seen, new[name])
+            if seconds is not None and seconds != step.live.timeout:
+                yield name, seconds
 
 
 def _queued(step: Step, attempt: Attempt, definition: Definition, fingerprint: str) -> StepEffect:
@@ -193,16 +310,18 @@ def _queued(step: Step, attempt: Attempt, definition: Definition, fingerprint: s
     return structs.replace(effect, finish=changed and definition.on_changed == "FinishFirst")
 
 
-def _running(step: Step, definition: Definition, fingerprint: str, anew: list[str]) -> StepEffect:
+def _running(
+    step: Step, definition: Definition, fingerprint: str, found: dict[str, StepEffect]
+) -> StepEffect:
     """Also one whose attempt has ended and was not judged yet: the new policy judges it."""
-    attempt = step.attempt
+    attempt, anew = step.attempt, _anew(definition, found)
     assert attempt is not None
     first = definition.on_changed == "FinishFirst"
     if attempt.fingerprint != fingerprint and not (first and anew):
         running = attempt.phase is AttemptPhase.RUNNING and not _is_unwanted(attempt)
         return structs.replace(_changed("restart"), finish=first and running)
     if anew:
-        return _reran(anew[0], "restart")
+        return _reran(anew, found, "restart")
     if _is_unwanted(attempt):
         message = "was being stopped; queued again"
         return StepEffect("restart", Reason.TRIED_ANEW, message)
@@ -225,16 +344,11 @@ def _is_unwanted(attempt: Attempt) -> bool:
     return ending is not None and not ending.withdraw and ending.reason != Reason.TIMEOUT
 
 
-def _is_result(phase: Phase, definition: Definition) -> bool:
-    """Whether dependents may build on it, as the new generation has it."""
-    return phase is Phase.SUCCEEDED or (phase is Phase.FAILED and definition.continue_on_failure)
-
-
 def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, StepEffect]) -> bool:
     """Whether everything this step ran after is finished, and stays so."""
-    for need in definition.requires:
-        effect = found[need.step]
-        finished = need.step in workflow.steps and workflow.steps[need.step].phase in TERMINAL
+    for name in definition.after:
+        effect = found[name]
+        finished = name in workflow.steps and workflow.steps[name].phase in TERMINAL
         if effect.action != "keep" or not (finished or effect.reason == Reason.RESULT_KEPT):
             return False
     return True
@@ -244,9 +358,19 @@ def _changed(action: EffectAction) -> StepEffect:
     return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")
 
 
-def _reran(dependency: str, action: EffectAction) -> StepEffect:
-    message = f'depends on "{dependency}", which runs again'
-    return StepEffect(action, Reason.DEPENDENCY_RERAN, message)
+def _anew(definition: Definition, found: dict[str, StepEffect]) -> list[str]:
+    """The steps it runs after that are tried anew."""
+    return [name for name in definition.after if found[name].action in _ANEW]
+
+
+def _reran(anew: list[str], found: dict[str, StepEffect], action: EffectAction) -> StepEffect:
+    """If none of them may run in the end, the result that it made still counts."""
+    certain = [name for name in anew if found[name].reason != Reason.NOT_KNOWN_YET]
+    if certain:
+        message = f'depends on "{certain[0]}", which runs again'
+        return StepEffect(action, Reason.DEPENDENCY_RERAN, message)
+    message = f'depends on "{anew[0]}", which may run'
+    return StepEffect(action, Reason.NOT_KNOWN_YET, message)
 
 
 def _differing(
@@ -257,7 +381,10 @@ def _differing(
     attempt, kept = step.attempt, step.standing
     is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
     of_attempt = is_of_it or step.leaving is not None  # the spec in force no longer has that one
-    before = attempt.inputs if attempt and of_attempt else inputs(workflow.spec, name, fingerprints)
+    if attempt and of_attempt:
+        before = attempt.inputs
+    else:
+        before = inputs(workflow.spec, name, fingerprints, workflow.params)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
@@ -275,6 +402,17 @@ def _say_what(
     if effect.action == "keep":
         message += "; not started yet"
     return structs.replace(effect, message=message)
+
+
+def _say_lacking(effect: StepEffect, step: Step, definition: Definition) -> StepEffect:
+    """Its result was to be kept."""
+    if definition.on_changed != "KeepResult" or effect.action not in _ANEW:
+        return effect
+    lacking = _lacking(step, definition)
+    if not lacking:
+        return effect
+    message = f"its result can't be kept: it lacks the output {', '.join(lacking[:3])}"
+    return structs.replace(effect, reason=Reason.OUTPUTS_CHANGED, message=message)
 
 
 def _dependency_words(name: str, was: Definition, becomes: Definition) -> str:

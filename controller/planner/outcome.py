@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from signal import Signals, strsignal
+from typing import NamedTuple
 
 from controller.model.events import (
     AttemptEndFailed,
@@ -13,6 +14,7 @@ from controller.model.events import (
 from controller.model.observations import AttemptId, Ended, EndFailed, Observation, Started
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import Attempt, State, Workflow
+from controller.spec.outputs import Outputs, read
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
 
@@ -22,15 +24,21 @@ Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
 
 def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[RunStarted | Fact]:
     """What to record of a live attempt. The first that is not merely withdrawn begins the run."""
-    succeeds = workflow.steps[seen.id.step].definition.success_exit_codes
-    found = fact(attempt, seen, succeeds)
+    definition = workflow.steps[seen.id.step].definition
+    codes = Codes(definition.success_exit_codes, definition.skip_exit_codes)
+    found = fact(attempt, seen, codes)
     if found is None:
         return
     withdrawn = isinstance(found, AttemptFinished) and found.reason == Reason.WITHDRAWN
     if not workflow.in_run and not withdrawn:
         began = found.started if isinstance(found, AttemptStarted) else 0
-        yield RunStarted(uid=workflow.uid, run=attempt.run, why=_why(workflow), began=began)
+        yield begin_run(workflow, attempt.run, began)
     yield found
+
+
+def begin_run(workflow: Workflow, run: int, began: int = 0) -> RunStarted:
+    """The record that the run has begun: at `began`, or now."""
+    return RunStarted(uid=workflow.uid, run=run, why=_why(workflow), began=began)
 
 
 def _why(workflow: Workflow) -> str:
@@ -51,14 +59,21 @@ def _why(workflow: Workflow) -> str:
     return in_the_name_of(workflow.by, f"edit of {first}", effect.message)
 
 
-def fact(attempt: Attempt, seen: Observation, succeeds: Collection[int] = (0,)) -> Fact | None:
-    """What this says of the attempt itself; None for what the log already says.
+class Codes(NamedTuple):
+    """The exit codes that are a success, and those by which a step skips itself."""
 
-    `succeeds`: the exit codes that are a success.
-    """
+    success: Collection[int] = (0,)
+    skip: Collection[int] = ()
+
+
+USUAL = Codes()
+
+
+def fact(attempt: Attempt, seen: Observation, codes: Codes = USUAL) -> Fact | None:
+    """What this says of the attempt itself; None for what the log already says."""
     match seen:
         case Ended():
-            return _outcome(attempt, seen, succeeds)
+            return _outcome(attempt, seen, codes)
         case Started(id=id):
             if attempt.phase is AttemptPhase.RUNNING:
                 return None
@@ -89,11 +104,18 @@ def is_over(state: State, attempt: AttemptId) -> bool:
     return attempt.attempt <= numbered
 
 
-def _outcome(attempt: Attempt, seen: Ended, succeeds: Collection[int]) -> AttemptFinished:
-    """An ending that was announced before the exit decides the reason."""
-    phase, reason, message = _judge(attempt, seen, succeeds)
-    notes = []
-    if phase is AttemptPhase.SUCCEEDED and seen.exit_code:
+def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
+    """An ending that was announced before the exit decides the reason, then the exit code.
+
+    What succeeded fails if it did not give what it declares.
+    """
+    phase, reason, message = _judge(attempt, seen, codes)
+    given = _outputs(attempt, seen)
+    completed = phase is AttemptPhase.SUCCEEDED and reason == Reason.COMPLETED
+    if completed and given.reason:
+        phase, reason, message = AttemptPhase.FAILED, given.reason, given.problem
+    notes = list(given.notes)
+    if completed and seen.exit_code:
         notes.append(f"SuccessExitCode: exit code {seen.exit_code} is one of successExitCodes")
     if seen.left_processes:
         notes.append(f"LeftProcesses: stopped {seen.left_processes} processes that it left running")
@@ -109,12 +131,19 @@ def _outcome(attempt: Attempt, seen: Ended, succeeds: Collection[int]) -> Attemp
         finished=seen.at,
         usage=seen.usage,
         notes=notes,
+        outputs=given.values,
     )
 
 
-def _judge(
-    attempt: Attempt, seen: Ended, succeeds: Collection[int]
-) -> tuple[AttemptPhase, str, str]:
+def _outputs(attempt: Attempt, seen: Ended) -> Outputs:
+    if not attempt.declares or seen.how != "exited":
+        return Outputs()
+    if seen.outputs_problem:
+        return Outputs(reason=Reason.OUTPUT_INVALID, problem=f"outputs: {seen.outputs_problem}")
+    return read(seen.outputs, attempt.declares)
+
+
+def _judge(attempt: Attempt, seen: Ended, codes: Codes) -> tuple[AttemptPhase, str, str]:
     ending = attempt.ending
     if seen.how == "withdrawn":
         why = ending.message if ending else "no longer wanted"
@@ -131,7 +160,10 @@ def _judge(
     if seen.signal is not None:
         return AttemptPhase.FAILED, Reason.SIGNALLED, f"killed by {signal_name(seen.signal)}"
     said = f"exit code {seen.exit_code}"
-    if seen.exit_code in succeeds:
+    if seen.exit_code in codes.skip:
+        message = f"{said} is one of skipExitCodes"
+        return AttemptPhase.SUCCEEDED, Reason.SKIPPED_ITSELF, message
+    if seen.exit_code in codes.success:
         return AttemptPhase.SUCCEEDED, Reason.COMPLETED, said
     if seen.exit_code == 0:
         said = f"{said}, which is not one of successExitCodes"

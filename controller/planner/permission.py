@@ -13,6 +13,7 @@ from msgspec import Struct
 from controller.model.indexes import is_full, standstill
 from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
+from controller.spec.expression import OPEN
 
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,8 +88,13 @@ def why_not_there(workflow: Workflow, step: str, limits: Limits) -> Obstacle | N
 
 
 def working_dir(workflow: Workflow, step: str, folder: str) -> str:
-    """The absolute directory in which the step runs: relative to the folder of its spec's file."""
+    """The absolute directory in which the step runs: relative to the folder of its spec's file.
+
+    Where an expression says it, that folder itself: only an attempt knows more.
+    """
     given = workflow.steps[step].definition.working_dir
+    if OPEN in given:
+        return home_of(workflow, folder)
     return posixpath.normpath(posixpath.join(home_of(workflow, folder), given))
 
 

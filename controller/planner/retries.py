@@ -75,7 +75,8 @@ def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     cause = _cause(attempt)
     if cause not in policy.on:
         return f"not retried: retry.on does not include {cause}"
-    if cause == "NonZeroExit" and not _code_allows(policy, attempt):
+    by_itself = attempt.reason in (Reason.NON_ZERO_EXIT, Reason.SIGNALLED)
+    if by_itself and not _code_allows(policy, attempt):
         return "not retried: retry does not cover this exit code"
     if step.retries >= policy.limit:
         return f"gave up after {step.retries + 1} tries (retry.limit: {policy.limit})"

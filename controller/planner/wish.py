@@ -211,6 +211,8 @@ def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
         return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
     if step.open or step.broken:
         return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency runs again")
+    if step.has_to_ask:
+        return Wish("wait", Reason.SPEC_CHANGED, "its `when` is asked again")
     if _is_surplus(state, workflow, step):
         return Wish("wait", Reason.WAITING_FOR_SLOT, f"parallelism is {workflow.parallelism} now")
     return None

@@ -233,7 +233,7 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     if life is None:
         return {step.name: _NEW for step in spec.steps}
     if after.pending is not None:  # a run that stands still: as if it ended as it is
-        return judge(after, spec).effects
+        return judge(play.state, after, spec).effects
     if after.spec == life.spec:
         return dict(_unchanged(life))
     found = {  # of a step that goes on as it was, or is new, nothing else was recorded

@@ -7,6 +7,8 @@ Cost: O(steps) for the copy, and that of the records that follow.
 
 from collections.abc import Iterable
 
+import msgspec
+
 from controller.loop.passes import Passes
 from controller.model.image import copy_of
 from controller.model.indexes import next_due
@@ -18,6 +20,7 @@ from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.wish import wish
 from controller.spec.definition import BackoffPolicy
+from controller.spec.values import EMPTY, fits
 
 NOTHING_STARTS = Limits(max_parallel=0)
 ALL_START = Limits(max_parallel=1_000_000)
@@ -41,6 +44,14 @@ class NoChance:
         return float(
             min(policy.max_seconds, policy.initial_seconds * policy.factor ** (number - 1))
         )
+
+
+def _likely(step: Step, attempt: Attempt) -> dict[str, object]:
+    """What it hands on: what it gave last, else the empty value of the type."""
+    return {
+        name: step.outputs[name] if fits(step.outputs.get(name), kind) else EMPTY[kind]
+        for name, kind in attempt.declares.items()
+    }
 
 
 class Play:
@@ -104,7 +115,9 @@ class Play:
             self._see(attempt, Started(id=named, pid=0, start_ticks=0, at=self._passes.now))
         if attempt.ending is None:
             self.drained.add(step.name)
-            self._see(attempt, Ended(id=named, how="exited", at=self._passes.now, exit_code=0))
+            outputs = msgspec.json.encode(_likely(step, attempt)) if attempt.declares else b""
+            ended = Ended(id=named, how="exited", at=self._passes.now, exit_code=0, outputs=outputs)
+            self._see(attempt, ended)
         elif attempt.phase is AttemptPhase.SCHEDULED:
             self._see(attempt, Ended(id=named, how="withdrawn", at=self._passes.now))
         else:

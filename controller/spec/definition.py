@@ -5,13 +5,26 @@ know where a default comes from. Cost: some microseconds a step, once a generati
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from controller.spec.models import Backoff, Defaults, Dependency, EnvValue, Retry, Spec, Step
+from controller.spec.expression import alone, codes, steps_read
+from controller.spec.identity import Identity
+from controller.spec.models import (
+    Backoff,
+    Defaults,
+    Dependency,
+    EnvFile,
+    EnvValue,
+    Reference,
+    Retry,
+    Spec,
+    Step,
+)
+from controller.spec.values import ParamType
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -57,37 +70,49 @@ class Requires(Struct, frozen=True):
     condition: Literal["Succeeded", "Failed", "Finished"] = "Succeeded"
 
 
+class EnvLayer(Struct, frozen=True, omit_defaults=True):
+    """Variables of one source: a file (where `file` is set), or those of an `env`."""
+
+    file: str = ""
+    optional: bool = False
+    env: dict[str, str | Reference] = {}
+
+
 class Definition(Struct, frozen=True, omit_defaults=True):
-    """One step, resolved. `working_dir` is relative to the folder of the spec's file."""
+    """One step, resolved. `working_dir` is relative to the folder of the spec's file.
+
+    The texts of `argv`, `env`, `env_from` and `working_dir` are as written: what expressions in
+    them give, each attempt has in its record. `env_from` are the layers under `env`, later ones
+    win. `when`, and a `timeout_seconds` that is text, are one expression each. `expressions` are
+    the texts of all others; `reads` are the steps whose results any of them reads although this
+    step does not directly depend on them.
+    """
 
     name: str
     argv: tuple[str, ...]
-    env: dict[str, str] = {}
+    env: dict[str, str | Reference] = {}
+    env_from: tuple[EnvLayer, ...] = ()
+    inherit_env: bool | tuple[str, ...] = True
     working_dir: str = "."
     requires: tuple[Requires, ...] = ()
-    timeout_seconds: float | None = None
+    when: str = ""
+    expressions: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    outputs: dict[str, ParamType] = {}
+    timeout_seconds: float | str | None = None
     grace_seconds: float = DEFAULT_GRACE_SECONDS
     retry: RetryPolicy = RetryPolicy()
     success_exit_codes: tuple[int, ...] = (0,)
+    skip_exit_codes: tuple[int, ...] = ()
     continue_on_failure: bool = False
     leave_processes: bool = False
     on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
     on_removed: Literal["End", "Finish"] = "End"
 
-
-class Identity:
-    """A spec as a key, by identity: hashing 10,000 steps would cost more than what is looked up."""
-
-    __slots__ = ("spec",)
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return id(self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity) and self.spec is other.spec
+    @property
+    def after(self) -> list[str]:
+        """The steps whose results it is made from."""
+        return [*(need.step for need in self.requires), *self.reads]
 
 
 def definitions(spec: Spec) -> Mapping[str, Definition]:
@@ -108,8 +133,10 @@ def requires(step: Step) -> tuple[Requires, ...]:
     return tuple([_require(entry) for entry in step.depends_on])
 
 
-def env_text(value: EnvValue) -> str:
+def env_text(value: EnvValue) -> str | Reference:
     """An `env` value as the process sees it: YAML's `true` and `1.0` stay `true` and `1.0`."""
+    if isinstance(value, Reference):
+        return value
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
@@ -124,27 +151,82 @@ def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
 
 def _define(spec: Spec, step: Step) -> Definition:
     defaults = given(spec.defaults, Defaults())
-    return Definition(
+    env_from, env = _environment(spec, step)
+    defined = Definition(
         name=step.name,
         argv=_argv(spec, step),
-        env={
-            name: env_text(value)
-            for name, value in {**given(spec.env, {}), **given(step.env, {})}.items()
-        },
+        env=env,
+        env_from=env_from,
+        inherit_env=_inherited(spec.inherit_env),
         working_dir=given(step.working_dir, given(spec.working_dir, ".")),
         requires=requires(step),
-        timeout_seconds=given(step.timeout_seconds, given(defaults.timeout_seconds, None)),
+        when=alone(given(step.when, "")),
+        outputs=given(step.outputs, {}),
+        timeout_seconds=_timeout(step.timeout_seconds, defaults.timeout_seconds),
         grace_seconds=given(
             step.termination_grace_period_seconds,
             given(defaults.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
         ),
         retry=_retry(step.retry, defaults.retry),
         success_exit_codes=exit_code_list(given(step.success_exit_codes, [0])),
+        skip_exit_codes=exit_code_list(given(step.skip_exit_codes, [])),
         continue_on_failure=given(step.continue_on_failure, False),
         leave_processes=given(step.leave_processes, False),
         on_changed=given(step.on_changed, "Restart"),
         on_removed=given(step.on_removed, "End"),
     )
+    written = dict.fromkeys(code.text for text in _texts(defined) for code in codes(text))
+    others = [
+        one for one in (defined.when, defined.timeout_seconds) if isinstance(one, str) and one
+    ]
+    if not (written or others):
+        return defined
+    direct = {need.step for need in defined.requires}
+    reads = [name for name in steps_read(spec, [*written, *others]) if name not in direct]
+    return structs.replace(defined, expressions=tuple(written), reads=tuple(reads))
+
+
+def _environment(spec: Spec, step: Step) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:
+    """The layers of files, and of variables that a file can replace; and the variables above."""
+    files, own_files = given(spec.env_from, []), given(step.env_from, [])
+    common, own = _variables(spec.env), _variables(step.env)
+    layers = [_file_layer(file) for file in files]
+    if not own_files:
+        return tuple(layers), {**common, **own}
+    if common:
+        layers.append(EnvLayer(env=common))
+    return (*layers, *map(_file_layer, own_files)), own
+
+
+def _inherited(names: bool | list[str] | UnsetType) -> bool | tuple[str, ...]:
+    return tuple(names) if isinstance(names, list) else given(names, True)
+
+
+def _timeout(own: float | str | UnsetType, default: float | str | UnsetType) -> float | str | None:
+    written = default if isinstance(own, UnsetType) else own
+    if isinstance(written, str):
+        return alone(written)
+    return None if isinstance(written, UnsetType) else written
+
+
+def _file_layer(written: EnvFile) -> EnvLayer:
+    return EnvLayer(file=written.file, optional=given(written.optional, False))
+
+
+def _variables(env: Mapping[str, EnvValue] | UnsetType) -> dict[str, str | Reference]:
+    return {name: env_text(value) for name, value in given(env, {}).items()}
+
+
+def _texts(step: Definition) -> Iterator[str]:
+    """What an attempt is made of, as far as it may hold expressions."""
+    yield from step.argv
+    yield step.working_dir
+    for variables in (*(layer.env for layer in step.env_from), step.env):
+        for value in variables.values():
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value.as_file, str):
+                yield value.as_file
 
 
 def _argv(spec: Spec, step: Step) -> tuple[str, ...]:

@@ -5,7 +5,11 @@ The closed list of inputs (rule 1), each only where the user wrote it:
 - `run`, or `command`;
 - `shell`, the step's or else the spec's, for `run`; a string counts as the argv that it means;
 - `workingDir`, the step's or else the spec's;
-- `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees;
+- `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees; a
+  reference by what it refers to; `envFrom` of both, and `inheritEnv`, as written;
+- `outputs`, the declared ones;
+- `params.NAME` for each param that one of these reads, by its value; of all else that expressions
+  read, only their text counts;
 - the fingerprint of each dependency with its condition. `Succeeded` counts the same written or not,
   and so do the short and the long form. Order does not count, nor does the dependency's name.
 
@@ -18,12 +22,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
-from msgspec import UnsetType, structs
+from msgspec import UNSET, UnsetType, structs
 
+from controller.spec import params as params_of
 from controller.spec.definition import (
-    Identity,
     Requires,
     definitions,
     env_text,
@@ -32,7 +37,20 @@ from controller.spec.definition import (
     requires,
     shell_words,
 )
-from controller.spec.models import Defaults, Dependency, EnvValue, Retry, Spec, Step
+from controller.spec.expression import params_read
+from controller.spec.identity import Identity
+from controller.spec.models import (
+    Defaults,
+    Dependency,
+    EnvValue,
+    Param,
+    ParamValue,
+    Reference,
+    Retry,
+    Spec,
+    Step,
+)
+from controller.spec.values import normal
 
 VERSION = 1
 
@@ -41,8 +59,15 @@ _HASH_LENGTH = 32
 _INDEXES_MAX = 64
 
 
+Params = Mapping[str, Any]  # their values: given, or defaults
+
+
 def fingerprints(
-    spec: Spec, version: int = VERSION, kept: Mapping[str, str] = MappingProxyType({})
+    spec: Spec,
+    params: Params = params_of.NOTHING,
+    *,
+    version: int = VERSION,
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The fingerprint of every step of a valid spec, dependencies before dependents.
 
@@ -57,20 +82,22 @@ def fingerprints(
     for name in TopologicalSorter(graph).static_order():
         step = steps[name]
         needs = sorted([text for _, text in _needs(defined[name].requires, seen)])
-        written = sorted(rule(spec, step).items())
+        written = sorted(rule(spec, step, params).items())
         digest = sha256(msgspec.json.encode([written, needs])).hexdigest()
         found[name] = f"{version}:{digest[:_HASH_LENGTH]}"
         seen[name] = kept.get(name, found[name])
     return found
 
 
-def inputs(spec: Spec, name: str, fingerprints: dict[str, str]) -> dict[str, str]:
+def inputs(
+    spec: Spec, name: str, fingerprints: dict[str, str], params: Params = params_of.NOTHING
+) -> dict[str, str]:
     """What the fingerprint of step `name` was made of: short values in full, long ones as a hash.
 
     It follows the rule under which the step's fingerprint in `fingerprints` was made.
     """
     step = _steps(Identity(spec))[name]
-    texts = _RULES[version_of(fingerprints[name])](spec, step)
+    texts = _RULES[version_of(fingerprints[name])](spec, step, params)
     texts |= {f"dependsOn.{need}": text for need, text in _needs(requires(step), fingerprints)}
     return {key: _shortened(text) for key, text in texts.items()}
 
@@ -93,7 +120,7 @@ def same(one: Spec, other: Spec) -> bool:
 # -------------------------------------------------------------------------------------- fingerprint
 
 
-def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
+def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
     texts: dict[str, str] = {}
     if isinstance(step.command, UnsetType):
         texts["run"] = str(step.run)
@@ -105,13 +132,30 @@ def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
     working_dir = given(step.working_dir, spec.working_dir)
     if not isinstance(working_dir, UnsetType):
         texts["workingDir"] = working_dir
-    for env in (spec.env, step.env):
-        if not isinstance(env, UnsetType):
-            texts |= {f"env.{name}": env_text(value) for name, value in env.items()}
+    for name, value in {**given(spec.env, {}), **given(step.env, {})}.items():
+        texts |= _variable(f"env.{name}", value)
+    for key, files in (("spec.envFrom", spec.env_from), ("envFrom", step.env_from)):
+        if not isinstance(files, UnsetType):
+            texts[key] = _json(files)
+    if not isinstance(spec.inherit_env, UnsetType):
+        texts["inheritEnv"] = _json(spec.inherit_env)
+    if not isinstance(step.outputs, UnsetType):
+        texts["outputs"] = _json(dict(sorted(step.outputs.items())))
+    if expressions := definitions(spec)[step.name].expressions:
+        for name in params_read(spec, expressions):
+            texts[f"params.{name}"] = _json(params[name])
     return texts
 
 
-_RULES: dict[int, Callable[[Spec, Step], dict[str, str]]] = {1: _rule_1}
+def _variable(key: str, value: EnvValue) -> dict[str, str]:
+    """One variable; a reference by a key of its own, so that no text of a variable equals it."""
+    text = env_text(value)
+    if isinstance(text, str):
+        return {key: text}
+    return {f"{key}.{kind}": str(name) for kind, name in msgspec.to_builtins(text).items()}
+
+
+_RULES: dict[int, Callable[[Spec, Step, Params], dict[str, str]]] = {1: _rule_1}
 
 
 def _needs(needs: tuple[Requires, ...], fingerprints: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -142,7 +186,10 @@ def _normal_spec(spec: Spec) -> Spec:
         defaults = structs.replace(defaults, retry=_normal_retry(defaults.retry))
     return structs.replace(
         spec,
+        params={name: _normal_param(param) for name, param in params_of.declared(spec).items()},
         env=_normal_env(spec.env),
+        env_from=given(spec.env_from, []),
+        inherit_env=_normal_names(spec.inherit_env),
         shell=_words(spec.shell),
         defaults=defaults,
         steps=sorted(map(_normal_step, spec.steps), key=lambda step: step.name),
@@ -158,10 +205,31 @@ def _normal_step(step: Step) -> Step:
         depends_on=sorted(needs, key=lambda need: (need.step, str(need.condition))),
         retry=_normal_retry(step.retry),
         success_exit_codes=_normal_codes(step.success_exit_codes),
+        skip_exit_codes=_normal_codes(step.skip_exit_codes),
+        env_from=given(step.env_from, []),
+        outputs=given(step.outputs, {}),
     )
 
 
-def _normal_env(env: dict[str, EnvValue] | UnsetType) -> dict[str, str]:
+def _normal_param(param: Param | ParamValue) -> Param:
+    kind, value, only = (
+        params_of.type_of_param(param),
+        params_of.default(param),
+        params_of.allowed(param),
+    )
+    return Param(
+        type=kind,
+        default=value if isinstance(value, UnsetType) else normal(value, kind),
+        enum=UNSET if only is None else [normal(one, kind) for one in only],
+        description=param.description if isinstance(param, Param) else UNSET,
+    )
+
+
+def _normal_names(names: bool | list[str] | UnsetType) -> bool | list[str] | UnsetType:
+    return sorted(set(names)) if isinstance(names, list) else names
+
+
+def _normal_env(env: dict[str, EnvValue] | UnsetType) -> dict[str, str | Reference]:
     if isinstance(env, UnsetType):
         return {}
     return {name: env_text(value) for name, value in env.items()}

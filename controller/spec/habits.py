@@ -31,18 +31,18 @@ def _later(where: str, words: str, write: str) -> Habit:
 
 
 _TIMES = "run it from cron: $value treadle restart NAME"
-_CONDITIONS = (
-    "a step starts when its dependencies have succeeded; "
-    "for other ends write dependsOn: [{step: NAME, condition: Finished}]"
-)
+_WHEN = 'write when: "${{ steps.NAME.outputs.VALUE > 0 }}"'
+_TRIGGER_RULE = "write dependsOn: [{step: NAME, condition: Finished}]"
 _CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
 _ITEMS = "write a step for each item, or a loop in the script"
 _AT_THE_END = (
     "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
     "(or Failed: only after a failure)"
 )
-_PARAMS = "write the values in env, and use them as $NAME in the script"
-_ENV_FILE = "read the file in the script: set -a; . ./FILE; set +a"
+_PARAMS = "write params: {NAME: value}"
+_ENV = "write env: {NAME: value}"
+_ENV_FILE = "write envFrom: [{file: FILE}]"
+_SECRETS = "write env: {NAME: {fromEnv: NAME}}"
 _RETRY = "write retry: {limit: $value}"
 _DELAY = "write retry: {backoff: {initialSeconds: $seconds}}"
 
@@ -55,11 +55,8 @@ HABITS: tuple[Habit, ...] = (
         "a workflow runs when its file changes; "
         "for fixed times run it from cron: 0 6 * * * treadle restart NAME",
     ),
-    _later(
-        "Step",
-        "if when condition conditions preconditions precondition unless triggerrule",
-        _CONDITIONS,
-    ),
+    Habit("Step", "if condition conditions preconditions precondition unless", _WHEN),
+    Habit("Step", "triggerrule", _TRIGGER_RULE),
     Habit(
         "Step",
         "needs depends dependson requires upstream deps dependencies runafter waitfor",
@@ -85,8 +82,9 @@ HABITS: tuple[Habit, ...] = (
     _later("Step", "uses call include action plugin", "write what it does in run or command"),
     _later("Step", "template templateref", "write the steps of the template here"),
     _later("Spec Workflow", "templates entrypoint", "write all steps under spec.steps"),
-    _later("Step", "with inputs params parameters input vars", _PARAMS),
-    _later("Spec Workflow", "params parameters inputs arguments vars", _PARAMS),
+    Habit("Step", "with inputs params parameters input vars", _ENV),
+    Habit("Spec", "parameters inputs arguments vars", _PARAMS),
+    Habit("Workflow", "parameters inputs arguments vars", "write spec: {params: {NAME: value}}"),
     _later(
         "Step",
         "foreach matrix strategy withitems withparam withsequence loop items key",
@@ -95,10 +93,9 @@ HABITS: tuple[Habit, ...] = (
     _later("Spec", "matrix strategy foreach", _ITEMS),
     _later("Step", "parallelism maxparallel parallel pool", "write parallelism under spec"),
     _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
+    Habit("Step", "output", "write outputs: {NAME: string}"),
     _later(
-        "Step",
-        "outputs output artifacts cache",
-        "write a file in one step, and read it in the next",
+        "Step", "artifacts cache", "write a file in one step, and hand on its path as an output"
     ),
     Habit("Step", "stdout stderr log logs", "remove it: treadle logs NAME STEP shows the output"),
     _later(
@@ -108,7 +105,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     _later("Step", "before beforescript setup", "write it at the beginning of the script"),
     _later("Step", "after afterscript teardown finally", "write it at the end of the script"),
-    _later("Step", "skipexitcodes skiponexitcode", "turn the exit code into 0 in the script"),
+    Habit("Step", "skiponexitcode", "write skipExitCodes: [$value]"),
     Habit("Step", "successcodes allowedexitcodes okcodes", "write successExitCodes: [0, 1]"),
     # ---------------------------------------- where it runs
     Habit(
@@ -117,12 +114,9 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Step Spec", "environment environments envs variables envvars", "write env: {NAME: value}"
     ),
-    _later("Step Spec", "envfrom envfile dotenv", _ENV_FILE),
-    _later(
-        "Step Spec",
-        "secrets secret inheritenv",
-        "a step sees the environment of treadle up: set them there",
-    ),
+    Habit("Step Spec", "envfile dotenv", _ENV_FILE),
+    Habit("Step Spec", "secrets secret", _SECRETS),
+    Habit("Step", "inheritenv", "write it under spec"),
     # ---------------------------------------- failures
     Habit("Step", "retries retrycount maxretries attempts maxattempts retrylimit", _RETRY),
     Habit("Step", "retrypolicy retrystrategy restart restartpolicy", "write retry: {limit: 3}"),
@@ -185,8 +179,8 @@ HABITS: tuple[Habit, ...] = (
     Habit("Spec", "run command dependson continueonfailure", "write it in a step"),
     Habit(
         "Workflow",
-        "steps env workingdir shell parallelism priority suspend failfast defaults editpolicy "
-        "activedeadlineseconds ttlsecondsafterfinished",
+        "params steps env envfrom inheritenv workingdir shell parallelism priority suspend "
+        "failfast defaults editpolicy activedeadlineseconds ttlsecondsafterfinished",
         "write it under spec",
     ),
     Habit("Step", "priority suspend failfast editpolicy", "write it under spec"),

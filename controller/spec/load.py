@@ -18,9 +18,12 @@ from msgspec.structs import replace
 
 from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
+from controller.spec.data_rules import needs_values
 from controller.spec.excerpt import excerpt, lines_of
+from controller.spec.expression import OPEN
 from controller.spec.models import OlderWorkflow, Spec, Workflow
-from controller.spec.validate import QUOTE_IT, Path, PathFault, check, warnings
+from controller.spec.path_fault import QUOTE_IT, Path, PathFault
+from controller.spec.validate import check, warnings
 
 if TYPE_CHECKING:
     from controller.spec.text import TextPlace
@@ -61,12 +64,18 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 
 def load(
-    data: bytes, file: str, *, max_bytes: int = SPEC_BYTES_MAX, also: Rule | None = None
+    data: bytes,
+    file: str,
+    *,
+    max_bytes: int = SPEC_BYTES_MAX,
+    also: Rule | None = None,
+    in_folder: bool = False,
 ) -> Loaded:
     """Read and check a whole file. Its content never raises an exception.
 
     `also` finds more warnings in a good spec, from what only an edge can know. They are not those
-    of a document, which the log keeps.
+    of a document, which the log keeps. `in_folder`: it lies in the specs folder, so nobody gives
+    values to its params.
     """
     # A slow import: only do it when there is something to read.
     from controller.spec.syntax import decode
@@ -78,7 +87,7 @@ def load(
     text = decode(data, file)
     if isinstance(text, Fault):
         return _unread(data, text)
-    return _File(file, also).judge(text, max_bytes)
+    return _File(file, also, in_folder).judge(text, max_bytes)
 
 
 def _unread(data: bytes, fault: Fault) -> Loaded:
@@ -92,9 +101,10 @@ def _unread(data: bytes, fault: Fault) -> Loaded:
 class _File:
     """Collects what is known of one file."""
 
-    def __init__(self, file: str, also: Rule | None) -> None:
+    def __init__(self, file: str, also: Rule | None, in_folder: bool) -> None:
         self.file = file
         self.also = also
+        self.in_folder = in_folder
         self.text = ""  # what the places count in
         self.documents: list[Document] = []
         self.faults: list[Fault] = []
@@ -236,7 +246,11 @@ class _Document:
         self._add(found or [PathFault(path=(), problem=str(error))])
 
     def _rules(self, spec: Spec | None) -> None:
-        self._add(self._in_its_words(check(spec)) if spec is not None else ())
+        if spec is None:
+            return
+        self._add(self._in_its_words(check(spec)))
+        if self.of.in_folder:
+            self._add(needs_values(spec))
 
     def _in_its_words(self, found: Iterable[PathFault]) -> Iterable[PathFault]:
         return map(older.in_older_words, found) if self.is_older else found
@@ -256,6 +270,8 @@ class _Document:
 
     def _fault(self, found: PathFault) -> Fault:
         line, column = self.place.within(found.path, found.key)
+        if found.at:
+            line, column = self._place_inside(found, line, column)
         hint = found.hint
         if hint == QUOTE_IT:
             from controller.spec import text
@@ -272,6 +288,39 @@ class _Document:
             hint=hint,
             step=self._step(found.path),
         )
+
+    def _place_inside(self, found: PathFault, line: int, column: int) -> tuple[int, int]:
+        """Line and column of an expression in a text, or of a place in it.
+
+        The text may be written in any style of YAML, so its expressions are counted in the source.
+        """
+        value = self._value(found.path)
+        if not isinstance(value, str):
+            return line, column
+        begin = value.rfind(OPEN, 0, found.at + len(OPEN))
+        lines = self.of.lines
+        at = sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
+        source = "\n".join(lines)
+        for _ in range(value.count(OPEN, 0, begin + 1) + 1 if begin >= 0 else 0):
+            next_at = source.find(OPEN, at)
+            if next_at < 0:
+                return line, column
+            at = next_at + len(OPEN)
+        if begin < 0:
+            return line, column
+        start = at - len(OPEN)
+        if source.startswith(value[begin : found.at], start):
+            start += found.at - begin
+        return source.count("\n", 0, start) + 1, start - source.rfind("\n", 0, start)
+
+    def _value(self, path: Path) -> object:
+        at: Any = self.raw
+        for part in path:
+            try:
+                at = at[part]
+            except (LookupError, TypeError):
+                return None
+        return at
 
     def _step(self, path: Path) -> str:
         """The name of the step that the path leads into, if it can be read."""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from controller.spec.values import VALUE_NAME, ParamType
+
 API_VERSION = "treadle.dev/v1"
 
 # `$` alone would also match before a final newline, and such a name would get into file names.
@@ -34,7 +36,6 @@ StepName = Annotated[
     str, Meta(pattern=STEP_NAME, description="Letters, digits, `_` and `-`, at most 63 characters.")
 ]
 VariableName = Annotated[str, Meta(pattern=VARIABLE_NAME)]
-EnvValue = str | int | float | bool
 ExitCodes = Annotated[int, Meta(ge=0, le=255)] | Annotated[str, Meta(pattern=EXIT_CODES)]
 Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=SECONDS_MAX)]
@@ -44,11 +45,72 @@ Argv = Annotated[list[str], Meta(min_length=1)]
 Cause = Literal["NonZeroExit", "Timeout", "Interrupted"]
 ConditionOn = Literal["Succeeded", "Failed", "Finished"]
 
+ParamValue = str | int | float | bool | list[Any]
+ParamName = Annotated[
+    str,
+    Meta(pattern=VALUE_NAME, description="Letters, digits and `_`, at most 63; no digit first."),
+]
+
+
+class _Written(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """A part of a spec as its author wrote it."""
+
+
+class Reference(_Written, frozen=True):
+    """A variable whose value is found when an attempt starts. It has exactly one of these fields.
+
+    What `fromEnv` and `fromFile` give is a secret: it never gets into the log.
+    """
+
+    from_env: Annotated[
+        str | UnsetType, Meta(description="A variable in the environment of `treadle up`.")
+    ] = UNSET
+    from_file: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A file, relative to the folder of the spec's file. One newline at its end "
+            "is dropped."
+        ),
+    ] = UNSET
+    as_file: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A text, mostly an expression, that is written to a file of the attempt. "
+            "The variable holds the path of that file."
+        ),
+    ] = UNSET
+
+
+class EnvFile(_Written, frozen=True):
+    """A file with lines of the form `KEY=VALUE`."""
+
+    file: Annotated[str, Meta(description="Relative to the folder of the spec's file.")]
+    optional: Annotated[
+        bool | UnsetType, Meta(description="The file need not be there. Default: false.")
+    ] = UNSET
+
+
+EnvValue = str | int | float | bool | Reference
 Environment = Annotated[
     dict[VariableName, EnvValue] | UnsetType,
     Meta(
         description="Environment variables. A value is passed on as it is written: `3.10` stays "
-        "`3.10`, and `$` and `~` are not expanded. A variable of a step replaces one of the spec."
+        "`3.10`, and `$` and `~` are not expanded; `${{ }}` holds an expression. A variable of a "
+        "step replaces one of the spec."
+    ),
+]
+EnvFrom = Annotated[
+    list[EnvFile] | UnsetType,
+    Meta(
+        description="Files with lines of the form `KEY=VALUE`, read when an attempt starts. Later "
+        "files win over earlier ones, and `env` over all of them."
     ),
 ]
 Shell = Annotated[
@@ -66,8 +128,11 @@ WorkingDir = Annotated[
     ),
 ]
 Timeout = Annotated[
-    PositiveSeconds | UnsetType,
-    Meta(description="An attempt that takes longer is stopped and fails. Default: no timeout."),
+    PositiveSeconds | str | UnsetType,
+    Meta(
+        description="An attempt that takes longer is stopped and fails: seconds, or an expression "
+        "that gives them. Default: no timeout."
+    ),
 ]
 Grace = Annotated[
     Seconds | UnsetType,
@@ -75,17 +140,6 @@ Grace = Annotated[
         description="The time between SIGTERM and SIGKILL when an attempt is stopped. Default: 3."
     ),
 ]
-
-
-class _Written(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-):
-    """A part of a spec as its author wrote it."""
 
 
 class Backoff(_Written, frozen=True):
@@ -148,6 +202,20 @@ class Dependency(_Written, frozen=True):
     ] = UNSET
 
 
+class Param(_Written, frozen=True):
+    """A value that a run can be given. Without a default, it must be given."""
+
+    type: Annotated[
+        ParamType | UnsetType, Meta(description="Default: the type of the default value.")
+    ] = UNSET
+    default: Annotated[Any, Meta(description="The value if none is given.")] = UNSET
+    description: Annotated[str | UnsetType, Meta(description="For people.")] = UNSET
+    enum: Annotated[
+        Annotated[list[Any], Meta(min_length=1)] | UnsetType,
+        Meta(description="The only values that it can have."),
+    ] = UNSET
+
+
 class Step(_Written, frozen=True):
     """One step of the DAG. It has exactly one of `run` (a script) and `command` (a program)."""
 
@@ -163,7 +231,22 @@ class Step(_Written, frozen=True):
         list[StepName | Dependency] | UnsetType,
         Meta(description="The steps that must have finished before this one starts."),
     ] = UNSET
+    when: Annotated[
+        str | UnsetType,
+        Meta(
+            description="An expression that gives true or false, asked once, when the dependencies "
+            "are satisfied. If it gives false, the step is skipped, and its dependents continue."
+        ),
+    ] = UNSET
+    outputs: Annotated[
+        dict[ParamName, ParamType] | UnsetType,
+        Meta(
+            description="What the step hands on, with types. It writes `name=value` lines, or one "
+            "JSON object, to the file that TREADLE_OUTPUT names."
+        ),
+    ] = UNSET
     env: Environment = UNSET
+    env_from: EnvFrom = UNSET
     working_dir: WorkingDir = UNSET
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
@@ -173,6 +256,13 @@ class Step(_Written, frozen=True):
         Meta(
             description='The step succeeds with these exit codes: 1, or a range like "1-3". '
             "Default: [0]."
+        ),
+    ] = UNSET
+    skip_exit_codes: Annotated[
+        Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description="With these exit codes the step skips itself: it is Skipped, and its "
+            "dependents continue. Default: none."
         ),
     ] = UNSET
     continue_on_failure: Annotated[
@@ -217,7 +307,22 @@ class Spec(_Written, frozen=True):
     """What one workflow does."""
 
     steps: Annotated[list[Step], Meta(min_length=1)]
+    params: Annotated[
+        dict[ParamName, Param | ParamValue] | UnsetType,
+        Meta(
+            description="Values that expressions can read: a name with its default value, or with "
+            "type, default, description and enum. A run is given others with -p NAME=VALUE."
+        ),
+    ] = UNSET
     env: Environment = UNSET
+    env_from: EnvFrom = UNSET
+    inherit_env: Annotated[
+        bool | list[VariableName] | UnsetType,
+        Meta(
+            description="What steps see of the environment of `treadle up`: all of it (true, the "
+            "default), nothing (false), or these variables."
+        ),
+    ] = UNSET
     working_dir: WorkingDir = UNSET
     shell: Shell = UNSET
     parallelism: Annotated[

@@ -19,7 +19,7 @@ from controller.spec.models import (
     Step,
     Workflow,
 )
-from controller.spec.validate import Path, PathFault
+from controller.spec.path_fault import Path, PathFault
 
 # Today's field → the older one.
 _NAMES = {

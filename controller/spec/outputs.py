@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from controller.spec.validate import nearest
+from controller.spec.path_fault import nearest
 from controller.spec.values import (
     VALUE_NAME_HINT,
     VALUES_BYTES_MAX,

@@ -24,8 +24,8 @@ from controller.spec.models import (
     Step,
     Workflow,
 )
+from controller.spec.path_fault import UNREADABLE, Path, PathFault
 from controller.spec.schema import schema
-from controller.spec.validate import UNREADABLE, Path, PathFault
 from controller.spec.wording import describe
 
 if TYPE_CHECKING:

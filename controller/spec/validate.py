@@ -7,40 +7,36 @@ Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps wit
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
-from controller.spec.definition import SHELLS, BackoffPolicy, env_text, given, requires, shell_words
-from controller.spec.models import Backoff, EnvValue, Retry, Spec, Step
+from controller.spec.data_rules import DATA_RULES
+from controller.spec.definition import (
+    SHELLS,
+    BackoffPolicy,
+    env_text,
+    exit_code_list,
+    given,
+    requires,
+    shell_words,
+)
+from controller.spec.models import Backoff, Retry, Spec, Step
+from controller.spec.path_fault import (
+    UNREADABLE,
+    Path,
+    PathFault,
+    did_you_mean,
+    holders_of,
+    steps_of,
+)
 
-Path = tuple[str | int, ...]
-
-UNREADABLE = ""
-NOT_YET = "not supported yet"
-QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
-_EXPRESSIONS_NOT_YET = f"expressions (${{{{ }}}}) are {NOT_YET}"
-_USE_VALUES = "write the value itself, or let the script compute it"
-_SET_SECRETS = "a step sees the environment of treadle up: set the secret there, and remove it here"
 # Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
 # Searching the name that was meant costs 10 µs for each known name.
 _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
 _SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
-
-
-class PathFault(Struct, frozen=True, kw_only=True):
-    """A fault and its path in the document. `key`: the key is wrong, not its value.
-
-    `other` is the path of a second place that the reader should see.
-    """
-
-    path: Path
-    problem: str
-    hint: str = ""
-    key: bool = False
-    other: Path = ()
 
 
 def check(spec: Spec) -> Iterator[PathFault]:
@@ -55,7 +51,7 @@ def warnings(spec: Spec) -> Iterator[PathFault]:
     The first line of a script names its interpreter only where the system runs a file; a shell
     takes it for a comment.
     """
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         if not isinstance(step.run, str) or not step.run.startswith("#!"):
             continue
         words = shell_words(given(step.shell, given(spec.shell, "sh")))
@@ -87,27 +83,12 @@ def _said_by_shell(program: str) -> str:
     return "put the script into a file, and run that with `command:`"
 
 
-def did_you_mean(word: str, names: Collection[str]) -> str:
-    """A hint with the word that was probably meant, or nothing."""
-    near = nearest(word, names)
-    return f'did you mean "{near}"?' if near else ""
-
-
-def nearest(word: str, names: Collection[str]) -> str:
-    """Which of the names was probably meant, or nothing."""
-    from difflib import get_close_matches
-
-    folded = {name.lower(): name for name in names}
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
-
-
 # ---------------------------------------------------------------------------------------- the steps
 
 
 def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run` and `command`, and something in it."""
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         run, command = step.run, step.command
         if run is UNSET and command is UNSET:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
@@ -134,7 +115,7 @@ def actions(spec: Spec) -> Iterator[PathFault]:
 
 def duplicate_names(spec: Spec) -> Iterator[PathFault]:
     first: dict[str, Path] = {}
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         if step.name in first:
             yield PathFault(
                 path=(*path, "name"),
@@ -153,7 +134,7 @@ def dependencies(spec: Spec) -> Iterator[PathFault]:
     names = {step.name for step in spec.steps}
     hints: dict[str, str] = {}
     hints_max = min(_SUGGESTIONS_MAX, _COMPARISONS_MAX // (len(names) + 1))
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         seen: set[str] = set()
         for index, need in enumerate(requires(step)):
             at = (*path, "dependsOn", index)
@@ -242,20 +223,6 @@ def _walks(graph: dict[str, dict[str, int]], stuck: list[str]) -> Iterator[list[
 # ------------------------------------------------------------------------------- texts and numbers
 
 
-def expressions(spec: Spec) -> Iterator[PathFault]:
-    """`${{ }}`: not supported yet, and never inside a script, where it would be an injection."""
-    for path, text in _texts(spec):
-        if "${{" in text:
-            yield expression_fault(path, text)
-
-
-def expression_fault(path: Path, text: str) -> PathFault:
-    hint = _SET_SECRETS if "secrets." in text else _USE_VALUES
-    if path[-1] == "run":
-        hint = 'set a variable in env, and write "$NAME" here'
-    return PathFault(path=path, problem=_EXPRESSIONS_NOT_YET, hint=hint)
-
-
 def unusable_texts(spec: Spec) -> Iterator[PathFault]:
     """Texts that the kernel can't pass to a process: with NUL bytes, or too long."""
     for path, text in _texts(spec):
@@ -271,7 +238,7 @@ def unusable_texts(spec: Spec) -> Iterator[PathFault]:
 
 
 def shells(spec: Spec) -> Iterator[PathFault]:
-    for path, holder in _holders(spec):
+    for path, holder in holders_of(spec):
         shell = holder.shell
         if isinstance(shell, str):
             try:
@@ -293,7 +260,7 @@ def shells(spec: Spec) -> Iterator[PathFault]:
 
 
 def working_dirs(spec: Spec) -> Iterator[PathFault]:
-    for path, holder in _holders(spec):
+    for path, holder in holders_of(spec):
         if holder.working_dir == "":
             hint = 'the folder of this file is "."'
             yield PathFault(path=(*path, "workingDir"), problem="the path is empty", hint=hint)
@@ -304,7 +271,7 @@ def retries(spec: Spec) -> Iterator[PathFault]:
     if isinstance(base, Retry):
         yield from _retry_faults(("spec", "defaults", "retry"), base, Backoff())
     under = Backoff() if base is UNSET or base.backoff is UNSET else base.backoff
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         if isinstance(step.retry, Retry):
             yield from _retry_faults((*path, "retry"), step.retry, under)
 
@@ -323,9 +290,19 @@ def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFaul
         yield from _backoff_faults((*path, "backoff"), backoff, under)
 
 
-def success_codes(spec: Spec) -> Iterator[PathFault]:
-    for path, step in _steps(spec):
-        yield from _code_faults((*path, "successExitCodes"), step.success_exit_codes)
+def exit_codes(spec: Spec) -> Iterator[PathFault]:
+    """Codes that exist, and none that is a success and a skip."""
+    for path, step in steps_of(spec):
+        success, skip = step.success_exit_codes, step.skip_exit_codes
+        found = [*_code_faults((*path, "successExitCodes"), success)]
+        found += _code_faults((*path, "skipExitCodes"), skip)
+        yield from found
+        if not found and not isinstance(skip, UnsetType):
+            both = {*exit_code_list(given(success, [0]))} & {*exit_code_list(skip)}
+            for code in sorted(both)[:1]:
+                problem = f"{code} is a success, so it can't be a skip"
+                hint = f"remove it here, or write successExitCodes without {code}"
+                yield PathFault(path=(*path, "skipExitCodes"), problem=problem, hint=hint)
 
 
 def _code_faults(path: Path, codes: list[int | str] | UnsetType) -> Iterator[PathFault]:
@@ -354,34 +331,23 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     duplicate_names,
     dependencies,
     cycles,
-    expressions,
     unusable_texts,
     shells,
-    success_codes,
+    exit_codes,
     working_dirs,
     retries,
+    *DATA_RULES,
 )
 
 
 # ------------------------------------------------------------------------------------------- walks
 
 
-def _steps(spec: Spec) -> Iterator[tuple[Path, Step]]:
-    for index, step in enumerate(spec.steps):
-        yield ("spec", "steps", index), step
-
-
-def _holders(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
-    """The spec and its steps: both may set shell, env and workingDir."""
-    yield ("spec",), spec
-    yield from _steps(spec)
-
-
 def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
     """All texts that a process gets, with their paths."""
-    for path, holder in _holders(spec):
+    for path, holder in holders_of(spec):
         yield from _shared_texts(path, holder)
-    for path, step in _steps(spec):
+    for path, step in steps_of(spec):
         if isinstance(step.run, str):
             yield (*path, "run"), step.run
         if isinstance(step.command, list):
@@ -397,9 +363,10 @@ def _shared_texts(path: Path, holder: Spec | Step) -> Iterator[tuple[Path, str]]
             yield (*path, "shell", index), word
     if isinstance(holder.working_dir, str):
         yield (*path, "workingDir"), holder.working_dir
-    env: dict[str, EnvValue] = {} if isinstance(holder.env, UnsetType) else holder.env
-    for name, value in env.items():
-        yield (*path, "env", name), env_text(value)
+    for name, value in given(holder.env, {}).items():
+        text = env_text(value)
+        if isinstance(text, str):
+            yield (*path, "env", name), text
 
 
 def _default_retry(spec: Spec) -> Retry | UnsetType:

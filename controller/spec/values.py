@@ -22,6 +22,14 @@ EXPECTED: dict[ParamType, str] = {
     "array": "a list",
     "object": "a mapping",
 }
+EMPTY: dict[ParamType, Any] = {
+    "string": "",
+    "integer": 0,
+    "number": 0.0,
+    "boolean": False,
+    "array": [],
+    "object": {},
+}
 # `$` alone would also match before a final newline.
 VALUE_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$(?!\n)"
 RESERVED_NAMES = frozenset({"in", "true", "false", "null"})  # words of expressions

@@ -8,14 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from controller.spec import habits
-from controller.spec.validate import (
-    NOT_YET,
-    QUOTE_IT,
-    Path,
-    PathFault,
-    did_you_mean,
-    expression_fault,
-)
+from controller.spec.data_rules import misplaced
+from controller.spec.path_fault import NOT_YET, QUOTE_IT, Path, PathFault, did_you_mean
 from controller.spec.values import EXPECTED, ParamType, found
 
 _NAMED_MAX = 8  # fields in a hint
@@ -65,13 +59,8 @@ def _type(error: Any, path: Path) -> Iterator[PathFault]:
 
 
 def _mistyped(path: Path, expected: list[ParamType], value: object) -> PathFault:
-    if isinstance(value, dict) and "env" in path[-2:-1] and value.keys() & {"fromEnv", "fromFile"}:
-        hint = "a step sees the environment of treadle up: remove it here, and set it there"
-        if "fromFile" in value:
-            hint = f'read the file in the script: {path[-1]}="$(cat FILE)"'
-        return PathFault(path=path, problem=f"fromEnv and fromFile are {NOT_YET}", hint=hint)
     if isinstance(value, str) and "${{" in value:
-        return expression_fault(path, value)
+        return misplaced(path, value)
     problem = f"expected {_either(expected)}, found {found(value)}"
     return PathFault(path=path, problem=problem, hint=_type_hint(path, expected, value))
 
@@ -160,7 +149,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         )
         return
     if "${{" in value:
-        yield expression_fault(path, value)
+        yield misplaced(path, value)
         return
     problem, hint = f"{found(value)} is not a valid name", _NAME_HINT
     if path[-1] == "workflow_id" or path == ("metadata", "name"):

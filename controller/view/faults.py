@@ -12,7 +12,7 @@ from typing import Literal
 
 from controller.errors import FAULTS_MAX, Excerpt, Fault
 from controller.model.state import State
-from controller.spec.validate import NOT_YET
+from controller.spec.path_fault import NOT_YET
 from controller.view.table import cells, paint, shorten, visible
 
 Form = Literal["short", "json", "github"]

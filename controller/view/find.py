@@ -136,7 +136,7 @@ def _meant(state: State, word: str) -> str:
 
 def hint(word: str, names: Iterable[str]) -> str:
     """`; did you mean "etl"?`, or nothing."""
-    from controller.spec.validate import did_you_mean  # only when something is wrong anyway
+    from controller.spec.path_fault import did_you_mean  # only when something is wrong anyway
 
     meant = did_you_mean(word, list(names))
     return f"; {meant}" if meant else ""

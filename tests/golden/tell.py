@@ -21,6 +21,7 @@ from controller.model.apply import replay
 from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
+from controller.planner.actions import Accept
 from controller.spec.load import Document
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
@@ -106,9 +107,53 @@ def tell() -> Story:
     story.accept([a_step("a")], "gone", ttlSecondsAfterFinished=60).exit("a", workflow="gone")
     story.delete("gone").wait(70)
     story.accept([a_step("a")], "gone").exit("a", workflow="gone")  # its second run, another life
+    tell_of_data(story)
     once = Document(workflow=document([a_step("a")], "once"), line=1)
     ask(story, "3-1-a", "run", "once", document=once, path="/once.yaml")
     return story.start("a", workflow="once")
+
+
+def tell_of_data(story: Story) -> None:
+    """Params that are given, outputs, conditions, what expressions give, and an edit refused."""
+    count = a_step(
+        "count",
+        env={"DAY": "${{ params.day }}", "KEY": {"fromEnv": "KEY"}},
+        outputs={"rows": "integer", "names": "array"},
+        timeoutSeconds="${{ params.seconds }}",
+    )
+    many = a_step(
+        "many",
+        "count",
+        when="${{ steps.count.outputs.rows > params.least }}",
+        command=["load", "${{ steps.count.outputs.names }}"],
+        skipExitCodes=[99],
+    )
+    few = a_step("few", "count", when="${{ steps.count.outputs.rows <= params.least }}")
+    last = a_step(
+        "last",
+        "many",
+        "few",
+        env={"OF": "${{ steps.count.outputs.names[7] }}"},
+        onChanged="KeepResult",
+    )
+    params = {"day": {"type": "string"}, "least": 3, "seconds": 60.5}
+    spec = {"params": params, "inheritEnv": ["PATH"], "envFrom": [{"file": "a.env"}]}
+    wanted = document([count, many, few, last], "data", **spec)
+    given = {"day": "2026-11-29"}
+    asked = Document(workflow=wanted, line=1)
+    ask(story, "2-9-z", "run", "data", document=asked, path="/data.yaml", params=given)
+    data = {"workflow": "data"}
+    story.exit("count", outputs=b"rows=x\n", **data)  # fails, for good
+    ask(story, "2-9-zz", "mark", "data", steps=["count"], outputs={"rows": 5, "names": ["a", "b"]})
+    story.exit("many", 99, **data)
+    uid = story.life("data").uid
+    less = document([count, many, few, last], "data", **{**spec, "params": {**params, "least": 9}})
+    story.promise(Accept(document=less, path="/data.yaml", uid=uid))
+    story.settle()
+    story.see(e.EditRejected(uid=uid, path="/data.yaml", problem="param day: expected an integer"))
+    story.see(e.EditRejected(uid=uid, path="/data.yaml", problem=""))
+    if story.step("few", "data").live is not None:
+        story.exit("few", **data)
 
 
 def shown(state: State) -> object:

@@ -55,11 +55,26 @@ def has_result(story: Story, step: dict[str, Any]) -> bool:
     return phase == "Succeeded" or (phase == "Failed" and step.get("continueOnFailure", False))
 
 
+def stays_skipped(story: Story, new: dict[str, Any], name: str) -> bool:
+    """Whether it was skipped, and what made it skip still does."""
+    if story.phases()[name] != "Skipped":
+        return False
+    for need in new[name].get("dependsOn", []):
+        phase = story.phases().get(need["step"])
+        tolerated = new[need["step"]].get("continueOnFailure", False)
+        met = {"Succeeded": phase == "Succeeded", "Failed": phase == "Failed"}
+        met["Finished"] = True
+        if not met[need["condition"]] and not (phase == "Failed" and tolerated):
+            return True
+    return False
+
+
 def runs_again(story: Story, old: dict[str, Any], new: dict[str, Any], kept: Meanings) -> set[str]:
     anew = set(new.keys() - old.keys())
     for name in old.keys() & new.keys():
         changed = meaning(old, name) != meaning(new, name, kept)
-        if not has_result(story, new[name]) or (changed and name not in kept):
+        stands = has_result(story, new[name]) or stays_skipped(story, new, name)
+        if not stands or (changed and name not in kept):
             anew |= {name}
     while True:
         more = {
@@ -85,7 +100,7 @@ def test_an_edit_of_a_finished_workflow_re_runs_what_the_table_says(
     assert story.life().finished
 
     spec = document(after[0]).spec
-    found = edits.judge(story.life(), spec).effects
+    found = edits.judge(story.state, story.life(), spec).effects
     again = {name for name, one in found.items() if one.action in ("run", "restart")}
     assert again & story.phases().keys() == naive(story, before[0], after[0])
     removed = {name for name, one in found.items() if one.action == "remove"}

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -250,6 +250,13 @@ class DiskLog:
             world.believe(record)
         world.remember(records)
         world.effect("appended")
+
+    def attach(self, files: Mapping[str, bytes]) -> None:
+        self._world.effect("attach")
+        self._log.attach(files)
+
+    def attached(self, path: str) -> bytes:
+        return self._log.attached(path)
 
     def _tear(self, data: bytes) -> None:
         """Some of its bytes are there, in front or with a hole, perhaps all of them."""

@@ -4,7 +4,7 @@ Nothing that has to outlive a controller is kept here. Each call that the world 
 announced by `World.effect` first, so that a crash can come before it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -86,6 +86,13 @@ class FakeLog:
             assert record.cause or isinstance(record.event, FROM_OUTSIDE), f"no cause: {record}"
         self._world.log += lines
         self._world.remember(records)
+
+    def attach(self, files: Mapping[str, bytes]) -> None:
+        self._world.effect("attach")
+        self._world.attached |= files
+
+    def attached(self, path: str) -> bytes:
+        return self._world.attached[path]
 
 
 class FakeExecutor:

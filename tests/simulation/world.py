@@ -37,6 +37,8 @@ from controller.model.events import (
     AttemptScheduled,
     Record,
     RunStarted,
+    StepFailed,
+    StepSkipped,
 )
 from controller.model.image import freeze, thaw
 from controller.model.observations import (
@@ -106,6 +108,7 @@ class World:
         self.trouble: Trouble | None = None  # what the executor complains of
         self.wall, self.boottime, self.uptime, self.boots = BEGIN, SECOND, SECOND, 1
         self.log: list[bytes] = []
+        self.attached: dict[str, bytes] = {}
         self.durable: set[tuple[type, AttemptId]] = set()  # what the log says of attempts
         self.epochs = 0
         self.files: dict[str, tuple[Workflow, ...]] = {}
@@ -213,7 +216,11 @@ class World:
             event = record.event
             if isinstance(event, RunStarted):
                 begun = any(one.uid == event.uid for one in self.ledger)
-                assert begun, "a run begins with what is only queued"
+                done = any(
+                    isinstance(one.event, StepSkipped | StepFailed) and one.event.uid == event.uid
+                    for one in records
+                )
+                assert begun or done, "a run begins with what is only queued"
             if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
                 attempt = AttemptId(event.uid, event.step, event.attempt)
                 self.durable.add((type(event), attempt))

@@ -270,10 +270,17 @@ def test_a_launch_has_all_that_a_step_sees() -> None:
         "X": "1",
         "TREADLE_WORKFLOW": "w",
         "TREADLE_UID": uid,
+        "TREADLE_RUN": "1",
         "TREADLE_STEP": "a",
         "TREADLE_ATTEMPT": "1",
         "TREADLE_GENERATION": "1",
         "TREADLE_OUTPUT": f"/state/runs/{uid}/a.1.out",
+        "TREADLE_WORK_DIR": f"/state/work/{uid}",
+        "TREADLE_TRIGGER": "",
+        "TREADLE_INSTANCE": "",
+        "TREADLE_DUE": "",
+        "TREADLE_INTERVAL_START": "",
+        "TREADLE_INTERVAL_END": "",
     }
 
 

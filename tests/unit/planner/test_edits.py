@@ -76,7 +76,7 @@ ELSEWHERE = [*steps(), a_step("d")]
         pytest.param(running, POLICY, "Running", "Started", id="policy lets it run on"),
         pytest.param(running, ELSEWHERE, "Running", "Started", id="so does a step elsewhere"),
         pytest.param(failed, ELSEWHERE, "Ready", "WaitingForSlot", id="a failed one is tried anew"),
-        pytest.param(skipped, ELSEWHERE, "Pending", "TriedAnew", id="a skipped one too"),
+        pytest.param(skipped, ELSEWHERE, "Pending", "DependencyReran", id="what it skipped too"),
         pytest.param(cancelled, ELSEWHERE, "Ready", "WaitingForSlot", id="and a cancelled one"),
         pytest.param(pending, CHANGED, "Pending", "WaitingForDependencies", id="pending stays"),
         pytest.param(ready, CHANGED, "Ready", "WaitingForSlot", id="ready stays"),
@@ -344,7 +344,9 @@ def test_what_was_only_queued_is_met_as_one_that_waits() -> None:
 def test_a_step_that_waits_takes_up_what_changed_and_that_is_said() -> None:
     story = Story().accept([a_step("b", "a"), a_step("a"), a_step("c")]).start("a")
     found = edits.judge(
-        story.life(), document([a_step("b", "a", run="other"), a_step("a"), a_step("d")]).spec
+        story.state,
+        story.life(),
+        document([a_step("b", "a", run="other"), a_step("a"), a_step("d")]).spec,
     ).effects
     assert list(found) == ["b", "a", "d", "c"], "in the order of the spec, what goes last"
     assert found["b"].message == "run changed; not started yet"

@@ -9,7 +9,7 @@ from controller.model.events import AttemptEndFailed, AttemptFinished, AttemptSt
 from controller.model.observations import AttemptId, Ended, EndFailed, Started
 from controller.model.phases import AttemptPhase
 from controller.model.state import Attempt, Ending
-from controller.planner.outcome import fact
+from controller.planner.outcome import Codes, fact
 
 ID = AttemptId("uid", "a", 1)
 
@@ -133,7 +133,7 @@ def test_survivors_are_recorded_when_they_change() -> None:
 def test_which_exit_codes_are_a_success(
     codes: tuple[int, ...], seen: int, phase: str, message: str, noted: bool
 ) -> None:
-    found = fact(attempt(), Ended(id=ID, how="exited", at=200, exit_code=seen), codes)
+    found = fact(attempt(), Ended(id=ID, how="exited", at=200, exit_code=seen), Codes(codes))
     assert isinstance(found, AttemptFinished)
     assert (found.phase, found.exit_code, found.message) == (phase, seen, message)
     note = f"SuccessExitCode: exit code {seen} is one of successExitCodes"
@@ -141,7 +141,7 @@ def test_which_exit_codes_are_a_success(
 
 
 def test_a_signal_is_never_one_of_the_success_codes() -> None:
-    found = fact(attempt(), Ended(id=ID, how="exited", at=200, signal=1), (0, 129))
+    found = fact(attempt(), Ended(id=ID, how="exited", at=200, signal=1), Codes((0, 129)))
     assert isinstance(found, AttemptFinished)
     assert found.phase is AttemptPhase.FAILED
 

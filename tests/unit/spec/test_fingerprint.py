@@ -41,7 +41,7 @@ def test_rule_1_stays_as_it_is_for_ever() -> None:
 
 def test_the_newest_rule_is_used() -> None:
     prints = fingerprints(GOLDEN)
-    assert prints == fingerprints(GOLDEN, VERSION)
+    assert prints == fingerprints(GOLDEN, version=VERSION)
     assert {version_of(each) for each in prints.values()} == {VERSION}
 
 

@@ -1,0 +1,306 @@
+"""Rules for what steps are given and hand on: params, outputs, variables, expressions, conditions.
+
+A rule is a generator over the model, as in `validate`. Expressions are compiled only if a spec has
+some. Cost: O(texts); one pass over the DAG where a step reads one on which it does not directly
+depend.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal, NamedTuple
+
+from msgspec import UNSET, UnsetType, to_builtins
+
+from controller.spec import habits
+from controller.spec import params as params_of
+from controller.spec.definition import given, requires
+from controller.spec.expression import (
+    OPEN,
+    Code,
+    Malformed,
+    Unusable,
+    codes,
+    program,
+    step_named,
+    whole,
+)
+from controller.spec.models import Param, Reference, Spec, Step
+from controller.spec.path_fault import (
+    Path,
+    PathFault,
+    holders_of,
+    steps_of,
+)
+from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
+from controller.spec.values import found as shown
+
+Kind = Literal["text", "boolean", "seconds", "path"]
+_WRITE = {"boolean": "true or false", "seconds": "a number of seconds", "path": "text"}
+_TYPES = {
+    "boolean": ("bool", "dyn"),
+    "seconds": ("int", "double", "dyn"),
+    "path": ("string", "int", "double", "bool", "dyn"),
+}
+
+
+class _Place(NamedTuple):
+    """A text that may hold expressions. `step`: the one whose field it is; None: of the spec."""
+
+    path: Path
+    text: str
+    kind: Kind
+    step: Step | None
+
+
+# ---------------------------------------- params and outputs
+
+
+def params(spec: Spec) -> Iterator[PathFault]:
+    """Names, types, defaults and the values of `enum`."""
+    for name, param in params_of.declared(spec).items():
+        path: Path = ("spec", "params", name)
+        if name in RESERVED_NAMES:
+            yield PathFault(
+                path=path,
+                problem=f'a param can\'t be named "{name}"',
+                hint=VALUE_NAME_HINT,
+                key=True,
+            )
+        if isinstance(param, Param):
+            yield from _long_form(path, param)
+        elif problem := mismatch(param, params_of.type_of_param(param)):
+            yield PathFault(path=path, problem=problem)
+
+
+def _long_form(path: Path, param: Param) -> Iterator[PathFault]:
+    kind = params_of.type_of_param(param)
+    if param.type is UNSET and param.default is UNSET and param.enum is UNSET:
+        hint = "write its type, like {type: string}, or its default"
+        yield PathFault(path=path, problem="the param has no type and no default", hint=hint)
+    only = [] if isinstance(param.enum, UnsetType) else param.enum
+    for index, value in enumerate(only):
+        if problem := mismatch(value, kind):
+            yield PathFault(path=(*path, "enum", index), problem=problem)
+    if param.default is not UNSET and (problem := params_of.misfit(param, param.default)):
+        hint = "remove default if a value must be given" if param.default is None else ""
+        yield PathFault(path=(*path, "default"), problem=problem, hint=hint)
+
+
+def needs_values(spec: Spec) -> Iterator[PathFault]:
+    """Params that must be given, where nobody can give them."""
+    for name in params_of.required(spec):
+        hint = f"write default: … here, or keep the file elsewhere: treadle run FILE -p {name}=…"
+        yield PathFault(path=("spec", "params", name), problem=f"{name} has no default", hint=hint)
+
+
+def outputs(spec: Spec) -> Iterator[PathFault]:
+    for path, step in steps_of(spec):
+        for name in RESERVED_NAMES & given(step.outputs, {}).keys():
+            problem = f'an output can\'t be named "{name}"'
+            yield PathFault(
+                path=(*path, "outputs", name), problem=problem, hint=VALUE_NAME_HINT, key=True
+            )
+
+
+# ---------------------------------------- variables
+
+
+def references(spec: Spec) -> Iterator[PathFault]:
+    """A reference says exactly one thing, and what it names can exist."""
+    for path, holder in holders_of(spec):
+        for name, value in given(holder.env, {}).items():
+            if isinstance(value, Reference):
+                yield from _reference((*path, "env", name), value)
+        for index, file in enumerate(given(holder.env_from, [])):
+            yield from _file_name((*path, "envFrom", index, "file"), file.file)
+
+
+def _reference(path: Path, reference: Reference) -> Iterator[PathFault]:
+    written: dict[str, str] = to_builtins(reference)
+    if len(written) != 1:
+        problem = f"has {len(written) or 'none'} of fromEnv, fromFile and asFile"
+        yield PathFault(path=path, problem=problem, hint="write exactly one of them")
+    if "fromFile" in written:
+        yield from _file_name((*path, "fromFile"), written["fromFile"])
+    name = written.get("fromEnv")
+    if name is not None and (not name or "=" in name or "\0" in name):
+        yield PathFault(path=(*path, "fromEnv"), problem="not the name of a variable")
+    elif name is not None and OPEN in name:
+        yield misplaced((*path, "fromEnv"), name)
+
+
+def _file_name(path: Path, name: str) -> Iterator[PathFault]:
+    if not name or "\0" in name:
+        yield PathFault(path=path, problem="not the name of a file")
+    elif OPEN in name:
+        yield misplaced(path, name)
+
+
+# ---------------------------------------- expressions
+
+
+def expressions(spec: Spec) -> Iterator[PathFault]:
+    """Each one is where it may be, compiles, gives what its field takes, reads what it may."""
+    for path, text in _texts_without(spec):
+        if OPEN in text:
+            yield misplaced(path, text)
+    reach = _Reach(spec)
+    for place in _places(spec):
+        if OPEN in place.text or place.kind in ("boolean", "seconds"):
+            yield from _expressions_at(spec, place, reach)
+
+
+def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[PathFault]:
+    try:
+        found = list(codes(place.text))
+        only = whole(place.text.strip()) if found else None
+    except Malformed as fault:
+        yield PathFault(path=place.path, problem=fault.problem, hint=fault.hint, at=fault.at)
+        return
+    if place.kind == "seconds" and not found:
+        hint = habits.advice("write $seconds", place.text)
+        problem = f"expected a number, found {shown(place.text)}"
+        yield PathFault(path=place.path, problem=problem, hint=hint)
+        return
+    if only is None and place.kind in ("boolean", "seconds"):
+        text = place.text.strip()
+        hint = (
+            f"write ${{{{ {text} }}}}" if not found and len(text) <= 60 and "\n" not in text else ""
+        )
+        problem = f"expected one expression that gives {_WRITE[place.kind]}"
+        yield PathFault(path=place.path, problem=problem, hint=hint)
+        return
+    for code in found:
+        yield from _expression(spec, place, code, reach)
+
+
+def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Iterator[PathFault]:
+    try:
+        compiled = program(spec, code.text, place.step is not None)
+    except Unusable as fault:
+        at = code.at + fault.at
+        yield PathFault(path=place.path, problem=fault.problem, hint=fault.hint, at=at)
+        return
+    wanted = _TYPES.get(place.kind)
+    gives = compiled.type.kind
+    if wanted is not None and gives not in wanted:
+        said = f"expected an expression that gives {_WRITE[place.kind]}"
+        problem = f"{said}; this one gives {compiled.type}"
+        yield PathFault(path=place.path, problem=problem, at=code.at)
+    elif gives == "null":
+        yield PathFault(path=place.path, problem="it gives null, which has no text", at=code.at)
+    if place.step is None:
+        return
+    for name in dict.fromkeys(path[1] for path in compiled.paths if path[0] == "steps"):
+        read = step_named(spec, name)
+        if not reach.sees(place.step.name, read):
+            problem = f'reads steps.{name}, but this step does not depend on "{read}"'
+            hint = f"add {read} to dependsOn"
+            if read == place.step.name:
+                problem, hint = "a step can't read its own results", ""
+            yield PathFault(path=place.path, problem=problem, hint=hint, at=code.at)
+
+
+def _places(spec: Spec) -> Iterator[_Place]:
+    """All texts that may hold expressions."""
+    for path, holder in holders_of(spec):
+        step = holder if isinstance(holder, Step) else None
+        for name, value in given(holder.env, {}).items():
+            if isinstance(value, str):
+                yield _Place((*path, "env", name), value, "text", step)
+            elif isinstance(value, Reference) and isinstance(value.as_file, str):
+                yield _Place((*path, "env", name, "asFile"), value.as_file, "text", step)
+        if isinstance(holder.working_dir, str):
+            yield _Place((*path, "workingDir"), holder.working_dir, "path", step)
+    defaults = spec.defaults
+    if not isinstance(defaults, UnsetType) and isinstance(defaults.timeout_seconds, str):
+        path = ("spec", "defaults", "timeoutSeconds")
+        yield _Place(path, defaults.timeout_seconds, "seconds", None)
+    for path, step in steps_of(spec):
+        for index, word in enumerate(given(step.command, [])):
+            yield _Place((*path, "command", index), word, "text", step)
+        if isinstance(step.timeout_seconds, str):
+            yield _Place((*path, "timeoutSeconds"), step.timeout_seconds, "seconds", step)
+        if isinstance(step.when, str):
+            yield _Place((*path, "when"), step.when, "boolean", step)
+
+
+def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
+    """The texts that may not hold expressions."""
+    for path, holder in holders_of(spec):
+        words = [holder.shell] if isinstance(holder.shell, str) else given(holder.shell, [])
+        for word in words:
+            yield (*path, "shell"), word
+    for path, step in steps_of(spec):
+        if isinstance(step.run, str):
+            yield (*path, "run"), step.run
+    for name, param in params_of.declared(spec).items():
+        default = params_of.default(param)
+        if isinstance(default, str):
+            yield ("spec", "params", name), default
+
+
+def misplaced(path: Path, text: str) -> PathFault:
+    """An expression where none can be."""
+    at = max(0, text.find(OPEN))
+    if path[-1] != "run":
+        problem = "an expression can't be used here"
+        return PathFault(path=path, problem=problem, hint=_OTHERWISE, at=at)
+    problem = "an expression can't be used in a script: its value would become part of the program"
+    return PathFault(path=path, problem=problem, hint=_env_line(text), at=at)
+
+
+_OTHERWISE = "write the value itself"
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _env_line(script: str) -> str:
+    """How to pass the first expression of a script by a variable."""
+    try:
+        code = next(codes(script[script.find(OPEN) :])).text
+    except (Malformed, StopIteration):
+        return 'set a variable in env, and write "$NAME" here'
+    if code.startswith("secrets."):
+        name = code.removeprefix("secrets.")
+        return f'write env: {{{name}: {{fromEnv: {name}}}}}, and "${name}" here'
+    name = (_WORD.findall(code) or ["value"])[-1].upper()
+    quoted = code.replace("\\", "\\\\").replace('"', '\\"')
+    return f'write env: {{{name}: "${{{{ {quoted} }}}}"}}, and "${name}" here'
+
+
+class _Reach:
+    """Which steps a step depends on, directly or through others."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._direct = {step.name: {need.step for need in requires(step)} for step in spec.steps}
+        self._masks: dict[str, int] | None = None
+
+    def sees(self, name: str, other: str) -> bool:
+        if other in self._direct.get(name, ()):
+            return True
+        if self._masks is None:
+            self._masks = self._reached()
+        return bool(self._masks.get(name, 0) & self._bits.get(other, 0))
+
+    def _reached(self) -> dict[str, int]:
+        """For each step a set of steps as the bits of a number: fast for 10,000 steps."""
+        self._bits = {name: 1 << index for index, name in enumerate(self._direct)}
+        masks: dict[str, int] = {}
+        try:
+            for name in TopologicalSorter(self._direct).static_order():
+                mask = 0
+                for need in self._direct.get(name, ()):
+                    mask |= masks.get(need, 0) | self._bits.get(need, 0)
+                masks[name] = mask
+        except CycleError:
+            return dict.fromkeys(self._direct, -1)  # that is a fault already
+        return masks
+
+
+DATA_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
+    params,
+    outputs,
+    references,
+    expressions,
+)

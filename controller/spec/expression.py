@@ -1,0 +1,300 @@
+"""Expressions in a spec: where they are in a text, what they may read, and what they gave.
+
+A text of a spec can hold `${{ … }}`, in it an expression in CEL; `$${{` writes a literal `${{`. A
+value that is one expression keeps its type; among other text it becomes text. An expression is
+compiled once a generation, and evaluated once for each attempt: what it gave stands in the record
+of the attempt, under the text of the expression. From there on it is only filled in.
+
+This is the only module that knows the language, `controller.cel`, which is imported only for specs
+that have expressions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import UnsetType
+
+from controller.spec import params
+from controller.spec.identity import Identity
+from controller.spec.models import Spec
+from controller.spec.values import ParamType, as_text
+
+if TYPE_CHECKING:
+    from controller.cel.program import Program
+    from controller.cel.types import Type
+
+OPEN = "${{"
+_QUOTES = ("'''", '"""', "'", '"')
+_SPECS_MAX = 64  # whose compiled expressions are kept
+_TEXTS_MAX = 4096
+
+Values = Mapping[str, Any]  # the text of an expression -> what it gave
+Lookup = Callable[[tuple[str, ...]], object]
+
+
+class Code(NamedTuple):
+    """An expression, and where its text begins in the value that holds it."""
+
+    text: str
+    at: int
+
+
+class Malformed(Exception):
+    """The `${{` at `at` has no end, or nothing in it."""
+
+    def __init__(self, at: int, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.at, self.problem, self.hint = at, problem, hint
+
+
+class Unusable(Exception):
+    """What an expression can't be: `at` in its text; in words for people."""
+
+    def __init__(self, at: int, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.at, self.problem, self.hint = at, problem, hint
+
+
+class Failed(Exception):
+    """An expression gave no value; its text says why."""
+
+
+# ---------------------------------------- texts
+
+
+@lru_cache(_TEXTS_MAX)
+def parts(text: str) -> tuple[str | Code, ...]:
+    """Plain pieces and expressions of a text, in order. Raises Malformed."""
+    found: list[str | Code] = []
+    plain, at = "", 0
+    while (begin := text.find(OPEN, at)) >= 0:
+        if text[begin - 1 : begin] == "$" and begin > at:
+            plain += text[at : begin - 1] + OPEN
+            at = begin + len(OPEN)
+            continue
+        plain += text[at:begin]
+        end = _end(text, begin)
+        inside = text[begin + len(OPEN) : end]
+        code = inside.strip()
+        if not code:
+            raise Malformed(begin, "the expression is empty", "write a value between ${{ and }}")
+        found += [plain] if plain else []
+        found.append(Code(code, begin + len(OPEN) + len(inside) - len(inside.lstrip())))
+        plain, at = "", end + len("}}")
+    plain += text[at:]
+    return (*found, plain) if plain else tuple(found)
+
+
+def _end(text: str, begin: int) -> int:
+    """Where the `}}` of the expression is: not in a text of it, nor the end of a map in a map."""
+    at, depth = begin + len(OPEN), 0
+    while at < len(text):
+        if quote := next((quote for quote in _QUOTES if text.startswith(quote, at)), ""):
+            raw = text[at - 1 : at] in ("r", "R") and not text[at - 2 : at - 1].isalnum()
+            at = _after(text, at + len(quote), quote, raw)
+            continue
+        if text[at] == "{":
+            depth += 1
+        elif text[at] == "}":
+            if not depth and text.startswith("}}", at):
+                return at
+            depth = max(0, depth - 1)
+        at += 1
+    raise Malformed(begin, "the expression has no end", "close it with }}")
+
+
+def _after(text: str, at: int, quote: str, raw: bool) -> int:
+    while at < len(text) and not text.startswith(quote, at):
+        at += 2 if text[at] == "\\" and not raw else 1
+    return at + len(quote)
+
+
+def whole(text: str) -> Code | None:
+    """The expression, if the text is one and nothing else. Raises Malformed."""
+    found = parts(text)
+    return found[0] if len(found) == 1 and isinstance(found[0], Code) else None
+
+
+def alone(text: str) -> str:
+    """The text of the expression that a valid `when` or `timeoutSeconds` is; "" of none."""
+    code = whole(text.strip()) if text else None
+    return "" if code is None else code.text
+
+
+def codes(text: str) -> Iterator[Code]:
+    """The expressions of a text. Raises Malformed."""
+    if OPEN in text:
+        yield from (part for part in parts(text) if isinstance(part, Code))
+
+
+def fill(text: str, values: Values) -> str:
+    """The text with what its expressions gave. Raises Failed for null, which has no text."""
+    if OPEN not in text:
+        return text
+    return "".join(
+        part if isinstance(part, str) else _text(part.text, values[part.text])
+        for part in parts(text)
+    )
+
+
+def fill_words(words: Iterable[str], values: Values) -> tuple[str, ...]:
+    """The words of a command. A list that is a whole word takes the place of that word."""
+    filled: list[str] = []
+    for word in words:
+        code = whole(word) if OPEN in word else None
+        given = None if code is None else values[code.text]
+        if code is not None and isinstance(given, list):
+            filled += [_text(code.text, item) for item in given]
+        else:
+            filled.append(fill(word, values))
+    return tuple(filled)
+
+
+def _text(code: str, value: object) -> str:
+    try:
+        return as_text(value)
+    except ValueError:
+        raise Failed(f"{code} is null, which has no text") from None
+
+
+# ---------------------------------------- meaning
+
+
+def alias(name: str) -> str:
+    """The name of a step in expressions."""
+    return name.replace("-", "_")
+
+
+def program(spec: Spec, code: str, in_step: bool = True) -> "Program":
+    """The compiled expression. Raises Unusable. `in_step`: it stands in a field of a step."""
+    return _programs(Identity(spec)).get(code, in_step)
+
+
+def steps_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
+    """The names of the steps that these valid expressions read."""
+    return [step_named(spec, one) for one in _second(spec, expressions, "steps")]
+
+
+def params_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
+    """The names of the params that these valid expressions read."""
+    return _second(spec, expressions, "params")
+
+
+def _second(spec: Spec, expressions: Iterable[str], first: str) -> list[str]:
+    found = dict.fromkeys(
+        path[1]
+        for expression in expressions
+        for path in program(spec, expression).paths
+        if path[0] == first
+    )
+    return list(found)
+
+
+def step_named(spec: Spec, alias_: str) -> str:
+    """The step that expressions call so."""
+    return _programs(Identity(spec)).aliases[alias_][0]
+
+
+def evaluate(spec: Spec, code: str, lookup: Lookup) -> Any:
+    """What the expression gives. `lookup` finds the value at a path, or raises Failed."""
+    from controller.cel.program import Failed as CelFailed
+
+    def look(path: tuple[str, ...]) -> object:
+        try:
+            return lookup(path)
+        except Failed as failure:
+            raise CelFailed(str(failure)) from None
+
+    try:
+        return program(spec, code).evaluate(look)
+    except CelFailed as failure:
+        raise Failed(f"{code}: {failure.problem}") from None
+
+
+class _Programs:
+    """The compiled expressions of one spec."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.aliases: dict[str, list[str]] = {}
+        for step in spec.steps:
+            self.aliases.setdefault(alias(step.name), []).append(step.name)
+        self._outputs = {
+            step.name: {} if isinstance(step.outputs, UnsetType) else step.outputs
+            for step in spec.steps
+        }
+        self._names = {of_step: self._known(spec, of_step) for of_step in (False, True)}
+        self._found: dict[tuple[str, bool], Program] = {}
+
+    def get(self, code: str, in_step: bool) -> "Program":
+        from controller.cel import program as cel
+
+        known = self._found.get((code, in_step))
+        if known is not None:
+            return known
+        try:
+            made = cel.compile(code, self._names[in_step])
+        except cel.Fault as fault:
+            raise Unusable(fault.offset, fault.problem, fault.hint) from None
+        self._found[code, in_step] = made
+        return made
+
+    def _known(self, spec: Spec, in_step: bool) -> Mapping[str, "Type"]:
+        """The names that an expression may read."""
+        from controller.cel.types import INT, STRING, record, unavailable
+
+        later = "there are no triggers yet"
+        steps = record({one: self._step(one) for one in self.aliases})
+        only = "only fields of a step can read steps"
+        return {
+            "params": record(
+                {
+                    name: _type(params.type_of_param(param))
+                    for name, param in params.declared(spec).items()
+                }
+            ),
+            "workflow": record({"name": STRING, "uid": STRING, "instance": STRING}),
+            "run": record({"number": INT}),
+            "trigger": unavailable(f"trigger is not supported yet: {later}", ""),
+            "item": unavailable("item is not supported yet: there is no forEach", ""),
+            "index": unavailable("index is not supported yet: there is no forEach", ""),
+            "steps": steps
+            if in_step
+            else unavailable(only, "write this in the steps that need it"),
+        }
+
+    def _step(self, name: str) -> "Type":
+        from controller.cel.types import STRING, record, unavailable
+
+        names = self.aliases[name]
+        if len(names) > 1:
+            shown = " and ".join(f'"{one}"' for one in names[:2])
+            return unavailable(f"{name} could be {shown}", "rename one of the steps")
+        outputs = self._outputs[names[0]]
+        return record(
+            {
+                "outputs": record({one: _type(kind) for one, kind in outputs.items()}),
+                "phase": STRING,
+                "failed": unavailable("failed is not supported yet: there is no forEach", ""),
+            }
+        )
+
+
+@lru_cache(_SPECS_MAX)
+def _programs(of: Identity) -> _Programs:
+    return _Programs(of.spec)
+
+
+@cache
+def _type(kind: ParamType) -> "Type":
+    from controller.cel.types import BOOL, DOUBLE, DYN, INT, STRING, list_of, map_of
+
+    types: dict[ParamType, Type] = {
+        "string": STRING,
+        "integer": INT,
+        "number": DOUBLE,
+        "boolean": BOOL,
+        "array": list_of(DYN),
+        "object": map_of(DYN),
+    }
+    return types[kind]

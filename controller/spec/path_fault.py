@@ -1,0 +1,55 @@
+"""A fault in a document, by its path, and what the rules that find them share."""
+
+from collections.abc import Collection, Iterator
+
+from msgspec import Struct
+
+from controller.spec.models import Spec, Step
+
+Path = tuple[str | int, ...]
+
+UNREADABLE = ""  # a name that has a fault of its own already
+NOT_YET = "not supported yet"
+QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
+
+
+class PathFault(Struct, frozen=True, kw_only=True):
+    """A fault and its path in the document. `key`: the key is wrong, not its value.
+
+    `other` is the path of a second place that the reader should see. `at` is where in the text of
+    the value the fault is, if not at its beginning: characters from its first one.
+    """
+
+    path: Path
+    problem: str
+    hint: str = ""
+    key: bool = False
+    other: Path = ()
+    at: int = 0
+
+
+def did_you_mean(word: str, names: Collection[str]) -> str:
+    """A hint with the word that was probably meant, or nothing."""
+    near = nearest(word, names)
+    return f'did you mean "{near}"?' if near else ""
+
+
+def nearest(word: str, names: Collection[str]) -> str:
+    """Which of the names was probably meant, or nothing."""
+    from difflib import get_close_matches
+
+    folded = {name.lower(): name for name in names}
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def steps_of(spec: Spec) -> Iterator[tuple[Path, Step]]:
+    """The steps, with their paths."""
+    for index, step in enumerate(spec.steps):
+        yield ("spec", "steps", index), step
+
+
+def holders_of(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
+    """The spec and its steps: both may set shell, env and workingDir."""
+    yield ("spec",), spec
+    yield from steps_of(spec)
