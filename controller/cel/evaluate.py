@@ -7,17 +7,12 @@ data comes, the worst that follows is Failed.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from controller.cel.faults import Exhausted, Failed, Missing, shown
-from controller.cel.functions import (
-    ARITHMETIC,
-    COMPARISONS,
-    FUNCTIONS,
-    Overload,
-    matched,
-    negate,
-)
-from controller.cel.limits import OPERATIONS_A_STEP, Work, bounded
-from controller.cel.parse import (
+from controller.cel.faults import Exhausted, Failed, cut, shown
+from controller.cel.functions import FUNCTIONS, Overload, matched
+from controller.cel.limits import OPERATIONS_A_STEP
+from controller.cel.operators import ARITHMETIC, COMPARISONS, negate
+from controller.cel.reading import Closure, Evaluation, is_there, read
+from controller.cel.tree import (
     Call,
     Chain,
     Comparison,
@@ -34,25 +29,7 @@ from controller.cel.parse import (
     Node,
     Unary,
 )
-from controller.cel.types import Type, kind_of, word
-
-Lookup = Callable[[tuple[str, ...]], object]
-_UNREAD = object()
-
-
-class Evaluation(Work):
-    """One evaluation: what it has read, and the variables of macros."""
-
-    __slots__ = ("lookup", "seen", "variables")
-
-    def __init__(self, lookup: Lookup, slots: int) -> None:
-        super().__init__()
-        self.lookup = lookup
-        self.seen: dict[tuple[str, ...], object] = {}
-        self.variables: list[object] = [None] * slots
-
-
-Closure = Callable[[Evaluation], Any]
+from controller.cel.types import kind_of, word
 
 
 def build(node: Node) -> Closure:
@@ -70,49 +47,19 @@ def _literal(node: Literal) -> Closure:
 def _name(node: Name) -> Closure:
     slot = node.slot
     if slot < 0:
-        return _read(node.path, node.type, node.offset)
+        return read(node.path, node.type, node.offset)
     return lambda evaluation: evaluation.variables[slot]
-
-
-def _read(path: tuple[str, ...], type_: Type, offset: int) -> Closure:
-    """A value from outside, asked for once in an evaluation."""
-    said = ".".join(path)
-
-    def read(evaluation: Evaluation) -> object:
-        value = evaluation.seen.get(path, _UNREAD)
-        if value is _UNREAD:
-            try:
-                value = _taken(evaluation.lookup(path), type_, said)
-            except Failed as failed:
-                failed.at(offset)
-                raise
-            evaluation.seen[path] = value
-        return value
-
-    return read
-
-
-def _taken(value: object, type_: Type, said: str) -> object:
-    """What the lookup gave, as the type says. Raises Failed."""
-    kind = kind_of(value)
-    if kind is None and isinstance(value, str):
-        value, kind = str.__str__(value), "string"  # a member of an Enum of strings
-    if kind == "int" and type_.kind == "double":
-        value, kind = float(bounded(value, said)), "double"  # type: ignore[arg-type]
-    if type_.kind not in (kind, "dyn"):
-        raise Failed(f"{said} is {word(value)}, not {type_}")
-    return bounded(value, said)
 
 
 def _member(node: Member) -> Closure:
     if node.path:
-        return _read(node.path, node.type, node.offset)
+        return read(node.path, node.type, node.offset)
     operand, field, offset = build(node.operand), node.field, node.offset
 
     def member(evaluation: Evaluation) -> object:
         value = operand(evaluation)
         if type(value) is not dict:
-            raise Failed(f"{word(value)} has no field {field}", offset)
+            raise Failed(f"{word(value)} has no field {cut(field)}", offset)
         if field not in value:
             raise Failed(f"the map has no key {shown(field)}", offset)
         return value[field]
@@ -122,27 +69,16 @@ def _member(node: Member) -> Closure:
 
 def _has(node: Has) -> Closure:
     if node.path:
-        return _is_there(_read(node.path, node.leaf, node.offset))
+        return is_there(read(node.path, node.type, node.offset))
     operand, field, offset = build(node.operand), node.field, node.offset
 
     def has(evaluation: Evaluation) -> bool:
         value = operand(evaluation)
         if type(value) is not dict:
-            raise Failed(f"{word(value)} has no field {field}", offset)
+            raise Failed(f"{word(value)} has no field {cut(field)}", offset)
         return field in value
 
     return has
-
-
-def _is_there(read: Closure) -> Closure:
-    def is_there(evaluation: Evaluation) -> bool:
-        try:
-            read(evaluation)
-        except Missing:
-            return False
-        return True
-
-    return is_there
 
 
 def _index(node: Index) -> Closure:
@@ -154,15 +90,7 @@ def _index(node: Index) -> Closure:
             return _by_key(evaluation, within, at, offset)
         if type(within) is not list:
             raise Failed(f"{word(within)} has no elements that could be read with [ ]", offset)
-        if type(at) is float and at.is_integer():
-            at = int(at)
-        if type(at) is not int:
-            raise Failed(f"the index of a list is a number from 0, not {word(at)}", offset)
-        if not 0 <= at < len(within):
-            raise Failed(
-                f"the list has {len(within)} elements, and none with the index {at}", offset
-            )
-        return within[at]
+        return _by_number(within, at, offset)
 
     return element
 
@@ -173,6 +101,16 @@ def _by_key(evaluation: Evaluation, within: dict[str, object], key: object, offs
         if key in within:
             return within[key]
     raise Failed(f"the map has no key {shown(key)}", offset)
+
+
+def _by_number(within: list[object], number: object, offset: int) -> object:
+    """A double that is whole is a number of an element as well."""
+    if type(number) is not int and not (type(number) is float and number.is_integer()):
+        raise Failed(f"the index of a list is a number from 0, not {word(number)}", offset)
+    if 0 <= number < len(within):
+        return within[int(number)]
+    many = f"the list has {len(within)} elements"
+    raise Failed(f"{many}, and none with the index {shown(number)}", offset)
 
 
 # -------------------------------------------------------------------------------------- operators

@@ -1,9 +1,6 @@
 """What can be wrong with an expression, before and while it is evaluated."""
 
-from collections.abc import Collection, Mapping
-
 _SHOWN_MAX = 60  # characters of a value in a message
-_CLOSE_MAX = 50  # a name longer than this was not meant to be one of the known ones
 
 
 class Fault(Exception):
@@ -41,28 +38,19 @@ class Exhausted(Failed):
     """A limit is reached. Nothing goes on after it, not even `&&`, `||`, `all` and `exists`."""
 
 
+def cut(text: str) -> str:
+    """A text from outside, for a message."""
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
+
 def shown(value: object) -> str:
     """A value for a message: short, without line breaks."""
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, Mapping):
-        return "a map"
     if isinstance(value, str):
         import json
 
-        cut = value[:_SHOWN_MAX] + ("…" if len(value) > _SHOWN_MAX else "")
-        return json.dumps(cut, ensure_ascii=False)
-    if isinstance(value, bool) or value is None:
+        return json.dumps(cut(value), ensure_ascii=False)
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a map"
+    if value is None or isinstance(value, bool):
         return {True: "true", False: "false", None: "null"}[value]
-    return repr(value)[:_SHOWN_MAX]
-
-
-def did_you_mean(word: str, names: Collection[str]) -> str:
-    """A hint with the name that was probably meant, or nothing."""
-    from difflib import get_close_matches
-
-    if len(word) > _CLOSE_MAX:
-        return ""
-    folded = {name.lower(): name for name in names}
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return f'did you mean "{folded[close[0]]}"?' if close else ""
+    return str(value)

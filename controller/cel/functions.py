@@ -1,9 +1,7 @@
-"""The operators on values, and the functions: what they take, what they give, how they do it.
+"""The functions: what they take, what they give, how they do it.
 
 Each takes the steps for its work first (`limits`). Failures get their place from the caller.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +12,6 @@ from msgspec import Struct
 
 from controller.cel.faults import Failed, shown
 from controller.cel.limits import (
-    CHARACTERS_A_STEP,
     ELEMENTS_A_STEP,
     INT_MAX,
     INT_MIN,
@@ -25,205 +22,6 @@ from controller.cel.limits import (
     Work,
 )
 from controller.cel.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of, word
-
-# ---------------------------------------------------------------------------------- arithmetic
-
-Operator = Callable[[Work, Any, Any], object]
-
-
-def add(work: Work, left: Any, right: Any) -> object:
-    kind = type(left)
-    if kind is type(right):
-        if kind is int:
-            return _in_range(left + right)
-        if kind is float:
-            return left + right
-        if kind is str:
-            work.make(len(left) + len(right))
-            return left + right
-        if kind is list:
-            work.take(len(left) + len(right))
-            return left + right
-    raise mismatched("+", left, right)
-
-
-def subtract(work: Work, left: Any, right: Any) -> object:
-    kind = _number("-", left, right)
-    return _in_range(left - right) if kind is int else left - right
-
-
-def multiply(work: Work, left: Any, right: Any) -> object:
-    kind = _number("*", left, right)
-    return _in_range(left * right) if kind is int else left * right
-
-
-def divide(work: Work, left: Any, right: Any) -> object:
-    """Integers are rounded towards zero."""
-    if _number("/", left, right) is float:
-        return _divide_doubles(left, right)
-    if right == 0:
-        raise Failed("division by zero")
-    quotient = abs(left) // abs(right)
-    return _in_range(quotient if (left < 0) == (right < 0) else -quotient)
-
-
-def remainder(work: Work, left: Any, right: Any) -> object:
-    """With the sign of the left side."""
-    if type(left) is not int or type(right) is not int:
-        raise mismatched("%", left, right)
-    if right == 0:
-        raise Failed("division by zero")
-    if left == INT_MIN and right == -1:
-        raise Failed(_OVERFLOW)
-    rest = abs(left) % abs(right)
-    return rest if left >= 0 else -rest
-
-
-def negate(value: Any) -> object:
-    if type(value) is int:
-        return _in_range(-value)
-    if type(value) is float:
-        return -value
-    raise Failed(f"- can't take {word(value)}")
-
-
-_OVERFLOW = "the result has more than 64 bits"
-
-
-def _number(operator: str, left: object, right: object) -> type:
-    kind = type(left)
-    if kind is type(right) and (kind is int or kind is float):
-        return kind
-    raise mismatched(operator, left, right)
-
-
-def _in_range(value: int) -> int:
-    if INT_MIN <= value <= INT_MAX:
-        return value
-    raise Failed(_OVERFLOW)
-
-
-def _divide_doubles(left: float, right: float) -> float:
-    if right != 0:
-        return left / right
-    if left == 0 or math.isnan(left):
-        return math.nan
-    return math.copysign(math.inf, left) * math.copysign(1.0, right)
-
-
-def mismatched(operator: str, left: object, right: object) -> Failed:
-    return Failed(f"{operator} can't take {word(left)} and {word(right)}")
-
-
-ARITHMETIC: dict[str, Operator] = {
-    "+": add,
-    "-": subtract,
-    "*": multiply,
-    "/": divide,
-    "%": remainder,
-}
-
-# ---------------------------------------------------------------------------------- comparison
-
-_ORDERED = {(kind, kind) for kind in (str, int, float, bool)} | {(int, float), (float, int)}
-
-
-def equal(work: Work, left: Any, right: Any) -> bool:
-    """Numbers by value, whatever their types; lists and maps by what is in them."""
-    kind = type(left)
-    if kind is type(right):
-        if kind is str:
-            if len(left) == len(right):
-                work.read(len(left))
-            return bool(left == right)
-        if kind is list or kind is dict:
-            return _equal_within(work, left, right)
-        return bool(left == right)
-    if (kind is int or kind is float) and type(right) in (int, float):
-        return bool(left == right)
-    return False
-
-
-def _equal_within(work: Work, left: Any, right: Any) -> bool:
-    pairs = [(left, right)]
-    while pairs:
-        one, other = pairs.pop()
-        kind = type(one)
-        if kind is not type(other) or (kind is not list and kind is not dict):
-            if not equal(work, one, other):
-                return False
-        elif len(one) != len(other):
-            return False
-        else:
-            work.take(1 + len(one) // ELEMENTS_A_STEP)
-            if kind is list:
-                pairs += zip(one, other, strict=True)
-                continue
-            work.read(sum(map(len, one)))
-            if one.keys() == other.keys():
-                pairs += [(value, other[key]) for key, value in one.items()]
-            else:
-                return False
-    return True
-
-
-def unequal(work: Work, left: Any, right: Any) -> bool:
-    return not equal(work, left, right)
-
-
-def less(work: Work, left: Any, right: Any) -> object:
-    _orderable(work, "<", left, right)
-    return left < right
-
-
-def less_or_equal(work: Work, left: Any, right: Any) -> object:
-    _orderable(work, "<=", left, right)
-    return left <= right
-
-
-def greater(work: Work, left: Any, right: Any) -> object:
-    _orderable(work, ">", left, right)
-    return left > right
-
-
-def greater_or_equal(work: Work, left: Any, right: Any) -> object:
-    _orderable(work, ">=", left, right)
-    return left >= right
-
-
-def _orderable(work: Work, operator: str, left: Any, right: Any) -> None:
-    if (type(left), type(right)) not in _ORDERED:
-        raise mismatched(operator, left, right)
-    if type(left) is str:
-        work.read(min(len(left), len(right)))
-
-
-def within(work: Work, left: Any, right: Any) -> bool:
-    """`in`: an element of a list, or a key of a map."""
-    if type(right) is dict:
-        if left is None or type(left) in (list, dict):
-            raise mismatched("in", left, right)
-        if type(left) is not str:
-            return False
-        work.read(len(left))
-        return left in right
-    if type(right) is not list:
-        raise Failed(f"in can't take {word(right)} on its right side")
-    work.take(len(right) // ELEMENTS_A_STEP)
-    if type(left) is str and len(left) < CHARACTERS_A_STEP:
-        return left in right
-    return any(equal(work, left, each) for each in right)
-
-
-COMPARISONS: dict[str, Operator] = {
-    "==": equal,
-    "!=": unequal,
-    "<": less,
-    "<=": less_or_equal,
-    ">": greater,
-    ">=": greater_or_equal,
-    "in": within,
-}
 
 # ---------------------------------------------------------------------------------- conversions
 
@@ -490,35 +288,4 @@ FUNCTIONS: Mapping[str, Function] = {
         (Overload((STRING, STRING), BOOL, _matches),),
         alone=True,
     ),
-}
-
-# Functions of CEL and of what extends it, and names that stand before them.
-LEFT_OUT = {
-    *("uint", "bytes", "type", "dyn", "timestamp", "duration", "format", "charAt", "indexOf"),
-    *("lastIndexOf", "substring", "reverse", "sort", "sortBy", "distinct", "flatten", "slice"),
-    *("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours"),
-    *("getMilliseconds", "getMinutes", "getMonth", "getSeconds", "existsOne", "transformList"),
-    *("transformMap", "transformMapEntry", "optMap", "optFlatMap", "orValue", "hasValue", "now"),
-    *("math", "strings", "sets", "lists", "optional", "cel", "base64", "regex", "google", "re"),
-}
-
-# What other languages call them.
-HABITS = {
-    "len": "write size(x)",
-    "length": "write size(x)",
-    "count": "write size(x)",
-    "str": "write string(x)",
-    "float": "write double(x)",
-    "boolean": "write bool(x)",
-    "integer": "write int(x)",
-    "lower": "write text.lowerAscii()",
-    "upper": "write text.upperAscii()",
-    "toLower": "write text.lowerAscii()",
-    "toUpper": "write text.upperAscii()",
-    "strip": "write text.trim()",
-    "any": "write list.exists(x, x > 1)",
-    "some": "write list.exists(x, x > 1)",
-    "every": "write list.all(x, x > 1)",
-    "match": 'write text.matches("^[a-z]+$")',
-    "existsOne": "write list.exists_one(x, x > 1)",
 }

@@ -8,116 +8,28 @@ later pass over it, and no evaluation, can go too deep for Python's stack.
 from collections.abc import Callable
 from typing import TypeVar
 
-from msgspec import Struct
-
-from controller.cel.faults import Fault
+from controller.cel.faults import Fault, cut
 from controller.cel.limits import INT_MAX, NESTING_MAX
 from controller.cel.tokens import Token, tokens
-from controller.cel.types import DYN, Type
+from controller.cel.tree import (
+    MACROS,
+    Call,
+    Chain,
+    Comparison,
+    Conditional,
+    Has,
+    Index,
+    ListOf,
+    Literal,
+    Logic,
+    Macro,
+    MapOf,
+    Member,
+    Name,
+    Node,
+    Unary,
+)
 
-
-class Node(Struct, kw_only=True):
-    """`type` and whatever says so is filled in by `check`."""
-
-    offset: int
-    height: int = 1
-    size: int = 1  # nodes, with all below
-    type: Type = DYN
-
-
-class Literal(Node):
-    value: str | int | float | bool | None
-
-
-class Name(Node):
-    name: str
-    path: tuple[str, ...] = ()  # check: if it is read, or is a record
-    slot: int = -1  # check: if it is the variable of a macro
-
-
-class Member(Node):
-    """`operand.field`"""
-
-    operand: Node
-    field: str
-    path: tuple[str, ...] = ()  # check: if it is read, or is a record
-
-
-class Has(Node):
-    """`has(operand.field)`"""
-
-    operand: Node
-    field: str
-    path: tuple[str, ...] = ()  # check: if it is read
-    leaf: Type = DYN  # check: of what is read
-
-
-class Index(Node):
-    operand: Node
-    index: Node
-
-
-class Call(Node):
-    function: str
-    target: Node | None  # `target.function(…)`
-    arguments: list[Node]
-    pattern: object = None  # check: the regular expression, if it is written there
-
-
-class Macro(Node):
-    """`target.name(variable, body)`, or `target.map(variable, filter, body)`"""
-
-    name: str
-    target: Node
-    variable: Token
-    bodies: list[Node]
-    slot: int = -1  # check
-
-
-class ListOf(Node):
-    items: list[Node]
-
-
-class MapOf(Node):
-    entries: list[tuple[Node, Node]]
-
-
-class Unary(Node):
-    operator: str
-    operand: Node
-
-
-class Chain(Node):
-    """`+ - * / %` from left to right: the value so far, and the next operand."""
-
-    first: Node
-    rest: list[tuple[str, int, Node]]  # operator, its offset, operand
-
-
-class Comparison(Node):
-    operator: str
-    left: Node
-    right: Node
-
-
-class Logic(Node):
-    operator: str
-    operands: list[Node]
-
-
-class Conditional(Node):
-    condition: Node
-    yes: Node
-    no: Node
-
-
-MACROS = {
-    "map": (1, 2),
-    "filter": (1,),
-    "all": (1,),
-    "exists": (1,),
-    "exists_one": (1,),
-}
 _LEVELS = {
     "||": 1,
     "&&": 2,
@@ -125,6 +37,7 @@ _LEVELS = {
     **dict.fromkeys("+-", 4),
     **dict.fromkeys("*/%", 5),
 }
+_LITERALS = {"int": "number", "double": "number", "string": "string"}
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _NO_FIELDS = {"in", *_WORDS}
 _RESERVED = {
@@ -185,16 +98,20 @@ class _Parser:
         if token.kind == "end":
             problem = "the expression ends too early"
             return Fault(token.offset, f"{problem}: {missing}" if missing else problem)
-        before = self.tokens[self.position - 1] if self.position else token
-        hint = _HABITS.get(str(token.value), "") or missing
-        if before.kind == "name" and before.value in _HABITS:
-            hint = _HABITS[str(before.value)]
-        elif token.kind == "{":
-            hint = 'messages (Name{field: value}) are not supported; a map has quotes: {"a": 1}'
-        elif token.kind == "?" and before.kind in (".", "["):
-            hint = "optional values (.? and [?) are not supported; ask has(x.field) first"
-        what = token.kind if token.kind in ("string", "int", "double") else f'"{token.value}"'
-        return Fault(token.offset, f"unexpected {what}", hint)
+        what = _LITERALS.get(token.kind) or f'"{cut(str(token.value))}"'
+        return Fault(token.offset, f"unexpected {what}", self.meant() or missing)
+
+    def meant(self) -> str:
+        """A hint, if other languages or other parts of CEL have the present token here."""
+        token, before = self.token, self.tokens[max(self.position - 1, 0)]
+        for each in (before, token):
+            if each.kind == "name" and each.value in _HABITS:
+                return _HABITS[str(each.value)]
+        if token.kind == "{" and before.kind == "name":
+            return 'messages (Name{field: value}) are not supported; a map has quotes: {"a": 1}'
+        if token.kind == "?" and before.kind in (".", "["):
+            return "optional values (.? and [?) are not supported; ask has(x.field) first"
+        return ""
 
     # ---------------------------------------------------------------------------------- nodes
 
@@ -329,8 +246,7 @@ class _Parser:
         variable, *bodies = arguments
         if not isinstance(variable, Name):
             raise Fault(variable.offset, f"{kind} takes the name of a variable first")
-        token = Token("name", variable.name, variable.offset)
-        node = Macro(kind, target, token, bodies, offset=name.offset)
+        node = Macro(kind, target, variable.name, bodies, offset=name.offset)
         return self.over(node, target, *bodies)
 
     def listed(self, end: str, more: bool = False) -> list[Node]:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from controller.cel.check import check
-from controller.cel.evaluate import Evaluation, build
+from controller.cel.evaluate import build
 from controller.cel.faults import Failed, Fault, Missing
 from controller.cel.limits import bounded
 from controller.cel.parse import parse
+from controller.cel.reading import Evaluation
 from controller.cel.types import Type
 
 __all__ = ["Failed", "Fault", "Missing", "Program", "compile"]
@@ -22,7 +23,7 @@ class Program:
         tree = parse(text)
         reads = check(tree, names, text)
         self.text = text
-        self.type = tree.type
+        self.type = reads.type
         self.paths = tuple(reads.paths)
         self._slots = reads.slots
         self._evaluate = build(tree)

@@ -1,5 +1,7 @@
 """What is wrong with a text, where, and what to write instead."""
 
+import time
+
 import pytest
 
 from controller.cel.program import Fault
@@ -36,6 +38,12 @@ NAMES = {
         }
     ),
 }
+
+FUNCTIONS = (
+    "the functions are size, string, int, double, bool, contains, startsWith, endsWith, "
+    "lowerAscii, upperAscii, trim, replace, split, join, matches, map, filter, all, exists, "
+    "exists_one, has"
+)
 
 # The text, with » before the place of the fault; the problem; the hint.
 FAULTS = [
@@ -112,9 +120,9 @@ FAULTS = [
     # syntax
     ("1 +»", "the expression ends too early", ""),
     ("(1»", 'the expression ends too early: ")" is missing', ""),
-    ("(1 »2)", "unexpected int", '")" is missing'),
-    ("[1 »2]", "unexpected int", '"," or "]" is missing'),
-    ("{'a' »1}", "unexpected int", '":" is missing'),
+    ("(1 »2)", "unexpected number", '")" is missing'),
+    ("[1 »2]", "unexpected number", '"," or "]" is missing'),
+    ("{'a' »1}", "unexpected number", '":" is missing'),
     ("size(list,»)", 'unexpected ")"', ""),
     ("1 »)", 'unexpected ")"', ""),
     ("»in list", 'unexpected "in"', ""),
@@ -126,7 +134,7 @@ FAULTS = [
     ("»cuont > 1", "unknown name: cuont", 'did you mean "count"?'),
     ("params.»dat", "params has no field dat", 'did you mean "date"?'),
     ("params.»x", "params has no field x", "params has date, max_rows"),
-    ("steps.empty.»x", "steps.empty has no field x", "steps.empty has no fields here"),
+    ("steps.empty.»x", "steps.empty has no field x", ""),
     (
         "steps.extract.outputs.»row",
         "steps.extract.outputs has no field row",
@@ -143,6 +151,9 @@ FAULTS = [
         'a "-" in a name is written "_": sign_off',
     ),
     ("params.»max-rows > 1", "params has no field max", 'a "-" in a name is written "_": max_rows'),
+    ("params.»max_row-1", "params has no field max_row", 'did you mean "max_rows"?'),
+    ("params.»x-1", "params has no field x", "params has date, max_rows"),
+    ("steps.»load-al.phase", "steps has no field load", 'did you mean "load_all"?'),
     ("count-»off > 1", "unknown name: off", 'a "-" in a name is written "_": count_off'),
     ("»size", "unknown name: size", "write size(x)"),
     ("has(params.»dat)", "params has no field dat", 'did you mean "date"?'),
@@ -216,9 +227,9 @@ FAULTS = [
     ("map »+ map", "+ can't take a map and a map", ""),
     ("»-text", "- can't take a string", ""),
     ("»!count", "! takes a boolean, not an integer", "compare it: != 0"),
-    ("text »&& yes", "&& takes a boolean, not a string", 'compare it: == "text", or != ""'),
-    ("yes »|| list", "|| takes a boolean, not a list of integers", "ask for its size: size(x) > 0"),
-    ("count »? 1 : 2", "? takes a boolean, not an integer", "compare it: != 0"),
+    ("»text && yes", "&& takes a boolean, not a string", 'compare it: == "text", or != ""'),
+    ("yes || »list", "|| takes a boolean, not a list of integers", "ask for its size: size(x) > 0"),
+    ("»count ? 1 : 2", "? takes a boolean, not an integer", "compare it: != 0"),
     (
         "yes »? 1 : 'a'",
         "? gives an integer or a string; both must be of one type",
@@ -249,6 +260,9 @@ FAULTS = [
     ("count.»x", "an integer has no field x", ""),
     # functions and macros
     ("text.»contain('a')", "unknown function: contain", 'did you mean "contains"?'),
+    ("list.all(x, x.»foo())", "unknown function: foo", FUNCTIONS),
+    ("»txt.foo()", "unknown name: txt", 'did you mean "text"?'),
+    ("»params.foo()", "params is no value by itself", "name a field: params.date, params.max_rows"),
     ("»len(text)", "unknown function: len", "write size(x)"),
     ("»contains(text, 'a')", "contains is not called like this", 'write text.contains("part")'),
     ("count.»string()", "string is not called like this", "write string(x)"),
@@ -291,7 +305,16 @@ def test_a_fault_says_what_where_and_what_instead(text: str, problem: str, hint:
     assert (fault.offset, fault.problem, fault.hint) == (offset, problem, hint)
 
 
-@pytest.mark.parametrize("name", ["lenght", "x" * 9000])
-def test_a_long_name_is_compared_with_no_other(name: str) -> None:
-    with pytest.raises(Fault, match="unknown"):
-        compiled(name, NAMES)
+@pytest.mark.parametrize("text", ["{}", "params.{}", "{}()", "text.{}()", "text.{}", "1 {}"])
+def test_a_message_is_short(text: str) -> None:
+    with pytest.raises(Fault) as raised:
+        compiled(text.format("x" * 9_000), NAMES)
+    assert len(raised.value.problem) < 100
+
+
+def test_a_fault_among_very_many_names_is_found_fast() -> None:
+    many = record({f"extract_table_{number}_daily": INT for number in range(10_000)})
+    began = time.process_time()
+    with pytest.raises(Fault, match="steps has no field extract_tabel"):
+        compiled("steps.extract_tabel_1_daily", {"steps": many})
+    assert time.process_time() - began < 0.2
