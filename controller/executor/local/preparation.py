@@ -26,8 +26,9 @@ def prepare(state: str, launch: Launch) -> dict[str, str]:
         return {**resolve(launch.env_from), **_write_files(state, launch), **launch.env}
     except OSError as fault:
         problem = f"{fault.filename or 'a file'} can't be made: {fault.strerror}"
-        # A state folder that went away stops its controller; it says nothing about the attempt.
-        if fault.errno in SHORTAGES or not os.path.isdir(state):
+        if not os.path.isdir(state):
+            raise NotNow from None  # it was moved: the controller notices, and stops
+        if fault.errno in SHORTAGES:
             raise NotNow(problem) from None
         raise CannotPrepare(Reason.START_FAILED, problem) from None
 
