@@ -12,6 +12,7 @@ import msgspec
 
 from controller.loop.places import output_file, work_folder
 from controller.loop.ports import (
+    AsFile,
     AttemptId,
     End,
     EnvFile,
@@ -76,17 +77,16 @@ def _launch(
     workflow: Workflow, step: Step, attempt: Attempt, places: Places, values: Values
 ) -> Launch:
     definition, home = step.definition, home_of(workflow, places.specs)
-    env, files, refs = _variables(definition.env, values, home)
     layers: list[EnvFile | EnvRefs] = []
     for layer in definition.env_from:
         if layer.file:
             layers.append(EnvFile(path=_within(home, layer.file), optional=layer.optional))
-            continue
-        plain, more, secrets = _variables(layer.env, values, home)
-        files = {**more, **files}
-        layers.append(EnvRefs(refs={**plain, **secrets}))
-    if refs:
-        layers.append(EnvRefs(refs={**refs}))
+        else:
+            layers.append(EnvRefs(refs=_variables(layer.env, values, home)))
+    own = _variables(definition.env, values, home)
+    env = {name: value for name, value in own.items() if isinstance(value, str)}
+    if len(env) < len(own):
+        layers.append(EnvRefs(refs=own))
     return Launch(
         id=AttemptId(workflow.uid, step.name, attempt.number),
         mark=attempt.mark,
@@ -105,7 +105,6 @@ def _launch(
         },
         env_from=tuple(layers),
         inherit=definition.inherit_env,
-        files=files,
         working_dir=_within(home, fill(definition.working_dir, values)),
         home=home,
         log=attempt.log,
@@ -128,24 +127,22 @@ _OF_TRIGGERS = dict.fromkeys(
 )
 
 
-class _Variables(NamedTuple):
-    plain: dict[str, str]
-    files: dict[str, str]  # texts that are passed as files
-    secrets: dict[str, FromEnv | FromFile]
+def _variables(
+    env: Mapping[str, str | Reference], values: Values, home: str
+) -> dict[str, str | FromEnv | FromFile | AsFile]:
+    return {name: _variable(value, values, home) for name, value in env.items()}
 
 
-def _variables(env: Mapping[str, str | Reference], values: Values, home: str) -> _Variables:
-    found = _Variables({}, {}, {})
-    for name, value in env.items():
-        if isinstance(value, str):
-            found.plain[name] = fill(value, values)
-        elif isinstance(value.as_file, str):
-            found.files[name] = fill(value.as_file, values)
-        elif isinstance(value.from_env, str):
-            found.secrets[name] = FromEnv(name=value.from_env)
-        else:
-            found.secrets[name] = FromFile(path=_within(home, str(value.from_file)))
-    return found
+def _variable(
+    value: str | Reference, values: Values, home: str
+) -> str | FromEnv | FromFile | AsFile:
+    if isinstance(value, str):
+        return fill(value, values)
+    if isinstance(value.as_file, str):
+        return AsFile(text=fill(value.as_file, values))
+    if isinstance(value.from_env, str):
+        return FromEnv(name=value.from_env)
+    return FromFile(path=_within(home, str(value.from_file)))
 
 
 def _within(home: str, path: str) -> str:

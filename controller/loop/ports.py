@@ -25,6 +25,7 @@ from controller.model.observations import (
 from controller.spec.definition import BackoffPolicy
 
 __all__ = [
+    "AsFile",
     "AttemptId",
     "Chance",
     "Clock",
@@ -108,17 +109,23 @@ class EnvFile(Struct, frozen=True, tag=True):
     optional: bool = False
 
 
+class AsFile(Struct, frozen=True, tag=True):
+    """A text that is written to a file of the attempt; the variable gets its path."""
+
+    text: str
+
+
 class EnvRefs(Struct, frozen=True, tag=True):
     """Variables by reference, or as plain text."""
 
-    refs: dict[str, str | FromEnv | FromFile]
+    refs: dict[str, str | FromEnv | FromFile | AsFile]
 
 
 class Launch(Struct, frozen=True, kw_only=True):
     """All that an executor needs to start one attempt.
 
     The environment of the attempt, later ones winning: what it inherits from this controller,
-    `env_from` in order, the paths of `files`, `env`. What `env_from` names is read when the attempt
+    `env_from` in order, `env`. What `env_from` names is read when the attempt
     is to start, and its values are written nowhere. If it can't be read, the attempt never starts:
     `Ended` has `start-failed`, with the reason SecretMissing or ValueTooLarge.
 
@@ -131,7 +138,6 @@ class Launch(Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     env_from: tuple[EnvFile | EnvRefs, ...] = ()
     inherit: bool | tuple[str, ...] = True  # the environment of this controller, or these of it
-    files: dict[str, str] = {}  # variable -> text; the variable gets the path of a file with it
     working_dir: str  # absolute
     home: str = ""  # the folder of the spec's file, absolute; only for messages
     log: str

@@ -63,7 +63,7 @@ class Bench:
         lines = [line.split() for line in self.ledger.read_text().splitlines()]
         return [line[1:] for line in lines if line[0] == word]
 
-    def attempts(self) -> dict[tuple[str, int], dict[str, Any]]:
+    def attempts(self, phase: str = "Succeeded") -> dict[tuple[str, int], dict[str, Any]]:
         found = subprocess.run(
             [sys.executable, "-m", "controller.cli", "get", "-o", "json", *self.where()],
             capture_output=True,
@@ -72,7 +72,7 @@ class Bench:
             check=True,
         )
         (workflow,) = json.loads(found.stdout)["items"]
-        assert workflow["status"]["phase"] == "Succeeded", found.stdout
+        assert workflow["status"]["phase"] == phase, found.stdout
         return {
             (step["name"], attempt["number"]): attempt
             for step in workflow["status"]["steps"]

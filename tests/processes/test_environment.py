@@ -15,6 +15,7 @@ from controller.executor.local.executor import LocalExecutor
 from controller.executor.local.secrets import VALUE_BYTES_MAX
 from controller.loop.ports import (
     OUTPUT_BYTES_MAX,
+    AsFile,
     AttemptId,
     Ended,
     EnvFile,
@@ -67,8 +68,8 @@ def test_each_source_and_which_of_them_wins(yard: Yard, monkeypatch: pytest.Monk
             EnvFile(env_file),
             EnvFile(f"{yard.work}/local.env", optional=True),
             EnvRefs({"C": FromEnv("SOURCE"), "D": FromFile(secret), "E": "x", "F": "x"}),
+            EnvRefs({"E": AsFile("text of a file\n"), "F": AsFile("x")}),
         ),
-        files={"E": "text of a file\n", "F": "x"},
         env={"F": "plain"},
     )
     assert ended.exit_code == 0
@@ -268,7 +269,8 @@ def test_what_is_short_for_a_moment_is_waited_for(
     monkeypatch.setattr(preparation, "_write", full)
     monkeypatch.setattr("controller.executor.local.executor.TRY_AGAIN_US", 10_000)
     executor = yard.executor()
-    executor.start([look(yard, "step", files={"A": "text"})])  # type: ignore[list-item]
+    text = EnvRefs({"A": AsFile("text")})
+    executor.start([look(yard, "step", env_from=(text,))])  # type: ignore[list-item]
     for _ in range(5):
         time.sleep(0.01)
         assert executor.observe() == []
@@ -396,10 +398,10 @@ def test_bytes_arrive_as_they_were_given(
                         "REF": text,
                         "ENV": FromEnv("SOURCE"),
                         "FILE": FromFile(write(yard, f"file{number}", value + newline)),
+                        "TEXT": AsFile(text),
                     }
                 ),
             ),
-            files={"TEXT": text},
         )
         executor.start([launch])  # type: ignore[list-item]
     yard.ended(executor, *(f"s{number}" for number in range(len(values))))

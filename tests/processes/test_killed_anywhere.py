@@ -21,6 +21,15 @@ from processes.diamond import (
 
 CHUNKS = 8  # so that several processes can share the work
 
+LACKS_A_SECRET = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: w}
+spec:
+  steps:
+    - {name: lacks, run: echo x >> ../ledger, env: {TOKEN: {fromFile: /no/such/token}}}
+"""
+
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> None:
@@ -41,6 +50,24 @@ def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> No
         assert resumed.returncode == 0, f"after a kill at effect {fatal}: {resumed.stderr}"
         bench.check()
         fatal += CHUNKS
+
+
+def test_killed_at_every_effect_of_a_start_that_lacks_a_secret(tmp_path: Path) -> None:
+    """It never runs, and fails. A kill before the report leaves one that was withdrawn."""
+    refused = ("Failed", "SecretMissing")
+    ends = []
+    killed = True
+    while killed:
+        bench = Bench(tmp_path / str(len(ends)))
+        (bench.specs / "diamond.yaml").write_text(LACKS_A_SECRET)
+        killed = bench.up(fatal=len(ends)).returncode == -signal.SIGKILL
+        assert bench.up(fatal=-1).returncode == 1
+        assert not bench.ledger.exists()
+        attempts = bench.attempts("Failed")
+        ends.append([(each["phase"], each["reason"]) for each in attempts.values()])
+    assert len(ends) > 10
+    withdrawn = [("Cancelled", "Withdrawn"), refused]
+    assert [end for end in ends if end != withdrawn] == [[refused]] * (len(ends) - 2)
 
 
 @pytest.mark.skipif(bool(why_no_strace()), reason=why_no_strace())

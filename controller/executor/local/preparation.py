@@ -6,6 +6,7 @@ started after all, and be reading it.
 """
 
 import os
+from functools import partial
 
 from controller.executor.local.secrets import CannotPrepare, resolve
 from controller.executor.shim.spawn import SHORTAGES, NotNow
@@ -21,9 +22,10 @@ def prepare(state: str, launch: Launch) -> dict[str, str]:
     """
     try:
         _make_folder(state, work_folder(launch.id.uid))
-        if not (launch.env_from or launch.files):
+        if not launch.env_from:
             return launch.env
-        return {**resolve(launch.env_from), **_write_files(state, launch), **launch.env}
+        write = partial(_write_file, state, files_folder(launch.log))
+        return resolve(launch.env_from, write) | launch.env
     except OSError as fault:
         problem = f"{fault.filename or 'a file'} can't be made: {fault.strerror}"
         if not os.path.isdir(state):
@@ -33,26 +35,21 @@ def prepare(state: str, launch: Launch) -> dict[str, str]:
         raise CannotPrepare(Reason.START_FAILED, problem) from None
 
 
-def _write_files(state: str, launch: Launch) -> dict[str, str]:
-    """Each variable with the path of the file that has its text."""
-    if not launch.files:
-        return {}
+def _write_file(state: str, folder: str, name: str, text: str) -> str:
+    """Write the text for the variable `name`; returns the path of the file."""
     from urllib.parse import quote
 
-    folder = files_folder(launch.log)
-    _make_folder(state, folder)
     new = f"{state}/{folder}/%"  # no name quotes to this
-    paths = {}
-    for name, text in launch.files.items():
-        try:
-            content = text.encode(errors="surrogateescape")
-            paths[name] = f"{state}/{folder}/{quote(name, safe='', errors='surrogateescape')}"
-        except UnicodeEncodeError:
-            problem = f"{name}: its text can't be written: it has a part that is no character"
-            raise CannotPrepare(Reason.START_FAILED, problem) from None
-        _write(new, content)
-        os.replace(new, paths[name])
-    return paths
+    try:
+        content = text.encode(errors="surrogateescape")
+        path = f"{state}/{folder}/{quote(name, safe='', errors='surrogateescape')}"
+    except UnicodeEncodeError:
+        problem = f"{name}: its text can't be written: it has a part that is no character"
+        raise CannotPrepare(Reason.START_FAILED, problem) from None
+    _make_folder(state, folder)
+    _write(new, content)
+    os.replace(new, path)
+    return path
 
 
 def _write(path: str, content: bytes) -> None:

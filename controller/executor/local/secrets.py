@@ -12,18 +12,20 @@ counts.
 import os
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from controller.executor.local.regular import read_regular
 from controller.executor.shim.spawn import SHORTAGES, NotNow
 from controller.executor.shim.wire import readable
-from controller.loop.ports import EnvFile, EnvRefs, FromEnv, FromFile
+from controller.loop.ports import AsFile, EnvFile, EnvRefs, FromEnv, FromFile
 from controller.model.phases import Reason
 
 VALUE_BYTES_MAX = 100 << 10  # the system takes 128 KiB, with the name
 ENV_BYTES_MAX = 6 << 20  # the system takes no more, whatever its limits are set to
 FILE_BYTES_MAX = 1 << 20  # of an `envFrom` file
+
+Write = Callable[[str, str], str]
 
 _ENTRY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 _SKIPPED = re.compile(r"[ \t]*(?:#.*)?", re.DOTALL)
@@ -40,14 +42,15 @@ class CannotPrepare(Exception):
         self.reason = reason
 
 
-def resolve(layers: Iterable[EnvFile | EnvRefs]) -> dict[str, str]:
+def resolve(layers: Iterable[EnvFile | EnvRefs], write: Write) -> dict[str, str]:
     """All layers as one environment, later ones winning. Raises CannotPrepare or NotNow.
 
+    `write` gets the name of a variable and a text that is passed as a file; it returns the path.
     Bytes that are not UTF-8 are lone surrogates, as on the wire.
     """
     env: dict[str, str] = {}
     size = 0
-    for name, value in chain.from_iterable(map(_pairs, layers)):
+    for name, value in chain.from_iterable(_pairs(layer, write) for layer in layers):
         env[name] = value
         size += len(value)
         if size > ENV_BYTES_MAX:
@@ -56,15 +59,15 @@ def resolve(layers: Iterable[EnvFile | EnvRefs]) -> dict[str, str]:
     return env
 
 
-def _pairs(layer: EnvFile | EnvRefs) -> Iterator[tuple[str, str]]:
+def _pairs(layer: EnvFile | EnvRefs, write: Write) -> Iterator[tuple[str, str]]:
     match layer:
         case EnvFile(path, optional):
             return _variables(path, optional)
         case EnvRefs(refs):
-            return ((name, _value(name, ref)) for name, ref in refs.items())
+            return ((name, _value(name, ref, write)) for name, ref in refs.items())
 
 
-def _value(name: str, ref: str | FromEnv | FromFile) -> str:
+def _value(name: str, ref: str | FromEnv | FromFile | AsFile, write: Write) -> str:
     match ref:
         case FromEnv(source):
             found = os.environb.get(source.encode(errors="surrogatepass"))
@@ -81,6 +84,8 @@ def _value(name: str, ref: str | FromEnv | FromFile) -> str:
             if b"\0" in content:
                 raise _missing(f"{name}: {path} has a NUL byte, which no variable can hold")
             value = _text(_NEWLINE.sub(b"", content))
+        case AsFile(text):
+            value = write(name, text)
         case str():
             value = ref
     return _checked(value, name)

@@ -10,7 +10,7 @@ from controller.executor.local import preparation
 from controller.executor.local.preparation import prepare
 from controller.executor.local.secrets import CannotPrepare
 from controller.executor.shim.spawn import NotNow
-from controller.loop.ports import AttemptId, EnvFile, EnvRefs, FromEnv, Launch
+from controller.loop.ports import AsFile, AttemptId, EnvFile, EnvRefs, FromEnv, Launch
 
 
 def launch(**changes: object) -> Launch:
@@ -25,6 +25,10 @@ def launch(**changes: object) -> Launch:
     return Launch(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def with_files(texts: dict[str, str]) -> Launch:
+    return launch(env_from=(EnvRefs({name: AsFile(text) for name, text in texts.items()}),))
+
+
 def test_a_plain_environment_is_passed_on_untouched(tmp_path: Path) -> None:
     plain = launch(env={"A": "b"})
     assert prepare(str(tmp_path), plain) is plain.env
@@ -37,8 +41,11 @@ def test_later_ones_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     env = prepare(
         str(tmp_path),
         launch(
-            env_from=(EnvFile(str(tmp_path / "file")), refs),
-            files={"C": "text", "D": "text"},
+            env_from=(
+                EnvFile(str(tmp_path / "file")),
+                refs,
+                EnvRefs({"C": AsFile("text"), "D": AsFile("text")}),
+            ),
             env={"D": "plain"},
         ),
     )
@@ -50,7 +57,7 @@ def test_later_ones_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_text_is_written_as_it_is_for_its_owner_alone(tmp_path: Path, text: str) -> None:
     before = os.umask(0)
     try:
-        env = prepare(str(tmp_path), launch(files={"A": text}))
+        env = prepare(str(tmp_path), with_files({"A": text}))
     finally:
         os.umask(before)
     path = Path(env["A"])
@@ -62,9 +69,9 @@ def test_a_text_is_written_as_it_is_for_its_owner_alone(tmp_path: Path, text: st
 
 def test_who_reads_a_file_reads_on_when_it_is_written_again(tmp_path: Path) -> None:
     """The attempt may have started after all."""
-    env = prepare(str(tmp_path), launch(files={"A": "one"}))
+    env = prepare(str(tmp_path), with_files({"A": "one"}))
     with open(env["A"]) as reader:
-        assert prepare(str(tmp_path), launch(files={"A": "two"})) == env
+        assert prepare(str(tmp_path), with_files({"A": "two"})) == env
         assert reader.read() == "one"
     assert Path(env["A"]).read_text() == "two"
 
@@ -76,7 +83,7 @@ def test_who_reads_a_file_reads_on_when_it_is_written_again(tmp_path: Path) -> N
 def test_no_name_of_a_variable_leads_elsewhere_or_to_the_file_of_another(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    env = prepare(str(tmp_path), launch(files={name: name for name in names}))
+    env = prepare(str(tmp_path), with_files({name: name for name in names}))
     for name in names:
         assert Path(env[name]).parent == tmp_path / "runs/uid/load.2.files"
         assert Path(env[name]).read_bytes() == name.encode(errors="surrogateescape")
@@ -94,7 +101,7 @@ def test_no_name_of_a_variable_leads_elsewhere_or_to_the_file_of_another(
 )
 def test_what_can_never_be_a_file(tmp_path: Path, files: dict[str, str], problem: str) -> None:
     with pytest.raises(CannotPrepare) as refused:
-        prepare(str(tmp_path), launch(files=files))
+        prepare(str(tmp_path), with_files(files))
     assert problem in str(refused.value) and refused.value.reason == "StartFailed"
     str(refused.value).encode()
 
@@ -110,8 +117,8 @@ def test_the_work_folder_is_there_at_each_start(tmp_path: Path) -> None:
     assert (tmp_path / "work/uid/kept").exists()
 
 
-def test_the_state_folder_is_never_made(tmp_path: Path) -> None:
-    with pytest.raises(CannotPrepare, match="can't be made: No such file"):
+def test_a_state_folder_that_is_gone_is_not_made_and_fails_no_attempt(tmp_path: Path) -> None:
+    with pytest.raises(NotNow, match="can't be made: No such file"):
         prepare(str(tmp_path / "gone"), launch())
     assert not (tmp_path / "gone").exists()
 
@@ -128,4 +135,4 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(preparation, "_write", full)
     with pytest.raises(NotNow, match="a file can't be made: No space left on device"):
-        prepare(str(tmp_path), launch(files={"A": "text"}))
+        prepare(str(tmp_path), with_files({"A": "text"}))

@@ -2,23 +2,28 @@
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.executor.local import secrets
 from controller.executor.local.secrets import (
     ENV_BYTES_MAX,
     FILE_BYTES_MAX,
     VALUE_BYTES_MAX,
     CannotPrepare,
-    resolve,
 )
 from controller.executor.shim.spawn import NotNow
-from controller.loop.ports import EnvFile, EnvRefs, FromEnv, FromFile
+from controller.loop.ports import AsFile, EnvFile, EnvRefs, FromEnv, FromFile
 
 SECRET = "hunter2"  # in no message
+
+
+def resolve(layers: Iterable[EnvFile | EnvRefs]) -> dict[str, str]:
+    return secrets.resolve(layers, lambda name, text: f"/{name}/{text}")
 
 
 def refused(*layers: EnvFile | EnvRefs) -> tuple[str, str]:
@@ -126,6 +131,8 @@ def test_a_bad_line_is_named_by_its_number(tmp_path: Path, content: str, problem
 def test_later_layers_win() -> None:
     layers = [EnvRefs({"A": "1", "B": "1"}), EnvRefs({"B": "2", "C": "2"}), EnvRefs({"C": "3"})]
     assert resolve(layers) == {"A": "1", "B": "2", "C": "3"}
+    texts = [EnvRefs({"A": AsFile("1"), "B": AsFile("1")}), EnvRefs({"B": "2"})]
+    assert resolve(texts) == {"A": "/A/1", "B": "2"}
     assert resolve([]) == {}
 
 
