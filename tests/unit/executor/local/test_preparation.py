@@ -118,7 +118,7 @@ def test_the_work_folder_is_there_at_each_start(tmp_path: Path) -> None:
 
 
 def test_a_state_folder_that_is_gone_is_not_made_and_fails_no_attempt(tmp_path: Path) -> None:
-    with pytest.raises(NotNow, match="can't be made: No such file"):
+    with pytest.raises(NotNow):
         prepare(str(tmp_path / "gone"), launch())
     assert not (tmp_path / "gone").exists()
 
