@@ -13,7 +13,7 @@ import msgspec
 from controller.model.phases import Phase, Reason
 from controller.model.state import Step, Workflow
 from controller.spec.definition import Definition
-from controller.spec.expression import OPEN, Failed, evaluate, fill, fill_words, step_named
+from controller.spec.expression import OPEN, Failed, NoValue, evaluate, fill, fill_words, step_named
 from controller.spec.models import SECONDS_MAX, Spec
 
 VALUE_BYTES_MAX = 100 << 10  # of an argument or a variable
@@ -31,7 +31,7 @@ class Sight(NamedTuple):
     run: int
 
     def lookup(self, path: tuple[str, ...]) -> object:
-        """The value at this path. Raises Failed."""
+        """The value at this path. Raises NoValue."""
         match path:
             case ("params", name):
                 return self.params[name]
@@ -48,9 +48,9 @@ class Sight(NamedTuple):
             return str(step.phase)
         output = path[-1]
         if step.phase is not Phase.SUCCEEDED:
-            raise Failed(f'"{name}" has no output "{output}": it {_HAS[step.phase]}')
+            raise NoValue(f'"{name}" has no output "{output}": it {_HAS[step.phase]}')
         if output not in step.outputs:
-            raise Failed(f'"{name}" gave no output "{output}"')
+            raise NoValue(f'"{name}" gave no output "{output}"')
         return step.outputs[output]
 
 

@@ -60,6 +60,10 @@ class Failed(Exception):
     """An expression gave no value; its text says why."""
 
 
+class NoValue(Failed):
+    """There is no value at the path that was looked up. `has()` of it is false."""
+
+
 # ---------------------------------------- texts
 
 
@@ -199,10 +203,13 @@ def step_named(spec: Spec, alias_: str) -> str:
 def evaluate(spec: Spec, code: str, lookup: Lookup) -> Any:
     """What the expression gives. `lookup` finds the value at a path, or raises Failed."""
     from controller.cel.program import Failed as CelFailed
+    from controller.cel.program import Missing
 
     def look(path: tuple[str, ...]) -> object:
         try:
             return lookup(path)
+        except NoValue as failure:
+            raise Missing(str(failure)) from None
         except Failed as failure:
             raise CelFailed(str(failure)) from None
 

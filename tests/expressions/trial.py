@@ -21,11 +21,11 @@ _LOOSER = re.compile(
 )
 _UNTYPED = ("[]", "{}", "?")
 # Where we are stricter: null is no operand, and a regular expression
-# is compiled where it is written. At run time, a boolean there can be made an integer, and two `-`
-# are left out, whatever comes after them.
+# is compiled where it is written. Two `-` are left out there, whatever
+# comes after them.
 _STRICTER = re.compile(
     r".*can't take .*null|.*, not null|.*is no regular expression"
-    r"|int can't take a boolean$|- can't take (an? )?\w+$"
+    r"|- can't take (an? )?\w+$"
 )
 
 
@@ -51,7 +51,7 @@ def disagreement(google: Google, text: str, data: dict[str, object]) -> str:
     if theirs.kind == "died" or _known(text, ours, theirs):
         return ""
     if ours.kind == theirs.kind == "value":
-        if repr(ours.value) == repr(theirs.value).replace("-nan", "nan"):
+        if repr(ours.value) == repr(theirs.value):
             return ""
     elif "value" not in (ours.kind, theirs.kind):
         return ""  # a type that can't be right may be found sooner or later

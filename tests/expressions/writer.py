@@ -36,6 +36,7 @@ NAMES: dict[str, Type] = {
 }
 KINDS: tuple[Kind, ...] = ("string", "int", "double", "bool", "null", "list", "map")
 _INTEGERS = (0, 1, 2, 3, 5, 7, 10, 100, 2**31, 2**53 + 1, 2**62, 2**63 - 1)
+_SMALL, _SHARES = (-3, 0, 1, 2, 5, 2**31), (-1e300, 0.0, 0.5, 1.0, 2.0, 1e15)
 _DOUBLES = (0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 3.0, 100.0, 99999.5, 1e6, 123456.789, 1e-5, 1e15, 1e19)
 _DOUBLES += (1e308, 9.2e18, 2.0**53, 2.0**63, 5e-324)
 _STRINGS = ("", "a", "b", "ab", "abc", "a,b,,c", "B", "ä", "😀", "äb😀", " a ", "\ta\n", "aaa")
@@ -69,6 +70,9 @@ class Writer:
         kind = type_.kind
         if kind == "dyn":
             kind = self.random.choice(KINDS if depth else KINDS[:5])
+            if kind in ("int", "double"):
+                # Larger numbers of both types are not compared exactly there.
+                return self.random.choice(_SMALL if kind == "int" else _SHARES)
         if kind == "list":
             several = range(self.random.randrange(4))
             return [self.of_type(type_.item or DYN, depth - 1) for _ in several]
@@ -215,8 +219,9 @@ _WAYS: dict[Kind, list[Way]] = {
         _written("size({0})", "string"),
         _written("({0}).size()", "list"),
         _written("size({0})", "map"),
-        _written("int({0})", "string"),
-        _written("int({0})", "double"),
+        # A boolean there can be made an integer when its type was not known.
+        _written("int(string({0}))", "string"),
+        _written("int(double({0}))", "int"),
         _leaf("int"),
         _chosen("int"),
         _written("li[{0}]", "int"),
@@ -232,7 +237,8 @@ _WAYS: dict[Kind, list[Way]] = {
     "string": [
         _written("({0} + {1})", "string", "string"),
         _written("string({0})", "int"),
-        _written("string({0})", "double"),
+        # Not of any double: what is no number has a sign there.
+        lambda writer, depth: f"string({writer.leaf('double')} * {writer.leaf('double')})",
         _written("string({0})", "bool"),
         _written("string({0})", "string"),
         _written("({0}).replace({1}, {2})", "string", "string", "string"),
