@@ -19,7 +19,7 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "large", "huge", "past", "endings", "breakdown")
+OTHERS = ("startup", "data", "large", "huge", "past", "endings", "breakdown")
 
 
 def main() -> None:
@@ -90,6 +90,11 @@ def _contenders(folder: Path) -> Iterator[Contender]:
 def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Iterator[str]]]:
     if _wanted(args, "startup"):
         yield "start-up of commands", costs.startup(folder, 4 * args.rounds)
+    if _wanted(args, "data"):
+        yield (
+            "1 → 1,000 → 1, each step reads a param and an output",
+            costs.data(folder, args.rounds),
+        )
     if _wanted(args, "large"):
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
     if _wanted(args, "huge"):

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.measure import summary
 from benchmarks.ours import TREADLE, Run, Treadle, write_json, write_spec
 from benchmarks.rivals import timed
-from benchmarks.shapes import Shape, chain, layers, scattered
+from benchmarks.shapes import Shape, chain, fan, layers, scattered
 from controller.log.reader import Tail
 from controller.model.events import AnyEvent, AttemptStarted, GenerationAccepted
 
@@ -44,6 +45,18 @@ def startup(folder: Path, rounds: int) -> Iterator[str]:
         goal = f" (goal: {goals[name]})" if name in goals else ""
         yield f"  treadle {name:<10}{seconds / unit:.1f} x python -c pass{goal}"
     yield f"  python -c pass    {unit * 1000:.0f} ms"
+
+
+def data(folder: Path, rounds: int) -> Iterator[str]:
+    """What it costs that each step reads a param and an output: with and without, in turns."""
+    treadle, shape = Treadle(folder), fan(1000)
+    ratios, whole = [], []
+    for _ in range(rounds):
+        plain, reads = (treadle.run(shape, form, 2) for form in ("command", "data"))
+        ratios.append(plain.steady / reads.steady)
+        whole.append(plain.wall / reads.wall)
+    yield f"  rate, steady     {summary(ratios)} x that of plain steps (goal: 0.8)"
+    yield f"  rate, in all     {summary(whole)} x"
 
 
 def large(folder: Path) -> Iterator[str]:

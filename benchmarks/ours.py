@@ -98,6 +98,9 @@ def write_json(path: Path, shape: Shape, changed: str = "") -> None:
 
 
 def write_spec(folder: Path, shape: Shape, form: str) -> Path:
+    """`form`: what a step has: `command`, `run`, or `data`, a command and values that it reads."""
+    if form == "data":
+        return _write_data(folder, shape)
     what = f"command: [{TRUE}]" if form == "command" else f"run: {TRUE}"
     steps = "".join(
         f"    - name: {name}\n      {what}\n"
@@ -109,4 +112,31 @@ def write_spec(folder: Path, shape: Shape, form: str) -> Path:
         "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: bench}\n"
         f"spec:\n  steps:\n{steps}"
     )
+    return path
+
+
+def _write_data(folder: Path, shape: Shape) -> Path:
+    """The first step hands on a number; each of the others reads that and a param."""
+    first, *others = shape.steps
+    read = {"DAY": "${{ params.day }}", "ROWS": f"${{{{ steps.{first}.outputs.rows }}}}"}
+    steps = [
+        {
+            "name": first,
+            "run": 'echo rows=5 > "$TREADLE_OUTPUT"',
+            "outputs": {"rows": "integer"},
+            "env": {"DAY": read["DAY"]},
+        },
+        *(
+            {"name": name, "command": [TRUE], "dependsOn": shape.steps[name], "env": read}
+            for name in others
+        ),
+    ]
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Workflow",
+        "metadata": {"name": "bench"},
+        "spec": {"params": {"day": "2026-11-29"}, "steps": steps},
+    }
+    path = folder / "bench-data.json"
+    path.write_text(json.dumps(document))
     return path
