@@ -158,7 +158,8 @@ class GenerationAccepted(Event, frozen=True):
     `kept` has the steps that keep a result made under another fingerprint; their dependents were
     compared by that fingerprint. `params` are the values given when the life began. `timeouts` has
     the running steps whose timeout an expression gives: in seconds, as the new spec has it. `ask`
-    has the steps that wait and whose `when` is to be asked again.
+    has the steps that wait and whose `when` is to be asked again. `reads`: the steps that others
+    read although they do not directly depend on them.
     """
 
     uid: str
@@ -178,6 +179,7 @@ class GenerationAccepted(Event, frozen=True):
     params: dict[str, Any] = {}
     timeouts: dict[str, float] = {}
     ask: list[str] = []
+    reads: dict[str, tuple[str, ...]] = {}
 
 
 class EditRejected(Event, frozen=True):

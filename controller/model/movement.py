@@ -195,7 +195,7 @@ def edges(step: Step) -> list[tuple[str, str]]:
     if step.leaving:
         return []
     found = [(need.step, str(need.condition)) for need in step.definition.requires]
-    return [*found, *((name, READ) for name in step.definition.reads)]
+    return [*found, *((name, READ) for name in step.reads)]
 
 
 def replace_result(workflow: Workflow, step: Step) -> None:

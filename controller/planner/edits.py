@@ -26,7 +26,7 @@ from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, is_result
 from controller.planner.actions import Accept, notes_of
 from controller.planner.resolve import Sight, ask, sight, timeout
-from controller.spec.definition import Definition, definitions
+from controller.spec.definition import Definition, definitions, reads
 from controller.spec.expression import Failed, params_read
 from controller.spec.fingerprint import fingerprints, inputs
 from controller.spec.models import Spec
@@ -51,6 +51,18 @@ class Edit(NamedTuple):
     effects: dict[str, StepEffect] = {}
     ask: list[str] = []
     timeouts: dict[str, float] = {}
+
+
+class Upstream(NamedTuple):
+    """The steps whose results a step is made from, and what becomes of all steps before it."""
+
+    names: list[str]
+    effects: dict[str, StepEffect]
+
+    @property
+    def anew(self) -> list[str]:
+        """Those that are tried anew."""
+        return [name for name in self.names if self.effects[name].action in _ANEW]
 
 
 def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
@@ -103,6 +115,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         params=given,
         timeouts=edit.timeouts,
         ask=edit.ask,
+        reads=dict(reads(document.spec)),
     )
 
 
@@ -140,18 +153,21 @@ def effects(
     """By step name, steps that go included: a row of the table for each."""
     new = definitions(seen.spec)
     before = {name: step.fingerprint for name, step in workflow.steps.items()}
+    read = reads(seen.spec)
     found: dict[str, StepEffect] = {}
     for name in in_order(new):
         step = workflow.steps.get(name)
         if step is None:
             found[name] = STEP_ADDED
             continue
+        needs = [need.step for need in new[name].requires]
+        upstream = Upstream([*needs, *read.get(name, ())], found)
         if step.phase is Phase.SKIPPED:
-            found[name] = _skipped(workflow, step, seen, fingerprints[name], found)
+            found[name] = _skipped(workflow, step, seen, fingerprints[name], upstream)
         else:
-            found[name] = _row(workflow, step, new[name], fingerprints[name], found)
+            found[name] = _row(workflow, step, new[name], fingerprints[name], upstream)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
-            found[name] = _kept(step, new[name], found)
+            found[name] = _kept(step, upstream)
         if found[name].reason == Reason.SPEC_CHANGED:
             after = inputs(seen.spec, name, fingerprints, seen.params)
             differ = _differing(workflow, before, name, after)
@@ -169,10 +185,10 @@ def _removed(step: Step) -> StepEffect:
     return StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec", finish)
 
 
-def _kept(step: Step, definition: Definition, found: dict[str, StepEffect]) -> StepEffect:
+def _kept(step: Step, upstream: Upstream) -> StepEffect:
     """What it does changed, and yet its result stands, unless something it ran after runs again."""
-    if anew := _anew(definition, found):
-        return _reran(anew, found, "restart" if step.phase is Phase.RUNNING else "run")
+    if upstream.anew:
+        return _reran(upstream, "restart" if step.phase is Phase.RUNNING else "run")
     message = "what it does changed; its result is kept (onChanged: KeepResult)"
     action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
     return StepEffect(action, Reason.KEEP_RESULT, message)
@@ -192,27 +208,26 @@ def _row(
     step: Step,
     definition: Definition,
     fingerprint: str,
-    found: dict[str, StepEffect],
+    upstream: Upstream,
 ) -> StepEffect:
-    anew = _anew(definition, found)
     kept = step.standing
     same = kept is not None and kept.fingerprint == fingerprint
     if is_result(step.phase, definition):
         if not same:
             return _changed("run")
-        return _reran(anew, found, "run") if anew else STEP_UNCHANGED
+        return _reran(upstream, "run") if upstream.anew else STEP_UNCHANGED
     if (
         kept is not None
         and same
         and is_result(kept.phase, definition)
-        and _all_stand(workflow, definition, found)
+        and _all_stand(workflow, upstream)
     ):
         message = "its earlier result still counts"
         return StepEffect("keep", Reason.RESULT_KEPT, message)
     if step.live is not None and step.live.phase is AttemptPhase.SCHEDULED:
         return _queued(step, step.live, definition, fingerprint)
     if step.live is not None or step.unjudged:
-        return _running(step, definition, fingerprint, found)
+        return _running(step, definition, fingerprint, upstream)
     if step.phase in TERMINAL:
         message = f"was {step.phase}; queued again"
         return StepEffect("run", Reason.TRIED_ANEW, message)
@@ -220,20 +235,19 @@ def _row(
 
 
 def _skipped(
-    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, found: dict[str, StepEffect]
+    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, upstream: Upstream
 ) -> StepEffect:
     """It stays skipped, unless the reason why it was is gone."""
-    definition = definitions(seen.spec)[step.name]
     if step.fingerprint != fingerprint:
         return _changed("run")
     by_its_when = step.reason == Reason.WHEN_FALSE
-    if anew := _anew(definition, found):
+    if upstream.anew:
         if by_its_when:
             return StepEffect("run", Reason.NOT_KNOWN_YET, "its `when` is asked again")
-        return _reran(anew, found, "run")
+        return _reran(upstream, "run")
     if by_its_when:
         return _asked_again(step, seen, workflow.params)
-    if step.reason == Reason.SKIPPED_ITSELF or _is_broken(workflow, step, seen, found):
+    if step.reason == Reason.SKIPPED_ITSELF or _is_broken(workflow, step, seen, upstream):
         return STEP_UNCHANGED
     return StepEffect("run", Reason.TRIED_ANEW, "its dependencies are satisfied now")
 
@@ -264,14 +278,14 @@ def _asks_otherwise(
     return any(seen.params[name] != before.get(name) for name in read)
 
 
-def _is_broken(workflow: Workflow, step: Step, seen: Sight, found: dict[str, StepEffect]) -> bool:
+def _is_broken(workflow: Workflow, step: Step, seen: Sight, upstream: Upstream) -> bool:
     """Whether the end of a dependency still keeps it from starting."""
     new = definitions(seen.spec)
     for need in new[step.name].requires:
         dependency = workflow.steps[need.step]
         tolerated = new[need.step].continue_on_failure
         verdict = edge(dependency.phase, dependency.reason, tolerated, need.condition)
-        restored = found[need.step].reason == Reason.RESULT_KEPT
+        restored = upstream.effects[need.step].reason == Reason.RESULT_KEPT
         if verdict not in (MET, OPEN) and not restored:
             return True
     return False
@@ -311,17 +325,17 @@ def _queued(step: Step, attempt: Attempt, definition: Definition, fingerprint: s
 
 
 def _running(
-    step: Step, definition: Definition, fingerprint: str, found: dict[str, StepEffect]
+    step: Step, definition: Definition, fingerprint: str, upstream: Upstream
 ) -> StepEffect:
     """Also one whose attempt has ended and was not judged yet: the new policy judges it."""
-    attempt, anew = step.attempt, _anew(definition, found)
+    attempt, anew = step.attempt, upstream.anew
     assert attempt is not None
     first = definition.on_changed == "FinishFirst"
     if attempt.fingerprint != fingerprint and not (first and anew):
         running = attempt.phase is AttemptPhase.RUNNING and not _is_unwanted(attempt)
         return structs.replace(_changed("restart"), finish=first and running)
     if anew:
-        return _reran(anew, found, "restart")
+        return _reran(upstream, "restart")
     if _is_unwanted(attempt):
         message = "was being stopped; queued again"
         return StepEffect("restart", Reason.TRIED_ANEW, message)
@@ -344,10 +358,10 @@ def _is_unwanted(attempt: Attempt) -> bool:
     return ending is not None and not ending.withdraw and ending.reason != Reason.TIMEOUT
 
 
-def _all_stand(workflow: Workflow, definition: Definition, found: dict[str, StepEffect]) -> bool:
+def _all_stand(workflow: Workflow, upstream: Upstream) -> bool:
     """Whether everything this step ran after is finished, and stays so."""
-    for name in definition.after:
-        effect = found[name]
+    for name in upstream.names:
+        effect = upstream.effects[name]
         finished = name in workflow.steps and workflow.steps[name].phase in TERMINAL
         if effect.action != "keep" or not (finished or effect.reason == Reason.RESULT_KEPT):
             return False
@@ -358,18 +372,15 @@ def _changed(action: EffectAction) -> StepEffect:
     return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")
 
 
-def _anew(definition: Definition, found: dict[str, StepEffect]) -> list[str]:
-    """The steps it runs after that are tried anew."""
-    return [name for name in definition.after if found[name].action in _ANEW]
-
-
-def _reran(anew: list[str], found: dict[str, StepEffect], action: EffectAction) -> StepEffect:
+def _reran(upstream: Upstream, action: EffectAction) -> StepEffect:
     """If none of them may run in the end, the result that it made still counts."""
-    certain = [name for name in anew if found[name].reason != Reason.NOT_KNOWN_YET]
+    certain = [
+        name for name in upstream.anew if upstream.effects[name].reason != Reason.NOT_KNOWN_YET
+    ]
     if certain:
         message = f'depends on "{certain[0]}", which runs again'
         return StepEffect(action, Reason.DEPENDENCY_RERAN, message)
-    message = f'depends on "{anew[0]}", which may run'
+    message = f'depends on "{upstream.anew[0]}", which may run'
     return StepEffect(action, Reason.NOT_KNOWN_YET, message)
 
 

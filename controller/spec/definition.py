@@ -97,7 +97,6 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     requires: tuple[Requires, ...] = ()
     when: str = ""
     expressions: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
     outputs: dict[str, ParamType] = {}
     timeout_seconds: float | str | None = None
     grace_seconds: float = DEFAULT_GRACE_SECONDS
@@ -109,11 +108,6 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
     on_removed: Literal["End", "Finish"] = "End"
 
-    @property
-    def after(self) -> list[str]:
-        """The steps whose results it is made from."""
-        return [*(need.step for need in self.requires), *self.reads]
-
 
 def definitions(spec: Spec) -> Mapping[str, Definition]:
     """Every step of `spec` by name, in the order of the file."""
@@ -124,6 +118,31 @@ def definitions(spec: Spec) -> Mapping[str, Definition]:
 def _definitions(of: Identity) -> Mapping[str, Definition]:
     # An edit asks for those of one spec three times: to hash it, to judge it, and to take it.
     return {step.name: _define(of.spec, step) for step in of.spec.steps}
+
+
+def all_expressions(step: Definition) -> list[str]:
+    """Every expression of the step, also those that are policy."""
+    policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
+    return [*step.expressions, *policy]
+
+
+def reads(spec: Spec) -> Mapping[str, tuple[str, ...]]:
+    """The steps that others read although they do not directly depend on them.
+
+    Steps that read none are left out.
+    """
+    return _reads(Identity(spec))
+
+
+@lru_cache(maxsize=2)
+def _reads(of: Identity) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, step in definitions(of.spec).items():
+        if expressions := all_expressions(step):
+            direct = {need.step for need in step.requires}
+            read = steps_read(of.spec, expressions)
+            found[name] = tuple([one for one in read if one not in direct])
+    return {name: read for name, read in found.items() if read}
 
 
 def requires(step: Step) -> tuple[Requires, ...]:
@@ -176,14 +195,7 @@ def _define(spec: Spec, step: Step) -> Definition:
         on_removed=given(step.on_removed, "End"),
     )
     written = dict.fromkeys(code.text for text in _texts(defined) for code in codes(text))
-    others = [
-        one for one in (defined.when, defined.timeout_seconds) if isinstance(one, str) and one
-    ]
-    if not (written or others):
-        return defined
-    direct = {need.step for need in defined.requires}
-    reads = [name for name in steps_read(spec, [*written, *others]) if name not in direct]
-    return structs.replace(defined, expressions=tuple(written), reads=tuple(reads))
+    return structs.replace(defined, expressions=tuple(written)) if written else defined
 
 
 def _environment(spec: Spec, step: Step) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:
