@@ -7,7 +7,7 @@ look; the step or workflow then decides from its own state.
 from controller.model.events import AttemptEnding
 from controller.model.indexes import is_due
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import State, Step, Workflow
+from controller.model.state import State, Step, Workflow, timeout_seconds
 from controller.model.timers import TimerKind
 from controller.planner.actions import to_end
 
@@ -19,5 +19,5 @@ def timeout(state: State, workflow: Workflow, step: Step, now: int) -> AttemptEn
         return None
     if not is_due(state, workflow.uid, step.name, TimerKind.TIMEOUT, now):
         return None
-    message = f"timed out after {step.definition.timeout_seconds:g} s"
+    message = f"timed out after {timeout_seconds(step, attempt):g} s"
     return to_end(workflow, step, attempt, Reason.TIMEOUT, message)

@@ -20,6 +20,14 @@ def test_a_timeout_is_recorded_as_such_and_exits_124() -> None:
     assert story.why("a") == ("Failed", "Timeout")
 
 
+def test_a_timeout_that_an_expression_gives_is_named_by_its_seconds() -> None:
+    story = Story().accept([a_step("a", timeoutSeconds="${{ 5.0 * 2.0 }}")]).start("a").wait(9.9)
+    assert story.attempt("a").ending is None
+    ending = story.wait(0.1).attempt("a").ending
+    assert ending is not None
+    assert ending.message == "timed out after 10 s"
+
+
 def test_a_queued_attempt_has_no_timeout_yet() -> None:
     story = Story().accept([a_step("a", timeoutSeconds=10)]).wait(100)
     assert story.attempt("a").ending is None
