@@ -41,7 +41,8 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `line` and `column` count from 1; 0 means that the fault belongs to the file as a whole.
     `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty; `step` is the
-    name of the step around it. A warning rejects nothing.
+    name of the step around it. A fault of the command line has no file, and its option as `path`.
+    A warning rejects nothing.
     """
 
     file: str
@@ -55,8 +56,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     excerpt: Excerpt | None = None
 
     def __str__(self) -> str:
-        path = f"{self.path}: " if self.path else ""
-        return f"{self.place}: {path}{self.advice}"
+        return ": ".join(filter(None, (self.place, self.path, self.advice)))
 
     @property
     def place(self) -> str:

@@ -7,8 +7,11 @@ shows another place.
 """
 
 import re
+from collections.abc import Sequence
 
-from controller.errors import Excerpt
+from msgspec.structs import replace
+
+from controller.errors import Excerpt, Fault
 
 EXCERPT_MAX = 200  # characters of a long line
 _BEFORE = 80  # of these, how many stand before the fault
@@ -25,6 +28,13 @@ _LINE_END = re.compile(r"\r\n?|\n")
 def lines_of(text: str) -> list[str]:
     """The lines of a text as YAML counts them; `decode` refuses what else might end one."""
     return _LINE_END.split(text)
+
+
+def with_excerpt(fault: Fault, lines: Sequence[str]) -> Fault:
+    """The fault with its line, if it has one. `lines`: of its file."""
+    if not 0 < fault.line <= len(lines):
+        return fault
+    return replace(fault, excerpt=excerpt(lines[fault.line - 1], fault.column))
 
 
 def excerpt(line: str, column: int) -> Excerpt:

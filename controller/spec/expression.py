@@ -242,7 +242,10 @@ class _Programs:
         try:
             made = cel.compile(code, self._names[in_step])
         except cel.Fault as fault:
-            raise Unusable(fault.offset, fault.problem, fault.hint) from None
+            from controller.spec.habits import in_expression
+
+            hint = in_expression(code, fault.offset) if "unknown" in fault.problem else ""
+            raise Unusable(fault.offset, fault.problem, hint or fault.hint) from None
         self._found[code, in_step] = made
         return made
 

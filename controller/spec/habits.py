@@ -31,18 +31,13 @@ def _later(where: str, words: str, write: str) -> Habit:
 
 
 _TIMES = "run it from cron: $value treadle restart NAME"
-_WHEN = 'write when: "${{ steps.NAME.outputs.VALUE > 0 }}"'
-_TRIGGER_RULE = "write dependsOn: [{step: NAME, condition: Finished}]"
 _CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
 _ITEMS = "write a step for each item, or a loop in the script"
 _AT_THE_END = (
     "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
     "(or Failed: only after a failure)"
 )
-_PARAMS = "write params: {NAME: value}"
-_ENV = "write env: {NAME: value}"
-_ENV_FILE = "write envFrom: [{file: FILE}]"
-_SECRETS = "write env: {NAME: {fromEnv: NAME}}"
+_BY_ENV = 'declare them in spec.params, and write here env: {NAME: "${{ params.NAME }}"}'
 _RETRY = "write retry: {limit: $value}"
 _DELAY = "write retry: {backoff: {initialSeconds: $seconds}}"
 
@@ -55,8 +50,12 @@ HABITS: tuple[Habit, ...] = (
         "a workflow runs when its file changes; "
         "for fixed times run it from cron: 0 6 * * * treadle restart NAME",
     ),
-    Habit("Step", "if condition conditions preconditions precondition unless", _WHEN),
-    Habit("Step", "triggerrule", _TRIGGER_RULE),
+    Habit(
+        "Step",
+        "if condition conditions preconditions precondition unless rules only",
+        'write when: ${{ steps.NAME.phase == "Succeeded" }}',
+    ),
+    Habit("Step", "triggerrule", "write dependsOn: [{step: NAME, condition: Finished}]"),
     Habit(
         "Step",
         "needs depends dependson requires upstream deps dependencies runafter waitfor",
@@ -82,9 +81,13 @@ HABITS: tuple[Habit, ...] = (
     _later("Step", "uses call include action plugin", "write what it does in run or command"),
     _later("Step", "template templateref", "write the steps of the template here"),
     _later("Spec Workflow", "templates entrypoint", "write all steps under spec.steps"),
-    Habit("Step", "with inputs params parameters input vars", _ENV),
-    Habit("Spec", "parameters inputs arguments vars", _PARAMS),
-    Habit("Workflow", "parameters inputs arguments vars", "write spec: {params: {NAME: value}}"),
+    Habit("Step", "with inputs params parameters input vars", _BY_ENV),
+    Habit("Spec", "parameters inputs arguments vars", "write params: {NAME: the default value}"),
+    Habit("Workflow", "parameters inputs arguments vars", "write spec: {params: {NAME: default}}"),
+    Habit("Param", "value", "write default: $value"),
+    Habit("Param", "options choices values oneof allowed", "write enum: [one, another]"),
+    Habit("Param", "required optional", "remove it: a param without default must be given"),
+    Habit("Param", "help title label", "write description: $value"),
     _later(
         "Step",
         "foreach matrix strategy withitems withparam withsequence loop items key",
@@ -93,9 +96,11 @@ HABITS: tuple[Habit, ...] = (
     _later("Spec", "matrix strategy foreach", _ITEMS),
     _later("Step", "parallelism maxparallel parallel pool", "write parallelism under spec"),
     _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
-    Habit("Step", "output", "write outputs: {NAME: string}"),
-    _later(
-        "Step", "artifacts cache", "write a file in one step, and hand on its path as an output"
+    Habit("Step", "output results register", "write outputs: {NAME: string}"),
+    Habit(
+        "Step",
+        "artifacts artifact cache",
+        'write files to "$TREADLE_WORK_DIR" in one step, and read them there in the next',
     ),
     Habit("Step", "stdout stderr log logs", "remove it: treadle logs NAME STEP shows the output"),
     _later(
@@ -114,9 +119,13 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Step Spec", "environment environments envs variables envvars", "write env: {NAME: value}"
     ),
-    Habit("Step Spec", "envfile dotenv", _ENV_FILE),
-    Habit("Step Spec", "secrets secret", _SECRETS),
-    Habit("Step", "inheritenv", "write it under spec"),
+    Habit("Step Spec", "envfile dotenv", "write envFrom: [{file: $value}]"),
+    Habit("Step Spec", "secrets secret secretref", "write env: {NAME: {fromEnv: NAME}}"),
+    Habit("Reference", "valuefrom secretkeyref secret env name", "write fromEnv: NAME"),
+    Habit("Reference", "configmapkeyref path file", "write fromFile: PATH"),
+    Habit("Reference", "value", "write the value itself in place of the mapping"),
+    Habit("EnvFile", "path name configmapref secretref", "write file: PATH"),
+    Habit("EnvFile", "required", "write optional: true"),
     # ---------------------------------------- failures
     Habit("Step", "retries retrycount maxretries attempts maxattempts retrylimit", _RETRY),
     Habit("Step", "retrypolicy retrystrategy restart restartpolicy", "write retry: {limit: 3}"),
@@ -179,11 +188,11 @@ HABITS: tuple[Habit, ...] = (
     Habit("Spec", "run command dependson continueonfailure", "write it in a step"),
     Habit(
         "Workflow",
-        "params steps env envfrom inheritenv workingdir shell parallelism priority suspend "
+        "steps params env envfrom inheritenv workingdir shell parallelism priority suspend "
         "failfast defaults editpolicy activedeadlineseconds ttlsecondsafterfinished",
         "write it under spec",
     ),
-    Habit("Step", "priority suspend failfast editpolicy", "write it under spec"),
+    Habit("Step", "priority suspend failfast editpolicy inheritenv", "write it under spec"),
     _later("Spec", "keepinstances historylimit", "ttlSecondsAfterFinished limits what is kept"),
     # ---------------------------------------- the older form
     Habit("OlderStep", "name", "write id: $value"),
@@ -193,6 +202,42 @@ HABITS: tuple[Habit, ...] = (
     Habit("OlderStep", "retry", "write retries: 3"),
     Habit("OlderWorkflow", "name id", "write workflow_id: $value"),
 )
+
+# Words of other languages for the types of params and outputs.
+TYPES = {
+    "int": "integer",
+    "long": "integer",
+    "float": "number",
+    "double": "number",
+    "decimal": "number",
+    "bool": "boolean",
+    "str": "string",
+    "text": "string",
+    "choice": "string",
+    "list": "array",
+    "map": "object",
+    "mapping": "object",
+    "dict": "object",
+    "json": "object",
+}
+
+# First names in expressions of other tools. $last is the last name of the path, $step the second.
+_NAMES = {
+    "needs jobs tasks task job": "write steps.$step.outputs.$last",
+    "inputs parameters parameter arguments vars variables param": "write params.$last",
+    "outputs": "write steps.NAME.outputs.$last",
+    "secrets": "write {fromEnv: $last} in place of the text",
+    "env": 'a script reads it as "$$last"',
+    "github gitlab runner build ds logicaldate executiondate dagrun": (
+        "write params.NAME, and give the value with -p NAME=VALUE"
+    ),
+    "success": 'write steps.NAME.phase == "Succeeded"',
+    "failure": "write dependsOn: [{step: NAME, condition: Failed}]",
+    "always cancelled": "write dependsOn: [{step: NAME, condition: Finished}]",
+    "fromjson tojson": "an output has its declared type already: declare it as object or array",
+}
+_BY_NAME = {name: write for names, write in _NAMES.items() for name in names.split()}
+_PATH = re.compile(r"[A-Za-z_][\w.-]*")
 
 # What `kind` can't be yet.
 KINDS_LATER = {
@@ -211,6 +256,15 @@ _BY_WORD = {
 def habit(title: str, field: str) -> Habit | None:
     """What somebody meant who wrote `field` in a place with this title, if it is known."""
     return _BY_WORD.get((title, plain(field)))
+
+
+def in_expression(text: str, at: int) -> str:
+    """What to write in place of the unknown name at this place of an expression, if it is known."""
+    path = _PATH.match(text, at)
+    first, *rest = path[0].split(".") if path else [""]
+    write = _BY_NAME.get(plain(first), "")
+    step = rest[0].replace("-", "_") if rest else "NAME"
+    return write.replace("$last", rest[-1] if rest else "NAME").replace("$step", step)
 
 
 def plain(field: str) -> str:

@@ -13,15 +13,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct, ValidationError
+from msgspec import Struct, UnsetType, ValidationError
 from msgspec.structs import replace
 
 from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
 from controller.spec.data_rules import needs_values
-from controller.spec.excerpt import excerpt, lines_of
+from controller.spec.excerpt import excerpt, lines_of, with_excerpt
 from controller.spec.expression import OPEN
-from controller.spec.models import OlderWorkflow, Spec, Workflow
+from controller.spec.models import OlderWorkflow, Param, ParamValue, Spec, Workflow
 from controller.spec.path_fault import QUOTE_IT, Path, PathFault
 from controller.spec.validate import check, warnings
 
@@ -131,8 +131,8 @@ class _File:
             self.faults.append(Fault(file=self.file, problem="the file is empty", hint=hint))
         return Loaded(
             documents=() if self.faults else tuple(self.documents),
-            faults=tuple(map(self._with_excerpt, _sorted(self.faults))),
-            warnings=tuple(map(self._with_excerpt, self.warnings)),
+            faults=tuple(with_excerpt(fault, self.lines) for fault in _sorted(self.faults)),
+            warnings=tuple(with_excerpt(fault, self.lines) for fault in self.warnings),
             names=tuple(self.names),
             foreign=not ours,
         )
@@ -141,16 +141,11 @@ class _File:
     def lines(self) -> list[str]:
         return lines_of(self.text)  # only for a fault: most files have none
 
-    def _with_excerpt(self, fault: Fault) -> Fault:
-        if not 0 < fault.line <= len(self.lines):
-            return fault
-        return replace(fault, excerpt=excerpt(self.lines[fault.line - 1], fault.column))
-
 
 class _Document:
     """Checks one document, and adds what it finds to its file."""
 
-    def __init__(self, of: _File, raw: object, place: "TextPlace") -> None:
+    def __init__(self, of: _File, raw: Any, place: "TextPlace") -> None:
         self.of = of
         self.raw = raw
         self.is_older = isinstance(raw, dict) and "workflow_id" in raw
@@ -175,6 +170,7 @@ class _Document:
         if workflow is not None and len(self.of.faults) == before:
             found = warnings(workflow.spec)
             self._warn_all(self._in_its_words(found))
+            self._warn_all(self._lossy_params(workflow.spec.params))
             self.of.documents.append(
                 Document(
                     workflow=workflow,
@@ -185,6 +181,20 @@ class _Document:
             if self.of.also is not None:
                 self._warn_all(self._in_its_words(self.of.also(workflow.spec)))
             self.of.warnings += self.warnings
+
+    def _lossy_params(
+        self, params: dict[str, Param | ParamValue] | UnsetType
+    ) -> Iterator[PathFault]:
+        """Numbers that lose a part of their text, but in params that are declared as numbers."""
+        if isinstance(params, UnsetType):
+            return
+        from controller.spec.text import lossy_numbers
+
+        raw = {"spec": {"params": self.raw["spec"]["params"]}}
+        for path, problem, hint in lossy_numbers(raw, self.place, self.of.lines):
+            param = params[str(path[2])]
+            if not (isinstance(param, Param) and param.type in ("integer", "number")):
+                yield PathFault(path=path, problem=problem, hint=hint)
 
     def note_name(self) -> None:
         """Remember the document's name, if it can be read; the same name twice is a fault."""

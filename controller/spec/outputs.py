@@ -14,9 +14,10 @@ A name that the step does not declare is ignored; of a name that appears twice t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
-from controller.spec.path_fault import nearest
+from controller.spec.path_fault import did_you_mean, nearest
 from controller.spec.values import (
     VALUE_NAME_HINT,
     VALUES_BYTES_MAX,
@@ -39,10 +40,10 @@ _SEVERAL_LINES = 'a text of several lines needs the JSON form: {"name": "a\\nb"}
 
 
 class Outputs(Struct, frozen=True):
-    """The declared outputs, or why the attempt fails: a reason for programs, a problem for people.
+    """The declared outputs, and why the attempt fails: a reason for programs, a problem for people.
 
-    `reason` is empty, or OutputMissing, OutputInvalid or OutputTooLarge. `notes` say what was
-    ignored.
+    `reason` is empty, or OutputMissing, OutputInvalid or OutputTooLarge; then `values` are those
+    that can be read all the same. `notes` say what was ignored.
     """
 
     values: dict[str, Any] = {}
@@ -92,12 +93,27 @@ def read(data: bytes, declared: Mapping[str, ParamType]) -> Outputs:
             values[name] = written[name].as_type(kind)
         except ValueError as error:
             problems.append(f'the output "{name}"{written[name].place}: {error}')
+    notes = list(_notes(written, doubled, declared))
     if problems:
-        return Outputs(reason="OutputInvalid", problem="; ".join(_first(problems)))
+        return Outputs(values, notes, "OutputInvalid", "; ".join(_first(problems)))
     if missing := [name for name in declared if name not in written]:
         undeclared = [name for name in written if name not in declared]
-        return Outputs(reason="OutputMissing", problem=_missing(missing, undeclared))
-    return Outputs(values=values, notes=list(_notes(written, doubled, declared)))
+        return Outputs(values, notes, "OutputMissing", _missing(missing, undeclared))
+    return Outputs(values, notes)
+
+
+def misfits(given: Mapping[str, Any], declared: Mapping[str, ParamType]) -> Iterator[str]:
+    """What keeps these values from being the outputs of a step, in words for people."""
+    for name, value in given.items():
+        if name not in declared:
+            hint = f"; {near}" if (near := did_you_mean(name, declared)) else ""
+            yield f"the step does not declare the output {found(name)}{hint}"
+        elif problem := mismatch(value, declared[name]):
+            yield f'the output "{name}": {problem}'
+    if missing := [name for name in declared if name not in given]:
+        yield _are_missing(missing)
+    if len(msgspec.json.encode(given)) > VALUES_BYTES_MAX:
+        yield f"the outputs have more than {VALUES_BYTES_MAX:,} bytes"
 
 
 def _read(text: str) -> tuple[dict[str, _Written], list[str]]:
@@ -139,8 +155,7 @@ def _of_lines(text: str) -> tuple[dict[str, _Written], list[str]]:
 
 
 def _missing(missing: Sequence[str], undeclared: Sequence[str]) -> str:
-    one = len(missing) == 1
-    problem = f"the output{'' if one else 's'} {_named(missing)} {'is' if one else 'are'} missing"
+    problem = _are_missing(missing)
     compared = [name for name in undeclared[:_COMPARED_MAX] if is_name(name)]
     meant = [(name, near) for name in missing[:_NAMED_MAX] if (near := nearest(name, compared))]
     if meant:
@@ -149,6 +164,12 @@ def _missing(missing: Sequence[str], undeclared: Sequence[str]) -> str:
     if undeclared:
         return f"{problem}; found {_named(undeclared)}, which the step does not declare"
     return f'{problem}; write it in the script: echo "{missing[0]}=…" >> "{_FILE}"'
+
+
+def _are_missing(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the output {_named(names)} is missing"
+    return f"the outputs {_named(names)} are missing"
 
 
 def _notes(
@@ -160,7 +181,12 @@ def _notes(
     if doubled:
         yield f"written more than once, the last counts: {_named(list(dict.fromkeys(doubled)))}"
     for name, kind in declared.items():
-        if kind == "string" and written[name].line and written[name].value.endswith("\r"):
+        if (
+            kind == "string"
+            and name in written
+            and written[name].line
+            and written[name].value.endswith("\r")
+        ):
             yield f'the text of "{name}" ends with \\r, as in a file of Windows'
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from controller.spec import habits
 from controller.spec.data_rules import misplaced
 from controller.spec.path_fault import NOT_YET, QUOTE_IT, Path, PathFault, did_you_mean
-from controller.spec.values import EXPECTED, ParamType, found
+from controller.spec.values import EXPECTED, ParamType, found, is_name
 
 _NAMED_MAX = 8  # fields in a hint
 _SHOWN_MAX = 60
@@ -109,9 +109,19 @@ def _habit_of_value(path: Path, value: object) -> str:
     if path == ("spec", "steps") and isinstance(value, dict):
         name = next(iter(value), "a")
         return f"write a list: - name: {name[:_SHOWN_MAX]}"
+    if field == "outputs" and isinstance(value, list):
+        return f"write a mapping, like {{{_first_name(value)}: string}}"
+    if field == "params" and isinstance(value, list):
+        return f"write a mapping, like {{{_first_name(value)}: the default value}}"
     if field == "run" and isinstance(value, list):
         return "write run: | and below it a line for each command"
     return ""
+
+
+def _first_name(items: list[object]) -> str:
+    first = items[0] if items else None
+    name = first.get("name") if isinstance(first, dict) else first
+    return name if isinstance(name, str) and is_name(name) else "NAME"
 
 
 def _as_mapping(pairs: list[object]) -> str:
@@ -133,8 +143,17 @@ def _enum(error: Any, path: Path) -> Iterator[PathFault]:
         yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
         return
     shown = _listed([_plain_text(word) for word in error.validator_value])
-    hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+    hint = _meant_by(path, value, allowed) if isinstance(value, str) else ""
     yield PathFault(path=path, problem=f"expected {shown}, found {found(value)}", hint=hint)
+
+
+def _meant_by(path: Path, value: str, allowed: list[str]) -> str:
+    meant = habits.TYPES.get(value.lower())
+    if meant in allowed:
+        return f"write {meant}"
+    if "outputs" in path[-2:-1] and "${{" in value:
+        return f'write its type, and in the script: echo "{path[-1]}=…" >> "$TREADLE_OUTPUT"'
+    return did_you_mean(value, allowed)
 
 
 def _pattern(error: Any, path: Path) -> Iterator[PathFault]:

@@ -90,7 +90,10 @@ def counted(faults: Sequence[Fault]) -> str:
         least = "more than " if any(count > FAULTS_MAX for count in counts) else ""
         if total:
             words.append(least + _number(total, severity))
-    return f"{' and '.join(words)} in {_number(len({file for file, _ in of_file}), 'file')}"
+    files = {file for file, _ in of_file if file}
+    return (
+        f"{' and '.join(words)} in {_number(len(files), 'file')}" if files else " and ".join(words)
+    )
 
 
 def stays_in_force(state: State, names: Iterable[str]) -> str:
@@ -153,6 +156,8 @@ def _place(fault: Fault, margin: str, width: int) -> Iterator[str]:
     within = f"step {fault.step}" if fault.step else fault.path
     place, within = visible(fault.place), visible(within)
     room = max(1, width - len(margin) - 2)
+    if not place:
+        place, within = within, ""
     if within and cells(place) + 3 + cells(within) <= room:
         place, within = f"{place}   {within}", ""
     yield f"{margin}┌ {_end(place, room)}"

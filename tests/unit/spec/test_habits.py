@@ -15,6 +15,9 @@ PLACES = {
     "Metadata": HEAD.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",
     "Spec": HEAD + f"spec: {{{STEPS}, §}}\n",
     "Step": HEAD + f"spec: {{{STEPS[:-2]}, §}}]}}\n",
+    "Param": HEAD + f"spec: {{params: {{p: {{type: string, §}}}}, {STEPS}}}\n",
+    "Reference": HEAD + f"spec: {{{STEPS[:-2]}, env: {{A: {{fromEnv: A, §}}}}}}]}}\n",
+    "EnvFile": HEAD + f"spec: {{{STEPS[:-2]}, envFrom: [{{file: a, §}}]}}]}}\n",
     "Dependency": HEAD + f"spec: {{{STEPS[:-2]}, dependsOn: [{{step: b, §}}]}}]}}\n",
     "Retry": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{§}}}}]}}\n",
     "Backoff": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{backoff: {{§}}}}}}]}}\n",
@@ -84,7 +87,11 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "continue-on-error: true", "unknown field; write continueOnFailure: true"),
         ("Step", "working-directory: src", "unknown field; write workingDir: src"),
         ("Step", "uses: actions/checkout@v4", "not supported yet; write what it does in run or"),
-        ("Step", "with: {a: b}", "unknown field; write env: {NAME: value}"),
+        (
+            "Step",
+            "with: {a: b}",
+            "unknown field; declare them in spec.params, and write here env: ",
+        ),
         ("Step", "strategy: {matrix: {os: [a, b]}}", "not supported yet; write a step for each"),
         ("Step", "runs-on: ubuntu", "not supported yet; steps are processes of this machine"),
         ("Workflow", "on: push", "not supported yet; a workflow runs when its file changes"),
@@ -105,11 +112,16 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "preconditions: [a]", "unknown field; write when: "),
         ("Step", "continueOn: {failure: true}", "unknown field; write continueOnFailure: true"),
         ("Step", "dir: /srv", "unknown field; write workingDir: /srv"),
-        ("Spec", "inputs: {a: 1}", "unknown field; write params: {NAME: value}"),
+        ("Spec", "inputs: {a: 1}", "unknown field; write params: {NAME: the default value}"),
         ("Spec", "handlerOn: {failure: {run: x}}", "not supported yet; add a step at the end"),
-        # Compose, Airflow, Make
+        ("Step", "env: {A: {valueFrom: {secretKeyRef: {name: a}}}}", "; write fromEnv: NAME"),
+        # Compose, Airflow, GitLab, Make
+        ("Step", "trigger_rule: all_done", "write dependsOn: [{step: NAME, condition: Finished}]"),
+        ("Step", "rules: [{if: $X}]", "write when: "),
+        ("Param", "required: true", "remove it: a param without default must be given"),
+        ("Param", "options: [a]", "write enum: [one, another]"),
         ("Step", "depends_on: {b: {condition: service_healthy}}", "write dependsOn: [b]"),
-        ("Step", "env_file: prod.env", "unknown field; write envFrom: [{file: FILE}]"),
+        ("Step", "env_file: prod.env", "unknown field; write envFrom: [{file: prod.env}]"),
         ("Step", "retries: 3", "unknown field; write retry: {limit: 3}"),
         ("Step", "retry_delay: 5m", "write retry: {backoff: {initialSeconds: 300}}"),
         ("Step", "execution_timeout: 1h 30m", "unknown field; write timeoutSeconds: 5400"),
@@ -125,6 +137,19 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "dependsOn: b", 'expected a list, found "b"; write [b]'),
         ("Step", "timeoutSeconds: 5m", 'expected a number, found "5m"; write 300'),
         ("Step", "timeoutSeconds: soon", 'expected a number, found "soon"; write 90'),
+        ("Step", "outputs: [rows]", "found a list; write a mapping, like {rows: string}"),
+        ("Step", "outputs: [{name: rows}]", "; write a mapping, like {rows: string}"),
+        ("Step", "outputs: [a-b]", "; write a mapping, like {NAME: string}"),
+        ("Step", "outputs: {rows: int}", 'found "int"; write integer'),
+        ("Step", "outputs: {rows: Float}", 'found "Float"; write number'),
+        ("Step", "outputs: {rows: sting}", 'found "sting"; did you mean "string"?'),
+        (
+            "Step",
+            'outputs: {rows: "${{ steps.x.outputs.y }}"}',
+            '; write its type, and in the script: echo "rows=…" >> "$TREADLE_OUTPUT"',
+        ),
+        ("Spec", "params: [date]", "; write a mapping, like {date: the default value}"),
+        ("Spec", "params: {p: {type: choice}}", 'found "choice"; write string'),
         # nothing is near
         ("Step", "zzz: 1", "unknown field; all fields: treadle explain workflow.spec.steps"),
         ("Spec", "zzz: 1", "unknown field; all fields: treadle explain workflow.spec"),
@@ -143,6 +168,28 @@ def test_steps_as_a_mapping_and_a_script_as_a_list() -> None:
     text = HEAD + "spec: {steps: [{name: a, run: [x, y]}]}\n"
     (fault,) = load(text.encode(), "a.yaml").faults
     assert fault.advice.endswith("write run: | and below it a line for each command")
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("needs.my-build.outputs.rows", "write steps.my_build.outputs.rows"),
+        ("tasks.a.outputs.parameters.rows > 1", "write steps.a.outputs.rows"),
+        ("1 + inputs.parameters.date", "write params.date"),
+        ("inputs.date", "write params.date"),
+        ("vars", "write params.NAME"),
+        ("secrets.TOKEN", "write {fromEnv: TOKEN} in place of the text"),
+        ("env.HOME", 'a script reads it as "$HOME"'),
+        ("github.ref == 'main'", "write params.NAME, and give the value with -p NAME=VALUE"),
+        ("success()", 'write steps.NAME.phase == "Succeeded"'),
+        ("failure()", "write dependsOn: [{step: NAME, condition: Failed}]"),
+        ("fromJSON(params.x)", "an output has its declared type already: declare it as object"),
+    ],
+)
+def test_names_of_other_tools_in_expressions(expression: str, hint: str) -> None:
+    (fault,) = faults("Step", f"env: {{A: '${{{{ {expression.replace(chr(39), chr(34))} }}}}'}}")
+    assert fault.startswith("unknown ")
+    assert f"; {hint}" in fault
 
 
 @pytest.mark.parametrize("kind", KINDS_LATER)

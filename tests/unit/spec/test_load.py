@@ -308,3 +308,43 @@ def test_what_only_msgspec_refuses_is_not_passed_over(monkeypatch: pytest.Monkey
 def test_loaded_is_a_value() -> None:
     assert load(SMALL.encode(), "a.yaml") == load(SMALL.encode(), "a.yaml")
     assert Loaded() == Loaded()
+
+
+# ---------------------------------------- params
+
+
+@pytest.mark.parametrize(
+    ("params", "warned"),
+    [
+        ("{a: 3.1, b: 5, c: '3.10'}", []),
+        (
+            "{a: 3.10}",
+            [
+                "1:15: spec.params.a: 3.10 is read as the number 3.1; "
+                'write "3.10" to keep it as text'
+            ],
+        ),
+        (
+            "{a: [1, {b: 1e3}], c: {default: +5}}",
+            [
+                "1:23: spec.params.a[1].b: 1e3 is read as the number 1000.0; "
+                'write "1e3" to keep it as text',
+                '1:43: spec.params.c.default: +5 is read as the number 5; write "+5" to keep it '
+                "as text",
+            ],
+        ),
+        ("{a: {type: number, default: 3.10}, b: {type: integer, enum: [+5]}}", []),
+    ],
+)
+def test_a_param_that_loses_a_part_of_its_text_is_a_warning(params: str, warned: list[str]) -> None:
+    text = f"params: {params}"
+    document = (
+        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: a}\n"
+        f"spec:\n  steps: [{{name: a, run: x}}]\n  {text}\n"
+    )
+    loaded = load(document.encode(), "a.yaml")
+    assert loaded.documents
+    assert [str(fault).removeprefix("a.yaml:") for fault in loaded.warnings] == [
+        f"6{warning[1:]}" for warning in warned
+    ]
+    assert loaded.documents[0].warnings == tuple(map(str, loaded.warnings))

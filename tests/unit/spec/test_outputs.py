@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.spec.outputs import Outputs, read
+from controller.spec.outputs import Outputs, misfits, read
 from controller.spec.values import VALUES_BYTES_MAX, ParamType, fits
 
 DECLARED: dict[str, ParamType] = {
@@ -135,7 +135,6 @@ NAMES = (
 def test_what_is_invalid(data: bytes, problem: str) -> None:
     found = read(data, {"rows": "integer", "ok": "boolean"})
     assert (found.reason, found.problem) == ("OutputInvalid", problem)
-    assert not found.values
 
 
 @pytest.mark.parametrize(
@@ -161,6 +160,39 @@ def test_what_is_invalid(data: bytes, problem: str) -> None:
 def test_what_is_missing(data: bytes, problem: str) -> None:
     found = read(data, {"rows": "integer", "ok": "boolean"})
     assert (found.reason, found.problem) == ("OutputMissing", problem)
+
+
+@pytest.mark.parametrize("data", [b"rows=1\nok=x", b"rows=1", b'{"rows": 1, "ok": 2}'])
+def test_what_can_be_read_is_there_although_the_attempt_fails(data: bytes) -> None:
+    found = read(data, {"rows": "integer", "ok": "boolean"})
+    assert found.reason
+    assert found.values == {"rows": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"rows": 1, "ok": True}, []),
+        (
+            {"rows": "1", "okay": True},
+            [
+                'the output "rows": expected an integer, found "1"',
+                'the step does not declare the output "okay"; did you mean "ok"?',
+                'the output "ok" is missing',
+            ],
+        ),
+        ({}, ['the outputs "rows", "ok" are missing']),
+        (
+            {"rows": 1, "ok": True, "x\ny": "a" * VALUES_BYTES_MAX},
+            [
+                r'the step does not declare the output "x\ny"',
+                "the outputs have more than 65,536 bytes",
+            ],
+        ),
+    ],
+)
+def test_outputs_that_a_person_gives(given: dict[str, Any], problems: list[str]) -> None:
+    assert list(misfits(given, {"rows": "integer", "ok": "boolean"})) == problems
 
 
 def test_the_largest_file_is_read_and_a_larger_one_is_not() -> None:
