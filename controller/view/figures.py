@@ -7,12 +7,13 @@ Cost: O(1) per step.
 from collections.abc import Sequence
 
 from controller.model.events import Usage
-from controller.model.phases import TERMINAL, AttemptPhase, Phase
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
 from controller.view.failure import Printed, last_words, meaning, of_present_run
 from controller.view.look import Look
 from controller.view.times import span
+from controller.view.values import in_short
 
 NONE = "-"
 
@@ -68,16 +69,19 @@ def memory(size: int) -> str:
 
 
 def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Printed = {}) -> str:
-    """What else is to say: why it waits or failed, or that its result is an older one."""
+    """What else is to say: why it waits or failed, what it handed on, or that this is older."""
     attempt = of_present_run(workflow, step)
     if step.phase is Phase.RUNNING and look.stood is not None:
         return f"was running when the controller stopped, {look.moment(look.stood)}"
     if step.phase is Phase.FAILED and attempt is not None:
         return failure(step, attempt, printed.get(step.name, ()))
+    outputs = in_short(step.outputs)
+    if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
+        return words.of_step(state, workflow, step, look.moment)[1]
     if step.phase is Phase.SUCCEEDED and step.attempt is not None and attempt is None:
-        return f"kept from run {step.attempt.run}"
+        return f"kept from run {step.attempt.run}{outputs and f': {outputs}'}"
     if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
-        return ""
+        return outputs
     return words.of_step(state, workflow, step, look.moment)[1]
 
 

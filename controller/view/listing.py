@@ -29,6 +29,7 @@ from controller.view.table import (
     render,
 )
 from controller.view.times import age, span
+from controller.view.values import in_short
 
 _TIME = Column("TIME", right=True, rank=2)
 _LAST_RUN = Column("LAST RUN", right=True, rank=3)
@@ -50,6 +51,7 @@ _WIDE = (
     Column("UID", rank=9),
     Column("FILE", rank=8, shrinks=True),
     Column("LABELS", rank=7, shrinks=True),
+    Column("PARAMS", rank=7, shrinks=True),
     _COLUMNS[-1],
 )
 
@@ -132,6 +134,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
         Cell(entry.uid),
         Cell(entry.path),
         Cell(",".join(f"{key}={value}" for key, value in sorted(entry.labels.items())) or "-"),
+        Cell(in_short(entry.params) or "-"),
     )
     return (
         Cell(entry.name, "bold"),
@@ -187,7 +190,7 @@ def _rejected_row(name: str, rejected: FileRejected, wide: bool) -> tuple[Cell, 
     problem = f"{field}: {first.advice}" if field else first.advice
     more = f"; and {len(others)} more" if others else ""
     unknown = Cell("-")
-    extra = (unknown, Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown)
+    extra = (unknown, Cell("0"), Cell("0"), unknown, Cell(rejected.path), unknown, unknown)
     return (
         Cell(name, "bold"),
         phase_cell(Phase.PENDING),

@@ -31,6 +31,7 @@ from controller.view.table import (
     visible,
 )
 from controller.view.times import age, span
+from controller.view.values import in_short
 
 _INDENT = "  "
 _LABEL_WIDTH = 13
@@ -164,6 +165,8 @@ def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     by = f" by {workflow.by}" if workflow.by else ""
     source = "file" if workflow.origin == "folder" else "run of"
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
+    if workflow.params:
+        yield "params", in_short(workflow.params)
     if waits := pending_words(workflow):
         yield "edit", waits
 
@@ -205,6 +208,9 @@ def step_page(
     only = {step.name: printed[step.name]} if step.name in printed else {}
     yield from map(look.fit, failures(workflow, only, past))
     yield from _section("", attempts_table(step, look), look)
+    if step.outputs:
+        yield ""
+        yield from _labelled([("outputs", in_short(step.outputs))], look)
     if not past:
         yield ""
         commands = [f"treadle {verb} {workflow.name} {step.name}" for verb in ("explain", "logs")]

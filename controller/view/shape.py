@@ -43,6 +43,7 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
     start_time: str | None
     finish_time: str | None
     log: str
+    outputs: dict[str, Any]
     usage: Usage
 
 
@@ -87,6 +88,7 @@ class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     start_time: str | None
     completion_time: str | None
     conditions: list[ConditionShape]
+    params: dict[str, Any]  # the values in force: given, or defaults
     hooks: list[Any]
     runs: list[RunShape]  # the last 20 of this name, in all its lives, oldest first
     steps: list[StepShape]

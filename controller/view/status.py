@@ -52,6 +52,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             start_time=rfc3339_or_none(workflow.started),
             completion_time=rfc3339_or_none(workflow.completed),
             conditions=conditions_shape(workflow.conditions.values()),
+            params=workflow.params,
             hooks=[],
             runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
             steps=[_step_shape(state, workflow, step, in_use) for step in workflow.steps.values()],
@@ -86,7 +87,7 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
         message=message,
         depends_on=[need.step for need in step.definition.requires],
         fingerprint=step.fingerprint,
-        outputs={},
+        outputs=step.outputs if step.phase is Phase.SUCCEEDED else {},
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
     )
 
@@ -109,6 +110,7 @@ def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:
         start_time=rfc3339_or_none(attempt.started),
         finish_time=rfc3339_or_none(attempt.finished),
         log=attempt.log,
+        outputs=attempt.outputs,
         usage=now_used if attempt.live else attempt.usage or _NO_USAGE,
     )
 
@@ -168,6 +170,7 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
             start_time=None,
             completion_time=None,
             conditions=[accepted, invalid],
+            params={},
             hooks=[],
             runs=[],
             steps=[],

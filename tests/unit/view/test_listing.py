@@ -198,7 +198,7 @@ def test_a_wide_row_has_every_column_whoever_it_is_of() -> None:
         list_row(story.state, one, Look(now=story.now), wide=True)
         for one in listed(story.state, lambda labels: True)
     ]
-    assert {len(row) for row in rows} == {12}
+    assert {len(row) for row in rows} == {13}
     assert [row[9].text for row in rows] == ["x.yaml", "w.yaml"]
 
 

@@ -7,7 +7,7 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.phases import Phase
 from controller.model.state import SECOND
-from controller.view.figures import memory, tries
+from controller.view.figures import memory, note, tries
 from controller.view.find import NeverValid
 from controller.view.listing import list_table, listed
 from controller.view.look import Look
@@ -43,7 +43,7 @@ def test_wide_has_more_columns_and_the_message_last() -> None:
     table = list_table(story.state, listed(story.state, everything), Look(now=story.now), wide=True)
     header, first, _ = render(table)
     assert header.split()[4:] == [
-        "LAST", "RUN", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "MESSAGE",
+        "LAST", "RUN", "AGE", "GEN", "RUN", "UID", "FILE", "LABELS", "PARAMS", "MESSAGE",
     ]  # fmt: skip
     assert first.split()[4:] == [
         "now",
@@ -52,6 +52,7 @@ def test_wide_has_more_columns_and_the_message_last() -> None:
         "1",
         "uid-1",
         "etl.yaml",
+        "-",
         "-",
         "running:",
         "load",
@@ -251,3 +252,48 @@ def test_a_try_that_was_cancelled_before_it_began_is_not_counted() -> None:
     story.mark()
     assert story.step("a").phase is Phase.CANCELLED
     assert tries(story.life(), story.step("a")) == "1 of 3"
+
+
+def handed_on() -> Story:
+    """`a` has handed on something, and `b` runs."""
+    a = {**a_step("a"), "outputs": {"rows": "integer", "path": "string"}}
+    story = Story().accept([a, a_step("b", "a")], params={"date": "today", "regions": ["eu"]})
+    story.start("a").end("a", exit_code=0, outputs=b"rows=5\npath=my file")
+    return story.start("b")
+
+
+def test_params_and_outputs_are_on_the_page() -> None:
+    story = handed_on()
+    lines = list(page(story.state, story.life(), Look(now=story.now)))
+    assert '  params        date=today regions=["eu"]' in lines
+    (row,) = [line for line in lines if "✓ a " in line]
+    assert row.endswith('  rows=5 path="my file"')
+
+
+def test_outputs_are_on_the_page_of_their_step() -> None:
+    story = handed_on()
+    lines = list(step_page(story.state, story.life(), story.step("a"), Look(now=story.now)))
+    assert '  outputs       rows=5 path="my file"' in lines
+
+
+def test_what_a_kept_result_handed_on() -> None:
+    story = handed_on().exit("b", 1)
+    story.accept(
+        [
+            {**a_step("a"), "outputs": {"rows": "integer", "path": "string"}},
+            a_step("b", "a", run="another"),
+        ]
+    )
+    story.start("b")
+    assert (
+        note(story.state, story.life(), story.step("a"), Look(now=story.now))
+        == 'kept from run 1: rows=5 path="my file"'
+    )
+
+
+def test_params_are_in_the_wide_table() -> None:
+    story = handed_on()
+    table = list_table(story.state, [story.life()], Look(now=story.now), wide=True)
+    header, row = render(table)
+    assert "PARAMS" in header
+    assert 'date=today regions=["eu"]' in row

@@ -18,12 +18,12 @@ CONTRACT = json.loads("""
  "metadata": {"name": "etl", "uid": "…", "generation": 2, "labels": {}, "annotations": {}, "creationTimestamp": "…"},
  "spec": {},
  "status": {"phase": "Running", "reason": "…", "message": "…", "observedGeneration": 2,
-  "startTime": "…", "completionTime": null, "conditions": [], "hooks": [],
+  "startTime": "…", "completionTime": null, "conditions": [], "params": {}, "hooks": [],
   "runs": [{"number": 1, "phase": "Running", "reason": "Started", "startTime": "…", "completionTime": null, "startedBy": "…"}],
   "steps": [{"name": "load[eu]", "parent": "load", "phase": "Running", "reason": "…", "message": "…",
     "dependsOn": ["extract"], "fingerprint": "…", "outputs": {},
     "attempts": [{"number": 1, "generation": 2, "phase": "Running", "reason": null, "message": "…", "notes": [], "run": 1, "exitCode": null, "signal": null,
-      "engine": "local", "handle": "4711", "engineReason": null, "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…",
+      "engine": "local", "handle": "4711", "engineReason": null, "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…", "outputs": {},
       "usage": {"wallSeconds": 1.2, "cpuSeconds": 0.8, "maxRssBytes": 12345678}}]}]}}
 """)  # noqa: E501
 CONDITION = {"type", "status", "reason", "message", "lastTransitionTime", "observedGeneration"}
@@ -172,3 +172,26 @@ def test_a_list_is_sorted_and_names_its_controller() -> None:
     assert shown["kind"] == "WorkflowList"
     assert [one["metadata"]["name"] for one in shown["items"]] == ["alpha", "m", "zeta"]
     assert shown["controller"] == {"phase": "Running", "pid": 7, "epoch": 1, "conditions": []}
+
+
+def test_params_and_outputs_have_their_types() -> None:
+    step = {**a_step("a"), "outputs": {"rows": "integer", "share": "number"}}
+    story = Story().accept(
+        [step], name="w", params={"n": {"type": "number", "default": 5}, "l": [1]}
+    )
+    story.start("a").end("a", exit_code=0, outputs=b"rows=5\nshare=1\n")
+    status = shape(story)["status"]
+    assert json.dumps(status["params"]) == '{"n": 5.0, "l": [1]}'
+    (shown,) = status["steps"]
+    assert json.dumps(shown["outputs"]) == '{"rows": 5, "share": 1.0}'
+    assert shown["attempts"][0]["outputs"] == shown["outputs"]
+
+
+def test_a_step_that_runs_again_has_no_outputs_but_its_attempts_have() -> None:
+    declared = {"outputs": {"rows": "integer"}}
+    story = Story().accept([{**a_step("a"), **declared}, a_step("b", "a")], name="w")
+    story.start("a").end("a", exit_code=0, outputs=b"rows=5")
+    story.accept([{**a_step("a", run="another"), **declared}, a_step("b", "a")], name="w")
+    (shown, _) = shape(story)["status"]["steps"]
+    assert shown["outputs"] == {}
+    assert shown["attempts"][0]["outputs"] == {"rows": 5}
