@@ -7,10 +7,11 @@ as it exists. All others write a request, recorded with its user and reason, whi
 
 import argparse
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from controller.cli.output import note, warn_if_no_controller
 from controller.client.ask import ask, would_follow
+from controller.client.given import given_outputs
 from controller.client.subject import (
     read_state,
     require_folder,
@@ -181,7 +182,10 @@ def mark(args: argparse.Namespace) -> int:
     step = pick_step(life, words)
     if step is None:
         raise UsageError(f"name the step that was done: treadle mark {name} STEP")
-    asked = _request("mark", life, args.reason, [step])
+    declared = life.steps[step].definition.outputs
+    asked = _request(
+        "mark", life, args.reason, [step], outputs=given_outputs(args.values, declared)
+    )
     would, does = f"mark {step} as succeeded", f"marking {step}"
     return _ask(args.state, state, asked, would, does, args.dry_run)
 
@@ -214,6 +218,7 @@ def _request(
     *,
     downstream: bool = False,
     drain: bool = False,
+    outputs: dict[str, Any] = {},
 ) -> Request:
     return Request(
         kind=kind,
@@ -224,4 +229,5 @@ def _request(
         downstream=downstream,
         reason=reason,
         drain=drain,
+        outputs=outputs,
     )

@@ -134,6 +134,21 @@ COMMANDS = (
         (
             *READ_OPTIONS,
             arg("files", nargs="*", metavar="FILE", help="a file of specs"),
+            arg(
+                "-p",
+                dest="values",
+                action="append",
+                default=[],
+                metavar="NAME=VALUE",
+                help="the value of a param, read by its type; lists and mappings are JSON",
+            ),
+            arg(
+                "--params",
+                action="append",
+                default=[],
+                metavar="FILE",
+                help="values of params, as a YAML or JSON mapping; those of -p win",
+            ),
             arg("--resume", action="store_true", help="continue the last run of the workflow"),
             arg("--detach", action="store_true", help="run in the background"),
             MAX_PARALLEL,
@@ -148,6 +163,7 @@ COMMANDS = (
         "specs folder. Each run starts from the beginning; --resume continues the last one.",
         (
             Example("treadle run job.yaml", "run it, and show progress"),
+            Example("treadle run job.yaml -p date=2026-11-23", "with this value of a param"),
             Example("treadle run --resume job.yaml", "run again only what did not succeed"),
             Example("treadle run --detach job.yaml", "in the background"),
         ),
@@ -464,6 +480,14 @@ COMMANDS = (
                 required=True,
                 help="the result to record; it is required",
             ),
+            arg(
+                "--output",
+                dest="values",
+                action="append",
+                default=[],
+                metavar="NAME=VALUE",
+                help="an output of the step; each one that it declares is needed",
+            ),
             arg("--reason", metavar="WHY", required=True, help=REASON_HELP),
         ),
         "Mark a step as succeeded, because you did its work by hand. Steps that were skipped "
@@ -472,6 +496,10 @@ COMMANDS = (
             Example(
                 'treadle mark etl load --succeeded --reason "loaded by hand"',
                 "its dependents can run now",
+            ),
+            Example(
+                'treadle mark etl check --succeeded --output rows=5 --reason "by hand"',
+                "with an output that the step declares",
             ),
         ),
     ),

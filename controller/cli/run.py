@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
             args.files,
             max_bytes=args.max_spec_size,
             resume=args.resume,
+            values=args.values,
+            params_files=args.params,
             warn=show_faults,
         )
     except InvalidSpec as error:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from controller.client.given import given_params
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
-from controller.spec.models import Spec
-
-_Wanted = tuple[Request, Spec]
+from controller.spec.load import Document
 
 
 def ask_to_run(
@@ -17,27 +17,50 @@ def ask_to_run(
     *,
     max_bytes: int,
     resume: bool,
+    values: Sequence[str] = (),
+    params_files: Sequence[str] = (),
     warn: Callable[[Sequence[Fault]], None],
 ) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
-    `resume`: each one continues the last life that a `treadle run` began. `warn` is told what is
-    allowed in them, but perhaps not meant.
+    `resume`: each one continues the last life that a `treadle run` began, with its params. `values`
+    (`date=today`) and `params_files` give params to a new one. `warn` is told what is allowed, but
+    perhaps not meant. Raises InvalidSpec with all faults of the files, else of the params.
     """
+    if resume and (values or params_files):
+        raise UsageError(
+            "run: --resume continues with the params that the run was given when it began; "
+            "leave out --resume to run with others"
+        )
     warnings: list[Fault] = []
-    wanted = list(_requests(files, max_bytes, resume, warnings))
+    documents = list(_documents(files, max_bytes, warnings))
+    params: list[dict[str, Any]] = [{}] * len(documents)
+    if not resume:
+        params = given_params(values, params_files, documents, warnings)
     warn(warnings)
+    wanted = [
+        Request(
+            kind="run",
+            workflow=document.name,
+            by=os_user(),
+            document=document,
+            path=os.path.abspath(file),
+            resume=resume,
+            params=of_document,
+        )
+        for (file, document), of_document in zip(documents, params, strict=True)
+    ]
     if not resume:
         _refuse_unfinished(state_dir, wanted)
     resumed = _begun_before(state_dir, wanted) if resume else {}
-    rest = [request for request, _ in wanted if request.workflow not in resumed]
+    rest = [request for request in wanted if request.workflow not in resumed]
     return frozenset(resumed.values()) | _drop(state_dir, rest)
 
 
-def _requests(
-    files: Sequence[str], max_bytes: int, resume: bool, warnings: list[Fault]
-) -> Iterator[_Wanted]:
-    """One for each document. Raises InvalidSpec if any file has a fault."""
+def _documents(
+    files: Sequence[str], max_bytes: int, warnings: list[Fault]
+) -> Iterator[tuple[str, Document]]:
+    """Each with its file. Raises InvalidSpec if any file has a fault."""
     from controller.client.programs import programs_near
     from controller.client.source import read_source
     from controller.spec.load import load
@@ -53,20 +76,12 @@ def _requests(
             name = document.name
             if seen.setdefault(name, file) is not file:
                 raise UsageError(f"{file}: {name} is already in {seen[name]}; give it only once")
-            request = Request(
-                kind="run",
-                workflow=name,
-                by=os_user(),
-                document=document,
-                path=os.path.abspath(file),
-                resume=resume,
-            )
-            yield request, document.workflow.spec
+            yield file, document
     if faults:
         raise InvalidSpec(faults)
 
 
-def _refuse_unfinished(state_dir: str, wanted: Sequence[_Wanted]) -> None:
+def _refuse_unfinished(state_dir: str, wanted: Sequence[Request]) -> None:
     """Refuse a workflow whose last run has not finished. The controller would refuse it as well.
 
     But it knows neither the zone of the caller nor whether a controller still runs it.
@@ -76,7 +91,7 @@ def _refuse_unfinished(state_dir: str, wanted: Sequence[_Wanted]) -> None:
 
     look = Look(now=now(), zone=None, width=80)
     lives = Replica(state_dir).catch_up().workflows
-    for request, _ in wanted:
+    for request in wanted:
         name, life = request.workflow, lives.get(request.workflow)
         if life is None or life.finished or life.origin == "folder":
             continue
@@ -92,7 +107,7 @@ def _refuse_unfinished(state_dir: str, wanted: Sequence[_Wanted]) -> None:
         )
 
 
-def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:
+def _begun_before(state_dir: str, wanted: Sequence[Request]) -> dict[str, str]:
     """The workflows to resume that have not finished, each with the request that began it.
 
     They are left over from an earlier `run` that was killed: no controller runs them now.
@@ -101,9 +116,10 @@ def _begun_before(state_dir: str, wanted: Sequence[_Wanted]) -> dict[str, str]:
 
     state = Replica(state_dir).catch_up()
     begun: dict[str, str] = {}
-    for request, spec in wanted:
-        life = state.workflows.get(request.workflow)
-        if life is not None and not life.finished and life.request and life.spec == spec:
+    for request in wanted:
+        life, document = state.workflows.get(request.workflow), request.document
+        same = life is not None and document is not None and life.spec == document.workflow.spec
+        if life is not None and not life.finished and life.request and same:
             begun[life.name] = life.request
     return begun
 

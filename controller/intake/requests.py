@@ -6,7 +6,6 @@ still being stopped. A `mark` of a step whose start is queued waits until that i
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from controller.model.events import (
     AttemptEnding,
@@ -25,8 +24,9 @@ from controller.planner.accept import accept
 from controller.planner.actions import Action, to_end
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
+from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
-from controller.spec.values import mismatch, normal
+from controller.spec.values import normal
 
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
@@ -161,24 +161,19 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
             raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
             raise _Refused(f'"{name}" has already succeeded')
-        given = _outputs(step, asked)
-        yield StepMarked(uid=workflow.uid, step=name, message=message, by=asked.by, outputs=given)
+        declared = step.definition.outputs
+        if problems := list(misfits_of_outputs(asked.outputs, declared)):
+            raise _Refused(f"{name}: {'; '.join(problems)}")
+        yield StepMarked(
+            uid=workflow.uid,
+            step=name,
+            message=message,
+            by=asked.by,
+            outputs={key: normal(value, declared[key]) for key, value in asked.outputs.items()},
+        )
     for step in sorted(_downstream(workflow, asked.steps), key=lambda step: step.index):
         if step.phase is Phase.SKIPPED and step.name not in asked.steps:
             yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
-
-
-def _outputs(step: Step, asked: Request) -> dict[str, Any]:
-    """What a person gives for what the step would have handed on. Refuses what does not fit."""
-    declared = step.definition.outputs
-    for name in asked.outputs.keys() - declared.keys():
-        raise _Refused(f'"{step.name}" declares no output "{name}"')
-    for name, kind in declared.items():
-        if name not in asked.outputs:
-            raise _Refused(f'"{step.name}" declares the output "{name}": give it with --output')
-        if problem := mismatch(asked.outputs[name], kind):
-            raise _Refused(f'output "{name}": {problem}')
-    return {name: normal(asked.outputs[name], kind) for name, kind in declared.items()}
 
 
 def _reset(

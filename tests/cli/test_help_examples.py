@@ -1,5 +1,6 @@
 """Every example of the help, run in a folder that has what it names, in the order of the help."""
 
+import json
 import shlex
 import signal
 import subprocess
@@ -16,14 +17,19 @@ LAST = ("delete",)  # what else needs the workflow comes first
 def an_etl(place: Place) -> None:
     """`etl` failed in its first run, its spec was edited, and both folders are in git."""
     steps = {"extract": "echo rows", "clean-eu": "true", "load": "exit 3", "report": "true"}
-    path = place.spec("etl", **steps)
-    path.write_text(path.read_text().replace('"etl"', '"etl", "labels": {"team": "data"}'))
+    path = place.spec("etl", **steps, check="exit 3")
+    etl = json.loads(path.read_text())
+    etl["metadata"]["labels"] = {"team": "data"}
+    etl["spec"]["steps"][-1]["outputs"] = {"rows": "integer"}
+    path.write_text(json.dumps(etl))
     place.treadle("up", "--once", code=1)
     path.write_text(path.read_text().replace("echo rows", "echo more rows"))
     place.treadle("up", "--once", code=1)
     for words in (("init", "--quiet"), ("add", "specs")):
         subprocess.run(["git", *words], cwd=place.root, check=True)
-    (place.root / "job.yaml").write_text(document("job", only="true"))
+    job = json.loads(document("job", only="true"))
+    job["spec"]["params"] = {"date": "today"}
+    (place.root / "job.yaml").write_text(json.dumps(job))
     (place.root / "flows").mkdir()
     (place.root / "flows/flow.yaml").write_text(document("flow", only="true"))
 

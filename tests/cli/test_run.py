@@ -211,3 +211,83 @@ def test_where_no_state_folder_can_be_made(place: Place) -> None:
         "treadle: can't create /proc/.treadle: No such file or directory. treadle keeps its state "
         "in ./.treadle; cd to the project, or name another folder with --state"
     )
+
+
+PARAMS = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: job}
+spec:
+  params: {date: {type: string}, rows: 5, regions: [eu]}
+  steps:
+    - name: a
+      outputs: {rows: integer}
+      env: {ROWS: "${{ params.rows }}", DATE: "${{ params.date }}"}
+      run: |
+        echo "rows=$ROWS" > "$TREADLE_OUTPUT"
+        echo "$DATE"
+        [ ! -e broken ]
+    - name: b
+      dependsOn: [a]
+      command: [echo, "${{ steps.a.outputs.rows + 1 }}", "${{ params.regions }}"]
+"""
+
+
+def with_params(place: Place) -> None:
+    (place.root / "job.yaml").write_text(PARAMS)
+
+
+def test_params_reach_the_steps_and_the_status(place: Place) -> None:
+    with_params(place)
+    (place.root / "p.yaml").write_text("rows: 6\nregions: [eu, us]\n")
+    place.says("run", "job.yaml", "-p", "rows=7", "-p", "date=a b", "--params", "p.yaml")
+    status = place.shape("job")["status"]
+    assert status["params"] == {"date": "a b", "rows": 7, "regions": ["eu", "us"]}
+    assert status["steps"][0]["outputs"] == {"rows": 7}
+    assert place.says("logs", "job") == "[a] a b\n[b] 8 eu us\n"
+
+
+def test_params_in_the_background(place: Place) -> None:
+    with_params(place)
+    place.says("run", "--detach", "job.yaml", "-p", "date=x")
+    place.until(lambda: place.phase("job") == "Succeeded")
+    assert place.shape("job")["status"]["params"]["date"] == "x"
+
+
+def test_every_fault_of_params_before_anything_starts(place: Place) -> None:
+    with_params(place)
+    (place.root / "p.yaml").write_text("row: 6\n")
+    words = ("run", "job.yaml", "-p", "rows=x", "-p", "regions", "--params", "p.yaml")
+    assert place.treadle(*words, code=2).stderr.decode().splitlines() == [
+        "-p regions: this gives no value; write -p regions=VALUE",
+        '-p rows: expected an integer, found "x"',
+        'p.yaml:1:6: row: job has no param "row"; did you mean "rows"?',
+    ]
+    assert not place.state.exists()
+
+
+def test_params_stay_when_a_run_goes_on(place: Place) -> None:
+    with_params(place)
+    (place.root / "broken").touch()
+    place.treadle("run", "job.yaml", "-p", "date=x", code=1)
+    said = place.complains("run", "--resume", "job.yaml", "-p", "date=y", code=2)
+    assert said.startswith(
+        "treadle: run: --resume continues with the params that the run was given"
+    )
+    (place.root / "broken").unlink()
+    place.says("run", "--resume", "job.yaml")
+    assert place.shape("job")["status"]["params"]["date"] == "x"
+
+
+def test_a_mark_with_outputs(place: Place) -> None:
+    with_params(place)
+    (place.root / "broken").touch()
+    place.treadle("run", "job.yaml", "-p", "date=x", code=1)
+    words = ("mark", "job/a", "--succeeded", "--reason", "by hand")
+    assert place.complains(*words, "--output", "row=5", code=2) == (
+        'treadle: mark: the step does not declare the output "row"; did you mean "rows"?; '
+        'the output "rows" is missing; write --output NAME=VALUE for each'
+    )
+    place.says(*words, "--output", "rows=41")
+    place.says("run", "--resume", "job.yaml")
+    assert place.says("logs", "job", "b") == "42 eu\n"

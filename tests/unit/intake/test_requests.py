@@ -349,3 +349,25 @@ def test_a_mark_is_refused() -> None:
     assert "being cancelled" in (ask(story.mark(), "mark", steps=["b"]) or "")
     story = Story().accept(CHAIN).exit("a")
     assert "already succeeded" in (ask(story, "mark", steps=["a"]) or "")
+
+
+HANDS_ON = [{**a_step("a"), "outputs": {"rows": "integer", "share": "number"}}, a_step("b", "a")]
+
+
+def test_a_mark_hands_on_the_outputs_that_the_step_declares() -> None:
+    story = Story().accept(HANDS_ON).exit("a", 1)
+    assert ask(story, "mark", steps=["a"], outputs={"rows": 5, "share": 1}) == ""
+    assert repr(story.step("a").outputs) == "{'rows': 5, 'share': 1.0}"
+    assert "b" in story.live()
+
+
+def test_a_mark_is_refused_with_all_that_is_wrong_with_its_outputs() -> None:
+    story = Story().accept(HANDS_ON).exit("a", 1)
+    assert ask(story, "mark", steps=["a"], outputs={"rows": "5", "shar": 1}) == (
+        'a: the output "rows": expected an integer, found "5"; the step does not declare the '
+        'output "shar"; did you mean "share"?; the output "share" is missing'
+    )
+    assert ask(story, "mark", steps=["b"], outputs={"rows": 5}) == (
+        'b: the step does not declare the output "rows"'
+    )
+    assert story.why("a") == ("Failed", "NonZeroExit")
