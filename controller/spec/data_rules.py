@@ -164,7 +164,7 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return
     if only is None and place.kind in ("boolean", "seconds"):
-        text = place.text.strip()
+        text = place.text.strip().removeprefix("{{").removesuffix("}}").strip()
         hint = (
             f"write ${{{{ {text} }}}}" if not found and len(text) <= 60 and "\n" not in text else ""
         )

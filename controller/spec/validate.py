@@ -6,6 +6,7 @@ read is UNREADABLE; no rule reports that name, because it is reported already.
 Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps with 52,000.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -36,6 +37,9 @@ ARGUMENT_BYTES_MAX = 128 * 1024 - 1
 # Searching the name that was meant costs 10 µs for each known name.
 _SUGGESTIONS_MAX = 20
 _COMPARISONS_MAX = 100_000
+_BRACES = re.compile(
+    r"(?<!\$)\{\{-? *(?:inputs|params|parameters|steps|tasks|workflow|outputs|needs|secrets|vars)\."
+)
 _SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 
 
@@ -46,9 +50,13 @@ def check(spec: Spec) -> Iterator[PathFault]:
 
 
 def warnings(spec: Spec) -> Iterator[PathFault]:
-    """What is allowed, but does something else than its author may think.
+    """What is allowed, but does something else than its author may think."""
+    yield from _interpreters(spec)
+    yield from _braces(spec)
 
-    The first line of a script names its interpreter only where the system runs a file; a shell
+
+def _interpreters(spec: Spec) -> Iterator[PathFault]:
+    """The first line of a script names its interpreter only where the system runs a file; a shell
     takes it for a comment.
     """
     for path, step in steps_of(spec):
@@ -63,6 +71,19 @@ def warnings(spec: Spec) -> Iterator[PathFault]:
                 problem=f"its #! line is a comment to {words[0]}, which runs this script",
                 hint=_said_by_shell(wanted),
                 key=True,
+            )
+
+
+def _braces(spec: Spec) -> Iterator[PathFault]:
+    """`{{inputs.x}}` is an expression of other tools. Programs use braces for other things."""
+    for path, text in _texts(spec):
+        found = _BRACES.search(text) if "{{" in text else None
+        if found is not None:
+            hint = "write ${{ }} around an expression"
+            if path[-1] == "run":
+                hint = 'set a variable in env to ${{ }}, and write "$NAME" here'
+            yield PathFault(
+                path=path, problem=f"{found[0]} … is plain text here", hint=hint, at=found.start()
             )
 
 

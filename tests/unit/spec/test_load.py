@@ -107,6 +107,32 @@ def test_an_interpreter_that_a_script_names_in_vain(
     assert [text.partition("run: ")[2] for text in document.warnings] == ([said] if hint else [])
 
 
+@pytest.mark.parametrize(
+    ("step", "warned"),
+    [
+        (
+            "command: [echo, 'a {{inputs.parameters.x}}']",
+            "command[1]: {{inputs. … is plain text here; write ${{ }} around an expression",
+        ),
+        (
+            "run: x, env: {A: '{{ params.x }}'}",
+            "env.A: {{ params. … is plain text here; write ${{ }} around an expression",
+        ),
+        (
+            "run: 'echo {{ steps.a.outputs.result }}'",
+            "run: {{ steps. … is plain text here; set a variable in env to ${{ }}, and write "
+            '"$NAME" here',
+        ),
+        ("run: \"docker ps --format '{{.Names}} {{json .}}'\"", ""),
+        ("command: [echo, '$${{ params.x }}']", ""),
+    ],
+)
+def test_an_expression_of_another_tool_is_plain_text(step: str, warned: str) -> None:
+    warnings = load(f"{HEAD}  steps: [{{name: a, {step}}}]\n".encode(), "a.yaml").warnings
+    found = [f"{fault.path.partition('].')[2]}: {fault.advice}" for fault in warnings]
+    assert found == ([warned] if warned else [])
+
+
 def test_what_get_adds_to_metadata_is_ignored_with_a_warning() -> None:
     document = one(SMALL.replace("{name: etl}", "{name: etl, uid: x, generation: 3}"))
     assert document.workflow == one(SMALL).workflow
