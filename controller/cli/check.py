@@ -37,7 +37,7 @@ def validate(args: argparse.Namespace) -> int:
         missing = os.path.abspath(args.specs)
         raise UsageError(f"no specs folder here ({missing}); name a file: treadle validate FILE")
     for file in args.files or [args.specs]:
-        for judged in _judged(file, args.max_spec_size):
+        for judged in _judged(file, args.specs, args.max_spec_size):
             loaded = judged.loaded
             found += (*loaded.faults, *loaded.warnings)
             if loaded.faults:
@@ -78,14 +78,15 @@ def _in_force(args: argparse.Namespace, found: list[Fault]) -> str:
         return ""
 
 
-def _judged(file: str, max_bytes: int) -> Iterator[_Judged]:
+def _judged(file: str, specs: str, max_bytes: int) -> Iterator[_Judged]:
     if file != "-" and os.path.isdir(file):
         yield from _judged_folder(file, max_bytes)
     else:
-        yield _load(file, max_bytes)
+        home = os.path.join(os.path.realpath(specs), "")
+        yield _load(file, max_bytes, in_folder=os.path.realpath(file).startswith(home))
 
 
-def _load(file: str, max_bytes: int) -> _Judged:
+def _load(file: str, max_bytes: int, *, in_folder: bool) -> _Judged:
     from controller.client.programs import programs_near
     from controller.spec.load import Loaded, load
 
@@ -95,7 +96,7 @@ def _load(file: str, max_bytes: int) -> _Judged:
         fault = Fault(file=file, problem=str(error).removeprefix(f"{file}: "))
         return _Judged(file, Loaded(faults=(fault,)), error.exit_code)
     also = programs_near(file) if file != "-" else None
-    loaded = load(source.data, source.name, max_bytes=max_bytes, also=also)
+    loaded = load(source.data, source.name, max_bytes=max_bytes, also=also, in_folder=in_folder)
     return _Judged(source.name, loaded)
 
 
@@ -118,7 +119,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
             loaded = Loaded(faults=(fault,), foreign=not entry.problem)
             yield _Judged(name, _as_the_controller(loaded))
             continue
-        judged = _load(name, max_bytes)
+        judged = _load(name, max_bytes, in_folder=True)
         if judged.loaded.foreign:
             yield judged._replace(loaded=_as_the_controller(judged.loaded))
             continue
@@ -154,8 +155,13 @@ def _with_faults(loaded: "Loaded", faults: list[Fault]) -> "Loaded":
 
 
 def _counted(loaded: "Loaded") -> str:
+    from controller.spec.params import required
+
     steps = sum(len(document.workflow.spec.steps) for document in loaded.documents)
-    return f"{_number(len(loaded.documents), 'workflow')}, {_number(steps, 'step')}"
+    counted = f"{_number(len(loaded.documents), 'workflow')}, {_number(steps, 'step')}"
+    needed = [name for document in loaded.documents for name in required(document.workflow.spec)]
+    options = " ".join(f"-p {name}=VALUE" for name in dict.fromkeys(needed))
+    return f"{counted}; to run it, add {options}" if options else counted
 
 
 def _number(count: int, what: str) -> str:

@@ -29,7 +29,7 @@ from controller.view.words import listed
 def apply(args: argparse.Namespace) -> int:
     """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
     source = read_source(args.file)
-    data, loaded = source.data, load(source.data, source.name)
+    data, loaded = source.data, load(source.data, source.name, in_folder=True)
     show_faults(loaded.faults or loaded.warnings, "nothing was written" if loaded.faults else "")
     if loaded.faults:
         return ExitCode.USAGE

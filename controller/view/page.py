@@ -208,13 +208,20 @@ def step_page(
     only = {step.name: printed[step.name]} if step.name in printed else {}
     yield from map(look.fit, failures(workflow, only, past))
     yield from _section("", attempts_table(step, look), look)
-    if step.outputs:
+    if handed_on := [*_handed_on(step)]:
         yield ""
-        yield from _labelled([("outputs", in_short(step.outputs))], look)
+        yield from _labelled(handed_on, look)
     if not past:
         yield ""
         commands = [f"treadle {verb} {workflow.name} {step.name}" for verb in ("explain", "logs")]
         yield from _labelled([("next", " · ".join(commands))], look)
+
+
+def _handed_on(step: Step) -> Iterator[tuple[str, str]]:
+    if step.outputs:
+        yield "outputs", in_short(step.outputs)
+    for attempt in step.attempts:
+        yield from (("note", f"attempt {attempt.number}: {note}") for note in attempt.notes)
 
 
 def critical_path(workflow: Workflow) -> list[Step]:

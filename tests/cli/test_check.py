@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli.place import Place
 
 from controller.spec.schema import files
 
@@ -303,3 +304,34 @@ def test_the_schemas_of_a_folder(tmp_path: Path) -> None:
         "",
         "treadle: file/x: Not a directory\n",
     )
+
+
+NEEDS_A_DATE = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: daily}
+spec:
+  params: {date: {type: string}, rows: {type: integer}, level: low}
+  steps: [{name: a, run: "true"}]
+"""
+
+
+def test_a_param_without_a_value_is_a_fault_in_the_specs_folder_alone(place: Place) -> None:
+    (place.root / "daily.yaml").write_text(NEEDS_A_DATE)
+    assert place.says("validate", "daily.yaml") == (
+        "daily.yaml: ok (1 workflow, 1 step; to run it, add -p date=VALUE -p rows=VALUE)\n"
+    )
+    (place.specs / "daily.yaml").write_text(NEEDS_A_DATE)
+    for words in ((), ("specs",), ("specs/daily.yaml",)):
+        said = place.treadle("validate", *words, code=2).stderr.decode().splitlines()
+        assert [line.partition(";")[0] for line in said] == [
+            "specs/daily.yaml:6:18: spec.params.date: date has no default",
+            "specs/daily.yaml:6:40: spec.params.rows: rows has no default",
+        ]
+
+
+def test_what_needs_a_value_is_not_put_into_the_folder(place: Place) -> None:
+    (place.root / "daily.yaml").write_text(NEEDS_A_DATE)
+    said = place.treadle("apply", "-f", "daily.yaml", code=2).stderr.decode()
+    assert "spec.params.date: date has no default; " in said
+    assert list(place.specs.iterdir()) == []

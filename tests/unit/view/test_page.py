@@ -258,7 +258,7 @@ def handed_on() -> Story:
     """`a` has handed on something, and `b` runs."""
     a = {**a_step("a"), "outputs": {"rows": "integer", "path": "string"}}
     story = Story().accept([a, a_step("b", "a")], params={"date": "today", "regions": ["eu"]})
-    story.start("a").end("a", exit_code=0, outputs=b"rows=5\npath=my file")
+    story.start("a").end("a", exit_code=0, outputs=b"rows=5\npath=my file\nextra=1")
     return story.start("b")
 
 
@@ -274,6 +274,8 @@ def test_outputs_are_on_the_page_of_their_step() -> None:
     story = handed_on()
     lines = list(step_page(story.state, story.life(), story.step("a"), Look(now=story.now)))
     assert '  outputs       rows=5 path="my file"' in lines
+    ignored = 'ignored an output that the step does not declare: "extra"'
+    assert f"  note          attempt 1: {ignored}" in lines
 
 
 def test_what_a_kept_result_handed_on() -> None:
