@@ -128,7 +128,7 @@ def _load(file: str, max_bytes: int) -> "Loaded":
 
     source = read_source(file, max_bytes)
     also = programs_near(file) if file != "-" else None
-    return load(source.data, source.name, max_bytes=max_bytes, also=also)
+    return load(source.data, source.name, max_bytes=max_bytes, also=also, in_folder=True)
 
 
 def _scan(sight: "FolderSight", tree: str, max_bytes: int, now: int) -> None:

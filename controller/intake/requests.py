@@ -20,7 +20,7 @@ from controller.model.events import (
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import State, Step, Workflow
-from controller.planner.accept import accept
+from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, to_end
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
@@ -35,7 +35,11 @@ _TRIED_AGAIN = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
 class _Refused(Exception):
-    """The request can't be carried out; its text says why."""
+    """The request can't be carried out; its text says why. `besides`: what follows all the same."""
+
+    def __init__(self, why: str, besides: Iterable[Action] = ()) -> None:
+        super().__init__(why)
+        self.besides = list(besides)
 
 
 def answer(state: State, asked: Request) -> list[Action] | None:
@@ -46,7 +50,7 @@ def answer(state: State, asked: Request) -> list[Action] | None:
             return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
-        return [_applied(asked, "", refused=str(refusal))]
+        return [_applied(asked, "", refused=str(refusal)), *refusal.besides]
     begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
     uid = workflow.uid if workflow is not None and not begins else ""
     return [_applied(asked, uid), *consequences]
@@ -248,7 +252,10 @@ def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -
     """Continue the last run: a changed spec is an edit; else what did not succeed runs again."""
     if workflow is None:
         raise _Refused(f"{asked.workflow} has no run to resume")
-    yield from accept(workflow, document, asked.path, asked.by, "run", asked.name)
+    actions = accept(workflow, document, asked.path, asked.by, "run", asked.name)
+    if problem := refusal(workflow, document.workflow.spec):
+        raise _Refused(f"the spec does not fit the params that were given: {problem}", actions)
+    yield from actions
     if same(workflow.spec, document.workflow.spec):
         for step in workflow.steps.values():
             if step.phase in _TRIED_AGAIN:

@@ -41,7 +41,7 @@ def accept(
     `params`: given to a life that begins.
     """
     spec = document.workflow.spec
-    refused = _refusal(life, spec)
+    refused = refusal(life, spec)
     if life is not None and refused != _last_refusal(life):
         yield EditRejected(uid=life.uid, path=path, problem=refused)
     if refused:
@@ -65,7 +65,7 @@ def accept(
         )
 
 
-def _refusal(life: Workflow | None, spec: Spec) -> str:
+def refusal(life: Workflow | None, spec: Spec) -> str:
     """Why the spec does not fit the params given to the life; or nothing."""
     if life is None or (life.spec is spec and not life.given):
         return ""

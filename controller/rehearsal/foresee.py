@@ -15,6 +15,7 @@ from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
     DeletionAccepted,
+    EditRejected,
     EditTakenBack,
     EffectAction,
     FileCleared,
@@ -189,8 +190,11 @@ def _until(run: int, life: Workflow | None, in_force: Spec) -> str:
 
 
 def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
-    if any(isinstance(action, EditTakenBack) for action in actions):
-        yield "takes back the edit that is waiting"
+    for action in actions:
+        if isinstance(action, EditTakenBack):
+            yield "takes back the edit that is waiting"
+        elif isinstance(action, EditRejected) and action.problem:
+            yield f"rejected, the last generation stays in force: {action.problem}"
 
 
 def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:

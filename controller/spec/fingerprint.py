@@ -143,7 +143,7 @@ def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
         texts["outputs"] = _json(dict(sorted(step.outputs.items())))
     if expressions := definitions(spec)[step.name].expressions:
         for name in params_read(spec, expressions):
-            texts[f"params.{name}"] = _json(params[name])
+            texts[f"params.{name}"] = _json(params.get(name))
     return texts
 
 

@@ -6,7 +6,7 @@ import pytest
 from story import Story, a_step, document
 
 from controller.intake.requests import answer
-from controller.model.events import RequestApplied
+from controller.model.events import EditRejected, RequestApplied
 from controller.model.observations import Request
 from controller.planner.permission import Limits
 from controller.spec.load import Document
@@ -25,7 +25,9 @@ def ask(story: Story, kind: str, **fields: Any) -> str | None:
     story.settle()
     applied = actions[0]
     assert isinstance(applied, RequestApplied)
-    assert not (applied.refused and actions[1:]), "a refusal has no consequences"
+    if applied.refused:
+        told = all(isinstance(action, EditRejected) for action in actions[1:])
+        assert told, "a refusal has no other consequence"
     return applied.refused
 
 
@@ -371,3 +373,68 @@ def test_a_mark_is_refused_with_all_that_is_wrong_with_its_outputs() -> None:
         'b: the step does not declare the output "rows"'
     )
     assert story.why("a") == ("Failed", "NonZeroExit")
+
+
+# ---------------------------------------- params and outputs
+
+
+DAILY = {"params": {"day": {"type": "string"}, "rows": 5}}
+READS = [
+    a_step("a", env={"DAY": "${{ params.day }}"}),
+    a_step("b", env={"N": "${{ params.rows }}"}),
+]
+
+
+def run(story: Story, name: str = "r1", resume: bool = False, **given: Any) -> str | None:
+    read = as_read(READS, **DAILY)
+    return ask(story, "run", name=name, document=read, path="/w.yaml", params=given, resume=resume)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "param day: it has no default, so it needs a value"),
+        ({"day": 5}, "param day: expected text, found the number 5"),
+        ({"day": "x", "dya": "y"}, "param dya: there is no such param"),
+        (
+            {"rows": "x"},
+            'param rows: expected an integer, found "x"; param day: it has no default, so it needs '
+            "a value",
+        ),
+    ],
+)
+def test_a_run_is_refused_params_that_do_not_fit(given: dict[str, Any], why: str) -> None:
+    story = Story()
+    assert run(story, **given) == why
+    assert not story.state.lives
+
+
+def test_what_was_given_stays_for_the_life_and_defaults_follow_the_spec() -> None:
+    story = Story()
+    assert run(story, day="today") == ""
+    assert story.life().params == {"day": "today", "rows": 5}
+    story.exit("a").exit("b")
+    edited = as_read(READS, params={"day": "yesterday", "rows": 6})
+    assert ask(story, "run", name="r2", document=edited, path="/w.yaml", resume=True) == ""
+    assert story.life().params == {"day": "today", "rows": 6}
+    assert sorted(story.live()) == ["b"], "only what reads the default that was edited"
+
+
+def test_an_edit_that_does_not_fit_what_was_given_is_rejected_and_that_is_said_until_it_fits() -> (
+    None
+):
+    story = Story()
+    assert run(story, day="today") == ""
+    story.exit("a").exit("b")
+    edited = as_read(READS, params={"day": 7, "rows": 6})
+    problem = 'param day: expected an integer, found "today"'
+    for name in ("r2", "r3"):
+        refused = ask(story, "run", name=name, document=edited, path="/w.yaml", resume=True)
+        assert refused == f"the spec does not fit the params that were given: {problem}"
+    rejected = story.life().conditions["EditRejected"]
+    assert (rejected.status, rejected.message) == ("True", problem)
+    told = [one.event for one in story.records if isinstance(one.event, EditRejected)]
+    assert len(told) == 1, "said once"
+    assert (story.life().generation, story.life().phase) == (1, "Succeeded")
+    assert run(story, "r4", resume=True) == ""
+    assert story.life().conditions["EditRejected"].status == "False"
