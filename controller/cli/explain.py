@@ -210,12 +210,14 @@ def _field_lines(document: dict[str, Any], at: str, node: dict[str, Any]) -> Ite
 
 
 def _resolved(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Follow references; for an array or a choice, go to its element."""
+    """Follow references; for an array, a choice or a mapping of any keys, go to its element."""
     while True:
         if "$ref" in node:
             node = {**document["$defs"][node["$ref"].rpartition("/")[2]]}
         elif "items" in node and isinstance(node["items"], dict):
             node = node["items"]
+        elif isinstance(node.get("additionalProperties"), dict):
+            node = node["additionalProperties"]
         elif "anyOf" in node:
             structured = [choice for choice in node["anyOf"] if "$ref" in choice]
             if not structured:

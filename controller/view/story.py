@@ -17,6 +17,7 @@ from controller.view.find import is_uid_of
 from controller.view.look import Look
 from controller.view.table import PHASE_STYLES, middle, shorten, visible
 from controller.view.times import rfc3339
+from controller.view.values import in_short
 
 PHASE_CHANGED = "PhaseChanged"
 _TIMES = frozenset({"started", "finished"})  # fields that hold a moment, in microseconds
@@ -178,8 +179,9 @@ def _words(event: dict[str, Any]) -> str:
     """The event's message, else a sentence from its most useful fields."""
     if event.get("message"):
         return str(event["message"])
-    form = _SENTENCES.get(event["type"])
-    return " ".join(form.format_map(event).split()) if form is not None else ""
+    form = _SENTENCES.get(event["type"], "")
+    given = in_short(event["params"]) if event.get("params") else ""
+    return " ".join([*form.format_map(event).split(), *(["with", given] if given else [])])
 
 
 _SENTENCES = {

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 from rich.cells import cell_len
-from story import Story, a_step
+from story import Story, a_step, document
 
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.state import State
+from controller.planner.actions import Accept
 from controller.view.look import Look
 from controller.view.story import concerns, happened, lines, names_step
 
@@ -176,6 +177,13 @@ def test_everything_has_also_what_follows() -> None:
     ]
 
 
+def test_the_params_that_were_given_are_told() -> None:
+    story = Story()
+    found = document([a_step("a")], "w", params={"date": "today", "rows": 5})
+    story.promise(Accept(document=found, path="w.yaml", uid=None, params={"date": "a b"}))
+    assert words(shown(story))[1] == 'w GenerationAccepted generation 1 from w.yaml with date="a b"'
+
+
 def test_every_line_is_also_in_everything() -> None:
     story = Story().accept([a_step("a", retry={"limit": 1}), a_step("b", "a")])
     story.exit("a", 1).wait(1).start("a").mark(steps=["a"]).end("a").delete()
@@ -229,6 +237,7 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "workflow": "w",
         "spec": None,
         "effects": {},
+        "params": {},
         "faults": [Fault(file="f", problem="p")],
         "seconds": 1.0,
     }
