@@ -2,8 +2,10 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -17,12 +19,26 @@ PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 PAGES = sorted(
     path for pattern in ("*.md", "docs/**/*.md", "examples/*/*.md") for path in ROOT.glob(pattern)
 )
+YAML = re.compile(r"```yaml\n(.*?\n)```", re.DOTALL)
+WHOLE = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: shown}\nspec:\n"
+FIELDS = tuple(f"{name}:" for name in ("params", "steps", "env", "envFrom", "inheritEnv"))
+
+
+def specs(text: str) -> Iterator[str]:
+    """The specs that a page shows, and parts of a `spec` as a spec."""
+    for block in YAML.findall(text):
+        if block.startswith("apiVersion:"):
+            yield block
+        elif block.startswith(FIELDS) and "steps:" not in block:
+            yield WHOLE + indent(block + "steps: [{name: a, run: echo}]\n", "  ")
+        elif block.startswith(FIELDS) and "steps:\n  - " in block:  # others are values, as read
+            yield WHOLE + indent(block, "  ")
+
+
 SPECS = [
-    pytest.param(block, id=f"{path.name}-{number}")
+    pytest.param(spec, id=f"{path.name}-{number}")
     for path in PAGES
-    for number, block in enumerate(
-        re.findall(r"```yaml\n(apiVersion:.*?\n)```", path.read_text(encoding="utf-8"), re.DOTALL)
-    )
+    for number, spec in enumerate(specs(path.read_text(encoding="utf-8")))
 ]
 
 
