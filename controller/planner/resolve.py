@@ -43,12 +43,15 @@ class Sight(NamedTuple):
                 return self.run
 
     def _of_step(self, name: str, path: list[str]) -> object:
-        step = self.steps[name]
+        step = self.steps.get(name)
+        if step is None:
+            raise NoValue(f'"{name}" has not run yet')
         if path == ["phase"]:
             return str(step.phase)
         output = path[-1]
         if step.phase is not Phase.SUCCEEDED:
-            raise NoValue(f'"{name}" has no output "{output}": it {_HAS[step.phase]}')
+            has = _HAS.get(step.phase, "has not finished")
+            raise NoValue(f'"{name}" has no output "{output}": it {has}')
         if output not in step.outputs:
             raise NoValue(f'"{name}" gave no output "{output}"')
         return step.outputs[output]
