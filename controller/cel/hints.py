@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from controller.cel.functions import FUNCTIONS
 from controller.cel.tree import MACROS
 from controller.cel.types import Kind, Type
 
 _NAMED_MAX = 8  # names in a hint
-_COMPARED_MAX = 1_000  # names that a wrong one is compared with: 25 ms
+_COMPARED_MAX = 100  # names that a wrong one is compared with: 2 ms
 _CLOSE_MAX = 64  # a longer name was not meant to be one of the known ones
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -62,8 +63,10 @@ def did_you_mean(word: str, names: Collection[str]) -> str:
 def _closest(word: str, names: Collection[str]) -> str:
     from difflib import get_close_matches
 
-    if len(word) > _CLOSE_MAX or len(names) > _COMPARED_MAX:
+    if len(word) > _CLOSE_MAX:
         return ""
+    if len(names) > _COMPARED_MAX:
+        names = list(islice((name for name in names if name[:1] == word[:1]), _COMPARED_MAX))
     folded = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else ""
@@ -92,7 +95,7 @@ def _dashed(text: str, offset: int) -> str:
 
 def all_of(names: Iterable[str], begin: str) -> str:
     """`begin` and all the names, or nothing if there are many."""
-    few = list(names)
+    few = list(islice(names, _NAMED_MAX + 1))
     return f"{begin} {', '.join(few)}" if 0 < len(few) <= _NAMED_MAX else ""
 
 
@@ -100,7 +103,7 @@ def of_record(path: str, record: Type, text: str, offset: int) -> str:
     """What to read instead of the record at this offset of the text."""
     if "." in path and _dashed(text, offset):
         return of_name("", (), text, offset)
-    few = [f"{path}.{name}" for name in list(record.fields)[:_NAMED_MAX]]
+    few = [f"{path}.{name}" for name in islice(record.fields, _NAMED_MAX)]
     return f"name a field: {', '.join(few)}" if few else "it has no fields here"
 
 

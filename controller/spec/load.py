@@ -258,7 +258,7 @@ class _Document:
     def _rules(self, spec: Spec | None) -> None:
         if spec is None:
             return
-        self._add(self._in_its_words(check(spec)))
+        self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
         if self.of.in_folder:
             self._add(needs_values(spec))
 

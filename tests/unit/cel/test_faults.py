@@ -313,8 +313,10 @@ def test_a_message_is_short(text: str) -> None:
 
 
 def test_a_fault_among_very_many_names_is_found_fast() -> None:
-    many = record({f"extract_table_{number}_daily": INT for number in range(10_000)})
+    many = record({f"extract_{number}_daily": INT for number in range(10_000)} | {"load": INT})
     began = time.process_time()
-    with pytest.raises(Fault, match="steps has no field extract_tabel"):
-        compiled("steps.extract_tabel_1_daily", {"steps": many})
-    assert time.process_time() - began < 0.2
+    for _ in range(20):
+        with pytest.raises(Fault) as raised:
+            compiled("steps.laod", {"steps": many})
+    assert raised.value.hint == 'did you mean "load"?'
+    assert time.process_time() - began < 1

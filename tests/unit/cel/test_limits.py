@@ -191,7 +191,7 @@ SLOW = [
     ("list.map(a, list[0].replace('A', 'BB')).size()", ["A" * 500_000] + [1] * 90_000),
     ("list.map(a, int(list[0])).size()", ["1" * 1_000_000] + [1] * 90_000),
     ("list.map(a, list[0].matches('(A|B|C)*D')).size()", ["ABC" * 300_000] + [1] * 90_000),
-    ("list.map(a, list[0].matches('(.{1,500}){1,2}x')).size()", ["A" * 10_000] + [1] * 90_000),
+    ("list.map(a, list[0].matches('.{1,500}x')).size()", ["A" * 10_000] + [1] * 90_000),
     ("list.exists(a, 'b'.matches('((.{1,20}){1,20}){1,9}' + string(a)))", [1] * 90_000),
     ("list.exists(a, 'b'.matches('((.{1,20}){1,20}){1,9}' + string(a)))", [*range(90_000)]),
     (r"list.exists(a, 'b'.matches(r'(\pL{1,30}){1,30}' + string(a)))", [*range(90_000)]),
