@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.client.source import read_source
-from controller.errors import Fault
+from controller.errors import Fault, TreadleError
 from controller.spec.excerpt import lines_of, with_excerpt
 from controller.spec.load import written as path_words
 from controller.spec.syntax import decode
@@ -36,8 +36,12 @@ class ParamsFile(Struct, frozen=True):
 
 
 def read_params_file(path: str) -> ParamsFile:
-    """Raises NotFound, or UsageError if it can't be read."""
-    file, data = read_source(path, VALUES_BYTES_MAX)
+    """Raises nothing; what can't be read is a fault."""
+    try:
+        file, data = read_source(path, VALUES_BYTES_MAX)
+    except TreadleError as error:
+        problem = str(error).removeprefix(f"{path}: ")
+        return ParamsFile(faults=[Fault(file=path, problem=problem)])
     if len(data) > VALUES_BYTES_MAX:
         problem = f"larger than {VALUES_BYTES_MAX:,} bytes"
         hint = "write the data to a file of its own, and give the path of that file"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.client.given import given_outputs, given_params
-from controller.errors import Fault, InvalidSpec, NotFound, UsageError
+from controller.errors import Fault, InvalidSpec, UsageError
 from controller.spec.load import Document, load
 
 ETL = """
@@ -222,9 +222,13 @@ def test_params_that_are_too_large_together(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no such file"):
-        values(files=[tmp_path / "p.yaml"])
+def test_a_file_that_can_not_be_read_is_one_of_the_faults(tmp_path: Path) -> None:
+    missing = tmp_path / "p.yaml"
+    assert faults("rows=x", files=[missing, tmp_path]) == [
+        f"{missing}: no such file",
+        f"{tmp_path}: is a folder; name the files in it",
+        '-p rows: expected an integer, found "x"',
+    ]
 
 
 def test_other_bytes_are_no_text() -> None:
