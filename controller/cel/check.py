@@ -366,13 +366,14 @@ def _counts(function: Function, alone: bool) -> str:
 def _wrong_argument(node: Call, function: Function, types: list[Type]) -> Fault:
     """The first argument that no way of calling takes."""
     ways = [way.takes for way in function.overloads if len(way.takes) == len(types)]
-    for position, type_ in enumerate(types):
-        wanted = list(dict.fromkeys(str(takes[position]) for takes in ways))
-        if not any(_fits(type_, takes[position]) for takes in ways):
-            problem = f"{node.function} takes {_either(wanted)}, not {type_}"
-            hint = hints.as_string(type_) if wanted == ["a string"] else ""
-            return Fault(node.offset, problem, hint)
-    return Fault(node.offset, f"{node.function} can't take these arguments together")
+    found, takes = next(
+        (type_, takes)
+        for type_, takes in zip(types, zip(*ways, strict=True), strict=True)
+        if not any(_fits(type_, one) for one in takes)
+    )
+    wanted = list(dict.fromkeys(map(str, takes)))
+    hint = hints.as_string(found) if wanted == ["a string"] else ""
+    return Fault(node.offset, f"{node.function} takes {_either(wanted)}, not {found}", hint)
 
 
 def _either(words: list[str]) -> str:

@@ -72,6 +72,12 @@ FAILURES = [
     ("»size(any)", "size can't take an integer"),
     ("any.»contains('a')", "contains can't take an integer and a string"),
     ("list.»join()", "join can't take an integer in its list: all must be strings"),
+    ("any.»matches('a')", "matches can't take an integer"),
+    ("map»[list[1]]", "the map has no key null"),
+    ("map»[[[1], 'a'][0]]", "the map has no key a list"),
+    ("[true, 'a'][0] »+ any", "+ can't take a boolean and an integer"),
+    ("[true, 'a'][0] »+ [true, 'a'][0]", "+ can't take a boolean and a boolean"),
+    ("any »% [1.5, 'a'][0]", "% can't take an integer and a double"),
     ("»string(list[1])", "string can't take null"),
     ("»int(text)", 'int can\'t take "abc": that is no integer'),
     ("»int('0x1f')", 'int can\'t take "0x1f": that is no integer'),
@@ -96,6 +102,13 @@ def test_a_failure_says_what_and_where(text: str, problem: str) -> None:
     with pytest.raises(Failed) as raised:
         program.evaluate(lambda path: DATA[path[0]])
     assert (raised.value.offset, raised.value.problem) == (text.index("»"), problem)
+
+
+@pytest.mark.parametrize("text", ["text.»matches('a')", "'a'.»matches(text)"])
+def test_half_a_character_matches_nothing(text: str) -> None:
+    with pytest.raises(Failed, match="half a surrogate pair") as raised:
+        compiled(text.replace("»", ""), NAMES).evaluate(lambda path: "a\ud800")
+    assert raised.value.offset == text.index("»")
 
 
 def test_values_in_messages_are_short() -> None:

@@ -235,6 +235,7 @@ FAULTS = [
         "? gives an integer or a string; both must be of one type",
         "write string(x) around the other one",
     ),
+    ("yes »? 'a' : null", "? gives a string or null; both must be of one type", ""),
     (
         "yes »? 1 : 1.5",
         "? gives an integer or a double; both must be of one type",

@@ -49,6 +49,8 @@ NESTED = [
     ("members", lambda n: "x" + ".a" * (n - 1)),
     ("indices", lambda n: "x" + "[0]" * (n - 1)),
     ("inner indices", lambda n: "x[" * (n - 1) + "0" + "]" * (n - 1)),
+    ("operands", lambda n: "1 + x" + ".a" * (n - 2)),
+    ("last operands", lambda n: "1 + 2 + x" + ".a" * (n - 2)),
     ("comparisons", lambda n: "x" + " == x" * (n - 1)),
     ("macros", lambda n: "x" + ".map(y, y)" * (n - 1)),
     ("inner macros", lambda n: "x.map(y, " * (n - 1) + "1" + ")" * (n - 1)),
@@ -216,7 +218,7 @@ def test_the_worst_evaluation_takes_a_second_at_most(text: str, value: object) -
         evaluate(text, value)
     except Failed as failed:
         assert len(failed.problem) < 200
-    assert time.process_time() - began < 3  # a slow machine that does other things as well
+    assert time.process_time() - began < 5  # on a slow machine that does other things as well
 
 
 @pytest.mark.parametrize(
