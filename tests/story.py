@@ -16,7 +16,7 @@ from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Observation, Started
-from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase
+from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import facts
@@ -121,6 +121,12 @@ class Story:
         self.promise(Accept(document=found, path=f"{name}.yaml", uid=uid))
         return self.settle()
 
+    def begin(self, found: Document, params: dict[str, Any]) -> "Story":
+        """A life begins, and is given these params."""
+        name = found.metadata.name
+        self.promise(Accept(document=found, path=f"{name}.yaml", uid=None, params=params))
+        return self.settle()
+
     def start(self, *names: str, workflow: str = "w") -> "Story":
         """The processes of these scheduled attempts exist."""
         for name in names:
@@ -163,6 +169,13 @@ class Story:
 
     def delete(self, workflow: str = "w") -> "Story":
         self.see(e.DeletionAccepted(uid=self.life(workflow).uid, message="gone"))
+        return self.settle()
+
+    def retry(self, *names: str, workflow: str = "w") -> "Story":
+        """Somebody wants these steps to run again."""
+        for name in names:
+            why = {"reason": Reason.RETRY_REQUESTED, "message": "asked"}
+            self.see(e.StepReset(uid=self.life(workflow).uid, step=name, **why))
         return self.settle()
 
     def wait(self, seconds: float) -> "Story":

@@ -37,8 +37,8 @@ def ready(state: State, event: e.StepReady) -> None:
 
 def skipped(state: State, event: e.StepSkipped) -> None:
     workflow, step = _ended(state, event, Phase.SKIPPED)
-    if event.when is not None:
-        step.answer = event.when
+    step.answer = event.when
+    if event.stands:
         before = step.standing
         if before is None or not before.is_asked_again:
             replace_result(workflow, step)

@@ -309,13 +309,18 @@ class StepReady(Event, frozen=True):
 
 
 class StepSkipped(Event, frozen=True):
-    """It will not run. `when`: as in StepReady, if that gave false."""
+    """It will not run. `when`: as in StepReady, if that gave false.
+
+    `stands`: this is its result, and what ran after another one can't be restored. It is always
+    true, but older versions did not write it.
+    """
 
     uid: str
     step: str
     reason: str
     message: str
     when: dict[str, str] | None = None
+    stands: bool = False
 
 
 class StepCancelled(Event, frozen=True):

@@ -133,8 +133,8 @@ class Standing(Struct, frozen=True):
 
     @property
     def is_asked_again(self) -> bool:
-        """It says nothing but that the step's `when` gave false."""
-        return self.reason == Reason.WHEN_FALSE
+        """It is not what an attempt gave: its dependencies, or its `when`, kept it from running."""
+        return self.phase is Phase.SKIPPED and self.reason != Reason.SKIPPED_ITSELF
 
 
 def is_result(phase: Phase, definition: Definition) -> bool:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import json, structs
 
 from controller.model.events import (
     STEP_ADDED,
@@ -23,7 +23,7 @@ from controller.model.events import (
 from controller.model.indexes import run_to_be
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow, is_result
+from controller.model.state import Attempt, Standing, State, Step, Workflow, is_result
 from controller.planner.actions import Accept, notes_of
 from controller.planner.resolve import Sight, ask, sight, timeout
 from controller.spec.definition import Definition, definitions, reads
@@ -140,10 +140,11 @@ def _lacking(step: Step, definition: Definition) -> list[str]:
     if step.phase is Phase.RUNNING and step.attempt is not None:
         given: Mapping[str, object] = step.attempt.declares
         return [name for name, kind in definition.outputs.items() if given.get(name) != kind]
+    outputs = step.outputs if step.phase is Phase.SUCCEEDED else {}
     return [
         name
         for name, kind in definition.outputs.items()
-        if name not in step.outputs or not fits(step.outputs[name], kind)
+        if name not in outputs or not fits(outputs[name], kind)
     ]
 
 
@@ -219,6 +220,7 @@ def _row(
     if (
         kept is not None
         and same
+        and not kept.is_asked_again
         and is_result(kept.phase, definition)
         and _all_stand(workflow, upstream)
     ):
@@ -275,18 +277,23 @@ def _asks_otherwise(
     if step.definition.when != definition.when:
         return True
     read = params_read(seen.spec, [definition.when])
-    return any(seen.params[name] != before.get(name) for name in read)
+    return any(not _is_same(seen.params[name], before.get(name)) for name in read)
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Also of the same type: 1, 1.0 and true are three values."""
+    return json.encode(one) == json.encode(other)
 
 
 def _is_broken(workflow: Workflow, step: Step, seen: Sight, upstream: Upstream) -> bool:
     """Whether the end of a dependency still keeps it from starting."""
     new = definitions(seen.spec)
     for need in new[step.name].requires:
-        dependency = workflow.steps[need.step]
+        end: Step | Standing = workflow.steps[need.step]
+        if upstream.effects[need.step].reason == Reason.RESULT_KEPT:
+            end = workflow.steps[need.step].standing or end
         tolerated = new[need.step].continue_on_failure
-        verdict = edge(dependency.phase, dependency.reason, tolerated, need.condition)
-        restored = upstream.effects[need.step].reason == Reason.RESULT_KEPT
-        if verdict not in (MET, OPEN) and not restored:
+        if edge(end.phase, end.reason, tolerated, need.condition) not in (MET, OPEN):
             return True
     return False
 

@@ -33,7 +33,9 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
     if step.broken:
         dependency, reason = next(iter(step.broken.items()))
         message = skip_message(workflow, dependency)
-        return StepSkipped(uid=workflow.uid, step=step.name, reason=reason, message=message)
+        return StepSkipped(
+            uid=workflow.uid, step=step.name, reason=reason, message=message, stands=True
+        )
     if step.open or workflow.suspended is not None:
         return None
     if step.retry_at is not None and not is_due(
@@ -67,7 +69,9 @@ def _by_its_when(
     if answer.yes:
         return StepReady(uid=uid, step=name, when=answer.read)
     reason, message = Reason.WHEN_FALSE, answer.refusal
-    return StepSkipped(uid=uid, step=name, reason=reason, message=message, when=answer.read)
+    return StepSkipped(
+        uid=uid, step=name, reason=reason, message=message, when=answer.read, stands=True
+    )
 
 
 def skip_message(workflow: Workflow, dependency: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from controller.model.phases import Phase, Reason
+from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Step, Workflow
 from controller.spec.definition import Definition
 from controller.spec.expression import OPEN, Failed, NoValue, evaluate, fill, fill_words, step_named
@@ -44,14 +44,13 @@ class Sight(NamedTuple):
 
     def _of_step(self, name: str, path: list[str]) -> object:
         step = self.steps.get(name)
-        if step is None:
-            raise NoValue(f'"{name}" has not run yet')
+        if step is None or step.phase not in TERMINAL:  # a timeout can be judged while it runs
+            raise Failed(f'"{name}" has not finished')
         if path == ["phase"]:
             return str(step.phase)
         output = path[-1]
         if step.phase is not Phase.SUCCEEDED:
-            has = _HAS.get(step.phase, "has not finished")
-            raise NoValue(f'"{name}" has no output "{output}": it {has}')
+            raise NoValue(f'"{name}" has no output "{output}": it {_HAS[step.phase]}')
         if output not in step.outputs:
             raise NoValue(f'"{name}" gave no output "{output}"')
         return step.outputs[output]
