@@ -112,7 +112,7 @@ class _Checker:
         if node.name in FUNCTIONS:
             hint = f"write {FUNCTIONS[node.name].usage}"
         else:
-            known = [*self.names, *(name for name, _ in self.variables)]
+            known = [*_readable(self.names), *(name for name, _ in self.variables)]
             hint = hints.of_name(node.name, known, self.text, node.offset)
             hint = hint or hints.all_of(known, "the names here are")
         return Fault(node.offset, f"unknown name: {cut(node.name)}", hint)
@@ -137,8 +137,9 @@ class _Checker:
             path = (*_read(node.operand).path, node.field)
             return self.read(node, path, record.fields[node.field])
         of = _path(node.operand)
-        hint = hints.of_name(node.field, record.fields, self.text, node.offset)
-        hint = hint or hints.all_of(record.fields, f"{of} has")
+        known = _readable(record.fields)
+        hint = hints.of_name(node.field, known, self.text, node.offset)
+        hint = hint or hints.all_of(known, f"{of} has")
         raise Fault(node.offset, f"{of} has no field {cut(node.field)}", hint)
 
     def read(self, node: Name | Member | Has, path: tuple[str, ...], type_: Type) -> Type:
@@ -327,6 +328,10 @@ def _read(node: Node) -> Name | Member:
     """A node that is a record."""
     assert isinstance(node, Name | Member)
     return node
+
+
+def _readable(names: Mapping[str, Type]) -> list[str]:
+    return [name for name, type_ in names.items() if type_.kind != "unavailable"]
 
 
 def _path(node: Node) -> str:

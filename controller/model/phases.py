@@ -128,6 +128,9 @@ TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCEL
 WORKFLOW_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 # A step that skips itself is no obstacle for its dependents.
 OWN_SKIPS = frozenset({Reason.WHEN_FALSE, Reason.SKIPPED_ITSELF})
+FAULTS_OF_OUTPUTS = frozenset(
+    {Reason.OUTPUT_MISSING, Reason.OUTPUT_INVALID, Reason.OUTPUT_TOO_LARGE}
+)
 COULD_NOT_START = frozenset({Reason.START_FAILED, Reason.SECRET_MISSING, Reason.VALUE_TOO_LARGE})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 

@@ -64,7 +64,7 @@ def _by_its_when(
     try:
         answer = ask(sight(workflow, run_to_be(state, workflow)), step.definition)
     except Failed as failure:
-        reason, message = Reason.EXPRESSION_FAILED, f"when: {failure}"
+        reason, message = Reason.EXPRESSION_FAILED, f"its `when` failed: {failure}"
         return StepFailed(uid=uid, step=name, reason=reason, message=message)
     if answer.yes:
         return StepReady(uid=uid, step=name, when=answer.read)

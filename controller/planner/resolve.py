@@ -13,7 +13,16 @@ import msgspec
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Step, Workflow
 from controller.spec.definition import Definition
-from controller.spec.expression import OPEN, Failed, NoValue, evaluate, fill, fill_words, step_named
+from controller.spec.expression import (
+    OPEN,
+    Failed,
+    NoValue,
+    evaluate,
+    fill,
+    fill_words,
+    quoted,
+    step_named,
+)
 from controller.spec.models import SECONDS_MAX, Spec
 
 VALUE_BYTES_MAX = 100 << 10  # of an argument or a variable
@@ -50,7 +59,7 @@ class Sight(NamedTuple):
             return str(step.phase)
         output = path[-1]
         if step.phase is not Phase.SUCCEEDED:
-            raise NoValue(f'"{name}" has no output "{output}": it {_HAS[step.phase]}')
+            raise NoValue(f'"{name}" {_HAS[step.phase]}, so it has no output "{output}"')
         if output not in step.outputs:
             raise NoValue(f'"{name}" gave no output "{output}"')
         return step.outputs[output]
@@ -90,13 +99,15 @@ def ask(seen: Sight, definition: Definition) -> Answer:
     read: dict[str, str] = {}
 
     def noted(path: tuple[str, ...]) -> object:
+        name = ".".join(path)
+        read[name] = "not there"  # should this raise
         value = seen.lookup(path)
-        read[".".join(path)] = shortened(value)
+        read[name] = shortened(value)
         return value
 
     given = evaluate(seen.spec, definition.when, noted)
     if not isinstance(given, bool):
-        raise Failed(f"{definition.when} gives {shortened(given)}, not true or false")
+        raise Failed(f"it gives {shortened(given)}, not true or false")
     return Answer(given, read)
 
 
@@ -121,11 +132,18 @@ class Resolved(NamedTuple):
 def resolve(seen: Sight, definition: Definition) -> Resolved:
     """What an attempt of the step is made with. Raises Refused."""
     try:
-        values = {code: evaluate(seen.spec, code, seen.lookup) for code in definition.expressions}
+        values = {code: _value(seen, code) for code in definition.expressions}
         _check(definition, values)
         return Resolved(values, timeout(seen, definition))
     except Failed as failure:
         raise Refused(Reason.EXPRESSION_FAILED, str(failure)) from None
+
+
+def _value(seen: Sight, code: str) -> Any:
+    try:
+        return evaluate(seen.spec, code, seen.lookup)
+    except Failed as failure:
+        raise Failed(f"{quoted(code)} failed: {failure}") from None
 
 
 def timeout(seen: Sight, definition: Definition) -> float | None:
@@ -133,10 +151,11 @@ def timeout(seen: Sight, definition: Definition) -> float | None:
     code = definition.timeout_seconds
     if not isinstance(code, str):
         return None
-    given = evaluate(seen.spec, code, seen.lookup)
+    given = _value(seen, code)
     number = isinstance(given, int | float) and not isinstance(given, bool)
     if not number or not isfinite(given) or not 0 < given <= SECONDS_MAX:
-        raise Failed(f"timeoutSeconds: {code} gives {shortened(given)}, no length of time")
+        said = f"timeoutSeconds: {quoted(code)} gives {shortened(given)}"
+        raise Failed(f"{said}; it must be more than 0 and at most {SECONDS_MAX:,} seconds")
     return float(given)
 
 
@@ -149,10 +168,9 @@ def _check(definition: Definition, values: Mapping[str, Any]) -> None:
             raise Failed(f"{place} would hold a NUL byte, which no process can be given")
         size = len(text) if text.isascii() else len(text.encode())
         if size > VALUE_BYTES_MAX:
-            hint = ""
-            if place.startswith("env."):
-                hint = f"; write {place.removeprefix('env.')}: {{asFile: …}}"
-            message = f"{place} would have {size:,} bytes, {VALUE_BYTES_MAX:,} is the most{hint}"
+            name = place.removeprefix("env.") if place.startswith("env.") else "NAME"
+            hint = f"pass it as a file: env: {{{name}: {{asFile: …}}}}"
+            message = f"{place} would have {size:,} bytes, {VALUE_BYTES_MAX:,} is the most; {hint}"
             raise Refused(Reason.VALUE_TOO_LARGE, message)
     if not "".join(fill_words(definition.argv, values)[:1]):
         raise Failed("the name of the program is empty")

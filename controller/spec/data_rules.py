@@ -165,9 +165,9 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         return
     if only is None and place.kind in ("boolean", "seconds"):
         text = place.text.strip().removeprefix("{{").removesuffix("}}").strip()
-        hint = (
-            f"write ${{{{ {text} }}}}" if not found and len(text) <= 60 and "\n" not in text else ""
-        )
+        hint = "join them in one ${{ }}, with && or ||" if len(found) > 1 else ""
+        if not found and len(text) <= 60 and "\n" not in text:
+            hint = f"write ${{{{ {text} }}}}"
         problem = f"expected one expression that gives {_WRITE[place.kind]}"
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return

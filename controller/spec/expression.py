@@ -28,6 +28,8 @@ OPEN = "${{"
 _QUOTES = ("'''", '"""', "'", '"')
 _SPECS_MAX = 64  # whose compiled expressions are kept
 _TEXTS_MAX = 4096
+_SHOWN_MAX = 60  # characters of an expression in a sentence
+_LATER = ("trigger", "item", "index")
 
 Values = Mapping[str, Any]  # the text of an expression -> what it gave
 Lookup = Callable[[tuple[str, ...]], object]
@@ -57,7 +59,7 @@ class Unusable(Exception):
 
 
 class Failed(Exception):
-    """An expression gave no value; its text says why."""
+    """An expression gave no value; the text says why, and does not name the expression."""
 
 
 class NoValue(Failed):
@@ -159,7 +161,13 @@ def _text(code: str, value: object) -> str:
     try:
         return as_text(value)
     except ValueError:
-        raise Failed(f"{code} is null, which has no text") from None
+        raise Failed(f"{quoted(code)} gives null, which has no text") from None
+
+
+def quoted(code: str) -> str:
+    """An expression in a sentence."""
+    shown = code if len(code) <= _SHOWN_MAX else f"{code[:_SHOWN_MAX]}…"
+    return f"${{{{ {shown} }}}}"
 
 
 # ---------------------------------------- meaning
@@ -216,7 +224,7 @@ def evaluate(spec: Spec, code: str, lookup: Lookup) -> Any:
     try:
         return program(spec, code).evaluate(look)
     except CelFailed as failure:
-        raise Failed(f"{code}: {failure.problem}") from None
+        raise Failed(failure.problem) from None
 
 
 class _Programs:
@@ -253,7 +261,6 @@ class _Programs:
         """The names that an expression may read."""
         from controller.cel.types import INT, STRING, record, unavailable
 
-        later = "there are no triggers yet"
         steps = record({one: self._step(one) for one in self.aliases})
         only = "only fields of a step can read steps"
         return {
@@ -265,9 +272,7 @@ class _Programs:
             ),
             "workflow": record({"name": STRING, "uid": STRING, "instance": STRING}),
             "run": record({"number": INT}),
-            "trigger": unavailable(f"trigger is not supported yet: {later}", ""),
-            "item": unavailable("item is not supported yet: there is no forEach", ""),
-            "index": unavailable("index is not supported yet: there is no forEach", ""),
+            **{name: unavailable(f"{name} is not supported yet") for name in _LATER},
             "steps": steps
             if in_step
             else unavailable(only, "write this in the steps that need it"),
@@ -285,7 +290,7 @@ class _Programs:
             {
                 "outputs": record({one: _type(kind) for one, kind in outputs.items()}),
                 "phase": STRING,
-                "failed": unavailable("failed is not supported yet: there is no forEach", ""),
+                "failed": unavailable("failed is not supported yet"),
             }
         )
 

@@ -10,8 +10,9 @@ from typing import Any
 from controller.spec import habits
 from controller.spec.data_rules import misplaced
 from controller.spec.path_fault import NOT_YET, QUOTE_IT, Path, PathFault, did_you_mean
-from controller.spec.values import EXPECTED, ParamType, found, is_name
+from controller.spec.values import EXPECTED, VALUE_NAME_HINT, ParamType, found, is_name
 
+_PARAMS: Path = ("spec", "params")
 _NAMED_MAX = 8  # fields in a hint
 _SHOWN_MAX = 60
 
@@ -34,6 +35,8 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
             problem = NOT_YET if habit.later else problem
         else:
             hint = did_you_mean(field, known) or _fields(path, known)
+            if path[:-1] == _PARAMS and not set(error.instance) & set(known):
+                hint = "to give the param a mapping as its value, write {default: {…}}"
         yield PathFault(path=(*path, field), problem=problem, hint=hint, key=True)
 
 
@@ -76,8 +79,12 @@ def _listed(words: list[str]) -> str:
 
 
 def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
+    if value is None and path[:-1] == _PARAMS:
+        return "write {type: string} for a param that must be given"
     if value is None:
         return "give it a value, or remove it"
+    if path[-1] == "when" and isinstance(value, bool):
+        return habits.advice("write ${{ $value }}", value)
     if "string" in expected and isinstance(value, bool | int | float):
         return QUOTE_IT
     if {"number", "integer"} & set(expected) and isinstance(value, str):
@@ -160,10 +167,11 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     value = error.instance
     if "propertyNames" in error.relative_schema_path:
         # The error has the path of the mapping, and the key as its value.
+        of = {"params": "param", "outputs": "output"}.get(str(path[-1]), "")
         yield PathFault(
             path=(*path, value),
-            problem=f"{found(value)} is not a valid variable name",
-            hint="use letters, digits and _; the first can't be a digit",
+            problem=f"{found(value)} is not a valid {of or 'variable'} name",
+            hint=VALUE_NAME_HINT if of else _VARIABLE_HINT,
             key=True,
         )
         return
@@ -175,11 +183,14 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
-    elif {"exitCodes", "exceptExitCodes", "successExitCodes"} & set(path):
+    elif "inheritEnv" in path:
+        problem, hint = f"{found(value)} is not a valid variable name", _VARIABLE_HINT
+    elif {"exitCodes", "exceptExitCodes", "successExitCodes", "skipExitCodes"} & set(path):
         problem, hint = f"{found(value)} is not an exit code", 'write 75, or a range "100-110"'
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
+_VARIABLE_HINT = "use letters, digits and _; the first can't be a digit"
 _NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"
 
 

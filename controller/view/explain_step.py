@@ -89,7 +89,9 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
         yield f"treadle resume {workflow.name}"
     names = [cause.step for cause in causes if cause.phase == Phase.FAILED]
     for name in names[:1]:
-        yield f"treadle logs {workflow.name} {name}"
+        attempt = workflow.steps[name].attempt
+        if attempt is not None and attempt.started is not None:
+            yield f"treadle logs {workflow.name} {name}"
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
         yield f"treadle retry {workflow.name} {names[0] if names else step.name}"
     elif step.phase is Phase.RUNNING:

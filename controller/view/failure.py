@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.model.phases import Phase, Reason
+from controller.model.phases import FAULTS_OF_OUTPUTS, Phase, Reason
 from controller.model.state import Attempt, Step, Workflow
 from controller.view.table import visible
 
@@ -61,8 +61,14 @@ def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterat
     """A block for each step that failed and whose output is there."""
     for name, attempt in failed(workflow):
         if name in printed:
-            yield ""
-            yield from block(workflow, name, attempt, printed[name], past)
+            head, *said = block(workflow, name, attempt, printed[name], past)
+            why = [f"  {attempt.message}"] if is_for_outputs(attempt) else []
+            yield from ("", head, *why, *said)
+
+
+def is_for_outputs(attempt: Attempt) -> bool:
+    """Whether it failed for what it did not hand on; its exit code then says nothing."""
+    return attempt.reason in FAULTS_OF_OUTPUTS
 
 
 def last_words(printed: Sequence[str]) -> str:

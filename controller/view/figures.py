@@ -10,7 +10,13 @@ from controller.model.events import Usage
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
-from controller.view.failure import Printed, last_words, meaning, of_present_run
+from controller.view.failure import (
+    Printed,
+    is_for_outputs,
+    last_words,
+    meaning,
+    of_present_run,
+)
 from controller.view.look import Look
 from controller.view.times import span
 from controller.view.values import in_short
@@ -87,7 +93,7 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
 
 def failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
     """`exit 3: ` and the last line that it printed; else the words of the log."""
-    if attempt.exit_code is None or step.reason != attempt.reason:
+    if attempt.exit_code is None or step.reason != attempt.reason or is_for_outputs(attempt):
         return step.message
     said = last_words(printed).strip() or meaning(attempt)
     return f"exit {attempt.exit_code}: {said}" if said else f"exit {attempt.exit_code}"

@@ -25,3 +25,58 @@ def test_has_asks_whether_a_step_gave_an_output(code: int, outputs: bytes, start
         assert story.attempt("report").phase is AttemptPhase.SCHEDULED
     else:
         assert story.why("report") == ("Skipped", "WhenFalse")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "message"),
+    [
+        pytest.param(
+            {"env": {"A": "${{ 1 / (steps.a.outputs.n - 3) }}"}},
+            "ExpressionFailed",
+            "${{ 1 / (steps.a.outputs.n - 3) }} failed: division by zero",
+            id="in a variable",
+        ),
+        pytest.param(
+            {"command": ["x", f"${{{{ {'1 + ' * 20}1 / (steps.a.outputs.n - 3) }}}}"]},
+            "ExpressionFailed",
+            f"${{{{ {'1 + ' * 15}… }}}} failed: division by zero",
+            id="a long one",
+        ),
+        pytest.param(
+            {"timeoutSeconds": "${{ steps.a.outputs.n - 3 }}"},
+            "ExpressionFailed",
+            "timeoutSeconds: ${{ steps.a.outputs.n - 3 }} gives 0; "
+            "it must be more than 0 and at most 1,000,000,000 seconds",
+            id="no length of time",
+        ),
+        pytest.param(
+            {"command": ["${{ steps.a.outputs.t }}"]},
+            "ExpressionFailed",
+            "the name of the program is empty",
+            id="no program",
+        ),
+        pytest.param(
+            {"env": {"A": "${{ steps.a.outputs.l.map(x, params.big).join(params.big) }}"}},
+            "ValueTooLarge",
+            "env.A would have 180,000 bytes, 102,400 is the most; "
+            "pass it as a file: env: {A: {asFile: …}}",
+            id="a variable that is too large",
+        ),
+        pytest.param(
+            {"command": ["x", "${{ params.big + params.big }}"]},
+            "ValueTooLarge",
+            "an argument would have 120,000 bytes, 102,400 is the most; "
+            "pass it as a file: env: {NAME: {asFile: …}}",
+            id="an argument that is too large",
+        ),
+    ],
+)
+def test_why_a_step_could_not_be_given_its_values(
+    fields: dict[str, object], reason: str, message: str
+) -> None:
+    a = a_step("a", outputs={"n": "integer", "t": "string", "l": "array"})
+    story = Story().accept([a, a_step("b", "a", **fields)], params={"big": "x" * 60_000})
+    story.exit("a", outputs=b"n=3\nt=\nl=[1, 2]")
+    assert story.why("b") == ("Failed", reason)
+    assert story.step("b").message == message
+    assert story.step("b").attempts == []

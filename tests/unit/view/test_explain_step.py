@@ -151,3 +151,30 @@ def test_what_a_fingerprint_was_made_of() -> None:
         "  + env.Y: 3",
         f"    run: {attempt.inputs['run']}",
     ]
+
+
+def reads(**fields: Any) -> Story:
+    """`a` declares an output, skips itself, and `b` reads it."""
+    a = a_step("a", outputs={"n": "integer"}, skipExitCodes=[9])
+    return Story().accept([a, a_step("b", "a", **fields)]).exit("a", 9)
+
+
+def test_what_never_started_has_no_output_to_look_at() -> None:
+    assert said(reads(env={"N": "${{ steps.a.outputs.n }}"}), "b") == [
+        "w/b is Failed (ExpressionFailed): ${{ steps.a.outputs.n }} failed: "
+        '"a" was skipped, so it has no output "n"',
+        "",
+        "next: treadle retry w b",
+    ]
+
+
+def test_a_condition_that_fails_is_no_condition_that_is_false() -> None:
+    failed = said(reads(when="${{ steps.a.outputs.n > 0 }}"), "b")
+    assert failed[0] == (
+        "w/b is Failed (ExpressionFailed): its `when` failed: "
+        '"a" was skipped, so it has no output "n"'
+    )
+    false = said(reads(when="${{ has(steps.a.outputs.n) }}"), "b")
+    assert false[0] == (
+        "w/b is Skipped (WhenFalse): its `when` gave false: steps.a.outputs.n is not there"
+    )

@@ -299,3 +299,13 @@ def test_params_are_in_the_wide_table() -> None:
     header, row = render(table)
     assert "PARAMS" in header
     assert 'date=today regions=["eu"]' in row
+
+
+def test_a_fault_of_the_outputs_is_said_where_the_exit_code_says_nothing() -> None:
+    story = Story().accept([a_step("a", outputs={"rows": "integer"})]).exit("a", outputs=b"rows=x")
+    why = 'the output "rows" (line 1): expected an integer, found "x"'
+    lines = list(page(story.state, story.life(), Look(now=story.now), printed={"a": ["done"]}))
+    (row,) = [line for line in lines if "✗ a " in line]
+    assert row.endswith(f"  {why}")
+    head = lines.index("── w/a, attempt 1: treadle logs w a ──")
+    assert lines[head + 1 : head + 3] == [f"  {why}", "  done"]
