@@ -264,10 +264,10 @@ def _asked_again(step: Step, seen: Sight, before: Mapping[str, object]) -> StepE
     try:
         answer = ask(seen, definition)
     except Failed as failure:
-        return StepEffect("run", Reason.TRIED_ANEW, f"its `when` changed, and fails: {failure}")
+        return StepEffect("run", Reason.TRIED_ANEW, f"its `when` fails now: {failure}")
     if answer.yes:
-        return StepEffect("run", Reason.TRIED_ANEW, "its `when` changed, and gives true")
-    return StepEffect("keep", Reason.WHEN_FALSE, answer.refusal)
+        return StepEffect("run", Reason.TRIED_ANEW, "its `when` gives true now")
+    return StepEffect("keep", Reason.WHEN_FALSE, answer.sentence)
 
 
 def _asks_otherwise(

@@ -68,7 +68,7 @@ def _by_its_when(
         return StepFailed(uid=uid, step=name, reason=reason, message=message)
     if answer.yes:
         return StepReady(uid=uid, step=name, when=answer.read)
-    reason, message = Reason.WHEN_FALSE, answer.refusal
+    reason, message = Reason.WHEN_FALSE, answer.sentence
     return StepSkipped(
         uid=uid, step=name, reason=reason, message=message, when=answer.read, stands=True
     )

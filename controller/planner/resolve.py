@@ -88,10 +88,11 @@ class Answer(NamedTuple):
     read: dict[str, str]
 
     @property
-    def refusal(self) -> str:
-        """Why the step is skipped."""
+    def sentence(self) -> str:
+        """Why the step is skipped, or is not."""
         read = ", ".join(f"{path} is {text}" for path, text in self.read.items())
-        return f"its `when` gave false: {read}" if read else "its `when` gave false"
+        gave = f"its `when` gave {'true' if self.yes else 'false'}"
+        return f"{gave}: {read}" if read else gave
 
 
 def ask(seen: Sight, definition: Definition) -> Answer:

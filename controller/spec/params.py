@@ -60,7 +60,8 @@ def misfit(param: Param | ParamValue, value: object) -> str:
     if problem := mismatch(value, kind):
         return problem
     if only is not None and normal(value, kind) not in [normal(one, kind) for one in only]:
-        return f"{found(value)} is not one of {', '.join(map(found, only))}"
+        shown = [found(one).removeprefix("the number ") for one in (value, *only)]
+        return f"{shown[0]} is not one of {', '.join(shown[1:])}"
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.resolve import Answer
 from controller.view import edits, words
 from controller.view.explain import NO_CONTROLLER, Cause
 from controller.view.failure import Printed, of_present_run
@@ -44,6 +45,8 @@ def explanation(
 
 
 def _past(workflow: Workflow, step: Step) -> Iterator[str]:
+    if step.answer is not None and step.phase not in (Phase.PENDING, Phase.SKIPPED):
+        yield Answer(True, step.answer).sentence
     if workflow.generation > 1:
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))
@@ -92,6 +95,8 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
         attempt = workflow.steps[name].attempt
         if attempt is not None and attempt.started is not None:
             yield f"treadle logs {workflow.name} {name}"
+    if step.reason == Reason.WHEN_FALSE:
+        return  # a retry asks the same question, and gets the same answer
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
         yield f"treadle retry {workflow.name} {names[0] if names else step.name}"
     elif step.phase is Phase.RUNNING:

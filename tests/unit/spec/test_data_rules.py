@@ -38,6 +38,7 @@ def at_mark(spec: str) -> tuple[list[str], str]:
         ("date: {type: string, default: §5}", "spec.params.date.default: expected text, found the number 5"),
         ("date: {type: string, default: §null}", "spec.params.date.default: expected text, found nothing; remove default if a value must be given"),
         ("n: {enum: [a, b], default: §c}", 'spec.params.n.default: "c" is not one of "a", "b"'),
+        ("n: {enum: [1, 2], default: §3}", "spec.params.n.default: 3 is not one of 1, 2"),
         ("n: {type: integer, enum: [1, §b]}", 'spec.params.n.enum[1]: expected an integer, found "b"'),
         ('n: §"${{ 1 }}"', "spec.params.n: an expression can't be used here; write the value itself"),
     ],
