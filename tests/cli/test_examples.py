@@ -49,8 +49,8 @@ def treadle(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run(cwd: Path, spec: str) -> None:
-    done = treadle(cwd, "run", spec, "--max-parallel", "2")
+def run(cwd: Path, spec: str, *more: str) -> None:
+    done = treadle(cwd, "run", spec, "--max-parallel", "2", *more)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -113,6 +113,51 @@ def test_the_older_json_form(copy: Path) -> None:
     codes = exit_codes(copy, "older-json")
     assert codes == {"fetch": [0], "sort": [0], "check": [1, 0]}
     assert output(copy, "older-json", "sort").split() == ["1", "2", "3"]
+
+
+def test_the_orders_decide_what_runs(copy: Path) -> None:
+    spec = copy / "examples/orders/orders.yaml"
+    run(copy, "examples/orders/orders.yaml")
+    codes = exit_codes(copy, "orders")
+    assert codes == {"sort": [0], "add-up": [0], "complain": [0], "celebrate": [], "report": [0]}
+    assert output(copy, "orders", "report") == "total: 35\ncelebrated: false\n"
+    spec.write_text(spec.read_text().replace('("asia", None)', '("asia", 80)'))
+    run(copy, "examples/orders/orders.yaml")
+    codes = exit_codes(copy, "orders")
+    assert codes == {"sort": [0], "add-up": [0], "complain": [], "celebrate": [0], "report": [0]}
+    assert output(copy, "orders", "report") == "total: 115\ncelebrated: true\n"
+
+
+def test_params_are_given_in_both_ways(copy: Path) -> None:
+    spec, file = "examples/params/report.yaml", "examples/params/values/november.yaml"
+    refused = treadle(copy, "run", spec, "-p", "format=pdf")
+    assert refused.returncode == 2
+    assert 'needs a value of the param "month"' in refused.stderr
+    assert '"pdf" is not one of "text", "csv"' in refused.stderr
+    run(copy, spec, "-p", "month=2026-11")
+    assert exit_codes(copy, "monthly-report") == {"collect": [0], "print": [0], "write": []}
+    assert output(copy, "monthly-report", "print") == "report of 2026-11 for eu and us\n"
+    run(copy, spec, "--params", file)
+    assert output(copy, "monthly-report", "collect") == "eu 20\nus 20\nasia 20\n"
+    assert output(copy, "monthly-report", "write") == "month,regions\n2026-11,3\n"
+
+
+def test_secrets_come_from_files_and_stay_out_of_the_state(copy: Path) -> None:
+    run(copy, "examples/secrets/secrets.yaml")
+    home = os.environ["HOME"]
+    said = "etl robot logs in to https://db.example, with a token of 16 characters\n"
+    assert output(copy, "secrets", "log-in") == said
+    said = f"token: not here\nhome: not here, but {home} is given\n"
+    assert output(copy, "secrets", "work") == said
+    kept = [path.read_bytes() for path in (copy / "state").rglob("*") if path.is_file()]
+    assert not [text for text in kept if b"not-a-real-token" in text]
+    (copy / "examples/secrets/local.env").write_text("SERVICE_USER=me\n")
+    run(copy, "examples/secrets/secrets.yaml")
+    assert output(copy, "secrets", "log-in").startswith("me logs in")
+    (copy / "examples/secrets/token").unlink()
+    failed = treadle(copy, "run", "examples/secrets/secrets.yaml")
+    assert failed.returncode == 1
+    assert "could not start: TOKEN: no file" in failed.stdout
 
 
 def test_live_edit_runs_to_its_end(copy: Path) -> None:
