@@ -300,7 +300,8 @@ class AttemptsArchived(Event, frozen=True):
 class StepReady(Event, frozen=True):
     """All its dependencies are met; it waits for a slot.
 
-    `when`: if that was asked now and gave true, the values that it read, as JSON, cut if long.
+    `when`: if that was asked now and gave true, the values that it read, as JSON, cut if long;
+    `not there` for an output that was not given.
     """
 
     uid: str
