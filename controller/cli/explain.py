@@ -13,6 +13,7 @@ from controller.errors import ExitCode, NotFound, UsageError
 if TYPE_CHECKING:
     from controller.model.state import State, Step, Workflow
     from controller.view.explain import Around
+    from controller.view.look import Look
 
 ROOT = "workflow"  # where the path of a field begins
 # Where a path is looked for if it does not begin there, in this order.
@@ -22,7 +23,7 @@ _PARENTS: tuple[tuple[str, ...], ...] = ((), ("spec",), ("spec", "steps"), ("met
 def explain(args: argparse.Namespace) -> int:
     """treadle explain NAME [STEP], or treadle explain FIELD"""
     if args.name.startswith(f"{ROOT}."):
-        show_lines(_of_field(args.name))
+        show_lines(_wrapped(_of_field(args.name), look(args)))
         return ExitCode.FINE
     from controller.view.find import find_workflow, name_and_steps, pick_step
 
@@ -36,7 +37,7 @@ def explain(args: argparse.Namespace) -> int:
     except NotFound as error:
         if words:
             raise
-        show_lines(_field_instead(name, error))
+        show_lines(_wrapped(_field_instead(name, error), look(args)))
         return ExitCode.FINE
     step = pick_step(workflow, words)
     around = _around(args.state)
@@ -133,6 +134,11 @@ def _shape(
 
 
 # ---------------------------------------- fields
+
+
+def _wrapped(lines: Iterator[str], look: "Look") -> Iterator[str]:
+    for line in lines:
+        yield from look.wrapped(line, hang=len(line) - len(line.lstrip()))
 
 
 def _field_instead(word: str, no_workflow: NotFound) -> Iterator[str]:
@@ -242,4 +248,4 @@ def _kind(document: dict[str, Any], node: dict[str, Any]) -> str:
     kind = str(node.get("type", "anything"))
     if kind == "array" and isinstance(node.get("items"), dict):
         return f"list of {_kind(document, node['items'])}"
-    return {"object": "mapping", "string": "text"}.get(kind, kind)
+    return {"object": "mapping", "array": "list", "string": "text"}.get(kind, kind)

@@ -164,7 +164,7 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return
     if only is None and place.kind in ("boolean", "seconds"):
-        text = place.text.strip().removeprefix("{{").removesuffix("}}").strip()
+        text = _BRACES.sub(r"\1", place.text.strip())
         hint = "join them in one ${{ }}, with && or ||" if len(found) > 1 else ""
         if not found and len(text) <= 60 and "\n" not in text:
             hint = f"write ${{{{ {text} }}}}"
@@ -252,6 +252,7 @@ def misplaced(path: Path, text: str) -> PathFault:
 
 
 _OTHERWISE = "write the value itself"
+_BRACES = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -265,7 +266,7 @@ def _env_line(script: str) -> str:
         name = code.removeprefix("secrets.")
         return f'write env: {{{name}: {{fromEnv: {name}}}}}, and "${name}" here'
     name = (_WORD.findall(code) or ["value"])[-1].upper()
-    quoted = code.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = (habits.as_ours(code) or code).replace("\\", "\\\\").replace('"', '\\"')
     return f'write env: {{{name}: "${{{{ {quoted} }}}}"}}, and "${name}" here'
 
 

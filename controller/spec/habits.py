@@ -53,7 +53,7 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Step",
         "if condition conditions preconditions precondition unless rules only",
-        'write when: ${{ steps.NAME.phase == "Succeeded" }}',
+        "$when",
     ),
     Habit("Step", "triggerrule", "write dependsOn: [{step: NAME, condition: Finished}]"),
     Habit(
@@ -229,7 +229,7 @@ _NAMES = {
     "secrets": "write {fromEnv: $last} in place of the text",
     "env": 'a script reads it as "$$last"',
     "github gitlab runner build ds logicaldate executiondate dagrun": (
-        "write params.NAME, and give the value with -p NAME=VALUE"
+        "write params.$last, and give the value with -p $last=VALUE"
     ),
     "success": 'write steps.NAME.phase == "Succeeded"',
     "failure": "write dependsOn: [{step: NAME, condition: Failed}]",
@@ -238,6 +238,7 @@ _NAMES = {
 }
 _BY_NAME = {name: write for names, write in _NAMES.items() for name in names.split()}
 _PATH = re.compile(r"[A-Za-z_][\w.-]*")
+_OURS = re.compile(r"write ((?:params|steps)\.[\w.]+)")
 
 # What `kind` can't be yet.
 KINDS_LATER = {
@@ -267,6 +268,13 @@ def in_expression(text: str, at: int) -> str:
     return write.replace("$last", rest[-1] if rest else "NAME").replace("$step", step)
 
 
+def as_ours(code: str) -> str:
+    """The path of another tool as an expression that reads a param or a step, if that is known."""
+    meant = in_expression(code, 0) if _PATH.fullmatch(code) else ""
+    found = _OURS.match(meant)
+    return found[1] if found else ""
+
+
 def plain(field: str) -> str:
     """`timeout-minutes`, `timeout_minutes` and `timeoutMinutes` are one word."""
     return field.replace("-", "").replace("_", "").lower()
@@ -274,12 +282,21 @@ def plain(field: str) -> str:
 
 def advice(text: str, value: object) -> str:
     """The text of a row, for what was written as the value of the field."""
+    if "$when" in text:
+        text = text.replace("$when", _when(value))
     if "$list" in text:
         text = text.replace("$list", f"[{', '.join(_steps(value)) or 'NAME, …'}]")
     found = seconds(value)
     text = text.replace("$seconds", "90" if found is None else f"{found:g}")
     text = text.replace("$minutes", "90" if found is None else f"{found * 60:g}")
     return text.replace("$value", _short(value))
+
+
+def _when(value: object) -> str:
+    """`if: failure()` asks how a dependency ended."""
+    meant = in_expression(value.strip("${ "), 0) if isinstance(value, str) else ""
+    asks_for_end = "dependsOn" in meant
+    return meant if asks_for_end else 'write when: ${{ steps.NAME.phase == "Succeeded" }}'
 
 
 def seconds(value: object) -> float | None:

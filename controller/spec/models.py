@@ -234,15 +234,17 @@ class Step(_Written, frozen=True):
     when: Annotated[
         str | UnsetType,
         Meta(
-            description="An expression that gives true or false, asked once, when the dependencies "
-            "are satisfied. If it gives false, the step is skipped, and its dependents continue."
+            description="An expression that decides whether the step runs, like "
+            "`${{ steps.count.outputs.rows > 0 }}`. It is asked once, when the dependencies are "
+            "met. If it gives false, the step is skipped, and its dependents continue."
         ),
     ] = UNSET
     outputs: Annotated[
         dict[ParamName, ParamType] | UnsetType,
         Meta(
-            description="What the step hands on, with types. It writes `name=value` lines, or one "
-            "JSON object, to the file that TREADLE_OUTPUT names."
+            description="What the step hands on: names with types, like `{rows: integer}`. The "
+            "step writes lines like `rows=5`, or one JSON object, to the file that TREADLE_OUTPUT "
+            "names."
         ),
     ] = UNSET
     env: Environment = UNSET

@@ -115,7 +115,7 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
         ("retry.limit", "workflow.spec.steps.retry.limit  integer"),
         ("steps.retry.limit", "workflow.spec.steps.retry.limit  integer"),
         ("spec.steps[4].run", "workflow.spec.steps.run  text"),
-        ("params.enum", "workflow.spec.params.enum  array"),
+        ("params.enum", "workflow.spec.params.enum  list"),
         ("env.fromFile", "workflow.spec.env.fromFile  text"),
         ("metadata", "workflow.metadata  "),
     ],

@@ -81,6 +81,8 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
     [
         # GitHub Actions
         ("Step", "if: success()", "unknown field; write when: "),
+        ("Step", "if: failure()", "write dependsOn: [{step: NAME, condition: Failed}]"),
+        ("Step", 'if: "${{ always() }}"', "write dependsOn: [{step: NAME, condition: Finished}]"),
         ("Step", "needs: build", "unknown field; write dependsOn: [build]"),
         ("Step", "needs: [build, test]", "unknown field; write dependsOn: [build, test]"),
         ("Step", "timeout-minutes: 5", "unknown field; write timeoutSeconds: 300"),
@@ -180,7 +182,7 @@ def test_steps_as_a_mapping_and_a_script_as_a_list() -> None:
         ("vars", "write params.NAME"),
         ("secrets.TOKEN", "write {fromEnv: TOKEN} in place of the text"),
         ("env.HOME", 'a script reads it as "$HOME"'),
-        ("github.ref == 'main'", "write params.NAME, and give the value with -p NAME=VALUE"),
+        ("github.ref == 'main'", "write params.ref, and give the value with -p ref=VALUE"),
         ("success()", 'write steps.NAME.phase == "Succeeded"'),
         ("failure()", "write dependsOn: [{step: NAME, condition: Failed}]"),
         ("fromJSON(params.x)", "an output has its declared type already: declare it as object"),
