@@ -219,6 +219,12 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         return bool(self.definition.when) and self.answer is None and self.series_from is None
 
     @property
+    def tried(self) -> bool:
+        """It has had an attempt since its reset; a new definition begins with all retries."""
+        times = self.series_from, self.retry_at
+        return bool(self.retries or self.interruptions) or times != (None, None)
+
+    @property
     def is_wanted(self) -> bool:
         """Whether one of these four is set."""
         return bool(self.leaving or self.cancel or self.asked or self.edit)

@@ -166,7 +166,7 @@ def effects(
         if step.phase is Phase.SKIPPED:
             found[name] = _skipped(workflow, step, seen, fingerprints[name], upstream)
         else:
-            found[name] = _row(workflow, step, new[name], fingerprints[name], upstream)
+            found[name] = _row(workflow, step, seen, fingerprints[name], upstream)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
             found[name] = _kept(step, upstream)
         if found[name].reason == Reason.SPEC_CHANGED:
@@ -205,17 +205,15 @@ def to_record(found: dict[str, StepEffect]) -> dict[str, StepEffect]:
 
 
 def _row(
-    workflow: Workflow,
-    step: Step,
-    definition: Definition,
-    fingerprint: str,
-    upstream: Upstream,
+    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, upstream: Upstream
 ) -> StepEffect:
-    kept = step.standing
+    definition, kept = definitions(seen.spec)[step.name], step.standing
     same = kept is not None and kept.fingerprint == fingerprint
     if is_result(step.phase, definition):
         if not same:
             return _changed("run")
+        if _never_ran(step) and _asks_otherwise(step, definition, seen, workflow.params):
+            return StepEffect("run", Reason.TRIED_ANEW, "its `when` changed")
         return _reran(upstream, "run") if upstream.anew else STEP_UNCHANGED
     if (
         kept is not None
@@ -276,8 +274,13 @@ def _asks_otherwise(
     """Whether the edit changed its `when`, or a param that this reads (its value `before`)."""
     if step.definition.when != definition.when:
         return True
-    read = params_read(seen.spec, [definition.when])
+    read = params_read(seen.spec, [definition.when] if definition.when else [])
     return any(not _is_same(seen.params[name], before.get(name)) for name in read)
+
+
+def _never_ran(step: Step) -> bool:
+    """An expression of it failed before its first attempt."""
+    return step.reason == Reason.EXPRESSION_FAILED and step.series_from is None
 
 
 def _is_same(one: object, other: object) -> bool:
@@ -352,7 +355,7 @@ def _running(
 def _waiting(step: Step, definition: Definition, fingerprint: str) -> StepEffect:
     """Pending or Ready: it takes the new definition, and what it waits for stays."""
     if step.fingerprint != fingerprint:
-        return _changed("keep" if step.retry_at is None else "run")
+        return _changed("run" if step.tried else "keep")
     if step.retry_at is not None and step.definition.retry != definition.retry:
         message = "its retry policy changed; it is tried again at once"
         return StepEffect("run", Reason.TRIED_ANEW, message)

@@ -113,6 +113,20 @@ def test_a_running_step_that_changed_is_ended_and_runs_again(edit: Steps) -> Non
     assert [attempt.phase for attempt in story.step("b").attempts] == ["Cancelled", "Succeeded"]
 
 
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_change_gives_fresh_retries_also_when_a_backoff_is_over(queued: bool) -> None:
+    story = Story().accept(SAME)
+    backing_off(story)
+    story.limits = Limits(max_parallel=1 if queued else 0)
+    story.wait(10)
+    assert (story.why("b"), story.step("b").retries) == (("Ready", "WaitingForSlot"), 1)
+    story.accept(CHANGED)
+    story.limits = Limits(max_parallel=1)
+    story.end("b") if queued else story.settle()
+    assert story.step("b").retries == 0
+    assert story.attempt("b").why == "run changed"
+
+
 def test_a_change_gives_fresh_retries_and_says_what_changed() -> None:
     story = Story().accept(SAME)
     failed(story)

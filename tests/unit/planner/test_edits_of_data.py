@@ -276,6 +276,20 @@ def test_a_revert_costs_nothing_where_a_step_is_skipped() -> None:
     assert story.why() == ("Succeeded", "Completed")
 
 
+def test_a_tolerated_failure_of_when_is_mended_by_an_edit_of_when() -> None:
+    def steps(when: str, *more: dict[str, Any]) -> Steps:
+        return [a_step("a", when=when, continueOnFailure=True), a_step("b", "a"), *more]
+
+    story = Story().accept(steps("${{ 1 / params.x > 0 }}"), params={"x": 0})
+    assert story.why("a") == ("Failed", "ExpressionFailed")
+    story.exit("b").accept(steps("${{ 1 / params.x > 0 }}", Z), params={"x": 0})
+    assert story.why("a") == ("Failed", "ExpressionFailed"), "an edit elsewhere"
+    story.accept(steps("${{ 1 / params.x > 0 }}", Z), params={"x": 1})
+    assert story.why("a") == ("Ready", "WaitingForSlot")
+    run_out(story)
+    assert attempts(story) == {"a": 1, "b": 2, "z": 1}
+
+
 # ---------------------------------------- exit codes
 
 
