@@ -139,7 +139,10 @@ def _outputs(attempt: Attempt, seen: Ended) -> Outputs:
     if not attempt.declares or seen.how != "exited":
         return Outputs()
     if seen.outputs_problem:
-        return Outputs(reason=Reason.OUTPUT_INVALID, problem=f"outputs: {seen.outputs_problem}")
+        return Outputs(
+            reason=Reason.OUTPUT_INVALID,
+            problem=f"$TREADLE_OUTPUT can't be read: {seen.outputs_problem}",
+        )
     return read(seen.outputs, attempt.declares)
 
 

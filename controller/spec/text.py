@@ -37,7 +37,7 @@ from yaml.events import (
 
 from controller.errors import Fault
 from controller.spec.syntax import explain
-from controller.spec.values import as_text
+from controller.spec.values import as_text, json_problem
 
 DEPTH_MAX = 64
 VALUES_MAX = 1_000_000  # a dozen times what 10,000 steps hold; read in 3 s
@@ -180,7 +180,7 @@ def _json_fault(text: str, file: str) -> Fault | None:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        problem = f"not JSON: {error.msg[0].lower()}{error.msg[1:]}"
+        problem = f"not JSON: {json_problem(error.msg)}"
         return Fault(file=file, line=error.lineno, column=error.colno, problem=problem)
     except (ValueError, RecursionError):  # numbers or nesting beyond what `json` takes
         pass

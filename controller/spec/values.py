@@ -162,11 +162,24 @@ def read_json(text: str) -> tuple[Any, list[str]]:
             parse_int=integer,
         )
     except json.JSONDecodeError as error:
-        problem = f"{error.msg[0].lower()}{error.msg[1:]}"
+        problem = json_problem(error.msg)
         raise NotJson(f"line {error.lineno}, column {error.colno}: {problem}") from None
     except RecursionError:
         raise NotJson(f"nested more than {DEPTH_MAX} deep") from None
     return value, doubled
+
+
+def json_problem(said: str) -> str:
+    """What `json` says of a text, for people."""
+    return _JSON_PROBLEMS.get(said, f"{said[0].lower()}{said[1:]}")
+
+
+_JSON_PROBLEMS = {
+    "Invalid control character at": "a text has a line break, or another control character; "
+    r"write \n for a line break",
+    "Unterminated string starting at": "this text has no closing quote",
+    "Extra data": "there is more text behind its end",
+}
 
 
 def found(value: object) -> str:

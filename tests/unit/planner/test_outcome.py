@@ -155,3 +155,14 @@ def test_what_counts_is_the_spec_in_force_when_the_attempt_ends() -> None:
     assert story.step("a").attempts[-1].exit_code == 4
     story.accept([a_step("a", successExitCodes=[0]), a_step("b", "a")])
     assert story.phases()["a"] == "Succeeded", "an attempt is judged once"
+
+
+def test_outputs_that_cannot_be_read_fail_only_what_declares_some() -> None:
+    def seen(**declares: str) -> tuple[str | None, str | None]:
+        story = Story().accept([a_step("a", outputs=declares)] if declares else [a_step("a")])
+        story.start("a").end("a", exit_code=0, outputs_problem="it is a folder")
+        attempt = story.step("a").attempts[-1]
+        return attempt.reason, attempt.message
+
+    assert seen() == ("Completed", "exit code 0")
+    assert seen(n="integer") == ("OutputInvalid", "$TREADLE_OUTPUT can't be read: it is a folder")

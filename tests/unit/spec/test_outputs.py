@@ -118,7 +118,13 @@ NAMES = (
         ),
         (
             b'{"rows": 1}\n{"ok": true}\n',
-            "$TREADLE_OUTPUT is not JSON: line 2, column 1: extra data; "
+            "$TREADLE_OUTPUT is not JSON: line 2, column 1: there is more text behind its end; "
+            "as it begins with {, it must be one JSON object",
+        ),
+        (
+            b'{"text": "two\nlines"}',
+            "$TREADLE_OUTPUT is not JSON: line 1, column 14: a text has a line break, or another "
+            "control character; write \\n for a line break; "
             "as it begins with {, it must be one JSON object",
         ),
         (
