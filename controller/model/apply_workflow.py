@@ -100,7 +100,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
                 workflow.effects.setdefault(name, STEP_ADDED)
         step.want_nothing()  # only what this generation wants counts
         step.index, step.definition = index, definition
-        step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, ())
+        step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, [])
         workflow.steps[name] = step
         if name in event.ask:
             step.answer = None

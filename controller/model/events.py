@@ -179,7 +179,7 @@ class GenerationAccepted(Event, frozen=True):
     params: dict[str, Any] = {}
     timeouts: dict[str, float] = {}
     ask: list[str] = []
-    reads: dict[str, tuple[str, ...]] = {}
+    reads: dict[str, list[str]] = {}
 
 
 class EditRejected(Event, frozen=True):

@@ -167,7 +167,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     index: int  # its place in the spec
     definition: Definition
     fingerprint: str
-    reads: tuple[str, ...] = ()  # steps on which it does not directly depend
+    reads: list[str] = []  # steps on which it does not directly depend
     parent: str | None = None
     phase: Phase = Phase.PENDING
     reason: str = Reason.WAITING_FOR_DEPENDENCIES

@@ -162,7 +162,7 @@ def effects(
             found[name] = STEP_ADDED
             continue
         needs = [need.step for need in new[name].requires]
-        upstream = Upstream([*needs, *read.get(name, ())], found)
+        upstream = Upstream([*needs, *read.get(name, [])], found)
         if step.phase is Phase.SKIPPED:
             found[name] = _skipped(workflow, step, seen, fingerprints[name], upstream)
         else:

@@ -126,7 +126,7 @@ def all_expressions(step: Definition) -> list[str]:
     return [*step.expressions, *policy]
 
 
-def reads(spec: Spec) -> Mapping[str, tuple[str, ...]]:
+def reads(spec: Spec) -> Mapping[str, list[str]]:
     """The steps that others read although they do not directly depend on them.
 
     Steps that read none are left out.
@@ -135,13 +135,13 @@ def reads(spec: Spec) -> Mapping[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=2)
-def _reads(of: Identity) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _reads(of: Identity) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for name, step in definitions(of.spec).items():
         if expressions := all_expressions(step):
             direct = {need.step for need in step.requires}
             read = steps_read(of.spec, expressions)
-            found[name] = tuple([one for one in read if one not in direct])
+            found[name] = [one for one in read if one not in direct]
     return {name: read for name, read in found.items() if read}
 
 
