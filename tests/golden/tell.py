@@ -173,6 +173,9 @@ def main(folder: Path) -> None:
     for _, turn in groupby(story.records, key=lambda record: record.turn):
         log.append(list(turn))
     log.close()
+    (folder / ".gitignore").unlink()  # this one is to be committed
+    for empty in ("requests", "runs"):
+        (folder / empty).rmdir()
     (folder / "image.json").write_bytes(freeze(replay(story.records)))
     last = story.records[-1].seq
     with (folder / "shown.jsonl").open("wb") as file:
