@@ -22,6 +22,8 @@ _IN_BRACKETS = re.compile(
     _QUOTED + r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
 )
 _BRACKET = re.compile(r"[\[{]")
+_BLANKS = re.compile(r"\s*")
+_BLANKS_IN_QUOTES = re.compile(r"(?:\s|\\[\snrt])*")
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -52,3 +54,27 @@ def excerpt(line: str, column: int) -> Excerpt:
     if begin:
         text = f"…{text[1:]}"
     return Excerpt(text=text, start=start - begin, length=length)
+
+
+def end_in_source(text: str, source: str, at: int, style: str) -> int:
+    """Where a part of a value ends in its source, which may break its lines and escape quotes.
+
+    `style`: the character with which the value begins. 0 where the source has another text.
+    """
+    for char in text:
+        if char.isspace():
+            continue
+        at = after_blanks(source, at, style)
+        if style == '"' and source[at : at + 1] == "\\":
+            at += 1
+        written = "''" if style == char == "'" else char
+        if not source.startswith(written, at):
+            return 0
+        at += len(written)
+    return at
+
+
+def after_blanks(source: str, at: int, style: str) -> int:
+    blanks = (_BLANKS_IN_QUOTES if style == '"' else _BLANKS).match(source, at)
+    assert blanks is not None  # there may be none
+    return blanks.end()

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
 from controller.spec.data_rules import needs_values
-from controller.spec.excerpt import excerpt, lines_of, with_excerpt
+from controller.spec.excerpt import after_blanks, end_in_source, excerpt, lines_of, with_excerpt
 from controller.spec.expression import OPEN
 from controller.spec.models import OlderWorkflow, Param, ParamValue, Spec, Workflow
 from controller.spec.path_fault import QUOTE_IT, Path, PathFault
@@ -320,9 +320,9 @@ class _Document:
             return line, column
         start = at - len(OPEN)
         style = lines[line - 1][column - 1 : column]
-        start = _end_of(value[begin : found.at], source, start, style) or start
+        start = end_in_source(value[begin : found.at], source, start, style) or start
         if not value[found.at : found.at + 1].isspace():
-            start = _after_blanks(source, start)
+            start = after_blanks(source, start, style)
         return source.count("\n", 0, start) + 1, start - source.rfind("\n", 0, start)
 
     def _value(self, path: Path) -> object:
@@ -348,30 +348,6 @@ class _Document:
                 name = at.get("name", at.get("id")) if isinstance(at, dict) else None
                 return name[:_SHOWN_MAX] if isinstance(name, str) else ""
         return ""
-
-
-def _end_of(text: str, source: str, at: int, style: str) -> int:
-    """Where a part of a value ends in its source, which may break its lines and escape quotes.
-
-    `style`: the character with which the value begins. 0 where the source has another text.
-    """
-    for char in text:
-        if char.isspace():
-            continue
-        at = _after_blanks(source, at)
-        if style == '"' and source[at : at + 1] == "\\":
-            at += 1
-        written = "''" if style == char == "'" else char
-        if not source.startswith(written, at):
-            return 0
-        at += len(written)
-    return at
-
-
-def _after_blanks(source: str, at: int) -> int:
-    while source[at : at + 1].isspace():
-        at += 1
-    return at
 
 
 def written(path: Path) -> str:

@@ -5,6 +5,9 @@
 # ruff: noqa: E501  (a line a case)
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.spec.load import load
 
@@ -131,3 +134,29 @@ def test_where_the_text_is_escaped_otherwise_the_fault_is_placed_at_its_expressi
         r"""  steps: [{name: a, run: x, env: {A: "§${{ '\x41' + params.nix }}"}}]"""
     )
     assert found == [f"{place}: spec.steps[0].env.A: params has no field nix"]
+
+
+BLANKS = st.text(alphabet=" \n", min_size=1, max_size=6)
+WORDS = st.sampled_from(
+    ["'it'", '"a b"', r'"\n"', "['a', 'b'][0]", "{'a': 'b'}['a']", "(true ? 'x' : 'y')"]
+)
+
+
+@given(
+    before=st.sampled_from(["", "text ", "$${{ ", "${{ 1 }}: ", "'\"# "]),
+    words=st.lists(st.tuples(WORDS, BLANKS), max_size=6),
+    style=st.sampled_from([None, "'", '"', "|", ">"]),
+    width=st.integers(10, 100),
+)
+def test_however_yaml_writes_a_text_the_fault_is_placed_in_its_expression(
+    before: str, words: list[tuple[str, str]], style: str | None, width: int
+) -> None:
+    code = "".join(f"{word} +{blanks}" for word, blanks in words)
+    text = f"{before}${{{{ {code}params.nix }}}}"
+    step = {"name": "a", "run": "x", "env": {"A": text}}
+    spec = {"spec": {"steps": [step]}}
+    head = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
+    source = head + yaml.safe_dump(spec, default_style=style, width=width, allow_unicode=True)
+    (fault,) = load(source.encode(), "etl.yaml").faults
+    assert fault.problem == "params has no field nix"
+    assert source.splitlines()[fault.line - 1][fault.column - 1 :].startswith("nix"), source
