@@ -21,12 +21,14 @@ from controller.view.yaml_text import as_yaml
 _STYLES = {
     "restart": "yellow",
     "run": "green",
+    "maybe": "green",
     "new": "green",
     "remove": "red",
     "keep": "dim",
     "continue": "cyan",
 }
-_WORDS = {"run": "run again", "restart": "stop, run again"}  # for people; the others are plain
+# For people; the others are plain.
+_WORDS = {"run": "run again", "restart": "stop, run again", "maybe": "may run again"}
 _KEPT_SHOWN = 5  # more that are kept for the same reason are one row
 _CONTEXT = 3  # lines around one that differs
 _LINE_STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -85,6 +87,8 @@ def _outcome(change: Change, step: str, effect: StepEffect) -> str:
         return "barred"
     if effect.reason == Reason.STEP_ADDED:
         return "new"
+    if effect.action == "run" and effect.reason == Reason.NOT_KNOWN_YET:
+        return "maybe"
     waits = effect.action == "keep" and effect.reason != Reason.RESULT_KEPT
     return "wait" if waits and step in change.waiting else effect.action
 
@@ -94,6 +98,7 @@ _OUTCOMES = {
     "new": ("is new", "are new"),
     "run": ("runs again", "run again"),
     "restart": ("is stopped and runs again", "are stopped and run again"),
+    "maybe": ("may run again", "may run again"),
     "barred": ("is kept from running", "are kept from running"),
     "remove": ("is removed", "are removed"),
     "continue": ("keeps running", "keep running"),
@@ -134,7 +139,8 @@ def _rows(change: Change) -> Iterator[tuple[str, str, str]]:
     for name, effect in change.steps.items():
         why = of_effect(effect)
         if effect.action != "keep" or why not in folded:
-            yield name, "new" if effect.reason == Reason.STEP_ADDED else effect.action, why
+            outcome = _outcome(change, name, effect)
+            yield name, outcome if outcome in ("new", "maybe") else effect.action, why
     for why, names in folded.items():
         yield f"{len(names)} steps", "keep", f"{why}: {named(names)}"
 

@@ -67,6 +67,8 @@ def done(effect: StepEffect) -> str:
         return "added"
     if effect.reason == Reason.SPEC_CHANGED and effect.action == "keep":
         return "was waiting"
+    if effect.reason == Reason.NOT_KNOWN_YET and effect.action == "run":
+        return "may run again"
     if effect.action == "restart" and effect.finish:
         return "to run again"
     return _VERBS.get(effect.action, "removed")

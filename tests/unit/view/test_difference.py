@@ -60,12 +60,14 @@ def test_a_line_a_step_with_what_and_why() -> None:
     steps = {
         "extract": StepEffect("keep", "Unchanged", "what it does is unchanged"),
         "load": StepEffect("restart", "SpecChanged", "its script changed", finish=True),
+        "report": StepEffect("run", "NotKnownYet", 'depends on "load", which may run'),
     }
     assert list(lines(change(steps=steps), PLAIN)) == [
         "etl  generation 1 -> 2",
         "  STEP     ACTION           WHY",
         "  extract  keep             what it does is unchanged",
         "  load     stop, run again  its script changed; the running attempt may finish first",
+        '  report   may run again    depends on "load", which may run',
         "",
     ]
 
@@ -96,6 +98,12 @@ def test_many_that_are_kept_are_one_row() -> None:
             {},
             "Plan: 2 run again, 3 keep their results",
             id="an edit of what a step does",
+        ),
+        pytest.param(
+            [RUN, StepEffect("run", "NotKnownYet", ""), StepEffect("restart", "NotKnownYet", "")],
+            {},
+            "Plan: 1 runs again, 1 is stopped and runs again, 1 may run again",
+            id="a condition that is asked again",
         ),
         pytest.param(
             [KEEP, KEEP, StepEffect("continue", "Unchanged", "")],

@@ -63,3 +63,17 @@ def test_a_step_that_leaves_is_not_left_alone_by_what_comes_after() -> None:
     assert effect_of(story.life(), story.step("a")).action == "continue", "it came back in time"
     story.accept([a_step("b"), a_step("c")]).exit("a")
     assert "a" not in story.life().steps
+
+
+def test_what_hangs_on_a_condition_may_run_again() -> None:
+    asks = a_step(
+        "b", {"step": "a", "condition": "Finished"}, when='${{ steps.a.phase == "Succeeded" }}'
+    )
+    story = Story().accept([a_step("a"), asks, a_step("c", "b")]).exit("a", 1).exit("c")
+    story.accept([a_step("a"), asks, a_step("c", "b"), a_step("d")])
+    words = 'generation 2: may run again (depends on "b", which may run)'
+    assert of_step(story.life(), story.step("c")) == words
+    assert in_force_words(story.life()) == (
+        "added: d; may run again: b (its `when` is asked again), "
+        'c (depends on "b", which may run); to run again: a (was Failed; queued again)'
+    )
