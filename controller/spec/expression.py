@@ -286,9 +286,13 @@ class _Programs:
             shown = " and ".join(f'"{one}"' for one in names[:2])
             return unavailable(f"{name} could be {shown}", "rename one of the steps")
         outputs = self._outputs[names[0]]
+        known = record({one: _type(kind) for one, kind in outputs.items()})
+        if not outputs:
+            problem = f'"{names[0]}" declares no outputs'
+            known = unavailable(problem, "add outputs: {NAME: type} to it")
         return record(
             {
-                "outputs": record({one: _type(kind) for one, kind in outputs.items()}),
+                "outputs": known,
                 "phase": STRING,
                 "failed": unavailable("failed is not supported yet"),
             }

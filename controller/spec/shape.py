@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct, ValidationError, structs
 
+from controller.spec import habits
 from controller.spec.models import (
     Backoff,
     Defaults,
@@ -101,6 +102,11 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
         elif isinstance(value, dict) and key in _PARTS:
             good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
         elif isinstance(value, dict):
+            if key == "outputs":  # so that those who read them get no fault as well
+                value = {
+                    output: habits.TYPES.get(str(kind).lower(), kind)
+                    for output, kind in value.items()
+                }
             good[name] = {name: item for name, item in value.items() if fits({name: item}, kind)}
         elif isinstance(value, list) and value and key in _STAND_INS:
             good[name] = [

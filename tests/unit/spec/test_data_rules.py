@@ -57,6 +57,7 @@ def test_params(written: str, fault: str) -> None:
         ("outputs: {§in: string}", f'spec.steps[0].outputs.in: an output can\'t be named "in"; {NAMES}'),
         ("outputs: {§a-b: string}", f'spec.steps[0].outputs.a-b: "a-b" is not a valid output name; {NAMES}'),
         ("outputs: {rows: §int}", 'spec.steps[0].outputs.rows: expected array, boolean, integer, number, object or string, found "int"; write integer'),
+        ("outputs: {rows: §[a]}", "spec.steps[0].outputs.rows: expected array, boolean, integer, number, object or string, found a list"),
         ("env: {§1A: x}", "spec.steps[0].env[\"1A\"]: \"1A\" is not a valid variable name; use letters, digits and _; the first can't be a digit"),
         ("env: {A: §{fromEnv: X, fromFile: y}}", "spec.steps[0].env.A: has 2 of fromEnv, fromFile and asFile; write exactly one of them"),
         ("env: {A: §{}}", "spec.steps[0].env.A: has none of fromEnv, fromFile and asFile; write exactly one of them"),
@@ -77,6 +78,7 @@ def test_params(written: str, fault: str) -> None:
         ("env: {A: §'${{ params.p'}", "spec.steps[0].env.A: the expression has no end; close it with }}"),
         ("env: {A: '${{ §item }}'}", "spec.steps[0].env.A: item is not supported yet"),
         ("env: {A: '${{ §foo }}'}", "spec.steps[0].env.A: unknown name: foo; the names here are params, workflow, run, steps"),
+        ("env: {A: '${{ steps.b.§outputs.n }}'}", 'spec.steps[0].env.A: "b" declares no outputs; add outputs: {NAME: type} to it'),
         ("env: {A: '${{ §steps.b.phase }}'}", 'spec.steps[0].env.A: reads steps.b, but this step does not depend on "b"; add b to dependsOn'),
         ("env: {A: '${{ §steps.a.phase }}'}", "spec.steps[0].env.A: a step can't read its own results"),
         ("env: {A: '${{ steps.§sign-off.phase }}'}", 'spec.steps[0].env.A: steps has no field sign; a "-" in a name is written "_": sign_off'),
@@ -105,6 +107,14 @@ def test_fields_of_a_step(written: str, fault: str) -> None:
 def test_fields_of_the_spec(written: str, fault: str) -> None:
     found, place = at_mark(f"  params: {{p: text}}\n  {written}\n  steps: [{{name: a, run: x}}]\n")
     assert found == [f"{place}: {fault}"]
+
+
+def test_an_output_with_the_type_of_another_language_is_one_fault_for_all_who_read_it() -> None:
+    steps = "  steps:\n  - {name: a, run: x, outputs: {rows: int}}\n"
+    found = faults(
+        f"{steps}  - {{name: b, run: x, dependsOn: [a], when: '${{{{ steps.a.outputs.rows > 0 }}}}'}}\n"
+    )
+    assert [fault.rpartition("; ")[2] for fault in found] == ["write integer"]
 
 
 @pytest.mark.parametrize(
