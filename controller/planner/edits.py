@@ -37,6 +37,7 @@ _ANEW = frozenset({"restart", "run"})
 _DEPENDENCY = "dependsOn."  # as the inputs of a fingerprint have it
 _GOES_ON = StepEffect("continue", Reason.UNCHANGED, "what it does is unchanged")
 _PLAIN = ("keep", Reason.UNCHANGED)
+_ASKED_AGAIN = "its `when` is asked again"
 
 
 class Edit(NamedTuple):
@@ -81,7 +82,11 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
         lost = [name for name in kept if found[name].action in _ANEW]
         if not lost:
             differ = {name: one for name, one in kept.items() if one != prints[name]}
-            ask = [*_to_ask(workflow, seen)]
+            ask = [
+                name
+                for name, step in workflow.steps.items()
+                if _is_to_be_asked(workflow, step, seen)
+            ]
             return Edit(prints, differ, found, ask, dict(_timeouts(workflow, seen)))
         for name in lost:
             del kept[name]
@@ -169,6 +174,8 @@ def effects(
             found[name] = _row(workflow, step, seen, fingerprints[name], upstream)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
             found[name] = _kept(step, upstream)
+        if found[name] == STEP_UNCHANGED and _is_to_be_asked(workflow, step, seen):
+            found[name] = StepEffect("keep", Reason.NOT_KNOWN_YET, _ASKED_AGAIN)
         if found[name].reason == Reason.SPEC_CHANGED:
             after = inputs(seen.spec, name, fingerprints, seen.params)
             differ = _differing(workflow, before, name, after)
@@ -243,7 +250,7 @@ def _skipped(
     by_its_when = step.reason == Reason.WHEN_FALSE
     if upstream.anew:
         if by_its_when:
-            return StepEffect("run", Reason.NOT_KNOWN_YET, "its `when` is asked again")
+            return StepEffect("run", Reason.NOT_KNOWN_YET, _ASKED_AGAIN)
         return _reran(upstream, "run")
     if by_its_when:
         return _asked_again(step, seen, workflow.params)
@@ -301,15 +308,17 @@ def _is_broken(workflow: Workflow, step: Step, seen: Sight, upstream: Upstream) 
     return False
 
 
-def _to_ask(workflow: Workflow, seen: Sight) -> Iterator[str]:
-    """Steps that wait, and whose `when` gave true before the edit changed it."""
-    new = definitions(seen.spec)
-    for name, step in workflow.steps.items():
-        waits = step.phase in (Phase.PENDING, Phase.READY) and step.series_from is None
-        if not waits or step.answer is None or name not in new or not new[name].when:
-            continue
-        if _asks_otherwise(step, new[name], seen, workflow.params):
-            yield name
+def _is_to_be_asked(workflow: Workflow, step: Step, seen: Sight) -> bool:
+    """It waits, its dependencies are satisfied, and the edit changed what its `when` asks."""
+    definition = definitions(seen.spec).get(step.name)
+    if definition is None or not definition.when or step.series_from is not None:
+        return False
+    waits = step.phase is Phase.READY or step.answer is not None
+    return (
+        waits
+        and step.phase not in TERMINAL
+        and _asks_otherwise(step, definition, seen, workflow.params)
+    )
 
 
 def _timeouts(workflow: Workflow, seen: Sight) -> Iterator[tuple[str, float]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
-from controller.model.movement import OPEN, edge
+from controller.model.movement import OPEN, edge, edges
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
@@ -226,11 +226,11 @@ def unmet(workflow: Workflow, step: Step) -> list[str]:
 
 
 def verdicts(workflow: Workflow, step: Step) -> dict[str, str]:
-    """What each of its dependencies means for the step (see `edge`), in the order of the spec."""
+    """What each step that it waits for means for it (see `edge`), in the order of the spec."""
     return {
-        need.step: edge(other.phase, other.reason, other.tolerated, need.condition)
-        for need in step.definition.requires
-        if (other := workflow.steps.get(need.step)) is not None
+        name: edge(other.phase, other.reason, other.tolerated, condition)
+        for name, condition in edges(step)
+        if (other := workflow.steps.get(name)) is not None
     }
 
 

@@ -260,26 +260,36 @@ def an_edit(random: Random, plan: Plan, policies: bool) -> Plan:
         name: random.randint(-2, 2) if name in moving and random.random() < 0.3 else value
         for name, value in plan.params.items()
     }
+    if random.random() < 0.5:  # a small one
+        params = plan.params
+    only = random.choice(list(plan.steps)) if random.random() < 0.5 else None
     edited = Plan({}, params)
     for name, step in plan.steps.items():
+        if only not in (name, None) and _fits(edited, step):
+            edited = Plan({**edited.steps, name: step}, params)
+            continue
         is_read = any(name in other.after for other in plan.steps.values())
         if edited.steps and not is_read and random.random() < 0.15:
             continue
         edited = Plan({**edited.steps, name: _edited(random, edited, step, policies)}, params)
-    if "new" not in edited.steps and random.random() < 0.2:
-        edited = Plan({**edited.steps, "new": a_step(random, edited, "new")}, params)
+    if random.random() < 0.2:
+        new = f"new-{random.getrandbits(32)}"
+        edited = Plan({**edited.steps, new: a_step(random, edited, new)}, params)
     return edited
 
 
+def _fits(plan: Plan, step: Step) -> bool:
+    """Whether all that it reads is still before it."""
+    needs = {need for need, _ in step.needs}
+    return needs <= plan.steps.keys() and step.after <= needs.union(*map(plan.before, needs))
+
+
 def _edited(random: Random, plan: Plan, step: Step, policies: bool) -> Step:
-    fits = step.after <= {need for need, _ in step.needs}.union(
-        *(plan.before(need) for need, _ in step.needs)
-    )
     if not policies:
         drawn = a_step(random, plan, step.name, step.needs)
         return step._replace(words=drawn.words, env=drawn.env) if random.random() < 0.3 else step
     drawn = a_step(random, plan, step.name)._replace(hands_on=step.hands_on)
-    if not fits or random.random() < 0.2:
+    if not _fits(plan, step) or random.random() < 0.2:
         return drawn
     if random.random() < 0.3:
         step = step._replace(when=a_step(random, plan, step.name, step.needs).when)

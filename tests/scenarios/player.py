@@ -3,15 +3,17 @@
 A line is a command; what is indented below it is the answer, which `pytest --rewrite` writes. What
 happens in one turn stands on one line, with ` + ` between; `given` in front leaves the answer out.
 
-    edit a; b after a; c after b:Failed retry.limit=1 | editPolicy=AfterRun
-                            the folder has this document now: steps, and behind | policies
+    edit a; b after a; c after b:Failed retry.limit=1 | editPolicy=AfterRun params.p=1
+                            the folder has this document now: steps, and behind | policies;
+                            what has blanks is quoted: when="${{ params.p > 0 }}"
     delete                  and now it has none
     marker [a b] [drain]    a marker is there; it takes the place of the one before
     unmark                  it is gone
-    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain]
-                            somebody asks for it
+    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [n=1]
+                            somebody asks for it; what `mark` gives as outputs
     starts a b              the processes of these scheduled attempts exist
-    exits a [CODE]          the step's process exits; it starts first, if need be
+    exits a [CODE] [n=1]    the step's process exits, and has written these outputs; it starts
+                            first, if need be
     ends a                  the order to end it, or to withdraw it, is carried out
     lost a                  it ended, and nobody saw how
     wait SECONDS            time goes by
@@ -24,6 +26,7 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,7 +104,8 @@ class Stage:
 
     def _do(self, verb: str, rest: str, later: list[Callable[[], object]]) -> None:
         """Change the folder at once; what else happens is done when `diff` has been asked."""
-        story, names = self.story, [word for word in rest.split() if word not in FLAGS]
+        story, said = self.story, [word for word in rest.split() if word not in FLAGS]
+        names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
         flags = {flag: True for flag in FLAGS if flag in rest.split()}
         if verb == "edit":
             self.sight.files[PATH] = _file(rest)
@@ -121,7 +125,8 @@ class Stage:
             later.append(lambda: story.start(*names))
         elif verb == "exits":
             name, *code = names
-            later.append(lambda: self._exit(name, int(code[0]) if code else 0))
+            outputs = "\n".join(values).encode()
+            later.append(lambda: self._exit(name, int(code[0]) if code else 0, outputs))
         elif verb == "ends":
             later += [lambda name=name: story.end(name, settle=False) for name in names]
         elif verb == "lost":
@@ -133,16 +138,16 @@ class Stage:
             story.limits = Limits(max_parallel=of[0], ahead=of[1])
         elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel"):
             self.asked += 1
-            asked: Any = {"kind": verb, "steps": names, **flags}
+            asked: Any = {"kind": verb, "steps": names, "outputs": _fields(values), **flags}
             self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
         else:
             raise AssertionError(f"{verb} is no command")
 
-    def _exit(self, name: str, code: int) -> None:
+    def _exit(self, name: str, code: int, outputs: bytes) -> None:
         """Its end is seen; nothing is decided before the rest of the turn is seen, too."""
         if self.story.attempt(name).pid is None:
             self.story.start(name)
-        self.story.end(name, settle=False, exit_code=code)
+        self.story.end(name, settle=False, exit_code=code, outputs=outputs)
 
     def _turn(self) -> None:
         """As the loop: look at the folder, answer who asks, decide, until nothing follows."""
@@ -255,15 +260,17 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
 
 
 def _file(text: str) -> SeenFile:
-    steps, _, policies = text.partition("|")
-    workflow = document([_step(step) for step in steps.split(";")], **_fields(policies.split()))
+    steps, _, policies = text.partition(" | ")
+    workflow = document(
+        [_step(step) for step in steps.split(";")], **_fields(shlex.split(policies))
+    )
     documents = (Document(workflow=workflow, line=1),)
     return SeenFile(path=PATH, digest=text, documents=documents, names=("w",))
 
 
 def _step(text: str) -> dict[str, Any]:
     """`b run=new after a,c:Failed retry.limit=1`"""
-    name, *words = text.split()
+    name, *words = shlex.split(text)
     needs: list[dict[str, str]] = []
     if "after" in words:
         at = words.index("after")
@@ -283,5 +290,5 @@ def _fields(settings: list[str]) -> dict[str, Any]:
         inner = found
         for parent in parents:
             inner = inner.setdefault(parent, {})
-        inner[last] = yaml.safe_load(value)
+        inner[last] = value if value.startswith("${{") else yaml.safe_load(value)
     return found

@@ -24,6 +24,7 @@ from simulation.edges import FakeExecutor, FakeFolder
 from simulation.reference import depends_on_what_is_not_met, moves_on_from, waits_for
 from simulation.scenario import Scenario, a_fate
 from simulation.trial import judge, retries_are_counted
+from simulation.values import Asked, flaw
 from simulation.world import Crash, Process, World
 
 from controller.log import segments, writer
@@ -69,6 +70,7 @@ class Chaos(World):
         self.disk: LogWriter | None = None
         self.unseen: set[AttemptId] = set()  # whose ends nobody will see
         self.shadow = State()  # folded from what the log says, line by line
+        self.asked = Asked()
         self.seen: Counter[str] = Counter()
         self.story: list[str] = []
 
@@ -127,14 +129,26 @@ class Chaos(World):
         """Fold it, and see that it may follow what was before."""
         unmet = depends_on_what_is_not_met(self.shadow, record.event)
         assert not unmet, f"record {record.seq}: {unmet}"
+        wrong = self.asked.see(self.shadow, record.event) or flaw(
+            self.shadow, record.event, self._file
+        )
+        assert not wrong, f"record {record.seq}: {wrong}"
         before = moves_on_from(self.shadow, record.event)
-        self.story.append(f"{self.boottime / SECOND:8.2f} s:     {record.seq} {record.event}")
+        self.story.append(
+            f"{self.boottime / SECOND:8.2f} s:     {record.seq} {str(record.event)[:500]}"
+        )
         self.log.append(msgspec.json.encode(record))
         apply(self.shadow, record)
         after = before(self.shadow)
         assert not after, f"record {record.seq}: {after}"
         self.shadow.moves.clear()
         self.shadow.touched.clear()
+
+    def _file(self, path: str) -> bytes | None:
+        """What an attempt wrote, or what a record names."""
+        if path in self.outputs:
+            return self.outputs[path]
+        return (Path(self.state_dir) / path).read_bytes()
 
     def look_over(self) -> None:
         """After a turn: memory is what the log says, and the plan has forgotten nobody."""

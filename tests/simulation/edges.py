@@ -109,7 +109,9 @@ class FakeExecutor:
             self._world.effect("start")
             assert (AttemptScheduled, launch.id) in self._world.durable, "started unannounced"
             self._told.pop(launch.id, None)  # one that is known is told of again
-            self._world.start(launch.id, launch.env["TREADLE_WORKFLOW"], launch.priority)
+            world = self._world
+            world.hear(launch)
+            world.start(launch.id, launch.env["TREADLE_WORKFLOW"], launch.priority, launch.log)
 
     def end(self, orders: Sequence[End]) -> None:
         for order in orders:

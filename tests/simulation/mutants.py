@@ -7,12 +7,15 @@ tells for each by which seed it was caught, and by what.
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from msgspec import structs
+from properties.flow import edits_on_the_way, one_edit
+from scenarios.player import rewrite
 from simulation.chaos import chaos
-from simulation.trial import crowd, storm
+from simulation.trial import calm, crowd, storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
@@ -21,12 +24,20 @@ from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import apply_step, indexes, movement
 from controller.model.apply import APPLY
-from controller.model.events import GenerationAccepted, RetryScheduled, RunStarted
+from controller.model.events import (
+    AttemptFinished,
+    GenerationAccepted,
+    RetryScheduled,
+    RunStarted,
+)
 from controller.model.observations import Ended
 from controller.model.phases import Phase
-from controller.planner import cancel, outcome, plan, retries, slots, wish
+from controller.model.state import Standing, Step
+from controller.planner import cancel, outcome, plan, resolve, retries, slots, wish
 
 SEEDS = range(40)
+STORIES_OF_FLOW = 20  # of a seed
+FILES = sorted((Path(__file__).parents[1] / "scenarios" / "values").glob("*.txt"))
 
 Patch = Any  # a context manager, as unittest.mock makes them
 Made = Callable[[], Patch]
@@ -40,6 +51,12 @@ def mutant(made: Made) -> Made:
     return made
 
 
+def mutant_in_calm(made: Made) -> Made:
+    """One that needs no crash: what steps read is compared with what others wrote."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, calm
+    return made
+
+
 def mutant_in_chaos(made: Made) -> Made:
     """One that takes a real log, or a look after every turn."""
     MUTANTS[made.__name__.replace("_", " ")] = made, chaos
@@ -49,6 +66,29 @@ def mutant_in_chaos(made: Made) -> Made:
 def mutant_in_a_crowd(made: Made) -> Made:
     """One that takes a long queue."""
     MUTANTS[made.__name__.replace("_", " ")] = made, crowd
+    return made
+
+
+def mutant_in_the_flow(made: Made) -> Made:
+    """One that takes values which flow through a DAG, and a reference that knows them."""
+
+    def trial(seed: int) -> None:
+        for one in range(STORIES_OF_FLOW * seed, STORIES_OF_FLOW * (seed + 1)):
+            one_edit(one)
+            edits_on_the_way(one)
+
+    MUTANTS[made.__name__.replace("_", " ")] = made, trial
+    return made
+
+
+def mutant_in_a_scenario(made: Made) -> Made:
+    """One that takes a rare moment, which a scenario file about values tells."""
+
+    def trial(seed: int) -> None:
+        for file in FILES[seed : seed + 1]:
+            assert rewrite(file.read_text()) == file.read_text(), file.stem
+
+    MUTANTS[made.__name__.replace("_", " ")] = made, trial
     return made
 
 
@@ -369,6 +409,115 @@ def never_tries_again_what_was_interrupted() -> Patch:
         return None if step.attempts[-1].reason == "Interrupted" else real(workflow, step)
 
     return patch.object(plan.retries, "judge", wrong)
+
+
+@mutant_in_calm
+def asks_a_when_again_after_a_failure() -> Patch:
+    real = apply_step.retry_scheduled
+
+    def wrong(state: Any, event: Any) -> None:
+        real(state, event)
+        step = state.lives[event.uid].steps[event.step]
+        step.answer = step.series_from = None
+
+    return patch.dict(APPLY, {RetryScheduled: wrong})
+
+
+@mutant_in_calm
+def asks_no_when() -> Patch:
+    return patch.object(Step, "has_to_ask", False)
+
+
+@mutant_in_calm
+def gives_a_step_what_its_attempt_before_was_given() -> Patch:
+    real = promises.resolve
+    known: dict[tuple[str, str, tuple[str, ...]], Any] = {}
+
+    def wrong(seen: Any, definition: Any) -> Any:
+        key = (seen.uid, definition.name, definition.expressions)
+        return known.setdefault(key, real(seen, definition))
+
+    return patch.object(promises, "resolve", wrong)
+
+
+@mutant_in_calm
+def hands_on_what_a_failed_step_wrote() -> Patch:
+    real = resolve.Sight._of_step
+
+    def wrong(self: Any, name: str, path: Any) -> object:
+        step = self.steps.get(name)
+        wrote = step.attempts[-1].outputs if step and step.attempts else {}
+        if step and step.phase is Phase.FAILED and path[-1] in wrote:
+            return wrote[path[-1]]
+        return real(self, name, path)
+
+    return patch.object(resolve.Sight, "_of_step", wrong)
+
+
+@mutant_in_calm
+def hands_on_the_outputs_of_an_earlier_success() -> Patch:
+    real = APPLY[AttemptFinished]
+
+    def wrong(state: Any, event: Any) -> None:
+        step = state.lives[event.uid].steps[event.step]
+        before = step.outputs
+        real(state, event)
+        step.outputs = before or step.outputs
+
+    return patch.dict(APPLY, {AttemptFinished: wrong})
+
+
+@mutant_in_calm
+def waits_for_no_step_that_is_only_read() -> Patch:
+    real = movement.edges
+
+    def wrong(step: Any) -> Any:
+        return [one for one in real(step) if one[1] != movement.READ]
+
+    return patch.object(movement, "edges", wrong)
+
+
+@mutant_in_a_scenario
+def keeps_what_ran_after_a_success_when_that_is_skipped_now() -> Patch:
+    return patch.object(apply_step, "replace_result", lambda workflow, step: None)
+
+
+@mutant_in_the_flow
+def runs_nothing_again_when_a_param_is_edited() -> Patch:
+    return patch.multiple("controller.spec.fingerprint", params_read=lambda spec, codes: [])
+
+
+@mutant_in_the_flow
+def evaluates_with_the_params_of_an_earlier_generation() -> Patch:
+    real = promises.sight
+    known: dict[str, Any] = {}
+
+    def wrong(workflow: Any, run: int) -> Any:
+        seen = real(workflow, run)
+        return seen._replace(params=known.setdefault(seen.uid, seen.params))
+
+    return patch.object(promises, "sight", wrong)
+
+
+@mutant_in_a_scenario
+def restores_a_skip_without_judging_it() -> Patch:
+    return patch.object(Standing, "is_asked_again", False)
+
+
+@mutant_in_calm
+def skips_what_depends_on_a_step_that_skipped_itself() -> Patch:
+    return patch.object(movement, "OWN_SKIPS", frozenset())
+
+
+@mutant_in_calm
+def names_a_file_of_values_that_nobody_writes() -> Patch:
+    real = Passes.rest
+
+    def wrong(self: Any, limits: Any) -> None:
+        real(self, limits)
+        self.attached.clear()
+
+    return patch.object(Passes, "rest", wrong)
 
 
 def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from controller.model import events as e
 from controller.model.observations import AttemptId
-from controller.model.state import State, Workflow
+from controller.model.state import State, Step, Workflow
 from controller.planner.permission import Limits
 
 DONE = ("Succeeded", "Failed", "Skipped", "Cancelled")
@@ -29,15 +29,22 @@ def depends_on_what_is_not_met(state: State, event: e.AnyEvent) -> str:
     for need in steps[event.step].definition.requires:
         dependency = steps[need.step]
         phase = str(dependency.phase)
-        tolerated = phase == "Failed" and dependency.definition.continue_on_failure
-        wanted = {
-            "Succeeded": phase == "Succeeded" or tolerated,
-            "Failed": phase == "Failed",
-            "Finished": phase in DONE and phase != "Cancelled",
-        }[need.condition]
-        if not wanted:
+        if not holds(dependency, need.condition):
             return f"{event.step} starts although {need.step} is {phase}, not {need.condition}"
     return ""
+
+
+def holds(step: Step, condition: str) -> bool:
+    """Whether what is asked of this step has come true."""
+    phase = str(step.phase)
+    if phase == "Failed" and step.definition.continue_on_failure:
+        return True
+    by_itself = phase == "Skipped" and str(step.reason) in ("WhenFalse", "SkippedItself")
+    return {
+        "Succeeded": phase == "Succeeded" or by_itself,
+        "Failed": phase == "Failed",
+        "Finished": phase in DONE and phase != "Cancelled",
+    }[condition]
 
 
 def moves_on_from(state: State, event: e.AnyEvent) -> Callable[[State], str]:

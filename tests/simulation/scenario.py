@@ -6,8 +6,9 @@ attempt does depends on its name and number alone, never on when or by whom it w
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
+from simulation import values
 from simulation.world import Fate, World
 from story import a_step, document
 
@@ -26,10 +27,23 @@ ODD = ("", "why", "\x00", "\x1b[31m", "a\nb\u2028c", "\ufeffé\u0301\U0001f701",
 Deed = Callable[[World], None]
 
 
-def a_workflow(random: Random, name: str) -> Workflow:
-    count = random.randint(1, STEPS_MAX)
-    steps = [_step(random, index) for index in range(count)]
-    spec: dict[str, Any] = {}
+class Draft(NamedTuple):
+    """A workflow as it is written."""
+
+    name: str
+    steps: list[dict[str, Any]]
+    spec: dict[str, Any]
+
+    @property
+    def document(self) -> Workflow:
+        return document(self.steps, self.name, **self.spec)
+
+
+def a_workflow(random: Random, name: str) -> Draft:
+    steps: list[dict[str, Any]] = []
+    for index in range(random.randint(1, STEPS_MAX)):
+        steps.append(_step(random, index, steps))
+    spec: dict[str, Any] = {"params": values.params(random)}
     if random.random() < 0.3:
         spec["parallelism"] = random.randint(1, 3)
     if random.random() < 0.3:
@@ -44,20 +58,42 @@ def a_workflow(random: Random, name: str) -> Workflow:
         spec["editPolicy"] = "AfterRun"
     if random.random() < 0.2:
         spec["ttlSecondsAfterFinished"] = random.choice([0, 15])
-    return document(steps, name, **spec)
+    return Draft(name, steps, spec)
 
 
-def _step(random: Random, index: int) -> dict[str, Any]:
+def a_small_edit(random: Random, draft: Draft) -> Draft:
+    """One field of one step, or the params, are others."""
+    if random.random() < 0.3:
+        return draft._replace(spec={**draft.spec, "params": values.params(random)})
+    index = random.randrange(len(draft.steps))
+    step, drawn = dict(draft.steps[index]), _step(random, index, draft.steps[:index])
+    field = random.choice(["run", "when", "continueOnFailure", "retry", "onChanged", "run", "when"])
+    step.pop(field, None)
+    if field == "when":
+        before = [int(need["step"][1:]) for need in step.get("dependsOn", [])]
+        visible = _visible(before, draft.steps)
+        step[field] = values.when(random, visible, _givers(draft.steps))
+    elif field in drawn:
+        step[field] = drawn[field]
+    return draft._replace(steps=[*draft.steps[:index], step, *draft.steps[index + 1 :]])
+
+
+def _step(random: Random, index: int, earlier: list[dict[str, Any]]) -> dict[str, Any]:
     before = random.sample(range(index), random.randint(0, min(index, 3)))
     needs = [{"step": f"s{one}", "condition": random.choice(CONDITIONS)} for one in before]
-    fields: dict[str, Any] = {"run": f"echo {random.randint(1, 3)}"}
+    fields: dict[str, Any] = {
+        "run": f"echo {random.randint(1, 3)}",
+        **values.fields(random, _visible(before, earlier), _givers(earlier)),
+    }
+    if random.random() < 0.5:
+        fields["outputs"] = {"n": "integer", "t": "string"}
     if random.random() < 0.5:
         backoff = {"initialSeconds": random.choice([0, 0.5, 2]), "jitter": 0}
         fields["retry"] = {"limit": random.randint(0, RETRIES_MAX), "backoff": backoff}
     if random.random() < 0.2:
         fields["continueOnFailure"] = True
     if random.random() < 0.2:
-        fields["timeoutSeconds"] = random.choice([0.7, 2])
+        fields["timeoutSeconds"] = random.choice([0.7, 2, "${{ params.p }}"])
     if random.random() < 0.3:
         fields["onChanged"] = random.choice(["FinishFirst", "KeepResult"])
     if random.random() < 0.2:
@@ -65,13 +101,28 @@ def _step(random: Random, index: int) -> dict[str, Any]:
     return a_step(f"s{index}", *needs, **fields)
 
 
+def _givers(steps: list[dict[str, Any]]) -> list[str]:
+    return [step["name"] for step in steps if "outputs" in step]
+
+
+def _visible(before: list[int], earlier: list[dict[str, Any]]) -> list[str]:
+    """The steps on which a step depends, directly or through others."""
+    found = set[int]()
+    while before:
+        found |= {*before}
+        needs = [need for one in before for need in earlier[one].get("dependsOn", [])]
+        before = [int(need["step"][1:]) for need in needs]
+    return [f"s{one}" for one in sorted(found)]
+
+
 def a_fate(seed: int, workflow: str, step: str, number: int) -> Fate:
     random = Random(f"{seed}/{workflow}/{step}/{number}")
     return Fate(
         seconds=random.choice([0, 0.5, 1, 3]),
-        exit_code=random.choice([0, 0, 0, 0, 1]),
+        exit_code=random.choice([0, 0, 0, 0, 0, 0, 0, 1, 1, values.SKIPS]),
         deaf_seconds=random.choice([0, 0, 1.5]),
         problem=random.choice(ODD) if random.random() < 0.05 else "",
+        outputs=values.written(random),
     )
 
 
@@ -84,7 +135,10 @@ class Scenario:
         self.max_parallel = random.randint(1, 4)
         self.ahead = random.choice([0, 0, 2])
         self.keep_finished = random.choice([None, 0, 1])
-        self.begin = [(f"{name}.yaml", a_workflow(random, name)) for name in _some(random, NAMES)]
+        self._drafts = {name: [a_workflow(random, name)] for name in _some(random, NAMES)}
+        self.begin = [
+            (f"{name}.yaml", drafts[-1].document) for name, drafts in self._drafts.items()
+        ]
         self._clock_was_set = False
         times = sorted(random.uniform(0, SECONDS_OF_PEOPLE) for _ in range(random.randint(0, 6)))
         self.deeds = [(at, self._deed(random, index)) for index, at in enumerate(times)]
@@ -111,15 +165,21 @@ class Scenario:
         world.run()
         return world
 
+    def _edited(self, random: Random, name: str) -> Draft:
+        """Another document, or much the same, or one that was there before."""
+        known = self._drafts.setdefault(name, [a_workflow(random, name)])
+        edited = a_workflow(random, name)
+        if random.random() < 0.8:
+            edited = a_small_edit(random, random.choice([known[-1], known[-1], *known]))
+        known.append(edited)
+        return edited
+
     def _deed(self, random: Random, index: int) -> Deed:
         name = random.choice(NAMES)
         kind = random.choice(
             [
-                "edit",
-                "edit",
-                "edit",
-                "mark",
-                "mark",
+                *["edit"] * 6,
+                *["mark"] * 3,
                 "unmark",
                 "retry",
                 "restart",
@@ -133,7 +193,8 @@ class Scenario:
             ]
         )
         if kind == "edit":
-            edited = a_workflow(random, name)
+            name = random.choice([name, *self._drafts])
+            edited = self._edited(random, name).document
             return lambda world: world.files.update({f"{name}.yaml": (edited,)})
         if kind == "mark":
             marker = _marker(random, name)
@@ -155,6 +216,7 @@ class Scenario:
         if kind in ("restart", "suspend", "resume", "by hand"):
             steps = ["s0"] if kind == "by hand" else []
             kind = "mark" if kind == "by hand" else kind
+            given = values.GIVEN if kind == "mark" and random.random() < 0.5 else {}
             request = Request(
                 name=f"{index:03}",
                 kind=kind,
@@ -162,6 +224,7 @@ class Scenario:
                 steps=steps,
                 by=random.choice(ODD),
                 reason=random.choice(ODD),
+                outputs=given,
             )
             return lambda world: world.requests.update({request.name: request})
         if kind == "delete":

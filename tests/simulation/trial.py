@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from random import Random
 
 from simulation.scenario import NAMES, RETRIES_MAX, Scenario
+from simulation.values import Asked, flaw
 from simulation.world import World
 from story import a_step, document, dump
 
-from controller.model.apply import replay
+from controller.model.apply import apply, replay
 from controller.model.events import GenerationAccepted, RetryScheduled, StepReset
 from controller.model.invariants import check
+from controller.model.state import State
 
 
 def calm(seed: int) -> World:
@@ -24,6 +26,7 @@ def calm(seed: int) -> World:
     for name, phases in world.phases().items():
         assert phases[""] in ("Succeeded", "Failed", "Cancelled", "Suspended"), name
     assert dump(replay(world.records())) == dump(world.controller.state)
+    values_are_right(world)
     return world
 
 
@@ -88,6 +91,19 @@ def retries_are_counted(world: World) -> None:
                 assert anew or number == before + 1, f"retry {number} of {step} after {before}"
                 assert number <= RETRIES_MAX, f"retry {number} of {step}"
                 spent[uid, step] = number, record.seq
+
+
+def values_are_right(world: World) -> None:
+    """Each attempt got what the steps before it gave, and no `when` was asked twice."""
+    state, asked = State(), Asked()
+
+    def file(path: str) -> bytes | None:
+        return world.outputs.get(path) or world.attached.get(path)
+
+    for record in world.records():
+        problem = asked.see(state, record.event) or flaw(state, record.event, file)
+        assert not problem, f"record {record.seq}: {problem}"
+        apply(state, record)
 
 
 def figures(seeds: Iterable[int], seconds: float = 1e9) -> str:

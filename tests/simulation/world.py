@@ -28,7 +28,7 @@ from simulation.edges import (
 from simulation.reference import may_not_start
 
 from controller.intake import desired
-from controller.loop.ports import AttemptId, Trouble
+from controller.loop.ports import AttemptId, Launch, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.events import (
@@ -63,13 +63,14 @@ class Crash(Exception):
 class Fate(msgspec.Struct, frozen=True):
     """What an attempt does if nobody interferes, and how long it resists being ended.
 
-    `problem`: why it can't start.
+    `problem`: why it can't start. `outputs`: what it hands on, in whatever way it ends.
     """
 
     seconds: float = 1.0
     exit_code: int = 0
     deaf_seconds: float = 0.0
     problem: str = ""
+    outputs: bytes = b""
 
 
 class Process(msgspec.Struct, kw_only=True):
@@ -77,6 +78,7 @@ class Process(msgspec.Struct, kw_only=True):
 
     id: AttemptId
     workflow: str = ""
+    log: str = ""
     fate: Fate = Fate()  # known once it starts
     priority: int = 0
     started: int | None = None  # None: queued
@@ -118,6 +120,7 @@ class World:
         self.processes: dict[AttemptId, Process] = {}
         self.queue: dict[AttemptId, Process] = {}
         self.ledger: Counter[AttemptId] = Counter()
+        self.told: dict[AttemptId, object] = {}  # with what each attempt is to be started
         self.begun: Counter[tuple[str, str]] = Counter()  # starts by workflow and step
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
@@ -262,14 +265,21 @@ class World:
 
     # ------------------------------------ processes
 
-    def start(self, attempt: AttemptId, workflow: str, priority: int) -> None:
+    def start(self, attempt: AttemptId, workflow: str, priority: int, log: str = "") -> None:
         """At most once for each attempt, whoever asks and however often."""
         if attempt in self.queue:
             self.queue[attempt].priority = priority
         if attempt in self.processes or attempt in self.ledger:
             return
-        process = Process(id=attempt, workflow=workflow, priority=priority)
+        process = Process(id=attempt, workflow=workflow, priority=priority, log=log)
         self.processes[attempt] = self.queue[attempt] = process
+
+    def hear(self, launch: Launch) -> None:
+        """What an attempt is started with is worked out once, and offered again as it was."""
+        texts = launch.argv, launch.env.get("N"), launch.env.get("T"), launch.env.get("PHASE")
+        known = self.told.setdefault(launch.id, texts)
+        assert known == texts, f"{launch.id} was to be started with {known}, now with {texts}"
+        assert not any("${{" in str(text) for text in texts), f"not filled in: {texts}"
 
     def live(self) -> None:
         """Let processes end whose time has come, and start what is queued."""
@@ -309,6 +319,7 @@ class World:
             return
         self.busy += 1
         process.started = self.boottime
+        self.outputs[process.log] = process.fate.outputs
         self._ends_at(process, self.boottime + round(process.fate.seconds * SECOND))
 
     def hears_all(self) -> bool:
