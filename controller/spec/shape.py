@@ -20,6 +20,7 @@ from controller.spec.models import (
     Defaults,
     OlderStep,
     OlderWorkflow,
+    Param,
     Retry,
     Spec,
     Step,
@@ -102,18 +103,34 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
         elif isinstance(value, dict) and key in _PARTS:
             good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
         elif isinstance(value, dict):
-            if key == "outputs":  # so that those who read them get no fault as well
-                value = {
-                    output: habits.TYPES.get(str(kind).lower(), kind)
-                    for output, kind in value.items()
-                }
-            good[name] = {name: item for name, item in value.items() if fits({name: item}, kind)}
+            items = {
+                name: item if fits({name: item}, kind) else _as_meant(key, item)
+                for name, item in value.items()
+            }
+            fitting = {name: item for name, item in items.items() if fits({name: item}, kind)}
+            good[name] = msgspec.convert(fitting, kind) if fitting else {}
         elif isinstance(value, list) and value and key in _STAND_INS:
             good[name] = [
                 msgspec.convert([item], kind)[0] if fits([item], kind) else _STAND_INS[key]
                 for item in value
             ]
     return good
+
+
+def _as_meant(key: str, item: object) -> object:
+    """What stands in for a faulty item, so that expressions that read it are not faulty as well."""
+    if key == "outputs":
+        return habits.TYPES.get(str(item).lower(), item)
+    if key != "params":
+        return item
+    written = item if isinstance(item, dict) else {}
+    kind = habits.TYPES.get(str(written.get("type")).lower(), written.get("type"))
+    good = {
+        field: value
+        for field, value in {**written, "type": kind}.items()
+        if fits({field: value}, Param)
+    }
+    return good or {"type": "object" if written else "string"}
 
 
 @cache

@@ -109,6 +109,31 @@ def test_fields_of_the_spec(written: str, fault: str) -> None:
     assert found == [f"{place}: {fault}"]
 
 
+@pytest.mark.parametrize(
+    ("param", "reads"),
+    [
+        pytest.param("null", "params.p + 'x'", id="nothing"),
+        pytest.param("{a: 1}", "params.p.a", id="a mapping as the value"),
+        pytest.param("{type: int}", "params.p + 1", id="a type of another language"),
+        pytest.param("{type: Double, default: 1.5}", "params.p + 1.5", id="and a default"),
+        pytest.param("{type: integer, required: true}", "params.p + 1", id="an unknown field"),
+        pytest.param("{default: 3, description: 5}", "params.p + 1", id="a wrong description"),
+    ],
+)
+def test_a_faulty_param_is_one_fault_for_all_who_read_it(param: str, reads: str) -> None:
+    spec = f"  params: {{p: {param}, q: {{type: integer, default: 1}}}}\n"
+    step = f'{{name: a, run: x, env: {{P: "${{{{ {reads} }}}}", Q: "${{{{ params.q + 1 }}}}"}}}}'
+    assert len(faults(f"{spec}  steps: [{step}]\n")) == 1
+
+
+def test_one_faulty_variable_hides_no_fault_of_another() -> None:
+    step = "{name: a, run: x, env: {1X: a, Z: {fromEnv: A, fromFile: b}}}"
+    assert [fault.split(": ")[1] for fault in faults(f"  steps: [{step}]\n")] == [
+        'spec.steps[0].env["1X"]',
+        "spec.steps[0].env.Z",
+    ]
+
+
 def test_an_output_with_the_type_of_another_language_is_one_fault_for_all_who_read_it() -> None:
     steps = "  steps:\n  - {name: a, run: x, outputs: {rows: int}}\n"
     found = faults(
