@@ -32,6 +32,10 @@ _PROBLEMS = {
     "did not find expected ',' or '}'": ("the mapping is not closed", 'add "}", or a "," between'),
     "could not find expected ':'": ('expected "key: value"', "check the indentation"),
     "found unexpected end of stream": ("the quote is not closed", "add the closing quote"),
+    "did not find expected whitespace or line break": (
+        "text can't begin with !",
+        "put it in quotes",
+    ),
     "block sequence entries are not allowed in this context": (
         "a list can't begin here",
         "begin it on a line of its own",
@@ -74,12 +78,37 @@ def explain(error: yaml.YAMLError, text: str, file: str) -> Fault:
     if problem == "found character that cannot start any token":
         character = written[mark.column : mark.column + 1]
         return _fault(file, line, column, f"text can't begin with {character}", "put it in quotes")
+    if found := _expression_at(written, mark.column):
+        start, code = found
+        quoted = written[start - 1 : start] in ("'", '"')
+        words = "the quotes around this expression end inside it" if quoted else _UNQUOTED
+        return _fault(file, line, start + 1, words, _in_quotes(code))
     words, hint = _PROBLEMS.get(problem, (f"not YAML: {problem}", ""))
     # If something was never closed, it also helps to know where it was opened.
     opened = getattr(error, "context_mark", None)
     if opened is not None and "closed" in words:
         hint += f"; it was opened at line {opened.line + 1}, column {opened.column + 1}"
     return _fault(file, line, column, words, hint)
+
+
+_UNQUOTED = "this expression needs quotes around it"
+_SHOWN_MAX = 60  # characters of an expression
+
+
+def _expression_at(line: str, column: int) -> tuple[int, str] | None:
+    """Where the expression begins in which YAML stumbled at this column, and what it is."""
+    start = line.rfind("${{", 0, column + len("${{"))
+    end = line.find("}}", start) + len("}}")
+    inside = 0 <= start < end and column <= end and line[start - 1 : start] != "!"
+    return (start, line[start:end]) if inside else None
+
+
+def _in_quotes(code: str) -> str:
+    if "'" not in code and len(code) <= _SHOWN_MAX:
+        return f"write '{code}'"
+    if not {'"', "\\"} & set(code) and len(code) <= _SHOWN_MAX:
+        return f'write "{code}"'
+    return """put it in '…', with no other ' in it, or in "…", with no other " in it"""
 
 
 def _fault(file: str, line: int, column: int, problem: str, hint: str = "") -> Fault:
