@@ -55,10 +55,14 @@ class Edit(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """The steps whose results a step is made from, and what becomes of all steps before it."""
+    """The steps whose results a step is made from, and what becomes of all steps before it.
+
+    `judged`: those before it that a dependency skipped, and that may be skipped again.
+    """
 
     names: list[str]
     effects: dict[str, StepEffect]
+    judged: set[str]
 
     @property
     def anew(self) -> list[str]:
@@ -161,15 +165,18 @@ def effects(
     before = {name: step.fingerprint for name, step in workflow.steps.items()}
     read = reads(seen.spec)
     found: dict[str, StepEffect] = {}
+    judged: set[str] = set()
     for name in in_order(new):
         step = workflow.steps.get(name)
         if step is None:
             found[name] = STEP_ADDED
             continue
         needs = [need.step for need in new[name].requires]
-        upstream = Upstream([*needs, *read.get(name, [])], found)
+        upstream = Upstream([*needs, *read.get(name, [])], found, judged)
         if step.phase is Phase.SKIPPED:
             found[name] = _skipped(workflow, step, seen, fingerprints[name], upstream)
+            if found[name].reason == Reason.DEPENDENCY_RERAN and not _skipped_itself(step):
+                judged.add(name)
         else:
             found[name] = _row(workflow, step, seen, fingerprints[name], upstream)
         if name in kept and found[name].reason == Reason.SPEC_CHANGED:
@@ -254,9 +261,14 @@ def _skipped(
         return _reran(upstream, "run")
     if by_its_when:
         return _asked_again(step, seen, workflow.params)
-    if step.reason == Reason.SKIPPED_ITSELF or _is_broken(workflow, step, seen, upstream):
+    if _skipped_itself(step) or _is_broken(workflow, step, seen, upstream):
         return STEP_UNCHANGED
     return StepEffect("run", Reason.TRIED_ANEW, "its dependencies are satisfied now")
+
+
+def _skipped_itself(step: Step) -> bool:
+    """By the exit code of an attempt."""
+    return step.reason == Reason.SKIPPED_ITSELF
 
 
 def _asked_again(step: Step, seen: Sight, before: Mapping[str, object]) -> StepEffect:
@@ -392,9 +404,11 @@ def _changed(action: EffectAction) -> StepEffect:
 
 
 def _reran(upstream: Upstream, action: EffectAction) -> StepEffect:
-    """If none of them may run in the end, the result that it made still counts."""
+    """If none of them runs in the end, the result that it made still counts."""
     certain = [
-        name for name in upstream.anew if upstream.effects[name].reason != Reason.NOT_KNOWN_YET
+        name
+        for name in upstream.anew
+        if name not in upstream.judged and upstream.effects[name].reason != Reason.NOT_KNOWN_YET
     ]
     if certain:
         message = f'depends on "{certain[0]}", which runs again'

@@ -10,13 +10,17 @@ from random import Random
 
 import msgspec
 from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit, fate
-from story import Story
+from story import Story, document
 
 from controller.loop.effects import Places, effects
 from controller.model.apply import replay
 from controller.model.events import Record, StepReady, StepSkipped
 from controller.model.image import freeze, thaw
 from controller.model.indexes import touch_all
+from controller.model.phases import Phase, Reason
+from controller.rehearsal.foresee import of_document
+from controller.spec.fingerprint import same
+from controller.spec.load import Document
 
 PLACES = Places("/state", "/specs")
 ATTEMPTS_MAX = 200  # of a story
@@ -148,6 +152,37 @@ def one_edit(seed: int) -> None:
         outcome = after.outcome(name)
         ran = len(outcome.tries) if outcome.again else 0
         assert (name, number - attempts.get(name, 0)) == (name, ran)
+
+
+def foretold(seed: int) -> None:
+    """`diff` says of each step what happens then, at rest or on the way."""
+    random = Random(seed)
+    plan = a_plan(random)
+    flow = Flow(random, seed)
+    flow.take(plan)
+    at_rest = random.random() < 0.7
+    flow.go_on(*(() if at_rest else (random.randint(0, 4),)))
+    edited = an_edit(random, plan, policies=True)
+    wanted = document(edited.written(), params=dict(edited.params))
+    if same(flow.life().spec, wanted.spec):
+        return
+    told = of_document(flow.state, Document(workflow=wanted, line=1)).steps
+    was, attempts = flow.phases(), flow.numbers()
+    flow.seed = seed + 1
+    flow.take(edited)
+    effects_ = flow.life().effects
+    assert {name: told[name] for name in effects_} == effects_
+    if not at_rest:
+        return
+    flow.go_on()
+    for name, number in flow.numbers().items():
+        effect, step = told[name], flow.step(name)
+        ran = number > attempts.get(name, 0)
+        if effect.action == "keep":
+            assert not ran and str(step.phase) == was[name], (name, effect)
+        elif effect.reason != Reason.NOT_KNOWN_YET:
+            judged = step.phase is Phase.SKIPPED or step.reason == Reason.EXPRESSION_FAILED
+            assert ran or judged, (name, effect)
 
 
 def edits_on_the_way(seed: int) -> None:

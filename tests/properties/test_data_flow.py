@@ -2,7 +2,7 @@
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from properties.flow import edits_on_the_way, one_edit, whole_run
+from properties.flow import edits_on_the_way, foretold, one_edit, whole_run
 
 # A seed is a story: to make it shorter would only make it another one.
 SEED = given(seed=st.integers(0, 1 << 32))
@@ -25,3 +25,9 @@ def test_an_edit_runs_again_what_the_reference_says(seed: int) -> None:
 @SEED
 def test_edits_on_the_way_end_where_the_last_one_would_have_begun(seed: int) -> None:
     edits_on_the_way(seed)
+
+
+@settings(max_examples=200, phases=AS_DRAWN)
+@SEED
+def test_what_diff_says_of_an_edit_is_what_happens(seed: int) -> None:
+    foretold(seed)
