@@ -118,7 +118,8 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
     if completed and seen.exit_code:
         notes.append(f"SuccessExitCode: exit code {seen.exit_code} is one of successExitCodes")
     if seen.left_processes:
-        notes.append(f"LeftProcesses: stopped {seen.left_processes} processes that it left running")
+        left = "1 process" if seen.left_processes == 1 else f"{seen.left_processes} processes"
+        notes.append(f"LeftProcesses: stopped {left} that it left running")
     return AttemptFinished(
         uid=seen.id.uid,
         step=seen.id.step,

@@ -89,13 +89,14 @@ def test_an_exit_code_that_nobody_knows_is_never_guessed() -> None:
     assert (found.exit_code, found.signal) == (None, None)
 
 
-def test_usage_and_what_it_left_running_are_noted() -> None:
+@pytest.mark.parametrize(("left", "said"), [(1, "1 process"), (2, "2 processes")])
+def test_usage_and_what_it_left_running_are_noted(left: int, said: str) -> None:
     usage = Usage(wall_seconds=1.5)
-    seen = Ended(id=ID, how="exited", at=200, exit_code=0, usage=usage, left_processes=2)
+    seen = Ended(id=ID, how="exited", at=200, exit_code=0, usage=usage, left_processes=left)
     found = fact(attempt(), seen)
     assert isinstance(found, AttemptFinished)
     assert (found.usage, found.finished) == (usage, 200)
-    assert found.notes == ["LeftProcesses: stopped 2 processes that it left running"]
+    assert found.notes == [f"LeftProcesses: stopped {said} that it left running"]
 
 
 def test_a_start_is_recorded_once() -> None:
