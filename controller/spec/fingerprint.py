@@ -6,7 +6,7 @@ The closed list of inputs (rule 1), each only where the user wrote it:
 - `shell`, the step's or else the spec's, for `run`; a string counts as the argv that it means;
 - `workingDir`, the step's or else the spec's;
 - `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees; a
-  reference by what it refers to; `envFrom` of both, and `inheritEnv`, as written;
+  reference by what it refers to; `envFrom` of both; `inheritEnv`, as a set of names;
 - `outputs`, the declared ones;
 - `params.NAME` for each param that one of these reads, by its value; of all else that expressions
   read, only their text counts;
@@ -135,12 +135,13 @@ def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
     for name, value in {**given(spec.env, {}), **given(step.env, {})}.items():
         texts |= _variable(f"env.{name}", value)
     for key, files in (("spec.envFrom", spec.env_from), ("envFrom", step.env_from)):
-        if not isinstance(files, UnsetType):
+        if given(files, []):
             texts[key] = _json(files)
-    if not isinstance(spec.inherit_env, UnsetType):
-        texts["inheritEnv"] = _json(spec.inherit_env)
-    if not isinstance(step.outputs, UnsetType):
-        texts["outputs"] = _json(dict(sorted(step.outputs.items())))
+    inherited = _normal_names(spec.inherit_env)
+    if not isinstance(inherited, UnsetType):
+        texts["inheritEnv"] = _json(inherited)
+    if given(step.outputs, {}):
+        texts["outputs"] = _json(step.outputs)
     if expressions := definitions(spec)[step.name].expressions:
         for name in params_read(spec, expressions):
             texts[f"params.{name}"] = _json(params.get(name))
@@ -255,4 +256,4 @@ def _words(shell: str | list[str] | UnsetType) -> list[str] | UnsetType:
 
 
 def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value, order="deterministic").decode()  # keys have no order

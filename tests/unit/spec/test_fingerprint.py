@@ -5,6 +5,7 @@ import pytest
 from controller.spec.fingerprint import VERSION, fingerprints, inputs, same, version_of
 from controller.spec.load import load
 from controller.spec.models import Spec
+from controller.spec.params import values
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 
@@ -105,6 +106,8 @@ SPELLINGS = [
     ("the long form", "run: y, dependsOn: [{step: a}]"),
     ("the condition written", "run: y, dependsOn: [{step: a, condition: Succeeded}]"),
     ("an empty env", "run: y, dependsOn: [a], env: {}"),
+    ("no files of variables", "run: y, dependsOn: [a], envFrom: []"),
+    ("no outputs", "run: y, dependsOn: [a], outputs: {}"),
     ("the order of fields", "dependsOn: [a], run: y"),
 ]
 
@@ -143,6 +146,12 @@ def test_another_spelling_changes_nothing(fields: str) -> None:
         pytest.param("  env: {A: 1}\n", '  env: {A: "1"}\n', id="numbers in env"),
         pytest.param("  env: {A: true}\n", '  env: {A: "true"}\n', id="booleans in env"),
         pytest.param("", "  env: {}\n", id="no env"),
+        pytest.param("", "  envFrom: []\n", id="no files of variables"),
+        pytest.param(
+            "  inheritEnv: [HOME, PATH]\n",
+            "  inheritEnv: [PATH, HOME, PATH]\n",
+            id="names have no order",
+        ),
         pytest.param(
             "  defaults: {retry: {on: [Timeout, NonZeroExit]}}\n",
             "  defaults: {retry: {on: [NonZeroExit, Timeout]}}\n",
@@ -160,6 +169,18 @@ def test_spellings_of_a_spec(one: str, other: str) -> None:
     before, after = a_spec(f"[{BASE}]", one), a_spec(f"[{BASE}]", other)
     assert fingerprints(before) == fingerprints(after)
     assert same(before, after)
+
+
+def test_the_keys_of_a_param_have_no_order() -> None:
+    steps = "[{name: a, run: x, env: {A: '${{ params.o }}'}}]"
+    before = a_spec(steps, "  params: {o: {default: {x: {a: 1, b: 2}, y: 1}}}\n")
+    after = a_spec(steps, "  params: {o: {default: {y: 1, x: {b: 2, a: 1}}}}\n")
+    assert fingerprints(before, defaults(before)) == fingerprints(after, defaults(after))
+    assert same(before, after)
+
+
+def defaults(spec: Spec) -> dict[str, object]:
+    return dict(values(spec, {}))
 
 
 @pytest.mark.parametrize("rest", ["  suspend: false\n", "  defaults: {timeoutSeconds: 3}\n"])
