@@ -1,6 +1,6 @@
 """Reads what a step wrote to the file that $TREADLE_OUTPUT names.
 
-The file has one of two forms:
+The file has one of two forms, with or without a byte order mark before it:
 
 - lines `name=value`. The value is all between the first `=` and the newline, as it is: also blanks
   and `\\r`, and quotes mean nothing. Around a value that is no text, blanks don't count. Empty
@@ -77,7 +77,7 @@ def read(data: bytes, declared: Mapping[str, ParamType]) -> Outputs:
         problem = f"the outputs have more than {VALUES_BYTES_MAX:,} bytes; {_A_FILE}"
         return Outputs(reason="OutputTooLarge", problem=problem)
     try:
-        text = data.decode()
+        text = data.decode().removeprefix("\ufeff")  # as programs of Windows begin a file
         written, doubled = _read(text)
     except UnicodeDecodeError as error:
         problem = f"byte 0x{data[error.start]:02x} at offset {error.start} of {_FILE} is not UTF-8"

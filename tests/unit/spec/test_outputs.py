@@ -38,15 +38,16 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
         ('sizes={"a": 1.5}', {"a": 1.5}),
     ],
 )
+@pytest.mark.parametrize("start", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["", "\n", "\n\n \n"])
-def test_a_line(line: str, value: object, end: str) -> None:
+def test_a_line(line: str, value: object, start: str, end: str) -> None:
     name = line.partition("=")[0]
-    found = read((line + end).encode(), {name: DECLARED[name]})
+    found = read((start + line + end).encode(), {name: DECLARED[name]})
     assert repr(found.values) == repr({name: value})
     assert found.reason == ""
 
 
-@pytest.mark.parametrize("start", ["", "\n \t\r\n"])
+@pytest.mark.parametrize("start", ["", "\n \t\r\n", "\ufeff"])
 def test_a_json_object(start: str) -> None:
     text = (
         '{"rows": 5, "share": 5, "ok": false, "region": "a\\nb\\u0000", "files": [], "sizes": {}}'
