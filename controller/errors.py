@@ -98,7 +98,7 @@ class NotUtf8(UsageError):
 
     def __init__(self, word: str) -> None:
         shown = word.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        super().__init__(f"{shown}: its name is not UTF-8")
+        super().__init__(f"{shown}: this is not UTF-8")
 
 
 class LockHeld(TreadleError):

@@ -18,18 +18,19 @@ NAME = os.fsdecode(b"n\xff")
         ("get", NAME),
         ("cancel", "w", "--reason", NAME),
         ("logs", "w", NAME),
+        ("run", "specs/w.yaml", "-p", f"x={NAME}"),
     ],
 )
 def test_a_word_that_is_not_utf_8_is_refused(place: Place, words: tuple[str, ...]) -> None:
     place.spec("w", a="true")
     assert r"n\xff" in (said := place.complains(*words, code=2))
-    assert said.endswith(": its name is not UTF-8")
+    assert said.endswith(": this is not UTF-8")
     assert not place.state.exists()
 
 
 def test_so_is_such_a_default(place: Place) -> None:
     begun = place.begin("up", "--once", more_env={"TREADLE_SPECS": NAME})
-    assert begun.communicate()[1] == rb"treadle: n\xff: its name is not UTF-8" + b"\n"
+    assert begun.communicate()[1] == rb"treadle: n\xff: this is not UTF-8" + b"\n"
     assert begun.returncode == 2
 
 
@@ -39,7 +40,7 @@ def test_so_is_a_relative_path_in_such_a_folder(tmp_path: Path, words: tuple[str
     root.mkdir()
     place = Place(root)
     place.spec("w", a="true")
-    assert place.complains(*words, code=2).endswith(": its name is not UTF-8")
+    assert place.complains(*words, code=2).endswith(": this is not UTF-8")
 
 
 @pytest.mark.parametrize("state", ["specs/state", "specs"])
