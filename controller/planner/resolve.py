@@ -91,8 +91,8 @@ class Answer(NamedTuple):
     def sentence(self) -> str:
         """Why the step is skipped, or is not."""
         read = ", ".join(f"{path} is {text}" for path, text in self.read.items())
-        gave = f"its `when` gave {'true' if self.yes else 'false'}"
-        return f"{gave}: {read}" if read else gave
+        answer = f"`when` is {'true' if self.yes else 'false'}"
+        return f"{answer}: {read}" if read else answer
 
 
 def ask(seen: Sight, definition: Definition) -> Answer:

@@ -114,7 +114,7 @@ def test_it_is_asked_when_the_dependencies_are_satisfied_and_the_answer_is_recor
 def test_a_no_says_what_it_read() -> None:
     story = Story().accept(STEPS).exit("a", outputs=b"n=0")
     assert story.why("b") == ("Skipped", "WhenFalse")
-    assert story.step("b").message == "its `when` gave false: steps.a.outputs.n is 0"
+    assert story.step("b").message == "`when` is false: steps.a.outputs.n is 0"
     assert not story.step("b").attempts
 
 

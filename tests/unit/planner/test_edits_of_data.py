@@ -76,7 +76,7 @@ def test_an_edit_of_a_skipped_step(edit: Steps, params: dict[str, Any], what: st
 def test_the_same_answer_says_what_it_is_made_of_now() -> None:
     story = skipped().accept(skips(), params={"wanted": True})
     assert story.step("b").message == (
-        "its `when` gave false: params.wanted is true, steps.a.outputs.n is 0"
+        "`when` is false: params.wanted is true, steps.a.outputs.n is 0"
     )
 
 

@@ -176,10 +176,10 @@ def test_a_condition_that_fails_is_no_condition_that_is_false() -> None:
     )
     false = said(reads(when="${{ has(steps.a.outputs.n) }}"), "b")
     assert false == [  # a retry would ask the same
-        "w/b is Skipped (WhenFalse): its `when` gave false: steps.a.outputs.n is not there"
+        "w/b is Skipped (WhenFalse): `when` is false: steps.a.outputs.n is not there"
     ]
 
 
 def test_why_a_step_with_a_condition_runs() -> None:
     story = reads(when='${{ steps.a.phase == "Skipped" }}')
-    assert 'its `when` gave true: steps.a.phase is "Skipped"' in said(story.exit("b"), "b")
+    assert '`when` is true: steps.a.phase is "Skipped"' in said(story.exit("b"), "b")
