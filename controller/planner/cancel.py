@@ -88,6 +88,9 @@ def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
 
 
 def _of_run(workflow: Workflow, step: Step) -> bool:
+    """Its attempt was one of the present run; or it failed in this run, before any attempt."""
+    if step.reason == Reason.EXPRESSION_FAILED:
+        return workflow.started is not None and step.since >= workflow.started
     return step.attempt is not None and step.attempt.run == workflow.run
 
 

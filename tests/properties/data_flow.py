@@ -67,6 +67,7 @@ class Step(NamedTuple):
     limit: int  # of retries
     tolerated: bool
     skips: bool
+    finishes: bool = False  # what runs, before an edit takes effect
 
     @property
     def fixed(self) -> list[Expression]:
@@ -89,6 +90,8 @@ class Step(NamedTuple):
             "retry": {"limit": self.limit, "backoff": {"initialSeconds": 1, "jitter": 0}},
             "continueOnFailure": self.tolerated,
         }
+        if self.finishes:
+            step["onChanged"] = "FinishFirst"
         if self.when is not None:
             step["when"] = _text((self.when,))
         if self.hands_on:
@@ -150,6 +153,7 @@ def a_step(random: Random, plan: Plan, name: str, needs: Needs | None = None) ->
         limit=random.choice((0, 0, 1)),
         tolerated=random.random() < 0.2,
         skips=random.random() < 0.3,
+        finishes=random.random() < 0.3,
     )
 
 

@@ -7,6 +7,7 @@ One seed is one story.
 from collections import Counter
 from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 import msgspec
 from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit, fate
@@ -42,8 +43,8 @@ class Flow(Story):
         """A marker that waits for its workflow."""
         self.mark(steps=sorted(steps))
 
-    def take(self, plan: Plan) -> None:
-        self.accept(plan.written(), params=dict(plan.params))
+    def take(self, plan: Plan, **policies: Any) -> None:
+        self.accept(plan.written(), params=dict(plan.params), **policies)
 
     def go_on(self, times: int = ATTEMPTS_MAX) -> None:
         """Let so many attempts come to their ends; by default, all."""
@@ -196,6 +197,11 @@ def edits_on_the_way(seed: int) -> None:
         taken_back = random.random() < 0.3
         plan = random.choice(plans) if taken_back else an_edit(random, plan, policies=False)
         plans.append(plan)
+        if random.random() < 0.2:
+            flow.take(plan, suspend=True)
+            flow.go_on(random.randint(0, 2))
         flow.take(plan)
+        if random.random() < 0.3:
+            flow.retry(random.choice(list(plan.steps)))
     flow.go_on()
     flow.compare(Reference(plan, seed), tries=False)

@@ -87,6 +87,19 @@ def test_a_condition_and_a_when(end: str, condition: str, when: str) -> None:
     assert str(story.life().phase) == comes_to
 
 
+@pytest.mark.parametrize(
+    "b", [{"when": FAILS}, {"command": ["x", FAILS]}, {"timeoutSeconds": "${{ params.zero }}"}]
+)
+def test_an_expression_that_fails_strikes_as_any_failure_does(b: dict[str, Any]) -> None:
+    steps = [a_step("a"), a_step("b", "a", **b, retry={"limit": 3}), a_step("c")]
+    story = Story().accept(steps, failFast=True, params={"zero": 0}).start("c").exit("a")
+    assert story.why("b") == ("Failed", "ExpressionFailed")
+    assert not story.step("b").attempts
+    story.end("c")
+    assert story.why("c") == ("Cancelled", "FailFast")
+    assert story.why() == ("Failed", "FailFast")
+
+
 # ---------------------------------------- asked once
 
 
