@@ -13,7 +13,7 @@ from typing import Literal
 from controller.errors import FAULTS_MAX, Excerpt, Fault
 from controller.model.state import State
 from controller.spec.path_fault import NOT_YET
-from controller.view.table import cells, paint, shorten, visible
+from controller.view.table import cells, paint, shorten, visible, wrap
 
 Form = Literal["short", "json", "github"]
 
@@ -184,19 +184,4 @@ def _end(text: str, width: int) -> str:
 
 def _wrapped(text: str, width: int, first: int = 0) -> Iterator[str]:
     """Lines of whole words; on the first one, `first` columns are taken already."""
-    width = min(max(width, 1), _TEXT_MAX)
-    room, line = max(width - first, 1), ""
-    for word in visible(text).split(" "):
-        joined = f"{line} {word}" if line else word
-        if cells(joined) <= room:
-            line = joined
-            continue
-        if line:
-            yield line
-            room = width
-        line = word
-        while cells(line) > room:
-            part = shorten(line, room + 1)[:-1] or line[:1]
-            yield part
-            line, room = line[len(part) :], width
-    yield line
+    return wrap(visible(text), min(max(width, 1), _TEXT_MAX), first)

@@ -1,11 +1,10 @@
 """How a view is shown to a person: at which moment, in which zone, how wide, in which colours."""
 
 from datetime import UTC, tzinfo
-from textwrap import wrap
 
 from msgspec import Struct
 
-from controller.view.table import paint, shorten, visible
+from controller.view.table import paint, shorten, visible, wrap
 from controller.view.times import local
 
 _TEXT_MIN = 8  # columns of text beside what hangs
@@ -69,10 +68,5 @@ class Look(Struct, frozen=True, kw_only=True):
         text = line.lstrip()
         lead = line[: len(line) - len(text)]
         width = max(self.width, hang + _TEXT_MIN)
-        return wrap(
-            text,
-            width,
-            initial_indent=lead,
-            subsequent_indent=" " * hang,
-            break_on_hyphens=False,  # names have them
-        )
+        first, *others = wrap(text.rstrip(), width - hang, len(lead) - hang)
+        return [lead + first, *(" " * hang + other for other in others)]

@@ -189,6 +189,25 @@ def _start(text: str, width: int) -> str:
     return text
 
 
+def wrap(text: str, width: int, first: int = 0) -> Iterator[str]:
+    """Lines of whole words; on the first one, `first` columns are taken already."""
+    room, line = max(width - first, 1), ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if cells(joined) <= room:
+            line = joined
+            continue
+        if line:
+            yield line
+            room = width
+        line = word
+        while len(line) > room or cells(line) > room:
+            part = _start(line, room) or line[:1]
+            yield part
+            line, room = line[len(part) :], width
+    yield line
+
+
 def visible(text: str) -> str:
     """One line without control characters."""
     if text.isprintable():

@@ -7,6 +7,7 @@ import pytest
 
 from controller.model.state import SECOND
 from controller.view.look import Look
+from controller.view.table import cells
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -47,3 +48,12 @@ def test_a_name_is_not_split_at_its_hyphens() -> None:
         "next: treadle retry",
         "  daily-sales",
     ]
+
+
+@pytest.mark.parametrize("width", [12, 13, 24])
+def test_wide_characters_take_two_columns(width: int) -> None:
+    look = Look(now=0, width=width)
+    lines = look.wrapped("  params  a=日本語日本語日本語 b=日本語 c=x", hang=4)
+    assert max(map(cells, lines)) <= width
+    assert "".join(lines).replace(" ", "") == "paramsa=日本語日本語日本語b=日本語c=x"
+    assert all(line.startswith("    ") for line in lines[1:])
