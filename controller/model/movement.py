@@ -199,12 +199,14 @@ def edges(step: Step) -> list[tuple[str, str]]:
 
 
 def replace_result(workflow: Workflow, step: Step) -> None:
-    """What was made from its last result can't be restored any more.
+    """What was made from its last result can't be restored any more, nor can an answer stand.
 
-    A step that its own `when` skipped is asked again in any case.
+    A step that was kept from running is judged again in any case.
     """
     for name, _ in step.dependents:
         dependent = workflow.steps[name]
+        if dependent.series_from is None and dependent.phase not in TERMINAL:
+            dependent.answer = None
         kept = dependent.standing
         if kept is not None and dependent.phase is not kept.phase and not kept.is_asked_again:
             dependent.standing = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-STEPS_MAX = 6
+STEPS_MAX = 7
 CONDITIONS = ("Succeeded", "Succeeded", "Failed", "Finished")
 PHASES = ("Succeeded", "Failed", "Skipped", "Cancelled")
 SKIPS = 9  # the exit code by which a step skips itself
@@ -68,6 +68,7 @@ class Step(NamedTuple):
     tolerated: bool
     skips: bool
     finishes: bool = False  # what runs, before an edit takes effect
+    keeps: bool = False  # its result, whatever is edited
 
     @property
     def fixed(self) -> list[Expression]:
@@ -90,8 +91,8 @@ class Step(NamedTuple):
             "retry": {"limit": self.limit, "backoff": {"initialSeconds": 1, "jitter": 0}},
             "continueOnFailure": self.tolerated,
         }
-        if self.finishes:
-            step["onChanged"] = "FinishFirst"
+        if self.finishes or self.keeps:
+            step["onChanged"] = "KeepResult" if self.keeps else "FinishFirst"
         if self.when is not None:
             step["when"] = _text((self.when,))
         if self.hands_on:
@@ -111,6 +112,12 @@ class Plan(NamedTuple):
 
     def written(self) -> list[dict[str, Any]]:
         return [step.written() for step in self.steps.values()]
+
+    def with_keepers(self, random: Random) -> "Plan":
+        """Some of the steps keep their results."""
+        some = {name: random.random() < 0.3 for name in self.steps}
+        steps = {name: step._replace(keeps=some[name]) for name, step in self.steps.items()}
+        return Plan(steps, self.params)
 
     def before(self, name: str) -> set[str]:
         """All steps that this one depends on, directly or through others."""
@@ -358,7 +365,11 @@ class Reference:
             return self._anew(name)
         was, step, then = before.outcome(name), self.plan.steps[name], before.plan.steps[name]
         unchanged = self._meaning(name) == before._meaning(name)
-        same = unchanged and not any(self.outcome(one).again for one in step.after)
+        same = (
+            unchanged
+            and not any(self.outcome(one).again for one in step.after)
+            and all(self._holds(need, on) for need, on in step.needs)
+        )
         asked = (step.when and step.when.text, self._read(step.when)) != (
             then.when and then.when.text,
             before._read(step.when),

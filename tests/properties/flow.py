@@ -158,12 +158,12 @@ def one_edit(seed: int) -> None:
 def foretold(seed: int) -> None:
     """`diff` says of each step what happens then, at rest or on the way."""
     random = Random(seed)
-    plan = a_plan(random)
+    plan = a_plan(random).with_keepers(random)
     flow = Flow(random, seed)
     flow.take(plan)
     at_rest = random.random() < 0.7
     flow.go_on(*(() if at_rest else (random.randint(0, 4),)))
-    edited = an_edit(random, plan, policies=True)
+    edited = an_edit(random, plan, policies=True).with_keepers(random)
     wanted = document(edited.written(), params=dict(edited.params))
     if same(flow.life().spec, wanted.spec):
         return
