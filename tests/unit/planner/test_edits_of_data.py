@@ -423,19 +423,6 @@ def test_a_param_that_was_given_stays() -> None:
     assert story.life().params == {"x": 7, "y": 2}
 
 
-def test_a_timeout_by_an_expression_applies_at_once() -> None:
-    def steps(seconds: str) -> Steps:
-        return [a_step("a", timeoutSeconds=seconds)]
-
-    story = Story().accept(steps("${{ params.t }}"), params={"t": 100}).start("a").wait(50)
-    story.accept(steps("${{ params.t }}"), params={"t": 60}).wait(9)
-    assert story.attempt("a").ending is None
-    story.wait(2)
-    ending = story.attempt("a").ending
-    assert ending is not None
-    assert ending.reason == "Timeout"
-
-
 @pytest.mark.parametrize("seconds", ["${{ params.t }}", "${{ params.t / 0 }}"])
 def test_a_timeout_that_fails_stops_no_start_that_was_made(seconds: str) -> None:
     story = Story().accept([a_step("a", timeoutSeconds=5)], params={"t": 0}).start("a")
