@@ -19,7 +19,7 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "data", "large", "huge", "past", "endings", "breakdown")
+OTHERS = ("startup", "data", "children", "large", "huge", "past", "endings", "breakdown")
 
 
 def main() -> None:
@@ -95,6 +95,8 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
             "1 → 1,000 → 1, each step reads a param and an output",
             costs.data(folder, args.rounds),
         )
+    if _wanted(args, "children"):
+        yield "10,000 children beside 1 → 9,998 → 1, 2 jobs", costs.children(folder, args.rounds)
     if _wanted(args, "large"):
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
     if _wanted(args, "huge"):

@@ -59,6 +59,20 @@ def data(folder: Path, rounds: int) -> Iterator[str]:
     yield f"  rate, in all     {summary(whole)} x"
 
 
+def children(folder: Path, rounds: int) -> Iterator[str]:
+    """10,000 children of one step beside 10,000 plain steps, in turns."""
+    treadle, shape = Treadle(folder), fan(9_998)  # 10,000 steps in all
+    ratios, firsts, peaks = [], [], []
+    for _ in range(rounds):
+        plain, many = (treadle.run(shape, form, 2) for form in ("command", "children"))
+        ratios.append(plain.steady / many.steady)
+        firsts.append(many.moment("AttemptStarted") - many.moment("StepExpanded"))
+        peaks.append(_peak(many))
+    yield f"  rate, steady     {summary(ratios)} x that of plain steps (goal: 0.9)"
+    yield f"  expanded to first start  {summary(firsts)} s (goal: 1)"
+    yield f"  controller's peak        {summary(peaks, '{:.0f}')} MiB"
+
+
 def large(folder: Path) -> Iterator[str]:
     """A spec of 10,000 steps: does it feel immediate?"""
     shape = layers(100, 100, 3)

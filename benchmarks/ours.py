@@ -98,7 +98,12 @@ def write_json(path: Path, shape: Shape, changed: str = "") -> None:
 
 
 def write_spec(folder: Path, shape: Shape, form: str) -> Path:
-    """`form`: what a step has: `command`, `run`, or `data`, a command and values that it reads."""
+    """`form`: what a step has: `command`, `run`, or `data`, a command and values that it reads.
+
+    With `children` there is one step, which has as many of them as the shape has steps.
+    """
+    if form == "children":
+        return _write_children(folder, len(shape))
     if form == "data":
         return _write_data(folder, shape)
     what = f"command: [{TRUE}]" if form == "command" else f"run: {TRUE}"
@@ -112,6 +117,19 @@ def write_spec(folder: Path, shape: Shape, form: str) -> Path:
         "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: bench}\n"
         f"spec:\n  steps:\n{steps}"
     )
+    return path
+
+
+def _write_children(folder: Path, count: int) -> Path:
+    step = {"name": "s", "forEach": list(range(count)), "command": [TRUE]}
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Workflow",
+        "metadata": {"name": "bench"},
+        "spec": {"steps": [step]},
+    }
+    path = folder / "bench-children.json"
+    path.write_text(json.dumps(document))
     return path
 
 

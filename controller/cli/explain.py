@@ -75,22 +75,25 @@ def _of_step(
 
     step = workflow.steps[name]
     causes = ways(state, workflow, step, around, look(args))
-    printed = by_failed(args.state, workflow, {cause.step for cause in causes})
-    yield from explanation(state, workflow, step, causes, look(args), printed)
+    printed = by_failed(args.state, workflow, {*step.children, *(cause.step for cause in causes)})
+    yield from explanation(state, workflow, step, causes, around, look(args), printed)
     if args.inputs:
-        now = _inputs_now(workflow, name)
+        now = _inputs_now(workflow, step)
+        if step.is_parent:
+            yield ""
+            yield f"generation {workflow.generation}: {step.fingerprint}"
+            yield from (f"    {key}: {text}" for key, text in sorted(now.items()))
         for attempt in step.attempts:
             yield ""
             yield from inputs_lines(attempt, now)
 
 
-def _inputs_now(workflow: "Workflow", name: str) -> dict[str, str]:
+def _inputs_now(workflow: "Workflow", step: "Step") -> dict[str, str]:
     """The inputs of the step's fingerprint, by the spec in force."""
-    from controller.spec.fingerprint import inputs
+    from controller.planner.edits import inputs_of
 
-    prints = {step.name: step.fingerprint for step in workflow.steps.values()}
-    known = any(step.name == name for step in workflow.spec.steps)
-    return inputs(workflow.spec, name, prints, workflow.params) if known else {}
+    known = any(one.name == (step.parent or step.name) for one in workflow.spec.steps)
+    return inputs_of(workflow, step) if known else {}
 
 
 def _shapes(

@@ -77,7 +77,7 @@ def _status_of_step(
         show(next(step for step in shape.status.steps if step.name == name), args.output)
         return ExitCode.FINE
     step = workflow.steps[name or ""]
-    printed = by_failed(args.state, workflow, {step.name})
+    printed = by_failed(args.state, workflow, {step.name, *step.children})
     show_lines(step_page(state, workflow, step, view, in_use, printed, past))
     return ExitCode.FINE
 

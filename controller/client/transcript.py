@@ -18,7 +18,9 @@ from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
+from controller.spec.items import parent_name
 from controller.view.attempts import (
+    NAMED_MAX,
     Choice,
     Shown,
     chosen,
@@ -164,6 +166,7 @@ class Transcript:
         self._tail = tail
         self._open: dict[tuple[str, int], AttemptOutput] = {}
         names = [step.name for step in chosen(workflow, choice)]
+        self._chosen = len(names)
         self._prefix = prefixes(workflow, names, look.width is not None, look.colour)
 
     def show(self, told: Iterable[Shown | str]) -> None:
@@ -262,11 +265,17 @@ class Transcript:
 
     def _is_asked_about(self, one: Shown) -> bool:
         """Whether to print a line about it: a hundred such lines would help nobody."""
-        return self._alone() or bool(self._choice.steps) or one.step.phase is Phase.FAILED
+        named = 0 < self._chosen <= NAMED_MAX and bool(self._choice.steps)
+        return self._alone() or named or one.step.phase is Phase.FAILED
 
     def _alone(self) -> bool:
         """Whether there is one step, so that no line needs its name. An edit may add others."""
-        return len(self._choice.steps or self._workflow.steps) == 1
+        steps = self._choice.steps or list(self._workflow.steps)
+        return len(steps) == 1 and not self._is_parent(steps[0])
+
+    def _is_parent(self, name: str) -> bool:
+        step = self._workflow.steps.get(name)
+        return step is not None and step.is_parent
 
     def _log(self, one: Shown) -> str:
         if one.attempt is not None:
@@ -281,7 +290,8 @@ class Transcript:
 
     def _begin(self, event: AttemptScheduled) -> None:
         choice = self._choice
-        step = not choice.steps or event.step in choice.steps
+        wanted = {event.step, parent_name(event.step)}
+        step = not choice.steps or not wanted.isdisjoint(choice.steps)
         if step and choice.attempt in (None, event.attempt):
             self._open[event.step, event.attempt] = self._output_of(event.step, event.log)
 

@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from controller.errors import UsageError
 from controller.loop.ports import SeenMarker
-from controller.spec.models import STEP_NAME, WORKFLOW_NAME
+from controller.spec.items import is_full_name
+from controller.spec.models import WORKFLOW_NAME
 from controller.spec.older import workflow_name
 
 MARKER_SUFFIX = ".cancel"
@@ -169,7 +170,7 @@ def _step_problems(steps: Any) -> Iterator[str]:
         yield "steps: must be a list of step names, like [a, b]; left out, it means all"
         return
     for step in steps:
-        if not isinstance(step, str) or not re.fullmatch(STEP_NAME, step):
+        if not isinstance(step, str) or not is_full_name(step):
             yield f'steps: "{step}" is not a valid step name'
 
 

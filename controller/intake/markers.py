@@ -7,13 +7,17 @@ vanished; an edit of the same workflow waits until then.
 Cost: O(markers that changed, or name steps) a call.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from msgspec import UnsetType
 
 from controller.intake.absence import Absences, Settings
 from controller.model.events import MarkerPlaced, MarkerRejected, MarkerRemoved
 from controller.model.observations import FolderSight, SeenMarker
 from controller.model.state import State
-from controller.spec.models import Workflow
+from controller.model.state import Workflow as Life
+from controller.spec.items import parent_name
+from controller.spec.models import Step, Workflow
 
 Target = tuple[str, str, int]  # what a marker's steps were compared with: name, uid, generation
 
@@ -73,13 +77,23 @@ def _unknown_steps(state: State, marker: SeenMarker, documents: dict[str, Workfl
         return ""
     document, life = documents.get(marker.workflow), state.workflows.get(marker.workflow)
     if document is not None:
-        known = {step.name for step in document.spec.steps}
+        spec = document.spec
     elif life is not None:
-        known = {step.name for step in life.spec.steps}
+        spec = life.spec
     else:
         return ""  # it waits for its workflow
-    unknown = [f'"{step}"' for step in marker.steps if step not in known]
+    steps = {step.name: step for step in spec.steps}
+    unknown = [f'"{name}"' for name in marker.steps if not _is_known(name, steps, life)]
     return f"steps: {marker.workflow} has no step {', '.join(unknown)}" if unknown else ""
+
+
+def _is_known(name: str, steps: Mapping[str, Step], life: Life | None) -> bool:
+    """A child is not known before its parent is expanded; till then it may come."""
+    above = steps.get(parent_name(name))
+    if above is None or isinstance(above.for_each, UnsetType):
+        return name in steps
+    parent = life.steps.get(above.name) if life is not None else None
+    return parent is None or not parent.expanded or name in parent.children
 
 
 def _rejected(state: State, marker: SeenMarker, problem: str) -> Iterator[MarkerRejected]:

@@ -6,6 +6,7 @@ still being stopped. A `mark` of a step whose start is queued waits until that i
 """
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from controller.model.events import (
     AttemptEnding,
@@ -22,7 +23,9 @@ from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, to_end
+from controller.planner.cancel import of_name
 from controller.spec.fingerprint import same
+from controller.spec.items import child_name
 from controller.spec.load import Document
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
@@ -161,6 +164,8 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     message = _said(asked, "marked as succeeded")
     for name in _known(workflow, asked):
         step = workflow.steps[name]
+        if step.is_parent:
+            raise _Refused(_mark_children(workflow, step))
         if step.live is not None or step.unjudged:
             raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
@@ -180,6 +185,14 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
             yield _reset(workflow, step, f"depends on {', '.join(asked.steps)}, {message}")
 
 
+def _mark_children(workflow: Workflow, parent: Step) -> str:
+    """Why a step with children can't be marked, and the command for one of them."""
+    open_ = [name for name in parent.children if workflow.steps[name].phase is not Phase.SUCCEEDED]
+    child = open_[0] if parent.expanded and open_ else child_name(parent.name, "KEY")
+    line = f"treadle mark {workflow.name} {quote(child)} --succeeded"
+    return f'"{parent.name}" has children; mark a child instead: {line}'
+
+
 def _reset(
     workflow: Workflow, step: Step, message: str, reason: Reason = Reason.RETRY_REQUESTED
 ) -> StepReset:
@@ -188,13 +201,27 @@ def _reset(
 
 def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
     if not asked.steps:
-        return [step for step in workflow.steps.values() if step.phase in _TRIED_AGAIN]
-    chosen = {name: workflow.steps[name] for name in _known(workflow, asked)}
+        return [step for step in workflow.steps.values() if _is_tried_again(step)]
+    named = [workflow.steps[name] for name in _known(workflow, asked)]
+    chosen = {step.name: step for one in named for step in _meant(workflow, one)}
     # Steps that were skipped because of one that is tried again can run again, too.
     for step in list(_downstream(workflow, asked.steps)):
         if asked.downstream or step.phase is Phase.SKIPPED:
             chosen[step.name] = step
     return chosen.values()
+
+
+def _is_tried_again(step: Step) -> bool:
+    """It did not succeed; of one with children, these are tried again."""
+    return step.phase in _TRIED_AGAIN and not step.expanded
+
+
+def _meant(workflow: Workflow, step: Step) -> list[Step]:
+    """Of a step with children: those that did not succeed, or all of them if all did."""
+    if not step.expanded:
+        return [step]
+    children = [workflow.steps[name] for name in step.children]
+    return [child for child in children if child.phase in _TRIED_AGAIN] or children
 
 
 def _known(workflow: Workflow, asked: Request) -> list[str]:
@@ -210,14 +237,18 @@ def _can_be_cancelled(step: Step, drain: bool) -> bool:
 
 
 def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
-    """Every step that depends on these, directly or not."""
-    waiting, seen = list(names), set(names)
+    """Every step that depends on these, directly or not, with its children."""
+    waiting = list(names)
+    waiting += {parent for name in waiting if (parent := workflow.steps[name].parent) is not None}
+    seen = set(waiting)
     while waiting:
         for name, _ in workflow.steps[waiting.pop()].dependents:
             if name not in seen:
                 seen.add(name)
                 waiting.append(name)
-                yield workflow.steps[name]
+                step = workflow.steps[name]
+                yield step
+                yield from (workflow.steps[child] for child in step.children)
 
 
 def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
@@ -258,7 +289,7 @@ def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -
     yield from actions
     if same(workflow.spec, document.workflow.spec):
         for step in workflow.steps.values():
-            if step.phase in _TRIED_AGAIN:
+            if _is_tried_again(step):
                 yield _reset(workflow, step, _said(asked, "resumed"))
 
 
@@ -270,7 +301,12 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         raise _Refused(f"{asked.workflow} has already finished")
     if workflow.cancel is not None and not workflow.cancel.drain:
         raise _Refused(f"{asked.workflow} is already being stopped: {workflow.cancel.message}")
-    steps = [name for name in named if _can_be_cancelled(workflow.steps[name], asked.drain)]
+    steps = [
+        name
+        for one in named
+        for name in of_name(workflow, one)
+        if _can_be_cancelled(workflow.steps[name], asked.drain)
+    ]
     if asked.steps and not steps:
         raise _Refused("these steps have already finished")
     yield CancelAccepted(

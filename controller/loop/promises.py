@@ -2,7 +2,8 @@
 
 Most actions are events already. The others need something random, which the core may not draw: a
 mark, a delay or a uid. They get it here, with what only the record needs: the inputs of the
-fingerprint, and what expressions gave. A skip or a failure without an attempt can begin a run.
+fingerprint, and what expressions gave. A skip, a failure without an attempt and an empty list can
+begin a run.
 """
 
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from controller.model.indexes import run_to_be
 from controller.model.state import State
 from controller.planner import edits, outcome, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
-from controller.planner.resolve import Refused, resolve, sight
+from controller.planner.resolve import Refused, prints_of, resolve, sight
 from controller.spec.fingerprint import inputs
+from controller.spec.items import Item
 
 VALUES_BYTES_MAX = 4096  # in a record; more goes to a file
 
@@ -36,13 +38,15 @@ def promised(
             yield _retry(state, action, now, chance)
         case Accept():
             yield edits.complete(state, action, action.uid or chance.uid())
-        case e.StepSkipped() | e.StepFailed():
+        case e.StepSkipped() | e.StepFailed() | e.StepExpanded(children=[]):
             yield from _in_a_run(state, action)
         case _:
             yield action
 
 
-def _in_a_run(state: State, action: e.StepSkipped | e.StepFailed) -> Iterator[e.AnyEvent]:
+def _in_a_run(
+    state: State, action: e.StepSkipped | e.StepFailed | e.StepExpanded
+) -> Iterator[e.AnyEvent]:
     workflow = state.lives[action.uid]
     if not workflow.in_run:
         yield outcome.begin_run(workflow, run_to_be(state, workflow))
@@ -56,7 +60,7 @@ def _attempt(
     step = workflow.steps[action.step]
     number, run = step.numbered + 1, run_to_be(state, workflow)
     try:
-        resolved = resolve(sight(workflow, run), step.definition)
+        resolved = resolve(sight(workflow, run).of(step), step.definition)
     except Refused as refusal:
         failed = e.StepFailed(
             uid=workflow.uid, step=step.name, reason=refusal.reason, message=str(refusal)
@@ -70,9 +74,9 @@ def _attempt(
 
         values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())
         attached[file] = data
-    needs = [workflow.steps[need.step] for need in step.definition.requires]
-    prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
-    prints[step.name] = step.fingerprint
+    defined = step if step.parent is None else workflow.steps[step.parent]
+    prints = {**prints_of(workflow, defined), defined.name: step.fingerprint}
+    item = None if step.parent is None else Item(step.key, step.item, step.nth)
     yield e.AttemptScheduled(
         uid=workflow.uid,
         step=step.name,
@@ -82,7 +86,7 @@ def _attempt(
         fingerprint=step.fingerprint,
         mark=chance.mark(),
         log=log_file(workflow.uid, step.name, number),
-        inputs=inputs(workflow.spec, step.name, prints, workflow.params),
+        inputs=inputs(workflow.spec, defined.name, prints, workflow.params, item),
         values=values,
         values_file=file,
         timeout=resolved.timeout,

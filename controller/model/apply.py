@@ -190,6 +190,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LifeArchived: apply_workflow.life_archived,
     e.AttemptsArchived: apply_workflow.attempts_archived,
     e.StepReady: apply_step.ready,
+    e.StepExpanded: apply_step.expanded,
+    e.StepCompleted: apply_step.completed,
     e.StepSkipped: apply_step.skipped,
     e.StepCancelled: apply_step.cancelled,
     e.StepFailed: apply_step.failed,

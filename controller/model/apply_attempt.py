@@ -4,7 +4,15 @@ from typing import Protocol
 
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer
-from controller.model.indexes import occupy, set_timer, touch, vacate, want_slot_again
+from controller.model.indexes import (
+    has_begun,
+    occupy,
+    set_timeout,
+    set_timer,
+    touch,
+    vacate,
+    want_slot_again,
+)
 from controller.model.movement import (
     clear_condition,
     move_attempt,
@@ -15,7 +23,6 @@ from controller.model.movement import (
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.model.state import (
     ATTEMPTS_MAX,
-    SECOND,
     Attempt,
     Ending,
     Standing,
@@ -23,7 +30,6 @@ from controller.model.state import (
     Step,
     Workflow,
     handle_of,
-    timeout_seconds,
 )
 from controller.model.timers import TimerKind
 
@@ -88,20 +94,13 @@ def started(state: State, event: e.AttemptStarted) -> None:
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
+    has_begun(workflow, step)
     replace_result(workflow, step)
+    if step.parent in workflow.steps:
+        replace_result(workflow, workflow.steps[step.parent])
     set_timeout(state, workflow, step)
     message = f"attempt {attempt.number}, {handle_of(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)
-
-
-def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
-    """Use the step's present definition: a new policy applies to a running attempt at once."""
-    attempt, due = step.live, None
-    if attempt is not None and attempt.started is not None and attempt.ending is None:
-        seconds = timeout_seconds(step, attempt)
-        if seconds is not None:
-            due = attempt.started + attempt.moved + round(seconds * SECOND)
-    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
 
 
 def ending(state: State, event: e.AttemptEnding) -> None:

@@ -1,7 +1,11 @@
 """What the events of a step change: ready, skipped, reset, marked, restored, removed and others."""
 
+from collections.abc import Iterator
+
 from controller.model import events as e
-from controller.model.indexes import set_timer, touch
+from controller.model.children import collapse, expand, leave_without, rebalance
+from controller.model.events import StepEffect
+from controller.model.indexes import give_place, set_timer, touch
 from controller.model.movement import (
     drop,
     explain_wait,
@@ -10,10 +14,11 @@ from controller.model.movement import (
     replace_result,
     set_condition,
 )
-from controller.model.phases import Phase, Reason
+from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
+from controller.spec.items import child_name
 
 # Resets that an edit caused. If the edit is taken back, they are undone.
 _BY_EDIT = frozenset(
@@ -33,6 +38,48 @@ def ready(state: State, event: e.StepReady) -> None:
     if event.when is not None:
         step.answer = event.when
     move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
+
+
+def expanded(state: State, event: e.StepExpanded) -> None:
+    workflow = state.lives[event.uid]
+    parent = workflow.steps[event.step]
+    parent.answer = event.when if event.when is not None else parent.answer
+    others = [*_with_another_item(workflow, event)]
+    if expand(state, workflow, parent, event.children, event.ask_each):
+        replace_result(workflow, parent)
+    for child in others:
+        if child.live is not None:
+            child.edit = StepEffect("restart", Reason.DEPENDENCY_RERAN, "its item changed")
+        elif child.phase in TERMINAL:
+            reset(state, workflow, child, Reason.DEPENDENCY_RERAN, "its item changed")
+    if parent.limit is not None:
+        rebalance(state, workflow, parent)
+    message = f"{len(event.children):,} children"
+    explain_wait(parent, Reason.EXPANDED, message)
+    if any(workflow.steps[name].phase is Phase.RUNNING for name in parent.children):
+        move_step(state, workflow, parent, Phase.RUNNING, Reason.STARTED, message)
+
+
+def _with_another_item(workflow: Workflow, event: e.StepExpanded) -> Iterator[Step]:
+    """Children that are there, and do something else from now on."""
+    for child in event.children:
+        step = workflow.steps.get(child_name(event.step, child.key))
+        if step is not None and step.fingerprint != child.fingerprint:
+            yield step
+
+
+def completed(state: State, event: e.StepCompleted) -> None:
+    """Its outputs are those of its children, in the order of the items."""
+    workflow = state.lives[event.uid]
+    parent = workflow.steps[event.step]
+    children = [workflow.steps[name] for name in parent.children]
+    gave = [child.outputs if child.phase is Phase.SUCCEEDED else {} for child in children]
+    parent.outputs = {
+        name: [outputs.get(name) for outputs in gave] for name in parent.definition.outputs
+    }
+    parent.failed_keys = [child.key for child in children if child.phase is Phase.FAILED]
+    move_step(state, workflow, parent, event.phase, event.reason, event.message)
+    parent.standing = Standing(parent.fingerprint, parent.phase, parent.reason, parent.message)
 
 
 def skipped(state: State, event: e.StepSkipped) -> None:
@@ -69,6 +116,8 @@ def _ended(
     step.unjudged = False
     step.want_nothing()
     stop_waiting(state, workflow, step)
+    if step.is_parent:
+        leave_without(state, workflow, step)
     move_step(state, workflow, step, to, event.reason, event.message)
     return workflow, step
 
@@ -148,6 +197,8 @@ def reset(state: State, workflow: Workflow, step: Step, reason: str, message: st
     stop_waiting(state, workflow, step)
     if reason not in _BY_EDIT:
         step.standing = None
+    collapse(state, workflow, step)
+    give_place(state, workflow, step)
     if step.phase is not Phase.PENDING:
         move_step(state, workflow, step, Phase.PENDING, reason, message)
     else:

@@ -5,17 +5,18 @@ that decision is only carried out, so a later version with another table replays
 same way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from controller.model import events as e
-from controller.model.apply_attempt import set_timeout
 from controller.model.apply_step import remove, reset, restore
+from controller.model.children import child_definition, expand, rebalance
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     forget_name,
     remember_run,
     requeue,
     set_over,
+    set_timeout,
     set_timer,
     touch,
 )
@@ -49,6 +50,13 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     for name, effect in event.effects.items():
         if name in workflow.steps:
             _carry_out(state, workflow, workflow.steps[name], effect)
+    for name, children in event.expansions.items():
+        expand(state, workflow, workflow.steps[name], children, name in event.ask_each)
+    if event.expansions:
+        link(workflow)
+    for step in list(workflow.steps.values()):
+        if step.limit is not None or step.kept_back:
+            rebalance(state, workflow, step)
     _suspend_or_resume(state, workflow)
     set_deadline(state, workflow)
     _say_accepted(state, workflow)
@@ -83,6 +91,9 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
     before = workflow.steps
     defined = definitions(event.spec)
     workflow.edited = list(_edited(before, defined)) if event.generation > 1 else []
+    children = [step for step in before.values() if _stays_child(step, defined)]
+    for step in children:
+        del before[step.name]
     for step in [step for name, step in before.items() if name not in defined]:
         effect = event.effects.get(step.name)
         if step.live is None:
@@ -102,15 +113,44 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         step.index, step.definition = index, definition
         step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, [])
         workflow.steps[name] = step
-        if name in event.ask:
-            step.answer = None
-        if step.live is not None and name in event.timeouts:
-            step.live.timeout = event.timeouts[name]
+        _take_asked(event, step)
         set_timeout(state, workflow, step)
     for step in before.values():  # removed steps come after the others
         step.index = len(workflow.steps)
         workflow.steps[step.name] = step
+    _take_children(state, workflow, event, children)
     link(workflow)
+
+
+def _take_children(
+    state: State, workflow: Workflow, event: e.GenerationAccepted, children: Iterable[Step]
+) -> None:
+    """Children take over what their parent does now; a step without `forEach` has none."""
+    for step in children:
+        parent = workflow.steps[step.parent or ""]
+        step.want_nothing()
+        step.index = parent.index
+        step.definition = child_definition(parent.definition, parent.name in event.ask_each)
+        _take_asked(event, step)
+        workflow.steps[step.name] = step
+        set_timeout(state, workflow, step)
+    for step in workflow.steps.values():
+        if not step.is_parent:
+            step.children, step.expanded = [], False
+
+
+def _take_asked(event: e.GenerationAccepted, step: Step) -> None:
+    """What the edit says of its `when` and of the timeout of what runs."""
+    if step.name in event.ask:
+        step.answer = None
+    if step.live is not None and step.name in event.timeouts:
+        step.live.timeout = event.timeouts[step.name]
+
+
+def _stays_child(step: Step, defined: Mapping[str, Definition]) -> bool:
+    """Whether its parent still has children; which of them stay is said when it is expanded."""
+    parent = defined.get(step.parent or "")
+    return parent is not None and parent.for_each is not None and not step.leaving
 
 
 def _edited(before: Mapping[str, Step], after: Mapping[str, Definition]) -> Iterator[str]:
@@ -118,7 +158,9 @@ def _edited(before: Mapping[str, Step], after: Mapping[str, Definition]) -> Iter
     for name, definition in after.items():
         if name not in before or before[name].definition != definition:
             yield name
-    yield from (name for name, step in before.items() if name not in after and not step.leaving)
+    for name, step in before.items():
+        if name not in after and not step.leaving and step.parent not in after:
+            yield name
 
 
 def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
@@ -319,8 +361,9 @@ def _note_end(state: State, workflow: Workflow, run: RunShort, event: e.Workflow
     run.phase, run.reason, run.message = event.phase, event.reason, event.message
     run.completed, run.ended = state.time, state.seq
     run.stood = workflow.stood_until(state.time)
-    succeeded = [step for step in workflow.steps.values() if step.phase is Phase.SUCCEEDED]
-    run.steps, run.succeeded = len(workflow.steps), len(succeeded)
+    steps = workflow.counted
+    succeeded = [step for step in steps if step.phase is Phase.SUCCEEDED]
+    run.steps, run.succeeded = len(steps), len(succeeded)
     run.kept = sum(not step.succeeded_in(run.number) for step in succeeded)
 
 

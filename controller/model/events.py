@@ -32,7 +32,6 @@ RESERVED = frozenset(
         "HookStarted",
         "OutputsRecorded",
         "PoolAccepted",
-        "StepExpanded",
         "TemplateAccepted",
     }
 )
@@ -147,6 +146,14 @@ class StepEffect(Struct, frozen=True, array_like=True):
     finish: bool = False  # a running attempt may finish first
 
 
+class Child(Struct, frozen=True, omit_defaults=True):
+    """One of the steps that a step with `forEach` becomes. Its index is its place in the list."""
+
+    key: str
+    fingerprint: str
+    item: Any = None
+
+
 STEP_ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
 STEP_UNCHANGED = StepEffect("keep", Reason.UNCHANGED, "what it does is unchanged")
 
@@ -159,7 +166,8 @@ class GenerationAccepted(Event, frozen=True):
     compared by that fingerprint. `params` are the values given when the life began. `timeouts` has
     the running steps whose timeout an expression gives: in seconds, as the new spec has it. `ask`
     has the steps that wait and whose `when` is to be asked again. `reads`: the steps that others
-    read although they do not directly depend on them.
+    read although they do not directly depend on them. `expansions` has the children of steps that
+    stay expanded; `ask_each`: steps whose `when` is asked for each child.
     """
 
     uid: str
@@ -180,6 +188,8 @@ class GenerationAccepted(Event, frozen=True):
     timeouts: dict[str, float] = {}
     ask: list[str] = []
     reads: dict[str, list[str]] = {}
+    expansions: dict[str, list[Child]] = {}
+    ask_each: list[str] = []
 
 
 class EditRejected(Event, frozen=True):
@@ -307,6 +317,29 @@ class StepReady(Event, frozen=True):
     uid: str
     step: str
     when: dict[str, str] | None = None
+
+
+class StepExpanded(Event, frozen=True):
+    """A step with `forEach` has its children, in the order of the items.
+
+    `when`: as in StepReady. `ask_each`: it reads the item, so it is asked for each child.
+    """
+
+    uid: str
+    step: str
+    children: list[Child]
+    when: dict[str, str] | None = None
+    ask_each: bool = False
+
+
+class StepCompleted(Event, frozen=True):
+    """All children of a step have ended: this is what it came to."""
+
+    uid: str
+    step: str
+    phase: Phase
+    reason: str
+    message: str
 
 
 class StepSkipped(Event, frozen=True):
@@ -527,6 +560,8 @@ AnyEvent = (
     | LifeArchived
     | AttemptsArchived
     | StepReady
+    | StepExpanded
+    | StepCompleted
     | StepSkipped
     | StepCancelled
     | StepFailed

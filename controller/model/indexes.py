@@ -22,6 +22,7 @@ from controller.model.state import (
     Step,
     Timer,
     Workflow,
+    timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
 
@@ -69,7 +70,48 @@ def vacate(state: State, workflow: Workflow, step: Step) -> None:
 
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
     """The step waits for a slot, behind all that waited before it."""
+    parent = _parent(workflow, step)
+    if parent is not None and not step.admitted:
+        if not has_place(parent):
+            parent.kept_back[step.name] = None
+            return
+        _admit(parent, step)
     workflow.ready[step.name] = None
+    requeue(state, workflow)
+
+
+def _parent(workflow: Workflow, step: Step) -> Step | None:
+    return workflow.steps.get(step.parent) if step.parent is not None else None
+
+
+def has_place(parent: Step) -> bool:
+    return parent.limit is None or parent.places < parent.limit
+
+
+def _admit(parent: Step, step: Step) -> None:
+    step.admitted = True
+    parent.places += 1
+
+
+def has_begun(workflow: Workflow, step: Step) -> None:
+    """It has started, admitted or not: its start may have been withdrawn too late."""
+    parent = _parent(workflow, step)
+    if parent is not None and not step.admitted:
+        _admit(parent, step)
+
+
+def give_place(state: State, workflow: Workflow, step: Step) -> None:
+    """A child has ended, or waits as if it had never begun: another one may begin."""
+    parent = _parent(workflow, step)
+    if parent is None or not step.admitted:
+        return
+    step.admitted = False
+    parent.places -= 1
+    while parent.kept_back and has_place(parent):
+        name = next(iter(parent.kept_back))
+        del parent.kept_back[name]
+        _admit(parent, workflow.steps[name])
+        workflow.ready[name] = None
     requeue(state, workflow)
 
 
@@ -79,6 +121,12 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     Those are what has had no place yet, and what was withdrawn but got its place after it. Cost:
     O(ready); built anew, since an image keeps the order of insertion alone.
     """
+    parent = _parent(workflow, step)
+    if parent is not None and not step.admitted and has_place(parent):
+        _admit(parent, step)
+    if parent is not None and not step.admitted:
+        parent.kept_back = {step.name: None, **parent.kept_back}
+        return
     own, waiting, place = step.attempt, list(workflow.ready), 0
     for name in waiting:
         other = workflow.steps[name].attempt
@@ -89,8 +137,11 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     requeue(state, workflow)
 
 
-def want_no_slot(state: State, workflow: Workflow, name: str) -> None:
-    workflow.ready.pop(name, None)
+def want_no_slot(state: State, workflow: Workflow, step: Step) -> None:
+    workflow.ready.pop(step.name, None)
+    parent = _parent(workflow, step)
+    if parent is not None:
+        parent.kept_back.pop(step.name, None)
     requeue(state, workflow)
 
 
@@ -252,6 +303,16 @@ def set_timer(
         insort(state.timers, Timer(due, *key))
     if kind in AWAITED:
         _await(state, workflow, (due is not None) - (before is not None))
+
+
+def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
+    """Use the step's present definition: a new policy applies to a running attempt at once."""
+    attempt, due = step.live, None
+    if attempt is not None and attempt.started is not None and attempt.ending is None:
+        seconds = timeout_seconds(step, attempt)
+        if seconds is not None:
+            due = attempt.started + attempt.moved + round(seconds * SECOND)
+    set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
 
 
 def _await(state: State, workflow: Workflow, more: int) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.model.indexes import expiry, is_over, queue_key
-from controller.model.movement import MET, OPEN, edge, edges
+from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase
 from controller.model.state import (
     NAMES_MAX,
@@ -36,7 +36,7 @@ def problems(state: State) -> Iterator[str]:
             for problem in (*_step(workflow, step), *_dependencies(workflow, step)):
                 story = state.story(workflow.uid, step.name)
                 yield f"{workflow.name}/{step.name}: {problem}: {story}"
-        for problem in (*_workflow(state, workflow), *_counts(workflow)):
+        for problem in (*_workflow(state, workflow), *_counts(workflow), *_children(workflow)):
             yield f"{workflow.name}: {problem}: {state.story(workflow.uid)}"
     yield from _live(state)
     yield from _timers(state)
@@ -60,7 +60,7 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield f"{step.phase} with a live attempt"
     if live is not None and (live.phase is AttemptPhase.RUNNING) != (step.phase is Phase.RUNNING):
         yield f"{step.phase} with an attempt that is {live.phase}"
-    if step.phase is Phase.RUNNING and live is None and not step.unjudged:
+    if step.phase is Phase.RUNNING and live is None and not step.unjudged and not step.expanded:
         yield "Running, but nothing runs"
     if step.unjudged and (live is not None or step.phase not in (Phase.READY, Phase.RUNNING)):
         yield f"{step.phase} with an attempt to judge"
@@ -87,6 +87,7 @@ def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
         met += verdict == MET
         if verdict not in (MET, OPEN):
             broken[name] = verdict
+    met -= waits_for_parent(workflow, step)
     if step.open != len(needs) - met:
         yield f"counts {step.open} open dependencies of {len(needs)}, {met} are met"
     if step.broken != broken:
@@ -116,10 +117,43 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
         yield f"dependents differ: {dependents - known} missing, {known - dependents} too many"
 
 
+def _children(workflow: Workflow) -> Iterator[str]:
+    children: dict[str, list[Step]] = {}
+    for step in workflow.steps.values():
+        children.setdefault(step.parent or "", []).append(step)
+    for parent in workflow.steps.values():
+        own = children.get(parent.name, [])
+        if parent.expanded and not parent.is_parent:
+            yield f"{parent.name} is expanded, but has no forEach"
+        if [child.name for child in own if not child.leaving] and not parent.is_parent:
+            yield f"{parent.name} has children, but no forEach"
+        if {*parent.children} != {child.name for child in own if not child.leaving}:
+            yield f"{parent.name} should have the children {parent.children}"
+        open_ones = sum(child.phase not in TERMINAL for child in own)
+        if parent.unsettled != open_ones:
+            yield f"{parent.name} counts {parent.unsettled} open children, {open_ones} are"
+        admitted = [child.name for child in own if child.admitted]
+        if parent.places != len(admitted):
+            yield f"{parent.name} counts {parent.places} admitted children: {admitted}"
+        idle = [child.name for child in own if child.admitted and not _may_hold_a_place(child)]
+        if idle:
+            yield f"{parent.name} has places for {idle}, which have not begun and can't begin"
+        back = {child.name for child in own if _waits(child) and not child.admitted}
+        if parent.kept_back.keys() != back:
+            yield f"{parent.name} keeps {list(parent.kept_back)} back, should keep {back}"
+        if parent.kept_back and (parent.limit is None or parent.places < parent.limit):
+            yield f"{parent.name} keeps children back although it has places"
+
+
+def _may_hold_a_place(child: Step) -> bool:
+    begun = child.series_from is not None and child.phase not in TERMINAL
+    return begun or child.phase is Phase.READY
+
+
 def _counts(workflow: Workflow) -> Iterator[str]:
     steps = workflow.steps.values()
     failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
-    waiting = [step.name for step in steps if _wants_slot(step)]
+    waiting = [step.name for step in steps if _wants_slot(workflow, step)]
     for what, kept, true in (
         ("unsettled", workflow.unsettled, sum(step.phase not in TERMINAL for step in steps)),
         ("failed", workflow.failed, len(failed)),
@@ -131,7 +165,13 @@ def _counts(workflow: Workflow) -> Iterator[str]:
             yield f"{what} is {kept}, should be {true}"
 
 
-def _wants_slot(step: Step) -> bool:
+def _wants_slot(workflow: Workflow, step: Step) -> bool:
+    parent = workflow.steps.get(step.parent or "")
+    kept_back = parent is not None and step.name in parent.kept_back
+    return _waits(step) and not kept_back
+
+
+def _waits(step: Step) -> bool:
     return step.phase is Phase.READY and step.live is None and not step.unjudged
 
 

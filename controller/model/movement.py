@@ -8,7 +8,7 @@ O(dependents).
 
 from typing import Literal
 
-from controller.model.indexes import set_over, touch, want_no_slot, want_slot
+from controller.model.indexes import give_place, set_over, touch, want_no_slot, want_slot
 from controller.model.phases import (
     ATTEMPT_MOVES,
     OWN_SKIPS,
@@ -38,7 +38,9 @@ def move_step(
     if to is Phase.READY:
         want_slot(state, workflow, step)
     elif was is Phase.READY:
-        want_no_slot(state, workflow, step.name)
+        want_no_slot(state, workflow, step)
+    if step.parent is not None:
+        _tell_parent(state, workflow, step, was)
     touch(state, workflow, step)
     _tell(state, workflow, step.name, was, to, reason, message)
 
@@ -53,6 +55,25 @@ def _tell_dependents(
         _add_verdict(dependent, step.name, edge(step.phase, step.reason, step.tolerated, condition))
         if _has_to_look(dependent):
             touch(state, workflow, dependent)
+
+
+def _tell_parent(state: State, workflow: Workflow, child: Step, was: Phase) -> None:
+    """A parent runs from the first start of a child, and is open again when one is."""
+    to = child.phase
+    if to in TERMINAL or (to is Phase.PENDING and child.series_from is None):
+        give_place(state, workflow, child)
+    parent = workflow.steps.get(child.parent or "")
+    if parent is None:
+        return
+    parent.unsettled += (to not in TERMINAL) - (was not in TERMINAL)
+    if to is Phase.RUNNING and parent.phase is Phase.PENDING and parent.expanded:
+        message = f"{len(parent.children):,} children"
+        move_step(state, workflow, parent, Phase.RUNNING, Reason.STARTED, message)
+    elif to is Phase.PENDING and parent.phase in TERMINAL and parent.expanded:
+        message = f"{child.name} runs again"
+        move_step(state, workflow, parent, Phase.PENDING, Reason.EXPANDED, message)
+    if not parent.unsettled:
+        touch(state, workflow, parent)
 
 
 def explain_wait(step: Step, reason: str, message: str) -> None:
@@ -168,7 +189,7 @@ def _remove_verdict(dependent: Step, name: str, verdict: str) -> None:
 
 def _has_to_look(dependent: Step) -> bool:
     """Whether a change of a dependency may give the step something to decide."""
-    if dependent.phase is Phase.READY or dependent.retry_at is not None:
+    if dependent.phase is Phase.READY or dependent.retry_at is not None or dependent.expanded:
         return True  # it believed that nothing was open
     return not dependent.open or bool(dependent.broken)
 
@@ -179,15 +200,26 @@ def link(workflow: Workflow) -> None:
     for step in workflow.steps.values():
         step.dependents = []
         step.broken = {}
+        step.unsettled = step.places = 0
     for step in workflow.steps.values():
         _count(workflow, step, +1)
+        parent = workflow.steps.get(step.parent or "")
+        if parent is not None:
+            parent.unsettled += step.phase not in TERMINAL
+            parent.places += step.admitted
         needs = edges(step)
-        step.open = len(needs)
+        step.open = len(needs) + waits_for_parent(workflow, step)
         for name, condition in needs:
             dependency = workflow.steps[name]
             dependency.dependents.append((step.name, condition))
             verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, condition)
             _add_verdict(step, name, verdict)
+
+
+def waits_for_parent(workflow: Workflow, step: Step) -> bool:
+    """Whether it is a child whose parent is not expanded."""
+    parent = workflow.steps.get(step.parent or "")
+    return parent is not None and not parent.expanded and not step.leaving
 
 
 def edges(step: Step) -> list[tuple[str, str]]:
@@ -214,7 +246,12 @@ def replace_result(workflow: Workflow, step: Step) -> None:
 
 def drop(state: State, workflow: Workflow, step: Step) -> None:
     """Take out a step that the spec no longer has, so that nothing in it can depend on it."""
-    want_no_slot(state, workflow, step.name)
+    want_no_slot(state, workflow, step)
+    give_place(state, workflow, step)
+    parent = workflow.steps.get(step.parent or "")
+    if parent is not None and step.phase not in TERMINAL:
+        parent.unsettled -= 1
+        touch(state, workflow, parent)
     _count(workflow, step, -1)
     workflow.left[step.name] = step.numbered
     del workflow.steps[step.name]

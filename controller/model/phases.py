@@ -53,6 +53,7 @@ class Reason(Word):
     # a step or workflow waits
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     WAITING_FOR_SLOT = "WaitingForSlot"
+    EXPANDED = "Expanded"  # into children, none of which has started
     BACK_OFF = "BackOff"
     SUSPENDED = "Suspended"
     ACCEPTED = "Accepted"
@@ -82,12 +83,13 @@ class Reason(Word):
     INTERRUPTED = "Interrupted"
     START_FAILED = "StartFailed"
     EXPRESSION_FAILED = "ExpressionFailed"
+    EXPANSION_FAILED = "ExpansionFailed"
     OUTPUT_MISSING = "OutputMissing"
     OUTPUT_INVALID = "OutputInvalid"
     OUTPUT_TOO_LARGE = "OutputTooLarge"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a word, no secret
     VALUE_TOO_LARGE = "ValueTooLarge"
-    STEP_FAILED = "StepFailed"  # of a workflow
+    STEP_FAILED = "StepFailed"  # of a workflow, or of a step that has children
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     FAIL_FAST = "FailFast"
     # it was not run
@@ -115,6 +117,7 @@ class Obstacle(Word):
     SUSPENDED = "Suspended"
     CANCEL_MARKER = "CancelMarker"
     PARALLELISM = "Parallelism"  # of its workflow
+    CHILDREN = "ParallelismOfStep"  # of the step whose child it is
     # what this controller knows
     STOPPING = "ControllerStopping"
     DISK_PRESSURE = "DiskPressure"
@@ -137,14 +140,17 @@ ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that make it
 
 # From a terminal phase, an edit or `retry` leads back to Pending only. From Pending a step moves
-# straight to a result when an edit is taken back and the old result is still valid.
+# straight to a result when an edit is taken back and the old result is still valid. A step with
+# children is Running from the first start of one; StepCompleted says what they came to.
+_REOPENED = ("GenerationAccepted", "StepExpanded", "StepMarked", "StepReset")
 STEP_MOVES: Moves = {
     Phase.PENDING: {
         Phase.READY: ("StepReady",),
+        Phase.RUNNING: ("AttemptStarted", "StepExpanded"),
         Phase.SKIPPED: ("GenerationAccepted", "StepRestored", "StepSkipped"),
-        Phase.CANCELLED: ("StepCancelled",),
-        Phase.SUCCEEDED: ("GenerationAccepted", "StepMarked", "StepRestored"),
-        Phase.FAILED: ("GenerationAccepted", "StepFailed", "StepRestored"),
+        Phase.CANCELLED: ("StepCancelled", "StepCompleted"),
+        Phase.SUCCEEDED: ("GenerationAccepted", "StepCompleted", "StepMarked", "StepRestored"),
+        Phase.FAILED: ("GenerationAccepted", "StepCompleted", "StepFailed", "StepRestored"),
     },
     Phase.READY: {
         Phase.PENDING: (
@@ -161,16 +167,16 @@ STEP_MOVES: Moves = {
         Phase.SUCCEEDED: ("AttemptFinished",),
     },
     Phase.RUNNING: {
-        Phase.SUCCEEDED: ("AttemptFinished",),
+        Phase.SUCCEEDED: ("AttemptFinished", "StepCompleted"),
         Phase.SKIPPED: ("AttemptFinished",),
-        Phase.FAILED: ("StepFailed",),
+        Phase.FAILED: ("StepCompleted", "StepFailed"),
         Phase.PENDING: ("GenerationAccepted", "RetryScheduled", "StepReset", "StepRestored"),
-        Phase.CANCELLED: ("StepCancelled",),
+        Phase.CANCELLED: ("StepCancelled", "StepCompleted"),
     },
-    Phase.SUCCEEDED: {Phase.PENDING: ("GenerationAccepted", "StepReset")},
-    Phase.FAILED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
-    Phase.SKIPPED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
-    Phase.CANCELLED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.SUCCEEDED: {Phase.PENDING: _REOPENED},
+    Phase.FAILED: {Phase.PENDING: _REOPENED},
+    Phase.SKIPPED: {Phase.PENDING: _REOPENED},
+    Phase.CANCELLED: {Phase.PENDING: _REOPENED},
 }
 
 # A new generation, or `retry`, makes an ended workflow begin again.

@@ -164,11 +164,17 @@ class Asked(Struct, frozen=True):
 
 class Step(Struct, kw_only=True, omit_defaults=True):
     name: str
-    index: int  # its place in the spec
+    index: int  # its place in the spec; of a child, that of its parent
     definition: Definition
     fingerprint: str
     reads: list[str] = []  # steps on which it does not directly depend
     parent: str | None = None
+    key: str = ""  # of a child
+    item: Any = None
+    nth: int = -1  # its place among the items
+    children: list[str] = []  # of a step with `forEach`, in the order of the items
+    expanded: bool = False  # they are those of the present list
+    failed_keys: list[str] = []  # of those that failed, when it last completed
     phase: Phase = Phase.PENDING
     reason: str = Reason.WAITING_FOR_DEPENDENCIES
     message: str = "waiting for its dependencies"
@@ -194,6 +200,10 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     open: int = 0  # dependencies whose condition has not come true
     broken: dict[str, str] = {}  # dependencies whose condition no longer can: name -> reason
     dependents: list[tuple[str, str]] = []  # (name, the condition it has on this step)
+    unsettled: int = 0  # children that are not in a terminal phase
+    admitted: bool = False  # a child that may start, or has begun and not ended
+    places: int = 0  # children that are admitted
+    kept_back: dict[str, None] = {}  # children that are ready, but not admitted
 
     @property
     def attempt(self) -> Attempt | None:
@@ -208,6 +218,17 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         """Whether an attempt of that run gave its result, not an earlier one or a person."""
         last = self.attempt
         return last is not None and last.run == run and last.phase is AttemptPhase.SUCCEEDED
+
+    @property
+    def is_parent(self) -> bool:
+        """It has no attempts: its children do what it says."""
+        return self.definition.for_each is not None
+
+    @property
+    def limit(self) -> int | None:
+        """How many of its children may have begun and not ended at once."""
+        fan = self.definition.for_each
+        return None if fan is None else fan.parallelism
 
     @property
     def tolerated(self) -> bool:
@@ -329,6 +350,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # ready and not scheduled, the longest waiting first
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     queued_as: QueueKey | None = None
+
+    @property
+    def counted(self) -> list["Step"]:
+        """The steps of all figures: those that do something, without those that have children."""
+        return [step for step in self.steps.values() if not step.is_parent]
 
     @property
     def in_run(self) -> bool:

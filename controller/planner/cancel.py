@@ -69,6 +69,8 @@ def _overdue(state: State, workflow: Workflow, now: int) -> CancelAccepted | Non
 
 def _was_over_by(due: int, workflow: Workflow, step: Step) -> bool:
     """Whether it is settled or only to be judged, and its last attempt had ended by then."""
+    if step.expanded:
+        return True  # its children are asked
     attempt = step.attempt if _of_run(workflow, step) else None
     if attempt is not None and attempt.finished is not None and attempt.finished > due:
         return False
@@ -100,12 +102,21 @@ def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
     for marker in state.markers_of.get(workflow.name, {}).values():
         named = [
             name
-            for name in marker.steps
-            if name in workflow.steps and _unmet(workflow.steps[name], marker.drain)
+            for step in marker.steps
+            for name in of_name(workflow, step)
+            if _unmet(workflow.steps[name], marker.drain)
         ]
         if named:
             return _by_marker(workflow, marker, named)
     return None
+
+
+def of_name(workflow: Workflow, name: str) -> list[str]:
+    """The steps that somebody means who names this one: of a parent, its children."""
+    step = workflow.steps.get(name)
+    if step is None:
+        return []
+    return list(step.children) if step.expanded else [name]
 
 
 def _unmet(step: Step, drain: bool) -> bool:

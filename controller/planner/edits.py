@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from msgspec import json, structs
 
+from controller.model.children import child_definition
 from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
+    Child,
     EffectAction,
     GenerationAccepted,
     StepEffect,
@@ -25,10 +27,17 @@ from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Standing, State, Step, Workflow, is_result
 from controller.planner.actions import Accept, notes_of
-from controller.planner.resolve import Sight, ask, sight, timeout
-from controller.spec.definition import Definition, definitions, reads
-from controller.spec.expression import Failed, params_read
+from controller.planner.resolve import Expansion, Sight, ask, expansion, sight, timeout
+from controller.spec.definition import (
+    Definition,
+    asks_each,
+    definitions,
+    expansion_expressions,
+    reads,
+)
+from controller.spec.expression import Failed, params_read, steps_read
 from controller.spec.fingerprint import fingerprints, inputs
+from controller.spec.items import Item, child_name
 from controller.spec.models import Spec
 from controller.spec.params import values
 from controller.spec.values import fits
@@ -52,6 +61,19 @@ class Edit(NamedTuple):
     effects: dict[str, StepEffect] = {}
     ask: list[str] = []
     timeouts: dict[str, float] = {}
+    expansions: dict[str, list[Child]] = {}
+
+
+class Fan(NamedTuple):
+    """What becomes of a step that is expanded, and of its children.
+
+    `expansion`: its children from now on; None if it is to be expanded again.
+    """
+
+    effect: StepEffect
+    children: dict[str, StepEffect]
+    expansion: list[Child] | None
+    is_same_list: bool = True
 
 
 class Upstream(NamedTuple):
@@ -82,7 +104,8 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
     kept = dict(_keepers(workflow, definitions(spec)))
     while True:
         prints = fingerprints(spec, seen.params, kept=kept)
-        found = effects(workflow, seen, prints, kept)
+        expansions: dict[str, list[Child]] = {}
+        found = effects(workflow, seen, prints, kept, expansions)
         lost = [name for name in kept if found[name].action in _ANEW]
         if not lost:
             differ = {name: one for name, one in kept.items() if one != prints[name]}
@@ -91,7 +114,8 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
                 for name, step in workflow.steps.items()
                 if _is_to_be_asked(workflow, step, seen)
             ]
-            return Edit(prints, differ, found, ask, dict(_timeouts(workflow, seen)))
+            timeouts = dict(_timeouts(workflow, seen))
+            return Edit(prints, differ, found, ask, timeouts, expansions)
         for name in lost:
             del kept[name]
 
@@ -125,6 +149,8 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         timeouts=edit.timeouts,
         ask=edit.ask,
         reads=dict(reads(document.spec)),
+        expansions=edit.expansions,
+        ask_each=sorted(asks_each(document.spec)),
     )
 
 
@@ -132,7 +158,12 @@ def _keepers(workflow: Workflow, new: Mapping[str, Definition]) -> Iterator[tupl
     """Steps whose result, or what runs, is to be kept, and the fingerprint it was made under."""
     for name, definition in new.items():
         step = workflow.steps.get(name)
-        if step is None or definition.on_changed != "KeepResult" or _lacking(step, definition):
+        if step is None or definition.on_changed != "KeepResult":
+            continue
+        if step.is_parent != (definition.for_each is not None):
+            continue  # outputs of children are lists
+        made = [workflow.steps[child] for child in step.children] if step.expanded else [step]
+        if any(_lacking(one, definition) for one in made):
             continue
         if _has_result(step, definition) and step.standing is not None:
             yield name, step.standing.fingerprint
@@ -158,13 +189,19 @@ def _lacking(step: Step, definition: Definition) -> list[str]:
 
 
 def effects(
-    workflow: Workflow, seen: Sight, fingerprints: dict[str, str], kept: Mapping[str, str]
+    workflow: Workflow,
+    seen: Sight,
+    fingerprints: dict[str, str],
+    kept: Mapping[str, str],
+    expansions: dict[str, list[Child]],
 ) -> dict[str, StepEffect]:
-    """By step name, steps that go included: a row of the table for each."""
-    new = definitions(seen.spec)
-    before = {name: step.fingerprint for name, step in workflow.steps.items()}
-    read = reads(seen.spec)
+    """By step name, steps that go included: a row of the table for each.
+
+    The children of what stays expanded are added to `expansions`.
+    """
+    new, read = definitions(seen.spec), reads(seen.spec)
     found: dict[str, StepEffect] = {}
+    of_children: dict[str, dict[str, StepEffect]] = {}
     judged: set[str] = set()
     for name in in_order(new):
         step = workflow.steps.get(name)
@@ -173,26 +210,179 @@ def effects(
             continue
         needs = [need.step for need in new[name].requires]
         upstream = Upstream([*needs, *read.get(name, [])], found, judged)
-        if step.phase is Phase.SKIPPED:
-            found[name] = _skipped(workflow, step, seen, fingerprints[name], upstream)
-            if found[name].reason == Reason.DEPENDENCY_RERAN and not _skipped_itself(step):
+        may_keep = name in kept
+        if new[name].for_each is None:
+            found[name] = _of_step(workflow, step, new[name], seen, fingerprints[name], upstream)
+            if _is_judged_again(step, found[name]):
                 judged.add(name)
         else:
-            found[name] = _row(workflow, step, seen, fingerprints[name], upstream)
-        if name in kept and found[name].reason == Reason.SPEC_CHANGED:
+            fan = _fan(workflow, step, seen, {**fingerprints, **kept}, upstream)
+            found[name], of_children[name] = fan.effect, fan.children
+            may_keep = may_keep and fan.is_same_list
+            if fan.expansion is not None:
+                expansions[name] = fan.expansion
+        if may_keep and found[name].reason == Reason.SPEC_CHANGED:
             found[name] = _kept(step, upstream)
         if found[name] == STEP_UNCHANGED and _is_to_be_asked(workflow, step, seen):
             found[name] = StepEffect("keep", Reason.NOT_KNOWN_YET, _ASKED_AGAIN)
         if found[name].reason == Reason.SPEC_CHANGED:
             after = inputs(seen.spec, name, fingerprints, seen.params)
-            differ = _differing(workflow, before, name, after)
-            found[name] = _say_what(found[name], differ, step.definition, new[name])
-            found[name] = _say_lacking(found[name], step, new[name])
-    ordered = {name: found[name] for name in new}
-    for name, step in workflow.steps.items():
-        if name not in new and not step.leaving:
-            ordered[name] = _removed(step)
-    return ordered
+            found[name] = _say_why(workflow, step, found[name], after, new[name])
+    ordered: dict[str, StepEffect] = {}
+    for name in new:
+        ordered[name] = found[name]
+        ordered |= of_children.get(name, {})
+    gone = [step for name, step in workflow.steps.items() if name not in ordered]
+    return ordered | {step.name: _removed(step) for step in gone if not step.leaving}
+
+
+def _of_step(
+    workflow: Workflow,
+    step: Step,
+    definition: Definition,
+    seen: Sight,
+    fingerprint: str,
+    upstream: Upstream,
+) -> StepEffect:
+    """The row of a step, or of a child."""
+    if step.expanded:
+        return _changed("run")  # it had children
+    if step.phase is Phase.SKIPPED:
+        return _skipped(workflow, step, definition, seen, fingerprint, upstream)
+    return _row(workflow, step, definition, seen, fingerprint, upstream)
+
+
+def _say_why(
+    workflow: Workflow,
+    step: Step,
+    effect: StepEffect,
+    after: dict[str, str],
+    becomes: Definition,
+) -> StepEffect:
+    """What changed in it: `after` has the inputs of its fingerprint."""
+    differ = _differing(workflow, step, after)
+    return _say_lacking(_say_what(effect, differ, step.definition, becomes), step, becomes)
+
+
+def _fan(
+    workflow: Workflow,
+    parent: Step,
+    seen: Sight,
+    fingerprints: dict[str, str],
+    upstream: Upstream,
+) -> Fan:
+    """What becomes of a step with `forEach`: a row for it, and for each child."""
+    definition = definitions(seen.spec)[parent.name]
+    if not parent.expanded:
+        effect = _of_step(workflow, parent, definition, seen, fingerprints[parent.name], upstream)
+        if parent.phase is Phase.READY and effect.action == "keep":
+            effect = structs.replace(effect, action="run")  # it had no `forEach`
+        return Fan(effect, _collapsed(workflow, parent), None)
+    if upstream.anew:
+        return Fan(_reran(upstream, "run"), _of_fan_anew(workflow, parent, seen, upstream), None)
+    needs = {need.step: fingerprints[need.step] for need in definition.requires}
+    needs[parent.name] = fingerprints[parent.name]
+    try:
+        found = expansion(seen, definition, needs, _same_items(workflow, parent, seen))
+    except Failed as failure:
+        stay = dict.fromkeys(parent.children, STEP_UNCHANGED)
+        return Fan(StepEffect("run", Reason.SPEC_CHANGED, f"forEach: {failure}"), stay, None)
+    children = _rows(workflow, parent, seen, needs, found, upstream)
+    is_same_list = list(children) == parent.children
+    effect = _of_parent(parent, fingerprints[parent.name], children)
+    return Fan(effect, children, found.children, is_same_list)
+
+
+def _of_fan_anew(
+    workflow: Workflow, parent: Step, seen: Sight, upstream: Upstream
+) -> dict[str, StepEffect]:
+    """Its children, if something that they all ran after runs again."""
+    definition = definitions(seen.spec)[parent.name]
+    hangs = bool(steps_read(seen.spec, expansion_expressions(definition)))
+    rows: dict[str, StepEffect] = {}
+    for name in parent.children:
+        action: EffectAction = "restart" if workflow.steps[name].phase is Phase.RUNNING else "run"
+        rows[name] = _reran(upstream, action)
+        if hangs:
+            message = f"its list is made again, since it {rows[name].message}"
+            rows[name] = StepEffect(action, Reason.NOT_KNOWN_YET, message)
+    return rows
+
+
+def _rows(
+    workflow: Workflow,
+    parent: Step,
+    seen: Sight,
+    needs: dict[str, str],
+    found: Expansion,
+    upstream: Upstream,
+) -> dict[str, StepEffect]:
+    """A row for each child: of the items that stay, of new ones, of those that are gone."""
+    definition = definitions(seen.spec)[parent.name]
+    inner = child_definition(definition, parent.name in asks_each(seen.spec))
+    rows: dict[str, StepEffect] = {}
+    for item, child in zip(found.items, found.children, strict=True):
+        name = child_name(parent.name, child.key)
+        step = workflow.steps.get(name)
+        if step is None:
+            rows[name] = STEP_ADDED
+            continue
+        at = seen._replace(item=item.value, nth=item.index)
+        effect = _of_step(workflow, step, inner, at, child.fingerprint, upstream)
+        if effect.reason == Reason.SPEC_CHANGED and _keeps(step, inner):
+            effect = _kept(step, upstream)
+        if effect.reason == Reason.SPEC_CHANGED:
+            prints = {**needs, parent.name: child.fingerprint}
+            after = inputs(seen.spec, parent.name, prints, seen.params, item)
+            effect = _say_why(workflow, step, effect, after, inner)
+        rows[name] = effect
+    for name in parent.children:
+        if name not in rows:
+            gone = _removed(workflow.steps[name])
+            rows[name] = structs.replace(gone, message="no longer in the list")
+    return rows
+
+
+def _keeps(step: Step, definition: Definition) -> bool:
+    """Whether a child keeps its result, or what runs, although it does something else now."""
+    if definition.on_changed != "KeepResult" or _lacking(step, definition):
+        return False
+    return _has_result(step, definition) or step.phase is Phase.RUNNING
+
+
+def _same_items(workflow: Workflow, parent: Step, seen: Sight) -> list[Item] | None:
+    """The items that it has, if the edit can't have changed them; None: they are to be found."""
+    definition = definitions(seen.spec)[parent.name]
+    if parent.definition.for_each != definition.for_each:
+        return None
+    read = params_read(seen.spec, expansion_expressions(definition))
+    if any(not _is_same(seen.params[name], workflow.params.get(name)) for name in read):
+        return None
+    children = [workflow.steps[name] for name in parent.children]
+    return [Item(child.key, child.item, child.nth) for child in children]
+
+
+def _of_parent(parent: Step, fingerprint: str, children: dict[str, StepEffect]) -> StepEffect:
+    """It completes anew if its list or a child did; those that depend on it compare its hash."""
+    over = parent.phase in TERMINAL
+    if parent.fingerprint != fingerprint:
+        going: EffectAction = "continue" if parent.phase is Phase.RUNNING else "keep"
+        return _changed("run" if over else going)
+    anew = [name for name, effect in children.items() if effect.action in _ANEW]
+    if over and anew:
+        more = f" and {len(anew) - 1:,} more" if len(anew) > 1 else ""
+        return StepEffect("run", Reason.TRIED_ANEW, f"{anew[0]}{more} runs again")
+    return _GOES_ON if parent.phase is Phase.RUNNING else STEP_UNCHANGED
+
+
+def _collapsed(workflow: Workflow, parent: Step) -> dict[str, StepEffect]:
+    """Its children wait until it is expanded again; what still runs of them is to end."""
+    again = StepEffect("restart", Reason.DEPENDENCY_RERAN, f"{parent.name} is expanded again")
+    return {
+        name: again if workflow.steps[name].live else STEP_UNCHANGED
+        for name in parent.children
+        if name in workflow.steps
+    }
 
 
 def _removed(step: Step) -> StepEffect:
@@ -219,9 +409,14 @@ def to_record(found: dict[str, StepEffect]) -> dict[str, StepEffect]:
 
 
 def _row(
-    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, upstream: Upstream
+    workflow: Workflow,
+    step: Step,
+    definition: Definition,
+    seen: Sight,
+    fingerprint: str,
+    upstream: Upstream,
 ) -> StepEffect:
-    definition, kept = definitions(seen.spec)[step.name], step.standing
+    kept = step.standing
     same = kept is not None and kept.fingerprint == fingerprint
     if is_result(step.phase, definition):
         if not same:
@@ -249,7 +444,12 @@ def _row(
 
 
 def _skipped(
-    workflow: Workflow, step: Step, seen: Sight, fingerprint: str, upstream: Upstream
+    workflow: Workflow,
+    step: Step,
+    definition: Definition,
+    seen: Sight,
+    fingerprint: str,
+    upstream: Upstream,
 ) -> StepEffect:
     """It stays skipped, unless the reason why it was is gone."""
     if step.fingerprint != fingerprint:
@@ -260,8 +460,8 @@ def _skipped(
             return StepEffect("run", Reason.NOT_KNOWN_YET, _ASKED_AGAIN)
         return _reran(upstream, "run")
     if by_its_when:
-        return _asked_again(step, seen, workflow.params)
-    if _skipped_itself(step) or _is_broken(workflow, step, seen, upstream):
+        return _asked_again(step, definition, seen, workflow.params)
+    if _skipped_itself(step) or _is_broken(workflow, definition, seen, upstream):
         return STEP_UNCHANGED
     return StepEffect("run", Reason.TRIED_ANEW, "its dependencies are satisfied now")
 
@@ -271,9 +471,16 @@ def _skipped_itself(step: Step) -> bool:
     return step.reason == Reason.SKIPPED_ITSELF
 
 
-def _asked_again(step: Step, seen: Sight, before: Mapping[str, object]) -> StepEffect:
+def _is_judged_again(step: Step, effect: StepEffect) -> bool:
+    """It was skipped because of a dependency, which runs again: it may be skipped again."""
+    reran = step.phase is Phase.SKIPPED and effect.reason == Reason.DEPENDENCY_RERAN
+    return reran and not _skipped_itself(step)
+
+
+def _asked_again(
+    step: Step, definition: Definition, seen: Sight, before: Mapping[str, object]
+) -> StepEffect:
     """Its `when` decides at once: all that it reads is there."""
-    definition = definitions(seen.spec)[step.name]
     if not definition.when:
         return StepEffect("run", Reason.TRIED_ANEW, "it has no `when` any more")
     if not _asks_otherwise(step, definition, seen, before):
@@ -307,10 +514,10 @@ def _is_same(one: object, other: object) -> bool:
     return json.encode(one) == json.encode(other)
 
 
-def _is_broken(workflow: Workflow, step: Step, seen: Sight, upstream: Upstream) -> bool:
+def _is_broken(workflow: Workflow, definition: Definition, seen: Sight, upstream: Upstream) -> bool:
     """Whether the end of a dependency still keeps it from starting."""
     new = definitions(seen.spec)
-    for need in new[step.name].requires:
+    for need in definition.requires:
         end: Step | Standing = workflow.steps[need.step]
         if upstream.effects[need.step].reason == Reason.RESULT_KEPT:
             end = workflow.steps[need.step].standing or end
@@ -322,25 +529,34 @@ def _is_broken(workflow: Workflow, step: Step, seen: Sight, upstream: Upstream) 
 
 def _is_to_be_asked(workflow: Workflow, step: Step, seen: Sight) -> bool:
     """It waits, its dependencies are satisfied, and the edit changed what its `when` asks."""
-    definition = definitions(seen.spec).get(step.name)
-    if definition is None or not definition.when or step.series_from is not None:
+    if step.series_from is not None or step.phase in TERMINAL:
         return False
-    waits = step.phase is Phase.READY or step.answer is not None
-    return (
-        waits
-        and step.phase not in TERMINAL
-        and _asks_otherwise(step, definition, seen, workflow.params)
-    )
+    if step.phase is not Phase.READY and step.answer is None:
+        return False
+    definition = _defined(step, seen)
+    if definition is None or not definition.when:
+        return False
+    return _asks_otherwise(step, definition, seen, workflow.params)
+
+
+def _defined(step: Step, seen: Sight) -> Definition | None:
+    """The step, or the child, as the new generation has it; None if that has it no more."""
+    definition = definitions(seen.spec).get(step.parent or step.name)
+    if definition is None or step.parent is None:
+        return definition
+    if definition.for_each is None:
+        return None
+    return child_definition(definition, step.parent in asks_each(seen.spec))
 
 
 def _timeouts(workflow: Workflow, seen: Sight) -> Iterator[tuple[str, float]]:
     """The timeouts of what runs, where an expression gives them. One that fails changes none."""
-    new = definitions(seen.spec)
     for name, step in workflow.steps.items():
-        if step.live is None or name not in new:
+        definition = _defined(step, seen) if step.live is not None else None
+        if step.live is None or definition is None:
             continue
         with suppress(Failed):
-            seconds = timeout(seen, new[name])
+            seconds = timeout(seen.of(step), definition)
             if seconds is not None and seconds != step.live.timeout:
                 yield name, seconds
 
@@ -417,19 +633,24 @@ def _reran(upstream: Upstream, action: EffectAction) -> StepEffect:
     return StepEffect(action, Reason.NOT_KNOWN_YET, message)
 
 
-def _differing(
-    workflow: Workflow, fingerprints: dict[str, str], name: str, after: dict[str, str]
-) -> list[str]:
+def _differing(workflow: Workflow, step: Step, after: dict[str, str]) -> list[str]:
     """The inputs of the fingerprint that are not what they were."""
-    step = workflow.steps[name]
     attempt, kept = step.attempt, step.standing
     is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
     of_attempt = is_of_it or step.leaving is not None  # the spec in force no longer has that one
-    if attempt and of_attempt:
-        before = attempt.inputs
-    else:
-        before = inputs(workflow.spec, name, fingerprints, workflow.params)
+    before = attempt.inputs if attempt and of_attempt else inputs_of(workflow, step)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
+def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
+    """What its fingerprint is made of, by the spec in force."""
+    defined = step if step.parent is None else workflow.steps[step.parent]
+    prints = {
+        need.step: workflow.steps[need.step].fingerprint for need in defined.definition.requires
+    }
+    prints[defined.name] = step.fingerprint
+    item = None if step.parent is None else Item(step.key, step.item, step.nth)
+    return inputs(workflow.spec, defined.name, prints, workflow.params, item)
 
 
 def _say_what(

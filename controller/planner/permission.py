@@ -45,6 +45,9 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
         return obstacle
     if is_full(workflow):
         return Obstacle.PARALLELISM
+    parent = workflow.steps.get(step.parent or "")
+    if parent is not None and step.name in parent.kept_back:
+        return Obstacle.CHILDREN
     return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
 
 

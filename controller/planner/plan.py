@@ -49,7 +49,15 @@ def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]
         if state.workflows.get(workflow.name) is not workflow:
             continue
         steps = [workflow.steps[name] for name in wanted[workflow.uid] if name in workflow.steps]
-        yield workflow, sorted(steps, key=lambda step: step.index)
+        yield workflow, sorted(steps, key=_place)
+
+
+def _place(step: Step) -> tuple[int, bool, int, str]:
+    """Children come before their parent: what that decides may let them go.
+
+    One that leaves may have the place of another one in the list.
+    """
+    return step.index, step.parent is None, step.nth, step.name
 
 
 def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:

@@ -4,19 +4,32 @@ Each step counts the conditions still open, and `movement.move_step` keeps the c
 step costs O(its dependents). Skips spread through the turn's passes, one level a pass.
 """
 
-from controller.model.events import StepFailed, StepReady, StepReset, StepRestored, StepSkipped
+from controller.model.events import (
+    StepCompleted,
+    StepExpanded,
+    StepFailed,
+    StepReady,
+    StepReset,
+    StepRestored,
+    StepSkipped,
+)
 from controller.model.indexes import is_due, run_to_be
-from controller.model.phases import Phase, Reason
+from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow, is_result
 from controller.model.timers import TimerKind
-from controller.planner.resolve import ask, sight
+from controller.planner.resolve import ask, expansion, prints_of, sight
+from controller.spec.definition import asks_each
 from controller.spec.expression import Failed
 
-Decision = StepReady | StepSkipped | StepReset | StepRestored | StepFailed
+Decision = (
+    StepReady | StepExpanded | StepCompleted | StepSkipped | StepReset | StepRestored | StepFailed
+)
 
 
 def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision | None:
     """For a step without a live attempt that nobody wants to end."""
+    if step.expanded:
+        return _of_a_parent(workflow, step)
     if step.phase is Phase.READY and step.has_to_ask:
         message = "its `when` is asked again"
         return StepReset(
@@ -24,12 +37,11 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         )
     waits_no_more = step.phase is Phase.READY or step.retry_at is not None
     if waits_no_more and (step.open or step.broken):
-        message = "waiting for a dependency again"
-        return StepReset(
-            uid=workflow.uid, step=step.name, reason=Reason.DEPENDENCY_RERAN, message=message
-        )
-    if step.phase is not Phase.PENDING:
+        return _waits_again(workflow, step)
+    if step.phase is not Phase.PENDING or _waits_with_its_parent(workflow, step):
         return None
+    if workflow.suspended is not None and not workflow.in_run:
+        return None  # not even a skip, which would begin a run
     if step.broken:
         dependency, reason = next(iter(step.broken.items()))
         message = skip_message(workflow, dependency)
@@ -44,15 +56,85 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         return None
     if _is_still_done(step):
         return StepRestored(uid=workflow.uid, step=step.name)
+    if step.is_parent:
+        return _expand(state, workflow, step)
     if step.has_to_ask:
         return _by_its_when(state, workflow, step)
     return StepReady(uid=workflow.uid, step=step.name)
 
 
+def _of_a_parent(workflow: Workflow, step: Step) -> StepCompleted | StepReset | None:
+    """It ends with the last of its children. If a dependency runs again, so does its list."""
+    if step.phase in TERMINAL:
+        return None
+    if not step.unsettled:
+        return _complete(workflow, step)
+    return _waits_again(workflow, step) if step.open or step.broken else None
+
+
+def _waits_with_its_parent(workflow: Workflow, step: Step) -> bool:
+    """Whether its parent is to wait for a dependency again: a pass looks at children first."""
+    parent = workflow.steps.get(step.parent) if step.parent is not None else None
+    return parent is not None and bool(parent.open or parent.broken)
+
+
+def _waits_again(workflow: Workflow, step: Step) -> StepReset:
+    message = "waiting for a dependency again"
+    reason = Reason.DEPENDENCY_RERAN
+    return StepReset(uid=workflow.uid, step=step.name, reason=reason, message=message)
+
+
+def _expand(
+    state: State, workflow: Workflow, step: Step
+) -> StepExpanded | StepSkipped | StepFailed:
+    """Into children; but first its `when` is asked, unless that asks for each of them."""
+    uid, name, read = workflow.uid, step.name, None
+    each = name in asks_each(workflow.spec)
+    if step.has_to_ask and not each:
+        decision = _by_its_when(state, workflow, step)
+        if not isinstance(decision, StepReady):
+            return decision
+        read = decision.when
+    seen = sight(workflow, run_to_be(state, workflow))
+    try:
+        found = expansion(seen, step.definition, prints_of(workflow, step))
+    except Failed as failure:
+        reason, message = Reason.EXPANSION_FAILED, f"forEach: {failure}"
+        return StepFailed(uid=uid, step=name, reason=reason, message=message)
+    return StepExpanded(uid=uid, step=name, children=found.children, when=read, ask_each=each)
+
+
+def _complete(workflow: Workflow, step: Step) -> StepCompleted:
+    """What its children have come to."""
+    children = [workflow.steps[name] for name in step.children]
+    for phase, reason in (
+        (Phase.FAILED, Reason.STEP_FAILED),
+        (Phase.CANCELLED, Reason.STEP_CANCELLED),
+    ):
+        named = [child.key for child in children if child.phase is phase]
+        if named:
+            more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+            of = f"{len(named):,} of {len(children):,} children"
+            message = f"{of} {phase.lower()}: {', '.join(named[:3])}{more}"
+            return StepCompleted(
+                uid=workflow.uid, step=step.name, phase=phase, reason=reason, message=message
+            )
+    message = f"all {len(children):,} children are done" if children else "the list is empty"
+    if len(children) == 1:
+        message = "its child is done"
+    return StepCompleted(
+        uid=workflow.uid,
+        step=step.name,
+        phase=Phase.SUCCEEDED,
+        reason=Reason.COMPLETED,
+        message=message,
+    )
+
+
 def _is_still_done(step: Step) -> bool:
     """It was reset, but in the end nothing that its result was made from has run again."""
     kept = step.standing
-    if kept is None or kept.is_asked_again or step.retry_at is not None:
+    if kept is None or kept.is_asked_again or step.retry_at is not None or step.is_parent:
         return False
     return kept.fingerprint == step.fingerprint and is_result(kept.phase, step.definition)
 
@@ -62,7 +144,8 @@ def _by_its_when(
 ) -> StepReady | StepSkipped | StepFailed:
     uid, name = workflow.uid, step.name
     try:
-        answer = ask(sight(workflow, run_to_be(state, workflow)), step.definition)
+        seen = sight(workflow, run_to_be(state, workflow)).of(step)
+        answer = ask(seen, step.definition)
     except Failed as failure:
         reason, message = Reason.EXPRESSION_FAILED, f"its `when` failed: {failure}"
         return StepFailed(uid=uid, step=name, reason=reason, message=message)

@@ -10,19 +10,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from controller.model.events import Child
+from controller.model.indexes import run_to_be
 from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import Step, Workflow
-from controller.spec.definition import Definition
+from controller.model.state import State, Step, Workflow
+from controller.spec.definition import Definition, expansion_expressions
 from controller.spec.expression import (
     OPEN,
     Failed,
     NoValue,
+    codes,
     evaluate,
     fill,
     fill_words,
     quoted,
     step_named,
+    steps_read,
 )
+from controller.spec.fingerprint import children
+from controller.spec.items import Item, child_name, expand
 from controller.spec.models import SECONDS_MAX, Spec
 
 VALUE_BYTES_MAX = 100 << 10  # of an argument or a variable
@@ -38,6 +44,12 @@ class Sight(NamedTuple):
     name: str
     uid: str
     run: int
+    item: Any = None  # of a child
+    nth: int = -1
+
+    def of(self, step: Step) -> "Sight":
+        """What the expressions of this step see; of a child, its item as well."""
+        return self if step.parent is None else self._replace(item=step.item, nth=step.nth)
 
     def lookup(self, path: tuple[str, ...]) -> object:
         """The value at this path. Raises NoValue."""
@@ -46,6 +58,10 @@ class Sight(NamedTuple):
                 return self.params[name]
             case ("steps", alias, *rest):
                 return self._of_step(step_named(self.spec, alias), rest)
+            case ("item",):
+                return self.item
+            case ("index",):
+                return self.nth
             case ("workflow", field):
                 return {"name": self.name, "uid": self.uid, "instance": ""}[field]
             case _:
@@ -57,8 +73,10 @@ class Sight(NamedTuple):
             raise Failed(f'"{name}" has not finished')
         if path == ["phase"]:
             return str(step.phase)
+        if path == ["failed"]:
+            return step.failed_keys
         output = path[-1]
-        if step.phase is not Phase.SUCCEEDED:
+        if step.phase is not Phase.SUCCEEDED and not (step.expanded and step.phase in TERMINAL):
             raise NoValue(f'"{name}" {_HAS[step.phase]}, so it has no output "{output}"')
         if output not in step.outputs:
             raise NoValue(f'"{name}" gave no output "{output}"')
@@ -110,6 +128,79 @@ def ask(seen: Sight, definition: Definition) -> Answer:
     if not isinstance(given, bool):
         raise Failed(f"it gives {shortened(given)}, not true or false")
     return Answer(given, read)
+
+
+# ---------------------------------------- children
+
+
+STEPS_MAX = 100_000  # of one workflow
+
+
+class Expansion(NamedTuple):
+    """The children of a step, with their fingerprints."""
+
+    items: list[Item]
+    children: list[Child]
+
+
+def expansion(
+    seen: Sight,
+    definition: Definition,
+    fingerprints: dict[str, str],
+    items: list[Item] | None = None,
+) -> Expansion:
+    """What a step with `forEach` becomes now. Raises Failed.
+
+    `fingerprints`: of the step and of what it needs. `items`: those of its list, if known.
+    """
+    fan = definition.for_each
+    assert fan is not None
+
+    def key_of(value: Any, index: int) -> str:
+        at = seen._replace(item=value, nth=index)
+        found = {code.text: evaluate(seen.spec, code.text, at.lookup) for code in codes(fan.key)}
+        return fill(fan.key, found)
+
+    if items is None:
+        items = expand(fan, lambda code: evaluate(seen.spec, code, seen.lookup), key_of)
+    others = len(seen.steps) - len(seen.steps[definition.name].children)
+    if others + len(items) > STEPS_MAX:
+        raise Failed(
+            f"{len(items):,} children are too many: a workflow has {STEPS_MAX:,} steps at most"
+        )
+    prints = children(seen.spec, definition.name, fingerprints, seen.params, items)
+    made = [
+        Child(key=item.key, fingerprint=text, item=item.value)
+        for item, text in zip(items, prints, strict=True)
+    ]
+    for item in items:
+        child_name(definition.name, item.key)
+    return Expansion(items, made)
+
+
+def prints_of(workflow: Workflow, step: Step) -> dict[str, str]:
+    """The fingerprints of the step and of what it needs, as its own was made of them."""
+    needs = [workflow.steps[need.step] for need in step.definition.requires]
+    prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
+    return {**prints, step.name: step.fingerprint}
+
+
+def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] | None:
+    """The children of a step that is not expanded. None: its list hangs on unfinished steps.
+
+    Raises Failed if it can't be expanded. Cost: that of the list.
+    """
+    if makers_of_list(workflow, parent):
+        return None
+    seen = sight(workflow, run_to_be(state, workflow))
+    found = expansion(seen, parent.definition, prints_of(workflow, parent))
+    return [child_name(parent.name, item.key) for item in found.items]
+
+
+def makers_of_list(workflow: Workflow, parent: Step) -> list[str]:
+    """The unfinished steps whose outputs its list is made from."""
+    read = steps_read(workflow.spec, expansion_expressions(parent.definition))
+    return [name for name in read if workflow.steps[name].phase not in TERMINAL]
 
 
 # ---------------------------------------- an attempt

@@ -43,7 +43,9 @@ def _named(workflow: Workflow, phase: Phase) -> str:
     names = [
         step.name
         for step in workflow.steps.values()
-        if step.phase is phase and not (phase is Phase.FAILED and step.tolerated)
+        if step.phase is phase
+        and not (phase is Phase.FAILED and step.tolerated)
+        and not step.expanded
     ]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

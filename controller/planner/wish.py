@@ -107,7 +107,12 @@ Settled = StepCancelled | StepReset | StepRestored | StepRemoved
 
 
 def meet(state: State, workflow: Workflow, step: Step) -> AttemptEnding | Settled | None:
-    """The decision that brings the step nearer to what is wanted of it."""
+    """The decision that brings the step nearer to what is wanted of it.
+
+    Of a step with children, what is wanted of these.
+    """
+    if step.expanded:
+        return None
     wanted = wish(state, workflow, step)
     if wanted is None:
         return None
@@ -211,11 +216,18 @@ def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
         return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
     if step.open or step.broken:
         return Wish("wait", Reason.DEPENDENCY_RERAN, "a dependency runs again")
+    if step.live is not None and is_kept_back(workflow, step):
+        return Wish("wait", Reason.WAITING_FOR_SLOT, f"parallelism of {step.parent} is lower now")
     if step.has_to_ask:
         return Wish("wait", Reason.SPEC_CHANGED, "its `when` is asked again")
     if _is_surplus(state, workflow, step):
         return Wish("wait", Reason.WAITING_FOR_SLOT, f"parallelism is {workflow.parallelism} now")
     return None
+
+
+def is_kept_back(workflow: Workflow, step: Step) -> bool:
+    """Whether it is a child for which the limit of its parent has no place."""
+    return step.parent in workflow.steps and not step.admitted
 
 
 def _is_surplus(state: State, workflow: Workflow, step: Step) -> bool:
@@ -258,4 +270,5 @@ def drains(state: State, workflow: Workflow, step: Step) -> bool:
     if workflow.cancel is not None:
         return workflow.cancel.drain
     markers = state.markers_of.get(workflow.name, {}).values()
-    return any(marker.drain and step.name in marker.steps for marker in markers)
+    names = {step.name, step.parent}
+    return any(marker.drain and not names.isdisjoint(marker.steps) for marker in markers)

@@ -6,6 +6,7 @@ step, what becomes of it. Nothing of the state that was given is changed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -32,7 +33,9 @@ from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
 from controller.planner.edits import judge
+from controller.planner.resolve import children_to_be
 from controller.rehearsal.play import Play
+from controller.spec.expression import Failed
 from controller.spec.load import Document
 from controller.spec.models import Spec
 
@@ -41,6 +44,7 @@ AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 Effects = dict[str, StepEffect]
 
 _NEW = StepEffect("run", Reason.STEP_ADDED, "new")
+_GONE = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the list")
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -235,23 +239,47 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     """What the generation that comes does to each step, as recorded; else that nothing changes."""
     after = play.life
     if life is None:
-        return {step.name: _NEW for step in spec.steps}
+        return _with_lists_to_come(play, dict.fromkeys(_with_children(after, spec), _NEW))
     if after.pending is not None:  # a run that stands still: as if it ended as it is
         return judge(play.state, after, spec).effects
     if after.spec == life.spec:
         return dict(_unchanged(life))
     found = {  # of a step that goes on as it was, or is new, nothing else was recorded
-        step.name: after.effects.get(
-            step.name, STEP_UNCHANGED if step.name in life.steps else STEP_ADDED
-        )
-        for step in spec.steps
+        name: after.effects.get(name, STEP_UNCHANGED if name in life.steps else STEP_ADDED)
+        for name in _with_children(after, spec)
     }
     removed = {name: effect for name, effect in after.effects.items() if name not in found}
-    return found | removed
+    return _with_lists_to_come(play, found | removed)
+
+
+def _with_lists_to_come(play: Play, found: Effects) -> Effects:
+    """Of a step that will be expanded, what its list says of its children, if that is known."""
+    coming: Effects = {}
+    for name, effect in found.items():
+        coming.setdefault(name, effect)
+        step = play.life.steps.get(name)
+        if step is None or not step.is_parent or step.expanded or step.phase is not Phase.PENDING:
+            continue
+        with suppress(Failed):  # it will fail then, and say so
+            names = children_to_be(play.state, play.life, step)
+            if names is None:
+                continue
+            coming |= {child: found.get(child, STEP_ADDED) for child in names}
+            gone = set(step.children) - set(names)
+            coming |= {child: _GONE for child in step.children if child in gone}
+    return coming
+
+
+def _with_children(life: Workflow, spec: Spec) -> Iterator[str]:
+    """The steps of the spec, each with the children that it has there."""
+    for step in spec.steps:
+        yield step.name
+        yield from life.steps[step.name].children if step.name in life.steps else ()
 
 
 def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
-    for step in life.steps.values():
+    steps = [name for name in _with_children(life, life.spec) if name in life.steps]
+    for step in (life.steps[name] for name in steps):
         if not step.leaving:
             action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
             yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")

@@ -19,13 +19,14 @@ from controller.spec.expression import (
     OPEN,
     Code,
     Malformed,
+    Scope,
     Unusable,
     codes,
     program,
     step_named,
     whole,
 )
-from controller.spec.models import Param, Reference, Spec, Step
+from controller.spec.models import Items, Matrix, Param, Reference, Spec, Step
 from controller.spec.path_fault import (
     Path,
     PathFault,
@@ -35,12 +36,19 @@ from controller.spec.path_fault import (
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
 from controller.spec.values import found as shown
 
-Kind = Literal["text", "boolean", "seconds", "path"]
-_WRITE = {"boolean": "true or false", "seconds": "a number of seconds", "path": "text"}
+Kind = Literal["text", "boolean", "seconds", "path", "list"]
+_WRITE = {
+    "boolean": "true or false",
+    "seconds": "a number of seconds",
+    "path": "text",
+    "list": "a list",
+}
+_WHOLE = ("boolean", "seconds", "list")  # one expression and nothing else
 _TYPES = {
     "boolean": ("bool", "dyn"),
     "seconds": ("int", "double", "dyn"),
     "path": ("string", "int", "double", "bool", "dyn"),
+    "list": ("list", "dyn"),
 }
 
 
@@ -51,6 +59,14 @@ class _Place(NamedTuple):
     text: str
     kind: Kind
     step: Step | None
+
+    @property
+    def scope(self) -> Scope:
+        if self.step is None:
+            return "spec"
+        if self.kind == "list":
+            return "list"
+        return "step" if self.step.for_each is UNSET else "item"
 
 
 # ---------------------------------------- params and outputs
@@ -147,7 +163,7 @@ def expressions(spec: Spec) -> Iterator[PathFault]:
             yield misplaced(path, text)
     reach = _Reach(spec)
     for place in _places(spec):
-        if OPEN in place.text or place.kind in ("boolean", "seconds"):
+        if OPEN in place.text or place.kind in _WHOLE:
             yield from _expressions_at(spec, place, reach)
 
 
@@ -163,11 +179,8 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         problem = f"expected a number, found {shown(place.text)}"
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return
-    if only is None and place.kind in ("boolean", "seconds"):
-        text = _BRACES.sub(r"\1", place.text.strip())
-        hint = "join them in one ${{ }}, with && or ||" if len(found) > 1 else ""
-        if not found and len(text) <= 60 and "\n" not in text:
-            hint = f"write ${{{{ {text} }}}}"
+    if only is None and place.kind in _WHOLE:
+        hint = _as_one_expression(place, found)
         problem = f"expected one expression that gives {_WRITE[place.kind]}"
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return
@@ -175,9 +188,20 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         yield from _expression(spec, place, code, reach)
 
 
+def _as_one_expression(place: _Place, found: list[Code]) -> str:
+    """What to write for a text that should be an expression."""
+    if found:
+        join = len(found) > 1 and place.kind != "list"
+        return "join them in one ${{ }}, with && or ||" if join else ""
+    text = _BRACES.sub(r"\1", place.text.strip())
+    if place.kind == "list" and not _READ.fullmatch(text):
+        return "write a list, like [one, another], or ${{ params.NAME }}"
+    return f"write ${{{{ {text} }}}}" if len(text) <= 60 and "\n" not in text else ""
+
+
 def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Iterator[PathFault]:
     try:
-        compiled = program(spec, code.text, place.step is not None)
+        compiled = program(spec, code.text, place.scope)
     except Unusable as fault:
         at = code.at + fault.at
         yield PathFault(path=place.path, problem=fault.problem, hint=fault.hint, at=at)
@@ -218,12 +242,31 @@ def _places(spec: Spec) -> Iterator[_Place]:
         path = ("spec", "defaults", "timeoutSeconds")
         yield _Place(path, defaults.timeout_seconds, "seconds", None)
     for path, step in steps_of(spec):
-        for index, word in enumerate(given(step.command, [])):
-            yield _Place((*path, "command", index), word, "text", step)
-        if isinstance(step.timeout_seconds, str):
-            yield _Place((*path, "timeoutSeconds"), step.timeout_seconds, "seconds", step)
-        if isinstance(step.when, str):
-            yield _Place((*path, "when"), step.when, "boolean", step)
+        yield from _places_of_step(path, step)
+
+
+def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
+    """Those that only a step has."""
+    for index, word in enumerate(given(step.command, [])):
+        yield _Place((*path, "command", index), word, "text", step)
+    if isinstance(step.timeout_seconds, str):
+        yield _Place((*path, "timeoutSeconds"), step.timeout_seconds, "seconds", step)
+    if isinstance(step.when, str):
+        yield _Place((*path, "when"), step.when, "boolean", step)
+    for at, items in _lists(step):
+        if isinstance(items, str):
+            yield _Place((*path, *at), items, "list", step)
+    if isinstance(step.key, str):
+        yield _Place((*path, "key"), step.key, "text", step)
+
+
+def _lists(step: Step) -> Iterator[tuple[Path, Items]]:
+    """The lists of `forEach`, literal or by an expression."""
+    if isinstance(step.for_each, Matrix):
+        for name, items in step.for_each.matrix.items():
+            yield ("forEach", "matrix", name), items
+    elif not isinstance(step.for_each, UnsetType):
+        yield ("forEach",), step.for_each
 
 
 def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
@@ -252,6 +295,7 @@ def misplaced(path: Path, text: str) -> PathFault:
 
 
 _OTHERWISE = "write the value itself"
+_READ = re.compile(r"(?:params|steps)\.[\w.]+")
 _BRACES = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

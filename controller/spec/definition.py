@@ -7,11 +7,11 @@ know where a default comes from. Cost: some microseconds a step, once a generati
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from controller.spec.expression import alone, codes, steps_read
+from controller.spec.expression import alone, codes, reads_item, steps_read
 from controller.spec.identity import Identity
 from controller.spec.models import (
     Backoff,
@@ -19,6 +19,8 @@ from controller.spec.models import (
     Dependency,
     EnvFile,
     EnvValue,
+    Items,
+    Matrix,
     Reference,
     Retry,
     Spec,
@@ -78,14 +80,27 @@ class EnvLayer(Struct, frozen=True, omit_defaults=True):
     env: dict[str, str | Reference] = {}
 
 
+class ForEach(Struct, frozen=True, omit_defaults=True):
+    """What a step runs for: the items of a list, or the rows of a matrix where it has names.
+
+    A list is literal, or the text of the expression that gives it. `key` is as written.
+    """
+
+    items: list[Any] | str
+    matrix: dict[str, list[Any] | str] = {}
+    exclude: list[dict[str, Any]] = []
+    include: list[dict[str, Any]] = []
+    key: str = ""
+    parallelism: int | None = None  # None: no limit
+
+
 class Definition(Struct, frozen=True, omit_defaults=True):
     """One step, resolved. `working_dir` is relative to the folder of the spec's file.
 
     The texts of `argv`, `env`, `env_from` and `working_dir` are as written: what expressions in
     them give, each attempt has in its record. `env_from` are the layers under `env`, later ones
     win. `when`, and a `timeout_seconds` that is text, are one expression each. `expressions` are
-    the texts of all others; `reads` are the steps whose results any of them reads although this
-    step does not directly depend on them.
+    the texts of those that an attempt is made of. With `for_each` this is what each item runs.
     """
 
     name: str
@@ -96,6 +111,7 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     working_dir: str = "."
     requires: tuple[Requires, ...] = ()
     when: str = ""
+    for_each: ForEach | None = None
     expressions: tuple[str, ...] = ()
     outputs: dict[str, ParamType] = {}
     timeout_seconds: float | str | None = None
@@ -123,7 +139,32 @@ def _definitions(of: Identity) -> Mapping[str, Definition]:
 def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
     policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
-    return [*step.expressions, *policy]
+    return [*step.expressions, *policy, *expansion_expressions(step)]
+
+
+def expansion_expressions(step: Definition) -> list[str]:
+    """The expressions that give the items of the step, and those of `key`."""
+    if step.for_each is None:
+        return []
+    lists = [step.for_each.items, *step.for_each.matrix.values()]
+    return [
+        *(one for one in lists if isinstance(one, str)),
+        *(code.text for code in codes(step.for_each.key)),
+    ]
+
+
+def asks_each(spec: Spec) -> frozenset[str]:
+    """The steps with `forEach` whose `when` reads the item: it is asked for each of them."""
+    return _asks_each(Identity(spec))
+
+
+@lru_cache(maxsize=2)
+def _asks_each(of: Identity) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, step in definitions(of.spec).items()
+        if step.for_each is not None and step.when and reads_item(of.spec, step.when)
+    )
 
 
 def reads(spec: Spec) -> Mapping[str, list[str]]:
@@ -180,6 +221,7 @@ def _define(spec: Spec, step: Step) -> Definition:
         working_dir=given(step.working_dir, given(spec.working_dir, ".")),
         requires=requires(step),
         when=alone(given(step.when, "")),
+        for_each=_for_each(step),
         outputs=given(step.outputs, {}),
         timeout_seconds=_timeout(step.timeout_seconds, defaults.timeout_seconds),
         grace_seconds=given(
@@ -196,6 +238,27 @@ def _define(spec: Spec, step: Step) -> Definition:
     )
     written = dict.fromkeys(code.text for text in _texts(defined) for code in codes(text))
     return structs.replace(defined, expressions=tuple(written)) if written else defined
+
+
+def _for_each(step: Step) -> ForEach | None:
+    written = step.for_each
+    if isinstance(written, UnsetType):
+        return None
+    key, parallelism = given(step.key, ""), given(step.parallelism, None)
+    if not isinstance(written, Matrix):
+        return ForEach(items=_items(written), key=key, parallelism=parallelism)
+    return ForEach(
+        items=[],
+        matrix={name: _items(one) for name, one in written.matrix.items()},
+        exclude=given(written.exclude, []),
+        include=given(written.include, []),
+        key=key,
+        parallelism=parallelism,
+    )
+
+
+def _items(written: Items) -> Items:
+    return alone(written) if isinstance(written, str) else written
 
 
 def _environment(spec: Spec, step: Step) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:

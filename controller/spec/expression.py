@@ -11,9 +11,9 @@ that have expressions.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from controller.spec import params
 from controller.spec.identity import Identity
@@ -29,10 +29,13 @@ _QUOTES = ("'''", '"""', "'", '"')
 _SPECS_MAX = 64  # whose compiled expressions are kept
 _TEXTS_MAX = 4096
 _SHOWN_MAX = 60  # characters of an expression in a sentence
-_LATER = ("trigger", "item", "index")
 
 Values = Mapping[str, Any]  # the text of an expression -> what it gave
 Lookup = Callable[[tuple[str, ...]], object]
+
+# Where an expression stands decides what it can read: in the spec itself, in a step, in a step with
+# `forEach`, or in that `forEach`.
+Scope = Literal["spec", "step", "item", "list"]
 
 
 class Code(NamedTuple):
@@ -178,9 +181,9 @@ def alias(name: str) -> str:
     return name.replace("-", "_")
 
 
-def program(spec: Spec, code: str, in_step: bool = True) -> "Program":
-    """The compiled expression. Raises Unusable. `in_step`: it stands in a field of a step."""
-    return _programs(Identity(spec)).get(code, in_step)
+def program(spec: Spec, code: str, scope: Scope = "item") -> "Program":
+    """The compiled expression. Raises Unusable. A valid one can be asked for without its scope."""
+    return _programs(Identity(spec)).get(code, scope)
 
 
 def steps_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
@@ -191,6 +194,22 @@ def steps_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
 def params_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
     """The names of the params that these valid expressions read."""
     return _second(spec, expressions, "params")
+
+
+def items_read(spec: Spec, expressions: Iterable[str]) -> set[str]:
+    """Which of `item` and `index` these valid expressions read."""
+    of_item = {("item",), ("index",)}
+    return {
+        path[0]
+        for expression in expressions
+        for path in program(spec, expression).paths
+        if path in of_item
+    }
+
+
+def reads_item(spec: Spec, code: str) -> bool:
+    """Whether this valid expression reads `item` or `index`."""
+    return bool(items_read(spec, [code]))
 
 
 def _second(spec: Spec, expressions: Iterable[str], first: str) -> list[str]:
@@ -238,31 +257,33 @@ class _Programs:
             step.name: {} if isinstance(step.outputs, UnsetType) else step.outputs
             for step in spec.steps
         }
-        self._names = {of_step: self._known(spec, of_step) for of_step in (False, True)}
-        self._found: dict[tuple[str, bool], Program] = {}
+        self._for_each = {step.name for step in spec.steps if step.for_each is not UNSET}
+        self._of_steps = self._known(spec)
+        self._found: dict[tuple[str, Scope], Program] = {}
 
-    def get(self, code: str, in_step: bool) -> "Program":
+    def get(self, code: str, scope: Scope) -> "Program":
+        known = self._found.get((code, scope))
+        if known is None:
+            known = self._found[code, scope] = self._compiled(code, scope)
+            # What is valid elsewhere means the same in a step with forEach.
+            self._found.setdefault((code, "item"), known)
+        return known
+
+    def _compiled(self, code: str, scope: Scope) -> "Program":
         from controller.cel import program as cel
 
-        known = self._found.get((code, in_step))
-        if known is not None:
-            return known
         try:
-            made = cel.compile(code, self._names[in_step])
+            return cel.compile(code, {**self._of_steps, **_only_in(scope)})
         except cel.Fault as fault:
             from controller.spec.habits import in_expression
 
             hint = in_expression(code, fault.offset) if "unknown" in fault.problem else ""
             raise Unusable(fault.offset, fault.problem, hint or fault.hint) from None
-        self._found[code, in_step] = made
-        return made
 
-    def _known(self, spec: Spec, in_step: bool) -> Mapping[str, "Type"]:
-        """The names that an expression may read."""
+    def _known(self, spec: Spec) -> Mapping[str, "Type"]:
+        """The names that an expression in a step may read, but for those of an item."""
         from controller.cel.types import INT, STRING, record, unavailable
 
-        steps = record({one: self._step(one) for one in self.aliases})
-        only = "only fields of a step can read steps"
         return {
             "params": record(
                 {
@@ -272,36 +293,53 @@ class _Programs:
             ),
             "workflow": record({"name": STRING, "uid": STRING, "instance": STRING}),
             "run": record({"number": INT}),
-            **{name: unavailable(f"{name} is not supported yet") for name in _LATER},
-            "steps": steps
-            if in_step
-            else unavailable(only, "write this in the steps that need it"),
+            "trigger": unavailable("trigger is not supported yet"),
+            "steps": record({one: self._step(one) for one in self.aliases}),
         }
 
     def _step(self, name: str) -> "Type":
-        from controller.cel.types import STRING, record, unavailable
+        from controller.cel.types import DYN, STRING, list_of, record, unavailable
 
         names = self.aliases[name]
         if len(names) > 1:
             shown = " and ".join(f'"{one}"' for one in names[:2])
             return unavailable(f"{name} could be {shown}", "rename one of the steps")
-        outputs = self._outputs[names[0]]
-        known = record({one: _type(kind) for one, kind in outputs.items()})
+        outputs = {one: _type(kind) for one, kind in self._outputs[names[0]].items()}
+        failed = unavailable(
+            "failed can be read only of a step with forEach",
+            f'write steps.{name}.phase == "Failed"',
+        )
+        if names[0] in self._for_each:
+            # An item that gave no output has null in the list, so any value must be expected.
+            outputs = dict.fromkeys(outputs, list_of(DYN))
+            failed = list_of(STRING)
+        known = record(outputs)
         if not outputs:
             problem = f'"{names[0]}" declares no outputs'
             known = unavailable(problem, "add outputs: {NAME: type} to it")
-        return record(
-            {
-                "outputs": known,
-                "phase": STRING,
-                "failed": unavailable("failed is not supported yet"),
-            }
-        )
+        return record({"outputs": known, "phase": STRING, "failed": failed})
 
 
 @lru_cache(_SPECS_MAX)
 def _programs(of: Identity) -> _Programs:
     return _Programs(of.spec)
+
+
+@cache
+def _only_in(scope: Scope) -> Mapping[str, "Type"]:
+    """The names that hang on where the expression stands."""
+    from controller.cel.types import DYN, INT, unavailable
+
+    if scope == "item":
+        return {"item": DYN, "index": INT}
+    only, hint = "can be read only in a step with forEach", ""
+    if scope == "list":
+        only, hint = "can't be read in forEach", "read it in the other fields of the step"
+    names = {name: unavailable(f"{name} {only}", hint) for name in ("item", "index")}
+    if scope == "spec":
+        only, hint = "only fields of a step can read steps", "write this in the steps that need it"
+        names["steps"] = unavailable(only, hint)
+    return names
 
 
 @cache

@@ -32,7 +32,8 @@ def _later(where: str, words: str, write: str) -> Habit:
 
 _TIMES = "run it from cron: $value treadle restart NAME"
 _CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
-_ITEMS = "write a step for each item, or a loop in the script"
+_ITEMS = "write forEach: [one, another]"
+_MATRIX = "write forEach: {matrix: {NAME: [one, another]}}"
 _AT_THE_END = (
     "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
     "(or Failed: only after a failure)"
@@ -88,13 +89,18 @@ HABITS: tuple[Habit, ...] = (
     Habit("Param", "options choices values oneof allowed", "write enum: [one, another]"),
     Habit("Param", "required optional", "remove it: a param without default must be given"),
     Habit("Param", "help title label", "write description: $value"),
-    _later(
-        "Step",
-        "foreach matrix strategy withitems withparam withsequence loop items key",
-        _ITEMS,
-    ),
-    _later("Spec", "matrix strategy foreach", _ITEMS),
-    _later("Step", "parallelism maxparallel parallel pool", "write parallelism under spec"),
+    # ---------------------------------------- for each item
+    Habit("Step", "withitems loop items item each parallel", _ITEMS),
+    Habit("Step", "withparam loopover mapover", "write forEach: ${{ steps.NAME.outputs.NAME }}"),
+    Habit("Step", "withsequence range count times replicas", "write forEach: [1, 2, 3]"),
+    Habit("Step", "matrix strategy", _MATRIX),
+    Habit("Spec", "matrix strategy foreach", f"a step has it: {_MATRIX}"),
+    Habit("Step", "maxparallel maxconcurrent maxconcurrency", "write parallelism: $value"),
+    Habit("Matrix", "items list values", "a list stands alone: forEach: [one, another]"),
+    Habit("Matrix", "maxparallel parallelism", "beside forEach write parallelism: $value"),
+    Habit("Matrix", "key", "write it beside forEach"),
+    Habit("Matrix", "failfast", "under spec write failFast: true"),
+    _later("Step", "pool", "write parallelism under spec"),
     _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
     Habit("Step", "output results register", "write outputs: {NAME: string}"),
     Habit(
@@ -228,6 +234,8 @@ _NAMES = {
     "outputs": "write steps.NAME.outputs.$last",
     "secrets": "write {fromEnv: $last} in place of the text",
     "env": 'a script reads it as "$$last"',
+    "matrix": "write item.$last",
+    "each loop": "write item",
     "github gitlab runner build ds logicaldate executiondate dagrun": (
         "write params.$last, and give the value with -p $last=VALUE"
     ),

@@ -13,16 +13,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct, UnsetType, ValidationError
+from msgspec import UNSET, Struct, ValidationError
 from msgspec.structs import replace
 
 from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
+from controller.spec import params as params_of
 from controller.spec.data_rules import needs_values
 from controller.spec.excerpt import after_blanks, end_in_source, excerpt, lines_of, with_excerpt
 from controller.spec.expression import OPEN
-from controller.spec.models import OlderWorkflow, Param, ParamValue, Spec, Workflow
-from controller.spec.path_fault import QUOTE_IT, Path, PathFault
+from controller.spec.models import OlderWorkflow, Param, Spec, Workflow
+from controller.spec.path_fault import QUOTE_IT, Path, PathFault, steps_of
 from controller.spec.validate import check, warnings
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class _Document:
         if workflow is not None and len(self.of.faults) == before:
             found = warnings(workflow.spec)
             self._warn_all(self._in_its_words(found))
-            self._warn_all(self._lossy_params(workflow.spec.params))
+            self._warn_all(self._lossy_numbers(workflow.spec))
             self.of.documents.append(
                 Document(
                     workflow=workflow,
@@ -182,19 +183,28 @@ class _Document:
                 self._warn_all(self._in_its_words(self.of.also(workflow.spec)))
             self.of.warnings += self.warnings
 
-    def _lossy_params(
-        self, params: dict[str, Param | ParamValue] | UnsetType
-    ) -> Iterator[PathFault]:
-        """Numbers that lose a part of their text, but in params that are declared as numbers."""
-        if isinstance(params, UnsetType):
+    def _lossy_numbers(self, spec: Spec) -> Iterator[PathFault]:
+        """Values that lose a part of their text, but in params that are declared as numbers."""
+        params = params_of.declared(spec)
+        paths: list[Path] = [("spec", "params")] if params else []
+        paths += [(*path, "forEach") for path, step in steps_of(spec) if step.for_each is not UNSET]
+        if not paths:
             return
         from controller.spec.text import lossy_numbers
 
-        raw = {"spec": {"params": self.raw["spec"]["params"]}}
-        for path, problem, hint in lossy_numbers(raw, self.place, self.of.lines):
-            param = params[str(path[2])]
-            if not (isinstance(param, Param) and param.type in ("integer", "number")):
-                yield PathFault(path=path, problem=problem, hint=hint)
+        numbers = {
+            ("spec", "params", name)
+            for name, param in params.items()
+            if isinstance(param, Param) and param.type in ("integer", "number")
+        }
+        for begin in paths:
+            value: Any = self.raw
+            place: Any = self.place
+            for part in begin:
+                value, place = value[part], place.inside[part]
+            for path, problem, hint in lossy_numbers(value, place, self.of.lines, begin):
+                if path[:3] not in numbers:
+                    yield PathFault(path=path, problem=problem, hint=hint)
 
     def note_name(self) -> None:
         """Remember the document's name, if it can be read; the same name twice is a fault."""

@@ -216,6 +216,29 @@ class Param(_Written, frozen=True):
     ] = UNSET
 
 
+Items = list[Any] | str
+
+
+class Matrix(_Written, frozen=True):
+    """One item for each combination of the values in several lists."""
+
+    matrix: Annotated[
+        dict[ParamName, Items],
+        Meta(
+            description="Names, each with a list of values or an expression that gives one. The "
+            "last list varies fastest. A step reads the values as item.NAME.",
+        ),
+    ]
+    exclude: Annotated[
+        list[dict[str, Any]] | UnsetType,
+        Meta(description="A combination that has all values of one of these is left out."),
+    ] = UNSET
+    include: Annotated[
+        list[dict[str, Any]] | UnsetType,
+        Meta(description="Combinations that are added at the end, after exclude."),
+    ] = UNSET
+
+
 class Step(_Written, frozen=True):
     """One step of the DAG. It has exactly one of `run` (a script) and `command` (a program)."""
 
@@ -238,6 +261,24 @@ class Step(_Written, frozen=True):
             "`${{ steps.count.outputs.rows > 0 }}`. It is asked once, when the dependencies are "
             "met. If it gives false, the step is skipped, and its dependents continue."
         ),
+    ] = UNSET
+    for_each: Annotated[
+        Items | Matrix | UnsetType,
+        Meta(
+            description="The step runs once for each item: of a list, of an expression that gives "
+            "one, or of a matrix. Its expressions can read item, and index, which begins with 0."
+        ),
+    ] = UNSET
+    key: Annotated[
+        str | UnsetType,
+        Meta(
+            description="With forEach: a text with expressions that names an item, so that an edit "
+            "of the list knows it again. Default: the item itself, or a hash of it."
+        ),
+    ] = UNSET
+    parallelism: Annotated[
+        PositiveCount | UnsetType,
+        Meta(description="With forEach: how many items may run at once. Default: no limit."),
     ] = UNSET
     outputs: Annotated[
         dict[ParamName, ParamType] | UnsetType,

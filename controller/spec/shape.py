@@ -84,6 +84,8 @@ def _salvaged_step(raw: object) -> Step:
     good = _fitting(raw, Step)
     name = raw.get("name")
     good["name"] = name if isinstance(name, str) else UNREADABLE
+    if "forEach" in raw:  # a faulty one is no reason to refuse what needs it
+        good.setdefault("for_each", [])
     # If a step's action is faulty, don't also report that it has none.
     for action, stand_in in _ACTIONS.items():
         if action in raw:
@@ -107,8 +109,9 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
                 name: item if fits({name: item}, kind) else _as_meant(key, item)
                 for name, item in value.items()
             }
-            fitting = {name: item for name, item in items.items() if fits({name: item}, kind)}
-            good[name] = msgspec.convert(fitting, kind) if fitting else {}
+            kept = {name: item for name, item in items.items() if fits({name: item}, kind)}
+            if fits(kept, kind):
+                good[name] = msgspec.convert(kept, kind)
         elif isinstance(value, list) and value and key in _STAND_INS:
             good[name] = [
                 msgspec.convert([item], kind)[0] if fits([item], kind) else _STAND_INS[key]

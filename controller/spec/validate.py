@@ -22,6 +22,7 @@ from controller.spec.definition import (
     requires,
     shell_words,
 )
+from controller.spec.item_rules import ITEM_RULES
 from controller.spec.models import Backoff, Retry, Spec, Step
 from controller.spec.path_fault import (
     UNREADABLE,
@@ -40,6 +41,7 @@ _COMPARISONS_MAX = 100_000
 _BRACES = re.compile(
     r"(?<!\$)\{\{-? *(?:inputs|params|parameters|steps|tasks|workflow|outputs|needs|secrets|vars)\."
 )
+_BRACES_OF_ITEMS = re.compile(rf"{_BRACES.pattern}|(?<!\$)\{{\{{-? *item *[.}}]")
 _SHELLS = ("sh", "bash", "dash", "ksh", "zsh")
 
 
@@ -77,7 +79,9 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
 def _braces(spec: Spec) -> Iterator[PathFault]:
     """`{{inputs.x}}` is an expression of other tools. Programs use braces for other things."""
     for path, text in _texts(spec):
-        found = _BRACES.search(text) if "{{" in text else None
+        if "{{" not in text:
+            continue
+        found = (_BRACES_OF_ITEMS if _has_items(spec, path) else _BRACES).search(text)
         if found is not None:
             hint = "write ${{ }} around an expression"
             if path[-1] == "run":
@@ -85,6 +89,12 @@ def _braces(spec: Spec) -> Iterator[PathFault]:
             yield PathFault(
                 path=path, problem=f"{found[0]} … is plain text here", hint=hint, at=found.start()
             )
+
+
+def _has_items(spec: Spec, path: Path) -> bool:
+    """Whether the path leads into a step with forEach."""
+    index = path[2] if path[1] == "steps" else None
+    return isinstance(index, int) and spec.steps[index].for_each is not UNSET
 
 
 def _program(words: Sequence[str]) -> str:
@@ -358,6 +368,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     working_dirs,
     retries,
     *DATA_RULES,
+    *ITEM_RULES,
 )
 
 

@@ -42,9 +42,9 @@ VALUES_BYTES_MAX = 65_536  # of all outputs of an attempt, of all params given t
 
 _SHOWN_MAX = 60  # characters of what was found
 _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**63 - 1
-_INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_NAME = re.compile(VALUE_NAME)
+# Readers of the log need none of these, so none is compiled before it is used.
+_INTEGER = r"([-+]?)0*([0-9]{1,19})"
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _TOO_LONG = "an integer of more than 64 bits"
 _BLANKS = " \t\r\n"
 
@@ -55,7 +55,7 @@ class NotJson(ValueError):
 
 def is_name(word: str) -> bool:
     """Whether a param or an output may have this name."""
-    return _NAME.match(word) is not None and word not in RESERVED_NAMES
+    return re.match(VALUE_NAME, word) is not None and word not in RESERVED_NAMES
 
 
 def type_of(value: object) -> ParamType | None:
@@ -203,14 +203,14 @@ def _cut(text: str) -> str:
 
 
 def _integer(text: str) -> int | None:
-    if not (digits := _INTEGER.fullmatch(text.strip(_BLANKS))):
+    if not (digits := re.fullmatch(_INTEGER, text.strip(_BLANKS))):
         return None
     number = int(digits[1] + digits[2])
     return number if _INTEGER_MIN <= number <= _INTEGER_MAX else None
 
 
 def _number(text: str) -> float | None:
-    if not _NUMBER.fullmatch(text := text.strip(_BLANKS)):
+    if not re.fullmatch(_NUMBER, text := text.strip(_BLANKS)):
         return None
     return number if isfinite(number := float(text)) else None
 

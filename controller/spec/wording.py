@@ -33,6 +33,8 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
         if habit := habits.habit(title, field):
             hint = habits.advice(habit.write, error.instance[field])
             problem = NOT_YET if habit.later else problem
+        elif title == "Matrix" and "matrix" not in error.instance:
+            hint = f"write it under matrix: {{{field[:_SHOWN_MAX]}: [one, another]}}"
         else:
             hint = did_you_mean(field, known) or _fields(path, known)
             if path[:-1] == _PARAMS and not set(error.instance) & set(known):
@@ -83,8 +85,8 @@ def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
         return "write {type: string} for a param that must be given"
     if value is None:
         return "give it a value, or remove it"
-    if path[-1] == "when" and isinstance(value, bool):
-        return habits.advice("write ${{ $value }}", value)
+    if hint := _as_expression(path, value):
+        return hint
     if "string" in expected and isinstance(value, bool | int | float):
         return QUOTE_IT
     if {"number", "integer"} & set(expected) and isinstance(value, str):
@@ -104,6 +106,15 @@ def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
     return ""
 
 
+def _as_expression(path: Path, value: object) -> str:
+    """What to write in a field that takes an expression."""
+    if path[-1] == "forEach" or path[-2:-1] == ("matrix",):
+        return "write a list, like [one, another], or ${{ params.NAME }}"
+    if path[-1] == "when" and isinstance(value, bool):
+        return habits.advice("write ${{ $value }}", value)
+    return ""
+
+
 def _habit_of_value(path: Path, value: object) -> str:
     """How to write a value that another tool takes in this form."""
     field = path[-1] if path else ""
@@ -120,6 +131,10 @@ def _habit_of_value(path: Path, value: object) -> str:
         return f"write a mapping, like {{{_first_name(value)}: string}}"
     if field == "params" and isinstance(value, list):
         return f"write a mapping, like {{{_first_name(value)}: the default value}}"
+    if field == "matrix":
+        return "write a mapping, like {NAME: [one, another]}"
+    if field in ("exclude", "include") or path[-2:-1] in (("exclude",), ("include",)):
+        return "write a list of mappings, like [{NAME: one}]"
     if field == "run" and isinstance(value, list):
         return "write run: | and below it a line for each command"
     return ""
@@ -167,7 +182,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     value = error.instance
     if "propertyNames" in error.relative_schema_path:
         # The error has the path of the mapping, and the key as its value.
-        of = {"params": "param", "outputs": "output"}.get(str(path[-1]), "")
+        of = {"params": "param", "outputs": "output", "matrix": "list"}.get(str(path[-1]), "")
         yield PathFault(
             path=(*path, value),
             problem=f"{found(value)} is not a valid {of or 'variable'} name",

@@ -7,6 +7,7 @@ the command that shows it. Cost: O(steps), and O(attempts) to show all.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from shlex import quote
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -15,13 +16,16 @@ from controller.errors import NotFound
 from controller.model.phases import COULD_NOT_START, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import words
+from controller.view.children import in_order, meant
 from controller.view.figures import NONE, tries
 from controller.view.look import Look
-from controller.view.table import paint, visible
+from controller.view.table import middle, paint, visible
 
 KEPT_LINES_MAX = 5  # then one line for each run
 STEPS_IN_COMMAND_MAX = 3  # a pattern may have meant a hundred
+NAMED_MAX = 20  # steps of which each is said that it did not run, or printed nothing
 PREFIX_ALIGNED_MAX = 24  # a longer name pushes its own lines to the right, not all others
+PREFIX_MAX = 40  # on a terminal; a longer name is shortened
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue")  # red is for failures
 
 
@@ -52,11 +56,12 @@ def of_one_run(state: State, workflow: Workflow, choice: Choice) -> Iterator[Sho
     picked = [(step, _last_of(workflow, step, choice.run)) for step in chosen(workflow, choice)]
     filtered = choice.failed or choice.since is not None
     absent = [] if filtered else [step for step, last in picked if last is None]
+    few = bool(choice.steps) and len(picked) <= NAMED_MAX
     told: list[Shown | str] = [*_kept([step for step in absent if _keeps(step)], choice)]
     for step, last in picked:
         if last is not None and _is_wanted(step, last, choice):
             told.append(Shown(step, last.number, last))
-        elif choice.steps and last is None and not filtered and not _keeps(step):
+        elif few and last is None and not filtered and not _keeps(step):
             told.append(_did_not_run(state, workflow, step, choice))
     yield from told or [_nothing(workflow, choice)]
 
@@ -81,7 +86,7 @@ def of_all_runs(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
     steps = chosen(workflow, choice)
     for step in steps:
         if step.attempts and (before := step.attempts[0].number - 1):
-            command = f"treadle logs {choice.word} {step.name} --attempt {before}"
+            command = f"treadle logs {choice.word} {quote(step.name)} --attempt {before}"
             numbers = "attempt 1 is" if before == 1 else f"attempts 1 to {before} are"
             yield _rule(f"{step.name}: {numbers} left out: {command}")
     wanted = [
@@ -117,8 +122,10 @@ def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown 
 
 
 def chosen(workflow: Workflow, choice: Choice) -> list[Step]:
-    """The steps that were named, else all, in their order."""
-    return [workflow.steps[name] for name in choice.steps or workflow.steps]
+    """The steps that were named, else all, in their order; for one with children, these."""
+    if choice.steps:
+        return [workflow.steps[name] for name in meant(workflow, choice.steps)]
+    return [step for step in in_order(workflow) if not step.expanded]
 
 
 def _last_of(workflow: Workflow, step: Step, run: int | None) -> Attempt | None:
@@ -162,7 +169,7 @@ def earlier_tries(workflow: Workflow, step: Step, attempt: Attempt, choice: Choi
     ]
     if not before:
         return ""
-    command = f"treadle logs {choice.word} {step.name} --attempt {before[-1].number}"
+    command = f"treadle logs {choice.word} {quote(step.name)} --attempt {before[-1].number}"
     number = f"{_try(workflow, step, len(before) + 1)} (attempt {attempt.number})"
     return _rule(f"{step.name}: {number}; earlier: {command}")
 
@@ -187,7 +194,7 @@ def _kept(steps: list[Step], choice: Choice) -> Iterator[str]:
     made = [(step.name, step.attempt) for step in steps if step.attempt is not None]
     if len(made) <= KEPT_LINES_MAX:
         for name, attempt in made:
-            command = f"treadle logs {choice.word} {name} --run {attempt.run}"
+            command = f"treadle logs {choice.word} {quote(name)} --run {attempt.run}"
             yield _rule(
                 f"{name}: kept from run {attempt.run} (attempt {attempt.number}): {command}"
             )
@@ -205,7 +212,7 @@ def _did_not_run(state: State, workflow: Workflow, step: Step, choice: Choice) -
     if last is None:
         return f"{step.name} has not been tried yet: {message}"
     run = workflow.run if choice.run is None else choice.run
-    command = f"treadle logs {choice.word} {step.name} --run {last.run}"
+    command = f"treadle logs {choice.word} {quote(step.name)} --run {last.run}"
     return f"{step.name} did not run in run {run}: {message}; it did in run {last.run}: {command}"
 
 
@@ -220,7 +227,7 @@ def _nothing(workflow: Workflow, choice: Choice) -> str:
 
 def _command(choice: Choice) -> str:
     few = choice.steps if len(choice.steps) <= STEPS_IN_COMMAND_MAX else ()
-    return " ".join(["treadle logs", choice.word, *few])
+    return " ".join(["treadle logs", choice.word, *map(quote, few)])
 
 
 def _rule(text: str) -> str:
@@ -238,7 +245,10 @@ def prefixes(
 
     def prefix(name: str) -> str:
         step = workflow.steps.get(name)
-        colour = _COLOURS[step.index % len(_COLOURS)] if step and coloured else ""
-        return f"{paint(f'[{name}]', colour)}{' ' * (room - len(name) if aligned else 0)} "
+        # Siblings have the same index; each other step is at -1 among them.
+        place = step.index + step.nth + 1 if step else 0
+        colour = _COLOURS[place % len(_COLOURS)] if step and coloured else ""
+        shown = middle(name, PREFIX_MAX) if aligned else name
+        return f"{paint(f'[{shown}]', colour)}{' ' * (room - len(shown) if aligned else 0)} "
 
     return prefix

@@ -7,13 +7,16 @@ Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from shlex import quote
 from typing import Literal, NamedTuple
 
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import figures, words
+from controller.view.children import of, shown
 from controller.view.choice import Choice, Key, Leaving
-from controller.view.dag import Branch, tree
+from controller.view.dag import Branch, stands_alone, tree, with_children
 from controller.view.failure import last_words, of_present_run
 from controller.view.find import NeverValid, word_for
 from controller.view.listing import listed, succeeded_count
@@ -46,7 +49,7 @@ _RULES_FROM_HEIGHT = 7  # on a lower terminal no rules are drawn
 KEYS = ("↑↓ select", "⏎ open", "l logs", "r retry", "c cancel", "/ filter", "? help")
 _HELP = (
     "↑ ↓ PgUp PgDn   select a row",
-    "⏎ or space      open or close a workflow, or a line of workflows",
+    "⏎ or space      open or close a row: its steps, workflows or children",
     "l               show the output of the selected step",
     "r               retry the step, or all that did not succeed in the workflow",
     "c               cancel the workflow or the step",
@@ -139,14 +142,16 @@ def _running(state: State) -> dict[str, list[Step]]:
         if attempt.phase is AttemptPhase.RUNNING:
             running.setdefault(uid, []).append(state.lives[uid].steps[name])
     for steps in running.values():
-        steps.sort(key=lambda step: step.index)
+        steps.sort(key=lambda step: (step.index, step.nth))
     return running
 
 
 def _failures(state: State, life: Workflow, tail: Tail) -> Iterator[Row]:
     """The steps that failed, each with the end of its output and how to see all of it."""
     failed = [
-        step for step in life.steps.values() if step.phase is Phase.FAILED and not step.tolerated
+        step
+        for step in life.steps.values()
+        if step.phase is Phase.FAILED and not step.tolerated and not step.expanded
     ]
     for step in failed[:_FAILURES_MAX]:
         yield Row("failure", (life.uid, step.name), life, Branch("  ", step))
@@ -154,7 +159,7 @@ def _failures(state: State, life: Workflow, tail: Tail) -> Iterator[Row]:
         if attempt is not None:
             for line in tail(attempt, _FAILURE_LINES):
                 yield Row("text", None, text=f"      │ {line}")
-            logs = f"      └ treadle logs {word_for(state, life)} {step.name}"
+            logs = f"      └ treadle logs {word_for(state, life)} {quote(step.name)}"
             yield Row("text", None, text=logs, style="dim")
     if len(failed) > _FAILURES_MAX:
         more = f"    … and {len(failed) - _FAILURES_MAX} more that failed"
@@ -167,7 +172,7 @@ class Board:
     def __init__(self, leaving: Leaving = "stop") -> None:
         self.choice = Choice(leaving)
         self._top = 0  # the first row on the screen
-        self._trees: dict[str, tuple[int, int, list[Branch]]] = {}
+        self._trees: dict[str, tuple[int, list[str], list[Branch]]] = {}
 
     def draw(self, sight: Sight, look: Look, height: int, tail: Tail) -> list[str]:
         """The lines of the screen: as many as it has, none wider than it."""
@@ -271,7 +276,7 @@ class Board:
         key = (life.uid, "")
         yield Row("life", key, life)
         if alone != (key in self.choice.toggled):
-            for branch in self._tree(life):
+            for branch in with_children(self._tree(life), partial(self._children, life)):
                 yield Row("step", (life.uid, branch.step.name), life, branch)
             return
         if life.failed:
@@ -279,11 +284,17 @@ class Board:
         for step in running:
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))
 
+    def _children(self, life: Workflow, parent: Step) -> list[Step]:
+        """Those to show: all, if the person has opened their parent, else a few of many."""
+        opened = (life.uid, parent.name) in self.choice.toggled
+        return of(life, parent) if opened else shown(life, parent)
+
     def _tree(self, life: Workflow) -> list[Branch]:
         """Drawn once for each generation; steps that are removed leave it."""
+        names = [name for name, step in life.steps.items() if stands_alone(life.steps, step)]
         known = self._trees.get(life.uid)
-        if known is None or known[:2] != (life.generation, len(life.steps)):
-            known = (life.generation, len(life.steps), tree(life.steps))
+        if known is None or known[:2] != (life.generation, names):
+            known = (life.generation, names, tree(life.steps))
             self._trees[life.uid] = known
         return known[2]
 
@@ -320,9 +331,8 @@ class Board:
         title = f"{life.name}/{step.name}{number}  {phase.text} {figures.took(life, step, look)}"
         head = look.paint(middle(visible(title), look.width), "bold")
         end = "" if self.choice.back else "  (the end; new lines appear here)"
-        foot = (
-            f"↑↓ PgUp PgDn scroll  q back{end}   treadle logs {word_for(state, life)} {step.name}"
-        )
+        command = f"treadle logs {word_for(state, life)} {quote(step.name)}"
+        foot = f"↑↓ PgUp PgDn scroll  q back{end}   {command}"
         shown = shown or ["(it printed nothing)"]
         body = [shorten(visible(line), look.width) for line in shown]
         body += [""] * (room - len(body))
@@ -378,7 +388,7 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     name_width = max(_NAME_MIN, min(30, width // 3))
     name = middle(life.name, name_width)
     padded = name + " " * (name_width - cells(name))
-    total, succeeded = len(life.steps), succeeded_count(life)
+    total, succeeded = len(life.counted), succeeded_count(life)
     bar = f"{_bar(life, succeeded, look)}  " if width >= _BAR_FROM_WIDTH else ""
     took = "-" if life.started is None else span((life.completed or look.clock) - life.started)
     figures_ = f"{succeeded}/{total}"
@@ -395,7 +405,7 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
 
 
 def _bar(life: Workflow, succeeded: int, look: Look) -> str:
-    total = max(1, len(life.steps))
+    total = max(1, len(life.counted))
     full = succeeded * _BAR_WIDTH // total
     failed = min(_BAR_WIDTH - full, -(-life.failed * _BAR_WIDTH // total))
     rest = _BAR_WIDTH - full - failed

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
+from controller.view.children import of
 from controller.view.find import word_for
 
 Key = tuple[str, str]  # of a row: uid and step; of a group: "" and its name
@@ -131,10 +132,8 @@ class Choice(Struct):
         selected = self.selected(state)
         if selected is None:
             self.said = "select a step first, with ↑ and ↓"
-        elif selected[1] is None and (step := _of_interest(selected[0])) is not None:
+        elif (step := _of_interest(*selected)) is not None:
             self.cursor, self.mode = (selected[0].uid, step.name), "logs"
-        elif selected[1] is not None and selected[1].attempt is not None:
-            self.mode = "logs"
         else:
             self.said = "it has not started yet, so there is no output"
 
@@ -148,10 +147,16 @@ class Choice(Struct):
         self.mode = "asks"
 
 
-def _of_interest(life: Workflow) -> Step | None:
-    """The step whose output a person most likely wants: one that failed, else one that runs."""
+def _of_interest(life: Workflow, step: Step | None) -> Step | None:
+    """The step whose output a person most likely wants: one that failed, else one that runs.
+
+    One that is selected is meant itself; of one with children, a child.
+    """
+    if step is not None and not step.expanded:
+        return step if step.attempt is not None else None
+    steps = life.steps.values() if step is None else of(life, step)
     for phase in (Phase.FAILED, Phase.RUNNING, Phase.SUCCEEDED):
-        for step in life.steps.values():
-            if step.phase is phase and step.attempt is not None:
-                return step
+        for one in steps:
+            if one.phase is phase and one.attempt is not None:
+                return one
     return None

@@ -12,11 +12,12 @@ them, in the column where the fork began. If that is a fork, too, it begins with
 
 The parent of a step is its immediate dominator: the last step that all ways to it pass through,
 found as in Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (one pass is enough for
-a graph without cycles). Cost: O(edges * depth of the tree); past `STEPS_MAX` steps nothing is
-drawn, since no picture of them fits a screen.
+a graph without cycles). The children of a step with `forEach` stand below it, further to the right.
+Cost: O(edges * depth of the tree); past `STEPS_MAX` steps nothing is drawn, since no picture of
+them fits a screen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from controller.model.state import Step
@@ -29,20 +30,37 @@ _START = ""  # the parent of steps that depend on nothing; no step has this name
 class Branch(NamedTuple):
     lead: str  # the lines before the name
     step: Step
+    below: str = ""  # the lines before what stands below it
 
 
 def tree(steps: Mapping[str, Step]) -> list[Branch]:
-    """Every step once, each after its dependencies."""
+    """Every step once, each after its dependencies; without children, which stand below one."""
     needs = {
         name: [need.step for need in step.definition.requires if need.step in steps]
         for name, step in steps.items()
+        if stands_alone(steps, step)
     }
     order = _in_order(needs)
-    if len(steps) > STEPS_MAX:
+    if len(needs) > STEPS_MAX:
         return [Branch("", steps[name]) for name in order]
     parents = _dominators(needs, order)
     layers = _layers(needs, order, parents)
-    return [Branch(lead, steps[name]) for lead, name in _drawn(layers)]
+    return [Branch(lead, steps[name], below) for lead, below, name in _drawn(layers)]
+
+
+def stands_alone(steps: Mapping[str, Step], step: Step) -> bool:
+    """Not below a parent: it is no child, or what it was a child of no longer has it."""
+    return step.parent not in steps or step.leaving is not None
+
+
+def with_children(
+    branches: Iterable[Branch], children: Callable[[Step], Iterable[Step]]
+) -> Iterator[Branch]:
+    """The children of each step below it, those that `children` gives."""
+    for branch in branches:
+        yield branch
+        for child in children(branch.step) if branch.step.children else ():
+            yield Branch(f"{branch.below}  ", child)
 
 
 def _in_order(needs: Mapping[str, list[str]]) -> list[str]:
@@ -99,12 +117,12 @@ def _ancestor(name: str, under: str, parents: Mapping[str, str]) -> str:
     return name
 
 
-def _drawn(layers: Mapping[str, list[list[str]]]) -> Iterator[tuple[str, str]]:
+def _drawn(layers: Mapping[str, list[list[str]]]) -> Iterator[tuple[str, str, str]]:
     open_: list[tuple[str, str, str]] = [("", "", _START)]  # lead of its line, of those below it
     while open_:
         lead, below, name = open_.pop()
         if name:
-            yield lead, name
+            yield lead, below, name
         inside, begin = [], "├ "
         for layer in layers.get(name, ()):
             fork, space = (begin, "│ ") if len(layer) > 1 else ("", "")

@@ -13,6 +13,7 @@ from controller.model.events import StepEffect
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.models import Spec, Step
+from controller.view.children import FOLDED_FROM, by_parent
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render
 from controller.view.words import named, of_effect
@@ -70,16 +71,22 @@ def plan(changes: Sequence[Change]) -> str:
         _outcome(change, name, effect)
         for change in changes
         if change.is_change
-        for name, effect in change.steps.items()
+        for name, effect in _counted(change)
     )
     if not counts:
         return ""
     said = ", ".join(
-        f"{counts[outcome]} {one if counts[outcome] == 1 else many}"
+        f"{counts[outcome]:,} {one if counts[outcome] == 1 else many}"
         for outcome, (one, many) in _OUTCOMES.items()
         if counts[outcome]
     )
     return f"{'Nothing runs again' if counts.keys() <= _QUIET else 'Plan'}: {said}"
+
+
+def _counted(change: Change) -> Iterator[tuple[str, StepEffect]]:
+    """All but those that have children, which stand for them."""
+    parents = by_parent(change.steps)
+    return ((name, effect) for name, effect in change.steps.items() if name not in parents)
 
 
 def _outcome(change: Change, step: str, effect: StepEffect) -> str:
@@ -132,17 +139,60 @@ def lines(change: Change, look: Look) -> Iterator[str]:
 def _rows(change: Change) -> Iterator[tuple[str, str, str]]:
     """Who, what and why. Where many are kept for the same reason, they are one row."""
     kept: dict[str, list[str]] = {}
-    for name, effect in change.steps.items():
-        if effect.action == "keep":
+    children = by_parent(change.steps)
+    steps = {name: change.steps[name] for name in children.pop("", ())}
+    for name, effect in steps.items():
+        if effect.action == "keep" and name not in children:
             kept.setdefault(of_effect(effect), []).append(name)
     folded = {why: names for why, names in kept.items() if len(names) > _KEPT_SHOWN}
-    for name, effect in change.steps.items():
+    for name, effect in steps.items():
         why = of_effect(effect)
-        if effect.action != "keep" or why not in folded:
-            outcome = _outcome(change, name, effect)
-            yield name, outcome if outcome in ("new", "maybe") else effect.action, why
+        if name in children:
+            yield from _family(change, name, children[name])
+        elif effect.action != "keep" or why not in folded:
+            yield name, _action(change, name), why
+    for name in children.keys() - steps.keys():  # nothing is said of their parent
+        yield from _of_children(change, name, children[name])
     for why, names in folded.items():
         yield f"{len(names)} steps", "keep", f"{why}: {named(names)}"
+
+
+def _action(change: Change, name: str) -> str:
+    effect = change.steps[name]
+    outcome = _outcome(change, name, effect)
+    return outcome if outcome in ("new", "maybe") else effect.action
+
+
+def _family(change: Change, parent: str, children: list[str]) -> Iterator[tuple[str, str, str]]:
+    """A step, in its row those of its children to which nothing happens, and all others."""
+    effect = change.steps[parent]
+    stay = sum(_is_untouched(change.steps[name]) for name in children)
+    whose = f"; nothing changes for {stay:,} of {len(children):,} children" if stay else ""
+    yield parent, _action(change, parent), f"{of_effect(effect)}{whose}"
+    yield from _of_children(change, parent, children)
+
+
+def _of_children(
+    change: Change, parent: str, children: list[str]
+) -> Iterator[tuple[str, str, str]]:
+    """A row for each to which something happens; where that are many, for each kind of it."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in children:
+        effect = change.steps[name]
+        if not _is_untouched(effect):
+            groups.setdefault((effect.action, effect.reason), []).append(name)
+    for names in groups.values():
+        first = change.steps[names[0]]
+        if len(names) < FOLDED_FROM:
+            for name in names:
+                yield name, _action(change, name), of_effect(change.steps[name])
+        else:
+            count = f"{len(names):,} of {len(children):,}"
+            yield f"{parent}[…]", _action(change, names[0]), f"{count}: {of_effect(first)}"
+
+
+def _is_untouched(effect: StepEffect) -> bool:
+    return effect.reason == Reason.UNCHANGED and effect.action in ("keep", "continue")
 
 
 def _generations(change: Change) -> str:

@@ -6,6 +6,7 @@ from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.phases import Reason
 from controller.model.state import State, Step, Workflow
 from controller.view import words
+from controller.view.children import by_parent
 from controller.view.look import Look
 
 _VERBS = {
@@ -45,7 +46,7 @@ def _touched(workflow: Workflow) -> dict[str, StepEffect]:
 
 
 def _unchanged(workflow: Workflow) -> list[str]:
-    touched, steps = _touched(workflow), workflow.steps.values()
+    touched, steps = _touched(workflow), workflow.counted
     return [step.name for step in steps if step.name not in touched and not step.leaving]
 
 
@@ -110,13 +111,15 @@ def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
     Of those that run again only because another does, a few are named at most.
     """
     by_verb: dict[str, list[str]] = {}
-    for name, effect in sorted(touched.items(), key=lambda item: _follows(item[1])):
+    parents = by_parent(touched)  # their children stand for them
+    alone = {name: effect for name, effect in touched.items() if name not in parents}
+    for name, effect in sorted(alone.items(), key=lambda item: _follows(item[1])):
         verb = done(effect)
         why = "" if verb in ("added", "removed") else f" ({_why(effect)})"
         by_verb.setdefault(verb, []).append(f"{name}{why}")
     parts = [f"{unchanged} unchanged"] if unchanged else []
     for verb, names in sorted(by_verb.items()):
-        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+        more = f" and {len(names) - _NAMED_MAX:,} more" if len(names) > _NAMED_MAX else ""
         parts.append(f"{verb}: {', '.join(names[:_NAMED_MAX])}{more}")
     return "; ".join(parts)
 

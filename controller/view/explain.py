@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from controller.model.indexes import standstill
-from controller.model.movement import MET, OPEN
+from controller.model.movement import MET, OPEN, waits_for_parent
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
+from controller.spec.items import key_in, parent_name
 from controller.view import words
+from controller.view.children import of
 from controller.view.look import Look
 from controller.view.times import in_utc
 
@@ -131,9 +133,13 @@ def _tree(workflow: Workflow, root: Step, depth_max: int) -> dict[str, list[Step
 
 
 def _behind(workflow: Workflow, step: Step) -> list[Step]:
-    """The dependencies that it waits for, or that kept it from running."""
+    """What it waits for, or what kept it from running; the children that made it what it is."""
+    if step.expanded and step.phase in (Phase.FAILED, Phase.CANCELLED):
+        return [child for child in of(workflow, step) if child.phase is step.phase]
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
+    if waits_for_parent(workflow, step):
+        return [workflow.steps[step.parent or ""]]
     verdicts = words.verdicts(workflow, step)
     unmet = [name for name, verdict in verdicts.items() if verdict not in (MET, OPEN)]
     wanted = unmet or [name for name, verdict in verdicts.items() if verdict == OPEN]
@@ -151,13 +157,13 @@ def waits(state: State, workflow: Workflow, step: Step, around: Around) -> words
         return NO_CONTROLLER, "the controller is starting"
     if step.live is None:
         obstacle = why_not(state, workflow, step, around.limits)
-        return said if obstacle is None else _in_words(state, workflow, obstacle, around)
+        return said if obstacle is None else _in_words(state, workflow, step, obstacle, around)
     if (trouble := _condition(around, "ExecutorTrouble")) is not None:
         return trouble.type, trouble.message
     if step.live.ending is not None:
         return said
     if len(_with_a_process(state)) >= around.limits.max_parallel:
-        return _in_words(state, workflow, Obstacle.NO_FREE_SLOT, around)
+        return _in_words(state, workflow, step, Obstacle.NO_FREE_SLOT, around)
     return Reason.WAITING_FOR_SLOT, "about to start"
 
 
@@ -170,7 +176,9 @@ def _with_a_process(state: State) -> list[str]:
     ]
 
 
-def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Around) -> words.Words:
+def _in_words(
+    state: State, workflow: Workflow, step: Step, obstacle: Obstacle, around: Around
+) -> words.Words:
     limits = around.limits
     assert limits is not None
     if obstacle is Obstacle.PARALLELISM:
@@ -178,6 +186,12 @@ def _in_words(state: State, workflow: Workflow, obstacle: Obstacle, around: Arou
         limit = workflow.parallelism
         said = f"waiting for a slot of this workflow (parallelism: {limit}{_busy(inside)})"
         return Reason.WAITING_FOR_SLOT, said
+    parent = words.kept_back_by(workflow, step)
+    if obstacle is Obstacle.CHILDREN and parent is not None:
+        # Those that live, not all children: this is asked of each child that waits.
+        live = [name for uid, name in state.live if uid == workflow.uid]
+        running = [key_in(name) for name in live if parent_name(name) == parent.name]
+        return Reason.WAITING_FOR_SLOT, words.of_limit(parent, running)
     if obstacle is Obstacle.NO_FREE_SLOT:
         running, slots = _with_a_process(state), limits.max_parallel
         said = f"waiting for a slot ({len(running)} of {slots} busy: {words.named(running)})"

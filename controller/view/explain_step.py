@@ -4,14 +4,17 @@ The causes themselves are found by `explain`.
 """
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.resolve import Answer
 from controller.view import edits, words
-from controller.view.explain import NO_CONTROLLER, Cause
+from controller.view.expansion import sentence
+from controller.view.explain import NO_CONTROLLER, Around, Cause
 from controller.view.failure import Printed, of_present_run
 from controller.view.look import Look
+from controller.view.roots import of_children
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, phase_cell, render
 
@@ -23,15 +26,20 @@ def explanation(
     workflow: Workflow,
     step: Step,
     causes: Sequence[Cause],
+    around: Around,
     look: Look,
     printed: Printed,
 ) -> Iterator[str]:
-    """Its causes, what the edit did, each attempt, and what may be next.
+    """Its causes, its children, what the edit did, each attempt, and what may be next.
 
     `causes`: as `ways` has them. `printed`: what those of them that failed printed last.
     """
-    for cause in causes:
+    for cause in causes[:1] if step.expanded else causes:
         yield from _cause_lines(workflow, cause, look, printed)
+    if step.is_parent and (said := sentence(state, workflow, step)):
+        yield from look.wrapped(said, hang=2)
+    if step.expanded:
+        yield from of_children(state, workflow, step, around, look, printed)
     if past := list(_past(workflow, step)):
         yield ""
         yield from (line for said in past for line in look.wrapped(said, hang=2))
@@ -90,17 +98,19 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
         yield "treadle up"
     if workflow.suspension:
         yield f"treadle resume {workflow.name}"
-    names = [cause.step for cause in causes if cause.phase == Phase.FAILED]
+    failed = [cause.step for cause in causes if cause.phase == Phase.FAILED]
+    names = [name for name in failed if not workflow.steps[name].expanded]
     for name in names[:1]:
         attempt = workflow.steps[name].attempt
         if attempt is not None and attempt.started is not None:
-            yield f"treadle logs {workflow.name} {name}"
+            yield f"treadle logs {workflow.name} {quote(name)}"
     if step.reason == Reason.WHEN_FALSE:
         return  # a retry asks the same question, and gets the same answer
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
-        yield f"treadle retry {workflow.name} {names[0] if names else step.name}"
+        whom = names[0] if names and not step.expanded else step.name
+        yield f"treadle retry {workflow.name} {quote(whom)}"
     elif step.phase is Phase.RUNNING:
-        yield f"treadle logs -f {workflow.name} {step.name}"
+        yield f"treadle logs -f {workflow.name} {quote(step.name)}"
 
 
 def attempts_table(step: Step, look: Look) -> Table:

@@ -1,6 +1,7 @@
 """A step that failed, as people see it: what it printed last, and the command that shows it all."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 
 from controller.model.phases import FAULTS_OF_OUTPUTS, Phase, Reason
 from controller.model.state import Attempt, Step, Workflow
@@ -47,7 +48,7 @@ def block(
 
     `past`: the run may not be the last one of that name.
     """
-    command = f"treadle logs {workflow.name} {step}{f' --run {attempt.run}' if past else ''}"
+    command = f"treadle logs {workflow.name} {quote(step)}{f' --run {attempt.run}' if past else ''}"
     means = meaning(attempt)
     code = f", exit code {attempt.exit_code}: {means}" if means else ""
     yield f"── {workflow.name}/{step}, attempt {attempt.number}{code}: {command} ──"

@@ -139,7 +139,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     return (
         Cell(entry.name, "bold"),
         running_cell(entry.phase, look),
-        Cell(f"{succeeded_count(entry)}/{len(entry.steps)}"),
+        Cell(f"{succeeded_count(entry)}/{len(entry.counted)}"),
         Cell(run_time(entry, look.clock)),
         Cell(_since_run(entry, look)),
         *(more if wide else ()),
@@ -149,12 +149,12 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
 
 def standing(workflow: Workflow) -> str:
     """`1 failed (check), 1 skipped, 1 of 4 steps succeeded`."""
-    succeeded = f"{succeeded_count(workflow)} of {len(workflow.steps)} steps succeeded"
+    succeeded = f"{succeeded_count(workflow)} of {len(workflow.counted)} steps succeeded"
     return ", ".join((*words.counted(workflow), succeeded))
 
 
 def succeeded_count(workflow: Workflow) -> int:
-    return sum(step.phase is Phase.SUCCEEDED for step in workflow.steps.values())
+    return sum(step.phase is Phase.SUCCEEDED for step in workflow.counted)
 
 
 def running_cell(phase: Phase, look: Look) -> Cell:

@@ -5,11 +5,15 @@ changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
+from controller.planner.resolve import shortened
 from controller.view import figures, words
-from controller.view.dag import Branch, tree
+from controller.view.children import meant, of, shown
+from controller.view.dag import Branch, tree, with_children
 from controller.view.edits import in_force_words, pending_words
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
@@ -70,7 +74,8 @@ def page(
     yield from _labelled(_beside(state, workflow), look)
     for line in failures(workflow, printed, past):
         yield look.fit(line)
-    table = steps_table(state, workflow, tree(workflow.steps), look, in_use, printed)
+    branches = list(with_children(tree(workflow.steps), partial(shown, workflow)))
+    table = steps_table(state, workflow, branches, look, in_use, printed)
     yield from _section("", table, look)
     yield ""
     yield from _labelled(_footer(state, workflow), look)
@@ -200,12 +205,15 @@ def step_page(
     printed: Printed = {},
     past: bool = False,
 ) -> Iterator[str]:
-    """The lines about one step: its row, what it printed last if it failed, all its attempts."""
+    """The lines about one step: its row, what it printed last if it failed, all its attempts.
+
+    Of one with children: their rows, and what those printed that failed.
+    """
     name = look.fit(f"{workflow.name}/{step.name}")
-    row = steps_table(state, workflow, [Branch("", step)], look, in_use, printed)
+    rows = list(with_children([Branch("", step)], partial(of, workflow)))
     yield look.paint(name, "bold")
-    yield from _section("", row, look)
-    only = {step.name: printed[step.name]} if step.name in printed else {}
+    yield from _section("", steps_table(state, workflow, rows, look, in_use, printed), look)
+    only = {row.step.name: printed[row.step.name] for row in rows if row.step.name in printed}
     yield from map(look.fit, failures(workflow, only, past))
     yield from _section("", attempts_table(step, look), look)
     if handed_on := [*_handed_on(step)]:
@@ -213,11 +221,14 @@ def step_page(
         yield from _labelled(handed_on, look)
     if not past:
         yield ""
-        commands = [f"treadle {verb} {workflow.name} {step.name}" for verb in ("explain", "logs")]
+        who = f"{workflow.name} {quote(step.name)}"
+        commands = [f"treadle {verb} {who}" for verb in ("explain", "logs")]
         yield from _labelled([("next", " · ".join(commands))], look)
 
 
 def _handed_on(step: Step) -> Iterator[tuple[str, str]]:
+    if step.parent is not None:
+        yield "item", f"{shortened(step.item)} (index {step.nth} of {step.parent})"
     if step.outputs:
         yield "outputs", in_short(step.outputs)
     for attempt in step.attempts:
@@ -237,7 +248,9 @@ def critical_path(workflow: Workflow) -> list[Step]:
     near: Iterable[str] = ran
     while latest := max(near, key=lambda name: (ran[name], name), default=""):
         path.append(workflow.steps[latest])
-        near = [need.step for need in path[-1].definition.requires if need.step in ran]
+        parent = workflow.steps.get(path[-1].parent or "", path[-1])
+        needs = [need.step for need in parent.definition.requires if need.step in workflow.steps]
+        near = [name for name in meant(workflow, needs) if name in ran]
     return path[::-1] if len(path) > 1 else []
 
 

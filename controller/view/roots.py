@@ -8,10 +8,13 @@ Cost: O(steps + dependencies).
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.spec.items import key_in, parent_name
 from controller.view import figures, words
+from controller.view.children import in_order, of
 from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, meaning, of_present_run
@@ -42,14 +45,33 @@ def explanation(
         yield from look.wrapped(f"run {workflow.run}: {begun}", hang=2)
     if waits_on := pending_words(workflow):
         yield from look.wrapped(waits_on, hang=2)
-    skipped = _skipped(workflow)
-    yield from _failed(workflow, skipped, printed, look)
-    yield from _cancelled(workflow, skipped, look)
-    yield from _not_needed(workflow, skipped, look)
-    yield from _unfinished(state, workflow, around, look)
-    yield from _kept(workflow, look)
+    steps = [step for step in in_order(workflow) if not step.expanded]  # those stand for themselves
+    yield from _grouped(state, workflow, steps, around, look, printed)
     if commands := " · ".join(_next(state, workflow, around)):
         yield from look.wrapped(f"next: {commands}", hang=2)
+
+
+def of_children(
+    state: State, workflow: Workflow, parent: Step, around: Around, look: Look, printed: Printed
+) -> Iterator[str]:
+    """The same of the children of one step."""
+    yield from _grouped(state, workflow, of(workflow, parent), around, look, printed)
+
+
+def _grouped(
+    state: State,
+    workflow: Workflow,
+    steps: Sequence[Step],
+    around: Around,
+    look: Look,
+    printed: Printed,
+) -> Iterator[str]:
+    skipped = _skipped(workflow)
+    yield from _failed(workflow, steps, skipped, printed, look)
+    yield from _cancelled(steps, skipped, look)
+    yield from _not_needed(workflow, steps, skipped, look)
+    yield from _unfinished(state, workflow, steps, around, look)
+    yield from _kept(workflow, steps, look)
 
 
 def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
@@ -69,16 +91,22 @@ def _skipped(workflow: Workflow) -> dict[str, list[str]]:
     """By the step at the root, those that were skipped because of it, directly or not."""
     roots: dict[str, str] = {}
     below: dict[str, list[str]] = defaultdict(list)
-    for step in workflow.steps.values():
+    for step in workflow.counted:
         if step.phase is Phase.SKIPPED:
             way, at = [], step
             while at.name not in roots and at.phase is Phase.SKIPPED and at.broken:
                 way.append(at.name)
-                at = workflow.steps[next(iter(at.broken))]
+                at = _who_decided(workflow, workflow.steps[next(iter(at.broken))])
             root = roots.setdefault(at.name, at.name)
             roots.update(dict.fromkeys(way, root))
             below[root].append(step.name)
     return below
+
+
+def _who_decided(workflow: Workflow, step: Step) -> Step:
+    """Of one with children, the first child that ended as it did; else the step itself."""
+    alike = (child for child in of(workflow, step) if child.phase is step.phase)
+    return next(alike, step)
 
 
 def _because(skipped: Mapping[str, list[str]], roots: Sequence[str]) -> list[str]:
@@ -86,10 +114,14 @@ def _because(skipped: Mapping[str, list[str]], roots: Sequence[str]) -> list[str
 
 
 def _failed(
-    workflow: Workflow, skipped: Mapping[str, list[str]], printed: Printed, look: Look
+    workflow: Workflow,
+    steps: Sequence[Step],
+    skipped: Mapping[str, list[str]],
+    printed: Printed,
+    look: Look,
 ) -> Iterator[str]:
     """Each of the first few with the end of its output; what failed the workflow comes first."""
-    failed = [step for step in workflow.steps.values() if step.phase is Phase.FAILED]
+    failed = [step for step in steps if step.phase is Phase.FAILED]
     failed.sort(key=lambda step: step.tolerated)
     for step in failed[:_GROUPS_MAX]:
         lines = printed.get(step.name, ())
@@ -113,9 +145,11 @@ def _fails(workflow: Workflow, step: Step, printed: Sequence[str]) -> str:
     return f"failed{tries} ({figures.failure(step, attempt, printed)}{means}){tolerated}"
 
 
-def _cancelled(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look) -> Iterator[str]:
+def _cancelled(
+    steps: Sequence[Step], skipped: Mapping[str, list[str]], look: Look
+) -> Iterator[str]:
     groups: _Groups = defaultdict(list)
-    for step in workflow.steps.values():
+    for step in steps:
         if step.phase is Phase.CANCELLED:
             cancelled = step.message.startswith("cancelled")
             said = step.message if cancelled else f"cancelled ({step.message})"
@@ -125,12 +159,16 @@ def _cancelled(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look)
         yield from _cause(Phase.CANCELLED, _counted(said, names, look), because, look)
 
 
-def _not_needed(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look) -> Iterator[str]:
-    """What depends on a failure that did not happen."""
-    groups: _Groups = {}
+def _not_needed(
+    workflow: Workflow, steps: Sequence[Step], skipped: Mapping[str, list[str]], look: Look
+) -> Iterator[str]:
+    """What depends on a failure that did not happen, or after a `when` that gave false."""
+    among, groups = {step.name for step in steps}, _Groups()
     for root, names in skipped.items():
-        if workflow.steps[root].phase not in (Phase.FAILED, Phase.CANCELLED):
-            groups[f"skipped ({workflow.steps[names[0]].message})"] = names
+        shown = [name for name in names if name in among]
+        if shown and workflow.steps[root].phase not in (Phase.FAILED, Phase.CANCELLED):
+            said = f"skipped ({workflow.steps[shown[0]].message})"
+            groups[said] = groups.get(said, []) + shown
     for said, names in _first(groups, "skipped for other reasons"):
         yield from _line(Phase.SKIPPED, _counted(said, names, look), look)
 
@@ -138,10 +176,12 @@ def _not_needed(workflow: Workflow, skipped: Mapping[str, list[str]], look: Look
 # ---------------------------------------- what is to come
 
 
-def _unfinished(state: State, workflow: Workflow, around: Around, look: Look) -> Iterator[str]:
+def _unfinished(
+    state: State, workflow: Workflow, steps: Sequence[Step], around: Around, look: Look
+) -> Iterator[str]:
     running, ready = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     later, behind = defaultdict[str, list[str]](list), list[str]()
-    for step in workflow.steps.values():
+    for step in steps:
         if step.phase is Phase.RUNNING:
             running[_runs(state, workflow, step, around)].append(step.name)
         elif step.phase is Phase.READY:
@@ -181,10 +221,10 @@ def _waits_for(state: State, workflow: Workflow, step: Step, look: Look) -> str:
     return f"waiting for {words.named(near)}" if near else ""
 
 
-def _kept(workflow: Workflow, look: Look) -> Iterator[str]:
+def _kept(workflow: Workflow, steps: Sequence[Step], look: Look) -> Iterator[str]:
     """What counts as done, although it did not run in this run."""
     groups: _Groups = defaultdict(list)
-    for step in workflow.steps.values():
+    for step in steps:
         if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
             groups[step.message].append(step.name)
         elif step.phase is Phase.SUCCEEDED and of_present_run(workflow, step) is None:
@@ -200,10 +240,10 @@ def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
         return
     if not workflow.finished and not around.runs:
         yield "treadle up"
-    steps = workflow.steps.values()
+    steps = workflow.counted
     failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
     if failed and of_present_run(workflow, failed[0]) is not None:
-        yield f"treadle logs {name} {failed[0].name}"
+        yield f"treadle logs {name} {quote(failed[0].name)}"
     elif any(step.phase is Phase.RUNNING for step in steps):
         yield f"treadle logs -f {name}"
     if workflow.suspension:
@@ -225,9 +265,15 @@ def _first(groups: _Groups, others: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _counted(said: str, names: Sequence[str], look: Look) -> str:
-    """`load: running`, `12 steps running: a, b, c and 9 more`."""
+    """`load: running`, `12 steps running: a, b, c and 9 more`, `load: 3 children running: a, b, c`.
+
+    The last one where all are children of one step.
+    """
     if len(names) == 1:
         return f"{names[0]}: {said}"
+    if len(parents := {parent_name(name) for name in names}) == 1 and "" not in parents:
+        keys = [key_in(name) for name in names]
+        return _fitting(f"{parents.pop()}: {len(names):,} children {said}: ", keys, look)
     return _fitting(f"{len(names)} steps {said}: ", names, look)
 
 

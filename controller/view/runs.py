@@ -33,7 +33,7 @@ def usual_of(state: State, workflow: Workflow) -> int | None:
     """What its last or present run can be compared with; None if that run keeps results."""
     keeps = any(
         step.phase is Phase.SUCCEEDED and not step.succeeded_in(workflow.run)
-        for step in workflow.steps.values()
+        for step in workflow.counted
     )
     return None if keeps else usual(state, workflow.name)
 
@@ -142,7 +142,7 @@ def _so_far(life: Workflow, look: Look) -> str:
     """`3 of 8 so far`; before that its phase, if that is not simply Running."""
     phase = running_cell(life.phase, look).text
     before = "" if phase == Phase.RUNNING else f"{phase.lower()}, "
-    return f"{before}{succeeded_count(life)} of {len(life.steps)} so far"
+    return f"{before}{succeeded_count(life)} of {len(life.counted)} so far"
 
 
 _ASKED = re.compile(r"(\w+) (?:asked for|requested) by ")

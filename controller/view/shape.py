@@ -49,7 +49,10 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
-    parent: str | None
+    parent: str | None  # of a child, the step with `forEach`; the next three are of a child, too
+    key: str | None
+    item: Any
+    index: int | None  # its place in the list, from 0
     phase: str
     reason: str
     message: str

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 
 from controller.model.events import FileRejected, Usage
-from controller.model.phases import Phase
+from controller.model.phases import TERMINAL, Phase
 from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
 from controller.view import words
+from controller.view.children import in_order
 from controller.view.shape import (
     AttemptShape,
     ConditionShape,
@@ -55,7 +56,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             params=workflow.params,
             hooks=[],
             runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
-            steps=[_step_shape(state, workflow, step, in_use) for step in workflow.steps.values()],
+            steps=[_step_shape(state, workflow, step, in_use) for step in in_order(workflow)],
         ),
     )
 
@@ -82,14 +83,22 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
     return StepShape(
         name=step.name,
         parent=step.parent,
+        key=None if step.parent is None else step.key,
+        item=step.item,
+        index=None if step.parent is None else step.nth,
         phase=step.phase,
         reason=reason,
         message=message,
         depends_on=[need.step for need in step.definition.requires],
         fingerprint=step.fingerprint,
-        outputs=step.outputs if step.phase is Phase.SUCCEEDED else {},
+        outputs=step.outputs if step.phase is Phase.SUCCEEDED or _has_collected(step) else {},
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
     )
+
+
+def _has_collected(step: Step) -> bool:
+    """Its children have given outputs, as far as they succeeded."""
+    return step.expanded and step.phase in TERMINAL
 
 
 def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:

@@ -13,11 +13,13 @@ import msgspec
 from controller.model import events as e
 from controller.model.phases import Phase
 from controller.model.state import Move, State
+from controller.spec.items import parent_name
 from controller.view.find import is_uid_of
 from controller.view.look import Look
 from controller.view.table import PHASE_STYLES, middle, shorten, visible
 from controller.view.times import rfc3339
 from controller.view.values import in_short
+from controller.view.words import named
 
 PHASE_CHANGED = "PhaseChanged"
 _TIMES = frozenset({"started", "finished"})  # fields that hold a moment, in microseconds
@@ -77,6 +79,8 @@ def _plain(name: str, value: Any) -> Any:
         return rfc3339(value)
     if name == "effects":  # an array in the log, for brevity
         return {step: msgspec.structs.asdict(effect) for step, effect in value.items()}
+    if name == "children":
+        return [msgspec.structs.asdict(child) for child in value]
     return value
 
 
@@ -98,6 +102,7 @@ _SHOWN_BY_PHASE = frozenset(
         "WorkflowSuspended",
         "WorkflowFinished",
         "StepReady",
+        "StepCompleted",
         "StepSkipped",
         "StepCancelled",
         "StepFailed",
@@ -147,9 +152,9 @@ def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
 
 
 def names_step(event: dict[str, Any], steps: Collection[str]) -> bool:
-    """Whether the event is about one of these steps."""
+    """Whether the event is about one of these steps, or about a child of one."""
     named = [event.get("step"), *(event.get("steps") or ()), *(event.get("effects") or ())]
-    return any(name in steps for name in named)
+    return any(name in steps or parent_name(name) in steps for name in named if name)
 
 
 def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
@@ -179,9 +184,18 @@ def _words(event: dict[str, Any]) -> str:
     """The event's message, else a sentence from its most useful fields."""
     if event.get("message"):
         return str(event["message"])
+    if "children" in event:
+        return _expanded(event["children"])
     form = _SENTENCES.get(event["type"], "")
     given = in_short(event["params"]) if event.get("params") else ""
     return " ".join([*form.format_map(event).split(), *(["with", given] if given else [])])
+
+
+def _expanded(children: list[dict[str, Any]]) -> str:
+    if not children:
+        return "no children: the list is empty"
+    keys = [str(child["key"]) for child in children]
+    return f"{len(keys):,} {'child' if len(keys) == 1 else 'children'}: {named(keys)}"
 
 
 _SENTENCES = {

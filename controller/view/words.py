@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from controller.model.events import StepEffect
 from controller.model.indexes import forbidden, is_full, standstill
-from controller.model.movement import OPEN, edge, edges
-from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
+from controller.model.movement import OPEN, edge, edges, waits_for_parent
+from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
+from controller.view import children
 from controller.view.times import in_utc, span
 
 _NAMES_MAX = 3
@@ -31,6 +32,8 @@ def of_step(
     state: State, workflow: Workflow, step: Step, moment: Callable[[int], str] = in_utc
 ) -> Words:
     """Reason and message of a step's phase, at this moment; `moment` shows a time."""
+    if step.expanded and step.phase not in TERMINAL:
+        return step.reason, _of_children(workflow, step)
     if step.phase is Phase.RUNNING:
         return _running(state, workflow, step)
     if step.phase is Phase.PENDING:
@@ -59,7 +62,7 @@ def of_workflow(workflow: Workflow) -> Words:
 
 
 def _progress(workflow: Workflow) -> str:
-    running = [step.name for step in workflow.steps.values() if step.phase is Phase.RUNNING]
+    running = [step.name for step in workflow.counted if step.phase is Phase.RUNNING]
     if not running:
         return ""
     failed = f"; {workflow.failed} failed" if workflow.failed else ""
@@ -89,7 +92,7 @@ _COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED})
 def counted(workflow: Workflow) -> Iterator[str]:
     """`2 failed (a, b)`, `1 skipped`, `1 failure tolerated (c)`."""
     by_kind: dict[str, list[str]] = {}
-    for step in workflow.steps.values():
+    for step in workflow.counted:
         tolerated = step.phase is Phase.FAILED and step.tolerated
         kind = "tolerated" if tolerated else str(step.phase)
         by_kind.setdefault(kind, []).append(step.name)
@@ -102,18 +105,29 @@ def counted(workflow: Workflow) -> Iterator[str]:
     if spared := by_kind.get("tolerated"):
         failures = "failure" if len(spared) == 1 else "failures"
         yield f"{len(spared)} {failures} tolerated ({named(spared)})"
+    if without := list(_never_expanded(workflow)):
+        yield f"{named(without)} could not be expanded"
+
+
+def _never_expanded(workflow: Workflow) -> Iterator[str]:
+    """Steps that failed without children, so that no figure shows it."""
+    for name, step in workflow.steps.items():
+        if step.is_parent and step.phase is Phase.FAILED and not step.expanded:
+            yield name
 
 
 def summary(workflow: Workflow) -> str:
     """`etl failed in 1.2s: 2 succeeded, 1 failed (left), 1 skipped (join)`, at the end of a run."""
     by_phase: dict[str, list[str]] = {}
-    for step in workflow.steps.values():
+    for step in workflow.counted:
         by_phase.setdefault(step.phase, []).append(step.name)
     parts = [
         f"{len(names)} {phase.lower()}" + ("" if phase is Phase.SUCCEEDED else f" ({named(names)})")
         for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED)
         if (names := by_phase.get(phase))
     ]
+    if without := list(_never_expanded(workflow)):
+        parts.append(f"{named(without)} could not be expanded")
     took = ""
     if workflow.started is not None and workflow.completed is not None:
         took = f" in {span(workflow.completed - workflow.started)}"
@@ -156,6 +170,13 @@ def named(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_NAMES_MAX])}{more}"
 
 
+def _of_children(workflow: Workflow, parent: Step) -> str:
+    count = len(parent.children)
+    if parent.phase is Phase.RUNNING:
+        return children.progress(workflow, parent)
+    return f"{'its child has' if count == 1 else f'its {count:,} children have'} not started"
+
+
 def _running(state: State, workflow: Workflow, step: Step) -> Words:
     attempt = step.live
     if attempt is None:
@@ -181,6 +202,8 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
         return Reason.BACK_OFF, f"{step.message} (due {moment(step.retry_at)})"
     # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
+    if waits_for_parent(workflow, step):
+        return step.reason, f"{reset}waiting until {step.parent} is expanded"
     waits_for = unmet(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waiting for {named(waits_for)}"
@@ -188,7 +211,7 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
     if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
-    return step.reason, f"{reset}about to start"
+    return step.reason, f"{reset}about to {'be expanded' if step.is_parent else 'start'}"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
@@ -203,7 +226,21 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if is_full(workflow):
         slots = f"a slot of this workflow (parallelism: {workflow.parallelism})"
         return Reason.WAITING_FOR_SLOT, f"waiting for {slots}"
+    if (parent := kept_back_by(workflow, step)) is not None:
+        return Reason.WAITING_FOR_SLOT, of_limit(parent)
     return Reason.WAITING_FOR_SLOT, "waiting for a slot"
+
+
+def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
+    """Its parent, if the `parallelism` of that lets other children run first."""
+    parent = workflow.steps.get(step.parent or "")
+    return parent if parent is not None and step.name in parent.kept_back else None
+
+
+def of_limit(parent: Step, running: Sequence[str] = ()) -> str:
+    """Why a child waits for others. `running`: their keys."""
+    who = f"; running: {named(running)}" if running else ""
+    return f"waiting for other children of {parent.name} (parallelism: {parent.limit}{who})"
 
 
 def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words:

@@ -142,6 +142,41 @@ def test_params_are_given_in_both_ways(copy: Path) -> None:
     assert output(copy, "monthly-report", "write") == "month,regions\n2026-11,3\n"
 
 
+def test_a_matrix_has_a_child_for_each_combination(copy: Path) -> None:
+    run(copy, "examples/matrix/matrix.yaml")
+    rows = ("linux-3.12", "linux-3.13", "macos-3.12", "macos-3.13", "windows-3.13", "linux-3.14")
+    packages = [f"app-{row.partition('-')[2]}-{row.partition('-')[0]}" for row in rows]
+    assert exit_codes(copy, "matrix") == {
+        "build": [],
+        **{f"build[{row}]": [0] for row in rows},
+        "smoke-test": [],
+        **{f"smoke-test[{each}]": [] if "windows" in each else [0] for each in packages},
+        "publish": [0],
+    }
+    said = "building for linux, version 3.14 --preview\n"
+    assert output(copy, "matrix", "build[linux-3.14]") == said
+    assert output(copy, "matrix", "publish") == f"publishing {' '.join(packages)}\n"
+    run(copy, "examples/matrix/matrix.yaml", "-p", 'systems=["linux"]')
+    assert len(exit_codes(copy, "matrix")) == 9, "3 packages"
+
+
+def test_words_are_counted_in_each_file_that_is_found(copy: Path) -> None:
+    spec = "examples/map-reduce/map-reduce.yaml"
+    run(copy, spec)
+    assert output(copy, "map-reduce", "sum") == "54 words in 3 files\n"
+    texts = copy / "examples/map-reduce/texts"
+    (texts / "loom.md").unlink()
+    (texts / "two words.md").write_text("a shed\n")
+    run(copy, spec)
+    codes = exit_codes(copy, "map-reduce")
+    assert [name for name in codes if "[" in name] == [
+        "count[shuttle.md]",
+        "count[treadle.md]",
+        "count[a45fe6cb9573]",
+    ]
+    assert output(copy, "map-reduce", "sum") == "39 words in 3 files\n"
+
+
 def test_secrets_come_from_files_and_stay_out_of_the_state(copy: Path) -> None:
     run(copy, "examples/secrets/secrets.yaml")
     home = os.environ["HOME"]

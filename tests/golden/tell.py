@@ -154,6 +154,40 @@ def tell_of_data(story: Story) -> None:
     story.see(e.EditRejected(uid=uid, path="/data.yaml", problem=""))
     if story.step("few", "data").live is not None:
         story.exit("few", **data)
+    tell_of_children(story)
+
+
+def tell_of_children(story: Story) -> None:
+    """A matrix, a list from outputs, a child that fails, edits of the list and of the order."""
+    of = {"workflow": "many"}
+    matrix = {"matrix": {"os": ["a", "b"], "py": [1, 2]}, "exclude": [{"os": "b", "py": 2}]}
+    build = a_step("build", forEach=matrix, parallelism=2, env={"OS": "${{ item.os }}"})
+    find = a_step("find", outputs={"names": "array"})
+    load = a_step(
+        "load",
+        {"step": "build", "condition": "Finished"},
+        "find",
+        forEach="${{ steps.find.outputs.names }}",
+        key="${{ item.k }}",
+        env={"K": "${{ item.k }}", "N": "${{ index }}"},
+        when="${{ item.k != 'no' }}",
+        outputs={"rows": "integer"},
+    )
+    last = a_step(
+        "last",
+        {"step": "load", "condition": "Finished"},
+        env={"OF": "${{ size(steps.load.outputs.rows) }}"},
+    )
+    story.accept([build, find, load, last], "many")
+    story.start("build[a-1]", **of).exit("build[a-2]", 1, **of)
+    names = b'{"names": [{"k": "x"}, {"k": "no"}, {"k": "x"}, {"k": "a b"}]}'
+    story.exit("find", outputs=names, **of).exit("build[a-1]", **of).exit("build[b-1]", **of)
+    story.exit("load[x]", outputs=b"rows=1", **of).exit("load[x#2]", 1, **of)
+    story.exit(next(iter(story.live("many"))), outputs=b"rows=2", **of).exit("last", **of)
+    fewer = {**matrix, "matrix": {"os": ["b", "a"], "py": [1]}, "include": [{"os": "c"}]}
+    story.accept([{**build, "forEach": fewer}, find, load, last], "many")
+    story.start("build[c]", **of)
+    story.accept([{**build, "forEach": ["a-1"], "onRemoved": "Finish"}, find, load], "many")
 
 
 def shown(state: State) -> object:

@@ -1,7 +1,8 @@
 """kill -9 again and again at random instants, and a ledger that owes nothing to treadle.
 
-A workflow of many short steps, each failing a given number of times with an exit code of its own;
-every attempt appends one line to the ledger with one write. `treadle up --once` drives it, and it,
+A workflow of many short steps, half of them the children of one, each failing a given number of
+times with an exit code of its own; every attempt appends one line to the ledger with one write. A
+last step gets what all of them have handed on. `treadle up --once` drives it, and it,
 its shim, or both in the same instant are killed and started anew until the kills are used up. Then
 the ledger is held against the log.
 """
@@ -32,13 +33,43 @@ sys.exit(main())
 """
 SETTLE_SECONDS = 120
 GAVE_UP = 4  # what a controller says whose shims die again and again
+SCRIPT = """\
+        code=$((1 + N % 99))
+        [ "$TREADLE_ATTEMPT" -le $((N % 3)) ] || code=0
+        echo "$TREADLE_STEP $TREADLE_ATTEMPT $code" >> {ledger}
+        echo "n=$N" > "$TREADLE_OUTPUT"
+        sleep {seconds}
+        exit $code
+"""
 STEP = """\
     - name: s{number}
+      env: {{N: {number}}}
+      outputs: {{n: integer}}
       run: |
-        code={code}
-        [ "$TREADLE_ATTEMPT" -le {failures} ] || code=0
+"""
+FAN = """\
+    - name: list
+      outputs: {{numbers: array}}
+      run: |
+        echo "$TREADLE_STEP $TREADLE_ATTEMPT 0" >> {ledger}
+        echo '{{"numbers": {numbers}}}' > "$TREADLE_OUTPUT"
+    - name: each
+      forEach: ${{{{ steps.list.outputs.numbers }}}}
+      dependsOn: [list]
+      parallelism: 3
+      env: {{N: "${{{{ item }}}}"}}
+      outputs: {{n: integer}}
+      run: |
+"""
+SUM = """\
+    - name: sum
+      dependsOn: [each, {all}]
+      when: ${{{{ size(steps.each.outputs.n) > 0 }}}}
+      env: {{GOT: "${{{{ steps.each.outputs.n }}}} {each}"}}
+      run: |
+        code=0
+        [ "$GOT" = "{numbers} {plain}" ] || code=9
         echo "$TREADLE_STEP $TREADLE_ATTEMPT $code" >> {ledger}
-        sleep {seconds}
         exit $code
 """
 HEAD = """\
@@ -94,17 +125,19 @@ class Campaign:
         self.specs.mkdir(parents=True)
         self.ledger.touch()
         self.reader, self.full = a_full_pipe()  # nobody ever reads what the controllers say
-        spec = HEAD + "".join(
-            STEP.format(
-                number=number,
-                code=1 + number % 99,
-                failures=number % 3,
-                ledger=self.ledger,
-                seconds=seconds,
-            )
-            for number in range(steps)
+        half, where = steps // 2, {"ledger": self.ledger, "seconds": seconds}
+        script = SCRIPT.format(**where)
+        plain = [STEP.format(number=number) + script for number in range(half)]
+        numbers = json.dumps([*range(half, steps)], separators=(",", ":"))
+        fan = FAN.format(numbers=numbers, **where) + script
+        last = SUM.format(
+            all=", ".join(f"s{number}" for number in range(half)),
+            each=" ".join(f"${{{{ steps.s{number}.outputs.n }}}}" for number in range(half)),
+            numbers=numbers,
+            plain=" ".join(map(str, range(half))),
+            **where,
         )
-        (self.specs / "campaign.yaml").write_text(spec)
+        (self.specs / "campaign.yaml").write_text("".join([HEAD, *plain, fan, last]))
 
     def where(self) -> list[str]:
         return ["--specs", str(self.specs), "--state", str(self.state)]
@@ -148,12 +181,16 @@ class Campaign:
         begun = Counter((step, int(number)) for step, number, _ in lines)
         workflow = self.workflow()
         logged = {}
+        gave_up = False
         for step in workflow["status"]["steps"]:
             attempts = step["attempts"]
             logged |= {(step["name"], each["number"]): each for each in attempts}
             reasons = [each["reason"] for each in attempts[-4:]]
+            gave_up |= reasons == ["Interrupted"] * 4
             if step["phase"] != "Succeeded" and reasons != ["Interrupted"] * 4:
                 figures.unfinished.append(step["name"])
+        if gave_up:  # then there is nothing to sum up
+            figures.unfinished = [one for one in figures.unfinished if one not in ("each", "sum")]
         figures.attempts = len(logged)
         figures.twice = [f"{key}" for key, times in begun.items() if times > 1]
         figures.lost = [f"{key}" for key in ran.keys() - logged.keys()]

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import pytest
 from story import Story, a_step, document
 
 from controller.planner.actions import Accept
@@ -59,6 +60,30 @@ def dear(deed: str, small: dict[str, int], large: dict[str, int]) -> bool:
     return large[deed] > RATIO_MAX * small[deed]
 
 
+@pytest.mark.parametrize(
+    ("fields", "code"), [({}, 1), ({"parallelism": 2}, 0), ({"when": "${{ item != 50 }}"}, 0)]
+)
+def test_what_happens_to_a_child_costs_the_same_beside_many(
+    fields: dict[str, Any], code: int
+) -> None:
+    few, many = (calls_of_a_child(count, code, **fields) for count in (100, 10_000))
+    assert many <= few * 1.1
+
+
+def calls_of_a_child(count: int, code: int, **fields: Any) -> int:
+    """From the exit of one to the start of the next; all are queued already, and the run begun."""
+    step = a_step("s", forEach=list(range(count)), retry={"limit": 1}, **fields)
+    story = Story(LIMITS, checked=False).accept([step, a_step("last", "s")])
+    story.exit("s[0]")
+    calls = calls_of(lambda: story.exit("s[1]", code))
+    assert "s[2]" in story.live()
+    return calls
+
+
+def test_ten_times_the_children_take_no_more_than_twelve_times_the_calls() -> None:
+    compare(a_fan)
+
+
 # ---------------------------------------- deeds, each with its calls
 
 
@@ -84,6 +109,27 @@ def a_chain(count: int) -> Costs:
     story.mark(steps=("s1",))
     yield "skipped, diff under a marker", calls_of(lambda: diff(story, waiting))
     yield from (("skipped, " + deed, calls) for deed, calls in showing(story, count))
+
+
+def a_fan(count: int) -> Costs:
+    """Its list and what it does are edited, and all its children are skipped."""
+
+    def steps(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
+        env = {"N": "${{ item }}"}
+        fan = a_step("s", forEach=list(numbers), env=env, parallelism=7, **fields)
+        return [fan, a_step("last", "s")]
+
+    story = Story(LIMITS, checked=False)
+    yield "expand", calls_of(lambda: story.accept(steps(range(count))))
+    yield "another list", calls_of(lambda: story.accept(steps(range(5, count + 5))))
+    yield "another order", calls_of(lambda: story.accept(steps(reversed(range(count)))))
+    yield "another command", calls_of(lambda: story.accept(steps(range(count), run="other")))
+    yield "no list", calls_of(lambda: story.accept(steps([])))
+    for name in sorted(story.live() - {"last"}):
+        story.end(name)
+    story.exit("last")
+    skip = "${{ item < 0 }}"
+    yield "all are skipped", calls_of(lambda: story.accept(steps(range(count), when=skip)))
 
 
 def showing(story: Story, count: int) -> Costs:

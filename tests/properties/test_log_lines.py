@@ -51,6 +51,8 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.sampled_from(list(kind.cls))
         case inspect.ListType():
             return st.lists(values_of(kind.item_type), min_size=kind.min_length or 0, max_size=3)
+        case inspect.VarTupleType():
+            return st.lists(values_of(kind.item_type), max_size=3).map(tuple)
         case inspect.DictType():
             return st.dictionaries(values_of(kind.key_type), values_of(kind.value_type), max_size=3)
         case inspect.UnionType():

@@ -27,7 +27,7 @@ def some_limits(draw: st.DrawFn) -> Limits:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    dags=st.lists(a_dag(), min_size=1, max_size=3),
+    dags=st.lists(a_dag(fans=True), min_size=1, max_size=3),
     limits=some_limits(),
     happens=st.lists(st.sampled_from(["exit", "fail", "mark", "suspend"]), max_size=6),
     parallelism=st.sampled_from([None, 1, 2]),

@@ -22,7 +22,7 @@ from controller.log.writer import LogWriter
 from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
-from controller.model import apply_step, indexes, movement
+from controller.model import apply_step, children, indexes, movement
 from controller.model.apply import APPLY
 from controller.model.events import (
     AttemptFinished,
@@ -33,9 +33,9 @@ from controller.model.events import (
 from controller.model.observations import Ended
 from controller.model.phases import Phase
 from controller.model.state import Standing, Step
-from controller.planner import cancel, outcome, plan, resolve, retries, slots, wish
+from controller.planner import cancel, outcome, plan, readiness, resolve, retries, slots, wish
 
-SEEDS = range(40)
+SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
 FILES = sorted((Path(__file__).parents[1] / "scenarios" / "values").glob("*.txt"))
 
@@ -246,9 +246,9 @@ def forgets_how_many_retries_were_spent() -> Patch:
 def loses_an_exit() -> Patch:
     real = outcome.fact
 
-    def wrong(attempt: Any, seen: Any) -> Any:
+    def wrong(attempt: Any, seen: Any, *codes: Any) -> Any:
         lost = isinstance(seen, Ended) and seen.exit_code == 1
-        return None if lost else real(attempt, seen)
+        return None if lost else real(attempt, seen, *codes)
 
     return patch.object(outcome, "fact", wrong)
 
@@ -293,11 +293,11 @@ def lets_a_queued_start_keep_its_place_before_a_higher_priority() -> Patch:
 def begins_a_run_with_a_start_that_is_only_queued() -> Patch:
     real = promises._attempt
 
-    def wrong(state: Any, action: Any, chance: Any) -> Iterator[Any]:
+    def wrong(state: Any, action: Any, *others: Any) -> Iterator[Any]:
         life = state.lives[action.uid]
         if not life.in_run:
             yield RunStarted(uid=life.uid, run=indexes.next_run(state, life))
-        yield from real(state, action, chance)
+        yield from real(state, action, *others)
 
     return patch.object(promises, "_attempt", wrong)
 
@@ -409,6 +409,44 @@ def never_tries_again_what_was_interrupted() -> Patch:
         return None if step.attempts[-1].reason == "Interrupted" else real(workflow, step)
 
     return patch.object(plan.retries, "judge", wrong)
+
+
+@mutant_in_chaos
+def admits_a_child_twice() -> Patch:
+    real = indexes._admit
+
+    def wrong(parent: Any, step: Any) -> None:
+        real(parent, step)
+        parent.places += 1
+
+    return patch.object(indexes, "_admit", wrong)
+
+
+@mutant
+def gives_no_place_back() -> Patch:
+    return patch.object(movement, "give_place", lambda state, workflow, step: None)
+
+
+@mutant_in_chaos
+def starts_more_children_than_their_parent_allows() -> Patch:
+    return patch.object(indexes, "has_place", lambda parent: True)
+
+
+@mutant_in_chaos
+def keeps_children_that_are_no_longer_in_the_list() -> Patch:
+    return patch.object(children, "let_go", lambda state, workflow, step: None)
+
+
+@mutant_in_chaos
+def completes_a_parent_while_a_child_runs() -> Patch:
+    real = readiness.decide
+
+    def wrong(state: Any, workflow: Any, step: Any, now: int) -> Any:
+        if step.expanded and step.phase is Phase.RUNNING:
+            return readiness._complete(workflow, step)
+        return real(state, workflow, step, now)
+
+    return patch.object(plan.readiness, "decide", wrong)
 
 
 @mutant_in_calm

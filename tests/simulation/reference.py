@@ -16,6 +16,7 @@ REOPENS = (
     e.StepRestored,
     e.StepMarked,
     e.StepRemoved,
+    e.StepExpanded,
     e.RequestApplied,
     e.LifeArchived,
 )
@@ -26,12 +27,43 @@ def depends_on_what_is_not_met(state: State, event: e.AnyEvent) -> str:
     if not isinstance(event, e.AttemptScheduled):
         return ""
     steps = state.lives[event.uid].steps
-    for need in steps[event.step].definition.requires:
+    child = steps[event.step]
+    parent = steps.get(child.parent or "", child)
+    if child.parent is not None and (not parent.expanded or event.step not in parent.children):
+        return f"{event.step} starts, but {parent.name} has no such child now"
+    if parent.definition.for_each is not None and child is parent:
+        return f"{event.step} starts, but has children"
+    life = state.lives[event.uid]
+    limit, begun = _limit(life, child), _begun_siblings(life, child)
+    if limit is not None and len(begun) >= limit:
+        return f"{event.step} starts beside {begun}, but {limit} may run at once"
+    for need in parent.definition.requires:
         dependency = steps[need.step]
         phase = str(dependency.phase)
         if not holds(dependency, need.condition):
             return f"{event.step} starts although {need.step} is {phase}, not {need.condition}"
     return ""
+
+
+def _limit(life: Workflow, child: Step) -> int | None:
+    """How many children of its parent may have begun at once."""
+    parent = life.steps.get(child.parent or "")
+    fan = parent.definition.for_each if parent is not None else None
+    return fan.parallelism if fan is not None else None
+
+
+def _begun_siblings(life: Workflow, child: Step) -> list[str]:
+    """Those that have begun, or are to begin, and have not ended."""
+    found = list[str]()
+    for name, step in life.steps.items():
+        if step.parent is None or step.parent != child.parent or step is child:
+            continue
+        last = step.attempts[-1] if step.attempts else None
+        runs = last is not None and last.live and not last.gives_way
+        waits = step.retry_at is not None and step.series_from is not None
+        if runs or waits:
+            found.append(name)
+    return found
 
 
 def holds(step: Step, condition: str) -> bool:
@@ -58,7 +90,11 @@ def moves_on_from(state: State, event: e.AnyEvent) -> Callable[[State], str]:
 
     def changed(after: State) -> str:
         steps = after.lives[uid].steps
-        gone = [name for name, phase in final.items() if steps[name].phase is not phase]
+        gone = [
+            name
+            for name, phase in final.items()
+            if name in steps and steps[name].phase is not phase
+        ]
         return f"{type(event).__name__} moved {gone}, which had ended" if gone else ""
 
     return changed
@@ -108,6 +144,8 @@ def _ready_and_running(
     for step in life.steps.values():
         live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
+        if step.expanded:
+            continue  # only its children take slots
         if str(step.phase) == "Running" or begins:
             running.append(step.name)
         elif live is not None and live.ending is not None:
@@ -126,7 +164,12 @@ def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) 
         or any(one.workflow == life.name and not one.steps for one in state.markers.values())
         or (life.parallelism is not None and len(running + withdrawn) >= life.parallelism)
     )
-    return bool(ready) and not stands_still
+    return not stands_still and any(_has_place(life, life.steps[name]) for name in ready)
+
+
+def _has_place(life: Workflow, step: Step) -> bool:
+    limit = _limit(life, step)
+    return limit is None or len(_begun_siblings(life, step)) < limit
 
 
 def waits_for(state: State, life: Workflow, limits: Limits) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
+import msgspec
 from simulation import values
 from simulation.world import Fate, World
 from story import a_step, document
@@ -86,8 +87,6 @@ def _step(random: Random, index: int, earlier: list[dict[str, Any]]) -> dict[str
         **values.fields(random, _visible(before, earlier), _givers(earlier)),
     }
     if random.random() < 0.5:
-        fields["outputs"] = {"n": "integer", "t": "string"}
-    if random.random() < 0.5:
         backoff = {"initialSeconds": random.choice([0, 0.5, 2]), "jitter": 0}
         fields["retry"] = {"limit": random.randint(0, RETRIES_MAX), "backoff": backoff}
     if random.random() < 0.2:
@@ -98,11 +97,37 @@ def _step(random: Random, index: int, earlier: list[dict[str, Any]]) -> dict[str
         fields["onChanged"] = random.choice(["FinishFirst", "KeepResult"])
     if random.random() < 0.2:
         fields["onRemoved"] = "Finish"
+    if random.random() < 0.25:
+        gives = [one for one in before if "names" in earlier[one].get("outputs", {})]
+        fan = _fan(random, [earlier[one]["name"] for one in gives])
+        fields |= {**fan, "env": {**fields.get("env", {}), **fan.get("env", {})}}
+    elif random.random() < 0.15:
+        fields["outputs"] = {"names": "array"}
+    elif random.random() < 0.75:
+        fields["outputs"] = {"n": "integer", "t": "string"}
     return a_step(f"s{index}", *needs, **fields)
 
 
+def _fan(random: Random, gives: list[str]) -> dict[str, Any]:
+    """What makes a step one with children; `gives`: steps that may give the list."""
+    fields: dict[str, Any] = {"forEach": _items(random)}
+    if gives and random.random() < 0.8:
+        fields["forEach"] = f"${{{{ steps.{gives[0]}.outputs.names }}}}"
+    if random.random() < 0.6:
+        fields["env"] = {"OF": random.choice(["${{ item }}", "${{ index }}"])}
+    if random.random() < 0.5:
+        fields["parallelism"] = random.randint(1, 2)
+    if random.random() < 0.2:
+        fields["when"] = "${{ item != 'b' }}"
+    return fields
+
+
+def _items(random: Random) -> list[str]:
+    return random.choices("abc", k=random.randint(0, 4))
+
+
 def _givers(steps: list[dict[str, Any]]) -> list[str]:
-    return [step["name"] for step in steps if "outputs" in step]
+    return [step["name"] for step in steps if "n" in step.get("outputs", {})]
 
 
 def _visible(before: list[int], earlier: list[dict[str, Any]]) -> list[str]:
@@ -122,7 +147,7 @@ def a_fate(seed: int, workflow: str, step: str, number: int) -> Fate:
         exit_code=random.choice([0, 0, 0, 0, 0, 0, 0, 1, 1, values.SKIPS]),
         deaf_seconds=random.choice([0, 0, 1.5]),
         problem=random.choice(ODD) if random.random() < 0.05 else "",
-        outputs=values.written(random),
+        outputs=values.written(random) + b"\nnames=" + msgspec.json.encode(_items(random)) + b"\n",
     )
 
 

@@ -28,6 +28,7 @@ from simulation.edges import (
 from simulation.reference import may_not_start
 
 from controller.intake import desired
+from controller.loop.places import log_file
 from controller.loop.ports import AttemptId, Launch, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
@@ -37,6 +38,7 @@ from controller.model.events import (
     AttemptScheduled,
     Record,
     RunStarted,
+    StepExpanded,
     StepFailed,
     StepSkipped,
 )
@@ -220,7 +222,8 @@ class World:
             if isinstance(event, RunStarted):
                 begun = any(one.uid == event.uid for one in self.ledger)
                 done = any(
-                    isinstance(one.event, StepSkipped | StepFailed) and one.event.uid == event.uid
+                    isinstance(one.event, StepSkipped | StepFailed | StepExpanded)
+                    and one.event.uid == event.uid
                     for one in records
                 )
                 assert begun or done, "a run begins with what is only queued"
@@ -348,6 +351,10 @@ class World:
 
     def _over(self, process: Process, exit_code: int) -> None:
         how = {"exit_code": exit_code} if exit_code >= 0 else {"signal": -exit_code}
+        if exit_code >= 0 and process.fate.outputs:
+            self.outputs[log_file(process.id.uid, process.id.step, process.id.attempt)] = (
+                process.fate.outputs
+            )
         process.ended = Ended(id=process.id, how="exited", at=self.boottime, **how)
         self.busy -= 1
 

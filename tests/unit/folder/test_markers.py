@@ -43,6 +43,8 @@ def test_what_is_taken(text: str, means: Marker) -> None:
         ("steps: a", "steps: must be a list of step names, like [a, b]; left out, it means all"),
         ("steps: []", "steps: must be a list of step names, like [a, b]; left out, it means all"),
         ("steps: [-a, b]", 'steps: "-a" is not a valid step name'),
+        ("steps: ['a[b c]']", 'steps: "a[b c]" is not a valid step name'),
+        ("steps: ['a[b']", 'steps: "a[b" is not a valid step name'),
         ("mode: drain", "mode: must be Drain, or left out"),
         ("reason: [a]", "reason: must be text"),
         ("1: 2\nmode: x", "1: unknown field; a marker may have reason, steps, mode; mode: must be "

@@ -215,3 +215,11 @@ def test_what_a_marker_says_is_recorded_in_full(etl: SpecsFolder) -> None:
         ["one"],
         True,
     )
+
+
+def test_a_marker_may_name_a_child(folder: SpecsFolder) -> None:
+    text = workflow("etl", "one", "two").replace("name: one", "name: one, forEach: [eu, us]")
+    assert "forEach" in text
+    folder.write("etl.yaml", text).look()
+    assert folder.mark("etl.cancel", "one[eu]").look() == ["MarkerPlaced etl.cancel"]
+    assert folder.mark("etl.cancel", "two[eu]").look() == ["MarkerRejected etl.cancel"]

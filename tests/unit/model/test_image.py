@@ -94,7 +94,7 @@ def test_the_order_in_which_steps_wait_is_kept() -> None:
     story.accept([a_step(name) for name in "zyx"], parallelism=1).start("z")
     life = story.life()
     assert list(life.ready) == ["y", "x"]
-    want_no_slot(story.state, life, "y")
+    want_no_slot(story.state, life, life.steps["y"])
     want_slot(story.state, life, life.steps["y"])
     again = thaw(freeze(story.state)).workflows["w"].ready
     assert list(again) == ["x", "y"]

@@ -106,7 +106,7 @@ def forbid_a_step(state: State, life: Workflow) -> None:
         pytest.param({}, forbid_a_step, (0, 0), id="a marker of a step forbids not the rest"),
         pytest.param(
             {},
-            lambda state, life: indexes.want_no_slot(state, life, "a"),
+            lambda state, life: indexes.want_no_slot(state, life, life.steps["a"]),
             None,
             id="one of which nothing is ready needs none",
         ),
@@ -166,7 +166,7 @@ def carry_out(state: State, life: Workflow, deed: str, step: Step) -> None:
         case "want" if not taken:
             indexes.want_slot(state, life, step)
         case "unwant":
-            indexes.want_no_slot(state, life, step.name)
+            indexes.want_no_slot(state, life, step)
         case "occupy" if not taken:
             indexes.occupy(state, life, step, an_attempt())
         case "vacate" if taken:

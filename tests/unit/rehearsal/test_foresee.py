@@ -117,3 +117,50 @@ def test_a_removed_step_that_drains_may_end() -> None:
     story.exit("a").exit("lone")
     assert list(story.life().steps) == ["lone"]
     assert story.life().phase == "Cancelled"
+
+
+# ---------------------------------------- children
+
+
+def fanned(items: Any, find: str = "find", **fields: Any) -> list[dict[str, Any]]:
+    finds = a_step("find", run=find, outputs={"names": "array"})
+    return [finds, a_step("load", "find", forEach=items, env={"N": "${{ item }}"}, **fields)]
+
+
+def of_the_list(story: Story, steps: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    change = foreseen(story, steps)
+    return {name: (effect.action, effect.reason) for name, effect in change.steps.items()}
+
+
+def test_of_a_new_step_the_children_are_named_as_far_as_they_are_known() -> None:
+    assert list(of_the_list(Story(), fanned(["a", "b"]))) == ["find", "load", "load[a]", "load[b]"]
+    assert list(of_the_list(Story(), fanned("${{ steps.find.outputs.names }}"))) == ["find", "load"]
+
+
+def test_of_an_edited_list_each_child_is_named() -> None:
+    story = Story().accept(fanned(["a", "b"])).exit("find", outputs=b"names=[]")
+    story.exit("load[a]").exit("load[b]")
+    found = of_the_list(story, fanned(["b", "c"]))
+    assert found["load[a]"] == ("remove", "StepRemoved")
+    assert found["load[b]"] == ("keep", "Unchanged")
+    assert found["load[c]"] == ("run", "StepAdded")
+
+
+def test_a_list_that_is_known_is_told_also_if_a_dependency_runs_again() -> None:
+    story = Story().accept(fanned(["a", "b"])).exit("find", outputs=b"names=[]")
+    story.exit("load[a]").exit("load[b]")
+    found = of_the_list(story, fanned(["b", "c"], find="other"))
+    assert found["load[a]"] == ("remove", "StepRemoved")
+    assert found["load[b]"] == ("run", "DependencyReran")
+    assert found["load[c]"] == ("run", "StepAdded")
+
+
+def test_of_a_list_that_is_made_again_nothing_is_known_yet() -> None:
+    items = "${{ steps.find.outputs.names }}"
+    story = Story().accept(fanned(items)).exit("find", outputs=b'names=["a"]').exit("load[a]")
+    change = foreseen(story, fanned(items, find="other"))
+    effect = change.steps["load[a]"]
+    assert (effect.action, effect.reason) == ("run", "NotKnownYet")
+    assert effect.message == (
+        'its list is made again, since it depends on "find", which runs again'
+    )

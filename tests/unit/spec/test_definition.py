@@ -5,13 +5,19 @@ import pytest
 from controller.spec.definition import (
     BackoffPolicy,
     Definition,
+    ForEach,
     Requires,
     RetryPolicy,
+    all_expressions,
+    asks_each,
     definitions,
     env_text,
     exit_code_list,
+    expansion_expressions,
+    reads,
 )
 from controller.spec.load import load
+from controller.spec.models import Spec
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 
@@ -21,6 +27,12 @@ def define(fields: str, rest: str = "") -> Definition:
     loaded = load(f"{HEAD}  steps: {step}\n{rest}".encode(), "a.yaml")
     assert loaded.faults == ()
     return definitions(loaded.documents[0].workflow.spec)["a"]
+
+
+def spec_of(steps: str) -> Spec:
+    loaded = load(f"{HEAD}  steps: {steps}\n".encode(), "a.yaml")
+    assert loaded.faults == ()
+    return loaded.documents[0].workflow.spec
 
 
 def test_a_step_that_says_nothing() -> None:
@@ -117,3 +129,72 @@ def test_what_a_process_sees(value: str | float | bool, text: str) -> None:
 
 def test_exit_codes() -> None:
     assert exit_code_list([75, "100-102", "3"]) == (3, 75, 100, 101, 102)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ("forEach: [a, {b: 1}]", ForEach(items=["a", {"b": 1}])),
+        ("forEach: ' ${{ params.p }} '", ForEach(items="params.p")),
+        (
+            "forEach: [a], key: 'x-${{ item }}', parallelism: 3",
+            ForEach(items=["a"], key="x-${{ item }}", parallelism=3),
+        ),
+        (
+            "forEach: {matrix: {q: [1], p: '${{ params.p }}'}, exclude: [{q: 2}]}",
+            ForEach(items=[], matrix={"q": [1], "p": "params.p"}, exclude=[{"q": 2}]),
+        ),
+        (
+            "forEach: {matrix: {q: [1]}, include: [{q: 2}]}, parallelism: 1",
+            ForEach(items=[], matrix={"q": [1]}, include=[{"q": 2}], parallelism=1),
+        ),
+    ],
+)
+def test_what_a_step_runs_for(fields: str, found: ForEach) -> None:
+    assert define(f"run: x, {fields}", "  params: {p: [a]}\n").for_each == found
+    assert define("run: x").for_each is None
+
+
+def test_what_an_attempt_is_made_of_has_no_list() -> None:
+    step = define(
+        "run: x, env: {A: '${{ item }}', B: {asFile: '${{ [index] }}'}}, "
+        "workingDir: '${{ item.d }}', when: '${{ item.w }}', timeoutSeconds: '${{ item.t }}', "
+        "key: '${{ item.k }}${{ item.j }}', "
+        "forEach: {matrix: {p: '${{ params.p }}', q: [1], r: '${{ params.q }}'}}",
+        "  params: {p: [a], q: [b]}\n",
+    )
+    assert step.expressions == ("item.d", "item", "[index]")
+    assert expansion_expressions(step) == ["params.p", "params.q", "item.k", "item.j"]
+    assert all_expressions(step) == [
+        *step.expressions,
+        "item.w",
+        "item.t",
+        *expansion_expressions(step),
+    ]
+    assert expansion_expressions(define("run: x")) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "forEach: '${{ steps.y.outputs.l }}'",
+        "forEach: {matrix: {a: [1], b: '${{ steps.y.outputs.l }}'}}",
+        "forEach: [1], key: '${{ index }}${{ steps.y.phase }}'",
+        "forEach: [1], env: {A: '${{ steps.y.phase + item }}'}",
+    ],
+)
+def test_the_steps_that_a_list_reads(fields: str) -> None:
+    first = "{name: y, run: x, outputs: {l: array}}, {name: z, run: x, dependsOn: [y]}"
+    spec = spec_of(f"[{first}, {{name: a, run: x, dependsOn: [z], {fields}}}]")
+    assert reads(spec) == {"a": ["y"]}
+
+
+def test_the_steps_that_ask_for_each_item() -> None:
+    spec = spec_of(
+        "[{name: a, run: x, forEach: [1], when: '${{ item > 1 }}'}, "
+        "{name: b, run: x, forEach: [1], when: '${{ index > 1 }}'}, "
+        "{name: c, run: x, forEach: [1], when: '${{ true }}'}, "
+        "{name: d, run: x, forEach: [1], env: {A: '${{ item }}'}}, "
+        "{name: e, run: x, when: '${{ true }}'}, {name: f, run: x}]"
+    )
+    assert asks_each(spec) == {"a", "b"}

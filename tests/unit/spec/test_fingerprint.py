@@ -1,8 +1,11 @@
 """What counts for a fingerprint, what for the meaning of a spec, and what does not."""
 
+from typing import Any
+
 import pytest
 
-from controller.spec.fingerprint import VERSION, fingerprints, inputs, same, version_of
+from controller.spec.fingerprint import VERSION, children, fingerprints, inputs, same, version_of
+from controller.spec.items import Item
 from controller.spec.load import load
 from controller.spec.models import Spec
 from controller.spec.params import values
@@ -235,3 +238,187 @@ def test_a_new_name_alone_changes_no_fingerprint() -> None:
     other = a_spec("[{name: z, run: x}, {name: b, run: y, dependsOn: [z]}]")
     assert fingerprints(one)["b"] == fingerprints(other)["b"]
     assert not same(one, other)
+
+
+# ---------------------------------------- forEach
+
+LOAD = "run: y, dependsOn: [a], forEach: [eu, {b: 1, a: 2}]"
+PARAMS = "  params: {regions: [eu], other: x, used: y}\n"
+VALUES = {"regions": ["eu"], "other": "x", "used": "y"}
+ITEMS = [Item("eu", "eu", 0), Item("us", {"b": 1, "a": 2}, 1)]
+
+
+def of_items(fields: str) -> Spec:
+    """Step b with these fields, and c, which depends on it."""
+    last = "{name: c, run: z, dependsOn: [b]}"
+    return a_spec(f"[{BASE}, {{name: b, {fields}}}, {last}]", PARAMS)
+
+
+def prints_of(fields: str, items: list[Item] = ITEMS) -> tuple[dict[str, str], list[str]]:
+    spec = of_items(fields)
+    prints = fingerprints(spec, VALUES)
+    return prints, children(spec, "b", prints, VALUES, items)
+
+
+@pytest.mark.parametrize(
+    ("edit", "parent", "child"),
+    [
+        pytest.param("run: z, forEach: [eu]", True, True, id="the script"),
+        pytest.param("run: y, forEach: [eu, us]", True, False, id="another item"),
+        pytest.param("run: y, forEach: [us, eu]", True, False, id="another order"),
+        pytest.param("run: y, forEach: '${{ params.regions }}'", True, False, id="an expression"),
+        pytest.param("run: y, forEach: {matrix: {r: [eu]}}", True, False, id="a matrix"),
+        pytest.param("run: y, forEach: [eu], key: '${{ item }}'", True, False, id="a key"),
+        pytest.param("run: y, forEach: [eu], parallelism: 2", False, False, id="how many at once"),
+        pytest.param("run: y, forEach: [eu], when: '${{ item > 1 }}'", False, False, id="when"),
+        pytest.param("run: y, forEach: [eu], outputs: {n: integer}", True, True, id="outputs"),
+        pytest.param("run: y, forEach: [eu], dependsOn: [a]", True, True, id="a dependency"),
+    ],
+)  # fmt: skip
+def test_an_edit_reaches_parent_and_dependents_or_the_children(
+    edit: str, parent: bool, child: bool
+) -> None:
+    before, children_before = prints_of("run: y, forEach: [eu]")
+    after, children_after = prints_of(edit)
+    assert before["a"] == after["a"]
+    assert (before["b"] != after["b"]) is parent
+    assert (before["c"] != after["c"]) is parent
+    assert (children_before[0] != children_after[0]) is child
+
+
+@pytest.mark.parametrize(
+    ("reads", "of_item", "of_index"),
+    [
+        ("run: y", False, False),
+        ("run: y, env: {A: '${{ item }}'}", True, False),
+        ("command: [x, '${{ item.a }}']", True, False),
+        ("run: y, workingDir: '${{ index }}'", False, True),
+        ("run: y, env: {A: {asFile: '${{ [item, index] }}'}}", True, True),
+        ("run: y, when: '${{ item == index }}'", False, False),
+        ("run: y, timeoutSeconds: '${{ item }}'", False, False),
+        ("run: y, key: '${{ item }}'", False, False),
+    ],
+)
+def test_a_child_has_what_it_reads_of_the_item(reads: str, of_item: bool, of_index: bool) -> None:
+    items = [Item("eu", "eu", 0), Item("x", "us", 0), Item("x", "eu", 5)]
+    prints, (first, other_item, other_index) = prints_of(f"{reads}, forEach: [eu]", items)
+    assert (first != other_item) is of_item
+    assert (first != other_index) is of_index
+    assert {version_of(each) for each in (first, other_item, other_index)} == {VERSION}
+    spec = of_items(f"{reads}, forEach: [eu]")
+    seen = inputs(spec, "b", prints, VALUES, items[2])
+    assert seen.get("item") == ('"eu"' if of_item else None)
+    assert seen.get("index") == ("5" if of_index else None)
+    assert not {"item", "index"} & inputs(spec, "b", prints, VALUES).keys()
+
+
+def test_the_inputs_of_a_parent_and_of_a_child() -> None:
+    fields = (
+        "run: y, dependsOn: [a], outputs: {n: integer}, forEach: '${{ params.regions }}', "
+        "key: 'x${{ item }}-${{ params.other }}', env: {A: '${{ item.b }}-${{ params.used }}'}"
+    )
+    spec = of_items(fields)
+    prints = fingerprints(spec, VALUES)
+    common = {
+        "run": "y",
+        "outputs": '{"n":"integer"}',
+        "env.A": "${{ item.b }}-${{ params.used }}",
+        "params.used": '"y"',
+        "dependsOn.a": f"Succeeded {prints['a']}",
+    }
+    assert inputs(spec, "b", prints, VALUES) == common | {
+        "forEach": "${{ params.regions }}",
+        "key": "x${{ item }}-${{ params.other }}",
+        "params.regions": '["eu"]',
+        "params.other": '"x"',
+    }
+    assert inputs(spec, "b", prints, VALUES, ITEMS[1]) == common | {"item": '{"a":2,"b":1}'}
+
+
+def test_a_param_reaches_those_that_read_it() -> None:
+    spec = of_items("run: y, forEach: '${{ params.regions }}', env: {A: '${{ params.used }}'}")
+
+    def prints(params: dict[str, Any]) -> tuple[str, str]:
+        found = fingerprints(spec, VALUES | params)
+        return found["b"], children(spec, "b", found, VALUES | params, ITEMS)[0]
+
+    parent, child = prints({})
+    assert prints({"other": "z"}) == (parent, child)
+    assert prints({"regions": ["us"]})[0] != parent
+    assert prints({"regions": ["us"]})[1] == child
+    assert prints({"used": "z"})[0] != parent
+    assert prints({"used": "z"})[1] != child
+
+
+def test_a_child_sees_the_results_that_the_step_depends_on() -> None:
+    spec = of_items("run: y, dependsOn: [a], forEach: [eu]")
+    prints = fingerprints(spec, VALUES)
+    (kept,) = children(spec, "b", prints | {"a": "1:other"}, VALUES, ITEMS[:1])
+    assert kept != children(spec, "b", prints, VALUES, ITEMS[:1])[0]
+
+
+def test_rule_1_of_items_stays_as_it_is_for_ever() -> None:
+    """A change here re-runs everything that users have, at their next edit."""
+    prints, found = prints_of(
+        "run: y, env: {A: '${{ item }}', B: '${{ index }}'}, key: 'k${{ item }}', forEach: "
+        "{matrix: {q: [1], p: [{b: 1, a: 2}]}, exclude: [{q: 2}], include: [{p: 3, q: 4}]}"
+    )
+    assert [prints["b"], *found] == GOLDEN_OF_ITEMS
+    prints, found = prints_of("run: y, forEach: [eu, {b: 1, a: [2.5, null]}]")
+    assert [prints["b"], *found] == GOLDEN_OF_A_LIST
+
+
+GOLDEN_OF_ITEMS = [
+    "1:5392fa5d63cc1b53cf685aa2f8aa3494",
+    "1:7f980ae26dfd243ba6687842a5fe4b4e",
+    "1:b5d890ae02f4de8116ef562995c512cc",
+]
+GOLDEN_OF_A_LIST = [
+    "1:3172da75d990f2e3408ebb5c69deb5e8",
+    "1:42a21ddb184be9e6f28c805b26c2d521",
+    "1:42a21ddb184be9e6f28c805b26c2d521",
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("forEach: [{a: 1, b: [2]}]", "forEach: [{b: [2], a: 1}]"),
+        ("forEach: {matrix: {p: [1]}, exclude: []}", "forEach: {include: [], matrix: {p: [1]}}"),
+        (
+            "forEach: {matrix: {p: [{a: 1, b: 2}]}, include: [{p: 1, z: 2}]}",
+            "forEach: {matrix: {p: [{b: 2, a: 1}]}, include: [{z: 2, p: 1}]}",
+        ),
+    ],
+)
+def test_spellings_of_items(one: str, other: str) -> None:
+    before, after = of_items(f"run: y, {one}"), of_items(f"run: y, {other}")
+    assert fingerprints(before, VALUES) == fingerprints(after, VALUES)
+    assert same(before, after)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("forEach: [a, b]", "forEach: [b, a]"),
+        ("forEach: [1]", "forEach: [true]"),
+        ("forEach: [1]", "forEach: [1.0]"),
+        ("forEach: [1]", "forEach: ['1']"),
+        ("forEach: {matrix: {p: [1], q: [1]}}", "forEach: {matrix: {q: [1], p: [1]}}"),
+        ("forEach: {matrix: {p: [1]}}", "forEach: {matrix: {p: [1]}, exclude: [{p: 1}]}"),
+        ("forEach: {matrix: {p: [1]}}", "forEach: {matrix: {p: [1]}, include: [{p: 2}]}"),
+        ("forEach: {matrix: {p: [1]}}", "forEach: [{p: 1}]"),
+    ],
+)
+def test_what_makes_other_items(one: str, other: str) -> None:
+    before, after = of_items(f"run: y, {one}"), of_items(f"run: y, {other}")
+    assert fingerprints(before, VALUES)["b"] != fingerprints(after, VALUES)["b"]
+    assert not same(before, after)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1", "true"), ("[0]", "[false]"), ("[1]", "[1.0]")])
+def test_a_default_of_another_type_is_another(one: str, other: str) -> None:
+    steps = "[{name: a, run: x, env: {A: '${{ params.p }}'}}]"
+    assert not same(
+        a_spec(steps, f"  params: {{p: {one}}}\n"), a_spec(steps, f"  params: {{p: {other}}}\n")
+    )

@@ -230,3 +230,39 @@ def test_it_fits_every_screen(mode: str, width: int, height: int, keys: list[str
         screen(story, board, width, height)
     board.choice.mode = mode  # type: ignore[assignment]
     screen(story, board, width, height, problems=("x" * 200,) * 3)
+
+
+# ---------------------------------------- children
+
+
+def fanned(count: int) -> Story:
+    load = a_step("load", forEach="${{ params.keys }}", env={"N": "${{ item }}"})
+    keys = [f"k{n}" for n in range(count)]
+    return Story().accept([load, a_step("end", "load")], params={"keys": keys})
+
+
+def names_of(story: Story, board: Board) -> list[str]:
+    return [line.split()[1] for line in rows(story, board, height=60)]
+
+
+def test_children_stand_below_their_parent() -> None:
+    assert names_of(fanned(2).start("load[k1]"), Board()) == [
+        "w", "load", "load[k0]", "load[k1]", "end"
+    ]  # fmt: skip
+
+
+def test_many_children_are_folded_until_a_person_opens_their_parent() -> None:
+    story, board = fanned(30).start("load[k2]").exit("load[k1]", 1), Board()
+    assert names_of(story, board) == ["w", "load", "load[k1]", "load[k2]", "end"]
+    for key in ("down", "down", "enter"):
+        board.choice.press(key, story.state)
+    assert len(names_of(story, board)) == 33
+    assert " 0/31 " in rows(story, Board())[0], "a parent counts in no figure"
+
+
+def test_logs_of_a_parent_are_those_of_the_child_that_failed() -> None:
+    story, board = fanned(3).start("load[k2]").exit("load[k1]", 1), Board()
+    names_of(story, board)
+    for key in ("down", "down", "l"):
+        board.choice.press(key, story.state)
+    assert screen(story, board)[0].startswith("w/load[k1]")

@@ -232,3 +232,50 @@ def test_a_first_field_of_the_spec_is_shown_as_added_alone() -> None:
     change = Change(workflow="w", before=1, after=2, was=was, becomes=becomes, steps={})
     shown = list(lines(change, PLAIN))
     assert "  +parallelism: 2" in shown and "  -{}" not in shown
+
+
+# ---------------------------------------- children
+
+
+def family(count: int, effect: StepEffect) -> dict[str, StepEffect]:
+    return {f"load[{n}]": effect for n in range(count)}
+
+
+KEPT = StepEffect("keep", "Unchanged", "what it does is unchanged")
+AGAIN = StepEffect("run", "SpecChanged", "run changed")
+NEW = StepEffect("run", "StepAdded", "new in this generation")
+GONE = StepEffect("remove", "StepRemoved", "no longer in the list")
+
+
+def table_of(steps: dict[str, StepEffect]) -> list[list[str]]:
+    return [re.split("  +", line.strip()) for line in list(lines(change(steps=steps), PLAIN))[2:-1]]
+
+
+def test_children_that_change_have_a_row_and_the_others_are_in_that_of_their_parent() -> None:
+    steps = {"load": AGAIN, **family(3, KEPT), "load[us]": GONE, "end": AGAIN, "load[de]": NEW}
+    assert table_of(steps) == [
+        ["load", "run again", "run changed; nothing changes for 3 of 5 children"],
+        ["load[us]", "remove", "no longer in the list"],
+        ["load[de]", "new", "new in this generation"],
+        ["end", "run again", "run changed"],
+    ]
+    assert plan([change(steps=steps)]) == (
+        "Plan: 1 is new, 1 runs again, 1 is removed, 3 keep their results"
+    )
+
+
+def test_past_twenty_children_of_one_fate_are_one_row() -> None:
+    steps = {"load": KEPT, **family(20, AGAIN)}
+    assert len(table_of(steps)) == 21
+    steps |= family(1021, AGAIN) | {"load[us]": GONE}
+    assert table_of(steps) == [
+        ["load", "keep", "what it does is unchanged"],
+        ["load[…]", "run again", "1,021 of 1,022: run changed"],
+        ["load[us]", "remove", "no longer in the list"],
+    ]
+    assert plan([change(steps=steps)]) == "Plan: 1,021 run again, 1 is removed"
+
+
+def test_scripts_get_every_child() -> None:
+    steps = {"load": KEPT, **family(1000, AGAIN)}
+    assert len(shape(change(steps=steps)).steps) == 1001

@@ -2,7 +2,8 @@
 
 from story import Story, a_step
 
-from controller.view.edits import effect_of, generation_line, in_force_words, of_step
+from controller.model.events import StepEffect
+from controller.view.edits import effect_of, generation_line, in_force_words, in_words, of_step
 from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
@@ -77,3 +78,9 @@ def test_what_hangs_on_a_condition_may_run_again() -> None:
         "added: d; may run again: b (its `when` is asked again), "
         'c (depends on "b", which may run); to run again: a (was Failed; queued again)'
     )
+
+
+def test_children_stand_for_their_parent() -> None:
+    again = StepEffect("restart", "SpecChanged", "run changed")
+    touched = {"load": StepEffect("continue", "SpecChanged", "run changed"), "load[a]": again}
+    assert in_words(touched, 1) == "1 unchanged; stopped, to run again: load[a] (run changed)"

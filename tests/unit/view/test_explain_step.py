@@ -40,7 +40,7 @@ def test_what_is_the_same_for_all_attempts_has_no_column() -> None:
 def said(story: Story, step: str, look: Look = LOOK, **printed: list[str]) -> list[str]:
     life = story.life()
     chain = ways(story.state, life, life.steps[step], UP, look)
-    return list(explanation(story.state, life, life.steps[step], chain, look, printed))
+    return list(explanation(story.state, life, life.steps[step], chain, UP, look, printed))
 
 
 def test_a_person_sees_one_way_to_each_root_its_output_and_what_to_do() -> None:
@@ -111,7 +111,7 @@ def test_of_a_life_that_is_over_nothing_is_next() -> None:
     life = story.life()
     assert said(story, "a")[-1].startswith("next: ")
     story.delete()
-    lines = list(explanation(story.state, life, life.steps["a"], [], LOOK, {}))
+    lines = list(explanation(story.state, life, life.steps["a"], [], UP, LOOK, {}))
     assert not [line for line in lines if line.startswith("next: ")]
 
 

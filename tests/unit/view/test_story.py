@@ -237,6 +237,7 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "workflow": "w",
         "spec": None,
         "effects": {},
+        "children": [],
         "params": {},
         "faults": [Fault(file="f", problem="p")],
         "seconds": 1.0,
