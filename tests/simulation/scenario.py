@@ -140,6 +140,12 @@ def _visible(before: list[int], earlier: list[dict[str, Any]]) -> list[str]:
     return [f"s{one}" for one in sorted(found)]
 
 
+def _written(random: Random) -> bytes:
+    """The output file of an attempt; a list is in it as well."""
+    outputs = msgspec.json.decode(values.written(random))
+    return msgspec.json.encode({**outputs, "names": _items(random)})
+
+
 def a_fate(seed: int, workflow: str, step: str, number: int) -> Fate:
     random = Random(f"{seed}/{workflow}/{step}/{number}")
     return Fate(
@@ -147,7 +153,7 @@ def a_fate(seed: int, workflow: str, step: str, number: int) -> Fate:
         exit_code=random.choice([0, 0, 0, 0, 0, 0, 0, 1, 1, values.SKIPS]),
         deaf_seconds=random.choice([0, 0, 1.5]),
         problem=random.choice(ODD) if random.random() < 0.05 else "",
-        outputs=values.written(random) + b"\nnames=" + msgspec.json.encode(_items(random)) + b"\n",
+        outputs=_written(random),
     )
 
 

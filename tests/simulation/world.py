@@ -28,7 +28,6 @@ from simulation.edges import (
 from simulation.reference import may_not_start
 
 from controller.intake import desired
-from controller.loop.places import log_file
 from controller.loop.ports import AttemptId, Launch, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
@@ -351,10 +350,6 @@ class World:
 
     def _over(self, process: Process, exit_code: int) -> None:
         how = {"exit_code": exit_code} if exit_code >= 0 else {"signal": -exit_code}
-        if exit_code >= 0 and process.fate.outputs:
-            self.outputs[log_file(process.id.uid, process.id.step, process.id.attempt)] = (
-                process.fate.outputs
-            )
         process.ended = Ended(id=process.id, how="exited", at=self.boottime, **how)
         self.busy -= 1
 
