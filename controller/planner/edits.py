@@ -125,7 +125,11 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         ask=edit.ask,
         reads=dict(reads(document.spec)),
         expansions=edit.expansions,
-        ask_each=sorted(asks_each(document.spec)),
+        ask_each=sorted(
+            name
+            for name, step in definitions(document.spec).items()
+            if asks_each(document.spec, step)
+        ),
     )
 
 
@@ -222,7 +226,7 @@ def _defined(step: Step, seen: Sight) -> Definition | None:
         return definition
     if definition.for_each is None:
         return None
-    return child_definition(definition, step.parent in asks_each(seen.spec))
+    return child_definition(definition, asks_each(seen.spec, definition))
 
 
 def _timeouts(workflow: Workflow, seen: Sight) -> Iterator[tuple[str, float]]:

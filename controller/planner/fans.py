@@ -90,7 +90,7 @@ def _of_fan_anew(
 ) -> dict[str, StepEffect]:
     """Its children, if something that they all ran after runs again."""
     definition = definitions(seen.spec)[parent.name]
-    hangs = bool(steps_read(seen.spec, expansion_expressions(definition)))
+    hangs = bool(steps_read(seen.spec, expansion_expressions(definition.for_each)))
     rows: dict[str, StepEffect] = {}
     for name in parent.children:
         action: EffectAction = "restart" if workflow.steps[name].phase is Phase.RUNNING else "run"
@@ -111,7 +111,7 @@ def _rows(
 ) -> dict[str, StepEffect]:
     """A row for each child: of the items that stay, of new ones, of those that are gone."""
     definition = definitions(seen.spec)[parent.name]
-    inner = child_definition(definition, parent.name in asks_each(seen.spec))
+    inner = child_definition(definition, asks_each(seen.spec, definition))
     rows: dict[str, StepEffect] = {}
     for item, child in zip(found.items, found.children, strict=True):
         name = child_name(parent.name, child.key)
@@ -147,7 +147,7 @@ def _same_items(workflow: Workflow, parent: Step, seen: Sight) -> list[Item] | N
     definition = definitions(seen.spec)[parent.name]
     if parent.definition.for_each != definition.for_each:
         return None
-    read = params_read(seen.spec, expansion_expressions(definition))
+    read = params_read(seen.spec, expansion_expressions(definition.for_each))
     if any(not is_same(seen.params[name], workflow.params.get(name)) for name in read):
         return None
     children = [workflow.steps[name] for name in parent.children]

@@ -89,7 +89,7 @@ def _expand(
 ) -> StepExpanded | StepSkipped | StepFailed:
     """Into children; but first its `when` is asked, unless that asks for each of them."""
     uid, name, read = workflow.uid, step.name, None
-    each = name in asks_each(workflow.spec)
+    each = asks_each(workflow.spec, step.definition)
     if step.has_to_ask and not each:
         decision = _by_its_when(state, workflow, step)
         if not isinstance(decision, StepReady):

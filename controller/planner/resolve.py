@@ -199,7 +199,7 @@ def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] 
 
 def makers_of_list(workflow: Workflow, parent: Step) -> list[str]:
     """The unfinished steps whose outputs its list is made from."""
-    read = steps_read(workflow.spec, expansion_expressions(parent.definition))
+    read = steps_read(workflow.spec, expansion_expressions(parent.definition.for_each))
     return [name for name in read if workflow.steps[name].phase not in TERMINAL]
 
 

@@ -5,11 +5,11 @@ know where a default comes from. Cost: some microseconds a step, once a generati
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
 from controller.spec.expression import alone, codes, reads_item, steps_read
 from controller.spec.identity import Identity
@@ -136,35 +136,31 @@ def _definitions(of: Identity) -> Mapping[str, Definition]:
     return {step.name: _define(of.spec, step) for step in of.spec.steps}
 
 
+def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
+    """The expressions that an attempt of the step is made of. Cost: that of one step."""
+    return _expressions(_argv(spec, step), _working_dir(spec, step), *_environment(spec, step))
+
+
 def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
     policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
-    return [*step.expressions, *policy, *expansion_expressions(step)]
+    return [*step.expressions, *policy, *expansion_expressions(step.for_each)]
 
 
-def expansion_expressions(step: Definition) -> list[str]:
-    """The expressions that give the items of the step, and those of `key`."""
-    if step.for_each is None:
+def expansion_expressions(fan: ForEach | None) -> list[str]:
+    """The expressions that give the items of a step, and those of `key`."""
+    if fan is None:
         return []
-    lists = [step.for_each.items, *step.for_each.matrix.values()]
+    lists = [fan.items, *fan.matrix.values()]
     return [
         *(one for one in lists if isinstance(one, str)),
-        *(code.text for code in codes(step.for_each.key)),
+        *(code.text for code in codes(fan.key)),
     ]
 
 
-def asks_each(spec: Spec) -> frozenset[str]:
-    """The steps with `forEach` whose `when` reads the item: it is asked for each of them."""
-    return _asks_each(Identity(spec))
-
-
-@lru_cache(maxsize=2)
-def _asks_each(of: Identity) -> frozenset[str]:
-    return frozenset(
-        name
-        for name, step in definitions(of.spec).items()
-        if step.for_each is not None and step.when and reads_item(of.spec, step.when)
-    )
+def asks_each(spec: Spec, step: Definition) -> bool:
+    """Whether its `when` reads the item of its `forEach`, and so is asked for each of them."""
+    return step.for_each is not None and bool(step.when) and reads_item(spec, step.when)
 
 
 def reads(spec: Spec) -> Mapping[str, list[str]]:
@@ -211,17 +207,19 @@ def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
 
 def _define(spec: Spec, step: Step) -> Definition:
     defaults = given(spec.defaults, Defaults())
+    argv, working_dir = _argv(spec, step), _working_dir(spec, step)
     env_from, env = _environment(spec, step)
-    defined = Definition(
+    return Definition(
         name=step.name,
-        argv=_argv(spec, step),
+        argv=argv,
         env=env,
         env_from=env_from,
         inherit_env=_inherited(spec.inherit_env),
-        working_dir=given(step.working_dir, given(spec.working_dir, ".")),
+        working_dir=working_dir,
         requires=requires(step),
         when=alone(given(step.when, "")),
-        for_each=_for_each(step),
+        for_each=for_each(step),
+        expressions=_expressions(argv, working_dir, env_from, env),
         outputs=given(step.outputs, {}),
         timeout_seconds=_timeout(step.timeout_seconds, defaults.timeout_seconds),
         grace_seconds=given(
@@ -236,11 +234,10 @@ def _define(spec: Spec, step: Step) -> Definition:
         on_changed=given(step.on_changed, "Restart"),
         on_removed=given(step.on_removed, "End"),
     )
-    written = dict.fromkeys(code.text for text in _texts(defined) for code in codes(text))
-    return structs.replace(defined, expressions=tuple(written)) if written else defined
 
 
-def _for_each(step: Step) -> ForEach | None:
+def for_each(step: Step) -> ForEach | None:
+    """What the step runs for; None without `forEach`."""
     written = step.for_each
     if isinstance(written, UnsetType):
         return None
@@ -292,16 +289,24 @@ def _variables(env: Mapping[str, EnvValue] | UnsetType) -> dict[str, str | Refer
     return {name: env_text(value) for name, value in given(env, {}).items()}
 
 
-def _texts(step: Definition) -> Iterator[str]:
-    """What an attempt is made of, as far as it may hold expressions."""
-    yield from step.argv
-    yield step.working_dir
-    for variables in (*(layer.env for layer in step.env_from), step.env):
+def _expressions(
+    argv: tuple[str, ...],
+    working_dir: str,
+    env_from: tuple[EnvLayer, ...],
+    env: dict[str, str | Reference],
+) -> tuple[str, ...]:
+    """In the order of these texts, each once."""
+    texts = [*argv, working_dir]
+    for variables in (*(layer.env for layer in env_from), env):
         for value in variables.values():
-            if isinstance(value, str):
-                yield value
-            elif isinstance(value.as_file, str):
-                yield value.as_file
+            text = value if isinstance(value, str) else value.as_file
+            if isinstance(text, str):
+                texts.append(text)
+    return tuple(dict.fromkeys(code.text for text in texts for code in codes(text)))
+
+
+def _working_dir(spec: Spec, step: Step) -> str:
+    return given(step.working_dir, given(spec.working_dir, "."))
 
 
 def _argv(spec: Spec, step: Step) -> tuple[str, ...]:

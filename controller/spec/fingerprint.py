@@ -37,6 +37,8 @@ from controller.spec.definition import (
     env_text,
     exit_code_list,
     expansion_expressions,
+    expressions,
+    for_each,
     given,
     requires,
     shell_words,
@@ -109,7 +111,7 @@ def children(
     version, step = version_of(fingerprints[name]), _steps(Identity(spec))[name]
     needs = _needs(requires(step), fingerprints)
     common = _encoded(_RULES[version](spec, step, params), needs)
-    read = _read_by_item(spec, name)
+    read = _read_by_item(spec, step)
     if not read:
         return [_printed(version, common)] * len(items)
     begin = common[:-1] + b","
@@ -136,7 +138,7 @@ def inputs(
     if item is None:
         texts |= _list(spec, step, params)
     else:
-        texts |= _of_item(item, _read_by_item(spec, name))
+        texts |= _of_item(item, _read_by_item(spec, step))
     texts |= {f"dependsOn.{need}": text for need, text in _needs(requires(step), fingerprints)}
     return {key: _shortened(text) for key, text in texts.items()}
 
@@ -184,7 +186,7 @@ def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
         texts["inheritEnv"] = _json(inherited)
     if given(step.outputs, {}):
         texts["outputs"] = _json(step.outputs)
-    return texts | _params(spec, definitions(spec)[step.name].expressions, params)
+    return texts | _params(spec, expressions(spec, step), params)
 
 
 def _list(spec: Spec, step: Step, params: Params) -> dict[str, str]:
@@ -194,25 +196,25 @@ def _list(spec: Spec, step: Step, params: Params) -> dict[str, str]:
     texts = {"forEach": _written_items(step.for_each)}
     if not isinstance(step.key, UnsetType):
         texts["key"] = step.key
-    return texts | _params(spec, expansion_expressions(definitions(spec)[step.name]), params)
+    return texts | _params(spec, expansion_expressions(for_each(step)), params)
 
 
-def _params(spec: Spec, expressions: Sequence[str], params: Params) -> dict[str, str]:
-    """Those that the expressions read, by value."""
-    names = params_read(spec, expressions) if expressions else []
+def _params(spec: Spec, read_by: Sequence[str], params: Params) -> dict[str, str]:
+    """Those that these expressions read, by value."""
+    names = params_read(spec, read_by) if read_by else []
     return {f"params.{name}": _json(params.get(name)) for name in names}
 
 
-def _written_items(for_each: Items | Matrix) -> str:
+def _written_items(written: Items | Matrix) -> str:
     """A list with its items in one form; a matrix with its lists in the order written."""
-    if isinstance(for_each, str):
-        return for_each
-    if isinstance(for_each, list):
-        return canonical(for_each).decode()
+    if isinstance(written, str):
+        return written
+    if isinstance(written, list):
+        return canonical(written).decode()
     parts = {
-        "matrix": {name: _in_one_form(items) for name, items in for_each.matrix.items()},
-        "exclude": _in_one_form(given(for_each.exclude, [])),
-        "include": _in_one_form(given(for_each.include, [])),
+        "matrix": {name: _in_one_form(items) for name, items in written.matrix.items()},
+        "exclude": _in_one_form(given(written.exclude, [])),
+        "include": _in_one_form(given(written.include, [])),
     }
     # The order of its lists decides that of its rows.
     return msgspec.json.encode({k: part for k, part in parts.items() if part != _EMPTY}).decode()
@@ -222,8 +224,8 @@ def _in_one_form(value: object) -> msgspec.Raw:
     return msgspec.Raw(canonical(value))
 
 
-def _read_by_item(spec: Spec, name: str) -> set[str]:
-    return items_read(spec, definitions(spec)[name].expressions)
+def _read_by_item(spec: Spec, step: Step) -> set[str]:
+    return items_read(spec, expressions(spec, step))
 
 
 def _of_item(item: Item, read: set[str]) -> dict[str, str]:
@@ -311,8 +313,8 @@ def _normal_step(step: Step) -> Step:
     )
 
 
-def _normal_items(for_each: Items | Matrix | UnsetType) -> str | UnsetType:
-    return for_each if isinstance(for_each, UnsetType) else _written_items(for_each)
+def _normal_items(written: Items | Matrix | UnsetType) -> str | UnsetType:
+    return written if isinstance(written, UnsetType) else _written_items(written)
 
 
 def _normal_param(param: Param | ParamValue) -> Param:

@@ -80,6 +80,30 @@ def calls_of_a_child(count: int, code: int, **fields: Any) -> int:
     return calls
 
 
+@pytest.mark.parametrize("fields", [{}, {"env": {"N": "${{ run.number }}"}}, {"forEach": [1]}])
+def test_an_attempt_costs_the_same_beside_other_workflows(fields: dict[str, Any]) -> None:
+    few, many = (calls_of_attempts(count, **fields) for count in (100, 1_000))
+    assert many <= few * 1.1
+
+
+def calls_of_attempts(count: int, **fields: Any) -> int:
+    """From the exit of one to the start of the next, in each of three workflows by turns."""
+    names = ("a", "b", "c")
+    story = Story(Limits(max_parallel=len(names)), checked=False)
+    for name in names:
+        story.accept([a_step(f"s{n}", **fields) for n in range(count)], name, parallelism=1)
+
+    def turns() -> None:
+        for name in names:
+            (step,) = story.live(name)
+            story.exit(step, workflow=name)
+
+    turns()
+    calls = calls_of(turns)
+    assert all(len(story.live(name)) == 1 for name in names)
+    return calls
+
+
 def test_ten_times_the_children_take_no_more_than_twelve_times_the_calls() -> None:
     compare(a_fan)
 

@@ -164,14 +164,14 @@ def test_what_an_attempt_is_made_of_has_no_list() -> None:
         "  params: {p: [a], q: [b]}\n",
     )
     assert step.expressions == ("item.d", "item", "[index]")
-    assert expansion_expressions(step) == ["params.p", "params.q", "item.k", "item.j"]
+    assert expansion_expressions(step.for_each) == ["params.p", "params.q", "item.k", "item.j"]
     assert all_expressions(step) == [
         *step.expressions,
         "item.w",
         "item.t",
-        *expansion_expressions(step),
+        *expansion_expressions(step.for_each),
     ]
-    assert expansion_expressions(define("run: x")) == []
+    assert expansion_expressions(define("run: x").for_each) == []
 
 
 @pytest.mark.parametrize(
@@ -197,4 +197,5 @@ def test_the_steps_that_ask_for_each_item() -> None:
         "{name: d, run: x, forEach: [1], env: {A: '${{ item }}'}}, "
         "{name: e, run: x, when: '${{ true }}'}, {name: f, run: x}]"
     )
-    assert asks_each(spec) == {"a", "b"}
+    asking = {name for name, step in definitions(spec).items() if asks_each(spec, step)}
+    assert asking == {"a", "b"}
