@@ -5,10 +5,10 @@ from typing import Protocol
 from controller.model import events as e
 from controller.model.apply_step import keep_no_longer
 from controller.model.indexes import (
-    has_begun,
     occupy,
     set_timeout,
     set_timer,
+    take_place,
     touch,
     vacate,
     want_slot_again,
@@ -94,10 +94,10 @@ def started(state: State, event: e.AttemptStarted) -> None:
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
-    has_begun(workflow, step)
+    take_place(workflow, step)
     replace_result(workflow, step)
-    if step.parent in workflow.steps:
-        replace_result(workflow, workflow.steps[step.parent])
+    if (parent := workflow.parent_of(step)) is not None:
+        replace_result(workflow, parent)
     set_timeout(state, workflow, step)
     message = f"attempt {attempt.number}, {handle_of(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from controller.model import events as e
 from controller.model.children import collapse, expand, leave_without, rebalance
 from controller.model.events import StepEffect
-from controller.model.indexes import give_place, set_timer, touch
+from controller.model.indexes import give_place, set_timer, stop_waiting, touch
 from controller.model.movement import (
     drop,
     explain_wait,
@@ -222,13 +222,6 @@ def keep_no_longer(workflow: Workflow, step: Step) -> None:
         prints = fingerprints(workflow.spec, workflow.params, version=version, kept=workflow.kept)
         for name, fingerprint in prints.items():
             workflow.steps[name].fingerprint = fingerprint
-
-
-def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
-    """Its backoff is over, or no longer matters."""
-    if step.retry_at is not None:
-        step.retry_at = None
-        set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
 
 
 def remove(state: State, workflow: Workflow, step: Step) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from controller.model.events import Child, StepEffect
-from controller.model.indexes import has_place, requeue, set_timeout, set_timer, touch
+from controller.model.indexes import has_place, requeue, set_timeout, stop_waiting, touch
 from controller.model.movement import drop
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Step, Workflow
-from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
 from controller.spec.items import child_name
 
@@ -93,9 +92,7 @@ def let_go(state: State, workflow: Workflow, step: Step) -> None:
         step.open = 0
         touch(state, workflow, step)
         return
-    if step.retry_at is not None:
-        step.retry_at = None
-        set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
+    stop_waiting(state, workflow, step)
     drop(state, workflow, step)
 
 
@@ -112,7 +109,7 @@ def rebalance(state: State, workflow: Workflow, parent: Step) -> None:
     waiting = [*(name for name in workflow.ready if name in names), *parent.kept_back]
     parent.kept_back = {}
     for child in children:
-        begun = has_begun(child)
+        begun = child.series_from is not None and child.phase not in TERMINAL
         parent.places += begun - child.admitted
         child.admitted = begun
     queued = [child.name for child in children if child.live and not child.admitted]
@@ -127,7 +124,3 @@ def rebalance(state: State, workflow: Workflow, parent: Step) -> None:
             workflow.ready.pop(name, None)
             parent.kept_back[name] = None
     requeue(state, workflow)
-
-
-def has_begun(child: Step) -> bool:
-    return child.series_from is not None and child.phase not in TERMINAL

@@ -70,7 +70,7 @@ def vacate(state: State, workflow: Workflow, step: Step) -> None:
 
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
     """The step waits for a slot, behind all that waited before it."""
-    parent = _parent(workflow, step)
+    parent = workflow.parent_of(step)
     if parent is not None and not step.admitted:
         if not has_place(parent):
             parent.kept_back[step.name] = None
@@ -80,8 +80,10 @@ def want_slot(state: State, workflow: Workflow, step: Step) -> None:
     requeue(state, workflow)
 
 
-def _parent(workflow: Workflow, step: Step) -> Step | None:
-    return workflow.steps.get(step.parent) if step.parent is not None else None
+def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
+    """Its parent, if the `parallelism` of that lets other children run first."""
+    parent = workflow.parent_of(step)
+    return parent if parent is not None and step.name in parent.kept_back else None
 
 
 def has_place(parent: Step) -> bool:
@@ -93,16 +95,16 @@ def _admit(parent: Step, step: Step) -> None:
     parent.places += 1
 
 
-def has_begun(workflow: Workflow, step: Step) -> None:
+def take_place(workflow: Workflow, step: Step) -> None:
     """It has started, admitted or not: its start may have been withdrawn too late."""
-    parent = _parent(workflow, step)
+    parent = workflow.parent_of(step)
     if parent is not None and not step.admitted:
         _admit(parent, step)
 
 
 def give_place(state: State, workflow: Workflow, step: Step) -> None:
     """A child has ended, or waits as if it had never begun: another one may begin."""
-    parent = _parent(workflow, step)
+    parent = workflow.parent_of(step)
     if parent is None or not step.admitted:
         return
     step.admitted = False
@@ -121,7 +123,7 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     Those are what has had no place yet, and what was withdrawn but got its place after it. Cost:
     O(ready); built anew, since an image keeps the order of insertion alone.
     """
-    parent = _parent(workflow, step)
+    parent = workflow.parent_of(step)
     if parent is not None and not step.admitted and has_place(parent):
         _admit(parent, step)
     if parent is not None and not step.admitted:
@@ -139,7 +141,7 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
 
 def want_no_slot(state: State, workflow: Workflow, step: Step) -> None:
     workflow.ready.pop(step.name, None)
-    parent = _parent(workflow, step)
+    parent = workflow.parent_of(step)
     if parent is not None:
         parent.kept_back.pop(step.name, None)
     requeue(state, workflow)
@@ -303,6 +305,13 @@ def set_timer(
         insort(state.timers, Timer(due, *key))
     if kind in AWAITED:
         _await(state, workflow, (due is not None) - (before is not None))
+
+
+def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
+    """Its backoff is over, or no longer matters."""
+    if step.retry_at is not None:
+        step.retry_at = None
+        set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
 
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:

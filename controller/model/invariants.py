@@ -166,7 +166,7 @@ def _counts(workflow: Workflow) -> Iterator[str]:
 
 
 def _wants_slot(workflow: Workflow, step: Step) -> bool:
-    parent = workflow.steps.get(step.parent or "")
+    parent = workflow.parent_of(step)
     kept_back = parent is not None and step.name in parent.kept_back
     return _waits(step) and not kept_back
 

@@ -62,7 +62,7 @@ def _tell_parent(state: State, workflow: Workflow, child: Step, was: Phase) -> N
     to = child.phase
     if to in TERMINAL or (to is Phase.PENDING and child.series_from is None):
         give_place(state, workflow, child)
-    parent = workflow.steps.get(child.parent or "")
+    parent = workflow.parent_of(child)
     if parent is None:
         return
     parent.unsettled += (to not in TERMINAL) - (was not in TERMINAL)
@@ -203,7 +203,7 @@ def link(workflow: Workflow) -> None:
         step.unsettled = step.places = 0
     for step in workflow.steps.values():
         _count(workflow, step, +1)
-        parent = workflow.steps.get(step.parent or "")
+        parent = workflow.parent_of(step)
         if parent is not None:
             parent.unsettled += step.phase not in TERMINAL
             parent.places += step.admitted
@@ -218,7 +218,7 @@ def link(workflow: Workflow) -> None:
 
 def waits_for_parent(workflow: Workflow, step: Step) -> bool:
     """Whether it is a child whose parent is not expanded."""
-    parent = workflow.steps.get(step.parent or "")
+    parent = workflow.parent_of(step)
     return parent is not None and not parent.expanded and not step.leaving
 
 
@@ -248,7 +248,7 @@ def drop(state: State, workflow: Workflow, step: Step) -> None:
     """Take out a step that the spec no longer has, so that nothing in it can depend on it."""
     want_no_slot(state, workflow, step)
     give_place(state, workflow, step)
-    parent = workflow.steps.get(step.parent or "")
+    parent = workflow.parent_of(step)
     if parent is not None and step.phase not in TERMINAL:
         parent.unsettled -= 1
         touch(state, workflow, parent)

@@ -356,6 +356,10 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         """The steps of all figures: those that do something, without those that have children."""
         return [step for step in self.steps.values() if not step.is_parent]
 
+    def parent_of(self, step: "Step") -> "Step | None":
+        """The step whose child it is. None of all others, and of one that outlives its parent."""
+        return self.steps.get(step.parent) if step.parent is not None else None
+
     @property
     def in_run(self) -> bool:
         return self.stage is not RunStage.NONE

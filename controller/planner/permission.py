@@ -10,7 +10,7 @@ import posixpath
 
 from msgspec import Struct
 
-from controller.model.indexes import is_full, standstill
+from controller.model.indexes import is_full, kept_back_by, standstill
 from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
 from controller.spec.expression import OPEN
@@ -45,8 +45,7 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
         return obstacle
     if is_full(workflow):
         return Obstacle.PARALLELISM
-    parent = workflow.steps.get(step.parent or "")
-    if parent is not None and step.name in parent.kept_back:
+    if kept_back_by(workflow, step) is not None:
         return Obstacle.CHILDREN
     return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
 

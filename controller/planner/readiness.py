@@ -74,7 +74,7 @@ def _of_a_parent(workflow: Workflow, step: Step) -> StepCompleted | StepReset | 
 
 def _waits_with_its_parent(workflow: Workflow, step: Step) -> bool:
     """Whether its parent is to wait for a dependency again: a pass looks at children first."""
-    parent = workflow.steps.get(step.parent) if step.parent is not None else None
+    parent = workflow.parent_of(step)
     return parent is not None and bool(parent.open or parent.broken)
 
 

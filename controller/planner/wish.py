@@ -227,7 +227,7 @@ def _has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
 
 def is_kept_back(workflow: Workflow, step: Step) -> bool:
     """Whether it is a child for which the limit of its parent has no place."""
-    return step.parent in workflow.steps and not step.admitted
+    return workflow.parent_of(step) is not None and not step.admitted
 
 
 def _is_surplus(state: State, workflow: Workflow, step: Step) -> bool:

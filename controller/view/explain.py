@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from controller.model.indexes import standstill
+from controller.model.indexes import kept_back_by, standstill
 from controller.model.movement import MET, OPEN, waits_for_parent
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
@@ -138,8 +138,9 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
         return [child for child in of(workflow, step) if child.phase is step.phase]
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
-    if waits_for_parent(workflow, step):
-        return [workflow.steps[step.parent or ""]]
+    parent = workflow.parent_of(step)
+    if parent is not None and waits_for_parent(workflow, step):
+        return [parent]
     verdicts = words.verdicts(workflow, step)
     unmet = [name for name, verdict in verdicts.items() if verdict not in (MET, OPEN)]
     wanted = unmet or [name for name, verdict in verdicts.items() if verdict == OPEN]
@@ -186,7 +187,7 @@ def _in_words(
         limit = workflow.parallelism
         said = f"waiting for a slot of this workflow (parallelism: {limit}{_busy(inside)})"
         return Reason.WAITING_FOR_SLOT, said
-    parent = words.kept_back_by(workflow, step)
+    parent = kept_back_by(workflow, step)
     if obstacle is Obstacle.CHILDREN and parent is not None:
         # Those that live, not all children: this is asked of each child that waits.
         live = [name for uid, name in state.live if uid == workflow.uid]

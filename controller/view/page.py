@@ -248,7 +248,7 @@ def critical_path(workflow: Workflow) -> list[Step]:
     near: Iterable[str] = ran
     while latest := max(near, key=lambda name: (ran[name], name), default=""):
         path.append(workflow.steps[latest])
-        parent = workflow.steps.get(path[-1].parent or "", path[-1])
+        parent = workflow.parent_of(path[-1]) or path[-1]
         needs = [need.step for need in parent.definition.requires if need.step in workflow.steps]
         near = [name for name in meant(workflow, needs) if name in ran]
     return path[::-1] if len(path) > 1 else []

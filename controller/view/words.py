@@ -8,7 +8,7 @@ nothing while nobody looks.
 from collections.abc import Callable, Iterator, Sequence
 
 from controller.model.events import StepEffect
-from controller.model.indexes import forbidden, is_full, standstill
+from controller.model.indexes import forbidden, is_full, kept_back_by, standstill
 from controller.model.movement import OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow, handle_of
@@ -229,12 +229,6 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if (parent := kept_back_by(workflow, step)) is not None:
         return Reason.WAITING_FOR_SLOT, of_limit(parent)
     return Reason.WAITING_FOR_SLOT, "waiting for a slot"
-
-
-def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
-    """Its parent, if the `parallelism` of that lets other children run first."""
-    parent = workflow.steps.get(step.parent or "")
-    return parent if parent is not None and step.name in parent.kept_back else None
 
 
 def of_limit(parent: Step, running: Sequence[str] = ()) -> str:
