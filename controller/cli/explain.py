@@ -90,7 +90,7 @@ def _of_step(
 
 def _inputs_now(workflow: "Workflow", step: "Step") -> dict[str, str]:
     """The inputs of the step's fingerprint, by the spec in force."""
-    from controller.planner.rows import inputs_of
+    from controller.planner.resolve import inputs_of
 
     known = any(one.name == (step.parent or step.name) for one in workflow.spec.steps)
     return inputs_of(workflow, step) if known else {}

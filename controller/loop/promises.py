@@ -17,9 +17,7 @@ from controller.model.indexes import run_to_be
 from controller.model.state import State
 from controller.planner import edits, outcome, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
-from controller.planner.resolve import Refused, prints_of, resolve, sight
-from controller.spec.fingerprint import inputs
-from controller.spec.items import Item
+from controller.planner.resolve import Refused, inputs_of, resolve, sight
 
 VALUES_BYTES_MAX = 4096  # in a record; more goes to a file
 
@@ -74,9 +72,6 @@ def _attempt(
 
         values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())
         attached[file] = data
-    defined = step if step.parent is None else workflow.steps[step.parent]
-    prints = {**prints_of(workflow, defined), defined.name: step.fingerprint}
-    item = None if step.parent is None else Item(step.key, step.item, step.nth)
     yield e.AttemptScheduled(
         uid=workflow.uid,
         step=step.name,
@@ -86,7 +81,7 @@ def _attempt(
         fingerprint=step.fingerprint,
         mark=chance.mark(),
         log=log_file(workflow.uid, step.name, number),
-        inputs=inputs(workflow.spec, defined.name, prints, workflow.params, item),
+        inputs=inputs_of(workflow, step),
         values=values,
         values_file=file,
         timeout=resolved.timeout,

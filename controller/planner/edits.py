@@ -79,8 +79,7 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
     kept = dict(_keepers(workflow, definitions(spec)))
     while True:
         prints = fingerprints(spec, seen.params, kept=kept)
-        expansions: dict[str, list[Child]] = {}
-        found = effects(workflow, seen, prints, kept, expansions)
+        found, expansions = effects(workflow, seen, prints, kept)
         lost = [name for name in kept if found[name].action in ANEW]
         if not lost:
             differ = {name: one for name, one in kept.items() if one != prints[name]}
@@ -155,13 +154,14 @@ def effects(
     seen: Sight,
     fingerprints: dict[str, str],
     kept: Mapping[str, str],
-    expansions: dict[str, list[Child]],
-) -> dict[str, StepEffect]:
+) -> tuple[dict[str, StepEffect], dict[str, list[Child]]]:
     """By step name, steps that go included: a row of the table for each.
 
-    The children of what stays expanded are added to `expansions`.
+    And the children of what stays expanded. `kept` has what dependents see of those that are kept.
     """
     new, read = definitions(seen.spec), reads(seen.spec)
+    expansions: dict[str, list[Child]] = {}
+    made_of = {**fingerprints, **kept}
     found: dict[str, StepEffect] = {}
     of_children: dict[str, dict[str, StepEffect]] = {}
     judged: set[str] = set()
@@ -178,7 +178,7 @@ def effects(
             if is_judged_again(step, found[name]):
                 judged.add(name)
         else:
-            fan = fan_row(workflow, step, seen, {**fingerprints, **kept}, upstream)
+            fan = fan_row(workflow, step, seen, made_of, upstream)
             found[name], of_children[name] = fan.effect, fan.children
             may_keep = may_keep and fan.is_same_list
             if fan.expansion is not None:
@@ -188,14 +188,15 @@ def effects(
         if found[name] == STEP_UNCHANGED and _is_to_be_asked(workflow, step, seen):
             found[name] = StepEffect("keep", Reason.NOT_KNOWN_YET, ASKED_AGAIN)
         if found[name].reason == Reason.SPEC_CHANGED:
-            after = inputs(seen.spec, name, fingerprints, seen.params)
+            after = inputs(seen.spec, name, made_of, seen.params)
             found[name] = say_why(workflow, step, found[name], after, new[name])
     ordered: dict[str, StepEffect] = {}
     for name in new:
         ordered[name] = found[name]
         ordered |= of_children.get(name, {})
     gone = [step for name, step in workflow.steps.items() if name not in ordered]
-    return ordered | {step.name: removed_row(step) for step in gone if not step.leaving}
+    ordered |= {step.name: removed_row(step) for step in gone if not step.leaving}
+    return ordered, expansions
 
 
 def to_record(found: dict[str, StepEffect]) -> dict[str, StepEffect]:
@@ -216,7 +217,7 @@ def _is_to_be_asked(workflow: Workflow, step: Step, seen: Sight) -> bool:
     definition = _defined(step, seen)
     if definition is None or not definition.when:
         return False
-    return asks_otherwise(step, definition, seen, workflow.params)
+    return asks_otherwise(workflow, step, definition, seen)
 
 
 def _defined(step: Step, seen: Sight) -> Definition | None:

@@ -27,7 +27,7 @@ from controller.spec.expression import (
     step_named,
     steps_read,
 )
-from controller.spec.fingerprint import children
+from controller.spec.fingerprint import children, inputs
 from controller.spec.items import Item, child_name, expand
 from controller.spec.models import SECONDS_MAX, Spec
 
@@ -183,6 +183,14 @@ def prints_of(workflow: Workflow, step: Step) -> dict[str, str]:
     needs = [workflow.steps[need.step] for need in step.definition.requires]
     prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
     return {**prints, step.name: step.fingerprint}
+
+
+def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
+    """What its fingerprint is made of, by the spec in force."""
+    defined = workflow.parent_of(step) or step
+    prints = {**prints_of(workflow, defined), defined.name: step.fingerprint}
+    item = None if step.parent is None else Item(step.key, step.item, step.nth)
+    return inputs(workflow.spec, defined.name, prints, workflow.params, item)
 
 
 def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] | None:

@@ -17,14 +17,12 @@ from controller.model.events import (
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Standing, Step, Workflow, is_result
-from controller.planner.resolve import Sight, ask
+from controller.planner.resolve import Sight, ask, inputs_of
 from controller.spec.definition import (
     Definition,
     definitions,
 )
 from controller.spec.expression import Failed, params_read
-from controller.spec.fingerprint import inputs
-from controller.spec.items import Item
 from controller.spec.values import fits
 
 ANEW = frozenset({"restart", "run"})
@@ -121,7 +119,7 @@ def _own_row(
     if is_result(step.phase, definition):
         if not same:
             return changed_row("run")
-        if _never_ran(step) and asks_otherwise(step, definition, seen, workflow.params):
+        if _never_ran(step) and asks_otherwise(workflow, step, definition, seen):
             return StepEffect("run", Reason.TRIED_ANEW, "its `when` changed")
         return reran_row(upstream, "run") if upstream.anew else STEP_UNCHANGED
     if (
@@ -160,7 +158,7 @@ def _skipped(
             return StepEffect("run", Reason.NOT_KNOWN_YET, ASKED_AGAIN)
         return reran_row(upstream, "run")
     if by_its_when:
-        return _asked_again(step, definition, seen, workflow.params)
+        return _asked_again(workflow, step, definition, seen)
     if _skipped_itself(step) or _is_broken(workflow, definition, seen, upstream):
         return STEP_UNCHANGED
     return StepEffect("run", Reason.TRIED_ANEW, "its dependencies are satisfied now")
@@ -177,13 +175,11 @@ def is_judged_again(step: Step, effect: StepEffect) -> bool:
     return reran and not _skipped_itself(step)
 
 
-def _asked_again(
-    step: Step, definition: Definition, seen: Sight, before: Mapping[str, object]
-) -> StepEffect:
+def _asked_again(workflow: Workflow, step: Step, definition: Definition, seen: Sight) -> StepEffect:
     """Its `when` decides at once: all that it reads is there."""
     if not definition.when:
         return StepEffect("run", Reason.TRIED_ANEW, "it has no `when` any more")
-    if not asks_otherwise(step, definition, seen, before):
+    if not asks_otherwise(workflow, step, definition, seen):
         return STEP_UNCHANGED
     try:
         answer = ask(seen, definition)
@@ -194,14 +190,12 @@ def _asked_again(
     return StepEffect("keep", Reason.WHEN_FALSE, answer.sentence)
 
 
-def asks_otherwise(
-    step: Step, definition: Definition, seen: Sight, before: Mapping[str, object]
-) -> bool:
-    """Whether the edit changed its `when`, or a param that this reads (its value `before`)."""
+def asks_otherwise(workflow: Workflow, step: Step, definition: Definition, seen: Sight) -> bool:
+    """Whether the edit changed its `when`, or the value of a param that this reads."""
     if step.definition.when != definition.when:
         return True
     read = params_read(seen.spec, [definition.when] if definition.when else [])
-    return any(not is_same(seen.params[name], before.get(name)) for name in read)
+    return any(not is_same(seen.params[name], workflow.params.get(name)) for name in read)
 
 
 def _never_ran(step: Step) -> bool:
@@ -306,17 +300,6 @@ def _differing(workflow: Workflow, step: Step, after: dict[str, str]) -> list[st
     of_attempt = is_of_it or step.leaving is not None  # the spec in force no longer has that one
     before = attempt.inputs if attempt and of_attempt else inputs_of(workflow, step)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-
-
-def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
-    """What its fingerprint is made of, by the spec in force."""
-    defined = step if step.parent is None else workflow.steps[step.parent]
-    prints = {
-        need.step: workflow.steps[need.step].fingerprint for need in defined.definition.requires
-    }
-    prints[defined.name] = step.fingerprint
-    item = None if step.parent is None else Item(step.key, step.item, step.nth)
-    return inputs(workflow.spec, defined.name, prints, workflow.params, item)
 
 
 def _say_what(

@@ -110,6 +110,15 @@ def test_what_has_ended_is_reset_as_ever() -> None:
 KEEP = {"onChanged": "KeepResult"}
 
 
+def test_a_kept_dependency_is_not_named_as_what_changed() -> None:
+    def steps(run: str, other: str = "old") -> Steps:
+        return [a_step("a", run=run, **KEEP), a_step("b", run=other), a_step("c", "a", "b")]
+
+    story = Story().accept(steps("old")).exit("a").exit("b").exit("c")
+    story.accept(steps("new")).accept(steps("new", "new"))
+    assert story.life().effects["c"].message == 'depends on "b", which changed'
+
+
 def test_a_result_is_kept_and_so_are_those_that_depend_on_it() -> None:
     story = Story().accept(chain(**KEEP)).exit("a").exit("b").exit("c")
     story.accept(chain("new", **KEEP))
