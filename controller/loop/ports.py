@@ -87,7 +87,6 @@ class Log(Protocol):
 
 
 # ---------------------------------------- executor
-OUTPUT_BYTES_MAX = 64 << 10  # of what one attempt hands on
 
 
 class FromEnv(Struct, frozen=True, tag=True):
@@ -203,7 +202,7 @@ class Executor(Protocol):
         """All that was said since the last observe() is on its way, in the order it was said."""
 
     def outputs(self, log: str) -> bytes | None:
-        """What the attempt with this log handed on, at most OUTPUT_BYTES_MAX + 1 bytes of it.
+        """What the attempt with this log handed on, at most VALUES_BYTES_MAX + 1 bytes of it.
 
         None if it made no file. Raises OSError, with a message for people in `strerror`, if that is
         no regular file or can't be read. Never blocks.

@@ -19,7 +19,7 @@ from controller.planner import edits, outcome, retries
 from controller.planner.actions import Accept, Action, Retry, Schedule
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
 
-VALUES_BYTES_MAX = 4096  # in a record; more goes to a file
+RECORDED_BYTES_MAX = 4096  # in a record; more goes to a file
 
 
 def promised(
@@ -67,7 +67,7 @@ def _attempt(
         return
     values, file = resolved.values, ""
     data = msgspec.json.encode(values) if values else b""
-    if len(data) > VALUES_BYTES_MAX:
+    if len(data) > RECORDED_BYTES_MAX:
         from hashlib import sha256  # loads OpenSSL
 
         values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())

@@ -30,8 +30,8 @@ from controller.spec.expression import (
 from controller.spec.fingerprint import children, inputs
 from controller.spec.items import Item, child_name, expand
 from controller.spec.models import SECONDS_MAX, Spec
+from controller.spec.values import WORD_BYTES_MAX
 
-VALUE_BYTES_MAX = 100 << 10  # of an argument or a variable
 _SHOWN_MAX = 64  # characters of a value that `when` read
 
 
@@ -267,10 +267,10 @@ def _check(definition: Definition, values: Mapping[str, Any]) -> None:
         if "\0" in text:
             raise Failed(f"{place} would hold a NUL byte, which no process can be given")
         size = len(text) if text.isascii() else len(text.encode())
-        if size > VALUE_BYTES_MAX:
+        if size > WORD_BYTES_MAX:
             name = place.removeprefix("env.") if place.startswith("env.") else "NAME"
             hint = f"pass it as a file: env: {{{name}: {{asFile: …}}}}"
-            message = f"{place} would have {size:,} bytes, {VALUE_BYTES_MAX:,} is the most; {hint}"
+            message = f"{place} would have {size:,} bytes, {WORD_BYTES_MAX:,} is the most; {hint}"
             raise Refused(Reason.VALUE_TOO_LARGE, message)
     if not "".join(fill_words(definition.argv, values)[:1]):
         raise Failed("the name of the program is empty")

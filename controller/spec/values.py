@@ -38,6 +38,7 @@ VALUE_NAME_HINT = (
     "and in, true, false and null are taken"
 )
 DEPTH_MAX = 64
+WORD_BYTES_MAX = 100 << 10  # of a word of a command, of a variable: the system takes 128 KiB
 VALUES_BYTES_MAX = 65_536  # of all outputs of an attempt, of all params given to a life
 
 _SHOWN_MAX = 60  # characters of what was found

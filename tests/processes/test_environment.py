@@ -12,9 +12,7 @@ from processes.yard import Yard, eventually, pids, read
 
 from controller.executor.local import preparation
 from controller.executor.local.executor import LocalExecutor
-from controller.executor.local.secrets import VALUE_BYTES_MAX
 from controller.loop.ports import (
-    OUTPUT_BYTES_MAX,
     AsFile,
     AttemptId,
     Ended,
@@ -23,6 +21,7 @@ from controller.loop.ports import (
     FromEnv,
     FromFile,
 )
+from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX
 
 SECRET = "hunter2-of-this-test"
 # The kernel's own account of what the shell was given, before it changes anything.
@@ -105,7 +104,7 @@ def test_what_cannot_be_read_keeps_it_from_starting(
 ) -> None:
     os.mkfifo(yard.work / "fifo")
     write(yard, "nul", SECRET.encode() + b"\0")
-    write(yard, "large", SECRET.encode() * VALUE_BYTES_MAX)
+    write(yard, "large", SECRET.encode() * WORD_BYTES_MAX)
     write(yard, "bad.env", b"A=1\n" + SECRET.encode())
     began = time.monotonic()
     ended = run(yard, env_from=(placed(layer, yard.work),))
@@ -362,8 +361,8 @@ NASTY = [
     b" ",
     b"-n",
     b"a=b=c",
-    b"x" * VALUE_BYTES_MAX,
-    b"\xff" * VALUE_BYTES_MAX,
+    b"x" * WORD_BYTES_MAX,
+    b"\xff" * WORD_BYTES_MAX,
 ]
 
 
@@ -419,7 +418,7 @@ def test_bytes_arrive_as_they_were_given(
 def test_many_large_values_at_once_reach_the_shim(yard: Yard) -> None:
     """All orders of a turn go out together: no line may become too long for the other end."""
     executor = yard.executor(slots=1)
-    value = "\udcff" * VALUE_BYTES_MAX  # six times as long on the wire
+    value = "\udcff" * WORD_BYTES_MAX  # six times as long on the wire
     steps = [f"s{number}" for number in range(20)]
     for step in steps:
         refs = EnvRefs({f"V{number}": value for number in range(10)})
@@ -439,8 +438,8 @@ def test_many_large_values_at_once_reach_the_shim(yard: Yard) -> None:
         (": > $TREADLE_OUTPUT", b""),
         ("echo a=1 > out; ln -s $PWD/out $TREADLE_OUTPUT", b"a=1\n"),
         ("ln -s nowhere $TREADLE_OUTPUT; true", None),
-        ("head -c 65536 /dev/zero > $TREADLE_OUTPUT", b"\0" * OUTPUT_BYTES_MAX),
-        ("head -c 999999 /dev/zero > $TREADLE_OUTPUT", b"\0" * (OUTPUT_BYTES_MAX + 1)),
+        ("head -c 65536 /dev/zero > $TREADLE_OUTPUT", b"\0" * VALUES_BYTES_MAX),
+        ("head -c 999999 /dev/zero > $TREADLE_OUTPUT", b"\0" * (VALUES_BYTES_MAX + 1)),
     ],
 )
 def test_what_an_attempt_hands_on(yard: Yard, script: str, found: bytes | None) -> None:

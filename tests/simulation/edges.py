@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller.loop.ports import (
-    OUTPUT_BYTES_MAX,
     AttemptId,
     ClockReading,
     End,
@@ -30,6 +29,7 @@ from controller.model.observations import (
     Started,
 )
 from controller.spec.definition import BackoffPolicy
+from controller.spec.values import VALUES_BYTES_MAX
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -157,7 +157,7 @@ class FakeExecutor:
 
     def outputs(self, log: str) -> bytes | None:
         found = self._world.outputs.get(log)
-        return found and found[: OUTPUT_BYTES_MAX + 1]
+        return found and found[: VALUES_BYTES_MAX + 1]
 
     def trouble(self) -> Trouble | None:
         return self._world.trouble

@@ -47,7 +47,6 @@ from controller.executor.shim.spawn import NotNow
 from controller.executor.shim.wire import Message, readable
 from controller.loop.places import output_file
 from controller.loop.ports import (
-    OUTPUT_BYTES_MAX,
     AttemptId,
     Clock,
     End,
@@ -61,6 +60,7 @@ from controller.loop.ports import (
 )
 from controller.model.events import Usage
 from controller.model.state import SECOND
+from controller.spec.values import VALUES_BYTES_MAX
 
 TRY_AGAIN_US = 1_000_000
 DOUBT_US = 1_000_000  # the shim corrects an exit within half of it
@@ -183,7 +183,7 @@ class LocalExecutor:
         self.shim.flush()
 
     def outputs(self, log: str) -> bytes | None:
-        return read_regular(f"{self.state}/{output_file(log)}", OUTPUT_BYTES_MAX + 1)
+        return read_regular(f"{self.state}/{output_file(log)}", VALUES_BYTES_MAX + 1)
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble() or out_of_resources(self.shortage)

@@ -20,8 +20,8 @@ from controller.executor.shim.spawn import SHORTAGES, NotNow
 from controller.executor.shim.wire import readable
 from controller.loop.ports import AsFile, EnvFile, EnvRefs, FromEnv, FromFile
 from controller.model.phases import Reason
+from controller.spec.values import WORD_BYTES_MAX
 
-VALUE_BYTES_MAX = 100 << 10  # the system takes 128 KiB, with the name
 ENV_BYTES_MAX = 6 << 20  # the system takes no more, whatever its limits are set to
 FILE_BYTES_MAX = 1 << 20  # of an `envFrom` file
 
@@ -31,7 +31,7 @@ _ENTRY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)=(.*)", r
 _SKIPPED = re.compile(r"[ \t]*(?:#.*)?", re.DOTALL)
 _NEWLINE = re.compile(rb"\r?\n\Z")
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
-_TOO_LARGE = f"over {VALUE_BYTES_MAX >> 10} KiB, too large for a variable; pass the path of a file"
+_TOO_LARGE = f"over {WORD_BYTES_MAX >> 10} KiB, too large for a variable; pass the path of a file"
 
 
 class CannotPrepare(Exception):
@@ -78,7 +78,7 @@ def _value(name: str, ref: str | FromEnv | FromFile | AsFile, write: Write) -> s
                 )
             value = _text(found)
         case FromFile(path):
-            content = _read(path, VALUE_BYTES_MAX + len(b"\r\n") + 1, f"{name}: ")
+            content = _read(path, WORD_BYTES_MAX + len(b"\r\n") + 1, f"{name}: ")
             if content is None:
                 raise _missing(f"{name}: no file {path}")
             if b"\0" in content:
@@ -122,7 +122,7 @@ def _entry(line: str, place: str) -> tuple[str, str] | None:
 
 def _checked(value: str, place: str) -> str:
     # Bytes that are not UTF-8 are one surrogate each, and then one `?`.
-    if len(value.encode(errors="replace")) > VALUE_BYTES_MAX:
+    if len(value.encode(errors="replace")) > WORD_BYTES_MAX:
         raise CannotPrepare(Reason.VALUE_TOO_LARGE, f"{place}: {_TOO_LARGE}")
     return value
 

@@ -13,11 +13,11 @@ from controller.executor.local import secrets
 from controller.executor.local.secrets import (
     ENV_BYTES_MAX,
     FILE_BYTES_MAX,
-    VALUE_BYTES_MAX,
     CannotPrepare,
 )
 from controller.executor.shim.spawn import NotNow
 from controller.loop.ports import AsFile, EnvFile, EnvRefs, FromEnv, FromFile
+from controller.spec.values import WORD_BYTES_MAX
 
 SECRET = "hunter2"  # in no message
 
@@ -47,8 +47,8 @@ def refused(*layers: EnvFile | EnvRefs) -> tuple[str, str]:
         pytest.param(b" 'a' \n", " 'a' ", id="blanks and quotes stay"),
         pytest.param(b"\xff\xe9", "\udcff\udce9", id="no UTF-8"),
         ("é€\n".encode(), "é€"),
-        pytest.param(b"x" * VALUE_BYTES_MAX + b"\r\n", "x" * VALUE_BYTES_MAX, id="100 KiB"),
-        pytest.param(b"\xff" * VALUE_BYTES_MAX, "\udcff" * VALUE_BYTES_MAX, id="100 KiB, no UTF-8"),
+        pytest.param(b"x" * WORD_BYTES_MAX + b"\r\n", "x" * WORD_BYTES_MAX, id="100 KiB"),
+        pytest.param(b"\xff" * WORD_BYTES_MAX, "\udcff" * WORD_BYTES_MAX, id="100 KiB, no UTF-8"),
     ],
 )
 def test_the_content_of_a_file(tmp_path: Path, content: bytes, value: str) -> None:
@@ -99,7 +99,7 @@ def test_a_variable_of_the_controller_is_taken_as_it_is(
         ("  #", {}),
         ("A=1\nB=2\n\n# c\nA=3\n", {"A": "3", "B": "2"}),
         ("A=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
-        ("A=" + "x" * VALUE_BYTES_MAX, {"A": "x" * VALUE_BYTES_MAX}),
+        ("A=" + "x" * WORD_BYTES_MAX, {"A": "x" * WORD_BYTES_MAX}),
         ("#" + "x" * (FILE_BYTES_MAX - 1), {}),
     ],
 )
@@ -193,8 +193,8 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("over", [1, 2, 3, 1000, 10_000_000])
 def test_one_byte_too_many(tmp_path: Path, over: int, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "file")
-    Path(path).write_bytes(b"x" * (VALUE_BYTES_MAX + over))
-    plain = "é" * (VALUE_BYTES_MAX // 2) + "x" * over
+    Path(path).write_bytes(b"x" * (WORD_BYTES_MAX + over))
+    plain = "é" * (WORD_BYTES_MAX // 2) + "x" * over
     monkeypatch.setenv("SOURCE", plain[:-over] + "x" * min(over, 1000))
     for ref in (FromFile(path), FromEnv("SOURCE"), plain):
         reason, problem = refused(EnvRefs({"A": ref}))
@@ -204,7 +204,7 @@ def test_one_byte_too_many(tmp_path: Path, over: int, monkeypatch: pytest.Monkey
 
 def test_a_file_of_variables_has_limits_too(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_text("\nA=" + "x" * (VALUE_BYTES_MAX + 1))
+    path.write_text("\nA=" + "x" * (WORD_BYTES_MAX + 1))
     reason, problem = refused(EnvFile(str(path)))
     assert reason == "ValueTooLarge" and f"{path}:2: over 100 KiB" in problem
     path.write_text("#" * (FILE_BYTES_MAX + 1))
@@ -212,8 +212,8 @@ def test_a_file_of_variables_has_limits_too(tmp_path: Path) -> None:
 
 
 def test_all_of_it_has_a_limit() -> None:
-    value = "x" * VALUE_BYTES_MAX
-    most = ENV_BYTES_MAX // VALUE_BYTES_MAX
+    value = "x" * WORD_BYTES_MAX
+    most = ENV_BYTES_MAX // WORD_BYTES_MAX
     assert len(resolve([EnvRefs({f"A{n}": value for n in range(most)})])) == most
     reason, problem = refused(EnvRefs({f"A{n}": value for n in range(most + 1)}))
     assert reason == "ValueTooLarge" and "its variables are over 6 MiB" in problem
