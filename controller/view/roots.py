@@ -8,6 +8,7 @@ Cost: O(steps + dependencies).
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 from shlex import quote
 
 from controller.model.phases import Phase, Reason
@@ -91,20 +92,24 @@ def _skipped(workflow: Workflow) -> dict[str, list[str]]:
     """By the step at the root, those that were skipped because of it, directly or not."""
     roots: dict[str, str] = {}
     below: dict[str, list[str]] = defaultdict(list)
+    who_decided = cache(
+        partial(_who_decided, workflow)
+    )  # many may depend on one with many children
     for step in workflow.counted:
         if step.phase is Phase.SKIPPED:
             way, at = [], step
             while at.name not in roots and at.phase is Phase.SKIPPED and at.broken:
                 way.append(at.name)
-                at = _who_decided(workflow, workflow.steps[next(iter(at.broken))])
+                at = who_decided(next(iter(at.broken)))
             root = roots.setdefault(at.name, at.name)
             roots.update(dict.fromkeys(way, root))
             below[root].append(step.name)
     return below
 
 
-def _who_decided(workflow: Workflow, step: Step) -> Step:
+def _who_decided(workflow: Workflow, name: str) -> Step:
     """Of one with children, the first child that ended as it did; else the step itself."""
+    step = workflow.steps[name]
     alike = (child for child in of(workflow, step) if child.phase is step.phase)
     return next(alike, step)
 
