@@ -24,6 +24,7 @@ from controller.model.events import (
 from controller.model.metrics import Metrics
 from controller.model.phases import (
     ATTEMPT_LIVE,
+    TERMINAL,
     WORKFLOW_TERMINAL,
     AttemptPhase,
     Phase,
@@ -229,6 +230,11 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         """How many of its children may have begun and not ended at once."""
         fan = self.definition.for_each
         return None if fan is None else fan.parallelism
+
+    @property
+    def outputs_stand(self) -> bool:
+        """Whether others can read its outputs: of one with children, once these have ended."""
+        return self.phase is Phase.SUCCEEDED or (self.expanded and self.phase in TERMINAL)
 
     @property
     def tolerated(self) -> bool:

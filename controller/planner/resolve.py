@@ -76,7 +76,7 @@ class Sight(NamedTuple):
         if path == ["failed"]:
             return step.failed_keys
         output = path[-1]
-        if step.phase is not Phase.SUCCEEDED and not (step.expanded and step.phase in TERMINAL):
+        if not step.outputs_stand:
             raise NoValue(f'"{name}" {_HAS[step.phase]}, so it has no output "{output}"')
         if output not in step.outputs:
             raise NoValue(f'"{name}" gave no output "{output}"')

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from controller.model.events import FileRejected, Usage
-from controller.model.phases import TERMINAL, Phase
+from controller.model.phases import Phase
 from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
 from controller.view import words
 from controller.view.children import in_order
@@ -91,14 +91,9 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
         message=message,
         depends_on=[need.step for need in step.definition.requires],
         fingerprint=step.fingerprint,
-        outputs=step.outputs if step.phase is Phase.SUCCEEDED or _has_collected(step) else {},
+        outputs=step.outputs if step.outputs_stand else {},
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
     )
-
-
-def _has_collected(step: Step) -> bool:
-    """Its children have given outputs, as far as they succeeded."""
-    return step.expanded and step.phase in TERMINAL
 
 
 def _attempt_shape(attempt: Attempt, now_used: Usage) -> AttemptShape:
