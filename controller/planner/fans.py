@@ -78,7 +78,7 @@ def fan_row(
         found = expansion(seen, definition, needs, _same_items(workflow, parent, seen))
     except Failed as failure:
         stay = dict.fromkeys(parent.children, STEP_UNCHANGED)
-        return Fan(StepEffect("run", Reason.SPEC_CHANGED, f"forEach: {failure}"), stay, None)
+        return Fan(StepEffect("run", Reason.SPEC_CHANGED, str(failure)), stay, None)
     children = _rows(workflow, parent, seen, needs, found, upstream)
     is_same_list = list(children) == parent.children
     effect = _of_parent(parent, fingerprints[parent.name], children)

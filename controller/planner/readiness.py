@@ -99,8 +99,8 @@ def _expand(
     try:
         found = expansion(seen, step.definition, prints_of(workflow, step))
     except Failed as failure:
-        reason, message = Reason.EXPANSION_FAILED, f"forEach: {failure}"
-        return StepFailed(uid=uid, step=name, reason=reason, message=message)
+        reason = Reason.EXPANSION_FAILED
+        return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
     return StepExpanded(uid=uid, step=name, children=found.children, when=read, ask_each=each)
 
 

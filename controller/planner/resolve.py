@@ -158,16 +158,23 @@ def expansion(
 
     def key_of(value: Any, index: int) -> str:
         at = seen._replace(item=value, nth=index)
-        found = {code.text: evaluate(seen.spec, code.text, at.lookup) for code in codes(fan.key)}
-        return fill(fan.key, found)
+        try:
+            return fill(fan.key, {code.text: _value(at, code.text) for code in codes(fan.key)})
+        except Failed as failure:
+            raise Failed(f"key of the item with index {index}: {failure}") from None
+
+    def given_by(code: str) -> Any:
+        try:
+            return _value(seen, code)
+        except Failed as failure:
+            raise Failed(f"forEach: {failure}") from None
 
     if items is None:
-        items = expand(fan, lambda code: evaluate(seen.spec, code, seen.lookup), key_of)
+        items = expand(fan, given_by, key_of)
     others = len(seen.steps) - len(seen.steps[definition.name].children)
     if others + len(items) > STEPS_MAX:
-        raise Failed(
-            f"{len(items):,} children are too many: a workflow has {STEPS_MAX:,} steps at most"
-        )
+        problem = f"{len(items):,} children are too many"
+        raise Failed(f"forEach: {problem}: a workflow has {STEPS_MAX:,} steps at most")
     prints = children(seen.spec, definition.name, fingerprints, seen.params, items)
     made = [
         Child(key=item.key, fingerprint=text, item=item.value)

@@ -143,6 +143,40 @@ def test_a_list_that_is_none(given: bytes, why: tuple[str, str]) -> None:
     assert story.why("load") == why
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"forEach": "${{ params.l[7] }}"},
+            "forEach: ${{ params.l[7] }} failed: "
+            "the list has 1 elements, and none with the index 7",
+        ),
+        ({"forEach": "${{ params.l[0] }}"}, "forEach: expected a list, found a mapping"),
+        (
+            {"forEach": "${{ params.many }}"},
+            "forEach has 10,001 items; at most 10,000 are possible",
+        ),
+        (
+            {"forEach": {"matrix": {"a": "${{ params.many.map(x, [x]) }}", "b": [1, 2]}}},
+            "the matrix has 20,002 combinations; at most 10,000 are possible",
+        ),
+        (
+            {"forEach": "${{ params.l }}", "key": "${{ item.b }}"},
+            'key of the item with index 0: ${{ item.b }} failed: the map has no key "b"',
+        ),
+        (
+            {"forEach": "${{ params.l }}", "key": "${{ item.none }}"},
+            "key of the item with index 0: ${{ item.none }} gives null, which has no text",
+        ),
+    ],
+)
+def test_why_a_list_can_not_be_made(fields: dict[str, Any], message: str) -> None:
+    params = {"l": [{"none": None}], "many": list(range(10_001))}
+    story = Story().accept([a_step("load", **fields)], params=params)
+    assert story.life().steps["load"].message == message
+    assert story.why("load") == ("Failed", "ExpansionFailed")
+
+
 def test_a_list_that_fails_fails_the_step() -> None:
     load = fan(forEach="${{ params.regions[7] }}")
     story = Story().accept([load], **regions("a"))
