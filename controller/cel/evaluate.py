@@ -109,7 +109,7 @@ def _by_number(within: list[object], number: object, offset: int) -> object:
         raise Failed(f"the index of a list is a number from 0, not {word(number)}", offset)
     if 0 <= number < len(within):
         return within[int(number)]
-    many = f"the list has {len(within)} elements"
+    many = f"the list has {len(within)} element{'' if len(within) == 1 else 's'}"
     raise Failed(f"{many}, and none with the index {shown(number)}", offset)
 
 

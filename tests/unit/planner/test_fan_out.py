@@ -148,8 +148,7 @@ def test_a_list_that_is_none(given: bytes, why: tuple[str, str]) -> None:
     [
         (
             {"forEach": "${{ params.l[7] }}"},
-            "forEach: ${{ params.l[7] }} failed: "
-            "the list has 1 elements, and none with the index 7",
+            "forEach: ${{ params.l[7] }} failed: the list has 1 element, and none with the index 7",
         ),
         ({"forEach": "${{ params.l[0] }}"}, "forEach: expected a list, found a mapping"),
         (
