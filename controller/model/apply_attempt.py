@@ -96,8 +96,6 @@ def started(state: State, event: e.AttemptStarted) -> None:
     step.standing = None
     take_place(workflow, step)
     replace_result(workflow, step)
-    if (parent := workflow.parent_of(step)) is not None:
-        replace_result(workflow, parent)
     set_timeout(state, workflow, step)
     message = f"attempt {attempt.number}, {handle_of(attempt)}"
     move_step(state, workflow, step, Phase.RUNNING, Reason.STARTED, message)

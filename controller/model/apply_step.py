@@ -61,10 +61,14 @@ def expanded(state: State, event: e.StepExpanded) -> None:
 
 
 def _with_another_item(workflow: Workflow, event: e.StepExpanded) -> Iterator[Step]:
-    """Children that are there, and do something else from now on."""
-    for child in event.children:
+    """Children that are there, and do something else from now on, or have to be asked again."""
+    for nth, child in enumerate(event.children):
         step = workflow.steps.get(child_name(event.step, child.key))
-        if step is not None and step.fingerprint != child.fingerprint:
+        if step is None:
+            continue
+        asks = event.ask_each and step.reason == Reason.WHEN_FALSE
+        moved = asks and (step.item, step.nth) != (child.item, nth)
+        if moved or step.fingerprint != child.fingerprint:
             yield step
 
 
@@ -78,6 +82,8 @@ def completed(state: State, event: e.StepCompleted) -> None:
         name: [outputs.get(name) for outputs in gave] for name in parent.definition.outputs
     }
     parent.failed_keys = [child.key for child in children if child.phase is Phase.FAILED]
+    if parent.standing is None or parent.standing.phase is not event.phase:
+        replace_result(workflow, parent)  # also where no child has started
     move_step(state, workflow, parent, event.phase, event.reason, event.message)
     parent.standing = Standing(parent.fingerprint, parent.phase, parent.reason, parent.message)
 

@@ -110,6 +110,8 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
             if event.generation > 1:
                 workflow.effects.setdefault(name, STEP_ADDED)
         step.want_nothing()  # only what this generation wants counts
+        if step.is_parent != (definition.for_each is not None):
+            step.standing = None  # its children are gone, or what it did before it had any
         step.index, step.definition = index, definition
         step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, [])
         workflow.steps[name] = step
@@ -183,7 +185,8 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
     elif back:
         reset(state, workflow, step, effect.reason, effect.message)
     elif effect.reason == Reason.RESULT_KEPT:
-        restore(state, workflow, step)
+        if not step.is_parent:  # that is expanded again, and its children are restored
+            restore(state, workflow, step)
     elif effect.reason == Reason.WHEN_FALSE:
         explain_wait(step, effect.reason, effect.message)
 

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from controller.model.events import Child, StepEffect
 from controller.model.indexes import has_place, requeue, set_timeout, stop_waiting, touch
-from controller.model.movement import drop
+from controller.model.movement import drop, forget_result
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Step, Workflow
 from controller.spec.definition import Definition
@@ -51,6 +51,8 @@ def expand(
         if step.leaving is not None and step.live is not None and not parent.expanded:
             step.edit = StepEffect("restart", Reason.DEPENDENCY_RERAN, "it is back in the list")
         step.leaving = None
+        if parent.stale:
+            forget_result(step)
         step.key, step.item, step.nth = child.key, child.item, nth
         step.definition, step.fingerprint, step.index = definition, child.fingerprint, parent.index
         step.open = 0
@@ -61,7 +63,7 @@ def expand(
     for name in before:
         if name not in stay and name in workflow.steps:
             let_go(state, workflow, workflow.steps[name])
-    parent.children, parent.expanded = names, True
+    parent.children, parent.expanded, parent.stale = names, True, False
     touch(state, workflow, parent)
     return before != names
 
@@ -80,7 +82,8 @@ def leave_without(state: State, workflow: Workflow, parent: Step) -> None:
     for name in parent.children:
         if name in workflow.steps:
             let_go(state, workflow, workflow.steps[name])
-    parent.children, parent.expanded = [], False
+    parent.children, parent.expanded, parent.stale = [], False, False
+    parent.failed_keys = []
 
 
 def let_go(state: State, workflow: Workflow, step: Step) -> None:

@@ -233,15 +233,25 @@ def edges(step: Step) -> list[tuple[str, str]]:
 def replace_result(workflow: Workflow, step: Step) -> None:
     """What was made from its last result can't be restored any more, nor can an answer stand.
 
-    A step that was kept from running is judged again in any case.
+    A step that was kept from running is judged again in any case. The result of a child is a part
+    of that of its parent. Cost: O(dependents), however many children these have.
     """
-    for name, _ in step.dependents:
+    parent = workflow.parent_of(step)
+    if parent is not None and parent.phase not in TERMINAL:
+        parent.standing = None
+    for name, _ in (*step.dependents, *(parent.dependents if parent is not None else ())):
         dependent = workflow.steps[name]
+        dependent.stale = dependent.is_parent and dependent.phase not in TERMINAL
         if dependent.series_from is None and dependent.phase not in TERMINAL:
             dependent.answer = None
-        kept = dependent.standing
-        if kept is not None and dependent.phase is not kept.phase and not kept.is_asked_again:
-            dependent.standing = None
+        forget_result(dependent)
+
+
+def forget_result(step: Step) -> None:
+    """The result from before its reset can't be restored."""
+    kept = step.standing
+    if kept is not None and step.phase is not kept.phase and not kept.is_asked_again:
+        step.standing = None
 
 
 def drop(state: State, workflow: Workflow, step: Step) -> None:

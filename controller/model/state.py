@@ -176,6 +176,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     children: list[str] = []  # of a step with `forEach`, in the order of the items
     expanded: bool = False  # they are those of the present list
     failed_keys: list[str] = []  # of those that failed, when it last completed
+    stale: bool = False  # what they were made from has been replaced
     phase: Phase = Phase.PENDING
     reason: str = Reason.WAITING_FOR_DEPENDENCIES
     message: str = "waiting for its dependencies"

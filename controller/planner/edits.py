@@ -46,6 +46,7 @@ from controller.spec.definition import (
 )
 from controller.spec.expression import Failed
 from controller.spec.fingerprint import fingerprints, inputs
+from controller.spec.items import child_name
 from controller.spec.models import Spec
 from controller.spec.params import values
 
@@ -83,10 +84,11 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
         lost = [name for name in kept if found[name].action in ANEW]
         if not lost:
             differ = {name: one for name, one in kept.items() if one != prints[name]}
+            at = dict(_items(seen, expansions))
             ask = [
                 name
                 for name, step in workflow.steps.items()
-                if _is_to_be_asked(workflow, step, seen)
+                if _is_to_be_asked(workflow, step, at.get(name, seen.of(step)))
             ]
             timeouts = dict(_timeouts(workflow, seen))
             return Edit(prints, differ, found, ask, timeouts, expansions)
@@ -208,9 +210,17 @@ def to_record(found: dict[str, StepEffect]) -> dict[str, StepEffect]:
     }
 
 
+def _items(seen: Sight, expansions: Mapping[str, list[Child]]) -> Iterator[tuple[str, Sight]]:
+    """What the expressions of a child see, if its `when` is asked for each."""
+    for name, children in expansions.items():
+        if asks_each(seen.spec, definitions(seen.spec)[name]):
+            for nth, child in enumerate(children):
+                yield child_name(name, child.key), seen._replace(item=child.item, nth=nth)
+
+
 def _is_to_be_asked(workflow: Workflow, step: Step, seen: Sight) -> bool:
     """It waits, its dependencies are satisfied, and the edit changed what its `when` asks."""
-    if step.series_from is not None or step.phase in TERMINAL:
+    if step.series_from is not None or step.phase in TERMINAL or step.expanded:
         return False
     if step.phase is not Phase.READY and step.answer is None:
         return False

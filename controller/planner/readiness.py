@@ -54,10 +54,10 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         state, workflow.uid, step.name, TimerKind.BACKOFF, now
     ):
         return None
-    if _is_still_done(step):
-        return StepRestored(uid=workflow.uid, step=step.name)
     if step.is_parent:
         return _expand(state, workflow, step)
+    if _is_still_done(step):
+        return StepRestored(uid=workflow.uid, step=step.name)
     if step.has_to_ask:
         return _by_its_when(state, workflow, step)
     return StepReady(uid=workflow.uid, step=step.name)
@@ -90,7 +90,7 @@ def _expand(
     """Into children; but first its `when` is asked, unless that asks for each of them."""
     uid, name, read = workflow.uid, step.name, None
     each = asks_each(workflow.spec, step.definition)
-    if step.has_to_ask and not each:
+    if step.has_to_ask and not each and not _is_still_done(step):
         decision = _by_its_when(state, workflow, step)
         if not isinstance(decision, StepReady):
             return decision
@@ -134,7 +134,7 @@ def _complete(workflow: Workflow, step: Step) -> StepCompleted:
 def _is_still_done(step: Step) -> bool:
     """It was reset, but in the end nothing that its result was made from has run again."""
     kept = step.standing
-    if kept is None or kept.is_asked_again or step.retry_at is not None or step.is_parent:
+    if kept is None or kept.is_asked_again or step.retry_at is not None:
         return False
     return kept.fingerprint == step.fingerprint and is_result(kept.phase, step.definition)
 

@@ -18,11 +18,8 @@ from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, Standing, Step, Workflow, is_result
 from controller.planner.resolve import Sight, ask, inputs_of
-from controller.spec.definition import (
-    Definition,
-    definitions,
-)
-from controller.spec.expression import Failed, params_read
+from controller.spec.definition import Definition, definitions, own_when
+from controller.spec.expression import Failed, items_read, params_read
 from controller.spec.values import fits
 
 ANEW = frozenset({"restart", "run"})
@@ -177,7 +174,7 @@ def is_judged_again(step: Step, effect: StepEffect) -> bool:
 
 def _asked_again(workflow: Workflow, step: Step, definition: Definition, seen: Sight) -> StepEffect:
     """Its `when` decides at once: all that it reads is there."""
-    if not definition.when:
+    if not own_when(seen.spec, definition):
         return StepEffect("run", Reason.TRIED_ANEW, "it has no `when` any more")
     if not asks_otherwise(workflow, step, definition, seen):
         return STEP_UNCHANGED
@@ -191,16 +188,26 @@ def _asked_again(workflow: Workflow, step: Step, definition: Definition, seen: S
 
 
 def asks_otherwise(workflow: Workflow, step: Step, definition: Definition, seen: Sight) -> bool:
-    """Whether the edit changed its `when`, or the value of a param that this reads."""
-    if step.definition.when != definition.when:
+    """Whether the edit changed its `when`, or a param, or of a child the item, that this reads."""
+    when = own_when(seen.spec, definition)
+    if own_when(workflow.spec, step.definition) != when:
         return True
-    read = params_read(seen.spec, [definition.when] if definition.when else [])
-    return any(not is_same(seen.params[name], workflow.params.get(name)) for name in read)
+    asked = [when] if when else []
+    if any(
+        not is_same(seen.params[name], workflow.params.get(name))
+        for name in params_read(seen.spec, asked)
+    ):
+        return True
+    of_item = items_read(seen.spec, asked) if step.parent is not None else ()
+    return ("item" in of_item and not is_same(seen.item, step.item)) or (
+        "index" in of_item and seen.nth != step.nth
+    )
 
 
 def _never_ran(step: Step) -> bool:
-    """An expression of it failed before its first attempt."""
-    return step.reason == Reason.EXPRESSION_FAILED and step.series_from is None
+    """An expression of it failed before its first attempt, or before it had children."""
+    failed = step.reason in (Reason.EXPRESSION_FAILED, Reason.EXPANSION_FAILED)
+    return failed and step.series_from is None
 
 
 def is_same(one: object, other: object) -> bool:

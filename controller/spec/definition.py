@@ -163,6 +163,11 @@ def asks_each(spec: Spec, step: Definition) -> bool:
     return step.for_each is not None and bool(step.when) and reads_item(spec, step.when)
 
 
+def own_when(spec: Spec, step: Definition) -> str:
+    """The `when` that decides about the step itself, not about each of its children."""
+    return "" if asks_each(spec, step) else step.when
+
+
 def reads(spec: Spec) -> Mapping[str, list[str]]:
     """The steps that others read although they do not directly depend on them.
 

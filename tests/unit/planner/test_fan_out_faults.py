@@ -106,6 +106,15 @@ def test_children_that_leave_are_looked_at_beside_the_plain_step() -> None:
     assert all(story.step(name).live.ending for name in ("load[a]", "load[a#2]"))  # type: ignore[union-attr]
 
 
+def test_children_that_came_back_with_the_list_run_again() -> None:
+    many = fan("load", ["a"])
+    story = Story().accept([many]).exit("load[a]")
+    story.accept([a_step("load")]).accept([many]).end("load", how="withdrawn")
+    story.exit("load[a]")
+    assert story.why("load[a]") == ("Succeeded", "Completed")
+    assert story.life().phase == "Succeeded"
+
+
 # ---------------------------------------- a dependency that runs again
 
 
@@ -172,6 +181,121 @@ def test_retry_downstream_runs_the_children_again() -> None:
     assert sorted(story.live()) == ["load[x]", "load[y]"]
     story.exit("load[x]").exit("load[y]")
     assert story.live() == {"last"}
+
+
+# ---------------------------------------- what a result was made from
+
+
+def after(name: str) -> dict[str, str]:
+    return {"step": name, "condition": "Finished"}
+
+
+@pytest.mark.parametrize("made", [a_step("find"), fan("find", ["f"])])
+def test_children_run_again_after_a_dependency_did(made: dict[str, Any]) -> None:
+    steps = [made, fan("load", ["a", "b"], after("find"))]
+    story = Story().accept(steps)
+    failing = next(iter(story.live()))
+    story.exit(failing, 1).exit("load[a]").exit("load[b]")
+    story.accept(steps, priority=1)
+    assert story.live() == {failing}
+    story.exit(failing)
+    assert story.live() == {"load[a]", "load[b]"}
+
+
+def test_children_stand_if_the_edit_is_taken_back_before_the_dependency_runs() -> None:
+    load = fan("load", ["a", "b"], "find")
+    story = Story().accept([a_step("find"), load]).exit("find").exit("load[a]").exit("load[b]")
+    story.accept([a_step("find", run="other"), load], suspend=True)
+    assert story.why("load[a]") == ("Pending", "DependencyReran")
+    story.accept([a_step("find"), load])
+    assert story.life().phase == "Succeeded"
+    assert story.step("load[a]").numbered == 1
+
+
+def test_dependents_run_again_if_a_child_is_skipped_now() -> None:
+    steps = [fan("load", ["a"], when="${{ item != params.p }}"), a_step("last", after("load"))]
+    story = Story().accept(steps, params={"p": ""}).exit("load[a]", 1).exit("last")
+    story.accept(steps, params={"p": "a"})
+    assert story.why("load[a]") == ("Skipped", "WhenFalse")
+    assert story.live() == {"last"}
+
+
+def test_dependents_run_again_if_a_skipped_step_has_an_empty_list_now() -> None:
+    last = a_step("last", "load")
+    story = Story().accept([fan("load", [], when="${{ false }}"), last]).exit("last")
+    story.accept([fan("load", []), last])
+    assert story.why("load") == ("Succeeded", "Completed")
+    assert story.live() == {"last"}
+
+
+def test_a_step_without_children_has_none_that_failed() -> None:
+    last = a_step("last", after("load"), when="${{ steps.load.failed == [] }}")
+    steps = [fan("load", "${{ params.l }}", key="${{ item.k }}"), last]
+    story = Story().accept(steps, params={"l": [{"k": "a"}]}).exit("load[a]", 1)
+    assert story.why("last") == ("Skipped", "WhenFalse")
+    story.accept(steps, params={"l": [1]})
+    assert story.why("load") == ("Failed", "ExpansionFailed")
+    assert story.live() == {"last"}
+
+
+# ---------------------------------------- a `when`
+
+
+def test_a_when_that_reads_the_index_is_asked_again_in_another_order() -> None:
+    load = {"when": "${{ index < 1 }}"}
+    story = Story().accept([fan("load", ["a", "b"], **load)]).exit("load[a]")
+    assert story.why("load[b]") == ("Skipped", "WhenFalse")
+    story.accept([fan("load", ["b", "a"], **load)])
+    assert story.live() == {"load[b]"}
+    assert story.why("load[a]") == ("Succeeded", "Completed"), "an edit undoes nothing"
+
+
+def test_a_when_is_asked_again_of_a_child_that_waits_with_another_item() -> None:
+    fields = {"key": "${{ item.k }}", "when": "${{ item.v > 0 }}", "env": {}}
+    story = Story().accept([fan("load", [{"k": "a", "v": 1}], **fields)], parallelism=1)
+    assert story.live() == {"load[a]"}
+    story.accept([fan("load", [{"k": "a", "v": 0}], **fields)], parallelism=1)
+    story.end("load[a]", how="withdrawn")
+    assert story.why("load[a]") == ("Skipped", "WhenFalse")
+
+
+def test_a_when_is_asked_again_if_a_list_made_again_has_another_item() -> None:
+    load = fan("load", "${{ steps.find.outputs.names }}", "find", key="${{ item.k }}")
+    load |= {"when": "${{ item.v > 0 }}", "env": {}}
+    story = Story().accept([FIND, load])
+    story.exit("find", outputs=gives('[{"k": "a", "v": 0}, {"k": "b", "v": 1}]'))
+    story.start("load[b]")
+    story.retry("find")
+    story.exit("find", outputs=gives('[{"k": "a", "v": 1}, {"k": "b", "v": 1}]'))
+    assert story.live() == {"load[a]", "load[b]"}
+
+
+def test_a_when_that_becomes_one_of_the_items_is_not_asked_of_the_step() -> None:
+    story = Story().accept([fan("load", ["a"], when="${{ false }}")])
+    story.accept([fan("load", ["a"], when="${{ item == 'a' }}")])
+    assert story.live() == {"load[a]"}
+
+
+def test_a_when_is_asked_again_of_a_step_that_could_not_be_expanded() -> None:
+    load = fan("load", "${{ params.p.l }}", continueOnFailure=True)
+    story = Story().accept([{**load, "when": "${{ true }}"}], params={"p": {"default": {}}})
+    assert story.why("load") == ("Failed", "ExpansionFailed")
+    story.accept([{**load, "when": "${{ false }}"}], params={"p": {"default": {}}})
+    assert story.why("load") == ("Skipped", "WhenFalse")
+
+
+def test_a_when_is_not_asked_again_of_a_step_whose_dependency_did_not_run_in_the_end() -> None:
+    steps = [
+        a_step("first"),
+        a_step("may", after("first"), when="${{ steps.first.phase == 'Skipped' }}"),
+        fan("load", ["a"], "may"),
+    ]
+    story = Story().accept(steps).exit("first", 1).exit("load[a]")
+    assert story.why("may") == ("Skipped", "WhenFalse")
+    story.accept([*steps[:2], {**steps[2], "when": "${{ false }}"}])
+    story.exit("first")
+    assert story.why("load[a]") == ("Succeeded", "Completed")
+    assert story.step("load[a]").numbered == 1
 
 
 # ---------------------------------------- others
