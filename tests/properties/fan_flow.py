@@ -1,0 +1,196 @@
+"""Stories of steps that run for each item of a list, told to the end and compared with a reference.
+
+One seed is one story.
+"""
+
+from collections import Counter
+from random import Random
+
+from properties.fan_out import Plan, Reference, a_plan, an_edit, covered, fate
+from properties.flow import Flow
+from story import document
+
+from controller.model.events import AttemptScheduled, AttemptStarted
+from controller.model.phases import Phase, Reason
+from controller.rehearsal.foresee import of_document
+from controller.spec.fingerprint import same
+from controller.spec.load import Document
+
+
+class FanFlow(Flow):
+    """As the other flow, and each limit on children is looked at."""
+
+    edited_on_the_way = False
+
+    def one_ends(self, name: str) -> None:
+        if not self.edited_on_the_way:
+            self.keeps_limits()
+        super().one_ends(name)
+
+    fate = staticmethod(fate)
+
+    def keeps_limits(self) -> None:
+        for step in self.life().steps.values():
+            live = [child for child in step.children if self.life().steps[child].live]
+            assert step.limit is None or len(live) <= step.limit, step.name
+
+    def started(self, since: int = 0) -> list[str]:
+        """The step of each attempt that was scheduled after this record."""
+        events = (record.event for record in self.records[since:])
+        return [event.step for event in events if isinstance(event, AttemptScheduled)]
+
+    def ran(self, since: int) -> list[str]:
+        """The step of each attempt that started after this record."""
+        events = (record.event for record in self.records[since:])
+        return [event.step for event in events if isinstance(event, AttemptStarted)]
+
+    def compare_all(self, wanted: Reference, tries: bool = True) -> None:
+        shown = {name: str(step.phase) for name, step in self.life().steps.items()}
+        outcomes = wanted.outcomes
+        assert shown == {name: one.phase for name, one in outcomes.items()}
+        for name, outcome in outcomes.items():
+            step = self.step(name)
+            if outcome.gives:
+                assert step.outputs == outcome.outputs, name
+            if outcome.children is not None:
+                assert step.children == [*outcome.children], name
+                assert step.failed_keys == list(outcome.failed), name
+            if tries and outcome.again:
+                assert tuple(self.tries.get(name, [])) == outcome.tries, name
+        assert str(self.life().phase) == wanted.phase
+
+
+def begin(seed: int) -> tuple[Random, Plan, frozenset[str], FanFlow]:
+    random = Random(seed)
+    plan = a_plan(random)
+    names = Reference(plan, seed).outcomes
+    cancelled = frozenset(name for name in names if random.random() < 0.04)
+    flow = FanFlow(random, seed)
+    if cancelled:
+        flow.mark_early(cancelled)
+    flow.take(plan)
+    return random, plan, cancelled, flow
+
+
+def whole_run(seed: int) -> None:
+    """All that the first generation comes to, and in which order its children start."""
+    _, plan, cancelled, flow = begin(seed)
+    flow.go_on()
+    wanted = Reference(plan, seed, cancelled)
+    flow.compare_all(wanted)
+    started = list(dict.fromkeys(flow.started()))
+    for name in plan.steps:
+        children = [child for child in wanted.outcome(name).children or {} if child in started]
+        assert children == [child for child in started if child in children]
+    assert Counter(flow.started()) == {name: len(one) for name, one in wanted.tries.items()}
+
+
+def one_edit(seed: int) -> None:
+    """An edit of what is at rest runs again what the reference says, and nothing else."""
+    random, plan, cancelled, flow = begin(seed)
+    flow.go_on()
+    if cancelled:
+        flow.unmark()
+    before = Reference(plan, seed, cancelled)
+    edited = an_edit(random, plan, policies=True)
+    flow.tries, flow.seed = {}, seed + 1  # what runs again may come to something else
+    since = len(flow.records)
+    flow.take(edited)
+    flow.go_on()
+    after = Reference(edited, flow.seed, before=before)
+    flow.compare_all(after)
+    assert Counter(flow.started(since)) == {name: len(one) for name, one in after.tries.items()}
+
+
+def edits_on_the_way(seed: int) -> None:
+    """As long as no policy changes, only the last generation counts, whatever ran meanwhile."""
+    random = Random(seed)
+    plan = covered(a_plan(random))
+    plans, flow = [plan], FanFlow(random, seed)
+    flow.take(plan)
+    for _ in range(random.randint(1, 3)):
+        flow.go_on(random.randint(0, 6))
+        flow.edited_on_the_way = True
+        taken_back = random.random() < 0.3
+        plan = random.choice(plans) if taken_back else an_edit(random, plan, policies=False)
+        plan = covered(plan)
+        plans.append(plan)
+        flow.take(plan)
+    flow.go_on()
+    flow.compare_all(Reference(plan, seed), tries=False)
+
+
+def taken_back(seed: int) -> None:
+    """What stands is restored and costs nothing, however far the edit had come."""
+    random = Random(seed)
+    plan = covered(a_plan(random))
+    flow = FanFlow(random, seed)
+    flow.take(plan)
+    flow.go_on()
+    wanted = Reference(plan, seed)
+    flow.compare_all(wanted)
+    flow.edited_on_the_way = True
+    suspended = random.random() < 0.3
+    since = len(flow.records)
+    moved = set[str]()  # steps that lose children, or get another result without an attempt
+    for _ in range(random.randint(1, 2)):
+        edited = covered(an_edit(random, plan, policies=False))
+        there = Reference(edited, seed)
+        for name in plan.steps:
+            ends = [there.outcome(name), *(there.outcome(name).children or {}).values()]
+            at_once = any(not end.tries and not end.children for end in ends)
+            if there.list_of(name) != wanted.list_of(name) or at_once:
+                moved.add(name)
+        flow.take(edited, suspend=suspended)
+        flow.go_on(random.choice((0, 0, 0, 1, 2, 4)))
+    ran, since = flow.ran(since), len(flow.records)
+    flow.take(plan)
+    flow.go_on()
+    flow.compare_all(wanted, tries=False)
+    if ran:
+        return
+    for name in flow.ran(since):
+        step = plan.steps[name.partition("[")[0]]
+        before = {step.name, *plan.before(step.name), *step.after}
+        failed = any(wanted.outcomes[one].phase == "Failed" for one in before)
+        assert failed or before & moved, f"{name} was restored"
+
+
+def foretold(seed: int) -> None:
+    """`diff` says of each step and child what happens then, at rest or on the way."""
+    random = Random(seed)
+    plan = a_plan(random).with_keepers(random)
+    flow = FanFlow(random, seed)
+    flow.take(plan)
+    at_rest = random.random() < 0.7
+    flow.go_on(*(() if at_rest else (random.randint(0, 6),)))
+    edited = an_edit(random, plan, policies=True).with_keepers(random)
+    wanted = document(edited.written(), params=dict(edited.params))
+    if same(flow.life().spec, wanted.spec):
+        return
+    told = of_document(flow.state, Document(workflow=wanted, line=1)).steps
+    was, since = flow.phases(), len(flow.records)
+    flow.seed, flow.edited_on_the_way = seed + 1, True
+    flow.take(edited)
+    # Of a list that will be made again, it says already which children that will not have.
+    exact = {
+        name: one for name, one in flow.life().effects.items() if told[name].action != "remove"
+    }
+    assert {name: told[name] for name in exact} == exact
+    if not at_rest:
+        return
+    flow.go_on()
+    ran = flow.ran(since)
+    for name, effect in told.items():
+        if effect.action == "remove" or name not in flow.life().steps:
+            assert name not in ran, (name, effect)
+            continue
+        step = flow.step(name)
+        if step.is_parent or effect.reason == Reason.NOT_KNOWN_YET:
+            continue
+        if effect.action == "keep":
+            assert name not in ran, (name, effect)
+            assert str(step.phase) == was[name], (name, effect)
+        else:
+            judged = step.phase is Phase.SKIPPED or step.reason == Reason.EXPRESSION_FAILED
+            assert name in ran or judged, (name, effect)

@@ -1,0 +1,39 @@
+"""Steps that run for each item of a list, against a reference that works by recursion."""
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from properties.fan_flow import edits_on_the_way, foretold, one_edit, taken_back, whole_run
+
+# A seed is a story: to make it shorter would only make it another one.
+SEED = given(seed=st.integers(0, 1 << 32))
+AS_DRAWN = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+@settings(max_examples=150, phases=AS_DRAWN)
+@SEED
+def test_each_item_becomes_what_the_reference_says(seed: int) -> None:
+    whole_run(seed)
+
+
+@settings(max_examples=250, phases=AS_DRAWN)
+@SEED
+def test_an_edit_runs_again_exactly_what_it_touches(seed: int) -> None:
+    one_edit(seed)
+
+
+@settings(max_examples=200, phases=AS_DRAWN)
+@SEED
+def test_edits_on_the_way_end_where_the_last_one_would_have_begun(seed: int) -> None:
+    edits_on_the_way(seed)
+
+
+@settings(max_examples=200, phases=AS_DRAWN)
+@SEED
+def test_an_edit_that_is_taken_back_costs_nothing(seed: int) -> None:
+    taken_back(seed)
+
+
+@settings(max_examples=200, phases=AS_DRAWN)
+@SEED
+def test_what_diff_says_of_an_edit_is_what_happens(seed: int) -> None:
+    foretold(seed)
