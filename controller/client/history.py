@@ -5,11 +5,11 @@ from typing import NamedTuple
 from controller.client.past import recall
 from controller.client.replica import Replica
 from controller.errors import NotFound
-from controller.model.events import EditTakenBack, GenerationAccepted
+from controller.model.events import EditTakenBack, GenerationAccepted, StepExpanded
 from controller.model.state import Workflow
 from controller.view.edits import pending_words
 from controller.view.find import find_workflow
-from controller.view.generations import Generation, accepted, taken_back
+from controller.view.generations import Generation, accepted, expanded, taken_back
 
 
 class History(NamedTuple):
@@ -48,7 +48,7 @@ def read_history(state_dir: str, name: str) -> History:
     records = [
         folded.record
         for folded in replica.news()
-        if isinstance(folded.record.event, GenerationAccepted | EditTakenBack)
+        if isinstance(folded.record.event, GenerationAccepted | EditTakenBack | StepExpanded)
     ]
     recall(state_dir, replica.state, name)
     life = find_workflow(replica.state, name)
@@ -59,4 +59,6 @@ def read_history(state_dir: str, name: str) -> History:
             generations.append(accepted(record, event, before))
         elif isinstance(event, EditTakenBack) and event.uid == life.uid and before is not None:
             generations.append(taken_back(record, event, before))
+        elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
+            generations[-1] = expanded(before, event)
     return History(life, generations)

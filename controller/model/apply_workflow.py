@@ -50,8 +50,11 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     for name, effect in event.effects.items():
         if name in workflow.steps:
             _carry_out(state, workflow, workflow.steps[name], effect)
+    before = workflow.steps.keys() | event.effects.keys()
     for name, children in event.expansions.items():
         expand(state, workflow, workflow.steps[name], children, name in event.ask_each)
+        new = [child for child in workflow.steps[name].children if child not in before]
+        workflow.effects |= dict.fromkeys(new, STEP_ADDED)
     if event.expansions:
         link(workflow)
     for step in list(workflow.steps.values()):

@@ -6,7 +6,6 @@ from controller.model.events import STEP_UNCHANGED, StepEffect
 from controller.model.phases import Reason
 from controller.model.state import State, Step, Workflow
 from controller.view import words
-from controller.view.children import by_parent
 from controller.view.look import Look
 
 _VERBS = {
@@ -102,7 +101,13 @@ def generation_line(workflow: Workflow, look: Look) -> str:
 
 
 def in_force_words(workflow: Workflow) -> str:
-    return in_words(_touched(workflow), len(_unchanged(workflow)))
+    steps = workflow.steps
+    alone = {  # without those whose children stand for them
+        name: effect
+        for name, effect in _touched(workflow).items()
+        if name not in steps or not steps[name].children
+    }
+    return in_words(alone, len(_unchanged(workflow)))
 
 
 def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
@@ -111,9 +116,7 @@ def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
     Of those that run again only because another does, a few are named at most.
     """
     by_verb: dict[str, list[str]] = {}
-    parents = by_parent(touched)  # their children stand for them
-    alone = {name: effect for name, effect in touched.items() if name not in parents}
-    for name, effect in sorted(alone.items(), key=lambda item: _follows(item[1])):
+    for name, effect in sorted(touched.items(), key=lambda item: _follows(item[1])):
         verb = done(effect)
         why = "" if verb in ("added", "removed") else f" ({_why(effect)})"
         by_verb.setdefault(verb, []).append(f"{name}{why}")

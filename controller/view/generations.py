@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct, UnsetType, structs
 
 from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
+    Child,
     EditTakenBack,
     GenerationAccepted,
     Record,
     StepEffect,
+    StepExpanded,
 )
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
+from controller.spec.items import child_name, parent_name
 from controller.spec.models import Spec
 from controller.view.edits import in_words
 from controller.view.look import Look
@@ -21,7 +24,10 @@ from controller.view.table import Cell, Column, Table
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One that was in force. `effects` has all its steps, and the steps that it removed."""
+    """One that was in force. `effects` has all its steps, and the steps that it removed.
+
+    `children`: of each step with `forEach` the fingerprints of its children, as they last were.
+    """
 
     workflow: str
     number: int
@@ -32,14 +38,32 @@ class Generation(Struct, frozen=True, kw_only=True):
     spec: Spec
     fingerprints: dict[str, str]
     effects: dict[str, StepEffect]
+    children: dict[str, dict[str, str]] = {}
     before: "Generation | None" = None
+
+    @property
+    def prints(self) -> dict[str, str]:
+        """The fingerprints of its steps, each with its children after it."""
+        found: dict[str, str] = {}
+        for name, fingerprint in self.fingerprints.items():
+            found |= {name: fingerprint, **self.children.get(name, {})}
+        return found
 
 
 def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
-    old = {step.name for step in before.spec.steps} if before is not None else set()
-    effects = {
-        step.name: STEP_UNCHANGED if step.name in old else STEP_ADDED for step in event.spec.steps
+    old = before.prints if before is not None else {}
+    known = before.children if before is not None else {}
+    children = {
+        step.name: _prints(step.name, event.expansions[step.name])
+        if step.name in event.expansions
+        else known.get(step.name, {})
+        for step in event.spec.steps
+        if not isinstance(step.for_each, UnsetType)
     }
+    effects: dict[str, StepEffect] = {}
+    for step in event.spec.steps:
+        names = [step.name, *(children[step.name] if step.name in event.expansions else ())]
+        effects |= {name: STEP_UNCHANGED if name in old else STEP_ADDED for name in names}
     effects |= event.effects  # removed ones come last
     return Generation(
         workflow=event.workflow,
@@ -51,8 +75,20 @@ def accepted(record: Record, event: GenerationAccepted, before: Generation | Non
         spec=event.spec,
         fingerprints=event.fingerprints,
         effects=effects,
+        children=children,
         before=before,
     )
+
+
+def expanded(of: Generation, event: StepExpanded) -> Generation:
+    """The same with the children that a step got while it was in force."""
+    return structs.replace(
+        of, children={**of.children, event.step: _prints(event.step, event.children)}
+    )
+
+
+def _prints(parent: str, children: Sequence[Child]) -> dict[str, str]:
+    return {child_name(parent, child.key): child.fingerprint for child in children}
 
 
 def taken_back(record: Record, event: EditTakenBack, before: Generation) -> Generation:
@@ -84,17 +120,19 @@ def between(older: Generation, newer: Generation) -> Change:
 
 def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffect]:
     effects: dict[str, StepEffect] = {}
-    for name, fingerprint in newer.fingerprints.items():
-        if name not in older.fingerprints:
+    before, after = older.prints, newer.prints
+    for name, fingerprint in after.items():
+        if name not in before:
             effects[name] = StepEffect("run", Reason.STEP_ADDED, "new since then")
-        elif older.fingerprints[name] != fingerprint:
+        elif before[name] != fingerprint:
             why = "what it does changed since then"
             effects[name] = StepEffect("run", Reason.SPEC_CHANGED, why)
         else:
             effects[name] = STEP_UNCHANGED
-    for name in older.fingerprints:
-        if name not in newer.fingerprints:
-            effects[name] = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec")
+    for name in before:
+        if name not in after:
+            what = "list" if newer.children.get(parent_name(name)) is not None else "spec"
+            effects[name] = StepEffect("remove", Reason.STEP_REMOVED, f"no longer in the {what}")
     return effects
 
 
@@ -125,6 +163,10 @@ def generations_table(generations: Sequence[Generation], look: Look) -> Table:
 def did(generation: Generation) -> str:
     if generation.number == 1:
         return "first version"
-    effects = generation.effects.items()
-    touched = {name: effect for name, effect in effects if effect.reason != Reason.UNCHANGED}
-    return in_words(touched, len(generation.effects) - len(touched))
+    alone = {  # without those whose children stand for them
+        name: effect
+        for name, effect in generation.effects.items()
+        if not generation.children.get(name)
+    }
+    touched = {name: one for name, one in alone.items() if one.reason != Reason.UNCHANGED}
+    return in_words(touched, len(alone) - len(touched))

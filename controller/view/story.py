@@ -134,11 +134,17 @@ def lines(
     told = changes if everything else [one for one in changes if not _is_routine(one, first)]
     alone = not changes or first["type"] not in _SHOWN_BY_PHASE
     if alone and (everything or not _is_routine(first, first)):
-        reset = sum(bool(one["step"]) and one["phase"] == Phase.PENDING for one in changes)
+        reset = len(_set_back(first, changes))
         again = f"{reset} {'step runs' if reset == 1 else 'steps run'} again" if reset else ""
         yield _line(time, first, look, "" if everything else again)
     for change in told:
         yield _line(time, change, look)
+
+
+def _set_back(record: dict[str, Any], changes: list[dict[str, Any]]) -> set[str]:
+    """The steps that are Pending again. A step with children has no attempts of its own."""
+    steps = {one["step"] for one in changes if one["step"] and one["phase"] == Phase.PENDING}
+    return steps - {*map(parent_name, steps), *record.get("expansions", ())}
 
 
 def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.json import encode
 from story import Story, a_step
 
 from controller.client.history import read_history
 from controller.errors import NotFound
+from controller.rehearsal.foresee import Change
+from controller.view.generations import between, did
 
 Write = Callable[[Story], str]
 
@@ -42,3 +45,59 @@ def test_what_is_missing_is_said(write: Write) -> None:
 def test_a_name_that_nobody_had(write: Write) -> None:
     with pytest.raises(NotFound, match='no workflow is named "elt"; did you mean "etl"'):
         read_history(write(edited()), "elt")
+
+
+def test_children_of_each_generation(write: Write) -> None:
+    load = a_step("load", forEach="${{ params.l }}", env={"I": "${{ item }}"})
+    steps = [load, a_step("report", "load")]
+    story = Story()
+    for letters in ("ab", "bc", "bcd"):
+        story.accept(steps, name="etl", params={"l": [*letters]})
+        while story.live("etl"):
+            story.exit(min(story.live("etl")), workflow="etl")
+    first, second, third = read_history(write(story), "etl").generations
+    assert did(second) == (
+        '1 unchanged; added: load[c]; removed: load[a]; to run again: report (depends on "load", '
+        "which changed)"
+    )
+    assert told(between(first, second)) == {
+        "load": "SpecChanged",
+        "load[b]": "Unchanged",
+        "load[c]": "StepAdded",
+        "report": "SpecChanged",
+        "load[a]": "StepRemoved",
+    }
+    since = between(first, third)
+    assert told(since) == {
+        "load": "SpecChanged",
+        "load[b]": "Unchanged",
+        "load[c]": "StepAdded",
+        "load[d]": "StepAdded",
+        "report": "SpecChanged",
+        "load[a]": "StepRemoved",
+    }
+    assert since.steps["load[a]"].message == "no longer in the list"
+
+
+def test_children_of_a_list_that_is_made_again(write: Write) -> None:
+    find = a_step("find", outputs={"names": "array"})
+    load = a_step("load", "find", forEach="${{ steps.find.outputs.names }}")
+    story = Story()
+    for run, names in (("1", "ab"), ("2", "bc"), ("3", "bd")):
+        story.accept([{**find, "run": run}, load], name="etl")
+        story.exit("find", workflow="etl", outputs=encode({"names": [*names]}))
+        while story.live("etl"):
+            story.exit(min(story.live("etl")), workflow="etl")
+    first, second, third = read_history(write(story), "etl").generations
+    assert told(between(first, second))["load[a]"] == "NotKnownYet"
+    assert told(between(first, third)) == {
+        "find": "SpecChanged",
+        "load": "SpecChanged",
+        "load[b]": "SpecChanged",
+        "load[d]": "StepAdded",
+        "load[a]": "StepRemoved",
+    }
+
+
+def told(change: Change) -> dict[str, str]:
+    return {name: str(effect.reason) for name, effect in change.steps.items()}

@@ -2,8 +2,7 @@
 
 from story import Story, a_step
 
-from controller.model.events import StepEffect
-from controller.view.edits import effect_of, generation_line, in_force_words, in_words, of_step
+from controller.view.edits import effect_of, generation_line, in_force_words, of_step
 from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
@@ -81,6 +80,13 @@ def test_what_hangs_on_a_condition_may_run_again() -> None:
 
 
 def test_children_stand_for_their_parent() -> None:
-    again = StepEffect("restart", "SpecChanged", "run changed")
-    touched = {"load": StepEffect("continue", "SpecChanged", "run changed"), "load[a]": again}
-    assert in_words(touched, 1) == "1 unchanged; stopped, to run again: load[a] (run changed)"
+    load = a_step("load", forEach="${{ params.l }}", env={"I": "${{ item }}"})
+    story = Story().accept([load], params={"l": ["a", "b"]}).exit("load[a]").exit("load[b]")
+    story.accept([load], params={"l": ["b", "c"]})
+    assert in_force_words(story.life()) == "1 unchanged; added: load[c]; removed: load[a]"
+    words = "generation 2: added (new in this generation)"
+    assert of_step(story.life(), story.step("load[c]")) == words
+    story.accept([{**load, "run": "new"}], params={"l": ["b", "c"]})
+    assert in_force_words(story.life()) == (
+        "to run again: load[b] (run changed); was waiting: load[c] (run changed)"
+    )

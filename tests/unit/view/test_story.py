@@ -163,6 +163,15 @@ def test_people_hear_of_starts_ends_and_decisions() -> None:
     ]
 
 
+def test_a_step_with_children_does_not_count_among_those_that_run_again() -> None:
+    load = a_step("load", forEach="${{ params.l }}", env={"I": "${{ item }}"})
+    steps = [load, a_step("b", "load"), a_step("first"), {**load, "name": "c", "dependsOn": ["b"]}]
+    story = Story().accept(steps, params={"l": ["x"]})
+    story.exit("first").exit("load[x]").exit("b").exit("c[x]")
+    story.accept(steps, params={"l": ["x", "y"]})
+    assert "w GenerationAccepted generation 2 from w.yaml; 2 steps run again" in words(shown(story))
+
+
 def test_everything_has_also_what_follows() -> None:
     story = Story().accept([a_step("a")]).exit("a")
     assert words(shown(story, everything=True))[1:] == [
@@ -237,6 +246,7 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "workflow": "w",
         "spec": None,
         "effects": {},
+        "expansions": {},
         "children": [],
         "params": {},
         "faults": [Fault(file="f", problem="p")],
