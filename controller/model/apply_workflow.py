@@ -123,6 +123,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
     for step in before.values():  # removed steps come after the others
         step.index = len(workflow.steps)
         workflow.steps[step.name] = step
+        _take_asked(event, step)  # a child may come back
     _take_children(state, workflow, event, children)
     link(workflow)
 

@@ -259,6 +259,17 @@ def test_a_when_is_asked_again_of_a_child_that_waits_with_another_item() -> None
     assert story.why("load[a]") == ("Skipped", "WhenFalse")
 
 
+def test_a_when_is_asked_again_of_a_child_that_comes_back_with_another_item() -> None:
+    fields = {"key": "${{ item.k }}", "when": "${{ item.v > 0 }}"}
+    fields["onRemoved"] = "Finish"
+    story = Story()
+    for items in ([{"k": "a", "v": 1}], [], [{"k": "a", "v": 0}]):
+        story.accept([fan("load", items, **fields)])
+        assert story.live() == {"load[a]"}
+    story.end("load[a]", how="withdrawn")
+    assert story.why("load[a]") == ("Skipped", "WhenFalse")
+
+
 def test_a_when_is_asked_again_if_a_list_made_again_has_another_item() -> None:
     load = fan("load", "${{ steps.find.outputs.names }}", "find", key="${{ item.k }}")
     load |= {"when": "${{ item.v > 0 }}", "env": {}}
