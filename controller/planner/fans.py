@@ -40,7 +40,7 @@ from controller.spec.definition import (
     expansion_expressions,
 )
 from controller.spec.expression import Failed, params_read, steps_read
-from controller.spec.fingerprint import inputs
+from controller.spec.fingerprint import inputs_of_children
 from controller.spec.items import Item, child_name
 
 
@@ -113,6 +113,7 @@ def _rows(
     definition = definitions(seen.spec)[parent.name]
     inner = child_definition(definition, asks_each(seen.spec, definition))
     rows: dict[str, StepEffect] = {}
+    changed: list[Item] = []
     for item, child in zip(found.items, found.children, strict=True):
         name = child_name(parent.name, child.key)
         step = workflow.steps.get(name)
@@ -124,10 +125,12 @@ def _rows(
         if effect.reason == Reason.SPEC_CHANGED and _keeps(step, inner):
             effect = kept_row(step, upstream)
         if effect.reason == Reason.SPEC_CHANGED:
-            prints = {**needs, parent.name: child.fingerprint}
-            after = inputs(seen.spec, parent.name, prints, seen.params, item)
-            effect = say_why(workflow, step, effect, after, inner)
+            changed.append(item)
         rows[name] = effect
+    afters = inputs_of_children(seen.spec, parent.name, needs, seen.params, changed)
+    for item, after in zip(changed, afters, strict=True):
+        name = child_name(parent.name, item.key)
+        rows[name] = say_why(workflow, workflow.steps[name], rows[name], after, inner)
     for name in parent.children:
         if name not in rows:
             gone = removed_row(workflow.steps[name])
