@@ -440,8 +440,10 @@ def _edited(random: Random, plan: Plan, step: Step, policies: bool, is_read: boo
         step = step._replace(when=drawn.when)
     if policies and random.random() < 0.3:
         step = step._replace(tolerated=drawn.tolerated, limit=drawn.limit, skips=drawn.skips)
-    if (drawn.fan is None) != (step.fan is None) and random.random() < 0.2 and not is_read:
-        step = step._replace(fan=drawn.fan, env=drawn.env, when=drawn.when)
+    may_turn = not is_read and (policies or step.when is None)
+    if (drawn.fan is None) != (step.fan is None) and may_turn and random.random() < 0.2:
+        when = drawn.when if policies else None
+        step = step._replace(fan=drawn.fan, env=drawn.env, when=when)
     by_item = any(map(_by_item, [*step.fixed, *([step.when] if step.when else [])]))
     if step.fan is None and by_item:
         step = step._replace(env={}, when=None)
