@@ -180,7 +180,7 @@ def effects(
             if is_judged_again(step, found[name]):
                 judged.add(name)
         else:
-            fan = fan_row(workflow, step, seen, made_of, upstream)
+            fan = fan_row(workflow, step, seen, fingerprints[name], made_of, upstream)
             found[name], of_children[name] = fan.effect, fan.children
             may_keep = may_keep and fan.is_same_list
             if fan.expansion is not None:

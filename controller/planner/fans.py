@@ -60,28 +60,33 @@ def fan_row(
     workflow: Workflow,
     parent: Step,
     seen: Sight,
-    fingerprints: dict[str, str],
+    fingerprint: str,
+    made_of: dict[str, str],
     upstream: Upstream,
 ) -> Fan:
-    """What becomes of a step with `forEach`: a row for it, and for each child."""
+    """What becomes of a step with `forEach`: a row for it, and for each child.
+
+    `made_of`: the fingerprints of what it depends on, as dependents see them.
+    """
     definition = definitions(seen.spec)[parent.name]
     if not parent.expanded:
-        effect = row(workflow, parent, definition, seen, fingerprints[parent.name], upstream)
+        effect = row(workflow, parent, definition, seen, fingerprint, upstream)
         if parent.phase is Phase.READY and effect.action == "keep":
             effect = structs.replace(effect, action="run")  # it had no `forEach`
         return Fan(effect, _collapsed(workflow, parent), None)
     if upstream.anew:
         return Fan(reran_row(upstream, "run"), _of_fan_anew(workflow, parent, seen, upstream), None)
-    needs = {need.step: fingerprints[need.step] for need in definition.requires}
-    needs[parent.name] = fingerprints[parent.name]
+    needs = {need.step: made_of[need.step] for need in definition.requires}
+    needs[parent.name] = fingerprint
     try:
         found = expansion(seen, definition, needs, _same_items(workflow, parent, seen))
     except Failed as failure:
         stay = dict.fromkeys(parent.children, STEP_UNCHANGED)
         return Fan(StepEffect("run", Reason.SPEC_CHANGED, str(failure)), stay, None)
     children = _rows(workflow, parent, seen, needs, found, upstream)
-    is_same_list = list(children) == parent.children
-    effect = _of_parent(parent, fingerprints[parent.name], children)
+    stay = [name for name, one in children.items() if one.action != "remove"]
+    is_same_list = stay == parent.children
+    effect = _of_parent(parent, fingerprint, children)
     return Fan(effect, children, found.children, is_same_list)
 
 
