@@ -84,8 +84,8 @@ def fan_row(
         stay = dict.fromkeys(parent.children, STEP_UNCHANGED)
         return Fan(StepEffect("run", Reason.SPEC_CHANGED, str(failure)), stay, None)
     children = _rows(workflow, parent, seen, needs, found, upstream)
-    stay = [name for name, one in children.items() if one.action != "remove"]
-    is_same_list = stay == parent.children
+    names = [name for name, one in children.items() if one.action != "remove"]
+    is_same_list = names == parent.children
     effect = _of_parent(parent, fingerprint, children)
     return Fan(effect, children, found.children, is_same_list)
 
