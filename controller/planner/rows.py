@@ -326,8 +326,8 @@ def _say_what(
 
 
 def _say_lacking(effect: StepEffect, step: Step, definition: Definition) -> StepEffect:
-    """Its result was to be kept."""
-    if definition.on_changed != "KeepResult" or effect.action not in ANEW:
+    """Its result was to be kept. Of a step with children, these say it."""
+    if definition.on_changed != "KeepResult" or effect.action not in ANEW or step.is_parent:
         return effect
     lacking = lacking_outputs(step, definition)
     if not lacking:

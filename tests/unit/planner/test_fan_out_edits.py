@@ -87,6 +87,15 @@ def test_an_edit_while_children_run(kind: Kind, policy: str) -> None:
     assert story.life().phase == "Succeeded"
 
 
+def test_why_the_result_of_a_longer_list_is_not_kept() -> None:
+    fields = {"onChanged": "KeepResult", "outputs": {"n": "integer"}}
+    story = Story().accept(before(LONGER, **fields))
+    story.exit("load[a]", outputs=b"n=1").exit("load[b]", outputs=b"n=2").exit("last")
+    story.accept(steps(LONGER, **fields))
+    assert story.life().effects["load"].message == "forEach changed"
+    assert story.live() == {"load[c]"}
+
+
 # ---------------------------------------- taken back
 
 
