@@ -118,9 +118,9 @@ def rebalance(state: State, workflow: Workflow, parent: Step) -> None:
     queued = [child.name for child in children if child.live and not child.admitted]
     for name in (*queued, *waiting):
         child = workflow.steps[name]
-        if has_place(parent):
+        if child.admitted or has_place(parent):
+            parent.places += not child.admitted
             child.admitted = True
-            parent.places += 1
             if child.live is None:
                 workflow.ready[name] = None
         elif child.live is None:

@@ -5,13 +5,18 @@ One seed is one story.
 
 from collections import Counter
 from random import Random
+from typing import Any
 
-from properties.fan_out import Plan, Reference, a_plan, an_edit, covered, fate
+from properties.fan_out import OUTPUTS, Plan, Reference, a_plan, an_edit, covered, fate
 from properties.flow import Flow
 from story import document
 
+from controller.intake.requests import answer
 from controller.model.events import AttemptScheduled, AttemptStarted
-from controller.model.phases import Phase, Reason
+from controller.model.invariants import check
+from controller.model.observations import Request
+from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.state import Step
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
@@ -28,6 +33,13 @@ class FanFlow(Flow):
         super().one_ends(name)
 
     fate = staticmethod(fate)
+
+    def ask(self, kind: str, name: str, **fields: Any) -> None:
+        """Somebody asks for it; what has to wait is forgotten."""
+        request = Request(name=name, kind=kind, workflow="w", **fields)  # type: ignore[arg-type]
+        for action in answer(self.state, request) or ():
+            self.promise(action)
+        self.settle()
 
     def keeps_limits(self) -> None:
         for step in self.life().steps.values():
@@ -194,3 +206,68 @@ def foretold(seed: int) -> None:
         else:
             judged = step.phase is Phase.SKIPPED or step.reason == Reason.EXPRESSION_FAILED
             assert name in ran or judged, (name, effect)
+
+
+def whatever_happens(seed: int) -> None:
+    """Edits, retries, marks, cancellations and suspensions, in the end all has settled.
+
+    Nothing is foretold here. But each step is what its children have come to.
+    """
+    random = Random(seed)
+    plans, flow = [a_plan(random)], FanFlow(random, seed)
+    flow.edited_on_the_way = True
+    flow.take(plans[-1])
+    for nth in range(random.randint(1, 7)):
+        flow.go_on(random.choice((0, 1, 3, 9, 30)))
+        plans.append(_deed(flow, random, plans, nth))
+        check(flow.state)
+    plan = plans[-1]
+    flow.ask("resume", "end")
+    if flow.life().spec.suspend is True:
+        flow.take(plan)
+    flow.go_on()
+    life = flow.life()
+    assert life.finished, life.message
+    of_children = {name for step in life.steps.values() for name in step.children}
+    assert life.steps.keys() == plan.steps.keys() | of_children
+    for step in life.steps.values():
+        assert step.phase in TERMINAL, step.name
+        if step.expanded:
+            comes_to = together(plan, step, [life.steps[name] for name in step.children])
+            assert (str(step.phase), step.outputs, step.failed_keys) == comes_to, step.name
+        else:
+            assert not step.children, step.name
+
+
+def together(plan: Plan, step: Step, children: list[Step]) -> tuple[str, dict[str, Any], list[str]]:
+    ends = [str(child.phase) for child in children]
+    phase = next((end for end in ("Failed", "Cancelled") if end in ends), "Succeeded")
+    given = [child.outputs if child.phase is Phase.SUCCEEDED else {} for child in children]
+    names = OUTPUTS if plan.steps[step.name].hands_on else {}
+    failed = [child.key for child, end in zip(children, ends, strict=True) if end == "Failed"]
+    return phase, {name: [one.get(name) for one in given] for name in names}, failed
+
+
+def _deed(flow: FanFlow, random: Random, plans: list[Plan], nth: int) -> Plan:
+    plan = plans[-1]
+    some = random.sample(list(flow.life().steps), min(2, len(flow.life().steps)))
+    match random.choice(("edit", "edit", "edit", "retry", "mark", "cancel", "suspend", "restart")):
+        case "edit":
+            edited = an_edit(random, plan, policies=True).with_keepers(random)
+            plan = random.choice(plans) if random.random() < 0.4 else edited
+            flow.take(plan, suspend=random.random() < 0.2)
+        case "retry":
+            downstream, steps = random.random() < 0.5, random.choice((some, some[:1], []))
+            flow.ask("retry", str(nth), steps=steps, downstream=downstream and bool(steps))
+        case "mark":
+            outputs = {"n": 1, "names": ["a"]}
+            step = plan.steps.get(some[0].partition("[")[0])
+            given = outputs if step is not None and step.hands_on else {}
+            flow.ask("mark", str(nth), steps=some[:1], outputs=given)
+        case "cancel":
+            flow.mark(steps=random.choice((some, [])), drain=random.random() < 0.3)
+            flow.go_on(random.choice((0, 2)))
+            flow.unmark()
+        case kind:
+            flow.ask(kind, str(nth))
+    return plan

@@ -2,7 +2,14 @@
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from properties.fan_flow import edits_on_the_way, foretold, one_edit, taken_back, whole_run
+from properties.fan_flow import (
+    edits_on_the_way,
+    foretold,
+    one_edit,
+    taken_back,
+    whatever_happens,
+    whole_run,
+)
 
 # A seed is a story: to make it shorter would only make it another one.
 SEED = given(seed=st.integers(0, 1 << 32))
@@ -37,3 +44,9 @@ def test_an_edit_that_is_taken_back_costs_nothing(seed: int) -> None:
 @SEED
 def test_what_diff_says_of_an_edit_is_what_happens(seed: int) -> None:
     foretold(seed)
+
+
+@settings(max_examples=150, phases=AS_DRAWN)
+@SEED
+def test_whatever_happens_in_the_end_all_has_settled(seed: int) -> None:
+    whatever_happens(seed)

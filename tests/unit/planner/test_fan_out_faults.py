@@ -77,6 +77,19 @@ def test_a_child_in_backoff_that_is_reset_gives_its_place_back() -> None:
     assert story.live() == {"load[b]"}
 
 
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_child_that_has_begun_keeps_its_one_place_when_an_edit_comes(limit: int) -> None:
+    steps = [fan("load", ["a", "b"], parallelism=limit, retry={"limit": 1})]
+    story = Story().accept(steps).exit("load[a]", 1).wait(2)
+    story.accept(steps, suspend=True)
+    for name in sorted(story.live()):
+        story.end(name, how="withdrawn")
+    story.accept(steps, suspend=True, priority=1)
+    assert story.step("load").places == limit
+    story.accept(steps)
+    assert story.live() == {"load[a]", "load[b]"} - ({"load[b]"} if limit == 1 else set())
+
+
 # ---------------------------------------- plain steps and such with children
 
 
