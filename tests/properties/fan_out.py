@@ -444,9 +444,9 @@ def _edited(random: Random, plan: Plan, step: Step, policies: bool, is_read: boo
     if (drawn.fan is None) != (step.fan is None) and may_turn and random.random() < 0.2:
         when = drawn.when if policies else None
         step = step._replace(fan=drawn.fan, env=drawn.env, when=when)
-    by_item = any(map(_by_item, [*step.fixed, *([step.when] if step.when else [])]))
-    if step.fan is None and by_item:
-        step = step._replace(env={}, when=None)
+    if step.fan is None:
+        step = step._replace(env={} if any(map(_by_item, step.fixed)) else step.env)
+        step = step._replace(when=None if step.when and _by_item(step.when) else step.when)
     return step
 
 
