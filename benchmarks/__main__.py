@@ -19,7 +19,17 @@ from benchmarks.shapes import Shape, chain, fan, layers, recorded
 
 FORMS = ("command", "run")
 SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
-OTHERS = ("startup", "data", "children", "large", "huge", "past", "endings", "breakdown")
+OTHERS = (
+    "startup",
+    "data",
+    "children",
+    "templates",
+    "large",
+    "huge",
+    "past",
+    "endings",
+    "breakdown",
+)
 
 
 def main() -> None:
@@ -97,6 +107,9 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         )
     if _wanted(args, "children"):
         yield "10,000 children beside 1 → 9,998 → 1, 2 jobs", costs.children(folder, args.rounds)
+    if _wanted(args, "templates"):
+        title = "2,500 items, a template of 4 steps for each, beside chains, 2 jobs"
+        yield title, costs.templates(folder, args.rounds)
     if _wanted(args, "large"):
         yield "10,000 steps, command:, 2 jobs", costs.large(folder)
     if _wanted(args, "huge"):

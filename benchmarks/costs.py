@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.measure import summary
-from benchmarks.ours import TREADLE, Run, Treadle, write_json, write_spec
+from benchmarks.ours import CHAIN, TREADLE, Run, Treadle, write_json, write_spec
 from benchmarks.rivals import timed
-from benchmarks.shapes import Shape, chain, fan, layers, scattered
+from benchmarks.shapes import Shape, chain, chains, fan, layers, scattered
 from controller.log.reader import Tail
 from controller.model.events import AnyEvent, AttemptStarted, GenerationAccepted
 
@@ -70,6 +70,20 @@ def children(folder: Path, rounds: int) -> Iterator[str]:
         peaks.append(_peak(many))
     yield f"  rate, steady     {summary(ratios)} x that of plain steps (goal: 0.9)"
     yield f"  expanded to first start  {summary(firsts)} s (goal: 1)"
+    yield f"  controller's peak        {summary(peaks, '{:.0f}')} MiB"
+
+
+def templates(folder: Path, rounds: int) -> Iterator[str]:
+    """10,000 steps of a template that is called for 2,500 items, beside as many plain steps."""
+    treadle, shape = Treadle(folder), chains(2_500, CHAIN)
+    ratios, firsts, peaks = [], [], []
+    for _ in range(rounds):
+        plain, pieces = (treadle.run(shape, form, 2) for form in ("command", "templates"))
+        ratios.append(plain.wall / pieces.wall)
+        firsts.append(pieces.moment("AttemptStarted") - pieces.moment("StepExpanded"))
+        peaks.append(_peak(pieces))
+    yield f"  speed, in all    {summary(ratios)} x that of plain steps"
+    yield f"  expanded to first start  {summary(firsts)} s"
     yield f"  controller's peak        {summary(peaks, '{:.0f}')} MiB"
 
 

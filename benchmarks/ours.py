@@ -21,6 +21,7 @@ from benchmarks.rivals import TRUE
 from benchmarks.shapes import Shape
 
 TREADLE = Path(sys.executable).with_name("treadle")
+CHAIN = 4  # steps of the template that is measured
 
 
 class Run(NamedTuple):
@@ -100,10 +101,13 @@ def write_json(path: Path, shape: Shape, changed: str = "") -> None:
 def write_spec(folder: Path, shape: Shape, form: str) -> Path:
     """`form`: what a step has: `command`, `run`, or `data`, a command and values that it reads.
 
-    With `children` there is one step, which has as many of them as the shape has steps.
+    With `children` there is one step, which has as many of them as the shape has steps; with
+    `templates` one that calls a template of CHAIN steps, in all as many as the shape has.
     """
     if form == "children":
         return _write_children(folder, len(shape))
+    if form == "templates":
+        return _write_templates(folder, len(shape) // CHAIN)
     if form == "data":
         return _write_data(folder, shape)
     what = f"command: [{TRUE}]" if form == "command" else f"run: {TRUE}"
@@ -130,6 +134,37 @@ def _write_children(folder: Path, count: int) -> Path:
     }
     path = folder / "bench-children.json"
     path.write_text(json.dumps(document))
+    return path
+
+
+def _write_templates(folder: Path, count: int) -> Path:
+    """A chain of steps for each item, which all of them read."""
+    steps = [
+        {
+            "name": f"c{i}",
+            "command": [TRUE, "${{ params.item }}"],
+            **({"dependsOn": [f"c{i - 1}"]} if i else {}),
+        }
+        for i in range(CHAIN)
+    ]
+    template = {"steps": steps, "params": {"item": 0}}
+    call = {"name": "chain", "params": {"item": "${{ item }}"}}
+    step = {"name": "s", "forEach": list(range(count)), "template": call}
+    heads = (("Template", "chain", template), ("Workflow", "bench", {"steps": [step]}))
+    path = folder / "bench-templates.yaml"
+    path.write_text(
+        "\n---\n".join(
+            json.dumps(
+                {
+                    "apiVersion": "treadle.dev/v1",
+                    "kind": kind,
+                    "metadata": {"name": name},
+                    "spec": spec,
+                }
+            )
+            for kind, name, spec in heads
+        )
+    )
     return path
 
 

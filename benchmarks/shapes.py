@@ -54,6 +54,14 @@ def chain(length: int) -> Shape:
     return Shape(f"chain of {length}", {f"c{i}": [f"c{i - 1}"] if i else [] for i in range(length)})
 
 
+def chains(count: int, length: int) -> Shape:
+    """Many chains beside each other."""
+    steps = {
+        f"c{n}-{i}": [f"c{n}-{i - 1}"] if i else [] for n in range(count) for i in range(length)
+    }
+    return Shape(f"{count:,} chains of {length}", steps)
+
+
 def layers(depth: int, width: int, dependencies: int) -> Shape:
     """Each step needs some of the layer before, spread over it, the same ones in every run."""
     steps = {

@@ -160,9 +160,11 @@ def _problem(request: Request) -> str:
     """The sender checked its document already, but perhaps with the rules of another version."""
     if request.document is None:
         return ""
+    from controller.spec.link import problems
     from controller.spec.validate import check
 
-    faults = check(request.document.workflow.spec)
+    spec = request.document.workflow.spec
+    faults = list(check(spec)) or problems(spec)
     return "; ".join(f"{request.path}: {fault.problem}" for fault in faults)
 
 

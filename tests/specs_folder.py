@@ -24,6 +24,24 @@ def workflow(name: str, *steps: str, run: str = "true", labels: str = "") -> str
     )
 
 
+def caller(name: str, template: str, *, params: str = "", policy: str = "") -> str:
+    """A workflow whose one step, `go`, calls a template."""
+    given = f", params: {{{params}}}" if params else ""
+    edits = f"  editPolicy: {policy}\n" if policy else ""
+    return (
+        f"apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {{name: {name}}}\nspec:\n{edits}"
+        f"  steps:\n    - {{name: go, template: {{name: {template}{given}}}}}\n"
+    )
+
+
+def template(name: str, *steps: str, run: str = "true", params: str = "") -> str:
+    """`params`: as in the spec, like `site: x`."""
+    listed = "".join(f"\n    - {{name: {step}, run: '{run}'}}" for step in steps or ("one",))
+    declared = f"\n  params: {{{params}}}" if params else ""
+    head = f"apiVersion: treadle.dev/v1\nkind: Template\nmetadata: {{name: {name}}}\nspec:"
+    return f"{head}{declared}\n  steps:{listed}\n"
+
+
 def documents(*texts: str) -> str:
     return "---\n".join(texts)
 
@@ -56,8 +74,10 @@ class SpecsFolder:
                 path=path,
                 digest=blake2b(text.encode()).hexdigest(),
                 documents=loaded.documents,
+                templates=loaded.templates,
                 faults=loaded.faults,
                 names=loaded.names,
+                template_names=loaded.template_names,
                 foreign=loaded.foreign,
                 empty=not text,
                 steady=steady,
@@ -140,7 +160,7 @@ class SpecsFolder:
                 return f"new {action.document.metadata.name}"
             case Accept():
                 return f"edit {action.document.metadata.name}"
-            case e.DeletionAccepted() | e.LifeEnded():
+            case e.DeletionAccepted() | e.LifeEnded() | e.EditTakenBack():
                 return f"{type(action).__name__} {self._name(action.uid)}"
             case e.SourceChanged():
                 return f"{type(action).__name__} {self._name(action.uid)} {action.path}"

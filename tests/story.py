@@ -23,7 +23,7 @@ from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.plan import plan
 from controller.spec.definition import BackoffPolicy
-from controller.spec.models import Workflow as Document
+from controller.spec.linked import LinkedWorkflow as Document
 
 BEGIN = 1_700_000_000 * SECOND
 PASSES_MAX = 100_000
@@ -49,19 +49,25 @@ class CountedChance:
 
 def document(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> Document:
     """A document as the loader would give it; a step without a command gets one of its own."""
-    written = [
-        step if {"run", "command"} & step.keys() else {**step, "run": step["name"]}
-        for step in steps
-    ]
     return msgspec.convert(
         {
             "apiVersion": "treadle.dev/v1",
             "kind": "Workflow",
             "metadata": {"name": name},
-            "spec": {"steps": written, **spec},
+            "spec": {"steps": with_commands(steps), **spec},
         },
         Document,
     )
+
+
+def with_commands(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    acts = {"run", "command", "template"}
+    return [step if acts & step.keys() else {**step, "run": step["name"]} for step in steps]
+
+
+def template(*steps: dict[str, Any], home: str = ".", **spec: Any) -> dict[str, Any]:
+    """One of `templates` of a document, as the log has it."""
+    return {"spec": {"steps": with_commands(list(steps)), **spec}, "home": home}
 
 
 def a_step(name: str, *needs: str | dict[str, str], **fields: Any) -> dict[str, Any]:

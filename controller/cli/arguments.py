@@ -150,6 +150,12 @@ SPECS = setting(
     fallback="specs",
     help="the folder of specs (default: $TREADLE_SPECS, else that of the project, else specs)",
 )
+RARE_SPECS = arg(
+    "--specs",
+    metavar="DIR",
+    heading=FOLDERS,
+    help="the folder of templates that the files use and do not have (default: as for `up`)",
+)
 # They may be written with any command, also with one that does not need them.
 UNUSED_SPECS = arg("--specs", metavar="DIR", dest="_", help=argparse.SUPPRESS)
 UNUSED_STATE = arg("--state", metavar="DIR", dest="_", help=argparse.SUPPRESS)

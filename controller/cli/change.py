@@ -182,10 +182,9 @@ def mark(args: argparse.Namespace) -> int:
     step = pick_step(life, words)
     if step is None:
         raise UsageError(f"name the step that was done: treadle mark {name} STEP")
-    declared = life.steps[step].definition.outputs
-    asked = _request(
-        "mark", life, args.reason, [step], outputs=given_outputs(args.values, declared)
-    )
+    named = life.steps[step]  # one with children is refused, whatever outputs are given
+    outputs = {} if named.is_parent else given_outputs(args.values, named.definition.outputs)
+    asked = _request("mark", life, args.reason, [step], outputs=outputs)
     would, does = f"mark {step} as succeeded", f"marking {step}"
     return _ask(args.state, state, asked, would, does, args.dry_run)
 

@@ -36,14 +36,13 @@ def validate(args: argparse.Namespace) -> int:
     if not args.files and not os.path.isdir(args.specs):
         missing = os.path.abspath(args.specs)
         raise UsageError(f"no specs folder here ({missing}); name a file: treadle validate FILE")
-    for file in args.files or [args.specs]:
-        for judged in _judged(file, args.specs, args.max_spec_size):
-            loaded = judged.loaded
-            found += (*loaded.faults, *loaded.warnings)
-            if loaded.faults:
-                code = code or judged.code
-            elif loaded.documents and args.format != "json":
-                print(visible(f"{judged.file}: ok ({_counted(loaded)})"))
+    for judged in _judged(args.files or [args.specs], args.specs, args.max_spec_size):
+        loaded = judged.loaded
+        found += (*loaded.faults, *loaded.warnings)
+        if loaded.faults:
+            code = code or judged.code
+        elif (loaded.documents or loaded.templates) and args.format != "json":
+            print(visible(f"{judged.file}: ok ({_counted(loaded)})"))
     if found:
         _show(found, args)
     return code
@@ -78,12 +77,25 @@ def _in_force(args: argparse.Namespace, found: list[Fault]) -> str:
         return ""
 
 
-def _judged(file: str, specs: str, max_bytes: int) -> Iterator[_Judged]:
-    if file != "-" and os.path.isdir(file):
-        yield from _judged_folder(file, max_bytes)
+def _judged(files: list[str], specs: str, max_bytes: int) -> Iterator[_Judged]:
+    """Each file by itself, then together with the templates that it calls."""
+    found: list[_Judged] = []
+    for file in files:
+        if file != "-" and os.path.isdir(file):
+            found += _judged_folder(file, max_bytes)
+        else:
+            home = os.path.join(os.path.realpath(specs), "")
+            in_folder = os.path.realpath(file).startswith(home)
+            found.append(_load(file, max_bytes, in_folder=in_folder))
+    if any(document.calls for one in found for document in one.loaded.documents):
+        from controller.client.templates import with_templates
+
+        given = [(one.file, one.loaded) for one in found]
+        linked = with_templates(given, lambda: specs, max_bytes)
+        for judged, loaded in zip(found, linked, strict=True):
+            yield judged._replace(loaded=loaded)
     else:
-        home = os.path.join(os.path.realpath(specs), "")
-        yield _load(file, max_bytes, in_folder=os.path.realpath(file).startswith(home))
+        yield from found
 
 
 def _load(file: str, max_bytes: int, *, in_folder: bool) -> _Judged:
@@ -109,7 +121,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         entries = sorted(Walk(folder).below(), key=lambda entry: entry.path)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
-    homes: dict[str, str] = {}
+    homes: dict[tuple[str, str], str] = {}
     for entry in entries:
         name = os.path.normpath(os.path.join(folder, entry.path))
         if entry.kind != "spec":
@@ -123,10 +135,10 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         if judged.loaded.foreign:
             yield judged._replace(loaded=_as_the_controller(judged.loaded))
             continue
-        names = judged.loaded.names
-        twice = [(workflow, homes[workflow]) for workflow in names if workflow in homes]
-        homes.update((workflow, name) for workflow in names if workflow not in homes)
-        faults = [_defined_twice(name, *pair) for pair in twice]
+        named = [("workflow", one) for one in judged.loaded.names]
+        named += [("template", one) for one in judged.loaded.template_names]
+        faults = [_defined_twice(name, *one, homes[one]) for one in named if one in homes]
+        homes = {**dict.fromkeys(named, name), **homes}
         yield judged._replace(loaded=_with_faults(judged.loaded, faults))
 
 
@@ -143,23 +155,28 @@ def _as_the_controller(loaded: "Loaded") -> "Loaded":
     return replace(loaded, faults=(), warnings=notes)
 
 
-def _defined_twice(file: str, workflow: str, home: str) -> Fault:
-    problem = f'a second workflow named "{workflow}"'
+def _defined_twice(file: str, kind: str, name: str, home: str) -> Fault:
+    problem = f'a second {kind} named "{name}"'
     return Fault(file=file, problem=problem, hint=f"the first is in {home}")
 
 
 def _with_faults(loaded: "Loaded", faults: list[Fault]) -> "Loaded":
     from msgspec.structs import replace
 
-    return replace(loaded, faults=(*loaded.faults, *faults)) if faults else loaded
+    if not faults:
+        return loaded
+    return replace(loaded, documents=(), templates=(), faults=(*loaded.faults, *faults))
 
 
 def _counted(loaded: "Loaded") -> str:
     from controller.spec.params import required
 
-    steps = sum(len(document.workflow.spec.steps) for document in loaded.documents)
-    counted = f"{_number(len(loaded.documents), 'workflow')}, {_number(steps, 'step')}"
-    needed = [name for document in loaded.documents for name in required(document.workflow.spec)]
+    specs = [one.workflow.spec for one in loaded.documents]
+    templates = [one.template.spec for one in loaded.templates]
+    steps = [len(one.steps) for one in specs] + [len(one.steps) for one in templates]
+    counts = {"workflow": len(specs), "template": len(templates), "step": sum(steps)}
+    counted = ", ".join(_number(count, what) for what, count in counts.items() if count)
+    needed = [name for spec in specs for name in required(spec)]
     options = " ".join(f"-p {name}=VALUE" for name in dict.fromkeys(needed))
     return f"{counted}; to run it, add {options}" if options else counted
 

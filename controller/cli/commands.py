@@ -23,6 +23,7 @@ from controller.cli.arguments import (
     NAME_OF_STEPS_IF_ANY,
     NAMES,
     PATTERN_HELP,
+    RARE_SPECS,
     READ_OPTIONS,
     REASON,
     REASON_HELP,
@@ -36,6 +37,7 @@ from controller.cli.arguments import (
     UNUSED_FOLDERS,
     UNUSED_SPECS,
     UNUSED_UTC,
+    UTC,
     Command,
     Example,
     OneOf,
@@ -132,7 +134,9 @@ COMMANDS = (
         "run files once, to the end",
         START,
         (
-            *READ_OPTIONS,
+            RARE_SPECS,
+            STATE,
+            UTC,
             arg("files", nargs="*", metavar="FILE", help="a file of specs"),
             arg(
                 "-p",
@@ -362,7 +366,17 @@ COMMANDS = (
         "files:apply",
         "put a spec into the folder",
         CHANGE,
-        (*_CHANGE, arg("-f", "--file", required=True, metavar="FILE", help="- for stdin")),
+        (
+            *_CHANGE,
+            arg(
+                "-f",
+                "--file",
+                required=True,
+                action="append",
+                metavar="FILE",
+                help="- for stdin; can be given several times",
+            ),
+        ),
         "Put a spec into the specs folder: replace the file that defines its workflow, else "
         "write NAME.yaml.",
         (
@@ -647,9 +661,10 @@ COMMANDS = (
             arg(
                 "form",
                 nargs="?",
-                choices=["workflow", "older-workflow"],
+                choices=["workflow", "template", "spec", "older-workflow"],
                 default="workflow",
-                help="default: workflow",
+                help="of which documents; spec: of a file that holds workflows and templates; "
+                "default: workflow",
             ),
             arg("--write", metavar="DIR", help="write all schemas into DIR instead"),
             arg(

@@ -46,8 +46,7 @@ def diff(args: argparse.Namespace) -> int:
             specs, files = files[0], []
         state = Replica(args.state).catch_up()
         folder = _Folder(specs, args.state, of_git, args.rev, args.max_spec_size)
-        max_bytes = args.max_spec_size
-        seen = _of_files(state, files, max_bytes) if files else _of_folder(folder, state)
+        seen = _of_files(folder, state, files) if files else _of_folder(folder, state)
         outcome = in_force(state, specs, seen.faults)
     if args.output:
         for change in seen.changes:
@@ -159,14 +158,17 @@ def _of_generations(
     return Foresight([between(older, newer)], [])
 
 
-def _of_files(state: "State", files: list[str], max_bytes: int) -> "Foresight":
-    from controller.rehearsal.foresee import Foresight, of_document
+def _of_files(folder: _Folder, state: "State", files: list[str]) -> "Foresight":
+    from controller.model.observations import FolderSight
+    from controller.rehearsal.foresee import of_files
 
-    loaded = [_load_or_say_how(state, file, max_bytes) for file in files]
-    faults = [fault for one in loaded for fault in one.faults]
-    warnings = [fault for one in loaded for fault in one.warnings]
-    changes = [of_document(state, document) for one in loaded for document in one.documents]
-    return Foresight(changes, faults, warnings)
+    path, now = os.path.abspath(folder.specs), time.time_ns() // 1000
+    sight = FolderSight(path=path, shown=folder.specs)
+    loaded = [_load_or_say_how(state, file, folder.max_bytes) for file in files]
+    calls = any(document.calls for one in loaded for document in one.documents)
+    if (calls or any(one.templates for one in loaded)) and os.path.isdir(path):
+        _scan(sight, path, folder.max_bytes, now)
+    return of_files(state, sight, loaded)
 
 
 def _load_or_say_how(state: "State", file: str, max_bytes: int) -> "Loaded":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from controller.view.look import Look
 
 ROOT = "workflow"  # where the path of a field begins
+_TEMPLATE = "template"  # also the name of a field of a step, which has no `spec` below it
 # Where a path is looked for if it does not begin there, in this order.
 _PARENTS: tuple[tuple[str, ...], ...] = ((), ("spec",), ("spec", "steps"), ("metadata",))
 
@@ -72,28 +73,31 @@ def _of_step(
     from controller.client.printed import by_failed
     from controller.view.explain import ways
     from controller.view.explain_step import explanation, inputs_lines
+    from controller.view.inputs import input_line
 
     step = workflow.steps[name]
     causes = ways(state, workflow, step, around, look(args))
-    printed = by_failed(args.state, workflow, {*step.children, *(cause.step for cause in causes)})
+    among = {*(cause.step for cause in causes), *(one.name for one in workflow.below(step))}
+    printed = by_failed(args.state, workflow, among)
     yield from explanation(state, workflow, step, causes, around, look(args), printed)
     if args.inputs:
         now = _inputs_now(workflow, step)
-        if step.is_parent:
+        if step.is_parent and now is not None:
             yield ""
             yield f"generation {workflow.generation}: {step.fingerprint}"
-            yield from (f"    {key}: {text}" for key, text in sorted(now.items()))
+            yield from (f"    {input_line(*one)}" for one in sorted(now.items()))
         for attempt in step.attempts:
             yield ""
-            yield from inputs_lines(attempt, now)
+            yield from inputs_lines(attempt, attempt.inputs if now is None else now)
 
 
-def _inputs_now(workflow: "Workflow", step: "Step") -> dict[str, str]:
-    """The inputs of the step's fingerprint, by the spec in force."""
+def _inputs_now(workflow: "Workflow", step: "Step") -> dict[str, str] | None:
+    """The inputs of its fingerprint, by the spec in force; None if they are not known yet."""
     from controller.planner.resolve import inputs_of
 
-    known = any(one.name == (step.parent or step.name) for one in workflow.spec.steps)
-    return inputs_of(workflow, step) if known else {}
+    if step.leaving is not None:
+        return {}
+    return inputs_of(workflow, step) if workflow.stands(step) else None
 
 
 def _shapes(
@@ -158,15 +162,16 @@ def _of_field(word: str) -> Iterator[str]:
 
     Raises NotFound, which suggests the most similar field.
     """
-    from controller.spec.models import Workflow
+    from controller.spec.models import Template, Workflow
     from controller.spec.schema import schema
     from controller.view.find import hint
 
-    document = schema(Workflow)
-    path = (
-        re.sub(r"\[[^]]*\]", "", word).rstrip(".").split(".")
-    )  # messages about specs write steps[2]
-    whole = path[0] == ROOT
+    # Messages about specs write steps[2].
+    path = re.sub(r"\[[^]]*\]", "", word).rstrip(".").split(".")
+    root, document = ROOT, schema(Workflow)
+    if path[:2] == [_TEMPLATE, "spec"]:
+        root, document = _TEMPLATE, schema(Template)
+    whole = path[0] == root
     path = path[1:] if whole else path
     parents = [
         parent
@@ -176,20 +181,20 @@ def _of_field(word: str) -> Iterator[str]:
     for parent in parents:
         node = _node(document, (*parent, *path))
         if node is not None:
-            return _field_lines(document, ".".join((ROOT, *parent, *path)), node)
+            return _field_lines(document, ".".join((root, *parent, *path)), node)
     if parents:
-        raise NotFound(_unknown_field(document, (*parents[0], *path)))
+        raise NotFound(_unknown_field(document, root, (*parents[0], *path)))
     known = {name for parent in _PARENTS for name in _fields(document, _node(document, parent))}
     raise NotFound(f'no field of a spec is named "{path[0]}"{hint(path[0], known)}')
 
 
-def _unknown_field(document: dict[str, Any], path: Sequence[str]) -> str:
+def _unknown_field(document: dict[str, Any], root: str, path: Sequence[str]) -> str:
     """Where the path leaves the known fields, and what is there."""
     from controller.view.find import hint
 
     at = next(n for n in range(len(path)) if _node(document, path[: n + 1]) is None)
     fields = _fields(document, _node(document, path[:at]))
-    place = ".".join((ROOT, *path[:at]))
+    place = ".".join((root, *path[:at]))
     known = f"its fields: {', '.join(fields)}" if fields else "it has no fields"
     return f"{place} has no field {path[at]}{hint(path[at], fields) or f'; {known}'}"
 

@@ -1,7 +1,7 @@
 """The commands that change spec files: `apply` and `delete`.
 
 A file is replaced or removed only if it has no other workflow. If a workflow shares its file with
-others, the user must edit the file.
+others, or with a template, the user must edit the file.
 """
 
 import argparse
@@ -10,15 +10,16 @@ import os
 from controller.cli.output import note, warn_if_no_controller
 from controller.client.ask import ask, would_follow
 from controller.client.source import read_source
-from controller.client.spec_files import SpecFile, read_names, write_file
+from controller.client.spec_files import read_spec_file, write_file
 from controller.client.subject import files_of, read_state, require_folder, subject
+from controller.client.templates import with_templates
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.folder.markers import find_markers
 from controller.host.faults import show_faults
 from controller.model.observations import Request
 from controller.model.state import State, Workflow
 from controller.requests import os_user
-from controller.spec.load import load
+from controller.spec.load import SPEC_BYTES_MAX, Loaded, load
 from controller.view.find import UID_PREFIX_MIN
 from controller.view.table import visible
 from controller.view.words import listed
@@ -28,28 +29,44 @@ from controller.view.words import listed
 
 def apply(args: argparse.Namespace) -> int:
     """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
-    source = read_source(args.file)
-    data, loaded = source.data, load(source.data, source.name, in_folder=True)
-    show_faults(loaded.faults or loaded.warnings, "nothing was written" if loaded.faults else "")
-    if loaded.faults:
+    sources = [read_source(file) for file in args.file]
+    read = [(one.name, load(one.data, one.name, in_folder=True)) for one in sources]
+    loaded = with_templates(read, lambda: args.specs, SPEC_BYTES_MAX)
+    faults = [fault for one in loaded for fault in one.faults]
+    warnings = [warning for one in loaded for warning in one.warnings]
+    show_faults(faults or warnings, "nothing was written" if faults else "")
+    if faults:
         return ExitCode.USAGE
     state = read_state(args.state)
     require_folder(args.specs, args.state, state)
-    suffix = ".json" if args.file.endswith(".json") else ".yaml"
-    path, before = _target(args.specs, state, list(loaded.names), suffix)
-    verb = "unchanged" if before == data else "replaced" if before is not None else "written"
-    if not args.dry_run and before != data:
-        write_file(path, data)
-    for name in loaded.names:
-        print(visible(f"{name}: {'would be ' if args.dry_run else ''}{verb} ({path})"))
+    targets: dict[str, tuple[bytes, bytes | None, Loaded]] = {}
+    for source, one in zip(sources, loaded, strict=True):
+        suffix = ".json" if source.name.endswith(".json") else ".yaml"
+        path, before = _target(args.specs, state, one, suffix)
+        if path in targets:
+            raise UsageError(f"{path} would be written twice; put all of it into one file")
+        targets[path] = source.data, before, one
+    # A file with templates alone comes first, so that nothing that uses them has to wait for it.
+    for path, (data, before, one) in sorted(targets.items(), key=lambda of: bool(of[1][2].names)):
+        _put(path, data, before, one, args.dry_run)
+    for name in (name for one in loaded for name in one.names):
         _warn_of_markers(args.specs, name)
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
 
-def _target(specs: str, state: State, names: list[str], suffix: str) -> tuple[str, bytes | None]:
-    """The file to write, and its present content. Refuses to remove other workflows."""
-    files = files_of(specs, state, names)
+def _put(path: str, data: bytes, before: bytes | None, new: Loaded, dry_run: bool) -> None:
+    verb = "unchanged" if before == data else "replaced" if before is not None else "written"
+    if not dry_run and before != data:
+        write_file(path, data)
+    for name in (*new.names, *(f"template {one}" for one in new.template_names)):
+        print(visible(f"{name}: {'would be ' if dry_run else ''}{verb} ({path})"))
+
+
+def _target(specs: str, state: State, new: Loaded, suffix: str) -> tuple[str, bytes | None]:
+    """The file to write, and its present content. Refuses to remove what the new one hasn't."""
+    names = [*new.names, *new.template_names]
+    files = files_of(specs, state, new.names, new.template_names)
     if len(files) > 1:
         paths = " and ".join(file.path for file in files)
         raise UsageError(f"{', '.join(names)}: defined in {paths}; edit them there")
@@ -57,11 +74,11 @@ def _target(specs: str, state: State, names: list[str], suffix: str) -> tuple[st
         path = os.path.join(specs, names[0] + suffix)
         if not os.path.lexists(path):
             return path, None
-        listed_names = read_names(path)
-        if listed_names is None:
+        present = read_spec_file(path)
+        if present is None:
             raise UsageError(f"{path} exists and is not a spec; move it away, then apply again")
-        files = [SpecFile(path, listed_names)]
-    others = files[0].others(names)
+        files = [present]
+    others = files[0].others(new.names, new.template_names)
     if others:
         raise UsageError(
             f"{files[0].path} also defines {listed(others)}, which would be removed; edit the file"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from controller.cli.output import note
 from controller.cli.progress import progress
+from controller.cli.settings import specs_folder
 from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         names = frozenset(args.asked) or ask_to_run(
             args.state,
             args.files,
+            specs=lambda: specs_folder(args.specs),
             max_bytes=args.max_spec_size,
             resume=args.resume,
             values=args.values,

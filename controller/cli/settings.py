@@ -5,9 +5,11 @@ If both folders are named, by options or the environment, nothing is searched an
 
 import argparse
 import os
+from collections.abc import Iterable
 
-from controller.cli.arguments import Arg, Command
-from controller.cli.project import SPECS, Project, find_project, parsed, shown
+from controller.cli.arguments import SPECS, Arg, Command
+from controller.cli.project import SPECS as SPECS_NAME
+from controller.cli.project import Project, find_project, parsed, shown
 from controller.errors import UsageError
 
 _FOLDERS = ("specs", "state")
@@ -18,7 +20,18 @@ def complete(args: argparse.Namespace, command: Command) -> None:
 
     `args.searched`: whether the state folder is not named, and was searched upwards.
     """
-    lacking = [each for each in command.settings() if not hasattr(args, each.field)]
+    _complete(args, command.settings())
+
+
+def specs_folder(named: str | None) -> str:
+    """The specs folder, for a command that rarely needs it. Raises UsageError."""
+    found = argparse.Namespace() if named is None else argparse.Namespace(specs=named)
+    _complete(found, [SPECS])
+    return str(found.specs)
+
+
+def _complete(args: argparse.Namespace, settings: Iterable[Arg]) -> None:
+    lacking = [each for each in settings if not hasattr(args, each.field)]
     given = {each.key: text for each in lacking if (text := os.environ.get(each.variable))}
     unnamed = [each.key for each in lacking if each.key in _FOLDERS and each.key not in given]
     project = find_project() if unnamed else None
@@ -43,7 +56,7 @@ def _of_project(project: Project | None, setting: Arg) -> str | None:
 
 def _specs(project: Project) -> str:
     specs = project.specs()
-    if not os.path.isdir(specs) and os.path.isdir(SPECS) and not project.has_file:
+    if not os.path.isdir(specs) and os.path.isdir(SPECS_NAME) and not project.has_file:
         raise UsageError(
             f"{specs}: no such folder; it would belong to the state found in {project.root}. To "
             "make the current folder, which has specs, a project of its own: touch treadle.toml"

@@ -77,7 +77,8 @@ def _status_of_step(
         show(next(step for step in shape.status.steps if step.name == name), args.output)
         return ExitCode.FINE
     step = workflow.steps[name or ""]
-    printed = by_failed(args.state, workflow, {step.name, *step.children})
+    among = {one.name for one in (step, *workflow.below(step))}
+    printed = by_failed(args.state, workflow, among)
     show_lines(step_page(state, workflow, step, view, in_use, printed, past))
     return ExitCode.FINE
 

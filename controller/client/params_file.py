@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from controller.client.source import read_source
 from controller.errors import Fault, TreadleError
 from controller.spec.excerpt import lines_of, with_excerpt
-from controller.spec.load import written as path_words
+from controller.spec.places import written as path_words
 from controller.spec.syntax import decode
 from controller.spec.text import Text, TextPlace, lossy_numbers, read, written
 from controller.spec.values import VALUES_BYTES_MAX

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from controller.executor.local.missing import Missing, missing_folder, missing_program
 from controller.spec.definition import definitions
 from controller.spec.expression import OPEN
+from controller.spec.linked import Body
 from controller.spec.models import Spec, Step
 from controller.spec.path_fault import Path, PathFault
 
@@ -25,6 +26,8 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
         for index, (step, it) in enumerate(
             zip(spec.steps, definitions(spec).values(), strict=True)
         ):
+            if it.template is not None or (isinstance(spec, Body) and step.working_dir is UNSET):
+                continue  # where it starts, the workflow that uses the template decides
             folder = os.path.normpath(os.path.join(home, it.working_dir))
             if folder not in folders and OPEN not in folder:
                 folders[folder] = found = missing_folder(folder, home)

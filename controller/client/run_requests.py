@@ -1,20 +1,21 @@
 """The requests of `treadle run FILE…`: one for each document, all of them or none."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from controller.client.given import given_params
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
-from controller.spec.load import Document
+from controller.spec.load import Document, Loaded
 
 
 def ask_to_run(
     state_dir: str,
     files: Sequence[str],
     *,
+    specs: Callable[[], str],
     max_bytes: int,
     resume: bool,
     values: Sequence[str] = (),
@@ -23,6 +24,7 @@ def ask_to_run(
 ) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
+    `specs` gives the specs folder, which is asked for templates that the files do not have.
     `resume`: each one continues the last life that a `treadle run` began, with its params. `values`
     (`date=today`) and `params_files` give params to a new one. `warn` is told what is allowed, but
     perhaps not meant. Raises InvalidSpec with all faults of the files, else of the params.
@@ -33,7 +35,7 @@ def ask_to_run(
             "leave out --resume to run with others"
         )
     warnings: list[Fault] = []
-    documents = list(_documents(files, max_bytes, warnings))
+    documents = list(_documents(files, specs, max_bytes, warnings))
     params: list[dict[str, Any]] = [{}] * len(documents)
     if not resume:
         params = given_params(values, params_files, documents, warnings)
@@ -58,27 +60,48 @@ def ask_to_run(
 
 
 def _documents(
-    files: Sequence[str], max_bytes: int, warnings: list[Fault]
+    files: Sequence[str], specs: Callable[[], str], max_bytes: int, warnings: list[Fault]
 ) -> Iterator[tuple[str, Document]]:
-    """Each with its file. Raises InvalidSpec if any file has a fault."""
+    """Each with its file and its templates. Raises InvalidSpec if any file has a fault."""
+    loaded = [(file, _load(file, max_bytes)) for file in files]
+    _refuse_twice(loaded)
+    if any(document.calls for _, one in loaded for document in one.documents):
+        from controller.client.templates import with_templates
+
+        found = with_templates(loaded, specs, max_bytes)
+        loaded = list(zip(files, found, strict=True))
+    for _, one in loaded:
+        warnings += one.warnings
+    if faults := [fault for _, one in loaded for fault in one.faults]:
+        raise InvalidSpec(faults)
+    if not any(one.documents for _, one in loaded):
+        raise UsageError(
+            f"run: {', '.join(files)}: only templates, which do not run by themselves; "
+            "name the file of a workflow that uses them"
+        )
+    for file, one in loaded:
+        for document in one.documents:
+            yield file, document
+
+
+def _load(file: str, max_bytes: int) -> Loaded:
     from controller.client.programs import programs_near
     from controller.client.source import read_source
     from controller.spec.load import load
 
-    faults: list[Fault] = []
-    seen: dict[str, str] = {}
-    for file in files:
-        data, also = read_source(file, max_bytes).data, programs_near(file)
-        loaded = load(data, file, max_bytes=max_bytes, also=also)
-        faults += loaded.faults
-        warnings += loaded.warnings
-        for document in loaded.documents:
-            name = document.name
-            if seen.setdefault(name, file) is not file:
-                raise UsageError(f"{file}: {name} is already in {seen[name]}; give it only once")
-            yield file, document
-    if faults:
-        raise InvalidSpec(faults)
+    data, also = read_source(file, max_bytes).data, programs_near(file)
+    return load(data, file, max_bytes=max_bytes, also=also)
+
+
+def _refuse_twice(loaded: Iterable[tuple[str, Loaded]]) -> None:
+    """Refuse two workflows, or two templates, of one name."""
+    seen: dict[tuple[str, str], str] = {}
+    for file, one in loaded:
+        names = [("", document.name) for document in one.documents]
+        names += [("the template ", document.name) for document in one.templates]
+        for kind, name in names:
+            if (first := seen.setdefault((kind, name), file)) is not file:
+                raise UsageError(f"{file}: {kind}{name} is already in {first}; give it only once")
 
 
 def _refuse_unfinished(state_dir: str, wanted: Sequence[Request]) -> None:

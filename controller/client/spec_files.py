@@ -1,4 +1,4 @@
-"""Which file of the specs folder defines a workflow, and how a command may change that file.
+"""Which file of the specs folder defines a name, and how a command may change that file.
 
 It looks into the folder, not into the log, because a change would replace the present file. A file
 is parsed only if the name occurs in it. Cost: to read the folder once.
@@ -21,39 +21,49 @@ _NEW_FILE_MODE = 0o644
 
 
 class SpecFile(Struct, frozen=True):
-    """A file of the folder, and the workflows that it defines or tries to define."""
+    """A file of the folder, and what it defines or tries to define."""
 
     path: str  # begins with the folder as it was given
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of workflows
+    templates: tuple[str, ...] = ()
 
-    def others(self, names: Collection[str]) -> list[str]:
-        """The other workflows that it defines."""
-        return [name for name in self.names if name not in names]
+    def others(self, names: Collection[str], templates: Collection[str] = ()) -> list[str]:
+        """What else it defines, in words."""
+        more = [f"the template {one}" for one in self.templates if one not in templates]
+        return [name for name in self.names if name not in names] + more
 
 
 def files_defining(
-    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
+    specs: str,
+    names: Collection[str],
+    last_known: Mapping[str, tuple[str, ...]],
+    templates: Collection[str] = (),
 ) -> list[SpecFile]:
-    """The files that define any of `names`.
+    """The files that define any of the workflows `names`, or of `templates`.
 
-    `last_known`: by relative path, what each file defined when it could last be read.
+    `last_known`: by relative path, the workflows of each file when it could last be read.
     """
-    files = _files(specs, names, last_known)
-    return sorted(
-        (file for file in files if set(file.names) & set(names)), key=lambda file: file.path
-    )
+    found = [
+        file
+        for file in _files(specs, names, last_known, templates)
+        if {*file.names} & {*names} or {*file.templates} & {*templates}
+    ]
+    return sorted(found, key=lambda file: file.path)
 
 
-def read_names(path: str, last_known: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-    """The workflows that the file at `path` defines; None if it is not a treadle file."""
-    return _names_in(read_source(path).data, path, last_known)
+def read_spec_file(path: str) -> SpecFile | None:
+    """What the file at `path` defines; None if it is not a treadle file."""
+    return _spec_file(read_source(path).data, path, ())
 
 
-def _names_in(data: bytes, path: str, last_known: tuple[str, ...]) -> tuple[str, ...] | None:
+def _spec_file(data: bytes, path: str, last_known: tuple[str, ...]) -> SpecFile | None:
     loaded = load(data, path)
     if loaded.foreign:
         return None
-    return loaded.names or last_known or (name_from(path),)
+    names = loaded.names or last_known
+    if not (names or loaded.template_names):
+        names = (name_from(path),)
+    return SpecFile(path, names, loaded.template_names)
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -78,9 +88,12 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def _files(
-    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
+    specs: str,
+    names: Collection[str],
+    last_known: Mapping[str, tuple[str, ...]],
+    templates: Collection[str],
 ) -> Iterator[SpecFile]:
-    wanted = [name.encode() for name in names]
+    wanted = [name.encode() for name in (*names, *templates)]
     try:
         for entry in Walk(specs).below():
             if entry.kind != "spec" or entry.status is None or not S_ISREG(entry.status.st_mode):
@@ -88,9 +101,9 @@ def _files(
             path, known = os.path.join(specs, entry.path), last_known.get(entry.path, ())
             data = read_source(path).data
             if set(known) & set(names) or name_from(path) in names or _mentions(data, wanted):
-                defined = _names_in(data, path, known)
-                if defined is not None:
-                    yield SpecFile(path, defined)
+                file = _spec_file(data, path, known)
+                if file is not None:
+                    yield file
     except OSError as error:
         raise UsageError(f"{error.filename or specs}: {error.strerror}") from error
 

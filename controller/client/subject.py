@@ -57,13 +57,18 @@ def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
     return life
 
 
-def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]:
-    """The files that define `names`. A file that can't be read counts with its last names."""
+def files_of(
+    specs: str, state: State, names: Collection[str], templates: Collection[str] = ()
+) -> list[SpecFile]:
+    """The files that define these workflows, or these templates.
+
+    A file that can't be read counts with its last workflows.
+    """
     known: dict[str, tuple[str, ...]] = {}
     for life in state.workflows.values():
         if life.origin == "folder":
             known[life.path] = (*known.get(life.path, ()), life.name)
-    return files_defining(specs, names, known)
+    return files_defining(specs, names, known, templates)
 
 
 def require_folder(specs: str, state_dir: str, state: State) -> None:

@@ -18,7 +18,7 @@ from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
-from controller.spec.items import parent_name
+from controller.spec.items import names_above
 from controller.view.attempts import (
     NAMED_MAX,
     Choice,
@@ -290,7 +290,7 @@ class Transcript:
 
     def _begin(self, event: AttemptScheduled) -> None:
         choice = self._choice
-        wanted = {event.step, parent_name(event.step)}
+        wanted = {event.step, *names_above(event.step)}
         step = not choice.steps or not wanted.isdisjoint(choice.steps)
         if step and choice.attempt in (None, event.attempt):
             self._open[event.step, event.attempt] = self._output_of(event.step, event.log)

@@ -82,7 +82,7 @@ class Lines:
         for move in news.moves:
             if not news.shows(move.uid):
                 continue
-            if move.phase is not Phase.READY:
+            if move.phase is not Phase.READY and not _is_told_below(move, news.state):
                 self._say(line(move, news.state))
             for text in printed(news, move, self._outputs):
                 print(text)
@@ -244,6 +244,15 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
     "none": (),
     "stream": (),
 }
+
+
+def _is_told_below(move: Move, state: State) -> bool:
+    """Whether the lines of its own children show that a child begins: an item's, for example."""
+    life = state.lives.get(move.uid)
+    step = life.steps.get(move.step) if life is not None else None
+    if step is None or not step.parent or not step.expanded:
+        return False
+    return move.phase in (Phase.PENDING, Phase.RUNNING)
 
 
 def line(move: Move, state: State) -> str:

@@ -86,10 +86,13 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines."""
+        """Columns and lines; of a terminal that is gone, those that it had."""
         # Not by rich, for which $COLUMNS counts: that is as old as the shell.
-        size = os.get_terminal_size(sys.stdout.fileno())
-        return size.columns or _COLUMNS, size.lines or _LINES
+        try:
+            columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        except OSError:
+            columns, lines = self._size
+        return columns or _COLUMNS, lines or _LINES
 
     @property
     def resized(self) -> bool:
@@ -112,10 +115,13 @@ class Terminal:
             self.give_back()  # after SIGSTOP, or if the terminal is gone
             return False
         if not self._ours:
-            self._ours, self._shown = True, []
             if self._keys is not None:
-                self._before = termios.tcgetattr(self._keys)
-                tty.setcbreak(self._keys, termios.TCSANOW)
+                try:
+                    self._before = termios.tcgetattr(self._keys)
+                    tty.setcbreak(self._keys, termios.TCSANOW)
+                except termios.error:
+                    return False  # the terminal is gone
+            self._ours, self._shown = True, []
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
             sys.stdout.write(_WRAPS_NOT)

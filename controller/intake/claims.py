@@ -1,22 +1,29 @@
-"""Which file lists which workflow now, and from which file each workflow in force came.
+"""Which file lists which workflow or template now, and from which file each in force came.
 
-The home of a workflow is the file from which its document was last accepted. The home keeps the
-name as long as it lists the name or has a fault. Another file that lists the name is a duplicate
-until the home no longer has it; then that file becomes the new home.
+The home of a workflow is the file from which its document was last accepted; `templates` knows
+those of templates. The home keeps the name as long as it lists the name or has a fault. Another
+file that lists the name is a duplicate until the home no longer has it; then that file becomes the
+new home.
 Cost: O(names of the file) for a file that changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from msgspec import Struct
 
-from controller.model.observations import FolderSight
+from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import State, Workflow
 
 
 class Claims(Struct):
-    """`unlisted` are paths that can't be read: perhaps folders, with files in them."""
+    """Of the names of one kind: workflows, or templates.
 
+    `listed`: those in a file. `unlisted` are paths that can't be read: perhaps folders, with files
+    in them.
+    """
+
+    listed: Callable[[SeenFile], tuple[str, ...]] = attrgetter("names")
     names: dict[str, tuple[str, ...]] = {}  # path -> the names that it lists
     paths: dict[str, set[str]] = {}  # name -> the files that list it
     homes: dict[str, set[str]] = {}  # path -> the names in force that came from it
@@ -36,7 +43,7 @@ class Claims(Struct):
             self.paths[name].discard(path)
             if not self.paths[name]:
                 del self.paths[name]
-        listed = tuple(dict.fromkeys(file.names)) if file is not None else ()
+        listed = tuple(dict.fromkeys(self.listed(file))) if file is not None else ()
         for name in listed:
             self.paths.setdefault(name, set()).add(path)
         if listed:
@@ -50,7 +57,7 @@ class Claims(Struct):
         return concerned
 
     def move(self, name: str, old: str | None, new: str | None) -> None:
-        """Note that the workflow in force has a new home, or none any more."""
+        """Note that what is in force has a new home, or none any more."""
         if old is not None and old in self.homes:
             self.homes[old].discard(name)
             if not self.homes[old]:
@@ -58,23 +65,23 @@ class Claims(Struct):
         if new is not None:
             self.homes.setdefault(new, set()).add(name)
 
-    def stands(self, life: Workflow, sight: FolderSight) -> bool:
+    def stands(self, name: str, home: str, sight: FolderSight) -> bool:
         """Whether its home still defines it. In doubt, it does."""
-        file = sight.files.get(life.path)
+        file = sight.files.get(home)
         if file is None:
-            return any(_is_in(life.path, folder) for folder in self.unlisted)
-        if not file.steady or life.name in file.names:
+            return any(_is_in(home, folder) for folder in self.unlisted)
+        if not file.steady or name in self.listed(file):
             return True
         # The names in a file with a fault prove nothing, and an empty file may be half written: the
         # name stays. A valid file of another kind no longer defines it.
         return file.empty or (bool(file.faults) and not file.foreign)
 
     def defined(self, life: Workflow, sight: FolderSight) -> bool:
-        """Whether any file keeps it. A home without any document left is a fault, no deletion."""
+        """Whether any file keeps this workflow. A home without any document left is a fault."""
         file = sight.files.get(life.path)
         if file is not None and (file.empty or file.foreign):
             return True
-        return bool(self.paths.get(life.name)) or self.stands(life, sight)
+        return bool(self.paths.get(life.name)) or self.stands(life.name, life.path, sight)
 
 
 def in_force(state: State) -> list[Workflow]:

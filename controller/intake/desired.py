@@ -1,22 +1,24 @@
 """What the specs folder asks for: its sight against the state, as events and accepted documents.
 
-Each call judges the files that changed, the files that share a workflow's name with them, and what
-was waiting. It takes them in the order of their paths and rejects files last, when all names are
-taken: so the same folder always gives the same verdict. `claims` knows who has a name, `absence`
-when to believe that something is gone, `markers` what follows from a marker. While the folder can't
-be believed (`held`), nothing is judged.
+Each call judges the files that changed, the files that share a name with them or call a template of
+theirs, and what was waiting. It decides first what each template is, then takes the files in the
+order of their paths, and rejects files last, when all names are taken: so the same folder always
+gives the same verdict. `claims` knows who has a name, `templates` what callers get, `absence` when
+to believe that something is gone, `markers` what follows from a marker. While the folder can't be
+believed (`held`), nothing is judged.
 Cost: O(what changed and what waits) a call, O(folder) for the first.
 """
 
 from collections.abc import Iterator
 
-from msgspec import Struct, field
+from msgspec import Struct, UnsetType, field
 
 from controller.errors import Fault
 from controller.intake import clashes, conditions, markers
 from controller.intake.absence import Absences, Kind, Settings
 from controller.intake.claims import Claims, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
+from controller.intake.templates import Linked, Templates
 from controller.model.events import (
     DeletionAccepted,
     FileCleared,
@@ -28,18 +30,22 @@ from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition, State, Workflow
 from controller.planner.accept import accept
 from controller.planner.actions import Action
+from controller.spec.linked import called
 from controller.spec.load import Document
+from controller.spec.models import Spec
 
 __all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
 
 UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
+TOGETHER = 100_000  # microseconds; in one commit, the files of a caller and its templates
 
 
 class Memory(Struct):
     """What `judge` remembers between calls; a controller starts with an empty one.
 
     `held`: why nothing that the folder shows is believed now. `blocked`: files that wait until a
-    life or a marker has ended, and the names of the workflows that they wait for. `marker_targets`:
+    life or a marker has ended, and the names of the workflows that they wait for. `partial`: files
+    of which a part may be about to come, and when to look at them again. `marker_targets`:
     for each marker that names steps, the generation that its steps were compared with. `noted`:
     files that were ignored, with a note to the user.
     """
@@ -47,9 +53,11 @@ class Memory(Struct):
     held: str = ""
     primed: bool = False  # whether all of the folder has been judged
     claims: Claims = field(default_factory=Claims)
+    templates: Templates = field(default_factory=Templates)
     absences: Absences = field(default_factory=Absences)
     unsteady: set[str] = set()
     blocked: dict[str, tuple[str, ...]] = {}
+    partial: dict[str, int] = {}
     marker_targets: dict[str, markers.Target] = {}
     noted: set[str] = set()
     conditions: list[Condition] = []
@@ -116,12 +124,14 @@ class _Judge:
         self.settings = settings
         self.memory = memory
         self.claims = memory.claims
+        self.templates = memory.templates
         self.absences = memory.absences
         self.actions: list[Action] = []
         self.notes: list[str] = []
         self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
         self.left: set[str] = set()  # files that lost a name to another file in this call
         self.faulty: set[str] = set()  # files to reject, once it is known who has which name
+        self.linked: dict[str, Linked] = {}  # by path
 
     def verdict(self) -> Verdict:
         changed = self._changed()
@@ -131,7 +141,7 @@ class _Judge:
         if changed or scanned != self.memory.scanned or self.absences.confirmed:
             self.actions += markers.removed(self.state, self.absences, self.settings, scanned)
             paths |= self._delete() | self._settled()
-        paths |= self._unblocked()
+        paths |= self._unblocked() | self._whole()
         for path in sorted(paths):
             self._file(path)
         for path in sorted(self._concerned(paths)):
@@ -166,13 +176,15 @@ class _Judge:
         if self.memory.primed:
             return set(sight.changed)
         self.claims.remember(in_force(state))
+        self.templates.remember(state.rejected)
+        names = {*self.claims.names, *self.templates.claims.names}
         known = {*self.claims.homes, *state.rejected, *state.markers, *state.bad_markers}
-        return {*sight.files, *sight.markers, *self.claims.names, *known}
+        return {*sight.files, *sight.markers, *names, *known}
 
     def _take_in(self, changed: set[str]) -> set[str]:
         """Note what changed. Returns the files that must be judged because of it."""
         state, sight = self.state, self.sight
-        paths, names = set(changed), set()
+        paths, names, of_templates = set(changed), set(), set()
         for path in changed:
             seen = sight.files.get(path) or sight.markers.get(path)
             if seen is None or seen.steady:
@@ -184,8 +196,10 @@ class _Judge:
             elif path in state.rejected or path in state.markers or path in state.bad_markers:
                 self.absences.see("path", path, self.now)
             names |= self.claims.take_in(path, sight)
-        if names:
+            of_templates |= self.templates.take_in(path, sight)
+        if names or of_templates:
             self.absences.moved = self.now
+        paths |= self.templates.settle(of_templates, sight, state.rejected)
         for name in names:
             paths |= self.claims.paths.get(name, set())
             life = state.workflows.get(name)
@@ -229,6 +243,10 @@ class _Judge:
             if not all(self._obstructed(name) for name in names)
         }
 
+    def _whole(self) -> set[str]:
+        """Files of which a part might have been about to come, if it has had its time."""
+        return {path for path, due in self.memory.partial.items() if due <= self.now}
+
     def _settled(self) -> set[str]:
         """Files that waited until a removal was believed, if it is now."""
         waiting = [(kind, path) for kind, path in self.absences.waits if kind != "workflow"]
@@ -259,6 +277,7 @@ class _Judge:
     def _file(self, path: str) -> None:
         file = self.sight.files.get(path)
         self.memory.blocked.pop(path, None)
+        self.memory.partial.pop(path, None)
         if file is None or not file.steady:
             self.absences.forget("edit", path)
         if file is None:
@@ -282,12 +301,18 @@ class _Judge:
             return [*own, clashes.emptied(self.sight, file, lost)] if lost else []
         if file.faults:
             return list(file.faults)
-        return [fault for document in file.documents for fault in self._clashes(file, document)]
+        return [*self._clashes(file), *self._link(file).faults]
 
     def _lost(self, file: SeenFile) -> list[str]:
-        """The workflows that came from the file, if no file lists them now."""
+        """What came from the file, if no file lists it now."""
         homes, paths = self.claims.homes, self.claims.paths
-        return sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
+        lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
+        return [*lost, *(f"the template {name}" for name in self.templates.of(file.path))]
+
+    def _link(self, file: SeenFile) -> Linked:
+        if file.path not in self.linked:
+            self.linked[file.path] = self.templates.linked(file)
+        return self.linked[file.path]
 
     def _other_file(self, file: SeenFile) -> None:
         """A file without a treadle document: a fault if it had one before, else it is ignored."""
@@ -302,28 +327,53 @@ class _Judge:
             self.notes.append(f"{clashes.shown(self.sight, file.path)}: ignored: {reason}")
 
     def _documents(self, file: SeenFile) -> None:
+        if self.templates.waits(file.path):
+            self.absences.forget("edit", file.path)
+            return  # it is judged when the writer of the template has finished
+        if self._is_partial(file):
+            return
         blocked = [one.name for one in file.documents if self._obstructed(one.name)]
         if blocked:
             self.memory.blocked[file.path] = tuple(blocked)
-        if self._faults(file):
+        if any(self._clashes(file)):
             self._note_faulty(file)
+            return
+        if self._link(file).faults:
+            # What is missing may be about to come: people save one file after the other.
+            if self._settled_as_it_is(file):
+                self._note_faulty(file)
             return
         self._clear(file.path)
         if any(markers.going(self.state, self.absences, name) for name in blocked):
             return  # first the marker is removed, else the edit would be cancelled at once
         if self._settles(file):
             return
-        for document in file.documents:
+        for document in self._link(file).documents:
             if document.name not in blocked:
                 self._put_in_force(file, document)
 
-    def _clashes(self, file: SeenFile, document: Document) -> Iterator[Fault]:
-        """Yields a fault if another file or a `treadle run` has the name."""
+    def _is_partial(self, file: SeenFile) -> bool:
+        """Whether the rest of the same commit may be about to come: another part that it needs."""
+        if file.path not in self.templates.calls:
+            return False
+        due = self.templates.since(file.path, self.sight, self.now) + TOGETHER
+        if self.memory.primed and self.now < due:  # at first, all of the folder is there
+            self.memory.partial[file.path] = due
+        return file.path in self.memory.partial
+
+    def _clashes(self, file: SeenFile) -> Iterator[Fault]:
+        """Yields a fault for each name that another file or a `treadle run` has."""
+        for document in file.documents:
+            yield from self._clash(file, document)
+        for template, home in self.templates.elsewhere(file):
+            yield clashes.duplicate(self.sight, file, template, home)
+
+    def _clash(self, file: SeenFile, document: Document) -> Iterator[Fault]:
         name = document.name
         life = self.state.workflows.get(name)
         other = self.taken[name][0] if name in self.taken else None
         if other is None and life is not None and of_folder(life):
-            other = life.path if self.claims.stands(life, self.sight) else None
+            other = life.path if self.claims.stands(name, life.path, self.sight) else None
         if other is not None and other != file.path:
             yield clashes.duplicate(self.sight, file, document, other)
         elif life is not None and clashes.is_driven(life):
@@ -331,10 +381,9 @@ class _Judge:
 
     def _settles(self, file: SeenFile) -> bool:
         """Whether the edit removes something and that is not believed yet: all of it waits."""
-        if any(self._drops_steps(document) for document in file.documents):
-            self.absences.see("edit", file.path, self.now, file.digest)
-            if not self._believed("edit", file.path):
-                return True
+        drops = any(self._drops_steps(document) for document in self._link(file).documents)
+        if drops and not self._settled_as_it_is(file):
+            return True
         lost = self.claims.homes.get(file.path, ())
         if any(("workflow", name) in self.absences.waits for name in lost):
             return True
@@ -345,8 +394,13 @@ class _Judge:
         life = self.state.workflows.get(document.name)
         if life is None or not of_folder(life) or life.spec is document.workflow.spec:
             return False
-        left = {step.name for step in document.workflow.spec.steps}
-        return any(step.name not in left for step in life.spec.steps)
+        return not _steps(life.spec) <= _steps(document.workflow.spec)
+
+    def _settled_as_it_is(self, file: SeenFile) -> bool:
+        """Whether the file and the templates that it calls have stayed so for long enough."""
+        digest = self.templates.digest(file.path, self.sight)
+        self.absences.see("edit", file.path, self.now, digest)
+        return self._believed("edit", file.path)
 
     def _put_in_force(self, file: SeenFile, document: Document) -> None:
         name = document.name
@@ -369,7 +423,11 @@ class _Judge:
         """Done last, so that the faults don't depend on which file was judged first."""
         names = dict.fromkeys((*file.names, *sorted(self.claims.homes.get(file.path, ()))))
         event = FileRejected(
-            path=file.path, digest=file.digest, faults=self._faults(file), names=list(names)
+            path=file.path,
+            digest=file.digest,
+            faults=self._faults(file),
+            names=list(names),
+            templates=self.templates.of(file.path),
         )
         if self.state.rejected.get(file.path) != event:
             self.actions.append(event)
@@ -395,11 +453,24 @@ class _Judge:
         self.memory.confirm_at = self.absences.due(self.settings, self.sight.scanned)
 
     def _due(self) -> int | None:
-        due = self.memory.confirm_at
-        if not self.memory.unsteady:
-            return due
-        again = self.now + UNSTEADY
-        return again if due is None else min(due, again)
+        due = [*self.memory.partial.values()]
+        if self.memory.confirm_at is not None:
+            due.append(self.memory.confirm_at)
+        if self.memory.unsteady:
+            due.append(self.now + UNSTEADY)
+        return min(due, default=None)
+
+
+def _steps(spec: Spec) -> set[tuple[str, str]]:
+    """The names of its steps, and those of the templates that they call, each below its caller."""
+    templates = called(spec)
+    names: set[tuple[str, str]] = set()
+    for step in spec.steps:
+        names.add((step.name, ""))
+        if not isinstance(step.template, UnsetType) and step.template.name in templates:
+            inner = templates[step.template.name].spec.steps
+            names |= {(step.name, one.name) for one in inner}
+    return names
 
 
 def _note(memory: Memory, now: int, said: conditions.Said) -> list[Condition]:

@@ -9,15 +9,14 @@ Cost: O(markers that changed, or name steps) a call.
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import UnsetType
-
 from controller.intake.absence import Absences, Settings
 from controller.model.events import MarkerPlaced, MarkerRejected, MarkerRemoved
 from controller.model.observations import FolderSight, SeenMarker
 from controller.model.state import State
 from controller.model.state import Workflow as Life
 from controller.spec.items import parent_name
-from controller.spec.models import Step, Workflow
+from controller.spec.models import Spec, Workflow
+from controller.spec.template import definition_named
 
 Target = tuple[str, str, int]  # what a marker's steps were compared with: name, uid, generation
 
@@ -44,7 +43,7 @@ def placed(
     state: State,
     sight: FolderSight,
     changed: set[str],
-    documents: dict[str, Workflow],
+    documents: Mapping[str, Workflow],
     targets: dict[str, Target],
 ) -> Iterator[MarkerPlaced | MarkerRejected]:
     """Markers that came or changed, or whose workflow did. Updates `targets`.
@@ -72,7 +71,7 @@ def _target(state: State, name: str) -> Target:
     return (name, life.uid, life.generation) if life is not None else (name, "", 0)
 
 
-def _unknown_steps(state: State, marker: SeenMarker, documents: dict[str, Workflow]) -> str:
+def _unknown_steps(state: State, marker: SeenMarker, documents: Mapping[str, Workflow]) -> str:
     if not marker.steps:
         return ""
     document, life = documents.get(marker.workflow), state.workflows.get(marker.workflow)
@@ -82,17 +81,15 @@ def _unknown_steps(state: State, marker: SeenMarker, documents: dict[str, Workfl
         spec = life.spec
     else:
         return ""  # it waits for its workflow
-    steps = {step.name: step for step in spec.steps}
-    unknown = [f'"{name}"' for name in marker.steps if not _is_known(name, steps, life)]
+    unknown = [f'"{name}"' for name in marker.steps if not _is_known(name, spec, life)]
     return f"steps: {marker.workflow} has no step {', '.join(unknown)}" if unknown else ""
 
 
-def _is_known(name: str, steps: Mapping[str, Step], life: Life | None) -> bool:
+def _is_known(name: str, spec: Spec, life: Life | None) -> bool:
     """A child is not known before its parent is expanded; till then it may come."""
-    above = steps.get(parent_name(name))
-    if above is None or isinstance(above.for_each, UnsetType):
-        return name in steps
-    parent = life.steps.get(above.name) if life is not None else None
+    if definition_named(spec, name) is None:
+        return False
+    parent = life.steps.get(parent_name(name)) if life is not None else None
     return parent is None or not parent.expanded or name in parent.children
 
 

@@ -25,10 +25,11 @@ from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, to_end
 from controller.planner.cancel import of_name
 from controller.spec.fingerprint import same
-from controller.spec.items import child_name
+from controller.spec.items import child_name, inner_name
 from controller.spec.load import Document
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
+from controller.spec.template import child_definition, template_definitions
 from controller.spec.values import normal
 
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
@@ -186,11 +187,25 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 
 
 def _mark_children(workflow: Workflow, parent: Step) -> str:
-    """Why a step with children can't be marked, and the command for one of them."""
-    open_ = [name for name in parent.children if workflow.steps[name].phase is not Phase.SUCCEEDED]
-    child = open_[0] if parent.expanded and open_ else child_name(parent.name, "KEY")
-    line = f"treadle mark {workflow.name} {quote(child)} --succeeded"
+    """Why a step with children can't be marked, and the command for one of those below it."""
+    open_ = (one for one in workflow.leaves(parent) if one.phase is not Phase.SUCCEEDED)
+    name = _name_of_a_leaf(workflow, next(open_, parent))
+    line = f"treadle mark {workflow.name} {quote(name)} --succeeded"
+    if parent.definition.template is not None:
+        return f'"{parent.name}" stands for the steps of a template; mark one of them: {line}'
     return f'"{parent.name}" has children; mark a child instead: {line}'
+
+
+def _name_of_a_leaf(workflow: Workflow, step: Step) -> str:
+    """Its name, or, if it has children or will have them, that of one at the end of these."""
+    name, definition = step.name, step.definition
+    if definition.for_each is not None:
+        name, definition = child_name(name, "KEY"), child_definition(definition, ask_each=False)
+    if definition.template is not None:
+        first = next(iter(template_definitions(workflow.spec, definition).values()))
+        name = inner_name(name, first.name)
+        return name if first.for_each is None else child_name(name, "KEY")
+    return name
 
 
 def _reset(
@@ -201,27 +216,36 @@ def _reset(
 
 def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
     if not asked.steps:
-        return [step for step in workflow.steps.values() if _is_tried_again(step)]
+        return _not_succeeded(workflow)
     named = [workflow.steps[name] for name in _known(workflow, asked)]
     chosen = {step.name: step for one in named for step in _meant(workflow, one)}
     # Steps that were skipped because of one that is tried again can run again, too.
-    for step in list(_downstream(workflow, asked.steps)):
+    for step in list(_downstream(workflow, [*asked.steps, *chosen])):
         if asked.downstream or step.phase is Phase.SKIPPED:
             chosen[step.name] = step
     return chosen.values()
 
 
-def _is_tried_again(step: Step) -> bool:
-    """It did not succeed; of one with children, these are tried again."""
-    return step.phase in _TRIED_AGAIN and not step.expanded
+def _not_succeeded(workflow: Workflow) -> list[Step]:
+    """All that is tried again; of a step with children, these are.
+
+    If they all succeeded, and yet it failed, since it has no outputs to hand on, all of them are.
+    """
+    found: dict[str, Step] = {}
+    for step in workflow.steps.values():
+        if step.phase in _TRIED_AGAIN and (not step.expanded or _failed_alone(step)):
+            found |= {one.name: one for one in _meant(workflow, step)}
+    return list(found.values())
+
+
+def _failed_alone(step: Step) -> bool:
+    return step.reason == Reason.EXPRESSION_FAILED
 
 
 def _meant(workflow: Workflow, step: Step) -> list[Step]:
-    """Of a step with children: those that did not succeed, or all of them if all did."""
-    if not step.expanded:
-        return [step]
-    children = [workflow.steps[name] for name in step.children]
-    return [child for child in children if child.phase in _TRIED_AGAIN] or children
+    """Of a step with children: what did not succeed below it, or all of that if all did."""
+    leaves = workflow.leaves(step)
+    return [one for one in leaves if one.phase in _TRIED_AGAIN] or leaves
 
 
 def _known(workflow: Workflow, asked: Request) -> list[str]:
@@ -237,18 +261,18 @@ def _can_be_cancelled(step: Step, drain: bool) -> bool:
 
 
 def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
-    """Every step that depends on these, directly or not, with its children."""
-    waiting = list(names)
-    waiting += {parent for name in waiting if (parent := workflow.steps[name].parent) is not None}
-    seen = set(waiting)
+    """Every step that depends on these, or on what they are below, with all that is below it."""
+    steps = [workflow.steps[name] for name in names]
+    seen = dict.fromkeys(one.name for step in steps for one in (step, *workflow.above(step)))
+    waiting = list(seen)
     while waiting:
         for name, _ in workflow.steps[waiting.pop()].dependents:
             if name not in seen:
-                seen.add(name)
+                seen[name] = None
                 waiting.append(name)
                 step = workflow.steps[name]
                 yield step
-                yield from (workflow.steps[child] for child in step.children)
+                yield from workflow.below(step)
 
 
 def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
@@ -288,9 +312,8 @@ def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -
         raise _Refused(f"the spec does not fit the params that were given: {problem}", actions)
     yield from actions
     if same(workflow.spec, document.workflow.spec):
-        for step in workflow.steps.values():
-            if _is_tried_again(step):
-                yield _reset(workflow, step, _said(asked, "resumed"))
+        for step in _not_succeeded(workflow):
+            yield _reset(workflow, step, _said(asked, "resumed"))
 
 
 def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:

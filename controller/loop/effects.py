@@ -105,7 +105,7 @@ def _launch(
         },
         env_from=tuple(layers),
         inherit=definition.inherit_env,
-        working_dir=_within(home, fill(definition.working_dir, values)),
+        working_dir=_within(_within(home, definition.home), fill(definition.working_dir, values)),
         home=home,
         log=attempt.log,
         leave_processes=definition.leave_processes,

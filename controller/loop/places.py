@@ -3,7 +3,7 @@
 
 def log_file(uid: str, step: str, attempt: int) -> str:
     """What an attempt prints. The event that schedules it has this path, so this may change."""
-    return f"runs/{uid}/{step}.{attempt}.log"
+    return f"runs/{uid}/{step.replace('/', ':')}.{attempt}.log"
 
 
 def values_file(uid: str, digest: str) -> str:

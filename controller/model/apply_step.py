@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from controller.model import events as e
-from controller.model.children import collapse, expand, leave_without, rebalance
+from controller.model.children import collapse, expand, full_name, leave_without, rebalance
 from controller.model.events import StepEffect
 from controller.model.indexes import give_place, set_timer, stop_waiting, touch
 from controller.model.movement import (
@@ -15,10 +15,10 @@ from controller.model.movement import (
     set_condition,
 )
 from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.scope import scope_of
 from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
-from controller.spec.items import child_name
 
 # Resets that an edit caused. If the edit is taken back, they are undone.
 _BY_EDIT = frozenset(
@@ -44,26 +44,30 @@ def expanded(state: State, event: e.StepExpanded) -> None:
     workflow = state.lives[event.uid]
     parent = workflow.steps[event.step]
     parent.answer = event.when if event.when is not None else parent.answer
-    others = [*_with_another_item(workflow, event)]
-    if expand(state, workflow, parent, event.children, event.ask_each):
+    others = [*_with_another_item(workflow, parent, event)]
+    if expand(state, workflow, parent, event.children, event.ask_each, event.params):
         replace_result(workflow, parent)
+    why = "its item changed" if parent.definition.for_each else "what its template is given changed"
     for child in others:
         if child.live is not None:
-            child.edit = StepEffect("restart", Reason.DEPENDENCY_RERAN, "its item changed")
+            child.edit = StepEffect("restart", Reason.DEPENDENCY_RERAN, why)
         elif child.phase in TERMINAL:
-            reset(state, workflow, child, Reason.DEPENDENCY_RERAN, "its item changed")
+            reset(state, workflow, child, Reason.DEPENDENCY_RERAN, why)
     if parent.limit is not None:
         rebalance(state, workflow, parent)
-    message = f"{len(event.children):,} children"
-    explain_wait(parent, Reason.EXPANDED, message)
+    message = f"{len(event.children):,} {parent.children_are}"
+    if parent.phase is Phase.READY:
+        move_step(state, workflow, parent, Phase.PENDING, Reason.EXPANDED, message)
+    else:
+        explain_wait(parent, Reason.EXPANDED, message)
     if any(workflow.steps[name].phase is Phase.RUNNING for name in parent.children):
         move_step(state, workflow, parent, Phase.RUNNING, Reason.STARTED, message)
 
 
-def _with_another_item(workflow: Workflow, event: e.StepExpanded) -> Iterator[Step]:
+def _with_another_item(workflow: Workflow, parent: Step, event: e.StepExpanded) -> Iterator[Step]:
     """Children that are there, and do something else from now on, or have to be asked again."""
     for nth, child in enumerate(event.children):
-        step = workflow.steps.get(child_name(event.step, child.key))
+        step = workflow.steps.get(full_name(parent, child.key))
         if step is None:
             continue
         asks = event.ask_each and step.reason == Reason.WHEN_FALSE
@@ -73,14 +77,16 @@ def _with_another_item(workflow: Workflow, event: e.StepExpanded) -> Iterator[St
 
 
 def completed(state: State, event: e.StepCompleted) -> None:
-    """Its outputs are those of its children, in the order of the items."""
+    """Of items, its outputs are those of its children, in the order of the items."""
     workflow = state.lives[event.uid]
     parent = workflow.steps[event.step]
     children = [workflow.steps[name] for name in parent.children]
-    gave = [child.outputs if child.phase is Phase.SUCCEEDED else {} for child in children]
-    parent.outputs = {
-        name: [outputs.get(name) for outputs in gave] for name in parent.definition.outputs
-    }
+    parent.outputs = event.outputs
+    if parent.definition.for_each is not None:
+        gave = [child.outputs if child.phase is Phase.SUCCEEDED else {} for child in children]
+        parent.outputs = {
+            name: [outputs.get(name) for outputs in gave] for name in parent.definition.hands_on
+        }
     parent.failed_keys = [child.key for child in children if child.phase is Phase.FAILED]
     if parent.standing is None or parent.standing.phase is not event.phase:
         replace_result(workflow, parent)  # also where no child has started
@@ -224,10 +230,16 @@ def restore(state: State, workflow: Workflow, step: Step) -> None:
 def keep_no_longer(workflow: Workflow, step: Step) -> None:
     """It runs with its present definition, so its dependents are now compared by that one."""
     if workflow.kept.pop(step.name, None) is not None:
-        version = version_of(step.fingerprint)
-        prints = fingerprints(workflow.spec, workflow.params, version=version, kept=workflow.kept)
+        scope = scope_of(workflow, step)
+        prints = fingerprints(
+            scope.spec,
+            scope.params,
+            version=version_of(step.fingerprint),
+            kept=scope.local(workflow.kept),
+            before=scope.before,
+        )
         for name, fingerprint in prints.items():
-            workflow.steps[name].fingerprint = fingerprint
+            workflow.steps[scope.full_name(name)].fingerprint = fingerprint
 
 
 def remove(state: State, workflow: Workflow, step: Step) -> None:

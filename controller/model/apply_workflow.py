@@ -7,9 +7,11 @@ same way.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec import structs
+
 from controller.model import events as e
 from controller.model.apply_step import remove, reset, restore
-from controller.model.children import child_definition, expand, rebalance
+from controller.model.children import expand, full_name, let_outlive, rebalance, take_over
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     forget_name,
@@ -19,9 +21,12 @@ from controller.model.indexes import (
     set_timeout,
     set_timer,
     touch,
+    want_slot,
 )
 from controller.model.movement import (
     clear_condition,
+    close,
+    count_anew,
     explain_wait,
     link,
     move_run,
@@ -33,11 +38,15 @@ from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workfl
 from controller.model.timers import TimerKind
 from controller.spec import params
 from controller.spec.definition import Definition, definitions
+from controller.spec.linked import homes_of, with_homes
+from controller.spec.models import Spec
+from controller.spec.template import body, child_definition, template_definitions
 
 
 def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow = state.lives.get(event.uid) or _begin_life(state, event)
-    workflow.generation, workflow.spec, workflow.path = event.generation, event.spec, event.path
+    was, workflow.spec = workflow.spec, event.spec
+    workflow.generation, workflow.path = event.generation, event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
     workflow.warnings, workflow.by = event.warnings, event.by
     workflow.request = event.request or workflow.request
@@ -46,17 +55,22 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
     workflow.kept, workflow.pending = dict(event.kept), None
-    _take_steps(state, workflow, event)
+    _take_steps(state, workflow, event, was)
     for name, effect in event.effects.items():
         if name in workflow.steps:
             _carry_out(state, workflow, workflow.steps[name], effect)
     before = workflow.steps.keys() | event.effects.keys()
     for name, children in event.expansions.items():
-        expand(state, workflow, workflow.steps[name], children, name in event.ask_each)
+        inside = event.template_params.get(name)
+        expand(state, workflow, workflow.steps[name], children, name in event.ask_each, inside)
         new = [child for child in workflow.steps[name].children if child not in before]
         workflow.effects |= dict.fromkeys(new, STEP_ADDED)
+    for name in event.expansions:
+        parent = workflow.steps[name]
+        if parent.is_of_list and not parent.admitted and parent.phase not in TERMINAL:
+            close(workflow, parent)  # it is to begin again
     if event.expansions:
-        link(workflow)
+        _link(workflow)
     for step in list(workflow.steps.values()):
         if step.limit is not None or step.kept_back:
             rebalance(state, workflow, step)
@@ -89,35 +103,35 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
     return workflow
 
 
-def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -> None:
+def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted, was: Spec) -> None:
     """The steps of the new generation, in its order; removed steps stay only while they run."""
     before = workflow.steps
     defined = definitions(event.spec)
-    workflow.edited = list(_edited(before, defined)) if event.generation > 1 else []
-    children = [step for step in before.values() if _stays_child(step, defined)]
+    workflow.edited = list(_edited(before, was, event.spec)) if event.generation > 1 else []
+    children = [step for step in before.values() if step.parent is not None and not step.leaving]
+    stay = {*defined, *(step.name for step in children)}
+    for step in [step for name, step in before.items() if name not in stay]:
+        _take_leave(state, workflow, step, event)
     for step in children:
         del before[step.name]
-    for step in [step for name, step in before.items() if name not in defined]:
-        effect = event.effects.get(step.name)
-        if step.live is None:
-            remove(state, workflow, step)
-        elif effect is not None:  # without one, an earlier generation removed it
-            step.want_nothing()
-            step.leaving = effect
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):
+        is_back = False
         if name in before:
             step = before.pop(name)
+            is_back = step.leaving is not None and step.live is None
         else:
             step = _new_step(state, workflow, definition)
             if event.generation > 1:
                 workflow.effects.setdefault(name, STEP_ADDED)
         step.want_nothing()  # only what this generation wants counts
-        if step.is_parent != (definition.for_each is not None):
+        if step.definition.kind != definition.kind:
             step.standing = None  # its children are gone, or what it did before it had any
         step.index, step.definition = index, definition
         step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, [])
         workflow.steps[name] = step
+        if is_back and step.phase is Phase.READY:
+            want_slot(state, workflow, step)
         _take_asked(event, step)
         set_timeout(state, workflow, step)
     for step in before.values():  # removed steps come after the others
@@ -125,24 +139,62 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted) -
         workflow.steps[step.name] = step
         _take_asked(event, step)  # a child may come back
     _take_children(state, workflow, event, children)
-    link(workflow)
+    let_outlive(workflow)
+    _link(workflow)
+
+
+def _link(workflow: Workflow) -> None:
+    count_anew(workflow)
+    link(workflow, workflow.steps.values())
 
 
 def _take_children(
     state: State, workflow: Workflow, event: e.GenerationAccepted, children: Iterable[Step]
 ) -> None:
-    """Children take over what their parent does now; a step without `forEach` has none."""
-    for step in children:
-        parent = workflow.steps[step.parent or ""]
+    """Children take over what their parent does now. Which of them stay in a list is said when it
+    is expanded.
+    """
+    workflow.steps |= {step.name: step for step in children}
+    for step in sorted(children, key=lambda step: len(step.above)):  # parents first
+        parent = workflow.parent_of(step)
+        definition = None if parent is None else _as_child(workflow, event, parent, step)
+        if parent is None or definition is None:
+            _take_leave(state, workflow, step, event)
+            continue
         step.want_nothing()
-        step.index = parent.index
-        step.definition = child_definition(parent.definition, parent.name in event.ask_each)
+        take_over(parent, step, definition)
         _take_asked(event, step)
-        workflow.steps[step.name] = step
         set_timeout(state, workflow, step)
     for step in workflow.steps.values():
         if not step.is_parent:
+            step.admitted = step.admitted and not step.expanded  # of a template it had begun
             step.children, step.expanded = [], False
+        elif step.children:
+            stay = (name for name in step.children if name in workflow.steps)
+            step.children = [name for name in stay if not workflow.steps[name].leaving]
+
+
+def _take_leave(state: State, workflow: Workflow, step: Step, event: e.GenerationAccepted) -> None:
+    """The spec no longer has it: it leaves, once nothing of it runs."""
+    effect = event.effects.get(step.name)
+    if step.live is None:
+        remove(state, workflow, step)
+    elif effect is not None:  # without one, an earlier generation removed it
+        step.want_nothing()
+        step.leaving = effect
+
+
+def _as_child(
+    workflow: Workflow, event: e.GenerationAccepted, parent: Step, step: Step
+) -> Definition | None:
+    """What the child does now; None if its parent has no such child any more."""
+    if parent.leaving is not None or step.name != full_name(parent, step.key):
+        return None
+    if parent.definition.for_each is not None:
+        return child_definition(parent.definition, parent.name in event.ask_each)
+    if parent.definition.template is None:
+        return None
+    return template_definitions(workflow.spec, parent.definition).get(step.key)
 
 
 def _take_asked(event: e.GenerationAccepted, step: Step) -> None:
@@ -153,20 +205,30 @@ def _take_asked(event: e.GenerationAccepted, step: Step) -> None:
         step.live.timeout = event.timeouts[step.name]
 
 
-def _stays_child(step: Step, defined: Mapping[str, Definition]) -> bool:
-    """Whether its parent still has children; which of them stay is said when it is expanded."""
-    parent = defined.get(step.parent or "")
-    return parent is not None and parent.for_each is not None and not step.leaving
-
-
-def _edited(before: Mapping[str, Step], after: Mapping[str, Definition]) -> Iterator[str]:
-    """The steps that are defined otherwise now; those that are new or gone, too."""
+def _edited(before: Mapping[str, Step], was: Spec, becomes: Spec) -> Iterator[str]:
+    """The steps of the spec that are defined otherwise now; those that are new or gone, too."""
+    after = definitions(becomes)
+    before = {name: step for name, step in before.items() if not step.leaving}
     for name, definition in after.items():
-        if name not in before or before[name].definition != definition:
+        if (
+            name not in before
+            or before[name].definition != definition
+            or (
+                definition.template is not None
+                and _inside(was, definition) != _inside(becomes, definition)
+            )
+        ):
             yield name
     for name, step in before.items():
-        if name not in after and not step.leaving and step.parent not in after:
+        if name not in after and step.parent is None:
             yield name
+
+
+def _inside(spec: Spec, caller: Definition) -> tuple[object, object]:
+    """What the template that this step of `spec` calls does: its steps, and its params."""
+    assert caller.template is not None
+    declared = params.declared(body(spec, caller.template.name))
+    return template_definitions(spec, caller), declared
 
 
 def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
@@ -297,6 +359,21 @@ def source_changed(state: State, event: e.SourceChanged) -> None:
     workflow = state.lives[event.uid]
     workflow.path = event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
+    if event.homes != homes_of(workflow.spec):
+        workflow.spec = with_homes(workflow.spec, event.homes)
+        for step in workflow.steps.values():
+            if step.piece and not step.leaving:
+                _see_from_its_folder(workflow, step)
+
+
+def _see_from_its_folder(workflow: Workflow, step: Step) -> None:
+    """The file of its template has another place, seen from that of the caller."""
+    piece = workflow.steps[step.piece]
+    name = step.definition.name
+    moved = template_definitions(workflow.spec, piece.definition)[name]
+    step.definition = structs.replace(
+        step.definition, home=moved.home, env=moved.env, env_from=moved.env_from
+    )
 
 
 def run_started(state: State, event: e.RunStarted) -> None:

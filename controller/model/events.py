@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.spec.models import Spec
-from controller.spec.models import Workflow as Document
+from controller.spec.linked import Linked
+from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.values import ParamType
 
 SCHEMA = 1  # of the records below; a reader refuses a higher one
@@ -32,7 +32,6 @@ RESERVED = frozenset(
         "HookStarted",
         "OutputsRecorded",
         "PoolAccepted",
-        "TemplateAccepted",
     }
 )
 
@@ -83,12 +82,14 @@ class FileRejected(Event, frozen=True):
     """A spec file has faults; the earlier version of its documents stays in force.
 
     `names` are the workflows that the file defines, or tries to, as far as they could be read.
+    `templates` are those that came from it, and that no other file has now.
     """
 
     path: str
     digest: str
     faults: list[Fault]
     names: list[str] = []
+    templates: list[str] = []
 
 
 class FileCleared(Event, frozen=True):
@@ -147,11 +148,16 @@ class StepEffect(Struct, frozen=True, array_like=True):
 
 
 class Child(Struct, frozen=True, omit_defaults=True):
-    """One of the steps that a step with `forEach` becomes. Its index is its place in the list."""
+    """One of the steps that a step with `forEach` or `template` becomes, at its place among them.
+
+    `key`: of its item; or its name in the template. `reads`: the steps of the template that it
+    reads although it does not directly depend on them.
+    """
 
     key: str
     fingerprint: str
     item: Any = None
+    reads: list[str] = []
 
 
 STEP_ADDED = StepEffect("run", Reason.STEP_ADDED, "new in this generation")
@@ -167,13 +173,14 @@ class GenerationAccepted(Event, frozen=True):
     the running steps whose timeout an expression gives: in seconds, as the new spec has it. `ask`
     has the steps that wait and whose `when` is to be asked again. `reads`: the steps that others
     read although they do not directly depend on them. `expansions` has the children of steps that
-    stay expanded; `ask_each`: steps whose `when` is asked for each child.
+    stay expanded, parents first; `template_params` what their templates are given now, where that
+    changed; `ask_each`: steps whose `when` is asked for each child.
     """
 
     uid: str
     workflow: str
     generation: int
-    spec: Spec
+    spec: Linked
     path: str
     fingerprints: dict[str, str]
     effects: dict[str, StepEffect] = {}
@@ -189,6 +196,7 @@ class GenerationAccepted(Event, frozen=True):
     ask: list[str] = []
     reads: dict[str, list[str]] = {}
     expansions: dict[str, list[Child]] = {}
+    template_params: dict[str, dict[str, Any]] = {}
     ask_each: list[str] = []
 
 
@@ -225,12 +233,16 @@ class EditTakenBack(Event, frozen=True):
 
 
 class SourceChanged(Event, frozen=True):
-    """The document moved, or its labels or annotations changed: no new generation."""
+    """The document moved, or its labels or annotations changed: no new generation.
+
+    `homes`: the folders of the templates that it calls, by name, seen from that of its file.
+    """
 
     uid: str
     path: str
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    homes: dict[str, str] = {}
 
 
 class RunStarted(Event, frozen=True):
@@ -320,9 +332,10 @@ class StepReady(Event, frozen=True):
 
 
 class StepExpanded(Event, frozen=True):
-    """A step with `forEach` has its children, in the order of the items.
+    """A step with `forEach` has its children, in the order of the items; or one with `template`.
 
-    `when`: as in StepReady. `ask_each`: it reads the item, so it is asked for each child.
+    `when`: as in StepReady. `ask_each`: it reads the item, so it is asked for each child. `params`:
+    what the template is given.
     """
 
     uid: str
@@ -330,16 +343,21 @@ class StepExpanded(Event, frozen=True):
     children: list[Child]
     when: dict[str, str] | None = None
     ask_each: bool = False
+    params: dict[str, Any] = {}
 
 
 class StepCompleted(Event, frozen=True):
-    """All children of a step have ended: this is what it came to."""
+    """All children of a step have ended: this is what it came to.
+
+    `outputs`: what the steps of its template hand on together.
+    """
 
     uid: str
     step: str
     phase: Phase
     reason: str
     message: str
+    outputs: dict[str, Any] = {}
 
 
 class StepSkipped(Event, frozen=True):

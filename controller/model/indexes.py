@@ -76,8 +76,16 @@ def want_slot(state: State, workflow: Workflow, step: Step) -> None:
             parent.kept_back[step.name] = None
             return
         _admit(parent, step)
-    workflow.ready[step.name] = None
+    _may_begin(state, workflow, step)
     requeue(state, workflow)
+
+
+def _may_begin(state: State, workflow: Workflow, step: Step) -> None:
+    """Only its slot is missing; one with children needs none."""
+    if step.is_parent:
+        touch(state, workflow, step)
+    elif step.live is None:
+        workflow.ready[step.name] = None
 
 
 def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
@@ -88,6 +96,12 @@ def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
 
 def has_place(parent: Step) -> bool:
     return parent.limit is None or parent.places < parent.limit
+
+
+def let_begin(state: State, workflow: Workflow, parent: Step, step: Step) -> None:
+    """There is a place for this child."""
+    _admit(parent, step)
+    _may_begin(state, workflow, step)
 
 
 def _admit(parent: Step, step: Step) -> None:
@@ -112,8 +126,7 @@ def give_place(state: State, workflow: Workflow, step: Step) -> None:
     while parent.kept_back and has_place(parent):
         name = next(iter(parent.kept_back))
         del parent.kept_back[name]
-        _admit(parent, workflow.steps[name])
-        workflow.ready[name] = None
+        let_begin(state, workflow, parent, workflow.steps[name])
     requeue(state, workflow)
 
 
@@ -123,12 +136,16 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     Those are what has had no place yet, and what was withdrawn but got its place after it. Cost:
     O(ready); built anew, since an image keeps the order of insertion alone.
     """
+    if step.leaving is not None:
+        return  # an edit let it go
     parent = workflow.parent_of(step)
     if parent is not None and not step.admitted and has_place(parent):
         _admit(parent, step)
     if parent is not None and not step.admitted:
         parent.kept_back = {step.name: None, **parent.kept_back}
         return
+    if step.is_parent:
+        return  # an edit gave it children
     own, waiting, place = step.attempt, list(workflow.ready), 0
     for name in waiting:
         other = workflow.steps[name].attempt

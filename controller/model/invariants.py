@@ -60,7 +60,8 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield f"{step.phase} with a live attempt"
     if live is not None and (live.phase is AttemptPhase.RUNNING) != (step.phase is Phase.RUNNING):
         yield f"{step.phase} with an attempt that is {live.phase}"
-    if step.phase is Phase.RUNNING and live is None and not step.unjudged and not step.expanded:
+    runs = live is not None or step.unjudged or step.is_parent or step.leaving is not None
+    if step.phase is Phase.RUNNING and not runs:
         yield "Running, but nothing runs"
     if step.unjudged and (live is not None or step.phase not in (Phase.READY, Phase.RUNNING)):
         yield f"{step.phase} with an attempt to judge"
@@ -77,7 +78,7 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
 
 
 def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
-    needs = edges(step)
+    needs = edges(workflow, step)
     met, broken = 0, {}
     for name, condition in needs:
         dependency = workflow.steps[name]
@@ -108,7 +109,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
     if workflow.phase is Phase.SUSPENDED and (workflow.suspended is None or workflow.occupied):
         yield "Suspended, but still running"
     dependents = Counter(
-        (need, step.name) for step in workflow.steps.values() for need, _ in edges(step)
+        (need, step.name) for step in workflow.steps.values() for need, _ in edges(workflow, step)
     )
     known = Counter(
         (step.name, name) for step in workflow.steps.values() for name, _ in step.dependents
@@ -122,11 +123,13 @@ def _children(workflow: Workflow) -> Iterator[str]:
     for step in workflow.steps.values():
         children.setdefault(step.parent or "", []).append(step)
     for parent in workflow.steps.values():
+        if parent.parent is not None and parent.parent not in workflow.steps:
+            yield f"{parent.name} is a child of {parent.parent}, which is not there"
         own = children.get(parent.name, [])
         if parent.expanded and not parent.is_parent:
-            yield f"{parent.name} is expanded, but has no forEach"
+            yield f"{parent.name} is expanded, but has neither forEach nor template"
         if [child.name for child in own if not child.leaving] and not parent.is_parent:
-            yield f"{parent.name} has children, but no forEach"
+            yield f"{parent.name} has children, but neither forEach nor template"
         if {*parent.children} != {child.name for child in own if not child.leaving}:
             yield f"{parent.name} should have the children {parent.children}"
         open_ones = sum(child.phase not in TERMINAL for child in own)
@@ -146,13 +149,12 @@ def _children(workflow: Workflow) -> Iterator[str]:
 
 
 def _may_hold_a_place(child: Step) -> bool:
-    begun = child.series_from is not None and child.phase not in TERMINAL
-    return begun or child.phase is Phase.READY
+    return child.has_begun or child.leaving is not None or child.phase is Phase.READY
 
 
 def _counts(workflow: Workflow) -> Iterator[str]:
     steps = workflow.steps.values()
-    failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
+    failed = [step for step in steps if step.fails_its_workflow]
     waiting = [step.name for step in steps if _wants_slot(workflow, step)]
     for what, kept, true in (
         ("unsettled", workflow.unsettled, sum(step.phase not in TERMINAL for step in steps)),
@@ -168,11 +170,12 @@ def _counts(workflow: Workflow) -> Iterator[str]:
 def _wants_slot(workflow: Workflow, step: Step) -> bool:
     parent = workflow.parent_of(step)
     kept_back = parent is not None and step.name in parent.kept_back
-    return _waits(step) and not kept_back
+    return _waits(step) and not kept_back and not step.is_parent
 
 
 def _waits(step: Step) -> bool:
-    return step.phase is Phase.READY and step.live is None and not step.unjudged
+    ready = step.phase is Phase.READY and step.leaving is None
+    return ready and step.live is None and not step.unjudged
 
 
 # ---------------------------------------- all of them

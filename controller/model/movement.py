@@ -6,6 +6,7 @@ condition can no longer come true. `move_step` updates that, and every other ind
 O(dependents).
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 from controller.model.indexes import give_place, set_over, touch, want_no_slot, want_slot
@@ -60,16 +61,18 @@ def _tell_dependents(
 def _tell_parent(state: State, workflow: Workflow, child: Step, was: Phase) -> None:
     """A parent runs from the first start of a child, and is open again when one is."""
     to = child.phase
-    if to in TERMINAL or (to is Phase.PENDING and child.series_from is None):
+    if to is not Phase.READY and not child.has_begun:
         give_place(state, workflow, child)
     parent = workflow.parent_of(child)
     if parent is None:
         return
     parent.unsettled += (to not in TERMINAL) - (was not in TERMINAL)
     if to is Phase.RUNNING and parent.phase is Phase.PENDING and parent.expanded:
-        message = f"{len(parent.children):,} children"
+        message = f"{len(parent.children):,} {parent.children_are}"
         move_step(state, workflow, parent, Phase.RUNNING, Reason.STARTED, message)
     elif to is Phase.PENDING and parent.phase in TERMINAL and parent.expanded:
+        if parent.is_of_list:
+            close(workflow, parent)  # it begins again when it has a place again
         message = f"{child.name} runs again"
         move_step(state, workflow, parent, Phase.PENDING, Reason.EXPANDED, message)
     if not parent.unsettled:
@@ -194,12 +197,19 @@ def _has_to_look(dependent: Step) -> bool:
     return not dependent.open or bool(dependent.broken)
 
 
-def link(workflow: Workflow) -> None:
-    """Compute dependents, open and broken dependencies and counts again: once a generation."""
+def close(workflow: Workflow, parent: Step) -> None:
+    """Its children wait until it is expanded again."""
+    if parent.expanded:
+        parent.expanded = False
+        for name in parent.children:
+            if (child := workflow.steps.get(name)) is not None:
+                child.open, child.broken, child.dependents = 1, {}, []
+
+
+def count_anew(workflow: Workflow) -> None:
+    """Compute all counts of steps again: once a generation."""
     workflow.unsettled = workflow.failed = workflow.cancelled = 0
     for step in workflow.steps.values():
-        step.dependents = []
-        step.broken = {}
         step.unsettled = step.places = 0
     for step in workflow.steps.values():
         _count(workflow, step, +1)
@@ -207,10 +217,23 @@ def link(workflow: Workflow) -> None:
         if parent is not None:
             parent.unsettled += step.phase not in TERMINAL
             parent.places += step.admitted
-        needs = edges(step)
+
+
+def link(workflow: Workflow, steps: Collection[Step]) -> None:
+    """Compute the dependents, and the open and broken dependencies, of these steps again.
+
+    They are all steps of the workflow, or all of one template.
+    """
+    for step in steps:
+        step.dependents = []
+        step.broken = {}
+    for step in steps:
+        needs = edges(workflow, step)
         step.open = len(needs) + waits_for_parent(workflow, step)
         for name, condition in needs:
-            dependency = workflow.steps[name]
+            dependency = workflow.steps.get(name)
+            if dependency is None:
+                continue  # an expansion is about to make it
             dependency.dependents.append((step.name, condition))
             verdict = edge(dependency.phase, dependency.reason, dependency.tolerated, condition)
             _add_verdict(step, name, verdict)
@@ -222,11 +245,15 @@ def waits_for_parent(workflow: Workflow, step: Step) -> bool:
     return parent is not None and not parent.expanded and not step.leaving
 
 
-def edges(step: Step) -> list[tuple[str, str]]:
-    """The steps that it has to wait for, each with its condition, or READ."""
-    if step.leaving:
+def edges(workflow: Workflow, step: Step) -> list[tuple[str, str]]:
+    """The steps that it has to wait for, each with its condition, or READ.
+
+    Before its parent is expanded it waits for that alone.
+    """
+    if step.leaving or waits_for_parent(workflow, step):
         return []
-    found = [(need.step, str(need.condition)) for need in step.definition.requires]
+    needs = step.definition.requires
+    found = [(step.sibling(need.step), str(need.condition)) for need in needs]
     return [*found, *((name, READ) for name in step.reads)]
 
 
@@ -236,10 +263,13 @@ def replace_result(workflow: Workflow, step: Step) -> None:
     A step that was kept from running is judged again in any case. The result of a child is a part
     of that of its parent. Cost: O(dependents), however many children these have.
     """
-    parent = workflow.parent_of(step)
-    if parent is not None and parent.phase not in TERMINAL:
-        parent.standing = None
-    for name, _ in (*step.dependents, *(parent.dependents if parent is not None else ())):
+    above = [*workflow.above(step)]
+    for parent in above:
+        if parent.phase not in TERMINAL:
+            parent.standing = None
+        if not parent.expanded and step.piece == parent.name:
+            parent.stale = True  # who depends on the step is not known till it is expanded
+    for name, _ in (needs for one in (step, *above) for needs in one.dependents):
         dependent = workflow.steps[name]
         dependent.stale = dependent.is_parent and dependent.phase not in TERMINAL
         if dependent.series_from is None and dependent.phase not in TERMINAL:
@@ -270,7 +300,7 @@ def drop(state: State, workflow: Workflow, step: Step) -> None:
 def _count(workflow: Workflow, step: Step, by: int) -> None:
     if step.phase not in TERMINAL:
         workflow.unsettled += by
-    elif step.phase is Phase.FAILED and not step.tolerated:
+    elif step.fails_its_workflow:
         workflow.failed += by
     elif step.phase is Phase.CANCELLED:
         workflow.cancelled += by

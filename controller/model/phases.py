@@ -156,6 +156,7 @@ STEP_MOVES: Moves = {
         Phase.PENDING: (
             "GenerationAccepted",
             "RetryScheduled",
+            "StepExpanded",
             "StepMarked",
             "StepReset",
             "StepRestored",

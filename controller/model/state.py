@@ -9,6 +9,7 @@ Times are microseconds since 1970 on the controller's clock.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
@@ -33,7 +34,8 @@ from controller.model.phases import (
 )
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
-from controller.spec.models import Spec
+from controller.spec.items import inner_name
+from controller.spec.linked import Linked
 from controller.spec.values import ParamType
 
 REQUESTS_REMEMBERED_MAX = 10_000
@@ -169,12 +171,16 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     definition: Definition
     fingerprint: str
     reads: list[str] = []  # steps on which it does not directly depend
-    parent: str | None = None
-    key: str = ""  # of a child
+    parent: str | None = None  # the step whose child it is
+    piece: str = ""  # the step whose template it is from, if it is from one
+    key: str = ""  # of a child: of its item, or its name in the template
     item: Any = None
-    nth: int = -1  # its place among the items
-    children: list[str] = []  # of a step with `forEach`, in the order of the items
-    expanded: bool = False  # they are those of the present list
+    nth: int = -1  # its place among the children
+    above: list[int] = []  # the places of the children whose child it is, from the top
+    spared: bool = False  # its failure is tolerated further up
+    children: list[str] = []  # in the order of the items, or of the template
+    expanded: bool = False  # they are those of the present list, and may start
+    params: dict[str, Any] = {}  # of its template, since it began
     failed_keys: list[str] = []  # of those that failed, when it last completed
     stale: bool = False  # what they were made from has been replaced
     phase: Phase = Phase.PENDING
@@ -224,7 +230,23 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     @property
     def is_parent(self) -> bool:
         """It has no attempts: its children do what it says."""
-        return self.definition.for_each is not None
+        return self.definition.is_parent
+
+    @property
+    def children_are(self) -> str:
+        """What people call its children."""
+        return "steps" if self.definition.for_each is None else "children"
+
+    @property
+    def is_of_list(self) -> bool:
+        """It is the child of a step with `forEach`, for one of its items."""
+        return self.parent is not None and self.parent != self.piece
+
+    @property
+    def has_begun(self) -> bool:
+        """It has started since its reset, it or a step of its template, and not ended."""
+        began = self.series_from is not None or self.expanded
+        return began and self.phase not in TERMINAL
 
     @property
     def limit(self) -> int | None:
@@ -234,12 +256,22 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def outputs_stand(self) -> bool:
-        """Whether others can read its outputs: of one with children, once these have ended."""
-        return self.phase is Phase.SUCCEEDED or (self.expanded and self.phase in TERMINAL)
+        """Whether others can read its outputs: of one with `forEach`, once all items have ended."""
+        is_list = self.expanded and self.definition.for_each is not None
+        return self.phase is Phase.SUCCEEDED or (is_list and self.phase in TERMINAL)
 
     @property
     def tolerated(self) -> bool:
         return self.definition.continue_on_failure
+
+    @property
+    def fails_its_workflow(self) -> bool:
+        """It has failed, and nobody tolerates that."""
+        return self.phase is Phase.FAILED and not (self.tolerated or self.spared)
+
+    def sibling(self, name: str) -> str:
+        """The full name of a step that it names: one of the same template, or of the spec."""
+        return inner_name(self.piece, name) if self.piece else name
 
     @property
     def has_to_ask(self) -> bool:
@@ -318,7 +350,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     path: str
     created: int
     generation: int
-    spec: Spec
+    spec: Linked
     labels: dict[str, str]
     annotations: dict[str, str]
     given: dict[str, Any] = {}  # params, when this life began
@@ -361,11 +393,40 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     @property
     def counted(self) -> list["Step"]:
         """The steps of all figures: those that do something, without those that have children."""
-        return [step for step in self.steps.values() if not step.is_parent]
+        # As `is_parent`, without two calls for each of perhaps 100,000 steps.
+        return [
+            step
+            for step in self.steps.values()
+            if step.definition.for_each is None and step.definition.template is None
+        ]
 
     def parent_of(self, step: "Step") -> "Step | None":
-        """The step whose child it is. None of all others, and of one that outlives its parent."""
+        """The step whose child it is."""
         return self.steps.get(step.parent) if step.parent is not None else None
+
+    def above(self, step: "Step") -> "Iterator[Step]":
+        """Its parent, the parent of that, and so on, from the inside."""
+        while (parent := self.parent_of(step)) is not None:
+            yield parent
+            step = parent
+
+    def below(self, step: "Step") -> "Iterator[Step]":
+        """Its children, each before its own children."""
+        for name in step.children:
+            if (child := self.steps.get(name)) is not None:
+                yield child
+                if child.children:
+                    yield from self.below(child)
+
+    def leaves(self, step: "Step") -> "list[Step]":
+        """The steps that stand for it: those below it which have no children, or it alone."""
+        below = self.below(step) if step.expanded else [step]
+        return [one for one in below if not one.expanded]
+
+    def stands(self, step: "Step") -> bool:
+        """Whether the spec in force has it as it is: a piece that begins again may have others."""
+        piece = self.steps.get(step.piece)
+        return step.leaving is None and (not step.piece or (piece is not None and piece.expanded))
 
     @property
     def in_run(self) -> bool:

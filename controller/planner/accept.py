@@ -22,8 +22,10 @@ from controller.model.phases import Reason
 from controller.model.state import Workflow
 from controller.planner.actions import Accept, Action, notes_of
 from controller.spec.fingerprint import same
+from controller.spec.linked import homes_of
 from controller.spec.load import Document
 from controller.spec.models import Metadata, Spec
+from controller.spec.models import Workflow as Written
 from controller.spec.params import NOTHING, misfits
 
 
@@ -49,7 +51,7 @@ def accept(
     if life is not None and (life.spec is spec or same(life.spec, spec)):
         if life.pending is not None:
             yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
-        yield from _source_changed(life, path, document.workflow.metadata)
+        yield from _source_changed(life, path, document.workflow)
     elif life is not None and life.in_run and (_is_patient(spec) or _holds_edits(life)):
         yield from _defer(life, document, path, by)
     else:
@@ -102,10 +104,19 @@ def due(life: Workflow) -> Accept | None:
     )
 
 
-def _source_changed(life: Workflow, path: str, metadata: Metadata) -> Iterator[SourceChanged]:
-    labels, annotations = notes_of(metadata)
-    if (path, labels, annotations) != (life.path, life.labels, life.annotations):
-        yield SourceChanged(uid=life.uid, path=path, labels=labels, annotations=annotations)
+def _source_changed(life: Workflow, path: str, wanted: Written) -> Iterator[SourceChanged]:
+    labels, annotations = notes_of(wanted.metadata)
+    homes = homes_of(wanted.spec)
+    before = life.path, life.labels, life.annotations, homes_of(life.spec)
+    if (path, labels, annotations, homes) != before:
+        yield SourceChanged(
+            uid=life.uid, path=path, labels=labels, annotations=annotations, homes=homes
+        )
+
+
+def _source(document: Written, path: str) -> tuple[Metadata, str, dict[str, str]]:
+    """What an edit that waits has besides what its spec means."""
+    return document.metadata, path, homes_of(document.spec)
 
 
 def _defer(
@@ -128,11 +139,8 @@ def _defer(
         number += 1
     elif before is not None and same(before.document.spec, wanted.spec):
         number = before.generation  # its labels or its path at most are new
-    if before is None or (before.generation, before.document.metadata, before.path) != (
-        number,
-        wanted.metadata,
-        path,
-    ):
+    known = None if before is None else (before.generation, *_source(before.document, before.path))
+    if known != (number, *_source(wanted, path)):
         yield EditDeferred(
             uid=life.uid,
             generation=number,

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from controller.model.events import AnyEvent, AttemptEnding
 from controller.model.state import Attempt, Step, Workflow
+from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import Metadata
-from controller.spec.models import Workflow as Document
 
 
 class Accept(Struct, frozen=True, kw_only=True):

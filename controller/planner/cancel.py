@@ -84,14 +84,14 @@ def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
     if not workflow.unsettled or not workflow.in_run:
         return None
     for step in workflow.steps.values():
-        if step.phase is Phase.FAILED and not step.tolerated and _of_run(workflow, step):
+        if step.fails_its_workflow and _of_run(workflow, step):
             return _accept(workflow, Reason.FAIL_FAST, f'failFast: step "{step.name}" failed')
     return None
 
 
 def _of_run(workflow: Workflow, step: Step) -> bool:
     """Its attempt was one of the present run; or it failed in this run, before any attempt."""
-    if step.reason == Reason.EXPRESSION_FAILED:
+    if step.reason in (Reason.EXPRESSION_FAILED, Reason.EXPANSION_FAILED):
         return workflow.started is not None and step.since >= workflow.started
     return step.attempt is not None and step.attempt.run == workflow.run
 
@@ -112,11 +112,9 @@ def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
 
 
 def of_name(workflow: Workflow, name: str) -> list[str]:
-    """The steps that somebody means who names this one: of a parent, its children."""
+    """The steps that somebody means who names this one: of a parent, those below it."""
     step = workflow.steps.get(name)
-    if step is None:
-        return []
-    return list(step.children) if step.expanded else [name]
+    return [] if step is None else [one.name for one in workflow.leaves(step)]
 
 
 def _unmet(step: Step, drain: bool) -> bool:

@@ -94,10 +94,11 @@ def working_dir(workflow: Workflow, step: str, folder: str) -> str:
 
     Where an expression says it, that folder itself: only an attempt knows more.
     """
-    given = workflow.steps[step].definition.working_dir
-    if OPEN in given:
+    definition = workflow.steps[step].definition
+    if OPEN in definition.working_dir:
         return home_of(workflow, folder)
-    return posixpath.normpath(posixpath.join(home_of(workflow, folder), given))
+    parts = home_of(workflow, folder), definition.home, definition.working_dir
+    return posixpath.normpath(posixpath.join(*parts))
 
 
 def home_of(workflow: Workflow, folder: str) -> str:

@@ -52,12 +52,13 @@ def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]
         yield workflow, sorted(steps, key=_place)
 
 
-def _place(step: Step) -> tuple[int, bool, int, str]:
+def _place(step: Step) -> tuple[int, int, list[int], str]:
     """Children come before their parent: what that decides may let them go.
 
     One that leaves may have the place of another one in the list.
     """
-    return step.index, step.parent is None, step.nth, step.name
+    place = [] if step.parent is None else [*step.above, step.nth]
+    return step.index, -len(place), place, step.name
 
 
 def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
@@ -82,6 +83,8 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
         return decision
     if step.live is not None:
         return timeouts.timeout(state, workflow, step, now)
+    if step.leaving is not None:
+        return None  # it waits for those below it
     if step.unjudged:
         return retries.judge(workflow, step)
     return readiness.decide(state, workflow, step, now)

@@ -4,6 +4,8 @@ Each step counts the conditions still open, and `movement.move_step` keeps the c
 step costs O(its dependents). Skips spread through the turn's passes, one level a pass.
 """
 
+from typing import Any
+
 from controller.model.events import (
     StepCompleted,
     StepExpanded,
@@ -15,11 +17,13 @@ from controller.model.events import (
 )
 from controller.model.indexes import is_due, run_to_be
 from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.scope import scope_of
 from controller.model.state import State, Step, Workflow, is_result
 from controller.model.timers import TimerKind
-from controller.planner.resolve import ask, expansion, prints_of, sight
-from controller.spec.definition import asks_each
+from controller.planner.resolve import ask, expansion, handed_on, sight
+from controller.spec.definition import TemplateCall, asks_each
 from controller.spec.expression import Failed
+from controller.spec.template import body
 
 Decision = (
     StepReady | StepExpanded | StepCompleted | StepSkipped | StepReset | StepRestored | StepFailed
@@ -29,8 +33,8 @@ Decision = (
 def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision | None:
     """For a step without a live attempt that nobody wants to end."""
     if step.expanded:
-        return _of_a_parent(workflow, step)
-    if step.phase is Phase.READY and step.has_to_ask:
+        return _of_a_parent(state, workflow, step)
+    if step.phase is Phase.READY and _has_to_ask(step):
         message = "its `when` is asked again"
         return StepReset(
             uid=workflow.uid, step=step.name, reason=Reason.SPEC_CHANGED, message=message
@@ -38,8 +42,16 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
     waits_no_more = step.phase is Phase.READY or step.retry_at is not None
     if waits_no_more and (step.open or step.broken):
         return _waits_again(workflow, step)
-    if step.phase is not Phase.PENDING or _waits_with_its_parent(workflow, step):
+    if _waits_with_its_parent(workflow, step):
         return None
+    if step.phase is Phase.READY:
+        has_place = step.admitted or not step.is_of_list
+        begins = step.is_parent and has_place and workflow.suspended is None
+        return _expand(state, workflow, step) if begins else None
+    return _of_a_pending(state, workflow, step, now) if step.phase is Phase.PENDING else None
+
+
+def _of_a_pending(state: State, workflow: Workflow, step: Step, now: int) -> Decision | None:
     if workflow.suspended is not None and not workflow.in_run:
         return None  # not even a skip, which would begin a run
     if step.broken:
@@ -54,28 +66,27 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         state, workflow.uid, step.name, TimerKind.BACKOFF, now
     ):
         return None
-    if step.is_parent:
+    if step.is_parent and not step.is_of_list:
         return _expand(state, workflow, step)
-    if _is_still_done(step):
+    if not step.is_parent and _is_still_done(step):
         return StepRestored(uid=workflow.uid, step=step.name)
-    if step.has_to_ask:
+    if _has_to_ask(step):
         return _by_its_when(state, workflow, step)
     return StepReady(uid=workflow.uid, step=step.name)
 
 
-def _of_a_parent(workflow: Workflow, step: Step) -> StepCompleted | StepReset | None:
+def _of_a_parent(state: State, workflow: Workflow, step: Step) -> StepCompleted | StepReset | None:
     """It ends with the last of its children. If a dependency runs again, so does its list."""
     if step.phase in TERMINAL:
         return None
     if not step.unsettled:
-        return _complete(workflow, step)
+        return _complete(state, workflow, step)
     return _waits_again(workflow, step) if step.open or step.broken else None
 
 
 def _waits_with_its_parent(workflow: Workflow, step: Step) -> bool:
-    """Whether its parent is to wait for a dependency again: a pass looks at children first."""
-    parent = workflow.parent_of(step)
-    return parent is not None and bool(parent.open or parent.broken)
+    """Whether one above it is to wait for a dependency again: a pass looks at children first."""
+    return any(one.open or one.broken for one in workflow.above(step))
 
 
 def _waits_again(workflow: Workflow, step: Step) -> StepReset:
@@ -89,46 +100,82 @@ def _expand(
 ) -> StepExpanded | StepSkipped | StepFailed:
     """Into children; but first its `when` is asked, unless that asks for each of them."""
     uid, name, read = workflow.uid, step.name, None
-    each = asks_each(workflow.spec, step.definition)
-    if step.has_to_ask and not each and not _is_still_done(step):
+    each = asks_each(scope_of(workflow, step).spec, step.definition)
+    if _has_to_ask(step) and not each:
         decision = _by_its_when(state, workflow, step)
         if not isinstance(decision, StepReady):
             return decision
         read = decision.when
-    seen = sight(workflow, run_to_be(state, workflow))
     try:
-        found = expansion(seen, step.definition, prints_of(workflow, step))
+        found = expansion(state, workflow, step)
     except Failed as failure:
         reason = Reason.EXPANSION_FAILED
         return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
-    return StepExpanded(uid=uid, step=name, children=found.children, when=read, ask_each=each)
+    return StepExpanded(
+        uid=uid,
+        step=name,
+        children=found.children,
+        when=read,
+        ask_each=each,
+        params=found.params,
+    )
 
 
-def _complete(workflow: Workflow, step: Step) -> StepCompleted:
+def _complete(state: State, workflow: Workflow, step: Step) -> StepCompleted:
     """What its children have come to."""
     children = [workflow.steps[name] for name in step.children]
+    of_template = step.definition.for_each is None
     for phase, reason in (
         (Phase.FAILED, Reason.STEP_FAILED),
         (Phase.CANCELLED, Reason.STEP_CANCELLED),
     ):
-        named = [child.key for child in children if child.phase is phase]
+        named = [
+            child.key
+            for child in children
+            if child.phase is phase
+            and not (of_template and phase is Phase.FAILED and child.tolerated)
+        ]
         if named:
             more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-            of = f"{len(named):,} of {len(children):,} children"
+            of = f"{len(named):,} of {len(children):,} {step.children_are}"
             message = f"{of} {phase.lower()}: {', '.join(named[:3])}{more}"
             return StepCompleted(
                 uid=workflow.uid, step=step.name, phase=phase, reason=reason, message=message
             )
-    message = f"all {len(children):,} children are done" if children else "the list is empty"
+    message = "the list is empty"
+    if children:
+        message = f"all {len(children):,} {step.children_are} are done"
     if len(children) == 1:
-        message = "its child is done"
+        message = f"its {'step' if of_template else 'child'} is done"
+    outputs: dict[str, Any] = {}
+    if of_template and step.definition.template is not None:
+        try:
+            outputs = _handed_on(state, workflow, step, step.definition.template)
+        except Failed as failure:
+            return StepCompleted(
+                uid=workflow.uid,
+                step=step.name,
+                phase=Phase.FAILED,
+                reason=Reason.EXPRESSION_FAILED,
+                message=str(failure),
+            )
     return StepCompleted(
         uid=workflow.uid,
         step=step.name,
         phase=Phase.SUCCEEDED,
         reason=Reason.COMPLETED,
         message=message,
+        outputs=outputs,
     )
+
+
+def _handed_on(state: State, workflow: Workflow, step: Step, call: TemplateCall) -> dict[str, Any]:
+    """What its template hands on. Raises Failed."""
+    if not call.outputs:
+        return {}
+    above = sight(workflow, run_to_be(state, workflow)).of(step)
+    within = above.within(step.name, body(workflow.spec, call.name), step.params)
+    return handed_on(within, call)
 
 
 def _is_still_done(step: Step) -> bool:
@@ -137,6 +184,11 @@ def _is_still_done(step: Step) -> bool:
     if kept is None or kept.is_asked_again or step.retry_at is not None:
         return False
     return kept.fingerprint == step.fingerprint and is_result(kept.phase, step.definition)
+
+
+def _has_to_ask(step: Step) -> bool:
+    """What was done, and still is, is expanded again without a question."""
+    return step.has_to_ask and not (step.is_parent and _is_still_done(step))
 
 
 def _by_its_when(

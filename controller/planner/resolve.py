@@ -10,12 +10,21 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from controller.model.children import full_name
 from controller.model.events import Child
 from controller.model.indexes import run_to_be
 from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.scope import Scope, defined, item_of, prints_of_needs, scope_of
 from controller.model.state import State, Step, Workflow
-from controller.spec.definition import Definition, expansion_expressions
+from controller.spec.definition import (
+    Definition,
+    TemplateCall,
+    expansion_expressions,
+    given,
+    reads,
+)
 from controller.spec.expression import (
+    OF_CALLER,
     OPEN,
     Failed,
     NoValue,
@@ -23,14 +32,18 @@ from controller.spec.expression import (
     evaluate,
     fill,
     fill_words,
+    gives,
     quoted,
     step_named,
     steps_read,
 )
-from controller.spec.fingerprint import children, inputs
-from controller.spec.items import Item, child_name, expand
+from controller.spec.fingerprint import children, fingerprints, inputs, inside, version_of
+from controller.spec.items import Item, check_inner_name, child_name, expand, inner_name
+from controller.spec.linked import Body, called
 from controller.spec.models import SECONDS_MAX, Spec
-from controller.spec.values import WORD_BYTES_MAX
+from controller.spec.params import default, misfit, type_of_param
+from controller.spec.template import body, template_definitions
+from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX, normal
 
 _SHOWN_MAX = 64  # characters of a value that `when` read
 
@@ -46,10 +59,27 @@ class Sight(NamedTuple):
     run: int
     item: Any = None  # of a child
     nth: int = -1
+    piece: str = ""  # the step whose template they are in
+    caller: "Sight | None" = None  # what that step sees
 
     def of(self, step: Step) -> "Sight":
-        """What the expressions of this step see; of a child, its item as well."""
-        return self if step.parent is None else self._replace(item=step.item, nth=step.nth)
+        """What the expressions of this step see, its item as well; `self`: of the whole spec."""
+        at = self._replace(item=None, nth=-1)
+        if step.piece:
+            piece = self.steps[step.piece]
+            call = piece.definition.template
+            assert call is not None
+            at = at.of(piece).within(piece.name, body(self.spec, call.name), piece.params)
+        return at._replace(item=step.item, nth=step.nth) if step.is_of_list else at
+
+    def within(self, piece: str, template: Body, params: Mapping[str, Any]) -> "Sight":
+        """What the steps of the template see that this step calls with these params."""
+        inner = self._replace(spec=template, params=params, item=None, nth=-1)
+        return inner._replace(piece=piece, caller=self)
+
+    def full_name(self, name: str) -> str:
+        """The full name of the step that has this name here."""
+        return inner_name(self.piece, name) if self.piece else name
 
     def lookup(self, path: tuple[str, ...]) -> object:
         """The value at this path. Raises NoValue."""
@@ -68,7 +98,7 @@ class Sight(NamedTuple):
                 return self.run
 
     def _of_step(self, name: str, path: list[str]) -> object:
-        step = self.steps.get(name)
+        step = self.steps.get(self.full_name(name))
         if step is None or step.phase not in TERMINAL:  # a timeout can be judged while it runs
             raise Failed(f'"{name}" has not finished')
         if path == ["phase"]:
@@ -137,22 +167,25 @@ STEPS_MAX = 100_000  # of one workflow
 
 
 class Expansion(NamedTuple):
-    """The children of a step, with their fingerprints."""
+    """The children of a step, with their fingerprints; of a template, what it is given."""
 
     items: list[Item]
     children: list[Child]
+    params: dict[str, Any]
 
 
-def expansion(
+def expand_list(
     seen: Sight,
+    scope: Scope,
     definition: Definition,
-    fingerprints: dict[str, str],
+    prints: Mapping[str, str],
     items: list[Item] | None = None,
 ) -> Expansion:
     """What a step with `forEach` becomes now. Raises Failed.
 
-    `fingerprints`: of the step and of what it needs. `items`: those of its list, if known.
+    `prints`: fingerprints of the step and of what it needs. `items`: those of its list, if known.
     """
+    name = scope.full_name(definition.name)
     fan = definition.for_each
     assert fan is not None
 
@@ -171,33 +204,108 @@ def expansion(
 
     if items is None:
         items = expand(fan, given_by, key_of)
-    others = len(seen.steps) - len(seen.steps[definition.name].children)
-    if others + len(items) > STEPS_MAX:
-        problem = f"{len(items):,} children are too many"
-        raise Failed(f"forEach: {problem}: a workflow has {STEPS_MAX:,} steps at most")
-    prints = children(seen.spec, definition.name, fingerprints, seen.params, items)
+    _check_number(seen, name, len(items), "forEach")
+    found = children(scope.spec, definition.name, prints, scope.params, items, scope.before)
     made = [
         Child(key=item.key, fingerprint=text, item=item.value)
-        for item, text in zip(items, prints, strict=True)
+        for item, text in zip(items, found, strict=True)
     ]
     for item in items:
-        child_name(definition.name, item.key)
-    return Expansion(items, made)
+        child_name(name, item.key)
+    return Expansion(items, made, {})
 
 
-def prints_of(workflow: Workflow, step: Step) -> dict[str, str]:
-    """The fingerprints of the step and of what it needs, as its own was made of them."""
-    needs = [workflow.steps[need.step] for need in step.definition.requires]
-    prints = {need.name: workflow.kept.get(need.name, need.fingerprint) for need in needs}
-    return {**prints, step.name: step.fingerprint}
+def expand_template(
+    seen: Sight,
+    scope: Scope,
+    name: str,
+    definition: Definition,
+    prints: Mapping[str, str],
+    item: Item | None,
+    kept: Mapping[str, str],
+) -> Expansion:
+    """What the step with this full name becomes, which calls a template. Raises Failed.
+
+    `prints`: as in `expand_list`. `item`: the one that the step is for. `kept`: by the names in the
+    template, as `fingerprints` takes them.
+    """
+    call = definition.template
+    assert call is not None
+    params = given_to(seen, call)
+    there = inside(scope.spec, definition.name, prints, scope.params, item)
+    _check_number(seen, name, len(there.spec.steps), f'template "{call.name}"')
+    version = version_of(prints[definition.name])
+    found = fingerprints(there.spec, there.params, version=version, kept=kept, before=there.before)
+    read, made = reads(there.spec), list[Child]()
+    for step in there.spec.steps:
+        check_inner_name(name, step.name)
+        made.append(
+            Child(key=step.name, fingerprint=found[step.name], reads=read.get(step.name, []))
+        )
+    return Expansion([], made, params)
+
+
+def given_to(seen: Sight, call: TemplateCall) -> dict[str, Any]:
+    """The params of a template, as the step that calls it gives them. Raises Failed."""
+    template = called(seen.spec)[call.name].spec
+    found: dict[str, Any] = {}
+    for name, param in given(template.params, {}).items():
+        value = call.params.get(name, default(param))
+        if isinstance(value, str) and OPEN in value and name in call.params:
+            try:
+                value = gives(value, lambda code: _value(seen, code))
+            except Failed as failure:
+                raise Failed(f"template.params.{name}: {failure}") from None
+        if problem := misfit(param, value):
+            raise Failed(f"template.params.{name}: {problem}")
+        found[name] = normal(value, type_of_param(param))
+    if len(msgspec.json.encode(found)) > VALUES_BYTES_MAX:
+        problem = f"they have more than {VALUES_BYTES_MAX:,} bytes; pass the path of a file"
+        raise Failed(f"template.params: {problem}")
+    return found
+
+
+def handed_on(seen: Sight, call: TemplateCall) -> dict[str, Any]:
+    """What the steps of a template hand on together; `seen` by these. Raises Failed."""
+    found: dict[str, Any] = {}
+    for name, text in call.outputs.items():
+        try:
+            found[name] = gives(text, lambda code: _value(seen, code))
+        except Failed as failure:
+            raise Failed(f"outputs.{name} of the template: {failure}") from None
+    if len(msgspec.json.encode(found)) > VALUES_BYTES_MAX:
+        problem = f"they have more than {VALUES_BYTES_MAX:,} bytes; pass the path of a file"
+        raise Failed(f"outputs of the template: {problem}")
+    return found
+
+
+def _check_number(seen: Sight, name: str, count: int, what: str) -> None:
+    step = seen.steps.get(name)
+    others = len(seen.steps) - (0 if step is None else len(step.children))
+    if others + count > STEPS_MAX:
+        problem = f"{count:,} children are too many"
+        raise Failed(f"{what}: {problem}: a workflow has {STEPS_MAX:,} steps at most")
+
+
+def expansion(state: State, workflow: Workflow, step: Step) -> Expansion:
+    """What a step with children becomes now. Raises Failed. Cost: that of the list."""
+    seen = sight(workflow, run_to_be(state, workflow)).of(step)
+    scope, defining = scope_of(workflow, step), defined(workflow, step)
+    prints = prints_of_needs(workflow, defining)
+    prints[step.definition.name] = step.fingerprint
+    if step.definition.for_each is not None:
+        return expand_list(seen, scope, step.definition, prints)
+    kept = Scope(scope.spec, {}, piece=step.name).local(workflow.kept)
+    item = item_of(step)
+    return expand_template(seen, scope, step.name, step.definition, prints, item, kept)
 
 
 def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
     """What its fingerprint is made of, by the spec in force."""
-    defined = workflow.parent_of(step) or step
-    prints = {**prints_of(workflow, defined), defined.name: step.fingerprint}
-    item = None if step.parent is None else Item(step.key, step.item, step.nth)
-    return inputs(workflow.spec, defined.name, prints, workflow.params, item)
+    scope, name = scope_of(workflow, step), step.definition.name
+    prints = prints_of_needs(workflow, defined(workflow, step))
+    prints[name] = step.fingerprint
+    return inputs(scope.spec, name, prints, scope.params, item_of(step), scope.before)
 
 
 def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] | None:
@@ -205,17 +313,20 @@ def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] 
 
     Raises Failed if it can't be expanded. Cost: that of the list.
     """
+    if parent.definition.for_each is None:
+        names = template_definitions(workflow.spec, parent.definition)
+        return [full_name(parent, name) for name in names]
     if makers_of_list(workflow, parent):
         return None
-    seen = sight(workflow, run_to_be(state, workflow))
-    found = expansion(seen, parent.definition, prints_of(workflow, parent))
-    return [child_name(parent.name, item.key) for item in found.items]
+    return [full_name(parent, item.key) for item in expansion(state, workflow, parent).items]
 
 
 def makers_of_list(workflow: Workflow, parent: Step) -> list[str]:
     """The unfinished steps whose outputs its list is made from."""
-    read = steps_read(workflow.spec, expansion_expressions(parent.definition.for_each))
-    return [name for name in read if workflow.steps[name].phase not in TERMINAL]
+    spec = scope_of(workflow, parent).spec
+    read = steps_read(spec, expansion_expressions(parent.definition.for_each))
+    names = map(parent.sibling, read)
+    return [name for name in names if workflow.steps[name].phase not in TERMINAL]
 
 
 # ---------------------------------------- an attempt
@@ -247,6 +358,8 @@ def resolve(seen: Sight, definition: Definition) -> Resolved:
 
 
 def _value(seen: Sight, code: str) -> Any:
+    if code.startswith(OF_CALLER) and seen.caller is not None:
+        return _value(seen.caller, code.removeprefix(OF_CALLER))
     try:
         return evaluate(seen.spec, code, seen.lookup)
     except Failed as failure:

@@ -5,7 +5,7 @@ it ran after is tried anew. Each row says why, in words.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import json, structs
 
@@ -16,10 +16,12 @@ from controller.model.events import (
 )
 from controller.model.movement import MET, OPEN, edge
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
+from controller.model.scope import scope_of
 from controller.model.state import Attempt, Standing, Step, Workflow, is_result
-from controller.planner.resolve import Sight, ask, inputs_of
+from controller.planner.resolve import Sight, ask, given_to, inputs_of
 from controller.spec.definition import Definition, definitions, own_when
 from controller.spec.expression import Failed, items_read, params_read
+from controller.spec.fingerprint import input_in_words
 from controller.spec.values import fits
 
 ANEW = frozenset({"restart", "run"})
@@ -86,12 +88,12 @@ def say_why(
 ) -> StepEffect:
     """What changed in it: `after` has the inputs of its fingerprint."""
     differ = _differing(workflow, step, after)
-    return _say_lacking(_say_what(effect, differ, step.definition, becomes), step, becomes)
+    return _say_lacking(_say_what(workflow, step, effect, differ, becomes), step, becomes)
 
 
-def removed_row(step: Step) -> StepEffect:
+def removed_row(step: Step, why: str = "no longer in the spec") -> StepEffect:
     finish = step.live is not None and step.definition.on_removed == "Finish"
-    return StepEffect("remove", Reason.STEP_REMOVED, "no longer in the spec", finish)
+    return StepEffect("remove", Reason.STEP_REMOVED, why, finish)
 
 
 def kept_row(step: Step, upstream: Upstream) -> StepEffect:
@@ -118,6 +120,8 @@ def _own_row(
             return changed_row("run")
         if _never_ran(step) and asks_otherwise(workflow, step, definition, seen):
             return StepEffect("run", Reason.TRIED_ANEW, "its `when` changed")
+        if step.reason == Reason.EXPANSION_FAILED and _fits(definition, seen):
+            return StepEffect("run", Reason.TRIED_ANEW, "its template takes what it is given now")
         return reran_row(upstream, "run") if upstream.anew else STEP_UNCHANGED
     if (
         kept is not None
@@ -133,8 +137,7 @@ def _own_row(
     if step.live is not None or step.unjudged:
         return _running(step, definition, fingerprint, upstream)
     if step.phase in TERMINAL:
-        message = f"was {step.phase}; queued again"
-        return StepEffect("run", Reason.TRIED_ANEW, message)
+        return tried_anew_row(step)
     return _waiting(step, definition, fingerprint)
 
 
@@ -190,24 +193,47 @@ def _asked_again(workflow: Workflow, step: Step, definition: Definition, seen: S
 def asks_otherwise(workflow: Workflow, step: Step, definition: Definition, seen: Sight) -> bool:
     """Whether the edit changed its `when`, or a param, or of a child the item, that this reads."""
     when = own_when(seen.spec, definition)
-    if own_when(workflow.spec, step.definition) != when:
+    if _own_when_before(workflow, step) != when:
         return True
-    asked = [when] if when else []
+    asked, before = [when] if when else [], params_before(workflow, step)
     if any(
-        not is_same(seen.params[name], workflow.params.get(name))
-        for name in params_read(seen.spec, asked)
+        not is_same(seen.params[name], before.get(name)) for name in params_read(seen.spec, asked)
     ):
         return True
-    of_item = items_read(seen.spec, asked) if step.parent is not None else ()
+    of_item = items_read(seen.spec, asked) if step.is_of_list else ()
     return ("item" in of_item and not is_same(seen.item, step.item)) or (
         "index" in of_item and seen.nth != step.nth
     )
+
+
+def _own_when_before(workflow: Workflow, step: Step) -> str:
+    """The `when` that decided about the step itself until now."""
+    definition = step.definition
+    if definition.for_each is None or not definition.when:
+        return definition.when
+    return own_when(scope_of(workflow, step).spec, definition)
+
+
+def params_before(workflow: Workflow, step: Step) -> Mapping[str, Any]:
+    """The params that its expressions read until now: of its template, or of the spec."""
+    return workflow.steps[step.piece].params if step.piece else workflow.params
 
 
 def _never_ran(step: Step) -> bool:
     """An expression of it failed before its first attempt, or before it had children."""
     failed = step.reason in (Reason.EXPRESSION_FAILED, Reason.EXPANSION_FAILED)
     return failed and step.series_from is None
+
+
+def _fits(definition: Definition, seen: Sight) -> bool:
+    """Whether a template can be called so. No step of it need read what did not fit."""
+    if definition.template is None or definition.for_each is not None:
+        return False
+    try:
+        given_to(seen, definition.template)
+    except Failed:
+        return False
+    return True
 
 
 def is_same(one: object, other: object) -> bool:
@@ -219,9 +245,10 @@ def _is_broken(workflow: Workflow, definition: Definition, seen: Sight, upstream
     """Whether the end of a dependency still keeps it from starting."""
     new = definitions(seen.spec)
     for need in definition.requires:
-        end: Step | Standing = workflow.steps[need.step]
-        if upstream.effects[need.step].reason == Reason.RESULT_KEPT:
-            end = workflow.steps[need.step].standing or end
+        name = seen.full_name(need.step)
+        end: Step | Standing = workflow.steps[name]
+        if upstream.effects[name].reason == Reason.RESULT_KEPT:
+            end = workflow.steps[name].standing or end
         tolerated = new[need.step].continue_on_failure
         if edge(end.phase, end.reason, tolerated, need.condition) not in (MET, OPEN):
             return True
@@ -282,6 +309,10 @@ def _all_stand(workflow: Workflow, upstream: Upstream) -> bool:
     return True
 
 
+def tried_anew_row(step: Step) -> StepEffect:
+    return StepEffect("run", Reason.TRIED_ANEW, f"was {step.phase}; queued again")
+
+
 def changed_row(action: EffectAction) -> StepEffect:
     return StepEffect(action, Reason.SPEC_CHANGED, "what it does changed")
 
@@ -310,16 +341,16 @@ def _differing(workflow: Workflow, step: Step, after: dict[str, str]) -> list[st
 
 
 def _say_what(
-    effect: StepEffect, differ: list[str], was: Definition, becomes: Definition
+    workflow: Workflow, step: Step, effect: StepEffect, differ: list[str], becomes: Definition
 ) -> StepEffect:
     if not differ:
         return effect
     own = [key for key in differ if not key.startswith(_DEPENDENCY)]
     if own:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
-        message = f"{', '.join(own[:3])}{more} changed"
+        message = f"{', '.join(map(input_in_words, own[:3]))}{more} changed"
     else:
-        message = _dependency_words(differ[0].removeprefix(_DEPENDENCY), was, becomes)
+        message = _dependency_words(workflow, step, differ[0].removeprefix(_DEPENDENCY), becomes)
     if effect.action == "keep":
         message += "; not started yet"
     return structs.replace(effect, message=message)
@@ -336,11 +367,13 @@ def _say_lacking(effect: StepEffect, step: Step, definition: Definition) -> Step
     return structs.replace(effect, reason=Reason.OUTPUTS_CHANGED, message=message)
 
 
-def _dependency_words(name: str, was: Definition, becomes: Definition) -> str:
+def _dependency_words(workflow: Workflow, step: Step, name: str, becomes: Definition) -> str:
     before, after = (
         next((need.condition for need in one.requires if need.step == name), None)
-        for one in (was, becomes)
+        for one in (step.definition, becomes)
     )
+    # In a template, one that the step does not have itself is of the step that calls it.
+    name = sibling if (sibling := step.sibling(name)) in workflow.steps else name
     if before == after:
         return f'depends on "{name}", which changed'
     if before is None:

@@ -44,8 +44,8 @@ def _named(workflow: Workflow, phase: Phase) -> str:
         step.name
         for step in workflow.steps.values()
         if step.phase is phase
-        and not (phase is Phase.FAILED and step.tolerated)
-        and not step.expanded
+        and (step.fails_its_workflow or phase is not Phase.FAILED)
+        and (not step.expanded or step.reason == Reason.EXPRESSION_FAILED)
     ]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

@@ -121,7 +121,8 @@ def meet(state: State, workflow: Workflow, step: Step) -> AttemptEnding | Settle
     if wanted.finish:
         answer = FINISHES.get(stage, answer)
     if answer == "settle":
-        return _settle(workflow, step, wanted)
+        below = wanted.outcome == "remove" and step.unsettled  # they leave first
+        return None if below else _settle(workflow, step, wanted)
     if answer == "nothing" or step.live is None:
         return None
     withdraw = answer == "withdraw"
@@ -270,5 +271,5 @@ def drains(state: State, workflow: Workflow, step: Step) -> bool:
     if workflow.cancel is not None:
         return workflow.cancel.drain
     markers = state.markers_of.get(workflow.name, {}).values()
-    names = {step.name, step.parent}
+    names = {step.name, *(parent.name for parent in workflow.above(step))}
     return any(marker.drain and not names.isdisjoint(marker.steps) for marker in markers)

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.intake import desired
+from controller.intake.templates import Templates
+from controller.model.children import no_longer_in
 from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
@@ -36,15 +38,17 @@ from controller.planner.edits import judge
 from controller.planner.resolve import children_to_be
 from controller.rehearsal.play import Play
 from controller.spec.expression import Failed
-from controller.spec.load import Document
+from controller.spec.items import inner_name, names_above
+from controller.spec.link import Found, link
+from controller.spec.load import Document, Loaded
 from controller.spec.models import Spec
+from controller.spec.template import template_definitions
 
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 
 Effects = dict[str, StepEffect]
 
 _NEW = StepEffect("run", Reason.STEP_ADDED, "new")
-_GONE = StepEffect("remove", Reason.STEP_REMOVED, "no longer in the list")
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -75,7 +79,8 @@ class Foresight(Struct, frozen=True):
 
 def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     """Of every workflow of the folder, and of those that are no longer in it."""
-    verdict = desired.judge(state, sight, now, AT_ONCE, desired.Memory())
+    memory = desired.Memory()
+    verdict = desired.judge(state, sight, now, AT_ONCE, memory)
     wanted: dict[str, list[Action]] = {
         life.name: [] for life in state.workflows.values() if life.origin == "folder"
     }
@@ -86,7 +91,7 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     coming = {
         document.name: document.workflow.spec
         for file in sight.files.values()
-        for document in file.documents
+        for document in memory.templates.linked(file).documents
     }
     changes: list[Change] = []
     for name in sorted(wanted):
@@ -124,6 +129,53 @@ def _faults(
     return found.items()
 
 
+# ---------------------------------------- files
+
+
+def of_files(state: State, sight: FolderSight, given: Sequence[Loaded]) -> Foresight:
+    """Of the workflows in these files, and of those of the folder that call a template in them.
+
+    `sight`: the folder, as far as it is needed for templates.
+    """
+    templates = _templates(state, sight)
+    faults = [fault for one in given for fault in one.faults]
+    edited = {one.name: one.template.spec for file in given for one in file.templates}
+    for name, spec in edited.items():
+        home = templates.homes.get(name, f"{name}.yaml")
+        templates.found[name] = Found(path=home, spec=spec)
+    found = {one.name: (_home(state, one), one) for file in given for one in file.documents}
+    for path in sorted({path for name in edited for path in templates.callers.get(name, ())}):
+        for one in sight.files[path].documents:
+            calls = not edited.keys().isdisjoint(one.calls)
+            if calls and path == _home(state, one, path):
+                found.setdefault(one.name, (path, one))
+    changes: list[Change] = []
+    for path, document in found.values():
+        linked = link(document, path, templates.found)
+        if isinstance(linked, Document):
+            changes.append(of_document(state, linked))
+        else:
+            faults += linked
+    return Foresight(changes, faults, [fault for one in given for fault in one.warnings])
+
+
+def _templates(state: State, sight: FolderSight) -> Templates:
+    """The templates of the folder, and who calls them."""
+    templates = Templates()
+    templates.remember(state.rejected)
+    names = [name for path in sight.files for name in templates.take_in(path, sight)]
+    templates.settle(names, sight, state.rejected)
+    return templates
+
+
+def _home(state: State, document: Document, path: str = "") -> str:
+    """The file that has the document in the folder; `path`, or one of its name, if none has."""
+    life = state.workflows.get(document.name)
+    if life is not None and life.origin == "folder":
+        return life.path
+    return path or f"{document.name}.yaml"
+
+
 # ---------------------------------------- one workflow
 
 
@@ -133,10 +185,10 @@ def of_document(state: State, document: Document) -> Change:
     life = state.workflows.get(name)
     if life is not None and life.deleting:
         return _after_deletion(name, document.workflow.spec)
+    path = _home(state, document)
     if life is not None and life.origin == "run":
         ended = LifeEnded(uid=life.uid)
-        return _of_actions(state, name, [ended, *accept(None, document, f"{name}.yaml", "")])
-    path = life.path if life is not None else f"{name}.yaml"
+        return _of_actions(state, name, [ended, *accept(None, document, path, "")])
     return _of_actions(state, name, list(accept(life, document, path, "")))
 
 
@@ -239,7 +291,8 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     """What the generation that comes does to each step, as recorded; else that nothing changes."""
     after = play.life
     if life is None:
-        return _with_lists_to_come(play, dict.fromkeys(_with_children(after, spec), _NEW))
+        known = dict.fromkeys(_with_children(after, spec), _NEW)
+        return _with_children_to_come(play, known, _NEW)
     if after.pending is not None:  # a run that stands still: as if it ended as it is
         return judge(play.state, after, spec).effects
     if after.spec == life.spec:
@@ -249,32 +302,54 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
         for name in _with_children(after, spec)
     }
     removed = {name: effect for name, effect in after.effects.items() if name not in found}
-    return _with_lists_to_come(play, found | removed)
+    return _with_children_to_come(play, found | removed, STEP_ADDED)
 
 
-def _with_lists_to_come(play: Play, found: Effects) -> Effects:
-    """Of a step that will be expanded, what its list says of its children, if that is known."""
+def _with_children_to_come(play: Play, found: Effects, added: StepEffect) -> Effects:
+    """Of a step that will be expanded, what is known of its children, and of what they call.
+
+    `added`: what is said of those that are new.
+    """
     coming: Effects = {}
     for name, effect in found.items():
         coming.setdefault(name, effect)
         step = play.life.steps.get(name)
-        if step is None or not step.is_parent or step.expanded or step.phase is not Phase.PENDING:
+        if step is None or not _will_be_expanded(play.life, step):
             continue
         with suppress(Failed):  # it will fail then, and say so
             names = children_to_be(play.state, play.life, step)
             if names is None:
                 continue
-            coming |= {child: found.get(child, STEP_ADDED) for child in names}
-            gone = set(step.children) - set(names)
-            coming |= {child: _GONE for child in step.children if child in gone}
+            for child in names:
+                there = _with_steps_of_template(play.life, step, child)
+                coming |= {one: found.get(one, added) for one in there}
+            stay, gone = set(names), StepEffect("remove", Reason.STEP_REMOVED, no_longer_in(step))
+            for child in step.children:
+                if child not in stay and child in play.life.steps:
+                    left = play.life.steps[child]
+                    coming |= {one.name: gone for one in (left, *play.life.below(left))}
     return coming
 
 
+def _will_be_expanded(life: Workflow, step: Step) -> bool:
+    waits = step.phase in (Phase.PENDING, Phase.READY) and not step.expanded
+    return step.is_parent and waits and life.stands(step)
+
+
+def _with_steps_of_template(life: Workflow, parent: Step, child: str) -> Iterator[str]:
+    """A child that a step will have; with its steps, if it will call a template."""
+    yield child
+    if parent.definition.for_each is not None and parent.definition.template is not None:
+        for name in template_definitions(life.spec, parent.definition):
+            yield inner_name(child, name)
+
+
 def _with_children(life: Workflow, spec: Spec) -> Iterator[str]:
-    """The steps of the spec, each with the children that it has there."""
+    """The steps of the spec, each with all that it has below it."""
     for step in spec.steps:
         yield step.name
-        yield from life.steps[step.name].children if step.name in life.steps else ()
+        if step.name in life.steps:
+            yield from (one.name for one in life.below(life.steps[step.name]))
 
 
 def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
@@ -298,7 +373,9 @@ class _Barred:
 
     def effect(self, name: str, effect: StepEffect) -> StepEffect:
         """As the generation wants it, or what becomes of it under a marker."""
-        step = self._play.life.steps.get(name)
+        steps = self._play.life.steps
+        # One that leaves with its parent, or is to come with it, starts no sooner than that.
+        step = next((steps[one] for one in (name, *names_above(name)) if one in steps), None)
         was = self._before.steps.get(name) if self._before is not None else None
         starts = effect.action in ("run", "restart")
         is_over = was is not None and was.phase in TERMINAL
@@ -342,7 +419,8 @@ class _Barred:
         if step.phase is not Phase.CANCELLED or step.reason != Reason.CANCEL_MARKER:
             return ""
         markers = self._play.state.markers_of.get(self._play.name, {})
-        of_step = (path for path, one in markers.items() if not one.steps or step.name in one.steps)
+        names = {step.name, *names_above(step.name)}
+        of_step = (path for path, one in markers.items() if not one.steps or names & {*one.steps})
         return next(of_step, "")
 
 

@@ -6,7 +6,7 @@ depend.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, NamedTuple
 
@@ -26,6 +26,7 @@ from controller.spec.expression import (
     step_named,
     whole,
 )
+from controller.spec.linked import Body
 from controller.spec.models import Items, Matrix, Param, Reference, Spec, Step
 from controller.spec.path_fault import (
     Path,
@@ -36,7 +37,7 @@ from controller.spec.path_fault import (
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
 from controller.spec.values import found as shown
 
-Kind = Literal["text", "boolean", "seconds", "path", "list"]
+Kind = Literal["text", "boolean", "seconds", "path", "list", "value", "output"]
 _WRITE = {
     "boolean": "true or false",
     "seconds": "a number of seconds",
@@ -53,7 +54,10 @@ _TYPES = {
 
 
 class _Place(NamedTuple):
-    """A text that may hold expressions. `step`: the one whose field it is; None: of the spec."""
+    """A text that may hold expressions. `step`: the one whose field it is; None: of the spec.
+
+    A `value` and an `output` keep the type of what one expression gives.
+    """
 
     path: Path
     text: str
@@ -62,6 +66,8 @@ class _Place(NamedTuple):
 
     @property
     def scope(self) -> Scope:
+        if self.kind == "output":
+            return "step"  # it is read when all steps of the template have ended
         if self.step is None:
             return "spec"
         if self.kind == "list":
@@ -111,8 +117,13 @@ def needs_values(spec: Spec) -> Iterator[PathFault]:
 
 
 def outputs(spec: Spec) -> Iterator[PathFault]:
-    for path, step in steps_of(spec):
-        for name in RESERVED_NAMES & given(step.outputs, {}).keys():
+    declared: list[tuple[Path, Collection[str]]] = [
+        (path, given(step.outputs, {})) for path, step in steps_of(spec)
+    ]
+    if isinstance(spec, Body):
+        declared.append((("spec",), spec.outputs))
+    for path, names in declared:
+        for name in RESERVED_NAMES & set(names):
             problem = f'an output can\'t be named "{name}"'
             yield PathFault(
                 path=(*path, "outputs", name), problem=problem, hint=VALUE_NAME_HINT, key=True
@@ -213,7 +224,10 @@ def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Itera
         problem = f"{said}; this one gives {compiled.type}"
         yield PathFault(path=place.path, problem=problem, at=code.at)
     elif gives == "null":
-        yield PathFault(path=place.path, problem="it gives null, which has no text", at=code.at)
+        problem = "it gives null, which is no value"
+        if place.kind not in ("value", "output"):
+            problem = "it gives null, which has no text"
+        yield PathFault(path=place.path, problem=problem, at=code.at)
     if place.step is None:
         return
     for name in dict.fromkeys(path[1] for path in compiled.paths if path[0] == "steps"):
@@ -243,6 +257,9 @@ def _places(spec: Spec) -> Iterator[_Place]:
         yield _Place(path, defaults.timeout_seconds, "seconds", None)
     for path, step in steps_of(spec):
         yield from _places_of_step(path, step)
+    if isinstance(spec, Body):
+        for name, text in spec.outputs.items():
+            yield _Place(("spec", "outputs", name), text, "output", None)
 
 
 def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
@@ -258,6 +275,10 @@ def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
             yield _Place((*path, *at), items, "list", step)
     if isinstance(step.key, str):
         yield _Place((*path, "key"), step.key, "text", step)
+    if not isinstance(step.template, UnsetType):
+        for name, value in given(step.template.params, {}).items():
+            if isinstance(value, str):
+                yield _Place((*path, "template", "params", name), value, "value", step)
 
 
 def _lists(step: Step) -> Iterator[tuple[Path, Items]]:

@@ -4,17 +4,20 @@
 know where a default comes from. Cost: some microseconds a step, once a generation.
 """
 
+import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from controller.spec.expression import alone, codes, reads_item, steps_read
 from controller.spec.identity import Identity
+from controller.spec.linked import Body, called
 from controller.spec.models import (
     Backoff,
+    Call,
     Defaults,
     Dependency,
     EnvFile,
@@ -94,21 +97,36 @@ class ForEach(Struct, frozen=True, omit_defaults=True):
     parallelism: int | None = None  # None: no limit
 
 
+class TemplateCall(Struct, frozen=True, omit_defaults=True):
+    """The template whose steps take the place of a step, with what it is given, as written.
+
+    `outputs`: the texts of what these steps hand on together, in the words of the template.
+    """
+
+    name: str
+    params: dict[str, Any] = {}
+    outputs: dict[str, str] = {}
+
+
 class Definition(Struct, frozen=True, omit_defaults=True):
-    """One step, resolved. `working_dir` is relative to the folder of the spec's file.
+    """One step, resolved. `working_dir` is relative to `home`, and that to the folder of the spec's
+    file, as all other paths are.
 
     The texts of `argv`, `env`, `env_from` and `working_dir` are as written: what expressions in
     them give, each attempt has in its record. `env_from` are the layers under `env`, later ones
     win. `when`, and a `timeout_seconds` that is text, are one expression each. `expressions` are
-    the texts of those that an attempt is made of. With `for_each` this is what each item runs.
+    the texts of those that an attempt is made of. With `for_each` this is what each item runs. With
+    `template` nothing runs but the steps of that.
     """
 
     name: str
     argv: tuple[str, ...]
+    template: TemplateCall | None = None
     env: dict[str, str | Reference] = {}
     env_from: tuple[EnvLayer, ...] = ()
     inherit_env: bool | tuple[str, ...] = True
     working_dir: str = "."
+    home: str = "."
     requires: tuple[Requires, ...] = ()
     when: str = ""
     for_each: ForEach | None = None
@@ -124,15 +142,33 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
     on_removed: Literal["End", "Finish"] = "End"
 
+    @property
+    def is_parent(self) -> bool:
+        """It runs nothing itself: its children do."""
+        return self.for_each is not None or self.template is not None
+
+    @property
+    def kind(self) -> Literal["", "list", "template"]:
+        """What children it has."""
+        if self.for_each is not None:
+            return "list"
+        return "" if self.template is None else "template"
+
+    @property
+    def hands_on(self) -> Sequence[str]:
+        """The names of its outputs."""
+        return [*(self.outputs if self.template is None else self.template.outputs)]
+
 
 def definitions(spec: Spec) -> Mapping[str, Definition]:
     """Every step of `spec` by name, in the order of the file."""
     return _definitions(Identity(spec))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _definitions(of: Identity) -> Mapping[str, Definition]:
-    # An edit asks for those of one spec three times: to hash it, to judge it, and to take it.
+    # An edit asks for those of one spec three times: to hash it, to judge it, and to take it. Each
+    # template that it calls is another one.
     return {step.name: _define(of.spec, step) for step in of.spec.steps}
 
 
@@ -144,7 +180,16 @@ def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
 def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
     policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
-    return [*step.expressions, *policy, *expansion_expressions(step.for_each)]
+    lists = expansion_expressions(step.for_each)
+    return [*step.expressions, *policy, *lists, *call_expressions(step.template)]
+
+
+def call_expressions(call: TemplateCall | None) -> list[str]:
+    """The expressions that give the params of a template."""
+    if call is None:
+        return []
+    texts = [text for text in call.params.values() if isinstance(text, str)]
+    return [code.text for text in texts for code in codes(text)]
 
 
 def expansion_expressions(fan: ForEach | None) -> list[str]:
@@ -176,7 +221,7 @@ def reads(spec: Spec) -> Mapping[str, list[str]]:
     return _reads(Identity(spec))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _reads(of: Identity) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, step in definitions(of.spec).items():
@@ -211,6 +256,16 @@ def exit_code_list(codes: list[int | str]) -> tuple[int, ...]:
 
 
 def _define(spec: Spec, step: Step) -> Definition:
+    if not isinstance(step.template, UnsetType):
+        return Definition(
+            name=step.name,
+            argv=(),
+            template=_call(spec, step.template),
+            requires=requires(step),
+            when=alone(given(step.when, "")),
+            for_each=for_each(step),
+            continue_on_failure=given(step.continue_on_failure, False),
+        )
     defaults = given(spec.defaults, Defaults())
     argv, working_dir = _argv(spec, step), _working_dir(spec, step)
     env_from, env = _environment(spec, step)
@@ -221,6 +276,7 @@ def _define(spec: Spec, step: Step) -> Definition:
         env_from=env_from,
         inherit_env=_inherited(spec.inherit_env),
         working_dir=working_dir,
+        home="." if isinstance(step.working_dir, UnsetType) else _home(spec),
         requires=requires(step),
         when=alone(given(step.when, "")),
         for_each=for_each(step),
@@ -239,6 +295,17 @@ def _define(spec: Spec, step: Step) -> Definition:
         on_changed=given(step.on_changed, "Restart"),
         on_removed=given(step.on_removed, "End"),
     )
+
+
+def _call(spec: Spec, call: Call) -> TemplateCall:
+    found = called(spec).get(call.name)
+    outputs = {} if found is None else given(found.spec.outputs, {})
+    return TemplateCall(name=call.name, params=given(call.params, {}), outputs=outputs)
+
+
+def _home(spec: Spec) -> str:
+    """Where the paths that its steps write are seen from: the folder of a template's file."""
+    return spec.home if isinstance(spec, Body) else "."
 
 
 def for_each(step: Step) -> ForEach | None:
@@ -265,14 +332,15 @@ def _items(written: Items) -> Items:
 
 def _environment(spec: Spec, step: Step) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:
     """The layers of files, and of variables that a file can replace; and the variables above."""
+    home = _home(spec)
     files, own_files = given(spec.env_from, []), given(step.env_from, [])
-    common, own = _variables(spec.env), _variables(step.env)
+    common, own = _variables(spec.env), _variables(step.env, home)
     layers = [_file_layer(file) for file in files]
     if not own_files:
         return tuple(layers), {**common, **own}
     if common:
         layers.append(EnvLayer(env=common))
-    return (*layers, *map(_file_layer, own_files)), own
+    return (*layers, *(_file_layer(file, home) for file in own_files)), own
 
 
 def _inherited(names: bool | list[str] | UnsetType) -> bool | tuple[str, ...]:
@@ -286,12 +354,28 @@ def _timeout(own: float | str | UnsetType, default: float | str | UnsetType) -> 
     return None if isinstance(written, UnsetType) else written
 
 
-def _file_layer(written: EnvFile) -> EnvLayer:
-    return EnvLayer(file=written.file, optional=given(written.optional, False))
+def _file_layer(written: EnvFile, home: str = ".") -> EnvLayer:
+    return EnvLayer(file=_seen(written.file, home), optional=given(written.optional, False))
 
 
-def _variables(env: Mapping[str, EnvValue] | UnsetType) -> dict[str, str | Reference]:
-    return {name: env_text(value) for name, value in given(env, {}).items()}
+def _variables(
+    env: Mapping[str, EnvValue] | UnsetType, home: str = "."
+) -> dict[str, str | Reference]:
+    found = {name: env_text(value) for name, value in given(env, {}).items()}
+    if home == ".":
+        return found
+    return {name: _seen_reference(value, home) for name, value in found.items()}
+
+
+def _seen_reference(value: str | Reference, home: str) -> str | Reference:
+    if isinstance(value, str) or isinstance(value.from_file, UnsetType):
+        return value
+    return structs.replace(value, from_file=_seen(value.from_file, home))
+
+
+def _seen(path: str, home: str) -> str:
+    """A path that is written in `home`, from the folder of the spec's file."""
+    return path if home == "." else posixpath.normpath(posixpath.join(home, path))
 
 
 def _expressions(

@@ -17,7 +17,8 @@ from msgspec import UNSET, UnsetType
 
 from controller.spec import params
 from controller.spec.identity import Identity
-from controller.spec.models import Spec
+from controller.spec.linked import Body, body_alone, called
+from controller.spec.models import Spec, Step
 from controller.spec.values import ParamType, as_text
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from controller.cel.types import Type
 
 OPEN = "${{"
+OF_CALLER = "@"  # begins an expression in the body of a template that its caller wrote
 _QUOTES = ("'''", '"""', "'", '"')
 _SPECS_MAX = 64  # whose compiled expressions are kept
 _TEXTS_MAX = 4096
 _SHOWN_MAX = 60  # characters of an expression in a sentence
+_AS_A_PARAM = "add a param to the template, and give it that value where the template is used"
 
 Values = Mapping[str, Any]  # the text of an expression -> what it gave
 Lookup = Callable[[tuple[str, ...]], object]
@@ -147,6 +150,14 @@ def fill(text: str, values: Values) -> str:
     )
 
 
+def gives(text: str, value_of: Callable[[str], Any]) -> Any:
+    """What a text gives: a value of any type if it is one expression, else text. Raises Failed."""
+    code = whole(text)
+    if code is not None:
+        return value_of(code.text)
+    return fill(text, {code.text: value_of(code.text) for code in codes(text)})
+
+
 def fill_words(words: Iterable[str], values: Values) -> tuple[str, ...]:
     """The words of a command. A list that is a whole word takes the place of that word."""
     filled: list[str] = []
@@ -167,8 +178,21 @@ def _text(code: str, value: object) -> str:
         raise Failed(f"{quoted(code)} gives null, which has no text") from None
 
 
+def marked_as_callers(text: str) -> str:
+    """A valid text of a caller, as it stands in the body of a template that it calls."""
+    if OPEN not in text:
+        return text
+    return "".join(
+        part.replace(OPEN, f"${OPEN}")
+        if isinstance(part, str)
+        else f"{OPEN} {OF_CALLER}{part.text} }}}}"
+        for part in parts(text)
+    )
+
+
 def quoted(code: str) -> str:
     """An expression in a sentence."""
+    code = code.removeprefix(OF_CALLER)
     shown = code if len(code) <= _SHOWN_MAX else f"{code[:_SHOWN_MAX]}…"
     return f"${{{{ {shown} }}}}"
 
@@ -183,6 +207,8 @@ def alias(name: str) -> str:
 
 def program(spec: Spec, code: str, scope: Scope = "item") -> "Program":
     """The compiled expression. Raises Unusable. A valid one can be asked for without its scope."""
+    if code.startswith(OF_CALLER) and isinstance(spec, Body) and spec.caller is not None:
+        return program(spec.caller, code.removeprefix(OF_CALLER), "spec")
     return _programs(Identity(spec)).get(code, scope)
 
 
@@ -192,8 +218,14 @@ def steps_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
 
 
 def params_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
-    """The names of the params that these valid expressions read."""
+    """The names of the params that these valid expressions read; of a caller, with OF_CALLER."""
     return _second(spec, expressions, "params")
+
+
+def is_settled(spec: Spec, expression: str) -> bool:
+    """Whether params, item and index alone decide what this valid expression gives."""
+    settled = ("params", "item", "index")
+    return all(path[0] in settled for path in program(spec, expression).paths)
 
 
 def items_read(spec: Spec, expressions: Iterable[str]) -> set[str]:
@@ -214,7 +246,7 @@ def reads_item(spec: Spec, code: str) -> bool:
 
 def _second(spec: Spec, expressions: Iterable[str], first: str) -> list[str]:
     found = dict.fromkeys(
-        path[1]
+        f"{OF_CALLER}{path[1]}" if expression.startswith(OF_CALLER) else path[1]
         for expression in expressions
         for path in program(spec, expression).paths
         if path[0] == first
@@ -253,11 +285,8 @@ class _Programs:
         self.aliases: dict[str, list[str]] = {}
         for step in spec.steps:
             self.aliases.setdefault(alias(step.name), []).append(step.name)
-        self._outputs = {
-            step.name: {} if isinstance(step.outputs, UnsetType) else step.outputs
-            for step in spec.steps
-        }
-        self._for_each = {step.name for step in spec.steps if step.for_each is not UNSET}
+        self._spec = spec
+        self._by_name = {step.name: step for step in spec.steps}
         self._of_steps = self._known(spec)
         self._found: dict[tuple[str, Scope], Program] = {}
 
@@ -273,7 +302,9 @@ class _Programs:
         from controller.cel import program as cel
 
         try:
-            return cel.compile(code, {**self._of_steps, **_only_in(scope)})
+            return cel.compile(
+                code, {**self._of_steps, **_only_in(scope, isinstance(self._spec, Body))}
+            )
         except cel.Fault as fault:
             from controller.spec.habits import in_expression
 
@@ -284,40 +315,64 @@ class _Programs:
         """The names that an expression in a step may read, but for those of an item."""
         from controller.cel.types import INT, STRING, record, unavailable
 
-        return {
-            "params": record(
-                {
-                    name: _type(params.type_of_param(param))
-                    for name, param in params.declared(spec).items()
-                }
-            ),
+        common = {
             "workflow": record({"name": STRING, "uid": STRING, "instance": STRING}),
             "run": record({"number": INT}),
             "trigger": unavailable("trigger is not supported yet"),
-            "steps": record({one: self._step(one) for one in self.aliases}),
         }
+        if isinstance(spec, Body):
+            only = "a template reads only its own params and steps"
+            common = {name: unavailable(only, _AS_A_PARAM) for name in common}
+        declared = params.declared(spec).items()
+        types = {name: _type(params.type_of_param(param)) for name, param in declared}
+        steps = record({one: self._step(one) for one in self.aliases})
+        return {"params": record(types), **common, "steps": steps}
 
     def _step(self, name: str) -> "Type":
-        from controller.cel.types import DYN, STRING, list_of, record, unavailable
+        from controller.cel.types import DYN, STRING, Type, list_of, record, unavailable
 
         names = self.aliases[name]
         if len(names) > 1:
             shown = " and ".join(f'"{one}"' for one in names[:2])
             return unavailable(f"{name} could be {shown}", "rename one of the steps")
-        outputs = {one: _type(kind) for one, kind in self._outputs[names[0]].items()}
+        step = self._by_name[names[0]]
         failed = unavailable(
             "failed can be read only of a step with forEach",
             f'write steps.{name}.phase == "Failed"',
         )
-        if names[0] in self._for_each:
+        outputs = self._outputs(step)
+        if outputs is not None and step.for_each is not UNSET:
             # An item that gave no output has null in the list, so any value must be expected.
             outputs = dict.fromkeys(outputs, list_of(DYN))
+        if step.for_each is not UNSET:
             failed = list_of(STRING)
-        known = record(outputs)
-        if not outputs:
-            problem = f'"{names[0]}" declares no outputs'
-            known = unavailable(problem, "add outputs: {NAME: type} to it")
+        known = Type("dyn") if outputs is None else record(outputs)
+        if outputs == {}:
+            problem, hint = f'"{step.name}" declares no outputs', "add outputs: {NAME: type} to it"
+            if not isinstance(step.template, UnsetType):
+                problem = f'the template "{step.template.name}" has no outputs'
+                hint = "add outputs: {NAME: ${{ … }}} to its spec"
+            known = unavailable(problem, hint)
         return record({"outputs": known, "phase": STRING, "failed": failed})
+
+    def _outputs(self, step: Step) -> dict[str, "Type"] | None:
+        """The types of its outputs; None if it calls a template that has not been found yet."""
+        if isinstance(step.template, UnsetType):
+            declared = {} if isinstance(step.outputs, UnsetType) else step.outputs
+            return {name: _type(kind) for name, kind in declared.items()}
+        found = called(self._spec).get(step.template.name)
+        if found is None:
+            return None
+        inside = body_alone(found.spec)
+        return {name: _given_by(inside, text) for name, text in inside.outputs.items()}
+
+
+def _given_by(spec: Spec, text: str) -> "Type":
+    """The type of what a valid text gives."""
+    from controller.cel.types import STRING
+
+    code = whole(text)
+    return STRING if code is None else program(spec, code.text).type
 
 
 @lru_cache(_SPECS_MAX)
@@ -326,13 +381,13 @@ def _programs(of: Identity) -> _Programs:
 
 
 @cache
-def _only_in(scope: Scope) -> Mapping[str, "Type"]:
+def _only_in(scope: Scope, in_template: bool) -> Mapping[str, "Type"]:
     """The names that hang on where the expression stands."""
     from controller.cel.types import DYN, INT, unavailable
 
     if scope == "item":
         return {"item": DYN, "index": INT}
-    only, hint = "can be read only in a step with forEach", ""
+    only, hint = "can be read only in a step with forEach", _AS_A_PARAM if in_template else ""
     if scope == "list":
         only, hint = "can't be read in forEach", "read it in the other fields of the step"
     names = {name: unavailable(f"{name} {only}", hint) for name in ("item", "index")}

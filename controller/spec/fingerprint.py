@@ -14,7 +14,11 @@ The closed list of inputs (rule 1), each only where the user wrote it:
   and so do the short and the long form. Order does not count, nor does the dependency's name;
 - of a step with `forEach`: that, as written, and `key`, with the params that they read. So a change
   of the list reaches its dependents. Of each of its children instead: the values of `item` and
-  `index`, if what it runs reads them. So the children that stay in a changed list stay as they are.
+  `index`, if what it runs reads them. So the children that stay in a changed list stay as they are;
+- of a step with `template`: the fingerprints that the steps of the template have there, and what it
+  hands on, as written. They have the params that they read: by value, or, where the caller gives
+  them by an expression over more than params and item, by its text. Those of them that depend on no
+  other have the dependencies of the caller.
 
 A default that is written down counts as written; policy never counts. A fingerprint begins with the
 number of its rule. A released rule never changes, so an upgrade re-runs nothing.
@@ -25,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
@@ -43,9 +47,20 @@ from controller.spec.definition import (
     requires,
     shell_words,
 )
-from controller.spec.expression import items_read, params_read
+from controller.spec.expression import (
+    OF_CALLER,
+    OPEN,
+    Failed,
+    codes,
+    evaluate,
+    gives,
+    is_settled,
+    items_read,
+    params_read,
+)
 from controller.spec.identity import Identity
 from controller.spec.items import Item, canonical
+from controller.spec.linked import Body, Called, Linked, called
 from controller.spec.models import (
     Defaults,
     Dependency,
@@ -58,18 +73,51 @@ from controller.spec.models import (
     Retry,
     Spec,
     Step,
+    TemplateSpec,
 )
-from controller.spec.values import normal
+from controller.spec.template import body
+from controller.spec.values import fits, normal
 
 VERSION = 1
 
 _SHORT = 64  # characters of an input that are shown in full
 _HASH_LENGTH = 32
 _INDEXES_MAX = 64
+_ORDERS_MAX = 8
+_WRITTEN_MAX = 1024
 _EMPTY = msgspec.Raw(b"[]")
 
 
 Params = Mapping[str, Any]  # their values: given, or defaults
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Inside(NamedTuple):
+    """A template where a step calls it: its spec, its params, and what its first steps run after.
+
+    `params` are as fingerprints have them; those of the caller begin with OF_CALLER. `before`: by
+    name of the step, its condition and its fingerprint.
+    """
+
+    spec: Body
+    params: Params
+    before: Mapping[str, str]
+
+
+def inside(
+    spec: Spec,
+    name: str,
+    fingerprints: Mapping[str, str],
+    params: Params,
+    item: Item | None = None,
+) -> Inside:
+    """The template of step `name`; with `forEach`, where it is called for `item`.
+
+    `fingerprints` has what the step needs.
+    """
+    step = _steps(Identity(spec))[name]
+    before = dict(_needs(requires(step), fingerprints))
+    return Inside(_body_of(spec, step), _given(spec, step, params, item), before)
 
 
 def fingerprints(
@@ -77,20 +125,21 @@ def fingerprints(
     params: Params = params_of.NOTHING,
     *,
     version: int = VERSION,
-    kept: Mapping[str, str] = MappingProxyType({}),
+    kept: Mapping[str, str] = NOTHING,
+    before: Mapping[str, str] = NOTHING,
 ) -> dict[str, str]:
     """The fingerprint of every step of a valid spec, dependencies before dependents.
 
-    Dependents of a step in `kept` use that fingerprint: its result was made under it.
+    Dependents of a step in `kept` use that fingerprint: its result was made under it. `before`: as
+    Inside has it.
     """
-    rule, steps, defined = _RULES[version], _steps(Identity(spec)), definitions(spec)
-    graph = {name: [need.step for need in one.requires] for name, one in defined.items()}
+    steps, defined = _steps(Identity(spec)), definitions(spec)
     found: dict[str, str] = {}
     seen: dict[str, str] = {}  # what dependents see
-    for name in TopologicalSorter(graph).static_order():
+    for name in in_order(spec):
         step = steps[name]
-        texts = rule(spec, step, params) | _list(spec, step, params)
-        needs = _needs(defined[name].requires, seen)
+        texts = _texts(version, spec, step, params) | _list(spec, step, params)
+        needs = _needs(defined[name].requires, seen, before)
         found[name] = _printed(version, _encoded(texts, needs))
         seen[name] = kept.get(name, found[name])
     return found
@@ -102,6 +151,7 @@ def children(
     fingerprints: Mapping[str, str],
     params: Params,
     items: Sequence[Item],
+    before: Mapping[str, str] = NOTHING,
 ) -> list[str]:
     """The fingerprints of the children of step `name`, in the order of `items`.
 
@@ -109,8 +159,11 @@ def children(
     dependency.
     """
     version, step = version_of(fingerprints[name]), _steps(Identity(spec))[name]
-    needs = _needs(requires(step), fingerprints)
-    common = _encoded(_RULES[version](spec, step, params), needs)
+    needs = [*_needs(requires(step), fingerprints, before)]
+    if not isinstance(step.template, UnsetType):
+        texts = (_texts(version, spec, step, params, item) for item in items)
+        return [_printed(version, _encoded(of_item, needs)) for of_item in texts]
+    common = _encoded(_texts(version, spec, step, params), needs)
     read = _read_by_item(spec, step)
     if not read:
         return [_printed(version, common)] * len(items)
@@ -127,17 +180,19 @@ def inputs(
     fingerprints: Mapping[str, str],
     params: Params = params_of.NOTHING,
     item: Item | None = None,
+    before: Mapping[str, str] = NOTHING,
 ) -> dict[str, str]:
     """What the fingerprint of step `name`, or of its child for `item`, was made of.
 
     Short values are in full, long ones a hash. It follows the rule under which the step's
     fingerprint in `fingerprints` was made.
     """
-    if item is not None:
-        return next(inputs_of_children(spec, name, fingerprints, params, [item]))
     step = _steps(Identity(spec))[name]
-    texts = _list(spec, step, params)
-    return _in_common(spec, name, fingerprints, params) | _all_shortened(texts)
+    if item is not None and isinstance(step.template, UnsetType):
+        return next(inputs_of_children(spec, name, fingerprints, params, [item], before))
+    texts = _list(spec, step, params) if item is None else {}
+    common = _in_common(spec, name, fingerprints, params, item, before)
+    return common | _all_shortened(texts)
 
 
 def inputs_of_children(
@@ -146,26 +201,44 @@ def inputs_of_children(
     fingerprints: Mapping[str, str],
     params: Params,
     items: Iterable[Item],
+    before: Mapping[str, str] = NOTHING,
 ) -> Iterator[dict[str, str]]:
-    """As `inputs`, for many children of step `name`. Cost: some 2 µs each."""
-    common = _in_common(spec, name, fingerprints, params)
+    """As `inputs`, for many children of step `name` without template. Cost: some 2 µs each."""
+    common = _in_common(spec, name, fingerprints, params, None, before)
     read = _read_by_item(spec, _steps(Identity(spec))[name])
     for item in items:
         yield common | _all_shortened(_of_item(item, read))
 
 
 def _in_common(
-    spec: Spec, name: str, fingerprints: Mapping[str, str], params: Params
+    spec: Spec,
+    name: str,
+    fingerprints: Mapping[str, str],
+    params: Params,
+    item: Item | None,
+    before: Mapping[str, str],
 ) -> dict[str, str]:
     """What the inputs of a step and of its children have in common."""
     step = _steps(Identity(spec))[name]
-    texts = _RULES[version_of(fingerprints[name])](spec, step, params)
-    texts |= {f"dependsOn.{need}": text for need, text in _needs(requires(step), fingerprints)}
+    version = version_of(fingerprints[name])
+    texts = dict(_texts(version, spec, step, params, item))
+    needs = _needs(requires(step), fingerprints, before)
+    texts |= {f"dependsOn.{need}": text for need, text in needs}
     return _all_shortened(texts)
 
 
 def _all_shortened(texts: dict[str, str]) -> dict[str, str]:
     return {key: _shortened(text) for key, text in texts.items()}
+
+
+def input_in_words(key: str) -> str:
+    """The key of an input in a sentence: `params.region of the workflow` for `params.@region`."""
+    if key == "template":
+        return "what its template does"
+    kind, _, name = key.partition(".")
+    if name.startswith(OF_CALLER):
+        return f"{kind}.{name.removeprefix(OF_CALLER)} of the workflow"
+    return key
 
 
 def version_of(fingerprint: str) -> int:
@@ -189,7 +262,7 @@ def same(one: Spec, other: Spec) -> bool:
 # -------------------------------------------------------------------------------------- fingerprint
 
 
-def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
+def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
     texts: dict[str, str] = {}
     if isinstance(step.command, UnsetType):
         texts["run"] = str(step.run)
@@ -211,7 +284,83 @@ def _rule_1(spec: Spec, step: Step, params: Params) -> dict[str, str]:
         texts["inheritEnv"] = _json(inherited)
     if given(step.outputs, {}):
         texts["outputs"] = _json(step.outputs)
-    return texts | _params(spec, expressions(spec, step), params)
+    return texts
+
+
+def _texts(
+    version: int, spec: Spec, step: Step, params: Params, item: Item | None = None
+) -> dict[str, str]:
+    """What the step does by this rule, its items aside."""
+    if isinstance(step.template, UnsetType):
+        plain, read = _written(Identity(spec), step.name, version)
+        return plain | {f"params.{name}": _json(params.get(name)) for name in read}
+    within, there = _body_of(spec, step), _given(spec, step, params, item)
+    prints = fingerprints(within, there, version=version)
+    texts = {"template": _json(sorted(prints.values()))}
+    texts |= {f"template.outputs.{name}": text for name, text in within.outputs.items()}
+    read_by = [code.text for text in within.outputs.values() for code in codes(text)]
+    for key, text in _params(within, read_by, there).items():
+        texts[f"template.{key}"] = text
+    return texts
+
+
+@lru_cache(maxsize=_WRITTEN_MAX)
+def _written(of: Identity, name: str, version: int) -> tuple[dict[str, str], list[str]]:
+    """What a step does by this rule, as it is written; and the params that it reads."""
+    # The steps of a template are hashed for each item, and a retry asks again.
+    step = _steps(of)[name]
+    read_by = expressions(of.spec, step)
+    read = params_read(of.spec, read_by) if read_by else []
+    return _RULES[version](of.spec, step), read
+
+
+def in_order(spec: Spec) -> list[str]:
+    """The names of the steps, dependencies before dependents."""
+    return _in_order(Identity(spec))
+
+
+@lru_cache(maxsize=_ORDERS_MAX)
+def _in_order(of: Identity) -> list[str]:
+    steps = definitions(of.spec).items()
+    graph = {name: [need.step for need in one.requires] for name, one in steps}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def _body_of(spec: Spec, step: Step) -> Body:
+    assert not isinstance(step.template, UnsetType)
+    return body(spec, step.template.name)
+
+
+def _given(spec: Spec, step: Step, params: Params, item: Item | None) -> dict[str, Any]:
+    """The params of the template that the step calls, as fingerprints have them."""
+    assert not isinstance(step.template, UnsetType)
+    template, written = called(spec)[step.template.name].spec, given(step.template.params, {})
+    found: dict[str, Any] = {f"{OF_CALLER}{name}": value for name, value in params.items()}
+    for name, param in given(template.params, {}).items():
+        value = written.get(name, params_of.default(param))
+        if isinstance(value, str) and OPEN in value and name in written:
+            value = _given_by(spec, value, params, item)
+        kind = params_of.type_of_param(param)
+        found[name] = normal(value, kind) if fits(value, kind) else value
+    return found
+
+
+def _given_by(spec: Spec, text: str, params: Params, item: Item | None) -> Any:
+    """The value of a text, or, if it hangs on what runs, the text with all that it reads now."""
+    expressions = [code.text for code in codes(text)]
+    read = items_read(spec, expressions)
+    of_item = {} if item is None else {"item": item.value, "index": item.index}
+    if read <= of_item.keys() and all(is_settled(spec, one) for one in expressions):
+
+        def lookup(path: tuple[str, ...]) -> object:
+            return params[path[1]] if path[0] == "params" else of_item[path[0]]
+
+        try:
+            return gives(text, lambda code: evaluate(spec, code, lookup))
+        except Failed:
+            pass  # so will the step, which says why
+    by_value = {name: params.get(name) for name in params_read(spec, expressions)}
+    return {"text": text, "params": by_value, **{name: of_item.get(name) for name in sorted(read)}}
 
 
 def _list(spec: Spec, step: Step, params: Params) -> dict[str, str]:
@@ -269,10 +418,10 @@ def _variable(key: str, value: EnvValue) -> dict[str, str]:
 
 
 # What a process is given, by rule; what `forEach` and items add to it is the same in all of them.
-_RULES: dict[int, Callable[[Spec, Step, Params], dict[str, str]]] = {1: _rule_1}
+_RULES: dict[int, Callable[[Spec, Step], dict[str, str]]] = {1: _rule_1}
 
 
-def _encoded(texts: dict[str, str], needs: Iterator[tuple[str, str]]) -> bytes:
+def _encoded(texts: dict[str, str], needs: Iterable[tuple[str, str]]) -> bytes:
     return msgspec.json.encode([sorted(texts.items()), sorted([text for _, text in needs])])
 
 
@@ -283,8 +432,12 @@ def _printed(version: int, data: bytes) -> str:
 
 
 def _needs(
-    needs: tuple[Requires, ...], fingerprints: Mapping[str, str]
+    needs: tuple[Requires, ...],
+    fingerprints: Mapping[str, str],
+    before: Mapping[str, str] = NOTHING,
 ) -> Iterator[tuple[str, str]]:
+    if not needs:
+        yield from before.items()
     for need in needs:
         yield need.step, f"{need.condition} {fingerprints[need.step]}"
 
@@ -310,16 +463,42 @@ def _normal_spec(spec: Spec) -> Spec:
     defaults = spec.defaults
     if isinstance(defaults, Defaults):
         defaults = structs.replace(defaults, retry=_normal_retry(defaults.retry))
+    if isinstance(spec, Linked):
+        spec = structs.replace(spec, templates=_normal_templates(spec.templates))
     return structs.replace(
         spec,
-        params={name: _normal_param(param) for name, param in params_of.declared(spec).items()},
+        params=_normal_params(spec.params),
         env=_normal_env(spec.env),
         env_from=given(spec.env_from, []),
         inherit_env=_normal_names(spec.inherit_env),
         shell=_words(spec.shell),
         defaults=defaults,
-        steps=sorted(map(_normal_step, spec.steps), key=lambda step: step.name),
+        steps=_normal_steps(spec.steps),
     )
+
+
+def _normal_templates(templates: Mapping[str, Called]) -> dict[str, Called]:
+    """Without the places of their files, which may move."""
+    return {
+        name: Called(
+            TemplateSpec(
+                steps=_normal_steps(one.spec.steps),
+                params=_normal_params(one.spec.params),
+                outputs=given(one.spec.outputs, {}),
+            )
+        )
+        for name, one in templates.items()
+    }
+
+
+def _normal_params(
+    declared: dict[str, Param | ParamValue] | UnsetType,
+) -> dict[str, Param | ParamValue]:
+    return {name: _normal_param(param) for name, param in given(declared, {}).items()}
+
+
+def _normal_steps(steps: list[Step]) -> list[Step]:
+    return sorted(map(_normal_step, steps), key=lambda step: step.name)
 
 
 def _normal_step(step: Step) -> Step:

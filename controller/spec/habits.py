@@ -34,6 +34,13 @@ _TIMES = "run it from cron: $value treadle restart NAME"
 _CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
 _ITEMS = "write forEach: [one, another]"
 _MATRIX = "write forEach: {matrix: {NAME: [one, another]}}"
+_CALLS = "call include extends templateref subworkflow subdag workflow dag"
+_BY_USE = "write what it does in run or command, or the name of a template in template"
+_TEMPLATES = (
+    "write all steps under spec.steps; steps that several use are a document of kind Template"
+)
+_INCLUDE = "steps use a template of any file of the folder: template: {name: NAME}"
+_PARAMS_OF_CALL = "with inputs input parameters arguments args vars"
 _AT_THE_END = (
     "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
     "(or Failed: only after a failure)"
@@ -79,12 +86,28 @@ HABITS: tuple[Habit, ...] = (
         "volumes volumemounts mounts ports services network",
         "steps are processes of this machine: remove it",
     ),
-    _later("Step", "uses call include action plugin", "write what it does in run or command"),
-    _later("Step", "template templateref", "write the steps of the template here"),
-    _later("Spec Workflow", "templates entrypoint", "write all steps under spec.steps"),
+    Habit("Step", "uses action plugin", _BY_USE),
+    Habit("Step", _CALLS, "write template: {name: NAME}"),
+    Habit("Call", "template templateref ref use uses call workflow", "write name: NAME"),
+    Habit("Call", _PARAMS_OF_CALL, "write params: {NAME: value}"),
+    Habit(
+        "Call",
+        "foreach dependson when key parallelism continueonfailure",
+        "write it beside template",
+    ),
+    Habit("Spec Workflow TemplateSpec Template", "templates entrypoint", _TEMPLATES),
+    Habit("Spec Workflow TemplateSpec Template", "include import extends", _INCLUDE),
     Habit("Step", "with inputs params parameters input vars", _BY_ENV),
-    Habit("Spec", "parameters inputs arguments vars", "write params: {NAME: the default value}"),
-    Habit("Workflow", "parameters inputs arguments vars", "write spec: {params: {NAME: default}}"),
+    Habit(
+        "Spec TemplateSpec",
+        "parameters inputs arguments vars",
+        "write params: {NAME: the default value}",
+    ),
+    Habit(
+        "Workflow Template",
+        "parameters inputs arguments vars",
+        "write spec: {params: {NAME: default}}",
+    ),
     Habit("Param", "value", "write default: $value"),
     Habit("Param", "options choices values oneof allowed", "write enum: [one, another]"),
     Habit("Param", "required optional", "remove it: a param without default must be given"),
@@ -170,18 +193,49 @@ HABITS: tuple[Habit, ...] = (
         _AT_THE_END,
     ),
     # ---------------------------------------- the document
-    Habit("Spec", "jobs tasks dag stages nodes", "write steps: [{name: a, run: …}, …]"),
-    Habit("Workflow", "jobs tasks dag stages nodes", "write spec: {steps: [{name: a, run: …}, …]}"),
-    Habit("Step", "id title label task job taskid", "write name: $value"),
-    Habit("Spec Workflow", "name", "write metadata: {name: $value}"),
-    Habit("Step", "steps tasks", "steps have no steps inside: write them all under spec.steps"),
-    Habit("Spec Workflow", "labels annotations tags", "write it under metadata"),
     Habit(
-        "Metadata Spec Workflow", "description", "write metadata: {annotations: {description: …}}"
+        "Spec TemplateSpec", "jobs tasks dag stages nodes", "write steps: [{name: a, run: …}, …]"
+    ),
+    Habit(
+        "Workflow Template",
+        "jobs tasks dag stages nodes",
+        "write spec: {steps: [{name: a, run: …}, …]}",
+    ),
+    Habit("Step", "id title label task job taskid", "write name: $value"),
+    Habit("Spec Workflow TemplateSpec Template", "name", "write metadata: {name: $value}"),
+    Habit("Step", "steps tasks", "steps have no steps inside: write them all under spec.steps"),
+    Habit(
+        "Spec Workflow TemplateSpec Template", "labels annotations tags", "write it under metadata"
+    ),
+    Habit(
+        "Metadata Spec Workflow TemplateMetadata TemplateSpec Template",
+        "description",
+        "write metadata: {annotations: {description: …}}",
     ),
     Habit("Step", "description doc comment", "write a comment: # …"),
-    Habit("Metadata", "generatename", "write name: a name that is unique in the folder"),
-    Habit("Metadata", "namespace", "remove it: names are unique in the folder"),
+    Habit(
+        "Metadata TemplateMetadata",
+        "generatename",
+        "write name: a name that is unique in the folder",
+    ),
+    Habit("Metadata TemplateMetadata", "namespace", "remove it: names are unique in the folder"),
+    Habit("Template", "steps params outputs", "write it under spec"),
+    Habit(
+        "TemplateSpec Template",
+        "env envfrom shell workingdir",
+        "write it in its steps, or in the workflows that use it",
+    ),
+    Habit(
+        "TemplateSpec Template",
+        "defaults inheritenv parallelism priority suspend failfast editpolicy "
+        "activedeadlineseconds ttlsecondsafterfinished",
+        "write it in the workflow that uses the template",
+    ),
+    Habit(
+        "TemplateSpec Template",
+        "foreach when dependson key continueonfailure",
+        "write it in the step that uses the template",
+    ),
     Habit("Spec", "maxactivesteps maxactivetasks maxparallel", "write parallelism: $value"),
     _later(
         "Spec Workflow",
@@ -250,7 +304,6 @@ _OURS = re.compile(r"write ((?:params|steps)\.[\w.]+)")
 
 # What `kind` can't be yet.
 KINDS_LATER = {
-    "Template": "write the steps in each workflow",
     "Defaults": "write defaults in the spec of each workflow",
 }
 
@@ -265,6 +318,16 @@ _BY_WORD = {
 def habit(title: str, field: str) -> Habit | None:
     """What somebody meant who wrote `field` in a place with this title, if it is known."""
     return _BY_WORD.get((title, plain(field)))
+
+
+def calls(field: str) -> bool:
+    """Whether a step with this field calls a template, here or in other tools."""
+    return plain(field) in ("template", *_CALLS.split())
+
+
+def gives_params(field: str) -> bool:
+    """Whether other tools give a template its params in a field of this name."""
+    return plain(field) in ("params", *_PARAMS_OF_CALL.split())
 
 
 def in_expression(text: str, at: int) -> str:

@@ -65,7 +65,7 @@ def _items(path: Path, items: Items) -> Iterator[PathFault]:
     elif problem := mismatch(items, "array"):
         yield PathFault(path=path, problem=problem)
     else:
-        yield from _expressions_in(path, items, _AS_A_LIST)
+        yield from expressions_in(path, items, _AS_A_LIST)
 
 
 def _matrix(path: Path, written: Matrix) -> Iterator[PathFault]:
@@ -121,10 +121,10 @@ def _row(path: Path, row: dict[str, Any]) -> Iterator[PathFault]:
     if problem := mismatch(row, "object"):
         yield PathFault(path=path, problem=problem)
     else:
-        yield from _expressions_in(path, row, _AS_A_ROW)
+        yield from expressions_in(path, row, _AS_A_ROW)
 
 
-def _expressions_in(path: Path, value: object, hint: str) -> Iterator[PathFault]:
+def expressions_in(path: Path, value: object, hint: str) -> Iterator[PathFault]:
     """Each one in literal values, whose depth is bounded."""
     if isinstance(value, str):
         if OPEN in value:
@@ -132,7 +132,7 @@ def _expressions_in(path: Path, value: object, hint: str) -> Iterator[PathFault]
             yield PathFault(path=path, problem=problem, hint=hint, at=value.find(OPEN))
     elif isinstance(value, list | dict):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _expressions_in((*path, key), inner, hint)
+            yield from expressions_in((*path, key), inner, hint)
 
 
 ITEM_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (for_each, keys)

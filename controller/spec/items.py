@@ -21,7 +21,7 @@ CHILDREN_MAX = 10_000
 NAME_MAX = 200  # characters of the full name of a step
 
 _KEY = r"[A-Za-z0-9._-]{1,40}"
-_FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\[[A-Za-z0-9._-]{1,40}(#\d+)?\])?")
+_STEP = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\[[A-Za-z0-9._-]{1,40}(#\d+)?\])?"
 _HASH_LENGTH = 12
 
 Row = dict[str, Any]
@@ -64,26 +64,49 @@ def expand(
 
 def child_name(parent: str, key: str) -> str:
     """The full name of a child. Raises Failed if it is too long."""
-    name = f"{parent}[{key}]"
+    return _possible(f"{parent}[{key}]", f"the name {parent}[…] of an item")
+
+
+def inner_name(parent: str, step: str) -> str:
+    """The full name of a step of the template that `parent` calls."""
+    return f"{parent}/{step}"
+
+
+def check_inner_name(parent: str, step: str) -> None:
+    """Raises Failed if the full name of a step of a template is too long."""
+    _possible(inner_name(parent, step), f"the name …/{step}")
+
+
+def _possible(name: str, what: str) -> str:
     if len(name) > NAME_MAX:
-        problem = f"the name {parent}[…] of an item would have {len(name)} characters"
-        raise Failed(f"{problem}; {NAME_MAX} are possible")
+        raise Failed(f"{what} would have {len(name)} characters; {NAME_MAX} are possible")
     return name
 
 
 def is_full_name(text: str) -> bool:
     """Whether a step, or a child of one, can have this name."""
-    return _FULL_NAME.fullmatch(text) is not None and len(text) <= NAME_MAX
+    return len(text) <= NAME_MAX and re.fullmatch(f"{_STEP}(/{_STEP})?", text) is not None
 
 
 def parent_name(child: str) -> str:
     """The step whose child has this full name; "" if it is no child's."""
-    return child.partition("[")[0] if child.endswith("]") else ""
+    return child.rpartition("[" if child.endswith("]") else "/")[0]
+
+
+def top_name(name: str) -> str:
+    """The name of the step of the spec that it is, or that it is below."""
+    return name.partition("/")[0].partition("[")[0]
+
+
+def names_above(child: str) -> Iterator[str]:
+    """The full names of the steps that it is below, from its parent on."""
+    while child := parent_name(child):
+        yield child
 
 
 def key_in(child: str) -> str:
-    """The key in the full name of a child."""
-    return child.partition("[")[2].removesuffix("]")
+    """The key in the full name of a child; its name in the template, if it is from one."""
+    return child[len(parent_name(child)) + 1 :].removesuffix("]")
 
 
 def canonical(value: object) -> bytes:

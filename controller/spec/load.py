@@ -1,4 +1,4 @@
-"""Turns the bytes of a spec file into workflows, or into everything that is wrong with them.
+"""Turns the bytes of a spec file into workflows and templates, or into all that is wrong with them.
 
 The text becomes values with places (`text`), msgspec makes models of them, and rules check the
 models (`validate`). Only if msgspec refuses a document, its faults are searched one by one
@@ -8,22 +8,22 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET, Struct, ValidationError
+from msgspec import UNSET, Struct, ValidationError, structs
 from msgspec.structs import replace
 
 from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
 from controller.spec import params as params_of
 from controller.spec.data_rules import needs_values
-from controller.spec.excerpt import after_blanks, end_in_source, excerpt, lines_of, with_excerpt
-from controller.spec.expression import OPEN
-from controller.spec.models import OlderWorkflow, Param, Spec, Workflow
-from controller.spec.path_fault import QUOTE_IT, Path, PathFault, steps_of
+from controller.spec.excerpt import excerpt, with_excerpt
+from controller.spec.linked import LinkedWorkflow, body_alone, joined
+from controller.spec.models import OlderWorkflow, Param, Spec, Template, TemplateSpec, Workflow
+from controller.spec.path_fault import Path, PathFault, calls_of, steps_of
+from controller.spec.places import FileText, Places
 from controller.spec.validate import check, warnings
 
 if TYPE_CHECKING:
@@ -34,14 +34,15 @@ SPEC_BYTES_MAX = 8 * 1024 * 1024
 Rule = Callable[[Spec], Iterable[PathFault]]
 
 _DOMAIN = "treadle.dev/"
-_SHOWN_MAX = 60  # characters of a key or value in a message
+_SHOWN_MAX = 60  # characters of a value in a message
+_KINDS = ("Workflow", "Template")
 _GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp"})  # parts of `metadata`
 
 
 class Document(Struct, frozen=True, kw_only=True):
     """One valid workflow document of a file."""
 
-    workflow: Workflow
+    workflow: LinkedWorkflow
     line: int
     warnings: tuple[str, ...] = ()
 
@@ -49,18 +50,43 @@ class Document(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         return self.workflow.metadata.name
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The names of the templates that its steps call, each once."""
+        return tuple({call.name: None for _, call in calls_of(self.workflow.spec)})
+
+
+class Caller(Document, frozen=True, kw_only=True):
+    """A document that calls templates. Whether it fits them, `link` finds out, with its places."""
+
+    places: Places
+
+
+class TemplateDocument(Struct, frozen=True, kw_only=True):
+    """One valid template of a file, judged by itself."""
+
+    template: Template
+    line: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.template.metadata.name
+
 
 class Loaded(Struct, frozen=True, kw_only=True):
-    """What a file holds. With any fault it has no documents; a warning is no fault.
+    """What a file holds. With any fault it has no documents and templates; a warning is no fault.
 
-    `names` are all workflow names that could be read, with or without faults. `foreign`: by its
-    content the file is not meant for treadle; its faults say why it is not a spec.
+    `names` and `template_names` are all that could be read, with or without faults. `foreign`: by
+    its content the file is not meant for treadle; its faults say why it is not a spec.
     """
 
     documents: tuple[Document, ...] = ()
+    templates: tuple[TemplateDocument, ...] = ()
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()
+    template_names: tuple[str, ...] = ()
     foreign: bool = False
 
 
@@ -106,17 +132,20 @@ class _File:
         self.file = file
         self.also = also
         self.in_folder = in_folder
-        self.text = ""  # what the places count in
+        self.source = FileText(file, "")  # what the places count in
         self.documents: list[Document] = []
+        self.templates: list[TemplateDocument] = []
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
-        self.names: dict[str, int] = {}  # name → line of the first document that has it
+        # Name → line of the first document that has it; names are unique for each kind.
+        self.names: dict[str, int] = {}
+        self.template_names: dict[str, int] = {}
 
     def judge(self, text: str, max_bytes: int) -> Loaded:
         from controller.spec.text import read
 
         content = read(text, self.file, max_bytes)
-        self.text = content.text
+        self.source = FileText(self.file, content.text)
         self.faults += content.faults
         ours = content.torn is not None and _mentions(text)
         for node in content.documents:
@@ -127,20 +156,21 @@ class _File:
             _Document(self, content.torn.value, content.torn.place).note_name()
         elif content.faults and not content.documents:
             ours = _mentions(text)
-        if not self.documents and not self.faults:
+        if not (self.documents or self.templates or self.faults):
             hint = "write a workflow, or remove the file"
             self.faults.append(Fault(file=self.file, problem="the file is empty", hint=hint))
         return Loaded(
             documents=() if self.faults else tuple(self.documents),
-            faults=tuple(with_excerpt(fault, self.lines) for fault in _sorted(self.faults)),
-            warnings=tuple(with_excerpt(fault, self.lines) for fault in self.warnings),
+            templates=() if self.faults else tuple(self.templates),
+            faults=tuple(self._shown(fault) for fault in _sorted(self.faults)),
+            warnings=tuple(map(self._shown, self.warnings)),
             names=tuple(self.names),
+            template_names=tuple(self.template_names),
             foreign=not ours,
         )
 
-    @cached_property
-    def lines(self) -> list[str]:
-        return lines_of(self.text)  # only for a fault: most files have none
+    def _shown(self, fault: Fault) -> Fault:
+        return with_excerpt(fault, self.source.lines)
 
 
 class _Document:
@@ -150,7 +180,8 @@ class _Document:
         self.of = of
         self.raw = raw
         self.is_older = isinstance(raw, dict) and "workflow_id" in raw
-        self.place = place
+        self.is_template = isinstance(raw, dict) and raw.get("kind") == "Template"
+        self.places = Places(of.source, raw, place)
         self.warnings: list[Fault] = []
 
     def judge(self) -> None:
@@ -160,34 +191,58 @@ class _Document:
             self._add([PathFault(path=(), problem=problem)])
             return
         self.note_name()
-        before = len(self.of.faults)
         if self.is_older:
-            workflow = self._older(raw)
-        elif _is_ours(raw) or (raw.get("kind") == "Workflow" and "apiVersion" not in raw):
-            workflow = self._workflow(raw)
-        else:
+            self._take_workflow(self._older(raw))
+        elif not _is_ours(raw) and ("apiVersion" in raw or raw.get("kind") not in _KINDS):
             self._add([_stranger(raw)])
+        elif self.is_template:
+            self._take_template(self._template(raw))
+        else:
+            self._take_workflow(self._workflow(raw))
+
+    def _take_workflow(self, workflow: Workflow | None) -> None:
+        if workflow is None:
             return
-        if workflow is not None and len(self.of.faults) == before:
-            found = warnings(workflow.spec)
-            self._warn_all(self._in_its_words(found))
-            self._warn_all(self._lossy_numbers(workflow.spec))
-            self.of.documents.append(
-                Document(
-                    workflow=workflow,
-                    line=self.place.line,
-                    warnings=tuple(map(str, self.warnings)),
-                )
+        self._warn_of(workflow.spec)
+        document = Document(
+            workflow=joined(workflow),
+            line=self.places.place.line,
+            warnings=tuple(map(str, self.warnings)),
+        )
+        if any(calls_of(workflow.spec)):
+            document = Caller(**structs.asdict(document), places=self.places)
+        self.of.documents.append(document)
+        self._warn_besides(workflow.spec)
+
+    def _take_template(self, template: Template | None) -> None:
+        if template is None:
+            return
+        self._warn_of(body_alone(template.spec))
+        self.of.templates.append(
+            TemplateDocument(
+                template=template,
+                line=self.places.place.line,
+                warnings=tuple(map(str, self.warnings)),
             )
-            if self.of.also is not None:
-                self._warn_all(self._in_its_words(self.of.also(workflow.spec)))
-            self.of.warnings += self.warnings
+        )
+        self._warn_besides(body_alone(template.spec))
+
+    def _warn_of(self, spec: Spec) -> None:
+        self._warn_all(self._in_its_words(warnings(spec)))
+        self._warn_all(self._lossy_numbers(spec))
+
+    def _warn_besides(self, spec: Spec) -> None:
+        """What only an edge can know; it is not kept with the document."""
+        if self.of.also is not None:
+            self._warn_all(self._in_its_words(self.of.also(spec)))
+        self.of.warnings += self.warnings
 
     def _lossy_numbers(self, spec: Spec) -> Iterator[PathFault]:
         """Values that lose a part of their text, but in params that are declared as numbers."""
         params = params_of.declared(spec)
         paths: list[Path] = [("spec", "params")] if params else []
         paths += [(*path, "forEach") for path, step in steps_of(spec) if step.for_each is not UNSET]
+        paths += [(*path, "params") for path, call in calls_of(spec) if call.params is not UNSET]
         if not paths:
             return
         from controller.spec.text import lossy_numbers
@@ -199,10 +254,10 @@ class _Document:
         }
         for begin in paths:
             value: Any = self.raw
-            place: Any = self.place
+            place: Any = self.places.place
             for part in begin:
                 value, place = value[part], place.inside[part]
-            for path, problem, hint in lossy_numbers(value, place, self.of.lines, begin):
+            for path, problem, hint in lossy_numbers(value, place, self.of.source.lines, begin):
                 if path[:3] not in numbers:
                     yield PathFault(path=path, problem=problem, hint=hint)
 
@@ -211,13 +266,30 @@ class _Document:
         path, name = _name(self.raw)
         if name is None:
             return
-        line, _ = self.place.within(path)
-        first = self.of.names.setdefault(name, line)
+        line, _ = self.places.place.within(path)
+        known, kind = self.of.names, "workflow"
+        if self.is_template:
+            known, kind = self.of.template_names, "template"
+        first = known.setdefault(name, line)
         if first != line:
-            problem = f'a second workflow named "{name}"'
+            problem = f'a second {kind} named "{name}"'
             self._add([PathFault(path=path, problem=problem, hint=f"the first is at line {first}")])
 
     # ------------------------------------------------------------------------------------- models
+
+    # Each of these gives None if the document has a fault.
+
+    def _template(self, raw: dict[str, object]) -> Template | None:
+        try:
+            template = msgspec.convert(raw, Template)
+        except ValidationError as error:
+            from controller.spec import shape
+
+            self._shape(shape.faults(raw, Template, FAULTS_MAX + 1), error)
+            rest = shape.salvage(raw, TemplateSpec)
+            self._rules(None if rest is None else body_alone(rest))
+            return None
+        return template if self._rules(body_alone(template.spec)) else None
 
     def _workflow(self, raw: dict[str, object]) -> Workflow | None:
         raw = self._without_our_own(raw)
@@ -227,10 +299,9 @@ class _Document:
             from controller.spec import shape
 
             self._shape(shape.faults(raw, Workflow, FAULTS_MAX + 1), error)
-            self._rules(shape.salvage(raw))
+            self._rules(shape.salvage(raw, Spec))
             return None
-        self._rules(workflow.spec)
-        return workflow
+        return workflow if self._rules(workflow.spec) else None
 
     def _without_our_own(self, raw: dict[str, object]) -> dict[str, object]:
         """The output of `get -o yaml` must be valid: ignore what `get` adds, with a warning."""
@@ -252,25 +323,26 @@ class _Document:
             from controller.spec import shape
 
             self._shape(shape.faults(raw, OlderWorkflow, FAULTS_MAX + 1), error)
-            self._rules(shape.salvage(older.renamed(raw)))
+            self._rules(shape.salvage(older.renamed(raw), Spec))
             return None
         workflow = older.modern(old)
         name = workflow.metadata.name
         if name != old.workflow_id:
             self._warn(("workflow_id",), f'"{old.workflow_id}" is taken as "{name}"')
-        self._rules(workflow.spec)
-        return workflow
+        return workflow if self._rules(workflow.spec) else None
 
     def _shape(self, found: list[PathFault], error: ValidationError) -> None:
         # If the schema finds no fault, msgspec's own words are better than none.
         self._add(found or [PathFault(path=(), problem=str(error))])
 
-    def _rules(self, spec: Spec | None) -> None:
-        if spec is None:
-            return
-        self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
-        if self.of.in_folder:
-            self._add(needs_values(spec))
+    def _rules(self, spec: Spec | None) -> bool:
+        """Whether the rules find nothing wrong with the spec, or with what is left of it."""
+        before = len(self.of.faults)
+        if spec is not None:
+            self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
+            if self.of.in_folder and not self.is_template:
+                self._add(needs_values(spec))
+        return len(self.of.faults) == before
 
     def _in_its_words(self, found: Iterable[PathFault]) -> Iterable[PathFault]:
         return map(older.in_older_words, found) if self.is_older else found
@@ -278,99 +350,15 @@ class _Document:
     # ------------------------------------------------------------------------------------- faults
 
     def _add(self, found: Iterable[PathFault]) -> None:
-        self.of.faults += map(self._fault, found)
+        self.of.faults += map(self.places.fault, found)
 
     def _warn(self, path: Path, problem: str) -> None:
         self._warn_all([PathFault(path=path, problem=problem, key=True)])
 
     def _warn_all(self, found: Iterable[PathFault]) -> None:
         self.warnings += (
-            replace(self._fault(one), severity="warning") for one in islice(found, FAULTS_MAX)
+            replace(self.places.fault(one), severity="warning") for one in islice(found, FAULTS_MAX)
         )
-
-    def _fault(self, found: PathFault) -> Fault:
-        line, column = self.place.within(found.path, found.key)
-        if found.at:
-            line, column = self._place_inside(found, line, column)
-        hint = found.hint
-        if hint == QUOTE_IT:
-            from controller.spec import text
-
-            hint = hint.replace("$text", text.written(self.of.lines[line - 1], column) or "…")
-        if found.other:
-            hint = f"the first is at line {self.place.within(found.other)[0]}"
-        return Fault(
-            file=self.of.file,
-            line=line,
-            column=column,
-            path=written(found.path),
-            problem=found.problem,
-            hint=hint,
-            step=self._step(found.path),
-        )
-
-    def _place_inside(self, found: PathFault, line: int, column: int) -> tuple[int, int]:
-        """Line and column of an expression in a text, or of a place in it.
-
-        The text may be written in any style of YAML, so its expressions are counted in the source.
-        """
-        value = self._value(found.path)
-        if not isinstance(value, str):
-            return line, column
-        begin = value.rfind(OPEN, 0, found.at + len(OPEN))
-        lines = self.of.lines
-        at = sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
-        source = "\n".join(lines)
-        for _ in range(value.count(OPEN, 0, begin + 1) + 1 if begin >= 0 else 0):
-            next_at = source.find(OPEN, at)
-            if next_at < 0:
-                return line, column
-            at = next_at + len(OPEN)
-        if begin < 0:
-            return line, column
-        start = at - len(OPEN)
-        style = lines[line - 1][column - 1 : column]
-        start = end_in_source(value[begin : found.at], source, start, style) or start
-        if not value[found.at : found.at + 1].isspace():
-            start = after_blanks(source, start, style)
-        return source.count("\n", 0, start) + 1, start - source.rfind("\n", 0, start)
-
-    def _value(self, path: Path) -> object:
-        at: Any = self.raw
-        for part in path:
-            try:
-                at = at[part]
-            except (LookupError, TypeError):
-                return None
-        return at
-
-    def _step(self, path: Path) -> str:
-        """The name of the step that the path leads into, if it can be read."""
-        at: Any = self.raw
-        for part in path:
-            if not isinstance(at, dict | list):
-                break
-            try:
-                at = at[part]  # type: ignore[index]
-            except (LookupError, TypeError):
-                break
-            if isinstance(part, int):
-                name = at.get("name", at.get("id")) if isinstance(at, dict) else None
-                return name[:_SHOWN_MAX] if isinstance(name, str) else ""
-        return ""
-
-
-def written(path: Path) -> str:
-    """A path as messages show it: `spec.steps[2].dependsOn[0]`."""
-    return "".join(_part(part) for part in path).removeprefix(".")
-
-
-def _part(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    part = part if len(part) <= _SHOWN_MAX else f"{part[:_SHOWN_MAX]}…"
-    plain = part.replace("-", "_").isidentifier()
-    return f".{part}" if plain else f"[{msgspec.json.encode(part).decode()}]"
 
 
 def _is_ours(raw: object) -> bool:

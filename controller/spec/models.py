@@ -32,6 +32,14 @@ WorkflowName = Annotated[
         "the workflow, so it must be unique in the specs folder.",
     ),
 ]
+TemplateName = Annotated[
+    str,
+    Meta(
+        pattern=WORKFLOW_NAME,
+        description="Lower-case letters, digits and `-`, at most 63 characters. It identifies "
+        "the template, so it must be unique among the templates of the specs folder.",
+    ),
+]
 StepName = Annotated[
     str, Meta(pattern=STEP_NAME, description="Letters, digits, `_` and `-`, at most 63 characters.")
 ]
@@ -239,8 +247,24 @@ class Matrix(_Written, frozen=True):
     ] = UNSET
 
 
+class Call(_Written, frozen=True):
+    """The template whose steps take the place of a step."""
+
+    name: TemplateName
+    params: Annotated[
+        dict[ParamName, Any] | UnsetType,
+        Meta(
+            description="Values for the params of the template. Text can hold expressions; a value "
+            "that is one expression keeps its type."
+        ),
+    ] = UNSET
+
+
 class Step(_Written, frozen=True):
-    """One step of the DAG. It has exactly one of `run` (a script) and `command` (a program)."""
+    """One step of the DAG.
+
+    It has exactly one of `run` (a script), `command` (a program) and `template`.
+    """
 
     name: StepName
     run: Annotated[
@@ -248,6 +272,13 @@ class Step(_Written, frozen=True):
     ] = UNSET
     command: Annotated[
         Argv | UnsetType, Meta(description="A program and its arguments, started without a shell.")
+    ] = UNSET
+    template: Annotated[
+        Call | UnsetType,
+        Meta(
+            description="The steps of a template are run in place of this one: of a document of "
+            "the kind Template."
+        ),
     ] = UNSET
     shell: Shell = UNSET
     depends_on: Annotated[
@@ -426,6 +457,43 @@ class Workflow(_Written, frozen=True):
     spec: Spec
     # The output of `get -o yaml` must be a valid file.
     status: Annotated[Any, Meta(description="This is ignored, with a warning.")] = UNSET
+
+
+class TemplateSpec(_Written, frozen=True):
+    """The steps of a template, what they are given, and what they hand on together."""
+
+    steps: Annotated[list[Step], Meta(min_length=1)]
+    params: Annotated[
+        dict[ParamName, Param | ParamValue] | UnsetType,
+        Meta(
+            description="Values that the expressions of its steps can read, as in a workflow. The "
+            "step that uses the template gives those without a default."
+        ),
+    ] = UNSET
+    outputs: Annotated[
+        dict[ParamName, str] | UnsetType,
+        Meta(
+            description="What the steps hand on together: names with expressions, like "
+            "`{rows: ${{ steps.load.outputs.rows }}}`."
+        ),
+    ] = UNSET
+
+
+class TemplateMetadata(_Written, frozen=True):
+    """The name of the template, with labels and annotations for people."""
+
+    name: TemplateName
+    labels: dict[str, str] | UnsetType = UNSET
+    annotations: dict[str, str] | UnsetType = UNSET
+
+
+class Template(_Written, frozen=True):
+    """Steps that several workflows can use. It never runs by itself."""
+
+    api_version: Literal["treadle.dev/v1"]
+    kind: Literal["Template"]
+    metadata: TemplateMetadata
+    spec: TemplateSpec
 
 
 # ---------------------------------------------------------------------------------- the older form

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
-from controller.spec.models import Spec, Step
+from controller.spec.models import Call, Spec, Step
 
 Path = tuple[str | int, ...]
 
@@ -53,3 +53,10 @@ def holders_of(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
     """The spec and its steps: both may set shell, env and workingDir."""
     yield ("spec",), spec
     yield from steps_of(spec)
+
+
+def calls_of(spec: Spec) -> Iterator[tuple[Path, Call]]:
+    """What the steps say of the templates that they call, with its paths."""
+    for path, step in steps_of(spec):
+        if not isinstance(step.template, UnsetType):
+            yield (*path, "template"), step.template

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from controller.spec.models import API_VERSION, OlderWorkflow, Workflow
+from controller.spec.models import API_VERSION, OlderWorkflow, Template, Workflow
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HOME = "https://treadle.dev/schemas"
 
 _FILES: dict[str, tuple[type[msgspec.Struct], str]] = {
     "workflow.schema.json": (Workflow, f"treadle workflow ({API_VERSION})"),
+    "template.schema.json": (Template, f"treadle template ({API_VERSION})"),
     "older-workflow.schema.json": (OlderWorkflow, "treadle workflow, the older form"),
 }
 
@@ -26,17 +27,30 @@ def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     generated = msgspec.json.schema(model)
     step = generated["$defs"].get("Step")
     if step is not None:
-        step["oneOf"] = [{"required": ["run"]}, {"required": ["command"]}]
+        step["oneOf"] = [{"required": [one]} for one in ("run", "command", "template")]
     return {"$schema": _DIALECT, **generated}
 
 
 def files() -> dict[str, str]:
     """What the folder `schemas/` must hold: file name → text."""
-    return {name: _text(name, *entry) for name, entry in _FILES.items()}
+    texts = {name: _text(name, schema(model), title) for name, (model, title) in _FILES.items()}
+    name = "spec.schema.json"
+    return {name: _text(name, _either(), f"treadle document ({API_VERSION})"), **texts}
 
 
-def _text(name: str, model: type[msgspec.Struct], title: str) -> str:
-    generated = schema(model)
+def _either() -> dict[str, Any]:
+    """That of a file which may hold both: an editor has one schema for a file."""
+    workflow, template = schema(Workflow), schema(Template)
+    return {
+        "$schema": _DIALECT,
+        "if": {"properties": {"kind": {"const": "Template"}}, "required": ["kind"]},
+        "then": {"$ref": template["$ref"]},
+        "else": {"$ref": workflow["$ref"]},
+        "$defs": {**workflow["$defs"], **template["$defs"]},
+    }
+
+
+def _text(name: str, generated: dict[str, Any], title: str) -> str:
     document = {
         "$schema": generated["$schema"],
         "$id": f"{_HOME}/{name}",

@@ -9,7 +9,7 @@ Cost: nothing for a valid document; 0.5 ms a faulty step.
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct, ValidationError, structs
@@ -17,6 +17,7 @@ from msgspec import Struct, ValidationError, structs
 from controller.spec import habits
 from controller.spec.models import (
     Backoff,
+    Call,
     Defaults,
     OlderStep,
     OlderWorkflow,
@@ -24,6 +25,8 @@ from controller.spec.models import (
     Retry,
     Spec,
     Step,
+    Template,
+    TemplateSpec,
     Workflow,
 )
 from controller.spec.path_fault import UNREADABLE, Path, PathFault
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 # The path of the steps in a document, and the model of each.
 _STEPS: dict[type[Struct], tuple[Path, type[Struct]]] = {
     Workflow: (("spec", "steps"), Step),
+    Template: (("spec", "steps"), Step),
     OlderWorkflow: (("steps",), OlderStep),
 }
 # What replaces a faulty value, so that the values around it can still be checked.
@@ -48,6 +52,7 @@ _STAND_INS: dict[str, Any] = {
     "successExitCodes": 0,
 }
 _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
+_SpecOf = TypeVar("_SpecOf", Spec, TemplateSpec)
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
 
@@ -66,14 +71,14 @@ def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[PathFau
     return list(found.values())
 
 
-def salvage(raw: dict[str, Any]) -> Spec | None:
+def salvage(raw: dict[str, Any], model: type[_SpecOf]) -> _SpecOf | None:
     """The spec of a faulty document without its faulty parts; None if it has no steps."""
     spec = raw.get("spec")
     steps = spec.get("steps") if isinstance(spec, dict) else None
     if not isinstance(spec, dict) or not isinstance(steps, list):
         return None
     rest = {key: value for key, value in spec.items() if key != "steps"}
-    return Spec(steps=[_salvaged_step(step) for step in steps], **_fitting(rest, Spec))
+    return model(steps=[_salvaged_step(step) for step in steps], **_fitting(rest, model))
 
 
 def _salvaged_step(raw: object) -> Step:
@@ -86,6 +91,9 @@ def _salvaged_step(raw: object) -> Step:
     good["name"] = name if isinstance(name, str) else UNREADABLE
     if "forEach" in raw:  # a faulty one is no reason to refuse what needs it
         good.setdefault("for_each", [])
+    calls = "template" in raw or (any(map(habits.calls, raw)) and not _ACTIONS.keys() & raw.keys())
+    if calls:  # what such a template gives is not known
+        good.setdefault("template", Call(name=UNREADABLE))
     # If a step's action is faulty, don't also report that it has none.
     for action, stand_in in _ACTIONS.items():
         if action in raw:

@@ -9,9 +9,12 @@ Cost: each rule is one pass, O(steps + dependencies); 0.1 s for 10,000 steps wit
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from msgspec import UNSET, UnsetType
 
+from controller.spec import params as params_of
+from controller.spec.call_rules import CALL_RULES, texts_of_calls
 from controller.spec.data_rules import DATA_RULES
 from controller.spec.definition import (
     SHELLS,
@@ -32,6 +35,7 @@ from controller.spec.path_fault import (
     holders_of,
     steps_of,
 )
+from controller.spec.values import EXPECTED
 
 # Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
 ARGUMENT_BYTES_MAX = 128 * 1024 - 1
@@ -55,6 +59,18 @@ def warnings(spec: Spec) -> Iterator[PathFault]:
     """What is allowed, but does something else than its author may think."""
     yield from _interpreters(spec)
     yield from _braces(spec)
+    yield from _types_as_defaults(spec)
+
+
+def _types_as_defaults(spec: Spec) -> Iterator[PathFault]:
+    """In `outputs` the short form of a value is its type; in `params` it is the default."""
+    for name, param in params_of.declared(spec).items():
+        if isinstance(param, str) and param in EXPECTED:
+            yield PathFault(
+                path=("spec", "params", name),
+                problem=f'its default is the text "{param}"',
+                hint=f"to declare its type, write {{type: {param}}}",
+            )
 
 
 def _interpreters(spec: Spec) -> Iterator[PathFault]:
@@ -78,7 +94,7 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
 
 def _braces(spec: Spec) -> Iterator[PathFault]:
     """`{{inputs.x}}` is an expression of other tools. Programs use braces for other things."""
-    for path, text in _texts(spec):
+    for path, text in chain(_texts(spec), texts_of_calls(spec)):
         if "{{" not in text:
             continue
         found = (_BRACES_OF_ITEMS if _has_items(spec, path) else _BRACES).search(text)
@@ -118,16 +134,19 @@ def _said_by_shell(program: str) -> str:
 
 
 def actions(spec: Spec) -> Iterator[PathFault]:
-    """Exactly one of `run` and `command`, and something in it."""
+    """Exactly one of `run`, `command` and `template`, and something in it."""
     for path, step in steps_of(spec):
         run, command = step.run, step.command
-        if run is UNSET and command is UNSET:
+        named = {"run": run, "command": command, "template": step.template}
+        first, *more = [*(name for name, action in named.items() if action is not UNSET), ""]
+        if not first:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
-            yield PathFault(path=path, problem="a step needs run or command", hint=hint)
-        elif run is not UNSET and command is not UNSET:
+            problem = "a step needs run, command or template"
+            yield PathFault(path=path, problem=problem, hint=hint)
+        elif more[:-1]:
             yield PathFault(
-                path=(*path, "command"),
-                problem="a step has run or command, not both",
+                path=(*path, more[0]),
+                problem=f"a step has {first} or {more[0]}, not both",
                 hint="remove one of them",
                 key=True,
             )
@@ -369,6 +388,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     retries,
     *DATA_RULES,
     *ITEM_RULES,
+    *CALL_RULES,
 )
 
 

@@ -4,6 +4,7 @@ There is one function for each keyword of JSON Schema. A field that is planned f
 as "not supported yet", not as a misspelling; `habits` says what works today.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -30,11 +31,16 @@ def _unknown_fields(error: Any, path: Path) -> Iterator[PathFault]:
         if field in known:
             continue
         problem = "unknown field"
-        if habit := habits.habit(title, field):
+        calls = title == "Step" and any(map(habits.calls, error.instance))
+        if calls and habits.gives_params(field):
+            hint = "write it in template, as params: {NAME: value}"
+        elif habit := habits.habit(title, field):
             hint = habits.advice(habit.write, error.instance[field])
             problem = NOT_YET if habit.later else problem
         elif title == "Matrix" and "matrix" not in error.instance:
             hint = f"write it under matrix: {{{field[:_SHOWN_MAX]}: [one, another]}}"
+        elif title == "Call":
+            hint = did_you_mean(field, known) or f"write params: {{{field[:_SHOWN_MAX]}: …}}"
         else:
             hint = did_you_mean(field, known) or _fields(path, known)
             if path[:-1] == _PARAMS and not set(error.instance) & set(known):
@@ -120,6 +126,8 @@ def _habit_of_value(path: Path, value: object) -> str:
     field = path[-1] if path else ""
     if field == "retry" and isinstance(value, int | float):
         return habits.advice("write {limit: $value}", value)
+    if field == "template":
+        return habits.advice("write {name: $value}", value if isinstance(value, str) else "NAME")
     if field == "dependsOn":
         return habits.advice("write $list", value)
     if field == "env" and isinstance(value, list):
@@ -127,10 +135,10 @@ def _habit_of_value(path: Path, value: object) -> str:
     if path == ("spec", "steps") and isinstance(value, dict):
         name = next(iter(value), "a")
         return f"write a list: - name: {name[:_SHOWN_MAX]}"
-    if field == "outputs" and isinstance(value, list):
-        return f"write a mapping, like {{{_first_name(value)}: string}}"
-    if field == "params" and isinstance(value, list):
-        return f"write a mapping, like {{{_first_name(value)}: the default value}}"
+    if isinstance(value, str) and path[-2:] == ("template", "params"):
+        return f"write a mapping, like {{{_as_mapping([*value.split()[:1]])}}}"
+    if isinstance(value, list) and field in ("params", "outputs"):
+        return f"write a mapping, like {{{_named_value(path, value)}}}"
     if field == "matrix":
         return "write a mapping, like {NAME: [one, another]}"
     if field in ("exclude", "include") or path[-2:-1] in (("exclude",), ("include",)):
@@ -138,6 +146,16 @@ def _habit_of_value(path: Path, value: object) -> str:
     if field == "run" and isinstance(value, list):
         return "write run: | and below it a line for each command"
     return ""
+
+
+def _named_value(path: Path, items: list[object]) -> str:
+    """The first of these params or outputs, as treadle takes it."""
+    name = _first_name(items)
+    if path[-2:] == ("template", "params"):
+        return _as_mapping(items)
+    if path == ("spec", "outputs"):
+        return f"{name}: ${{{{ steps.NAME.outputs.{name} }}}}"
+    return f"{name}: the default value" if path[-1] == "params" else f"{name}: string"
 
 
 def _first_name(items: list[object]) -> str:
@@ -160,11 +178,13 @@ def _as_mapping(pairs: list[object]) -> str:
 
 def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
-    if path == ("kind",) and value in habits.KINDS_LATER:
-        problem = f"kind {value} is {NOT_YET}"
-        yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
-        return
-    shown = _listed([_plain_text(word) for word in error.validator_value])
+    if path == ("kind",):
+        allowed = ["Workflow", "Template"]  # what is none of them is judged as a workflow
+        if value in habits.KINDS_LATER:
+            problem = f"kind {value} is {NOT_YET}"
+            yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
+            return
+    shown = _listed([_plain_text(word) for word in allowed])
     hint = _meant_by(path, value, allowed) if isinstance(value, str) else ""
     yield PathFault(path=path, problem=f"expected {shown}, found {found(value)}", hint=hint)
 
@@ -194,10 +214,12 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         yield misplaced(path, value)
         return
     problem, hint = f"{found(value)} is not a valid name", _NAME_HINT
-    if path[-1] == "workflow_id" or path == ("metadata", "name"):
+    if path[-1] == "workflow_id" or path[-2:] in (("metadata", "name"), ("template", "name")):
         hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
+    elif "dependsOn" in path and (above := _STEP_ABOVE.match(value)):
+        hint = f'write "{above[1]}": a step can depend on all of it, not on a part'
     elif "inheritEnv" in path:
         problem, hint = f"{found(value)} is not a valid variable name", _VARIABLE_HINT
     elif {"exitCodes", "exceptExitCodes", "successExitCodes", "skipExitCodes"} & set(path):
@@ -205,6 +227,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
+_STEP_ABOVE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,62})[/\[]")
 _VARIABLE_HINT = "use letters, digits and _; the first can't be a digit"
 _NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"
 

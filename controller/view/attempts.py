@@ -245,8 +245,8 @@ def prefixes(
 
     def prefix(name: str) -> str:
         step = workflow.steps.get(name)
-        # Siblings have the same index; each other step is at -1 among them.
-        place = step.index + step.nth + 1 if step else 0
+        # All below a step have its index; each other step is at -1 among its siblings.
+        place = step.index + sum(step.above) + step.nth + 1 if step else 0
         colour = _COLOURS[place % len(_COLOURS)] if step and coloured else ""
         shown = middle(name, PREFIX_MAX) if aligned else name
         return f"{paint(f'[{shown}]', colour)}{' ' * (room - len(shown) if aligned else 0)} "

@@ -6,7 +6,7 @@ on one. Everything shown comes from the state.
 Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from shlex import quote
 from typing import Literal, NamedTuple
@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import figures, words
-from controller.view.children import of, shown
+from controller.view.children import of, opened, shown, stands_alone
 from controller.view.choice import Choice, Key, Leaving
-from controller.view.dag import Branch, stands_alone, tree, with_children
+from controller.view.dag import Branch, stands_at_the_top, tree, with_children
 from controller.view.failure import last_words, of_present_run
 from controller.view.find import NeverValid, word_for
 from controller.view.listing import listed, succeeded_count
@@ -142,16 +142,14 @@ def _running(state: State) -> dict[str, list[Step]]:
         if attempt.phase is AttemptPhase.RUNNING:
             running.setdefault(uid, []).append(state.lives[uid].steps[name])
     for steps in running.values():
-        steps.sort(key=lambda step: (step.index, step.nth))
+        steps.sort(key=lambda step: (step.index, *step.above, step.nth))
     return running
 
 
 def _failures(state: State, life: Workflow, tail: Tail) -> Iterator[Row]:
     """The steps that failed, each with the end of its output and how to see all of it."""
     failed = [
-        step
-        for step in life.steps.values()
-        if step.phase is Phase.FAILED and not step.tolerated and not step.expanded
+        step for step in life.steps.values() if step.fails_its_workflow and stands_alone(step)
     ]
     for step in failed[:_FAILURES_MAX]:
         yield Row("failure", (life.uid, step.name), life, Branch("  ", step))
@@ -276,7 +274,8 @@ class Board:
         key = (life.uid, "")
         yield Row("life", key, life)
         if alone != (key in self.choice.toggled):
-            for branch in with_children(self._tree(life), partial(self._children, life)):
+            children, opened_ = partial(self._children, life), partial(self._opened, life)
+            for branch in with_children(self._tree(life), children, opened_):
                 yield Row("step", (life.uid, branch.step.name), life, branch)
             return
         if life.failed:
@@ -289,9 +288,16 @@ class Board:
         opened = (life.uid, parent.name) in self.choice.toggled
         return of(life, parent) if opened else shown(life, parent)
 
+    def _opened(self, life: Workflow, children: Sequence[Step]) -> set[str]:
+        """Those that show their own children: as on the page, or as the person wants it."""
+        toggled = {
+            child.name for child in children if (life.uid, child.name) in self.choice.toggled
+        }
+        return opened(children) ^ toggled
+
     def _tree(self, life: Workflow) -> list[Branch]:
         """Drawn once for each generation; steps that are removed leave it."""
-        names = [name for name, step in life.steps.items() if stands_alone(life.steps, step)]
+        names = [name for name, step in life.steps.items() if stands_at_the_top(life.steps, step)]
         known = self._trees.get(life.uid)
         if known is None or known[:2] != (life.generation, names):
             known = (life.generation, names, tree(life.steps))
@@ -407,7 +413,7 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
 def _bar(life: Workflow, succeeded: int, look: Look) -> str:
     total = max(1, len(life.counted))
     full = succeeded * _BAR_WIDTH // total
-    failed = min(_BAR_WIDTH - full, -(-life.failed * _BAR_WIDTH // total))
+    failed = min(_BAR_WIDTH - full, -(-words.failed_count(life) * _BAR_WIDTH // total))
     rest = _BAR_WIDTH - full - failed
     if not look.colour:
         return "█" * full + "!" * failed + "░" * rest
@@ -424,7 +430,7 @@ def _step_line(
     step = branch.step
     mark = mark_cell(step.phase)
     attempt = of_present_run(life, step)
-    name = f"  {branch.lead}{mark.text} {step.name}"
+    name = f"  {branch.lead}{mark.text} {branch.name}"
     name_width = max(_NAME_MIN, min(34, width * 2 // 5))
     name = middle(name, name_width)
     padded = name + " " * (name_width - cells(name))

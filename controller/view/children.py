@@ -1,34 +1,34 @@
-"""The children of a step with `forEach`, as people see them: below their parent, and folded.
+"""What is below steps with `forEach` or a template, as people see it: a tree, and folded.
 
-Cost: O(children), a few microseconds for each hundred.
+Cost: O(what is below), a few microseconds for each hundred.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from controller.model.phases import Phase
+from controller.model.phases import Phase, Reason
 from controller.model.state import Step, Workflow
-from controller.spec.items import parent_name
+from controller.spec.items import inner_name, parent_name
 
 FOLDED_FROM = 21  # fewer children are all shown
-_SHOWN_MAX = 5  # of those that are folded
+_SHOWN_MAX = 5  # of those that are folded; of those that are open
 _SHOWN = (Phase.FAILED, Phase.RUNNING)  # first
 _COUNTED = (Phase.RUNNING, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED)
 
 
 def in_order(workflow: Workflow) -> Iterator[Step]:
-    """All steps as the spec has them, each with its children below it, in the order of its items.
+    """All steps as the spec has them, each with all that is below it, in the order of the items.
 
-    What is no longer in the list or in the spec comes last.
+    What is no longer in the list, the template or the spec comes last.
     """
     given = set[str]()
     for step in workflow.steps.values():
         if step.parent is not None:
             break  # children come after all steps of the spec
         yield step
-        yield from (children := of(workflow, step))
+        yield from (below := list(workflow.below(step)))
         given.add(step.name)
-        given.update(child.name for child in children)
+        given.update(one.name for one in below)
     if len(given) < len(workflow.steps):
         yield from (step for name, step in workflow.steps.items() if name not in given)
 
@@ -39,11 +39,11 @@ def of(workflow: Workflow, parent: Step) -> list[Step]:
 
 
 def meant(workflow: Workflow, names: Iterable[str]) -> list[str]:
-    """The steps that are named; where one has children, these. Each once."""
+    """The steps that are named; where one has children, what is at the end of these. Each once."""
     found: dict[str, None] = {}
     for name in names:
-        children = [child.name for child in of(workflow, workflow.steps[name])]
-        found |= dict.fromkeys(children or [name])
+        leaves = [one.name for one in workflow.leaves(workflow.steps[name])]
+        found |= dict.fromkeys(leaves or [name])
     return list(found)
 
 
@@ -52,8 +52,29 @@ def shown(workflow: Workflow, parent: Step) -> list[Step]:
     children = of(workflow, parent)
     if len(children) < FOLDED_FROM:
         return children
-    few = [child for phase in _SHOWN for child in children if child.phase is phase]
-    return sorted(few[:_SHOWN_MAX], key=lambda child: child.nth)
+    return sorted(_first(children), key=lambda child: child.nth)
+
+
+def opened(children: Sequence[Step]) -> set[str]:
+    """Of these, the first few that failed or run, and so are shown with their own children."""
+    return {child.name for child in _first([child for child in children if child.children])}
+
+
+def _first(children: Sequence[Step]) -> list[Step]:
+    return [child for phase in _SHOWN for child in children if child.phase is phase][:_SHOWN_MAX]
+
+
+def made_it_so(workflow: Workflow, parent: Step) -> list[Step]:
+    """The children whose phase it has, since theirs decided it."""
+    alike = [child for child in of(workflow, parent) if child.phase is parent.phase]
+    if parent.definition.for_each is None and parent.phase is Phase.FAILED:
+        return [child for child in alike if not child.tolerated]
+    return alike
+
+
+def stands_alone(step: Step) -> bool:
+    """Whether a phase of its own is to be told: not only that of its children."""
+    return not step.expanded or step.reason == Reason.EXPRESSION_FAILED
 
 
 def progress(workflow: Workflow, parent: Step) -> str:
@@ -64,9 +85,17 @@ def progress(workflow: Workflow, parent: Step) -> str:
     return f"{said}: {', '.join(others)}" if others else said
 
 
-def by_parent(names: Iterable[str]) -> dict[str, list[str]]:
-    """Of these names, those of children by their parent; the others by ""."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(parent_name(name), []).append(name)
-    return groups
+def parents(names: Iterable[str]) -> set[str]:
+    """The steps whose children have these names."""
+    return {parent_name(name) for name in names}
+
+
+def short_name(step: Step) -> str:
+    """Its name where the step that it is below is known: as its template has it."""
+    return step.name.removeprefix(inner_name(step.piece, "")) if step.piece else step.name
+
+
+def number_of(count: int, of_list: bool) -> str:
+    """`1 child`, `3 children`; of a template `3 steps`."""
+    one, many = ("child", "children") if of_list else ("step", "steps")
+    return f"{count:,} {one if count == 1 else many}"

@@ -6,7 +6,6 @@ from msgspec import Struct, field
 
 from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
-from controller.view.children import of
 from controller.view.find import word_for
 
 Key = tuple[str, str]  # of a row: uid and step; of a group: "" and its name
@@ -154,7 +153,7 @@ def _of_interest(life: Workflow, step: Step | None) -> Step | None:
     """
     if step is not None and not step.expanded:
         return step if step.attempt is not None else None
-    steps = life.steps.values() if step is None else of(life, step)
+    steps = life.steps.values() if step is None else life.leaves(step)
     for phase in (Phase.FAILED, Phase.RUNNING, Phase.SUCCEEDED):
         for one in steps:
             if one.phase is phase and one.attempt is not None:

@@ -12,15 +12,17 @@ them, in the column where the fork began. If that is a fork, too, it begins with
 
 The parent of a step is its immediate dominator: the last step that all ways to it pass through,
 found as in Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (one pass is enough for
-a graph without cycles). The children of a step with `forEach` stand below it, further to the right.
+a graph without cycles). The children of a step with `forEach` stand below it, further to the right;
+the steps of a template likewise, as a tree of their own.
 Cost: O(edges * depth of the tree); past `STEPS_MAX` steps nothing is drawn, since no picture of
 them fits a screen.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from controller.model.state import Step
+from controller.view.children import short_name
 
 STEPS_MAX = 1000
 
@@ -31,14 +33,24 @@ class Branch(NamedTuple):
     lead: str  # the lines before the name
     step: Step
     below: str = ""  # the lines before what stands below it
+    is_child: bool = False  # of the branch above it, whose name it need not repeat
+
+    @property
+    def name(self) -> str:
+        return short_name(self.step) if self.is_child else self.step.name
 
 
 def tree(steps: Mapping[str, Step]) -> list[Branch]:
     """Every step once, each after its dependencies; without children, which stand below one."""
+    return _tree({name: step for name, step in steps.items() if stands_at_the_top(steps, step)})
+
+
+def _tree(steps: Mapping[str, Step]) -> list[Branch]:
     needs = {
-        name: [need.step for need in step.definition.requires if need.step in steps]
+        name: [
+            need for one in step.definition.requires if (need := step.sibling(one.step)) in steps
+        ]
         for name, step in steps.items()
-        if stands_alone(steps, step)
     }
     order = _in_order(needs)
     if len(needs) > STEPS_MAX:
@@ -48,19 +60,40 @@ def tree(steps: Mapping[str, Step]) -> list[Branch]:
     return [Branch(lead, steps[name], below) for lead, below, name in _drawn(layers)]
 
 
-def stands_alone(steps: Mapping[str, Step], step: Step) -> bool:
+def stands_at_the_top(steps: Mapping[str, Step], step: Step) -> bool:
     """Not below a parent: it is no child, or what it was a child of no longer has it."""
     return step.parent not in steps or step.leaving is not None
 
 
 def with_children(
-    branches: Iterable[Branch], children: Callable[[Step], Iterable[Step]]
+    branches: Iterable[Branch],
+    children: Callable[[Step], Sequence[Step]],
+    opened: Callable[[Sequence[Step]], Collection[str]],
 ) -> Iterator[Branch]:
-    """The children of each step below it, those that `children` gives."""
+    """The children of each step below it, those that `children` gives.
+
+    `opened`: the names of those of them that have theirs below them, too.
+    """
     for branch in branches:
         yield branch
-        for child in children(branch.step) if branch.step.children else ():
-            yield Branch(f"{branch.below}  ", child)
+        below = children(branch.step) if branch.step.children else []
+        open_ones = opened(below)
+        for child in _children_of(branch, below):
+            if child.step.name in open_ones:
+                yield from with_children([child], children, opened)
+            else:
+                yield child
+
+
+def _children_of(parent: Branch, children: Sequence[Step]) -> Iterator[Branch]:
+    """One below the other; the steps of a template as a tree."""
+    lead = f"{parent.below}  "
+    if parent.step.definition.for_each is not None:
+        yield from (Branch(lead, child, lead, is_child=True) for child in children)
+        return
+    for branch in _tree({child.name: child for child in children}):
+        below = f"{lead}{branch.below}"
+        yield Branch(f"{lead}{branch.lead}", branch.step, below, is_child=True)
 
 
 def _in_order(needs: Mapping[str, list[str]]) -> list[str]:

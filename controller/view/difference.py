@@ -1,10 +1,11 @@
 """What an edit would do, for people and for scripts: a line a step, and the change of the spec."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct, field, structs
@@ -12,8 +13,10 @@ from msgspec import Struct, field, structs
 from controller.model.events import StepEffect
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
-from controller.spec.models import Spec, Step
-from controller.view.children import FOLDED_FROM, by_parent
+from controller.spec.items import names_above, top_name
+from controller.spec.linked import Linked, called
+from controller.spec.models import Spec, Step, TemplateSpec
+from controller.view.children import FOLDED_FROM, number_of, parents
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render
 from controller.view.words import named, of_effect
@@ -85,8 +88,8 @@ def plan(changes: Sequence[Change]) -> str:
 
 def _counted(change: Change) -> Iterator[tuple[str, StepEffect]]:
     """All but those that have children, which stand for them."""
-    parents = by_parent(change.steps)
-    return ((name, effect) for name, effect in change.steps.items() if name not in parents)
+    above = parents(change.steps)
+    return ((name, effect) for name, effect in change.steps.items() if name not in above)
 
 
 def _outcome(change: Change, step: str, effect: StepEffect) -> str:
@@ -138,21 +141,21 @@ def lines(change: Change, look: Look) -> Iterator[str]:
 
 def _rows(change: Change) -> Iterator[tuple[str, str, str]]:
     """Who, what and why. Where many are kept for the same reason, they are one row."""
+    below: dict[str, list[str]] = {}  # by the step at the top, all that is below it
+    for name in change.steps:
+        others = below.setdefault(top := top_name(name), [])
+        if name != top:
+            others.append(name)
     kept: dict[str, list[str]] = {}
-    children = by_parent(change.steps)
-    steps = {name: change.steps[name] for name in children.pop("", ())}
-    for name, effect in steps.items():
-        if effect.action == "keep" and name not in children:
+    for name, others in below.items():
+        if not others and (effect := change.steps[name]).action == "keep":
             kept.setdefault(of_effect(effect), []).append(name)
     folded = {why: names for why, names in kept.items() if len(names) > _KEPT_SHOWN}
-    for name, effect in steps.items():
-        why = of_effect(effect)
-        if name in children:
-            yield from _family(change, name, children[name])
-        elif effect.action != "keep" or why not in folded:
-            yield name, _action(change, name), why
-    for name in children.keys() - steps.keys():  # nothing is said of their parent
-        yield from _of_children(change, name, children[name])
+    for name, others in below.items():
+        if others:
+            yield from _family(change, name, others)
+        elif (effect := change.steps[name]).action != "keep" or of_effect(effect) not in folded:
+            yield name, _action(change, name), of_effect(effect)
     for why, names in folded.items():
         yield f"{len(names)} steps", "keep", f"{why}: {named(names)}"
 
@@ -163,32 +166,79 @@ def _action(change: Change, name: str) -> str:
     return outcome if outcome in ("new", "maybe") else effect.action
 
 
-def _family(change: Change, parent: str, children: list[str]) -> Iterator[tuple[str, str, str]]:
-    """A step, in its row those of its children to which nothing happens, and all others."""
-    effect = change.steps[parent]
-    stay = sum(_is_untouched(change.steps[name]) for name in children)
-    whose = f"; nothing changes for {stay:,} of {len(children):,} children" if stay else ""
-    yield parent, _action(change, parent), f"{of_effect(effect)}{whose}"
-    yield from _of_children(change, parent, children)
+def _family(change: Change, top: str, below: list[str]) -> Iterator[tuple[str, str, str]]:
+    """A step, in its row those below it to which nothing happens, and all others."""
+    above = parents(below)
+    leaves = [name for name in below if name not in above]
+    effect = change.steps.get(top)
+    if effect is not None:  # else nothing is said of it
+        stay = sum(_is_untouched(change.steps[name]) for name in leaves)
+        of_list = above == {top} and leaves[0].endswith("]")
+        of = number_of(len(leaves), of_list)
+        whose = f"; nothing changes for {stay:,} of {of}" if stay else ""
+        yield top, _action(change, top), f"{of_effect(effect)}{whose}"
+    rows = list(_below(change, below, above, leaves))
+    kinds = [_kind(change, name) for name, _ in rows]
+    groups, told = Counter(kinds), set[_Kind]()
+    for (name, more), kind in zip(rows, kinds, strict=True):
+        why = f"{of_effect(change.steps[name])}{more}"
+        if groups[kind] < FOLDED_FROM:
+            yield name, _action(change, name), why
+        elif kind not in told:
+            told.add(kind)
+            why = _form(why) if "/" in kind.form else why  # names a step of the same piece
+            count = f"{groups[kind]:,} of {sum(_form(one) == kind.form for one in below):,}"
+            yield kind.form, _action(change, name), f"{count}: {why}"
 
 
-def _of_children(
-    change: Change, parent: str, children: list[str]
-) -> Iterator[tuple[str, str, str]]:
-    """A row for each to which something happens; where that are many, for each kind of it."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name in children:
-        effect = change.steps[name]
-        if not _is_untouched(effect):
-            groups.setdefault((effect.action, effect.reason), []).append(name)
-    for names in groups.values():
-        first = change.steps[names[0]]
-        if len(names) < FOLDED_FROM:
-            for name in names:
-                yield name, _action(change, name), of_effect(change.steps[name])
-        else:
-            count = f"{len(names):,} of {len(children):,}"
-            yield f"{parent}[…]", _action(change, names[0]), f"{count}: {of_effect(first)}"
+def _below(
+    change: Change, below: list[str], above: set[str], leaves: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Those to which something happens, and what else is to be said of them.
+
+    One that is new, or removed, stands for all below it. Another one with children has a row only
+    if nothing happens to these.
+    """
+    touched = [name for name in leaves if not _is_untouched(change.steps[name])]
+    if len(above) == 1:  # the children of one list, or the steps of one template
+        yield from ((name, "") for name in touched)
+        return
+    busy = {one for name in touched for one in names_above(name)}
+    whole: dict[str, int] = dict.fromkeys(
+        (name for name in below if name in above and _action(change, name) in _WHOLE), 0
+    )
+    for name in leaves:
+        for one in names_above(name):
+            if one in whole:
+                whole[one] += 1
+    for name in below:
+        if any(one in whole for one in names_above(name)):
+            continue
+        if name in whole:
+            yield name, f", with {number_of(whole[name], of_list=False)}"
+        elif not _is_untouched(change.steps[name]) and name not in busy:
+            yield name, ""
+
+
+_WHOLE = frozenset({"new", "remove"})
+
+
+def _form(name: str) -> str:
+    """`site[…]/load`, which all of this step have in common."""
+    return re.sub(r"\[[^]]*\]", "[…]", name)
+
+
+class _Kind(NamedTuple):
+    """What all that are in one row have in common."""
+
+    form: str
+    action: str
+    reason: str
+
+
+def _kind(change: Change, name: str) -> _Kind:
+    effect = change.steps[name]
+    return _Kind(_form(name), effect.action, effect.reason)
 
 
 def _is_untouched(effect: StepEffect) -> bool:
@@ -208,13 +258,40 @@ def _generations(change: Change) -> str:
 def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
     """What differs, step by step, whatever the order of the steps. Cost: O(steps)."""
     old, new = ({step.name: step for step in spec.steps} for spec in (was, becomes))
-    heads = [structs.replace(spec, steps=[]) for spec in (was, becomes)]
+    heads = [_head(spec) for spec in (was, becomes)]
     yield from _block_lines("spec", *heads)
     for name in dict.fromkeys((*new, *old)):
         yield from _block_lines(f"step {name}", old.get(name), new.get(name))
+    before, after = (
+        {name: one.spec for name, one in called(spec).items()} for spec in (was, becomes)
+    )
+    for name in dict.fromkeys((*after, *before)):
+        yield from _template_lines(name, before.get(name), after.get(name))
 
 
-def _block_lines(title: str, was: Spec | Step | None, becomes: Spec | Step | None) -> Iterator[str]:
+def _head(spec: Spec) -> Spec:
+    """All but its steps, and the templates of these."""
+    bare = structs.replace(spec, steps=[])
+    return structs.replace(bare, templates={}) if isinstance(bare, Linked) else bare
+
+
+def _template_lines(
+    name: str, was: TemplateSpec | None, becomes: TemplateSpec | None
+) -> Iterator[str]:
+    old, new = (
+        {step.name: step for step in spec.steps} if spec is not None else {}
+        for spec in (was, becomes)
+    )
+    heads = [spec if spec is None else structs.replace(spec, steps=[]) for spec in (was, becomes)]
+    yield from _block_lines(f"template {name}", *heads)
+    for step in dict.fromkeys((*new, *old)):
+        yield from _block_lines(f"step {step} of template {name}", old.get(step), new.get(step))
+
+
+_Block = Spec | TemplateSpec | Step | None
+
+
+def _block_lines(title: str, was: _Block, becomes: _Block) -> Iterator[str]:
     if was == becomes:
         return
     yield f"@@ {title} @@"
@@ -224,12 +301,12 @@ def _block_lines(title: str, was: Spec | Step | None, becomes: Spec | Step | Non
             yield line
 
 
-def _text(block: Spec | Step | None) -> list[str]:
+def _text(block: _Block) -> list[str]:
     """As YAML in one fixed form, so that only differences in meaning are shown."""
     if block is None:
         return []
     plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
-    if isinstance(block, Spec):
+    if not isinstance(block, Step):
         del plain["steps"]
     if not plain:
         return []

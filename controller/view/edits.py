@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from controller.model.events import STEP_UNCHANGED, StepEffect
-from controller.model.phases import Reason
+from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Step, Workflow
 from controller.view import words
+from controller.view.children import parents
 from controller.view.look import Look
 
 _VERBS = {
@@ -80,7 +81,11 @@ def of_step(workflow: Workflow, step: Step) -> str:
     if effect.reason == Reason.UNCHANGED:
         return f"generation {workflow.generation} did not change what it does"
     did = done(effect)
-    if effect.action in ("run", "restart") and attempt is not None and attempt.started is not None:
+    if effect.action == "run" and step.expanded and step.phase in TERMINAL:
+        did = "ran again"
+    elif (
+        effect.action in ("run", "restart") and attempt is not None and attempt.started is not None
+    ):
         ran = attempt.generation == workflow.generation
         did = "ran again" if ran and attempt.number > 1 else did
     elif did == "was waiting":
@@ -116,7 +121,9 @@ def in_words(touched: Mapping[str, StepEffect], unchanged: int) -> str:
     Of those that run again only because another does, a few are named at most.
     """
     by_verb: dict[str, list[str]] = {}
-    for name, effect in sorted(touched.items(), key=lambda item: _follows(item[1])):
+    above = parents(touched)  # their children stand for them
+    alone = {name: effect for name, effect in touched.items() if name not in above}
+    for name, effect in sorted(alone.items(), key=lambda item: _follows(item[1])):
         verb = done(effect)
         why = "" if verb in ("added", "removed") else f" ({_why(effect)})"
         by_verb.setdefault(verb, []).append(f"{name}{why}")

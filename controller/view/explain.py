@@ -14,9 +14,9 @@ from controller.model.movement import MET, OPEN, waits_for_parent
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
 from controller.planner.permission import Limits, why_not
-from controller.spec.items import key_in, parent_name
+from controller.spec.items import key_in, names_above, parent_name
 from controller.view import words
-from controller.view.children import of
+from controller.view.children import made_it_so
 from controller.view.look import Look
 from controller.view.times import in_utc
 
@@ -135,7 +135,7 @@ def _tree(workflow: Workflow, root: Step, depth_max: int) -> dict[str, list[Step
 def _behind(workflow: Workflow, step: Step) -> list[Step]:
     """What it waits for, or what kept it from running; the children that made it what it is."""
     if step.expanded and step.phase in (Phase.FAILED, Phase.CANCELLED):
-        return [child for child in of(workflow, step) if child.phase is step.phase]
+        return made_it_so(workflow, step)
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
     parent = workflow.parent_of(step)
@@ -191,8 +191,9 @@ def _in_words(
     if obstacle is Obstacle.CHILDREN and parent is not None:
         # Those that live, not all children: this is asked of each child that waits.
         live = [name for uid, name in state.live if uid == workflow.uid]
-        running = [key_in(name) for name in live if parent_name(name) == parent.name]
-        return Reason.WAITING_FOR_SLOT, words.of_limit(parent, running)
+        pieces = (one for name in live for one in (name, *names_above(name)))
+        keys = dict.fromkeys(key_in(one) for one in pieces if parent_name(one) == parent.name)
+        return Reason.WAITING_FOR_SLOT, words.of_limit(parent, list(keys))
     if obstacle is Obstacle.NO_FREE_SLOT:
         running, slots = _with_a_process(state), limits.max_parallel
         said = f"waiting for a slot ({len(running)} of {slots} busy: {words.named(running)})"

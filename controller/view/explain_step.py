@@ -9,14 +9,17 @@ from shlex import quote
 from controller.model.phases import Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.resolve import Answer
+from controller.spec.fingerprint import input_in_words
 from controller.view import edits, words
 from controller.view.expansion import sentence
 from controller.view.explain import NO_CONTROLLER, Around, Cause
 from controller.view.failure import Printed, of_present_run
+from controller.view.inputs import input_line, input_text
 from controller.view.look import Look
 from controller.view.roots import of_children
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, phase_cell, render
+from controller.view.values import in_short
 
 _DEPTH_SHOWN = 8  # a deeper cause is indented no further
 
@@ -38,6 +41,8 @@ def explanation(
         yield from _cause_lines(workflow, cause, look, printed)
     if step.is_parent and (said := sentence(state, workflow, step)):
         yield from look.wrapped(said, hang=2)
+    if step.params:
+        yield from look.wrapped(f"params of its template: {in_short(step.params)}", hang=2)
     if step.expanded:
         yield from of_children(state, workflow, step, around, look, printed)
     if past := list(_past(workflow, step)):
@@ -74,18 +79,17 @@ def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
     older = (one for one in reversed(step.attempts) if one.generation < last.generation)
     before = next(older, last)
     for name in sorted(last.inputs.keys() | before.inputs.keys()):
-        was, becomes = (one.inputs.get(name, "(not set)") for one in (before, last))
-        hashed = was.startswith("sha256:") or becomes.startswith("sha256:")
+        was, becomes = (one.inputs.get(name) for one in (before, last))
+        hashed = any(text is not None and text.startswith("sha256:") for text in (was, becomes))
         if was != becomes and not hashed and not name.startswith("dependsOn."):
-            yield f"{name}: {was} → {becomes}"
+            yield f"{input_in_words(name)}: {input_text(name, was)} → {input_text(name, becomes)}"
 
 
 def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:
     indent = "  " * min(cause.depth, _DEPTH_SHOWN)
     who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
     step = workflow.steps.get(cause.step)
-    tolerated = step is not None and step.phase is Phase.FAILED and step.tolerated
-    also = "; tolerated, since it has continueOnFailure" if tolerated else ""
+    also = "" if step is None else words.tolerated(workflow, step)
     phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
     yield from look.wrapped(f"{indent}{phase}{cause.message}{also}", hang=len(indent) + 4)
     for line in printed.get(cause.step, ()):
@@ -100,6 +104,8 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
         yield f"treadle resume {workflow.name}"
     failed = [cause.step for cause in causes if cause.phase == Phase.FAILED]
     names = [name for name in failed if not workflow.steps[name].expanded]
+    if step.expanded:
+        names = [one.name for one in workflow.leaves(step) if one.fails_its_workflow]
     for name in names[:1]:
         attempt = workflow.steps[name].attempt
         if attempt is not None and attempt.started is not None:
@@ -151,9 +157,9 @@ def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:
     """The inputs of its fingerprint, and where those of the spec in force differ."""
     yield f"attempt {attempt.number}, generation {attempt.generation}: {attempt.fingerprint}"
     for name in sorted(attempt.inputs.keys() | now.keys()):
-        was, becomes = attempt.inputs.get(name), now.get(name)
+        was, becomes = (one.get(name) for one in (attempt.inputs, now))
         if was == becomes:
-            yield f"    {name}: {was}"
+            yield f"    {input_line(name, was)}"
         else:
-            yield f"  - {name}: {was if was is not None else '(not set)'}"
-            yield f"  + {name}: {becomes if becomes is not None else '(not set)'}"
+            yield f"  - {input_line(name, was)}"
+            yield f"  + {input_line(name, becomes)}"

@@ -7,12 +7,16 @@ name, or a pattern. `etl load` and `etl/load` mean the same. Cost: O(lives), onc
 
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
+from shlex import quote
 
 from msgspec import Struct
 
 from controller.errors import NoRecords, NotFound, UsageError
 from controller.model.events import FileRejected
+from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
+from controller.spec.items import names_above
+from controller.spec.linked import called
 from controller.view.status import never_valid
 from controller.view.words import listed
 
@@ -60,10 +64,16 @@ def word_for(state: State, life: Workflow) -> str:
 
 
 def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
-    """Of `etl load`, `etl/load` or `etl/load etl/report`: the workflow and the steps."""
+    """Of `etl load`, `etl/load` or `etl/load etl/report`: the workflow and the steps.
+
+    Behind a name without a step all words are names of steps, which may have a slash of their own.
+    """
     name, slash, step = word.partition("/")
-    others = [other.removeprefix(f"{name}/") for other in more]
-    return name, [step, *others] if slash else others
+    return (
+        (name, [step, *(one.removeprefix(f"{name}/") for one in more)])
+        if slash
+        else (name, [*more])
+    )
 
 
 def pick_steps(
@@ -77,7 +87,7 @@ def pick_steps(
     picked: dict[str, None] = {}
     for word in words:
         if life is not None:
-            picked |= dict.fromkeys(_meant_steps(life.name, [*life.steps, *removed], word))
+            picked |= dict.fromkeys(_meant_steps(life, [*life.steps, *removed], word))
         elif is_pattern(word):
             raise NotFound(f'"{word}": no controller has seen the steps yet; write their names')
         else:
@@ -105,16 +115,32 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def _meant_steps(name: str, steps: Collection[str], word: str) -> list[str]:
+def _meant_steps(life: Workflow, steps: Collection[str], word: str) -> list[str]:
     """A name that exists is never read as a pattern."""
     if word in steps:
         return [word]
     if not is_pattern(word):
-        raise NotFound(f'{name} has no step "{word}"{hint(word, steps)}')
+        why = _to_come(life, word) or hint(word, steps)
+        raise NotFound(f'{life.name} has no step "{word}"{why}')
     found = [step for step in steps if matches(step, word)]
     if not found:
-        raise NotFound(f'no step of {name} matches "{word}"{hint(word, steps)}')
-    return found
+        raise NotFound(f'no step of {life.name} matches "{word}"{hint(word, steps)}')
+    among = set(found)  # one that matches stands for all below it
+    return [step for step in found if among.isdisjoint(names_above(step))]
+
+
+def _to_come(life: Workflow, word: str) -> str:
+    """Of a step that may be made later, what it is made by; else nothing."""
+    for name in names_above(word):
+        step = life.steps.get(name)
+        if step is not None:
+            waits = step.is_parent and not step.expanded and step.phase not in TERMINAL
+            return (
+                f" yet; what {name} becomes: treadle explain {life.name} {quote(name)}"
+                if waits
+                else ""
+            )
+    return ""
 
 
 def is_uid_of(word: str, uid: str) -> bool:
@@ -131,6 +157,8 @@ def _meant(state: State, word: str) -> str:
     name, slash, _step = word.partition("/")
     if slash and name in state.workflows:
         return f"; {name} is one, but this command takes no step"
+    if users := [life.name for life in state.workflows.values() if word in called(life.spec)]:
+        return f"; it is a template, which {listed(sorted(users))} {'use' if users[1:] else 'uses'}"
     return hint(word, known_names(state))
 
 

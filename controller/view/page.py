@@ -12,7 +12,7 @@ from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.planner.resolve import shortened
 from controller.view import figures, words
-from controller.view.children import meant, of, shown
+from controller.view.children import meant, of, opened, shown
 from controller.view.dag import Branch, tree, with_children
 from controller.view.edits import in_force_words, pending_words
 from controller.view.explain_step import attempts_table
@@ -74,7 +74,7 @@ def page(
     yield from _labelled(_beside(state, workflow), look)
     for line in failures(workflow, printed, past):
         yield look.fit(line)
-    branches = list(with_children(tree(workflow.steps), partial(shown, workflow)))
+    branches = list(with_children(tree(workflow.steps), partial(shown, workflow), opened))
     table = steps_table(state, workflow, branches, look, in_use, printed)
     yield from _section("", table, look)
     yield ""
@@ -148,9 +148,7 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     for path, twin in state.rejected.items():
         if path != workflow.path and workflow.name in twin.names:
             yield from (("rejected", str(fault)) for fault in twin.faults)
-    rejected = state.rejected.get(workflow.path)
-    for fault in rejected.faults if rejected is not None else ():
-        yield "fault", f"{fault} (generation {workflow.generation} stays in force)"
+    yield from (("fault", said) for said in words.faults_in_file(state, workflow))
     for warning in workflow.warnings:
         yield "warning", warning
     for condition in workflow.conditions.values():
@@ -210,11 +208,10 @@ def step_page(
     Of one with children: their rows, and what those printed that failed.
     """
     name = look.fit(f"{workflow.name}/{step.name}")
-    rows = list(with_children([Branch("", step)], partial(of, workflow)))
+    rows = list(with_children([Branch("", step)], partial(of, workflow), opened))
     yield look.paint(name, "bold")
     yield from _section("", steps_table(state, workflow, rows, look, in_use, printed), look)
-    only = {row.step.name: printed[row.step.name] for row in rows if row.step.name in printed}
-    yield from map(look.fit, failures(workflow, only, past))
+    yield from map(look.fit, failures(workflow, printed, past))
     yield from _section("", attempts_table(step, look), look)
     if handed_on := [*_handed_on(step)]:
         yield ""
@@ -227,8 +224,10 @@ def step_page(
 
 
 def _handed_on(step: Step) -> Iterator[tuple[str, str]]:
-    if step.parent is not None:
+    if step.is_of_list:
         yield "item", f"{shortened(step.item)} (index {step.nth} of {step.parent})"
+    if step.params:
+        yield "params", in_short(step.params)
     if step.outputs:
         yield "outputs", in_short(step.outputs)
     for attempt in step.attempts:
@@ -248,10 +247,17 @@ def critical_path(workflow: Workflow) -> list[Step]:
     near: Iterable[str] = ran
     while latest := max(near, key=lambda name: (ran[name], name), default=""):
         path.append(workflow.steps[latest])
-        parent = workflow.parent_of(path[-1]) or path[-1]
-        needs = [need.step for need in parent.definition.requires if need.step in workflow.steps]
-        near = [name for name in meant(workflow, needs) if name in ran]
+        near = [name for name in meant(workflow, _waited_for(workflow, path[-1])) if name in ran]
     return path[::-1] if len(path) > 1 else []
+
+
+def _waited_for(workflow: Workflow, step: Step) -> list[str]:
+    """Its dependencies; if it has none, those of the step that it is below."""
+    for one in (step, *workflow.above(step)):
+        needs = [one.sibling(need.step) for need in one.definition.requires]
+        if needs:
+            return [name for name in needs if name in workflow.steps]
+    return []
 
 
 def _length(workflow: Workflow, path: list[Step]) -> str:
@@ -312,7 +318,7 @@ def _step_row(
     after = ", ".join(need.step for need in step.definition.requires)
     mark = mark_cell(step.phase)
     return (
-        Cell(f"{branch.lead}{mark.text} {step.name}", mark.style),
+        Cell(f"{branch.lead}{mark.text} {branch.name}", mark.style),
         running_cell(step.phase, look),
         Cell(figures.tries(workflow, step)),
         Cell(figures.took(workflow, step, look)),

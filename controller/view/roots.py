@@ -9,13 +9,14 @@ Cost: O(steps + dependencies).
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
+from itertools import islice
 from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
-from controller.spec.items import key_in, parent_name
+from controller.spec.items import key_in
 from controller.view import figures, words
-from controller.view.children import in_order, of
+from controller.view.children import in_order, made_it_so, number_of, parents, stands_alone
 from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, meaning, of_present_run
@@ -46,7 +47,9 @@ def explanation(
         yield from look.wrapped(f"run {workflow.run}: {begun}", hang=2)
     if waits_on := pending_words(workflow):
         yield from look.wrapped(waits_on, hang=2)
-    steps = [step for step in in_order(workflow) if not step.expanded]  # those stand for themselves
+    for said in islice(words.faults_in_file(state, workflow), _GROUPS_MAX):
+        yield from look.wrapped(f"fault: {said}", hang=2)
+    steps = [step for step in in_order(workflow) if stands_alone(step)]
     yield from _grouped(state, workflow, steps, around, look, printed)
     if commands := " · ".join(_next(state, workflow, around)):
         yield from look.wrapped(f"next: {commands}", hang=2)
@@ -55,8 +58,9 @@ def explanation(
 def of_children(
     state: State, workflow: Workflow, parent: Step, around: Around, look: Look, printed: Printed
 ) -> Iterator[str]:
-    """The same of the children of one step."""
-    yield from _grouped(state, workflow, of(workflow, parent), around, look, printed)
+    """The same of what is below one step."""
+    steps = [step for step in workflow.below(parent) if stands_alone(step)]
+    yield from _grouped(state, workflow, steps, around, look, printed)
 
 
 def _grouped(
@@ -108,10 +112,11 @@ def _skipped(workflow: Workflow) -> dict[str, list[str]]:
 
 
 def _who_decided(workflow: Workflow, name: str) -> Step:
-    """Of one with children, the first child that ended as it did; else the step itself."""
+    """Of one with children, the first below it that decided how it ended; else the step itself."""
     step = workflow.steps[name]
-    alike = (child for child in of(workflow, step) if child.phase is step.phase)
-    return next(alike, step)
+    while children := made_it_so(workflow, step):
+        step = children[0]
+    return step
 
 
 def _because(skipped: Mapping[str, list[str]], roots: Sequence[str]) -> list[str]:
@@ -127,7 +132,7 @@ def _failed(
 ) -> Iterator[str]:
     """Each of the first few with the end of its output; what failed the workflow comes first."""
     failed = [step for step in steps if step.phase is Phase.FAILED]
-    failed.sort(key=lambda step: step.tolerated)
+    failed.sort(key=lambda step: not step.fails_its_workflow)
     for step in failed[:_GROUPS_MAX]:
         lines = printed.get(step.name, ())
         said = f"{step.name} {_fails(workflow, step, lines)}"
@@ -142,7 +147,7 @@ def _failed(
 def _fails(workflow: Workflow, step: Step, printed: Sequence[str]) -> str:
     """`failed after 3 tries (exit 1: too few rows)`."""
     tries = f" after {step.retries + 1} tries" if step.retries else ""
-    tolerated = "; tolerated, since it has continueOnFailure" if step.tolerated else ""
+    tolerated = words.tolerated(workflow, step)
     attempt = of_present_run(workflow, step)
     if attempt is None:
         return f"failed{tries} ({step.message}){tolerated}"
@@ -246,7 +251,7 @@ def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
     if not workflow.finished and not around.runs:
         yield "treadle up"
     steps = workflow.counted
-    failed = [step for step in steps if step.phase is Phase.FAILED and not step.tolerated]
+    failed = [step for step in steps if step.fails_its_workflow]
     if failed and of_present_run(workflow, failed[0]) is not None:
         yield f"treadle logs {name} {quote(failed[0].name)}"
     elif any(step.phase is Phase.RUNNING for step in steps):
@@ -276,9 +281,9 @@ def _counted(said: str, names: Sequence[str], look: Look) -> str:
     """
     if len(names) == 1:
         return f"{names[0]}: {said}"
-    if len(parents := {parent_name(name) for name in names}) == 1 and "" not in parents:
-        keys = [key_in(name) for name in names]
-        return _fitting(f"{parents.pop()}: {len(names):,} children {said}: ", keys, look)
+    if len(above := parents(names)) == 1 and "" not in above:
+        keys, of_list = [key_in(name) for name in names], names[0].endswith("]")
+        return _fitting(f"{above.pop()}: {number_of(len(names), of_list)} {said}: ", keys, look)
     return _fitting(f"{len(names)} steps {said}: ", names, look)
 
 

@@ -49,10 +49,11 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
-    parent: str | None  # of a child, the step with `forEach`; the next three are of a child, too
-    key: str | None
+    parent: str | None  # of a child, the step with `forEach` or a template
+    key: str | None  # of a child: of its item, or its name in the template
     item: Any
-    index: int | None  # its place in the list, from 0
+    index: int | None  # the place of its item in the list, from 0
+    params: dict[str, Any] | None  # of its template, once it has begun
     phase: str
     reason: str
     message: str

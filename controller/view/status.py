@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from controller.model.events import FileRejected, Usage
 from controller.model.phases import Phase
 from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
+from controller.spec.linked import written
 from controller.view import words
 from controller.view.children import in_order
 from controller.view.shape import (
@@ -44,7 +45,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             annotations=workflow.annotations,
             creation_timestamp=rfc3339(workflow.created),
         ),
-        spec=workflow.spec,
+        spec=written(workflow.spec),
         status=StatusShape(
             phase=workflow.phase,
             reason=reason,
@@ -85,11 +86,12 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
         parent=step.parent,
         key=None if step.parent is None else step.key,
         item=step.item,
-        index=None if step.parent is None else step.nth,
+        index=step.nth if step.is_of_list else None,
+        params=step.params if step.expanded and step.definition.for_each is None else None,
         phase=step.phase,
         reason=reason,
         message=message,
-        depends_on=[need.step for need in step.definition.requires],
+        depends_on=[step.sibling(need.step) for need in step.definition.requires],
         fingerprint=step.fingerprint,
         outputs=step.outputs if step.outputs_stand else {},
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],

@@ -13,7 +13,8 @@ import msgspec
 from controller.model import events as e
 from controller.model.phases import Phase
 from controller.model.state import Move, State
-from controller.spec.items import parent_name
+from controller.spec.items import names_above
+from controller.view.children import number_of
 from controller.view.find import is_uid_of
 from controller.view.look import Look
 from controller.view.table import PHASE_STYLES, middle, shorten, visible
@@ -144,7 +145,10 @@ def lines(
 def _set_back(record: dict[str, Any], changes: list[dict[str, Any]]) -> set[str]:
     """The steps that are Pending again. A step with children has no attempts of its own."""
     steps = {one["step"] for one in changes if one["step"] and one["phase"] == Phase.PENDING}
-    return steps - {*map(parent_name, steps), *record.get("expansions", ())}
+    parents = {name for step in steps for name in names_above(step)}
+    if record["type"] == "StepExpanded":
+        parents.add(record["step"])
+    return steps - {*parents, *record.get("expansions", ())}
 
 
 def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
@@ -158,9 +162,9 @@ def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
 
 
 def names_step(event: dict[str, Any], steps: Collection[str]) -> bool:
-    """Whether the event is about one of these steps, or about a child of one."""
+    """Whether the event is about one of these steps, or about what is below one."""
     named = [event.get("step"), *(event.get("steps") or ()), *(event.get("effects") or ())]
-    return any(name in steps or parent_name(name) in steps for name in named if name)
+    return any(one in steps for name in named if name for one in (name, *names_above(name)))
 
 
 def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
@@ -191,17 +195,19 @@ def _words(event: dict[str, Any]) -> str:
     if event.get("message"):
         return str(event["message"])
     if "children" in event:
-        return _expanded(event["children"])
+        return _expanded(event)
     form = _SENTENCES.get(event["type"], "")
     given = in_short(event["params"]) if event.get("params") else ""
     return " ".join([*form.format_map(event).split(), *(["with", given] if given else [])])
 
 
-def _expanded(children: list[dict[str, Any]]) -> str:
-    if not children:
+def _expanded(event: dict[str, Any]) -> str:
+    keys = [str(child["key"]) for child in event["children"]]
+    if not keys:
         return "no children: the list is empty"
-    keys = [str(child["key"]) for child in children]
-    return f"{len(keys):,} {'child' if len(keys) == 1 else 'children'}: {named(keys)}"
+    params = f"; params: {in_short(event['params'])}" if event.get("params") else ""
+    of_list = any(child.get("item") is not None for child in event["children"])
+    return f"{number_of(len(keys), of_list)}: {named(keys)}{params}"
 
 
 _SENTENCES = {

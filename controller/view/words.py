@@ -34,6 +34,9 @@ def of_step(
     """Reason and message of a step's phase, at this moment; `moment` shows a time."""
     if step.expanded and step.phase not in TERMINAL:
         return step.reason, _of_children(workflow, step)
+    if step.leaving is not None and step.is_parent:
+        waits = f"waiting for its running {step.children_are}"
+        return step.leaving.reason, f"{step.leaving.message}; {waits}"
     if step.phase is Phase.RUNNING:
         return _running(state, workflow, step)
     if step.phase is Phase.PENDING:
@@ -41,6 +44,13 @@ def of_step(
     if step.phase is Phase.READY:
         return _ready(state, workflow, step)
     return step.reason, step.message
+
+
+def faults_in_file(state: State, workflow: Workflow) -> Iterator[str]:
+    """Why what its file has now is not taken."""
+    rejected = state.rejected.get(workflow.path)
+    for fault in rejected.faults if rejected is not None else ():
+        yield f"{fault} (generation {workflow.generation} stays in force)"
 
 
 def of_workflow(workflow: Workflow) -> Words:
@@ -65,12 +75,19 @@ def _progress(workflow: Workflow) -> str:
     running = [step.name for step in workflow.counted if step.phase is Phase.RUNNING]
     if not running:
         return ""
-    failed = f"; {workflow.failed} failed" if workflow.failed else ""
-    return f"running: {named(running)}{failed}"
+    failed = failed_count(workflow)
+    return f"running: {named(running)}{f'; {failed} failed' if failed else ''}"
+
+
+def failed_count(workflow: Workflow) -> int:
+    """How many steps have failed, those aside that only their children failed."""
+    return workflow.failed and sum(
+        step.fails_its_workflow and children.stands_alone(step) for step in workflow.steps.values()
+    )
 
 
 def _waits(workflow: Workflow) -> str:
-    ready = [step.name for step in workflow.steps.values() if step.phase is Phase.READY]
+    ready = [step.name for step in workflow.counted if step.phase is Phase.READY]
     return f"waiting for a slot: {named(ready)}" if ready else ""
 
 
@@ -93,7 +110,7 @@ def counted(workflow: Workflow) -> Iterator[str]:
     """`2 failed (a, b)`, `1 skipped`, `1 failure tolerated (c)`."""
     by_kind: dict[str, list[str]] = {}
     for step in workflow.counted:
-        tolerated = step.phase is Phase.FAILED and step.tolerated
+        tolerated = step.phase is Phase.FAILED and not step.fails_its_workflow
         kind = "tolerated" if tolerated else str(step.phase)
         by_kind.setdefault(kind, []).append(step.name)
     if failed := by_kind.get(Phase.FAILED):
@@ -105,15 +122,20 @@ def counted(workflow: Workflow) -> Iterator[str]:
     if spared := by_kind.get("tolerated"):
         failures = "failure" if len(spared) == 1 else "failures"
         yield f"{len(spared)} {failures} tolerated ({named(spared)})"
-    if without := list(_never_expanded(workflow)):
+    yield from _parents_failed(workflow)
+
+
+def _parents_failed(workflow: Workflow) -> Iterator[str]:
+    """Those that failed although none of their children did, so that no figure shows it."""
+    failed = [
+        step
+        for step in workflow.steps.values()
+        if step.is_parent and step.phase is Phase.FAILED and children.stands_alone(step)
+    ]
+    if without := [step.name for step in failed if not step.expanded]:
         yield f"{named(without)} could not be expanded"
-
-
-def _never_expanded(workflow: Workflow) -> Iterator[str]:
-    """Steps that failed without children, so that no figure shows it."""
-    for name, step in workflow.steps.items():
-        if step.is_parent and step.phase is Phase.FAILED and not step.expanded:
-            yield name
+    if without := [step.name for step in failed if step.expanded]:
+        yield f"{named(without)} could not hand on outputs"
 
 
 def summary(workflow: Workflow) -> str:
@@ -126,8 +148,7 @@ def summary(workflow: Workflow) -> str:
         for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.SKIPPED)
         if (names := by_phase.get(phase))
     ]
-    if without := list(_never_expanded(workflow)):
-        parts.append(f"{named(without)} could not be expanded")
+    parts += _parents_failed(workflow)
     took = ""
     if workflow.started is not None and workflow.completed is not None:
         took = f" in {span(workflow.completed - workflow.started)}"
@@ -157,6 +178,14 @@ def of_effect(effect: StepEffect) -> str:
     return f"{effect.message}{finish}"
 
 
+def tolerated(workflow: Workflow, step: Step) -> str:
+    """`; tolerated, since it has continueOnFailure`, of a step that failed; else nothing."""
+    if step.phase is not Phase.FAILED or step.fails_its_workflow:
+        return ""
+    who = next(one for one in (step, *workflow.above(step)) if one.tolerated)
+    return f"; tolerated, since {'it' if who is step else who.name} has continueOnFailure"
+
+
 def listed(names: list[str]) -> str:
     """In a sentence: `a`, `a and b`, `a, b, c and 4 more`."""
     if len(names) > _NAMES_MAX:
@@ -171,10 +200,13 @@ def named(names: Sequence[str]) -> str:
 
 
 def _of_children(workflow: Workflow, parent: Step) -> str:
-    count = len(parent.children)
     if parent.phase is Phase.RUNNING:
         return children.progress(workflow, parent)
-    return f"{'its child has' if count == 1 else f'its {count:,} children have'} not started"
+    if not parent.children:
+        return "the list is empty"
+    count, of_list = len(parent.children), parent.definition.for_each is not None
+    who = children.number_of(count, of_list).removeprefix("1 ")
+    return f"its {who} {'has' if count == 1 else 'have'} not started"
 
 
 def _running(state: State, workflow: Workflow, step: Step) -> Words:
@@ -203,7 +235,7 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
     # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
     if waits_for_parent(workflow, step):
-        return step.reason, f"{reset}waiting until {step.parent} is expanded"
+        return step.reason, f"{reset}waiting until {_can_begin(workflow, step)}"
     waits_for = unmet(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waiting for {named(waits_for)}"
@@ -211,7 +243,14 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
     if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
-    return step.reason, f"{reset}about to {'be expanded' if step.is_parent else 'start'}"
+    expands = step.definition.for_each is not None
+    return step.reason, f"{reset}about to {'be expanded' if expands else 'start'}"
+
+
+def _can_begin(workflow: Workflow, child: Step) -> str:
+    """What has to happen before a child can begin."""
+    verb = "begins" if child.parent == child.piece else "is expanded"
+    return f"{child.parent} {verb}"
 
 
 def _ready(state: State, workflow: Workflow, step: Step) -> Words:
@@ -260,7 +299,7 @@ def verdicts(workflow: Workflow, step: Step) -> dict[str, str]:
     """What each step that it waits for means for it (see `edge`), in the order of the spec."""
     return {
         name: edge(other.phase, other.reason, other.tolerated, condition)
-        for name, condition in edges(step)
+        for name, condition in edges(workflow, step)
         if (other := workflow.steps.get(name)) is not None
     }
 

@@ -376,6 +376,71 @@ def test_apply_and_delete_leave_a_shared_file_alone(place: Place) -> None:
     assert (place.specs / "both.yaml").read_text() == before
 
 
+TEMPLATE = """\
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {name: chain}
+spec: {params: {rows: {type: integer}}, steps: [{name: a, run: "true"}]}
+"""
+
+
+def test_apply_of_a_template_and_of_what_uses_it(place: Place) -> None:
+    (place.root / "job.yaml").write_text(
+        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: job}\nspec:\n"
+        "  steps: [{name: a, template: {name: chain, params: {rows: 5}}}]\n"
+    )
+    said = place.treadle("apply", "-f", "job.yaml", code=2).stderr.decode()
+    assert said.startswith(
+        'job.yaml:5:38: spec.steps[0].template.name: no template is named "chain"'
+    )
+    (place.specs / "lib").mkdir()
+    path = place.specs / "lib" / "all.yaml"
+    path.write_text(TEMPLATE.replace("true", "false"))
+    said = place.says("apply", "-f", "-", stdin=TEMPLATE.encode())
+    assert said == "template chain: replaced (specs/lib/all.yaml)\n"
+    assert path.read_text() == TEMPLATE
+    path.unlink()
+    said = place.says("apply", "-f", "-", stdin=TEMPLATE.encode())
+    assert said == "template chain: written (specs/chain.yaml)\n"
+    assert place.says("apply", "-f", "job.yaml") == "job: written (specs/job.yaml)\n"
+    place.treadle("up", "--once")
+    given = place.treadle("get", "job", "-o", "yaml").stdout
+    assert place.says("apply", "-f", "-", stdin=given) == "job: replaced (specs/job.yaml)\n"
+    place.treadle("up", "--once")
+    assert place.shape("job")["metadata"]["generation"] == 1
+
+
+def test_apply_of_several_files_writes_all_of_them_or_none(place: Place) -> None:
+    (place.root / "chain.yaml").write_text(TEMPLATE)
+    (place.root / "job.yaml").write_text(
+        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: job}\nspec:\n"
+        "  steps: [{name: a, template: {name: chain, params: {rows: 5}}}]\n"
+    )
+    (place.root / "bad.yaml").write_text("kind: Workflow\n")
+    files = ("-f", "job.yaml", "-f", "chain.yaml")
+    place.treadle("apply", *files, "-f", "bad.yaml", code=2)
+    twice = place.treadle("apply", "-f", "job.yaml", *files, code=2).stderr.decode()
+    assert "specs/job.yaml would be written twice" in twice
+    assert not list(place.specs.glob("*.yaml"))
+    said = "template chain: written (specs/chain.yaml)\njob: written (specs/job.yaml)\n"
+    assert place.says("apply", *files) == said
+
+
+def test_apply_and_delete_keep_a_template_in_the_file(place: Place) -> None:
+    text = f"{document('one', a='true')}\n---\n{TEMPLATE}"
+    (place.specs / "both.yaml").write_text(text)
+    (place.root / "one.yaml").write_text(document("one", a="echo 2"))
+    said = place.complains("apply", "-f", "one.yaml", code=2)
+    assert said.endswith("both.yaml also defines the template chain, which would be removed; "
+                         "edit the file")  # fmt: skip
+    said = place.complains("delete", "one", code=2)
+    assert said == "treadle: specs/both.yaml also defines the template chain: remove one by hand"
+    (place.root / "chain.yaml").write_text(TEMPLATE)
+    said = place.complains("apply", "-f", "chain.yaml", code=2)
+    assert said.endswith("both.yaml also defines one, which would be removed; edit the file")
+    assert (place.specs / "both.yaml").read_text() == text
+
+
 def test_apply_leaves_a_file_that_is_no_spec_alone(place: Place) -> None:
     (place.specs / "job.yaml").write_text("some: other\n")
     (place.root / "job.yaml").write_text(document("job", a="true"))

@@ -134,6 +134,77 @@ def test_what_the_controller_ignores_in_a_folder_is_no_fault_there(tmp_path: Pat
     assert code == 2, "a file that is named has to be a spec"
 
 
+CHAIN = """\
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {name: chain}
+spec: {params: {rows: {type: integer}}, steps: [{name: a, run: x}, {name: b, run: x}]}
+"""
+
+
+def calling(name: str, rows: str = "5", template: str = "chain") -> str:
+    return good(name).partition("  steps")[0] + (
+        f"  steps: [{{name: a, template: {{name: {template}, params: {{rows: {rows}}}}}}}]\n"
+    )
+
+
+def test_workflows_with_the_templates_of_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "specs" / "lib").mkdir(parents=True)
+    (tmp_path / "specs" / "a.yaml").write_text(f"{calling('a')}---\n{good('b')}")
+    (tmp_path / "specs" / "lib" / "chain.yaml").write_text(CHAIN)
+    ok = "specs/a.yaml: ok (2 workflows, 3 steps)\n"
+    chain = "specs/lib/chain.yaml: ok (1 template, 2 steps)\n"
+    assert treadle("validate", cwd=tmp_path) == (0, ok + chain, "")
+    assert treadle("validate", "specs/a.yaml", cwd=tmp_path) == (0, ok, "")
+    assert treadle("validate", "specs/lib/chain.yaml", cwd=tmp_path) == (0, chain, "")
+    (tmp_path / "specs" / "lib" / "other.yaml").write_text(CHAIN)
+    assert treadle("validate", cwd=tmp_path) == (
+        2,
+        ok + chain,
+        'specs/lib/other.yaml: a second template named "chain"; '
+        "the first is in specs/lib/chain.yaml\n",
+    )
+
+
+def test_files_with_the_templates_given_with_them_else_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(calling("a", rows="x"))
+    (tmp_path / "both.yaml").write_text(f"{calling('b')}---\n{CHAIN}")
+    assert treadle("validate", "both.yaml", cwd=tmp_path) == (
+        0,
+        "both.yaml: ok (1 workflow, 1 template, 3 steps)\n",
+        "",
+    )
+    (tmp_path / "specs").mkdir()
+    of_folder = tmp_path / "specs" / "chain.yaml"
+    of_folder.write_text(CHAIN)
+    place = "a.yaml:5:60: spec.steps[0].template.params.rows"
+    said = f'{place}: expected an integer, found "x"\n'
+    assert treadle("validate", "a.yaml", cwd=tmp_path) == (2, "", said)
+    assert treadle("validate", "-", stdin=calling("a"), cwd=tmp_path)[0] == 0
+    of_folder.write_text(CHAIN.replace("integer", "string"))
+    assert treadle("validate", "a.yaml", cwd=tmp_path)[0] == 0
+    code, _, err = treadle("validate", "a.yaml", "both.yaml", cwd=tmp_path)
+    assert (code, err) == (2, said), "a given file wins"
+
+
+def test_templates_that_are_not_there_or_have_faults(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(calling("a", template="chian"))
+    (tmp_path / "specs" / "chain.yaml").write_text(CHAIN)
+    place = "specs/a.yaml:5:38: spec.steps[0].template.name: "
+    code, _, err = treadle("validate", "specs/a.yaml", cwd=tmp_path)
+    assert (code, err) == (2, f'{place}no template is named "chian"; did you mean "chain"?\n')
+    (tmp_path / "specs" / "a.yaml").write_text(calling("a"))
+    (tmp_path / "specs" / "chain.yaml").write_text(CHAIN.replace("integer", "int"))
+    code, out, err = treadle("validate", cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        f'{place}the template "chain" can\'t be used: its file specs/chain.yaml has faults',
+        "specs/chain.yaml:4:30: spec.params.rows.type: expected array, boolean, integer, number, "
+        'object or string, found "int"; write integer',
+    ]
+
+
 BAD = good("a").replace("[a]", "[aa]")
 
 
@@ -285,7 +356,8 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
 
 def test_the_schema() -> None:
     assert treadle("schema") == (0, files()["workflow.schema.json"], "")
-    assert treadle("schema", "older-workflow")[1] == files()["older-workflow.schema.json"]
+    for form in ("template", "spec", "older-workflow"):
+        assert treadle("schema", form)[1] == files()[f"{form}.schema.json"]
 
 
 def test_the_schemas_of_a_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cli.place import HELD, Place, document
+from specs_folder import caller, documents, template
 
 from controller.log.reader import read
 from controller.model.events import GenerationAccepted
@@ -221,3 +222,24 @@ def test_a_suspended_workflow_starts_nothing_and_diff_says_so(place: Place) -> N
     place.says("up", "--once")
     file.write_text(file.read_text().replace("echo", "pwd"))
     assert told(place)["w"]["note"] == "suspended: nothing starts until it is resumed"
+
+
+def test_a_template_shows_everybody_who_uses_it(place: Place) -> None:
+    chain = template("chain", "a")
+    (place.specs / "chain.yaml").write_text(chain)
+    for name in ("one", "two"):
+        (place.specs / f"{name}.yaml").write_text(caller(name, "chain"))
+    place.spec("other", a="true")
+    place.says("up", "--once")
+    draft = place.root / "draft.yaml"
+    draft.write_text(template("chain", "a", run="echo"))
+    of_file = told(place, "draft.yaml")
+    assert {name: actions(found) for name, found in of_file.items()} == {
+        "one": {"go": "run", "go/a": "run"},
+        "two": {"go": "run", "go/a": "run"},
+    }
+    draft.rename(place.specs / "chain.yaml")
+    assert told(place) == {**of_file, "other": told(place)["other"]}
+    (place.specs / "chain.yaml").write_text(documents(chain, chain))
+    said = place.treadle("diff", code=2).stderr.decode()
+    assert "specs/one.yaml" in said and "its file specs/chain.yaml has faults" in said

@@ -77,10 +77,12 @@ def top_identifiers(report: Path) -> list[str]:
     return [line.split()[0] for line in chart]
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_an_example_is_valid(spec: Path) -> None:
-    done = treadle(ROOT, "validate", str(spec))
+@pytest.mark.parametrize("folder", sorted({spec.parent for spec in SPECS}), ids=str)
+def test_an_example_is_valid(folder: Path) -> None:
+    specs = [str(spec) for spec in SPECS if spec.parent == folder]
+    done = treadle(ROOT, "validate", *specs)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(": ok (") == len(specs)
 
 
 def test_every_example_has_a_readme_and_a_spec() -> None:
@@ -175,6 +177,35 @@ def test_words_are_counted_in_each_file_that_is_found(copy: Path) -> None:
         "count[a45fe6cb9573]",
     ]
     assert output(copy, "map-reduce", "sum") == "39 words in 3 files\n"
+
+
+def test_two_workflows_use_one_template(copy: Path) -> None:
+    folder = copy / "examples/templates"
+    files = [f"examples/templates/{name}.yaml" for name in ("frost", "station", "weather")]
+    run(copy, *files)
+    inside = ("prepare", "check", "measure")
+    stations = ("cairo", "oslo", "rome")
+    assert exit_codes(copy, "weather") == {
+        "find": [0],
+        "station": [],
+        **{f"station[{one}]": [] for one in stations},
+        **{f"station[{one}]/{step}": [0] for one in stations for step in inside},
+        "report": [0],
+    }
+    assert output(copy, "weather", "report") == (
+        "cairo: 3 values, coldest 18.0 °C\n"
+        "oslo: 3 values, coldest -3.5 °C\n"
+        "rome: 2 values, coldest 11.5 °C\n"
+    )
+    of_oslo = {f"oslo/{step}": [0] for step in inside}
+    assert exit_codes(copy, "frost") == {"oslo": [], **of_oslo, "warn": [0]}
+    assert output(copy, "frost", "warn") == "frost in Oslo, -3.5 °C\n"
+    (edit,) = re.findall(r"^sed -i .*$", (folder / "README.md").read_text(), re.MULTILINE)
+    subprocess.run(["/bin/sh", "-euc", edit], cwd=copy, check=True)
+    failed = treadle(copy, "run", *files)
+    assert failed.returncode == 1
+    assert "1 failed (station[rome]/check), 2 skipped" in failed.stdout
+    assert exit_codes(copy, "frost")["warn"] == [0]
 
 
 def test_secrets_come_from_files_and_stay_out_of_the_state(copy: Path) -> None:

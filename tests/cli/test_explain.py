@@ -118,6 +118,11 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
         ("params.enum", "workflow.spec.params.enum  list"),
         ("env.fromFile", "workflow.spec.env.fromFile  text"),
         ("metadata", "workflow.metadata  "),
+        ("template", "workflow.spec.steps.template  mapping"),
+        ("template.params", "workflow.spec.steps.template.params  mapping"),
+        ("template.spec", "template.spec  mapping"),
+        ("template.spec.outputs", "template.spec.outputs  mapping"),
+        ("template.spec.steps.retry.limit", "template.spec.steps.retry.limit  integer"),
     ],
 )
 def test_the_end_of_the_path_of_a_field_is_enough(place: Place, word: str, field: str) -> None:
@@ -130,6 +135,8 @@ def test_the_end_of_the_path_of_a_field_is_enough(place: Place, word: str, field
         ("retry.limits", 'workflow.spec.steps.retry has no field limits; did you mean "limit"?'),
         ("steps.nope", "workflow.spec.steps has no field nope; its fields: name, run"),
         ("run.x", "workflow.spec.steps.run has no field x; it has no fields"),
+        ("template.spec.env", "template.spec has no field env; its fields: steps, params, outputs"),
+        ("template.zzz", "workflow.spec.steps.template has no field zzz; its fields: name, params"),
         ("workflow.zzz", "workflow has no field zzz; its fields: apiVersion"),
         ("dependsOnn", 'no field of a spec is named "dependsOnn"; did you mean "dependsOn"?'),
         ("nothing-near", 'no workflow is named "nothing-near"'),

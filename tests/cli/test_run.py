@@ -291,3 +291,68 @@ def test_a_mark_with_outputs(place: Place) -> None:
     place.says(*words, "--output", "rows=41")
     place.says("run", "--resume", "job.yaml")
     assert place.says("logs", "job", "b") == "42 eu\n"
+
+
+# ---------------------------------------- templates
+
+CHAIN = """
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {name: chain}
+spec:
+  params: {site: {type: string}}
+  outputs: {rows: "${{ steps.load.outputs.rows }}"}
+  steps:
+  - {name: fetch, run: 'echo fetched $SITE', env: {SITE: "${{ params.site }}"}}
+  - {name: load, workingDir: tools, run: './load', dependsOn: [fetch], outputs: {rows: integer}}
+"""
+USER = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: job}
+spec:
+  params: {where: eu}
+  steps:
+  - {name: go, template: {name: chain, params: {site: "${{ params.where }}"}}}
+  - name: say
+    run: echo $ROWS rows
+    env: {ROWS: "${{ steps.go.outputs.rows }}"}
+    dependsOn: [go]
+"""
+
+
+def tool(path: Path, script: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_a_template_of_the_folder_runs_beside_its_own_file(place: Place) -> None:
+    """Then it is edited: a resumed run does again what that changes, and no more."""
+    (place.root / "jobs").mkdir()
+    (place.root / "jobs/job.yaml").write_text(USER)
+    (place.specs / "lib").mkdir()
+    (place.specs / "lib/chain.yaml").write_text(CHAIN)
+    tool(place.specs / "lib/tools/load", 'echo rows=5 > "$TREADLE_OUTPUT"; exit 3')
+    place.says("run", "jobs/job.yaml", "-p", "where=us", code=1)
+    assert place.says("logs", "job", "go/fetch") == "fetched us\n"
+    (place.specs / "lib/chain.yaml").write_text(CHAIN.replace("./load", "sh ./load || true"))
+    place.says("run", "--resume", "jobs/job.yaml")
+    steps = place.folded().workflows["job"].steps
+    assert {name: len(step.attempts) for name, step in steps.items()} == {
+        "go": 0,
+        "go/fetch": 1,
+        "go/load": 2,
+        "say": 1,
+    }
+    assert place.says("logs", "job", "say") == "5 rows\n"
+
+
+def test_a_template_that_is_nowhere(place: Place) -> None:
+    (place.root / "job.yaml").write_text(USER)
+    said = place.complains("run", "job.yaml", code=2)
+    assert 'no template is named "chain"' in said
+    (place.root / "chain.yaml").write_text(CHAIN)
+    said = place.complains("run", "chain.yaml", code=2)
+    assert said.startswith("treadle: run: chain.yaml: only templates, which do not run")
+    assert not place.state.exists()

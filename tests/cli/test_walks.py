@@ -147,10 +147,12 @@ def test_the_quick_start_of_the_readme(reader: Reader) -> None:
             reader.types(one)
 
 
-def test_the_tutorial(reader: Reader) -> None:
-    for one in typed((ROOT / "docs/tutorial.md").read_text(encoding="utf-8")):
-        if one.command == "cd shop":
-            reader.folder /= "shop"
+@pytest.mark.parametrize("page", ["tutorial", "templates"])
+def test_a_page_that_is_typed_from_its_begin(reader: Reader, page: str) -> None:
+    for one in typed((ROOT / f"docs/{page}.md").read_text(encoding="utf-8")):
+        command, _, folder = one.command.partition(" ")
+        if command == "cd":
+            reader.folder /= folder
         else:
             reader.types(one)
 

@@ -1,8 +1,9 @@
 """kill -9 again and again at random instants, and a ledger that owes nothing to treadle.
 
-A workflow of many short steps, half of them the children of one, each failing a given number of
-times with an exit code of its own; every attempt appends one line to the ledger with one write. A
-last step gets what all of them have handed on. `treadle up --once` drives it, and it,
+A workflow of many short steps, a quarter of them the children of one, a quarter those of a template
+that is called for each item, each failing a given number of times with an exit code of its own;
+every attempt appends one line to the ledger with one write. A last step gets what all of them have
+handed on. `treadle up --once` drives it, and it,
 its shim, or both in the same instant are killed and started anew until the kills are used up. Then
 the ledger is held against the log.
 """
@@ -49,10 +50,15 @@ STEP = """\
 """
 FAN = """\
     - name: list
-      outputs: {{numbers: array}}
+      outputs: {{numbers: array, sites: array}}
       run: |
         echo "$TREADLE_STEP $TREADLE_ATTEMPT 0" >> {ledger}
-        echo '{{"numbers": {numbers}}}' > "$TREADLE_OUTPUT"
+        echo '{{"numbers": {numbers}, "sites": {sites}}}' > "$TREADLE_OUTPUT"
+    - name: site
+      template: {{name: chain, params: {{number: "${{{{ item }}}}"}}}}
+      forEach: ${{{{ steps.list.outputs.sites }}}}
+      dependsOn: [list]
+      parallelism: 2
     - name: each
       forEach: ${{{{ steps.list.outputs.numbers }}}}
       dependsOn: [list]
@@ -63,14 +69,35 @@ FAN = """\
 """
 SUM = """\
     - name: sum
-      dependsOn: [each, {all}]
+      dependsOn: [each, site, {all}]
       when: ${{{{ size(steps.each.outputs.n) > 0 }}}}
-      env: {{GOT: "${{{{ steps.each.outputs.n }}}} {each}"}}
+      env: {{GOT: "${{{{ steps.each.outputs.n }}}} ${{{{ steps.site.outputs.n }}}} {each}"}}
       run: |
         code=0
-        [ "$GOT" = "{numbers} {plain}" ] || code=9
+        [ "$GOT" = "{numbers} {sites} {plain}" ] || code=9
         echo "$TREADLE_STEP $TREADLE_ATTEMPT $code" >> {ledger}
         exit $code
+"""
+CHAIN = """\
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {{name: chain}}
+spec:
+  params: {{number: {{type: integer}}}}
+  outputs: {{n: "${{{{ steps.second.outputs.n }}}}"}}
+  steps:
+    - name: first
+      env: {{N: "${{{{ params.number }}}}"}}
+      outputs: {{n: integer}}
+      run: |
+{script}\
+    - name: second
+      dependsOn: [first]
+      env: {{N: "${{{{ steps.first.outputs.n }}}}"}}
+      outputs: {{n: integer}}
+      run: |
+{script}\
+---
 """
 HEAD = """\
 apiVersion: treadle.dev/v1
@@ -128,16 +155,21 @@ class Campaign:
         half, where = steps // 2, {"ledger": self.ledger, "seconds": seconds}
         script = SCRIPT.format(**where)
         plain = [STEP.format(number=number) + script for number in range(half)]
-        numbers = json.dumps([*range(half, steps)], separators=(",", ":"))
-        fan = FAN.format(numbers=numbers, **where) + script
+        sites, numbers = (
+            json.dumps([*some], separators=(",", ":"))
+            for some in (range(half, half + steps // 8), range(steps - steps // 4, steps))
+        )
+        fan = FAN.format(numbers=numbers, sites=sites, **where) + script
         last = SUM.format(
             all=", ".join(f"s{number}" for number in range(half)),
             each=" ".join(f"${{{{ steps.s{number}.outputs.n }}}}" for number in range(half)),
             numbers=numbers,
+            sites=sites,
             plain=" ".join(map(str, range(half))),
             **where,
         )
-        (self.specs / "campaign.yaml").write_text("".join([HEAD, *plain, fan, last]))
+        chain = CHAIN.format(script=script)
+        (self.specs / "campaign.yaml").write_text("".join([chain, HEAD, *plain, fan, last]))
 
     def where(self) -> list[str]:
         return ["--specs", str(self.specs), "--state", str(self.state)]
@@ -189,8 +221,9 @@ class Campaign:
             gave_up |= reasons == ["Interrupted"] * 4
             if step["phase"] != "Succeeded" and reasons != ["Interrupted"] * 4:
                 figures.unfinished.append(step["name"])
-        if gave_up:  # then there is nothing to sum up
-            figures.unfinished = [one for one in figures.unfinished if one not in ("each", "sum")]
+        if gave_up:  # what has children has failed then, and what comes after them has no attempts
+            ran_once = {name for name, _ in logged}
+            figures.unfinished = [one for one in figures.unfinished if one in ran_once]
         figures.attempts = len(logged)
         figures.twice = [f"{key}" for key, times in begun.items() if times > 1]
         figures.lost = [f"{key}" for key in ran.keys() - logged.keys()]

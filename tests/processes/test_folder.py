@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from specs_folder import caller, template
 
 from controller.clock import SystemClock
 from controller.errors import UsageError
@@ -28,6 +29,7 @@ from controller.model.observations import FolderSight
 from controller.model.state import State
 from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import fingerprints
+from controller.spec.linked import homes_of
 
 SECOND = 1_000_000
 PATIENCE = 20.0  # seconds until a test gives up
@@ -236,6 +238,56 @@ def test_written_anew_with_the_same_content_is_nothing(
     etl.until(lambda: "new end" in etl.story)
     etl.settled()
     assert etl.said() == ["new end"]
+
+
+@pytest.mark.parametrize("write", WAYS)
+def test_templates_and_their_callers_are_taken_together(
+    watched: Watched, write: Callable[[Path, str], None]
+) -> None:
+    """A commit is written file by file, and a turn may come in between."""
+    first = {
+        "a.yaml": caller("a", "chain", params="site: x"),
+        "b.yaml": caller("b", "chain"),
+        "lib.yaml": template("chain", "one", params="site: y"),
+    }
+    second = {
+        "a.yaml": caller("a", "chain"),
+        "b.yaml": caller("b", "chain", params="day: x"),
+        "lib.yaml": template("chain", "one", "two", params="day: y"),
+    }
+    for path, text in first.items():
+        (watched.root / path).write_text(text)
+    watched.until(lambda: watched.story == ["new a", "new b"])
+    watched.said()
+    for path, text in second.items():
+        write(watched.root / path, text)
+        watched.turn()
+    watched.until(lambda: len(watched.story) == 2)
+    watched.settled()
+    assert watched.said() == ["edit a", "edit b"]
+
+
+def test_a_template_that_is_moved_or_made_again_was_never_away(watched: Watched) -> None:
+    chain = watched.root / "chain.yaml"
+    chain.write_text(template("chain", "one"))
+    (watched.root / "a.yaml").write_text(caller("a", "chain"))
+    watched.until(lambda: watched.story == ["new a"])
+    watched.said()
+    chain.unlink()
+    watched.turn()
+    chain.write_text(template("chain", "one"))
+    watched.quiet()
+    (watched.root / "lib").mkdir()
+    chain.rename(watched.root / "lib/chain.yaml")
+    watched.until(lambda: watched.story == ["move a"])
+    watched.settled()
+    assert homes_of(watched.state.workflows["a"].spec) == {"chain": "lib"}
+    shutil.rmtree(watched.root / "lib")
+    watched.until(lambda: bool(watched.faults("a.yaml")))
+    (watched.root / "lib.yaml").write_text(template("chain", "one"))
+    watched.until(lambda: not watched.state.rejected)
+    watched.settled()
+    assert watched.said() == ["move a", "FileRejected a.yaml", "FileCleared a.yaml", "move a"]
 
 
 def test_a_slow_writer_removes_nothing_on_its_way(root: Path) -> None:

@@ -3,16 +3,17 @@
 One seed is one story.
 """
 
+import re
 from collections import Counter
 from random import Random
 from typing import Any
 
-from properties.fan_out import OUTPUTS, Plan, Reference, a_plan, an_edit, covered, fate
+from properties.fan_out import Plan, Reference, a_plan, an_edit, covered, fate
 from properties.flow import Flow
 from story import document
 
 from controller.intake.requests import answer
-from controller.model.events import AttemptScheduled, AttemptStarted
+from controller.model.events import AttemptScheduled, AttemptStarted, StepExpanded
 from controller.model.invariants import check
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
@@ -26,6 +27,10 @@ class FanFlow(Flow):
     """As the other flow, and each limit on children is looked at."""
 
     edited_on_the_way = False
+
+    def take(self, plan: Plan, **policies: Any) -> None:  # type: ignore[override]
+        params = dict(plan.params)
+        self.accept(plan.written(), params=params, templates=plan.linked(), **policies)
 
     def one_ends(self, name: str) -> None:
         if not self.edited_on_the_way:
@@ -51,6 +56,12 @@ class FanFlow(Flow):
         events = (record.event for record in self.records[since:])
         return [event.step for event in events if isinstance(event, AttemptScheduled)]
 
+    def begun(self) -> list[str]:
+        """The steps that have started or become several, in the order in which they first did."""
+        events = (record.event for record in self.records)
+        kinds = AttemptScheduled | StepExpanded
+        return list(dict.fromkeys(event.step for event in events if isinstance(event, kinds)))
+
     def ran(self, since: int) -> list[str]:
         """The step of each attempt that started after this record."""
         events = (record.event for record in self.records[since:])
@@ -72,9 +83,9 @@ class FanFlow(Flow):
         assert str(self.life().phase) == wanted.phase
 
 
-def begin(seed: int) -> tuple[Random, Plan, frozenset[str], FanFlow]:
+def begin(seed: int, templates: bool) -> tuple[Random, Plan, frozenset[str], FanFlow]:
     random = Random(seed)
-    plan = a_plan(random)
+    plan = a_plan(random, templates)
     names = Reference(plan, seed).outcomes
     cancelled = frozenset(name for name in names if random.random() < 0.04)
     flow = FanFlow(random, seed)
@@ -84,22 +95,23 @@ def begin(seed: int) -> tuple[Random, Plan, frozenset[str], FanFlow]:
     return random, plan, cancelled, flow
 
 
-def whole_run(seed: int) -> None:
+def whole_run(seed: int, templates: bool = False) -> None:
     """All that the first generation comes to, and in which order its children start."""
-    _, plan, cancelled, flow = begin(seed)
+    _, plan, cancelled, flow = begin(seed, templates)
     flow.go_on()
     wanted = Reference(plan, seed, cancelled)
     flow.compare_all(wanted)
-    started = list(dict.fromkeys(flow.started()))
-    for name in plan.steps:
-        children = [child for child in wanted.outcome(name).children or {} if child in started]
-        assert children == [child for child in started if child in children]
+    begun = flow.begun()
+    for one in wanted.outcomes.values():
+        if one.collects:
+            children = [child for child in one.children or {} if child in begun]
+            assert children == [child for child in begun if child in children]
     assert Counter(flow.started()) == {name: len(one) for name, one in wanted.tries.items()}
 
 
-def one_edit(seed: int) -> None:
+def one_edit(seed: int, templates: bool = False) -> None:
     """An edit of what is at rest runs again what the reference says, and nothing else."""
-    random, plan, cancelled, flow = begin(seed)
+    random, plan, cancelled, flow = begin(seed, templates)
     flow.go_on()
     if cancelled:
         flow.unmark()
@@ -114,10 +126,10 @@ def one_edit(seed: int) -> None:
     assert Counter(flow.started(since)) == {name: len(one) for name, one in after.tries.items()}
 
 
-def edits_on_the_way(seed: int) -> None:
+def edits_on_the_way(seed: int, templates: bool = False) -> None:
     """As long as no policy changes, only the last generation counts, whatever ran meanwhile."""
     random = Random(seed)
-    plan = covered(a_plan(random))
+    plan = covered(a_plan(random, templates))
     plans, flow = [plan], FanFlow(random, seed)
     flow.take(plan)
     for _ in range(random.randint(1, 3)):
@@ -132,10 +144,10 @@ def edits_on_the_way(seed: int) -> None:
     flow.compare_all(Reference(plan, seed), tries=False)
 
 
-def taken_back(seed: int) -> None:
+def taken_back(seed: int, templates: bool = False) -> None:
     """What stands is restored and costs nothing, however far the edit had come."""
     random = Random(seed)
-    plan = covered(a_plan(random))
+    plan = covered(a_plan(random, templates))
     flow = FanFlow(random, seed)
     flow.take(plan)
     flow.go_on()
@@ -148,11 +160,9 @@ def taken_back(seed: int) -> None:
     for _ in range(random.randint(1, 2)):
         edited = covered(an_edit(random, plan, policies=False))
         there = Reference(edited, seed)
-        for name in plan.steps:
-            ends = [there.outcome(name), *(there.outcome(name).children or {}).values()]
-            at_once = any(not end.tries and not end.children for end in ends)
-            if there.list_of(name) != wanted.list_of(name) or at_once:
-                moved.add(name)
+        moved |= {of_spec(name) for name in unlike(there.lists, wanted.lists)}
+        ends = there.outcomes.items()
+        moved |= {of_spec(name) for name, end in ends if not end.tries and not end.children}
         flow.take(edited, suspend=suspended)
         flow.go_on(random.choice((0, 0, 0, 1, 2, 4)))
     ran, since = flow.ran(since), len(flow.records)
@@ -162,22 +172,31 @@ def taken_back(seed: int) -> None:
     if ran:
         return
     for name in flow.ran(since):
-        step = plan.steps[name.partition("[")[0]]
+        step = plan.steps[of_spec(name)]
         before = {step.name, *plan.before(step.name), *step.after}
         failed = any(wanted.outcomes[one].phase == "Failed" for one in before)
         assert failed or before & moved, f"{name} was restored"
 
 
-def foretold(seed: int) -> None:
+def of_spec(name: str) -> str:
+    """The step that it is below, or that it is."""
+    return re.split(r"[/[]", name)[0]
+
+
+def unlike(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    return [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+
+
+def foretold(seed: int, templates: bool = False) -> None:
     """`diff` says of each step and child what happens then, at rest or on the way."""
     random = Random(seed)
-    plan = a_plan(random).with_keepers(random)
+    plan = a_plan(random, templates).with_keepers(random)
     flow = FanFlow(random, seed)
     flow.take(plan)
     at_rest = random.random() < 0.7
     flow.go_on(*(() if at_rest else (random.randint(0, 6),)))
     edited = an_edit(random, plan, policies=True).with_keepers(random)
-    wanted = document(edited.written(), params=dict(edited.params))
+    wanted = document(edited.written(), params=dict(edited.params), templates=edited.linked())
     if same(flow.life().spec, wanted.spec):
         return
     told = of_document(flow.state, Document(workflow=wanted, line=1)).steps
@@ -208,13 +227,13 @@ def foretold(seed: int) -> None:
             assert name in ran or judged, (name, effect)
 
 
-def whatever_happens(seed: int) -> None:
+def whatever_happens(seed: int, templates: bool = False) -> None:
     """Edits, retries, marks, cancellations and suspensions, in the end all has settled.
 
     Nothing is foretold here. But each step is what its children have come to.
     """
     random = Random(seed)
-    plans, flow = [a_plan(random)], FanFlow(random, seed)
+    plans, flow = [a_plan(random, templates)], FanFlow(random, seed)
     flow.edited_on_the_way = True
     flow.take(plans[-1])
     for nth in range(random.randint(1, 7)):
@@ -233,19 +252,26 @@ def whatever_happens(seed: int) -> None:
     for step in life.steps.values():
         assert step.phase in TERMINAL, step.name
         if step.expanded:
-            comes_to = together(plan, step, [life.steps[name] for name in step.children])
+            comes_to = together(step, [life.steps[name] for name in step.children])
             assert (str(step.phase), step.outputs, step.failed_keys) == comes_to, step.name
         else:
             assert not step.children, step.name
 
 
-def together(plan: Plan, step: Step, children: list[Step]) -> tuple[str, dict[str, Any], list[str]]:
-    ends = [str(child.phase) for child in children]
+def together(step: Step, children: list[Step]) -> tuple[str, dict[str, Any], list[str]]:
+    """What a step comes to; where an output of a template fails, it fails as well."""
+    is_list = step.definition.for_each is not None
+    lost = [child for child in children if child.phase is Phase.FAILED]
+    keys = [child.key for child in lost]
+    ends = [str(child.phase) for child in children if is_list or child not in lost]
+    ends += ["Failed" for child in lost if not child.tolerated]
     phase = next((end for end in ("Failed", "Cancelled") if end in ends), "Succeeded")
+    if not is_list:
+        failed = phase == "Failed" or step.reason == Reason.EXPRESSION_FAILED
+        return "Failed" if failed else phase, step.outputs, keys
     given = [child.outputs if child.phase is Phase.SUCCEEDED else {} for child in children]
-    names = OUTPUTS if plan.steps[step.name].hands_on else {}
-    failed = [child.key for child, end in zip(children, ends, strict=True) if end == "Failed"]
-    return phase, {name: [one.get(name) for one in given] for name in names}, failed
+    outputs = {name: [one.get(name) for one in given] for name in step.definition.hands_on}
+    return phase, outputs, keys
 
 
 def _deed(flow: FanFlow, random: Random, plans: list[Plan], nth: int) -> Plan:
@@ -261,8 +287,7 @@ def _deed(flow: FanFlow, random: Random, plans: list[Plan], nth: int) -> Plan:
             flow.ask("retry", str(nth), steps=steps, downstream=downstream and bool(steps))
         case "mark":
             outputs = {"n": 1, "names": ["a"]}
-            step = plan.steps.get(some[0].partition("[")[0])
-            given = outputs if step is not None and step.hands_on else {}
+            given = outputs if flow.step(some[0]).definition.outputs else {}
             flow.ask("mark", str(nth), steps=some[:1], outputs=given)
         case "cancel":
             flow.mark(steps=random.choice((some, [])), drain=random.random() < 0.3)

@@ -1,20 +1,24 @@
-"""What steps that run for each item of a list come to, worked out by recursion: no state, no log.
+"""What steps that have children come to, worked out by recursion: no state, no log.
 
-It follows from docs/fan-out.md alone. A plan is a workflow; each expression in it is a text for the
-product and a Python function for the reference, made together, so nothing is parsed here. What an
-attempt does follows from its name, the texts that it got, and from which try it is.
+It follows from docs/fan-out.md alone, and from what docs/spec.md says of templates. A plan is a
+workflow, or a template; each expression in it is a text for the product and a Python function for
+the reference, made together, so nothing is parsed here. What an attempt does follows from its name,
+the texts that it got, and from which try it is.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
+from story import template
+
 STEPS_MAX = 5
+STEPS_OF_TEMPLATE_MAX = 3
 CONDITIONS = ("Succeeded", "Succeeded", "Finished", "Failed")
 PHASES = ("Succeeded", "Failed", "Skipped", "Cancelled")
 SKIPS = 9  # the exit code by which a step skips itself
@@ -34,7 +38,8 @@ class Outcome(NamedTuple):
 
     `own`: it skipped itself, or its `when` did. `again`: not that from before the edit. `reset`:
     judged again because of the edit, even if it came to the same. `children`: by full name, in the
-    order of the items; None if it has none, or never got any.
+    order of the items, or of the template; None if it has none, or never got any. `failed`: the
+    keys of those that failed. `collects`: its outputs are lists, with one value of each child.
     """
 
     phase: str
@@ -45,10 +50,17 @@ class Outcome(NamedTuple):
     reset: bool = True
     children: Mapping[str, "Outcome"] | None = None
     failed: Sequence[str] = ()
+    collects: bool = False
 
     @property
     def gives(self) -> bool:
-        return self.phase == "Succeeded" or self.children is not None
+        return self.phase == "Succeeded" or self.collects
+
+    def below(self) -> "Iterator[tuple[str, Outcome]]":
+        """All children, with theirs."""
+        for name, child in (self.children or {}).items():
+            yield name, child
+            yield from child.below()
 
 
 class Seen(NamedTuple):
@@ -95,6 +107,24 @@ class Matrix(NamedTuple):
     exclude: Sequence[Mapping[str, Any]] = ()
 
 
+class Call(NamedTuple):
+    """A template of the plan, and what some of its params are given."""
+
+    template: str
+    params: "Mapping[str, Any | Expression]"
+
+    @property
+    def expressions(self) -> list[Expression]:
+        return [one for one in self.params.values() if isinstance(one, Expression)]
+
+    def written(self) -> dict[str, Any]:
+        given = {
+            name: _text((one,)) if isinstance(one, Expression) else one
+            for name, one in self.params.items()
+        }
+        return {"name": self.template, "params": given}
+
+
 class Step(NamedTuple):
     name: str
     needs: Needs  # steps, with conditions
@@ -109,6 +139,7 @@ class Step(NamedTuple):
     parallelism: int = 0  # 0: no limit
     changed: str = "Restart"
     removed: str = "End"
+    call: Call | None = None
 
     @property
     def fixed(self) -> list[Expression]:
@@ -129,30 +160,37 @@ class Step(NamedTuple):
     def after(self) -> set[str]:
         """The steps whose results it is made from."""
         every = [*self.fixed, *self.listed, *([self.when] if self.when else [])]
+        every += self.call.expressions if self.call else []
         read = {name for one in every for name in one.reads if _is_step(name)}
         return read | {name for name, _ in self.needs}
 
     def written(self) -> dict[str, Any]:
         step: dict[str, Any] = {
             "name": self.name,
-            "command": [self.name, str(self.version)],
-            "env": {name: _text(pieces) for name, pieces in self.env.items()},
             "dependsOn": [{"step": name, "condition": on} for name, on in self.needs],
-            "retry": {"limit": self.limit, "backoff": {"initialSeconds": 1, "jitter": 0}},
             "continueOnFailure": self.tolerated,
-            "onChanged": self.changed,
-            "onRemoved": self.removed,
+            **({"template": self.call.written()} if self.call else self._work()),
         }
         if self.when is not None:
             step["when"] = _text((self.when,))
-        if self.hands_on:
-            step["outputs"] = OUTPUTS
-        if self.skips:
-            step["skipExitCodes"] = [SKIPS]
         if self.fan is not None:
             step |= self.fan.written()
             step |= {"parallelism": self.parallelism} if self.parallelism else {}
         return step
+
+    def _work(self) -> dict[str, Any]:
+        work: dict[str, Any] = {
+            "command": [self.name, str(self.version)],
+            "env": {name: _text(pieces) for name, pieces in self.env.items()},
+            "retry": {"limit": self.limit, "backoff": {"initialSeconds": 1, "jitter": 0}},
+            "onChanged": self.changed,
+            "onRemoved": self.removed,
+        }
+        if self.hands_on:
+            work["outputs"] = OUTPUTS
+        if self.skips:
+            work["skipExitCodes"] = [SKIPS]
+        return work
 
 
 def _is_step(name: str) -> bool:
@@ -168,19 +206,39 @@ def _text(pieces: Pieces) -> str:
 
 
 class Plan(NamedTuple):
+    """A workflow, or a template: that has no templates itself, but hands on outputs."""
+
     steps: Mapping[str, Step]  # dependencies first
     params: Mapping[str, Any]
+    templates: "Mapping[str, Plan]" = {}
+    outputs: Mapping[str, Expression] = {}
 
     def written(self) -> list[dict[str, Any]]:
         return [step.written() for step in self.steps.values()]
 
+    def linked(self) -> dict[str, Any]:
+        """The templates that it calls, as the log has them."""
+        names = {step.call.template for step in self.steps.values() if step.call}
+        return {name: self.templates[name].as_template() for name in sorted(names)}
+
+    def as_template(self) -> dict[str, Any]:
+        outputs = {name: _text((one,)) for name, one in self.outputs.items()}
+        return template(*self.written(), params=dict(self.params), outputs=outputs)
+
+    def with_steps(self, change: "Callable[[Step], Step]") -> "Plan":
+        """It does so to each step, also to those of templates."""
+        steps = {name: change(step) for name, step in self.steps.items()}
+        templates = {name: one.with_steps(change) for name, one in self.templates.items()}
+        return self._replace(steps=steps, templates=templates)
+
     def with_keepers(self, random: Random) -> "Plan":
         """Some of the steps keep their results."""
-        steps = {
-            name: step._replace(changed="KeepResult") if random.random() < 0.3 else step
-            for name, step in self.steps.items()
-        }
-        return Plan(steps, self.params)
+
+        def keeping(step: Step) -> Step:
+            keeps = step.call is None and random.random() < 0.3
+            return step._replace(changed="KeepResult") if keeps else step
+
+        return self.with_steps(keeping)
 
     def before(self, name: str) -> set[str]:
         """All steps that this one depends on, directly or through others."""
@@ -191,12 +249,29 @@ class Plan(NamedTuple):
 # ---------------------------------------- drawing plans
 
 
-def a_plan(random: Random) -> Plan:
-    plan = Plan({}, params(random))
+def a_plan(random: Random, templates: bool = False) -> Plan:
+    drawn = {name: a_template(random) for name in ("t", "u")} if templates else {}
+    plan = Plan({}, params(random), drawn)
     for index in range(random.randint(1, STEPS_MAX)):
-        name = f"s{index}"
-        plan = Plan({**plan.steps, name: a_step(random, plan, name)}, plan.params)
+        plan = with_step(plan, a_step(random, plan, f"s{index}"))
     return plan
+
+
+def a_template(random: Random) -> Plan:
+    plan = Plan({}, params(random))
+    for index in range(random.randint(1, STEPS_OF_TEMPLATE_MAX)):
+        plan = with_step(plan, a_step(random, plan, f"i{index}", lists=0.25))
+    return plan._replace(outputs=some_outputs(random, plan))
+
+
+def with_step(plan: Plan, step: Step) -> Plan:
+    return plan._replace(steps={**plan.steps, step.name: step})
+
+
+def some_outputs(random: Random, template: Plan) -> dict[str, Expression]:
+    """They have the types of OUTPUTS, where the steps that they read have no lists."""
+    say = Speaker(random, [*template.steps.values()])
+    return {"n": random.choice(say.numbers()), "names": random.choice(say.lists())}
 
 
 def params(random: Random) -> dict[str, Any]:
@@ -221,24 +296,30 @@ def some_items(random: Random, shape: str = "") -> list[Any]:
 
 def covered(plan: Plan) -> Plan:
     """What a `when` reads of an item is also in `env`, and so in the fingerprint of a child."""
-    steps = dict(plan.steps)
-    for name, step in steps.items():
-        if step.when is not None and step.asks_each:
-            read: dict[str, Pieces] = {"W": (ITEM, " ", INDEX)}
-            steps[name] = step._replace(env={**step.env, **read})
-    return Plan(steps, plan.params)
+    read: dict[str, Pieces] = {"W": (ITEM, " ", INDEX)}
+
+    def with_item(step: Step) -> Step:
+        if step.when is None or not step.asks_each:
+            return step
+        if step.call is not None:
+            return step._replace(when=None)  # it has no `env`
+        return step._replace(env={**step.env, **read})
+
+    return plan.with_steps(with_item)
 
 
-def a_step(random: Random, plan: Plan, name: str, needs: Needs | None = None) -> Step:
+def a_step(
+    random: Random, plan: Plan, name: str, needs: Needs | None = None, lists: float = 0.6
+) -> Step:
     """A step that can come after those of the plan."""
     if needs is None:
         some = random.sample(list(plan.steps), min(len(plan.steps), random.choice((0, 1, 1, 2))))
         needs = tuple((need, random.choice(CONDITIONS)) for need in some)
     before = {need for need, _ in needs}.union(*(plan.before(need) for need, _ in needs))
     say = Speaker(random, [plan.steps[one] for one in plan.steps if one in before])
-    fan = say.fan() if random.random() < 0.6 else None
+    fan = say.fan() if random.random() < lists else None
     say = say._replace(in_fan=fan is not None)
-    return Step(
+    step = Step(
         name,
         needs,
         version=random.randint(1, 3),
@@ -253,6 +334,14 @@ def a_step(random: Random, plan: Plan, name: str, needs: Needs | None = None) ->
         changed=random.choice(("Restart", "Restart", "FinishFirst")),
         removed=random.choice(("End", "End", "Finish")),
     )
+    calls = bool(plan.templates) and random.random() < 0.5
+    return calling(step, say.call(plan.templates)) if calls else step
+
+
+def calling(step: Step, call: Call) -> Step:
+    """All that it does is to call this template."""
+    plain = {"changed": "Restart", "removed": "End", "limit": 0, "skips": False, "version": 0}
+    return step._replace(call=call, env={}, hands_on=True, **plain)
 
 
 class Speaker(NamedTuple):
@@ -298,6 +387,32 @@ class Speaker(NamedTuple):
         items = random.choice(lists)
         maps = isinstance(items, list) and items and all(isinstance(one, dict) for one in items)
         return Fan(items, (K,) if maps and random.random() < 0.7 else random.choice(keys))
+
+    def call(self, templates: Mapping[str, Plan]) -> Call:
+        """Some of the params; `w`, which a `when` reads, has the same value for each item."""
+        given: dict[str, Any | Expression] = {}
+        for name in templates[one := self.random.choice(sorted(templates))].params:
+            if self.random.random() < 0.6:
+                given[name] = self.given(name)
+        return Call(one, given)
+
+    def given(self, name: str) -> "Any | Expression":
+        """What a param of a template is given: seldom something of another type."""
+        if name in ("l", "m"):
+            literal: Any = some_items(self.random)
+            known = [*self.lists(), *(self._collected() + self._failed())]
+        else:
+            literal, known = self.random.randint(0, 1), self.numbers("w" if name == "w" else "p")
+        if name != "w" and self.in_fan:
+            known += [ITEM, INDEX, INDEX, V, K] if name == "p" else [ITEM]
+            known += [*map(at_index, self._collected())] if name == "p" else []
+        return self.random.choice([literal, *known])
+
+    def numbers(self, of: str = "p") -> list[Expression]:
+        return [param(of), *[output(one, "n") for one in self._givers(fan=False)]]
+
+    def lists(self) -> list[Expression]:
+        return [param("l"), *self._names(), *self._failed()]
 
     def _givers(self, fan: bool) -> list[str]:
         return [one.name for one in self.before if one.hands_on and (one.fan is not None) == fan]
@@ -393,17 +508,43 @@ def _same(one: Any, other: Any) -> bool:
 
 def an_edit(random: Random, plan: Plan, policies: bool) -> Plan:
     """Another plan. `policies`: also of what is no part of a fingerprint, `when` for one."""
+    templates = {
+        name: _template_edit(random, one, policies) for name, one in plan.templates.items()
+    }
+    return _plan_edit(random, plan._replace(templates=templates), policies)
+
+
+def _template_edit(random: Random, template: Plan, policies: bool) -> Plan:
+    """Often none; else also of its steps, and what it hands on."""
+    if random.random() < 0.5:
+        return template
+    edited = _plan_edit(random, template, policies)
+    if random.random() < 0.2:
+        return with_step(edited, a_step(random, edited, f"i{len(edited.steps)}", lists=0.25))
+    last = [*edited.steps][-1]
+    if random.random() < 0.2 and len(edited.steps) > 1:
+        read = {name for one in edited.outputs.values() for name in one.reads}
+        if last not in read:
+            steps = {name: one for name, one in edited.steps.items() if name != last}
+            return edited._replace(steps=steps)
+    if random.random() < 0.2:
+        return edited._replace(outputs=some_outputs(random, edited))
+    return edited
+
+
+def _plan_edit(random: Random, plan: Plan, policies: bool) -> Plan:
     drawn = params(random)
     moving = [name for name in plan.params if name != "w" or policies]
     moved = set(random.sample(moving, random.choice((0, 1, 1, 2))))
     given = {name: drawn[name] if name in moved else value for name, value in plan.params.items()}
     given = {name: _list_edit(random, value) for name, value in given.items()}
-    edited, only = Plan({}, given), random.choice([None, *plan.steps])
+    edited, only = plan._replace(steps={}, params=given), random.choice([None, *plan.steps])
     for name, step in plan.steps.items():
         is_read = any(name in other.after for other in plan.steps.values())
+        is_read |= any(name in one.reads for one in plan.outputs.values())
         untouched = only not in (None, name)
         new = step if untouched else _edited(random, edited, step, policies, is_read)
-        edited = Plan({**edited.steps, name: new}, given)
+        edited = with_step(edited, new)
     return edited
 
 
@@ -428,7 +569,13 @@ def _list_edit(random: Random, value: Any) -> Any:
 
 def _edited(random: Random, plan: Plan, step: Step, policies: bool, is_read: bool) -> Step:
     drawn = a_step(random, plan, step.name, step.needs)
-    if random.random() < 0.3:
+    if (drawn.call is None) != (step.call is None):
+        may_turn = not is_read and (policies or step.when is drawn.when is None)
+        if may_turn and random.random() < 0.1:
+            return drawn
+    elif step.call is not None and drawn.call is not None and random.random() < 0.4:
+        step = step._replace(call=_call_edit(step.call, drawn.call, policies))
+    if step.call is None and random.random() < 0.3:
         step = step._replace(version=drawn.version, env=drawn.env)
     if random.random() < 0.3 and step.fan is not None and drawn.fan is not None:
         step = step._replace(fan=drawn.fan)
@@ -443,11 +590,30 @@ def _edited(random: Random, plan: Plan, step: Step, policies: bool, is_read: boo
     may_turn = not is_read and (policies or step.when is None)
     if (drawn.fan is None) != (step.fan is None) and may_turn and random.random() < 0.2:
         when = drawn.when if policies else None
-        step = step._replace(fan=drawn.fan, env=drawn.env, when=when)
-    if step.fan is None:
-        step = step._replace(env={} if any(map(_by_item, step.fixed)) else step.env)
-        step = step._replace(when=None if step.when and _by_item(step.when) else step.when)
-    return step
+        env = drawn.env if step.call is None else {}
+        step = step._replace(fan=drawn.fan, env=env, when=when)
+    return step if step.fan is not None else _without_items(step)
+
+
+def _call_edit(call: Call, drawn: Call, policies: bool) -> Call:
+    """`w` is read by `when`s."""
+    if policies:
+        return drawn
+    given = {name: one for name, one in drawn.params.items() if name != "w"}
+    return call._replace(params={**call.params, **given})
+
+
+def _without_items(step: Step) -> Step:
+    """It reads none."""
+    step = step._replace(env={} if any(map(_by_item, step.fixed)) else step.env)
+    step = step._replace(when=None if step.when and _by_item(step.when) else step.when)
+    if step.call is None:
+        return step
+    params = step.call.params.items()
+    given = {
+        name: one for name, one in params if not (isinstance(one, Expression) and _by_item(one))
+    }
+    return step._replace(call=step.call._replace(params=given))
 
 
 # ---------------------------------------- what it comes to
@@ -472,10 +638,25 @@ def fate(seed: int, name: str, nth: int, texts: Texts) -> Fate:
     return Fate(code, outputs if random.random() < 0.9 else None)
 
 
+class Place(NamedTuple):
+    """Where a template is called. `at`: the begin of the full names of its steps.
+
+    `params`: what fingerprints have for them. `first`: what its steps run after that need no other.
+    `reset`: of the step that calls it, as of an outcome. `of_list`: it is called for an item.
+    """
+
+    at: str
+    params: Mapping[str, Any]
+    first: Sequence[str] = ()
+    reset: bool = False
+    of_list: bool = False
+
+
 class Reference:
     """The outcomes of a plan; after an edit of a workflow at rest, from those of the plan before.
 
-    A piece is what one item becomes: the full names in it, each with an outcome.
+    The steps of a template have a reference of their own, wherever it is called. Names of steps are
+    those in the plan; those of children are full names.
     """
 
     def __init__(
@@ -484,9 +665,13 @@ class Reference:
         seed: int,
         cancelled: frozenset[str] = frozenset(),
         before: "Reference | None" = None,
+        place: Place | None = None,
     ) -> None:
         self.plan, self.seed, self.cancelled, self._before = plan, seed, cancelled, before
+        self._place = place or Place("", plan.params)
         self._known: dict[str, Outcome] = {}
+        self._within: dict[str, Reference] = {}  # the templates, by the full name of the piece
+        self._meant: dict[str, str] = {}
 
     def outcome(self, name: str) -> Outcome:
         if name not in self._known:
@@ -495,11 +680,20 @@ class Reference:
 
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
-        """Of all steps and children."""
+        """Of all steps and children, by full name."""
         found: dict[str, Outcome] = {}
         for name in self.plan.steps:
-            found[name] = self.outcome(name)
-            found |= found[name].children or {}
+            found[self._full(name)] = self.outcome(name)
+            found |= self.outcome(name).below()
+        return found
+
+    @property
+    def lists(self) -> dict[str, str]:
+        """What decides which children each of them has, by full name."""
+        assert self.outcomes  # now it is known what is within
+        found = {self._full(name): self.list_of(name) for name in self.plan.steps}
+        for within in self._within.values():
+            found |= within.lists
         return found
 
     @property
@@ -516,24 +710,36 @@ class Reference:
         cancelled = any(one.phase == "Cancelled" for one in self.outcomes.values())
         return "Cancelled" if cancelled else "Succeeded"
 
+    @property
+    def _seen(self) -> Seen:
+        return Seen(self.plan.params, self.outcome)
+
+    def _full(self, name: str) -> str:
+        return self._place.at + name
+
     # ------------------------------------ an edit
 
     def _after_edit(self, name: str) -> Outcome:
         before, step = self._before, self.plan.steps[name]
         then = before.plan.steps.get(name) if before else None
-        if before is None or then is None or (step.fan is None) != (then.fan is None):
+        if before is None or then is None or _kind(step) != _kind(then):
             return self._anew(name)
         was = before.outcome(name)
         anew = any(self.outcome(one).again for one in step.after)
         holds = all(self._holds(need, on) for need, on in step.needs)
         reset = any(self.outcome(one).reset for one in step.after)
+        reset |= self._place.reset
         same = self._meaning(name) == before._meaning(name)
         if was.children is not None and holds and not anew:
             asked = reset and not same and step.when is not None and not step.asks_each
-            if not asked or (step.when and step.when.give(Seen(self.plan.params, self.outcome))):
-                found = self._expanded(name, was.children)
+            if not asked or (step.when and step.when.give(self._seen)):
+                found = self._expanded(name, was.children, reset)
+                anew = any(one.again for one in (found.children or {}).values())
+                if self._place.of_list and anew and not step.asks_each:
+                    found = self._begun(step, self._seen, found)
                 return found._replace(reset=found.again or reset or not same)
         asked = self._asks_once(step) != before._asks_once(then)
+        asked |= step.fan is None and self._fits(step, self._full(name), self._seen)
         found = self._kept(step, was, same and holds and not anew, asked)
         if found is not None:
             return found._replace(reset=reset)
@@ -556,7 +762,7 @@ class Reference:
         return not (was.phase == now.phase == "Skipped" and not was.tries and not now.tries)
 
     def _asks(self, step: Step) -> tuple[str, dict[str, Any]]:
-        return (step.when.text, self._read([step.when])) if step.when else ("", {})
+        return (step.when.text, _read([step.when], self.plan.params)) if step.when else ("", {})
 
     def _asks_once(self, step: Step) -> object:
         return ("", {}) if step.asks_each else self._asks(step)
@@ -567,10 +773,13 @@ class Reference:
         index = seen.index if "index" in step.when.reads else ""
         return f"{self._asks(step)} {seen.item} {index}"
 
-    def _expanded(self, name: str, were: Mapping[str, Outcome]) -> Outcome:
+    def _expanded(self, name: str, were: Mapping[str, Outcome], reset: bool) -> Outcome:
         """Nothing that it ran after runs again: each child is judged by itself."""
         step, before = self.plan.steps[name], self._before
         assert before is not None
+        if step.fan is None:
+            seen = self._seen
+            return self._piece_edited(step, self._full(name), seen, reset)
         then = before.plan.steps[name]
         try:
             items, items_then = self._items(name), before._items(name)
@@ -579,82 +788,128 @@ class Reference:
         children: dict[str, Outcome] = {}
         for child, seen in items.items():
             if child not in were:
-                children |= self._piece(name, child, seen)
+                children[child] = self._piece(step, child, seen)
                 continue
             was, seen_then = were[child], items_then[child]
             same = self._child_meaning(name, seen) == before._child_meaning(name, seen_then)
+            if was.children is not None:
+                found = self._piece_edited(step, child, seen, reset)
+                begins = step.asks_each and (found.again or not same)
+                children[child] = self._begun(step, seen, found) if begins else found
+                continue
             asked = self._asks_each(step, seen) != before._asks_each(then, seen_then)
+            asked |= self._fits(step, child, seen)
             found = self._kept(step, was, same, asked)
             if found is None:
-                now = self._piece(name, child, seen)[child]
+                now = self._piece(step, child, seen)
                 found = now._replace(again=self._is_other(was, now) or not same)
             children[child] = found
-        return self._joined(name, were, children)
+        return self._joined(before.outcome(name), self._together(step, children))
 
-    def _joined(
-        self, name: str, were: Mapping[str, Outcome], children: Mapping[str, Outcome]
-    ) -> Outcome:
+    def _piece_edited(self, step: Step, child: str, seen: Seen, reset: bool) -> Outcome:
+        """It was expanded: its steps are judged like those of a workflow."""
+        assert self._before is not None
+        before = self._before._within[child]
+        try:
+            within = self._template(step, child, seen, before, reset)
+        except Nothing:
+            return Outcome("Failed")
+        return self._joined(before.together(), within.together())
+
+    def _begun(self, step: Step, seen: Seen, found: Outcome) -> Outcome:
+        """A piece of which something runs again begins again, so each `when` is asked."""
+        try:
+            yes = step.when is None or step.when.give(seen)
+        except Nothing:
+            return Outcome("Failed")
+        return found if yes else Outcome("Skipped", own=True)
+
+    def _fits(self, step: Step, piece: str, seen: Seen) -> bool:
+        """Whether it calls a template that takes what it is given."""
+        return step.call is not None and self._piece(step, piece, seen).children is not None
+
+    def _joined(self, was: Outcome, now: Outcome) -> Outcome:
         """It is another one if its children are others, or one of them is."""
+        were, children = was.children or {}, now.children or {}
         again = [*were] != [*children] or any(one.again for one in children.values())
-        return self._together(name, children)._replace(again=again)
+        return now._replace(again=again or was.phase != now.phase)
 
     # ------------------------------------ what a step does
 
     def _meaning(self, name: str) -> str:
         """Of a step, written out in full: what its dependents see."""
-        step = self.plan.steps[name]
-        if step.fan is None:
-            return self._common(name)
-        return f"{self._common(name)} {self.list_of(name)}"
+        if name not in self._meant:
+            step = self.plan.steps[name]
+            text = self._common(name, self._seen)
+            self._meant[name] = f"{text} {self.list_of(name)}" if step.fan else text
+        return self._meant[name]
 
     def list_of(self, name: str) -> str:
-        """What decides which children it has, but for the outputs of others."""
+        """What decides which items it has, but for the outputs of others."""
         step = self.plan.steps[name]
-        return f"{step.fan.written()} {self._read(step.listed)}" if step.fan else ""
+        return f"{step.fan.written()} {_read(step.listed, self._place.params)}" if step.fan else ""
 
     def _child_meaning(self, name: str, seen: Seen) -> str:
         reads = frozenset[str]().union(*(one.reads for one in self.plan.steps[name].fixed))
         item = json.dumps(seen.item, sort_keys=True) if "item" in reads else ""
-        return f"{self._common(name)} {item} {seen.index if 'index' in reads else ''}"
+        return f"{self._common(name, seen)} {item} {seen.index if 'index' in reads else ''}"
 
-    def _common(self, name: str) -> str:
+    def _common(self, name: str, seen: Seen) -> str:
+        """`seen`: with the item, if it is for one."""
         step = self.plan.steps[name]
+        after = sorted(self._after(step))
+        if step.call is not None:
+            called = self.plan.templates[step.call.template]
+            place = self._place_of(step, "", seen, reset=False)
+            within = Reference(called, self.seed, place=place)
+            steps = sorted(within._meaning(one) for one in called.steps)
+            outputs = {of: one.text for of, one in called.outputs.items()}
+            read = _read([*called.outputs.values()], place.params)
+            return sha256(f"{steps} {outputs} {read} {after}".encode()).hexdigest()
         written = step.written()
-        after = sorted((on, self._meaning(need)) for need, on in step.needs)
         does = f"{written['command']} {written['env']} {step.hands_on}"
-        return f"{does} {self._read(step.fixed)} {after}"
+        return f"{does} {_read(step.fixed, self._place.params)} {after}"
 
-    def _read(self, expressions: Sequence[Expression]) -> dict[str, Any]:
-        read = sorted(frozenset[str]().union(*(one.reads for one in expressions)))
-        return {one: self.plan.params[one[7:]] for one in read if one.startswith("params.")}
+    def _after(self, step: Step) -> list[str]:
+        """Its dependencies; of a step of a template that has none, those of who calls it."""
+        return [f"{on} {self._meaning(need)}" for need, on in step.needs] or [*self._place.first]
+
+    def _place_of(self, step: Step, child: str, seen: Seen, reset: bool) -> Place:
+        """Of the template that a step calls."""
+        assert step.call is not None
+        called = self.plan.templates[step.call.template]
+        given = {
+            name: _meant(one, seen) if isinstance(one, Expression) else one
+            for name, one in {**called.params, **step.call.params}.items()
+        }
+        return Place(f"{child}/", given, self._after(step), reset, step.fan is not None)
 
     # ------------------------------------ a run
 
     def _anew(self, name: str) -> Outcome:
-        step = self.plan.steps[name]
-        if name in self.cancelled:
+        step, full = self.plan.steps[name], self._full(name)
+        if full in self.cancelled:
             return Outcome("Cancelled")
         if not all(self._holds(need, on) for need, on in step.needs):
             return Outcome("Skipped")
-        seen = Seen(self.plan.params, self.outcome)
+        seen = self._seen
         if step.fan is None:
-            return self._run(step, name, seen)
+            return self._piece(step, full, seen)
         try:
             if step.when is not None and not step.asks_each and not step.when.give(seen):
                 return Outcome("Skipped", own=True)
             items = self._items(name)
         except Nothing:
             return Outcome("Failed")
-        children: dict[str, Outcome] = {}
-        for child, seen in items.items():
-            children |= self._piece(name, child, seen)
-        return self._together(name, children)
+        return self._together(
+            step, {child: self._piece(step, child, seen) for child, seen in items.items()}
+        )
 
     def _items(self, name: str) -> dict[str, Seen]:
         """The children of a step, and what each of them sees. Raises Nothing."""
         fan = self.plan.steps[name].fan
         assert fan is not None
-        seen = Seen(self.plan.params, self.outcome)
+        seen = self._seen
         if isinstance(fan.items, Matrix):
             lists = {of: _given(items, seen) for of, items in fan.items.lists.items()}
             rows = [dict(zip(lists, row, strict=True)) for row in product(*lists.values())]
@@ -669,24 +924,52 @@ class Reference:
         found: dict[str, Seen] = {}
         for index, item in enumerate(values):
             at = seen._replace(item=item, index=index)
-            key, nth = _key(fan, at), 1
-            while (child := f"{name}[{key}{f'#{nth}' if nth > 1 else ''}]") in found:
+            key, nth, full = _key(fan, at), 1, self._full(name)
+            while (child := f"{full}[{key}{f'#{nth}' if nth > 1 else ''}]") in found:
                 nth += 1
             found[child] = at
         return found
 
-    def _piece(self, name: str, child: str, seen: Seen) -> dict[str, Outcome]:
-        step = self.plan.steps[name]
-        when = step.when if step.asks_each else None
-        return {child: self._run(step._replace(when=when), child, seen)}
-
-    def _run(self, step: Step, name: str, seen: Seen) -> Outcome:
+    def _piece(self, step: Step, name: str, seen: Seen) -> Outcome:
+        """A step that is not for each item of a list; or one of those that are for an item."""
+        asks = step.fan is None or step.asks_each
         if name in self.cancelled:
             return Outcome("Cancelled")
+        try:
+            if asks and step.when is not None and not step.when.give(seen):
+                return Outcome("Skipped", own=True)
+            if step.call is not None:
+                return self._template(step, name, seen).together()
+        except Nothing:
+            return Outcome("Failed")
+        return self._run(step, name, seen)
+
+    def _template(
+        self,
+        step: Step,
+        piece: str,
+        seen: Seen,
+        before: "Reference | None" = None,
+        reset: bool = True,
+    ) -> "Reference":
+        """The steps of the template that it calls. Raises Nothing."""
+        assert step.call is not None
+        called = self.plan.templates[step.call.template]
+        given = {
+            name: one.give(seen) if isinstance(one, Expression) else one
+            for name, one in step.call.params.items()
+        }
+        for name, value in given.items():
+            if type(value) is not type(called.params[name]):
+                raise Nothing
+        place = self._place_of(step, piece, seen, reset)
+        plan = called._replace(params={**called.params, **given})
+        self._within[piece] = Reference(plan, self.seed, self.cancelled, before, place)
+        return self._within[piece]
+
+    def _run(self, step: Step, name: str, seen: Seen) -> Outcome:
         tries: list[Texts] = []
         try:
-            if step.when is not None and not step.when.give(seen):
-                return Outcome("Skipped", own=True)
             for nth in range(1, step.limit + 2):
                 tries.append(_texts(step, seen))
                 does = fate(self.seed, name, nth, tries[-1])
@@ -700,15 +983,36 @@ class Reference:
             pass
         return Outcome("Failed", tries=tuple(tries))
 
-    def _together(self, name: str, children: Mapping[str, Outcome]) -> Outcome:
-        """What a step comes to by its children."""
-        ends = {one.phase for one in children.values()}
-        phase = next((one for one in ("Failed", "Cancelled") if one in ends), "Succeeded")
-        given = OUTPUTS if self.plan.steps[name].hands_on else {}
+    def _together(self, step: Step, children: Mapping[str, Outcome]) -> Outcome:
+        """What the items of a step come to."""
+        phase = _worst([one.phase for one in children.values()])
+        given = OUTPUTS if step.hands_on else {}
         outputs = {of: [one.outputs.get(of) for one in children.values()] for of in given}
         lost = [child for child, one in children.items() if one.phase == "Failed"]
-        keys = [child[len(name) + 1 : -1] for child in lost]
-        return Outcome(phase, outputs, children=children, failed=keys)
+        begin = len(self._full(step.name)) + 1
+        keys = [child[begin:-1] for child in lost]
+        return Outcome(phase, outputs, children=children, failed=keys, collects=True)
+
+    def together(self) -> Outcome:
+        """What the steps of a template come to."""
+        children = {self._full(name): self.outcome(name) for name in self.plan.steps}
+        tolerated = [self._full(name) for name, step in self.plan.steps.items() if step.tolerated]
+        lost = [name for name, one in children.items() if one.phase == "Failed"]
+        ends = [
+            "Succeeded" if one.phase == "Failed" and name in tolerated else one.phase
+            for name, one in children.items()
+        ]
+        phase = _worst(ends)
+        keys = [name.removeprefix(self._place.at) for name in lost]
+        found = Outcome(phase, children=children, failed=keys)
+        if phase != "Succeeded":
+            return found
+        seen = self._seen
+        try:
+            outputs = {of: one.give(seen) for of, one in self.plan.outputs.items()}
+        except Nothing:
+            return found._replace(phase="Failed")
+        return found._replace(phase="Succeeded", outputs=outputs)
 
     def _holds(self, need: str, on: str) -> bool:
         end = self.outcome(need)
@@ -719,6 +1023,32 @@ class Reference:
             "Failed": end.phase == "Failed",
             "Finished": end.phase != "Cancelled",
         }[on]
+
+
+def _kind(step: Step) -> tuple[bool, bool]:
+    return step.fan is not None, step.call is not None
+
+
+def _worst(phases: Sequence[str]) -> str:
+    return next((one for one in ("Failed", "Cancelled") if one in phases), "Succeeded")
+
+
+def _read(expressions: Sequence[Expression], params: Mapping[str, Any]) -> dict[str, Any]:
+    read = sorted(frozenset[str]().union(*(one.reads for one in expressions)))
+    return {one: params[one[7:]] for one in read if one.startswith("params.")}
+
+
+def _meant(one: Expression, seen: Seen) -> Any:
+    """What fingerprints have for a param of a template: its value, if that hangs on no step."""
+    by_item = {"item": seen.item, "index": seen.index}
+    for_an_item = seen.index >= 0 or not _by_item(one)
+    if for_an_item and not any(map(_is_step, one.reads)):
+        try:
+            return one.give(seen)
+        except Nothing:
+            pass
+    read = {name: by_item[name] for name in sorted(one.reads & by_item.keys())}
+    return {"text": one.text, "params": _read([one], seen.params), **read}
 
 
 def _given(items: Sequence[Any] | Expression, seen: Seen) -> list[Any]:

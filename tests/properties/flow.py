@@ -19,12 +19,13 @@ from controller.model.events import Record, StepReady, StepSkipped
 from controller.model.image import freeze, thaw
 from controller.model.indexes import touch_all
 from controller.model.phases import Phase, Reason
+from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
 from controller.spec.load import Document
 
 PLACES = Places("/state", "/specs")
-ATTEMPTS_MAX = 200  # of a story
+ATTEMPTS_MAX = 1_000  # of a story
 
 
 class Flow(Story):
@@ -32,8 +33,10 @@ class Flow(Story):
 
     fate = staticmethod(fate)
 
-    def __init__(self, random: Random, seed: int) -> None:
-        super().__init__(checked=False)
+    def __init__(
+        self, random: Random, seed: int, limits: Limits | None = None, checked: bool = False
+    ) -> None:
+        super().__init__(limits, checked)
         self.random, self.seed = random, seed
         self.tries: dict[str, list[Texts]] = {}  # of each step, since it was reset
 

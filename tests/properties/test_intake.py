@@ -4,33 +4,41 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from specs_folder import SpecsFolder, documents, workflow
+from specs_folder import SpecsFolder, caller, documents, template, workflow
 
 from controller.model import events as e
 from controller.model.state import SECOND
-from controller.spec.load import Document
+from controller.spec.linked import called
+from controller.spec.models import Spec
 
 NAMES = ("u", "v", "w")
+TEMPLATES = ("s", "t")
 PATHS = ("a.yaml", "b.yaml", "sub/c.yaml")
 STEPS = ("one", "two", "three")
 BROKEN = "apiVersion: treadle.dev/v1\nkind: ["
+BROKEN_TEMPLATE = "apiVersion: treadle.dev/v1\nkind: Template\nmetadata: {name: t}\nspec: ["
 
-Content = tuple[tuple[str, tuple[str, ...]], ...]  # of one file: names, and the steps of each
 Deed = Callable[[SpecsFolder], object]
+Written = tuple[str, str, str]  # one document: its kind, its name, its text
 
-contents: st.SearchStrategy[Content] = st.lists(
-    st.tuples(
-        st.sampled_from(NAMES),
-        st.lists(st.sampled_from(STEPS), min_size=1, unique=True).map(tuple),
+names, templates = st.sampled_from(NAMES), st.sampled_from(TEMPLATES)
+some_steps = st.lists(st.sampled_from(STEPS), min_size=1, unique=True)
+some_document: st.SearchStrategy[Written] = st.one_of(
+    st.builds(lambda name, steps: ("w", name, workflow(name, *steps)), names, some_steps),
+    st.builds(lambda name, calls: ("w", name, caller(name, calls)), names, templates),
+    st.builds(lambda name, steps: ("t", name, template(name, *steps)), templates, some_steps),
+    st.builds(
+        lambda name, calls: ("w", name, caller(name, calls, params="site: x")), names, templates
     ),
-    min_size=1,
-    max_size=2,
-    unique_by=lambda document: document[0],
-).map(tuple)
-
-
-def text_of(content: Content) -> str:
-    return documents(*(workflow(name, *steps) for name, steps in content))
+    st.builds(
+        lambda name, steps: ("t", name, template(name, *steps, params="site: {type: string}")),
+        templates,
+        some_steps,
+    ),
+)
+contents = st.lists(
+    some_document, min_size=1, max_size=3, unique_by=lambda document: document[:2]
+).map(lambda written: documents(*(text for _, _, text in written)))
 
 
 def put(path: str, text: str) -> Deed:
@@ -48,11 +56,11 @@ def touch(path: str, text: str) -> Deed:
 
 paths = st.sampled_from(PATHS)
 deeds: st.SearchStrategy[Deed] = st.one_of(
-    st.builds(put, paths, contents.map(text_of)),
-    st.builds(put, paths, contents.map(text_of)),
-    st.builds(put, paths, st.sampled_from([BROKEN, "", "a: b"])),
+    st.builds(put, paths, contents),
+    st.builds(put, paths, contents),
+    st.builds(put, paths, st.sampled_from([BROKEN, BROKEN_TEMPLATE, "", "a: b"])),
     st.builds(take_away, paths),
-    st.builds(touch, paths, contents.map(text_of)),
+    st.builds(touch, paths, contents),
     st.just(SpecsFolder.restart),
 )
 gestures = st.lists(st.tuples(deeds, st.sampled_from([0.0, 0.3, 0.7, 1.0, 3.0])), max_size=10)
@@ -79,14 +87,22 @@ def finished(folder: SpecsFolder) -> None:
 
 def in_force(folder: SpecsFolder) -> dict[str, set[str]]:
     return {
-        name: {step.name for step in life.spec.steps}
+        name: steps_of(life.spec)
         for name, life in folder.state.workflows.items()
         if not life.deleting
     }
 
 
-def names_of(document: Document) -> set[str]:
-    return {step.name for step in document.workflow.spec.steps}
+def steps_of(spec: Spec) -> set[str]:
+    """Those of the templates that it calls, too."""
+    inner = {f"go/{step.name}" for one in called(spec).values() for step in one.spec.steps}
+    return {step.name for step in spec.steps} | inner
+
+
+def asked_for(folder: SpecsFolder, path: str) -> dict[str, set[str]]:
+    """The steps of the workflows that the file defines, with the templates that there are now."""
+    linked = folder.memory.templates.linked(folder.sight.files[path])
+    return {one.name: steps_of(one.workflow.spec) for one in linked.documents}
 
 
 @settings(max_examples=100)
@@ -105,14 +121,14 @@ def test_in_the_end_the_folder_is_in_force(past: list[tuple[Deed, float]]) -> No
     for name, life in folder.state.workflows.items():
         listing = {path for path, file in folder.sight.files.items() if name in file.names}
         if life.path in listing - rejected.keys():
-            file = folder.sight.files[life.path]
-            steps = [names_of(document) for document in file.documents]
-            assert there[name] in steps, "what is in force is what its file says"
+            said = asked_for(folder, life.path)[name]
+            assert there[name] == said, "what is in force is what its file says"
         else:
             assert {life.path, *listing} & rejected.keys(), "only a fault keeps what is gone"
     for path, file in folder.sight.files.items():
         if path not in rejected:
-            assert {document.workflow.metadata.name for document in file.documents} <= there.keys()
+            assert asked_for(folder, path).keys() == {one.name for one in file.documents}
+            assert asked_for(folder, path).keys() <= there.keys()
     assert folder.verdict.due is None, "nothing is left to wait for"
 
 
@@ -128,7 +144,9 @@ def test_another_controller_comes_to_rest_where_the_first_did(
     finished(folder)
     let_it_rest(folder)
     before = in_force(folder), folder.state.rejected.keys()
-    assert folder.restart().look() == []
+    # The fault of a file may be worded anew, with the names of the templates that there are now.
+    worded = {f"FileRejected {path}" for path in folder.state.rejected}
+    assert {*folder.restart().look(), *folder.look(30)} <= worded
     assert folder.look(30) == []
     assert (in_force(folder), folder.state.rejected.keys()) == before
 
@@ -149,7 +167,7 @@ def test_nothing_is_taken_away_that_was_there_within_the_settle_time(
         for name, steps in before.items():
             for step in steps - in_force(folder).get(name, set()):
                 assert folder.now >= shown.get((homes[name], name, step), 0) + SECOND
-        for path, file in folder.sight.files.items():
-            for document in file.documents:
-                for step in names_of(document):
-                    shown[path, document.workflow.metadata.name, step] = folder.now
+        for path in folder.sight.files:
+            for name, steps in asked_for(folder, path).items():
+                for step in steps:
+                    shown[path, name, step] = folder.now

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.spec.definition import requires
 from controller.spec.fingerprint import fingerprints, same
+from controller.spec.linked import Linked
 from controller.spec.load import Loaded, load
 from controller.spec.models import Spec
 from controller.spec.validate import check
@@ -32,7 +33,13 @@ spec:
       command: [echo, 'b', *x]
       env: {<<: *env, N: 1}
       dependsOn: [a, {step: a, condition: Failed}]
+    - {name: c, template: {name: t, params: {rows: "${{ item }}"}}, forEach: [1]}
 status: null
+---
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {name: t}
+spec: {params: {rows: 1}, outputs: {n: "${{ steps.a.phase }}"}, steps: [{name: a, run: x}]}
 ---
 {"workflow_id": "x", "steps": [{"id": "a", "command": "x", "depends_on": []}]}
 """
@@ -40,7 +47,7 @@ status: null
 
 def judged(data: bytes, file: str) -> Loaded:
     loaded = load(data, file, max_bytes=1 << 16)
-    assert bool(loaded.documents) != bool(loaded.faults)
+    assert bool(loaded.documents or loaded.templates) != bool(loaded.faults)
     places = [(fault.line, fault.column) for fault in loaded.faults]
     assert places == sorted(places)
     assert all(str(fault).startswith(file) for fault in loaded.faults)
@@ -69,7 +76,7 @@ WORDS = [
 
 @settings(max_examples=300)
 @given(
-    st.lists(st.tuples(st.integers(0, 700), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
+    st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
 )
 def test_any_mutation_of_a_spec_is_judged(edits: list[tuple[int, int, str]]) -> None:
     text = TEMPLATE.replace("*x", "x")
@@ -86,7 +93,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 FIELDS = ["name", "run", "command", "shell", "dependsOn", "env", "workingDir", "retry",
-          "timeoutSeconds", "approve", "onChanged", "leaveProcesses", "x"]  # fmt: skip
+          "timeoutSeconds", "approve", "template", "onChanged", "leaveProcesses", "x"]  # fmt: skip
 
 
 @given(
@@ -175,7 +182,7 @@ def test_yaml_and_json_say_the_same(document: dict[str, Any]) -> None:
 @given(specs())
 def test_a_spec_survives_the_log(document: dict[str, Any]) -> None:
     spec = spec_of(document)
-    again = msgspec.json.decode(msgspec.json.encode(spec), type=Spec)
+    again = msgspec.json.decode(msgspec.json.encode(spec), type=Linked)
     assert again == spec
     assert fingerprints(again) == fingerprints(spec)
 
@@ -226,3 +233,4 @@ def test_the_template_is_valid_but_for_its_doubled_dependency() -> None:
     loaded = judged(TEMPLATE.replace("*x", "x").encode(), "a.yaml")
     assert [fault.path for fault in loaded.faults] == ["spec.steps[1].dependsOn[1]"]
     assert loaded.names == ("etl", "x")
+    assert loaded.template_names == ("t",)

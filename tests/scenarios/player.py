@@ -6,6 +6,9 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     edit a; b after a; c after b:Failed retry.limit=1 | editPolicy=AfterRun params.p=1
                             the folder has this document now: steps, and behind | policies;
                             what has blanks is quoted: when="${{ params.p > 0 }}"
+    template t a; b after a | params.p=1
+                            the template t has these steps, from the next `edit` on; one calls it
+                            by template.name=t
     delete                  and now it has none
     marker [a b] [drain]    a marker is there; it takes the place of the one before
     unmark                  it is gone
@@ -31,12 +34,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
-from story import Story, a_step, document
+from story import Story, a_step, document, template
 
 from controller.intake import desired
 from controller.intake.requests import answer, withdrawals
 from controller.model import events as e
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
+from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
 from controller.view import difference, words
@@ -72,6 +76,7 @@ class Stage:
     def __init__(self) -> None:
         self.story = Told(Limits(max_parallel=SLOTS))
         self.sight = FolderSight(path="/specs", device=1, inode=1)
+        self.templates: dict[str, Any] = {}
         self.memory = desired.Memory()
         self.requests: list[Request] = []
         self.asked = 0
@@ -85,6 +90,9 @@ class Stage:
             return [*self._explain_step(deeds[0][1])]
         if deeds[0][0] == "runs":
             return [*self._runs()]
+        if deeds[0][0] == "template":
+            self._set_template(*deeds[0][1].split(None, 1))
+            return []
         was = dict(self.sight.files), dict(self.sight.markers)
         later: list[Callable[[], object]] = []
         for verb, *rest in deeds:
@@ -94,6 +102,9 @@ class Stage:
         for deed in later:
             deed()
         self._turn()
+        if forecast and self.templates:  # a file that calls one is waited for a little longer
+            self.story.wait(desired.TOGETHER / SECOND)
+            self._turn()
         events, self.story.told = self.story.told, []
         explained = self._news()
         if quiet:
@@ -102,13 +113,17 @@ class Stage:
 
     # ------------------------------------ what happens
 
+    def _set_template(self, name: str, text: str) -> None:
+        steps, fields = _spec(text)
+        self.templates = {**self.templates, name: template(*steps, **fields)}
+
     def _do(self, verb: str, rest: str, later: list[Callable[[], object]]) -> None:
         """Change the folder at once; what else happens is done when `diff` has been asked."""
         story, said = self.story, [word for word in rest.split() if word not in FLAGS]
         names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
         flags = {flag: True for flag in FLAGS if flag in rest.split()}
         if verb == "edit":
-            self.sight.files[PATH] = _file(rest)
+            self.sight.files[PATH] = _file(rest, self.templates)
             self.sight.changed.add(PATH)
         elif verb == "delete":
             del self.sight.files[PATH]
@@ -259,13 +274,17 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
 # ---------------------------------------- documents
 
 
-def _file(text: str) -> SeenFile:
-    steps, _, policies = text.partition(" | ")
-    workflow = document(
-        [_step(step) for step in steps.split(";")], **_fields(shlex.split(policies))
-    )
+def _file(text: str, templates: dict[str, Any]) -> SeenFile:
+    steps, fields = _spec(text)
+    workflow = document(steps, templates=templates, **fields)
     documents = (Document(workflow=workflow, line=1),)
-    return SeenFile(path=PATH, digest=text, documents=documents, names=("w",))
+    digest = f"{text} {templates}" if templates else text
+    return SeenFile(path=PATH, digest=digest, documents=documents, names=("w",))
+
+
+def _spec(text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    steps, _, policies = text.partition(" | ")
+    return [_step(step) for step in steps.split(";")], _fields(shlex.split(policies))
 
 
 def _step(text: str) -> dict[str, Any]:

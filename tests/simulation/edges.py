@@ -5,6 +5,7 @@ announced by `World.effect` first, so that a crash can come before it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,6 +30,7 @@ from controller.model.observations import (
     Started,
 )
 from controller.spec.definition import BackoffPolicy
+from controller.spec.load import load
 from controller.spec.values import VALUES_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -185,6 +187,8 @@ class FakeFolder:
 
     def _seen(self, path: str) -> SeenFile:
         documents = self._world.files[path]
+        if isinstance(documents, str):
+            return _read(path, documents)
         return SeenFile(
             path=path,
             digest=str(msgspec.json.encode(documents)),
@@ -194,6 +198,20 @@ class FakeFolder:
 
     def next_due(self) -> int | None:
         return None
+
+
+@lru_cache
+def _read(path: str, text: str) -> SeenFile:
+    found = load(text.encode(), path, in_folder=True)
+    return SeenFile(
+        path=path,
+        digest=text,
+        documents=found.documents,
+        templates=found.templates,
+        faults=found.faults,
+        names=found.names,
+        template_names=found.template_names,
+    )
 
 
 class FakeSpace:

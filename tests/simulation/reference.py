@@ -123,7 +123,8 @@ def may_not_start(
         "another attempt was promised": queued.number != attempt.attempt,
         "it would do what an older generation says": queued.fingerprint != step.fingerprint,
         "a dependency is open": any(
-            str(life.steps[need.step].phase) not in DONE for need in step.definition.requires
+            str(life.steps[step.sibling(need.step)].phase) not in DONE
+            for need in step.definition.requires
         ),
         "its workflow is deleted": life.deleting,
         "its workflow is suspended": life.suspended is not None,
@@ -144,7 +145,7 @@ def _ready_and_running(
     for step in life.steps.values():
         live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
-        if step.expanded:
+        if step.is_parent:
             continue  # only its children take slots
         if str(step.phase) == "Running" or begins:
             running.append(step.name)

@@ -114,7 +114,7 @@ class World:
         self.attached: dict[str, bytes] = {}
         self.durable: set[tuple[type, AttemptId]] = set()  # what the log says of attempts
         self.epochs = 0
-        self.files: dict[str, tuple[Workflow, ...]] = {}
+        self.files: dict[str, tuple[Workflow, ...] | str] = {}  # documents, or their text
         self.markers: dict[str, SeenMarker] = {}
         self.requests: dict[str, Request] = {}
         # the parent of the steps, and its journal: how often each attempt was ever started

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from textwrap import indent
 
@@ -12,7 +13,8 @@ import pytest
 from controller.cli.commands import COMMANDS
 from controller.cli.parser import NameMissing, find_command, parser_of, split
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.spec.load import load
+from controller.spec.link import Found, link
+from controller.spec.load import Document, load
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -36,7 +38,7 @@ def specs(text: str) -> Iterator[str]:
 
 
 SPECS = [
-    pytest.param(spec, id=f"{path.name}-{number}")
+    pytest.param(spec, path, id=f"{path.name}-{number}")
     for path in PAGES
     for number, spec in enumerate(specs(path.read_text(encoding="utf-8")))
 ]
@@ -57,22 +59,34 @@ def test_every_phase_is_named() -> None:
     assert {*re.findall(r"`([A-Z][a-z]+)`", section)} == {*map(str, Phase), *map(str, AttemptPhase)}
 
 
-@pytest.mark.parametrize("spec", SPECS)
-def test_every_spec_that_a_page_shows_is_valid(spec: str) -> None:
+@cache
+def templates(page: Path) -> dict[str, Found]:
+    """The templates that a page shows, by their names."""
+    return {
+        one.name: Found("shown.yaml", one.template.spec)
+        for spec in specs(page.read_text(encoding="utf-8"))
+        for one in load(spec.encode(), "shown.yaml").templates
+    }
+
+
+@pytest.mark.parametrize(("spec", "page"), SPECS)
+def test_every_spec_that_a_page_shows_is_valid(spec: str, page: Path) -> None:
     loaded = load(spec.encode(), "shown.yaml")
     assert [*loaded.faults, *loaded.warnings] == []
+    for document in loaded.documents:
+        assert isinstance(link(document, "shown.yaml", templates(page)), Document)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        if link.startswith("https://"):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
             continue
-        file, _, heading = link.partition("#")
+        file, _, heading = target.partition("#")
         there = page.parent / file if file else page
-        assert there.exists(), link
-        assert not heading or heading in anchors(there), link
+        assert there.exists(), target
+        assert not heading or heading in anchors(there), target
 
 
 def anchors(page: Path) -> set[str]:

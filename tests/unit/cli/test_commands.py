@@ -17,7 +17,7 @@ from controller.cli.commands import COMMANDS
 from controller.cli.habits import MEANT, SAID
 from controller.cli.help import overview
 from controller.cli.parser import Misuse, find_command, parser_of, split
-from controller.cli.settings import complete
+from controller.cli.settings import complete, specs_folder
 from controller.errors import UsageError
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.planner.retention import KEEP_FINISHED
@@ -84,6 +84,17 @@ def test_defaults_are_those_of_the_rooms_below() -> None:
 
 def test_times_are_described_as_in_the_messages() -> None:
     assert MOMENTS in inspect.getsource(arguments)
+
+
+def test_a_command_that_rarely_needs_the_specs_folder_looks_for_it_then(empty: Path) -> None:
+    """`run --state x` reads no treadle.toml, unless it has to find a template."""
+    (empty / "treadle.toml").write_text("not TOML")
+    assert read("run", "--state", "x", "a.yaml").specs is None
+    assert specs_folder("flows") == "flows"
+    with pytest.raises(UsageError, match="is not TOML"):
+        specs_folder(None)
+    (empty / "treadle.toml").write_text('specs = "flows"')
+    assert specs_folder(None) == "flows"
 
 
 TOML = 'state = "of-file"\nmax-parallel = 3\nmin-free = "2K"\n'

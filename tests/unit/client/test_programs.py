@@ -62,3 +62,22 @@ def warnings(folder: Path, spec: str) -> list[str]:
 )
 def test_what_is_warned_of(tmp_path: Path, spec: str, places: list[str]) -> None:
     assert warnings(tmp_path, spec) == places
+
+
+def test_of_a_template_only_what_starts_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    spec = (
+        "  steps:\n  - {name: a, command: [bin/no]}\n  - {name: b, run: x, workingDir: no}\n"
+        "  - {name: c, command: [bin/no], workingDir: .}\n"
+    )
+    file = str(tmp_path / "chain.yaml")
+    text = (HEAD + spec).replace("Workflow", "Template")
+    loaded = load(text.encode(), "chain.yaml", also=programs_near(file))
+    assert [(one.line, one.path) for one in loaded.warnings] == [
+        (7, "spec.steps[1].workingDir"),
+        (8, "spec.steps[2].command[0]"),
+    ]
+    assert loaded.templates[0].warnings == ()
+
+
+def test_a_step_that_uses_a_template_starts_nothing_itself(tmp_path: Path) -> None:
+    assert warnings(tmp_path, "  steps: [{name: a, template: {name: chain}}]\n") == []

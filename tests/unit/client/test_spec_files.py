@@ -8,7 +8,7 @@ import pytest
 from story import a_step
 from story import document as model
 
-from controller.client.spec_files import SpecFile, files_defining, read_names, write_file
+from controller.client.spec_files import SpecFile, files_defining, read_spec_file, write_file
 from controller.errors import UsageError
 
 
@@ -45,13 +45,27 @@ def test_of_a_broken_file_what_it_defined_last_else_its_name(tmp_path: Path) -> 
 def test_what_is_no_spec_defines_nothing(tmp_path: Path) -> None:
     path = tmp_path / "etl.yaml"
     path.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: etl}\n")
-    assert read_names(str(path)) is None
+    assert read_spec_file(str(path)) is None
     assert found(tmp_path, "etl") == []
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         files_defining(str(tmp_path / "gone"), ["etl"], {})
+
+
+def test_a_file_of_templates_defines_no_workflow(tmp_path: Path) -> None:
+    template = msgspec.json.encode(model([a_step("a")], name="chain")).replace(
+        b'"Workflow"', b'"Template"'
+    )
+    (tmp_path / "etl.yaml").write_bytes(template)
+    assert found(tmp_path, "etl", "chain") == []
+    assert read_spec_file(str(tmp_path / "etl.yaml")) == SpecFile(
+        str(tmp_path / "etl.yaml"), (), ("chain",)
+    )
+    (file,) = files_defining(str(tmp_path), [], {}, ["chain"])
+    assert file.others([], ["chain"]) == []
+    assert file.others(["chain"]) == ["the template chain"]
 
 
 def test_what_else_a_file_defines() -> None:

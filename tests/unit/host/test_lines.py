@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from story import Story, a_step
+from story import Story, a_step, template
 
 from controller.errors import Fault
 from controller.host.farewell import farewell, steps_in_words
@@ -81,6 +81,24 @@ def test_what_moved_is_told_and_what_only_became_ready_is_not(capsys: Output) ->
     ]
     lines.show(seen.turn())
     assert capsys.readouterr().out == ""
+
+
+def test_the_beginning_of_a_piece_is_told_by_its_steps(capsys: Output) -> None:
+    chain = template(a_step("a", forEach=["p"]))
+    site = a_step("site", template={"name": "chain"}, forEach=["x"])
+    story = Story().accept([site], templates={"chain": chain}).exit("site[x]/a[p]")
+    Lines("specs", "none").show(Seen(story).turn())
+    told = [" ".join(line.split()[:2]) for line in without_times(capsys.readouterr().out)]
+    assert told == [
+        "w Running:",
+        "w/site Running:",
+        "w/site[x]/a[p] Running:",
+        "w/site[x]/a[p] Succeeded",
+        "w/site[x]/a Succeeded:",
+        "w/site[x] Succeeded:",
+        "w/site Succeeded:",
+        "w Succeeded",
+    ]
 
 
 def test_what_goes_on_is_adopted_with_its_pid(capsys: Output) -> None:

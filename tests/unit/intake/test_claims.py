@@ -93,7 +93,7 @@ def test_a_name_belongs_to_its_home(deed: Deed, stands: bool) -> None:
     shown = Shown(ETL)
     shown.show("etl.yaml", "etl")
     deed(shown)
-    assert shown.claims.stands(ETL, shown.sight) is stands
+    assert shown.claims.stands("etl", "etl.yaml", shown.sight) is stands
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_lies_in_a_folder_that_cant_be_listed_stands(path: str, stands: boo
     shown.show(path, "etl")
     shown.unlistable("sub")
     shown.gone(path)
-    assert shown.claims.stands(there, shown.sight) is stands
+    assert shown.claims.stands(there.name, there.path, shown.sight) is stands
 
 
 def test_once_the_folder_can_be_listed_its_homes_have_to_be_judged() -> None:
@@ -156,7 +156,7 @@ def test_once_the_folder_can_be_listed_its_homes_have_to_be_judged() -> None:
     shown = Shown(inside, outside)
     shown.unlistable("sub")
     assert shown.gone("sub") == {"etl"}
-    assert not shown.claims.stands(inside, shown.sight)
+    assert not shown.claims.stands(inside.name, inside.path, shown.sight)
 
 
 def test_a_file_that_was_read_and_has_a_fault_is_no_folder() -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from story import Story, a_step, document
+from story import Story, a_step, document, template
 
 from controller.intake.requests import answer
-from controller.model.events import EditRejected, RequestApplied
+from controller.model.events import EditRejected, RequestApplied, StepReset
 from controller.model.observations import Request
 from controller.planner.permission import Limits
 from controller.spec.load import Document
@@ -438,3 +438,88 @@ def test_an_edit_that_does_not_fit_what_was_given_is_rejected_and_that_is_said_u
     assert (story.life().generation, story.life().phase) == (1, "Succeeded")
     assert run(story, "r4", resume=True) == ""
     assert story.life().conditions["EditRejected"].status == "False"
+
+
+# ---------------------------------------- templates
+
+INNER = template(
+    a_step("a"),
+    a_step("b", "a", forEach=["p", "q"]),
+    a_step("c", "b", outputs={"n": "integer"}, skipExitCodes=[9]),
+    outputs={"n": "${{ steps.c.outputs.n }}"},
+)
+
+
+def with_a_template(each: bool = True) -> Story:
+    """`site` calls it for two items, or once; the steps of its last piece are done."""
+    fan = {"forEach": ["x", "y"]} if each else {}
+    site = a_step("site", template={"name": "inner"}, **fan)
+    story = Story().accept([site, a_step("end", "site")], templates={"inner": INNER})
+    last = "site[y]" if each else "site"
+    story.exit(f"{last}/a").exit(f"{last}/b[p]").exit(f"{last}/b[q]")
+    return story.exit(f"{last}/c", outputs=b"n=1")
+
+
+def reset(story: Story, *steps: str, **fields: Any) -> set[str]:
+    """What a retry of these resets."""
+    asked = Request(name="r", kind="retry", workflow="w", by="me", steps=[*steps], **fields)
+    actions = answer(story.state, asked)
+    return {action.step for action in actions or () if isinstance(action, StepReset)}
+
+
+def test_retry_of_a_template_means_what_did_not_succeed_below_it() -> None:
+    story = with_a_template().exit("site[x]/a").exit("site[x]/b[p]", 1).exit("site[x]/b[q]")
+    failed = {"site[x]/b[p]", "site[x]/c", "end"}
+    for steps in ([], ["site"], ["site[x]"], ["site[x]/b"]):
+        assert reset(story, *steps) == failed, steps
+    assert reset(story, "site[y]") == {
+        "site[y]/a", "site[y]/b[p]", "site[y]/b[q]", "site[y]/c", "end"
+    }  # fmt: skip
+    assert ask(story, "retry", steps=["site"]) == ""
+    story.exit("site[x]/b[p]").exit("site[x]/c", outputs=b"n=2").exit("end")
+    assert story.why() == ("Succeeded", "Completed")
+
+
+def test_what_depends_on_a_step_of_a_template_is_beside_it_and_beside_its_caller() -> None:
+    story = with_a_template(each=False).exit("end")
+    assert reset(story, "site/a", downstream=True) == {
+        "site/a", "site/b", "site/b[p]", "site/b[q]", "site/c", "end"
+    }  # fmt: skip
+    assert reset(story, "site/b[q]", downstream=True) == {"site/b[q]", "site/c", "end"}
+    assert reset(story, "site/c", downstream=True) == {"site/c", "end"}
+
+
+def test_retry_of_a_template_without_outputs_to_hand_on_runs_all_of_it() -> None:
+    share = template(
+        a_step("a"),
+        a_step("b", outputs={"n": "integer"}),
+        outputs={"share": "${{ 12 / steps.b.outputs.n }}"},
+    )
+    site = a_step("site", template={"name": "share"})
+    story = Story().accept([site], templates={"share": share})
+    story.exit("site/a").exit("site/b", outputs=b"n=0")
+    assert story.why("site") == ("Failed", "ExpressionFailed")
+    assert ask(story, "retry") == ""
+    story.exit("site/a").exit("site/b", outputs=b"n=3")
+    assert story.why() == ("Succeeded", "Completed")
+    assert story.step("site").outputs == {"share": 4}
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("site", "stands for the steps of a template; mark one of them: treadle mark w site/a"),
+        ("late", "treadle mark w 'late[KEY]/a'"),
+        ("lists", "treadle mark w 'lists[KEY]/a[KEY]'"),
+        ("site/b", "\"site/b\" has children; mark a child instead: treadle mark w 'site/b[KEY]'"),
+    ],
+)
+def test_the_mark_of_a_template_names_a_step_of_it(step: str, said: str) -> None:
+    steps = [
+        a_step("site", template={"name": "inner"}),
+        a_step("late", "site", template={"name": "inner"}, forEach=[1]),
+        a_step("lists", "site", template={"name": "list"}, forEach=[1]),
+    ]
+    templates = {"inner": INNER, "list": template(a_step("a", forEach=[1]))}
+    story = Story().accept(steps, templates=templates)
+    assert f"{said} --succeeded" in (ask(story, "mark", steps=[step]) or "")

@@ -185,6 +185,18 @@ def test_a_child_that_comes_back_while_it_is_stopped_is_not_taken_as_it_was() ->
     assert story.live() >= {"load[x]"}, "it runs again"
 
 
+@pytest.mark.parametrize(
+    ("failed", "why"),
+    [("a", "load[a] runs again"), ("ab", "load[a] and 1 more run again")],
+)
+def test_an_edit_says_which_children_are_tried_again(failed: str, why: str) -> None:
+    story = Story().accept([fan("load", ["a", "b"])])
+    for key in "ab":
+        story.exit(f"load[{key}]", key in failed)
+    story.accept([fan("load", ["a", "b"]), a_step("other")])
+    assert story.life().effects["load"].message == why
+
+
 def test_retry_downstream_runs_the_children_again() -> None:
     story = Story().accept([FIND, LOAD, a_step("last", "load")])
     story.exit("find", outputs=gives('["x", "y"]')).exit("load[x]").exit("load[y]").exit("last")
@@ -346,3 +358,11 @@ def test_a_suspended_workflow_without_a_run_begins_none_by_a_skip() -> None:
     assert story.why("b")[0] == "Pending"
     story.unmark().accept(steps)
     assert story.live() == {"a"}
+
+
+def test_a_step_that_comes_back_before_its_children_of_old_have_ended_starts() -> None:
+    story = Story().accept([a_step("load", forEach=["a"])]).start("load[a]")
+    story.accept([a_step("load")]).accept([a_step("other")]).end("load")
+    assert not story.step("load").live
+    story.accept([a_step("load")])
+    assert story.step("load").live

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from story import Story, a_step, document
+from story import Story, a_step, document, template
 
 from controller.rehearsal.foresee import Change, of_document
 from controller.spec.load import Document as Loaded
@@ -164,3 +164,48 @@ def test_of_a_list_that_is_made_again_nothing_is_known_yet() -> None:
     assert effect.message == (
         'its list is made again, since it depends on "find", which runs again'
     )
+
+
+# ---------------------------------------- templates
+
+LOAD = a_step("load", env={"N": "${{ params.n }}"})
+
+
+def calls(items: Any, *after: str, steps: Any = (LOAD,)) -> dict[str, Any]:
+    """A document whose step `site` calls a template for these items."""
+    call = {"name": "chain", "params": {"n": "${{ item }}"}}
+    site = a_step("site", *after, template=call, forEach=items)
+    first = a_step("find", outputs={"names": "array"})
+    chain = template(*steps, params={"n": "x"})
+    return {"steps": [first, site], "templates": {"chain": chain}}
+
+
+def of_calls(story: Story, asked: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    change = of_document(story.state, Loaded(workflow=document(**asked), line=1))
+    return {name: (effect.action, effect.message) for name, effect in change.steps.items()}
+
+
+def test_the_steps_of_pieces_to_come_are_named_as_far_as_they_are_known() -> None:
+    new = ("run", "new")
+    assert of_calls(Story(), calls(["a"], "find")) == dict.fromkeys(
+        ["find", "site", "site[a]", "site[a]/load"], new
+    )
+    unknown = calls("${{ steps.find.outputs.names }}", "find")
+    assert list(of_calls(Story(), unknown)) == ["find", "site"]
+
+
+def test_pieces_and_steps_that_go_say_where_they_no_longer_are() -> None:
+    story = Story().accept(**calls(["a", "b"], steps=[LOAD, a_step("old")]))
+    found = of_calls(story, calls(["b", "c"]))
+    in_list, in_template = (("remove", f"no longer in the {one}") for one in ("list", "template"))
+    assert (found["site[a]"], found["site[a]/load"]) == (in_list, in_list)
+    assert found["site[b]/old"] == in_template
+    assert found["site[b]/load"][0] == "keep"
+    assert found["site[c]/load"] == ("run", "new in this generation")
+
+
+def test_a_marker_that_names_a_caller_keeps_its_steps_from_starting() -> None:
+    story = Story().accept(**calls(["a"])).exit("find", outputs=b"names=[]").exit("site[a]/load")
+    story.mark(steps=["site"])
+    found = of_calls(story, calls(["a"], steps=[a_step("load", run="other")]))
+    assert found["site[a]/load"][1].endswith("it does not start while w.cancel exists")

@@ -136,6 +136,8 @@ def test_the_shape_of_a_spec(spec: str, fault: str) -> None:
         ("name: a, run: x, §dependson: []", 'spec.steps[0].dependson: unknown field; write dependsOn: ['),
         ("name: a, run: x, dependsOn: §b", 'spec.steps[0].dependsOn: expected a list, found "b"; write [b]'),
         ("name: a, run: x, dependsOn: [§{}]", "spec.steps[0].dependsOn[0]: step is missing"),
+        ("name: a, run: x, dependsOn: [§site/load]", 'spec.steps[0].dependsOn[0]: "site/load" is not a valid name; write "site": a step can'),
+        ("name: a, run: x, dependsOn: [{step: §'site[eu]'}]", 'spec.steps[0].dependsOn[0].step: "site[eu]" is not a valid name; write "site": a step'),
         ("name: a, run: x, dependsOn: [§1]", "spec.steps[0].dependsOn[0]: expected text or a"),
         ("name: a, run: x, timeoutSeconds: §-1", "spec.steps[0].timeoutSeconds: must be more"),
         ("name: a, run: x, timeoutSeconds: §5m", 'spec.steps[0].timeoutSeconds: expected a number, found "5m"; write 300'),
@@ -155,8 +157,8 @@ def test_the_shape_of_a_step(fields: str, fault: str) -> None:
 def test_what_is_missing_is_placed_at_the_step() -> None:
     assert of_step("timeoutSeconds: 3") == [
         "6:5: spec.steps[0]: name is missing",
-        "6:5: spec.steps[0]: a step needs run or command; give it a script (run: …) or a program "
-        "(command: [program, argument])",
+        "6:5: spec.steps[0]: a step needs run, command or template; give it a script (run: …) or "
+        "a program (command: [program, argument])",
     ]
 
 
@@ -166,7 +168,7 @@ def test_the_head_of_a_document() -> None:
     assert [str(fault) for fault in load(text.encode(), "a.yaml").faults] == [
         'a.yaml:1:13: apiVersion: expected treadle.dev/v1, found "treadle.dev/v2"; '
         'did you mean "treadle.dev/v1"?',
-        'a.yaml:2:7: kind: expected Workflow, found "Workflw"; did you mean "Workflow"?',
+        'a.yaml:2:7: kind: expected Workflow or Template, found "Workflw"; did you mean "Workflow"?',
         'a.yaml:3:18: metadata.name: "My_ETL" is not a valid name; use lower-case letters, digits '
         'and - (at most 63; no - at the start or end), like "my-etl"',
         "a.yaml:3:26: metadata.x: unknown field; the fields here are name, labels, annotations",
@@ -209,7 +211,7 @@ def test_fields_of_a_spec_that_come_later(field: str) -> None:
     assert fault.startswith(f"6:3: spec.{field}: not supported yet; ")
 
 
-@pytest.mark.parametrize("field", ["approve", "before", "after", "template", "image"])
+@pytest.mark.parametrize("field", ["approve", "before", "after", "image"])
 def test_fields_of_a_step_that_come_later(field: str) -> None:
     found, place = at_mark(f"name: a, run: x, §{field}: 1")
     assert len(found) == 1

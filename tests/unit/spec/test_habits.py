@@ -10,6 +10,7 @@ from controller.spec.text import read
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
 STEPS = "steps: [{name: b, run: x}, {name: a, run: x}]"
+TEMPLATE = HEAD.replace("Workflow", "Template")
 PLACES = {
     "Workflow": HEAD + f"§\nspec: {{{STEPS}}}\n",
     "Metadata": HEAD.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",
@@ -20,6 +21,10 @@ PLACES = {
     "EnvFile": HEAD + f"spec: {{{STEPS[:-2]}, envFrom: [{{file: a, §}}]}}]}}\n",
     "Dependency": HEAD + f"spec: {{{STEPS[:-2]}, dependsOn: [{{step: b, §}}]}}]}}\n",
     "Matrix": HEAD + f"spec: {{{STEPS[:-2]}, forEach: {{matrix: {{a: [b]}}, §}}}}]}}\n",
+    "Call": HEAD + f"spec: {{{STEPS[:-1]}, {{name: c, template: {{name: t, §}}}}]}}\n",
+    "Template": TEMPLATE + f"§\nspec: {{{STEPS}}}\n",
+    "TemplateMetadata": TEMPLATE.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",
+    "TemplateSpec": TEMPLATE + f"spec: {{{STEPS}, §}}\n",
     "Retry": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{§}}}}]}}\n",
     "Backoff": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{backoff: {{§}}}}}}]}}\n",
     "Defaults": HEAD + f"spec: {{{STEPS}, defaults: {{§}}}}\n",
@@ -89,7 +94,11 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "timeout-minutes: 5", "unknown field; write timeoutSeconds: 300"),
         ("Step", "continue-on-error: true", "unknown field; write continueOnFailure: true"),
         ("Step", "working-directory: src", "unknown field; write workingDir: src"),
-        ("Step", "uses: actions/checkout@v4", "not supported yet; write what it does in run or"),
+        (
+            "Step",
+            "uses: actions/checkout@v4",
+            "unknown field; write what it does in run or command",
+        ),
         (
             "Step",
             "with: {a: b}",
@@ -109,7 +118,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "withItems: [a]", "unknown field; write forEach: [one, another]"),
         ("Step", "withParam: '{{x}}'", "write forEach: ${{ steps.NAME.outputs.NAME }}"),
         ("Step", "withSequence: {count: 3}", "unknown field; write forEach: [1, 2, 3]"),
-        ("Spec", "entrypoint: main", "not supported yet; write all steps under spec.steps"),
+        ("Spec", "entrypoint: main", "unknown field; write all steps under spec.steps"),
         ("Metadata", "generateName: a-", "unknown field; write name: a name that is unique"),
         # Dagu, cron
         ("Spec", "schedule: 0 6 * * *", "run it from cron: 0 6 * * * treadle restart NAME"),
@@ -134,6 +143,29 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Step", "execution_timeout: 1h 30m", "unknown field; write timeoutSeconds: 5400"),
         ("Spec", "max_active_tasks: 4", "unknown field; write parallelism: 4"),
         # values
+        # templates
+        ("Step", "uses: ./.github/workflows/a.yml", "or the name of a template in template"),
+        ("Step", "call: child", "unknown field; write template: {name: NAME}"),
+        ("Step", "templateRef: {name: a}", "unknown field; write template: {name: NAME}"),
+        ("Step", "template: chain", 'expected a mapping, found "chain"; write {name: chain}'),
+        ("Step", "template: {name: c}, with: {a: b}", "; write it in template, as params: {NAME:"),
+        ("Step", "template: {name: c}, params: {a: b}", "; write it in template, as params: {NAM"),
+        ("Call", "arguments: {a: b}", "unknown field; write params: {NAME: value}"),
+        ("Call", "params: [{name: a, value: b}]", "; write a mapping, like {a: b}"),
+        ("Step", "call: child, params: {A: 1}", "; write it in template, as params: {NAME: value"),
+        ("Step", "template: [chain]", "found a list; write {name: NAME}"),
+        ("Call", "params: A=1 B=2", "; write a mapping, like {A: 1}"),
+        ("Call", "params: [a=b]", "; write a mapping, like {a: b}"),
+        ("Call", "forEach: [a]", "unknown field; write it beside template"),
+        ("Workflow", "include: a.yml", "unknown field; steps use a template of any file of the"),
+        ("TemplateSpec", "env: {A: b}", "unknown field; write it in its steps, or in the"),
+        ("TemplateSpec", "defaults: {}", "; write it in the workflow that uses the template"),
+        ("Template", "inputs: {a: b}", "unknown field; write spec: {params: {NAME: default}}"),
+        (
+            "TemplateSpec",
+            "outputs: [rows]",
+            "a mapping, like {rows: ${{ steps.NAME.outputs.rows }}}",
+        ),
         ("Step", "retry: 3", "expected a mapping, found the number 3; write {limit: 3}"),
         ("Step", "env: [{name: A, value: b}]", "found a list; write a mapping, like A: b"),
         ("Step", "env: [A=b, C=d]", "found a list; write a mapping, like A: b"),

@@ -5,8 +5,9 @@ import pytest
 from full_spec import FULL
 from msgspec import UNSET
 
+from controller.spec.linked import LinkedWorkflow
 from controller.spec.load import FAULTS_MAX, Document, Loaded, load
-from controller.spec.models import Backoff, Dependency, Workflow
+from controller.spec.models import Backoff, Dependency
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 SMALL = HEAD + "  steps: [{name: a, run: 'true'}]\n"
@@ -51,7 +52,7 @@ def test_what_is_not_written_stays_unset() -> None:
 def test_a_spec_survives_json() -> None:
     workflow = one(FULL).workflow
     encoded = msgspec.json.encode(workflow)
-    assert msgspec.json.decode(encoded, type=Workflow) == workflow
+    assert msgspec.json.decode(encoded, type=LinkedWorkflow) == workflow
     assert one(encoded.decode(), "a.json").workflow == workflow
 
 
@@ -105,6 +106,27 @@ def test_an_interpreter_that_a_script_names_in_vain(
     named = (shell or "/bin/sh").split()[0]
     said = f"its #! line is a comment to {named}, which runs this script; {hint}"
     assert [text.partition("run: ")[2] for text in document.warnings] == ([said] if hint else [])
+
+
+@pytest.mark.parametrize(
+    ("param", "warned"),
+    [
+        ("integer", True),
+        ("'string'", True),
+        ("text", False),
+        ("{default: string}", False),
+        ("{type: string}", False),
+        ("[string]", False),
+    ],
+)
+def test_a_type_where_the_default_of_a_param_is_written(param: str, warned: bool) -> None:
+    text = SMALL.replace("spec:\n", f"spec:\n  params: {{site: {param}}}\n")
+    word = param.strip("'")
+    said = (
+        f'5:18: spec.params.site: its default is the text "{word}"; to declare its type, '
+        f"write {{type: {word}}}"
+    )
+    assert one(text).warnings == ((f"a.yaml:{said}",) if warned else ())
 
 
 @pytest.mark.parametrize(

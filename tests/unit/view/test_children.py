@@ -12,7 +12,7 @@ from controller.model import events as e
 from controller.planner.permission import Limits
 from controller.view import words
 from controller.view.attempts import Choice, Shown, of_one_run, prefixes
-from controller.view.children import in_order, meant, progress, shown
+from controller.view.children import in_order, meant, opened, progress, shown
 from controller.view.dag import tree, with_children
 from controller.view.explain import Around, causes, waits, ways
 from controller.view.explain_step import explanation as of_step
@@ -67,7 +67,7 @@ def test_what_an_edit_took_away_comes_last_until_it_has_ended() -> None:
 def test_children_are_in_the_tree_below_their_parent() -> None:
     steps = [fan(), fan("each", "x"), a_step("x"), a_step("end", "load", "each")]
     life = told("a", "b", steps=steps).exit("x").life()
-    drawn = with_children(tree(life.steps), lambda parent: shown(life, parent))
+    drawn = with_children(tree(life.steps), lambda parent: shown(life, parent), opened)
     assert [f"{branch.lead}{branch.step.name}" for branch in drawn] == [
         "├ load",
         "│   load[a]",

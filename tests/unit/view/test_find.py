@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from story import Story, a_step
+from story import Story, a_step, template
 
 from controller.errors import Fault, NotFound, UsageError
 from controller.model import events as e
@@ -40,6 +40,17 @@ def told() -> Story:
 )
 def test_found(word: str, uid: str) -> None:
     assert find_workflow(told().state, word).uid == uid
+
+
+@pytest.mark.parametrize(("users", "said"), [("a", "which a uses"), ("ba", "which a and b use")])
+def test_the_name_of_a_template_is_no_workflow(users: str, said: str) -> None:
+    story = Story()
+    for name in users:
+        step = a_step("site", template={"name": "import"})
+        story.accept([step], name=name, templates={"import": template(a_step("load"))})
+    problem = f'no workflow is named "import"; it is a template, {said}$'
+    with pytest.raises(NotFound, match=problem):
+        find(story.state, "import")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +90,7 @@ def test_a_name_that_only_a_rejected_file_has() -> None:
         (["etl/clean-*"], ("etl", ["clean-*"])),
         pytest.param(["etl/load/x"], ("etl", ["load/x"]), id="NAME ends at the first slash"),
         pytest.param(["etl", "other/load"], ("etl", ["other/load"]), id="of another workflow"),
+        pytest.param(["site", "site/load"], ("site", ["site/load"]), id="of a template"),
         pytest.param(["etl/"], ("etl", [""]), id="the step is missing"),
     ],
 )
@@ -112,6 +124,34 @@ def test_steps_are_named_or_match_a_pattern(words: list[str], steps: list[str] |
             pick_steps(etl, words)
     else:
         assert pick_steps(etl, words) == steps
+
+
+@pytest.mark.parametrize(
+    ("word", "steps"),
+    [
+        ("site*", ["site"]),
+        ("site[?]", ["site[a]", "site[b]"]),
+        ("*load", ["site[a]/load"]),
+        ("*load[p]", ["site[a]/load[p]"]),
+        (
+            "site[b]/load",
+            "no step \"site\\[b\\]/load\" yet; .*: treadle explain etl 'site\\[b\\]'$",
+        ),
+        ("site[a]/laod", 'no step "site\\[a\\]/laod"; did you mean "site\\[a\\]/load"'),
+        ("later/load", 'no step "later/load" yet; what later becomes: treadle explain etl later$'),
+    ],
+)
+def test_what_matches_stands_for_all_below_it(word: str, steps: list[str] | str) -> None:
+    chain = {"name": "chain"}
+    site = a_step("site", template=chain, forEach=["a", "b"], parallelism=1)
+    templates = {"chain": template(a_step("load", forEach=["p", "q"]))}
+    steps_ = [site, a_step("later", "site", template=chain)]
+    story = Story().accept(steps_, "etl", templates=templates)
+    if isinstance(steps, str):
+        with pytest.raises(NotFound, match=steps):
+            pick_steps(story.life("etl"), [word])
+    else:
+        assert pick_steps(story.life("etl"), [word]) == steps
 
 
 def test_without_a_life_any_name_may_be_right_but_no_pattern() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from story import Story, a_step
 
+from controller.errors import Fault
 from controller.model import events as e
 from controller.model.phases import Phase
 from controller.planner.permission import Limits
@@ -46,6 +47,16 @@ def test_a_failure_comes_with_its_output_and_all_that_it_kept_from_running() -> 
         "    │ 20000 rows, min 50000",
         "    │ too few rows: 20000",
         "next: treadle logs w check-rows · treadle retry w",
+    ]
+
+
+def test_faults_in_its_file_are_named_even_if_all_is_done() -> None:
+    story = Story().accept([a_step("a")]).exit("a")
+    faults = [Fault(file="w.yaml", problem="no step is named \x1b[2J")]
+    story.see(e.FileRejected(path="w.yaml", faults=faults, digest=""))
+    assert told(story) == [
+        "✓ w is Succeeded: all steps are done",
+        r"fault: w.yaml: no step is named \x1b[2J (generation 1 stays in force)",
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from rich.cells import cell_len
-from story import Story, a_step, document
+from story import Story, a_step, document, template
 
 from controller.errors import Fault
 from controller.model import events as e
@@ -170,6 +170,13 @@ def test_a_step_with_children_does_not_count_among_those_that_run_again() -> Non
     story.exit("first").exit("load[x]").exit("b").exit("c[x]")
     story.accept(steps, params={"l": ["x", "y"]})
     assert "w GenerationAccepted generation 2 from w.yaml; 2 steps run again" in words(shown(story))
+
+
+def test_a_piece_that_has_its_place_does_not_run_again() -> None:
+    chain = template(a_step("load"))
+    step = a_step("site", template={"name": "chain"}, forEach=["a"])
+    story = Story().accept([step], templates={"chain": chain})
+    assert not [line for line in shown(story) if "again" in line]
 
 
 def test_everything_has_also_what_follows() -> None:

@@ -1,0 +1,80 @@
+"""Rules for a step that calls a template, before that template is known; and for its outputs.
+
+What the template takes and gives, `link` compares with the step.
+"""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import UNSET, structs
+
+from controller.spec.definition import given
+from controller.spec.expression import OPEN
+from controller.spec.item_rules import expressions_in
+from controller.spec.linked import Body
+from controller.spec.models import Spec, Step
+from controller.spec.path_fault import Path, PathFault, calls_of, steps_of
+from controller.spec.values import found, mismatch, type_of
+
+_BESIDE = {"name", "run", "command", "template", "dependsOn", "when", "forEach", "key",
+           "parallelism", "continueOnFailure"}  # fmt: skip
+_AS_A_VALUE = "write one expression that gives the whole value, like ${{ [params.a, params.b] }}"
+
+
+def calls(spec: Spec) -> Iterator[PathFault]:
+    """A template calls no other, and what it is given can be a value."""
+    for path, call in calls_of(spec):
+        if isinstance(spec, Body):
+            problem = "templates can't use templates yet"
+            hint = "write the steps of that template here"
+            yield PathFault(path=path, problem=problem, hint=hint, key=True)
+            continue
+        for name, value in given(call.params, {}).items():
+            yield from _value((*path, "params", name), value)
+
+
+def _value(path: Path, value: object) -> Iterator[PathFault]:
+    kind = type_of(value)
+    if kind is None:
+        problem, hint = "expected a value, found nothing", "give it a value, or remove it"
+        yield PathFault(path=path, problem=problem, hint=hint)
+    elif problem := mismatch(value, kind):
+        yield PathFault(path=path, problem=problem)
+    elif kind in ("array", "object"):
+        yield from expressions_in(path, value, _AS_A_VALUE)
+
+
+def fields(spec: Spec) -> Iterator[PathFault]:
+    """What a step does is said by its template."""
+    for path, step in steps_of(spec):
+        if step.template is UNSET:
+            continue
+        for field in structs.fields(Step):
+            name = field.encode_name
+            if name not in _BESIDE and getattr(step, field.name) is not UNSET:
+                yield PathFault(
+                    path=(*path, name),
+                    problem=f"{name} can't be used with template",
+                    hint=f"write {name} in the {'spec' if name == 'outputs' else 'steps'} "
+                    "of the template",
+                    key=True,
+                )
+
+
+def outputs(spec: Spec) -> Iterator[PathFault]:
+    """Each output of a template says where its value comes from."""
+    for name, text in spec.outputs.items() if isinstance(spec, Body) else ():
+        if OPEN not in text:
+            problem = f"expected text with an expression, found {found(text)}"
+            hint = f"write ${{{{ steps.NAME.outputs.{name} }}}}"
+            yield PathFault(path=("spec", "outputs", name), problem=problem, hint=hint)
+
+
+def texts_of_calls(spec: Spec) -> Iterator[tuple[Path, str]]:
+    """The texts that templates are given, with their paths."""
+    for path, call in calls_of(spec):
+        for name, value in given(call.params, {}).items():
+            if isinstance(value, str):
+                yield (*path, "params", name), value
+
+
+CALL_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (calls, fields, outputs)

@@ -1,0 +1,83 @@
+"""A spec together with the templates that it calls: what is in force, and what the log carries.
+
+A template that is called is read as a spec of its own, its `Body`: its steps and params, with what
+holds for all steps of the caller. So all that is known of the steps of a spec, definitions,
+fingerprints, expressions, holds for those of a template too.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct, UnsetType, structs
+
+from controller.spec.models import Spec, TemplateSpec, Workflow
+
+
+class Called(Struct, frozen=True, omit_defaults=True):
+    """A template that a spec calls. `home`: its folder, seen from that of the caller's file."""
+
+    spec: TemplateSpec
+    home: str = "."
+
+
+class Linked(Spec, frozen=True):
+    """A spec with the templates that its steps call, by their names."""
+
+    templates: dict[str, Called] = {}
+
+
+class LinkedWorkflow(Workflow, frozen=True):
+    """A document whose templates have been found."""
+
+    spec: Linked
+
+
+class Body(Spec, frozen=True):
+    """A template as the spec of its steps: alone, or for the spec that calls it.
+
+    `outputs`: the texts of what it hands on. Paths in its steps are seen from `home`, the others
+    from the folder of the caller's file.
+    """
+
+    caller: Spec | None = None
+    outputs: dict[str, str] = {}
+    home: str = "."
+
+
+def body_alone(template: TemplateSpec) -> Body:
+    """A template as the spec of its steps, without a caller."""
+    outputs = {} if isinstance(template.outputs, UnsetType) else template.outputs
+    return Body(steps=template.steps, params=template.params, outputs=outputs)
+
+
+_NONE: Mapping[str, Called] = MappingProxyType({})
+
+
+def called(spec: Spec) -> Mapping[str, Called]:
+    """The templates that the spec calls, by name; none before they have been found."""
+    return spec.templates if isinstance(spec, Linked) else _NONE
+
+
+def joined(workflow: Workflow, templates: Mapping[str, Called] = _NONE) -> LinkedWorkflow:
+    """The document with these templates."""
+    spec = Linked(**{**structs.asdict(workflow.spec), "templates": dict(templates)})
+    return LinkedWorkflow(**{**structs.asdict(workflow), "spec": spec})
+
+
+def written(spec: Spec) -> Spec:
+    """The spec as its file has it."""
+    return structs.replace(spec, templates={}) if called(spec) else spec
+
+
+def homes_of(spec: Spec) -> dict[str, str]:
+    """The folder of each template that the spec calls, by name."""
+    return {name: one.home for name, one in called(spec).items()}
+
+
+def with_homes(spec: Linked, homes: Mapping[str, str]) -> Linked:
+    """The spec whose templates have moved to these folders."""
+    moved = {
+        name: structs.replace(one, home=homes.get(name, one.home))
+        for name, one in spec.templates.items()
+    }
+    return structs.replace(spec, templates=moved)

@@ -1,0 +1,74 @@
+"""What single files would do in the folder, and what an edit of a template does to its callers."""
+
+import pytest
+from specs_folder import SpecsFolder, caller, documents, template, workflow
+
+from controller.rehearsal.foresee import Foresight, of_files, of_folder
+from controller.spec.load import load
+
+
+@pytest.fixture
+def folder() -> SpecsFolder:
+    """A template with three callers; and a twin of one, which is rejected."""
+    folder = SpecsFolder().write("lib/chain.yaml", template("chain", "one", "two"))
+    for name in ("a", "b"):
+        folder.write(f"{name}.yaml", caller(name, "chain"))
+    folder.write("c.yaml", caller("c", "chain", params="site: x"))
+    folder.write("lib/chain.yaml", template("chain", "one", "two", params="site: y"))
+    folder.write("plain.yaml", workflow("plain")).look()
+    folder.write("twin.yaml", caller("a", "chain")).look()
+    return folder
+
+
+def foreseen(folder: SpecsFolder, *texts: str) -> Foresight:
+    files = [load(text.encode(), f"{n}.yaml") for n, text in enumerate(texts)]
+    return of_files(folder.state, folder.sight, files)
+
+
+def changed(told: Foresight) -> dict[str, dict[str, str]]:
+    return {
+        change.workflow: {name: effect.action for name, effect in change.steps.items()}
+        for change in told.changes
+        if change.is_change
+    }
+
+
+def test_a_template_changes_its_callers(folder: SpecsFolder) -> None:
+    edited = template("chain", "one", "two", "three", params="site: y")
+    told = foreseen(folder, edited)
+    assert told.faults == []
+    assert list(changed(told)) == ["a", "b", "c"]
+    assert changed(told)["a"].keys() == {"go", "go/one", "go/two", "go/three"}
+    # so it is when it is in the folder
+    folder.remove("twin.yaml").write("lib/chain.yaml", edited)
+    assert changed(of_folder(folder.state, folder.sight, folder.now)) == changed(told)
+
+
+def test_the_same_template_changes_nothing(folder: SpecsFolder) -> None:
+    told = foreseen(folder, template("chain", "two", "one", params="site: y"))
+    assert [change.workflow for change in told.changes] == ["a", "b", "c"]
+    assert changed(told) == {}
+
+
+def test_a_caller_that_would_not_fit_is_named(folder: SpecsFolder) -> None:
+    told = foreseen(folder, template("chain", "one", "three"))
+    assert list(changed(told)) == ["a", "b"]
+    assert [(fault.file, fault.problem) for fault in told.faults] == [
+        ("specs/c.yaml", 'the template "chain" has no param "site"')
+    ]
+
+
+def test_a_caller_and_its_template_are_taken_together(folder: SpecsFolder) -> None:
+    told = foreseen(folder, caller("c", "chain"), template("chain", "one", "two"))
+    assert (list(changed(told)), told.faults) == (["c", "a", "b"], [])
+
+
+def test_a_caller_alone_gets_the_template_of_the_folder(folder: SpecsFolder) -> None:
+    told = foreseen(folder, caller("b", "chain", params="site: z"), caller("new", "chain"))
+    assert list(changed(told)) == ["b", "new"]
+    assert changed(told)["new"].keys() == {"go", "go/one", "go/two"}
+
+
+def test_files_that_have_nothing_to_do_with_templates(folder: SpecsFolder) -> None:
+    told = foreseen(folder, documents(workflow("plain", run="date"), workflow("other")))
+    assert list(changed(told)) == ["plain", "other"]
