@@ -63,7 +63,7 @@ def _past(workflow: Workflow, step: Step) -> Iterator[str]:
     if workflow.generation > 1:
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))
-    made = step.attempt if step.phase is Phase.SUCCEEDED else None
+    made = step.attempt if step.phase is Phase.SUCCEEDED and not step.is_parent else None
     if made is not None and of_present_run(workflow, step) is None and step.reason != Reason.MARKED:
         yield f"its result is kept from run {made.run}"
 

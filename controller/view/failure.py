@@ -25,6 +25,8 @@ _CODES = {
 def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
     """The step's last attempt, if it ran in this run and what the step is now follows from it."""
     attempt = step.attempt
+    if step.is_parent and not step.live:
+        return None  # it ran when the step had no children
     if attempt is None or attempt.started is None or attempt.run != workflow.run:
         return None
     waits = step.phase in (Phase.PENDING, Phase.READY) and not step.retries

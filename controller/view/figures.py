@@ -84,7 +84,7 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
     outputs = in_short(step.outputs)
     if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
         return words.of_step(state, workflow, step, look.moment)[1]
-    if step.phase is Phase.SUCCEEDED and step.attempt is not None and attempt is None:
+    if step.phase is Phase.SUCCEEDED and step.attempt and not attempt and not step.is_parent:
         return f"kept from run {step.attempt.run}{outputs and f': {outputs}'}"
     if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
         return outputs

@@ -141,7 +141,8 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What in the folder affects the workflow: markers, and faults in its file."""
     for path, marker in state.markers_of.get(workflow.name, {}).items():
         what = words.listed(marker.steps) if marker.steps else "this workflow"
-        yield "marker", f"{path}: while this file exists, {what} does not start"
+        verb = "do" if len(marker.steps) > 1 else "does"
+        yield "marker", f"{path}: while this file exists, {what} {verb} not start"
     for bad in state.bad_markers.values():
         if bad.workflow == workflow.name:
             yield "marker", f"{bad.path} is rejected and cancels nothing: {bad.problem}"

@@ -11,6 +11,8 @@ from story import Story, a_step
 from controller.planner.permission import Limits
 from controller.view.explain import Around, causes, ways
 from controller.view.explain_step import attempts_table, explanation, inputs_lines
+from controller.view.figures import note, took
+from controller.view.inputs import input_line
 from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
@@ -183,3 +185,23 @@ def test_a_condition_that_fails_is_no_condition_that_is_false() -> None:
 def test_why_a_step_with_a_condition_runs() -> None:
     story = reads(when='${{ steps.a.phase == "Skipped" }}')
     assert '`when` is true: steps.a.phase is "Skipped"' in said(story.exit("b"), "b")
+
+
+def test_the_attempts_of_a_step_are_not_those_of_what_it_became() -> None:
+    fan = a_step("a", forEach=["x"])
+    story = Story().accept([a_step("a")]).exit("a").accept([fan]).exit("a[x]")
+    assert note(story.state, story.life(), story.step("a"), LOOK) == "its child is done"
+    assert not any("kept" in line for line in said(story, "a"))
+    story = Story().accept([a_step("a")]).start("a").accept([fan]).end("a").exit("a[x]")
+    assert took(story.life(), story.step("a"), LOOK) == "-"
+    assert note(story.state, story.life(), story.step("a"), LOOK) == "its child is done"
+
+
+def test_why_a_parent_changed_is_not_compared_with_an_attempt_from_before() -> None:
+    story = Story().accept([a_step("a")]).exit("a").accept([a_step("a", forEach=["x"])])
+    story.start("a[x]").accept([a_step("a", forEach=["x"], run="other")])
+    assert story.life().effects["a"].message == "run changed"
+
+
+def test_an_input_can_not_steer_the_terminal() -> None:
+    assert input_line("params.x", '"\u202e\x1b[2J"') == 'params.x: "\\x202e\\x1b[2J"'

@@ -309,3 +309,10 @@ def test_a_fault_of_the_outputs_is_said_where_the_exit_code_says_nothing() -> No
     assert row.endswith(f"  {why}")
     head = lines.index("── w/a, attempt 1: treadle logs w a ──")
     assert lines[head + 1 : head + 3] == [f"  {why}", "  done"]
+
+
+def test_a_marker_for_several_steps() -> None:
+    story = Story().accept([a_step("a"), a_step("b")])
+    story.see(e.MarkerPlaced(workflow="w", path="w.cancel", digest="", steps=["a", "b"]))
+    text = "\n".join(page(story.state, story.life(), Look(now=story.now)))
+    assert "w.cancel: while this file exists, a and b do not start" in text
