@@ -11,7 +11,14 @@ from msgspec import structs
 
 from controller.model import events as e
 from controller.model.apply_step import remove, reset, restore
-from controller.model.children import expand, full_name, let_outlive, rebalance, take_over
+from controller.model.children import (
+    expand,
+    full_name,
+    is_half_gone,
+    let_outlive,
+    rebalance,
+    take_over,
+)
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     forget_name,
@@ -59,7 +66,8 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     for name, effect in event.effects.items():
         if name in workflow.steps:
             _carry_out(state, workflow, workflow.steps[name], effect)
-    before = workflow.steps.keys() | event.effects.keys()
+    there = (name for name, step in workflow.steps.items() if not is_half_gone(step))
+    before = {*there, *event.effects}
     for name, children in event.expansions.items():
         inside = event.template_params.get(name)
         expand(state, workflow, workflow.steps[name], children, name in event.ask_each, inside)
@@ -177,6 +185,8 @@ def _take_children(
 def _take_leave(state: State, workflow: Workflow, step: Step, event: e.GenerationAccepted) -> None:
     """The spec no longer has it: it leaves, once nothing of it runs."""
     effect = event.effects.get(step.name)
+    if is_half_gone(step) and step.unsettled:
+        return  # steps of it still run, so it keeps its place
     if step.live is None:
         remove(state, workflow, step)
     elif effect is not None:  # without one, an earlier generation removed it

@@ -53,17 +53,8 @@ def expand(
         name = full_name(parent, child.key)
         definition = defined[child.key] if fan is None else of_item
         step = workflow.steps.get(name)
-        if step is None:
-            step = Step(
-                name=name,
-                index=parent.index,
-                definition=definition,
-                fingerprint=child.fingerprint,
-                since=state.time,
-                numbered=workflow.left.pop(name, 0),
-            )
-            workflow.steps[name] = step
-            workflow.unsettled += 1
+        if step is None or is_half_gone(step):
+            step = _new_child(state, workflow, name, parent, definition, child.fingerprint)
         if step.parent is None:  # it is new, or had outlived an earlier parent
             step.parent, step.piece = parent.name, parent.name if fan is None else parent.piece
             parent.unsettled += step.phase not in TERMINAL
@@ -94,6 +85,36 @@ def expand(
         link(workflow, [workflow.steps[name] for name in names])
     touch(state, workflow, parent)
     return before != names
+
+
+def _new_child(
+    state: State,
+    workflow: Workflow,
+    name: str,
+    parent: Step,
+    definition: Definition,
+    fingerprint: str,
+) -> Step:
+    was = workflow.steps.get(name)
+    step = workflow.steps[name] = Step(
+        name=name,
+        index=parent.index,
+        definition=definition,
+        fingerprint=fingerprint,
+        since=state.time,
+        numbered=workflow.left.pop(name, 0) if was is None else was.numbered,
+    )
+    if was is None:
+        workflow.unsettled += 1
+    else:  # what still runs of it holds its place
+        step.parent, step.piece = was.parent, was.piece
+        step.unsettled, step.places, step.admitted = was.unsettled, was.places, was.admitted
+    return step
+
+
+def is_half_gone(step: Step) -> bool:
+    """A piece that left, but for steps that still run. In the list again, it is a new one."""
+    return step.leaving is not None and step.live is None
 
 
 def full_name(parent: Step, key: str) -> str:

@@ -292,6 +292,8 @@ def drop(state: State, workflow: Workflow, step: Step) -> None:
     if parent is not None and step.phase not in TERMINAL:
         parent.unsettled -= 1
         touch(state, workflow, parent)
+        if not (parent.has_begun or parent.leaving or parent.phase is Phase.READY):
+            give_place(state, workflow, parent)
     _count(workflow, step, -1)
     workflow.left[step.name] = step.numbered
     del workflow.steps[step.name]

@@ -9,7 +9,7 @@ Cost: O(steps + dependencies).
 from collections.abc import Mapping
 from typing import Any
 
-from controller.model.children import no_longer_in
+from controller.model.children import is_half_gone, no_longer_in
 from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
@@ -235,7 +235,7 @@ class Judgement:
             name = child_name(step.name, child.key)
             names.append(name)
             there = self.workflow.steps.get(name)
-            if there is None:
+            if there is None or is_half_gone(there):
                 self.rows[name] = STEP_ADDED
                 continue
             at = seen._replace(item=item.value, nth=item.index)
