@@ -55,7 +55,7 @@ def expanded(state: State, event: e.StepExpanded) -> None:
             reset(state, workflow, child, Reason.DEPENDENCY_RERAN, why)
     if parent.limit is not None:
         rebalance(state, workflow, parent)
-    message = f"{len(event.children):,} {parent.children_are}"
+    message = parent.children_counted
     if parent.phase is Phase.READY:
         move_step(state, workflow, parent, Phase.PENDING, Reason.EXPANDED, message)
     else:

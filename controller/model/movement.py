@@ -68,7 +68,7 @@ def _tell_parent(state: State, workflow: Workflow, child: Step, was: Phase) -> N
         return
     parent.unsettled += (to not in TERMINAL) - (was not in TERMINAL)
     if to is Phase.RUNNING and parent.phase is Phase.PENDING and parent.expanded:
-        message = f"{len(parent.children):,} {parent.children_are}"
+        message = parent.children_counted
         move_step(state, workflow, parent, Phase.RUNNING, Reason.STARTED, message)
     elif to is Phase.PENDING and parent.phase in TERMINAL and parent.expanded:
         if parent.is_of_list:

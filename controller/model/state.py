@@ -238,6 +238,13 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         return "steps" if self.definition.for_each is None else "children"
 
     @property
+    def children_counted(self) -> str:
+        """`1 child`, `3 children`; of a template `3 steps`."""
+        if len(self.children) == 1:
+            return "1 step" if self.definition.for_each is None else "1 child"
+        return f"{len(self.children):,} {self.children_are}"
+
+    @property
     def is_of_list(self) -> bool:
         """It is the child of a step with `forEach`, for one of its items."""
         return self.parent is not None and self.parent != self.piece
