@@ -29,8 +29,7 @@ class FanFlow(Flow):
     edited_on_the_way = False
 
     def take(self, plan: Plan, **policies: Any) -> None:  # type: ignore[override]
-        params = dict(plan.params)
-        self.accept(plan.written(), params=params, templates=plan.linked(), **policies)
+        self.accept(plan.written(), **plan.of_spec(), **policies)
 
     def one_ends(self, name: str) -> None:
         if not self.edited_on_the_way:
@@ -161,8 +160,10 @@ def taken_back(seed: int, templates: bool = False) -> None:
         edited = covered(an_edit(random, plan, policies=False))
         there = Reference(edited, seed)
         moved |= {of_spec(name) for name in unlike(there.lists, wanted.lists)}
-        ends = there.outcomes.items()
-        moved |= {of_spec(name) for name, end in ends if not end.tries and not end.children}
+        for name, end in there.outcomes.items():
+            was = wanted.outcomes.get(name)
+            if not end.tries and (not end.children or was is None or end.outputs != was.outputs):
+                moved.add(of_spec(name))
         flow.take(edited, suspend=suspended)
         flow.go_on(random.choice((0, 0, 0, 1, 2, 4)))
     ran, since = flow.ran(since), len(flow.records)
@@ -196,7 +197,7 @@ def foretold(seed: int, templates: bool = False) -> None:
     at_rest = random.random() < 0.7
     flow.go_on(*(() if at_rest else (random.randint(0, 6),)))
     edited = an_edit(random, plan, policies=True).with_keepers(random)
-    wanted = document(edited.written(), params=dict(edited.params), templates=edited.linked())
+    wanted = document(edited.written(), **edited.of_spec())
     if same(flow.life().spec, wanted.spec):
         return
     told = of_document(flow.state, Document(workflow=wanted, line=1)).steps

@@ -212,6 +212,15 @@ class Plan(NamedTuple):
     params: Mapping[str, Any]
     templates: "Mapping[str, Plan]" = {}
     outputs: Mapping[str, Expression] = {}
+    env: Mapping[str, Pieces] = {}  # of all its steps, those of templates as well
+
+    def of_spec(self) -> dict[str, Any]:
+        """What its spec has besides the steps."""
+        given = {"params": dict(self.params), "templates": self.linked()}
+        return {**given, "env": self.written_env()}
+
+    def written_env(self) -> dict[str, str]:
+        return {name: _text(pieces) for name, pieces in self.env.items()}
 
     def written(self) -> list[dict[str, Any]]:
         return [step.written() for step in self.steps.values()]
@@ -251,10 +260,14 @@ class Plan(NamedTuple):
 
 def a_plan(random: Random, templates: bool = False) -> Plan:
     drawn = {name: a_template(random) for name in ("t", "u")} if templates else {}
-    plan = Plan({}, params(random), drawn)
+    plan = Plan({}, params(random), drawn, env=some_env(random))
     for index in range(random.randint(1, STEPS_MAX)):
         plan = with_step(plan, a_step(random, plan, f"s{index}"))
     return plan
+
+
+def some_env(random: Random) -> dict[str, Pieces]:
+    return random.choice(({}, {}, {"G": ("g ", param("p"))}, {"G": ("h",)}))
 
 
 def a_template(random: Random) -> Plan:
@@ -511,7 +524,8 @@ def an_edit(random: Random, plan: Plan, policies: bool) -> Plan:
     templates = {
         name: _template_edit(random, one, policies) for name, one in plan.templates.items()
     }
-    return _plan_edit(random, plan._replace(templates=templates), policies)
+    env = some_env(random) if random.random() < 0.1 else plan.env
+    return _plan_edit(random, plan._replace(templates=templates, env=env), policies)
 
 
 def _template_edit(random: Random, template: Plan, policies: bool) -> Plan:
@@ -643,10 +657,12 @@ class Place(NamedTuple):
 
     `params`: what fingerprints have for them. `first`: what its steps run after that need no other.
     `reset`: of the step that calls it, as of an outcome. `of_list`: it is called for an item.
+    `caller`: the plan that has this step.
     """
 
     at: str
     params: Mapping[str, Any]
+    caller: Plan
     first: Sequence[str] = ()
     reset: bool = False
     of_list: bool = False
@@ -668,7 +684,7 @@ class Reference:
         place: Place | None = None,
     ) -> None:
         self.plan, self.seed, self.cancelled, self._before = plan, seed, cancelled, before
-        self._place = place or Place("", plan.params)
+        self._place = place or Place("", plan.params, plan)
         self._known: dict[str, Outcome] = {}
         self._within: dict[str, Reference] = {}  # the templates, by the full name of the piece
         self._meant: dict[str, str] = {}
@@ -867,8 +883,14 @@ class Reference:
             read = _read([*called.outputs.values()], place.params)
             return sha256(f"{steps} {outputs} {read} {after}".encode()).hexdigest()
         written = step.written()
-        does = f"{written['command']} {written['env']} {step.hands_on}"
+        does = f"{written['command']} {written['env']} {step.hands_on} {self._common_env()}"
         return f"{does} {_read(step.fixed, self._place.params)} {after}"
+
+    def _common_env(self) -> str:
+        caller = self._place.caller
+        pieces = [piece for text in caller.env.values() for piece in text]
+        read = _read([one for one in pieces if isinstance(one, Expression)], caller.params)
+        return f"{caller.written_env()} {read}"
 
     def _after(self, step: Step) -> list[str]:
         """Its dependencies; of a step of a template that has none, those of who calls it."""
@@ -882,7 +904,7 @@ class Reference:
             name: _meant(one, seen) if isinstance(one, Expression) else one
             for name, one in {**called.params, **step.call.params}.items()
         }
-        return Place(f"{child}/", given, self._after(step), reset, step.fan is not None)
+        return Place(f"{child}/", given, self.plan, self._after(step), reset, step.fan is not None)
 
     # ------------------------------------ a run
 
@@ -971,7 +993,7 @@ class Reference:
         tries: list[Texts] = []
         try:
             for nth in range(1, step.limit + 2):
-                tries.append(_texts(step, seen))
+                tries.append(_texts(step, seen, self._place.caller))
                 does = fate(self.seed, name, nth, tries[-1])
                 if step.skips and does.code == SKIPS:
                     return Outcome("Skipped", tries=tuple(tries), own=True)
@@ -1081,6 +1103,8 @@ def _filled(pieces: Pieces, seen: Seen) -> str:
     return text
 
 
-def _texts(step: Step, seen: Seen) -> Texts:
-    env = {name: _filled(pieces, seen) for name, pieces in step.env.items()}
+def _texts(step: Step, seen: Seen, caller: Plan) -> Texts:
+    common = Seen(caller.params, seen.steps)
+    env = {name: _filled(pieces, common) for name, pieces in caller.env.items()}
+    env |= {name: _filled(pieces, seen) for name, pieces in step.env.items()}
     return (step.name, str(step.version)), tuple(sorted(env.items()))
