@@ -115,9 +115,17 @@ def failed(state: State, event: e.StepFailed) -> None:
     fingerprint = step.fingerprint
     if of_attempt and step.attempt is not None:
         fingerprint = step.attempt.fingerprint
-    else:
+    elif not _is_as_before(step):
         replace_result(workflow, step)
     step.standing = Standing(fingerprint, step.phase, step.reason, step.message)
+
+
+def _is_as_before(step: Step) -> bool:
+    """It could not be expanded before, for the same reason, so who depends on it knows."""
+    kept = step.standing
+    if kept is None or step.reason != Reason.EXPANSION_FAILED:
+        return False
+    return (kept.fingerprint, kept.reason) == (step.fingerprint, step.reason)
 
 
 def _ended(

@@ -209,8 +209,7 @@ class Judgement:
             self._stay_as_they_are(step)
             return StepEffect("run", Reason.SPEC_CHANGED, str(failure)), True
         children = self._children[step.name]
-        is_list = definition.for_each is not None
-        found = self._of_parent(step, fingerprint, children, is_list)
+        found = self._of_parent(step, definition, fingerprint, children)
         return found, children == step.children
 
     def _list(
@@ -305,7 +304,7 @@ class Judgement:
                     self.rows[one.name] = removed_row(one, no_longer_in(parent))
 
     def _of_parent(
-        self, parent: Step, fingerprint: str, children: list[str], is_list: bool
+        self, parent: Step, definition: Definition, fingerprint: str, children: list[str]
     ) -> StepEffect:
         """It completes anew if its list or a child did; its dependents compare its hash."""
         over = parent.phase in TERMINAL
@@ -317,9 +316,12 @@ class Judgement:
             those = anew[0] if len(anew) == 1 else f"{anew[0]} and {len(anew) - 1:,} more"
             message = f"{those} {'runs' if len(anew) == 1 else 'run'} again"
             return StepEffect("run", Reason.TRIED_ANEW, message)
-        if parent.phase is Phase.FAILED and parent.reason == Reason.STEP_FAILED and not is_list:
-            message = "what failed in it is tolerated now"  # else that would run again
-            return StepEffect("run", Reason.TRIED_ANEW, message)
+        if parent.phase is Phase.FAILED and definition.for_each is None:
+            if parent.reason == Reason.STEP_FAILED:
+                message = "what failed in it is tolerated now"  # else that would run again
+                return StepEffect("run", Reason.TRIED_ANEW, message)
+            if not definition.continue_on_failure:
+                return tried_anew_row(parent)
         return GOES_ON if parent.phase is Phase.RUNNING else STEP_UNCHANGED
 
     def _same_items(self, parent: Step, definition: Definition, seen: Sight) -> list[Item] | None:
@@ -360,8 +362,6 @@ class Judgement:
             assert becomes is not None, step.name
             if step.live:
                 self.rows[step.name] = again
-            elif becomes.is_parent != step.is_parent:
-                self.rows[step.name] = changed_row("run")
             elif step.phase in TERMINAL and not is_result(step.phase, becomes):
                 self.rows[step.name] = tried_anew_row(step)
             if inner is not None and step.parent == parent.name:
@@ -373,12 +373,14 @@ class Judgement:
         lose = set[str]()
         self._children[parent.name] = []
         for step in self.workflow.below(parent):
-            if definition_named(self.spec, step.name) is None:
+            becomes = definition_named(self.spec, step.name)
+            if becomes is None:
                 self.rows[step.name] = removed_row(step)
                 lose.add(step.parent or "")
                 continue
             stay.append(step)
-            self.rows[step.name] = STEP_UNCHANGED
+            other = becomes.is_parent != step.is_parent
+            self.rows[step.name] = changed_row("run") if other else STEP_UNCHANGED
             self._children[step.name] = []
             self._children[step.parent or ""].append(step.name)
         for step in stay:

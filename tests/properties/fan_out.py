@@ -808,7 +808,7 @@ class Reference:
                 continue
             was, seen_then = were[child], items_then[child]
             same = self._child_meaning(name, seen) == before._child_meaning(name, seen_then)
-            if was.children is not None:
+            if was.children is not None and step.call is not None:
                 found = self._piece_edited(step, child, seen, reset)
                 begins = step.asks_each and (found.again or not same)
                 children[child] = self._begun(step, seen, found) if begins else found
@@ -830,7 +830,10 @@ class Reference:
             within = self._template(step, child, seen, before, reset)
         except Nothing:
             return Outcome("Failed")
-        return self._joined(before.together(), within.together())
+        was = before.together()
+        found = self._joined(was, within.together())
+        tried_anew = was.phase == "Failed" and not step.tolerated
+        return found._replace(again=found.again or tried_anew)
 
     def _begun(self, step: Step, seen: Seen, found: Outcome) -> Outcome:
         """A piece of which something runs again begins again, so each `when` is asked."""
@@ -1048,7 +1051,8 @@ class Reference:
 
 
 def _kind(step: Step) -> tuple[bool, bool]:
-    return step.fan is not None, step.call is not None
+    """Its children, if it is a list, are judged by themselves."""
+    return step.fan is not None, step.fan is None and step.call is not None
 
 
 def _worst(phases: Sequence[str]) -> str:

@@ -192,3 +192,37 @@ def test_what_depends_on_a_call_that_may_be_skipped_again_is_not_known_yet() -> 
     assert story.life().effects["site"].reason == "DependencyReran"
     assert story.life().effects["end"].reason == "NotKnownYet"
     assert story.exit("first", 1).life().phase == "Failed", "the end was not run again"
+
+
+def test_a_call_whose_outputs_failed_is_tried_anew_as_any_step_that_failed() -> None:
+    skips = a_step("load", when="${{ params.site != 'x' }}", outputs={"rows": "integer"})
+    outputs = {"rows": "${{ steps.load.outputs.rows }}"}
+    chain = {"chain": template(skips, params={"site": "x"}, outputs=outputs)}
+    after = a_step("end", "site")
+    story = Story().accept([call("site", continueOnFailure=True), after], templates=chain)
+    assert story.why("site") == ("Failed", "ExpressionFailed")
+    story.exit("end").accept([call("site"), after], templates=chain)
+    assert story.why("end") == ("Skipped", "DependencyFailed")
+
+
+def test_a_list_of_a_template_becomes_a_plain_step_while_its_piece_can_not_begin() -> None:
+    step = each("site", ["a"])
+    listed = template(a_step("load", forEach=[]), params={"site": "x"})
+    plain = template(a_step("load"), params={"site": {"type": "integer"}})
+    story = Story().accept([step], templates={"chain": listed})
+    story.accept([step], templates={"chain": plain}, suspend=True)
+    story.accept([step], templates={"chain": plain})
+    assert story.why("site[a]") == ("Failed", "ExpansionFailed")
+
+
+def test_a_call_that_fails_as_before_runs_nothing_again() -> None:
+    steps = [
+        a_step("first"),
+        a_step("second", "first"),
+        each("site", ["a"], {"step": "second", "condition": "Finished"}, continueOnFailure=True),
+        a_step("end", {"step": "site", "condition": "Failed"}),
+    ]
+    chain = {"chain": template(a_step("load"), params={"site": 1})}
+    story = Story().accept(steps, templates=chain).exit("first", 1).exit("end")
+    story.accept(steps, templates=chain, params={"p": 1}).exit("first", 1)
+    assert story.life().finished and story.step("end").numbered == 1
