@@ -25,6 +25,8 @@ spec:
     - name: extract
       run: |
         ./extract.sh
+      before: ./lock.sh
+      after: ./unlock.sh
       timeoutSeconds: 0.25
       terminationGracePeriodSeconds: 10
       retry:

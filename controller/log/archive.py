@@ -33,7 +33,7 @@ from controller.log import segments
 from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
 from controller.log.snapshots import checkpoint_path, checkpoints, folder, load, oldest, seqs
-from controller.loop.places import output_file, work_folder
+from controller.loop.places import output_file, parts_file, work_folder
 from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
 from controller.model.state import State
@@ -329,7 +329,7 @@ def _is_kept(state_dir: str, name: str) -> bool:
     """Whether it stays in the archive: a file, for opening a pipe, say, could wait for ever."""
     with suppress(OSError):
         regular = stat.S_ISREG(os.lstat(os.path.join(state_dir, name)).st_mode)
-        return regular and not name.endswith(output_file(""))
+        return regular and not name.endswith((output_file(""), parts_file("")))
     return False
 
 

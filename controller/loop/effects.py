@@ -22,7 +22,7 @@ from controller.loop.ports import (
     Launch,
     Running,
 )
-from controller.model.phases import AttemptPhase
+from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.planner.permission import home_of
 from controller.spec.expression import Values, fill, fill_words
@@ -91,6 +91,8 @@ def _launch(
         id=AttemptId(workflow.uid, step.name, attempt.number),
         mark=attempt.mark,
         argv=fill_words(definition.argv, values),
+        before=definition.before,
+        after=definition.after,
         env={
             **env,
             "TREADLE_WORKFLOW": workflow.name,
@@ -173,4 +175,6 @@ def _order(workflow: Workflow, step: Step, attempt: Attempt, now: int) -> End:
         mark=attempt.mark,
         grace_seconds=max(0.0, ending.grace - past),
         withdraw_only=ending.withdraw,
+        in_parts=attempt.in_parts,
+        timed_out=ending.reason == Reason.TIMEOUT,
     )

@@ -19,6 +19,11 @@ def output_file(log: str) -> str:
     return f"{log.removesuffix('.log')}.out"
 
 
+def parts_file(log: str) -> str:
+    """How `before`, the command and `after` of an attempt ended; its runner makes it."""
+    return f"{log.removesuffix('.log')}.parts"
+
+
 def files_folder(log: str) -> str:
     """Values that an attempt gets as files (`asFile`)."""
     return f"{log.removesuffix('.log')}.files"

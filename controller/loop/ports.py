@@ -17,6 +17,7 @@ from controller.model.observations import (
     EndFailed,
     FolderSight,
     Observation,
+    Part,
     Request,
     SeenFile,
     SeenMarker,
@@ -43,6 +44,7 @@ __all__ = [
     "Launch",
     "Log",
     "Observation",
+    "Part",
     "Request",
     "Requests",
     "Running",
@@ -128,12 +130,17 @@ class Launch(Struct, frozen=True, kw_only=True):
     is to start, and its values are written nowhere. If it can't be read, the attempt never starts:
     `Ended` has `start-failed`, with the reason SecretMissing or ValueTooLarge.
 
+    `before` and `after` are argvs, each empty if there is none. They are run in turn with `argv`,
+    as `controller.executor.runner` says.
+
     `log` (stdout and stderr) is relative to the state folder; its folder may not exist yet.
     """
 
     id: AttemptId
     mark: int
     argv: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     env: dict[str, str]
     env_from: tuple[EnvFile | EnvRefs, ...] = ()
     inherit: bool | tuple[str, ...] = True  # the environment of this controller, or these of it
@@ -143,6 +150,10 @@ class Launch(Struct, frozen=True, kw_only=True):
     leave_processes: bool = False  # what it leaves running is not ended with it
     grace_seconds: float = 3.0  # for what it leaves running
     priority: int = 0  # of those that are queued, which starts first
+
+    @property
+    def in_parts(self) -> bool:
+        return bool(self.before or self.after)
 
 
 class Running(Struct, frozen=True, kw_only=True):
@@ -165,12 +176,16 @@ class End(Struct, frozen=True, kw_only=True):
     """The order to end an attempt: TERM to its tree, `grace_seconds`, KILL, proof.
 
     `withdraw_only`: if it has not started, it must never start; if it has, leave it alone.
+    `in_parts`: a runner runs it, which alone gets TERM: it ends the command and runs `after`.
+    `timed_out`: `after` is told so.
     """
 
     id: AttemptId
     mark: int
     grace_seconds: float
     withdraw_only: bool = False
+    in_parts: bool = False
+    timed_out: bool = False
 
 
 class Trouble(NamedTuple):
@@ -207,6 +222,9 @@ class Executor(Protocol):
         None if it made no file. Raises OSError, with a message for people in `strerror`, if that is
         no regular file or can't be read. Never blocks.
         """
+
+    def parts(self, log: str) -> dict[Part, int | str]:
+        """How the parts of the attempt with this log ended, as `Ended` has it. Never blocks."""
 
     def trouble(self) -> Trouble | None:
         """What keeps attempts from starting or ending as they should, as of now."""

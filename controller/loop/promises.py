@@ -86,6 +86,7 @@ def _attempt(
         values_file=file,
         timeout=resolved.timeout,
         declares=step.definition.outputs,
+        in_parts=step.definition.in_parts,
     )
 
 

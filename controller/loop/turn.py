@@ -204,8 +204,11 @@ class Controller:
                 self._stale.append(seen.id)
             return
         workflow = self.state.lives[seen.id.uid]
-        if attempt.declares and isinstance(seen, Ended) and seen.how == "exited":
-            seen = self._with_outputs(attempt, seen)
+        if isinstance(seen, Ended) and seen.how == "exited":
+            if attempt.declares:
+                seen = self._with_outputs(attempt, seen)
+            if attempt.in_parts:
+                seen = replace(seen, parts=self.edges.executor.parts(attempt.log))
         for fact in outcome.facts(workflow, attempt, seen):
             self.passes.fold(fact, causes.of_news(attempt, fact))
 

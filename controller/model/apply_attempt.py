@@ -69,6 +69,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         values_file=event.values_file,
         timeout=event.timeout,
         declares=event.declares,
+        in_parts=event.in_parts,
         seq=state.seq,
         why=step.why,
         scheduled=state.time,

@@ -446,6 +446,7 @@ class AttemptScheduled(Event, frozen=True):
     `values` has what the expressions of the step gave, by their text; if that is long, it is in
     the file `values_file` of the state folder, named by the hash of its content. `timeout`: in
     seconds, if an expression gave it. `declares`: the outputs that the attempt has to give.
+    `in_parts`: it has a `before` or an `after`, so a runner runs these and the command in turn.
     """
 
     uid: str
@@ -461,6 +462,7 @@ class AttemptScheduled(Event, frozen=True):
     values_file: str = ""
     timeout: float | None = None
     declares: dict[str, ParamType] = {}
+    in_parts: bool = False
 
 
 class AttemptStarted(Event, frozen=True):

@@ -43,6 +43,9 @@ class Started(Struct, frozen=True, kw_only=True):
     found: bool = False
 
 
+Part = Literal["before", "command", "after"]
+
+
 class Ended(Struct, frozen=True, kw_only=True):
     """No process of the attempt lives any more; this is proven. `at`: when its first process ended.
 
@@ -52,6 +55,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     or it was stopped together with the shim. `left_processes`: how many it left running, which were
     then ended. `outputs`: the content of its output file, if it declares outputs and made one;
     `outputs_problem`: why that can't be read.
+    `parts`: how each part ended that a runner ran: its exit code, -n for signal n, or why
+    it could not start. It is empty if the runner was killed.
     """
 
     id: AttemptId
@@ -65,6 +70,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     reason: str = ""
     outputs: bytes = b""
     outputs_problem: str = ""
+    parts: dict[Part, int | str] = {}
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):

@@ -79,6 +79,8 @@ class Reason(Word):
     # it failed
     NON_ZERO_EXIT = "NonZeroExit"
     SIGNALLED = "Signalled"
+    BEFORE_FAILED = "BeforeFailed"
+    AFTER_FAILED = "AfterFailed"
     TIMEOUT = "Timeout"
     INTERRUPTED = "Interrupted"
     START_FAILED = "StartFailed"

@@ -69,6 +69,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     values_file: str = ""  # where that is, if it is long
     timeout: float | None = None  # seconds, if an expression gave it
     declares: dict[str, ParamType] = {}
+    in_parts: bool = False  # a runner runs `before`, the command and `after` in turn
     outputs: dict[str, Any] = {}
     seq: int = 0  # of the record that promised it
     why: str = ""  # why it was tried again; empty for the first time

@@ -117,6 +117,9 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
     notes = list(given.notes)
     if completed and seen.exit_code:
         notes.append(f"SuccessExitCode: exit code {seen.exit_code} is one of successExitCodes")
+    after = seen.parts.get("after")
+    if after and reason != Reason.AFTER_FAILED:
+        notes.append(f"AfterFailed: {_said(after)}")
     if seen.left_processes:
         left = "1 process" if seen.left_processes == 1 else f"{seen.left_processes} processes"
         notes.append(f"LeftProcesses: stopped {left} that it left running")
@@ -161,6 +164,24 @@ def _judge(attempt: Attempt, seen: Ended, codes: Codes) -> tuple[AttemptPhase, s
         return _ended(ending.reason), ending.reason, ending.message
     if seen.how == "lost":
         return AttemptPhase.INTERRUPTED, Reason.INTERRUPTED, seen.problem
+    if before := seen.parts.get("before"):
+        return AttemptPhase.FAILED, Reason.BEFORE_FAILED, f"before: {_said(before)}"
+    if isinstance(problem := seen.parts.get("command"), str):
+        return AttemptPhase.FAILED, Reason.START_FAILED, f"could not start: {problem}"
+    phase, reason, message = _judge_command(seen, codes)
+    if phase is AttemptPhase.SUCCEEDED and (after := seen.parts.get("after")):
+        return AttemptPhase.FAILED, Reason.AFTER_FAILED, f"after: {_said(after)}"
+    return phase, reason, message
+
+
+def _said(status: int | str) -> str:
+    """How a part ended, for people."""
+    if isinstance(status, str):
+        return f"could not start: {status}"
+    return f"exit code {status}" if status >= 0 else f"killed by {signal_name(-status)}"
+
+
+def _judge_command(seen: Ended, codes: Codes) -> tuple[AttemptPhase, str, str]:
     if seen.signal is not None:
         return AttemptPhase.FAILED, Reason.SIGNALLED, f"killed by {signal_name(seen.signal)}"
     said = f"exit code {seen.exit_code}"

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType, to_builtins
 
 from controller.spec import habits
 from controller.spec import params as params_of
-from controller.spec.definition import given, requires
+from controller.spec.definition import given, requires, scripts
 from controller.spec.expression import (
     OPEN,
     Code,
@@ -32,6 +32,7 @@ from controller.spec.path_fault import (
     Path,
     PathFault,
     holders_of,
+    is_script,
     steps_of,
 )
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
@@ -297,8 +298,8 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
         for word in words:
             yield (*path, "shell"), word
     for path, step in steps_of(spec):
-        if isinstance(step.run, str):
-            yield (*path, "run"), step.run
+        for field, text in scripts(step).items():
+            yield (*path, field), text
     for name, param in params_of.declared(spec).items():
         default = params_of.default(param)
         if isinstance(default, str):
@@ -308,7 +309,7 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
 def misplaced(path: Path, text: str) -> PathFault:
     """An expression where none can be."""
     at = max(0, text.find(OPEN))
-    if path[-1] != "run":
+    if not is_script(path):
         problem = "an expression can't be used here"
         return PathFault(path=path, problem=problem, hint=_OTHERWISE, at=at)
     problem = "an expression can't be used in a script: its value would become part of the program"

@@ -29,6 +29,7 @@ from controller.spec.models import (
     Spec,
     Step,
 )
+from controller.spec.path_fault import SCRIPTS
 from controller.spec.values import ParamType
 
 T = TypeVar("T")
@@ -112,6 +113,8 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     """One step, resolved. `working_dir` is relative to `home`, and that to the folder of the spec's
     file, as all other paths are.
 
+    `before` and `after`, where there are any, are argvs like `argv`.
+
     The texts of `argv`, `env`, `env_from` and `working_dir` are as written: what expressions in
     them give, each attempt has in its record. `env_from` are the layers under `env`, later ones
     win. `when`, and a `timeout_seconds` that is text, are one expression each. `expressions` are
@@ -121,6 +124,8 @@ class Definition(Struct, frozen=True, omit_defaults=True):
 
     name: str
     argv: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     template: TemplateCall | None = None
     env: dict[str, str | Reference] = {}
     env_from: tuple[EnvLayer, ...] = ()
@@ -141,6 +146,11 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     leave_processes: bool = False
     on_changed: Literal["Restart", "FinishFirst", "KeepResult"] = "Restart"
     on_removed: Literal["End", "Finish"] = "End"
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether an attempt is more than its command."""
+        return bool(self.before or self.after)
 
     @property
     def is_parent(self) -> bool:
@@ -272,6 +282,8 @@ def _define(spec: Spec, step: Step) -> Definition:
     return Definition(
         name=step.name,
         argv=argv,
+        before=_script(spec, step, step.before),
+        after=_script(spec, step, step.after),
         env=env,
         env_from=env_from,
         inherit_env=_inherited(spec.inherit_env),
@@ -401,8 +413,19 @@ def _working_dir(spec: Spec, step: Step) -> str:
 def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
     if not isinstance(step.command, UnsetType):
         return tuple(step.command)
+    return _script(spec, step, step.run)
+
+
+def _script(spec: Spec, step: Step, text: str | UnsetType) -> tuple[str, ...]:
+    """The argv of a script of the step; empty without one."""
     shell = given(step.shell, given(spec.shell, "sh"))
-    return (*shell_words(shell), str(step.run))
+    return () if isinstance(text, UnsetType) else (*shell_words(shell), text)
+
+
+def scripts(step: Step) -> dict[str, str]:
+    """What the shell runs of the step, by field."""
+    texts = zip(SCRIPTS, (step.run, step.before, step.after), strict=True)
+    return {field: text for field, text in texts if isinstance(text, str)}
 
 
 def shell_words(shell: str | Sequence[str]) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 The closed list of inputs (rule 1), each only where the user wrote it:
 
-- `run`, or `command`;
-- `shell`, the step's or else the spec's, for `run`; a string counts as the argv that it means;
+- `run`, or `command`; `before`, `after`;
+- `shell`, the step's or else the spec's, for scripts; a string counts as the argv that it means;
 - `workingDir`, the step's or else the spec's;
 - `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees; a
   reference by what it refers to; `envFrom` of both; `inheritEnv`, as a set of names;
@@ -45,6 +45,7 @@ from controller.spec.definition import (
     for_each,
     given,
     requires,
+    scripts,
     shell_words,
 )
 from controller.spec.expression import (
@@ -263,13 +264,11 @@ def same(one: Spec, other: Spec) -> bool:
 
 
 def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    if isinstance(step.command, UnsetType):
-        texts["run"] = str(step.run)
-        shell = given(_words(step.shell), _words(spec.shell))
-        if not isinstance(shell, UnsetType):
-            texts["shell"] = _json(shell)
-    else:
+    texts = scripts(step)
+    shell = given(_words(step.shell), _words(spec.shell))
+    if texts and not isinstance(shell, UnsetType):
+        texts["shell"] = _json(shell)
+    if not isinstance(step.command, UnsetType):
         texts["command"] = _json(step.command)
     working_dir = given(step.working_dir, spec.working_dir)
     if not isinstance(working_dir, UnsetType):

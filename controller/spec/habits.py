@@ -137,8 +137,8 @@ HABITS: tuple[Habit, ...] = (
         "approve approval manual hitl",
         "stop a run with treadle suspend NAME, and continue with treadle resume NAME",
     ),
-    _later("Step", "before beforescript setup", "write it at the beginning of the script"),
-    _later("Step", "after afterscript teardown finally", "write it at the end of the script"),
+    Habit("Step", "beforescript setup pre prerun", "write before: the script"),
+    Habit("Step", "afterscript teardown finally cleanup post postrun", "write after: the script"),
     Habit("Step", "skiponexitcode", "write skipExitCodes: [$value]"),
     Habit("Step", "successcodes allowedexitcodes okcodes", "write successExitCodes: [0, 1]"),
     # ---------------------------------------- where it runs

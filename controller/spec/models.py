@@ -124,7 +124,7 @@ EnvFrom = Annotated[
 Shell = Annotated[
     str | Argv | UnsetType,
     Meta(
-        description="What runs a `run` script: sh (the default), bash or python3; or the program "
+        description="What runs a script: sh (the default), bash or python3; or the program "
         "and arguments that get the script as their last argument. A string is split into words."
     ),
 ]
@@ -278,6 +278,21 @@ class Step(_Written, frozen=True):
         Meta(
             description="The steps of a template are run in place of this one: of a document of "
             "the kind Template."
+        ),
+    ] = UNSET
+    before: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A script that runs before the command, in the same attempt. If it fails, "
+            "so does the attempt: neither the command nor `after` runs."
+        ),
+    ] = UNSET
+    after: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A script that runs after the command, in the same attempt, whether that "
+            "succeeded, failed or was stopped. TREADLE_EXIT_CODE has its exit code. If it fails, "
+            "so does the attempt."
         ),
     ] = UNSET
     shell: Shell = UNSET

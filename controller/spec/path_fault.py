@@ -10,6 +10,7 @@ Path = tuple[str | int, ...]
 
 UNREADABLE = ""  # a name that has a fault of its own already
 NOT_YET = "not supported yet"
+SCRIPTS = ("run", "before", "after")  # the fields of a step that a shell runs
 QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
 
 
@@ -41,6 +42,11 @@ def nearest(word: str, names: Collection[str]) -> str:
     folded = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return folded[close[0]] if close else ""
+
+
+def is_script(path: Path) -> bool:
+    """Whether it is the path of a script of a step."""
+    return path[-1] in SCRIPTS and path[-3:-2] == ("steps",)
 
 
 def steps_of(spec: Spec) -> Iterator[tuple[Path, Step]]:

@@ -23,6 +23,7 @@ from controller.spec.definition import (
     exit_code_list,
     given,
     requires,
+    scripts,
     shell_words,
 )
 from controller.spec.item_rules import ITEM_RULES
@@ -33,6 +34,7 @@ from controller.spec.path_fault import (
     PathFault,
     did_you_mean,
     holders_of,
+    is_script,
     steps_of,
 )
 from controller.spec.values import EXPECTED
@@ -78,18 +80,19 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
     takes it for a comment.
     """
     for path, step in steps_of(spec):
-        if not isinstance(step.run, str) or not step.run.startswith("#!"):
-            continue
-        words = shell_words(given(step.shell, given(spec.shell, "sh")))
-        named = step.run.splitlines()[0][2:].split()
-        wanted = _program(named)
-        if wanted != _program(words):
-            yield PathFault(
-                path=(*path, "run"),
-                problem=f"its #! line is a comment to {words[0]}, which runs this script",
-                hint=_said_by_shell(wanted),
-                key=True,
-            )
+        for field, text in scripts(step).items():
+            if not text.startswith("#!"):
+                continue
+            words = shell_words(given(step.shell, given(spec.shell, "sh")))
+            named = text.splitlines()[0][2:].split()
+            wanted = _program(named)
+            if wanted != _program(words):
+                yield PathFault(
+                    path=(*path, field),
+                    problem=f"its #! line is a comment to {words[0]}, which runs this script",
+                    hint=_said_by_shell(wanted),
+                    key=True,
+                )
 
 
 def _braces(spec: Spec) -> Iterator[PathFault]:
@@ -100,7 +103,7 @@ def _braces(spec: Spec) -> Iterator[PathFault]:
         found = (_BRACES_OF_ITEMS if _has_items(spec, path) else _BRACES).search(text)
         if found is not None:
             hint = "write ${{ }} around an expression"
-            if path[-1] == "run":
+            if is_script(path):
                 hint = 'set a variable in env to ${{ }}, and write "$NAME" here'
             yield PathFault(
                 path=path, problem=f"{found[0]} … is plain text here", hint=hint, at=found.start()
@@ -136,8 +139,8 @@ def _said_by_shell(program: str) -> str:
 def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run`, `command` and `template`, and something in it."""
     for path, step in steps_of(spec):
-        run, command = step.run, step.command
-        named = {"run": run, "command": command, "template": step.template}
+        command = step.command
+        named = {"run": step.run, "command": command, "template": step.template}
         first, *more = [*(name for name, action in named.items() if action is not UNSET), ""]
         if not first:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
@@ -150,15 +153,16 @@ def actions(spec: Spec) -> Iterator[PathFault]:
                 hint="remove one of them",
                 key=True,
             )
-        elif step.shell is not UNSET and command is not UNSET:
+        elif step.shell is not UNSET and command is not UNSET and not scripts(step):
             yield PathFault(
                 path=(*path, "shell"),
                 problem="shell can't be used with command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
-        if isinstance(run, str) and not run.strip():
-            yield PathFault(path=(*path, "run"), problem="the script is empty")
+        for field, text in scripts(step).items():
+            if not text.strip():
+                yield PathFault(path=(*path, field), problem="the script is empty")
         if isinstance(command, list) and not command[0]:
             yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
 
@@ -400,8 +404,8 @@ def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
     for path, holder in holders_of(spec):
         yield from _shared_texts(path, holder)
     for path, step in steps_of(spec):
-        if isinstance(step.run, str):
-            yield (*path, "run"), step.run
+        for field, text in scripts(step).items():
+            yield (*path, field), text
         if isinstance(step.command, list):
             for index, word in enumerate(step.command):
                 yield (*path, "command", index), word

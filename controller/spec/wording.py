@@ -10,7 +10,7 @@ from typing import Any
 
 from controller.spec import habits
 from controller.spec.data_rules import misplaced
-from controller.spec.path_fault import NOT_YET, QUOTE_IT, Path, PathFault, did_you_mean
+from controller.spec.path_fault import NOT_YET, QUOTE_IT, SCRIPTS, Path, PathFault, did_you_mean
 from controller.spec.values import EXPECTED, VALUE_NAME_HINT, ParamType, found, is_name
 
 _PARAMS: Path = ("spec", "params")
@@ -143,8 +143,8 @@ def _habit_of_value(path: Path, value: object) -> str:
         return "write a mapping, like {NAME: [one, another]}"
     if field in ("exclude", "include") or path[-2:-1] in (("exclude",), ("include",)):
         return "write a list of mappings, like [{NAME: one}]"
-    if field == "run" and isinstance(value, list):
-        return "write run: | and below it a line for each command"
+    if field in SCRIPTS and isinstance(value, list):
+        return f"write {field}: | and below it a line for each command"
     return ""
 
 

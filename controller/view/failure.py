@@ -13,6 +13,13 @@ STEPS_ON_A_PAGE = 10
 
 Printed = Mapping[str, Sequence[str]]  # step → its last lines
 
+_NOT_BY_EXIT_CODE = {
+    *FAULTS_OF_OUTPUTS,
+    Reason.BEFORE_FAILED,
+    Reason.AFTER_FAILED,
+    Reason.START_FAILED,
+}
+
 # What shells and kernels mean by these.
 _CODES = {
     126: "not executable",
@@ -65,13 +72,13 @@ def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterat
     for name, attempt in failed(workflow):
         if name in printed:
             head, *said = block(workflow, name, attempt, printed[name], past)
-            why = [f"  {attempt.message}"] if is_for_outputs(attempt) else []
+            why = [] if is_by_exit_code(attempt) else [f"  {attempt.message}"]
             yield from ("", head, *why, *said)
 
 
-def is_for_outputs(attempt: Attempt) -> bool:
-    """Whether it failed for what it did not hand on; its exit code then says nothing."""
-    return attempt.reason in FAULTS_OF_OUTPUTS
+def is_by_exit_code(attempt: Attempt) -> bool:
+    """Whether its exit code says why it failed, and not what it handed on, or another part."""
+    return attempt.reason not in _NOT_BY_EXIT_CODE
 
 
 def last_words(printed: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.view import words
 from controller.view.failure import (
     Printed,
-    is_for_outputs,
+    is_by_exit_code,
     last_words,
     meaning,
     of_present_run,
@@ -93,7 +93,8 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
 
 def failure(step: Step, attempt: Attempt, printed: Sequence[str]) -> str:
     """`exit 3: ` and the last line that it printed; else the words of the log."""
-    if attempt.exit_code is None or step.reason != attempt.reason or is_for_outputs(attempt):
+    by_code = attempt.exit_code is not None and is_by_exit_code(attempt)
+    if step.reason != attempt.reason or not by_code:
         return step.message
     said = last_words(printed).strip() or meaning(attempt)
     return f"exit {attempt.exit_code}: {said}" if said else f"exit {attempt.exit_code}"

@@ -25,6 +25,7 @@ from controller.model.observations import (
     Ended,
     FolderSight,
     Observation,
+    Part,
     Request,
     SeenFile,
     Started,
@@ -156,6 +157,9 @@ class FakeExecutor:
 
     def flush(self) -> None:
         """It hears at once."""
+
+    def parts(self, log: str) -> dict[Part, int | str]:
+        return {}
 
     def outputs(self, log: str) -> bytes | None:
         found = self._world.outputs.get(log)

@@ -10,6 +10,10 @@ a crash everything starts from the beginning, which does no harm. FAILED_SECONDS
 KILL it reports the pids and goes on. During the grace period it looks only at known members; a pass
 over the process table costs some 60 µs a process and serves all trees at once.
 
+The runner of an attempt (`controller.executor.runner`) gets its signal alone: it passes TERM on to
+the rest, and runs `after`. What is left of the command when two thirds of the grace period are over
+is killed by it. If there is no runner any more, all is as above.
+
 The first pass imports `marks`, and psutil with it: most controllers never end anything.
 """
 
@@ -17,7 +21,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -49,12 +53,21 @@ class Stuck(Struct, frozen=True):
     pids: tuple[int, ...]
 
 
+class Runner(NamedTuple):
+    """The first process of an attempt with `before` or `after`. `notice`: how it is told to end."""
+
+    process: "Process"
+    notice: signal.Signals
+
+
 class TreeEnding(Struct, eq=False):
     """One tree that is being ended."""
 
     tree: "Tree"
     kill_at: int
     due: int
+    runner: Runner | None = None
+    hurry_at: int | None = None  # when its runner has to kill the command
     pause: int = PAUSE_MIN_US
     asked: "set[Process]" = set()  # got TERM
     stopped: "set[Process]" = set()  # got STOP
@@ -72,14 +85,17 @@ class Endings:
     def __contains__(self, attempt: AttemptId) -> bool:
         return attempt in self.endings
 
-    def begin(self, tree: "Tree", grace_us: int, now: int) -> None:
+    def begin(self, tree: "Tree", grace_us: int, now: int, runner: Runner | None = None) -> None:
         """End it. If this is called twice, the shorter grace counts."""
+        kill_at, hurry_at = now + grace_us, now + grace_us * 2 // 3
         known = self.endings.get(tree.id)
         if known is None:
-            self.endings[tree.id] = TreeEnding(tree, now + grace_us, now)
-        else:
-            known.kill_at = min(known.kill_at, now + grace_us)
-            known.due = now
+            self.endings[tree.id] = TreeEnding(tree, kill_at, now, runner, hurry_at)
+            return
+        known.due = now
+        if kill_at < known.kill_at:
+            known.kill_at = kill_at
+            known.hurry_at = known.hurry_at and hurry_at
 
     def hurry(self, attempt: AttemptId, now: int) -> None:
         """One of its processes ended: look now, not when the pause is over."""
@@ -144,7 +160,7 @@ class Endings:
             return [Proven(ending.tree.id, len(ending.asked | ending.stopped))]
         if now < ending.kill_at:
             ask(ending, members)
-            rest(ending, now, ending.kill_at)
+            rest(ending, now, ending.hurry_at or ending.kill_at)
             return []
         return sweep(ending, members, frozen, now)
 
@@ -157,8 +173,17 @@ def lingers(ending: TreeEnding, now: int) -> bool:
 
     if not any(map(alive, ending.asked)):
         return False
-    rest(ending, now, ending.kill_at)
+    hurry(ending, now)
+    rest(ending, now, ending.hurry_at or ending.kill_at)
     return True
+
+
+def hurry(ending: TreeEnding, now: int) -> None:
+    """Leave time for `after`."""
+    if ending.hurry_at is not None and now >= ending.hurry_at:
+        ending.hurry_at = None
+        if ending.runner is not None:
+            signal_process(ending.runner.process, signal.SIGQUIT)
 
 
 def rest(ending: TreeEnding, now: int, until: int) -> None:
@@ -168,11 +193,14 @@ def rest(ending: TreeEnding, now: int, until: int) -> None:
 
 
 def ask(ending: TreeEnding, members: "list[Process]") -> None:
-    """Send TERM to the members that did not get it yet."""
+    """Send TERM to the members that did not get it yet, or only to the runner its signal."""
+    number, runner = signal.SIGTERM, ending.runner
+    if runner is not None and runner.process in members:
+        number, members = runner.notice, [runner.process]
     for process in members:
         if process not in ending.asked:
             ending.asked.add(process)
-            signal_process(process, signal.SIGTERM, signal.SIGCONT)
+            signal_process(process, number, signal.SIGCONT)
 
 
 def sweep(

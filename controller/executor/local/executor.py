@@ -21,10 +21,12 @@ import select
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGALRM, SIGTERM, Signals
 from typing import Any
 
 from msgspec.structs import replace
 
+from controller.executor.local import parts
 from controller.executor.local.attempt import (
     REBOOTED,
     UNSEEN,
@@ -35,7 +37,7 @@ from controller.executor.local.attempt import (
     terminated,
 )
 from controller.executor.local.client import ShimClient, out_of_resources
-from controller.executor.local.ending import Endings, Stuck
+from controller.executor.local.ending import Endings, Runner, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
@@ -54,6 +56,7 @@ from controller.loop.ports import (
     EndFailed,
     Launch,
     Observation,
+    Part,
     Running,
     Started,
     Trouble,
@@ -184,6 +187,9 @@ class LocalExecutor:
 
     def outputs(self, log: str) -> bytes | None:
         return read_regular(f"{self.state}/{output_file(log)}", VALUES_BYTES_MAX + 1)
+
+    def parts(self, log: str) -> dict[Part, int | str]:
+        return parts.reported(self.state, log)
 
     def trouble(self) -> Trouble | None:
         return self.shim.trouble() or out_of_resources(self.shortage)
@@ -332,7 +338,7 @@ class LocalExecutor:
             self.shim.say(["withdraw", str(attempt.id)])
         else:
             attempt.offered = self.shim.synced
-            self.shim.say(start_message(launch, env))
+            self.shim.say(start_message(launch, parts.command(self.state, launch), env))
 
     def try_again(self) -> None:
         """Prepare what could not be prepared for want of something."""
@@ -366,16 +372,25 @@ class LocalExecutor:
         attempt.order = None
         if not order.withdraw_only:
             attempt.ordered = True
-            self.begin_ending(attempt, int(order.grace_seconds * SECOND))
+            notice = SIGALRM if order.timed_out else SIGTERM
+            in_parts = order.in_parts and not attempt.found
+            grace_us = int(order.grace_seconds * SECOND)
+            self.begin_ending(attempt, grace_us, notice if in_parts else None)
 
-    def begin_ending(self, attempt: TrackedAttempt, grace_us: int) -> None:
+    def begin_ending(
+        self, attempt: TrackedAttempt, grace_us: int, notice: Signals | None = None
+    ) -> None:
+        """`notice`: the signal for its runner, if it has one."""
         from controller.executor.local.marks import Tree, named
 
         tree = Tree(id=attempt.id, mark=attempt.mark, since=attempt.start)
+        runner = None
         with suppress(OSError):  # out of descriptors: it is found by its mark
             if attempt.pid and (first := named(attempt.pid, attempt.start)):
                 tree.members = [first]
-        self.endings.begin(tree, grace_us, self.clock.now())
+                if notice is not None:
+                    runner = Runner(first, notice)
+        self.endings.begin(tree, grace_us, self.clock.now(), runner)
 
     def first_process_ended(self, attempt: TrackedAttempt, outcome: Ended, left: bool) -> None:
         """The attempt's other processes must be gone before its end is reported."""
@@ -471,7 +486,7 @@ def _why_not(launch: Launch | None) -> str:
     path = launch.env.get("PATH", os.environ.get("PATH", os.defpath))
     try:
         found = missing_folder(folder, home)
-        if found is None and not _looks_elsewhere(launch):
+        if found is None and not launch.in_parts and not _looks_elsewhere(launch):
             found = missing_program(launch.argv[0], path, folder, home)
     except ValueError:  # a NUL, or text that can't be encoded
         return ""

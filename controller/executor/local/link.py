@@ -287,10 +287,10 @@ def step_limits() -> dict[int, int]:
     return limits
 
 
-def start_message(launch: "Launch", env: dict[str, str]) -> Message:
-    """`env`: what it sees beside what it inherits."""
+def start_message(launch: "Launch", argv: tuple[str, ...], env: dict[str, str]) -> Message:
+    """`argv`: of its first process; `env`: what it sees beside what it inherits."""
     text = str(launch.id)
-    order = [launch.mark, launch.argv, env, launch.working_dir, launch.log]
+    order = [launch.mark, argv, env, launch.working_dir, launch.log]
     message = ["start", text, *order, launch.leave_processes, launch.priority]
     return message if launch.inherit is True else [*message, launch.inherit]
 

@@ -76,6 +76,69 @@ def test_an_end(
         assert found.message == message
 
 
+NO_TOOL = 'command not found: "tool"'
+
+
+@pytest.mark.parametrize(
+    ("seen", "parts", "reason", "message", "notes"),
+    [
+        ({"exit_code": 0}, {"before": 0, "command": 0, "after": 0}, "Completed", "exit code 0", []),
+        ({"exit_code": 3}, {"before": 3}, "BeforeFailed", "before: exit code 3", []),
+        ({"exit_code": 99}, {"before": 99}, "BeforeFailed", "before: exit code 99", []),
+        ({"signal": 9}, {"before": -9}, "BeforeFailed", "before: killed by SIGKILL (Killed)", []),
+        (
+            {"exit_code": 127},
+            {"before": NO_TOOL},
+            "BeforeFailed",
+            f"before: could not start: {NO_TOOL}",
+            [],
+        ),
+        ({"exit_code": 0}, {"command": 0, "after": 4}, "AfterFailed", "after: exit code 4", []),
+        (
+            {"exit_code": 0},
+            {"command": 0, "after": NO_TOOL},
+            "AfterFailed",
+            f"after: could not start: {NO_TOOL}",
+            [],
+        ),
+        ({"exit_code": 99}, {"command": 99, "after": 4}, "AfterFailed", "after: exit code 4", []),
+        (
+            {"exit_code": 7},
+            {"command": 7, "after": 4},
+            "NonZeroExit",
+            "exit code 7",
+            ["AfterFailed: exit code 4"],
+        ),
+        (
+            {"exit_code": 127},
+            {"command": NO_TOOL, "after": 0},
+            "StartFailed",
+            f"could not start: {NO_TOOL}",
+            [],
+        ),
+        # its runner was killed
+        ({"signal": 9}, {}, "Signalled", "killed by SIGKILL (Killed)", []),
+    ],
+)
+def test_which_part_failed(
+    seen: dict[str, Any], parts: dict[Any, Any], reason: str, message: str, notes: list[str]
+) -> None:
+    ended = Ended(id=ID, how="exited", at=200, parts=parts, **seen)
+    found = fact(attempt(in_parts=True), ended, Codes(success=(0, 3), skip=(99,)))
+    assert isinstance(found, AttemptFinished)
+    assert (found.reason, found.message, found.notes) == (reason, message, notes)
+    assert (found.phase == AttemptPhase.SUCCEEDED) == (reason == "Completed")
+    assert found.exit_code == seen.get("exit_code")
+
+
+def test_an_ending_counts_more_than_what_came_of_its_parts() -> None:
+    ended = Ended(id=ID, how="exited", at=200, exit_code=1, parts={"command": 0, "after": 1})
+    found = fact(attempt(in_parts=True, ending=ending("CancelMarker")), ended)
+    assert isinstance(found, AttemptFinished)
+    assert (found.phase, found.message) == ("Cancelled", "wanted")
+    assert found.notes == ["AfterFailed: exit code 1"]
+
+
 def test_a_timeout_counts_as_exit_code_124() -> None:
     seen = Ended(id=ID, how="exited", at=200, signal=15)
     found = fact(attempt(ending=ending("Timeout")), seen)

@@ -35,6 +35,9 @@ LOST: dict[str, Any] = {"how": "lost", "problem": "the machine was restarted"}
 START_FAILED: dict[str, Any] = {"how": "start-failed", "problem": "not found"}
 NO_SECRET: dict[str, Any] = {**START_FAILED, "reason": "SecretMissing"}
 SEGV: dict[str, Any] = {"signal": 11}
+BEFORE: dict[str, Any] = {"exit_code": 2, "parts": {"before": 2}}
+AFTER: dict[str, Any] = {"exit_code": 0, "parts": {"command": 0, "after": 2}}
+NO_COMMAND: dict[str, Any] = {"exit_code": 127, "parts": {"command": "command not found"}}
 AGAIN = "Ready"
 
 
@@ -59,6 +62,12 @@ AGAIN = "Ready"
         ({"limit": 1, "exitCodes": [139]}, [SEGV], AGAIN, None),
         ({"limit": 1, "exceptExitCodes": [139]}, [SEGV], "Failed", "Signalled"),
         ({"limit": 1, "exceptExitCodes": [2]}, [code(2)], "Failed", "NonZeroExit"),
+        ({"limit": 1, "exitCodes": [75]}, [BEFORE], AGAIN, None),
+        ({"limit": 1, "exceptExitCodes": [2]}, [BEFORE], AGAIN, None),
+        ({"limit": 1, "exitCodes": [75]}, [AFTER], AGAIN, None),
+        ({"limit": 1, "on": ["Timeout"]}, [BEFORE], "Failed", "BeforeFailed"),
+        ({"limit": 1, "on": ["Timeout"]}, [AFTER], "Failed", "AfterFailed"),
+        ({"limit": 9}, [NO_COMMAND], "Failed", "StartFailed"),
         ({"limit": 1, "exceptExitCodes": [2]}, [code(1)], AGAIN, None),
         ({"limit": 1, "exitCodes": [75]}, [TIMEOUT], AGAIN, None),
         ({"limit": 1, "exceptExitCodes": [124]}, [TIMEOUT], AGAIN, None),

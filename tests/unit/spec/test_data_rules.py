@@ -68,6 +68,8 @@ def test_params(written: str, fault: str) -> None:
         ("when: §p == 1", "spec.steps[0].when: expected one expression that gives true or false; write ${{ p == 1 }}"),
         ("when: §\"{{inputs.p}} == 'x'\"", "spec.steps[0].when: expected one expression that gives true or false; write ${{ inputs.p == 'x' }}"),
         ("run: 'echo §${{ github.sha }}'", "spec.steps[0].run: an expression can't be used in a script: its value would become part of the program; write env: {SHA: \"${{ params.sha }}\"}, and \"$SHA\" here"),
+        ("before: 'echo §${{ params.p }}'", "spec.steps[0].before: an expression can't be used in a script: its value would become part of the program; write env: {P: \"${{ params.p }}\"}, and \"$P\" here"),
+        ("after: 'echo §${{ params.p }}'", "spec.steps[0].after: an expression can't be used in a script: its value would become part of the program; write env: {P: \"${{ params.p }}\"}, and \"$P\" here"),
         ("when: §true", "spec.steps[0].when: expected text, found true; write ${{ true }}"),
         ("when: §'${{ true }} ${{ true }}'", "spec.steps[0].when: expected one expression that gives true or false; join them in one ${{ }}, with && or ||"),
         ("when: '${{ §params.p }}'", "spec.steps[0].when: expected an expression that gives true or false; this one gives a string"),

@@ -70,6 +70,23 @@ def test_what_is_executed(fields: str, rest: str, argv: tuple[str, ...]) -> None
     assert define(fields, rest).argv == argv
 
 
+@pytest.mark.parametrize(
+    ("fields", "rest", "before", "after"),
+    [
+        ("run: x", "", (), ()),
+        ("run: x, before: y", "", ("/bin/sh", "-euc", "y"), ()),
+        ("command: [x], after: y", "  shell: [sh, -c]\n", (), ("sh", "-c", "y")),
+        ("command: [x], after: y, shell: python3", "", (), ("python3", "-c", "y")),
+    ],
+)
+def test_what_is_executed_around_it(
+    fields: str, rest: str, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    defined = define(fields, rest)
+    assert (defined.before, defined.after) == (before, after)
+    assert defined.in_parts == bool(before or after)
+
+
 def test_a_step_overlays_its_spec() -> None:
     rest = "  env: {A: 1, B: 2}\n  workingDir: w\n"
     assert define("run: x, env: {B: 3, C: 4}", rest).env == {"A": "1", "B": "3", "C": "4"}

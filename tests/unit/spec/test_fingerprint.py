@@ -69,6 +69,25 @@ def test_the_inputs_of_a_fingerprint() -> None:
     assert inputs(GOLDEN, "c", prints)["dependsOn.a"] == f"Failed {prints['a']}"
 
 
+@pytest.mark.parametrize(
+    ("fields", "more"),
+    [
+        ("before: x", {"before": "x", "shell": '["sh","-c"]'}),
+        ("after: x", {"after": "x", "shell": '["sh","-c"]'}),
+        ("after: x, shell: [zsh, -c]", {"after": "x", "shell": '["zsh","-c"]'}),
+        ("terminationGracePeriodSeconds: 1", {}),  # the shell runs nothing
+    ],
+)
+def test_the_inputs_of_a_command_with_scripts_around_it(fields: str, more: dict[str, str]) -> None:
+    spec = a_spec(f"[{{name: a, command: [y], {fields}}}]", "  shell: [sh, -c]\n")
+    assert inputs(spec, "a", fingerprints(spec)) == {"command": '["y"]', **more}
+
+
+def test_before_and_after_are_not_the_same() -> None:
+    one, other = a_spec("[{name: a, run: y, before: x}]"), a_spec("[{name: a, run: y, after: x}]")
+    assert fingerprints(one) != fingerprints(other)
+
+
 def test_a_long_input_is_shown_as_its_hash() -> None:
     spec = a_spec(f"[{{name: a, run: {'x' * 64}}}, {{name: b, run: {'x' * 65}}}]")
     prints = fingerprints(spec)
@@ -90,6 +109,8 @@ CHANGES_WHAT_IT_DOES = [
     ("script", "run: z, dependsOn: [a]"),
     ("whitespace in the script", "run: 'y ', dependsOn: [a]"),
     ("command for run", "command: [y], dependsOn: [a]"),
+    ("a script before it", "run: y, dependsOn: [a], before: x"),
+    ("a script after it", "run: y, dependsOn: [a], after: x"),
     ("a variable", "run: y, dependsOn: [a], env: {B: 1}"),
     ("the default shell, written", "run: y, dependsOn: [a], shell: [/bin/sh, -euc]"),
     ("the default folder, written", "run: y, dependsOn: [a], workingDir: ."),

@@ -86,6 +86,7 @@ def test_a_status_is_ignored_with_a_warning() -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["run", "before", "after"])
 @pytest.mark.parametrize(
     ("line", "shell", "hint"),
     [
@@ -99,13 +100,17 @@ def test_a_status_is_ignored_with_a_warning() -> None:
     ],
 )
 def test_an_interpreter_that_a_script_names_in_vain(
-    line: str, shell: str, hint: str | None
+    line: str, shell: str, hint: str | None, field: str
 ) -> None:
     head = SMALL[: SMALL.index("  steps:")] + (f"  shell: {shell}\n" if shell else "")
-    document = one(f"{head}  steps:\n    - name: a\n      run: |\n        {line}\n        x\n")
+    action = "" if field == "run" else "      command: [x]\n"
+    script = f"      {field}: |\n        {line}\n        x\n"
+    document = one(f"{head}  steps:\n    - name: a\n{action}{script}")
     named = (shell or "/bin/sh").split()[0]
     said = f"its #! line is a comment to {named}, which runs this script; {hint}"
-    assert [text.partition("run: ")[2] for text in document.warnings] == ([said] if hint else [])
+    assert [text.partition(f"{field}: ")[2] for text in document.warnings] == (
+        [said] if hint else []
+    )
 
 
 @pytest.mark.parametrize(

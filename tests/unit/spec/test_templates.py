@@ -210,6 +210,8 @@ def call_faults(step: str) -> list[str]:
         ("command: [x], §template: {name: c}", "spec.steps[1].template: a step has command or template, not both; remove"),
         ("template: {name: c}, §env: {A: b}", "spec.steps[1].env: env can't be used with template; write env in the steps of the template"),
         ("template: {name: c}, §envFrom: []", "spec.steps[1].envFrom: envFrom can't be used with template; write"),
+        ("template: {name: c}, §before: x", "spec.steps[1].before: before can't be used with template; write before in the steps of the template"),
+        ("template: {name: c}, §after: x", "spec.steps[1].after: after can't be used with template; write"),
         ("template: {name: c}, §shell: sh", "spec.steps[1].shell: shell can't be used with template; write"),
         ("template: {name: c}, §workingDir: x", "spec.steps[1].workingDir: workingDir can't be used with template; write"),
         ("template: {name: c}, §timeoutSeconds: 1", "spec.steps[1].timeoutSeconds: timeoutSeconds can't be used with"),

@@ -28,7 +28,7 @@ def message(inherit: bool | tuple[str, ...], argv: tuple[str, ...], env: dict[st
         inherit=inherit,
         priority=3,
     )
-    return start_message(launch, env)
+    return start_message(launch, launch.argv, env)
 
 
 def test_a_start_without_anything_new_is_as_it_always_was() -> None:

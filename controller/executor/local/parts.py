@@ -1,0 +1,33 @@
+"""How the runner of an attempt is started, and what it has reported."""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from controller.executor.local.regular import read_regular
+from controller.loop.places import parts_file
+from controller.loop.ports import Launch, Part
+
+RUNNER = os.fspath(Path(__file__).parents[1] / "runner.py")
+REPORT_BYTES_MAX = 64 << 10
+
+
+def command(state: str, launch: Launch) -> tuple[str, ...]:
+    """What the shim is to start: the command itself, or the runner where there are parts."""
+    if not launch.in_parts:
+        return launch.argv
+    report = f"{state}/{parts_file(launch.log)}"
+    counts = str(len(launch.before)), str(len(launch.argv))
+    words = *launch.before, *launch.argv, *launch.after
+    return sys.executable, "-I", "-S", RUNNER, report, *counts, *words
+
+
+def reported(state: str, log: str) -> dict[Part, int | str]:
+    """How each part ended; empty if the runner has not said it. Steps can write this file, too."""
+    try:
+        content = read_regular(f"{state}/{parts_file(log)}", REPORT_BYTES_MAX)
+        return msgspec.json.decode(content or b"{}", type=dict[Part, int | str])
+    except (OSError, msgspec.DecodeError):
+        return {}
