@@ -81,13 +81,8 @@ class Yard:
         }
         return Launch(**{**fields, **changes})  # type: ignore[arg-type]
 
-    def order(self, step: str, grace: float = 3.0, *, withdraw_only: bool = False) -> End:
-        return End(
-            id=self.id(step),
-            mark=self.mark(step),
-            grace_seconds=grace,
-            withdraw_only=withdraw_only,
-        )
+    def order(self, step: str, grace: float = 3.0, **changes: bool) -> End:
+        return End(id=self.id(step), mark=self.mark(step), grace_seconds=grace, **changes)
 
     # ------------------------------------------------------------------------------- what happened
     def until(

@@ -1,13 +1,14 @@
 """When trees are looked at, and what is asked of them next: by a clock that the test moves."""
 
 import errno
+from signal import SIGALRM, SIGTERM, Signals
 from typing import NamedTuple
 
 import pytest
 
 from controller.executor.local import ending as ending_module
 from controller.executor.local import marks as marks_module
-from controller.executor.local.ending import Endings, Proven, Stuck
+from controller.executor.local.ending import Endings, Proven, Runner, Stuck
 from controller.executor.local.marks import Sight, Tree
 from controller.loop.ports import AttemptId
 
@@ -160,6 +161,62 @@ def test_asked_again_the_shorter_grace_counts(table: ProcessTable) -> None:
     endings.begin(tree, SECOND, now=0)
     endings.advance(SECOND)
     assert (4, "SIGKILL") in table.signals
+
+
+def with_runner(table: ProcessTable, notice: Signals = SIGTERM) -> Endings:
+    """Process 4 is the runner of the attempt, 5 its command; two thirds of its grace are 2 s."""
+    table.processes = [Process(4), Process(5)]
+    endings = Endings(set)
+    runner = Runner(Process(4), notice)  # type: ignore[arg-type]
+    endings.begin(Tree(id=ATTEMPT, mark=7), 3 * SECOND, 0, runner)
+    endings.advance(0)
+    return endings
+
+
+@pytest.mark.parametrize("notice", [SIGTERM, SIGALRM])
+def test_the_runner_of_an_attempt_is_told_alone(table: ProcessTable, notice: Signals) -> None:
+    endings = with_runner(table, notice)
+    table.processes = [Process(4), Process(6)]  # it has started `after`
+    for now in range(0, 2 * SECOND, SECOND // 10):
+        endings.advance(now)
+    assert table.signals == [(4, notice.name), (4, "SIGCONT")]
+
+
+def test_the_runner_is_told_once_when_it_has_to_hurry(table: ProcessTable) -> None:
+    endings = with_runner(table)
+    table.signals.clear()
+    now, told_at = 0, []
+    while now < 3 * SECOND - 1:
+        now = endings.next_due() or 0
+        endings.advance(min(now, 3 * SECOND - 1))
+        if table.signals:
+            told_at.append(now)
+            assert table.signals == [(4, "SIGQUIT")]
+            table.signals.clear()
+    assert told_at == [2 * SECOND]
+    endings.advance(3 * SECOND)
+    assert {(4, "SIGKILL"), (5, "SIGKILL")} <= {*table.signals}
+
+
+def test_a_shorter_grace_is_one_for_the_runner_too(table: ProcessTable) -> None:
+    endings = with_runner(table)
+    table.signals.clear()
+    endings.begin(Tree(id=ATTEMPT, mark=7), SECOND * 3 // 2, now=0)
+    endings.advance(SECOND - 1)
+    assert not table.signals
+    endings.advance(SECOND)
+    assert table.signals == [(4, "SIGQUIT")]
+
+
+def test_without_its_runner_each_process_is_asked(table: ProcessTable) -> None:
+    endings = with_runner(table, SIGALRM)
+    table.signals.clear()
+    table.processes = [Process(5), Process(6)]
+    endings.advance(SECOND)
+    assert [each for each in table.signals if each[1] != "SIGCONT"] == [
+        (5, "SIGTERM"),
+        (6, "SIGTERM"),
+    ]
 
 
 def test_what_does_not_go_is_told_once_and_ending_goes_on(table: ProcessTable) -> None:
