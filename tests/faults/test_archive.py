@@ -267,7 +267,14 @@ def fill(state: str, uid: str, link_to: Path) -> None:
     """What a life and its first attempt leave behind, with everything that is hard to remove."""
     for folder in (f"runs/{uid}/a.1.files", f"runs/{uid}/b.1.out", f"work/{uid}/mod/deep"):
         Path(state, folder).mkdir(parents=True)
-    for name in ("a.1.log", "a.1.out", "a.1.files/CONFIG", "b.1.out/file", "VALUES.values"):
+    for name in (
+        "a.1.log",
+        "a.1.out",
+        "a.1.parts",
+        "a.1.files/CONFIG",
+        "b.1.out/file",
+        "VALUES.values",
+    ):
         Path(state, "runs", uid, name).write_text(f"{name} of {uid}")
     os.mkfifo(Path(state, "runs", uid, "c.1.out"))
     Path(state, "runs", uid, "d.1.out").symlink_to(link_to)
@@ -300,11 +307,12 @@ def test_files_of_what_left_the_state_go_and_are_not_packed(state: str, tmp_path
     for uid in gone:
         assert Path(state, "work", uid).exists() == (uid not in ended)
         assert os.path.lexists(Path(state, "runs", uid)) == (uid not in ended)
-        for name in ("a.1.out", "a.1.files", "b.1.out", "c.1.out", "d.1.out"):
+        for name in ("a.1.out", "a.1.parts", "a.1.files", "b.1.out", "c.1.out", "d.1.out"):
             assert not os.path.lexists(Path(state, "runs", uid, name))
         found = output(state, f"runs/{uid}/a.1.log")
         assert found is not None and found.read() == f"a.1.log of {uid}".encode()
         assert output(state, f"runs/{uid}/a.1.out") is None
+        assert output(state, f"runs/{uid}/a.1.parts") is None
     assert [path.name for path in outside.iterdir()] == ["kept"]
     assert outside.stat().st_mode & 0o777 == 0o750
     assert Path(state, "runs", kept.uid, "a.1.files/CONFIG").exists()

@@ -30,6 +30,20 @@ spec:
     - {name: lacks, run: echo x >> ../ledger, env: {TOKEN: {fromFile: /no/such/token}}}
 """
 
+TIMES_OUT = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: w}
+spec:
+  steps:
+    - name: slow
+      before: echo before >> ../ledger
+      run: exec sleep 60
+      after: echo after $TREADLE_EXIT_CODE >> ../ledger; sleep 0.2; echo end >> ../ledger
+      timeoutSeconds: 0.3
+      terminationGracePeriodSeconds: 20
+"""
+
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_killed_at_every_effect_of_the_diamond(chunk: int, tmp_path: Path) -> None:
@@ -68,6 +82,23 @@ def test_killed_at_every_effect_of_a_start_that_lacks_a_secret(tmp_path: Path) -
     assert len(ends) > 10
     withdrawn = [("Cancelled", "Withdrawn"), refused]
     assert [end for end in ends if end != withdrawn] == [[refused]] * (len(ends) - 2)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_killed_at_effects_of_a_timeout_with_an_after(first: int, tmp_path: Path) -> None:
+    """Each part runs once, and `after` to its end, whichever controller carries out the timeout."""
+    fatal, killed = first, True
+    while killed:
+        bench = Bench(tmp_path / str(fatal))
+        (bench.specs / "diamond.yaml").write_text(TIMES_OUT)
+        killed = bench.up(fatal).returncode == -signal.SIGKILL
+        assert bench.up(fatal=-1).returncode == 1
+        assert bench.ledger.read_text() == "before\nafter 124\nend\n", f"killed at {fatal}"
+        *withdrawn, attempt = bench.attempts("Failed").values()
+        assert (attempt["phase"], attempt["reason"]) == ("Failed", "Timeout")
+        assert [each["reason"] for each in withdrawn] in ([], ["Withdrawn"])
+        fatal += 7  # every one would take minutes
+    assert fatal > 20
 
 
 @pytest.mark.skipif(bool(why_no_strace()), reason=why_no_strace())

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def ledger(yard: Yard) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("before", "command", "after", "code", "signal", "report", "log"),
+    ("before", "command", "after", "code", "killed_by", "report", "log"),
     [
         ("echo b", "echo c", "echo a", 0, None, {"before": 0, "command": 0, "after": 0}, "bca"),
         ("echo b", "echo c", "", 0, None, {"before": 0, "command": 0}, "bc"),
@@ -96,12 +97,12 @@ def test_it_ends_as_the_command_does(
     command: str,
     after: str,
     code: int | None,
-    signal: int | None,
+    killed_by: int | None,
     report: dict[str, int],
     log: str,
 ) -> None:
     ended = run(yard, before, command, after)
-    assert (ended.how, ended.exit_code, ended.signal) == ("exited", code, signal)
+    assert (ended.how, ended.exit_code, ended.signal) == ("exited", code, killed_by)
     assert reported(yard) == report
     assert yard.log("step").split() == list(log), "nothing of ours is in it"
     assert not ended.left_processes
@@ -430,11 +431,21 @@ def test_a_part_that_kills_its_group_hits_nobody_else(yard: Yard) -> None:
 
 def test_sigterm_of_somebody_else_ends_it_in_good_order(yard: Yard) -> None:
     executor = held_in(yard, "command")
-    os.kill(yard.starts()["step"].pid, 15)
+    os.kill(yard.starts()["step"].pid, signal.SIGTERM)
     let_go(yard, "after")
     ended = yard.ended(executor, "step")[0]
     assert (reported(yard), ledger(yard)) == ENDED["command"]
     assert (ended.how, ended.exit_code) == ("exited", 9)
+
+
+def test_a_stop_of_the_whole_group_is_ended_in_good_order_too(yard: Yard) -> None:
+    executor = yard.executor()
+    executor.start([launch(yard, "", "touch up; exec sleep 300", "echo after $TREADLE_EXIT_CODE")])
+    yard.until(executor, (yard.work / "up").exists)
+    kill([*yard.living(), executor.shim.pid], signal.SIGTERM)
+    ended = yard.ended(executor, "step")[0]
+    assert yard.log("step") == "after 143\n"
+    assert (ended.how, ended.signal) == ("lost", 15), "the next controller tries it again"
 
 
 # ------------------------------------------------------------------------------- what a step may do
