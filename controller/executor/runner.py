@@ -8,8 +8,9 @@ running.
     RUNNER REPORT BEFORE COMMAND WORD ...
 
 The words are the argvs of the three parts, of which BEFORE and COMMAND say how many are theirs.
-REPORT is the file that says at the end how each part ended: `{"before": 0, "command": -9}`, where
--9 is signal 9, and a text says why it could not start.
+REPORT is the file that says how each part ended: `{"before": 0, "command": -9}`, where -9 is signal
+9, a text says why it could not start, and null that it has not ended. It is written before `after`
+begins, and at the end.
 
 If `before` fails, nothing else runs. Otherwise `after` runs, whatever came of the command, whose
 exit code it gets. Whoever ends the attempt signals this process alone, and keeps the time:
@@ -43,26 +44,36 @@ IGNORED_BY_PYTHON = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 class Runner:
     """`ended_by` is the signal that told it to end the attempt; 0: none did."""
 
-    def __init__(self, before: "list[str]", command: "list[str]", after: "list[str]") -> None:
-        self.argvs = {"before": before, "command": command, "after": after}
+    def __init__(self, argvs: "dict[str, list[str]]", report: str) -> None:
+        self.argvs = argvs
+        self.report = report
         self.env = environment()
         self.part = ""
         self.ended_by = 0
 
-    def run_all(self) -> "dict[str, int | str]":
-        """How each part ended; those that did not run are left out."""
-        ended: dict[str, int | str] = {}
+    def run_all(self) -> "int | str":
+        """How the last part but `after` ended. Those that did not run are not in the report."""
+        ended: dict[str, int | str | None] = {}
         if self.argvs["before"]:
-            ended["before"] = self.run("before")
-            if ended["before"] != 0:
-                return ended
-        ended["command"] = self.run("command")
+            status = ended["before"] = self.run("before")
+            if status != 0:
+                self.write(ended)
+                return status
+        status = ended["command"] = self.run("command")
         if self.argvs["after"]:
+            with suppress(OSError):  # it has to run all the same
+                self.write(dict(ended, after=None))
             timed_out = self.ended_by == signal.SIGALRM
-            code = TIMEOUT_EXIT_CODE if timed_out else exit_code(ended["command"])
+            code = TIMEOUT_EXIT_CODE if timed_out else exit_code(status)
             self.env[b"TREADLE_EXIT_CODE"] = str(code).encode()
             ended["after"] = self.run("after")
-        return ended
+        self.write(ended)
+        return status
+
+    def write(self, ended: "dict[str, int | str | None]") -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with open(os.open(self.report, flags, 0o600), "w") as file:
+            json.dump(ended, file)
 
     def run(self, part: str) -> "int | str":
         self.part = part
@@ -189,11 +200,12 @@ def main(report: str, before: str, command: str, *words: str) -> None:
     for number in IGNORED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
     first, second = int(before), int(before) + int(command)
-    ended = Runner(list(words[:first]), list(words[first:second]), list(words[second:])).run_all()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with open(os.open(report, flags, 0o600), "w") as file:
-        json.dump(ended, file)
-    end_as(ended.get("command", ended.get("before", 0)))
+    argvs = {
+        "before": list(words[:first]),
+        "command": list(words[first:second]),
+        "after": list(words[second:]),
+    }
+    end_as(Runner(argvs, report).run_all())
 
 
 if __name__ == "__main__":

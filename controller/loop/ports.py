@@ -18,6 +18,7 @@ from controller.model.observations import (
     FolderSight,
     Observation,
     Part,
+    PartEnd,
     Request,
     SeenFile,
     SeenMarker,
@@ -45,6 +46,7 @@ __all__ = [
     "Log",
     "Observation",
     "Part",
+    "PartEnd",
     "Request",
     "Requests",
     "Running",
@@ -223,7 +225,7 @@ class Executor(Protocol):
         no regular file or can't be read. Never blocks.
         """
 
-    def parts(self, log: str) -> dict[Part, int | str]:
+    def parts(self, log: str) -> dict[Part, PartEnd]:
         """How the parts of the attempt with this log ended, as `Ended` has it. Never blocks."""
 
     def trouble(self) -> Trouble | None:

@@ -44,6 +44,7 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 Part = Literal["before", "command", "after"]
+PartEnd = int | str | None
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -55,8 +56,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     or it was stopped together with the shim. `left_processes`: how many it left running, which were
     then ended. `outputs`: the content of its output file, if it declares outputs and made one;
     `outputs_problem`: why that can't be read.
-    `parts`: how each part ended that a runner ran: its exit code, -n for signal n, or why
-    it could not start. It is empty if the runner was killed.
+    `parts`: how each part ended that a runner ran: its exit code, -n for signal n, why it
+    could not start, or None if it had not ended. It is empty if the runner was killed before that.
     """
 
     id: AttemptId
@@ -70,7 +71,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     reason: str = ""
     outputs: bytes = b""
     outputs_problem: str = ""
-    parts: dict[Part, int | str] = {}
+    parts: dict[Part, PartEnd] = {}
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from controller.model.events import (
     RunStarted,
     in_the_name_of,
 )
-from controller.model.observations import AttemptId, Ended, EndFailed, Observation, Started
+from controller.model.observations import AttemptId, Ended, EndFailed, Observation, PartEnd, Started
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import Attempt, State, Workflow
 from controller.spec.outputs import Outputs, read
@@ -117,8 +117,8 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
     notes = list(given.notes)
     if completed and seen.exit_code:
         notes.append(f"SuccessExitCode: exit code {seen.exit_code} is one of successExitCodes")
-    after = seen.parts.get("after")
-    if after and reason != Reason.AFTER_FAILED:
+    after = seen.parts.get("after", 0)
+    if after != 0 and reason != Reason.AFTER_FAILED:
         notes.append(f"AfterFailed: {_said(after)}")
     if seen.left_processes:
         left = "1 process" if seen.left_processes == 1 else f"{seen.left_processes} processes"
@@ -174,8 +174,10 @@ def _judge(attempt: Attempt, seen: Ended, codes: Codes) -> tuple[AttemptPhase, s
     return phase, reason, message
 
 
-def _said(status: int | str) -> str:
+def _said(status: PartEnd) -> str:
     """How a part ended, for people."""
+    if status is None:
+        return "killed before it had finished"
     if isinstance(status, str):
         return f"could not start: {status}"
     return f"exit code {status}" if status >= 0 else f"killed by {signal_name(-status)}"

@@ -306,7 +306,7 @@ def test_an_after_that_hangs_is_killed_at_the_end_of_the_grace(yard: Yard) -> No
     yard.until(executor, (yard.work / "up").exists)
     executor.end([yard.order("step", 1.0, in_parts=True)])
     ended = yard.ended(executor, "step")[0]
-    assert (ended.signal, reported(yard)) == (9, {})
+    assert (ended.signal, reported(yard)) == (9, {"command": -15, "after": None})
     assert (yard.work / "after").exists()
     assert not yard.living()
 
@@ -409,7 +409,9 @@ def test_a_part_that_kills_its_parent(yard: Yard, part: str) -> None:
     scripts = dict.fromkeys(PARTS, "true ")
     scripts[part] = "kill -KILL $PPID; sleep 300"
     ended = run(yard, scripts["before"], scripts["command"], scripts["after"])
-    assert (ended.how, ended.signal, reported(yard)) == ("exited", 9, {})
+    killed_in_after = {"before": 0, "command": 0, "after": None}
+    assert reported(yard) == (killed_in_after if part == "after" else {})
+    assert (ended.how, ended.signal) == ("exited", 9)
     assert not yard.living()
 
 

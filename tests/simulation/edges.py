@@ -26,6 +26,7 @@ from controller.model.observations import (
     FolderSight,
     Observation,
     Part,
+    PartEnd,
     Request,
     SeenFile,
     Started,
@@ -158,7 +159,7 @@ class FakeExecutor:
     def flush(self) -> None:
         """It hears at once."""
 
-    def parts(self, log: str) -> dict[Part, int | str]:
+    def parts(self, log: str) -> dict[Part, PartEnd]:
         return {}
 
     def outputs(self, log: str) -> bytes | None:

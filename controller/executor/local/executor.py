@@ -57,6 +57,7 @@ from controller.loop.ports import (
     Launch,
     Observation,
     Part,
+    PartEnd,
     Running,
     Started,
     Trouble,
@@ -188,7 +189,7 @@ class LocalExecutor:
     def outputs(self, log: str) -> bytes | None:
         return read_regular(f"{self.state}/{output_file(log)}", VALUES_BYTES_MAX + 1)
 
-    def parts(self, log: str) -> dict[Part, int | str]:
+    def parts(self, log: str) -> dict[Part, PartEnd]:
         return parts.reported(self.state, log)
 
     def trouble(self) -> Trouble | None:

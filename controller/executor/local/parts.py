@@ -8,7 +8,7 @@ import msgspec
 
 from controller.executor.local.regular import read_regular
 from controller.loop.places import parts_file
-from controller.loop.ports import Launch, Part
+from controller.loop.ports import Launch, Part, PartEnd
 
 RUNNER = os.fspath(Path(__file__).parents[1] / "runner.py")
 REPORT_BYTES_MAX = 64 << 10
@@ -24,10 +24,10 @@ def command(state: str, launch: Launch) -> tuple[str, ...]:
     return sys.executable, "-I", "-S", RUNNER, report, *counts, *words
 
 
-def reported(state: str, log: str) -> dict[Part, int | str]:
+def reported(state: str, log: str) -> dict[Part, PartEnd]:
     """How each part ended; empty if the runner has not said it. Steps can write this file, too."""
     try:
         content = read_regular(f"{state}/{parts_file(log)}", REPORT_BYTES_MAX)
-        return msgspec.json.decode(content or b"{}", type=dict[Part, int | str])
+        return msgspec.json.decode(content or b"{}", type=dict[Part, PartEnd])
     except (OSError, msgspec.DecodeError):
         return {}

@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import os
 import signal
 import subprocess
 import threading
@@ -13,6 +14,8 @@ import pytest
 
 from controller.executor import runner as runner_module
 from controller.executor.runner import HEEDED, Runner, exit_code
+
+ARGVS = {"before": ["b"], "command": ["c"], "after": ["a"]}
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +68,7 @@ class Ended:
 @pytest.mark.parametrize("part", ["before", "command", "after"])
 def test_it_waits_for_room_to_start_a_part(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     system = Short(monkeypatch, refusals=3)
-    assert Runner(["b"], ["c"], ["a"]).run(part) == 5
+    assert Runner(ARGVS, os.devnull).run(part) == 5
     assert system.asked == 4
 
 
@@ -75,5 +78,5 @@ def test_what_waits_for_room_is_given_up_when_the_attempt_is_ended(
 ) -> None:
     """But for `after`, which has to run all the same."""
     system = Short(monkeypatch, refusals=3, notice=signal.SIGTERM)
-    assert Runner(["b"], ["c"], ["a"]).run(part) == status
+    assert Runner(ARGVS, os.devnull).run(part) == status
     assert system.asked == (4 if part == "after" else 1)

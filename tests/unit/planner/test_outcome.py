@@ -117,6 +117,13 @@ NO_TOOL = 'command not found: "tool"'
             [],
         ),
         # its runner was killed
+        (
+            {"signal": 9},
+            {"command": 0, "after": None},
+            "Signalled",
+            "killed by SIGKILL (Killed)",
+            ["AfterFailed: killed before it had finished"],
+        ),
         ({"signal": 9}, {}, "Signalled", "killed by SIGKILL (Killed)", []),
     ],
 )
