@@ -290,10 +290,10 @@ def test_a_command_that_ignores_it_is_killed_in_time_for_after(yard: Yard) -> No
 @pytest.mark.parametrize("after", ["", "true "])
 def test_only_for_after_is_a_command_killed_before_its_time(yard: Yard, after: str) -> None:
     executor = yard.executor()
-    command = "trap 'sleep 2.3; echo tidied; exit 5' TERM; touch up; while :; do sleep 0.01; done"
+    command = "trap 'sleep 3.6; echo tidied; exit 5' TERM; touch up; while :; do sleep 0.01; done"
     executor.start([launch(yard, "true ", command, after)])
     yard.until(executor, (yard.work / "up").exists)
-    executor.end([yard.order("step", 3.0, in_parts=True)])
+    executor.end([yard.order("step", 4.5, in_parts=True)])
     ended = yard.ended(executor, "step")[0]
     assert ended.exit_code == (None if after else 5)
     assert ("tidied" in yard.log("step")) == (not after)
