@@ -10,12 +10,13 @@ from typing import Any, cast
 
 import msgspec
 
+from controller.intake.requests import answer
 from controller.loop import causes
 from controller.loop.promises import promised
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.invariants import check
-from controller.model.observations import AttemptId, Ended, Observation, Started
+from controller.model.observations import AttemptId, Ended, Observation, Request, Started
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
 from controller.planner.actions import Accept, Action
@@ -61,7 +62,7 @@ def document(steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> Docum
 
 
 def with_commands(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    acts = {"run", "command", "template"}
+    acts = {"run", "command", "template", "approve"}
     return [step if acts & step.keys() else {**step, "run": step["name"]} for step in steps]
 
 
@@ -183,6 +184,29 @@ class Story:
             why = {"reason": Reason.RETRY_REQUESTED, "message": "asked"}
             self.see(e.StepReset(uid=self.life(workflow).uid, step=name, **why))
         return self.settle()
+
+    def answers(self, name: str, yes: bool = True, workflow: str = "w") -> "Story":
+        """A person answers the question of this step."""
+        question = self.step(name, workflow).asking
+        assert question is not None, f"{name} does not ask"
+        asked = Request(
+            name=f"answer-{self.state.seq:06}",
+            kind="approve",
+            workflow=workflow,
+            uid=self.life(workflow).uid,
+            by="somebody",
+            steps=[name],
+            question=question.number,
+            approved=yes,
+        )
+        for action in answer(self.state, asked) or ():
+            self.promise(action)
+        return self.settle()
+
+    def asking(self, workflow: str = "w") -> list[str]:
+        """The steps that wait for a person."""
+        steps = self.life(workflow).steps
+        return [name for name, step in steps.items() if step.asking is not None]
 
     def wait(self, seconds: float) -> "Story":
         self.now += round(seconds * SECOND)

@@ -147,7 +147,7 @@ def _would_reset(state: State, request: Request) -> list[str]:
     return [action.step for action in actions if isinstance(action, StepReset)]
 
 
-# ---------------------------------------- suspend, resume, mark
+# ---------------------------------------- suspend, resume, mark, approve
 
 
 def suspend(args: argparse.Namespace) -> int:
@@ -187,6 +187,32 @@ def mark(args: argparse.Namespace) -> int:
     asked = _request("mark", life, args.reason, [step], outputs=outputs)
     would, does = f"mark {step} as succeeded", f"marking {step}"
     return _ask(args.state, state, asked, would, does, args.dry_run)
+
+
+def approve(args: argparse.Namespace) -> int:
+    """treadle approve NAME STEP [--reject]: answer the question that the step asks now."""
+    name, words = name_and_steps(args.name, args.steps)
+    state = read_state(args.state)
+    life = require_life(args.specs, state, name, "approve")
+    step = pick_step(life, words)
+    if step is None:
+        raise UsageError(f"name the step that asks: treadle approve {name} STEP")
+    question = life.steps[step].asking
+    asked = Request(
+        kind="approve",
+        workflow=life.name,
+        uid=life.uid,
+        by=os_user(),
+        steps=[step],
+        question=0 if question is None else question.number,
+        approved=not args.reject,
+        reason=args.reason,
+    )
+    would_follow(state, asked)  # it is refused before anything is shown
+    if question is not None:
+        print(visible(f"{name}/{step} asks: {question.message}"))
+    would, does = ("reject", "rejecting") if args.reject else ("approve", "approving")
+    return _send(args.state, state, asked, f"{would} {step}", f"{does} {step}", args.dry_run)
 
 
 def _ask(

@@ -518,6 +518,25 @@ COMMANDS = (
         ),
     ),
     Command(
+        "approve",
+        "change:approve",
+        "answer a step that asks",
+        CHANGE,
+        (
+            *_CHANGE,
+            NAME_OF_STEPS,
+            arg("steps", nargs="*", metavar="STEP", help="a step that is waiting for approval"),
+            arg("--reject", action="store_true", help="answer no: the step fails"),
+            REASON,
+        ),
+        "Answer the question of a step with `approve`. With yes it succeeds and its dependents "
+        "continue; with no, --reject, it fails.",
+        (
+            Example("treadle approve deploy sign-off", "yes: its dependents can run now"),
+            Example('treadle approve deploy publish --reject --reason "not today"', "no"),
+        ),
+    ),
+    Command(
         "validate",
         "check:validate",
         "check spec files",

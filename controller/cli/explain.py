@@ -82,7 +82,7 @@ def _of_step(
     yield from explanation(state, workflow, step, causes, around, look(args), printed)
     if args.inputs:
         now = _inputs_now(workflow, step)
-        if step.is_parent and now is not None:
+        if not step.definition.has_attempts and now is not None:
             yield ""
             yield f"generation {workflow.generation}: {step.fingerprint}"
             yield from (f"    {input_line(*one)}" for one in sorted(now.items()))

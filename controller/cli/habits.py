@@ -2,11 +2,14 @@
 
 MEANT = {
     "abort": "cancel",
+    "accept": "approve",
     "active": "get",
     "check": "validate",
+    "confirm": "approve",
     "continue": "resume",
     "controller": "up",
     "daemon": "up",
+    "deny": "approve --reject",
     "describe-workflow": "describe",
     "exec": "run",
     "info": "status",
@@ -21,6 +24,7 @@ MEANT = {
     "plan": "diff",
     "preview": "diff",
     "ps": "get",
+    "reject": "approve --reject",
     "remove": "delete",
     "rerun": "restart",
     "rm": "delete",

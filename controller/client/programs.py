@@ -26,6 +26,8 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
         for index, (step, it) in enumerate(
             zip(spec.steps, definitions(spec).values(), strict=True)
         ):
+            if it.approve is not None:
+                continue
             if it.template is not None or (isinstance(spec, Body) and step.working_dir is UNSET):
                 continue  # where it starts, the workflow that uses the template decides
             folder = os.path.normpath(os.path.join(home, it.working_dir))

@@ -16,9 +16,11 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     if stopped:
         yield from _stopped(news, ended)
         return
-    counts: dict[Phase, int] = {}
+    counts: dict[str, int] = {}
+    asking = [life for life in news.workflows() if not life.finished and words.asking(life)]
     for life in news.workflows():
-        counts[life.phase] = counts.get(life.phase, 0) + 1
+        said = "waiting for approval" if life in asking else life.phase
+        counts[said] = counts.get(said, 0) + 1
     summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
     invalid = len(news.state.rejected) + len(news.state.bad_markers)
     if invalid:
@@ -28,9 +30,14 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield "steps wait for room on the disk: make room, then run it again"
         return
     yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
+    for life in asking[:_NAMED_MAX]:
+        for step in words.asking(life)[:_NAMED_MAX]:
+            question = "" if step.asking is None else step.asking.message
+            answers = " or ".join(words.answers(life, step))
+            yield f"{life.name}/{step.name} asks: {question}; answer: {answers}"
     if news.state.rejected:
         yield f"to see what is invalid: treadle validate {specs.rstrip('/')}"
-    elif not counts.keys() & _OPEN and not invalid:
+    elif not counts.keys() & _OPEN and not invalid and not asking:
         yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 

@@ -5,13 +5,14 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
+from shlex import quote
 from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words, summaries
 from controller.host.faults import show_faults
 from controller.host.news import News
 from controller.log.output import NewLines, last_lines
-from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase
+from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import SECOND, Condition, Move, State
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
@@ -69,6 +70,10 @@ class Lines:
             for step in life.steps.values():
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
+                if step.asking is not None:
+                    self._say(
+                        f"{life.name}/{step.name} {step.message} ({words.answers(life, step)[0]})"
+                    )
         sys.stdout.flush()
 
     def show(self, news: News) -> None:
@@ -264,6 +269,8 @@ def line(move: Move, state: State) -> str:
     if not move.step and life is not None and life.phase is move.phase and life.finished:
         message = words.verdict(life)
     took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
+    if move.reason == Reason.AWAITING_APPROVAL:
+        message = f"{message} (treadle approve {move.workflow} {quote(move.step)})"
     why = f": {visible(message)}" if message and message != "exit code 0" else ""
     return f"{name} {move.phase}{took}{why}"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from controller.model.events import (
+    ApprovalAnswered,
     AttemptEnding,
     CancelAccepted,
     DeletionAccepted,
@@ -167,6 +168,9 @@ def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
         step = workflow.steps[name]
         if step.is_parent:
             raise _Refused(_mark_children(workflow, step))
+        if step.definition.approve is not None:
+            line = f"treadle approve {workflow.name} {quote(name)}"
+            raise _Refused(f'"{name}" can\'t be marked: a person answers it: {line}')
         if step.live is not None or step.unjudged:
             raise _Refused(f'"{name}" is running: wait for it, or cancel it first')
         if step.phase is Phase.SUCCEEDED:
@@ -206,6 +210,48 @@ def _name_of_a_leaf(workflow: Workflow, step: Step) -> str:
         name = inner_name(name, first.name)
         return name if first.for_each is None else child_name(name, "KEY")
     return name
+
+
+def _approve(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """Answer the question that was shown to a person, if it is still asked."""
+    workflow = _require_living(workflow, asked)
+    if not asked.steps:
+        raise _Refused("it names no step")
+    for name in _known(workflow, asked):
+        step = workflow.steps[name]
+        question = step.asking
+        if why := _not_asked(workflow, step, asked.question):
+            raise _Refused(f'"{name}" {why}')
+        assert question is not None
+        yield ApprovalAnswered(
+            uid=workflow.uid,
+            step=name,
+            number=question.number,
+            approved=asked.approved,
+            by=asked.by,
+            reason=asked.reason,
+        )
+
+
+def _not_asked(workflow: Workflow, step: Step, number: int) -> str:
+    """Why this question of the step can't be answered; "" if it can."""
+    if step.definition.approve is None:
+        inside = (one.name for one in workflow.below(step) if one.asking is not None)
+        if name := next(inside, ""):
+            line = f"treadle approve {workflow.name} {quote(name)}"
+            return f"asks nobody; a step of it does: {line}"
+        return "is not waiting for a person: it has no `approve`"
+    question = step.question
+    if step.asking is None:
+        before = "" if question is None or question.number != number else " any more"
+        return f"is not waiting for a person{before}: it is {step.phase} ({step.message})"
+    if number != step.asking.number:
+        return f"asks another question by now (number {step.asking.number}, not {number})"
+    if workflow.cancel is not None or workflow.deleting or step.is_wanted:
+        return "is not waiting for a person any more: it is being cancelled"
+    if step.open or step.broken or any(one.open or one.broken for one in workflow.above(step)):
+        return "is not waiting for a person any more: a step that it depends on runs again"
+    return ""
 
 
 def _reset(
@@ -368,4 +414,5 @@ _ANSWERS = {
     "suspend": _suspend,
     "resume": _resume,
     "mark": _mark,
+    "approve": _approve,
 }

@@ -2,8 +2,8 @@
 
 Most actions are events already. The others need something random, which the core may not draw: a
 mark, a delay or a uid. They get it here, with what only the record needs: the inputs of the
-fingerprint, and what expressions gave. A skip, a failure without an attempt and an empty list can
-begin a run.
+fingerprint, and what expressions gave. A skip, a failure without an attempt, an empty list and a
+question to a person can begin a run.
 """
 
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ def promised(
             yield _retry(state, action, now, chance)
         case Accept():
             yield edits.complete(state, action, action.uid or chance.uid())
-        case e.StepSkipped() | e.StepFailed() | e.StepExpanded(children=[]):
+        case e.StepSkipped() | e.StepFailed() | e.StepExpanded(children=[]) | e.ApprovalAsked():
             yield from _in_a_run(state, action)
         case _:
             yield action
 
 
 def _in_a_run(
-    state: State, action: e.StepSkipped | e.StepFailed | e.StepExpanded
+    state: State, action: e.StepSkipped | e.StepFailed | e.StepExpanded | e.ApprovalAsked
 ) -> Iterator[e.AnyEvent]:
     workflow = state.lives[action.uid]
     if not workflow.in_run:

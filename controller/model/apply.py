@@ -80,6 +80,8 @@ def _step(state: State, length: int) -> None:
         for step in life.steps.values():
             if step.series_from is not None:
                 step.series_from += length
+            if step.asking is not None and life.suspended is None:
+                step.asking.moved += length
     for running in state.live.values():
         if running.ending is not None:
             since = running.ending.since + length
@@ -190,6 +192,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LifeArchived: apply_workflow.life_archived,
     e.AttemptsArchived: apply_workflow.attempts_archived,
     e.StepReady: apply_step.ready,
+    e.ApprovalAsked: apply_step.asked,
+    e.ApprovalAnswered: apply_step.answered,
     e.StepExpanded: apply_step.expanded,
     e.StepCompleted: apply_step.completed,
     e.StepSkipped: apply_step.skipped,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from controller.model import events as e
 from controller.model.children import collapse, expand, full_name, leave_without, rebalance
-from controller.model.events import StepEffect
-from controller.model.indexes import give_place, set_timer, stop_waiting, touch
+from controller.model.events import StepEffect, in_the_name_of
+from controller.model.indexes import give_place, set_timeout, set_timer, stop_waiting, touch
 from controller.model.movement import (
     drop,
     explain_wait,
@@ -16,7 +16,7 @@ from controller.model.movement import (
 )
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import scope_of
-from controller.model.state import SECOND, Asked, Standing, State, Step, Workflow
+from controller.model.state import SECOND, Asked, Question, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.fingerprint import fingerprints, version_of
 
@@ -38,6 +38,42 @@ def ready(state: State, event: e.StepReady) -> None:
     if event.when is not None:
         step.answer = event.when
     move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
+
+
+def asked(state: State, event: e.ApprovalAsked) -> None:
+    """It has begun, so its `when` is not asked again, and it keeps its place among siblings."""
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    stop_waiting(state, workflow, step)
+    if event.when is not None:
+        step.answer = event.when
+    step.questions, step.series_from = event.number, state.time
+    step.question = Question(
+        number=event.number, run=workflow.run, message=event.message, asked=state.time
+    )
+    set_timeout(state, workflow, step)
+    message = f"waiting for approval: {event.message}"
+    move_step(state, workflow, step, Phase.PENDING, Reason.AWAITING_APPROVAL, message)
+
+
+def answered(state: State, event: e.ApprovalAnswered) -> None:
+    workflow = state.lives[event.uid]
+    step = workflow.steps[event.step]
+    question = step.asking
+    assert question is not None, state.story(event.uid, event.step)
+    assert question.number == event.number, state.story(event.uid, event.step)
+    question.approved, question.by, question.reason = event.approved, event.by, event.reason
+    question.answered = state.time
+    stop_waiting(state, workflow, step)
+    step.want_nothing()
+    replace_result(workflow, step)
+    step.outputs = {}
+    to, reason, what = Phase.FAILED, Reason.REJECTED, "rejected"
+    if event.approved:
+        to, reason, what = Phase.SUCCEEDED, Reason.APPROVED, "approved"
+    message = in_the_name_of(event.by, what, event.reason)
+    move_step(state, workflow, step, to, reason, message)
+    step.standing = Standing(step.fingerprint, step.phase, step.reason, step.message)
 
 
 def expanded(state: State, event: e.StepExpanded) -> None:
@@ -109,7 +145,9 @@ def cancelled(state: State, event: e.StepCancelled) -> None:
 
 
 def failed(state: State, event: e.StepFailed) -> None:
-    """Its last attempt failed; or none was made, because an expression gave no value."""
+    """Its last attempt failed; or none was made, because an expression gave no value, or because
+    nobody answered in time.
+    """
     of_attempt = state.lives[event.uid].steps[event.step].unjudged
     workflow, step = _ended(state, event, Phase.FAILED)
     fingerprint = step.fingerprint

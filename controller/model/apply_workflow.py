@@ -248,7 +248,8 @@ def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
         definition=definition,
         fingerprint="",
         since=state.time,
-        numbered=workflow.left.pop(definition.name, 0),
+        numbered=(used := workflow.left.pop(definition.name, 0)),
+        questions=used,
     )
 
 
@@ -268,12 +269,15 @@ def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffec
 
 
 def _suspend_or_resume(state: State, workflow: Workflow) -> None:
-    """Pause the deadline and the backoffs of a suspended workflow; its running steps go on."""
+    """Pause what a suspended workflow waits for: its deadline, the backoffs and the timeouts of
+    questions. Its running steps go on.
+    """
     wanted = workflow.spec.suspend is True or bool(workflow.suspension)
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
         for step in workflow.steps.values():
             set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
+            set_timer(state, workflow, step.name, TimerKind.APPROVAL, None)
     elif not wanted and workflow.suspended is not None:
         for step in workflow.steps.values():
             if step.series_from is not None:  # so does the time for all attempts
@@ -281,9 +285,14 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
             if step.retry_at is not None:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
                 set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
+            if step.asking is not None:
+                step.asking.moved += state.time - workflow.suspended
         if workflow.in_run:
             workflow.stood = workflow.stood_until(state.time)
         workflow.suspended = None
+        for step in workflow.steps.values():
+            if step.asking is not None:
+                set_timeout(state, workflow, step)
 
 
 def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) -> None:

@@ -95,14 +95,15 @@ def _new_child(
     definition: Definition,
     fingerprint: str,
 ) -> Step:
-    was = workflow.steps.get(name)
+    was, used = workflow.steps.get(name), workflow.left.pop(name, 0)
     step = workflow.steps[name] = Step(
         name=name,
         index=parent.index,
         definition=definition,
         fingerprint=fingerprint,
         since=state.time,
-        numbered=workflow.left.pop(name, 0) if was is None else was.numbered,
+        numbered=used if was is None else was.numbered,
+        questions=used if was is None else was.questions,
     )
     if was is None:
         workflow.unsettled += 1

@@ -22,7 +22,6 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
     {
-        "ApprovalAsked",
         "AttemptSubmitted",  # {handle, place}
         "DefaultsAccepted",
         "EndDecided",
@@ -331,6 +330,31 @@ class StepReady(Event, frozen=True):
     when: dict[str, str] | None = None
 
 
+class ApprovalAsked(Event, frozen=True):
+    """All its dependencies are met; it waits for a person to answer.
+
+    `number` counts the questions of the step over the life, and is never used again. `message`:
+    with what its expressions gave. `when`: as in StepReady.
+    """
+
+    uid: str
+    step: str
+    number: int
+    message: str
+    when: dict[str, str] | None = None
+
+
+class ApprovalAnswered(Event, frozen=True):
+    """A person has answered the question of a step, which ends with that."""
+
+    uid: str
+    step: str
+    number: int
+    approved: bool
+    by: str = ""
+    reason: str = ""  # in the words of that person
+
+
 class StepExpanded(Event, frozen=True):
     """A step with `forEach` has its children, in the order of the items; or one with `template`.
 
@@ -580,6 +604,8 @@ AnyEvent = (
     | LifeArchived
     | AttemptsArchived
     | StepReady
+    | ApprovalAsked
+    | ApprovalAnswered
     | StepExpanded
     | StepCompleted
     | StepSkipped

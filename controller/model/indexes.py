@@ -16,6 +16,7 @@ from controller.model.state import (
     RUNS_MAX,
     SECOND,
     Attempt,
+    Question,
     QueueKey,
     RunShort,
     State,
@@ -325,20 +326,36 @@ def set_timer(
 
 
 def stop_waiting(state: State, workflow: Workflow, step: Step) -> None:
-    """Its backoff is over, or no longer matters."""
+    """Its backoff is over, or no longer matters; its question is taken back, if it is open."""
+    if step.asking is not None:
+        step.asking.open = False
+        set_timer(state, workflow, step.name, TimerKind.APPROVAL, None)
     if step.retry_at is not None:
         step.retry_at = None
         set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
 
 
 def set_timeout(state: State, workflow: Workflow, step: Step) -> None:
-    """Use the step's present definition: a new policy applies to a running attempt at once."""
+    """Use the step's present definition: a new policy applies at once to an attempt that runs, and
+    to a question that is open.
+    """
     attempt, due = step.live, None
     if attempt is not None and attempt.started is not None and attempt.ending is None:
         seconds = timeout_seconds(step, attempt)
         if seconds is not None:
             due = attempt.started + attempt.moved + round(seconds * SECOND)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, due)
+    if step.asking is not None:
+        due = approval_due(workflow, step, step.asking)
+        set_timer(state, workflow, step.name, TimerKind.APPROVAL, due)
+
+
+def approval_due(workflow: Workflow, step: Step, question: Question) -> int | None:
+    """When nobody may answer any more. It stands still while the workflow is suspended."""
+    policy = step.definition.approve
+    if policy is None or policy.timeout_seconds is None or workflow.suspended is not None:
+        return None
+    return question.asked + question.moved + round(policy.timeout_seconds * SECOND)
 
 
 def _await(state: State, workflow: Workflow, more: int) -> None:

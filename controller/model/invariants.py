@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
-from controller.model.phases import TERMINAL, AttemptPhase, Phase
+from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import (
     NAMES_MAX,
     RUNS_MAX,
@@ -65,6 +65,7 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield "Running, but nothing runs"
     if step.unjudged and (live is not None or step.phase not in (Phase.READY, Phase.RUNNING)):
         yield f"{step.phase} with an attempt to judge"
+    yield from _question(workflow, step)
     if step.retry_at is not None and step.phase is not Phase.PENDING:
         yield f"{step.phase} in backoff"
     if step.is_wanted and step.phase in TERMINAL:
@@ -75,6 +76,24 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield f"{step.phase} without its result"
     if step.name in workflow.left:
         yield "in the spec and left"
+
+
+def _question(workflow: Workflow, step: Step) -> Iterator[str]:
+    question = step.question
+    waits = step.phase is Phase.PENDING and step.reason == Reason.AWAITING_APPROVAL
+    if waits != (step.asking is not None):
+        yield f"{step.phase} ({step.reason}) with the question {question}"
+    if step.asking is not None and (step.definition.approve is None or not workflow.in_run):
+        yield f"asks outside of a run, or without a question in the spec: {question}"
+    if step.asking is not None and (step.live is not None or not step.has_begun):
+        yield "asks, but has not begun, or has an attempt"
+    if question is not None and question.number > step.questions:
+        yield f"its question has a number above {step.questions}: {question}"
+    if question is not None and question.open and question.approved is not None:
+        yield f"its question is answered and open: {question}"
+    runs = step.phase in (Phase.READY, Phase.RUNNING)
+    if step.definition.approve is not None and runs and step.live is None and not step.is_wanted:
+        yield f"{step.phase}, although it only asks"
 
 
 def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
@@ -215,6 +234,7 @@ def _due(state: State) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]
             backoff = step.retry_at if workflow.suspended is None else None
             yield (workflow.uid, step.name, TimerKind.BACKOFF), backoff
             yield (workflow.uid, step.name, TimerKind.TIMEOUT), _timeout(step, step.live)
+            yield (workflow.uid, step.name, TimerKind.APPROVAL), _approval(workflow, step)
 
 
 def _deadline(workflow: Workflow) -> int | None:
@@ -233,6 +253,15 @@ def _timeout(step: Step, attempt: Attempt | None) -> int | None:
     if seconds is None:
         return None
     return attempt.started + attempt.moved + round(seconds * SECOND)
+
+
+def _approval(workflow: Workflow, step: Step) -> int | None:
+    question, policy = step.question, step.definition.approve
+    if question is None or not question.open or policy is None:
+        return None
+    if policy.timeout_seconds is None or workflow.suspended is not None:
+        return None
+    return question.asked + question.moved + round(policy.timeout_seconds * SECOND)
 
 
 def _queue(state: State) -> Iterator[str]:

@@ -194,6 +194,8 @@ def _has_to_look(dependent: Step) -> bool:
     """Whether a change of a dependency may give the step something to decide."""
     if dependent.phase is Phase.READY or dependent.retry_at is not None or dependent.expanded:
         return True  # it believed that nothing was open
+    if dependent.asking is not None:
+        return True
     return not dependent.open or bool(dependent.broken)
 
 
@@ -295,7 +297,7 @@ def drop(state: State, workflow: Workflow, step: Step) -> None:
         if not (parent.has_begun or parent.leaving or parent.phase is Phase.READY):
             give_place(state, workflow, parent)
     _count(workflow, step, -1)
-    workflow.left[step.name] = step.numbered
+    workflow.left[step.name] = max(step.numbered, step.questions)
     del workflow.steps[step.name]
 
 

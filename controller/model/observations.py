@@ -155,6 +155,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     read from the file `path`; `resume` continues the last life), `cancel` (of a `run`, which has no
     file to put a marker beside), `delete` (of a `run` that has finished), `restart` (end what runs,
     and run everything again), `suspend` (until `resume`), `resume`, `mark` (one step as succeeded),
+    `approve` (answer the question of one step: that with the number `question`, with yes or no),
     `delete-all` (confirms an absence that is held back). `uid` is the life that was meant, so that
     a later one isn't hit.
     """
@@ -162,7 +163,16 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""  # the file's; set by the reader
     problem: str = ""  # why the document can't be taken; set by the reader
     kind: Literal[
-        "retry", "run", "cancel", "delete", "delete-all", "restart", "suspend", "resume", "mark"
+        "retry",
+        "run",
+        "cancel",
+        "delete",
+        "delete-all",
+        "restart",
+        "suspend",
+        "resume",
+        "mark",
+        "approve",
     ]
     workflow: str = ""
     uid: str = ""
@@ -171,6 +181,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     downstream: bool = False
     params: dict[str, Any] = {}  # given to a `run`
     outputs: dict[str, Any] = {}  # of the step that is marked
+    question: int = 0  # of the step that is approved, or not
+    approved: bool = True
     document: Document | None = None
     path: str = ""
     resume: bool = False

@@ -54,6 +54,7 @@ class Reason(Word):
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     WAITING_FOR_SLOT = "WaitingForSlot"
     EXPANDED = "Expanded"  # into children, none of which has started
+    AWAITING_APPROVAL = "AwaitingApproval"  # by a person
     BACK_OFF = "BackOff"
     SUSPENDED = "Suspended"
     ACCEPTED = "Accepted"
@@ -76,6 +77,7 @@ class Reason(Word):
     RESULT_KEPT = "ResultKept"
     KEEP_RESULT = "KeepResult"
     MARKED = "Marked"
+    APPROVED = "Approved"
     # it failed
     NON_ZERO_EXIT = "NonZeroExit"
     SIGNALLED = "Signalled"
@@ -83,6 +85,7 @@ class Reason(Word):
     AFTER_FAILED = "AfterFailed"
     TIMEOUT = "Timeout"
     INTERRUPTED = "Interrupted"
+    REJECTED = "Rejected"  # by a person
     START_FAILED = "StartFailed"
     EXPRESSION_FAILED = "ExpressionFailed"
     EXPANSION_FAILED = "ExpansionFailed"
@@ -142,17 +145,31 @@ ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that make it
 
 # From a terminal phase, an edit or `retry` leads back to Pending only. From Pending a step moves
-# straight to a result when an edit is taken back and the old result is still valid. A step with
-# children is Running from the first start of one; StepCompleted says what they came to.
+# straight to a result when an edit is taken back and the old result is still valid, and when the
+# person answers whom it asks; while it asks, it is Pending for that reason. A step with children is
+# Running from the first start of one; StepCompleted says what they came to.
 _REOPENED = ("GenerationAccepted", "StepExpanded", "StepMarked", "StepReset")
 STEP_MOVES: Moves = {
     Phase.PENDING: {
+        Phase.PENDING: ("ApprovalAsked",),
         Phase.READY: ("StepReady",),
         Phase.RUNNING: ("AttemptStarted", "StepExpanded"),
         Phase.SKIPPED: ("GenerationAccepted", "StepRestored", "StepSkipped"),
         Phase.CANCELLED: ("StepCancelled", "StepCompleted"),
-        Phase.SUCCEEDED: ("GenerationAccepted", "StepCompleted", "StepMarked", "StepRestored"),
-        Phase.FAILED: ("GenerationAccepted", "StepCompleted", "StepFailed", "StepRestored"),
+        Phase.SUCCEEDED: (
+            "ApprovalAnswered",
+            "GenerationAccepted",
+            "StepCompleted",
+            "StepMarked",
+            "StepRestored",
+        ),
+        Phase.FAILED: (
+            "ApprovalAnswered",
+            "GenerationAccepted",
+            "StepCompleted",
+            "StepFailed",
+            "StepRestored",
+        ),
     },
     Phase.READY: {
         Phase.PENDING: (

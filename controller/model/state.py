@@ -123,6 +123,24 @@ def handle_of(attempt: Attempt) -> str:
     return f"{attempt.engine} {attempt.handle}"
 
 
+class Question(Struct, kw_only=True, omit_defaults=True):
+    """What a step asked a person last; if it was answered, that as well.
+
+    A question that was taken back, or that nobody answered in time, has no answer and is not open.
+    """
+
+    number: int
+    run: int
+    message: str
+    asked: int
+    moved: int = 0  # microseconds by which a suspension and clock steps moved its timeout
+    open: bool = True
+    approved: bool | None = None  # None: nobody has answered
+    by: str = ""
+    reason: str = ""  # of the person who answered
+    answered: int | None = None
+
+
 class Standing(Struct, frozen=True):
     """The last result of a step, and what it was made from.
 
@@ -192,7 +210,10 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     numbered: int = 0  # the highest number an attempt of it ever had
     retries: int = 0  # spent since the last reset
     interruptions: int = 0  # in a row
-    series_from: int | None = None  # start of the first attempt since the last reset
+    # start of the first attempt since the last reset, or when a person was asked
+    series_from: int | None = None
+    question: Question | None = None  # the last one
+    questions: int = 0  # the highest number a question of it ever had
     retry_at: int | None = None
     why: str = ""  # why it will be tried again; empty once it is
     unjudged: bool = False  # its last attempt ended; what follows is not decided yet
@@ -223,8 +244,15 @@ class Step(Struct, kw_only=True, omit_defaults=True):
         """Its attempt, if it has one that is scheduled or running."""
         return self.attempts[-1] if self.attempts and self.attempts[-1].live else None
 
+    @property
+    def asking(self) -> Question | None:
+        """Its question, while a person is to answer it."""
+        return self.question if self.question is not None and self.question.open else None
+
     def succeeded_in(self, run: int) -> bool:
-        """Whether an attempt of that run gave its result, not an earlier one or a person."""
+        """Whether its result is of that run: not of an earlier one, and not marked by a person."""
+        if self.definition.approve is not None:
+            return self.question is not None and self.question.run == run
         last = self.attempt
         return last is not None and last.run == run and last.phase is AttemptPhase.SUCCEEDED
 
@@ -252,7 +280,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def has_begun(self) -> bool:
-        """It has started since its reset, it or a step of its template, and not ended.
+        """It has started or asked since its reset, it or a step of its template, and not ended.
 
         Also a piece that is back in the list while steps of it still run, from before it left.
         """
@@ -287,12 +315,12 @@ class Step(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def has_to_ask(self) -> bool:
-        """Its `when` is to be asked before it starts. It is not asked again once it has started."""
+        """Its `when` is to be asked before it starts. It is not asked again once it has begun."""
         return bool(self.definition.when) and self.answer is None and self.series_from is None
 
     @property
     def tried(self) -> bool:
-        """It has had an attempt since its reset; a new definition begins with all retries."""
+        """It has had an attempt since its reset, or asked; a new definition begins anew."""
         times = self.series_from, self.retry_at
         return bool(self.retries or self.interruptions) or times != (None, None)
 

@@ -14,6 +14,7 @@ class TimerKind(Word):
     DEADLINE = "deadline"  # of a run
     BACKOFF = "backoff"  # of a step that is tried again
     TIMEOUT = "timeout"  # of an attempt
+    APPROVAL = "approval"  # of a step that asks a person
     EXPIRY = "expiry"  # of what may go to the archive
 
 
@@ -30,6 +31,7 @@ HABITS: dict[TimerKind, Habits] = {
     TimerKind.DEADLINE: Habits(sleeps=False, clock_moves_it=True, archives=False, awaited=False),
     TimerKind.BACKOFF: Habits(sleeps=True, clock_moves_it=True, archives=False, awaited=True),
     TimerKind.TIMEOUT: Habits(sleeps=True, clock_moves_it=True, archives=False, awaited=False),
+    TimerKind.APPROVAL: Habits(sleeps=False, clock_moves_it=True, archives=False, awaited=False),
     # For the archive the wall clock is good enough.
     TimerKind.EXPIRY: Habits(sleeps=False, clock_moves_it=False, archives=True, awaited=False),
 }

@@ -71,10 +71,17 @@ def _was_over_by(due: int, workflow: Workflow, step: Step) -> bool:
     """Whether it is settled or only to be judged, and its last attempt had ended by then."""
     if step.expanded:
         return True  # its children are asked
-    attempt = step.attempt if _of_run(workflow, step) else None
-    if attempt is not None and attempt.finished is not None and attempt.finished > due:
+    of_run, ended = _of_run(workflow, step), _ended(step)
+    if of_run and ended is not None and ended > due:
         return False
-    return step.phase in TERMINAL or (step.unjudged and attempt is not None)
+    return step.phase in TERMINAL or (step.unjudged and of_run)
+
+
+def _ended(step: Step) -> int | None:
+    """When its last attempt ended, or its question was answered."""
+    if step.definition.approve is not None:
+        return None if step.question is None else step.question.answered
+    return None if step.attempt is None else step.attempt.finished
 
 
 def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
@@ -90,9 +97,11 @@ def _failed_fast(workflow: Workflow) -> CancelAccepted | None:
 
 
 def _of_run(workflow: Workflow, step: Step) -> bool:
-    """Its attempt was one of the present run; or it failed in this run, before any attempt."""
+    """Its attempt, or question, was one of the present run; or it failed in this, before any."""
     if step.reason in (Reason.EXPRESSION_FAILED, Reason.EXPANSION_FAILED):
         return workflow.started is not None and step.since >= workflow.started
+    if step.definition.approve is not None:
+        return step.question is not None and step.question.run == workflow.run
     return step.attempt is not None and step.attempt.run == workflow.run
 
 

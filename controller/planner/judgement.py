@@ -163,7 +163,7 @@ class Judgement:
     ) -> StepEffect:
         """The row of a step without regard to what is below it."""
         effect = row(self.workflow, step, definition, seen, fingerprint, upstream)
-        if step.phase is Phase.READY and step.is_parent != definition.is_parent:
+        if step.phase is Phase.READY and step.definition.has_attempts != definition.has_attempts:
             return changed_row("run") if effect.action == "keep" else effect
         return effect
 

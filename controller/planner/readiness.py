@@ -7,6 +7,7 @@ step costs O(its dependents). Skips spread through the turn's passes, one level 
 from typing import Any
 
 from controller.model.events import (
+    ApprovalAsked,
     StepCompleted,
     StepExpanded,
     StepFailed,
@@ -20,13 +21,20 @@ from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import scope_of
 from controller.model.state import State, Step, Workflow, is_result
 from controller.model.timers import TimerKind
-from controller.planner.resolve import ask, expansion, handed_on, sight
+from controller.planner.resolve import ask, expansion, handed_on, question, sight
 from controller.spec.definition import TemplateCall, asks_each
 from controller.spec.expression import Failed
 from controller.spec.template import body
 
 Decision = (
-    StepReady | StepExpanded | StepCompleted | StepSkipped | StepReset | StepRestored | StepFailed
+    StepReady
+    | ApprovalAsked
+    | StepExpanded
+    | StepCompleted
+    | StepSkipped
+    | StepReset
+    | StepRestored
+    | StepFailed
 )
 
 
@@ -39,8 +47,8 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         return StepReset(
             uid=workflow.uid, step=step.name, reason=Reason.SPEC_CHANGED, message=message
         )
-    waits_no_more = step.phase is Phase.READY or step.retry_at is not None
-    if waits_no_more and (step.open or step.broken):
+    waits_for_none = step.phase is Phase.READY or step.retry_at is not None or step.asking
+    if waits_for_none and (step.open or step.broken):
         return _waits_again(workflow, step)
     if _waits_with_its_parent(workflow, step):
         return None
@@ -68,11 +76,28 @@ def _of_a_pending(state: State, workflow: Workflow, step: Step, now: int) -> Dec
         return None
     if step.is_parent and not step.is_of_list:
         return _expand(state, workflow, step)
+    if step.asking is not None:
+        return _unanswered(state, workflow, step, now)
     if not step.is_parent and _is_still_done(step):
         return StepRestored(uid=workflow.uid, step=step.name)
+    read = None
     if _has_to_ask(step):
-        return _by_its_when(state, workflow, step)
-    return StepReady(uid=workflow.uid, step=step.name)
+        asked = _by_its_when(state, workflow, step)
+        if not isinstance(asked, dict):
+            return asked
+        read = asked
+    return _begin(state, workflow, step, read)
+
+
+def _unanswered(state: State, workflow: Workflow, step: Step, now: int) -> StepFailed | None:
+    """The end of a question that nobody has answered in time."""
+    policy = step.definition.approve
+    if policy is None or policy.timeout_seconds is None:
+        return None
+    if not is_due(state, workflow.uid, step.name, TimerKind.APPROVAL, now):
+        return None
+    message = f"nobody answered within {policy.timeout_seconds:g} s"
+    return StepFailed(uid=workflow.uid, step=step.name, reason=Reason.TIMEOUT, message=message)
 
 
 def _of_a_parent(state: State, workflow: Workflow, step: Step) -> StepCompleted | StepReset | None:
@@ -102,10 +127,10 @@ def _expand(
     uid, name, read = workflow.uid, step.name, None
     each = asks_each(scope_of(workflow, step).spec, step.definition)
     if _has_to_ask(step) and not each:
-        decision = _by_its_when(state, workflow, step)
-        if not isinstance(decision, StepReady):
-            return decision
-        read = decision.when
+        asked = _by_its_when(state, workflow, step)
+        if not isinstance(asked, dict):
+            return asked
+        read = asked
     try:
         found = expansion(state, workflow, step)
     except Failed as failure:
@@ -191,9 +216,26 @@ def _has_to_ask(step: Step) -> bool:
     return step.has_to_ask and not (step.is_parent and _is_still_done(step))
 
 
+def _begin(
+    state: State, workflow: Workflow, step: Step, read: dict[str, str] | None
+) -> StepReady | ApprovalAsked | StepFailed:
+    """It waits for a slot now; or for a person, if it asks one. `read`: by its `when`."""
+    uid, name = workflow.uid, step.name
+    if step.definition.approve is None:
+        return StepReady(uid=uid, step=name, when=read)
+    try:
+        message = question(sight(workflow, run_to_be(state, workflow)).of(step), step.definition)
+    except Failed as failure:
+        reason = Reason.EXPRESSION_FAILED
+        return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
+    number = step.questions + 1
+    return ApprovalAsked(uid=uid, step=name, number=number, message=message, when=read)
+
+
 def _by_its_when(
     state: State, workflow: Workflow, step: Step
-) -> StepReady | StepSkipped | StepFailed:
+) -> dict[str, str] | StepSkipped | StepFailed:
+    """What its `when` read, if that gives true; else what follows."""
     uid, name = workflow.uid, step.name
     try:
         seen = sight(workflow, run_to_be(state, workflow)).of(step)
@@ -202,7 +244,7 @@ def _by_its_when(
         reason, message = Reason.EXPRESSION_FAILED, f"its `when` failed: {failure}"
         return StepFailed(uid=uid, step=name, reason=reason, message=message)
     if answer.yes:
-        return StepReady(uid=uid, step=name, when=answer.read)
+        return answer.read
     reason, message = Reason.WHEN_FALSE, answer.sentence
     return StepSkipped(
         uid=uid, step=name, reason=reason, message=message, when=answer.read, stands=True

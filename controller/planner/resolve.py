@@ -45,6 +45,7 @@ from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
 from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX, normal
 
+QUESTION_BYTES_MAX = 4096
 _SHOWN_MAX = 64  # characters of a value that `when` read
 
 
@@ -126,7 +127,23 @@ def sight(workflow: Workflow, run: int) -> Sight:
     return Sight(spec, workflow.params, steps, workflow.name, workflow.uid, run)
 
 
-# ---------------------------------------- when
+# ---------------------------------------- when, approve
+
+
+def question(seen: Sight, definition: Definition) -> str:
+    """What the step asks a person, with what its expressions give. Raises Failed."""
+    asked = definition.approve
+    assert asked is not None
+    try:
+        said = fill(
+            asked.message, {code.text: _value(seen, code.text) for code in codes(asked.message)}
+        )
+    except Failed as failure:
+        raise Failed(f"approve.message: {failure}") from None
+    if (size := len(said.encode())) > QUESTION_BYTES_MAX:
+        problem = f"it would have {size:,} bytes, {QUESTION_BYTES_MAX:,} is the most"
+        raise Failed(f"approve.message: {problem}")
+    return said
 
 
 class Answer(NamedTuple):

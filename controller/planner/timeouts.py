@@ -1,4 +1,5 @@
-"""When time alone ends an attempt. `readiness` sees the end of a backoff, `cancel` a deadline.
+"""When time alone ends an attempt. `readiness` sees the end of a backoff, or of a question that
+nobody answered, `cancel` a deadline.
 
 The timers of the state are sorted, so looking costs O(what is due). A timer only makes the planner
 look; the step or workflow then decides from its own state.

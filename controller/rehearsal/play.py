@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from controller.loop.passes import Passes
+from controller.model.events import ApprovalAnswered
 from controller.model.image import copy_of
 from controller.model.indexes import next_due
 from controller.model.observations import AttemptId, Ended, Started
@@ -84,19 +85,34 @@ class Play:
             self._passes.rest(NOTHING_STARTS)
 
     def run_out(self) -> None:
-        """Everything starts and succeeds, until the run is over or nothing more can happen."""
+        """All starts, succeeds and is approved, until the run is over or nothing can happen."""
         for _ in range(ROUNDS_MAX):
             self._passes.rest(ALL_START)
             if self.life.pending is None:
                 return
             going = self._with_attempts()
-            due = next_due(self.state)
-            if not going and due is None:
-                return
-            if not going and due is not None:
-                self._passes.begin(max(self._passes.now, due))
             for step in going:
                 self._end(step)
+            if not going and not self._answer() and not self._pass_time():
+                return
+
+    def _answer(self) -> bool:
+        """Yes to whatever a person is asked; tells whether anybody is."""
+        life = self.life
+        answers = [
+            ApprovalAnswered(uid=life.uid, step=step.name, number=step.asking.number, approved=True)
+            for step in life.steps.values()
+            if step.asking is not None
+        ]
+        self._passes.promise(answers)
+        return bool(answers)
+
+    def _pass_time(self) -> bool:
+        """Until the next timer is due; tells whether there is one."""
+        due = next_due(self.state)
+        if due is not None:
+            self._passes.begin(max(self._passes.now, due))
+        return due is not None
 
     def _with_attempts(self) -> list[Step]:
         """By the index: in a chain each round has one such step, and there are as many rounds."""

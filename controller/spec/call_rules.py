@@ -5,18 +5,14 @@ What the template takes and gives, `link` compares with the step.
 
 from collections.abc import Callable, Iterator
 
-from msgspec import UNSET, structs
-
 from controller.spec.definition import given
 from controller.spec.expression import OPEN
 from controller.spec.item_rules import expressions_in
 from controller.spec.linked import Body
-from controller.spec.models import Spec, Step
-from controller.spec.path_fault import Path, PathFault, calls_of, steps_of
+from controller.spec.models import Spec
+from controller.spec.path_fault import Path, PathFault, calls_of
 from controller.spec.values import found, mismatch, type_of
 
-_BESIDE = {"name", "run", "command", "template", "dependsOn", "when", "forEach", "key",
-           "parallelism", "continueOnFailure"}  # fmt: skip
 _AS_A_VALUE = "write one expression that gives the whole value, like ${{ [params.a, params.b] }}"
 
 
@@ -43,23 +39,6 @@ def _value(path: Path, value: object) -> Iterator[PathFault]:
         yield from expressions_in(path, value, _AS_A_VALUE)
 
 
-def fields(spec: Spec) -> Iterator[PathFault]:
-    """What a step does is said by its template."""
-    for path, step in steps_of(spec):
-        if step.template is UNSET:
-            continue
-        for field in structs.fields(Step):
-            name = field.encode_name
-            if name not in _BESIDE and getattr(step, field.name) is not UNSET:
-                yield PathFault(
-                    path=(*path, name),
-                    problem=f"{name} can't be used with template",
-                    hint=f"write {name} in the {'spec' if name == 'outputs' else 'steps'} "
-                    "of the template",
-                    key=True,
-                )
-
-
 def outputs(spec: Spec) -> Iterator[PathFault]:
     """Each output of a template says where its value comes from."""
     for name, text in spec.outputs.items() if isinstance(spec, Body) else ():
@@ -77,4 +56,4 @@ def texts_of_calls(spec: Spec) -> Iterator[tuple[Path, str]]:
                 yield (*path, "params", name), value
 
 
-CALL_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (calls, fields, outputs)
+CALL_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (calls, outputs)

@@ -280,6 +280,8 @@ def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
         for name, value in given(step.template.params, {}).items():
             if isinstance(value, str):
                 yield _Place((*path, "template", "params", name), value, "value", step)
+    if not isinstance(step.approve, UnsetType):
+        yield _Place((*path, "approve", "message"), step.approve.message, "text", step)
 
 
 def _lists(step: Step) -> Iterator[tuple[Path, Items]]:

@@ -109,6 +109,13 @@ class TemplateCall(Struct, frozen=True, omit_defaults=True):
     outputs: dict[str, str] = {}
 
 
+class Approve(Struct, frozen=True, omit_defaults=True):
+    """What a step asks a person, as written, and how long it waits for the answer."""
+
+    message: str
+    timeout_seconds: float | None = None
+
+
 class Definition(Struct, frozen=True, omit_defaults=True):
     """One step, resolved. `working_dir` is relative to `home`, and that to the folder of the spec's
     file, as all other paths are.
@@ -119,7 +126,7 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     them give, each attempt has in its record. `env_from` are the layers under `env`, later ones
     win. `when`, and a `timeout_seconds` that is text, are one expression each. `expressions` are
     the texts of those that an attempt is made of. With `for_each` this is what each item runs. With
-    `template` nothing runs but the steps of that.
+    `template` nothing runs but the steps of that, with `approve` nothing at all.
     """
 
     name: str
@@ -127,6 +134,7 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     template: TemplateCall | None = None
+    approve: Approve | None = None
     env: dict[str, str | Reference] = {}
     env_from: tuple[EnvLayer, ...] = ()
     inherit_env: bool | tuple[str, ...] = True
@@ -158,6 +166,11 @@ class Definition(Struct, frozen=True, omit_defaults=True):
         return self.for_each is not None or self.template is not None
 
     @property
+    def has_attempts(self) -> bool:
+        """It runs a process; what has children, or asks a person, never does."""
+        return not self.is_parent and self.approve is None
+
+    @property
     def kind(self) -> Literal["", "list", "template"]:
         """What children it has."""
         if self.for_each is not None:
@@ -184,6 +197,8 @@ def _definitions(of: Identity) -> Mapping[str, Definition]:
 
 def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
     """The expressions that an attempt of the step is made of. Cost: that of one step."""
+    if not isinstance(step.approve, UnsetType):
+        return ()
     return _expressions(_argv(spec, step), _working_dir(spec, step), *_environment(spec, step))
 
 
@@ -191,7 +206,8 @@ def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
     policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
     lists = expansion_expressions(step.for_each)
-    return [*step.expressions, *policy, *lists, *call_expressions(step.template)]
+    asked = [] if step.approve is None else [code.text for code in codes(step.approve.message)]
+    return [*step.expressions, *policy, *lists, *call_expressions(step.template), *asked]
 
 
 def call_expressions(call: TemplateCall | None) -> list[str]:
@@ -274,6 +290,16 @@ def _define(spec: Spec, step: Step) -> Definition:
             requires=requires(step),
             when=alone(given(step.when, "")),
             for_each=for_each(step),
+            continue_on_failure=given(step.continue_on_failure, False),
+        )
+    if not isinstance(step.approve, UnsetType):
+        asked = step.approve
+        return Definition(
+            name=step.name,
+            argv=(),
+            approve=Approve(asked.message, given(asked.timeout_seconds, None)),
+            requires=requires(step),
+            when=alone(given(step.when, "")),
             continue_on_failure=given(step.continue_on_failure, False),
         )
     defaults = given(spec.defaults, Defaults())

@@ -349,6 +349,9 @@ class _Programs:
         known = Type("dyn") if outputs is None else record(outputs)
         if outputs == {}:
             problem, hint = f'"{step.name}" declares no outputs', "add outputs: {NAME: type} to it"
+            if not isinstance(step.approve, UnsetType):
+                problem = f'"{step.name}" asks a person, so it has no outputs'
+                hint = f"read steps.{name}.phase"
             if not isinstance(step.template, UnsetType):
                 problem = f'the template "{step.template.name}" has no outputs'
                 hint = "add outputs: {NAME: ${{ … }}} to its spec"

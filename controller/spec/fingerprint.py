@@ -236,6 +236,8 @@ def input_in_words(key: str) -> str:
     """The key of an input in a sentence: `params.region of the workflow` for `params.@region`."""
     if key == "template":
         return "what its template does"
+    if key == "approve":
+        return "whether it asks a person"
     kind, _, name = key.partition(".")
     if name.startswith(OF_CALLER):
         return f"{kind}.{name.removeprefix(OF_CALLER)} of the workflow"
@@ -264,6 +266,8 @@ def same(one: Spec, other: Spec) -> bool:
 
 
 def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
+    if not isinstance(step.approve, UnsetType):
+        return {"approve": "yes"}  # that it asks; what it asks, and how long, is policy
     texts = scripts(step)
     shell = given(_words(step.shell), _words(spec.shell))
     if texts and not isinstance(shell, UnsetType):

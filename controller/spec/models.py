@@ -260,10 +260,23 @@ class Call(_Written, frozen=True):
     ] = UNSET
 
 
+class Approval(_Written, frozen=True):
+    """The question that a step asks a person."""
+
+    message: Annotated[str, Meta(description="What the person is asked. It can hold expressions.")]
+    timeout_seconds: Annotated[
+        PositiveSeconds | UnsetType,
+        Meta(
+            description="If nobody answers in this time, the step fails. It does not count while "
+            "the workflow is suspended. Default: no limit."
+        ),
+    ] = UNSET
+
+
 class Step(_Written, frozen=True):
     """One step of the DAG.
 
-    It has exactly one of `run` (a script), `command` (a program) and `template`.
+    It has exactly one of `run` (a script), `command` (a program), `template` and `approve`.
     """
 
     name: StepName
@@ -293,6 +306,13 @@ class Step(_Written, frozen=True):
             description="A script that runs after the command, in the same attempt, whether that "
             "succeeded, failed or was stopped. TREADLE_EXIT_CODE has its exit code. If it fails, "
             "so does the attempt."
+        ),
+    ] = UNSET
+    approve: Annotated[
+        Approval | UnsetType,
+        Meta(
+            description="The step runs nothing: it asks a person, who answers with "
+            "`treadle approve`. With yes it succeeds, with no it fails."
         ),
     ] = UNSET
     shell: Shell = UNSET

@@ -27,7 +27,7 @@ def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     generated = msgspec.json.schema(model)
     step = generated["$defs"].get("Step")
     if step is not None:
-        step["oneOf"] = [{"required": [one]} for one in ("run", "command", "template")]
+        step["oneOf"] = [{"required": [one]} for one in ("run", "command", "template", "approve")]
     return {"$schema": _DIALECT, **generated}
 
 

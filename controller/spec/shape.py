@@ -16,6 +16,7 @@ from msgspec import Struct, ValidationError, structs
 
 from controller.spec import habits
 from controller.spec.models import (
+    Approval,
     Backoff,
     Call,
     Defaults,
@@ -51,7 +52,7 @@ _STAND_INS: dict[str, Any] = {
     "exceptExitCodes": 0,
     "successExitCodes": 0,
 }
-_ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": ":"}
+_ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": Approval(message="?")}
 _SpecOf = TypeVar("_SpecOf", Spec, TemplateSpec)
 _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
 
@@ -97,7 +98,7 @@ def _salvaged_step(raw: object) -> Step:
     # If a step's action is faulty, don't also report that it has none.
     for action, stand_in in _ACTIONS.items():
         if action in raw:
-            good.setdefault("command" if action == "command" else "run", stand_in)
+            good.setdefault(action, stand_in)
     return Step(**good)
 
 

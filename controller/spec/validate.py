@@ -14,6 +14,7 @@ from itertools import chain
 from msgspec import UNSET, UnsetType
 
 from controller.spec import params as params_of
+from controller.spec.action_rules import ACTION_RULES
 from controller.spec.call_rules import CALL_RULES, texts_of_calls
 from controller.spec.data_rules import DATA_RULES
 from controller.spec.definition import (
@@ -134,37 +135,6 @@ def _said_by_shell(program: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------- the steps
-
-
-def actions(spec: Spec) -> Iterator[PathFault]:
-    """Exactly one of `run`, `command` and `template`, and something in it."""
-    for path, step in steps_of(spec):
-        command = step.command
-        named = {"run": step.run, "command": command, "template": step.template}
-        first, *more = [*(name for name, action in named.items() if action is not UNSET), ""]
-        if not first:
-            hint = "give it a script (run: …) or a program (command: [program, argument])"
-            problem = "a step needs run, command or template"
-            yield PathFault(path=path, problem=problem, hint=hint)
-        elif more[:-1]:
-            yield PathFault(
-                path=(*path, more[0]),
-                problem=f"a step has {first} or {more[0]}, not both",
-                hint="remove one of them",
-                key=True,
-            )
-        elif step.shell is not UNSET and command is not UNSET and not scripts(step):
-            yield PathFault(
-                path=(*path, "shell"),
-                problem="shell can't be used with command",
-                hint="remove shell, or write a script with run",
-                key=True,
-            )
-        for field, text in scripts(step).items():
-            if not text.strip():
-                yield PathFault(path=(*path, field), problem="the script is empty")
-        if isinstance(command, list) and not command[0]:
-            yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
 
 
 def duplicate_names(spec: Spec) -> Iterator[PathFault]:
@@ -381,7 +351,7 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Pa
 
 
 RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
-    actions,
+    *ACTION_RULES,
     duplicate_names,
     dependencies,
     cycles,
@@ -400,7 +370,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
 
 
 def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
-    """All texts that a process gets, with their paths."""
+    """All texts that a process or a person gets, with their paths."""
     for path, holder in holders_of(spec):
         yield from _shared_texts(path, holder)
     for path, step in steps_of(spec):
@@ -409,6 +379,8 @@ def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
         if isinstance(step.command, list):
             for index, word in enumerate(step.command):
                 yield (*path, "command", index), word
+        if not isinstance(step.approve, UnsetType):
+            yield (*path, "approve", "message"), step.approve.message
 
 
 def _shared_texts(path: Path, holder: Spec | Step) -> Iterator[tuple[Path, str]]:

@@ -126,6 +126,8 @@ def _habit_of_value(path: Path, value: object) -> str:
     field = path[-1] if path else ""
     if field == "retry" and isinstance(value, int | float):
         return habits.advice("write {limit: $value}", value)
+    if field == "approve":
+        return habits.advice("write {message: $value}", value if isinstance(value, str) else "…")
     if field == "template":
         return habits.advice("write {name: $value}", value if isinstance(value, str) else "NAME")
     if field == "dependsOn":

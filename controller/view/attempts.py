@@ -209,6 +209,8 @@ def _did_not_run(state: State, workflow: Workflow, step: Step, choice: Choice) -
     """Of a step that was named, but has no attempt in the run."""
     message = words.of_step(state, workflow, step)[1]
     last = step.attempt
+    if step.definition.approve is not None:
+        return f"{step.name} asks a person and prints nothing: {message}"
     if last is None:
         return f"{step.name} has not been tried yet: {message}"
     run = workflow.run if choice.run is None else choice.run

@@ -282,6 +282,10 @@ class Board:
             yield from _failures(state, life, tail)
         for step in running:
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))
+        for step in words.asking(life):
+            yield Row("step", (life.uid, step.name), life, Branch("  ", step))
+            answer = f"      └ {words.answers(life, step)[0]}"
+            yield Row("text", None, text=answer, style="dim")
 
     def _children(self, life: Workflow, parent: Step) -> list[Step]:
         """Those to show: all, if the person has opened their parent, else a few of many."""

@@ -13,7 +13,7 @@ from controller.spec.fingerprint import input_in_words
 from controller.view import edits, words
 from controller.view.expansion import sentence
 from controller.view.explain import NO_CONTROLLER, Around, Cause
-from controller.view.failure import Printed, of_present_run
+from controller.view.failure import Printed, kept_from
 from controller.view.inputs import input_line, input_text
 from controller.view.look import Look
 from controller.view.roots import of_children
@@ -63,9 +63,8 @@ def _past(workflow: Workflow, step: Step) -> Iterator[str]:
     if workflow.generation > 1:
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))
-    made = step.attempt if step.phase is Phase.SUCCEEDED and not step.is_parent else None
-    if made is not None and of_present_run(workflow, step) is None and step.reason != Reason.MARKED:
-        yield f"its result is kept from run {made.run}"
+    if (run := kept_from(workflow, step)) is not None:
+        yield f"its result is kept from run {run}"
 
 
 def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
@@ -110,6 +109,9 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
         attempt = workflow.steps[name].attempt
         if attempt is not None and attempt.started is not None:
             yield f"treadle logs {workflow.name} {quote(name)}"
+    for one in words.asking(workflow):
+        if one is step or any(cause.step == one.name for cause in causes):
+            yield from words.answers(workflow, one)
     if step.reason == Reason.WHEN_FALSE:
         return  # a retry asks the same question, and gets the same answer
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):

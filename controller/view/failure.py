@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from controller.model.phases import FAULTS_OF_OUTPUTS, Phase, Reason
-from controller.model.state import Attempt, Step, Workflow
+from controller.model.state import Attempt, Question, Step, Workflow
 from controller.view.table import visible
 
 LINES_SHOWN = 20  # where it has just failed
@@ -31,6 +31,8 @@ _CODES = {
 
 def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
     """The step's last attempt, if it ran in this run and what the step is now follows from it."""
+    if not (step.definition.has_attempts or step.live):
+        return None  # it ran when the step did something else
     attempt = step.attempt
     if step.is_parent and not step.live:
         return None  # it ran when the step had no children
@@ -40,6 +42,16 @@ def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
     if waits or step.phase is Phase.SKIPPED or step.reason == Reason.MARKED:
         return None
     return attempt
+
+
+def kept_from(workflow: Workflow, step: Step) -> int | None:
+    """The earlier run that gave the result that the step has; None if it has none, or of this."""
+    if step.phase is not Phase.SUCCEEDED or step.reason == Reason.MARKED:
+        return None
+    made: Attempt | Question | None = step.attempt if step.definition.has_attempts else None
+    if step.definition.approve is not None:
+        made = step.question
+    return None if made is None or made.run == workflow.run else made.run
 
 
 def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:

@@ -13,6 +13,7 @@ from controller.view import words
 from controller.view.failure import (
     Printed,
     is_by_exit_code,
+    kept_from,
     last_words,
     meaning,
     of_present_run,
@@ -38,7 +39,11 @@ def tries(workflow: Workflow, step: Step) -> str:
 
 
 def took(workflow: Workflow, step: Step, look: Look) -> str:
-    """How long its last attempt took, or has run so far."""
+    """How long its last attempt took, or has run so far; or how long a person took to answer."""
+    question = step.question if step.definition.approve is not None else None
+    if question is not None and question.run == workflow.run:
+        until = look.now if question.open else question.answered
+        return NONE if until is None else span(until - question.asked)
     attempt = of_present_run(workflow, step)
     if attempt is None or attempt.started is None:
         return NONE
@@ -84,8 +89,8 @@ def note(state: State, workflow: Workflow, step: Step, look: Look, printed: Prin
     outputs = in_short(step.outputs)
     if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
         return words.of_step(state, workflow, step, look.moment)[1]
-    if step.phase is Phase.SUCCEEDED and step.attempt and not attempt and not step.is_parent:
-        return f"kept from run {step.attempt.run}{outputs and f': {outputs}'}"
+    if (run := kept_from(workflow, step)) is not None:
+        return f"kept from run {run}{outputs and f': {outputs}'}"
     if step.phase is Phase.SUCCEEDED and attempt is not None and attempt.exit_code == 0:
         return outputs
     return words.of_step(state, workflow, step, look.moment)[1]

@@ -125,7 +125,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     invalid = entry.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
-    if look.stood is not None and entry.phase is Phase.RUNNING:
+    if look.stood is not None and entry.phase is Phase.RUNNING and not words.only_asks(entry):
         message = f"was running when the controller stopped, {look.moment(look.stood)}"
     more = (
         Cell(age(look.now - entry.created)),
@@ -138,7 +138,7 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     )
     return (
         Cell(entry.name, "bold"),
-        running_cell(entry.phase, look),
+        life_cell(entry, look),
         Cell(f"{succeeded_count(entry)}/{len(entry.counted)}"),
         Cell(run_time(entry, look.clock)),
         Cell(_since_run(entry, look)),
@@ -155,6 +155,13 @@ def standing(workflow: Workflow) -> str:
 
 def succeeded_count(workflow: Workflow) -> int:
     return sum(step.phase is Phase.SUCCEEDED for step in workflow.counted)
+
+
+def life_cell(workflow: Workflow, look: Look) -> Cell:
+    """Its phase, as `running_cell` has it. What only waits for a person does not end unseen."""
+    if words.only_asks(workflow):
+        return phase_cell(workflow.phase)
+    return running_cell(workflow.phase, look)
 
 
 def running_cell(phase: Phase, look: Look) -> Cell:

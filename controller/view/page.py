@@ -18,7 +18,7 @@ from controller.view.edits import in_force_words, pending_words
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
-from controller.view.listing import running_cell, standing
+from controller.view.listing import life_cell, running_cell, standing
 from controller.view.look import Look
 from controller.view.runs import usual_of, why_of_present
 from controller.view.shape import InUse
@@ -39,6 +39,7 @@ from controller.view.values import in_short
 
 _INDENT = "  "
 _LABEL_WIDTH = 13
+_QUESTIONS_MAX = 10
 _LABELS_FROM_WIDTH = 40  # on a narrower terminal texts are not below each other
 # What these conditions say, the verdict says too.
 _SAID_BY_VERDICT = frozenset(
@@ -92,7 +93,7 @@ def page(
 
 
 def _title(state: State, workflow: Workflow, look: Look) -> str:
-    mark, phase = mark_cell(workflow.phase), running_cell(workflow.phase, look)
+    mark, phase = mark_cell(workflow.phase), life_cell(workflow, look)
     name = visible(workflow.name)
     run = ""
     if workflow.started is not None:
@@ -125,7 +126,7 @@ def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
     """What did not succeed, in words, and how much did."""
     yield standing(workflow)
     reason, message = words.of_workflow(workflow)
-    if look.stood is not None and workflow.phase is Phase.RUNNING:
+    if look.stood is not None and workflow.phase is Phase.RUNNING and not words.only_asks(workflow):
         stood = look.moment(look.stood)
         yield f"was running when the controller stopped, {stood}; treadle up continues it"
     elif reason not in _COUNTS_SAY_IT:
@@ -152,6 +153,9 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     yield from (("fault", said) for said in words.faults_in_file(state, workflow))
     for warning in workflow.warnings:
         yield "warning", warning
+    for step in words.asking(workflow)[:_QUESTIONS_MAX]:
+        if step.asking is not None:
+            yield "question", f"{step.name}: {step.asking.message}"
     for condition in workflow.conditions.values():
         if condition.status == "True" and condition.type not in (*_SAID_BY_VERDICT, ARCHIVED):
             yield condition.type, condition.message
@@ -190,6 +194,8 @@ def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
         yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:
         yield "next", f"treadle resume {workflow.name}"
+    for step in words.asking(workflow)[:_QUESTIONS_MAX]:
+        yield "answer", " · ".join(words.answers(workflow, step))
 
 
 # ---------------------------------------- one step
@@ -220,7 +226,10 @@ def step_page(
     if not past:
         yield ""
         who = f"{workflow.name} {quote(step.name)}"
-        commands = [f"treadle {verb} {who}" for verb in ("explain", "logs")]
+        verbs = ("explain", "logs") if step.definition.has_attempts else ("explain",)
+        commands = [f"treadle {verb} {who}" for verb in verbs]
+        if step.asking is not None:
+            commands += words.answers(workflow, step)
         yield from _labelled([("next", " · ".join(commands))], look)
 
 
@@ -231,6 +240,8 @@ def _handed_on(step: Step) -> Iterator[tuple[str, str]]:
         yield "params", in_short(step.params)
     if step.outputs:
         yield "outputs", in_short(step.outputs)
+    if step.question is not None and step.definition.approve is not None:
+        yield "question", f"{step.question.number}: {step.question.message}"
     for attempt in step.attempts:
         yield from (("note", f"attempt {attempt.number}: {note}") for note in attempt.notes)
 

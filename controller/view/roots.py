@@ -19,7 +19,7 @@ from controller.view import figures, words
 from controller.view.children import in_order, made_it_so, number_of, parents, stands_alone
 from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
-from controller.view.failure import Printed, meaning, of_present_run
+from controller.view.failure import Printed, kept_from, meaning, of_present_run
 from controller.view.listing import standing
 from controller.view.look import Look
 from controller.view.runs import why_of_present
@@ -84,9 +84,12 @@ def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
     if workflow.finished:
         suspended = "" if workflow.suspended is None else "; suspended"
         message = f"{words.verdict(workflow)}{suspended}"
-    elif reason in (Reason.STARTED, Reason.WAITING_FOR_SLOT):  # the lines below say more
+    elif reason in _LINES_SAY_MORE:  # the lines below say more
         message = standing(workflow)
     yield from _line(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}", look)
+
+
+_LINES_SAY_MORE = frozenset({Reason.STARTED, Reason.WAITING_FOR_SLOT, Reason.AWAITING_APPROVAL})
 
 
 # ---------------------------------------- what did not succeed
@@ -227,7 +230,11 @@ def _waits_for(state: State, workflow: Workflow, step: Step, look: Look) -> str:
     unmet = [workflow.steps[name] for name in words.unmet(workflow, step)]
     if step.retry_at is not None or not unmet:
         return words.of_step(state, workflow, step, look.moment)[1]
-    near = [other.name for other in unmet if other.phase is not Phase.PENDING or other.retry_at]
+    near = [
+        other.name
+        for other in unmet
+        if other.phase is not Phase.PENDING or other.retry_at or other.asking
+    ]
     return f"waiting for {words.named(near)}" if near else ""
 
 
@@ -237,7 +244,7 @@ def _kept(workflow: Workflow, steps: Sequence[Step], look: Look) -> Iterator[str
     for step in steps:
         if step.phase is Phase.SUCCEEDED and step.reason == Reason.MARKED:
             groups[step.message].append(step.name)
-        elif step.phase is Phase.SUCCEEDED and of_present_run(workflow, step) is None:
+        elif kept_from(workflow, step) is not None:
             groups["kept from an earlier run"].append(step.name)
     for said, names in _first(groups, "marked by hand"):
         yield from _line(Phase.SUCCEEDED, _counted(said, names, look), look)
@@ -256,6 +263,8 @@ def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
         yield f"treadle logs {name} {quote(failed[0].name)}"
     elif any(step.phase is Phase.RUNNING for step in steps):
         yield f"treadle logs -f {name}"
+    for step in words.asking(workflow)[:1]:
+        yield from words.answers(workflow, step)
     if workflow.suspension:
         yield f"treadle resume {name}"
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from controller.model.phases import Phase
 from controller.model.state import RunShort, State, Workflow
-from controller.view.listing import running_cell, succeeded_count
+from controller.view import words
+from controller.view.listing import life_cell, succeeded_count
 from controller.view.look import Look
 from controller.view.shape import RunOfShape
 from controller.view.status import run_shape
@@ -140,8 +141,10 @@ def result(run: RunShort) -> str:
 
 def _so_far(life: Workflow, look: Look) -> str:
     """`3 of 8 so far`; before that its phase, if that is not simply Running."""
-    phase = running_cell(life.phase, look).text
+    phase = life_cell(life, look).text
     before = "" if phase == Phase.RUNNING else f"{phase.lower()}, "
+    if words.only_asks(life):
+        before = "waiting for approval, "
     return f"{before}{succeeded_count(life)} of {len(life.counted)} so far"
 
 

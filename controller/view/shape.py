@@ -47,6 +47,20 @@ class AttemptShape(Struct, frozen=True, kw_only=True, rename="camel"):
     usage: Usage
 
 
+class ApprovalShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The last question of a step that asks a person."""
+
+    number: int
+    message: str
+    asked_time: str
+    due_time: str | None  # when it fails if nobody has answered; null once it is over
+    open: bool  # it waits for the answer
+    approved: bool | None  # null: nobody has answered
+    by: str | None
+    reason: str | None
+    answer_time: str | None
+
+
 class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     name: str
     parent: str | None  # of a child, the step with `forEach` or a template
@@ -60,6 +74,7 @@ class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     depends_on: list[str]
     fingerprint: str
     outputs: dict[str, Any]
+    approval: ApprovalShape | None  # of a step with `approve`, once it has asked
     attempts: list[AttemptShape]
 
 

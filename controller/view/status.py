@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterable
 
 from controller.model.events import FileRejected, Usage
+from controller.model.indexes import approval_due
 from controller.model.phases import Phase
 from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
 from controller.spec.linked import written
 from controller.view import words
 from controller.view.children import in_order
 from controller.view.shape import (
+    ApprovalShape,
     AttemptShape,
     ConditionShape,
     ControllerShape,
@@ -94,7 +96,26 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
         depends_on=[step.sibling(need.step) for need in step.definition.requires],
         fingerprint=step.fingerprint,
         outputs=step.outputs if step.outputs_stand else {},
+        approval=_approval_shape(workflow, step),
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
+    )
+
+
+def _approval_shape(workflow: Workflow, step: Step) -> ApprovalShape | None:
+    question = step.question
+    if question is None or step.definition.approve is None:
+        return None
+    due = approval_due(workflow, step, question) if question.open else None
+    return ApprovalShape(
+        number=question.number,
+        message=question.message,
+        asked_time=rfc3339(question.asked),
+        due_time=rfc3339_or_none(due),
+        open=question.open,
+        approved=question.approved,
+        by=question.by or None,
+        reason=question.reason or None,
+        answer_time=rfc3339_or_none(question.answered),
     )
 
 

@@ -99,6 +99,7 @@ _WIDTH_OF_ALL = 100  # on a narrower terminal the numbers are left out, and name
 # Records without a line of their own: the change of phase says everything.
 _SHOWN_BY_PHASE = frozenset(
     {
+        "ApprovalAnswered",
         "RunStarted",
         "WorkflowSuspended",
         "WorkflowFinished",
@@ -144,7 +145,8 @@ def lines(
 
 def _set_back(record: dict[str, Any], changes: list[dict[str, Any]]) -> set[str]:
     """The steps that are Pending again. A step with children has no attempts of its own."""
-    steps = {one["step"] for one in changes if one["step"] and one["phase"] == Phase.PENDING}
+    back = [one for one in changes if one["phase"] == Phase.PENDING != one["was"]]
+    steps = {one["step"] for one in back if one["step"]}
     parents = {name for step in steps for name in names_above(step)}
     if record["type"] == "StepExpanded":
         parents.add(record["step"])
@@ -225,6 +227,7 @@ _SENTENCES = {
     "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
     "RunStarted": "run {run}",
+    "ApprovalAsked": "question {number}: {message}",
     "AttemptScheduled": "attempt {attempt}",
     "AttemptStarted": "attempt {attempt} runs",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} are still alive after SIGKILL",

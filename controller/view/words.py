@@ -6,12 +6,13 @@ nothing while nobody looks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from shlex import quote
 
 from controller.model.events import StepEffect
-from controller.model.indexes import forbidden, is_full, kept_back_by, standstill
+from controller.model.indexes import approval_due, forbidden, is_full, kept_back_by, standstill
 from controller.model.movement import OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Reason
-from controller.model.state import Attempt, State, Step, Workflow, handle_of
+from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view import children
 from controller.view.times import in_utc, span
@@ -65,7 +66,9 @@ def of_workflow(workflow: Workflow) -> Words:
         running = f"; {_steps(workflow.occupied)} may finish" if workflow.occupied else ""
         return Reason.SUSPENDED, f"{_suspended(workflow)}{running}"
     if workflow.phase is Phase.RUNNING:
-        return Reason.STARTED, _progress(workflow) or _waits(workflow) or workflow.message
+        going, asked = _progress(workflow) or _waits(workflow), _asks(workflow)
+        reason = Reason.AWAITING_APPROVAL if asked and not going else Reason.STARTED
+        return reason, "; ".join(filter(None, (asked, going))) or workflow.message
     if workflow.phase is Phase.PENDING and workflow.occupied:
         return Reason.WAITING_FOR_SLOT, _waits(workflow) or workflow.message
     return workflow.reason, workflow.message
@@ -89,6 +92,29 @@ def failed_count(workflow: Workflow) -> int:
 def _waits(workflow: Workflow) -> str:
     ready = [step.name for step in workflow.counted if step.phase is Phase.READY]
     return f"waiting for a slot: {named(ready)}" if ready else ""
+
+
+def asking(workflow: Workflow) -> list[Step]:
+    """The steps that wait for a person."""
+    if workflow.finished:
+        return []
+    return [step for step in workflow.counted if step.asking is not None]
+
+
+def _asks(workflow: Workflow) -> str:
+    steps = [step.name for step in asking(workflow)]
+    return f"waiting for approval: {named(steps)}" if steps else ""
+
+
+def answers(workflow: Workflow, step: Step) -> list[str]:
+    """The commands that answer its question."""
+    command = f"treadle approve {workflow.name} {quote(step.name)}"
+    return [command, f"{command} --reject"]
+
+
+def only_asks(workflow: Workflow) -> bool:
+    """Whether nothing of it runs, and it waits for a person."""
+    return not workflow.occupied and bool(asking(workflow))
 
 
 def _suspended(workflow: Workflow) -> str:
@@ -204,6 +230,8 @@ def _of_children(workflow: Workflow, parent: Step) -> str:
         return children.progress(workflow, parent)
     if not parent.children:
         return "the list is empty"
+    if asked := [one.name for one in workflow.below(parent) if one.asking is not None]:
+        return f"waiting for approval: {named(asked)}"
     count, of_list = len(parent.children), parent.definition.for_each is not None
     who = children.number_of(count, of_list).removeprefix("1 ")
     return f"its {who} {'has' if count == 1 else 'have'} not started"
@@ -232,6 +260,8 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
         if workflow.suspended is not None:
             return Reason.SUSPENDED, f"{step.message}; paused while suspended"
         return Reason.BACK_OFF, f"{step.message} (due {moment(step.retry_at)})"
+    if step.asking is not None:
+        return step.reason, f"{step.message}{_until(workflow, step, step.asking, moment)}"
     # If the step was reset, its message says why; else its reason says only that it waits.
     reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
     if waits_for_parent(workflow, step):
@@ -245,6 +275,15 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
         return reason, f"{reset}{why}"
     expands = step.definition.for_each is not None
     return step.reason, f"{reset}about to {'be expanded' if expands else 'start'}"
+
+
+def _until(workflow: Workflow, step: Step, question: Question, moment: Callable[[int], str]) -> str:
+    """How long there is time for an answer, if that is limited."""
+    if workflow.suspended is not None and step.definition.approve is not None:
+        limited = step.definition.approve.timeout_seconds is not None
+        return " (its timeout is paused while suspended)" if limited else ""
+    due = approval_due(workflow, step, question)
+    return "" if due is None else f" (until {moment(due)})"
 
 
 def _can_begin(workflow: Workflow, child: Step) -> str:

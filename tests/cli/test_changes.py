@@ -5,6 +5,7 @@ and not acted on; and after SIGKILL the next controller has to find it.
 """
 
 import getpass
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -30,6 +31,15 @@ def failing(place: Place) -> None:
     place.spec("job", bad="test -e mended", then="true")
 
 
+def asking(place: Place) -> None:
+    path = place.spec("job", ask="true", then="true")
+    written = json.loads(path.read_text())
+    step = written["spec"]["steps"][0]
+    del step["run"]
+    step["approve"] = {"message": "Fine?"}
+    path.write_text(json.dumps(written))
+
+
 def nothing(place: Place) -> None:
     (place.root / "job.yaml").write_text(document("job", only="true"))
 
@@ -51,6 +61,11 @@ BY_HAND = ("mark", "job", "bad", "--succeeded", "--reason", "by hand")
 MARK = Change(failing, BY_HAND, is_("Succeeded"))
 
 
+YES = ("approve", "job", "ask", "--reason", "looks good")
+APPROVE = Change(asking, YES, is_("Succeeded"))
+REJECT = Change(asking, ("approve", "job/ask", "--reject"), is_("Failed"))
+
+
 def is_to_stop(place: Place) -> bool:
     return "enough" in place.folded().workflows["job"].suspension
 
@@ -67,13 +82,15 @@ changes = pytest.mark.parametrize(
         pytest.param(RESTART, id="restart"),
         pytest.param(SUSPEND, id="suspend"),
         pytest.param(MARK, id="mark"),
+        pytest.param(APPROVE, id="approve"),
+        pytest.param(REJECT, id="reject"),
     ],
 )
 
 
 def settle(place: Place, change: Change) -> None:
     """Until what is there before has come as far as it comes by itself."""
-    if change.before is running:
+    if change.before in (running, asking):
         place.until(lambda: place.phase("job") == "Running")
     elif change.before is failing:
         place.until(lambda: place.phase("job") == "Failed")
@@ -131,7 +148,7 @@ def test_a_command_that_is_killed_while_it_waits_has_asked(place: Place) -> None
 # ---------------------------------------- what each says and leaves
 
 
-@pytest.mark.parametrize("change", [APPLY, DELETE, CANCEL, RETRY, RESTART, SUSPEND, MARK])
+@pytest.mark.parametrize("change", [APPLY, DELETE, CANCEL, RETRY, RESTART, SUSPEND, MARK, APPROVE])
 def test_a_dry_run_changes_nothing(place: Place, change: Change) -> None:
     change.before(place)
     with place.up():
@@ -244,6 +261,72 @@ def test_mark_says_by_whom_and_why(place: Place) -> None:
     assert (step.reason, step.numbered) == ("Marked", 1)
     assert step.message.endswith(": by hand")
     assert "already succeeded" in place.complains(*BY_HAND, code=2)
+
+
+def test_approve_says_what_it_answers_and_by_whom(place: Place) -> None:
+    asking(place)
+    with place.up():
+        settle(place, APPROVE)
+        assert place.says(*YES) == "job/ask asks: Fine?\njob: approving ask (applied)\n"
+        place.until(lambda: place.phase("job") == "Succeeded")
+    step = place.folded().workflows["job"].steps["ask"]
+    assert (step.phase, step.reason) == ("Succeeded", "Approved")
+    assert step.message == f"approved by {getpass.getuser()}: looks good"
+
+
+def test_approve_of_what_nobody_asks(place: Place) -> None:
+    asking(place)
+    place.treadle("up", "--once")
+    for words, said in (
+        (("job", "then"), '"then" is not waiting for a person: it has no `approve`'),
+        (("job", "nope"), 'job has no step "nope"'),
+        (("job",), "name the step that asks: treadle approve job STEP"),
+    ):
+        assert (
+            said
+            in place.treadle("approve", *words, code=5 if "nope" in words else 2).stderr.decode()
+        )
+    place.treadle("approve", "job", "ask")
+    assert place.complains("approve", "job", "ask", "--reject", code=2) == (
+        'treadle: job: "ask" is not waiting for a person: it is Succeeded (approved by '
+        f"{getpass.getuser()})"
+    )
+    assert "can't be marked" in place.complains(
+        "mark", "job", "ask", "--succeeded", "--reason", "x", code=2
+    )
+
+
+def test_what_people_see_of_a_step_that_asks(place: Place) -> None:
+    asking(place)
+    said = place.says("up", "--once")
+    assert "job/ask Pending: waiting for approval: Fine? (treadle approve job ask)" in said
+    assert "done: 1 waiting for approval" in said
+    again = place.says("up", "--once").splitlines()[0]  # it is shown, and not asked again
+    assert again.endswith("job/ask waiting for approval: Fine? (treadle approve job ask)")
+    answers = "treadle approve job ask · treadle approve job ask --reject"
+    assert "waiting for approval: ask" in place.says("get")
+    assert "Running?" not in place.says("get")
+    for words in (("status", "job"), ("explain", "job"), ("explain", "job", "ask")):
+        assert answers in place.says(*words)
+        assert "Fine?" in place.says(*words)
+    assert "Fine?" in place.says("events", "job")
+    shown = place.shape("job")["status"]
+    assert (shown["phase"], shown["reason"]) == ("Running", "AwaitingApproval")
+    assert shown["steps"][0]["reason"] == "AwaitingApproval"
+    assert shown["steps"][0]["approval"]["number"] == 1
+    assert shown["steps"][1]["approval"] is None
+
+
+def test_a_question_can_not_steer_the_terminal(place: Place) -> None:
+    asking(place)
+    path = place.specs / "job.yaml"
+    path.write_text(path.read_text().replace("Fine?", "\\u001b[31m\\nred"))
+    place.treadle("up", "--once")
+    of_step = [(verb, "job", "ask") for verb in ("status", "explain", "logs")]
+    of_all = [("get",), ("events",), ("status", "job"), ("explain", "job")]
+    for words in (*of_all, *of_step, ("approve", "job", "ask", "--dry-run")):
+        assert "\x1b" not in place.says(*words), words
+        assert not any(line.startswith("red") for line in place.says(*words).splitlines()), words
 
 
 def test_cancel_of_what_run_began_is_a_request(place: Place) -> None:

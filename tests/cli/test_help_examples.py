@@ -15,13 +15,20 @@ LAST = ("delete",)  # what else needs the workflow comes first
 
 
 def an_etl(place: Place) -> None:
-    """`etl` failed in its first run, its spec was edited, and both folders are in git."""
+    """`etl` failed in its first run, its spec was edited, and both folders are in git.
+
+    `deploy` asks two people.
+    """
     steps = {"extract": "echo rows", "clean-eu": "true", "load": "exit 3", "report": "true"}
     path = place.spec("etl", **steps, check="exit 3")
     etl = json.loads(path.read_text())
     etl["metadata"]["labels"] = {"team": "data"}
     etl["spec"]["steps"][-1]["outputs"] = {"rows": "integer"}
     path.write_text(json.dumps(etl))
+    asks = json.loads(document("deploy"))
+    names = ("sign-off", "publish")
+    asks["spec"]["steps"] = [{"name": name, "approve": {"message": "Fine?"}} for name in names]
+    (place.specs / "deploy.yaml").write_text(json.dumps(asks))
     place.treadle("up", "--once", code=1)
     path.write_text(path.read_text().replace("echo rows", "echo more rows"))
     place.treadle("up", "--once", code=1)

@@ -188,6 +188,35 @@ def tell_of_children(story: Story) -> None:
     story.accept([{**build, "forEach": fewer}, find, load, last], "many")
     story.start("build[c]", **of)
     story.accept([{**build, "forEach": ["a-1"], "onRemoved": "Finish"}, find, load], "many")
+    tell_of_approvals(story)
+
+
+def tell_of_approvals(story: Story) -> None:
+    """Yes, no, nobody in time; questions that are taken back, and one that stays."""
+    of = {"workflow": "asks"}
+    policies = {"message": "Numbers of ${{ workflow.name }} fine?", "timeoutSeconds": 60}
+    steps = [
+        a_step("a"),
+        a_step("yes", "a", approve=policies, when="${{ params.ask }}"),
+        a_step("no", "a", approve={"message": "?"}, continueOnFailure=True),
+        a_step("late", "a", approve=policies, continueOnFailure=True),
+        a_step("b", "yes", "no", "late"),
+    ]
+    spec = {"params": {"ask": True}}
+    story.accept(steps, "asks", **spec).exit("a", **of).wait(30)
+    ask(story, "4-1-a", "suspend", "asks")
+    story.wait(100)
+    ask(story, "4-2-b", "resume", "asks")
+    story.retry("a", **of).exit("a", **of).wait(30)  # all are asked anew
+    numbers = {name: step.questions for name, step in story.life("asks").steps.items()}
+    ask(story, "4-3-c", "approve", "asks", steps=["yes"], question=1)  # no longer asked
+    for name, step, fields in (
+        ("4-4-d", "yes", {"reason": "looks good"}),
+        ("4-5-e", "no", {"approved": False, "reason": "too few"}),
+    ):
+        ask(story, name, "approve", "asks", steps=[step], question=numbers[step], **fields)
+    story.wait(31).exit("b", **of)
+    story.accept([*steps[:4], a_step("c", "no", approve={"message": "more?"})], "asks", **spec)
 
 
 def shown(state: State) -> object:

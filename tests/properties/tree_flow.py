@@ -30,6 +30,16 @@ class TreeFlow(Flow):
     def takes(self, spec: Written, **policies: Any) -> None:
         self.accept(**{**deepcopy(spec), **policies})
 
+    def go_on(self, times: int = ENDS_MAX) -> None:
+        """Also what waits for a person, who answers as chance has it."""
+        super().go_on(times)
+        while self.asking():
+            self.one_answers()
+            super().go_on(times)
+
+    def one_answers(self) -> None:
+        self.answers(self.random.choice(self.asking()), self.random.random() < 0.7)
+
     def one_ends(self, name: str) -> None:
         attempt, chance = self.attempt(name), self.random.random()
         if attempt.ending is not None:
@@ -117,6 +127,13 @@ def _common(random: Random, name: str, before: list[str]) -> Written:
 
 
 def _draw_work(random: Random, step: Written, param: str) -> None:
+    if random.random() < 0.2:
+        step["approve"] = {"message": f"${{{{ {param} }}}}?"}
+        if random.random() < 0.5:
+            step["approve"]["timeoutSeconds"] = random.choice((4, 100))
+        if random.random() < 0.2:
+            step["when"] = f'${{{{ {param} != "9" }}}}'
+        return
     step["run"] = random.choice("xy")
     env = {"P": f"${{{{ {param} }}}}"} if random.random() < 0.3 else {}
     if random.random() < 0.3:
@@ -143,7 +160,7 @@ def an_edit(random: Random, spec: Written) -> Written:
         case "template" if edited["templates"]:
             within = random.choice(sorted(edited["templates"].items()))[1]["spec"]
             step = random.choice(within["steps"])
-            step["run"] = random.choice("xyz")
+            _change(random, step)
             if random.random() < 0.3 and len(within["steps"]) > 1:
                 _take_out(within["steps"], step)
         case "lists":
@@ -153,13 +170,25 @@ def an_edit(random: Random, spec: Written) -> Written:
             edited["params"]["list"] = some_items(random)
         case "step":
             step = random.choice(edited["steps"])
-            if "run" in step:
-                step["run"] = random.choice("xyz")
+            if "template" not in step:
+                _change(random, step)
             edited["params"]["a"] = random.choice("19")
             edited["suspend"] = False
         case _:
             return a_spec(random)
     return edited
+
+
+def _change(random: Random, step: Written) -> None:
+    """It does something else; or it asks a person in place of that, or no longer."""
+    if random.random() < 0.2 or "approve" in step:
+        kept = {key: step[key] for key in ("name", "dependsOn") if key in step}
+        step.clear()
+        step.update(kept)
+    if len(step) < 3 and random.random() < 0.5:
+        step["approve"] = {"message": random.choice("mn")}
+    else:
+        step["run"] = random.choice("xyz")
 
 
 def _take_out(steps: list[Written], step: Written) -> None:
@@ -195,9 +224,11 @@ def whatever_happens(
 
 def _deed(flow: TreeFlow, random: Random, specs: list[Written]) -> None:
     step = random.choice(list(flow.life().steps))
-    match random.choice(("end", "end", "end", "edit", "edit", "retry", "mark", "wait")):
+    match random.choice(("end", "end", "end", "answer", "edit", "edit", "retry", "mark", "wait")):
         case "end" if flow.live():
             flow.one_ends(random.choice(sorted(flow.live())))
+        case "answer" if flow.asking():
+            flow.one_answers()
         case "edit":
             back = random.random() < 0.2
             specs.append(random.choice(specs) if back else an_edit(random, specs[-1]))

@@ -14,6 +14,7 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     unmark                  it is gone
     retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [n=1]
                             somebody asks for it; what `mark` gives as outputs
+    approve a [no] [n]      somebody answers the question of a; that with the number n
     starts a b              the processes of these scheduled attempts exist
     exits a [CODE] [n=1]    the step's process exits, and has written these outputs; it starts
                             first, if need be
@@ -151,12 +152,21 @@ class Stage:
         elif verb == "slots":
             of = [int(number) for number in (*names, "0")]
             story.limits = Limits(max_parallel=of[0], ahead=of[1])
-        elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel"):
-            self.asked += 1
-            asked: Any = {"kind": verb, "steps": names, "outputs": _fields(values), **flags}
-            self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
+        elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel", "approve"):
+            asked: dict[str, Any] = {"steps": names, "outputs": _fields(values), **flags}
+            self._request(kind=verb, **(self._answer_of(*names) if verb == "approve" else asked))
         else:
             raise AssertionError(f"{verb} is no command")
+
+    def _request(self, **asked: Any) -> None:
+        self.asked += 1
+        self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
+
+    def _answer_of(self, name: str, *words: str) -> dict[str, Any]:
+        """Yes or no to the question that the step asks, or to that with this number."""
+        asking = self.story.step(name).asking
+        number = next((int(word) for word in words if word.isdigit()), asking and asking.number)
+        return {"steps": [name], "question": number or 0, "approved": "no" not in words}
 
     def _exit(self, name: str, code: int, outputs: bytes) -> None:
         """Its end is seen; nothing is decided before the rest of the turn is seen, too."""

@@ -32,6 +32,7 @@ from controller.loop.ports import AttemptId, Launch, Trouble
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
 from controller.model.events import (
+    ApprovalAsked,
     AttemptEnding,
     AttemptFinished,
     AttemptScheduled,
@@ -221,7 +222,7 @@ class World:
             if isinstance(event, RunStarted):
                 begun = any(one.uid == event.uid for one in self.ledger)
                 done = any(
-                    isinstance(one.event, StepSkipped | StepFailed | StepExpanded)
+                    isinstance(one.event, StepSkipped | StepFailed | StepExpanded | ApprovalAsked)
                     and one.event.uid == event.uid
                     for one in records
                 )

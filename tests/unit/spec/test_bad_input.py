@@ -157,8 +157,8 @@ def test_the_shape_of_a_step(fields: str, fault: str) -> None:
 def test_what_is_missing_is_placed_at_the_step() -> None:
     assert of_step("timeoutSeconds: 3") == [
         "6:5: spec.steps[0]: name is missing",
-        "6:5: spec.steps[0]: a step needs run, command or template; give it a script (run: …) or "
-        "a program (command: [program, argument])",
+        "6:5: spec.steps[0]: a step needs run, command, template or approve; give it a script "
+        "(run: …) or a program (command: [program, argument])",
     ]
 
 
@@ -211,17 +211,67 @@ def test_fields_of_a_spec_that_come_later(field: str) -> None:
     assert fault.startswith(f"6:3: spec.{field}: not supported yet; ")
 
 
-@pytest.mark.parametrize("field", ["approve", "image"])
+@pytest.mark.parametrize("field", ["image"])
 def test_fields_of_a_step_that_come_later(field: str) -> None:
     found, place = at_mark(f"name: a, run: x, §{field}: 1")
     assert len(found) == 1
     assert found[0].startswith(f"{place}: spec.steps[0].{field}: not supported yet; ")
 
 
-def test_an_approval_is_not_told_that_it_lacks_an_action() -> None:
-    found, place = at_mark("name: a, §approve: {message: ok}")
-    assert len(found) == 1
-    assert found[0].startswith(f"{place}: spec.steps[0].approve: not supported yet; ")
+def test_a_faulty_approval_is_not_told_that_it_lacks_an_action() -> None:
+    found, _place = at_mark("name: a, approve: {§text: ok}")
+    assert [fault.split(" ", 1)[1] for fault in found] == [
+        "spec.steps[0].approve: message is missing",
+        "spec.steps[0].approve.text: unknown field; write message: ok",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ("approve: §Fine?", 'approve: expected a mapping, found "Fine?"; write {message: Fine?}'),
+        ("approve: {message: §3}", 'approve.message: expected text, found the number 3; put it in quotes: "3"'),
+        ('approve: {message: §" "}', "approve.message: the message is empty"),
+        (
+            "approve: {message: m, timeoutSeconds: §0}",
+            "approve.timeoutSeconds: must be more than 0, not 0",
+        ),
+        (
+            'approve: {message: "${{ steps.§b.phase }}"}',
+            "approve.message: steps has no field b; steps has a",
+        ),
+        ("approve: {message: m, §dependsOn: [a]}", "approve.dependsOn: unknown field; write it beside approve"),
+        ("§approve: {message: m}, run: x", "approve: a step has run or approve, not both; remove one of them"),
+        (
+            "approve: {message: m}, §timeoutSeconds: 3",
+            "timeoutSeconds: timeoutSeconds can't be used with approve; write it inside: "
+            "approve: {message: …, timeoutSeconds: …}",
+        ),
+        (
+            "approve: {message: m}, §forEach: [a]",
+            "forEach: forEach can't be used with approve; put the step into a template, and write "
+            "forEach where the template is used",
+        ),
+        (
+            "approve: {message: m}, §retry: {limit: 1}",
+            "retry: retry can't be used with approve; remove it: a step with approve asks a person "
+            "and runs nothing",
+        ),
+    ],
+)  # fmt: skip
+def test_approvals(fields: str, fault: str) -> None:
+    found, place = at_mark(f"name: a, {fields}")
+    assert found == [f"{place}: spec.steps[0].{fault}"]
+
+
+def test_what_asks_a_person_has_no_outputs() -> None:
+    found = faults(
+        "  steps:\n"
+        "    - {name: a, approve: {message: m}}\n"
+        '    - {name: b, run: x, dependsOn: [a], env: {A: "${{ steps.a.outputs.x }}"}}\n'
+    )
+    (fault,) = found
+    assert fault.endswith('"a" asks a person, so it has no outputs; read steps.a.phase')
 
 
 @pytest.mark.parametrize(

@@ -443,3 +443,18 @@ def test_a_default_of_another_type_is_another(one: str, other: str) -> None:
     assert not same(
         a_spec(steps, f"  params: {{p: {one}}}\n"), a_spec(steps, f"  params: {{p: {other}}}\n")
     )
+
+
+def test_of_a_step_that_asks_a_person_only_that_counts() -> None:
+    rest = "  params: {p: 1}\n  env: {E: 1}\n  workingDir: work\n  defaults: {timeoutSeconds: 5}\n"
+    one = a_spec("[{name: a, approve: {message: 'Fine?'}}]")
+    other = a_spec(
+        "[{name: a, approve: {message: '${{ params.p }}', timeoutSeconds: 3}, "
+        "when: '${{ params.p > 0 }}', continueOnFailure: true}]",
+        rest,
+    )
+    found = fingerprints(other, values(other, {}))
+    assert fingerprints(one) == found
+    assert inputs(other, "a", found, values(other, {})) == {"approve": "yes"}
+    assert not same(one, other)
+    assert fingerprints(a_spec("[{name: a, run: 'Fine?'}]")) != found

@@ -21,6 +21,7 @@ PLACES = {
     "EnvFile": HEAD + f"spec: {{{STEPS[:-2]}, envFrom: [{{file: a, §}}]}}]}}\n",
     "Dependency": HEAD + f"spec: {{{STEPS[:-2]}, dependsOn: [{{step: b, §}}]}}]}}\n",
     "Matrix": HEAD + f"spec: {{{STEPS[:-2]}, forEach: {{matrix: {{a: [b]}}, §}}}}]}}\n",
+    "Approval": HEAD + f"spec: {{{STEPS[:-1]}, {{name: c, approve: {{message: m, §}}}}]}}\n",
     "Call": HEAD + f"spec: {{{STEPS[:-1]}, {{name: c, template: {{name: t, §}}}}]}}\n",
     "Template": TEMPLATE + f"§\nspec: {{{STEPS}}}\n",
     "TemplateMetadata": TEMPLATE.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",

@@ -21,7 +21,7 @@ CONTRACT = json.loads("""
   "startTime": "…", "completionTime": null, "conditions": [], "params": {}, "hooks": [],
   "runs": [{"number": 1, "phase": "Running", "reason": "Started", "startTime": "…", "completionTime": null, "startedBy": "…"}],
   "steps": [{"name": "load[eu]", "parent": "load", "key": "eu", "item": "eu", "index": 0, "params": null, "phase": "Running", "reason": "…", "message": "…",
-    "dependsOn": ["extract"], "fingerprint": "…", "outputs": {},
+    "dependsOn": ["extract"], "fingerprint": "…", "outputs": {}, "approval": null,
     "attempts": [{"number": 1, "generation": 2, "phase": "Running", "reason": null, "message": "…", "notes": [], "run": 1, "exitCode": null, "signal": null,
       "engine": "local", "handle": "4711", "engineReason": null, "pid": 4711, "startTime": "…", "finishTime": null, "log": "runs/…", "outputs": {},
       "usage": {"wallSeconds": 1.2, "cpuSeconds": 0.8, "maxRssBytes": 12345678}}]}]}}

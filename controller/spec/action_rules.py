@@ -1,0 +1,80 @@
+"""Rules for what a step does: it runs a script, a program or a template, or asks a person."""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import UNSET, UnsetType, structs
+
+from controller.spec.definition import scripts
+from controller.spec.linked import Body
+from controller.spec.models import Spec, Step
+from controller.spec.path_fault import PathFault, steps_of
+
+_ACTIONS = ("run", "command", "template", "approve")
+_WITH_ANY = {"name", *_ACTIONS, "dependsOn", "when", "continueOnFailure"}
+_WITH = {
+    "template": _WITH_ANY | {"forEach", "key", "parallelism"},
+    "approve": _WITH_ANY,
+}
+
+
+def actions(spec: Spec) -> Iterator[PathFault]:
+    """Exactly one of `run`, `command`, `template` and `approve`, and something in it."""
+    for path, step in steps_of(spec):
+        command = step.command
+        first, *more = [*(name for name in _ACTIONS if getattr(step, name) is not UNSET), ""]
+        if not first:
+            hint = "give it a script (run: …) or a program (command: [program, argument])"
+            problem = "a step needs run, command, template or approve"
+            yield PathFault(path=path, problem=problem, hint=hint)
+        elif more[:-1]:
+            yield PathFault(
+                path=(*path, more[0]),
+                problem=f"a step has {first} or {more[0]}, not both",
+                hint="remove one of them",
+                key=True,
+            )
+        elif step.shell is not UNSET and command is not UNSET and not scripts(step):
+            yield PathFault(
+                path=(*path, "shell"),
+                problem="shell can't be used with command",
+                hint="remove shell, or write a script with run",
+                key=True,
+            )
+        for field, text in scripts(step).items():
+            if not text.strip():
+                yield PathFault(path=(*path, field), problem="the script is empty")
+        if isinstance(command, list) and not command[0]:
+            yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
+        if not isinstance(step.approve, UnsetType) and not step.approve.message.strip():
+            yield PathFault(path=(*path, "approve", "message"), problem="the message is empty")
+
+
+def fields(spec: Spec) -> Iterator[PathFault]:
+    """A step that runs nothing itself has no field that says how to run it."""
+    for path, step in steps_of(spec):
+        action = next((name for name in _WITH if getattr(step, name) is not UNSET), None)
+        if action is None:
+            continue
+        for field in structs.fields(Step):
+            name = field.encode_name
+            if name not in _WITH[action] and getattr(step, field.name) is not UNSET:
+                yield PathFault(
+                    path=(*path, name),
+                    problem=f"{name} can't be used with {action}",
+                    hint=_instead(spec, action, name),
+                    key=True,
+                )
+
+
+def _instead(spec: Spec, action: str, field: str) -> str:
+    """What to write in place of such a field."""
+    if action == "template":
+        return f"write {field} in the {'spec' if field == 'outputs' else 'steps'} of the template"
+    if field == "timeoutSeconds":
+        return "write it inside: approve: {message: …, timeoutSeconds: …}"
+    if field == "forEach" and not isinstance(spec, Body):
+        return "put the step into a template, and write forEach where the template is used"
+    return "remove it: a step with approve asks a person and runs nothing"
+
+
+ACTION_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (actions, fields)
