@@ -282,9 +282,9 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     def has_begun(self) -> bool:
         """It has started or asked since its reset, it or a step of its template, and not ended.
 
-        Also a piece that is back in the list while steps of it still run, from before it left.
+        Also one that is back in the list while steps below it still run, from before it left.
         """
-        remains = self.is_parent and self.unsettled > 0 and not self.children
+        remains = self.unsettled > 0 and not self.children
         began = self.series_from is not None or self.expanded or remains
         return began and self.phase not in TERMINAL
 

@@ -95,6 +95,15 @@ def test_a_new_param_of_the_call_runs_again_what_reads_it() -> None:
     assert story.live() == {"site/prepare"}
 
 
+def test_a_piece_comes_back_as_a_plain_step_before_its_steps_have_left() -> None:
+    chain = template(a_step("i", forEach=["b"]))
+    piece = call("u", forEach=["c"])
+    story = Story().accept([piece], templates={"chain": chain})
+    story.accept([{**piece, "forEach": []}], templates={"chain": chain})
+    story.accept([a_step("u", forEach=["c"])])
+    assert story.end("u[c]/i[b]").exit("u[c]").life().phase == "Succeeded"
+
+
 def test_retry_of_one_step_waits_for_a_place_of_its_piece() -> None:
     step = each("site", ["a", "b"], parallelism=1)
     story = Story().accept([step], templates={"chain": CHAIN})
