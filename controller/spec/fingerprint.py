@@ -295,7 +295,10 @@ def _texts(
 ) -> dict[str, str]:
     """What the step does by this rule, its items aside."""
     if isinstance(step.template, UnsetType):
-        plain, read = _written(Identity(spec), step.name, version)
+        if isinstance(spec, Body):
+            plain, read = _written_in_template(Identity(spec), step.name, version)
+        else:
+            plain, read = _written(spec, step, version)
         return plain | {f"params.{name}": _json(params.get(name)) for name in read}
     within, there = _body_of(spec, step), _given(spec, step, params, item)
     prints = fingerprints(within, there, version=version)
@@ -308,13 +311,16 @@ def _texts(
 
 
 @lru_cache(maxsize=_WRITTEN_MAX)
-def _written(of: Identity, name: str, version: int) -> tuple[dict[str, str], list[str]]:
+def _written_in_template(of: Identity, name: str, version: int) -> tuple[dict[str, str], list[str]]:
+    # The steps of a template are hashed for each item. Those of a spec are too many to be kept.
+    return _written(of.spec, _steps(of)[name], version)
+
+
+def _written(spec: Spec, step: Step, version: int) -> tuple[dict[str, str], list[str]]:
     """What a step does by this rule, as it is written; and the params that it reads."""
-    # The steps of a template are hashed for each item, and a retry asks again.
-    step = _steps(of)[name]
-    read_by = expressions(of.spec, step)
-    read = params_read(of.spec, read_by) if read_by else []
-    return _RULES[version](of.spec, step), read
+    read_by = expressions(spec, step)
+    read = params_read(spec, read_by) if read_by else []
+    return _RULES[version](spec, step), read
 
 
 def in_order(spec: Spec) -> list[str]:
