@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from processes.yard import Yard, eventually, kill, read
 
@@ -96,6 +98,19 @@ def test_it_does_not_end_while_a_step_runs_or_a_controller_is_there(yard: Yard) 
     yard.ended(again, "step")
     again.close()
     eventually(lambda: yard.shims() == [], "told to end, it does not linger")
+
+
+def test_told_to_end_it_rests_until_its_step_has_ended(yard: Yard) -> None:
+    executor = yard.executor()
+    pid = executor.shim.pid
+    os.kill(pid, signal.SIGTERM)
+    executor.start([yard.launch("step", "sleep 60; true")])
+    yard.started(executor, "step")
+    executor.close()
+    shim_process = psutil.Process(pid)
+    before = sum(shim_process.cpu_times()[:2])
+    time.sleep(0.5)  # the time that is measured
+    assert sum(shim_process.cpu_times()[:2]) - before < 0.1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE])

@@ -142,7 +142,9 @@ class Shim:
             return max(0.0, (self.not_before - boottime_us()) / 1000)
         if self.connections:
             return None
-        return min(self.idle_seconds, ALONE_SECONDS) * 1000
+        # Told to end, it has no time to be idle; but the end of a step wakes it.
+        seconds = ALONE_SECONDS if self.running else min(self.idle_seconds, ALONE_SECONDS)
+        return seconds * 1000
 
     def is_over(self) -> bool:
         if self.running or self.connections:
