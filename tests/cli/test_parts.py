@@ -19,7 +19,7 @@ def write(place: Place, command: str, fields: str = "", rest: str = "") -> None:
         "  defaults: {terminationGracePeriodSeconds: 20}\n"
         f"  steps:\n    - {{name: a, before: 'echo lock >> ledger', run: {script}, "
         f"after: '{AFTER}'{fields}}}\n"
-        "    - {name: b, run: 'until [ -e fails ]; do sleep 0.02; done; exit 1'}\n"
+        "    - {name: b, run: 'until [ -e fails ] || [ -e go ]; do sleep 0.02; done; exit 1'}\n"
     )
 
 
@@ -112,7 +112,7 @@ def test_what_is_said_of_a_failed_part(place: Place) -> None:
         (place.specs / "w.yaml").read_text().replace("echo lock >> ledger", "echo held >&2; exit 3")
     )
     (place.specs / "w.yaml").write_text(
-        text.replace("until [ -e fails ]; do sleep 0.02; done; exit 1", "true")
+        text.replace("until [ -e fails ] || [ -e go ]; do sleep 0.02; done; exit 1", "true")
     )
     place.treadle("up", "--once", code=1)
     assert attempts(place) == [("Failed", "BeforeFailed", 3)] * 2, "exitCodes are of the command"
