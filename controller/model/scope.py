@@ -26,13 +26,12 @@ class Scope(NamedTuple):
 
     def local(self, by_full_name: Mapping[str, str]) -> dict[str, str]:
         """Of what is known by full names, that of the steps here, by their names here."""
-        if not self.piece:
-            return dict(by_full_name)
-        begin = inner_name(self.piece, "")
+        if not by_full_name:
+            return {}
         return {
-            name.removeprefix(begin): one
-            for name, one in by_full_name.items()
-            if name.startswith(begin)
+            step.name: by_full_name[full]
+            for step in self.spec.steps
+            if (full := self.full_name(step.name)) in by_full_name
         }
 
 
@@ -44,7 +43,7 @@ def scope_of(workflow: Workflow, step: Step) -> Scope:
     caller = defined(workflow, piece)
     needs = prints_of_needs(workflow, caller)
     there = inside(workflow.spec, caller.name, needs, workflow.params, item_of(piece))
-    return Scope(there.spec, there.params, there.before, piece.name)
+    return Scope(*there, piece=piece.name)
 
 
 def defined(workflow: Workflow, step: Step) -> Step:

@@ -58,12 +58,14 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
     kept = dict(_keepers(workflow, spec))
     while True:
         found = Judgement(workflow, spec, kept)
-        found.judge(Scope(spec, seen.params), seen, [])
+        scope = Scope(spec, seen.params)
+        prints = fingerprints(spec, seen.params, kept=scope.local(kept))
+        found.judge(scope, seen, prints, [])
         lost = [name for name in kept if not found.stands(name)]
         if not lost:
             steps = workflow.steps.values()
             return Edit(
-                fingerprints={name: found.prints[name] for name in definitions(spec)},
+                fingerprints={name: prints[name] for name in definitions(spec)},
                 kept={name: one for name, one in kept.items() if one != found.prints[name]},
                 effects=found.in_order_of_spec(definitions(spec)),
                 ask=[step.name for step in steps if found.is_to_be_asked(step)],

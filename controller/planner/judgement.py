@@ -48,7 +48,7 @@ from controller.spec.definition import (
     reads,
 )
 from controller.spec.expression import Failed, params_read, steps_read
-from controller.spec.fingerprint import fingerprints, in_order, inputs, inputs_of_children, inside
+from controller.spec.fingerprint import in_order, inputs, inputs_of_children
 from controller.spec.items import Item, child_name
 from controller.spec.models import Spec
 from controller.spec.template import child_definition, definition_named
@@ -77,13 +77,14 @@ class Judgement:
         self._children: dict[str, list[str]] = {}
         self._judged: set[str] = set()
 
-    def judge(self, scope: Scope, seen: Sight, after: list[str]) -> None:
-        """Every step of this scope. `after`: what those run after that depend on no other here."""
+    def judge(self, scope: Scope, seen: Sight, prints: Mapping[str, str], after: list[str]) -> None:
+        """Every step of this scope, which has these fingerprints.
+
+        `after`: what those run after that depend on no other here.
+        """
         new, read = definitions(scope.spec), reads(scope.spec)
-        kept = scope.local(self.kept)
-        prints = fingerprints(scope.spec, scope.params, kept=kept, before=scope.before)
         self.prints |= {scope.full_name(name): one for name, one in prints.items()}
-        made_of = {**prints, **kept}
+        made_of = {**prints, **scope.local(self.kept)}
         for name in in_order(scope.spec):
             full = scope.full_name(name)
             step = self.workflow.steps.get(full)
@@ -282,17 +283,16 @@ class Judgement:
         item: Item | None,
     ) -> None:
         """The steps of its template."""
-        within = Scope(scope.spec, {}, piece=step.name)
-        found = expand_template(
-            seen, scope, step.name, definition, prints, item, within.local(self.kept)
-        )
+        found = expand_template(seen, scope, step.name, definition, prints, item, self.kept)
+        within = found.within
+        assert within is not None
         self.expansions[step.name] = found.children
         if not is_same(found.params, step.params):
             self.params[step.name] = found.params
-        there = inside(scope.spec, definition.name, prints, scope.params, item)
-        within = Scope(there.spec, there.params, there.before, step.name)
         self._set_children(step, [within.full_name(child.key) for child in found.children])
-        self.judge(within, seen.within(step.name, there.spec, found.params), upstream.names)
+        inner = {child.key: child.fingerprint for child in found.children}
+        sight = seen.within(step.name, within.spec, found.params)
+        self.judge(within, sight, inner, upstream.names)
 
     def _set_children(self, parent: Step, names: list[str]) -> None:
         self._children[parent.name] = names

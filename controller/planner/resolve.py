@@ -39,7 +39,7 @@ from controller.spec.expression import (
 )
 from controller.spec.fingerprint import children, fingerprints, inputs, inside, version_of
 from controller.spec.items import Item, check_inner_name, child_name, expand, inner_name
-from controller.spec.linked import Body, called
+from controller.spec.linked import called
 from controller.spec.models import SECONDS_MAX, Spec
 from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
@@ -73,7 +73,7 @@ class Sight(NamedTuple):
             at = at.of(piece).within(piece.name, body(self.spec, call.name), piece.params)
         return at._replace(item=step.item, nth=step.nth) if step.is_of_list else at
 
-    def within(self, piece: str, template: Body, params: Mapping[str, Any]) -> "Sight":
+    def within(self, piece: str, template: Spec, params: Mapping[str, Any]) -> "Sight":
         """What the steps of the template see that this step calls with these params."""
         inner = self._replace(spec=template, params=params, item=None, nth=-1)
         return inner._replace(piece=piece, caller=self)
@@ -184,11 +184,15 @@ STEPS_MAX = 100_000  # of one workflow
 
 
 class Expansion(NamedTuple):
-    """The children of a step, with their fingerprints; of a template, what it is given."""
+    """The children of a step, with their fingerprints.
 
-    items: list[Item]
+    `items`: of a list. `params`: what a template is given; `within`: the scope of its steps.
+    """
+
     children: list[Child]
-    params: dict[str, Any]
+    items: list[Item] = []
+    params: dict[str, Any] = {}
+    within: Scope | None = None
 
 
 def expand_list(
@@ -229,7 +233,7 @@ def expand_list(
     ]
     for item in items:
         child_name(name, item.key)
-    return Expansion(items, made, {})
+    return Expansion(made, items=items)
 
 
 def expand_template(
@@ -243,23 +247,24 @@ def expand_template(
 ) -> Expansion:
     """What the step with this full name becomes, which calls a template. Raises Failed.
 
-    `prints`: as in `expand_list`. `item`: the one that the step is for. `kept`: by the names in the
-    template, as `fingerprints` takes them.
+    `prints`: as in `expand_list`. `item`: the one that the step is for. `kept`: by full names, as
+    `fingerprints` takes them.
     """
     call = definition.template
     assert call is not None
     params = given_to(seen, call)
     there = inside(scope.spec, definition.name, prints, scope.params, item)
+    within = Scope(*there, piece=name)
     _check_number(seen, name, len(there.spec.steps), f'template "{call.name}"')
-    version = version_of(prints[definition.name])
-    found = fingerprints(there.spec, there.params, version=version, kept=kept, before=there.before)
+    version, local = version_of(prints[definition.name]), within.local(kept)
+    found = fingerprints(there.spec, there.params, version=version, kept=local, before=there.before)
     read, made = reads(there.spec), list[Child]()
     for step in there.spec.steps:
         check_inner_name(name, step.name)
         made.append(
             Child(key=step.name, fingerprint=found[step.name], reads=read.get(step.name, []))
         )
-    return Expansion([], made, params)
+    return Expansion(made, params=params, within=within)
 
 
 def given_to(seen: Sight, call: TemplateCall) -> dict[str, Any]:
@@ -276,10 +281,7 @@ def given_to(seen: Sight, call: TemplateCall) -> dict[str, Any]:
         if problem := misfit(param, value):
             raise Failed(f"template.params.{name}: {problem}")
         found[name] = normal(value, type_of_param(param))
-    if len(msgspec.json.encode(found)) > VALUES_BYTES_MAX:
-        problem = f"they have more than {VALUES_BYTES_MAX:,} bytes; pass the path of a file"
-        raise Failed(f"template.params: {problem}")
-    return found
+    return _bounded("template.params", found)
 
 
 def handed_on(seen: Sight, call: TemplateCall) -> dict[str, Any]:
@@ -290,10 +292,15 @@ def handed_on(seen: Sight, call: TemplateCall) -> dict[str, Any]:
             found[name] = gives(text, lambda code: _value(seen, code))
         except Failed as failure:
             raise Failed(f"outputs.{name} of the template: {failure}") from None
-    if len(msgspec.json.encode(found)) > VALUES_BYTES_MAX:
+    return _bounded("outputs of the template", found)
+
+
+def _bounded(what: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, if a record can hold them. Raises Failed."""
+    if len(msgspec.json.encode(values)) > VALUES_BYTES_MAX:
         problem = f"they have more than {VALUES_BYTES_MAX:,} bytes; pass the path of a file"
-        raise Failed(f"outputs of the template: {problem}")
-    return found
+        raise Failed(f"{what}: {problem}")
+    return values
 
 
 def _check_number(seen: Sight, name: str, count: int, what: str) -> None:
@@ -312,9 +319,8 @@ def expansion(state: State, workflow: Workflow, step: Step) -> Expansion:
     prints[step.definition.name] = step.fingerprint
     if step.definition.for_each is not None:
         return expand_list(seen, scope, step.definition, prints)
-    kept = Scope(scope.spec, {}, piece=step.name).local(workflow.kept)
     item = item_of(step)
-    return expand_template(seen, scope, step.name, step.definition, prints, item, kept)
+    return expand_template(seen, scope, step.name, step.definition, prints, item, workflow.kept)
 
 
 def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
