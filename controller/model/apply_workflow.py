@@ -16,6 +16,7 @@ from controller.model.children import (
     full_name,
     is_half_gone,
     let_outlive,
+    new_step,
     rebalance,
     take_over,
 )
@@ -124,14 +125,13 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted, w
         del before[step.name]
     workflow.steps = {}
     for index, (name, definition) in enumerate(defined.items()):
-        is_back = False
         if name in before:
             step = before.pop(name)
-            is_back = step.leaving is not None and step.live is None
         else:
-            step = _new_step(state, workflow, definition)
+            step = new_step(state, workflow, name, definition)
             if event.generation > 1:
                 workflow.effects.setdefault(name, STEP_ADDED)
+        is_back = is_half_gone(step)
         step.want_nothing()  # only what this generation wants counts
         if step.definition.kind != definition.kind:
             step.standing = None  # its children are gone, or what it did before it had any
@@ -239,18 +239,6 @@ def _inside(spec: Spec, caller: Definition) -> tuple[object, object]:
     assert caller.template is not None
     declared = params.declared(body(spec, caller.template.name))
     return template_definitions(spec, caller), declared
-
-
-def _new_step(state: State, workflow: Workflow, definition: Definition) -> Step:
-    return Step(
-        name=definition.name,
-        index=0,
-        definition=definition,
-        fingerprint="",
-        since=state.time,
-        numbered=(used := workflow.left.pop(definition.name, 0)),
-        questions=used,
-    )
 
 
 def _carry_out(state: State, workflow: Workflow, step: Step, effect: e.StepEffect) -> None:

@@ -21,7 +21,6 @@ from controller.model.indexes import (
     stop_waiting,
     touch,
     want_no_slot,
-    want_slot,
 )
 from controller.model.movement import close, drop, forget_result, link
 from controller.model.phases import TERMINAL, Phase, Reason
@@ -54,13 +53,13 @@ def expand(
         definition = defined[child.key] if fan is None else of_item
         step = workflow.steps.get(name)
         if step is None or is_half_gone(step):
-            step = _new_child(state, workflow, name, parent, definition, child.fingerprint)
+            step = _new_child(state, workflow, name, definition)
         if step.parent is None:  # it is new, or had outlived an earlier parent
             step.parent, step.piece = parent.name, parent.name if fan is None else parent.piece
             parent.unsettled += step.phase not in TERMINAL
         if step.leaving is not None and step.live is not None and not parent.expanded:
             step.edit = StepEffect("restart", Reason.DEPENDENCY_RERAN, "it is back in the list")
-        is_back, step.leaving = step.leaving is not None and step.live is None, None
+        step.leaving = None
         if parent.stale:
             forget_result(step)
             step.stale = definition.is_parent
@@ -69,8 +68,6 @@ def expand(
         step.fingerprint = child.fingerprint
         take_over(parent, step, definition)
         step.open = 0
-        if is_back and step.phase is Phase.READY:
-            want_slot(state, workflow, step)
         set_timeout(state, workflow, step)
         names.append(name)
         touch(state, workflow, step)
@@ -87,27 +84,27 @@ def expand(
     return before != names
 
 
-def _new_child(
-    state: State,
-    workflow: Workflow,
-    name: str,
-    parent: Step,
-    definition: Definition,
-    fingerprint: str,
-) -> Step:
-    was, used = workflow.steps.get(name), workflow.left.pop(name, 0)
-    step = workflow.steps[name] = Step(
+def new_step(state: State, workflow: Workflow, name: str, definition: Definition) -> Step:
+    """A step that is not in the table yet; its numbers go on from those of an earlier one."""
+    used = workflow.left.pop(name, 0)
+    return Step(
         name=name,
-        index=parent.index,
+        index=0,
         definition=definition,
-        fingerprint=fingerprint,
+        fingerprint="",
         since=state.time,
-        numbered=used if was is None else was.numbered,
-        questions=used if was is None else was.questions,
+        numbered=used,
+        questions=used,
     )
+
+
+def _new_child(state: State, workflow: Workflow, name: str, definition: Definition) -> Step:
+    was = workflow.steps.get(name)
+    step = workflow.steps[name] = new_step(state, workflow, name, definition)
     if was is None:
         workflow.unsettled += 1
     else:  # what still runs of it holds its place
+        step.numbered, step.questions = was.numbered, was.questions
         step.parent, step.piece = was.parent, was.piece
         step.unsettled, step.places, step.admitted = was.unsettled, was.places, was.admitted
     return step

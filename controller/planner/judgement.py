@@ -343,7 +343,7 @@ class Judgement:
         if definition.for_each is not None:
             lists = expansion_expressions(definition.for_each)
             hangs = bool(steps_read(scope.spec, lists))
-        for step in self._stay_as_they_are(parent):
+        for step, _ in self._stay_as_they_are(parent):
             runs = step.phase is Phase.RUNNING and not step.is_parent
             action: EffectAction = "restart" if runs else "run"
             self.rows[step.name] = reran_row(upstream, action)
@@ -357,9 +357,7 @@ class Judgement:
         inner = None
         if definition.for_each is not None:
             inner = child_definition(definition, asks_each(seen.spec, definition))
-        for step in self._stay_as_they_are(parent):
-            becomes = definition_named(self.spec, step.name)
-            assert becomes is not None, step.name
+        for step, becomes in self._stay_as_they_are(parent):
             if step.live:
                 self.rows[step.name] = again
             elif step.phase in TERMINAL and not is_result(step.phase, becomes):
@@ -367,9 +365,11 @@ class Judgement:
             if inner is not None and step.parent == parent.name:
                 self.seen[step.name] = inner, seen._replace(item=step.item, nth=step.nth)
 
-    def _stay_as_they_are(self, parent: Step) -> list[Step]:
-        """All below it that the spec can still have; the others go, and may be added again."""
-        stay: list[Step] = []
+    def _stay_as_they_are(self, parent: Step) -> list[tuple[Step, Definition]]:
+        """All below it that the spec can still have, with what they do by it; the others go, and
+        may be added again.
+        """
+        stay: list[tuple[Step, Definition]] = []
         lose = set[str]()
         self._children[parent.name] = []
         for step in self.workflow.below(parent):
@@ -378,12 +378,12 @@ class Judgement:
                 self.rows[step.name] = removed_row(step)
                 lose.add(step.parent or "")
                 continue
-            stay.append(step)
+            stay.append((step, becomes))
             other = becomes.is_parent != step.is_parent
             self.rows[step.name] = changed_row("run") if other else STEP_UNCHANGED
             self._children[step.name] = []
             self._children[step.parent or ""].append(step.name)
-        for step in stay:
+        for step, _ in stay:
             if step.name in lose:
                 self.rows[step.name] = changed_row("run")
         return stay
