@@ -34,7 +34,7 @@ from controller.model.phases import (
 )
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
-from controller.spec.items import inner_name
+from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
 from controller.spec.values import ParamType
 
@@ -269,9 +269,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     @property
     def children_counted(self) -> str:
         """`1 child`, `3 children`; of a template `3 steps`."""
-        if len(self.children) == 1:
-            return "1 step" if self.definition.for_each is None else "1 child"
-        return f"{len(self.children):,} {self.children_are}"
+        return number_of(len(self.children), self.definition.for_each is not None)
 
     @property
     def is_of_list(self) -> bool:

@@ -119,6 +119,12 @@ def too_many(count: int, of: str) -> str:
     return f"{count:,} {of}; at most {CHILDREN_MAX:,} are possible"
 
 
+def number_of(count: int, of_list: bool) -> str:
+    """`1 child`, `3 children`; of a template `3 steps`."""
+    one, many = ("child", "children") if of_list else ("step", "steps")
+    return f"{count:,} {one if count == 1 else many}"
+
+
 # ---------------------------------------- values
 
 

@@ -93,9 +93,3 @@ def parents(names: Iterable[str]) -> set[str]:
 def short_name(step: Step) -> str:
     """Its name where the step that it is below is known: as its template has it."""
     return step.name.removeprefix(inner_name(step.piece, "")) if step.piece else step.name
-
-
-def number_of(count: int, of_list: bool) -> str:
-    """`1 child`, `3 children`; of a template `3 steps`."""
-    one, many = ("child", "children") if of_list else ("step", "steps")
-    return f"{count:,} {one if count == 1 else many}"

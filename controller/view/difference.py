@@ -13,10 +13,10 @@ from msgspec import Struct, field, structs
 from controller.model.events import StepEffect
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
-from controller.spec.items import names_above, top_name
+from controller.spec.items import names_above, number_of, top_name
 from controller.spec.linked import Linked, called
 from controller.spec.models import Spec, Step, TemplateSpec
-from controller.view.children import FOLDED_FROM, number_of, parents
+from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render
 from controller.view.words import named, of_effect

@@ -4,10 +4,9 @@ from controller.model.phases import Phase
 from controller.model.state import State, Step, Workflow
 from controller.planner.resolve import children_to_be, makers_of_list
 from controller.spec.expression import Failed
-from controller.spec.items import key_in
+from controller.spec.items import key_in, number_of
 from controller.spec.template import template_definitions
 from controller.view import words
-from controller.view.children import number_of
 
 
 def sentence(state: State, workflow: Workflow, parent: Step) -> str:

@@ -14,9 +14,9 @@ from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
-from controller.spec.items import key_in
+from controller.spec.items import key_in, number_of
 from controller.view import figures, words
-from controller.view.children import in_order, made_it_so, number_of, parents, stands_alone
+from controller.view.children import in_order, made_it_so, parents, stands_alone
 from controller.view.edits import generation_line, is_news, pending_words
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, kept_from, meaning, of_present_run

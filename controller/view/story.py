@@ -13,8 +13,7 @@ import msgspec
 from controller.model import events as e
 from controller.model.phases import Phase
 from controller.model.state import Move, State
-from controller.spec.items import names_above
-from controller.view.children import number_of
+from controller.spec.items import names_above, number_of
 from controller.view.find import is_uid_of
 from controller.view.look import Look
 from controller.view.table import PHASE_STYLES, middle, shorten, visible

@@ -232,9 +232,8 @@ def _of_children(workflow: Workflow, parent: Step) -> str:
         return "the list is empty"
     if asked := [one.name for one in workflow.below(parent) if one.asking is not None]:
         return f"waiting for approval: {named(asked)}"
-    count, of_list = len(parent.children), parent.definition.for_each is not None
-    who = children.number_of(count, of_list).removeprefix("1 ")
-    return f"its {who} {'has' if count == 1 else 'have'} not started"
+    who = parent.children_counted.removeprefix("1 ")
+    return f"its {who} {'has' if len(parent.children) == 1 else 'have'} not started"
 
 
 def _running(state: State, workflow: Workflow, step: Step) -> Words:
