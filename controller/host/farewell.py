@@ -1,10 +1,11 @@
 """The last lines of a controller: what still runs, how the workflows ended, what to do next."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from controller.host.news import News
 from controller.model.phases import Phase
-from controller.model.state import Workflow
+from controller.model.state import Step, Workflow
 from controller.view import words
 
 _NAMED_MAX = 10
@@ -16,11 +17,12 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     if stopped:
         yield from _stopped(news, ended)
         return
-    counts: dict[str, int] = {}
-    asking = [life for life in news.workflows() if not life.finished and words.asking(life)]
+    counts, asking = Counter[str](), list[tuple[str, list[Step]]]()
     for life in news.workflows():
-        said = "waiting for approval" if life in asking else life.phase
-        counts[said] = counts.get(said, 0) + 1
+        steps = words.asking(life)
+        counts["waiting for approval" if steps else life.phase] += 1
+        if steps:
+            asking.append((life.name, steps))
     summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
     invalid = len(news.state.rejected) + len(news.state.bad_markers)
     if invalid:
@@ -30,11 +32,11 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield "steps wait for room on the disk: make room, then run it again"
         return
     yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
-    for life in asking[:_NAMED_MAX]:
-        for step in words.asking(life)[:_NAMED_MAX]:
+    for name, steps in asking[:_NAMED_MAX]:
+        for step in steps[:_NAMED_MAX]:
             question = "" if step.asking is None else step.asking.message
-            answers = " or ".join(words.answers(life, step))
-            yield f"{life.name}/{step.name} asks: {question}; answer: {answers}"
+            answers = " or ".join(words.answers(name, step.name))
+            yield f"{name}/{step.name} asks: {question}; answer: {answers}"
     if news.state.rejected:
         yield f"to see what is invalid: treadle validate {specs.rstrip('/')}"
     elif not counts.keys() & _OPEN and not invalid and not asking:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from shlex import quote
 from typing import Literal, Protocol
 
 from controller.host.farewell import farewell, steps_in_words, summaries
@@ -71,9 +70,8 @@ class Lines:
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
                 if step.asking is not None:
-                    self._say(
-                        f"{life.name}/{step.name} {step.message} ({words.answers(life, step)[0]})"
-                    )
+                    answer = words.answers(life.name, step.name)[0]
+                    self._say(f"{life.name}/{step.name} {step.message} ({answer})")
         sys.stdout.flush()
 
     def show(self, news: News) -> None:
@@ -270,7 +268,7 @@ def line(move: Move, state: State) -> str:
         message = words.verdict(life)
     took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
     if move.reason == Reason.AWAITING_APPROVAL:
-        message = f"{message} (treadle approve {move.workflow} {quote(move.step)})"
+        message = f"{message} ({words.answers(move.workflow, move.step)[0]})"
     why = f": {visible(message)}" if message and message != "exit code 0" else ""
     return f"{name} {move.phase}{took}{why}"
 

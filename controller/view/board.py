@@ -284,7 +284,7 @@ class Board:
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))
         for step in words.asking(life):
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))
-            answer = f"      └ {words.answers(life, step)[0]}"
+            answer = f"      └ {words.answers(life.name, step.name)[0]}"
             yield Row("text", None, text=answer, style="dim")
 
     def _children(self, life: Workflow, parent: Step) -> list[Step]:

@@ -111,7 +111,7 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
             yield f"treadle logs {workflow.name} {quote(name)}"
     for one in words.asking(workflow):
         if one is step or any(cause.step == one.name for cause in causes):
-            yield from words.answers(workflow, one)
+            yield from words.answers(workflow.name, one.name)
     if step.reason == Reason.WHEN_FALSE:
         return  # a retry asks the same question, and gets the same answer
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):

@@ -195,7 +195,7 @@ def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
     elif workflow.phase is Phase.SUSPENDED:
         yield "next", f"treadle resume {workflow.name}"
     for step in words.asking(workflow)[:_QUESTIONS_MAX]:
-        yield "answer", " · ".join(words.answers(workflow, step))
+        yield "answer", " · ".join(words.answers(workflow.name, step.name))
 
 
 # ---------------------------------------- one step
@@ -229,7 +229,7 @@ def step_page(
         verbs = ("explain", "logs") if step.definition.has_attempts else ("explain",)
         commands = [f"treadle {verb} {who}" for verb in verbs]
         if step.asking is not None:
-            commands += words.answers(workflow, step)
+            commands += words.answers(workflow.name, step.name)
         yield from _labelled([("next", " · ".join(commands))], look)
 
 

@@ -99,9 +99,8 @@ def _skipped(workflow: Workflow) -> dict[str, list[str]]:
     """By the step at the root, those that were skipped because of it, directly or not."""
     roots: dict[str, str] = {}
     below: dict[str, list[str]] = defaultdict(list)
-    who_decided = cache(
-        partial(_who_decided, workflow)
-    )  # many may depend on one with many children
+    # Many may depend on one with many children.
+    who_decided = cache(partial(_who_decided, workflow))
     for step in workflow.counted:
         if step.phase is Phase.SKIPPED:
             way, at = [], step
@@ -264,7 +263,7 @@ def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
     elif any(step.phase is Phase.RUNNING for step in steps):
         yield f"treadle logs -f {name}"
     for step in words.asking(workflow)[:1]:
-        yield from words.answers(workflow, step)
+        yield from words.answers(workflow.name, step.name)
     if workflow.suspension:
         yield f"treadle resume {name}"
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):

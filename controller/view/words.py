@@ -106,9 +106,9 @@ def _asks(workflow: Workflow) -> str:
     return f"waiting for approval: {named(steps)}" if steps else ""
 
 
-def answers(workflow: Workflow, step: Step) -> list[str]:
-    """The commands that answer its question."""
-    command = f"treadle approve {workflow.name} {quote(step.name)}"
+def answers(workflow: str, step: str) -> list[str]:
+    """The commands that answer the question of the step, yes and no."""
+    command = f"treadle approve {workflow} {quote(step)}"
     return [command, f"{command} --reject"]
 
 
