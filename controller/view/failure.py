@@ -34,8 +34,6 @@ def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
     if not (step.definition.has_attempts or step.live):
         return None  # it ran when the step did something else
     attempt = step.attempt
-    if step.is_parent and not step.live:
-        return None  # it ran when the step had no children
     if attempt is None or attempt.started is None or attempt.run != workflow.run:
         return None
     waits = step.phase in (Phase.PENDING, Phase.READY) and not step.retries

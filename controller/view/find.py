@@ -69,11 +69,9 @@ def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
     Behind a name without a step all words are names of steps, which may have a slash of their own.
     """
     name, slash, step = word.partition("/")
-    return (
-        (name, [step, *(one.removeprefix(f"{name}/") for one in more)])
-        if slash
-        else (name, [*more])
-    )
+    if not slash:
+        return name, [*more]
+    return name, [step, *(one.removeprefix(f"{name}/") for one in more)]
 
 
 def pick_steps(
@@ -131,16 +129,10 @@ def _meant_steps(life: Workflow, steps: Collection[str], word: str) -> list[str]
 
 def _to_come(life: Workflow, word: str) -> str:
     """Of a step that may be made later, what it is made by; else nothing."""
-    for name in names_above(word):
-        step = life.steps.get(name)
-        if step is not None:
-            waits = step.is_parent and not step.expanded and step.phase not in TERMINAL
-            return (
-                f" yet; what {name} becomes: treadle explain {life.name} {quote(name)}"
-                if waits
-                else ""
-            )
-    return ""
+    step = next((life.steps[name] for name in names_above(word) if name in life.steps), None)
+    if step is None or not step.is_parent or step.expanded or step.phase in TERMINAL:
+        return ""
+    return f" yet; what {step.name} becomes: treadle explain {life.name} {quote(step.name)}"
 
 
 def is_uid_of(word: str, uid: str) -> bool:
