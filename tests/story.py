@@ -189,17 +189,13 @@ class Story:
         """A person answers the question of this step."""
         question = self.step(name, workflow).asking
         assert question is not None, f"{name} does not ask"
-        asked = Request(
-            name=f"answer-{self.state.seq:06}",
-            kind="approve",
-            workflow=workflow,
-            uid=self.life(workflow).uid,
-            by="somebody",
-            steps=[name],
-            question=question.number,
-            approved=yes,
-        )
-        for action in answer(self.state, asked) or ():
+        return self.ask("approve", name, workflow=workflow, question=question.number, approved=yes)
+
+    def ask(self, kind: str, *steps: str, workflow: str = "w", **fields: Any) -> "Story":
+        """Somebody requests it. What would have to wait is forgotten."""
+        told = {"name": f"{self.state.seq:06}", "by": "somebody", **fields}
+        request = Request(kind=kind, workflow=workflow, steps=[*steps], **told)  # type: ignore[arg-type]
+        for action in answer(self.state, request) or ():
             self.promise(action)
         return self.settle()
 

@@ -12,10 +12,8 @@ from properties.fan_out import Plan, Reference, a_plan, an_edit, covered, fate
 from properties.flow import Flow
 from story import document
 
-from controller.intake.requests import answer
 from controller.model.events import AttemptScheduled, AttemptStarted, StepExpanded
 from controller.model.invariants import check
-from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Step
 from controller.rehearsal.foresee import of_document
@@ -37,13 +35,6 @@ class FanFlow(Flow):
         super().one_ends(name)
 
     fate = staticmethod(fate)
-
-    def ask(self, kind: str, name: str, **fields: Any) -> None:
-        """Somebody asks for it; what has to wait is forgotten."""
-        request = Request(name=name, kind=kind, workflow="w", **fields)  # type: ignore[arg-type]
-        for action in answer(self.state, request) or ():
-            self.promise(action)
-        self.settle()
 
     def keeps_limits(self) -> None:
         for step in self.life().steps.values():
@@ -237,12 +228,12 @@ def whatever_happens(seed: int, templates: bool = False) -> None:
     plans, flow = [a_plan(random, templates)], FanFlow(random, seed)
     flow.edited_on_the_way = True
     flow.take(plans[-1])
-    for nth in range(random.randint(1, 7)):
+    for _ in range(random.randint(1, 7)):
         flow.go_on(random.choice((0, 1, 3, 9, 30)))
-        plans.append(_deed(flow, random, plans, nth))
+        plans.append(_deed(flow, random, plans))
         check(flow.state)
     plan = plans[-1]
-    flow.ask("resume", "end")
+    flow.ask("resume")
     if flow.life().spec.suspend is True:
         flow.take(plan)
     flow.go_on()
@@ -275,7 +266,7 @@ def together(step: Step, children: list[Step]) -> tuple[str, dict[str, Any], lis
     return phase, outputs, keys
 
 
-def _deed(flow: FanFlow, random: Random, plans: list[Plan], nth: int) -> Plan:
+def _deed(flow: FanFlow, random: Random, plans: list[Plan]) -> Plan:
     plan = plans[-1]
     some = random.sample(list(flow.life().steps), min(2, len(flow.life().steps)))
     match random.choice(("edit", "edit", "edit", "retry", "mark", "cancel", "suspend", "restart")):
@@ -285,15 +276,15 @@ def _deed(flow: FanFlow, random: Random, plans: list[Plan], nth: int) -> Plan:
             flow.take(plan, suspend=random.random() < 0.2)
         case "retry":
             downstream, steps = random.random() < 0.5, random.choice((some, some[:1], []))
-            flow.ask("retry", str(nth), steps=steps, downstream=downstream and bool(steps))
+            flow.ask("retry", *steps, downstream=downstream and bool(steps))
         case "mark":
             outputs = {"n": 1, "names": ["a"]}
             given = outputs if flow.step(some[0]).definition.outputs else {}
-            flow.ask("mark", str(nth), steps=some[:1], outputs=given)
+            flow.ask("mark", *some[:1], outputs=given)
         case "cancel":
             flow.mark(steps=random.choice((some, [])), drain=random.random() < 0.3)
             flow.go_on(random.choice((0, 2)))
             flow.unmark()
         case kind:
-            flow.ask(kind, str(nth))
+            flow.ask(kind)
     return plan

@@ -13,11 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import Story, a_step, dump
 
-from controller.intake.requests import answer
 from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.indexes import touch_all
-from controller.model.observations import Request
 from controller.model.phases import Phase
 from controller.model.state import SECOND, State, Step, Workflow
 from controller.planner.actions import Action
@@ -204,16 +202,7 @@ def request(story: Story, name: str, pick: int, dag: Any) -> None:
     life = story.state.workflows.get(name)
     named = sorted(life.steps)[: pick % 3] if life is not None else []
     kind = "cancel" if pick % 7 == 0 else "retry"
-    asked = Request(
-        name=f"{len(story.records)}",
-        kind=kind,  # type: ignore[arg-type]
-        workflow=name,
-        steps=named,
-        downstream=pick % 2 == 0,
-    )
-    for action in answer(story.state, asked) or ():
-        story.promise(action)
-    story.settle()
+    story.ask(kind, *named, workflow=name, downstream=pick % 2 == 0)
 
 
 def wait(story: Story, name: str, pick: int, dag: Any) -> None:

@@ -24,17 +24,8 @@ def asks(**policies: object) -> Story:
     return Story().accept(STEPS, **policies).exit("a")
 
 
-def ask(story: Story, kind: str, *steps: str, **fields: object) -> Story:
-    """Somebody asks for it; the refusal, if it was refused, is in the record."""
-    name = f"{story.state.seq:06}"
-    request = Request(name=name, kind=kind, workflow="w", by="ada", steps=[*steps], **fields)  # type: ignore[arg-type]
-    for action in answer(story.state, request) or ():
-        story.promise(action)
-    return story.settle()
-
-
 def cancel(story: Story) -> Story:
-    return ask(story, "cancel")
+    return story.ask("cancel", by="ada")
 
 
 def edit(*steps: dict[str, object]) -> Tell:
@@ -84,10 +75,10 @@ CHANGED = a_step("s", approve=TIMED)
             id="a sleep that was short",
         ),
         pytest.param(
-            lambda s: ask(s, "mark", "s"), "Pending", "AwaitingApproval", 1, id="marked by hand"
+            lambda s: s.ask("mark", "s"), "Pending", "AwaitingApproval", 1, id="marked by hand"
         ),
         pytest.param(
-            lambda s: ask(s, "suspend").answers("s"), "Succeeded", "Approved", 1, id="suspended"
+            lambda s: s.ask("suspend").answers("s"), "Succeeded", "Approved", 1, id="suspended"
         ),
     ],
 )
@@ -133,7 +124,7 @@ def test_a_restart_asks_nobody_again() -> None:
 def test_what_nobody_asks_is_not_answered(tell: Tell, step: str, said: str, yes: bool) -> None:
     story = tell(asks())
     phases = story.phases() if "w" in story.state.workflows else {}
-    ask(story, "approve", step, question=1, approved=yes)
+    story.ask("approve", step, question=1, approved=yes)
     applied = story.records[-1].event
     assert isinstance(applied, e.RequestApplied)
     assert said in applied.refused
@@ -154,7 +145,7 @@ def test_what_is_about_to_end_is_not_answered(kind: str, steps: list[str]) -> No
 
 
 def test_a_request_that_names_no_step_answers_nothing() -> None:
-    story = ask(asks(), "approve", question=1)
+    story = asks().ask("approve", question=1)
     applied = story.records[-1].event
     assert isinstance(applied, e.RequestApplied)
     assert applied.refused == "it names no step"
@@ -168,9 +159,9 @@ def test_its_number_is_spent_when_the_step_is_removed_and_comes_back() -> None:
 
 def test_its_timeout_stands_still_in_suspension_and_follows_an_edit() -> None:
     story = asks().wait(30)
-    ask(story, "suspend").wait(1_000)
+    story.ask("suspend").wait(1_000)
     assert story.why() == ("Suspended", "Suspended")
-    ask(story, "resume").wait(29)
+    story.ask("resume").wait(29)
     assert story.asking() == ["s"]
     longer = a_step("s", "a", approve={"message": "Fine?", "timeoutSeconds": 90})
     story.accept([A, longer, B]).wait(30)

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.intake.requests import answer
 from controller.model.events import AttemptEnding, GenerationAccepted
 from controller.model.invariants import check
-from controller.model.observations import Request
 from controller.planner.permission import Limits
 from controller.spec.fingerprint import fingerprints
 
@@ -183,10 +181,7 @@ def test_the_inputs_of_what_depends_on_it_name_what_it_was_made_of() -> None:
 def test_once_it_has_run_as_it_is_now_an_edit_of_policy_runs_nothing() -> None:
     story = Story().accept(chain(**KEEP)).exit("a").exit("b").exit("c")
     story.accept(chain("new", **KEEP))
-    request = Request(name="1", kind="retry", workflow="w", steps=["b"], downstream=True)
-    for action in answer(story.state, request) or []:
-        story.promise(action)
-    story.settle().exit("b").exit("c")
+    story.ask("retry", "b", downstream=True).exit("b").exit("c")
     prints = fingerprints(story.life().spec)
     assert {name: story.step(name).fingerprint for name in "abc"} == prints
     story.accept(chain("new", **KEEP), failFast=True)

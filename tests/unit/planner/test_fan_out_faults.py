@@ -5,27 +5,11 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.intake.requests import answer
-from controller.model.observations import Request
-
 ITEM = {"ITEM": "${{ item }}"}
 
 
 def fan(name: str, items: Any, *after: Any, **fields: Any) -> dict[str, Any]:
     return a_step(name, *after, **{"forEach": items, "env": ITEM, **fields})
-
-
-def ask(story: Story, kind: str, *steps: str, **fields: Any) -> None:
-    request = Request(
-        name=f"{len(story.records)}",
-        kind=kind,  # type: ignore[arg-type]
-        workflow="w",
-        steps=list(steps),
-        **fields,
-    )
-    for action in answer(story.state, request) or ():
-        story.promise(action)
-    story.settle()
 
 
 def gives(names: str) -> bytes:
@@ -152,7 +136,7 @@ def test_children_wait_while_a_dependency_is_retried() -> None:
     after = {"step": "find", "condition": "Finished"}
     story = Story().accept([a_step("find"), fan("load", ["a", "b"], after, parallelism=1)])
     story.exit("find", 1).exit("load[a]", 1)
-    ask(story, "retry", "find", "load[a]")
+    story.ask("retry", "find", "load[a]")
     story.exit("load[b]")
     assert story.live() == {"find"}, "none of the children"
     story.exit("find")
@@ -164,7 +148,7 @@ def test_a_list_made_again_runs_what_is_new_or_another_and_drops_what_is_gone() 
     story = Story().accept([FIND, load])
     story.exit("find", outputs=gives('[{"k": "a"}, {"k": "b", "v": 1}, {"k": "c"}]'))
     story.exit("load[a]").exit("load[b]").start("load[c]")
-    ask(story, "retry", "find")
+    story.ask("retry", "find")
     assert story.live() == {"find", "load[c]"}, "what runs goes on"
     story.exit("find", outputs=gives('[{"k": "d"}, {"k": "b", "v": 2}, {"k": "c"}]'))
     assert sorted(story.live()) == ["load[b]", "load[c]", "load[d]"]
@@ -175,10 +159,10 @@ def test_a_list_made_again_runs_what_is_new_or_another_and_drops_what_is_gone() 
 def test_a_child_that_comes_back_while_it_is_stopped_is_not_taken_as_it_was() -> None:
     load = {**LOAD, "onRemoved": "Finish"}
     story = Story().accept([FIND, load]).exit("find", outputs=gives('["x"]')).start("load[x]")
-    ask(story, "retry", "find")
+    story.ask("retry", "find")
     story.exit("find", outputs=gives('["y"]'))
     assert story.step("load[x]").leaving is not None
-    ask(story, "retry", "find")
+    story.ask("retry", "find")
     story.exit("find", outputs=gives('["x"]'))
     assert story.step("load[x]").leaving is None
     story.end("load[x]")
@@ -200,7 +184,7 @@ def test_an_edit_says_which_children_are_tried_again(failed: str, why: str) -> N
 def test_retry_downstream_runs_the_children_again() -> None:
     story = Story().accept([FIND, LOAD, a_step("last", "load")])
     story.exit("find", outputs=gives('["x", "y"]')).exit("load[x]").exit("load[y]").exit("last")
-    ask(story, "retry", "find", downstream=True)
+    story.ask("retry", "find", downstream=True)
     assert story.live() == {"find"}
     story.exit("find", outputs=gives('["x", "y"]'))
     assert sorted(story.live()) == ["load[x]", "load[y]"]
