@@ -37,9 +37,12 @@ class FanFlow(Flow):
     fate = staticmethod(fate)
 
     def keeps_limits(self) -> None:
-        for step in self.life().steps.values():
-            live = [child for child in step.children if self.life().steps[child].live]
-            assert step.limit is None or len(live) <= step.limit, step.name
+        """A child with steps of its own counts as long as one of these lives."""
+        life = self.life()
+        for step in life.steps.values():
+            leaves = [life.leaves(life.steps[child]) for child in step.children]
+            live = sum(any(one.live for one in of_child) for of_child in leaves)
+            assert step.limit is None or live <= step.limit, step.name
 
     def started(self, since: int = 0) -> list[str]:
         """The step of each attempt that was scheduled after this record."""
