@@ -250,7 +250,7 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 
 
 def _is_told_below(move: Move, state: State) -> bool:
-    """Whether the lines of its own children show that a child begins: an item's, for example."""
+    """Whether it is a child, and the lines of its own children show that it begins."""
     life = state.lives.get(move.uid)
     step = life.steps.get(move.step) if life is not None else None
     if step is None or not step.parent or not step.expanded:

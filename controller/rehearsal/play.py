@@ -97,7 +97,7 @@ class Play:
                 return
 
     def _answer(self) -> bool:
-        """Yes to whatever a person is asked; tells whether anybody is."""
+        """Answer yes to each question. Returns whether there was one."""
         life = self.life
         answers = [
             ApprovalAnswered(uid=life.uid, step=step.name, number=step.asking.number, approved=True)
@@ -108,7 +108,7 @@ class Play:
         return bool(answers)
 
     def _pass_time(self) -> bool:
-        """Until the next timer is due; tells whether there is one."""
+        """Go to the time of the next timer. Returns whether there is one."""
         due = next_due(self.state)
         if due is not None:
             self._passes.begin(max(self._passes.now, due))

@@ -39,7 +39,7 @@ def of(workflow: Workflow, parent: Step) -> list[Step]:
 
 
 def meant(workflow: Workflow, names: Iterable[str]) -> list[str]:
-    """The steps that are named; where one has children, what is at the end of these. Each once."""
+    """The steps that are named; for one with children, those below it that have none. Each once."""
     found: dict[str, None] = {}
     for name in names:
         leaves = [one.name for one in workflow.leaves(workflow.steps[name])]
@@ -65,7 +65,7 @@ def _first(children: Sequence[Step]) -> list[Step]:
 
 
 def made_it_so(workflow: Workflow, parent: Step) -> list[Step]:
-    """The children whose phase it has, since theirs decided it."""
+    """The children that decided its phase: they ended in the same way."""
     alike = [child for child in of(workflow, parent) if child.phase is parent.phase]
     if parent.definition.for_each is None and parent.phase is Phase.FAILED:
         return [child for child in alike if not child.tolerated]
@@ -73,7 +73,7 @@ def made_it_so(workflow: Workflow, parent: Step) -> list[Step]:
 
 
 def stands_alone(step: Step) -> bool:
-    """Whether a phase of its own is to be told: not only that of its children."""
+    """Whether its phase says more than those of its children."""
     return not step.expanded or step.reason == Reason.EXPRESSION_FAILED
 
 
@@ -91,5 +91,5 @@ def parents(names: Iterable[str]) -> set[str]:
 
 
 def short_name(step: Step) -> str:
-    """Its name where the step that it is below is known: as its template has it."""
+    """Its name as its template has it, to be shown below the step that calls the template."""
     return step.name.removeprefix(inner_name(step.piece, "")) if step.piece else step.name

@@ -72,7 +72,7 @@ def with_children(
 ) -> Iterator[Branch]:
     """The children of each step below it, those that `children` gives.
 
-    `opened`: the names of those of them that have theirs below them, too.
+    `opened`: of these children, the names of those whose own children are shown, too.
     """
     for branch in branches:
         yield branch

@@ -167,7 +167,7 @@ def _action(change: Change, name: str) -> str:
 
 
 def _family(change: Change, top: str, below: list[str]) -> Iterator[tuple[str, str, str]]:
-    """A step, in its row those below it to which nothing happens, and all others."""
+    """A row for the step, which counts those below it that stay; then rows for all others."""
     above = parents(below)
     leaves = [name for name in below if name not in above]
     effect = change.steps.get(top)

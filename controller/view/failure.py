@@ -43,7 +43,7 @@ def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
 
 
 def kept_from(workflow: Workflow, step: Step) -> int | None:
-    """The earlier run that gave the result that the step has; None if it has none, or of this."""
+    """The earlier run that its result is from; None if it has none, or one of the present run."""
     if step.phase is not Phase.SUCCEEDED or step.reason == Reason.MARKED:
         return None
     made: Attempt | Question | None = step.attempt if step.definition.has_attempts else None
@@ -87,7 +87,7 @@ def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterat
 
 
 def is_by_exit_code(attempt: Attempt) -> bool:
-    """Whether its exit code says why it failed, and not what it handed on, or another part."""
+    """Whether its exit code says why it failed. Else its outputs do, or `before` or `after`."""
     return attempt.reason not in _NOT_BY_EXIT_CODE
 
 

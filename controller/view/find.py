@@ -66,7 +66,7 @@ def word_for(state: State, life: Workflow) -> str:
 def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
     """Of `etl load`, `etl/load` or `etl/load etl/report`: the workflow and the steps.
 
-    Behind a name without a step all words are names of steps, which may have a slash of their own.
+    After a name without a step, all words are names of steps, which may contain a slash.
     """
     name, slash, step = word.partition("/")
     if not slash:

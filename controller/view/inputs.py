@@ -17,7 +17,10 @@ _EXPRESSION = '{"params":{'  # begins the JSON of a param that an expression ove
 
 
 def input_text(name: str, text: str | None) -> str:
-    """Expressions without the mark; those that give a param alone. None: the input is not there."""
+    """The text without the mark; of a param that an expression gives, this expression alone.
+
+    `text` is None if the step has no such input.
+    """
     if text is None:
         return _NOT_SET
     if name.startswith("params.") and text.startswith(_EXPRESSION):

@@ -158,7 +158,7 @@ def succeeded_count(workflow: Workflow) -> int:
 
 
 def life_cell(workflow: Workflow, look: Look) -> Cell:
-    """Its phase, as `running_cell` has it. What only waits for a person does not end unseen."""
+    """Its phase, as in `running_cell`; what only waits for a person can't have ended unseen."""
     if words.only_asks(workflow):
         return phase_cell(workflow.phase)
     return running_cell(workflow.phase, look)

@@ -83,7 +83,7 @@ def _progress(workflow: Workflow) -> str:
 
 
 def failed_count(workflow: Workflow) -> int:
-    """How many steps have failed, those aside that only their children failed."""
+    """How many steps have failed. Those that failed only because their children did don't count."""
     return workflow.failed and sum(
         step.fails_its_workflow and children.stands_alone(step) for step in workflow.steps.values()
     )
