@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, UnsetType
 
 from controller.spec.definition import scripts
 from controller.spec.linked import Body
@@ -51,13 +51,13 @@ def actions(spec: Spec) -> Iterator[PathFault]:
 
 def fields(spec: Spec) -> Iterator[PathFault]:
     """A step that runs nothing itself has no field that says how to run it."""
+    written = [*zip(Step.__struct_fields__, Step.__struct_encode_fields__, strict=True)]
     for path, step in steps_of(spec):
         action = next((name for name in _WITH if getattr(step, name) is not UNSET), None)
         if action is None:
             continue
-        for field in structs.fields(Step):
-            name = field.encode_name
-            if name not in _WITH[action] and getattr(step, field.name) is not UNSET:
+        for field, name in written:
+            if name not in _WITH[action] and getattr(step, field) is not UNSET:
                 yield PathFault(
                     path=(*path, name),
                     problem=f"{name} can't be used with {action}",

@@ -287,6 +287,10 @@ class _Programs:
             self.aliases.setdefault(alias(step.name), []).append(step.name)
         self._spec = spec
         self._by_name = {step.name: step for step in spec.steps}
+        # Once for each template, which may have thousands of callers.
+        self._handed_on = {
+            name: _handed_on(body_alone(one.spec)) for name, one in called(spec).items()
+        }
         self._of_steps = self._known(spec)
         self._found: dict[tuple[str, Scope], Program] = {}
 
@@ -363,19 +367,18 @@ class _Programs:
         if isinstance(step.template, UnsetType):
             declared = {} if isinstance(step.outputs, UnsetType) else step.outputs
             return {name: _type(kind) for name, kind in declared.items()}
-        found = called(self._spec).get(step.template.name)
-        if found is None:
-            return None
-        inside = body_alone(found.spec)
-        return {name: _given_by(inside, text) for name, text in inside.outputs.items()}
+        return self._handed_on.get(step.template.name)
 
 
-def _given_by(spec: Spec, text: str) -> "Type":
-    """The type of what a valid text gives."""
+def _handed_on(template: Body) -> "dict[str, Type]":
+    """The types of the outputs of a valid template."""
     from controller.cel.types import STRING
 
-    code = whole(text)
-    return STRING if code is None else program(spec, code.text).type
+    wholes = {name: whole(text) for name, text in template.outputs.items()}
+    return {
+        name: STRING if code is None else program(template, code.text).type
+        for name, code in wholes.items()
+    }
 
 
 @lru_cache(_SPECS_MAX)

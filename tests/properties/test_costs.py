@@ -13,12 +13,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import convert
 from story import Story, a_step, document
 
 from controller.planner.actions import Accept
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
+from controller.spec.link import Found, link
 from controller.spec.load import load
+from controller.spec.models import TemplateSpec
 from controller.view import difference, listing, page, status
 from controller.view.explain import Around, causes, ways
 from controller.view.look import Look
@@ -106,6 +109,23 @@ def calls_of_attempts(count: int, **fields: Any) -> int:
 
 def test_ten_times_the_children_take_no_more_than_twelve_times_the_calls() -> None:
     compare(a_fan)
+
+
+def test_a_template_is_read_once_for_all_its_callers() -> None:
+    small, large = (calls_of_callers(callers=1_000, steps=steps) for steps in (10, 100))
+    assert large <= small * 1.5
+
+
+def calls_of_callers(callers: int, steps: int) -> int:
+    """Those of judging a workflow with its template, whose outputs another step reads."""
+    outputs = {"n": "${{ steps.s0.outputs.n }}"}
+    inner = [a_step(f"s{n}", outputs={"n": "integer"}) for n in range(steps)]
+    template = {"steps": inner, "outputs": outputs}
+    found = Found(path="a.json", spec=convert(template, TemplateSpec))
+    outer = [{"name": f"c{n}", "template": {"name": "t"}} for n in range(callers)]
+    last = a_step("last", "c0", env={"N": "${{ steps.c0.outputs.n }}"})
+    (caller,) = load(msgspec.json.encode(document([*outer, last])), "w.json").documents
+    return calls_of(lambda: link(caller, "w.json", {"t": found}))
 
 
 # ---------------------------------------- deeds, each with its calls
