@@ -7,7 +7,6 @@ is parsed only if the name occurs in it. Cost: to read the folder once.
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from stat import S_ISREG
 
 from msgspec import Struct
 
@@ -95,10 +94,8 @@ def _files(
 ) -> Iterator[SpecFile]:
     wanted = [name.encode() for name in (*names, *templates)]
     try:
-        for entry in Walk(specs).below():
-            if entry.kind != "spec" or entry.status is None or not S_ISREG(entry.status.st_mode):
-                continue
-            path, known = os.path.join(specs, entry.path), last_known.get(entry.path, ())
+        for relative in Walk(specs).specs():
+            path, known = os.path.join(specs, relative), last_known.get(relative, ())
             data = read_source(path).data
             if set(known) & set(names) or name_from(path) in names or _mentions(data, wanted):
                 file = _spec_file(data, path, known)

@@ -6,7 +6,6 @@ that may hold one.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from stat import S_ISREG
 
 from msgspec.structs import replace
 
@@ -63,13 +62,11 @@ def _of(files: Sequence[tuple[str, Loaded]]) -> dict[str, Found]:
 def _files(specs: str, max_bytes: int) -> Iterator[tuple[str, Loaded]]:
     """The files of the specs folder that may hold templates."""
     try:
-        entries = sorted(Walk(specs).below(), key=lambda entry: entry.path)
+        found = sorted(Walk(specs).specs())
     except OSError:
         return  # there is no folder
-    for entry in entries:
-        if entry.kind != "spec" or entry.status is None or not S_ISREG(entry.status.st_mode):
-            continue
-        path = os.path.join(specs, entry.path)
+    for relative in found:
+        path = os.path.join(specs, relative)
         try:
             data = read_source(path, max_bytes).data
         except TreadleError:

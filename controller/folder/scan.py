@@ -98,6 +98,13 @@ class Walk:
                     problem = f"the folder can't be listed: {error.strerror}"
                     yield FoundFile(folder, "spec", None, problem)
 
+    def specs(self) -> Iterator[str]:
+        """The regular files that may be specs, by relative path. Raises only for the root."""
+        for found in self.below():
+            status = found.status
+            if found.kind == "spec" and status is not None and stat.S_ISREG(status.st_mode):
+                yield found.path
+
     def _entry(
         self, entry: "os.DirEntry[str]", path: str, folders: list[str]
     ) -> Iterator[FoundFile]:
