@@ -139,7 +139,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         named += [("template", one) for one in judged.loaded.template_names]
         faults = [_defined_twice(name, *one, homes[one]) for one in named if one in homes]
         homes = {**dict.fromkeys(named, name), **homes}
-        yield judged._replace(loaded=_with_faults(judged.loaded, faults))
+        yield judged._replace(loaded=judged.loaded.rejected(faults)) if faults else judged
 
 
 def _as_the_controller(loaded: "Loaded") -> "Loaded":
@@ -158,14 +158,6 @@ def _as_the_controller(loaded: "Loaded") -> "Loaded":
 def _defined_twice(file: str, kind: str, name: str, home: str) -> Fault:
     problem = f'a second {kind} named "{name}"'
     return Fault(file=file, problem=problem, hint=f"the first is in {home}")
-
-
-def _with_faults(loaded: "Loaded", faults: list[Fault]) -> "Loaded":
-    from msgspec.structs import replace
-
-    if not faults:
-        return loaded
-    return replace(loaded, documents=(), templates=(), faults=(*loaded.faults, *faults))
 
 
 def _counted(loaded: "Loaded") -> str:

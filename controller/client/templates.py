@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec.structs import replace
 
 from controller.client.source import read_source
-from controller.errors import Fault, TreadleError
+from controller.errors import TreadleError
 from controller.folder.scan import Walk
-from controller.spec.link import Found, link
-from controller.spec.load import Document, Loaded, load
+from controller.spec.link import Found, link_file
+from controller.spec.load import Loaded, load
 
 
 def with_templates(
@@ -32,17 +32,10 @@ def with_templates(
 
 
 def _linked(path: str, loaded: Loaded, templates: Mapping[str, Found]) -> Loaded:
-    documents: list[Document] = []
-    faults: list[Fault] = []
-    for document in loaded.documents:
-        result = link(document, path, templates)
-        if isinstance(result, Document):
-            documents.append(result)
-        else:
-            faults += result
-    if faults:
-        return replace(loaded, documents=(), templates=(), faults=tuple(faults))
-    return replace(loaded, documents=tuple(documents))
+    linked = link_file(loaded.documents, path, templates)
+    if linked.faults:
+        return loaded.rejected(linked.faults)
+    return replace(loaded, documents=tuple(linked.documents))
 
 
 def _of(files: Sequence[tuple[str, Loaded]]) -> dict[str, Found]:

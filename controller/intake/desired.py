@@ -18,7 +18,7 @@ from controller.intake import clashes, conditions, markers
 from controller.intake.absence import Absences, Kind, Settings
 from controller.intake.claims import Claims, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
-from controller.intake.templates import Linked, Templates
+from controller.intake.templates import Templates
 from controller.model.events import (
     DeletionAccepted,
     FileCleared,
@@ -30,6 +30,7 @@ from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition, State, Workflow
 from controller.planner.accept import accept
 from controller.planner.actions import Action
+from controller.spec.link import LinkedFile
 from controller.spec.linked import called
 from controller.spec.load import Document
 from controller.spec.models import Spec
@@ -131,7 +132,7 @@ class _Judge:
         self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
         self.left: set[str] = set()  # files that lost a name to another file in this call
         self.faulty: set[str] = set()  # files to reject, once it is known who has which name
-        self.linked: dict[str, Linked] = {}  # by path
+        self.linked: dict[str, LinkedFile] = {}  # by path
 
     def verdict(self) -> Verdict:
         changed = self._changed()
@@ -309,7 +310,7 @@ class _Judge:
         lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
         return [*lost, *(f"the template {name}" for name in self.templates.of(file.path))]
 
-    def _link(self, file: SeenFile) -> Linked:
+    def _link(self, file: SeenFile) -> LinkedFile:
         if file.path not in self.linked:
             self.linked[file.path] = self.templates.linked(file)
         return self.linked[file.path]

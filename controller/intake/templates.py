@@ -10,27 +10,18 @@ Cost: O(what the file lists and calls) for a file that changed, O(its callers) f
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from controller.errors import Fault
 from controller.intake.absence import Wait
 from controller.intake.claims import Claims
 from controller.intake.clashes import shown
 from controller.model.events import FileRejected
 from controller.model.observations import FolderSight, SeenFile
-from controller.spec.link import Found, link
-from controller.spec.load import Document, TemplateDocument
+from controller.spec.link import Found, LinkedFile, link_file
+from controller.spec.load import TemplateDocument
 
 _Rejected = Mapping[str, FileRejected]  # by path
-
-
-class Linked(NamedTuple):
-    """The documents of a file with the templates that they call, or why they don't fit these."""
-
-    documents: list[Document]
-    faults: list[Fault]
 
 
 class Templates(Struct):
@@ -81,16 +72,9 @@ class Templates(Struct):
                 paths |= self.callers.get(name, set())
         return paths
 
-    def linked(self, file: SeenFile) -> Linked:
+    def linked(self, file: SeenFile) -> LinkedFile:
         """The documents of the file with the templates that there are now."""
-        linked = Linked([], [])
-        for document in file.documents:
-            found = link(document, file.path, self.found)
-            if isinstance(found, Document):
-                linked.documents.append(found)
-            else:
-                linked.faults.extend(found)
-        return linked
+        return link_file(file.documents, file.path, self.found)
 
     def waits(self, path: str) -> bool:
         """Whether the file calls a template whose home is being written."""

@@ -5,11 +5,11 @@ knows a document alone. All faults come at once, each at the line of the caller 
 No file is opened: who calls `link` knows the templates that there are.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
 from posixpath import dirname, relpath
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct
 
@@ -54,6 +54,13 @@ class Found(Struct, frozen=True):
     problem: str = ""
 
 
+class LinkedFile(NamedTuple):
+    """The documents of a file with the templates that they call, or why they don't fit these."""
+
+    documents: list[Document]
+    faults: list[Fault]
+
+
 def link(
     document: Document, path: str, templates: Mapping[str, Found]
 ) -> Document | tuple[Fault, ...]:
@@ -67,6 +74,20 @@ def link(
     if found := list(islice(_faults(workflow.spec, templates), FAULTS_MAX)):
         return tuple(_placed(document.places, found))
     return Document(workflow=workflow, line=document.line, warnings=document.warnings)
+
+
+def link_file(
+    documents: Iterable[Document], path: str, templates: Mapping[str, Found]
+) -> LinkedFile:
+    """The documents of the file `path`, each as `link` gives it."""
+    linked = LinkedFile([], [])
+    for document in documents:
+        found = link(document, path, templates)
+        if isinstance(found, Document):
+            linked.documents.append(found)
+        else:
+            linked.faults.extend(found)
+    return linked
 
 
 def problems(spec: Linked) -> Iterator[PathFault]:

@@ -89,6 +89,10 @@ class Loaded(Struct, frozen=True, kw_only=True):
     template_names: tuple[str, ...] = ()
     foreign: bool = False
 
+    def rejected(self, faults: Iterable[Fault]) -> "Loaded":
+        """With these faults besides."""
+        return replace(self, documents=(), templates=(), faults=(*self.faults, *faults))
+
 
 def load(
     data: bytes,
