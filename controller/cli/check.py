@@ -138,7 +138,8 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
         named = [("workflow", one) for one in judged.loaded.names]
         named += [("template", one) for one in judged.loaded.template_names]
         faults = [_defined_twice(name, *one, homes[one]) for one in named if one in homes]
-        homes = {**dict.fromkeys(named, name), **homes}
+        for one in named:
+            homes.setdefault(one, name)
         yield judged._replace(loaded=judged.loaded.rejected(faults)) if faults else judged
 
 
