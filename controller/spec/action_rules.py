@@ -7,10 +7,9 @@ from msgspec import UNSET, UnsetType
 from controller.spec.definition import scripts
 from controller.spec.linked import Body
 from controller.spec.models import Spec, Step
-from controller.spec.path_fault import PathFault, steps_of
+from controller.spec.path_fault import ACTIONS, PathFault, steps_of
 
-_ACTIONS = ("run", "command", "template", "approve")
-_WITH_ANY = {"name", *_ACTIONS, "dependsOn", "when", "continueOnFailure"}
+_WITH_ANY = {"name", *ACTIONS, "dependsOn", "when", "continueOnFailure"}
 _WITH = {
     "template": _WITH_ANY | {"forEach", "key", "parallelism"},
     "approve": _WITH_ANY,
@@ -21,15 +20,15 @@ def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run`, `command`, `template` and `approve`, and something in it."""
     for path, step in steps_of(spec):
         command = step.command
-        first, *more = [*(name for name in _ACTIONS if getattr(step, name) is not UNSET), ""]
-        if not first:
+        acts = [name for name in ACTIONS if getattr(step, name) is not UNSET]
+        if not acts:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
             problem = "a step needs run, command, template or approve"
             yield PathFault(path=path, problem=problem, hint=hint)
-        elif more[:-1]:
+        elif len(acts) > 1:
             yield PathFault(
-                path=(*path, more[0]),
-                problem=f"a step has {first} or {more[0]}, not both",
+                path=(*path, acts[1]),
+                problem=f"a step has {acts[0]} or {acts[1]}, not both",
                 hint="remove one of them",
                 key=True,
             )

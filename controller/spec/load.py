@@ -21,7 +21,15 @@ from controller.spec import params as params_of
 from controller.spec.data_rules import needs_values
 from controller.spec.excerpt import excerpt, with_excerpt
 from controller.spec.linked import LinkedWorkflow, body_alone, joined
-from controller.spec.models import OlderWorkflow, Param, Spec, Template, TemplateSpec, Workflow
+from controller.spec.models import (
+    KINDS,
+    OlderWorkflow,
+    Param,
+    Spec,
+    Template,
+    TemplateSpec,
+    Workflow,
+)
 from controller.spec.path_fault import Path, PathFault, calls_of, steps_of
 from controller.spec.places import FileText, Places
 from controller.spec.validate import check, warnings
@@ -35,7 +43,6 @@ Rule = Callable[[Spec], Iterable[PathFault]]
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a value in a message
-_KINDS = ("Workflow", "Template")
 _GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp"})  # parts of `metadata`
 
 
@@ -197,7 +204,7 @@ class _Document:
         self.note_name()
         if self.is_older:
             self._take_workflow(self._older(raw))
-        elif not _is_ours(raw) and ("apiVersion" in raw or raw.get("kind") not in _KINDS):
+        elif not _is_ours(raw) and ("apiVersion" in raw or raw.get("kind") not in KINDS):
             self._add([_stranger(raw)])
         elif self.is_template:
             self._take_template(self._template(raw))

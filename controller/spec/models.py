@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from controller.spec.values import VALUE_NAME, ParamType
 
 API_VERSION = "treadle.dev/v1"
+KINDS = ("Workflow", "Template")
 
 # `$` alone would also match before a final newline, and such a name would get into file names.
 WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"

@@ -10,6 +10,7 @@ Path = tuple[str | int, ...]
 
 UNREADABLE = ""  # a name that has a fault of its own already
 NOT_YET = "not supported yet"
+ACTIONS = ("run", "command", "template", "approve")  # a step has exactly one of these fields
 SCRIPTS = ("run", "before", "after")  # the fields of a step that a shell runs
 QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
 

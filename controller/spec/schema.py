@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from controller.spec.models import API_VERSION, OlderWorkflow, Template, Workflow
+from controller.spec.path_fault import ACTIONS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HOME = "https://treadle.dev/schemas"
@@ -27,7 +28,7 @@ def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     generated = msgspec.json.schema(model)
     step = generated["$defs"].get("Step")
     if step is not None:
-        step["oneOf"] = [{"required": [one]} for one in ("run", "command", "template", "approve")]
+        step["oneOf"] = [{"required": [one]} for one in ACTIONS]
     return {"$schema": _DIALECT, **generated}
 
 

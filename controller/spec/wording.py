@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.spec import habits
 from controller.spec.data_rules import misplaced
+from controller.spec.models import KINDS
 from controller.spec.path_fault import NOT_YET, QUOTE_IT, SCRIPTS, Path, PathFault, did_you_mean
 from controller.spec.values import EXPECTED, VALUE_NAME_HINT, ParamType, found, is_name
 
@@ -181,7 +182,7 @@ def _as_mapping(pairs: list[object]) -> str:
 def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
     if path == ("kind",):
-        allowed = ["Workflow", "Template"]  # what is none of them is judged as a workflow
+        allowed = [*KINDS]  # what is none of them is judged as a workflow
         if value in habits.KINDS_LATER:
             problem = f"kind {value} is {NOT_YET}"
             yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
