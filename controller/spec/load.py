@@ -9,7 +9,7 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, ValidationError, structs
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SPEC_BYTES_MAX = 8 * 1024 * 1024
 
 Rule = Callable[[Spec], Iterable[PathFault]]
+Form = TypeVar("Form", bound=Struct)
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a value in a message
@@ -228,7 +229,8 @@ class _Document:
     def _take_template(self, template: Template | None) -> None:
         if template is None:
             return
-        self._warn_of(body_alone(template.spec))
+        spec = body_alone(template.spec)
+        self._warn_of(spec)
         self.of.templates.append(
             TemplateDocument(
                 template=template,
@@ -236,7 +238,7 @@ class _Document:
                 warnings=tuple(map(str, self.warnings)),
             )
         )
-        self._warn_besides(body_alone(template.spec))
+        self._warn_besides(spec)
 
     def _warn_of(self, spec: Spec) -> None:
         self._warn_all(self._in_its_words(warnings(spec)))
@@ -291,26 +293,14 @@ class _Document:
     # Each of these gives None if the document has a fault.
 
     def _template(self, raw: dict[str, object]) -> Template | None:
-        try:
-            template = msgspec.convert(raw, Template)
-        except ValidationError as error:
-            from controller.spec import shape
-
-            self._shape(shape.faults(raw, Template, FAULTS_MAX + 1), error)
-            rest = shape.salvage(raw, TemplateSpec)
-            self._rules(None if rest is None else body_alone(rest))
+        template = self._converted(raw, Template)
+        if template is None:
             return None
         return template if self._rules(body_alone(template.spec)) else None
 
     def _workflow(self, raw: dict[str, object]) -> Workflow | None:
-        raw = self._without_our_own(raw)
-        try:
-            workflow = msgspec.convert(raw, Workflow)
-        except ValidationError as error:
-            from controller.spec import shape
-
-            self._shape(shape.faults(raw, Workflow, FAULTS_MAX + 1), error)
-            self._rules(shape.salvage(raw, Spec))
+        workflow = self._converted(self._without_our_own(raw), Workflow)
+        if workflow is None:
             return None
         return workflow if self._rules(workflow.spec) else None
 
@@ -328,13 +318,8 @@ class _Document:
         return raw
 
     def _older(self, raw: dict[str, object]) -> Workflow | None:
-        try:
-            old = msgspec.convert(raw, OlderWorkflow)
-        except ValidationError as error:
-            from controller.spec import shape
-
-            self._shape(shape.faults(raw, OlderWorkflow, FAULTS_MAX + 1), error)
-            self._rules(shape.salvage(older.renamed(raw), Spec))
+        old = self._converted(raw, OlderWorkflow)
+        if old is None:
             return None
         workflow = older.modern(old)
         name = workflow.metadata.name
@@ -342,17 +327,26 @@ class _Document:
             self._warn(("workflow_id",), f'"{old.workflow_id}" is taken as "{name}"')
         return workflow if self._rules(workflow.spec) else None
 
-    def _shape(self, found: list[PathFault], error: ValidationError) -> None:
-        # If the schema finds no fault, msgspec's own words are better than none.
-        self._add(found or [PathFault(path=(), problem=str(error))])
+    def _converted(self, raw: dict[str, object], form: type[Form]) -> Form | None:
+        """The document in this form; or all that is wrong with its shape, and with the rest."""
+        try:
+            return msgspec.convert(raw, form)
+        except ValidationError as error:
+            from controller.spec import shape
 
-    def _rules(self, spec: Spec | None) -> bool:
+            found = shape.faults(raw, form, FAULTS_MAX + 1)
+            # If the schema finds no fault, msgspec's own words are better than none.
+            self._add(found or [PathFault(path=(), problem=str(error))])
+            if (rest := _salvaged(raw, form)) is not None:
+                self._rules(rest)
+            return None
+
+    def _rules(self, spec: Spec) -> bool:
         """Whether the rules find nothing wrong with the spec, or with what is left of it."""
         before = len(self.of.faults)
-        if spec is not None:
-            self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
-            if self.of.in_folder and not self.is_template:
-                self._add(needs_values(spec))
+        self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
+        if self.of.in_folder and not self.is_template:
+            self._add(needs_values(spec))
         return len(self.of.faults) == before
 
     def _in_its_words(self, found: Iterable[PathFault]) -> Iterable[PathFault]:
@@ -370,6 +364,16 @@ class _Document:
         self.warnings += (
             replace(self.places.fault(one), severity="warning") for one in islice(found, FAULTS_MAX)
         )
+
+
+def _salvaged(raw: dict[str, object], form: type[Struct]) -> Spec | None:
+    """The spec of a document that is not in this form, without its faulty parts."""
+    from controller.spec import shape
+
+    if form is Template:
+        rest = shape.salvage(raw, TemplateSpec)
+        return None if rest is None else body_alone(rest)
+    return shape.salvage(older.renamed(raw) if form is OlderWorkflow else raw, Spec)
 
 
 def _is_ours(raw: object) -> bool:
