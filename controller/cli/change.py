@@ -1,4 +1,4 @@
-"""The commands that change what a workflow does, and no spec: `cancel`, `retry` … `mark`.
+"""The commands that change what a workflow does, and no spec: `cancel`, `retry` … `approve`.
 
 Each command is one durable act: it works with or without a controller, and a command that is killed
 has done all of it or nothing. `cancel` writes a file, the marker NAME.cancel, which counts as long
@@ -30,7 +30,7 @@ from controller.view.find import name_and_steps, pick_step, pick_steps
 from controller.view.table import visible
 from controller.view.words import listed
 
-_Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark"]
+_Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark", "approve"]
 
 # ---------------------------------------- cancel
 
@@ -176,12 +176,7 @@ def resume(args: argparse.Namespace) -> int:
 
 def mark(args: argparse.Namespace) -> int:
     """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
-    name, words = name_and_steps(args.name, args.steps)
-    state = read_state(args.state)
-    life = require_life(args.specs, state, name, "mark")
-    step = pick_step(life, words)
-    if step is None:
-        raise UsageError(f"name the step that was done: treadle mark {name} STEP")
+    state, life, step = _one_step(args, "mark", "that was done")
     named = life.steps[step]  # one with children is refused, whatever outputs are given
     outputs = {} if named.is_parent else given_outputs(args.values, named.definition.outputs)
     asked = _request("mark", life, args.reason, [step], outputs=outputs)
@@ -191,28 +186,27 @@ def mark(args: argparse.Namespace) -> int:
 
 def approve(args: argparse.Namespace) -> int:
     """treadle approve NAME STEP [--reject]: answer the question that the step asks now."""
-    name, words = name_and_steps(args.name, args.steps)
-    state = read_state(args.state)
-    life = require_life(args.specs, state, name, "approve")
-    step = pick_step(life, words)
-    if step is None:
-        raise UsageError(f"name the step that asks: treadle approve {name} STEP")
+    state, life, step = _one_step(args, "approve", "that asks")
     question = life.steps[step].asking
-    asked = Request(
-        kind="approve",
-        workflow=life.name,
-        uid=life.uid,
-        by=os_user(),
-        steps=[step],
-        question=0 if question is None else question.number,
-        approved=not args.reject,
-        reason=args.reason,
-    )
+    number = 0 if question is None else question.number
+    approved = not args.reject
+    asked = _request("approve", life, args.reason, [step], question=number, approved=approved)
     would_follow(state, asked)  # it is refused before anything is shown
     if question is not None:
-        print(visible(f"{name}/{step} asks: {question.message}"))
+        print(visible(f"{life.name}/{step} asks: {question.message}"))
     would, does = ("reject", "rejecting") if args.reject else ("approve", "approving")
     return _send(args.state, state, asked, f"{would} {step}", f"{does} {step}", args.dry_run)
+
+
+def _one_step(args: argparse.Namespace, verb: str, which: str) -> tuple[State, Workflow, str]:
+    """The one step that is named, in its workflow. Raises UsageError if none is."""
+    name, words = name_and_steps(args.name, args.steps)
+    state = read_state(args.state)
+    life = require_life(args.specs, state, name, verb)
+    step = pick_step(life, words)
+    if step is None:
+        raise UsageError(f"name the step {which}: treadle {verb} {name} STEP")
+    return state, life, step
 
 
 def _ask(
@@ -240,19 +234,15 @@ def _request(
     life: Workflow,
     reason: str,
     steps: Sequence[str] = (),
-    *,
-    downstream: bool = False,
-    drain: bool = False,
-    outputs: dict[str, Any] = {},
+    **more: Any,
 ) -> Request:
+    """`more`: the fields that this kind of request has besides."""
     return Request(
         kind=kind,
         workflow=life.name,
         uid=life.uid,
         by=os_user(),
         steps=list(steps),
-        downstream=downstream,
         reason=reason,
-        drain=drain,
-        outputs=outputs,
+        **more,
     )
