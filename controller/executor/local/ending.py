@@ -90,7 +90,8 @@ class Endings:
         kill_at, hurry_at = now + grace_us, now + grace_us * 2 // 3
         known = self.endings.get(tree.id)
         if known is None:
-            self.endings[tree.id] = TreeEnding(tree, kill_at, now, runner, hurry_at)
+            hurry = None if runner is None else hurry_at
+            self.endings[tree.id] = TreeEnding(tree, kill_at, now, runner, hurry)
             return
         known.due = now
         if kill_at < known.kill_at:
@@ -180,10 +181,10 @@ def lingers(ending: TreeEnding, now: int) -> bool:
 
 def hurry(ending: TreeEnding, now: int) -> None:
     """Leave time for `after`."""
-    if ending.hurry_at is not None and now >= ending.hurry_at:
+    runner, at = ending.runner, ending.hurry_at
+    if runner is not None and at is not None and now >= at:
         ending.hurry_at = None
-        if ending.runner is not None:
-            signal_process(ending.runner.process, signal.SIGQUIT)
+        signal_process(runner.process, signal.SIGQUIT)
 
 
 def rest(ending: TreeEnding, now: int, until: int) -> None:
