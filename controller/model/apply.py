@@ -17,7 +17,7 @@ from controller.model import apply_attempt, apply_step, apply_workflow
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
-from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, State
+from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, Pool, State
 from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
 
 
@@ -150,6 +150,14 @@ def _marker_removed(state: State, event: e.MarkerRemoved) -> None:
     displace_marker(state, event.path)
 
 
+def _pool_accepted(state: State, event: e.PoolAccepted) -> None:
+    state.pools[event.name] = Pool(event.slots, event.path)
+
+
+def _pool_removed(state: State, event: e.PoolRemoved) -> None:
+    del state.pools[event.name]
+
+
 # ---------------------------------------- people
 
 
@@ -178,6 +186,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerPlaced: _marker_placed,
     e.MarkerRejected: _marker_rejected,
     e.MarkerRemoved: _marker_removed,
+    e.PoolAccepted: _pool_accepted,
+    e.PoolRemoved: _pool_removed,
     e.GenerationAccepted: apply_workflow.accepted,
     e.EditRejected: apply_workflow.edit_rejected,
     e.EditDeferred: apply_workflow.edit_deferred,

@@ -30,7 +30,6 @@ RESERVED = frozenset(
         "HookScheduled",
         "HookStarted",
         "OutputsRecorded",
-        "PoolAccepted",
     }
 )
 
@@ -129,6 +128,20 @@ class MarkerRejected(Event, frozen=True):
 class MarkerRemoved(Event, frozen=True):
     workflow: str
     path: str
+
+
+class PoolAccepted(Event, frozen=True):
+    """A pool is in force, new or with another number of slots, or its file has moved."""
+
+    name: str
+    slots: int
+    path: str
+
+
+class PoolRemoved(Event, frozen=True):
+    """The document of a pool is gone. Attempts that hold its slots go on."""
+
+    name: str
 
 
 # ---------------------------------------- the workflow
@@ -590,6 +603,8 @@ AnyEvent = (
     | MarkerPlaced
     | MarkerRejected
     | MarkerRemoved
+    | PoolAccepted
+    | PoolRemoved
     | GenerationAccepted
     | EditRejected
     | EditDeferred

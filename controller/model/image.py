@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from controller import __version__
 from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.metrics import Metrics
-from controller.model.state import ControllerSeen, QueueKey, RunShort, State, Timer, Workflow
+from controller.model.state import ControllerSeen, Pool, QueueKey, RunShort, State, Timer, Workflow
 from controller.model.timers import TimerKind
 
 SCHEMA = 2  # raised when the same field comes to mean something else
@@ -37,6 +37,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     rejected: list[FileRejected] = []
     markers: list[MarkerPlaced] = []
     bad_markers: list[MarkerRejected] = []
+    pools: dict[str, Pool] = {}
     requests: list[tuple[str, str]] = []
     runs: dict[str, list[RunShort]] = {}
     metrics: Metrics = field(default_factory=Metrics)
@@ -68,6 +69,7 @@ def freeze(state: State) -> bytes:
         rejected=list(state.rejected.values()),
         markers=list(state.markers.values()),
         bad_markers=list(state.bad_markers.values()),
+        pools=state.pools,
         requests=list(state.requests.items()),
         runs=state.runs,
         metrics=state.metrics,
@@ -98,6 +100,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.workflows = {state.lives[uid].name: state.lives[uid] for uid in image.present}
     state.rejected = {event.path: event for event in image.rejected}
     state.bad_markers = {event.path: event for event in image.bad_markers}
+    state.pools = image.pools
     state.requests = OrderedDict(image.requests)
     for marker in image.markers:
         state.markers[marker.path] = marker
@@ -124,6 +127,7 @@ def copy_of(state: State, name: str) -> State:
     part.seq, part.epoch, part.begun = state.seq, state.epoch, state.begun
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
+    part.pools = state.pools
     part.markers = dict(state.markers_of.get(name, {}))
     if name in state.runs:
         part.runs = {name: state.runs[name]}

@@ -522,6 +522,13 @@ class Timer(NamedTuple):
     kind: TimerKind
 
 
+class Pool(Struct, frozen=True):
+    """A number of slots that steps of all workflows share, and the file that says so."""
+
+    slots: int
+    path: str
+
+
 class ControllerSeen(Struct):
     """The last controller that started on this log, and its machine's clocks at that moment."""
 
@@ -552,6 +559,7 @@ class State:
         self.rejected: dict[str, FileRejected] = {}  # by path
         self.markers: dict[str, MarkerPlaced] = {}  # by path
         self.bad_markers: dict[str, MarkerRejected] = {}  # by path
+        self.pools: dict[str, Pool] = {}  # by name
         self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
         self.runs: dict[str, list[RunShort]] = {}  # by name, its latest, RUNS_MAX at most
         self.metrics = Metrics()

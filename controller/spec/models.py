@@ -54,6 +54,15 @@ Argv = Annotated[list[str], Meta(min_length=1)]
 Cause = Literal["NonZeroExit", "Timeout", "Interrupted"]
 ConditionOn = Literal["Succeeded", "Failed", "Finished"]
 
+PoolName = Annotated[
+    str,
+    Meta(
+        pattern=WORKFLOW_NAME,
+        description="Lower-case letters, digits and `-`, at most 63 characters. It identifies "
+        "the pool, so it must be unique among the pools of the specs folder.",
+    ),
+]
+
 ParamValue = str | int | float | bool | list[Any]
 ParamName = Annotated[
     str,
@@ -530,6 +539,35 @@ class Template(_Written, frozen=True):
     kind: Literal["Template"]
     metadata: TemplateMetadata
     spec: TemplateSpec
+
+
+class PoolSpec(_Written, frozen=True):
+    """How much of something there is."""
+
+    slots: Annotated[
+        PositiveCount,
+        Meta(
+            description="How many slots there are. A step that uses the pool holds one or more of "
+            "them while it runs."
+        ),
+    ]
+
+
+class PoolMetadata(_Written, frozen=True):
+    """The name of the pool, with labels and annotations for people."""
+
+    name: PoolName
+    labels: dict[str, str] | UnsetType = UNSET
+    annotations: dict[str, str] | UnsetType = UNSET
+
+
+class Pool(_Written, frozen=True):
+    """Slots that the steps of all workflows share. It never runs by itself."""
+
+    api_version: Literal["treadle.dev/v1"]
+    kind: Literal["Pool"]
+    metadata: PoolMetadata
+    spec: PoolSpec
 
 
 # ---------------------------------------------------------------------------------- the older form

@@ -221,6 +221,8 @@ _SENTENCES = {
     "MarkerPlaced": "{path} {reason}",
     "MarkerRejected": "{path}: {problem}",
     "MarkerRemoved": "{path}",
+    "PoolAccepted": "pool {name} has {slots} slots, from {path}",
+    "PoolRemoved": "pool {name}",
     "GenerationAccepted": "generation {generation} from {path}",
     "EditDeferred": "generation {generation} from {path} waits until the run has finished",
     "EditTakenBack": "generation {generation} takes back the edit that waited",

@@ -217,6 +217,15 @@ def tell_of_approvals(story: Story) -> None:
         ask(story, name, "approve", "asks", steps=[step], question=numbers[step], **fields)
     story.wait(31).exit("b", **of)
     story.accept([*steps[:4], a_step("c", "no", approve={"message": "more?"})], "asks", **spec)
+    tell_of_pools(story)
+
+
+def tell_of_pools(story: Story) -> None:
+    """One that is edited, and one that goes."""
+    story.see(e.PoolAccepted(name="gpu", slots=2, path="pools.yaml"))
+    story.see(e.PoolAccepted(name="api", slots=9, path="pools.yaml"))
+    story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml"))
+    story.see(e.PoolRemoved(name="api"))
 
 
 def shown(state: State) -> object:

@@ -8,7 +8,7 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.apply import APPLY, apply, replay
 from controller.model.indexes import forbidden
-from controller.model.state import REQUESTS_REMEMBERED_MAX, State
+from controller.model.state import REQUESTS_REMEMBERED_MAX, Pool, State
 from controller.planner.permission import Limits
 
 STEPS = [a_step("a"), a_step("b", "a")]
@@ -27,6 +27,15 @@ def test_a_replay_through_the_log_s_form_gives_the_same_state() -> None:
     lines = [msgspec.json.encode(record) for record in story.records]
     again = replay(msgspec.json.decode(line, type=e.Record) for line in lines)
     assert dump(again) == dump(story.state)
+
+
+def test_a_pool_has_the_slots_of_its_last_document() -> None:
+    story = Story().see(e.PoolAccepted(name="gpu", slots=2, path="pools.yaml"))
+    story.see(e.PoolAccepted(name="api", slots=9, path="pools.yaml"))
+    story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml"))
+    assert story.state.pools == {"gpu": Pool(1, "gpu.yaml"), "api": Pool(9, "pools.yaml")}
+    story.see(e.PoolRemoved(name="gpu"))
+    assert story.state.pools == {"api": Pool(9, "pools.yaml")}
 
 
 def test_lives_don_t_share_what_they_wait_for() -> None:

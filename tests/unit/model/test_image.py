@@ -28,6 +28,7 @@ def told() -> Story:
     story.mark("busy.cancel", "busy", steps=["b"]).mark("later.cancel", "later")
     story.see(e.FileRejected(path="bad.yaml", digest="d", faults=[], names=["bad"]))
     story.see(e.MarkerRejected(workflow="x", path="x.cancel", digest="d", problem="no"))
+    story.see(e.PoolAccepted(name="gpu", slots=2, path="gpu.yaml"))
     story.see(e.RequestApplied(name="r1", kind="retry", workflow="w", by="ada", refused="no"))
     return story
 
