@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from controller.spec.models import API_VERSION, OlderWorkflow, Template, Workflow
+from controller.spec.models import API_VERSION, OlderWorkflow, Pool, Template, Workflow
 from controller.spec.path_fault import ACTIONS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,6 +18,7 @@ _HOME = "https://treadle.dev/schemas"
 _FILES: dict[str, tuple[type[msgspec.Struct], str]] = {
     "workflow.schema.json": (Workflow, f"treadle workflow ({API_VERSION})"),
     "template.schema.json": (Template, f"treadle template ({API_VERSION})"),
+    "pool.schema.json": (Pool, f"treadle pool ({API_VERSION})"),
     "older-workflow.schema.json": (OlderWorkflow, "treadle workflow, the older form"),
 }
 
@@ -40,15 +41,18 @@ def files() -> dict[str, str]:
 
 
 def _either() -> dict[str, Any]:
-    """That of a file which may hold both: an editor has one schema for a file."""
-    workflow, template = schema(Workflow), schema(Template)
-    return {
-        "$schema": _DIALECT,
-        "if": {"properties": {"kind": {"const": "Template"}}, "required": ["kind"]},
-        "then": {"$ref": template["$ref"]},
-        "else": {"$ref": workflow["$ref"]},
-        "$defs": {**workflow["$defs"], **template["$defs"]},
-    }
+    """That of a file which may hold all of them: an editor has one schema for a file."""
+    found = schema(Workflow)
+    rest, defs = {"$ref": found["$ref"]}, found["$defs"]
+    for model in (Template, Pool):
+        found = schema(model)
+        defs = {**defs, **found["$defs"]}
+        rest = {
+            "if": {"properties": {"kind": {"const": model.__name__}}, "required": ["kind"]},
+            "then": {"$ref": found["$ref"]},
+            "else": rest,
+        }
+    return {"$schema": _DIALECT, **rest, "$defs": defs}
 
 
 def _text(name: str, generated: dict[str, Any], title: str) -> str:
