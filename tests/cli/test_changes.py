@@ -465,13 +465,17 @@ kind: Template
 metadata: {name: chain}
 spec: {params: {rows: {type: integer}}, steps: [{name: a, run: "true"}]}
 """
+USER = """\
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: job}
+spec:
+  steps: [{name: a, template: {name: chain, params: {rows: 5}}}]
+"""
 
 
 def test_apply_of_a_template_and_of_what_uses_it(place: Place) -> None:
-    (place.root / "job.yaml").write_text(
-        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: job}\nspec:\n"
-        "  steps: [{name: a, template: {name: chain, params: {rows: 5}}}]\n"
-    )
+    (place.root / "job.yaml").write_text(USER)
     said = place.treadle("apply", "-f", "job.yaml", code=2).stderr.decode()
     assert said.startswith(
         'job.yaml:5:38: spec.steps[0].template.name: no template is named "chain"'
@@ -495,10 +499,7 @@ def test_apply_of_a_template_and_of_what_uses_it(place: Place) -> None:
 
 def test_apply_of_several_files_writes_all_of_them_or_none(place: Place) -> None:
     (place.root / "chain.yaml").write_text(TEMPLATE)
-    (place.root / "job.yaml").write_text(
-        "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: job}\nspec:\n"
-        "  steps: [{name: a, template: {name: chain, params: {rows: 5}}}]\n"
-    )
+    (place.root / "job.yaml").write_text(USER)
     (place.root / "bad.yaml").write_text("kind: Workflow\n")
     files = ("-f", "job.yaml", "-f", "chain.yaml")
     place.treadle("apply", *files, "-f", "bad.yaml", code=2)

@@ -3,7 +3,6 @@
 One seed is one story.
 """
 
-import re
 from collections import Counter
 from random import Random
 from typing import Any
@@ -18,6 +17,7 @@ from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Step
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
+from controller.spec.items import top_name
 from controller.spec.load import Document
 
 
@@ -153,11 +153,11 @@ def taken_back(seed: int, templates: bool = False) -> None:
     for _ in range(random.randint(1, 2)):
         edited = covered(an_edit(random, plan, policies=False))
         there = Reference(edited, seed)
-        moved |= {of_spec(name) for name in unlike(there.lists, wanted.lists)}
+        moved |= {top_name(name) for name in unlike(there.lists, wanted.lists)}
         for name, end in there.outcomes.items():
             was = wanted.outcomes.get(name)
             if not end.tries and (not end.children or was is None or end.outputs != was.outputs):
-                moved.add(of_spec(name))
+                moved.add(top_name(name))
         flow.take(edited, suspend=suspended)
         flow.go_on(random.choice((0, 0, 0, 1, 2, 4)))
     ran, since = flow.ran(since), len(flow.records)
@@ -167,15 +167,10 @@ def taken_back(seed: int, templates: bool = False) -> None:
     if ran:
         return
     for name in flow.ran(since):
-        step = plan.steps[of_spec(name)]
+        step = plan.steps[top_name(name)]
         before = {step.name, *plan.before(step.name), *step.after}
         failed = any(wanted.outcomes[one].phase == "Failed" for one in before)
         assert failed or before & moved, f"{name} was restored"
-
-
-def of_spec(name: str) -> str:
-    """The step that it is below, or that it is."""
-    return re.split(r"[/[]", name)[0]
 
 
 def unlike(one: dict[str, str], other: dict[str, str]) -> list[str]:

@@ -63,13 +63,8 @@ def test_an_edit_of_the_template_runs_what_it_touches_again() -> None:
     for key in "ab":
         story.exit(f"site[{key}]/prepare").exit(f"site[{key}]/load", outputs=b'{"rows": 1}')
     assert story.exit("end").life().phase == "Succeeded"
-    edited = template(
-        *CHAIN["spec"]["steps"], **{k: v for k, v in CHAIN["spec"].items() if k != "steps"}
-    )
-    edited["spec"]["steps"] = [
-        CHAIN["spec"]["steps"][0],
-        {**CHAIN["spec"]["steps"][1], "run": "new"},
-    ]
+    prepare, load = CHAIN["spec"]["steps"]
+    edited = {**CHAIN, "spec": {**CHAIN["spec"], "steps": [prepare, {**load, "run": "new"}]}}
     story.accept(steps, templates={"chain": edited})
     assert story.live() == {"site[a]/load", "site[b]/load"}
     for key in "ab":
