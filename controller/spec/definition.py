@@ -22,6 +22,7 @@ from controller.spec.models import (
     Dependency,
     EnvFile,
     EnvValue,
+    Hook,
     Items,
     Matrix,
     Reference,
@@ -42,6 +43,7 @@ SHELLS = {  # a single word that means more than itself
     "python3": ("python3", "-c"),
 }
 DEFAULT_GRACE_SECONDS = 3.0
+DEFAULT_HOOK_SECONDS = 300.0  # after which a hook times out
 DEFAULT_CAUSES = ("Interrupted", "NonZeroExit", "Timeout")
 
 
@@ -199,7 +201,9 @@ def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
     """The expressions that an attempt of the step is made of. Cost: that of one step."""
     if not isinstance(step.approve, UnsetType):
         return ()
-    return _expressions(_argv(spec, step), _working_dir(spec, step), *_environment(spec, step))
+    return _expressions(
+        _argv(spec, step), _working_dir(spec, step), *_environment(spec, step, _home(spec))
+    )
 
 
 def all_expressions(step: Definition) -> list[str]:
@@ -304,7 +308,7 @@ def _define(spec: Spec, step: Step) -> Definition:
         )
     defaults = given(spec.defaults, Defaults())
     argv, working_dir = _argv(spec, step), _working_dir(spec, step)
-    env_from, env = _environment(spec, step)
+    env_from, env = _environment(spec, step, _home(spec))
     return Definition(
         name=step.name,
         argv=argv,
@@ -332,6 +336,30 @@ def _define(spec: Spec, step: Step) -> Definition:
         leave_processes=given(step.leave_processes, False),
         on_changed=given(step.on_changed, "Restart"),
         on_removed=given(step.on_removed, "End"),
+    )
+
+
+def define_hook(spec: Spec, name: str, hook: Hook, home: str) -> Definition:
+    """A hook of this spec, by its full name.
+
+    `home`: the folder in which it starts and from which its paths are seen, from that of the spec's
+    file; empty where it is the spec itself that has the hook.
+    """
+    argv, (env_from, env) = _argv(spec, hook), _environment(spec, hook, home or ".")
+    working_dir = given(hook.working_dir, ".") if home else _working_dir(spec, hook)
+    return Definition(
+        name=name,
+        argv=argv,
+        env=env,
+        env_from=env_from,
+        inherit_env=_inherited(spec.inherit_env),
+        working_dir=working_dir,
+        home=home or ".",
+        when=alone(given(hook.when, "")),
+        expressions=_expressions(argv, working_dir, env_from, env),
+        timeout_seconds=_timeout(hook.timeout_seconds, DEFAULT_HOOK_SECONDS),
+        grace_seconds=given(hook.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
+        retry=_retry(hook.retry, UNSET),
     )
 
 
@@ -368,9 +396,10 @@ def _items(written: Items) -> Items:
     return alone(written) if isinstance(written, str) else written
 
 
-def _environment(spec: Spec, step: Step) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:
+def _environment(
+    spec: Spec, step: Step | Hook, home: str
+) -> tuple[tuple[EnvLayer, ...], dict[str, str | Reference]]:
     """The layers of files, and of variables that a file can replace; and the variables above."""
-    home = _home(spec)
     files, own_files = given(spec.env_from, []), given(step.env_from, [])
     common, own = _variables(spec.env), _variables(step.env, home)
     layers = [_file_layer(file) for file in files]
@@ -432,17 +461,17 @@ def _expressions(
     return tuple(dict.fromkeys(code.text for text in texts for code in codes(text)))
 
 
-def _working_dir(spec: Spec, step: Step) -> str:
+def _working_dir(spec: Spec, step: Step | Hook) -> str:
     return given(step.working_dir, given(spec.working_dir, "."))
 
 
-def _argv(spec: Spec, step: Step) -> tuple[str, ...]:
+def _argv(spec: Spec, step: Step | Hook) -> tuple[str, ...]:
     if not isinstance(step.command, UnsetType):
         return tuple(step.command)
     return _script(spec, step, step.run)
 
 
-def _script(spec: Spec, step: Step, text: str | UnsetType) -> tuple[str, ...]:
+def _script(spec: Spec, step: Step | Hook, text: str | UnsetType) -> tuple[str, ...]:
     """The argv of a script of the step; empty without one."""
     shell = given(step.shell, given(spec.shell, "sh"))
     return () if isinstance(text, UnsetType) else (*shell_words(shell), text)

@@ -191,7 +191,7 @@ HABITS: tuple[Habit, ...] = (
         "continueonerror continueon ignoreerrors ignoreerror allowfailure",
         "write continueOnFailure: true",
     ),
-    _later("Spec Workflow", "hooks handlers handleron onexit onfailure onsuccess", _AT_THE_END),
+    _later("Spec Workflow", "handlers handleron onexit onfailure onsuccess", _AT_THE_END),
     _later(
         "Step Spec",
         "onfailurecallback onsuccesscallback notifications notify mailon emailonfailure",

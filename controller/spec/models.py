@@ -414,6 +414,67 @@ class Step(_Written, frozen=True):
     ] = UNSET
 
 
+class Hook(_Written, frozen=True):
+    """What runs because a run starts or ends. It has exactly one of `run` and `command`."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=STEP_NAME,
+            description="Letters, digits, `_` and `-`, at most 63 characters. With its kind it is "
+            "the full name, like onFailure/page-me.",
+        ),
+    ]
+    run: Annotated[
+        str | UnsetType, Meta(description="A script for the shell that `shell` names.")
+    ] = UNSET
+    command: Annotated[
+        Argv | UnsetType, Meta(description="A program and its arguments, started without a shell.")
+    ] = UNSET
+    shell: Shell = UNSET
+    when: Annotated[
+        str | UnsetType,
+        Meta(
+            description="An expression that decides whether the hook runs, like "
+            '`${{ run.lastPhase != "Failed" }}`.'
+        ),
+    ] = UNSET
+    env: Environment = UNSET
+    env_from: EnvFrom = UNSET
+    working_dir: WorkingDir = UNSET
+    timeout_seconds: Annotated[
+        PositiveSeconds | str | UnsetType,
+        Meta(
+            description="An attempt that takes longer is stopped and fails: seconds, or an "
+            "expression that gives them. Default: 300."
+        ),
+    ] = UNSET
+    termination_grace_period_seconds: Grace = UNSET
+    retry: Retry | UnsetType = UNSET
+
+
+class Hooks(_Written, frozen=True):
+    """What runs because a run starts or ends, each list in the order written."""
+
+    on_start: Annotated[
+        list[Hook] | UnsetType,
+        Meta(description="These run beside the first steps, once a run."),
+    ] = UNSET
+    on_success: Annotated[
+        list[Hook] | UnsetType, Meta(description="These run after a run that has succeeded.")
+    ] = UNSET
+    on_failure: Annotated[
+        list[Hook] | UnsetType, Meta(description="These run after a run that has failed.")
+    ] = UNSET
+    on_cancel: Annotated[
+        list[Hook] | UnsetType, Meta(description="These run after a run that was cancelled.")
+    ] = UNSET
+    on_exit: Annotated[
+        list[Hook] | UnsetType,
+        Meta(description="These run last, whatever has become of the run."),
+    ] = UNSET
+
+
 class Defaults(_Written, frozen=True):
     """Values for steps that don't set these fields themselves."""
 
@@ -476,6 +537,10 @@ class Spec(_Written, frozen=True):
         Meta(description="The first failed step cancels the others. Default: false."),
     ] = UNSET
     defaults: Defaults | UnsetType = UNSET
+    hooks: Annotated[
+        Hooks | UnsetType,
+        Meta(description="What runs when a run starts or ends, whatever became of its steps."),
+    ] = UNSET
     edit_policy: Annotated[
         Literal["Reconcile", "AfterRun"] | UnsetType,
         Meta(

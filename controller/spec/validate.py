@@ -30,6 +30,7 @@ from controller.spec.definition import (
 from controller.spec.item_rules import ITEM_RULES
 from controller.spec.models import Backoff, Retry, Spec, Step
 from controller.spec.path_fault import (
+    NOT_YET,
     UNREADABLE,
     Path,
     PathFault,
@@ -350,6 +351,11 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Pa
         yield PathFault(path=(*path, field), problem=problem, hint="set both to fit")
 
 
+def hooks(spec: Spec) -> Iterator[PathFault]:
+    if not isinstance(spec.hooks, UnsetType):
+        yield PathFault(path=("spec", "hooks"), problem=NOT_YET, hint="leave them out")
+
+
 RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *ACTION_RULES,
     duplicate_names,
@@ -363,6 +369,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *DATA_RULES,
     *ITEM_RULES,
     *CALL_RULES,
+    hooks,
 )
 
 
