@@ -1,5 +1,6 @@
 """A specs folder without a disk: files are texts, time goes by hand, `look` says what follows."""
 
+import json
 from hashlib import blake2b
 
 from controller.errors import Fault
@@ -42,6 +43,17 @@ def template(name: str, *steps: str, run: str = "true", params: str = "") -> str
     return f"{head}{declared}\n  steps:{listed}\n"
 
 
+def pool(name: str, slots: int = 1) -> str:
+    head = f"apiVersion: treadle.dev/v1\nkind: Pool\nmetadata: {{name: {name}}}\n"
+    return f"{head}spec: {{slots: {slots}}}\n"
+
+
+def defaults(timeout: float = 60, **policy: object) -> str:
+    """Those of a folder, with a timeout for each step. `policy`: fields beside `defaults`."""
+    spec = json.dumps({"defaults": {"timeoutSeconds": timeout}, **policy})
+    return f"apiVersion: treadle.dev/v1\nkind: Defaults\nspec: {spec}\n"
+
+
 def documents(*texts: str) -> str:
     return "---\n".join(texts)
 
@@ -75,9 +87,11 @@ class SpecsFolder:
                 digest=blake2b(text.encode()).hexdigest(),
                 documents=loaded.documents,
                 templates=loaded.templates,
+                policies=loaded.policies,
                 faults=loaded.faults,
                 names=loaded.names,
                 template_names=loaded.template_names,
+                policy_names=loaded.policy_names,
                 foreign=loaded.foreign,
                 empty=not text,
                 steady=steady,
@@ -166,6 +180,14 @@ class SpecsFolder:
                 return f"{type(action).__name__} {self._name(action.uid)} {action.path}"
             case e.FolderAdopted():
                 return "FolderAdopted"
+            case e.PoolAccepted():
+                return f"PoolAccepted {action.name} {action.slots} {action.path}"
+            case e.PoolRemoved():
+                return f"PoolRemoved {action.name}"
+            case e.DefaultsAccepted():
+                return f"DefaultsAccepted {action.folder or '.'} {action.path}"
+            case e.DefaultsRemoved():
+                return f"DefaultsRemoved {action.folder or '.'}"
         return f"{type(action).__name__} {action.path}"  # type: ignore[union-attr]
 
     def _carry_out(self, action: Action) -> None:

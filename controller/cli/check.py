@@ -12,7 +12,7 @@ from controller.client.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
 
 if TYPE_CHECKING:
-    from controller.spec.load import Loaded
+    from controller.spec.load import Loaded, PolicyName
 
 
 # ---------------------------------------------------------------------------------------- validate
@@ -41,8 +41,8 @@ def validate(args: argparse.Namespace) -> int:
         found += (*loaded.faults, *loaded.warnings)
         if loaded.faults:
             code = code or judged.code
-        elif (loaded.documents or loaded.templates) and args.format != "json":
-            print(visible(f"{judged.file}: ok ({_counted(loaded)})"))
+        elif (counted := _counted(judged)) and args.format != "json":
+            print(visible(f"{judged.file}: ok ({counted})"))
     if found:
         _show(found, args)
     return code
@@ -137,6 +137,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
             continue
         named = [("workflow", one) for one in judged.loaded.names]
         named += [("template", one) for one in judged.loaded.template_names]
+        named += [_policy(name, one) for one in judged.loaded.policy_names]
         faults = [_defined_twice(name, *one, homes[one]) for one in named if one in homes]
         for one in named:
             homes.setdefault(one, name)
@@ -156,19 +157,36 @@ def _as_the_controller(loaded: "Loaded") -> "Loaded":
     return replace(loaded, faults=(), warnings=notes)
 
 
+def _policy(file: str, named: "PolicyName") -> tuple[str, str]:
+    """What must be unique of a pool, or of Defaults: one document a folder."""
+    if named.kind == "Pool":
+        return "pool", named.name
+    return "Defaults", os.path.dirname(file)
+
+
 def _defined_twice(file: str, kind: str, name: str, home: str) -> Fault:
     problem = f'a second {kind} named "{name}"'
+    if kind == "Defaults":
+        problem = f"a second document of the kind Defaults in {name}; a folder has one"
     return Fault(file=file, problem=problem, hint=f"the first is in {home}")
 
 
-def _counted(loaded: "Loaded") -> str:
+def _counted(judged: _Judged) -> str:
+    """What it holds, in words; nothing if that is not for treadle."""
     from controller.spec.params import required
 
+    loaded = judged.loaded
     specs = [one.workflow.spec for one in loaded.documents]
     templates = [one.template.spec for one in loaded.templates]
     steps = [len(one.steps) for one in specs] + [len(one.steps) for one in templates]
+    kinds = [one.named.kind for one in loaded.policies]
     counts = {"workflow": len(specs), "template": len(templates), "step": sum(steps)}
+    counts["pool"] = kinds.count("Pool")
     counted = ", ".join(_number(count, what) for what, count in counts.items() if count)
+    if "Defaults" in kinds:
+        folder = os.path.dirname(judged.file) or "."
+        held = f"defaults for the workflows in {folder} and below"
+        counted = f"{counted}, {held}" if counted else held
     needed = [name for spec in specs for name in required(spec)]
     options = " ".join(f"-p {name}=VALUE" for name in dict.fromkeys(needed))
     return f"{counted}; to run it, add {options}" if options else counted

@@ -315,9 +315,11 @@ class Scanner:
                 by=_owner(status.st_uid),
                 documents=loaded.documents,
                 templates=loaded.templates,
+                policies=loaded.policies,
                 faults=loaded.faults,
                 names=loaded.names,
                 template_names=loaded.template_names,
+                policy_names=loaded.policy_names,
                 foreign=loaded.foreign,
                 empty=not data,
             )

@@ -1,9 +1,9 @@
 """When to believe that something is gone. A half-written file often parses as a smaller one, git
 and editors delete files and create them again, and an unmounted disk looks like an empty folder.
 
-So whatever an edit removes (a workflow, a step, a marker, a rejected file) first waits for one
+So whatever an edit removes (a document, a step, a marker, a rejected file) first waits for one
 settle time. The wait begins when the absence is first seen, and begins again if it changes.
-Workflows that vanish one after the other wait together, so a slow `rm -rf` counts as one mass
+Documents that vanish one after the other wait together, so a slow `rm -rf` counts as one mass
 deletion. After a mass deletion, and after the folder itself was away, nothing may change for a
 longer time. At the end, a full scan that began after the wait must confirm the absence.
 Cost: O(what waits) a call.
@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from controller.model.state import SECOND
 
-MASS_MIN = 10  # workflows; up to so many may vanish at once like any other
+MASS_MIN = 10  # documents; up to so many may vanish at once like any other
 
-Kind = Literal["workflow", "edit", "path"]
+Kind = Literal["document", "edit", "path"]
 Key = tuple[Kind, str]
 
 
@@ -39,13 +39,13 @@ class Absences(Struct):
     """Everything that is absent and not believed to be gone yet.
 
     `cautious`: the folder itself was away, or was replaced by another. `confirmed`: a user confirms
-    the deletion of the workflows that are absent now. `mass`: so many are absent that it may be an
+    the deletion of the documents that are absent now. `mass`: so many are absent that it may be an
     accident.
     """
 
     waits: dict[Key, Wait] = {}
     moved: int = 0  # when a spec last came, went or changed
-    vanished: int = 0  # when a workflow last vanished
+    vanished: int = 0  # when a document last vanished
     cautious: bool = False
     confirmed: bool = False
     mass: bool = False
@@ -55,24 +55,24 @@ class Absences(Struct):
         wait = self.waits.get((kind, name))
         if wait is None or wait.digest != digest:
             self.waits[kind, name] = Wait(now, digest)
-            if kind == "workflow":
+            if kind == "document":
                 self.vanished = now
 
     def forget(self, kind: Kind, name: str) -> None:
         """End the wait: it is back, or its removal has been handled."""
         self.waits.pop((kind, name), None)
 
-    def workflows(self) -> list[str]:
-        return sorted(name for kind, name in self.waits if kind == "workflow")
+    def documents(self) -> list[str]:
+        return sorted(name for kind, name in self.waits if kind == "document")
 
     def count(self, in_force: int) -> None:
-        """Decide whether this is a mass deletion. `in_force`: how many workflows there are."""
-        gone = len(self.workflows())
+        """Decide whether this is a mass deletion. `in_force`: how many documents there are."""
+        gone = len(self.documents())
         self.mass = not self.confirmed and gone > MASS_MIN and gone * 2 > in_force
 
     def believed(self, kind: Kind, name: str, settings: Settings, scanned: int) -> bool:
         """Whether it is really gone: its wait was over when the scan of `scanned` began."""
-        if self.confirmed and kind == "workflow":
+        if self.confirmed and kind == "document":
             return True
         return (kind, name) in self.waits and self._due((kind, name), settings) <= scanned
 
@@ -90,8 +90,8 @@ class Absences(Struct):
         since = self.waits[key].since
         settle = round(settings.settle_seconds * SECOND)
         stillness = round(settings.mass_settle_seconds * SECOND)
-        if self.cautious or (self.mass and key[0] == "workflow"):
+        if self.cautious or (self.mass and key[0] == "document"):
             return max(self.moved, since) + stillness
-        if key[0] == "workflow":
+        if key[0] == "document":
             return min(max(self.vanished, since) + settle, since + stillness)
         return since + settle

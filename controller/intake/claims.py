@@ -1,39 +1,45 @@
-"""Which file lists which workflow or template now, and from which file each in force came.
+"""Which file lists which name now, and from which file each document in force came.
 
-The home of a workflow is the file from which its document was last accepted; `templates` knows
-those of templates. The home keeps the name as long as it lists the name or has a fault. Another
-file that lists the name is a duplicate until the home no longer has it; then that file becomes the
-new home.
+The home of a workflow, or of a policy, is the file from which its document was last accepted;
+`templates` knows those of templates. The home keeps the name as long as it lists the name or has a
+fault. Another file that lists the name is a duplicate until the home no longer has it; then that
+file becomes the new home.
 Cost: O(names of the file) for a file that changed.
 """
 
-from collections.abc import Callable, Iterable
-from operator import attrgetter
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from controller.intake import policies
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import State, Workflow
 
 
+def listed(file: SeenFile) -> tuple[str, ...]:
+    """The names of the workflows in a file, and of the policies."""
+    names = (name for name in file.names if not policies.is_one(name))  # that name has a fault
+    return (*names, *policies.listed(file))
+
+
 class Claims(Struct):
-    """Of the names of one kind: workflows, or templates.
+    """Of names that must be unique together: of workflows and policies, or of templates.
 
     `listed`: those in a file. `unlisted` are paths that can't be read: perhaps folders, with files
     in them.
     """
 
-    listed: Callable[[SeenFile], tuple[str, ...]] = attrgetter("names")
+    listed: Callable[[SeenFile], tuple[str, ...]] = listed
     names: dict[str, tuple[str, ...]] = {}  # path -> the names that it lists
     paths: dict[str, set[str]] = {}  # name -> the files that list it
     homes: dict[str, set[str]] = {}  # path -> the names in force that came from it
     unlisted: set[str] = set()
 
-    def remember(self, lives: Iterable[Workflow]) -> None:
-        """Forget all homes, then note those of these workflows."""
+    def remember(self, homes: Mapping[str, str]) -> None:
+        """Forget all homes, then note these: by name, the path of each."""
         self.homes.clear()
-        for life in lives:
-            self.homes.setdefault(life.path, set()).add(life.name)
+        for name, path in homes.items():
+            self.homes.setdefault(path, set()).add(name)
 
     def take_in(self, path: str, sight: FolderSight) -> set[str]:
         """Note what the file lists now. Returns the names that this affects."""
@@ -76,17 +82,26 @@ class Claims(Struct):
         # name stays. A valid file of another kind no longer defines it.
         return file.empty or (bool(file.faults) and not file.foreign)
 
-    def defined(self, life: Workflow, sight: FolderSight) -> bool:
-        """Whether any file keeps this workflow. A home without any document left is a fault."""
-        file = sight.files.get(life.path)
+    def defined(self, name: str, home: str, sight: FolderSight) -> bool:
+        """Whether any file keeps this name. A home without any document left is a fault."""
+        file = sight.files.get(home)
         if file is not None and (file.empty or file.foreign):
             return True
-        return bool(self.paths.get(life.name)) or self.stands(life.name, life.path, sight)
+        return bool(self.paths.get(name)) or self.stands(name, home, sight)
 
 
-def in_force(state: State) -> list[Workflow]:
-    """The workflows that the folder asks for, without what is not believed yet."""
-    return [life for life in state.workflows.values() if of_folder(life)]
+def in_force(state: State) -> dict[str, str]:
+    """What the folder asks for, without what is not believed yet: by name, the home of each."""
+    lives = {life.name: life.path for life in state.workflows.values() if of_folder(life)}
+    return lives | policies.homes(state)
+
+
+def home_of(state: State, name: str) -> str | None:
+    """As `in_force` says, of one name."""
+    life = state.workflows.get(name)
+    if life is None:
+        return policies.home(state, name)
+    return life.path if of_folder(life) else None
 
 
 def of_folder(life: Workflow) -> bool:

@@ -1,5 +1,6 @@
 """Two documents with one name: the one in force stays, the other is a fault that names both places.
-So it is with two templates. A file that no longer defines its workflows is a fault, too.
+So it is with two templates, two pools, and two Defaults of a folder. A file that no longer has any
+document is a fault, too.
 
 A workflow that `treadle run` drives keeps its name until that run has finished.
 """
@@ -8,16 +9,20 @@ from controller.errors import Fault
 from controller.intake import conditions
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Workflow
-from controller.spec.load import Document, TemplateDocument
+from controller.spec.load import Document, PolicyDocument, TemplateDocument
+
+Named = Document | TemplateDocument | PolicyDocument
 
 
-def duplicate(
-    sight: FolderSight, file: SeenFile, document: Document | TemplateDocument, other: str
-) -> Fault:
+def duplicate(sight: FolderSight, file: SeenFile, document: Named, other: str) -> Fault:
     """`other`: the file whose document of that name is in force, or will be."""
-    kind = "template" if isinstance(document, TemplateDocument) else "workflow"
     place = _place(sight, other, document)
-    problem = f'the {kind} "{document.name}" is already defined in {place}'
+    kind, name = _called(document)
+    if not name:
+        hint = "a folder has one: put both into one document, or remove one"
+        problem = f"the Defaults of this folder are already in {place}"
+        return _fault(sight, file, document, problem, hint)
+    problem = f'the {kind} "{name}" is already defined in {place}'
     return _fault(sight, file, document, problem, "rename or remove one of the two")
 
 
@@ -45,22 +50,24 @@ def shown(sight: FolderSight, path: str) -> str:
     return f"{sight.shown.rstrip('/')}/{path}" if sight.shown else path
 
 
-def _fault(
-    sight: FolderSight,
-    file: SeenFile,
-    document: Document | TemplateDocument,
-    problem: str,
-    hint: str,
-) -> Fault:
+def _fault(sight: FolderSight, file: SeenFile, document: Named, problem: str, hint: str) -> Fault:
     place = shown(sight, file.path)
     return Fault(file=place, line=document.line, column=1, problem=problem, hint=hint)
 
 
-def _place(sight: FolderSight, path: str, twin: Document | TemplateDocument) -> str:
+def _place(sight: FolderSight, path: str, twin: Named) -> str:
     """Where the other document of that kind and name is."""
     file = sight.files.get(path)
     if file is not None:
-        for one in file.templates if isinstance(twin, TemplateDocument) else file.documents:
-            if one.name == twin.name:
+        there: tuple[Named, ...] = (*file.documents, *file.templates, *file.policies)
+        for one in there:
+            if _called(one) == _called(twin):
                 return f"{shown(sight, path)}:{one.line}"
     return shown(sight, path)
+
+
+def _called(document: Named) -> tuple[str, str]:
+    """Its kind and its name."""
+    if isinstance(document, PolicyDocument):
+        return document.named.kind.lower(), document.named.name
+    return "template" if isinstance(document, TemplateDocument) else "workflow", document.name

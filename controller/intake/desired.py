@@ -3,9 +3,9 @@
 Each call judges the files that changed, the files that share a name with them or call a template of
 theirs, and what was waiting. It decides first what each template is, then takes the files in the
 order of their paths, and rejects files last, when all names are taken: so the same folder always
-gives the same verdict. `claims` knows who has a name, `templates` what callers get, `absence` when
-to believe that something is gone, `markers` what follows from a marker. While the folder can't be
-believed (`held`), nothing is judged.
+gives the same verdict. `claims` knows who has a name, `templates` what callers get, `policies` what
+pools and Defaults are, `absence` when to believe that something is gone, `markers` what follows
+from a marker. While the folder can't be believed (`held`), nothing is judged.
 Cost: O(what changed and what waits) a call, O(folder) for the first.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from msgspec import Struct, UnsetType, field
 
 from controller.errors import Fault
-from controller.intake import clashes, conditions, markers
+from controller.intake import clashes, conditions, markers, policies
 from controller.intake.absence import Absences, Kind, Settings
-from controller.intake.claims import Claims, in_force, of_folder
+from controller.intake.claims import Claims, home_of, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
 from controller.intake.templates import Templates
 from controller.model.events import (
@@ -27,13 +27,14 @@ from controller.model.events import (
     LifeEnded,
 )
 from controller.model.observations import FolderSight, SeenFile
-from controller.model.state import Condition, State, Workflow
+from controller.model.state import Condition, State
 from controller.planner.accept import accept
 from controller.planner.actions import Action
 from controller.spec.link import LinkedFile
 from controller.spec.linked import called
-from controller.spec.load import Document
+from controller.spec.load import Document, PolicyDocument
 from controller.spec.models import Spec
+from controller.spec.models import Workflow as Written
 
 __all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
 
@@ -104,10 +105,8 @@ def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) 
     """Nothing changes, unless a user confirms the deletion of everything, or adds a marker."""
     memory.held, memory.confirm_at = why, None
     memory.absences.waits.clear()
-    lives = in_force(state) if memory.absences.confirmed else []
-    actions: list[Action] = [
-        DeletionAccepted(uid=life.uid, message=f"confirmed: {why}") for life in lives
-    ]
+    gone = sorted(in_force(state), key=_order) if memory.absences.confirmed else []
+    actions: list[Action] = [_delete(state, name, f"confirmed: {why}") for name in gone]
     if sight.root == "ok":
         actions += markers.placed(state, sight, set(sight.markers), {}, memory.marker_targets)
     return Verdict(actions=actions, conditions=_note(memory, now, conditions.of_hold(why)))
@@ -129,7 +128,9 @@ class _Judge:
         self.absences = memory.absences
         self.actions: list[Action] = []
         self.notes: list[str] = []
-        self.taken: dict[str, tuple[str, Document]] = {}  # by this call: name -> file, document
+        self.policies: list[Action] = []  # that come into force, before what they hold for
+        self.taken: dict[str, str] = {}  # by this call: name -> file
+        self.accepted: dict[str, Written] = {}  # by this call: the documents of workflows
         self.left: set[str] = set()  # files that lost a name to another file in this call
         self.faulty: set[str] = set()  # files to reject, once it is known who has which name
         self.linked: dict[str, LinkedFile] = {}  # by path
@@ -149,16 +150,15 @@ class _Judge:
             self._file(path)
         for path in sorted(self.faulty):
             self._reject(self.sight.files[path])
-        accepted = {name: document.workflow for name, (_, document) in self.taken.items()}
         self.actions += markers.placed(
-            self.state, self.sight, changed, accepted, self.memory.marker_targets
+            self.state, self.sight, changed, self.accepted, self.memory.marker_targets
         )
         if paths or scanned != self.memory.scanned:
             self._look_ahead()
         _note(self.memory, self.now, self._said())
         self.memory.scanned = scanned
         return Verdict(
-            actions=self.actions,
+            actions=[*self.policies, *self.actions],
             conditions=self.memory.conditions,
             notes=self.notes,
             due=self._due(),
@@ -203,37 +203,38 @@ class _Judge:
         paths |= self.templates.settle(of_templates, sight, state.rejected)
         for name in names:
             paths |= self.claims.paths.get(name, set())
-            life = state.workflows.get(name)
-            if life is not None and of_folder(life):
-                paths.add(life.path)
-                self._is_it_there(life)
+            home = home_of(state, name)
+            if home is not None:
+                paths.add(home)
+                self._is_it_there(name, home)
         return paths
 
-    def _is_it_there(self, life: Workflow) -> None:
-        """Start to wait if no file defines the workflow any more; stop waiting if one does."""
-        if self.claims.defined(life, self.sight):
-            self.absences.forget("workflow", life.name)
+    def _is_it_there(self, name: str, home: str) -> None:
+        """Start to wait if no file has the document any more; stop waiting if one does."""
+        if self.claims.defined(name, home, self.sight):
+            self.absences.forget("document", name)
         else:
-            file = self.sight.files.get(life.path)
+            file = self.sight.files.get(home)
             digest = file.digest if file is not None else ""
-            self.absences.see("workflow", life.name, self.now, digest)
+            self.absences.see("document", name, self.now, digest)
 
     def _delete(self) -> set[str]:
-        """Delete the workflows whose absence is believed. Returns the files they came from."""
-        absences, waiting = self.absences, self.absences.workflows()
+        """Delete the documents whose absence is believed. Returns the files they came from."""
+        absences, waiting = self.absences, self.absences.documents()
         if not waiting:
             absences.mass = False
             return set()
         absences.count(len(in_force(self.state)))
         homes: set[str] = set()
-        for name in waiting:
-            if self._believed("workflow", name):
-                absences.forget("workflow", name)
-                life = self.state.workflows[name]
-                what = "no longer defines it" if life.path in self.sight.files else "is gone"
-                self.actions.append(DeletionAccepted(uid=life.uid, message=f"{life.path} {what}"))
-                self.claims.move(name, life.path, None)
-                homes.add(life.path)
+        for name in sorted(waiting, key=_order):
+            if self._believed("document", name):
+                absences.forget("document", name)
+                home = home_of(self.state, name)
+                assert home is not None, name
+                what = "no longer defines it" if home in self.sight.files else "is gone"
+                self.actions.append(_delete(self.state, name, f"{home} {what}"))
+                self.claims.move(name, home, None)
+                homes.add(home)
         return homes
 
     def _unblocked(self) -> set[str]:
@@ -250,14 +251,14 @@ class _Judge:
 
     def _settled(self) -> set[str]:
         """Files that waited until a removal was believed, if it is now."""
-        waiting = [(kind, path) for kind, path in self.absences.waits if kind != "workflow"]
+        waiting = [(kind, path) for kind, path in self.absences.waits if kind != "document"]
         return {path for kind, path in waiting if self._believed(kind, path)}
 
     def _concerned(self, judged: set[str]) -> set[str]:
         """The files whose faults or names change because this call gave a name to another file."""
         rivals = {
             path
-            for name, (home, _) in self.taken.items()
+            for name, home in self.taken.items()
             for path in self.claims.paths.get(name, ())
             if path != home
         }
@@ -308,7 +309,8 @@ class _Judge:
         """What came from the file, if no file lists it now."""
         homes, paths = self.claims.homes, self.claims.paths
         lost = sorted(name for name in homes.get(file.path, ()) if not paths.get(name))
-        return [*lost, *(f"the template {name}" for name in self.templates.of(file.path))]
+        templates = (f"the template {name}" for name in self.templates.of(file.path))
+        return [*map(policies.in_words, lost), *templates]
 
     def _link(self, file: SeenFile) -> LinkedFile:
         if file.path not in self.linked:
@@ -349,6 +351,9 @@ class _Judge:
             return  # first the marker is removed, else the edit would be cancelled at once
         if self._settles(file):
             return
+        for policy in file.policies:
+            self._take(policies.name_of(file.path, policy), file.path)
+            self.policies += policies.accept(self.state, file, policy)
         for document in self._link(file).documents:
             if document.name not in blocked:
                 self._put_in_force(file, document)
@@ -365,19 +370,22 @@ class _Judge:
     def _clashes(self, file: SeenFile) -> Iterator[Fault]:
         """Yields a fault for each name that another file or a `treadle run` has."""
         for document in file.documents:
-            yield from self._clash(file, document)
+            yield from self._clash(file, document.name, document)
+        for policy in file.policies:
+            yield from self._clash(file, policies.name_of(file.path, policy), policy)
         for template, home in self.templates.elsewhere(file):
             yield clashes.duplicate(self.sight, file, template, home)
 
-    def _clash(self, file: SeenFile, document: Document) -> Iterator[Fault]:
-        name = document.name
+    def _clash(
+        self, file: SeenFile, name: str, document: Document | PolicyDocument
+    ) -> Iterator[Fault]:
         life = self.state.workflows.get(name)
-        other = self.taken[name][0] if name in self.taken else None
-        if other is None and life is not None and of_folder(life):
-            other = life.path if self.claims.stands(name, life.path, self.sight) else None
+        other, home = self.taken.get(name), home_of(self.state, name)
+        if other is None and home is not None:
+            other = home if self.claims.stands(name, home, self.sight) else None
         if other is not None and other != file.path:
             yield clashes.duplicate(self.sight, file, document, other)
-        elif life is not None and clashes.is_driven(life):
+        elif isinstance(document, Document) and life is not None and clashes.is_driven(life):
             yield clashes.driven(self.sight, file, document, life)
 
     def _settles(self, file: SeenFile) -> bool:
@@ -386,7 +394,7 @@ class _Judge:
         if drops and not self._settled_as_it_is(file):
             return True
         lost = self.claims.homes.get(file.path, ())
-        if any(("workflow", name) in self.absences.waits for name in lost):
+        if any(("document", name) in self.absences.waits for name in lost):
             return True
         self.absences.forget("edit", file.path)
         return False
@@ -404,17 +412,20 @@ class _Judge:
         return self._believed("edit", file.path)
 
     def _put_in_force(self, file: SeenFile, document: Document) -> None:
-        name = document.name
-        life = self.state.workflows.get(name)
-        self.taken[name] = (file.path, document)
-        home = life.path if life is not None else None
-        self.claims.move(name, home, file.path)
-        if home is not None and home != file.path:
-            self.left.add(home)
+        life = self.state.workflows.get(document.name)
+        self.accepted[document.name] = document.workflow
+        self._take(document.name, file.path)
         if life is not None and life.origin == "run":
             self.actions.append(LifeEnded(uid=life.uid))
             life = None
         self.actions += accept(life, document, file.path, file.by)
+
+    def _take(self, name: str, path: str) -> None:
+        """This file has the name now."""
+        home, self.taken[name] = home_of(self.state, name), path
+        self.claims.move(name, home, path)
+        if home is not None and home != path:
+            self.left.add(home)
 
     def _note_faulty(self, file: SeenFile) -> None:
         self.absences.forget("edit", file.path)
@@ -422,12 +433,13 @@ class _Judge:
 
     def _reject(self, file: SeenFile) -> None:
         """Done last, so that the faults don't depend on which file was judged first."""
-        names = dict.fromkeys((*file.names, *sorted(self.claims.homes.get(file.path, ()))))
+        homes = self.claims.homes.get(file.path, ())
+        lives = (name for name in homes if not policies.is_one(name))
         event = FileRejected(
             path=file.path,
             digest=file.digest,
             faults=self._faults(file),
-            names=list(names),
+            names=list(dict.fromkeys((*file.names, *sorted(lives)))),
             templates=self.templates.of(file.path),
         )
         if self.state.rejected.get(file.path) != event:
@@ -442,7 +454,7 @@ class _Judge:
 
     def _said(self) -> conditions.Said:
         said = conditions.of_polling(self.sight) | conditions.of_sharing(self.sight)
-        gone = self.absences.workflows()
+        gone = self.absences.documents()
         if self.absences.mass and gone:
             total = len(in_force(self.state))
             said |= conditions.of_mass_deletion(gone, total, self.settings)
@@ -472,6 +484,18 @@ def _steps(spec: Spec) -> set[tuple[str, str]]:
             inner = templates[step.template.name].spec.steps
             names |= {(step.name, one.name) for one in inner}
     return names
+
+
+def _order(name: str) -> tuple[bool, str]:
+    """Policies go last: what ends with them has them to its end."""
+    return policies.is_one(name), name
+
+
+def _delete(state: State, name: str, message: str) -> Action:
+    """What is in force under this name goes."""
+    if policies.is_one(name):
+        return policies.remove(name)
+    return DeletionAccepted(uid=state.workflows[name].uid, message=message)
 
 
 def _note(memory: Memory, now: int, said: conditions.Said) -> list[Condition]:

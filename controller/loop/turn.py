@@ -274,7 +274,7 @@ class Controller:
             ahead=settings.ahead,
             only=self._only,
             held=settings.folder if self.memory.held else "",
-            gone=frozenset(self.memory.absences.workflows()),
+            gone=frozenset(self.memory.absences.documents()),
             short=self._short,
             stopping=self.stopping,
             keep_finished=settings.keep_finished,

@@ -5,7 +5,7 @@ would cost O(world). Cost: 1 to 10 µs an event; a new generation costs more, be
 every step of its workflow once.
 
 This file handles the controller, its machine, the folder and the requests of people;
-`apply_workflow`, `apply_step` and `apply_attempt` handle the other events.
+`apply_defaults`, `apply_workflow`, `apply_step` and `apply_attempt` handle the other events.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
-from controller.model import apply_attempt, apply_step, apply_workflow
+from controller.model import apply_attempt, apply_defaults, apply_step, apply_workflow
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, shift_timers
 from controller.model.movement import clear_condition, set_condition
@@ -188,6 +188,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.MarkerRemoved: _marker_removed,
     e.PoolAccepted: _pool_accepted,
     e.PoolRemoved: _pool_removed,
+    e.DefaultsAccepted: apply_defaults.accepted,
+    e.DefaultsRemoved: apply_defaults.removed,
     e.GenerationAccepted: apply_workflow.accepted,
     e.EditRejected: apply_workflow.edit_rejected,
     e.EditDeferred: apply_workflow.edit_deferred,

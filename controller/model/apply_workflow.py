@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import structs
 
 from controller.model import events as e
+from controller.model.apply_defaults import defaults_above, follow
 from controller.model.apply_step import remove, reset, restore
 from controller.model.children import (
     expand,
@@ -46,14 +47,15 @@ from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workfl
 from controller.model.timers import TimerKind
 from controller.spec import params
 from controller.spec.definition import Definition, definitions
-from controller.spec.linked import homes_of, with_homes
+from controller.spec.linked import below, homes_of, with_homes
 from controller.spec.models import Spec
 from controller.spec.template import body, child_definition, template_definitions
 
 
 def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow = state.lives.get(event.uid) or _begin_life(state, event)
-    was, workflow.spec = workflow.spec, event.spec
+    above = defaults_above(state, workflow.origin, event.path)
+    was, workflow.spec = workflow.spec, below(event.spec, above)
     workflow.generation, workflow.path = event.generation, event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
     workflow.warnings, workflow.by = event.warnings, event.by
@@ -115,8 +117,8 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
 def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted, was: Spec) -> None:
     """The steps of the new generation, in its order; removed steps stay only while they run."""
     before = workflow.steps
-    defined = definitions(event.spec)
-    workflow.edited = list(_edited(before, was, event.spec)) if event.generation > 1 else []
+    defined = definitions(workflow.spec)
+    workflow.edited = list(_edited(before, was, workflow.spec)) if event.generation > 1 else []
     children = [step for step in before.values() if step.parent is not None and not step.leaving]
     stay = {*defined, *(step.name for step in children)}
     for step in [step for name, step in before.items() if name not in stay]:
@@ -371,6 +373,7 @@ def source_changed(state: State, event: e.SourceChanged) -> None:
         for step in workflow.steps.values():
             if step.piece and not step.leaving:
                 _see_from_its_folder(workflow, step)
+    follow(state, workflow)
 
 
 def _see_from_its_folder(workflow: Workflow, step: Step) -> None:

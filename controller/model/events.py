@@ -16,6 +16,7 @@ from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.spec.linked import Linked
 from controller.spec.linked import LinkedWorkflow as Document
+from controller.spec.models import DefaultsSpec
 from controller.spec.values import ParamType
 
 SCHEMA = 1  # of the records below; a reader refuses a higher one
@@ -23,7 +24,6 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 RESERVED = frozenset(
     {
         "AttemptSubmitted",  # {handle, place}
-        "DefaultsAccepted",
         "EndDecided",
         "FiringDecided",
         "HookFinished",
@@ -136,6 +136,23 @@ class PoolAccepted(Event, frozen=True):
     name: str
     slots: int
     path: str
+
+
+class DefaultsAccepted(Event, frozen=True):
+    """Defaults are in force for the workflows of a folder and below, new or edited; or their file
+    has another name now. `folder`: relative to the specs folder, which is "". `by` owns the file.
+    """
+
+    folder: str
+    path: str
+    spec: DefaultsSpec
+    by: str = ""
+
+
+class DefaultsRemoved(Event, frozen=True):
+    """The folder has no Defaults any more."""
+
+    folder: str
 
 
 class PoolRemoved(Event, frozen=True):
@@ -605,6 +622,8 @@ AnyEvent = (
     | MarkerRemoved
     | PoolAccepted
     | PoolRemoved
+    | DefaultsAccepted
+    | DefaultsRemoved
     | GenerationAccepted
     | EditRejected
     | EditDeferred

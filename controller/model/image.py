@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from controller import __version__
-from controller.model.events import FileRejected, MarkerPlaced, MarkerRejected
+from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.metrics import Metrics
 from controller.model.state import ControllerSeen, Pool, QueueKey, RunShort, State, Timer, Workflow
 from controller.model.timers import TimerKind
@@ -38,6 +38,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     markers: list[MarkerPlaced] = []
     bad_markers: list[MarkerRejected] = []
     pools: dict[str, Pool] = {}
+    defaults: list[DefaultsAccepted] = []
     requests: list[tuple[str, str]] = []
     runs: dict[str, list[RunShort]] = {}
     metrics: Metrics = field(default_factory=Metrics)
@@ -70,6 +71,7 @@ def freeze(state: State) -> bytes:
         markers=list(state.markers.values()),
         bad_markers=list(state.bad_markers.values()),
         pools=state.pools,
+        defaults=list(state.defaults.values()),
         requests=list(state.requests.items()),
         runs=state.runs,
         metrics=state.metrics,
@@ -101,6 +103,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.rejected = {event.path: event for event in image.rejected}
     state.bad_markers = {event.path: event for event in image.bad_markers}
     state.pools = image.pools
+    state.defaults = {event.folder: event for event in image.defaults}
     state.requests = OrderedDict(image.requests)
     for marker in image.markers:
         state.markers[marker.path] = marker
@@ -127,7 +130,7 @@ def copy_of(state: State, name: str) -> State:
     part.seq, part.epoch, part.begun = state.seq, state.epoch, state.begun
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
-    part.pools = state.pools
+    part.pools, part.defaults = state.pools, state.defaults
     part.markers = dict(state.markers_of.get(name, {}))
     if name in state.runs:
         part.runs = {name: state.runs[name]}

@@ -8,6 +8,7 @@ facts alone. Cost: O(world), so this is for tests and `replay --verify`, not for
 from collections import Counter
 from collections.abc import Iterator
 
+from controller.model.apply_defaults import defaults_above, defined, policy_of
 from controller.model.indexes import expiry, is_over, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
@@ -133,8 +134,20 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
     known = Counter(
         (step.name, name) for step in workflow.steps.values() for name, _ in step.dependents
     )
+    yield from _policy(state, workflow, present)
     if dependents != known:
         yield f"dependents differ: {dependents - known} missing, {known - dependents} too many"
+
+
+def _policy(state: State, workflow: Workflow, present: bool) -> Iterator[str]:
+    """It has the Defaults of its folder and above, as long as its document is in force."""
+    above = defaults_above(state, workflow.origin, workflow.path)
+    if present and not workflow.deleting and workflow.spec.above != above:
+        yield f"the Defaults above it are {workflow.spec.above}, should be {above}"
+    for step in workflow.steps.values() if workflow.spec.above else ():
+        found = defined(workflow, step)
+        if found is not None and policy_of(step.definition) != policy_of(found):
+            yield f"{step.name} has the policy {step.definition}, should have that of {found}"
 
 
 def _children(workflow: Workflow) -> Iterator[str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.events import Usage
-from controller.spec.load import Document, TemplateDocument
+from controller.spec.load import Document, PolicyDocument, PolicyName, TemplateDocument
 
 
 # ---------------------------------------- attempts
@@ -88,11 +88,11 @@ Observation = Started | Ended | EndFailed
 class SeenFile(Struct, frozen=True, kw_only=True):
     """A spec file as last read, or a folder that can't be listed. `path` is relative to the root.
 
-    `by` owns it. `documents` and `templates` are those of a file without any fault (one bad one
-    rejects its whole file); `names` and `template_names` are all names of workflows and templates
-    that could be read, with or without faults. `steady` is false while its writer may still be at
-    work: the other fields then hold what was read before that, if anything. `foreign`: its content
-    is not a treadle document; `empty`: it has no content.
+    `by` owns it. `documents`, `templates` and `policies` are those of a file without any fault (one
+    bad one rejects its whole file); `names`, `template_names` and `policy_names` are all that could
+    be read, with or without faults. `steady` is false while its writer may still be at work: the
+    other fields then hold what was read before that, if anything. `foreign`: its content is not a
+    treadle document; `empty`: it has no content.
     """
 
     path: str
@@ -100,9 +100,11 @@ class SeenFile(Struct, frozen=True, kw_only=True):
     by: str = ""
     documents: tuple[Document, ...] = ()
     templates: tuple[TemplateDocument, ...] = ()
+    policies: tuple[PolicyDocument, ...] = ()
     faults: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()
     template_names: tuple[str, ...] = ()
+    policy_names: tuple[PolicyName, ...] = ()
     steady: bool = True
     foreign: bool = False
     empty: bool = False

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from msgspec import Struct, field
 
 from controller.model.events import (
+    DefaultsAccepted,
     EditDeferred,
     FileRejected,
     MarkerPlaced,
@@ -34,6 +35,7 @@ from controller.model.phases import (
 )
 from controller.model.timers import TimerKind
 from controller.spec.definition import Definition
+from controller.spec.effective import effective
 from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
 from controller.spec.values import ParamType
@@ -494,7 +496,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def ttl_seconds(self) -> float | None:
-        given = self.spec.ttl_seconds_after_finished
+        given = effective(self.spec).ttl_seconds_after_finished
         return given if isinstance(given, float | int) else None
 
     @property
@@ -560,6 +562,7 @@ class State:
         self.markers: dict[str, MarkerPlaced] = {}  # by path
         self.bad_markers: dict[str, MarkerRejected] = {}  # by path
         self.pools: dict[str, Pool] = {}  # by name
+        self.defaults: dict[str, DefaultsAccepted] = {}  # by folder
         self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
         self.runs: dict[str, list[RunShort]] = {}  # by name, its latest, RUNS_MAX at most
         self.metrics = Metrics()

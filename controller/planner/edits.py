@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from controller.model.apply_defaults import defaults_above
 from controller.model.events import Child, GenerationAccepted, StepEffect
 from controller.model.indexes import run_to_be
 from controller.model.phases import Phase, Reason
@@ -21,7 +22,7 @@ from controller.planner.rows import has_result, is_unwanted, lacking_outputs
 from controller.spec.definition import asks_each, definitions, reads
 from controller.spec.expression import Failed
 from controller.spec.fingerprint import fingerprints
-from controller.spec.linked import called
+from controller.spec.linked import below, called
 from controller.spec.models import Spec
 from controller.spec.params import values
 from controller.spec.template import definition_named
@@ -81,20 +82,22 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
 def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
     """The event, with what the table of edits says of each step. `uid`: of the life."""
     document, before = action.document, state.lives.get(uid)
+    origin = action.origin if before is None else before.origin
+    spec = below(document.spec, defaults_above(state, origin, action.path))
     given = action.params if before is None else before.given
     if before is None:
-        edit, generation = Edit(fingerprints(document.spec, values(document.spec, given))), 1
+        edit, generation = Edit(fingerprints(spec, values(spec, given))), 1
     else:
-        edit = judge(state, before, document.spec)
+        edit = judge(state, before, spec)
         generation = before.latest if action.waited else before.latest + 1
     labels, annotations = notes_of(document.metadata)
-    steps = definitions(document.spec).items()
-    each = [name for name, step in steps if asks_each(document.spec, step)]
+    steps = definitions(spec).items()
+    each = [name for name, step in steps if asks_each(spec, step)]
     return GenerationAccepted(
         uid=uid,
         workflow=document.metadata.name,
         generation=generation,
-        spec=document.spec,
+        spec=below(spec, ()),
         path=action.path,
         fingerprints=edit.fingerprints,
         effects=to_record(edit.effects),
@@ -108,7 +111,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         params=given,
         timeouts=edit.timeouts,
         ask=edit.ask,
-        reads=dict(reads(document.spec)),
+        reads=dict(reads(spec)),
         expansions=edit.expansions,
         template_params=edit.params,
         ask_each=sorted([*edit.each, *each]),

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, UnsetType, structs
 
+from controller.spec.effective import effective, over
 from controller.spec.expression import alone, codes, reads_item, steps_read
 from controller.spec.identity import Identity
 from controller.spec.linked import Body, called
@@ -194,7 +195,8 @@ def definitions(spec: Spec) -> Mapping[str, Definition]:
 def _definitions(of: Identity) -> Mapping[str, Definition]:
     # An edit asks for those of one spec three times: to hash it, to judge it, and to take it. Each
     # template that it calls is another one.
-    return {step.name: _define(of.spec, step) for step in of.spec.steps}
+    spec = effective(of.spec)
+    return {step.name: _define(spec, step) for step in spec.steps}
 
 
 def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
@@ -493,34 +495,23 @@ def shell_words(shell: str | Sequence[str]) -> tuple[str, ...]:
 def _retry(own: Retry | UnsetType, default: Retry | UnsetType) -> RetryPolicy:
     if isinstance(own, UnsetType) and isinstance(default, UnsetType):
         return _NO_RETRY
-    first, second = given(own, Retry()), given(default, Retry())
-    backoff, fallback = given(first.backoff, Backoff()), given(second.backoff, Backoff())
-    plain = BackoffPolicy()
-    initial = given(backoff.initial_seconds, given(fallback.initial_seconds, plain.initial_seconds))
-    most = max(plain.max_seconds, initial)
-    causes = given(first.on, given(second.on, None))
-    # Only one of the two lists is allowed, so a step's own list replaces the default's.
-    lists = first if _lists_codes(first) else second
-    codes = given(lists.exit_codes, None)
+    retry = over(given(own, Retry()), given(default, Retry()))
+    backoff, plain = given(retry.backoff, Backoff()), BackoffPolicy()
+    initial = given(backoff.initial_seconds, plain.initial_seconds)
+    causes, codes = given(retry.on, None), given(retry.exit_codes, None)
     return RetryPolicy(
-        limit=given(first.limit, given(second.limit, 0)),
+        limit=given(retry.limit, 0),
         backoff=BackoffPolicy(
             initial_seconds=initial,
-            factor=given(backoff.factor, given(fallback.factor, plain.factor)),
-            max_seconds=given(backoff.max_seconds, given(fallback.max_seconds, most)),
-            jitter=given(backoff.jitter, given(fallback.jitter, plain.jitter)),
+            factor=given(backoff.factor, plain.factor),
+            max_seconds=given(backoff.max_seconds, max(plain.max_seconds, initial)),
+            jitter=given(backoff.jitter, plain.jitter),
         ),
         on=DEFAULT_CAUSES if causes is None else tuple(sorted(set(causes))),
         exit_codes=None if codes is None else exit_code_list(codes),
-        except_exit_codes=exit_code_list(given(lists.except_exit_codes, [])),
-        max_elapsed_seconds=given(
-            first.max_elapsed_seconds, given(second.max_elapsed_seconds, None)
-        ),
+        except_exit_codes=exit_code_list(given(retry.except_exit_codes, [])),
+        max_elapsed_seconds=given(retry.max_elapsed_seconds, None),
     )
-
-
-def _lists_codes(retry: Retry) -> bool:
-    return retry.exit_codes is not UNSET or retry.except_exit_codes is not UNSET
 
 
 def _require(entry: str | Dependency) -> Requires:

@@ -61,7 +61,7 @@ from controller.spec.expression import (
 )
 from controller.spec.identity import Identity
 from controller.spec.items import Item, canonical
-from controller.spec.linked import Body, Called, Linked, called
+from controller.spec.linked import Body, Called, Linked, below, called
 from controller.spec.models import (
     Defaults,
     Dependency,
@@ -257,6 +257,8 @@ def same(one: Spec, other: Spec) -> bool:
     or "1" in `env`, an empty `env` or `dependsOn` or none. But a written default does count, and so
     does the order in which a matrix names its lists, which decides that of its rows.
     """
+    # What is in force has the Defaults above it, which are no part of what its file means.
+    one, other = (below(spec, ()) if isinstance(spec, Linked) else spec for spec in (one, other))
     # As JSON, because Python finds 1 and true equal.
     written = msgspec.json.encode(one) == msgspec.json.encode(other)
     return written or canonical(_normal_spec(one)) == canonical(_normal_spec(other))

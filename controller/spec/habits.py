@@ -46,6 +46,10 @@ _AT_THE_END = (
     "(or Failed: only after a failure)"
 )
 _BY_ENV = 'declare them in spec.params, and write here env: {NAME: "${{ params.NAME }}"}'
+_NO_POLICY = (
+    "Defaults hold policy alone, nothing that changes what a step does: "
+    "write it in the spec of each workflow"
+)
 _RETRY = "write retry: {limit: $value}"
 _DELAY = "write retry: {backoff: {initialSeconds: $seconds}}"
 
@@ -180,11 +184,11 @@ HABITS: tuple[Habit, ...] = (
     Habit("Backoff", "maxduration max maxdelay cap", "write maxSeconds: $seconds"),
     Habit("Backoff", "multiplier base rate exponent", "write factor: $value"),
     Habit(
-        "Step Defaults",
+        "Step Defaults SharedDefaults",
         "timeout timeouts timeoutsec executiontimeout activedeadlineseconds maxseconds",
         "write timeoutSeconds: $seconds",
     ),
-    Habit("Step Defaults", "timeoutminutes", "write timeoutSeconds: $minutes"),
+    Habit("Step Defaults SharedDefaults", "timeoutminutes", "write timeoutSeconds: $minutes"),
     Habit("Spec", "timeout timeoutsec dagruntimeout", "write activeDeadlineSeconds: $seconds"),
     Habit(
         "Step",
@@ -258,7 +262,45 @@ HABITS: tuple[Habit, ...] = (
         "write it under spec",
     ),
     Habit("Step", "priority suspend failfast editpolicy inheritenv", "write it under spec"),
-    _later("Spec", "keepinstances historylimit", "ttlSecondsAfterFinished limits what is kept"),
+    _later(
+        "Spec DefaultsSpec",
+        "keepinstances historylimit",
+        "ttlSecondsAfterFinished limits what is kept",
+    ),
+    # ---------------------------------------- the policy of a folder
+    _later(
+        "DefaultsSpec", "engines engine executor", "steps are processes of this machine: remove it"
+    ),
+    Habit(
+        "DefaultsSpec FolderDefaults SharedDefaults",
+        "env envfrom inheritenv shell workingdir run command before after outputs params steps "
+        "template templates image when foreach dependson approve",
+        _NO_POLICY,
+    ),
+    Habit(
+        "DefaultsSpec FolderDefaults",
+        "activedeadlineseconds",
+        "write it in the spec of each workflow",
+    ),
+    Habit(
+        "DefaultsSpec FolderDefaults SharedDefaults",
+        "parallelism priority suspend failfast editpolicy continueonfailure successexitcodes "
+        "skipexitcodes onchanged onremoved leaveprocesses",
+        "write it in the spec of each workflow",
+    ),
+    Habit(
+        "DefaultsSpec",
+        "retry timeoutseconds terminationgraceperiodseconds",
+        "write it under defaults",
+    ),
+    Habit("DefaultsSpec", "retries maxretries", "write defaults: {retry: {limit: $value}}"),
+    Habit("DefaultsSpec", "timeout timeouts", "write defaults: {timeoutSeconds: $seconds}"),
+    Habit("FolderDefaults", "defaults hooks ttlsecondsafterfinished", "write it under spec"),
+    Habit(
+        "DefaultsMetadata PoolMetadata",
+        "namespace folder path",
+        "remove it: Defaults hold for the folder of their file, pools for all workflows",
+    ),
     # ---------------------------------------- the older form
     Habit("OlderStep", "name", "write id: $value"),
     Habit("OlderStep", "run script cmd", "write command: $value"),
@@ -306,11 +348,6 @@ _NAMES = {
 _BY_NAME = {name: write for names, write in _NAMES.items() for name in names.split()}
 _PATH = re.compile(r"[A-Za-z_][\w.-]*")
 _OURS = re.compile(r"write ((?:params|steps)\.[\w.]+)")
-
-# What `kind` can't be yet.
-KINDS_LATER = {
-    "Defaults": "write defaults in the spec of each workflow",
-}
 
 _BY_WORD = {
     (title, word): habit

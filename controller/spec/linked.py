@@ -1,5 +1,7 @@
 """A spec together with the templates that it calls: what is in force, and what the log carries.
 
+What is in force also has the Defaults above it. In the log these have events of their own.
+
 A template that is called is read as a spec of its own, its `Body`: its steps and params, with what
 holds for all steps of the caller. So all that is known of the steps of a spec, definitions,
 fingerprints, expressions, holds for those of a template too.
@@ -10,7 +12,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, UnsetType, structs
 
-from controller.spec.models import Spec, TemplateSpec, Workflow
+from controller.spec.models import DefaultsSpec, Spec, TemplateSpec, Workflow
 
 
 class Called(Struct, frozen=True, omit_defaults=True):
@@ -20,10 +22,25 @@ class Called(Struct, frozen=True, omit_defaults=True):
     home: str = "."
 
 
+class Above(Struct, frozen=True, omit_defaults=True):
+    """Defaults of a folder above a spec. `home`: that folder, seen from that of the spec's file.
+
+    `path`: of the file that has them, in the specs folder.
+    """
+
+    spec: DefaultsSpec
+    path: str
+    home: str = "."
+
+
 class Linked(Spec, frozen=True):
-    """A spec with the templates that its steps call, by their names."""
+    """A spec with the templates that its steps call, by their names.
+
+    `above`: the Defaults that hold for it, the nearest first.
+    """
 
     templates: dict[str, Called] = {}
+    above: tuple[Above, ...] = ()
 
 
 class LinkedWorkflow(Workflow, frozen=True):
@@ -66,7 +83,14 @@ def joined(workflow: Workflow, templates: Mapping[str, Called] = _NONE) -> Linke
 
 def written(spec: Spec) -> Spec:
     """The spec as its file has it."""
-    return structs.replace(spec, templates={}) if called(spec) else spec
+    if isinstance(spec, Linked) and (spec.templates or spec.above):
+        return structs.replace(spec, templates={}, above=())
+    return spec
+
+
+def below(spec: Linked, above: tuple[Above, ...]) -> Linked:
+    """The spec with these Defaults above it."""
+    return spec if spec.above == above else structs.replace(spec, above=above)
 
 
 def homes_of(spec: Spec) -> dict[str, str]:

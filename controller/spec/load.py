@@ -1,4 +1,4 @@
-"""Turns the bytes of a spec file into workflows and templates, or into all that is wrong with them.
+"""Turns the bytes of a spec file into the documents that it holds, or into all that is wrong.
 
 The text becomes values with places (`text`), msgspec makes models of them, and rules check the
 models (`validate`). Only if msgspec refuses a document, its faults are searched one by one
@@ -9,7 +9,7 @@ Cost: 10,000 steps with 52,000 dependencies (1 MB) in half a second, of which li
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, ValidationError, structs
@@ -19,12 +19,15 @@ from controller.errors import FAULTS_MAX, Fault
 from controller.spec import older
 from controller.spec import params as params_of
 from controller.spec.data_rules import needs_values
+from controller.spec.effective import spec_of_defaults
 from controller.spec.excerpt import excerpt, with_excerpt
 from controller.spec.linked import LinkedWorkflow, body_alone, joined
 from controller.spec.models import (
     KINDS,
+    FolderDefaults,
     OlderWorkflow,
     Param,
+    Pool,
     Spec,
     Template,
     TemplateSpec,
@@ -41,9 +44,14 @@ SPEC_BYTES_MAX = 8 * 1024 * 1024
 
 Rule = Callable[[Spec], Iterable[PathFault]]
 Form = TypeVar("Form", bound=Struct)
+Policy = TypeVar("Policy", bound=Pool | FolderDefaults)
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a value in a message
+_POLICIES: dict[object, type[Pool] | type[FolderDefaults]] = {
+    "Pool": Pool,
+    "Defaults": FolderDefaults,
+}
 _GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp"})  # parts of `metadata`
 
 
@@ -82,24 +90,47 @@ class TemplateDocument(Struct, frozen=True, kw_only=True):
         return self.template.metadata.name
 
 
-class Loaded(Struct, frozen=True, kw_only=True):
-    """What a file holds. With any fault it has no documents and templates; a warning is no fault.
+class PolicyName(NamedTuple):
+    """Which of the policies a document is. Defaults have no name: their folder names them."""
 
-    `names` and `template_names` are all that could be read, with or without faults. `foreign`: by
-    its content the file is not meant for treadle; its faults say why it is not a spec.
+    kind: str
+    name: str
+
+
+class PolicyDocument(Struct, frozen=True, kw_only=True):
+    """One valid document of a file that runs nothing, and holds for many workflows."""
+
+    document: Pool | FolderDefaults
+    line: int
+
+    @property
+    def named(self) -> PolicyName:
+        pool = self.document.metadata.name if isinstance(self.document, Pool) else ""
+        return PolicyName(self.document.kind, pool)
+
+
+class Loaded(Struct, frozen=True, kw_only=True):
+    """What a file holds. With any fault it has no documents of any kind; a warning is no fault.
+
+    `documents` are its workflows. `names`, `template_names` and `policy_names` are all that could
+    be read, with or without faults. `foreign`: by its content the file is not meant for treadle;
+    its faults say why it is not a spec.
     """
 
     documents: tuple[Document, ...] = ()
     templates: tuple[TemplateDocument, ...] = ()
+    policies: tuple[PolicyDocument, ...] = ()
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     names: tuple[str, ...] = ()
     template_names: tuple[str, ...] = ()
+    policy_names: tuple[PolicyName, ...] = ()
     foreign: bool = False
 
     def rejected(self, faults: Iterable[Fault]) -> "Loaded":
         """With these faults besides."""
-        return replace(self, documents=(), templates=(), faults=(*self.faults, *faults))
+        every = (*self.faults, *faults)
+        return replace(self, documents=(), templates=(), policies=(), faults=every)
 
 
 def load(
@@ -147,11 +178,13 @@ class _File:
         self.source = FileText(file, "")  # what the places count in
         self.documents: list[Document] = []
         self.templates: list[TemplateDocument] = []
+        self.policies: list[PolicyDocument] = []
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
         # Name → line of the first document that has it; names are unique for each kind.
         self.names: dict[str, int] = {}
         self.template_names: dict[str, int] = {}
+        self.policy_names: dict[PolicyName, int] = {}
 
     def judge(self, text: str, max_bytes: int) -> Loaded:
         from controller.spec.text import read
@@ -168,16 +201,18 @@ class _File:
             _Document(self, content.torn.value, content.torn.place).note_name()
         elif content.faults and not content.documents:
             ours = _mentions(text)
-        if not (self.documents or self.templates or self.faults):
+        if not (self.documents or self.templates or self.policies or self.faults):
             hint = "write a workflow, or remove the file"
             self.faults.append(Fault(file=self.file, problem="the file is empty", hint=hint))
         return Loaded(
             documents=() if self.faults else tuple(self.documents),
             templates=() if self.faults else tuple(self.templates),
+            policies=() if self.faults else tuple(self.policies),
             faults=tuple(self._shown(fault) for fault in _sorted(self.faults)),
             warnings=tuple(map(self._shown, self.warnings)),
             names=tuple(self.names),
             template_names=tuple(self.template_names),
+            policy_names=tuple(self.policy_names),
             foreign=not ours,
         )
 
@@ -192,7 +227,7 @@ class _Document:
         self.of = of
         self.raw = raw
         self.is_older = isinstance(raw, dict) and "workflow_id" in raw
-        self.is_template = isinstance(raw, dict) and raw.get("kind") == "Template"
+        self.kind = raw.get("kind") if isinstance(raw, dict) and not self.is_older else None
         self.places = Places(of.source, raw, place)
         self.warnings: list[Fault] = []
 
@@ -207,8 +242,10 @@ class _Document:
             self._take_workflow(self._older(raw))
         elif not _is_ours(raw) and ("apiVersion" in raw or raw.get("kind") not in KINDS):
             self._add([_stranger(raw)])
-        elif self.is_template:
+        elif self.kind == "Template":
             self._take_template(self._template(raw))
+        elif self.kind in _POLICIES:
+            self._take_policy(self._policy(raw, _POLICIES[self.kind]))
         else:
             self._take_workflow(self._workflow(raw))
 
@@ -239,6 +276,11 @@ class _Document:
             )
         )
         self._warn_besides(spec)
+
+    def _take_policy(self, policy: Pool | FolderDefaults | None) -> None:
+        if policy is not None:
+            line = self.places.place.line
+            self.of.policies.append(PolicyDocument(document=policy, line=line))
 
     def _warn_of(self, spec: Spec) -> None:
         self._warn_all(self._in_its_words(warnings(spec)))
@@ -277,15 +319,22 @@ class _Document:
     def note_name(self) -> None:
         """Remember the document's name, if it can be read; the same name twice is a fault."""
         path, name = _name(self.raw)
+        if self.kind == "Defaults":
+            path, name = ("kind",), ""
         if name is None:
             return
         line, _ = self.places.place.within(path)
-        known, kind = self.of.names, "workflow"
-        if self.is_template:
-            known, kind = self.of.template_names, "template"
-        first = known.setdefault(name, line)
+        if self.kind in _POLICIES:
+            first = self.of.policy_names.setdefault(PolicyName(str(self.kind), name), line)
+        elif self.kind == "Template":
+            first = self.of.template_names.setdefault(name, line)
+        else:
+            first = self.of.names.setdefault(name, line)
         if first != line:
+            kind = f"{self.kind or 'workflow'}".lower()
             problem = f'a second {kind} named "{name}"'
+            if self.kind == "Defaults":
+                problem = "a second document of the kind Defaults; a folder has one"
             self._add([PathFault(path=path, problem=problem, hint=f"the first is at line {first}")])
 
     # ------------------------------------------------------------------------------------- models
@@ -297,6 +346,12 @@ class _Document:
         if template is None:
             return None
         return template if self._rules(body_alone(template.spec)) else None
+
+    def _policy(self, raw: dict[str, object], form: type[Policy]) -> Policy | None:
+        policy: Policy | None = self._converted(raw, form)
+        if isinstance(policy, FolderDefaults) and not self._rules(spec_of_defaults(policy.spec)):
+            return None
+        return policy
 
     def _workflow(self, raw: dict[str, object]) -> Workflow | None:
         workflow = self._converted(self._without_our_own(raw), Workflow)
@@ -345,7 +400,7 @@ class _Document:
         """Whether the rules find nothing wrong with the spec, or with what is left of it."""
         before = len(self.of.faults)
         self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
-        if self.of.in_folder and not self.is_template:
+        if self.of.in_folder and self.kind != "Template":
             self._add(needs_values(spec))
         return len(self.of.faults) == before
 
@@ -370,6 +425,8 @@ def _salvaged(raw: dict[str, object], form: type[Struct]) -> Spec | None:
     """The spec of a document that is not in this form, without its faulty parts."""
     from controller.spec import shape
 
+    if issubclass(form, Pool | FolderDefaults):
+        return None
     if form is Template:
         rest = shape.salvage(raw, TemplateSpec)
         return None if rest is None else body_alone(rest)

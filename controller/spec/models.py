@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from controller.spec.values import VALUE_NAME, ParamType
 
 API_VERSION = "treadle.dev/v1"
-KINDS = ("Workflow", "Template")
+KINDS = ("Workflow", "Template", "Pool", "Defaults")
 
 # `$` alone would also match before a final newline, and such a name would get into file names.
 WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
@@ -633,6 +633,51 @@ class Pool(_Written, frozen=True):
     kind: Literal["Pool"]
     metadata: PoolMetadata
     spec: PoolSpec
+
+
+class SharedDefaults(Defaults, frozen=True):
+    """Values for the steps of many workflows, where neither a step nor its workflow sets them."""
+
+    timeout_seconds: Annotated[
+        PositiveSeconds | UnsetType,
+        Meta(
+            description="An attempt that takes longer is stopped and fails. Expressions are not "
+            "possible here. Default: no timeout."
+        ),
+    ] = UNSET
+
+
+class DefaultsSpec(_Written, frozen=True):
+    """What holds for the workflows of a folder and of those below it, where they say nothing else.
+
+    It holds policy alone: an edit of it runs no step again.
+    """
+
+    defaults: SharedDefaults | UnsetType = UNSET
+    ttl_seconds_after_finished: Annotated[
+        Seconds | UnsetType,
+        Meta(
+            description="This long after the end of a run, all attempts except the last of each "
+            "step are archived. If the file of the workflow is gone, the whole workflow is."
+        ),
+    ] = UNSET
+
+
+class DefaultsMetadata(_Written, frozen=True):
+    """Labels and annotations for people. No name is needed: there is one document a folder."""
+
+    name: Annotated[str | UnsetType, Meta(description="For people.")] = UNSET
+    labels: dict[str, str] | UnsetType = UNSET
+    annotations: dict[str, str] | UnsetType = UNSET
+
+
+class FolderDefaults(_Written, frozen=True):
+    """Policy for all workflows of the folder of its file, and of the folders below it."""
+
+    api_version: Literal["treadle.dev/v1"]
+    kind: Literal["Defaults"]
+    spec: DefaultsSpec
+    metadata: DefaultsMetadata | UnsetType = UNSET
 
 
 # ---------------------------------------------------------------------------------- the older form

@@ -9,7 +9,14 @@ from typing import Any
 
 import msgspec
 
-from controller.spec.models import API_VERSION, OlderWorkflow, Pool, Template, Workflow
+from controller.spec.models import (
+    API_VERSION,
+    FolderDefaults,
+    OlderWorkflow,
+    Pool,
+    Template,
+    Workflow,
+)
 from controller.spec.path_fault import ACTIONS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -19,7 +26,14 @@ _FILES: dict[str, tuple[type[msgspec.Struct], str]] = {
     "workflow.schema.json": (Workflow, f"treadle workflow ({API_VERSION})"),
     "template.schema.json": (Template, f"treadle template ({API_VERSION})"),
     "pool.schema.json": (Pool, f"treadle pool ({API_VERSION})"),
+    "defaults.schema.json": (FolderDefaults, f"treadle defaults ({API_VERSION})"),
     "older-workflow.schema.json": (OlderWorkflow, "treadle workflow, the older form"),
+}
+
+_KINDS: dict[str, type[msgspec.Struct]] = {  # other than Workflow
+    "Template": Template,
+    "Pool": Pool,
+    "Defaults": FolderDefaults,
 }
 
 
@@ -44,11 +58,11 @@ def _either() -> dict[str, Any]:
     """That of a file which may hold all of them: an editor has one schema for a file."""
     found = schema(Workflow)
     rest, defs = {"$ref": found["$ref"]}, found["$defs"]
-    for model in (Template, Pool):
+    for kind, model in _KINDS.items():
         found = schema(model)
         defs = {**defs, **found["$defs"]}
         rest = {
-            "if": {"properties": {"kind": {"const": model.__name__}}, "required": ["kind"]},
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
             "then": {"$ref": found["$ref"]},
             "else": rest,
         }

@@ -59,13 +59,15 @@ _PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backof
 
 def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[PathFault]:
     """Up to `limit` faults of shape in a document that msgspec refused as `model`."""
-    where, step_model = _STEPS[model]
-    reduced, kept = _without_good_steps(raw, where, step_model)
+    where, step_model = _STEPS.get(model, ((), None))
+    reduced, kept = raw, list[int]()
+    if step_model is not None:
+        reduced, kept = _without_good_steps(raw, where, step_model)
     found: dict[tuple[Path, str], PathFault] = {}
     errors = (_described(error) for error in _validator(model).iter_errors(reduced))
     for fault in islice((fault for several in errors for fault in several), limit):
         path = fault.path
-        if path[: len(where)] == where and len(path) > len(where):
+        if kept and path[: len(where)] == where and len(path) > len(where):
             index = path[len(where)]
             path = (*where, kept[int(index)], *path[len(where) + 1 :])
         found.setdefault((path, fault.problem), structs.replace(fault, path=path))

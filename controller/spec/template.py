@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType, structs
 
 from controller.spec.definition import Definition, definitions
+from controller.spec.effective import effective
 from controller.spec.expression import marked_as_callers
 from controller.spec.identity import Identity
 from controller.spec.items import key_in, parent_name
@@ -54,7 +55,7 @@ def definition_named(spec: Spec, name: str) -> Definition | None:
 
 @lru_cache(_BODIES_MAX)
 def _body(of: Identity, name: str) -> Body:
-    spec, template = of.spec, called(of.spec)[name]
+    spec, template = effective(of.spec), called(of.spec)[name]
     return structs.replace(
         body_alone(template.spec),
         env=_environment(spec.env),
@@ -63,7 +64,7 @@ def _body(of: Identity, name: str) -> Body:
         working_dir=_text(spec.working_dir),
         shell=spec.shell,
         defaults=_defaults(spec.defaults),
-        caller=spec,
+        caller=of.spec,
         home=template.home,
     )
 

@@ -183,10 +183,6 @@ def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
     if path == ("kind",):
         allowed = [*KINDS]  # what is none of them is judged as a workflow
-        if value in habits.KINDS_LATER:
-            problem = f"kind {value} is {NOT_YET}"
-            yield PathFault(path=path, problem=problem, hint=habits.KINDS_LATER[value])
-            return
     shown = _listed([_plain_text(word) for word in allowed])
     hint = _meant_by(path, value, allowed) if isinstance(value, str) else ""
     yield PathFault(path=path, problem=f"expected {shown}, found {found(value)}", hint=hint)

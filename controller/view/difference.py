@@ -14,7 +14,7 @@ from controller.model.events import StepEffect
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change
 from controller.spec.items import names_above, number_of, top_name
-from controller.spec.linked import Linked, called
+from controller.spec.linked import called, written
 from controller.spec.models import Spec, Step, TemplateSpec
 from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
@@ -270,9 +270,8 @@ def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
 
 
 def _head(spec: Spec) -> Spec:
-    """All but its steps, and the templates of these."""
-    bare = structs.replace(spec, steps=[])
-    return structs.replace(bare, templates={}) if isinstance(bare, Linked) else bare
+    """What its file says besides the steps."""
+    return structs.replace(written(spec), steps=[])
 
 
 def _template_lines(

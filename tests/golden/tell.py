@@ -23,6 +23,7 @@ from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.actions import Accept
 from controller.spec.load import Document
+from controller.spec.models import DefaultsSpec
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
@@ -218,6 +219,7 @@ def tell_of_approvals(story: Story) -> None:
     story.wait(31).exit("b", **of)
     story.accept([*steps[:4], a_step("c", "no", approve={"message": "more?"})], "asks", **spec)
     tell_of_pools(story)
+    tell_of_defaults(story)
 
 
 def tell_of_pools(story: Story) -> None:
@@ -226,6 +228,23 @@ def tell_of_pools(story: Story) -> None:
     story.see(e.PoolAccepted(name="api", slots=9, path="pools.yaml"))
     story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml"))
     story.see(e.PoolRemoved(name="api"))
+
+
+def tell_of_defaults(story: Story) -> None:
+    """Those of two folders, and what they change for a step that runs and one that fails."""
+    policy = {"defaults": {"timeoutSeconds": 60, "retry": {"limit": 1, "backoff": {"factor": 3}}}}
+    house, team = (
+        msgspec.convert(one, DefaultsSpec)
+        for one in (policy | {"ttlSecondsAfterFinished": 50}, {"defaults": {"timeoutSeconds": 20}})
+    )
+    story.see(e.DefaultsAccepted(folder="", path="all.yaml", spec=house, by="me"))
+    story.accept([a_step("a"), a_step("b", timeoutSeconds=9)], "hold").start("a", workflow="hold")
+    life = story.life("hold")
+    story.see(e.SourceChanged(uid=life.uid, path="team/hold.yaml"))
+    story.see(e.DefaultsAccepted(folder="team", path="team/x.yaml", spec=team)).wait(21)
+    story.end("a", workflow="hold").wait(1).exit("b", 1, workflow="hold").wait(1)
+    story.see(e.DefaultsRemoved(folder="")).exit("a", workflow="hold")
+    story.exit("b", 1, workflow="hold").wait(60)
 
 
 def shown(state: State) -> object:

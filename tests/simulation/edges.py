@@ -213,9 +213,11 @@ def _read(path: str, text: str) -> SeenFile:
         digest=text,
         documents=found.documents,
         templates=found.templates,
+        policies=found.policies,
         faults=found.faults,
         names=found.names,
         template_names=found.template_names,
+        policy_names=found.policy_names,
     )
 
 

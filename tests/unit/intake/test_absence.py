@@ -14,7 +14,7 @@ SETTLE, STILL = SECOND, 10 * SECOND
 BEGIN = 1_000 * SECOND
 
 
-def gone(*names: str, at: int = BEGIN, kind: Kind = "workflow") -> Absences:
+def gone(*names: str, at: int = BEGIN, kind: Kind = "document") -> Absences:
     absences = Absences()
     for name in names:
         absences.see(kind, name, at)
@@ -33,9 +33,9 @@ def believed_after(absences: Absences, kind: Kind, name: str, since: int = BEGIN
 
 
 def test_what_was_never_missed_is_not_believed_to_be_gone() -> None:
-    assert believed_after(Absences(), "workflow", "etl") is None
+    assert believed_after(Absences(), "document", "etl") is None
     assert believed_after(gone("etl"), "edit", "etl") is None, "of another kind"
-    assert believed_after(gone("etl"), "workflow", "load") is None, "of another name"
+    assert believed_after(gone("etl"), "document", "load") is None, "of another name"
 
 
 def a_mass() -> Absences:
@@ -60,35 +60,35 @@ def followed_by(*seconds: float) -> Absences:
     """Other workflows vanish so many seconds after the first."""
     absences = gone("etl")
     for n, wait in enumerate(seconds):
-        absences.see("workflow", f"w{n}", BEGIN + round(wait * SECOND))
+        absences.see("document", f"w{n}", BEGIN + round(wait * SECOND))
     return absences
 
 
 @pytest.mark.parametrize(
     ("make", "kind", "seconds"),
     [
-        pytest.param(lambda: gone("etl"), "workflow", 1, id="a workflow waits one settle time"),
+        pytest.param(lambda: gone("etl"), "document", 1, id="a workflow waits one settle time"),
         pytest.param(lambda: gone("etl", kind="edit"), "edit", 1, id="and so does an edit"),
         pytest.param(lambda: gone("etl", kind="path"), "path", 1, id="and so does a marker"),
         pytest.param(
-            lambda: followed_by(0.9), "workflow", 1.9, id="another that vanishes meanwhile delays"
+            lambda: followed_by(0.9), "document", 1.9, id="another that vanishes meanwhile delays"
         ),
         pytest.param(
-            lambda: followed_by(0.9, 1.8, 2.7), "workflow", 3.7, id="and each one after that"
+            lambda: followed_by(0.9, 1.8, 2.7), "document", 3.7, id="and each one after that"
         ),
         pytest.param(
             lambda: followed_by(*(0.9 * n for n in range(1, 20))),
-            "workflow",
+            "document",
             10,
             id="but not for ever: the stillness of a mass is the most that it waits",
         ),
         pytest.param(
-            lambda: later(0.5, gone("etl")), "workflow", 1, id="what else moves does not delay"
+            lambda: later(0.5, gone("etl")), "document", 1, id="what else moves does not delay"
         ),
-        pytest.param(a_mass, "workflow", 10, id="a mass waits until all stands still"),
-        pytest.param(lambda: later(7, a_mass()), "workflow", 17, id="whatever moves delays a mass"),
+        pytest.param(a_mass, "document", 10, id="a mass waits until all stands still"),
+        pytest.param(lambda: later(7, a_mass()), "document", 17, id="whatever moves delays a mass"),
         pytest.param(
-            lambda: after_a_hold("workflow"), "workflow", 10, id="after a hold it takes stillness"
+            lambda: after_a_hold("document"), "document", 10, id="after a hold it takes stillness"
         ),
         pytest.param(
             lambda: after_a_hold("edit"), "edit", 10, id="after a hold edits take it, too"
@@ -112,8 +112,8 @@ def test_an_edit_of_a_file_is_not_held_up_by_a_mass_of_workflows() -> None:
 
 def test_asked_again_the_wait_goes_on() -> None:
     absences = gone("etl")
-    absences.see("workflow", "etl", BEGIN + SETTLE // 2)
-    assert believed_after(absences, "workflow", "etl") == SETTLE
+    absences.see("document", "etl", BEGIN + SETTLE // 2)
+    assert believed_after(absences, "document", "etl") == SETTLE
 
 
 def test_another_content_is_another_wait() -> None:
@@ -125,10 +125,10 @@ def test_another_content_is_another_wait() -> None:
 
 def test_what_came_back_and_vanishes_again_waits_anew() -> None:
     absences = gone("etl")
-    absences.forget("workflow", "etl")
-    assert believed_after(absences, "workflow", "etl") is None
-    absences.see("workflow", "etl", BEGIN + SETTLE)
-    assert believed_after(absences, "workflow", "etl") == 2 * SETTLE
+    absences.forget("document", "etl")
+    assert believed_after(absences, "document", "etl") is None
+    absences.see("document", "etl", BEGIN + SETTLE)
+    assert believed_after(absences, "document", "etl") == 2 * SETTLE
 
 
 def test_to_forget_what_never_waited_is_no_fault() -> None:
@@ -166,7 +166,7 @@ def test_edits_and_markers_count_for_no_mass() -> None:
     absences = gone(*(f"{n}.cancel" for n in range(100)), kind="path")
     absences.count(in_force=12)
     assert not absences.mass
-    assert absences.workflows() == []
+    assert absences.documents() == []
 
 
 def test_confirmed_there_is_neither_mass_nor_wait() -> None:
@@ -174,7 +174,7 @@ def test_confirmed_there_is_neither_mass_nor_wait() -> None:
     absences.confirmed = True
     absences.count(MASS_MIN + 1)
     assert not absences.mass
-    assert believed_after(absences, "workflow", "etl") == 0
+    assert believed_after(absences, "document", "etl") == 0
 
 
 def test_a_confirmation_is_of_workflows_alone() -> None:
@@ -206,7 +206,7 @@ def test_caution_ends_when_everything_has_stood_still(
 
 # ---------------------------------------- whatever happens
 
-KINDS: tuple[Kind, ...] = ("workflow", "edit", "path")
+KINDS: tuple[Kind, ...] = ("document", "edit", "path")
 DEEDS = st.lists(
     st.tuples(
         st.sampled_from(["see", "forget"]),

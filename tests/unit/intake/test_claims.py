@@ -29,7 +29,7 @@ class Shown:
     def __init__(self, *lives: Workflow) -> None:
         self.sight = FolderSight(path="/specs")
         self.claims = Claims()
-        self.claims.remember(lives)
+        self.claims.remember({life.name: life.path for life in lives})
 
     def show(self, path: str, *names: str, **fields: Any) -> set[str]:
         self.sight.files[path] = SeenFile(
@@ -126,7 +126,7 @@ def test_a_workflow_is_defined_while_any_file_speaks_for_it(deed: Deed, defined:
     shown = Shown(ETL)
     shown.show("etl.yaml", "etl")
     deed(shown)
-    assert shown.claims.defined(ETL, shown.sight) is defined
+    assert shown.claims.defined("etl", "etl.yaml", shown.sight) is defined
 
 
 # ---------------------------------------- folders that can't be listed
@@ -200,7 +200,7 @@ def test_a_new_name_has_a_home_at_once() -> None:
 
 def test_to_begin_anew_forgets_the_homes_before() -> None:
     shown = Shown(life("a", "a.yaml"))
-    shown.claims.remember([ETL])
+    shown.claims.remember({"etl": "etl.yaml"})
     assert shown.claims.homes == {"etl.yaml": {"etl"}}
 
 
@@ -246,4 +246,4 @@ def test_who_is_in_force(fields: dict[str, Any], asked_for: bool) -> None:
     state, one = State(), life("etl", "etl.yaml", **fields)
     state.workflows["etl"] = one
     assert of_folder(one) is asked_for
-    assert in_force(state) == ([one] if asked_for else [])
+    assert in_force(state) == ({"etl": "etl.yaml"} if asked_for else {})

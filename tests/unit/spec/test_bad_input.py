@@ -168,7 +168,8 @@ def test_the_head_of_a_document() -> None:
     assert [str(fault) for fault in load(text.encode(), "a.yaml").faults] == [
         'a.yaml:1:13: apiVersion: expected treadle.dev/v1, found "treadle.dev/v2"; '
         'did you mean "treadle.dev/v1"?',
-        'a.yaml:2:7: kind: expected Workflow or Template, found "Workflw"; did you mean "Workflow"?',
+        "a.yaml:2:7: kind: expected Workflow, Template, Pool or Defaults, "
+        'found "Workflw"; did you mean "Workflow"?',
         'a.yaml:3:18: metadata.name: "My_ETL" is not a valid name; use lower-case letters, digits '
         'and - (at most 63; no - at the start or end), like "my-etl"',
         "a.yaml:3:26: metadata.x: unknown field; the fields here are name, labels, annotations",

@@ -4,13 +4,14 @@ import pytest
 from msgspec import Struct, structs
 
 from controller.spec import models
-from controller.spec.habits import HABITS, KINDS_LATER, Habit, advice, plain, seconds
+from controller.spec.habits import HABITS, Habit, advice, plain, seconds
 from controller.spec.load import load
 from controller.spec.text import read
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
 STEPS = "steps: [{name: b, run: x}, {name: a, run: x}]"
 TEMPLATE = HEAD.replace("Workflow", "Template")
+DEFAULTS = "apiVersion: treadle.dev/v1\nkind: Defaults\n"
 PLACES = {
     "Workflow": HEAD + f"§\nspec: {{{STEPS}}}\n",
     "Metadata": HEAD.replace("etl", "etl, §") + f"spec: {{{STEPS}}}\n",
@@ -29,6 +30,12 @@ PLACES = {
     "Retry": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{§}}}}]}}\n",
     "Backoff": HEAD + f"spec: {{{STEPS[:-2]}, retry: {{backoff: {{§}}}}}}]}}\n",
     "Defaults": HEAD + f"spec: {{{STEPS}, defaults: {{§}}}}\n",
+    "SharedDefaults": DEFAULTS + "spec: {defaults: {§}}\n",
+    "DefaultsSpec": DEFAULTS + "spec: {§}\n",
+    "FolderDefaults": DEFAULTS + "§\nspec: {}\n",
+    "DefaultsMetadata": DEFAULTS + "metadata: {§}\nspec: {}\n",
+    "PoolMetadata": HEAD.replace("Workflow", "Pool").replace("etl", "etl, §")
+    + "spec: {slots: 1}\n",
     "OlderWorkflow": "{workflow_id: a, §, steps: [{id: a, command: x}]}\n",
     "OlderStep": "{workflow_id: a, steps: [{id: b, command: x}, {id: a, command: x, §}]}\n",
 }
@@ -78,7 +85,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
     (document,) = read(advice(row.write, 3).removeprefix("write "), "a.yaml", 1000).documents
     assert isinstance(document.value, dict)
     for where in row.where.split():
-        places = (getattr(models, where), models.Workflow)
+        places = (getattr(models, where), models.Workflow, models.Spec)
         known = {field.encode_name for place in places for field in structs.fields(place)}
         assert document.value.keys() <= known | {"a comment"}
 
@@ -232,13 +239,6 @@ def test_names_of_other_tools_in_expressions(expression: str, hint: str) -> None
     (fault,) = faults("Step", f"env: {{A: '${{{{ {expression.replace(chr(39), chr(34))} }}}}'}}")
     assert fault.startswith("unknown ")
     assert f"; {hint}" in fault
-
-
-@pytest.mark.parametrize("kind", KINDS_LATER)
-def test_kinds_that_come_later(kind: str) -> None:
-    text = HEAD.replace("kind: Workflow", f"kind: {kind}") + f"spec: {{{STEPS}}}\n"
-    (fault,) = load(text.encode(), "a.yaml").faults
-    assert fault.advice == f"kind {kind} is not supported yet; {KINDS_LATER[kind]}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""What the Defaults of a folder change: the policy of the workflows of that folder and below.
+
+An edit of them counts at once, like one of policy in a spec, and runs nothing again. A delay before
+a retry that was drawn already stays. A workflow that is being deleted, or has ended, keeps what it
+had: its folder may be going too.
+Cost: O(workflows) an edit, and O(steps) of those whose policy it may change.
+"""
+
+from collections.abc import Iterator
+from posixpath import dirname, relpath
+from typing import Any
+
+from msgspec import structs
+
+from controller.model import events as e
+from controller.model.indexes import set_over, set_timeout, touch
+from controller.model.state import State, Step, Workflow
+from controller.spec.definition import Definition, definitions
+from controller.spec.linked import Above, below
+from controller.spec.template import template_definitions
+
+_POLICY = ("timeout_seconds", "grace_seconds", "retry")  # what Defaults give of a definition
+
+
+def accepted(state: State, event: e.DefaultsAccepted) -> None:
+    state.defaults[event.folder] = event
+    _tell_below(state, event.folder)
+
+
+def removed(state: State, event: e.DefaultsRemoved) -> None:
+    del state.defaults[event.folder]
+    _tell_below(state, event.folder)
+
+
+def _tell_below(state: State, folder: str) -> None:
+    inside = f"{folder}/" if folder else ""
+    for workflow in state.workflows.values():
+        if workflow.path.startswith(inside):
+            follow(state, workflow)
+
+
+def defaults_above(state: State, origin: str, path: str) -> tuple[Above, ...]:
+    """What holds for a workflow with its file there, the nearest first. Cost: O(depth)."""
+    if origin != "folder" or not state.defaults:
+        return ()
+    home = dirname(path)
+    found = (state.defaults.get(folder) for folder in _upwards(home))
+    return tuple(
+        Above(spec=one.spec, path=one.path, home=relpath(f"/{one.folder}", f"/{home}"))
+        for one in found
+        if one is not None
+    )
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    while folder:
+        yield folder
+        folder = dirname(folder)
+    yield ""
+
+
+def follow(state: State, workflow: Workflow) -> None:
+    """Give it the policy of the Defaults that are above it now."""
+    above = defaults_above(state, workflow.origin, workflow.path)
+    if workflow.deleting or workflow.spec.above == above:
+        return
+    workflow.spec = below(workflow.spec, above)
+    for step in workflow.steps.values():
+        found = defined(workflow, step)
+        if found is not None and policy_of(found) != policy_of(step.definition):
+            step.definition = structs.replace(step.definition, **policy_of(found))
+            set_timeout(state, workflow, step)
+            touch(state, workflow, step)
+    set_over(state, workflow)
+
+
+def policy_of(definition: Definition) -> dict[str, Any]:
+    """What Defaults can give of it."""
+    return {name: getattr(definition, name) for name in _POLICY}
+
+
+def defined(workflow: Workflow, step: Step) -> Definition | None:
+    """The step as its scope defines it; None if the spec no longer has it."""
+    if step.leaving is not None:
+        return None
+    if not step.piece:
+        return definitions(workflow.spec).get(step.definition.name)
+    piece = workflow.steps[step.piece].definition
+    if piece.template is None:
+        return None
+    return template_definitions(workflow.spec, piece).get(step.definition.name)
