@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct, UnsetType
 
 from controller.spec.definition import Definition, define_hook
+from controller.spec.linked import above
 from controller.spec.models import Hook, Hooks, Spec
 
 HookKind = Literal["onStart", "onSuccess", "onFailure", "onCancel", "onExit"]
@@ -50,6 +51,14 @@ def by_kind(hooks: Hooks | UnsetType, home: str = "") -> dict[HookKind, list[Due
         for kind, listed in written
         if not isinstance(listed, UnsetType)
     }
+
+
+def hooks_in_force(spec: Spec) -> HooksInForce:
+    """The hooks of each kind: those of the spec, else of the nearest Defaults that have some."""
+    found = by_kind(spec.hooks)
+    for one in above(spec):
+        found = by_kind(one.spec.hooks, one.home) | found
+    return found
 
 
 def is_hook(name: str) -> bool:

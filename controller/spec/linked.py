@@ -88,9 +88,14 @@ def written(spec: Spec) -> Spec:
     return spec
 
 
-def below(spec: Linked, above: tuple[Above, ...]) -> Linked:
+def above(spec: Spec) -> tuple[Above, ...]:
+    """The Defaults that hold for the spec, the nearest first; none before it is in force."""
+    return spec.above if isinstance(spec, Linked) else ()
+
+
+def below(spec: Linked, defaults: tuple[Above, ...]) -> Linked:
     """The spec with these Defaults above it."""
-    return spec if spec.above == above else structs.replace(spec, above=above)
+    return spec if spec.above == defaults else structs.replace(spec, above=defaults)
 
 
 def homes_of(spec: Spec) -> dict[str, str]:

@@ -654,6 +654,13 @@ class DefaultsSpec(_Written, frozen=True):
     """
 
     defaults: SharedDefaults | UnsetType = UNSET
+    hooks: Annotated[
+        Hooks | UnsetType,
+        Meta(
+            description="What runs when a run starts or ends. It starts in the folder of this "
+            "file, and its paths are seen from there."
+        ),
+    ] = UNSET
     ttl_seconds_after_finished: Annotated[
         Seconds | UnsetType,
         Meta(

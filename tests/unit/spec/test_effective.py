@@ -6,11 +6,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from story import a_step, document
 
 from controller.spec.definition import definitions
 from controller.spec.effective import effective
 from controller.spec.fingerprint import fingerprints, same
+from controller.spec.hooks import hook_definition, hooks_in_force
 from controller.spec.linked import Above, Linked, below, written
 from controller.spec.models import DefaultsSpec
 
@@ -176,3 +178,33 @@ def test_it_is_policy_alone(own: dict[str, Any], above: list[dict[str, Any]]) ->
     assert fingerprints(spec) == fingerprints(alone)
     assert same(spec, alone)
     assert written(spec) == written(alone)
+
+
+# ---------------------------------------- hooks
+
+
+def hook(name: str) -> dict[str, str]:
+    return {"name": name, "run": f"./{name}.sh"}
+
+
+def test_the_hooks_of_each_kind_come_from_the_nearest_that_has_it() -> None:
+    own = {"hooks": {"onFailure": [hook("own")], "onCancel": []}}
+    near = {"hooks": {"onFailure": [hook("near")], "onCancel": [hook("near")], "onExit": []}}
+    far = {"hooks": {"onExit": [hook("far")], "onSuccess": [hook("far"), hook("next")]}}
+    spec = a_spec(own, near, far)
+    homes = tuple(structs.replace(one, home=f"../{one.path}") for one in spec.above)
+    found = hooks_in_force(structs.replace(spec, above=homes))
+    assert {kind: [(due.name, due.home) for due in listed] for kind, listed in found.items()} == {
+        "onFailure": [("onFailure/own", "")],
+        "onCancel": [],
+        "onExit": [],
+        "onSuccess": [("onSuccess/far", "../1.yaml"), ("onSuccess/next", "../1.yaml")],
+    }
+
+
+def test_a_hook_of_defaults_starts_in_the_folder_of_their_file() -> None:
+    spec = a_spec({"workingDir": "work"}, {"hooks": {"onExit": [hook("tidy")]}})
+    spec = structs.replace(spec, above=(structs.replace(spec.above[0], home=".."),))
+    (due,) = hooks_in_force(spec)["onExit"]
+    found = hook_definition(spec, due)
+    assert (found.home, found.working_dir) == ("..", ".")
