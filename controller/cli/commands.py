@@ -204,6 +204,11 @@ COMMANDS = (
                 help="put a heading over each folder of specs, or over each value of a label",
             ),
             arg("-w", "--watch", action="store_true", help="then show each change"),
+            arg(
+                "--effective",
+                action="store_true",
+                help="with -o yaml or json: with what the Defaults of its folder and above say",
+            ),
             AT,
         ),
         "List the workflows: all, or those with these names.",
@@ -680,9 +685,9 @@ COMMANDS = (
             arg(
                 "form",
                 nargs="?",
-                choices=["workflow", "template", "spec", "older-workflow"],
+                choices=["workflow", "template", "pool", "defaults", "spec", "older-workflow"],
                 default="workflow",
-                help="of which documents; spec: of a file that holds workflows and templates; "
+                help="of which documents; spec: of a file that may hold all of them; "
                 "default: workflow",
             ),
             arg("--write", metavar="DIR", help="write all schemas into DIR instead"),

@@ -30,7 +30,7 @@ def diff(args: argparse.Namespace) -> int:
     from controller.cli.output import look, show_line, show_lines
     from controller.client.replica import Replica
     from controller.host.faults import in_force, show_faults
-    from controller.view.difference import lines, plan, shape
+    from controller.view.difference import lines, plan, policy_lines, shape
 
     gc.disable()  # what is made for a comparison is needed to its end
     of_git = args.staged or args.rev is not None
@@ -54,12 +54,15 @@ def diff(args: argparse.Namespace) -> int:
     else:
         shown = look(args)
         show_lines(shown.wrapped(said, hang=2) if (said := plan(seen.changes)) else ())
+        for policy in seen.policies:
+            show_lines(policy_lines(policy, shown))
         for change in seen.changes:
             show_lines(lines(change, shown))
     show_faults([*seen.faults, *seen.warnings], outcome)
     if seen.faults:
         return ExitCode.USAGE
-    return CHANGED if any(change.is_change for change in seen.changes) else ExitCode.FINE
+    changes = seen.policies or any(change.is_change for change in seen.changes)
+    return CHANGED if changes else ExitCode.FINE
 
 
 class _Folder(NamedTuple):
@@ -168,7 +171,21 @@ def _of_files(folder: _Folder, state: "State", files: list[str]) -> "Foresight":
     calls = any(document.calls for one in loaded for document in one.documents)
     if (calls or any(one.templates for one in loaded)) and os.path.isdir(path):
         _scan(sight, path, folder.max_bytes, now)
-    return of_files(state, sight, loaded)
+    given = zip(files, loaded, strict=True)
+    return of_files(state, sight, {_path_in(path, file, one): one for file, one in given})
+
+
+def _path_in(specs: str, file: str, loaded: "Loaded") -> str:
+    """The path of the file in the specs folder. Only Defaults need one, for their folder."""
+    path = os.path.realpath(file)
+    if path.startswith(os.path.join(os.path.realpath(specs), "")):
+        return os.path.relpath(path, os.path.realpath(specs))
+    if "Defaults" in loaded.defines:
+        raise UsageError(
+            f"{file}: Defaults hold for the folder that their file is in; put it into the folder "
+            "that you mean, then `treadle diff` shows what changes"
+        )
+    return file
 
 
 def _load_or_say_how(state: "State", file: str, max_bytes: int) -> "Loaded":

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from controller.view.look import Look
 
 ROOT = "workflow"  # where the path of a field begins
-_TEMPLATE = "template"  # also the name of a field of a step, which has no `spec` below it
 # Where a path is looked for if it does not begin there, in this order.
 _PARENTS: tuple[tuple[str, ...], ...] = ((), ("spec",), ("spec", "steps"), ("metadata",))
 
@@ -162,15 +161,16 @@ def _of_field(word: str) -> Iterator[str]:
 
     Raises NotFound, which suggests the most similar field.
     """
-    from controller.spec.models import Template, Workflow
+    from controller.spec.models import FolderDefaults, Pool, Template, Workflow
     from controller.spec.schema import schema
     from controller.view.find import hint
 
     # Messages about specs write steps[2].
     path = re.sub(r"\[[^]]*\]", "", word).rstrip(".").split(".")
     root, document = ROOT, schema(Workflow)
-    if path[:2] == [_TEMPLATE, "spec"]:
-        root, document = _TEMPLATE, schema(Template)
+    others = {"template": Template, "pool": Pool, "defaults": FolderDefaults}
+    if path[0] in others and path[1:2] == ["spec"]:  # `defaults` is a field of a workflow, too
+        root, document = path[0], schema(others[path[0]])
     whole = path[0] == root
     path = path[1:] if whole else path
     parents = [

@@ -1,11 +1,12 @@
 """The commands that change spec files: `apply` and `delete`.
 
-A file is replaced or removed only if it has no other workflow. If a workflow shares its file with
-others, or with a template, the user must edit the file.
+A file is replaced or removed only if it has no other document. If a workflow shares its file with
+others, the user must edit the file.
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 
 from controller.cli.output import note, warn_if_no_controller
 from controller.client.ask import ask, would_follow
@@ -37,6 +38,7 @@ def apply(args: argparse.Namespace) -> int:
     show_faults(faults or warnings, "nothing was written" if faults else "")
     if faults:
         return ExitCode.USAGE
+    _refuse_defaults(loaded, args.file)
     state = read_state(args.state)
     require_folder(args.specs, args.state, state)
     targets: dict[str, tuple[bytes, bytes | None, Loaded]] = {}
@@ -46,7 +48,7 @@ def apply(args: argparse.Namespace) -> int:
         if path in targets:
             raise UsageError(f"{path} would be written twice; put all of it into one file")
         targets[path] = source.data, before, one
-    # A file with templates alone comes first, so that nothing that uses them has to wait for it.
+    # A file without workflows comes first, so that nothing that uses it has to wait for it.
     for path, (data, before, one) in sorted(targets.items(), key=lambda of: bool(of[1][2].names)):
         _put(path, data, before, one, args.dry_run)
     for name in (name for one in loaded for name in one.names):
@@ -55,30 +57,39 @@ def apply(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
+def _refuse_defaults(loaded: Sequence[Loaded], files: Sequence[str]) -> None:
+    for one, file in zip(loaded, files, strict=True):
+        if "Defaults" in one.defines:
+            raise UsageError(
+                f"{file}: Defaults hold for the folder that their file is in, and apply can't know "
+                "which one you mean: copy the file there"
+            )
+
+
 def _put(path: str, data: bytes, before: bytes | None, new: Loaded, dry_run: bool) -> None:
     verb = "unchanged" if before == data else "replaced" if before is not None else "written"
     if not dry_run and before != data:
         write_file(path, data)
-    for name in (*new.names, *(f"template {one}" for one in new.template_names)):
-        print(visible(f"{name}: {'would be ' if dry_run else ''}{verb} ({path})"))
+    for name in new.defines:
+        said = f"{'would be ' if dry_run else ''}{verb} ({path})"
+        print(visible(f"{name.removeprefix('the ')}: {said}"))
 
 
 def _target(specs: str, state: State, new: Loaded, suffix: str) -> tuple[str, bytes | None]:
     """The file to write, and its present content. Refuses to remove what the new one hasn't."""
-    names = [*new.names, *new.template_names]
-    files = files_of(specs, state, new.names, new.template_names)
+    files = files_of(specs, state, new.defines)
     if len(files) > 1:
         paths = " and ".join(file.path for file in files)
-        raise UsageError(f"{', '.join(names)}: defined in {paths}; edit them there")
+        raise UsageError(f"{', '.join(new.defines)}: defined in {paths}; edit them there")
     if not files:
-        path = os.path.join(specs, names[0] + suffix)
+        path = os.path.join(specs, new.defines[0].rpartition(" ")[2] + suffix)
         if not os.path.lexists(path):
             return path, None
         present = read_spec_file(path)
         if present is None:
             raise UsageError(f"{path} exists and is not a spec; move it away, then apply again")
         files = [present]
-    others = files[0].others(new.names, new.template_names)
+    others = files[0].others(new.defines)
     if others:
         raise UsageError(
             f"{files[0].path} also defines {listed(others)}, which would be removed; edit the file"

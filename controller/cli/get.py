@@ -6,6 +6,7 @@ They fold the log, so they work with or without a controller.
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -41,9 +42,9 @@ from controller.view.listing import (
 )
 from controller.view.look import Look
 from controller.view.selection import Selection, select
-from controller.view.shape import ControllerShape
+from controller.view.shape import ControllerShape, WorkflowShape
 from controller.view.status import list_shape
-from controller.view.table import Cell, render
+from controller.view.table import Cell, render, visible
 
 if TYPE_CHECKING:
     from controller.view.selector import Selector
@@ -54,15 +55,13 @@ _KINDS = ("workflows", "workflow", "wf")
 
 def get(args: argparse.Namespace) -> int:
     """treadle get [NAME…]: a table, or the shape that scripts rely on."""
-    if args.group_by and (args.watch or args.at or args.output):
-        raise UsageError("--group-by is for the plain table: leave out --watch, --at and -o")
+    _check_options(args)
     if args.at:
-        if args.watch:
-            raise UsageError("--at shows the past, and --watch follows the present; use only one")
         state = state_at(args.state, "--at", args.at, look(args))
         if not args.names:
             note_if_nothing(args, state)
-        return show_past(state, _selection(args, state), args.output, look(args, now=state.time))
+        view = look(args, now=state.time)
+        return show_past(state, _selection(args, state), args.output, view, args.effective)
     replica = Replica(args.state)
     state, controller = replica.catch_up(), controller_shape(args.state)
     wanted = _selection(args, state)
@@ -73,7 +72,14 @@ def get(args: argparse.Namespace) -> int:
         return _watch_live(args, replica, wanted)
     view = look(args, stood=stood(args.state, state))
     missing = show_workflows(
-        state, wanted, args.output, controller, view, live=True, group_by=args.group_by
+        state,
+        wanted,
+        args.output,
+        controller,
+        view,
+        live=True,
+        group_by=args.group_by,
+        merged=args.effective,
     )
     if args.output in (None, "wide"):
         if not wanted.names:
@@ -83,6 +89,16 @@ def get(args: argparse.Namespace) -> int:
     if args.watch and not missing:
         watch(replica, wanted, args.output, view)
     return fail_for(missing)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that exclude each other."""
+    if args.group_by and (args.watch or args.at or args.output):
+        raise UsageError("--group-by is for the plain table: leave out --watch, --at and -o")
+    if args.effective and (args.watch or args.output not in ("json", "yaml")):
+        raise UsageError("--effective shows the spec: use it with -o yaml or -o json, not with -w")
+    if args.at and args.watch:
+        raise UsageError("--at shows the past, and --watch follows the present; use only one")
 
 
 def _selection(args: argparse.Namespace, state: State) -> Selection:
@@ -113,7 +129,9 @@ def _selector(text: str | None) -> "Selector":
     return parse_selector(text)
 
 
-def show_past(state: State, wanted: Selection, output: str | None, view: Look) -> int:
+def show_past(
+    state: State, wanted: Selection, output: str | None, view: Look, merged: bool = False
+) -> int:
     """Show this earlier state as `get` would have shown it then."""
     controller = ControllerShape(
         phase="Unknown",  # the log does not say whether it still ran
@@ -121,7 +139,7 @@ def show_past(state: State, wanted: Selection, output: str | None, view: Look) -
         epoch=state.controller.epoch,
         conditions=[],
     )
-    return fail_for(show_workflows(state, wanted, output, controller, view))
+    return fail_for(show_workflows(state, wanted, output, controller, view, merged=merged))
 
 
 def fail_for(missing: list[NotFound]) -> int:
@@ -141,8 +159,12 @@ def show_workflows(
     view: Look,
     live: bool = False,
     group_by: str | None = None,
+    merged: bool = False,
 ) -> list[NotFound]:
-    """Print the workflows that are wanted. Returns an error for each unknown name."""
+    """Print the workflows that are wanted. Returns an error for each unknown name.
+
+    `merged`: with the Defaults that hold for them; in YAML, comments say where each field is from.
+    """
     entries, missing = select(state, wanted, view.clock)
     if form == "name":
         for entry in entries:
@@ -152,6 +174,9 @@ def show_workflows(
 
         in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use) for entry in entries]
+        if merged:
+            shapes = [_merged(one, entry) for one, entry in zip(shapes, entries, strict=True)]
+            show_lines(_sources(entries) if form == "yaml" else ())
         if entries or not missing:
             show(shapes[0] if wanted.single and shapes else list_shape(shapes, controller), form)
     elif entries and group_by:
@@ -161,6 +186,23 @@ def show_workflows(
     elif state.seq and not missing:
         note(f"no workflow matches {wanted.said}" if wanted.said else "no workflows")
     return missing
+
+
+def _merged(shape: WorkflowShape, entry: Entry) -> WorkflowShape:
+    if not isinstance(entry, Workflow):
+        return shape
+    from controller.spec.effective import effective
+    from controller.spec.linked import written
+
+    return structs.replace(shape, spec=written(effective(entry.spec)))
+
+
+def _sources(entries: list[Entry]) -> Iterator[str]:
+    from controller.view.policy import sources
+
+    for entry in entries:
+        for field, path in sources(entry) if isinstance(entry, Workflow) else ():
+            yield f"# {entry.name}: {field} is from {visible(path)}"
 
 
 # ---------------------------------------- watch

@@ -19,7 +19,7 @@ def history(args: argparse.Namespace) -> int:
         for generation in past.generations:
             show_line(_shape(generation))
     else:
-        show_table(generations_table(past.generations, look(args)))
+        show_table(generations_table(past.generations, past.policies, look(args)))
         if waits := pending_words(past.life):
             note(waits)
     return ExitCode.FINE

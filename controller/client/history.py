@@ -1,22 +1,38 @@
 """The generations of a workflow, from the log, for `history` and `diff --from --to`."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from controller.client.past import recall
 from controller.client.replica import Replica
 from controller.errors import NotFound
-from controller.model.events import EditTakenBack, GenerationAccepted, StepExpanded
+from controller.model.apply_defaults import folders_above
+from controller.model.events import (
+    DefaultsAccepted,
+    DefaultsRemoved,
+    DeletionAccepted,
+    EditTakenBack,
+    GenerationAccepted,
+    Record,
+    SourceChanged,
+    StepExpanded,
+)
 from controller.model.state import Workflow
 from controller.view.edits import pending_words
 from controller.view.find import find_workflow
 from controller.view.generations import Generation, accepted, expanded, taken_back
+from controller.view.policy import PolicyEdit, edited
 
 
 class History(NamedTuple):
-    """A life of a workflow and those of its generations that are kept, oldest first."""
+    """A life of a workflow and those of its generations that are kept, oldest first.
+
+    `policies`: the edits of Defaults that held for it when they were made.
+    """
 
     life: Workflow
     generations: list[Generation]
+    policies: list[PolicyEdit]
 
     def pick(self, number: int) -> Generation:
         """Raises NotFound."""
@@ -45,11 +61,7 @@ class History(NamedTuple):
 
 def read_history(state_dir: str, name: str) -> History:
     replica = Replica(state_dir, whole=True)
-    records = [
-        folded.record
-        for folded in replica.news()
-        if isinstance(folded.record.event, GenerationAccepted | EditTakenBack | StepExpanded)
-    ]
+    records = [folded.record for folded in replica.news() if isinstance(folded.record.event, _TOLD)]
     recall(state_dir, replica.state, name)
     life = find_workflow(replica.state, name)
     generations: list[Generation] = []
@@ -61,4 +73,34 @@ def read_history(state_dir: str, name: str) -> History:
             generations.append(taken_back(record, event, before))
         elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
             generations[-1] = expanded(before, event)
-    return History(life, generations)
+    return History(life, generations, list(_policies(records, life)))
+
+
+_TOLD = (
+    GenerationAccepted
+    | EditTakenBack
+    | StepExpanded
+    | SourceChanged
+    | DefaultsAccepted
+    | DefaultsRemoved
+    | DeletionAccepted
+)
+
+
+def _policies(records: Iterable[Record], life: Workflow) -> Iterator[PolicyEdit]:
+    """The edits of Defaults above the file of the life, while that was in the folder."""
+    known: dict[str, DefaultsAccepted] = {}
+    above: tuple[str, ...] = ()
+    for record in records:
+        event = record.event
+        if isinstance(event, DefaultsAccepted | DefaultsRemoved):
+            before = known.pop(event.folder, None)
+            after = event if isinstance(event, DefaultsAccepted) else None
+            if after is not None:
+                known[event.folder] = after
+            if event.folder in above and (said := edited(record, before, after)) is not None:
+                yield said
+        elif isinstance(event, DeletionAccepted) and event.uid == life.uid:
+            return
+        elif isinstance(event, GenerationAccepted | SourceChanged) and event.uid == life.uid:
+            above = tuple(folders_above(event.path)) if life.origin == "folder" else ()

@@ -70,14 +70,20 @@ def _documents(
 
         found = with_templates(loaded, specs, max_bytes)
         loaded = list(zip(files, found, strict=True))
-    for _, one in loaded:
+    for file, one in loaded:
         warnings += one.warnings
+        if one.policies:
+            problem = "pools and Defaults count in the specs folder alone; run ignores them"
+            line = one.policies[0].line
+            warnings.append(
+                Fault(file=file, line=line, column=1, problem=problem, severity="warning")
+            )
     if faults := [fault for _, one in loaded for fault in one.faults]:
         raise InvalidSpec(faults)
     if not any(one.documents for _, one in loaded):
         raise UsageError(
-            f"run: {', '.join(files)}: only templates, which do not run by themselves; "
-            "name the file of a workflow that uses them"
+            f"run: {', '.join(files)}: there is no workflow in it; templates, pools and Defaults "
+            "do not run by themselves: name the file of a workflow"
         )
     for file, one in loaded:
         for document in one.documents:

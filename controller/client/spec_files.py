@@ -20,33 +20,24 @@ _NEW_FILE_MODE = 0o644
 
 
 class SpecFile(Struct, frozen=True):
-    """A file of the folder, and what it defines or tries to define."""
+    """A file of the folder, and what it defines or tries to define, in words as `Loaded` has it."""
 
     path: str  # begins with the folder as it was given
-    names: tuple[str, ...]  # of workflows
-    templates: tuple[str, ...] = ()
+    defines: tuple[str, ...]
 
-    def others(self, names: Collection[str], templates: Collection[str] = ()) -> list[str]:
-        """What else it defines, in words."""
-        more = [f"the template {one}" for one in self.templates if one not in templates]
-        return [name for name in self.names if name not in names] + more
+    def others(self, names: Collection[str]) -> list[str]:
+        """What else it defines."""
+        return [name for name in self.defines if name not in names]
 
 
 def files_defining(
-    specs: str,
-    names: Collection[str],
-    last_known: Mapping[str, tuple[str, ...]],
-    templates: Collection[str] = (),
+    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
 ) -> list[SpecFile]:
-    """The files that define any of the workflows `names`, or of `templates`.
+    """The files that define any of these.
 
     `last_known`: by relative path, the workflows of each file when it could last be read.
     """
-    found = [
-        file
-        for file in _files(specs, names, last_known, templates)
-        if {*file.names} & {*names} or {*file.templates} & {*templates}
-    ]
+    found = [file for file in _files(specs, names, last_known) if {*file.defines} & {*names}]
     return sorted(found, key=lambda file: file.path)
 
 
@@ -59,10 +50,8 @@ def _spec_file(data: bytes, path: str, last_known: tuple[str, ...]) -> SpecFile 
     loaded = load(data, path)
     if loaded.foreign:
         return None
-    names = loaded.names or last_known
-    if not (names or loaded.template_names):
-        names = (name_from(path),)
-    return SpecFile(path, names, loaded.template_names)
+    known = () if loaded.names else last_known
+    return SpecFile(path, (*known, *loaded.defines) or (name_from(path),))
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -87,12 +76,9 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def _files(
-    specs: str,
-    names: Collection[str],
-    last_known: Mapping[str, tuple[str, ...]],
-    templates: Collection[str],
+    specs: str, names: Collection[str], last_known: Mapping[str, tuple[str, ...]]
 ) -> Iterator[SpecFile]:
-    wanted = [name.encode() for name in (*names, *templates)]
+    wanted = [name.rpartition(" ")[2].encode() for name in names]
     try:
         for relative in Walk(specs).specs():
             path, known = os.path.join(specs, relative), last_known.get(relative, ())

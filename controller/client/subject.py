@@ -57,18 +57,13 @@ def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
     return life
 
 
-def files_of(
-    specs: str, state: State, names: Collection[str], templates: Collection[str] = ()
-) -> list[SpecFile]:
-    """The files that define these workflows, or these templates.
-
-    A file that can't be read counts with its last workflows.
-    """
+def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]:
+    """The files that define any of these. One that can't be read counts with its last workflows."""
     known: dict[str, tuple[str, ...]] = {}
     for life in state.workflows.values():
         if life.origin == "folder":
             known[life.path] = (*known.get(life.path, ()), life.name)
-    return files_defining(specs, names, known, templates)
+    return files_defining(specs, names, known)
 
 
 def require_folder(specs: str, state_dir: str, state: State) -> None:

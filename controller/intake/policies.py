@@ -17,7 +17,7 @@ from controller.model.events import (
 from controller.model.observations import SeenFile
 from controller.model.state import Pool, State
 from controller.spec.load import PolicyDocument, PolicyName
-from controller.spec.models import FolderDefaults
+from controller.spec.models import DefaultsSpec, FolderDefaults, PoolSpec
 
 _KINDS = ("Pool ", "Defaults ")
 
@@ -79,6 +79,36 @@ def accept(
     name, slots = document.metadata.name, document.spec.slots
     if state.pools.get(name) != Pool(slots, path):
         yield PoolAccepted(name=name, slots=slots, path=path)
+
+
+def name_in(event: object) -> str:
+    """The name of the one that an event is about; empty if it is about something else."""
+    match event:
+        case PoolAccepted() | PoolRemoved():
+            return f"Pool {event.name}"
+        case DefaultsAccepted() | DefaultsRemoved():
+            return _of_folder(event.folder)
+    return ""
+
+
+def in_force(state: State, name: str) -> DefaultsSpec | PoolSpec | None:
+    """What it says now; None if there is none of that name."""
+    kind, _, which = name.partition(" ")
+    if kind == "Pool":
+        pool = state.pools.get(which)
+        return None if pool is None else PoolSpec(slots=pool.slots)
+    defaults = state.defaults.get(which.removeprefix("."))
+    return None if defaults is None else defaults.spec
+
+
+def wanted(event: object) -> DefaultsSpec | PoolSpec | None:
+    """What it says after the event; None if it is gone then."""
+    match event:
+        case PoolAccepted():
+            return PoolSpec(slots=event.slots)
+        case DefaultsAccepted():
+            return event.spec
+    return None
 
 
 def remove(name: str) -> PoolRemoved | DefaultsRemoved:

@@ -44,7 +44,7 @@ def defaults_above(state: State, origin: str, path: str) -> tuple[Above, ...]:
     if origin != "folder" or not state.defaults:
         return ()
     home = dirname(path)
-    found = (state.defaults.get(folder) for folder in _upwards(home))
+    found = (state.defaults.get(folder) for folder in folders_above(path))
     return tuple(
         Above(spec=one.spec, path=one.path, home=relpath(f"/{one.folder}", f"/{home}"))
         for one in found
@@ -52,8 +52,10 @@ def defaults_above(state: State, origin: str, path: str) -> tuple[Above, ...]:
     )
 
 
-def _upwards(folder: str) -> Iterator[str]:
-    while folder:
+def folders_above(path: str) -> Iterator[str]:
+    """The folders whose Defaults hold for a file, the nearest first; the last is ""."""
+    folder = dirname(path)
+    while folder.strip("/"):
         yield folder
         folder = dirname(folder)
     yield ""

@@ -5,18 +5,21 @@ workflow is played on a copy of it by the controller's own passes. Then it is re
 step, what becomes of it. Nothing of the state that was given is changed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
 
 from controller.errors import Fault
-from controller.intake import desired
+from controller.intake import desired, policies
 from controller.intake.templates import Templates
+from controller.model.apply_defaults import defaults_above, folders_above
 from controller.model.children import no_longer_in
 from controller.model.events import (
     STEP_ADDED,
     STEP_UNCHANGED,
+    DefaultsAccepted,
+    DefaultsRemoved,
     DeletionAccepted,
     EditRejected,
     EditTakenBack,
@@ -27,9 +30,10 @@ from controller.model.events import (
     MarkerPlaced,
     MarkerRejected,
     MarkerRemoved,
+    SourceChanged,
     StepEffect,
 )
-from controller.model.observations import FolderSight
+from controller.model.observations import FolderSight, SeenFile
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept
@@ -40,8 +44,9 @@ from controller.rehearsal.play import Play
 from controller.spec.expression import Failed
 from controller.spec.items import inner_name, names_above
 from controller.spec.link import Found, link
+from controller.spec.linked import below
 from controller.spec.load import Document, Loaded
-from controller.spec.models import Spec
+from controller.spec.models import DefaultsSpec, PoolSpec, Spec
 from controller.spec.template import template_definitions
 
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
@@ -68,9 +73,23 @@ class Change(Struct, frozen=True, kw_only=True):
         return self.before != self.after or bool(self.note)
 
 
+class PolicyChange(Struct, frozen=True, kw_only=True):
+    """What becomes of a pool, or of the Defaults of a folder. None: there is none.
+
+    `workflows`: how many Defaults hold for.
+    """
+
+    name: str  # in words
+    path: str
+    was: DefaultsSpec | PoolSpec | None
+    becomes: DefaultsSpec | PoolSpec | None
+    workflows: int = 0
+
+
 class Foresight(Struct, frozen=True):
     changes: list[Change]
     faults: list[Fault]
+    policies: list[PolicyChange] = []
     warnings: list[Fault] = []  # of the files that change something
 
 
@@ -83,6 +102,11 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     verdict = desired.judge(state, sight, now, AT_ONCE, memory)
     wanted: dict[str, list[Action]] = {
         life.name: [] for life in state.workflows.values() if life.origin == "folder"
+    }
+    edited = {
+        action.folder: action
+        for action in verdict.actions
+        if isinstance(action, DefaultsAccepted | DefaultsRemoved)
     }
     for action in verdict.actions:
         name = _workflow_of(state, action)
@@ -97,11 +121,43 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     for name in sorted(wanted):
         life = state.workflows.get(name)
         if life is None or not life.deleting:
-            changes.append(_of_actions(state, name, wanted[name]))
+            first = _above(life, wanted[name], edited) if wanted[name] else ()
+            changes.append(_of_actions(state, name, [*first, *wanted[name]]))
         elif name in coming:
             changes.append(_after_deletion(name, coming[name]))
     faults = [fault for _, of_file in sorted(_faults(state, sight, verdict)) for fault in of_file]
-    return Foresight(changes, faults)
+    return Foresight(changes, faults, list(_policies(state, verdict.actions)))
+
+
+def _above(
+    life: Workflow | None,
+    actions: Iterable[Action],
+    edited: Mapping[str, DefaultsAccepted | DefaultsRemoved],
+) -> list[Action]:
+    """The edits of Defaults that hold for a workflow, where it was and where it will be."""
+    paths = [life.path] if life is not None else []
+    paths += [action.path for action in actions if isinstance(action, Accept | SourceChanged)]
+    folders = dict.fromkeys(folder for path in paths for folder in folders_above(path))
+    return [edited[folder] for folder in folders if folder in edited]
+
+
+def _policies(state: State, actions: Iterable[Action]) -> Iterator[PolicyChange]:
+    """What becomes of pools and Defaults. A file that only has another name changes nothing."""
+    paths = {life.name: life.path for life in state.workflows.values() if life.origin == "folder"}
+    paths |= {one.document.metadata.name: one.path for one in actions if isinstance(one, Accept)}
+    homes = policies.homes(state)
+    for action in actions:
+        name = policies.name_in(action)
+        if not name:
+            continue
+        was, becomes = policies.in_force(state, name), policies.wanted(action)
+        if was != becomes:
+            count = 0
+            if isinstance(action, DefaultsAccepted | DefaultsRemoved):
+                count = sum(action.folder in folders_above(path) for path in paths.values())
+            path = getattr(action, "path", "") or homes[name]
+            said = policies.in_words(name).removeprefix("the ")
+            yield PolicyChange(name=said, path=path, was=was, becomes=becomes, workflows=count)
 
 
 def _workflow_of(state: State, action: Action) -> str:
@@ -132,11 +188,12 @@ def _faults(
 # ---------------------------------------- files
 
 
-def of_files(state: State, sight: FolderSight, given: Sequence[Loaded]) -> Foresight:
+def of_files(state: State, sight: FolderSight, files: Mapping[str, Loaded]) -> Foresight:
     """Of the workflows in these files, and of those of the folder that call a template in them.
 
-    `sight`: the folder, as far as it is needed for templates.
+    `sight`: the folder, as far as it is needed for templates. `files`: by path in the folder.
     """
+    given = list(files.values())
     templates = _templates(state, sight)
     faults = [fault for one in given for fault in one.faults]
     edited = {one.name: one.template.spec for file in given for one in file.templates}
@@ -156,7 +213,14 @@ def of_files(state: State, sight: FolderSight, given: Sequence[Loaded]) -> Fores
             changes.append(of_document(state, linked))
         else:
             faults += linked
-    return Foresight(changes, faults, [fault for one in given for fault in one.warnings])
+    accepted = [
+        action
+        for path, one in files.items()
+        for policy in one.policies
+        for action in policies.accept(state, SeenFile(path=path, digest=""), policy)
+    ]
+    warnings = [fault for one in given for fault in one.warnings]
+    return Foresight(changes, faults, list(_policies(state, accepted)), warnings)
 
 
 def _templates(state: State, sight: FolderSight) -> Templates:
@@ -294,7 +358,8 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
         known = dict.fromkeys(_with_children(after, spec), _NEW)
         return _with_children_to_come(play, known, _NEW)
     if after.pending is not None:  # a run that stands still: as if it ended as it is
-        return judge(play.state, after, spec).effects
+        above = defaults_above(play.state, after.origin, after.pending.path)
+        return judge(play.state, after, below(after.pending.document.spec, above)).effects
     if after.spec == life.spec:
         return dict(_unchanged(life))
     found = {  # of a step that goes on as it was, or is new, nothing else was recorded

@@ -127,6 +127,15 @@ class Loaded(Struct, frozen=True, kw_only=True):
     policy_names: tuple[PolicyName, ...] = ()
     foreign: bool = False
 
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """All that it has, or tries to, in words: `etl`, `the template chain`, `the pool gpu`."""
+        return (
+            *self.names,
+            *(f"the template {name}" for name in self.template_names),
+            *(f"the pool {name}" if name else kind for kind, name in self.policy_names),
+        )
+
     def rejected(self, faults: Iterable[Fault]) -> "Loaded":
         """With these faults besides."""
         every = (*self.faults, *faults)

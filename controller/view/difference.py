@@ -12,10 +12,10 @@ from msgspec import Struct, field, structs
 
 from controller.model.events import StepEffect
 from controller.model.phases import Reason
-from controller.rehearsal.foresee import Change
+from controller.rehearsal.foresee import Change, PolicyChange
 from controller.spec.items import names_above, number_of, top_name
 from controller.spec.linked import called, written
-from controller.spec.models import Spec, Step, TemplateSpec
+from controller.spec.models import DefaultsSpec, PoolSpec, Spec, Step, TemplateSpec
 from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render
@@ -136,6 +136,17 @@ def lines(change: Change, look: Look) -> Iterator[str]:
     if change.was is not None and change.becomes is not None:
         for line in _spec_lines(change.was, change.becomes):
             yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
+    yield ""
+
+
+def policy_lines(change: PolicyChange, look: Look) -> Iterator[str]:
+    """For people: what an edit of a pool or of Defaults is about."""
+    verb = "is new" if change.was is None else "is removed" if change.becomes is None else "edited"
+    count = f"{change.workflows:,} workflow{'' if change.workflows == 1 else 's'}"
+    holds = f"; it holds for {count}" if change.workflows else ""
+    yield look.paint(f"{change.name} ({change.path})  {verb}{holds}; runs nothing again", "bold")
+    for line in _block_lines("spec", change.was, change.becomes):
+        yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""
 
 
@@ -287,7 +298,7 @@ def _template_lines(
         yield from _block_lines(f"step {step} of template {name}", old.get(step), new.get(step))
 
 
-_Block = Spec | TemplateSpec | Step | None
+_Block = Spec | TemplateSpec | Step | DefaultsSpec | PoolSpec | None
 
 
 def _block_lines(title: str, was: _Block, becomes: _Block) -> Iterator[str]:
@@ -306,7 +317,7 @@ def _text(block: _Block) -> list[str]:
         return []
     plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
     if not isinstance(block, Step):
-        del plain["steps"]
+        plain.pop("steps", None)
     if not plain:
         return []
     return as_yaml(plain, width=100).splitlines()

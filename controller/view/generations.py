@@ -20,6 +20,7 @@ from controller.spec.items import child_name, parent_name
 from controller.spec.models import Spec
 from controller.view.edits import in_words
 from controller.view.look import Look
+from controller.view.policy import PolicyEdit
 from controller.view.table import Cell, Column, Table
 
 
@@ -136,7 +137,28 @@ def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffe
     return effects
 
 
-def generations_table(generations: Sequence[Generation], look: Look) -> Table:
+def generations_table(
+    generations: Sequence[Generation], policies: Sequence[PolicyEdit], look: Look
+) -> Table:
+    """A row for each generation, and for each edit of Defaults, in the order of their times."""
+    rows = [
+        (
+            generation.time,
+            (
+                Cell(str(generation.number)),
+                Cell(look.moment(generation.time)),
+                Cell(generation.by or "-"),
+                Cell(generation.path),
+                Cell(str(len(generation.spec.steps))),
+                Cell(did(generation)),
+            ),
+        )
+        for generation in generations
+    ]
+    for edit in policies:
+        when, by = Cell(look.moment(edit.time)), Cell(edit.by or "-")
+        rows.append((edit.time, (Cell("-"), when, by, Cell(edit.path), Cell("-"), Cell(edit.said))))
+    rows.sort(key=lambda row: row[0])
     return Table(
         (
             Column("GEN", right=True),
@@ -146,17 +168,7 @@ def generations_table(generations: Sequence[Generation], look: Look) -> Table:
             Column("STEPS", right=True, rank=1),
             Column("WHAT IT DID"),
         ),
-        [
-            (
-                Cell(str(generation.number)),
-                Cell(look.moment(generation.time)),
-                Cell(generation.by or "-"),
-                Cell(generation.path),
-                Cell(str(len(generation.spec.steps))),
-                Cell(did(generation)),
-            )
-            for generation in generations
-        ],
+        [cells for _, cells in rows],
     )
 
 

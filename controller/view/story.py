@@ -224,7 +224,7 @@ _SENTENCES = {
     "PoolAccepted": "pool {name} has {slots} slots, from {path}",
     "PoolRemoved": "pool {name}",
     "DefaultsAccepted": "the Defaults in {path} are in force",
-    "DefaultsRemoved": "there are no Defaults in the folder {folder} any more",
+    "DefaultsRemoved": "./{folder} has no Defaults any more",
     "GenerationAccepted": "generation {generation} from {path}",
     "EditDeferred": "generation {generation} from {path} waits until the run has finished",
     "EditTakenBack": "generation {generation} takes back the edit that waited",

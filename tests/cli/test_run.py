@@ -354,5 +354,5 @@ def test_a_template_that_is_nowhere(place: Place) -> None:
     assert 'no template is named "chain"' in said
     (place.root / "chain.yaml").write_text(CHAIN)
     said = place.complains("run", "chain.yaml", code=2)
-    assert said.startswith("treadle: run: chain.yaml: only templates, which do not run")
+    assert said.startswith("treadle: run: chain.yaml: there is no workflow in it; ")
     assert not place.state.exists()

@@ -8,7 +8,9 @@ from story import Story, a_step
 
 from controller.client.history import read_history
 from controller.errors import NotFound
+from controller.model import events as e
 from controller.rehearsal.foresee import Change
+from controller.spec.models import DefaultsSpec, SharedDefaults
 from controller.view.generations import between, did
 
 Write = Callable[[Story], str]
@@ -101,3 +103,32 @@ def test_children_of_a_list_that_is_made_again(write: Write) -> None:
 
 def told(change: Change) -> dict[str, str]:
     return {name: str(effect.reason) for name, effect in change.steps.items()}
+
+
+def test_edits_of_the_defaults_above_it(write: Write) -> None:
+    """Those that held for it when they were made, in words; a file that gets a new name is none."""
+    story = Story()
+
+    def say(folder: str, path: str, **policy: float) -> None:
+        spec = DefaultsSpec(defaults=SharedDefaults(**policy))
+        story.see(e.DefaultsAccepted(folder=folder, path=path, spec=spec, by="ada"))
+
+    say("", "all.yaml", timeout_seconds=60)
+    story.accept([a_step("a")], name="etl").accept([a_step("a")], name="run")
+    say("", "all.yaml", timeout_seconds=30)
+    say("", "new.yaml", timeout_seconds=30)
+    say("team", "team/d.yaml", timeout_seconds=5)
+    story.see(e.SourceChanged(uid=story.life("etl").uid, path="team/sub/etl.yaml"))
+    say("team", "team/d.yaml", timeout_seconds=6, termination_grace_period_seconds=1.5)
+    story.see(e.DefaultsRemoved(folder=""))
+    story.delete("etl").see(e.DefaultsRemoved(folder="team"))
+    found = read_history(write(story), "etl").policies
+    assert [(edit.by, edit.path, edit.said) for edit in found] == [
+        ("ada", "all.yaml", "Defaults: timeoutSeconds 60 -> 30; ran nothing again"),
+        (
+            "ada",
+            "team/d.yaml",
+            "Defaults: timeoutSeconds 5 -> 6, terminationGracePeriodSeconds 1.5; ran nothing again",
+        ),
+        ("", "new.yaml", "Defaults: timeoutSeconds removed; ran nothing again"),
+    ]

@@ -128,7 +128,7 @@ def test_a_template_that_the_files_lack_is_one_of_the_folder(tmp_path: Path) -> 
     ("texts", "problem"),
     [
         pytest.param(
-            [template("chain")], r"0\.yaml: only templates, which do not run", id="templates alone"
+            [template("chain")], r"0\.yaml: there is no workflow in it", id="templates alone"
         ),
         pytest.param(
             [caller("a", "chain"), template("chain"), template("chain")],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from specs_folder import defaults, pool
 from story import a_step
 from story import document as model
 
@@ -20,7 +21,7 @@ def text(*names: str) -> bytes:
 def found(specs: Path, *names: str, **last_known: tuple[str, ...]) -> list[tuple[str, ...]]:
     known = {f"{name}.yaml": defined for name, defined in last_known.items()}
     files = files_defining(str(specs), names, known)
-    return [(os.path.relpath(file.path, specs), *file.names) for file in files]
+    return [(os.path.relpath(file.path, specs), *file.defines) for file in files]
 
 
 def test_the_content_counts_and_not_the_name_of_the_file(tmp_path: Path) -> None:
@@ -60,12 +61,17 @@ def test_a_file_of_templates_defines_no_workflow(tmp_path: Path) -> None:
     )
     (tmp_path / "etl.yaml").write_bytes(template)
     assert found(tmp_path, "etl", "chain") == []
-    assert read_spec_file(str(tmp_path / "etl.yaml")) == SpecFile(
-        str(tmp_path / "etl.yaml"), (), ("chain",)
-    )
-    (file,) = files_defining(str(tmp_path), [], {}, ["chain"])
-    assert file.others([], ["chain"]) == []
+    path = str(tmp_path / "etl.yaml")
+    assert read_spec_file(path) == SpecFile(path, ("the template chain",))
+    (file,) = files_defining(str(tmp_path), ["the template chain"], {})
+    assert file.others(["the template chain"]) == []
     assert file.others(["chain"]) == ["the template chain"]
+
+
+def test_a_file_of_policies_defines_no_workflow(tmp_path: Path) -> None:
+    (tmp_path / "gpu.yaml").write_text(f"{pool('gpu')}---\n{defaults()}")
+    assert found(tmp_path, "gpu") == []
+    assert found(tmp_path, "the pool gpu") == [("gpu.yaml", "the pool gpu", "Defaults")]
 
 
 def test_what_else_a_file_defines() -> None:

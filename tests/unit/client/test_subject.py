@@ -73,7 +73,7 @@ def test_a_life_that_has_ended_is_nothing_to_change(specs: Path, story: Story) -
 def test_of_a_broken_file_what_the_log_says_it_defined(specs: Path, story: Story) -> None:
     (specs / "etl.yaml").write_text("apiVersion: treadle.dev/v1\nkind: Workflow\n: [")
     (file,) = files_of(str(specs), story.state, ["etl"])
-    assert (file.path, file.names) == (f"{specs}/etl.yaml", ("etl",))
+    assert (file.path, file.defines) == (f"{specs}/etl.yaml", ("etl",))
 
 
 def test_the_folder_has_to_be_there_and_this_state_s(specs: Path, story: Story) -> None:

@@ -1,7 +1,11 @@
 """What single files would do in the folder, and what an edit of a template does to its callers."""
 
+import json
+
 import pytest
-from specs_folder import SpecsFolder, caller, documents, template, workflow
+from msgspec.json import encode
+from specs_folder import SpecsFolder, caller, defaults, documents, pool, template, workflow
+from story import Story, a_step, document
 
 from controller.rehearsal.foresee import Foresight, of_files, of_folder
 from controller.spec.load import load
@@ -22,7 +26,7 @@ def folder() -> SpecsFolder:
 
 def foreseen(folder: SpecsFolder, *texts: str) -> Foresight:
     files = [load(text.encode(), f"{n}.yaml") for n, text in enumerate(texts)]
-    return of_files(folder.state, folder.sight, files)
+    return of_files(folder.state, folder.sight, {f"{n}.yaml": one for n, one in enumerate(files)})
 
 
 def changed(told: Foresight) -> dict[str, dict[str, str]]:
@@ -72,3 +76,63 @@ def test_a_caller_alone_gets_the_template_of_the_folder(folder: SpecsFolder) -> 
 def test_files_that_have_nothing_to_do_with_templates(folder: SpecsFolder) -> None:
     told = foreseen(folder, documents(workflow("plain", run="date"), workflow("other")))
     assert list(changed(told)) == ["plain", "other"]
+
+
+# ---------------------------------------- pools and Defaults
+
+
+def policies_of(told: Foresight) -> list[tuple[str, str, int]]:
+    return [(one.name, one.path, one.workflows) for one in told.policies]
+
+
+def test_what_becomes_of_policies(folder: SpecsFolder) -> None:
+    folder.write("lib/d.yaml", defaults(9)).write("pools.yaml", pool("gpu")).look()
+    folder.write("pools.yaml", pool("gpu", 2)).write("all.yaml", defaults(5))
+    folder.write("lib/w.yaml", workflow("w")).remove("lib/d.yaml")
+    told = of_folder(folder.state, folder.sight, folder.now)
+    assert policies_of(told) == [
+        ("Defaults of the specs folder", "all.yaml", 5),
+        ("pool gpu", "pools.yaml", 0),
+        ("Defaults of lib", "lib/d.yaml", 1),
+    ]
+    assert [(one.was is None, one.becomes is None) for one in told.policies] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    assert list(changed(told)) == ["w"], "nothing else changes"
+
+
+def test_a_file_with_another_name_is_no_change(folder: SpecsFolder) -> None:
+    folder.write("d.yaml", defaults(9)).write("p.yaml", pool("gpu")).look()
+    folder.write("e.yaml", defaults(9)).write("q.yaml", pool("gpu")).remove("d.yaml", "p.yaml")
+    assert of_folder(folder.state, folder.sight, folder.now).policies == []
+
+
+def test_single_files_with_policies(folder: SpecsFolder) -> None:
+    folder.write("p.yaml", pool("gpu")).look()
+    assert policies_of(foreseen(folder, documents(pool("gpu"), pool("api")), defaults(1))) == [
+        ("pool api", "0.yaml", 0),
+        ("Defaults of the specs folder", "1.yaml", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        pytest.param(50, "Unchanged", id="the retries that it had"),
+        pytest.param(60, "TriedAnew", id="others"),
+    ],
+)
+def test_an_edit_is_judged_with_the_defaults_that_come_with_it(seconds: int, reason: str) -> None:
+    """A step in backoff waits on only if its policy stays, wherever that is written."""
+    retry = {"limit": 3, "backoff": {"initialSeconds": 50}}
+    folder = SpecsFolder()
+    folder.state = Story().accept([a_step("a", retry=retry)]).exit("a", 1).state
+    folder.write("w.yaml", encode(document([a_step("a")])).decode())
+    retry["backoff"] = {"initialSeconds": seconds}
+    folder.write(
+        "d.yaml", defaults(9).replace('"timeoutSeconds": 9', f'"retry": {json.dumps(retry)}')
+    )
+    (change,) = of_folder(folder.state, folder.sight, folder.now).changes
+    assert change.steps["a"].reason == reason

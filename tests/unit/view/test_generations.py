@@ -124,7 +124,7 @@ def test_the_table_of_history() -> None:
     anonymous = type(nobody)(
         **{name: getattr(nobody, name) for name in nobody.__struct_fields__} | {"by": ""}
     )
-    assert list(render(generations_table([FIRST, anonymous], Look(now=BEGIN)))) == [
+    assert list(render(generations_table([FIRST, anonymous], [], Look(now=BEGIN)))) == [
         "GEN  ACCEPTED                   BY   FILE      STEPS  WHAT IT DID",
         "  1  2023-11-14T22:13:20+00:00  ada  etl.yaml      2  first version",
         "  2  2023-11-14T22:13:20+00:00  -    etl.yaml      2  2 unchanged",

@@ -1,0 +1,243 @@
+"""Defaults and pools as a person meets them: in files, in commands, with a real controller."""
+
+from pathlib import Path
+
+import pytest
+from cli.place import HELD, Place
+from specs_folder import defaults, documents, pool
+
+from controller.model.timers import TimerKind
+
+POLICY = """apiVersion: treadle.dev/v1
+kind: Defaults
+spec:
+  defaults: {timeoutSeconds: 600, retry: {limit: 2}}
+  ttlSecondsAfterFinished: 3600
+"""
+
+
+@pytest.fixture
+def house(place: Place) -> Place:
+    """Defaults of two folders, a pool, and a workflow that has run."""
+    (place.specs / "team").mkdir()
+    (place.specs / "all.yaml").write_text(documents(POLICY, pool("gpu", 2)))
+    (place.specs / "team/team.yaml").write_text(defaults(60))
+    place.spec("w", "team/w.yaml", a="true")
+    place.says("up", "--once")
+    return place
+
+
+def test_validate_says_what_they_hold_for(house: Place) -> None:
+    assert house.says("validate").splitlines() == [
+        "specs/all.yaml: ok (1 pool, defaults for the workflows in specs and below)",
+        "specs/team/team.yaml: ok (defaults for the workflows in specs/team and below)",
+        "specs/team/w.yaml: ok (1 workflow, 1 step)",
+    ]
+    (house.specs / "team/second.yaml").write_text(documents(defaults(9), pool("gpu")))
+    found = house.treadle("validate", "--format", "short", code=2).stderr.decode().splitlines()
+    assert found == [
+        'specs/team/second.yaml: a second pool named "gpu"; the first is in specs/all.yaml',
+        "specs/team/team.yaml: a second document of the kind Defaults in specs/team; a folder has "
+        "one; the first is in specs/team/second.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            "{defaults: {env: {A: b}}}",
+            "spec.defaults.env: unknown field; Defaults hold policy alone, nothing that changes "
+            "what a step does: write it in the spec of each workflow",
+        ),
+        (
+            "{shell: bash}",
+            "spec.shell: unknown field; Defaults hold policy alone, nothing that changes what a "
+            "step does: write it in the spec of each workflow",
+        ),
+        (
+            "{steps: [{name: a, run: x}]}",
+            "spec.steps: unknown field; Defaults hold policy alone, nothing that changes what a "
+            "step does: write it in the spec of each workflow",
+        ),
+        ("{priority: 3}", "spec.priority: unknown field; write it in the spec of each workflow"),
+        ("{timeoutSeconds: 3}", "spec.timeoutSeconds: unknown field; write it under defaults"),
+        ("{keepInstances: 3}", "spec.keepInstances: not supported yet; ttlSecondsAfterFinished"),
+        ("{engines: {slurm: {}}}", "spec.engines: not supported yet; steps are processes of"),
+        (
+            '{defaults: {timeoutSeconds: "${{ params.n }}"}}',
+            "spec.defaults.timeoutSeconds: an expression can't be used here; write the value",
+        ),
+        (
+            "{defaults: {timeoutSeconds: -1}}",
+            "spec.defaults.timeoutSeconds: must be more than 0, not -1",
+        ),
+        ("{defaults: {retry: 3}}", "spec.defaults.retry: expected a mapping"),
+        (
+            "{defaults: {retry: {exitCodes: [1], exceptExitCodes: [2]}}}",
+            "spec.defaults.retry.exceptExitCodes: exitCodes and exceptExitCodes exclude each other",
+        ),
+        ("3", "spec: expected a mapping, found the number 3"),
+    ],
+)
+def test_bad_defaults_get_a_clear_error(place: Place, spec: str, said: str) -> None:
+    (place.specs / "d.yaml").write_text(
+        f"apiVersion: treadle.dev/v1\nkind: Defaults\nspec: {spec}\n"
+    )
+    found = place.treadle("validate", "--format", "short", code=2).stderr.decode()
+    assert f": {said}" in found
+    assert found.count("\n") == 1
+
+
+def test_get_shows_the_merge_and_where_it_is_from(house: Place) -> None:
+    assert "defaults" not in house.says("get", "w", "-o", "yaml")
+    shown = house.says("get", "w", "-o", "yaml", "--effective")
+    assert [line for line in shown.splitlines() if line.startswith("#")] == [
+        "# w: spec.defaults.timeoutSeconds is from team/team.yaml",
+        "# w: spec.defaults.retry.limit is from all.yaml",
+        "# w: spec.ttlSecondsAfterFinished is from all.yaml",
+    ]
+    assert "  defaults:\n    timeoutSeconds: 60.0\n    retry:\n      limit: 2\n" in shown
+    (house.root / "shown.yaml").write_text(shown)
+    assert "ok (1 workflow, 1 step)" in house.says("validate", "shown.yaml")
+    said = house.complains("get", "w", "--effective", code=2)
+    assert said == (
+        "treadle: --effective shows the spec: use it with -o yaml or -o json, not with -w"
+    )
+
+
+def test_diff_lists_what_is_edited_and_that_it_runs_nothing(house: Place) -> None:
+    assert house.says("diff") == ""
+    (house.specs / "all.yaml").write_text(documents(POLICY.replace(" 600", " 30"), pool("gpu", 3)))
+    edited = [
+        "pool gpu (all.yaml)  edited; runs nothing again",
+        "  @@ spec @@",
+        "  -slots: 2",
+        "  +slots: 3",
+        "",
+        "Defaults of the specs folder (all.yaml)  edited; it holds for 1 workflow; "
+        "runs nothing again",
+        "  @@ spec @@",
+        "   defaults:",
+        "  -  timeoutSeconds: 600",
+        "  +  timeoutSeconds: 30",
+        "     retry:",
+        "       limit: 2",
+        "   ttlSecondsAfterFinished: 3600",
+        "",
+    ]
+    assert sorted(house.says("diff", code=1).splitlines()) == sorted(edited)
+    assert sorted(house.says("diff", "specs/all.yaml", code=1).splitlines()) == sorted(edited)
+    (house.specs / "team/team.yaml").unlink()
+    said = house.says("diff", code=1)
+    assert "Defaults of team (team/team.yaml)  is removed; it holds for 1 workflow; runs" in said
+
+
+def test_a_file_outside_belongs_to_no_folder(house: Place) -> None:
+    (house.root / "x.yaml").write_text(defaults(5))
+    for command in (["diff", "x.yaml"], ["apply", "-f", "x.yaml"]):
+        said = house.complains(*command, code=2)
+        assert said.startswith(
+            "treadle: x.yaml: Defaults hold for the folder that their file is in"
+        )
+    said = house.complains("run", "x.yaml", code=2)
+    assert "there is no workflow in it; templates, pools and Defaults do not run" in said
+
+
+def test_run_ignores_them_and_says_so(place: Place) -> None:
+    (place.root / "job.yaml").write_text(
+        documents(defaults(0.05), (place.spec("job", a="sleep 0.3")).read_text())
+    )
+    (place.specs / "job.yaml").unlink()
+    done = place.treadle("run", "job.yaml")
+    assert b"pools and Defaults count in the specs folder alone; run ignores them" in done.stderr
+
+
+def test_apply_and_delete_of_a_file_with_a_pool(house: Place) -> None:
+    (house.root / "p.yaml").write_text(pool("api", 4))
+    assert house.says("apply", "-f", "p.yaml") == "pool api: written (specs/api.yaml)\n"
+    (house.root / "p.yaml").write_text(pool("api", 5))
+    assert house.says("apply", "-f", "p.yaml") == "pool api: replaced (specs/api.yaml)\n"
+    (house.root / "p.yaml").write_text(pool("gpu", 5))
+    said = house.complains("apply", "-f", "p.yaml", code=2)
+    assert said == (
+        "treadle: specs/all.yaml also defines Defaults, which would be removed; edit the file"
+    )
+    path = house.specs / "team/w.yaml"
+    path.write_text(documents(path.read_text() + "\n", pool("cpu")))
+    said = house.complains("delete", "w", code=2)
+    assert said == "treadle: specs/team/w.yaml also defines the pool cpu: remove w by hand"
+
+
+def test_history_names_the_edits_that_held_for_the_workflow(house: Place) -> None:
+    (house.specs / "other").mkdir()
+    (house.specs / "other/d.yaml").write_text(defaults(5))
+    (house.specs / "team/team.yaml").write_text(defaults(70))
+    house.says("up", "--once")
+    (house.specs / "all.yaml").unlink()
+    house.says("up", "--once")
+    rows = [line.split(None, 5) for line in house.says("history", "w").splitlines()[1:]]
+    assert [(row[0], row[3], row[5]) for row in rows] == [
+        ("1", "team/w.yaml", "first version"),
+        ("-", "team/team.yaml", "Defaults: timeoutSeconds 60 -> 70; ran nothing again"),
+        (
+            "-",
+            "all.yaml",
+            "Defaults: timeoutSeconds removed, retry.limit removed, "
+            "ttlSecondsAfterFinished removed; ran nothing again",
+        ),
+    ]
+
+
+def test_a_rejected_file_is_in_the_list(house: Place) -> None:
+    """A file that never had a workflow is named like its file, as others are."""
+    (house.specs / "team/second.yaml").write_text(defaults(9))
+    assert house.treadle("up", "--once", code=2)
+    said = house.says("get", "second", "-o", "json")
+    assert "the Defaults of this folder are already in specs/team/team.yaml:1" in said
+
+
+def test_a_real_step_gets_what_people_write(place: Place) -> None:
+    """Edits, a file with a fault, a symlink, a move: each while the step runs."""
+    place.spec("w", a=HELD)
+    policy = place.specs / "policy.yaml"
+
+    def seconds() -> float | None:
+        """How long the attempt may take."""
+        state = place.folded()
+        life = state.workflows.get("w")
+        step = None if life is None else life.steps["a"]
+        if life is None or step is None or step.live is None or step.live.started is None:
+            return -1
+        due = state.timer_of.get((life.uid, "a", TimerKind.TIMEOUT))
+        return None if due is None else round((due - step.live.started) / 1e6)
+
+    with place.up():
+        place.until(lambda: seconds() is None)
+        policy.write_text(defaults(500))
+        place.until(lambda: seconds() == 500)
+        policy.write_text(defaults(400))
+        place.until(lambda: seconds() == 400)
+        policy.write_text(defaults(300) + "x: 1\n")
+        place.until(lambda: "policy.yaml" in place.folded().rejected)
+        assert seconds() == 400
+        (place.specs / "sub").mkdir()
+        (place.specs / "sub/real.yaml").write_text(defaults(100))
+        _link(policy, place.specs / "sub/real.yaml")
+        place.until(lambda: "sub" in place.folded().defaults)
+        place.until(lambda: "" not in place.folded().defaults)
+        assert seconds() is None, "a symlink to what is seen anyway is no second document"
+        (place.specs / "w.yaml").rename(place.specs / "sub/w.yaml")
+        place.until(lambda: seconds() == 100)
+    with place.up():
+        assert seconds() == 100, "another controller"
+        (place.specs / "sub/real.yaml").write_text(defaults(0.1))
+        place.until(lambda: place.phase("w") == "Failed")
+    (ended,) = place.shape("w")["status"]["steps"][0]["attempts"]
+    assert (ended["reason"], ended["message"]) == ("Timeout", "timed out after 0.1 s")
+    assert place.shape("w")["metadata"]["generation"] == 1
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink()
+    path.symlink_to(target)
