@@ -10,6 +10,9 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
                             the template t has these steps, from the next `edit` on; one calls it
                             by template.name=t
     delete                  and now it has none
+    move team               the document is in that folder of the specs folder now
+    defaults [team] defaults.timeoutSeconds=5
+                            the Defaults of that folder, or of the specs folder; of no field: none
     marker [a b] [drain]    a marker is there; it takes the place of the one before
     unmark                  it is gone
     retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [n=1]
@@ -35,6 +38,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
+from msgspec import convert, structs
 from story import Story, a_step, document, template
 
 from controller.intake import desired
@@ -44,6 +48,8 @@ from controller.model.observations import Document, FolderSight, Request, SeenFi
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
+from controller.spec.load import PolicyDocument
+from controller.spec.models import FolderDefaults
 from controller.view import difference, words
 from controller.view.explain import Around, causes
 from controller.view.look import Look
@@ -77,6 +83,7 @@ class Stage:
     def __init__(self) -> None:
         self.story = Told(Limits(max_parallel=SLOTS))
         self.sight = FolderSight(path="/specs", device=1, inode=1)
+        self.path = PATH
         self.templates: dict[str, Any] = {}
         self.memory = desired.Memory()
         self.requests: list[Request] = []
@@ -123,20 +130,8 @@ class Stage:
         story, said = self.story, [word for word in rest.split() if word not in FLAGS]
         names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
         flags = {flag: True for flag in FLAGS if flag in rest.split()}
-        if verb == "edit":
-            self.sight.files[PATH] = _file(rest, self.templates)
-            self.sight.changed.add(PATH)
-        elif verb == "delete":
-            del self.sight.files[PATH]
-            self.sight.changed.add(PATH)
-        elif verb == "marker":
-            self.sight.markers[MARKER] = SeenMarker(
-                path=MARKER, workflow="w", digest=rest, steps=tuple(names), **flags
-            )
-            self.sight.changed.add(MARKER)
-        elif verb == "unmark":
-            del self.sight.markers[MARKER]
-            self.sight.changed.add(MARKER)
+        if verb in ("edit", "delete", "move", "defaults", "marker", "unmark"):
+            self._write(verb, rest, names, values, flags)
         elif verb == "starts":
             later.append(lambda: story.start(*names))
         elif verb == "exits":
@@ -157,6 +152,38 @@ class Stage:
             self._request(kind=verb, **(self._answer_of(*names) if verb == "approve" else asked))
         else:
             raise AssertionError(f"{verb} is no command")
+
+    def _write(
+        self, verb: str, rest: str, names: list[str], values: list[str], flags: dict[str, bool]
+    ) -> None:
+        """What people do to the folder."""
+        if verb == "edit":
+            self._put(self.path, _file(self.path, rest, self.templates))
+        elif verb == "delete":
+            self._put(self.path, None)
+        elif verb == "move":
+            file = self.sight.files[self.path]
+            self._put(self.path, None)
+            self.path = f"{rest}/{PATH}" if rest else PATH
+            self._put(self.path, structs.replace(file, path=self.path))
+        elif verb == "defaults":
+            path = "/".join([*names, "defaults.yaml"])
+            self._put(path, _defaults(path, _fields(values)) if values else None)
+        elif verb == "marker":
+            self.sight.markers[MARKER] = SeenMarker(
+                path=MARKER, workflow="w", digest=rest, steps=tuple(names), **flags
+            )
+            self.sight.changed.add(MARKER)
+        else:
+            del self.sight.markers[MARKER]
+            self.sight.changed.add(MARKER)
+
+    def _put(self, path: str, file: SeenFile | None) -> None:
+        """What the path holds now."""
+        self.sight.files.pop(path, None)
+        if file is not None:
+            self.sight.files[path] = file
+        self.sight.changed.add(path)
 
     def _request(self, **asked: Any) -> None:
         self.asked += 1
@@ -270,8 +297,9 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
         markers=dict(sight.markers),
         changed=set(sight.changed),
     )
-    told = []
-    for change in of_folder(story.state, asked, story.now).changes:
+    foretold = of_folder(story.state, asked, story.now)
+    told = [next(difference.policy_lines(one, Look(now=0))) for one in foretold.policies]
+    for change in foretold.changes:
         shown = difference.shape(change)
         heading = next(difference.lines(change, Look(now=0)), "nothing changes")
         told.append(heading)
@@ -284,12 +312,18 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
 # ---------------------------------------- documents
 
 
-def _file(text: str, templates: dict[str, Any]) -> SeenFile:
+def _defaults(path: str, spec: dict[str, Any]) -> SeenFile:
+    head = {"apiVersion": "treadle.dev/v1", "kind": "Defaults"}
+    one = PolicyDocument(document=convert({**head, "spec": spec}, FolderDefaults), line=1)
+    return SeenFile(path=path, digest=str(spec), policies=(one,), policy_names=(one.named,))
+
+
+def _file(path: str, text: str, templates: dict[str, Any]) -> SeenFile:
     steps, fields = _spec(text)
     workflow = document(steps, templates=templates, **fields)
     documents = (Document(workflow=workflow, line=1),)
     digest = f"{text} {templates}" if templates else text
-    return SeenFile(path=PATH, digest=digest, documents=documents, names=("w",))
+    return SeenFile(path=path, digest=digest, documents=documents, names=("w",))
 
 
 def _spec(text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -1,0 +1,91 @@
+"""Defaults in the whole loop: edits above workflows that run, and crashes at each effect."""
+
+import json
+
+from simulation.trial import judge
+from simulation.world import Fate, World
+
+from controller.model import events as e
+
+CHAIN = """\
+apiVersion: treadle.dev/v1
+kind: Template
+metadata: {name: chain}
+spec:
+  steps:
+  - {name: long, run: long}
+  - {name: own, run: own, timeoutSeconds: 30, dependsOn: [long]}
+"""
+ONE = """\
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: one}
+spec:
+  steps:
+  - {name: long, run: long}
+  - {name: fails, run: fails}
+  - {name: each, run: each, forEach: [a, b], dependsOn: [fails]}
+  - {name: piece, template: {name: chain}}
+"""
+TWO = ONE.replace("name: one", "name: two")
+
+
+def policy(timeout: float, limit: int, **more: object) -> str:
+    retry = {"limit": limit, "backoff": {"initialSeconds": 0.5, "jitter": 0}}
+    spec = {"defaults": {"timeoutSeconds": timeout, "retry": retry}, **more}
+    return json.dumps({"apiVersion": "treadle.dev/v1", "kind": "Defaults", "spec": spec})
+
+
+def fate(workflow: str, step: str, number: int) -> Fate:
+    if step.endswith("long"):
+        return Fate(seconds=20, deaf_seconds=0.5)
+    return Fate(seconds=1, exit_code=int(step == "fails" and number <= 2))
+
+
+def told(crash_before: int | None = None) -> World:
+    """Defaults are edited, moved and removed while two workflows run; one moves below others."""
+    world = World(fate=fate, max_parallel=20, crash_before=crash_before)
+    world.files = {
+        "t.yaml": CHAIN,
+        "one.yaml": ONE,
+        "team/two.yaml": TWO,
+        "all.yaml": policy(100, 1),
+        "team/d.yaml": policy(50, 2),
+    }
+    world.boot_controller()
+    world.run(1.2)  # `fails` has failed once in both
+    world.files["all.yaml"] = policy(100, 2)
+    world.run(4)
+    world.files["team/d.yaml"] = policy(8, 0)  # the long ones of two have 3 seconds left
+    world.run(1)
+    world.files["team/one.yaml"] = world.files.pop("one.yaml")
+    world.run(1)
+    world.files["team/d.yaml"] = "kind: ["
+    world.run(4)
+    world.files["team/d.yaml"] = policy(100, 5, ttlSecondsAfterFinished=60)
+    world.run(1)
+    del world.files["team/d.yaml"]
+    world.run(10)
+    world.files["all.yaml"] = policy(1, 0, ttlSecondsAfterFinished=0)
+    world.run(200)
+    return world
+
+
+def test_a_crash_before_any_effect_around_defaults_changes_nothing() -> None:
+    quiet = told()
+    judge(quiet, "told")
+    ended = {
+        (record.event.step, record.event.reason)
+        for record in quiet.records()
+        if isinstance(record.event, e.AttemptFinished) and record.event.reason == "Timeout"
+    }
+    assert ended == {("long", "Timeout"), ("piece/long", "Timeout")}
+    assert quiet.begun["one", "fails"] == 3, "by the limit that came while it ran"
+    generations = [r.event for r in quiet.records() if isinstance(r.event, e.GenerationAccepted)]
+    assert len(generations) == 2, "none of this is an edit of a workflow"
+    for effect in range(1, quiet.effects + 1):
+        stormy = told(effect)
+        judge(stormy, f"told({effect})")
+        assert stormy.phases() == quiet.phases(), effect
+        assert stormy.begun == quiet.begun, effect
+        assert stormy.controller.state.defaults.keys() == {""}
