@@ -38,6 +38,7 @@ spec:
       onChanged: Restart
       onRemoved: End
       leaveProcesses: true
+      uses: [gpu, {pool: api, slots: 3}, {lock: extract}]
     - name: load_2
       command: [python3, load.py, --date, "2026-11-23"]
       dependsOn: [extract]

@@ -18,7 +18,7 @@ from controller.model.apply import apply
 from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Observation, Request, Started
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
-from controller.model.state import SECOND, Attempt, Move, State, Step, Workflow
+from controller.model.state import SECOND, Attempt, Move, Queue, State, Step, Workflow
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import facts
 from controller.planner.permission import Limits
@@ -85,11 +85,19 @@ def dump(state: State) -> dict[str, Any]:
         "controller": state.controller,
         "live": [[uid, step, one.number] for (uid, step), one in state.live.items()],
         "timer_of": sorted(state.timer_of.items()),
-        "queue": sorted((key, list(uids)) for key, uids in state.queue.items()),
+        "queue": _in_order(state.queue),
+        "lines": {name: _in_order(queue) for name, queue in state.lines.items()},
+        "held": {name: sorted(by.items()) for name, by in state.held.items()},
+        "takers": {name: sorted(steps) for name, steps in state.takers.items()},
+        "several": {name: list(steps) for name, steps in state.several.items()},
         "moves": [],
         "touched": {},
     }
     return cast(dict[str, Any], msgspec.to_builtins(known))
+
+
+def _in_order(queue: Queue) -> list[Any]:
+    return sorted((key, list(uids)) for key, uids in queue.items())
 
 
 def check_moves(record: e.Record, moves: list[Move]) -> None:

@@ -276,6 +276,24 @@ COMMANDS = (
         output_is="listing",
     ),
     Command(
+        "pools",
+        "pools:pools",
+        "pools and locks",
+        LOOK,
+        (
+            *READ_OPTIONS,
+            arg("name", nargs="?", metavar="NAME", help="of a pool or lock"),
+            json_form("one JSON object a line"),
+        ),
+        "List the pools, and the locks that are held or waited for: how many slots each has, and "
+        "which steps hold them. With NAME, show also who waits for it, and in which place.",
+        (
+            Example("treadle pools", "all of them"),
+            Example("treadle pools gpu", "one of them, with all steps that wait for it"),
+        ),
+        output_is="listing",
+    ),
+    Command(
         "logs",
         "logs:logs",
         "output of steps",

@@ -24,6 +24,7 @@ from controller.model.events import GenerationAccepted, Record, RequestApplied, 
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
 from controller.requests import os_user
+from controller.view.pools import stuck
 
 if TYPE_CHECKING:
     from controller.host.lines import Progress
@@ -161,12 +162,16 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
                 shown.show(session.news(begun.uids))
                 if begun.all_over(state):
                     break
+                if session.controller.settled() and begun.is_stuck(state):
+                    break
                 if signals.seen and not asked_to_cancel:
                     asked_to_cancel = True
                     _cancel(session, names, signals.last)
                 else:
                     session.wait(shown.refresh_seconds or _REQUESTS_SECONDS, shown.keys())
             shown.bye(session.news(begun.uids), stopped=False, ended=0)
+        if begun.is_stuck(state):
+            return ExitCode.FAILED
         if begun.all_over(state):
             result = begun.result(state)
             return 128 + signals.last if asked_to_cancel and result else result
@@ -295,6 +300,15 @@ class _Begun:
         if not all(name in state.requests for name in self._names):
             return False
         return all(phase in WORKFLOW_TERMINAL for phase in self._now(state))
+
+    def is_stuck(self, state: "State") -> bool:
+        """Whether steps wait for a pool that is not defined or too small.
+
+        They wait for ever where no controller watches the folder: that would be the only one to
+        see another document.
+        """
+        lives = (state.lives.get(uid) for uid in self._phases)
+        return any(life is not None and stuck(state, life) for life in lives)
 
     def result(self, state: "State") -> ExitCode:
         _refuse(state, self._names)

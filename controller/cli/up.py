@@ -13,6 +13,7 @@ from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
+from controller.view.pools import stuck
 
 if TYPE_CHECKING:
     from controller.host.lines import Progress
@@ -99,6 +100,7 @@ def _exit_code(session: "Session") -> ExitCode:
     if session.news().lacks_room():
         return ExitCode.STORAGE
     documents = [life for life in state.workflows.values() if life.origin == "folder"]
-    if any(life.phase in (Phase.FAILED, Phase.CANCELLED) for life in documents):
+    failed = (Phase.FAILED, Phase.CANCELLED)
+    if any(life.phase in failed or stuck(state, life) for life in documents):
         return ExitCode.FAILED
     return ExitCode.USAGE if state.rejected or state.bad_markers else ExitCode.FINE

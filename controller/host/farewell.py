@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from controller.host.news import News
 from controller.model.phases import Phase
 from controller.model.state import Step, Workflow
-from controller.view import words
+from controller.view import pools, words
 
 _NAMED_MAX = 10
 _OPEN = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.SUSPENDED})
@@ -18,11 +18,14 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield from _stopped(news, ended)
         return
     counts, asking = Counter[str](), list[tuple[str, list[Step]]]()
+    lacking: list[str] = []
     for life in news.workflows():
-        steps = words.asking(life)
-        counts["waiting for approval" if steps else life.phase] += 1
+        steps, stuck = words.asking(life), pools.stuck(news.state, life)
+        counts["waiting for approval" if steps else "waiting" if stuck else life.phase] += 1
         if steps:
             asking.append((life.name, steps))
+        said = ((step.name, words.of_step(news.state, life, step)[1]) for step in stuck)
+        lacking += [f"{life.name}/{name}: {why}" for name, why in said]
     summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
     invalid = len(news.state.rejected) + len(news.state.bad_markers)
     if invalid:
@@ -32,6 +35,7 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield "steps wait for room on the disk: make room, then run it again"
         return
     yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
+    yield from lacking[:_NAMED_MAX]
     for name, steps in asking[:_NAMED_MAX]:
         for step in steps[:_NAMED_MAX]:
             question = "" if step.asking is None else step.asking.message
@@ -39,7 +43,7 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
             yield f"{name}/{step.name} asks: {question}; answer: {answers}"
     if news.state.rejected:
         yield f"to see what is invalid: treadle validate {specs.rstrip('/')}"
-    elif not counts.keys() & _OPEN and not invalid and not asking:
+    elif not (counts.keys() & _OPEN or invalid or asking or lacking):
         yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
 
 

@@ -12,10 +12,11 @@ from controller.host.faults import show_faults
 from controller.host.news import News
 from controller.log.output import NewLines, last_lines
 from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import SECOND, Condition, Move, State
+from controller.model.state import SECOND, Condition, Move, State, Step
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
+from controller.view.pools import is_stuck, of_lack
 from controller.view.table import visible
 from controller.view.times import rfc3339, span
 
@@ -85,7 +86,7 @@ class Lines:
         for move in news.moves:
             if not news.shows(move.uid):
                 continue
-            if move.phase is not Phase.READY and not _is_told_below(move, news.state):
+            if not _is_told_otherwise(move, news.state):
                 self._say(line(move, news.state))
             for text in printed(news, move, self._outputs):
                 print(text)
@@ -249,13 +250,19 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 }
 
 
-def _is_told_below(move: Move, state: State) -> bool:
-    """Whether it is a child, and the lines of its own children show that it begins."""
-    life = state.lives.get(move.uid)
-    step = life.steps.get(move.step) if life is not None else None
+def _is_told_otherwise(move: Move, state: State) -> bool:
+    """Whether other lines show enough: that of its start, or, of a child, those of its children."""
+    step = _step_of(move, state)
+    if move.phase is Phase.READY:
+        return step is None or not is_stuck(state, step)
     if step is None or not step.parent or not step.expanded:
         return False
     return move.phase in (Phase.PENDING, Phase.RUNNING)
+
+
+def _step_of(move: Move, state: State) -> Step | None:
+    life = state.lives.get(move.uid)
+    return life.steps.get(move.step) if life is not None else None
 
 
 def line(move: Move, state: State) -> str:
@@ -267,6 +274,8 @@ def line(move: Move, state: State) -> str:
     if not move.step and life is not None and life.phase is move.phase and life.finished:
         message = words.verdict(life)
     took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
+    if move.phase is Phase.READY and (step := _step_of(move, state)) is not None:
+        message = (of_lack(state, step) or ("", message))[1]
     if move.reason == Reason.AWAITING_APPROVAL:
         message = f"{message} ({words.answers(move.workflow, move.step)[0]})"
     why = f": {visible(message)}" if message and message != "exit code 0" else ""

@@ -41,4 +41,4 @@ class News(NamedTuple):
     def lacks_room(self) -> bool:
         """Whether a full disk keeps steps from starting."""
         types = {condition.type for condition in self.conditions}
-        return bool(self.state.queue) and "DiskPressure" in types
+        return bool(self.state.queue or self.state.lines) and "DiskPressure" in types

@@ -87,6 +87,7 @@ def _attempt(
         timeout=resolved.timeout,
         declares=step.definition.outputs,
         in_parts=step.definition.in_parts,
+        uses=step.uses,
     )
 
 

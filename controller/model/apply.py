@@ -15,7 +15,7 @@ from msgspec import structs
 
 from controller.model import apply_attempt, apply_defaults, apply_step, apply_workflow
 from controller.model import events as e
-from controller.model.indexes import displace_marker, place_marker, shift_timers
+from controller.model.indexes import displace_marker, place_marker, resize, shift_timers
 from controller.model.movement import clear_condition, set_condition
 from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, Pool, State
 from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
@@ -151,11 +151,11 @@ def _marker_removed(state: State, event: e.MarkerRemoved) -> None:
 
 
 def _pool_accepted(state: State, event: e.PoolAccepted) -> None:
-    state.pools[event.name] = Pool(event.slots, event.path)
+    resize(state, event.name, Pool(event.slots, event.path))
 
 
 def _pool_removed(state: State, event: e.PoolRemoved) -> None:
-    del state.pools[event.name]
+    resize(state, event.name, None)
 
 
 # ---------------------------------------- people

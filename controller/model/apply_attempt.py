@@ -70,6 +70,7 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         timeout=event.timeout,
         declares=event.declares,
         in_parts=event.in_parts,
+        uses=event.uses,
         seq=state.seq,
         why=step.why,
         scheduled=state.time,

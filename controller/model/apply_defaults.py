@@ -19,7 +19,12 @@ from controller.spec.definition import Definition, definitions
 from controller.spec.linked import Above, below
 from controller.spec.template import template_definitions
 
-_POLICY = ("timeout_seconds", "grace_seconds", "retry")  # what Defaults give of a definition
+_POLICY = (
+    "timeout_seconds",
+    "grace_seconds",
+    "retry",
+    "uses",
+)  # what Defaults give of a definition
 
 
 def accepted(state: State, event: e.DefaultsAccepted) -> None:

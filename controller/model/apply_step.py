@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from controller.model import events as e
 from controller.model.children import collapse, expand, full_name, leave_without, rebalance
 from controller.model.events import StepEffect, in_the_name_of
-from controller.model.indexes import give_place, set_timeout, set_timer, stop_waiting, touch
+from controller.model.indexes import (
+    give_place,
+    set_timeout,
+    set_timer,
+    stop_waiting,
+    touch,
+    use_otherwise,
+)
 from controller.model.movement import (
     drop,
     explain_wait,
@@ -37,6 +44,10 @@ def ready(state: State, event: e.StepReady) -> None:
     stop_waiting(state, workflow, step)
     if event.when is not None:
         step.answer = event.when
+    if step.phase is Phase.READY:
+        use_otherwise(state, workflow, step, event.uses)
+        return
+    step.uses, step.ready_seq = event.uses, state.seq if event.uses else 0
     move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
 
 

@@ -12,6 +12,7 @@ what happens to a child.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.model import pools
 from controller.model.events import Child, StepEffect
 from controller.model.indexes import (
     has_place,
@@ -185,7 +186,7 @@ def rebalance(state: State, workflow: Workflow, parent: Step) -> None:
     """
     children = [workflow.steps[name] for name in parent.children if name in workflow.steps]
     ready = {child.name: child for child in children if child.phase is Phase.READY}
-    waiting = [name for name in workflow.ready if name in ready]
+    waiting = [name for name in pools.waiting(workflow) if name in ready]
     waiting += [name for name, child in ready.items() if child.is_parent and child.admitted]
     waiting += parent.kept_back
     parent.kept_back = {}
@@ -200,6 +201,6 @@ def rebalance(state: State, workflow: Workflow, parent: Step) -> None:
         if has_place(parent):
             let_begin(state, workflow, parent, child)
         elif child.live is None:
-            workflow.ready.pop(name, None)
+            pools.leave(state, workflow, child)
             parent.kept_back[name] = None
     requeue(state, workflow)

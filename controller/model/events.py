@@ -17,6 +17,7 @@ from controller.model.phases import AttemptPhase, Phase, Reason
 from controller.spec.linked import Linked
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import DefaultsSpec
+from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
 SCHEMA = 1  # of the records below; a reader refuses a higher one
@@ -352,12 +353,14 @@ class StepReady(Event, frozen=True):
     """All its dependencies are met; it waits for a slot.
 
     `when`: if that was asked now and gave true, the values that it read, as JSON, cut if long;
-    `not there` for an output that was not given.
+    `not there` for an output that was not given. `uses`: what it waits for besides a slot. If it
+    was ready before, an edit has changed that.
     """
 
     uid: str
     step: str
     when: dict[str, str] | None = None
+    uses: list[Holding] = []
 
 
 class ApprovalAsked(Event, frozen=True):
@@ -501,6 +504,7 @@ class AttemptScheduled(Event, frozen=True):
     the file `values_file` of the state folder, named by the hash of its content. `timeout`: in
     seconds, if an expression gave it. `declares`: the outputs that the attempt has to give.
     `in_parts`: it has a `before` or an `after`, so a runner runs these and the command in turn.
+    `uses`: what it holds until it has finished.
     """
 
     uid: str
@@ -517,6 +521,7 @@ class AttemptScheduled(Event, frozen=True):
     timeout: float | None = None
     declares: dict[str, ParamType] = {}
     in_parts: bool = False
+    uses: list[Holding] = []
 
 
 class AttemptStarted(Event, frozen=True):

@@ -15,7 +15,17 @@ from msgspec import Struct, field
 from controller import __version__
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.metrics import Metrics
-from controller.model.state import ControllerSeen, Pool, QueueKey, RunShort, State, Timer, Workflow
+from controller.model.pools import find_again
+from controller.model.state import (
+    ControllerSeen,
+    Pool,
+    Queue,
+    QueueKey,
+    RunShort,
+    State,
+    Timer,
+    Workflow,
+)
 from controller.model.timers import TimerKind
 
 SCHEMA = 2  # raised when the same field comes to mean something else
@@ -47,6 +57,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     timers: list[Timer] = []
     awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
+    lines: list[tuple[str, list[tuple[QueueKey, list[str]]]]] = []
     over: list[str] = []
 
 
@@ -79,7 +90,8 @@ def freeze(state: State) -> bytes:
         live=list(state.live),
         timers=state.timers,
         awaited=list(state.awaited.items()),
-        queue=[(key, list(state.queue[key])) for key in sorted(state.queue)],
+        queue=_listed(state.queue),
+        lines=[(name, _listed(state.lines[name])) for name in sorted(state.lines)],
         over=list(state.over),
     )
     return _encode(image)
@@ -116,7 +128,9 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.awaited = dict(image.awaited)
-    state.queue = {key: OrderedDict.fromkeys(uids) for key, uids in image.queue}
+    state.queue = _queue(image.queue)
+    state.lines = {name: _queue(listed) for name, listed in image.lines}
+    find_again(state)
     state.over = OrderedDict.fromkeys(image.over)
     return state
 
@@ -155,9 +169,20 @@ def copy_of(state: State, name: str) -> State:
             part.awaited = {life.uid: state.awaited[life.uid]}
         if life.queued_as is not None:
             part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
+        if life.lined_as is not None:
+            line = OrderedDict.fromkeys([life.uid])
+            part.lines = {name: {life.lined_as: line} for name in life.parked}
         if life.uid in state.over:
             part.over = OrderedDict.fromkeys([life.uid])
     return thaw(freeze(part))
+
+
+def _listed(queue: Queue) -> list[tuple[QueueKey, list[str]]]:
+    return [(key, list(queue[key])) for key in sorted(queue)]
+
+
+def _queue(listed: list[tuple[QueueKey, list[str]]]) -> Queue:
+    return {key: OrderedDict.fromkeys(uids) for key, uids in listed}
 
 
 def is_own(data: bytes) -> bool:
@@ -175,7 +200,7 @@ class _Head(Struct):
 
 
 def _ordered(_kind: object, names: Any) -> OrderedDict[str, None]:
-    """`Workflow.ready`, the one field whose type JSON does not know."""
+    """The steps that wait, whose type JSON does not know."""
     return OrderedDict.fromkeys(names)
 
 

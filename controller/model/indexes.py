@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 
+from controller.model import pools
 from controller.model.events import MarkerPlaced
 from controller.model.phases import Obstacle, Reason
 from controller.model.state import (
@@ -16,6 +17,7 @@ from controller.model.state import (
     RUNS_MAX,
     SECOND,
     Attempt,
+    Pool,
     Question,
     QueueKey,
     RunShort,
@@ -26,6 +28,7 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.uses import Holding
 
 SEEN_SECONDS = 10.0  # an end stays in the state at least so long, for those who wait for it
 
@@ -58,13 +61,15 @@ def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> No
     """A new attempt takes a slot."""
     state.live[workflow.uid, step.name] = attempt
     workflow.occupied += 1
-    workflow.ready.pop(step.name, None)
+    pools.leave(state, workflow, step)
+    for other in pools.hold(state, workflow, step, attempt):
+        requeue(state, other)
     requeue(state, workflow)
 
 
 def vacate(state: State, workflow: Workflow, step: Step) -> None:
-    """Its attempt is over: the slot is free."""
-    del state.live[workflow.uid, step.name]
+    """Its attempt is over: the slot is free, and what it used."""
+    pools.release(state, workflow, step, state.live.pop((workflow.uid, step.name)))
     workflow.occupied -= 1
     requeue(state, workflow)
 
@@ -82,11 +87,31 @@ def want_slot(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def _may_begin(state: State, workflow: Workflow, step: Step) -> None:
-    """Only its slot is missing; one with children needs none."""
+    """Only its slot is missing, and what it uses; one with children needs none."""
     if step.is_parent:
         touch(state, workflow, step)
     elif step.live is None:
-        workflow.ready[step.name] = None
+        pools.wait(state, workflow, step)
+
+
+def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holding]) -> None:
+    """An edit changed what a ready step uses; it keeps its turn."""
+    waits = step.name in pools.waiting(workflow)
+    pools.leave(state, workflow, step)
+    step.uses = uses
+    if waits:
+        pools.wait(state, workflow, step)
+    requeue(state, workflow)
+
+
+def resize(state: State, name: str, pool: Pool | None) -> None:
+    """The pool has other slots now, or (None) it is gone."""
+    if pool is None:
+        del state.pools[name]
+    else:
+        state.pools[name] = pool
+    for workflow in pools.park_if_full(state, f"pool {name}"):
+        requeue(state, workflow)
 
 
 def kept_back_by(workflow: Workflow, step: Step) -> Step | None:
@@ -147,6 +172,10 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
         return
     if step.is_parent:
         return  # an edit gave it children
+    if step.uses:
+        pools.wait(state, workflow, step)
+        requeue(state, workflow)
+        return
     own, waiting, place = step.attempt, list(workflow.ready), 0
     for name in waiting:
         other = workflow.steps[name].attempt
@@ -158,7 +187,7 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def want_no_slot(state: State, workflow: Workflow, step: Step) -> None:
-    workflow.ready.pop(step.name, None)
+    pools.leave(state, workflow, step)
     parent = workflow.parent_of(step)
     if parent is not None:
         parent.kept_back.pop(step.name, None)
@@ -166,23 +195,25 @@ def want_no_slot(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def requeue(state: State, workflow: Workflow) -> None:
-    """Put the workflow into its place in the queue for slots, or take it out."""
+    """Put the workflow into its place in the queue for slots, and in the lines for what it uses,
+    or take it out.
+    """
     key = queue_key(state, workflow)
-    if key == workflow.queued_as:
-        return
-    if workflow.queued_as is not None:
-        bucket = state.queue[workflow.queued_as]
-        del bucket[workflow.uid]
-        if not bucket:
-            del state.queue[workflow.queued_as]
-    if key is not None:
-        state.queue.setdefault(key, OrderedDict())[workflow.uid] = None
-    workflow.queued_as = key
+    if key != workflow.queued_as:
+        pools.move(state.queue, workflow, workflow.queued_as, key)
+        workflow.queued_as = key
+    if workflow.parked:
+        pools.line_up(state, workflow, place(state, workflow))
 
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
     """Its place in the queue; None if it can't use a free slot."""
-    if not workflow.ready or is_full(workflow) or standstill(state, workflow) is not None:
+    return place(state, workflow) if workflow.ready else None
+
+
+def place(state: State, workflow: Workflow) -> QueueKey | None:
+    """Its place among those that wait; None if it may start nothing."""
+    if is_full(workflow) or standstill(state, workflow) is not None:
         return None
     return (-workflow.priority, workflow.occupied)
 

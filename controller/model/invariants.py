@@ -8,8 +8,9 @@ facts alone. Cost: O(world), so this is for tests and `replay --verify`, not for
 from collections import Counter
 from collections.abc import Iterator
 
+from controller.model import pools
 from controller.model.apply_defaults import defaults_above, defined, policy_of
-from controller.model.indexes import expiry, is_over, queue_key
+from controller.model.indexes import expiry, is_over, place, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import (
@@ -17,12 +18,15 @@ from controller.model.state import (
     RUNS_MAX,
     SECOND,
     Attempt,
+    QueueKey,
     State,
     Step,
+    StepKey,
     Workflow,
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.uses import wants_several
 
 
 def check(state: State) -> None:
@@ -42,6 +46,7 @@ def problems(state: State) -> Iterator[str]:
     yield from _live(state)
     yield from _timers(state)
     yield from _queue(state)
+    yield from _pools(state)
     yield from _names(state)
     yield from _over(state)
     yield from _runs(state)
@@ -193,7 +198,7 @@ def _counts(workflow: Workflow) -> Iterator[str]:
         ("failed", workflow.failed, len(failed)),
         ("cancelled", workflow.cancelled, sum(s.phase is Phase.CANCELLED for s in steps)),
         ("occupied", workflow.occupied, sum(step.live is not None for step in steps)),
-        ("ready", sorted(workflow.ready), sorted(waiting)),
+        ("ready", sorted(pools.waiting(workflow)), sorted(waiting)),
     ):
         if kept != true:
             yield f"{what} is {kept}, should be {true}"
@@ -289,6 +294,68 @@ def _queue(state: State) -> Iterator[str]:
     for workflow in state.lives.values():
         if workflow.queued_as != true.get(workflow.uid):
             yield f"{workflow.name} believes that it waits as {workflow.queued_as}"
+
+
+def _pools(state: State) -> Iterator[str]:
+    """Who holds what follows from the attempts that live; who waits, from the steps."""
+    held: dict[str, dict[StepKey, int]] = {}
+    for key, attempt in state.live.items():
+        for one in attempt.uses:
+            held.setdefault(one.name, {})[key] = one.slots
+    if state.held != held:
+        yield f"held is {state.held}, should be {held}"
+    yield from _lines(state)
+    takers: dict[str, set[StepKey]] = {}
+    several: dict[str, list[tuple[int, StepKey]]] = {}
+    waits = [(life, name) for life in state.lives.values() for name in pools.waiting(life)]
+    for workflow, name in waits:
+        step, key = workflow.steps[name], (workflow.uid, name)
+        for one in step.uses:
+            if wants_several(step.uses):
+                several.setdefault(one.name, []).append((step.ready_seq, key))
+            elif name in workflow.ready:
+                takers.setdefault(one.name, set()).add(key)
+    if {name: set(steps) for name, steps in state.takers.items()} != takers:
+        yield f"takers are {state.takers}, should be {takers}"
+    if full := [name for name in takers if pools.free(state, name) <= 0]:
+        yield f"steps wait in `ready` for {full}, which have no free slot"
+    in_turn = {name: [key for _, key in sorted(steps)] for name, steps in several.items()}
+    if {name: list(steps) for name, steps in state.several.items()} != in_turn:
+        yield f"those that need several slots are {state.several}, should be {in_turn}"
+
+
+def _lines(state: State) -> Iterator[str]:
+    """Whose steps wait for pools, and how they stand there."""
+    lines: dict[str, dict[str, QueueKey]] = {}
+    for workflow in state.lives.values():
+        yield from _parked(workflow)
+        turn = place(state, workflow) if workflow.parked else None
+        if workflow.lined_as != turn:
+            yield f"{workflow.name} stands in lines as {workflow.lined_as}, should as {turn}"
+        if turn is not None:
+            for name in workflow.parked:
+                lines.setdefault(name, {})[workflow.uid] = turn
+    kept = {
+        name: {uid: key for key, bucket in queue.items() for uid in bucket}
+        for name, queue in state.lines.items()
+    }
+    if kept != lines:
+        yield f"the lines for pools are {state.lines}, should have {lines}"
+
+
+def _parked(workflow: Workflow) -> Iterator[str]:
+    for first, groups in workflow.parked.items():
+        for alike, names in groups.items():
+            steps = [workflow.steps[name] for name in names]
+            turns = [step.ready_seq for step in steps]
+            if not turns or turns != sorted(turns):
+                yield f"{workflow.name}: those that wait for {alike} are out of turn: {turns}"
+            said = {(step.uses[0].name, pools.in_words(step.uses)) for step in steps}
+            if said != {(first, alike)}:
+                yield f"{workflow.name}: {[*names]} wait for {said}, not for {alike}"
+    for name in workflow.ready:
+        if wants_several(workflow.steps[name].uses):
+            yield f"{workflow.name}/{name} needs several slots, but is not parked"
 
 
 def _names(state: State) -> Iterator[str]:

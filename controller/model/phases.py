@@ -53,6 +53,9 @@ class Reason(Word):
     # a step or workflow waits
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     WAITING_FOR_SLOT = "WaitingForSlot"
+    WAITING_FOR_POOL = "WaitingForPool"  # or for a lock
+    POOL_MISSING = "PoolMissing"  # nobody defines the pool that it waits for
+    POOL_TOO_SMALL = "PoolTooSmall"  # it needs more slots than the pool has
     EXPANDED = "Expanded"  # into children, none of which has started
     AWAITING_APPROVAL = "AwaitingApproval"  # by a person
     BACK_OFF = "BackOff"
@@ -123,6 +126,9 @@ class Obstacle(Word):
     CANCEL_MARKER = "CancelMarker"
     PARALLELISM = "Parallelism"  # of its workflow
     CHILDREN = "ParallelismOfStep"  # of the step whose child it is
+    POOL_MISSING = "PoolMissing"  # it uses one that nobody has defined
+    POOL_TOO_SMALL = "PoolTooSmall"  # it uses more slots than there are
+    POOL = "WaitingForPool"  # or for a lock
     # what this controller knows
     STOPPING = "ControllerStopping"
     DISK_PRESSURE = "DiskPressure"

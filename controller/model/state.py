@@ -38,6 +38,7 @@ from controller.spec.definition import Definition
 from controller.spec.effective import effective
 from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
+from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
 REQUESTS_REMEMBERED_MAX = 10_000
@@ -72,6 +73,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     timeout: float | None = None  # seconds, if an expression gave it
     declares: dict[str, ParamType] = {}
     in_parts: bool = False  # a runner runs `before`, the command and `after` in turn
+    uses: list[Holding] = []  # what it holds until it has finished
     outputs: dict[str, Any] = {}
     seq: int = 0  # of the record that promised it
     why: str = ""  # why it was tried again; empty for the first time
@@ -227,6 +229,8 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     standing: Standing | None = None
     outputs: dict[str, Any] = {}  # of its last success; they count while it is Succeeded
     answer: dict[str, str] | None = None  # what its `when` read; None: not asked since its reset
+    uses: list[Holding] = []  # what it needs besides a slot, since it was ready last
+    ready_seq: int = 0  # of the record that made it ready, if it uses something
     cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
     open: int = 0  # dependencies whose condition has not come true
@@ -379,7 +383,9 @@ class Move(NamedTuple):
     message: str
 
 
+StepKey = tuple[str, str]  # (uid of its workflow, name)
 QueueKey = tuple[int, int]  # (-priority, attempts that live)
+Queue = dict[QueueKey, OrderedDict[str, None]]  # the uids of workflows
 
 
 class Workflow(Struct, kw_only=True, omit_defaults=True):
@@ -428,7 +434,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     occupied: int = 0  # attempts that live
     # ready and not scheduled, the longest waiting first
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    # the same of those for which a pool or a lock has no slot, or that need several slots at once:
+    # by the first that they use, then by all that they use
+    parked: dict[str, dict[str, OrderedDict[str, None]]] = {}
     queued_as: QueueKey | None = None
+    lined_as: QueueKey | None = None  # in the lines for what these wait for
 
     @property
     def counted(self) -> list["Step"]:
@@ -568,11 +578,16 @@ class State:
         self.metrics = Metrics()
         # indexes
         self.gone: OrderedDict[str, None] = OrderedDict()  # names in `runs` that are free again
-        self.live: dict[tuple[str, str], Attempt] = {}  # (uid, step) -> its live attempt
+        self.live: dict[StepKey, Attempt] = {}  # the attempts that live
         self.timers: list[Timer] = []  # sorted by due
         self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due
         self.awaited: dict[str, int] = {}  # uid -> how many timers it waits for to settle
-        self.queue: dict[QueueKey, OrderedDict[str, None]] = {}  # who may use a free slot
+        self.queue: Queue = {}  # who may use a free slot
+        # of pools and locks, by their full names: see `model.pools`
+        self.held: dict[str, dict[StepKey, int]] = {}  # who holds how many slots
+        self.lines: dict[str, Queue] = {}  # whose steps wait for it
+        self.takers: dict[str, OrderedDict[StepKey, None]] = {}  # in `ready`: need one slot of it
+        self.several: dict[str, OrderedDict[StepKey, None]] = {}  # need several slots at once
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
         # `touched` is for the planner: what changed since the last plan; `moves` is for watchers

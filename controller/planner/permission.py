@@ -7,12 +7,14 @@ O(live attempts) for the slots.
 """
 
 import posixpath
+from collections.abc import Collection
 
 from msgspec import Struct
 
-from controller.model.indexes import is_full, kept_back_by, standstill
+from controller.model.indexes import is_full, kept_back_by, place, standstill
 from controller.model.phases import Obstacle
-from controller.model.state import State, Step, Workflow
+from controller.model.pools import is_overdue, lack, slots
+from controller.model.state import State, Step, StepKey, Workflow
 from controller.spec.expression import OPEN
 
 
@@ -47,7 +49,58 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
         return Obstacle.PARALLELISM
     if kept_back_by(workflow, step) is not None:
         return Obstacle.CHILDREN
-    return None if free_slots(state, limits) > 0 else Obstacle.NO_FREE_SLOT
+    lacking = lack(state, step.uses)
+    if lacking is not None:
+        return lacking[0]
+    if any(overdue(state, workflow, step, one.name, limits) for one in step.uses):
+        return Obstacle.POOL
+    free = free_slots(state, limits) - (limits.ahead if step.uses else 0)
+    return None if free > 0 else Obstacle.NO_FREE_SLOT
+
+
+def overdue(
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    name: str,
+    limits: Limits,
+    given: Collection[StepKey] = (),
+) -> StepKey | None:
+    """Who has waited so long for several slots, of this pool or lock among others, that the step
+    may not overtake it; None if it may take slots.
+
+    Of those that wait so long, the first by priority is kept waiting by none of the others.
+    `given`: steps that have been given what they need already. Cost: O(1), but O(those that wait so
+    long) where priorities differ, or their workflows may not start them.
+    """
+    behind = False  # those that follow became ready after it
+    for key in state.several.get(name, ()):
+        other = state.lives[key[0]]
+        if not is_overdue(state, other.steps[key[1]]):
+            return None
+        if key == (workflow.uid, step.name):
+            behind = True
+            if workflow.priority >= _highest_priority(state):
+                return None
+        elif (
+            other.priority > workflow.priority - (not behind)
+            and key not in given
+            and _could_start(state, other, other.steps[key[1]], limits)
+        ):
+            return key
+    return None
+
+
+def _highest_priority(state: State) -> int:
+    """Of all that wait for what they use. Cost: O(lines)."""
+    return max((-min(queue)[0] for queue in state.lines.values()), default=0)
+
+
+def _could_start(state: State, workflow: Workflow, step: Step, limits: Limits) -> bool:
+    """Whether only slots keep it from starting."""
+    if place(state, workflow) is None or why_not_by(workflow, step.name, limits) is not None:
+        return False
+    return all(one.slots <= slots(state, one.name) for one in step.uses)
 
 
 def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:

@@ -21,10 +21,11 @@ from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import scope_of
 from controller.model.state import State, Step, Workflow, is_result
 from controller.model.timers import TimerKind
-from controller.planner.resolve import ask, expansion, handed_on, question, sight
+from controller.planner.resolve import ask, expansion, handed_on, question, sight, used
 from controller.spec.definition import TemplateCall, asks_each
 from controller.spec.expression import Failed
 from controller.spec.template import body
+from controller.spec.uses import Holding
 
 Decision = (
     StepReady
@@ -52,10 +53,11 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
         return _waits_again(workflow, step)
     if _waits_with_its_parent(workflow, step):
         return None
-    if step.phase is Phase.READY:
-        has_place = step.admitted or not step.is_of_list
-        begins = step.is_parent and has_place and workflow.suspended is None
+    if step.phase is Phase.READY and step.is_parent:
+        begins = (step.admitted or not step.is_of_list) and workflow.suspended is None
         return _expand(state, workflow, step) if begins else None
+    if step.phase is Phase.READY:
+        return _of_a_ready(state, workflow, step)
     return _of_a_pending(state, workflow, step, now) if step.phase is Phase.PENDING else None
 
 
@@ -87,6 +89,29 @@ def _of_a_pending(state: State, workflow: Workflow, step: Step, now: int) -> Dec
             return asked
         read = asked
     return _begin(state, workflow, step, read)
+
+
+def _of_a_ready(state: State, workflow: Workflow, step: Step) -> StepReady | StepFailed | None:
+    """An edit may have changed what it uses: it counts for an attempt that is yet to be made."""
+    if workflow.suspended is not None or not (step.uses or step.definition.uses):
+        return None
+    decision = _ready(state, workflow, step, None)
+    same = isinstance(decision, StepReady) and decision.uses == step.uses
+    return None if same else decision
+
+
+def _ready(
+    state: State, workflow: Workflow, step: Step, read: dict[str, str] | None
+) -> StepReady | StepFailed:
+    """It waits for a slot now, and for what it uses. `read`: by its `when`."""
+    uid, name, uses = workflow.uid, step.name, list[Holding]()
+    try:
+        if step.definition.uses:
+            uses = used(sight(workflow, run_to_be(state, workflow)).of(step), step.definition)
+    except Failed as failure:
+        reason = Reason.EXPRESSION_FAILED
+        return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
+    return StepReady(uid=uid, step=name, when=read, uses=uses)
 
 
 def _unanswered(state: State, workflow: Workflow, step: Step, now: int) -> StepFailed | None:
@@ -222,7 +247,7 @@ def _begin(
     """It waits for a slot now; or for a person, if it asks one. `read`: by its `when`."""
     uid, name = workflow.uid, step.name
     if step.definition.approve is None:
-        return StepReady(uid=uid, step=name, when=read)
+        return _ready(state, workflow, step, read)
     try:
         message = question(sight(workflow, run_to_be(state, workflow)).of(step), step.definition)
     except Failed as failure:

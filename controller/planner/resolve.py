@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from controller.model.children import full_name
 from controller.model.events import Child
@@ -43,6 +44,7 @@ from controller.spec.linked import called
 from controller.spec.models import SECONDS_MAX, Spec
 from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
+from controller.spec.uses import Holding, in_order, lock_fault
 from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX, normal
 
 QUESTION_BYTES_MAX = 4096
@@ -175,6 +177,26 @@ def ask(seen: Sight, definition: Definition) -> Answer:
     if not isinstance(given, bool):
         raise Failed(f"it gives {shortened(given)}, not true or false")
     return Answer(given, read)
+
+
+# ---------------------------------------- uses
+
+
+def used(seen: Sight, definition: Definition) -> list[Holding]:
+    """The pools and locks of the step, with what its expressions give. Raises Failed."""
+    return [*in_order(_named(seen, one) for one in definition.uses)]
+
+
+def _named(seen: Sight, one: Holding) -> Holding:
+    if OPEN not in one.lock:
+        return one
+    try:
+        name = fill(one.lock, {code.text: _value(seen, code.text) for code in codes(one.lock)})
+    except Failed as failure:
+        raise Failed(f"uses: {failure}") from None
+    if problem := lock_fault(name):
+        raise Failed(f"uses: {problem}")
+    return structs.replace(one, lock=name)
 
 
 # ---------------------------------------- children

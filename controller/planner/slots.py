@@ -4,23 +4,27 @@ The slots go by priority, fairly between workflows, within limits.
 
 `apply` keeps the workflows that can use a slot in buckets by (-priority, attempts that live). A
 slot goes to the longest waiting workflow of the first bucket, which then moves on by one: so of
-equal priority the one with the fewest live attempts is next. Cost: O(free slots) to fill them,
-whatever waits; O(live attempts) to look for starts to withdraw.
+equal priority the one with the fewest live attempts is next. In the same way they stand in the line
+for each pool or lock that keeps a step of theirs waiting. The lines of those that have a free slot
+take part, so a step gets what it uses and its slot at once, or nothing. Cost: O(free slots) to fill
+them, whatever waits; O(live attempts) to look for starts to withdraw; with pools O(lines) besides.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush, merge
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 from controller.model.events import AttemptEnding
 from controller.model.phases import Obstacle, Reason
-from controller.model.state import Attempt, State, Workflow
+from controller.model.pools import free, is_overdue
+from controller.model.state import Attempt, QueueKey, State, StepKey, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
     Limits,
     free_slots,
+    overdue,
     why_none_of,
     why_not_by,
     why_not_there,
@@ -29,11 +33,23 @@ from controller.planner.permission import (
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:
-    """A `Schedule` for each slot that is free and of use, in the order they are to start."""
-    free = free_slots(state, limits)
-    if free <= 0 or not state.queue or why_nothing(limits) is not None:
+    """A `Schedule` for each slot that is free and of use, in the order they are to start.
+
+    A step that uses something is never queued ahead: it would hold that without running. When it is
+    its turn, no step behind it is queued either, so that it gets the next slot that really is free.
+    """
+    places = free_slots(state, limits)
+    if places <= 0 or not (state.queue or state.lines) or why_nothing(limits) is not None:
         return []
-    return [Schedule(turn.uid, turn.step) for turn in islice(_turns(state, limits), free)]
+    starts: list[Schedule] = []
+    for turn in islice(_turns(state, limits), places):
+        step = state.lives[turn.uid].steps[turn.step] if state.lines or state.takers else None
+        if step is not None and step.uses and len(starts) >= places - limits.ahead:
+            break
+        starts.append(Schedule(turn.uid, turn.step))
+        if step is not None and is_overdue(state, step):
+            break  # what was kept for it no longer is: the next pass goes on
+    return starts
 
 
 class _Turn(NamedTuple):
@@ -47,7 +63,8 @@ class _Turn(NamedTuple):
 
 def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
     """The steps that could use a slot, in the order in which they would get one."""
-    waiting = _in_order(state)
+    left = _Left(state, limits)
+    waiting = _in_order(state, left)
     entry = next(waiting, None)
     heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
@@ -56,7 +73,7 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
         while entry and (not heap or entry[:2] <= heap[0][:2]):
             workflow = state.lives[entry[3]]
             if why_none_of(workflow, limits) is None:
-                ready[workflow.uid] = _startable(workflow, limits)
+                ready[workflow.uid] = _startable(state, workflow, limits, left)
                 heappush(heap, entry)
             entry = next(waiting, None)
         if not heap:
@@ -66,6 +83,7 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
         if step is None:
             continue
         yield _Turn(sinks, held, uid, step)
+        left.take(state.lives[uid], step)
         limit = state.lives[uid].parallelism
         if limit is None or held + 1 < limit:
             heappush(heap, (sinks, held + 1, len(state.lives) + turn, uid))
@@ -99,7 +117,7 @@ def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     Only while every place is taken. What has started already goes on. Of equal priority, a
     workflow gives a place to one that holds at least two fewer, so that nothing is swapped back.
     """
-    if not state.queue or why_nothing(limits) is not None:
+    if not (state.queue or state.lines) or why_nothing(limits) is not None:
         return []
     places = sorted(_places(state), key=_rank, reverse=True)
     pairs = zip(places, _turns(state, limits), strict=False)
@@ -144,14 +162,101 @@ def _queued(state: State) -> list[tuple[Workflow, str, Attempt]]:
     ]
 
 
-def _in_order(state: State) -> Iterator[tuple[int, int, int, str]]:
-    for key in sorted(state.queue):
-        for place, uid in enumerate(state.queue[key]):
+# ---------------------------------------- whose turn it is
+
+
+class _Left:
+    """What this plan has not given away yet of pools and locks."""
+
+    def __init__(self, state: State, limits: Limits) -> None:
+        self._state, self._limits = state, limits
+        self._free: dict[str, int] = {}
+        self._given: set[StepKey] = set()
+
+    def of(self, name: str) -> int:
+        """The free slots of the pool or lock."""
+        if name not in self._free:
+            self._free[name] = free(self._state, name)
+        return self._free[name]
+
+    def has(self, workflow: Workflow, name: str) -> bool:
+        """Whether the step can have all that it uses."""
+        step = workflow.steps[name]
+        return all(
+            one.slots <= self.of(one.name)
+            and not overdue(self._state, workflow, step, one.name, self._limits, self._given)
+            for one in step.uses
+        )
+
+    def take(self, workflow: Workflow, name: str) -> None:
+        self._given.add((workflow.uid, name))
+        for one in workflow.steps[name].uses:
+            self._free[one.name] = self.of(one.name) - one.slots
+
+
+def _in_order(state: State, left: _Left) -> Iterator[tuple[int, int, int, str]]:
+    """The workflows that can use a slot: (-priority, attempts that live, place, uid)."""
+    open_lines = [name for name in state.lines if left.of(name) > 0]
+    if not open_lines:
+        entries = ((key, uid) for key in sorted(state.queue) for uid in state.queue[key])
+        yield from ((*key, place, uid) for place, (key, uid) in enumerate(entries))
+        return
+    seen = set[str]()
+    queues = [_of_queue(state), *(_of_line(state, name, left) for name in open_lines)]
+    for place, (key, _, uid) in enumerate(merge(*queues)):
+        if uid not in seen:
+            seen.add(uid)
             yield (*key, place, uid)
 
 
-def _startable(workflow: Workflow, limits: Limits) -> Iterator[str]:
-    """The ready steps, the longest waiting first, but for those that run in a held folder."""
+_Entry = tuple[QueueKey, int, str]  # of a workflow: since when its first step is ready, its uid
+
+
+def _of_queue(state: State) -> Iterator[_Entry]:
+    for key in sorted(state.queue):
+        for uid in state.queue[key]:
+            workflow = state.lives[uid]
+            yield key, workflow.steps[next(iter(workflow.ready))].since, uid
+
+
+def _of_line(state: State, name: str, left: _Left) -> Iterator[_Entry]:
+    """As long as the plan has slots of the pool or lock left."""
+    line = state.lines[name]
+    for key in sorted(line):
+        for uid in line[key]:
+            if left.of(name) <= 0:
+                return
+            workflow = state.lives[uid]
+            heads = (next(iter(names)) for names in workflow.parked[name].values())
+            yield key, min(workflow.steps[head].since for head in heads), uid
+
+
+def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) -> Iterator[str]:
+    """Its ready steps that can have what they use, the longest waiting first.
+
+    But for those that run in a held folder. Of steps that use the same, only the first is asked.
+    """
+    if not (workflow.parked or state.takers):  # what is ready uses nothing
+        yield from _there(workflow, workflow.ready, limits)
+        return
+    alike = [names for line in workflow.parked.values() for names in line.values()]
+    lines = [_there(workflow, names, limits) for names in (workflow.ready, *alike)]
+    heads = [next(line, None) for line in lines]
+    while True:
+        found = []
+        for place, line in enumerate(lines):
+            while (name := heads[place]) is not None and not left.has(workflow, name):
+                heads[place] = None if place else next(line, None)
+            if name is not None:
+                found.append((workflow.steps[name].since, place, name))
+        if not found:
+            return
+        _, place, name = min(found)
+        yield name
+        heads[place] = next(lines[place], None)
+
+
+def _there(workflow: Workflow, names: Iterable[str], limits: Limits) -> Iterator[str]:
     if not limits.held:
-        return iter(workflow.ready)
-    return (name for name in workflow.ready if why_not_there(workflow, name, limits) is None)
+        return iter(names)
+    return (name for name in names if why_not_there(workflow, name, limits) is None)

@@ -27,7 +27,7 @@ from controller.spec.expression import (
     whole,
 )
 from controller.spec.linked import Body
-from controller.spec.models import Items, Matrix, Param, Reference, Spec, Step
+from controller.spec.models import Defaults, Items, Matrix, Param, Reference, Spec, Step, Use
 from controller.spec.path_fault import (
     Path,
     PathFault,
@@ -256,6 +256,8 @@ def _places(spec: Spec) -> Iterator[_Place]:
     if not isinstance(defaults, UnsetType) and isinstance(defaults.timeout_seconds, str):
         path = ("spec", "defaults", "timeoutSeconds")
         yield _Place(path, defaults.timeout_seconds, "seconds", None)
+    if not isinstance(defaults, UnsetType):
+        yield from _locks(("spec", "defaults"), defaults, None)
     for path, step in steps_of(spec):
         yield from _places_of_step(path, step)
     if isinstance(spec, Body):
@@ -269,6 +271,7 @@ def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
         yield _Place((*path, "command", index), word, "text", step)
     if isinstance(step.timeout_seconds, str):
         yield _Place((*path, "timeoutSeconds"), step.timeout_seconds, "seconds", step)
+    yield from _locks(path, step, step)
     if isinstance(step.when, str):
         yield _Place((*path, "when"), step.when, "boolean", step)
     for at, items in _lists(step):
@@ -282,6 +285,12 @@ def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
                 yield _Place((*path, "template", "params", name), value, "value", step)
     if not isinstance(step.approve, UnsetType):
         yield _Place((*path, "approve", "message"), step.approve.message, "text", step)
+
+
+def _locks(path: Path, holder: Step | Defaults, step: Step | None) -> Iterator[_Place]:
+    for index, one in enumerate(given(holder.uses, [])):
+        if isinstance(one, Use) and isinstance(one.lock, str):
+            yield _Place((*path, "uses", index, "lock"), one.lock, "text", step)
 
 
 def _lists(step: Step) -> Iterator[tuple[Path, Items]]:

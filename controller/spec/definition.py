@@ -32,6 +32,7 @@ from controller.spec.models import (
     Step,
 )
 from controller.spec.path_fault import SCRIPTS
+from controller.spec.uses import Holding, holdings
 from controller.spec.values import ParamType
 
 T = TypeVar("T")
@@ -151,6 +152,7 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     timeout_seconds: float | str | None = None
     grace_seconds: float = DEFAULT_GRACE_SECONDS
     retry: RetryPolicy = RetryPolicy()
+    uses: tuple[Holding, ...] = ()
     success_exit_codes: tuple[int, ...] = (0,)
     skip_exit_codes: tuple[int, ...] = ()
     continue_on_failure: bool = False
@@ -212,8 +214,9 @@ def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
     policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
     lists = expansion_expressions(step.for_each)
+    locks = [code.text for one in step.uses for code in codes(one.lock)]
     asked = [] if step.approve is None else [code.text for code in codes(step.approve.message)]
-    return [*step.expressions, *policy, *lists, *call_expressions(step.template), *asked]
+    return [*step.expressions, *policy, *lists, *locks, *call_expressions(step.template), *asked]
 
 
 def call_expressions(call: TemplateCall | None) -> list[str]:
@@ -332,6 +335,7 @@ def _define(spec: Spec, step: Step) -> Definition:
             given(defaults.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
         ),
         retry=_retry(step.retry, defaults.retry),
+        uses=holdings(step.uses, defaults.uses),
         success_exit_codes=exit_code_list(given(step.success_exit_codes, [0])),
         skip_exit_codes=exit_code_list(given(step.skip_exit_codes, [])),
         continue_on_failure=given(step.continue_on_failure, False),

@@ -75,8 +75,11 @@ from controller.spec.models import (
     Spec,
     Step,
     TemplateSpec,
+    Use,
+    Uses,
 )
 from controller.spec.template import body
+from controller.spec.uses import holdings
 from controller.spec.values import fits, normal
 
 VERSION = 1
@@ -473,7 +476,9 @@ def _steps(of: Identity) -> dict[str, Step]:
 def _normal_spec(spec: Spec) -> Spec:
     defaults = spec.defaults
     if isinstance(defaults, Defaults):
-        defaults = structs.replace(defaults, retry=_normal_retry(defaults.retry))
+        defaults = structs.replace(
+            defaults, retry=_normal_retry(defaults.retry), uses=_normal_uses(defaults.uses)
+        )
     if isinstance(spec, Linked):
         spec = structs.replace(spec, templates=_normal_templates(spec.templates))
     return structs.replace(
@@ -520,6 +525,7 @@ def _normal_step(step: Step) -> Step:
         shell=_words(step.shell),
         depends_on=sorted(needs, key=lambda need: (need.step, str(need.condition))),
         retry=_normal_retry(step.retry),
+        uses=_normal_uses(step.uses),
         success_exit_codes=_normal_codes(step.success_exit_codes),
         skip_exit_codes=_normal_codes(step.skip_exit_codes),
         env_from=given(step.env_from, []),
@@ -565,6 +571,16 @@ def _normal_retry(retry: Retry | UnsetType) -> Retry | UnsetType:
         exit_codes=_normal_codes(retry.exit_codes),
         except_exit_codes=_normal_codes(retry.except_exit_codes),
     )
+
+
+def _normal_uses(uses: Uses) -> Uses:
+    """A pool is used in the short form or in the long one, and the order does not count."""
+    if isinstance(uses, UnsetType):
+        return uses
+    return [
+        Use(lock=one.lock) if one.lock else Use(pool=one.pool, slots=one.slots)
+        for one in holdings(uses, UNSET)
+    ]
 
 
 def _normal_codes(codes: list[int | str] | UnsetType) -> list[int] | UnsetType:

@@ -36,6 +36,8 @@ _ITEMS = "write forEach: [one, another]"
 _MATRIX = "write forEach: {matrix: {NAME: [one, another]}}"
 _CALLS = "call include extends templateref subworkflow subdag workflow dag"
 _BY_USE = "write what it does in run or command, or the name of a template in template"
+TEMPLATE_OR_POOL = f"{_BY_USE}; to use a pool, write a list: uses: [NAME]"
+_RATES = "a pool only counts what runs at the same time: remove it"
 _TEMPLATES = (
     "write all steps under spec.steps; steps that several use are a document of kind Template"
 )
@@ -90,7 +92,7 @@ HABITS: tuple[Habit, ...] = (
         "volumes volumemounts mounts ports services network",
         "steps are processes of this machine: remove it",
     ),
-    Habit("Step", "uses action plugin", _BY_USE),
+    Habit("Step", "action plugin", _BY_USE),
     Habit("Step", _CALLS, "write template: {name: NAME}"),
     Habit("Call", "template templateref ref use uses call workflow", "write name: NAME"),
     Habit("Call", _PARAMS_OF_CALL, "write params: {NAME: value}"),
@@ -127,7 +129,14 @@ HABITS: tuple[Habit, ...] = (
     Habit("Matrix", "maxparallel parallelism", "beside forEach write parallelism: $value"),
     Habit("Matrix", "key", "write it beside forEach"),
     Habit("Matrix", "failfast", "under spec write failFast: true"),
-    _later("Step", "pool", "write parallelism under spec"),
+    Habit("Step", "pool pools semaphore limiter", "write uses: [$value]"),
+    Habit("Step", "lock locks mutex synchronization resourcegroup", "write uses: [{lock: NAME}]"),
+    Habit("Spec", "pool pools semaphore uses", "write defaults: {uses: [NAME]}"),
+    Habit("Spec", "lock locks mutex synchronization", "write defaults: {uses: [{lock: NAME}]}"),
+    Habit("Use", "name resource semaphore", "write pool: $value"),
+    Habit("Use", "mutex key", "write lock: $value"),
+    Habit("Use", "count units weight amount size", "write slots: $value"),
+    _later("Use", "persecond perminute perhour perday rate ratelimit", _RATES),
     _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
     Habit("Step", "output results register", "write outputs: {NAME: string}"),
     Habit(

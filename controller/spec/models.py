@@ -81,6 +81,32 @@ class _Written(
     """A part of a spec as its author wrote it."""
 
 
+class Use(_Written, frozen=True):
+    """Slots of a pool, or a lock. It has exactly one of `pool` and `lock`."""
+
+    pool: PoolName | UnsetType = UNSET
+    slots: Annotated[
+        PositiveCount | UnsetType, Meta(description="How many slots of the pool. Default: 1.")
+    ] = UNSET
+    lock: Annotated[
+        str | UnsetType,
+        Meta(
+            description="The name of a lock, which one step at a time can hold. It can hold "
+            "expressions, and needs no document: 1 to 200 characters."
+        ),
+    ] = UNSET
+
+
+Uses = Annotated[
+    list[PoolName | Use] | UnsetType,
+    Meta(
+        description="What an attempt holds while it runs: `gpu` (one slot of that pool), "
+        "`{pool: api, slots: 3}` or `{lock: NAME}`. It starts when all of them are free at once. "
+        "Default: nothing."
+    ),
+]
+
+
 class Reference(_Written, frozen=True):
     """A variable whose value is found when an attempt starts. It has exactly one of these fields.
 
@@ -370,6 +396,7 @@ class Step(_Written, frozen=True):
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
     retry: Retry | UnsetType = UNSET
+    uses: Uses = UNSET
     success_exit_codes: Annotated[
         Annotated[list[ExitCodes], Meta(min_length=1)] | UnsetType,
         Meta(
@@ -481,6 +508,7 @@ class Defaults(_Written, frozen=True):
     timeout_seconds: Timeout = UNSET
     termination_grace_period_seconds: Grace = UNSET
     retry: Retry | UnsetType = UNSET
+    uses: Uses = UNSET
 
 
 class Spec(_Written, frozen=True):

@@ -46,6 +46,7 @@ _STEPS: dict[type[Struct], tuple[Path, type[Struct]]] = {
 # What replaces a faulty value, so that the values around it can still be checked.
 _STAND_INS: dict[str, Any] = {
     "dependsOn": UNREADABLE,
+    "uses": UNREADABLE,
     "command": ":",
     "shell": ":",
     "exitCodes": 0,

@@ -16,7 +16,7 @@ from controller.spec.expression import marked_as_callers
 from controller.spec.identity import Identity
 from controller.spec.items import key_in, parent_name
 from controller.spec.linked import Body, body_alone, called
-from controller.spec.models import Defaults, EnvValue, Reference, Spec
+from controller.spec.models import Defaults, EnvValue, Reference, Spec, Use, Uses
 
 T = TypeVar("T")
 
@@ -84,7 +84,18 @@ def _variable(value: EnvValue) -> EnvValue:
 def _defaults(defaults: Defaults | UnsetType) -> Defaults | UnsetType:
     if isinstance(defaults, UnsetType):
         return UNSET
-    return structs.replace(defaults, timeout_seconds=_text(defaults.timeout_seconds))
+    return structs.replace(
+        defaults, timeout_seconds=_text(defaults.timeout_seconds), uses=_uses(defaults.uses)
+    )
+
+
+def _uses(written: Uses) -> Uses:
+    if isinstance(written, UnsetType):
+        return written
+    return [
+        structs.replace(one, lock=_text(one.lock)) if isinstance(one, Use) else one
+        for one in written
+    ]
 
 
 def _text(value: T) -> T:

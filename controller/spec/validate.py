@@ -39,6 +39,7 @@ from controller.spec.path_fault import (
     is_script,
     steps_of,
 )
+from controller.spec.uses import uses
 from controller.spec.values import EXPECTED
 
 # Linux takes no longer argument or variable (MAX_ARG_STRLEN, with its final NUL).
@@ -366,6 +367,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     exit_codes,
     working_dirs,
     retries,
+    uses,
     *DATA_RULES,
     *ITEM_RULES,
     *CALL_RULES,

@@ -127,10 +127,9 @@ def _habit_of_value(path: Path, value: object) -> str:
     field = path[-1] if path else ""
     if field == "retry" and isinstance(value, int | float):
         return habits.advice("write {limit: $value}", value)
-    if field == "approve":
-        return habits.advice("write {message: $value}", value if isinstance(value, str) else "…")
-    if field == "template":
-        return habits.advice("write {name: $value}", value if isinstance(value, str) else "NAME")
+    if field in _AS_TEXT:
+        write, instead = _AS_TEXT[field]
+        return habits.advice(write, value if isinstance(value, str) else instead)
     if field == "dependsOn":
         return habits.advice("write $list", value)
     if field == "env" and isinstance(value, list):
@@ -149,6 +148,13 @@ def _habit_of_value(path: Path, value: object) -> str:
     if field in SCRIPTS and isinstance(value, list):
         return f"write {field}: | and below it a line for each command"
     return ""
+
+
+_AS_TEXT = {
+    "approve": ("write {message: $value}", "…"),
+    "template": ("write {name: $value}", "NAME"),
+    "uses": (habits.TEMPLATE_OR_POOL, ""),
+}
 
 
 def _named_value(path: Path, items: list[object]) -> str:
@@ -213,7 +219,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         yield misplaced(path, value)
         return
     problem, hint = f"{found(value)} is not a valid name", _NAME_HINT
-    if path[-1] == "workflow_id" or path[-2:] in (("metadata", "name"), ("template", "name")):
+    if "uses" in path or path[-1] == "workflow_id" or path[-2:] in _SLUGS:
         hint = "use lower-case letters, digits and - (at most 63; no - at the start or end)"
         slug = _slug(value)
         hint += f', like "{slug}"' if slug else ""
@@ -226,6 +232,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
+_SLUGS = (("metadata", "name"), ("template", "name"))  # names in lower case
 _STEP_ABOVE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,62})[/\[]")
 _VARIABLE_HINT = "use letters, digits and _; the first can't be a digit"
 _NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"

@@ -5,7 +5,7 @@ For a step that was skipped or cancelled, it goes to the failure, the marker or 
 root. Each line says one thing, and its cause is indented below it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -13,11 +13,12 @@ from controller.model.indexes import kept_back_by, standstill
 from controller.model.movement import MET, OPEN, waits_for_parent
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
-from controller.planner.permission import Limits, why_not
+from controller.planner.permission import Limits, overdue, why_not
 from controller.spec.items import key_in, names_above, parent_name
 from controller.view import words
 from controller.view.children import made_it_so
 from controller.view.look import Look
+from controller.view.pools import in_front, of_lack, of_overdue
 from controller.view.times import in_utc
 
 DEPTH_MAX = 50  # of a chain of causes
@@ -71,7 +72,7 @@ def ways(state: State, workflow: Workflow, step: Step, around: Around, look: Loo
         return [
             cause
             for at, depth in reached
-            for cause in _said(state, workflow, at, depth, around, look.moment)
+            for cause in _said(state, workflow, at, depth, around, look)
         ]
 
     if between <= 0:
@@ -86,11 +87,15 @@ def _said(
     step: Step,
     depth: int,
     around: Around,
-    moment: Callable[[int], str] = in_utc,
+    look: Look | None = None,
 ) -> Iterator[Cause]:
     if step.phase is Phase.READY:
-        yield Cause(depth, step.name, step.phase, *waits(state, workflow, step, around))
+        reason, said = waits(state, workflow, step, around, look)
+        if look is not None and reason == Reason.WAITING_FOR_POOL:
+            said += in_front(state, workflow, step)
+        yield Cause(depth, step.name, step.phase, reason, said)
     else:
+        moment = in_utc if look is None else look.moment
         yield Cause(depth, step.name, step.phase, *words.of_step(state, workflow, step, moment))
     if step.phase is Phase.PENDING and not around.runs and step.retry_at is not None:
         yield Cause(depth + 1, "", "", NO_CONTROLLER, "no controller is running")
@@ -147,8 +152,13 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
     return [workflow.steps[name] for name in wanted]
 
 
-def waits(state: State, workflow: Workflow, step: Step, around: Around) -> words.Words:
-    """Why a ready step does not start, by the rule that starts it."""
+def waits(
+    state: State, workflow: Workflow, step: Step, around: Around, look: Look | None = None
+) -> words.Words:
+    """Why a ready step does not start, by the rule that starts it.
+
+    `look`: for people, who are told how long others hold what it waits for.
+    """
     said = words.of_step(state, workflow, step)  # what the log says
     if standstill(state, workflow) is not None:
         return said
@@ -158,6 +168,8 @@ def waits(state: State, workflow: Workflow, step: Step, around: Around) -> words
         return NO_CONTROLLER, "the controller is starting"
     if step.live is None:
         obstacle = why_not(state, workflow, step, around.limits)
+        if obstacle in _OF_POOLS:
+            return _of_pool(state, workflow, step, around.limits, look)
         return said if obstacle is None else _in_words(state, workflow, step, obstacle, around)
     if (trouble := _condition(around, "ExecutorTrouble")) is not None:
         return trouble.type, trouble.message
@@ -166,6 +178,19 @@ def waits(state: State, workflow: Workflow, step: Step, around: Around) -> words
     if len(_with_a_process(state)) >= around.limits.max_parallel:
         return _in_words(state, workflow, step, Obstacle.NO_FREE_SLOT, around)
     return Reason.WAITING_FOR_SLOT, "about to start"
+
+
+_OF_POOLS = (Obstacle.POOL, Obstacle.POOL_MISSING, Obstacle.POOL_TOO_SMALL)
+
+
+def _of_pool(
+    state: State, workflow: Workflow, step: Step, limits: Limits, look: Look | None
+) -> words.Words:
+    lacking = of_lack(state, step, None if look is None else look.clock)
+    if lacking is not None:
+        return lacking
+    found = (overdue(state, workflow, step, one.name, limits) for one in step.uses)
+    return of_overdue(state, step, next(first for first in found if first is not None))
 
 
 def _with_a_process(state: State) -> list[str]:

@@ -197,7 +197,7 @@ def _unfinished(
         if step.phase is Phase.RUNNING:
             running[_runs(state, workflow, step, around)].append(step.name)
         elif step.phase is Phase.READY:
-            ready[waits(state, workflow, step, around)[1]].append(step.name)
+            ready[waits(state, workflow, step, around, look)[1]].append(step.name)
         elif step.phase is Phase.PENDING and (said := _waits_for(state, workflow, step, look)):
             later[said].append(step.name)
         elif step.phase is Phase.PENDING:

@@ -12,6 +12,7 @@ import msgspec
 
 from controller.model import events as e
 from controller.model.phases import Phase
+from controller.model.pools import in_words
 from controller.model.state import Move, State
 from controller.spec.items import names_above, number_of
 from controller.view.find import is_uid_of
@@ -197,9 +198,17 @@ def _words(event: dict[str, Any]) -> str:
         return str(event["message"])
     if "children" in event:
         return _expanded(event)
+    if event.get("uses"):
+        return _with_uses(event)
     form = _SENTENCES.get(event["type"], "")
     given = in_short(event["params"]) if event.get("params") else ""
     return " ".join([*form.format_map(event).split(), *(["with", given] if given else [])])
+
+
+def _with_uses(event: dict[str, Any]) -> str:
+    """Of a step that is ready, or of an attempt."""
+    uses = in_words(event["uses"])
+    return f"attempt {event['attempt']} holds {uses}" if "attempt" in event else f"uses {uses}"
 
 
 def _expanded(event: dict[str, Any]) -> str:
@@ -221,7 +230,7 @@ _SENTENCES = {
     "MarkerPlaced": "{path} {reason}",
     "MarkerRejected": "{path}: {problem}",
     "MarkerRemoved": "{path}",
-    "PoolAccepted": "pool {name} has {slots} slots, from {path}",
+    "PoolAccepted": "slots of pool {name}: {slots}, from {path}",
     "PoolRemoved": "pool {name}",
     "DefaultsAccepted": "the Defaults in {path} are in force",
     "DefaultsRemoved": "./{folder} has no Defaults any more",

@@ -15,6 +15,7 @@ from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Rea
 from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view import children
+from controller.view.pools import of_lack
 from controller.view.times import in_utc, span
 
 _NAMES_MAX = 3
@@ -305,7 +306,7 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
         return Reason.WAITING_FOR_SLOT, f"waiting for {slots}"
     if (parent := kept_back_by(workflow, step)) is not None:
         return Reason.WAITING_FOR_SLOT, of_limit(parent)
-    return Reason.WAITING_FOR_SLOT, "waiting for a slot"
+    return of_lack(state, step) or (Reason.WAITING_FOR_SLOT, "waiting for a slot")
 
 
 def of_limit(parent: Step, running: Sequence[str] = ()) -> str:

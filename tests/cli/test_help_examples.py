@@ -29,6 +29,8 @@ def an_etl(place: Place) -> None:
     names = ("sign-off", "publish")
     asks["spec"]["steps"] = [{"name": name, "approve": {"message": "Fine?"}} for name in names]
     (place.specs / "deploy.yaml").write_text(json.dumps(asks))
+    pool = {**json.loads(document("gpu")), "kind": "Pool", "spec": {"slots": 2}}
+    (place.specs / "gpu.yaml").write_text(json.dumps(pool))
     place.treadle("up", "--once", code=1)
     path.write_text(path.read_text().replace("echo rows", "echo more rows"))
     place.treadle("up", "--once", code=1)

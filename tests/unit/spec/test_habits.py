@@ -18,6 +18,7 @@ PLACES = {
     "Spec": HEAD + f"spec: {{{STEPS}, §}}\n",
     "Step": HEAD + f"spec: {{{STEPS[:-2]}, §}}]}}\n",
     "Param": HEAD + f"spec: {{params: {{p: {{type: string, §}}}}, {STEPS}}}\n",
+    "Use": HEAD + f"spec: {{{STEPS[:-2]}, uses: [{{pool: a, §}}]}}]}}\n",
     "Reference": HEAD + f"spec: {{{STEPS[:-2]}, env: {{A: {{fromEnv: A, §}}}}}}]}}\n",
     "EnvFile": HEAD + f"spec: {{{STEPS[:-2]}, envFrom: [{{file: a, §}}]}}]}}\n",
     "Dependency": HEAD + f"spec: {{{STEPS[:-2]}, dependsOn: [{{step: b, §}}]}}]}}\n",
@@ -105,8 +106,14 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         (
             "Step",
             "uses: actions/checkout@v4",
-            "unknown field; write what it does in run or command",
+            "; write what it does in run or command",
         ),
+        ("Step", "uses: gpu", "; to use a pool, write a list: uses: [NAME]"),
+        ("Step", "pool: gpu", "unknown field; write uses: [gpu]"),
+        ("Step", "uses: [{pool: api, perSecond: 5}]", "not supported yet; a pool only counts"),
+        ("Step", "uses: [Gpu]", "use lower-case letters, digits and -"),
+        ("Step", "uses: [{pool: gpu, slots: 0}]", "must be at least 1, not 0"),
+        ("Step", 'uses: ["${{ params.pool }}"]', "an expression can't be used here"),
         (
             "Step",
             "with: {a: b}",

@@ -13,6 +13,7 @@ from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.state import State
 from controller.planner.actions import Accept
+from controller.spec.uses import Holding
 from controller.view.look import Look
 from controller.view.story import concerns, happened, lines, names_step
 
@@ -255,6 +256,7 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "effects": {},
         "expansions": {},
         "children": [],
+        "uses": [Holding(pool="gpu")],
         "params": {},
         "faults": [Fault(file="f", problem="p")],
         "seconds": 1.0,

@@ -1,0 +1,236 @@
+"""Pools and locks: who holds their slots, and which ready steps wait for them.
+
+Who holds what is known from the attempts that live, so nothing has to be given back: `held` only
+finds them by the name of a pool or lock. A ready step that needs one slot waits in `ready`, like
+one that uses nothing, as long as there is a free one. When the last one is taken, all steps that
+need one are parked, once. What needs several slots at once is parked from the beginning. So a turn
+looks at no step that waits for a full pool, however many there are. A step stays parked until it
+starts or is reset: the plan looks at the lines of those pools that have free slots.
+
+A step is parked under the first name that it uses. Steps of a workflow that use the same are
+together: if the first can't start, neither can the others. Cost: O(1), but O(lines in which its
+workflow stands) for a workflow that starts or ends an attempt.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from controller.model.phases import Obstacle
+from controller.model.state import SECOND, Attempt, Queue, QueueKey, State, Step, Workflow
+from controller.spec.uses import Holding, wants_several
+
+K = TypeVar("K")
+
+PATIENCE = 300 * SECOND  # after which nothing may overtake a step that needs several slots
+
+# ---------------------------------------- what there is
+
+
+def slots(state: State, name: str) -> int:
+    """How many the pool or lock has; none if nobody defines the pool."""
+    kind, _, of = name.partition(" ")
+    if kind == "lock":
+        return 1
+    return state.pools[of].slots if of in state.pools else 0
+
+
+def free(state: State, name: str) -> int:
+    """How many of its slots nobody holds; negative if there are fewer now than are held."""
+    return slots(state, name) - sum(state.held.get(name, {}).values())
+
+
+def lack(state: State, uses: Sequence[Holding]) -> tuple[Obstacle, Holding] | None:
+    """What a step that uses this lacks, the most serious first."""
+    for one in uses:
+        if one.pool and one.pool not in state.pools:
+            return Obstacle.POOL_MISSING, one
+    for one in uses:
+        if one.slots > slots(state, one.name):
+            return Obstacle.POOL_TOO_SMALL, one
+    for one in uses:
+        if one.slots > free(state, one.name):
+            return Obstacle.POOL, one
+    return None
+
+
+def is_overdue(state: State, step: Step) -> bool:
+    """Whether nothing of its priority may overtake it any more, where its pools are concerned.
+
+    As of the last record: nothing changes before there is another one.
+    """
+    return wants_several(step.uses) and state.time - step.since >= PATIENCE
+
+
+# ---------------------------------------- who holds
+
+
+def hold(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> list[Workflow]:
+    """The attempt holds what it uses; gives the workflows of which steps were parked by that."""
+    parked: dict[str, Workflow] = {}
+    for one in attempt.uses:
+        state.held.setdefault(one.name, {})[workflow.uid, step.name] = one.slots
+        parked |= {each.uid: each for each in park_if_full(state, one.name)}
+    return [*parked.values()]
+
+
+def release(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
+    for one in attempt.uses:
+        holders = state.held[one.name]
+        del holders[workflow.uid, step.name]
+        if not holders:
+            del state.held[one.name]
+
+
+def park_if_full(state: State, name: str) -> list[Workflow]:
+    """Park those that need one slot of it, if there is none; gives their workflows."""
+    if name not in state.takers or free(state, name) > 0:
+        return []
+    steps = [(state.lives[uid], step) for uid, step in state.takers.pop(name)]
+    found = [(workflow, workflow.steps[step]) for workflow, step in steps]
+    for workflow, step in sorted(found, key=lambda each: each[1].ready_seq):
+        del workflow.ready[step.name]
+        _park(state, workflow, step)
+    return [workflow for workflow, _ in found]
+
+
+# ---------------------------------------- who waits
+
+
+def wait(state: State, workflow: Workflow, step: Step) -> None:
+    """Only a slot is missing, or something that it uses. Where it waits already, it stays."""
+    if not step.uses:
+        workflow.ready[step.name] = None
+        return
+    if step.name in workflow.ready or is_parked(workflow, step):
+        return
+    first, key = step.uses[0].name, (workflow.uid, step.name)
+    if wants_several(step.uses):
+        for one in step.uses:
+            line = state.several.setdefault(one.name, OrderedDict())
+            _put_in_turn(line, key, lambda other: _turn(state, other))
+        _park(state, workflow, step)
+    elif free(state, first) > 0:
+        workflow.ready[step.name] = None
+        state.takers.setdefault(first, OrderedDict())[key] = None
+    else:
+        _park(state, workflow, step)
+
+
+def leave(state: State, workflow: Workflow, step: Step) -> None:
+    """It waits for nothing, or no longer does."""
+    if step.uses:
+        key = workflow.uid, step.name
+        if step.name in workflow.ready:
+            _take_out(state.takers, step.uses[0].name, key)
+        elif is_parked(workflow, step):
+            _unpark(state, workflow, step)
+            for one in step.uses if wants_several(step.uses) else ():
+                _take_out(state.several, one.name, key)
+    workflow.ready.pop(step.name, None)
+
+
+def is_parked(workflow: Workflow, step: Step) -> bool:
+    alike = workflow.parked.get(step.uses[0].name, {}) if step.uses else {}
+    return step.name in alike.get(in_words(step.uses), ())
+
+
+def waiting(workflow: Workflow) -> Iterator[str]:
+    """The steps that may start as soon as there is a slot, and what they use."""
+    yield from workflow.ready
+    for alike in workflow.parked.values():
+        for steps in alike.values():
+            yield from steps
+
+
+def in_words(uses: Sequence[Holding]) -> str:
+    """`pool api (3 slots), lock db-acme`."""
+    return ", ".join(
+        one.name if one.slots == 1 else f"{one.name} ({one.slots} slots)" for one in uses
+    )
+
+
+def _park(state: State, workflow: Workflow, step: Step) -> None:
+    first = step.uses[0].name
+    if first not in workflow.parked:
+        workflow.parked[first] = {}
+        _move_in_line(state, first, workflow, None, workflow.lined_as)
+    steps = workflow.parked[first].setdefault(in_words(step.uses), OrderedDict())
+    _put_in_turn(steps, step.name, lambda name: workflow.steps[name].ready_seq)
+
+
+def _unpark(state: State, workflow: Workflow, step: Step) -> None:
+    first, alike = step.uses[0].name, in_words(step.uses)
+    del workflow.parked[first][alike][step.name]
+    if not workflow.parked[first][alike]:
+        del workflow.parked[first][alike]
+    if not workflow.parked[first]:
+        del workflow.parked[first]
+        _move_in_line(state, first, workflow, workflow.lined_as, None)
+    if not workflow.parked:
+        workflow.lined_as = None
+
+
+def line_up(state: State, workflow: Workflow, key: QueueKey | None) -> None:
+    """Put the workflow into its place in all lines in which it has steps, or take it out."""
+    if not workflow.parked or key == workflow.lined_as:
+        return
+    for name in workflow.parked:
+        _move_in_line(state, name, workflow, workflow.lined_as, key)
+    workflow.lined_as = key
+
+
+def _move_in_line(
+    state: State, name: str, workflow: Workflow, was: QueueKey | None, to: QueueKey | None
+) -> None:
+    queue = state.lines.setdefault(name, {})
+    move(queue, workflow, was, to)
+    if not queue:
+        del state.lines[name]
+
+
+def move(queue: Queue, workflow: Workflow, was: QueueKey | None, to: QueueKey | None) -> None:
+    """From its place in a queue to another one; None: it is not in the queue."""
+    if was is not None:
+        del queue[was][workflow.uid]
+        if not queue[was]:
+            del queue[was]
+    if to is not None:
+        queue.setdefault(to, OrderedDict())[workflow.uid] = None
+
+
+def _turn(state: State, key: tuple[str, str]) -> int:
+    uid, step = key
+    return state.lives[uid].steps[step].ready_seq
+
+
+def _put_in_turn(line: OrderedDict[K, None], key: K, turn: Callable[[K], int]) -> None:
+    """At the end, as a rule. A start that was withdrawn waits where it was. Cost then: O(line)."""
+    last = next(reversed(line), None)
+    line[key] = None
+    if last is not None and turn(last) > turn(key):
+        for each in sorted(line, key=turn):
+            line.move_to_end(each)
+
+
+def _take_out(lines: dict[str, OrderedDict[K, None]], name: str, key: K) -> None:
+    del lines[name][key]
+    if not lines[name]:
+        del lines[name]
+
+
+def find_again(state: State) -> None:
+    """Make those indexes again that follow from the others: a state was read back."""
+    for (uid, name), attempt in state.live.items():
+        hold(state, state.lives[uid], state.lives[uid].steps[name], attempt)
+    several: list[tuple[str, str]] = []
+    for workflow in state.lives.values():
+        for name in waiting(workflow):
+            uses, key = workflow.steps[name].uses, (workflow.uid, name)
+            if wants_several(uses):
+                several.append(key)
+            elif uses and name in workflow.ready:
+                state.takers.setdefault(uses[0].name, OrderedDict())[key] = None
+    for uid, name in sorted(several, key=lambda key: _turn(state, key)):
+        for one in state.lives[uid].steps[name].uses:
+            state.several.setdefault(one.name, OrderedDict())[uid, name] = None
