@@ -26,7 +26,8 @@ class AttemptId(Struct, frozen=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> "AttemptId":
-        uid, step, attempt = text.split("/")
+        uid, rest = text.split("/", 1)
+        step, attempt = rest.rsplit("/", 1)
         return cls(uid, step, int(attempt))
 
 
