@@ -185,7 +185,7 @@ def _counted(judged: _Judged) -> str:
     counted = ", ".join(_number(count, what) for what, count in counts.items() if count)
     if "Defaults" in kinds:
         folder = os.path.dirname(judged.file) or "."
-        held = f"defaults for the workflows in {folder} and below"
+        held = f"defaults for {folder} and below"
         counted = f"{counted}, {held}" if counted else held
     needed = [name for spec in specs for name in required(spec)]
     options = " ".join(f"-p {name}=VALUE" for name in dict.fromkeys(needed))

@@ -53,7 +53,7 @@ def edited(
     if event is None or not (said := changed(was, becomes)):
         return None
     by = "" if after is None else after.by
-    return PolicyEdit(record.time, by, event.path, f"Defaults: {said}; ran nothing again")
+    return PolicyEdit(record.time, by, event.path, f"{said} in Defaults")
 
 
 def _change(name: str, old: dict[str, Any], new: dict[str, Any]) -> str:

@@ -29,8 +29,8 @@ def house(place: Place) -> Place:
 
 def test_validate_says_what_they_hold_for(house: Place) -> None:
     assert house.says("validate").splitlines() == [
-        "specs/all.yaml: ok (1 pool, defaults for the workflows in specs and below)",
-        "specs/team/team.yaml: ok (defaults for the workflows in specs/team and below)",
+        "specs/all.yaml: ok (1 pool, defaults for specs and below)",
+        "specs/team/team.yaml: ok (defaults for specs/team and below)",
         "specs/team/w.yaml: ok (1 workflow, 1 step)",
     ]
     (house.specs / "team/second.yaml").write_text(documents(defaults(9), pool("gpu")))
@@ -179,12 +179,12 @@ def test_history_names_the_edits_that_held_for_the_workflow(house: Place) -> Non
     rows = [line.split(None, 5) for line in house.says("history", "w").splitlines()[1:]]
     assert [(row[0], row[3], row[5]) for row in rows] == [
         ("1", "team/w.yaml", "first version"),
-        ("-", "team/team.yaml", "Defaults: timeoutSeconds 60 -> 70; ran nothing again"),
+        ("-", "team/team.yaml", "timeoutSeconds 60 -> 70 in Defaults"),
         (
             "-",
             "all.yaml",
-            "Defaults: timeoutSeconds removed, retry.limit removed, "
-            "ttlSecondsAfterFinished removed; ran nothing again",
+            "timeoutSeconds removed, retry.limit removed, ttlSecondsAfterFinished removed "
+            "in Defaults",
         ),
     ]
 

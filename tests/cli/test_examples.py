@@ -179,6 +179,24 @@ def test_words_are_counted_in_each_file_that_is_found(copy: Path) -> None:
     assert output(copy, "map-reduce", "sum") == "39 words in 3 files\n"
 
 
+def test_the_rules_of_the_house(copy: Path) -> None:
+    """A hanging step is stopped and tried again; the nearer folder gives more time."""
+    house = copy / "examples/house-rules"
+    done = treadle(copy, "up", "--once", "--specs", str(house))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert exit_codes(copy, "prices") == {"ask": [124, 0], "print": [0]}
+    assert exit_codes(copy, "archive") == {"pack": [0], "check": [0]}
+    rules = house / "defaults.yaml"
+    rules.write_text(rules.read_text().replace("limit: 1", "limit: 3"))
+    assert treadle(copy, "diff", "--specs", str(house)).stdout.startswith(
+        "Defaults of the specs folder (defaults.yaml)  edited; it holds for 2 workflows; "
+        "runs nothing again\n"
+    )
+    again = treadle(copy, "up", "--once", "--specs", str(house))
+    assert "Running" not in again.stdout
+    assert "retry.limit 1 -> 3 in Defaults" in treadle(copy, "history", "prices").stdout
+
+
 def test_two_workflows_use_one_template(copy: Path) -> None:
     folder = copy / "examples/templates"
     files = [f"examples/templates/{name}.yaml" for name in ("frost", "station", "weather")]

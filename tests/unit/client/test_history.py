@@ -124,11 +124,11 @@ def test_edits_of_the_defaults_above_it(write: Write) -> None:
     story.delete("etl").see(e.DefaultsRemoved(folder="team"))
     found = read_history(write(story), "etl").policies
     assert [(edit.by, edit.path, edit.said) for edit in found] == [
-        ("ada", "all.yaml", "Defaults: timeoutSeconds 60 -> 30; ran nothing again"),
+        ("ada", "all.yaml", "timeoutSeconds 60 -> 30 in Defaults"),
         (
             "ada",
             "team/d.yaml",
-            "Defaults: timeoutSeconds 5 -> 6, terminationGracePeriodSeconds 1.5; ran nothing again",
+            "timeoutSeconds 5 -> 6, terminationGracePeriodSeconds 1.5 in Defaults",
         ),
-        ("", "new.yaml", "Defaults: timeoutSeconds removed; ran nothing again"),
+        ("", "new.yaml", "timeoutSeconds removed in Defaults"),
     ]
