@@ -19,12 +19,7 @@ from controller.spec.definition import Definition, definitions
 from controller.spec.linked import Above, below
 from controller.spec.template import template_definitions
 
-_POLICY = (
-    "timeout_seconds",
-    "grace_seconds",
-    "retry",
-    "uses",
-)  # what Defaults give of a definition
+_POLICY = ("timeout_seconds", "grace_seconds", "retry", "uses")  # what Defaults give of a step
 
 
 def accepted(state: State, event: e.DefaultsAccepted) -> None:
