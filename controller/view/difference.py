@@ -18,7 +18,7 @@ from controller.spec.linked import called, written
 from controller.spec.models import DefaultsSpec, PoolSpec, Spec, Step, TemplateSpec
 from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
-from controller.view.table import Cell, Column, Table, render
+from controller.view.table import Cell, Column, Table, render, visible
 from controller.view.words import named, of_effect
 from controller.view.yaml_text import as_yaml
 
@@ -124,7 +124,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
         return
     note = f"; {change.note}" if change.note else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"
-    yield look.paint(heading, "bold")
+    yield look.paint(visible(heading), "bold")
     table = Table(
         (Column("  STEP", shrinks=True), Column("ACTION"), Column("WHY")),
         [
@@ -144,7 +144,8 @@ def policy_lines(change: PolicyChange, look: Look) -> Iterator[str]:
     verb = "is new" if change.was is None else "is removed" if change.becomes is None else "edited"
     count = f"{change.workflows:,} workflow{'' if change.workflows == 1 else 's'}"
     holds = f"; it holds for {count}" if change.workflows else ""
-    yield look.paint(f"{change.name} ({change.path})  {verb}{holds}; runs nothing again", "bold")
+    heading = f"{change.name} ({change.path})  {verb}{holds}; runs nothing again"
+    yield look.paint(visible(heading), "bold")
     for line in _block_lines("spec", change.was, change.becomes):
         yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""

@@ -151,6 +151,8 @@ def _meant(state: State, word: str) -> str:
         return f"; {name} is one, but this command takes no step"
     if users := [life.name for life in state.workflows.values() if word in called(life.spec)]:
         return f"; it is a template, which {listed(sorted(users))} {'use' if users[1:] else 'uses'}"
+    if word in state.pools:
+        return f"; it is a pool, of {state.pools[word].path}: `treadle pools` shows it"
     return hint(word, known_names(state))
 
 

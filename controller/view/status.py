@@ -6,7 +6,7 @@ some microseconds per step.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from controller.model.events import FileRejected, Usage
 from controller.model.indexes import approval_due
@@ -160,13 +160,21 @@ def conditions_shape(conditions: Iterable[Condition]) -> list[ConditionShape]:
 
 
 def never_valid(state: State) -> dict[str, FileRejected]:
-    """Workflows that never had a valid spec: the name, and the file that was rejected."""
+    """Workflows that never had a valid spec: the name, and the file that was rejected.
+
+    A file in which no name can be read is named like the file, or by its path if that is taken.
+    """
     files: dict[str, FileRejected] = {}
     for path, rejected in sorted(state.rejected.items()):
-        for name in rejected.names or [name_from(path)]:
+        for name in rejected.names or [_name_of_file(path, {*files, *state.workflows})]:
             if name not in state.workflows:
                 files.setdefault(name, rejected)
     return files
+
+
+def _name_of_file(path: str, taken: Collection[str]) -> str:
+    name = name_from(path)
+    return path if name in taken else name
 
 
 def faults_in_words(rejected: FileRejected) -> str:

@@ -8,9 +8,9 @@ import pytest
 from story import a_step, document
 
 from controller.model.events import StepEffect
-from controller.rehearsal.foresee import Change
-from controller.spec.models import Spec
-from controller.view.difference import lines, plan, shape
+from controller.rehearsal.foresee import Change, PolicyChange
+from controller.spec.models import DefaultsSpec, PoolSpec, Spec
+from controller.view.difference import lines, plan, policy_lines, shape
 from controller.view.look import Look
 
 PLAIN, COLOURED = Look(now=0), Look(now=0, colour=True)
@@ -74,6 +74,32 @@ def test_a_line_a_step_with_what_and_why() -> None:
 
 KEEP = StepEffect("keep", "Unchanged", "what it does is unchanged")
 RUN = StepEffect("run", "SpecChanged", "run changed")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "heading"),
+    [
+        (None, 2, "pool gpu (p\\x1b[31m.yaml)  is new; runs nothing again"),
+        (1, 2, "pool gpu (p\\x1b[31m.yaml)  edited; runs nothing again"),
+        (1, None, "pool gpu (p\\x1b[31m.yaml)  is removed; runs nothing again"),
+    ],
+)
+def test_an_edit_of_a_pool(was: int | None, becomes: int | None, heading: str) -> None:
+    """Nothing in the path of a file steers the terminal."""
+    old, new = (None if slots is None else PoolSpec(slots=slots) for slots in (was, becomes))
+    one = PolicyChange(name="pool gpu", path="p\x1b[31m.yaml", was=old, becomes=new)
+    assert next(policy_lines(one, Look(now=0))) == heading
+
+
+def test_an_edit_of_defaults_says_for_how_many_it_holds() -> None:
+    spec = DefaultsSpec(ttl_seconds_after_finished=5)
+    changed = PolicyChange(name="Defaults of team", path="d", was=None, becomes=spec, workflows=1)
+    assert [*policy_lines(changed, Look(now=0))] == [
+        "Defaults of team (d)  is new; it holds for 1 workflow; runs nothing again",
+        "  @@ spec @@",
+        "  +ttlSecondsAfterFinished: 5",
+        "",
+    ]
 
 
 def test_many_that_are_kept_are_one_row() -> None:

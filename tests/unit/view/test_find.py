@@ -53,6 +53,12 @@ def test_the_name_of_a_template_is_no_workflow(users: str, said: str) -> None:
         find(story.state, "import")
 
 
+def test_nor_is_that_of_a_pool() -> None:
+    story = Story().see(e.PoolAccepted(name="gpu", slots=1, path="p.yaml"))
+    with pytest.raises(NotFound, match=r"; it is a pool, of p\.yaml: `treadle pools` shows it$"):
+        find(story.state, "gpu")
+
+
 @pytest.mark.parametrize(
     ("word", "error"),
     [

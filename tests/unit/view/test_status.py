@@ -138,11 +138,18 @@ def test_an_ended_life_is_marked() -> None:
         pytest.param("sub/My Job_2.yaml", [], ["my-job-2"], id="else the file's own"),
         pytest.param("---.yml", [], ["unnamed"], id="else none at all"),
         pytest.param("a.yaml", ["w"], [], id="not one that is in force"),
+        pytest.param("sub/w.yaml", [], ["sub/w.yaml"], id="by its path if a workflow has the name"),
     ],
 )
 def test_workflows_that_were_never_valid(path: str, names: list[str], known: list[str]) -> None:
     story = Story().accept([a_step("a")]).see(rejected(path, *names))
     assert list(never_valid(story.state)) == known
+
+
+def test_two_files_without_a_name() -> None:
+    """As of two Defaults that are rejected: they are often called the same."""
+    story = Story().see(rejected("a/defaults.yaml")).see(rejected("b/defaults.yaml"))
+    assert list(never_valid(story.state)) == ["defaults", "b/defaults.yaml"]
 
 
 def shapes(story: Story) -> list[WorkflowShape]:
