@@ -76,7 +76,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class PolicyChange(Struct, frozen=True, kw_only=True):
     """What becomes of a pool, or of the Defaults of a folder. None: there is none.
 
-    `workflows`: how many Defaults hold for.
+    `workflows`: how many Defaults hold for, or held for.
     """
 
     name: str  # in words
@@ -143,9 +143,13 @@ def _above(
 
 def _policies(state: State, actions: Iterable[Action]) -> Iterator[PolicyChange]:
     """What becomes of pools and Defaults. A file that only has another name changes nothing."""
-    paths = {life.name: life.path for life in state.workflows.values() if life.origin == "folder"}
-    paths |= {one.document.metadata.name: one.path for one in actions if isinstance(one, Accept)}
-    homes = policies.homes(state)
+    before = {life.name: life.path for life in state.workflows.values() if life.origin == "folder"}
+    after, homes = dict(before), policies.homes(state)
+    for action in actions:
+        if isinstance(action, Accept | SourceChanged):
+            after[_workflow_of(state, action)] = action.path
+        elif isinstance(action, DeletionAccepted):
+            after.pop(_workflow_of(state, action))
     for action in actions:
         name = policies.name_in(action)
         if not name:
@@ -154,6 +158,7 @@ def _policies(state: State, actions: Iterable[Action]) -> Iterator[PolicyChange]
         if was != becomes:
             count = 0
             if isinstance(action, DefaultsAccepted | DefaultsRemoved):
+                paths = before if becomes is None else after
                 count = sum(action.folder in folders_above(path) for path in paths.values())
             path = getattr(action, "path", "") or homes[name]
             said = policies.in_words(name).removeprefix("the ")

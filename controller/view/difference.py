@@ -143,8 +143,9 @@ def policy_lines(change: PolicyChange, look: Look) -> Iterator[str]:
     """For people: what an edit of a pool or of Defaults is about."""
     verb = "is new" if change.was is None else "is removed" if change.becomes is None else "edited"
     count = f"{change.workflows:,} workflow{'' if change.workflows == 1 else 's'}"
-    holds = f"; it holds for {count}" if change.workflows else ""
-    heading = f"{change.name} ({change.path})  {verb}{holds}; runs nothing again"
+    holds = "held" if change.becomes is None else "holds"
+    whom = f"; it {holds} for {count}" if change.workflows else ""
+    heading = f"{change.name} ({change.path})  {verb}{whom}; runs nothing again"
     yield look.paint(visible(heading), "bold")
     for line in _block_lines("spec", change.was, change.becomes):
         yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))

@@ -130,7 +130,7 @@ def test_diff_lists_what_is_edited_and_that_it_runs_nothing(house: Place) -> Non
     assert sorted(house.says("diff", "specs/all.yaml", code=1).splitlines()) == sorted(edited)
     (house.specs / "team/team.yaml").unlink()
     said = house.says("diff", code=1)
-    assert "Defaults of team (team/team.yaml)  is removed; it holds for 1 workflow; runs" in said
+    assert "Defaults of team (team/team.yaml)  is removed; it held for 1 workflow; runs" in said
 
 
 def test_a_file_outside_belongs_to_no_folder(house: Place) -> None:

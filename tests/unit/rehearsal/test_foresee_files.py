@@ -93,7 +93,7 @@ def test_what_becomes_of_policies(folder: SpecsFolder) -> None:
     assert policies_of(told) == [
         ("Defaults of the specs folder", "all.yaml", 5),
         ("pool gpu", "pools.yaml", 0),
-        ("Defaults of lib", "lib/d.yaml", 1),
+        ("Defaults of lib", "lib/d.yaml", 0),
     ]
     assert [(one.was is None, one.becomes is None) for one in told.policies] == [
         (True, False),
@@ -101,6 +101,19 @@ def test_what_becomes_of_policies(folder: SpecsFolder) -> None:
         (False, True),
     ]
     assert list(changed(told)) == ["w"], "nothing else changes"
+
+
+def test_workflows_are_counted_where_they_will_be(folder: SpecsFolder) -> None:
+    """A folder moves: its Defaults held for what was there, and hold for what will be."""
+    folder.write("one/d.yaml", defaults(9)).write("one/w.yaml", workflow("w")).look()
+    folder.write("two/d.yaml", defaults(9)).write("two/w.yaml", workflow("w"))
+    folder.remove("one/d.yaml", "one/w.yaml", "plain.yaml").write("all.yaml", defaults(1))
+    told = of_folder(folder.state, folder.sight, folder.now)
+    assert policies_of(told) == [
+        ("Defaults of the specs folder", "all.yaml", 4),
+        ("Defaults of two", "two/d.yaml", 1),
+        ("Defaults of one", "one/d.yaml", 1),
+    ]
 
 
 def test_a_file_with_another_name_is_no_change(folder: SpecsFolder) -> None:
