@@ -48,7 +48,7 @@ Policy = TypeVar("Policy", bound=Pool | FolderDefaults)
 
 _DOMAIN = "treadle.dev/"
 _SHOWN_MAX = 60  # characters of a value in a message
-_POLICIES: dict[object, type[Pool] | type[FolderDefaults]] = {
+_POLICIES: dict[str, type[Pool] | type[FolderDefaults]] = {
     "Pool": Pool,
     "Defaults": FolderDefaults,
 }
@@ -236,7 +236,8 @@ class _Document:
         self.of = of
         self.raw = raw
         self.is_older = isinstance(raw, dict) and "workflow_id" in raw
-        self.kind = raw.get("kind") if isinstance(raw, dict) and not self.is_older else None
+        kind = raw.get("kind") if isinstance(raw, dict) and not self.is_older else ""
+        self.kind = kind if isinstance(kind, str) and kind in KINDS else "Workflow"
         self.places = Places(of.source, raw, place)
         self.warnings: list[Fault] = []
 
@@ -334,14 +335,13 @@ class _Document:
             return
         line, _ = self.places.place.within(path)
         if self.kind in _POLICIES:
-            first = self.of.policy_names.setdefault(PolicyName(str(self.kind), name), line)
+            first = self.of.policy_names.setdefault(PolicyName(self.kind, name), line)
         elif self.kind == "Template":
             first = self.of.template_names.setdefault(name, line)
         else:
             first = self.of.names.setdefault(name, line)
         if first != line:
-            kind = f"{self.kind or 'workflow'}".lower()
-            problem = f'a second {kind} named "{name}"'
+            problem = f'a second {self.kind.lower()} named "{name}"'
             if self.kind == "Defaults":
                 problem = "a second document of the kind Defaults; a folder has one"
             self._add([PathFault(path=path, problem=problem, hint=f"the first is at line {first}")])

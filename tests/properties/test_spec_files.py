@@ -41,13 +41,25 @@ kind: Template
 metadata: {name: t}
 spec: {params: {rows: 1}, outputs: {n: "${{ steps.a.phase }}"}, steps: [{name: a, run: x}]}
 ---
+apiVersion: treadle.dev/v1
+kind: Defaults
+spec:
+  defaults: {timeoutSeconds: 9, retry: {exitCodes: [1]}, uses: [gpu, {lock: x}]}
+  ttlSecondsAfterFinished: 3
+---
+apiVersion: treadle.dev/v1
+kind: Pool
+metadata: {name: gpu}
+spec: {slots: 2}
+---
 {"workflow_id": "x", "steps": [{"id": "a", "command": "x", "depends_on": []}]}
 """
 
 
 def judged(data: bytes, file: str) -> Loaded:
     loaded = load(data, file, max_bytes=1 << 16)
-    assert bool(loaded.documents or loaded.templates) != bool(loaded.faults)
+    found = loaded.documents or loaded.templates or loaded.policies
+    assert bool(found) != bool(loaded.faults)
     places = [(fault.line, fault.column) for fault in loaded.faults]
     assert places == sorted(places)
     assert all(str(fault).startswith(file) for fault in loaded.faults)
@@ -76,7 +88,7 @@ WORDS = [
 
 @settings(max_examples=300)
 @given(
-    st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
+    st.lists(st.tuples(st.integers(0, 1300), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
 )
 def test_any_mutation_of_a_spec_is_judged(edits: list[tuple[int, int, str]]) -> None:
     text = TEMPLATE.replace("*x", "x")
@@ -107,6 +119,17 @@ def test_any_shape_is_judged(rest: dict[str, Any], steps: list[Any]) -> None:
         "metadata": {"name": "etl"},
         "spec": {**rest, "steps": steps},
     }
+    judged(json.dumps(document).encode(), "a.json")
+
+
+@given(
+    st.sampled_from(["Defaults", "Pool"]) | VALUES,
+    st.dictionaries(st.sampled_from(["spec", "metadata", "apiVersion", "x"]), VALUES),
+    st.dictionaries(st.sampled_from(["defaults", "hooks", "slots", "steps"]), VALUES, max_size=3),
+)
+@example(["Pool"], {}, {})
+def test_any_policy_is_judged(kind: Any, rest: dict[str, Any], spec: dict[str, Any]) -> None:
+    document = {"apiVersion": "treadle.dev/v1", "kind": kind, "spec": spec, **rest}
     judged(json.dumps(document).encode(), "a.json")
 
 
