@@ -86,7 +86,10 @@ def dump(state: State) -> dict[str, Any]:
         "live": [[uid, step, one.number] for (uid, step), one in state.live.items()],
         "timer_of": sorted(state.timer_of.items()),
         "queue": _in_order(state.queue),
-        "lines": {name: _in_order(queue) for name, queue in state.lines.items()},
+        "lines": {
+            name: {line: _in_order(queue) for line, queue in lines.items()}
+            for name, lines in state.lines.items()
+        },
         "held": {name: sorted(by.items()) for name, by in state.held.items()},
         "takers": {name: sorted(steps) for name, steps in state.takers.items()},
         "several": {name: list(steps) for name, steps in state.several.items()},

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from controller import __version__
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.metrics import Metrics
-from controller.model.pools import find_again
+from controller.model.pools import find_again, line_of
 from controller.model.state import (
     ControllerSeen,
     Pool,
@@ -57,7 +57,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     timers: list[Timer] = []
     awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
-    lines: list[tuple[str, list[tuple[QueueKey, list[str]]]]] = []
+    lines: list[tuple[str, list[tuple[str, list[tuple[QueueKey, list[str]]]]]]] = []
     over: list[str] = []
 
 
@@ -91,7 +91,10 @@ def freeze(state: State) -> bytes:
         timers=state.timers,
         awaited=list(state.awaited.items()),
         queue=_listed(state.queue),
-        lines=[(name, _listed(state.lines[name])) for name in sorted(state.lines)],
+        lines=[
+            (name, [(line, _listed(queue)) for line, queue in sorted(lines.items())])
+            for name, lines in sorted(state.lines.items())
+        ],
         over=list(state.over),
     )
     return _encode(image)
@@ -129,7 +132,9 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.awaited = dict(image.awaited)
     state.queue = _queue(image.queue)
-    state.lines = {name: _queue(listed) for name, listed in image.lines}
+    state.lines = {
+        name: {line: _queue(listed) for line, listed in lines} for name, lines in image.lines
+    }
     find_again(state)
     state.over = OrderedDict.fromkeys(image.over)
     return state
@@ -170,8 +175,8 @@ def copy_of(state: State, name: str) -> State:
         if life.queued_as is not None:
             part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
         if life.lined_as is not None:
-            line = OrderedDict.fromkeys([life.uid])
-            part.lines = {name: {life.lined_as: line} for name in life.parked}
+            alone = {life.lined_as: OrderedDict.fromkeys([life.uid])}
+            part.lines = {name: {line_of(groups): alone} for name, groups in life.parked.items()}
         if life.uid in state.over:
             part.over = OrderedDict.fromkeys([life.uid])
     return thaw(freeze(part))

@@ -91,7 +91,12 @@ def _may_begin(state: State, workflow: Workflow, step: Step) -> None:
     if step.is_parent:
         touch(state, workflow, step)
     elif step.live is None:
-        pools.wait(state, workflow, step)
+        _wait(state, workflow, step)
+
+
+def _wait(state: State, workflow: Workflow, step: Step) -> None:
+    for other in pools.wait(state, workflow, step):
+        requeue(state, other)
 
 
 def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holding]) -> None:
@@ -100,7 +105,7 @@ def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holdi
     pools.leave(state, workflow, step)
     step.uses = uses
     if waits:
-        pools.wait(state, workflow, step)
+        _wait(state, workflow, step)
     requeue(state, workflow)
 
 
@@ -110,7 +115,7 @@ def resize(state: State, name: str, pool: Pool | None) -> None:
         del state.pools[name]
     else:
         state.pools[name] = pool
-    for workflow in pools.park_if_full(state, f"pool {name}"):
+    for workflow in pools.park(state, f"pool {name}"):
         requeue(state, workflow)
 
 
@@ -173,7 +178,7 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     if step.is_parent:
         return  # an edit gave it children
     if step.uses:
-        pools.wait(state, workflow, step)
+        _wait(state, workflow, step)
         requeue(state, workflow)
         return
     own, waiting, place = step.attempt, list(workflow.ready), 0

@@ -317,8 +317,8 @@ def _pools(state: State) -> Iterator[str]:
                 takers.setdefault(one.name, set()).add(key)
     if {name: set(steps) for name, steps in state.takers.items()} != takers:
         yield f"takers are {state.takers}, should be {takers}"
-    if full := [name for name in takers if pools.free(state, name) <= 0]:
-        yield f"steps wait in `ready` for {full}, which have no free slot"
+    if short := [name for name in takers if name in several or pools.free(state, name) <= 0]:
+        yield f"steps wait in `ready` for {short}, which they may not be able to have"
     in_turn = {name: [key for _, key in sorted(steps)] for name, steps in several.items()}
     if {name: list(steps) for name, steps in state.several.items()} != in_turn:
         yield f"those that need several slots are {state.several}, should be {in_turn}"
@@ -326,18 +326,22 @@ def _pools(state: State) -> Iterator[str]:
 
 def _lines(state: State) -> Iterator[str]:
     """Whose steps wait for pools, and how they stand there."""
-    lines: dict[str, dict[str, QueueKey]] = {}
+    lines: dict[str, dict[str, dict[str, QueueKey]]] = {}
     for workflow in state.lives.values():
         yield from _parked(workflow)
         turn = place(state, workflow) if workflow.parked else None
         if workflow.lined_as != turn:
             yield f"{workflow.name} stands in lines as {workflow.lined_as}, should as {turn}"
         if turn is not None:
-            for name in workflow.parked:
-                lines.setdefault(name, {})[workflow.uid] = turn
+            for name, groups in workflow.parked.items():
+                line = lines.setdefault(name, {}).setdefault(pools.line_of(groups), {})
+                line[workflow.uid] = turn
     kept = {
-        name: {uid: key for key, bucket in queue.items() for uid in bucket}
-        for name, queue in state.lines.items()
+        name: {
+            line: {uid: key for key, bucket in queue.items() for uid in bucket}
+            for line, queue in found.items()
+        }
+        for name, found in state.lines.items()
     }
     if kept != lines:
         yield f"the lines for pools are {state.lines}, should have {lines}"
@@ -345,14 +349,14 @@ def _lines(state: State) -> Iterator[str]:
 
 def _parked(workflow: Workflow) -> Iterator[str]:
     for first, groups in workflow.parked.items():
-        for alike, names in groups.items():
+        for same, names in groups.items():
             steps = [workflow.steps[name] for name in names]
             turns = [step.ready_seq for step in steps]
             if not turns or turns != sorted(turns):
-                yield f"{workflow.name}: those that wait for {alike} are out of turn: {turns}"
-            said = {(step.uses[0].name, pools.in_words(step.uses)) for step in steps}
-            if said != {(first, alike)}:
-                yield f"{workflow.name}: {[*names]} wait for {said}, not for {alike}"
+                yield f"{workflow.name}: those that wait for {same} are out of turn: {turns}"
+            said = {(step.uses[0].name, pools.alike(step.uses)) for step in steps}
+            if said != {(first, same)}:
+                yield f"{workflow.name}: {[*names]} wait for {said}, not for {same}"
     for name in workflow.ready:
         if wants_several(workflow.steps[name].uses):
             yield f"{workflow.name}/{name} needs several slots, but is not parked"

@@ -3,17 +3,20 @@
 Who holds what is known from the attempts that live, so nothing has to be given back: `held` only
 finds them by the name of a pool or lock. A ready step that needs one slot waits in `ready`, like
 one that uses nothing, as long as there is a free one. When the last one is taken, all steps that
-need one are parked, once. What needs several slots at once is parked from the beginning. So a turn
-looks at no step that waits for a full pool, however many there are. A step stays parked until it
-starts or is reset: the plan looks at the lines of those pools that have free slots.
+need one are parked, once. What needs several slots at once is parked from the beginning, and so are
+all that need what it needs. A step stays parked until it starts or is reset.
 
-A step is parked under the first name that it uses. Steps of a workflow that use the same are
-together: if the first can't start, neither can the others. Cost: O(1), but O(lines in which its
-workflow stands) for a workflow that starts or ends an attempt.
+It is parked under the first name that it uses, together with the steps of its workflow that use the
+same: if the oldest of them can't start, neither can the others. Workflows of which all that is
+parked under a name uses the same stand in one line. So a turn looks at no step that waits for a
+full pool, however many there are: it looks at the lines of names that have free slots, and of such
+a line only as far as its steps can start. Cost: O(1), but O(names under which it has parked steps)
+for a workflow that starts or ends an attempt.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from controller.model.phases import Obstacle
@@ -22,6 +25,7 @@ from controller.spec.uses import Holding, wants_several
 
 K = TypeVar("K")
 
+MIXED = ""  # the line of those workflows whose steps under a name use different things
 PATIENCE = 300 * SECOND  # after which nothing may overtake a step that needs several slots
 
 # ---------------------------------------- what there is
@@ -70,7 +74,7 @@ def hold(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> list
     parked: dict[str, Workflow] = {}
     for one in attempt.uses:
         state.held.setdefault(one.name, {})[workflow.uid, step.name] = one.slots
-        parked |= {each.uid: each for each in park_if_full(state, one.name)}
+        parked |= {each.uid: each for each in park(state, one.name)}
     return [*parked.values()]
 
 
@@ -82,9 +86,9 @@ def release(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> N
             del state.held[one.name]
 
 
-def park_if_full(state: State, name: str) -> list[Workflow]:
-    """Park those that need one slot of it, if there is none; gives their workflows."""
-    if name not in state.takers or free(state, name) > 0:
+def park(state: State, name: str) -> list[Workflow]:
+    """Park those that need one slot of it, if they can't have it; gives their workflows."""
+    if name not in state.takers or not _is_short(state, name):
         return []
     steps = [(state.lives[uid], step) for uid, step in state.takers.pop(name)]
     found = [(workflow, workflow.steps[step]) for workflow, step in steps]
@@ -94,27 +98,36 @@ def park_if_full(state: State, name: str) -> list[Workflow]:
     return [workflow for workflow, _ in found]
 
 
+def _is_short(state: State, name: str) -> bool:
+    """Whether who needs one slot has to wait, or may have to: for one that needs several."""
+    return name in state.several or free(state, name) <= 0
+
+
 # ---------------------------------------- who waits
 
 
-def wait(state: State, workflow: Workflow, step: Step) -> None:
-    """Only a slot is missing, or something that it uses. Where it waits already, it stays."""
+def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
+    """Only a slot is missing, or something that it uses. Where it waits already, it stays.
+
+    Gives the workflows of which steps were parked by that.
+    """
     if not step.uses:
         workflow.ready[step.name] = None
-        return
+        return []
     if step.name in workflow.ready or is_parked(workflow, step):
-        return
+        return []
     first, key = step.uses[0].name, (workflow.uid, step.name)
-    if wants_several(step.uses):
-        for one in step.uses:
-            line = state.several.setdefault(one.name, OrderedDict())
-            _put_in_turn(line, key, lambda other: _turn(state, other))
-        _park(state, workflow, step)
-    elif free(state, first) > 0:
+    if not wants_several(step.uses) and not _is_short(state, first):
         workflow.ready[step.name] = None
         state.takers.setdefault(first, OrderedDict())[key] = None
-    else:
-        _park(state, workflow, step)
+        return []
+    _park(state, workflow, step)
+    if not wants_several(step.uses):
+        return []
+    for one in step.uses:
+        line = state.several.setdefault(one.name, OrderedDict())
+        _put_in_turn(line, key, lambda other: _turn(state, other))
+    return [each for one in step.uses for each in park(state, one.name)]
 
 
 def leave(state: State, workflow: Workflow, step: Step) -> None:
@@ -131,15 +144,15 @@ def leave(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def is_parked(workflow: Workflow, step: Step) -> bool:
-    alike = workflow.parked.get(step.uses[0].name, {}) if step.uses else {}
-    return step.name in alike.get(in_words(step.uses), ())
+    groups = workflow.parked.get(step.uses[0].name, {}) if step.uses else {}
+    return step.name in groups.get(alike(step.uses), ())
 
 
 def waiting(workflow: Workflow) -> Iterator[str]:
     """The steps that may start as soon as there is a slot, and what they use."""
     yield from workflow.ready
-    for alike in workflow.parked.values():
-        for steps in alike.values():
+    for groups in workflow.parked.values():
+        for steps in groups.values():
             yield from steps
 
 
@@ -150,43 +163,76 @@ def in_words(uses: Sequence[Holding]) -> str:
     )
 
 
+def alike(uses: Sequence[Holding]) -> str:
+    """The same for those that use the same. No name has a line break."""
+    return "\n".join(f"{one.slots} {one.name}" for one in uses)
+
+
 def _park(state: State, workflow: Workflow, step: Step) -> None:
     first = step.uses[0].name
-    if first not in workflow.parked:
-        workflow.parked[first] = {}
-        _move_in_line(state, first, workflow, None, workflow.lined_as)
-    steps = workflow.parked[first].setdefault(in_words(step.uses), OrderedDict())
+    groups = workflow.parked.setdefault(first, {})
+    before = dict.fromkeys(islice(groups, 2))
+    steps = groups.setdefault(alike(step.uses), OrderedDict())
     _put_in_turn(steps, step.name, lambda name: workflow.steps[name].ready_seq)
+    _change_line(state, workflow, first, before)
 
 
 def _unpark(state: State, workflow: Workflow, step: Step) -> None:
-    first, alike = step.uses[0].name, in_words(step.uses)
-    del workflow.parked[first][alike][step.name]
-    if not workflow.parked[first][alike]:
-        del workflow.parked[first][alike]
-    if not workflow.parked[first]:
+    first, same = step.uses[0].name, alike(step.uses)
+    groups = workflow.parked[first]
+    before = dict.fromkeys(islice(groups, 2))
+    del groups[same][step.name]
+    if not groups[same]:
+        del groups[same]
+    _change_line(state, workflow, first, before)
+    if not groups:
         del workflow.parked[first]
-        _move_in_line(state, first, workflow, workflow.lined_as, None)
     if not workflow.parked:
         workflow.lined_as = None
 
 
+def line_of(groups: Mapping[str, object]) -> str:
+    """The line in which their workflow stands: by what they use."""
+    return MIXED if len(groups) > 1 else next(iter(groups))
+
+
+def _change_line(
+    state: State, workflow: Workflow, first: str, groups: Mapping[str, object]
+) -> None:
+    """`groups`: those that were parked under this name before."""
+    now = workflow.parked[first]
+    if groups and now and line_of(groups) == line_of(now):
+        return
+    if groups:
+        _move_in_line(state, first, line_of(groups), workflow, workflow.lined_as, None)
+    if now:
+        _move_in_line(state, first, line_of(now), workflow, None, workflow.lined_as)
+
+
 def line_up(state: State, workflow: Workflow, key: QueueKey | None) -> None:
-    """Put the workflow into its place in all lines in which it has steps, or take it out."""
+    """Put the workflow into its place in all lines in which it stands, or take it out."""
     if not workflow.parked or key == workflow.lined_as:
         return
-    for name in workflow.parked:
-        _move_in_line(state, name, workflow, workflow.lined_as, key)
+    for first, groups in workflow.parked.items():
+        _move_in_line(state, first, line_of(groups), workflow, workflow.lined_as, key)
     workflow.lined_as = key
 
 
 def _move_in_line(
-    state: State, name: str, workflow: Workflow, was: QueueKey | None, to: QueueKey | None
+    state: State,
+    first: str,
+    line: str,
+    workflow: Workflow,
+    was: QueueKey | None,
+    to: QueueKey | None,
 ) -> None:
-    queue = state.lines.setdefault(name, {})
+    lines = state.lines.setdefault(first, {})
+    queue = lines.setdefault(line, {})
     move(queue, workflow, was, to)
     if not queue:
-        del state.lines[name]
+        del lines[line]
+    if not lines:
+        del state.lines[first]
 
 
 def move(queue: Queue, workflow: Workflow, was: QueueKey | None, to: QueueKey | None) -> None:

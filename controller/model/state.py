@@ -585,7 +585,7 @@ class State:
         self.queue: Queue = {}  # who may use a free slot
         # of pools and locks, by their full names: see `model.pools`
         self.held: dict[str, dict[StepKey, int]] = {}  # who holds how many slots
-        self.lines: dict[str, Queue] = {}  # whose steps wait for it
+        self.lines: dict[str, dict[str, Queue]] = {}  # whose steps are parked under it
         self.takers: dict[str, OrderedDict[StepKey, None]] = {}  # in `ready`: need one slot of it
         self.several: dict[str, OrderedDict[StepKey, None]] = {}  # need several slots at once
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first

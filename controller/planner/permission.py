@@ -7,7 +7,7 @@ O(live attempts) for the slots.
 """
 
 import posixpath
-from collections.abc import Collection
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -52,48 +52,58 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
     lacking = lack(state, step.uses)
     if lacking is not None:
         return lacking[0]
-    if any(overdue(state, workflow, step, one.name, limits) for one in step.uses):
+    if kept_for_another(state, workflow, step, limits) is not None:
         return Obstacle.POOL
     free = free_slots(state, limits) - (limits.ahead if step.uses else 0)
     return None if free > 0 else Obstacle.NO_FREE_SLOT
 
 
-def overdue(
-    state: State,
-    workflow: Workflow,
-    step: Step,
-    name: str,
-    limits: Limits,
-    given: Collection[StepKey] = (),
+def kept_for_another(
+    state: State, workflow: Workflow, step: Step, limits: Limits
 ) -> StepKey | None:
-    """Who has waited so long for several slots, of this pool or lock among others, that the step
-    may not overtake it; None if it may take slots.
-
-    Of those that wait so long, the first by priority is kept waiting by none of the others.
-    `given`: steps that have been given what they need already. Cost: O(1), but O(those that wait so
-    long) where priorities differ, or their workflows may not start them.
-    """
-    behind = False  # those that follow became ready after it
-    for key in state.several.get(name, ()):
-        other = state.lives[key[0]]
-        if not is_overdue(state, other.steps[key[1]]):
-            return None
-        if key == (workflow.uid, step.name):
-            behind = True
-            if workflow.priority >= _highest_priority(state):
-                return None
-        elif (
-            other.priority > workflow.priority - (not behind)
-            and key not in given
-            and _could_start(state, other, other.steps[key[1]], limits)
-        ):
-            return key
+    """Who has waited so long for something that the step uses that it may not be overtaken."""
+    for one in step.uses:
+        first = overdue(state, one.name, limits)
+        if first is not None and not may_overtake(workflow, step.name, first):
+            return first.key
     return None
+
+
+class Overdue(NamedTuple):
+    priority: int
+    key: StepKey
+
+
+def may_overtake(workflow: Workflow, step: str, first: Overdue) -> bool:
+    """Whether the step may have slots of a pool of which this one is overdue."""
+    return workflow.priority > first.priority or (workflow.uid, step) == first.key
+
+
+def overdue(state: State, name: str, limits: Limits) -> Overdue | None:
+    """Of those that need several slots, this pool or lock among others, and have waited for them
+    for so long that nothing of their priority may overtake them, the one that is first.
+
+    Cost: O(1), or O(those that have waited so long) where priorities differ, or their workflows may
+    not start them.
+    """
+    first: Overdue | None = None
+    for uid, step in state.several.get(name, ()):
+        workflow = state.lives[uid]
+        if not is_overdue(state, workflow.steps[step]):
+            break
+        if first is not None and workflow.priority <= first.priority:
+            continue
+        if _could_start(state, workflow, workflow.steps[step], limits):
+            first = Overdue(workflow.priority, (uid, step))
+            if workflow.priority >= _highest_priority(state):
+                break
+    return first
 
 
 def _highest_priority(state: State) -> int:
     """Of all that wait for what they use. Cost: O(lines)."""
-    return max((-min(queue)[0] for queue in state.lines.values()), default=0)
+    queues = (queue for lines in state.lines.values() for queue in lines.values())
+    return max((-min(queue)[0] for queue in queues), default=0)
 
 
 def _could_start(state: State, workflow: Workflow, step: Step, limits: Limits) -> bool:

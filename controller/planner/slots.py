@@ -18,18 +18,21 @@ from typing import NamedTuple
 
 from controller.model.events import AttemptEnding
 from controller.model.phases import Obstacle, Reason
-from controller.model.pools import free, is_overdue
-from controller.model.state import Attempt, QueueKey, State, StepKey, Workflow
+from controller.model.pools import MIXED, free, is_overdue
+from controller.model.state import Attempt, Queue, QueueKey, State, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
     Limits,
+    Overdue,
     free_slots,
+    may_overtake,
     overdue,
     why_none_of,
     why_not_by,
     why_not_there,
     why_nothing,
 )
+from controller.spec.uses import Holding
 
 
 def fill(state: State, limits: Limits) -> list[Schedule]:
@@ -70,7 +73,7 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
     ready: dict[str, Iterator[str]] = {}
     while heap or entry:
         # Pull workflows into the heap only as far as they can compete for this slot.
-        while entry and (not heap or entry[:2] <= heap[0][:2]):
+        while entry and (not heap or entry < heap[0]):
             workflow = state.lives[entry[3]]
             if why_none_of(workflow, limits) is None:
                 ready[workflow.uid] = _startable(state, workflow, limits, left)
@@ -171,7 +174,7 @@ class _Left:
     def __init__(self, state: State, limits: Limits) -> None:
         self._state, self._limits = state, limits
         self._free: dict[str, int] = {}
-        self._given: set[StepKey] = set()
+        self._first: dict[str, Overdue | None] = {}
 
     def of(self, name: str) -> int:
         """The free slots of the pool or lock."""
@@ -179,37 +182,49 @@ class _Left:
             self._free[name] = free(self._state, name)
         return self._free[name]
 
+    def first(self, name: str) -> Overdue | None:
+        """Which of those that wait for it may not be overtaken."""
+        if name not in self._first:
+            self._first[name] = overdue(self._state, name, self._limits)
+        return self._first[name]
+
+    def suffices(self, uses: Iterable[Holding]) -> bool:
+        return all(one.slots <= self.of(one.name) for one in uses)
+
     def has(self, workflow: Workflow, name: str) -> bool:
         """Whether the step can have all that it uses."""
-        step = workflow.steps[name]
-        return all(
-            one.slots <= self.of(one.name)
-            and not overdue(self._state, workflow, step, one.name, self._limits, self._given)
-            for one in step.uses
+        uses = workflow.steps[name].uses
+        firsts = (self.first(one.name) for one in uses)
+        return self.suffices(uses) and all(
+            first is None or may_overtake(workflow, name, first) for first in firsts
         )
 
     def take(self, workflow: Workflow, name: str) -> None:
-        self._given.add((workflow.uid, name))
         for one in workflow.steps[name].uses:
             self._free[one.name] = self.of(one.name) - one.slots
 
 
+_Entry = tuple[QueueKey, int, str]  # of a workflow: since when its first step is ready, its uid
+
+
 def _in_order(state: State, left: _Left) -> Iterator[tuple[int, int, int, str]]:
     """The workflows that can use a slot: (-priority, attempts that live, place, uid)."""
-    open_lines = [name for name in state.lines if left.of(name) > 0]
+    open_lines = [
+        entries
+        for name, lines in state.lines.items()
+        if left.of(name) > 0
+        for line, queue in lines.items()
+        for entries in _of_line(state, name, line, queue, left)
+    ]
     if not open_lines:
         entries = ((key, uid) for key in sorted(state.queue) for uid in state.queue[key])
         yield from ((*key, place, uid) for place, (key, uid) in enumerate(entries))
         return
     seen = set[str]()
-    queues = [_of_queue(state), *(_of_line(state, name, left) for name in open_lines)]
-    for place, (key, _, uid) in enumerate(merge(*queues)):
+    for place, (key, _, uid) in enumerate(merge(_of_queue(state), *open_lines)):
         if uid not in seen:
             seen.add(uid)
             yield (*key, place, uid)
-
-
-_Entry = tuple[QueueKey, int, str]  # of a workflow: since when its first step is ready, its uid
 
 
 def _of_queue(state: State) -> Iterator[_Entry]:
@@ -219,13 +234,41 @@ def _of_queue(state: State) -> Iterator[_Entry]:
             yield key, workflow.steps[next(iter(workflow.ready))].since, uid
 
 
-def _of_line(state: State, name: str, left: _Left) -> Iterator[_Entry]:
-    """As long as the plan has slots of the pool or lock left."""
-    line = state.lines[name]
-    for key in sorted(line):
-        for uid in line[key]:
-            if left.of(name) <= 0:
-                return
+def _of_line(
+    state: State, name: str, line: str, queue: Queue, left: _Left
+) -> Iterator[Iterable[_Entry]]:
+    """Those of the line that may have what they use; none if there is not enough for one.
+
+    If somebody may not be overtaken, those of a higher priority, and that one.
+    """
+    uses = _uses_in(state, name, queue)
+    if line == MIXED:  # each of these workflows is asked by itself
+        yield _standing(state, name, queue)
+        return
+    if not left.suffices(uses):
+        return
+    firsts = [first for one in uses if (first := left.first(one.name)) is not None]
+    entries = _standing(state, name, queue)
+    if firsts:
+        floor = max(first.priority for first in firsts)
+        entries = takewhile(lambda entry: -entry[0][0] > floor, entries)
+        for uid, step in {first.key for first in firsts}:
+            life = state.lives[uid]
+            if life.lined_as is not None:
+                yield [(life.lined_as, life.steps[step].since, uid)]
+    yield takewhile(lambda _: left.suffices(uses), entries)
+
+
+def _uses_in(state: State, name: str, queue: Queue) -> list[Holding]:
+    """What the first step of the line uses: all of them, if it is not mixed."""
+    workflow = state.lives[next(iter(next(iter(queue.values()))))]
+    group = next(iter(workflow.parked[name].values()))
+    return workflow.steps[next(iter(group))].uses
+
+
+def _standing(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
+    for key in sorted(queue):
+        for uid in queue[key]:
             workflow = state.lives[uid]
             heads = (next(iter(names)) for names in workflow.parked[name].values())
             yield key, min(workflow.steps[head].since for head in heads), uid
@@ -248,10 +291,11 @@ def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) ->
             while (name := heads[place]) is not None and not left.has(workflow, name):
                 heads[place] = None if place else next(line, None)
             if name is not None:
-                found.append((workflow.steps[name].since, place, name))
+                step = workflow.steps[name]
+                found.append((step.since, step.ready_seq, place, name))
         if not found:
             return
-        _, place, name = min(found)
+        *_, place, name = min(found)
         yield name
         heads[place] = next(lines[place], None)
 

@@ -13,7 +13,7 @@ from controller.model.indexes import kept_back_by, standstill
 from controller.model.movement import MET, OPEN, waits_for_parent
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
-from controller.planner.permission import Limits, overdue, why_not
+from controller.planner.permission import Limits, kept_for_another, why_not
 from controller.spec.items import key_in, names_above, parent_name
 from controller.view import words
 from controller.view.children import made_it_so
@@ -189,8 +189,9 @@ def _of_pool(
     lacking = of_lack(state, step, None if look is None else look.clock)
     if lacking is not None:
         return lacking
-    found = (overdue(state, workflow, step, one.name, limits) for one in step.uses)
-    return of_overdue(state, step, next(first for first in found if first is not None))
+    first = kept_for_another(state, workflow, step, limits)
+    assert first is not None
+    return of_overdue(state, step, first)
 
 
 def _with_a_process(state: State) -> list[str]:

@@ -223,11 +223,26 @@ def tell_of_approvals(story: Story) -> None:
 
 
 def tell_of_pools(story: Story) -> None:
-    """One that is edited, and one that goes."""
+    """One that is edited, and one that goes; who holds and who waits, for long too."""
     story.see(e.PoolAccepted(name="gpu", slots=2, path="pools.yaml"))
     story.see(e.PoolAccepted(name="api", slots=9, path="pools.yaml"))
-    story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml"))
-    story.see(e.PoolRemoved(name="api"))
+    of = {"workflow": "shares"}
+    big, lock = {"pool": "gpu", "slots": 2}, {"lock": "of-${{ params.who }}"}
+    steps = [
+        a_step("a", uses=["gpu", lock]),
+        a_step("b", uses=["gpu"], retry={"limit": 1}),
+        a_step("c", uses=[big]),
+        a_step("d", uses=["gpu"]),
+        a_step("e", uses=["api", lock]),
+        a_step("f", uses=["none"]),
+    ]
+    story.accept(steps, "shares", params={"who": "ada"}).wait(9)
+    story.exit("b", 1, **of).wait(9).wait(301).exit("a", **of)
+    story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml")).settle()
+    story.see(e.PoolRemoved(name="api")).settle()
+    edited = [*steps[:2], a_step("c", uses=["gpu"]), *steps[3:]]
+    story.accept(edited, "shares", params={"who": "bob"})
+    story.exit(min(story.live("shares")), **of)
 
 
 def tell_of_defaults(story: Story) -> None:

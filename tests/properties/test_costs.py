@@ -16,6 +16,7 @@ import pytest
 from msgspec import convert
 from story import Story, a_step, document
 
+from controller.model.events import PoolAccepted
 from controller.planner.actions import Accept
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
@@ -105,6 +106,68 @@ def calls_of_attempts(count: int, **fields: Any) -> int:
     calls = calls_of(turns)
     assert all(len(story.live(name)) == 1 for name in names)
     return calls
+
+
+USES: list[Any] = [
+    pytest.param([{"lock": "x"}], id="a lock"),
+    pytest.param(["gpu"], id="a pool"),
+    pytest.param(["gpu", {"lock": "x"}], id="both"),
+    pytest.param([{"pool": "gpu", "slots": 2}], id="several slots"),
+    pytest.param([{"lock": "x-${{ item }}"}], id="a lock each"),
+    pytest.param(["gpu", "none"], id="a pool that is missing"),
+]
+
+
+@pytest.mark.parametrize("uses", USES)
+@pytest.mark.parametrize("wait", [0, 301])
+def test_a_turn_costs_the_same_however_many_wait_for_a_pool(uses: list[Any], wait: float) -> None:
+    few, many = (calls_with_waiting(count, uses, wait) for count in (100, 2_000))
+    assert many <= few * 1.1
+
+
+def calls_with_waiting(count: int, uses: list[Any], wait: float) -> int:
+    """From the exit of one to the start of the next, and of one that uses nothing."""
+    story = Story(Limits(max_parallel=8), checked=False)
+    story.see(PoolAccepted(name="gpu", slots=2, path="p.yaml"))
+    story.accept([a_step("s", forEach=list(range(count)), uses=uses)], "many")
+    story.accept([a_step("a"), a_step("b", "a")], "none").wait(wait)
+    story.exit("a", workflow="none")
+
+    def turns() -> None:
+        for step in sorted(story.live("many"))[:1]:
+            story.exit(step, workflow="many")
+        story.exit("b", workflow="none")
+
+    return calls_of(turns)
+
+
+@pytest.mark.parametrize("uses", USES[:4])
+@pytest.mark.parametrize("big", [False, True])
+def test_nor_however_many_workflows_wait_for_it(uses: list[Any], big: bool) -> None:
+    few, many = (calls_with_waiting_workflows(count, uses, big) for count in (50, 500))
+    assert many <= few * 1.1
+
+
+def calls_with_waiting_workflows(count: int, uses: list[Any], big: bool) -> int:
+    """From an exit to the next start. `big`: one that needs all slots may not be overtaken."""
+    story = Story(Limits(max_parallel=8), checked=False)
+    story.see(PoolAccepted(name="gpu", slots=3, path="p.yaml"))
+    story.accept([a_step("s", uses=["gpu"])], "first")
+    if big:
+        story.accept([a_step("s", uses=[{"pool": "gpu", "slots": 3}])], "big")
+    story.wait(301 if big else 0)
+    for number in range(count):
+        story.accept([a_step("s", uses=uses)], f"w{number}")
+    story.accept([a_step("a"), a_step("b", "a"), a_step("c", "b")], "none")
+
+    def turn() -> None:
+        (step,) = story.live("none")
+        story.exit(step, workflow="none")
+        for uid, other in sorted(story.state.live)[:1]:
+            story.exit(other, workflow=story.state.lives[uid].name)
+
+    turn()
+    return calls_of(turn)
 
 
 def test_ten_times_the_children_take_no_more_than_twelve_times_the_calls() -> None:
