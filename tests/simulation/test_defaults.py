@@ -1,7 +1,9 @@
 """Defaults in the whole loop: edits above workflows that run, and crashes at each effect."""
 
 import json
+from random import Random
 
+import pytest
 from simulation.trial import judge
 from simulation.world import Fate, World
 
@@ -89,3 +91,53 @@ def test_a_crash_before_any_effect_around_defaults_changes_nothing() -> None:
         assert stormy.phases() == quiet.phases(), effect
         assert stormy.begun == quiet.begun, effect
         assert stormy.controller.state.defaults.keys() == {""}
+
+
+# ---------------------------------------- whatever people do
+
+FOLDERS = ("", "team/", "team/sub/", "te/")
+SEEDS = 25
+
+
+def any_story(seed: int, crash_before: int | None = None) -> World:
+    """Files with Defaults come, change, break and go; workflows move between their folders."""
+    random = Random(seed)
+    world = World(fate=fate, max_parallel=20, crash_before=crash_before)
+    homes = {name: random.choice(FOLDERS) for name in ("one", "two")}
+    texts = {"one": ONE, "two": TWO}
+    world.files = {"t.yaml": CHAIN}
+    world.files |= {f"{home}{name}.yaml": texts[name] for name, home in homes.items()}
+    world.boot_controller()
+    for _ in range(12):
+        folder, deed = random.choice(FOLDERS), random.random()
+        if deed < 0.5:
+            timeout, limit = random.choice([3, 15, 100]), random.randint(0, 2)
+            grace = random.choice([1, 5])
+            more = {"ttlSecondsAfterFinished": grace} if random.random() < 0.3 else {}
+            world.files[f"{folder}d.yaml"] = policy(timeout, limit, **more)
+        elif deed < 0.6:
+            world.files[f"{folder}d.yaml"] = "kind: ["
+        elif deed < 0.75:
+            world.files.pop(f"{folder}d.yaml", None)
+        else:
+            name = random.choice(["one", "two"])
+            del world.files[f"{homes[name]}{name}.yaml"]
+            homes[name] = folder
+            world.files[f"{folder}{name}.yaml"] = texts[name]
+        world.run(random.choice([0.2, 1.0, 2.5]))
+    world.run(300)
+    return world
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_whatever_people_do_to_defaults_a_crash_changes_nothing(seed: int) -> None:
+    quiet = any_story(seed)
+    judge(quiet, f"any_story({seed})")
+    generations = [r.event for r in quiet.records() if isinstance(r.event, e.GenerationAccepted)]
+    assert len(generations) == 2
+    for effect in Random(seed).sample(range(1, quiet.effects + 1), 5):
+        stormy = any_story(seed, effect)
+        judge(stormy, f"any_story({seed}, {effect})")
+        assert stormy.phases() == quiet.phases(), effect
+        assert stormy.begun == quiet.begun, effect
+        assert stormy.controller.state.defaults == quiet.controller.state.defaults

@@ -256,6 +256,13 @@ def test_a_folder_that_vanishes_file_by_file_goes_at_once(house: SpecsFolder) ->
     assert house.look(0.6) == ["DeletionAccepted w", "DefaultsRemoved team"]
 
 
+def test_a_folder_that_cant_be_listed_keeps_its_defaults(house: SpecsFolder) -> None:
+    house.remove("team/w.yaml", "team/some.yaml").unreadable("team")
+    assert house.look() == ["FileRejected team"]
+    assert house.look(100) == []
+    assert timeouts(house) == [20, 60]
+
+
 def test_policies_are_a_part_of_a_mass_deletion(house: SpecsFolder) -> None:
     paths = many(house, 20)
     house.remove(*paths, "pools.yaml", "all.yaml").look()
