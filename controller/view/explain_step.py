@@ -16,6 +16,7 @@ from controller.view.explain import NO_CONTROLLER, Around, Cause
 from controller.view.failure import Printed, kept_from
 from controller.view.inputs import input_line, input_text
 from controller.view.look import Look
+from controller.view.policy import of_step
 from controller.view.roots import of_children
 from controller.view.status import ended
 from controller.view.table import Cell, Column, Table, phase_cell, render
@@ -43,6 +44,8 @@ def explanation(
         yield from look.wrapped(said, hang=2)
     if step.params:
         yield from look.wrapped(f"params of its template: {in_short(step.params)}", hang=2)
+    if said := of_step(workflow, step):
+        yield from look.wrapped(f"from Defaults: {said}", hang=2)
     if step.expanded:
         yield from of_children(state, workflow, step, around, look, printed)
     if past := list(_past(workflow, step)):

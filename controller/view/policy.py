@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from controller.model.events import DefaultsAccepted, Record
-from controller.model.state import Workflow
-from controller.spec.effective import effective
-from controller.spec.linked import above
-from controller.spec.models import DefaultsSpec, Spec
+from controller.model.state import Step, Workflow
+from controller.spec.effective import effective, over
+from controller.spec.linked import above, called
+from controller.spec.models import Defaults, DefaultsSpec, Spec
+from controller.spec.models import Step as Written
 from controller.spec.values import as_text
 
 _NAMED_MAX = 3  # fields of an edit
@@ -24,6 +25,32 @@ def sources(workflow: Workflow) -> Iterator[tuple[str, str]]:
         if field not in own:
             found = (one.path for one in above(workflow.spec) if field in _fields(one.spec))
             yield f"spec.{field}", next(found)
+
+
+def of_step(workflow: Workflow, step: Step) -> str:
+    """What it takes from Defaults: `timeoutSeconds 30 (team/d.yaml)`; or nothing."""
+    written = _written(workflow, step)
+    if written is None or not above(workflow.spec) or not step.definition.has_attempts:
+        return ""
+    own = Defaults(**{name: getattr(written, name) for name in Defaults.__struct_fields__})
+    said, files = _said(own), dict(sources(workflow))
+    defaults = effective(workflow.spec).defaults
+    every = own if isinstance(defaults, UnsetType) else over(own, defaults)
+    return ", ".join(
+        f"{field} {_short(value)} ({files[f'spec.defaults.{field}']})"
+        for field, value in _said(every).items()
+        if field not in said and f"spec.defaults.{field}" in files
+    )
+
+
+def _written(workflow: Workflow, step: Step) -> Written | None:
+    """The step as its file has it; None if it has it no more."""
+    steps = workflow.spec.steps
+    if step.piece:
+        call = workflow.steps[step.piece].definition.template
+        found = None if call is None else called(workflow.spec).get(call.name)
+        steps = [] if found is None else found.spec.steps
+    return next((one for one in steps if one.name == step.definition.name), None)
 
 
 def changed(was: DefaultsSpec | None, becomes: DefaultsSpec | None) -> str:
@@ -73,8 +100,11 @@ def _fields(spec: Spec | DefaultsSpec) -> dict[str, Any]:
     """The fields that Defaults can give, by their paths: a list is one field."""
     names = zip(DefaultsSpec.__struct_fields__, DefaultsSpec.__struct_encode_fields__, strict=True)
     written = {key: getattr(spec, name) for name, key in names}
-    said = {key: value for key, value in written.items() if value is not msgspec.UNSET}
-    return dict(_leaves("", msgspec.to_builtins(said)))
+    return _said({key: value for key, value in written.items() if value is not UNSET})
+
+
+def _said(written: Any) -> dict[str, Any]:
+    return dict(_leaves("", msgspec.to_builtins(written)))
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
