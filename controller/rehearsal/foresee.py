@@ -42,6 +42,7 @@ from controller.planner.edits import judge
 from controller.planner.resolve import children_to_be
 from controller.rehearsal.play import Play
 from controller.spec.expression import Failed
+from controller.spec.fingerprint import same
 from controller.spec.items import inner_name, names_above
 from controller.spec.link import Found, link
 from controller.spec.linked import below
@@ -365,8 +366,8 @@ def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
     if after.pending is not None:  # a run that stands still: as if it ended as it is
         above = defaults_above(play.state, after.origin, after.pending.path)
         return judge(play.state, after, below(after.pending.document.spec, above)).effects
-    if after.spec == life.spec:
-        return dict(_unchanged(life))
+    if after.generation == life.generation or same(after.spec, life.spec):
+        return dict(_unchanged(life))  # at most its file has moved, or that of Defaults
     found = {  # of a step that goes on as it was, or is new, nothing else was recorded
         name: after.effects.get(name, STEP_UNCHANGED if name in life.steps else STEP_ADDED)
         for name in _with_children(after, spec)
