@@ -16,13 +16,13 @@ import pytest
 from msgspec import convert
 from story import Story, a_step, document
 
-from controller.model.events import PoolAccepted
+from controller.model.events import DefaultsAccepted, PoolAccepted, SourceChanged
 from controller.planner.actions import Accept
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
 from controller.spec.link import Found, link
 from controller.spec.load import load
-from controller.spec.models import TemplateSpec
+from controller.spec.models import DefaultsSpec, TemplateSpec
 from controller.view import difference, listing, page, status
 from controller.view.explain import Around, causes, ways
 from controller.view.look import Look
@@ -189,6 +189,24 @@ def calls_of_callers(callers: int, steps: int) -> int:
     last = a_step("last", "c0", env={"N": "${{ steps.c0.outputs.n }}"})
     (caller,) = load(msgspec.json.encode(document([*outer, last])), "w.json").documents
     return calls_of(lambda: link(caller, "w.json", {"t": found}))
+
+
+def test_an_edit_of_defaults_costs_what_is_below_them() -> None:
+    small, large = (calls_of_defaults(steps=count, others=10) for count in (100, 1_000))
+    assert large <= small * RATIO_MAX
+    assert calls_of_defaults(steps=100, others=1_000) <= small * 1.1
+
+
+def calls_of_defaults(steps: int, others: int) -> int:
+    """`others`: workflows that are in other folders."""
+    spec = convert({"defaults": {"timeoutSeconds": 5, "retry": {"limit": 1}}}, DefaultsSpec)
+    story = Story(LIMITS, checked=False)
+    for number in range(others):
+        story.accept([a_step("s")], f"w{number}")
+    story.accept([a_step(f"s{n}") for n in range(steps)], "below")
+    story.see(SourceChanged(uid=story.life("below").uid, path="team/w.yaml"))
+    told = DefaultsAccepted(folder="team", path="team/d.yaml", spec=spec)
+    return calls_of(lambda: story.see(told).settle())
 
 
 # ---------------------------------------- deeds, each with its calls

@@ -6,7 +6,7 @@ import pytest
 from specs_folder import SpecsFolder, caller, defaults, documents, many, pool, template, workflow
 
 from controller.intake import policies
-from controller.spec.linked import Linked
+from controller.spec.linked import Linked, above
 from controller.spec.models import SharedDefaults
 
 Deed = Callable[[SpecsFolder], object]
@@ -231,6 +231,14 @@ def test_a_workflow_gets_the_defaults_of_the_folder_it_moves_to(house: SpecsFold
     house.remove("team/w.yaml").write("other/deep/w.yaml", workflow("w"))
     assert house.look() == ["SourceChanged w other/deep/w.yaml"]
     assert timeouts(house) == [60]
+
+
+def test_folders_may_be_deep(house: SpecsFolder) -> None:
+    deep = "/".join(["team", *("sub" for _ in range(200))])
+    house.write(f"{deep}/d.yaml", defaults(1)).write(f"{deep}/x/v.yaml", workflow("v")).look()
+    assert timeouts(house, "v") == [1, 20, 60]
+    homes = [one.home for one in above(house.state.workflows["v"].spec)]
+    assert homes == ["..", "/".join([".."] * 201), "/".join([".."] * 202)]
 
 
 def test_a_folder_that_moves_keeps_what_it_says(house: SpecsFolder) -> None:
