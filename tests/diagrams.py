@@ -29,7 +29,7 @@ change is refused by an assertion, which shows all events of the object.
 _WORKFLOW = """\
 A workflow begins as `Pending`. Beside its phase there is the stage of its run. A run begins when
 its first step starts, and ends with the next terminal phase. While a run is `ending`, its result
-is decided and only hooks are left (a later version will have them).
+is decided and only its [hooks](hooks.md) are left.
 """
 
 _STEP = """\

@@ -50,4 +50,21 @@ spec:
     - name: report
       run: ./report.sh
       dependsOn: [load_2, {step: extract, condition: Finished}]
+  hooks:
+    onStart:
+      - {name: note, command: [logger, started]}
+    onSuccess:
+      - {name: note, run: ./note.sh, shell: sh, when: '${{ run.lastPhase == "Failed" }}'}
+    onFailure:
+      - name: page-me
+        run: ./page.sh
+        env: {WHO: data-team, TOKEN: {fromFile: token}}
+        envFrom: [{file: page.env, optional: true}]
+        workingDir: sub
+        timeoutSeconds: 30
+        terminationGracePeriodSeconds: 1
+        retry: {limit: 2}
+    onCancel: []
+    onExit:
+      - {name: tidy, run: rm -rf scratch}
 """

@@ -261,7 +261,7 @@ class Story:
         return self.state.workflows[workflow]
 
     def step(self, name: str, workflow: str = "w") -> Step:
-        return self.life(workflow).steps[name]
+        return self.life(workflow).step(name)
 
     def attempt(self, name: str, workflow: str = "w") -> Attempt:
         attempt = self.step(name, workflow).live

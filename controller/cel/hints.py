@@ -103,7 +103,8 @@ def of_record(path: str, record: Type, text: str, offset: int) -> str:
     """What to read instead of the record at this offset of the text."""
     if "." in path and _dashed(text, offset):
         return of_name("", (), text, offset)
-    few = [f"{path}.{name}" for name in islice(record.fields, _NAMED_MAX)]
+    readable = (name for name, type_ in record.fields.items() if type_.kind != "unavailable")
+    few = [f"{path}.{name}" for name in islice(readable, _NAMED_MAX)]
     return f"name a field: {', '.join(few)}" if few else "it has no fields here"
 
 

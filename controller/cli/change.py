@@ -20,6 +20,7 @@ from controller.client.subject import (
 )
 from controller.errors import ExitCode, NothingToDo, UsageError
 from controller.folder.markers import Marker, remove_markers, write_marker
+from controller.intake.requests import not_of_hooks, only_hooks_run
 from controller.model.events import StepReset
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
@@ -41,16 +42,22 @@ def cancel(args: argparse.Namespace) -> int:
     state = read_state(args.state)
     name, life = subject(args.specs, state, word)
     steps = pick_steps(life, words)
-    done = _already_over(life, steps)
+    if hook := next((step for step in steps if life is not None and step in life.hooks), ""):
+        raise UsageError(not_of_hooks("cancel", name, hook))
+    if steps and args.no_hooks:
+        raise UsageError(f"--no-hooks is about all of {name}: leave out {listed(steps)}")
+    done = _already_over(life, steps, args.no_hooks)
     if done:
-        print(f"{name}: {done}; nothing to cancel")
+        print(f"{name}: {done}")
         return ExitCode.FINE
-    marker = Marker(reason=args.reason, steps=tuple(steps), drain=args.drain)
+    marker = Marker(
+        reason=args.reason, steps=tuple(steps), drain=args.drain, hooks=not args.no_hooks
+    )
     if life is not None and life.origin == "run":
         return _cancel_run(args.state, state, life, marker, args.dry_run)
     require_folder(args.specs, args.state, state)
     path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
-    print(visible(f"{_cancelling(name, marker, args.dry_run)} ({path})"))
+    print(visible(f"{_cancelling(name, life, marker, args.dry_run)} ({path})"))
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
@@ -58,30 +65,36 @@ def cancel(args: argparse.Namespace) -> int:
 def _cancel_run(state_dir: str, state: State, life: Workflow, marker: Marker, dry_run: bool) -> int:
     """Cancel by a request: a workflow of `treadle run` has no spec file for a marker."""
     if dry_run:
-        print(_cancelling(life.name, marker, dry_run))
+        print(_cancelling(life.name, life, marker, dry_run))
         return ExitCode.FINE
-    asked = _request("cancel", life, marker.reason, marker.steps, drain=marker.drain)
-    came = ask(state_dir, state.seq, asked)
-    print(f"{_cancelling(life.name, marker, dry_run)} ({came})")
+    asked = _request(
+        "cancel", life, marker.reason, marker.steps, drain=marker.drain, hooks=marker.hooks
+    )
+    came = ask(state_dir, state, asked)
+    print(f"{_cancelling(life.name, life, marker, dry_run)} ({came})")
     return ExitCode.FINE
 
 
-def _cancelling(name: str, marker: Marker, dry_run: bool) -> str:
+def _cancelling(name: str, life: Workflow | None, marker: Marker, dry_run: bool) -> str:
+    if life is not None and life.is_ending:
+        return f"{name}: {'would stop' if dry_run else 'stopping'} its hooks"
     what = f"{name} ({listed(list(marker.steps))})" if marker.steps else name
+    hooks = "" if marker.hooks else ", without its hooks"
     if dry_run:
-        return f"{what}: would {'drain' if marker.drain else 'cancel'}"
-    return f"{what}: {'draining' if marker.drain else 'cancelling'}"
+        return f"{what}: would {'drain' if marker.drain else 'cancel'}{hooks}"
+    return f"{what}: {'draining' if marker.drain else 'cancelling'}{hooks}"
 
 
-def _already_over(life: Workflow | None, steps: list[str]) -> str:
+def _already_over(life: Workflow | None, steps: list[str], no_hooks: bool) -> str:
     """Why there is nothing to cancel; "" if there is. A marker would only stop the next edit."""
     if life is None:
         return ""
     if life.finished:
-        return f"has already finished as {life.phase}"
+        return f"has already finished as {life.phase}; nothing to cancel"
     if steps and all(life.steps[step].phase in TERMINAL for step in steps):
-        return f"{listed(steps)} {'has' if len(steps) == 1 else 'have'} already finished"
-    return ""
+        have = "has" if len(steps) == 1 else "have"
+        return f"{listed(steps)} {have} already finished; nothing to cancel"
+    return only_hooks_run(life) if life.is_ending and not no_hooks else ""
 
 
 # ---------------------------------------- retry, restart
@@ -177,7 +190,7 @@ def resume(args: argparse.Namespace) -> int:
 def mark(args: argparse.Namespace) -> int:
     """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
     state, life, step = _one_step(args, "mark", "that was done")
-    named = life.steps[step]  # one with children is refused, whatever outputs are given
+    named = life.step(step)  # one with children is refused, whatever outputs are given
     outputs = {} if named.is_parent else given_outputs(args.values, named.definition.outputs)
     asked = _request("mark", life, args.reason, [step], outputs=outputs)
     would, does = f"mark {step} as succeeded", f"marking {step}"
@@ -187,7 +200,7 @@ def mark(args: argparse.Namespace) -> int:
 def approve(args: argparse.Namespace) -> int:
     """treadle approve NAME STEP [--reject]: answer the question that the step asks now."""
     state, life, step = _one_step(args, "approve", "that asks")
-    question = life.steps[step].asking
+    question = life.step(step).asking
     number = 0 if question is None else question.number
     approved = not args.reject
     asked = _request("approve", life, args.reason, [step], question=number, approved=approved)
@@ -224,7 +237,7 @@ def _send(
     if dry_run:
         print(f"{asked.workflow}: would {would}")
         return ExitCode.FINE
-    came = ask(state_dir, state.seq, asked)
+    came = ask(state_dir, state, asked)
     print(f"{asked.workflow}: {does} ({came})")
     return ExitCode.FINE
 

@@ -439,13 +439,15 @@ COMMANDS = (
             STEPS,
             REASON,
             arg("--drain", action="store_true", help="let running steps finish"),
+            arg("--no-hooks", action="store_true", help="stop its hooks as well, and run no more"),
         ),
-        "Stop the running steps of a workflow and start no more. If it has finished already, there "
-        "is nothing to cancel, and the exit code is 0.",
+        "Stop the running steps of a workflow and start no more; then its hooks run. If it has "
+        "finished already, there is nothing to cancel, and the exit code is 0.",
         (
             Example("treadle cancel etl", "the whole workflow"),
             Example("treadle cancel etl load", "one step"),
             Example("treadle cancel etl --drain", "let running steps finish"),
+            Example("treadle cancel etl --no-hooks", "no hook runs, either"),
         ),
     ),
     Command(

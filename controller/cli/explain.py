@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 ROOT = "workflow"  # where the path of a field begins
 # Where a path is looked for if it does not begin there, in this order.
-_PARENTS: tuple[tuple[str, ...], ...] = ((), ("spec",), ("spec", "steps"), ("metadata",))
+_PARENTS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("spec",),
+    ("spec", "steps"),
+    ("spec", "hooks"),
+    ("metadata",),
+)
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -40,6 +46,8 @@ def explain(args: argparse.Namespace) -> int:
         show_lines(_wrapped(_field_instead(name, error), look(args)))
         return ExitCode.FINE
     step = pick_step(workflow, words)
+    if args.inputs and step in workflow.hooks:
+        raise UsageError(f"{step} is a hook: it runs whenever it is due, so it has no inputs")
     around = _around(args.state)
     if args.output:
         show(_shapes(state, workflow, step, around), "json")
@@ -56,6 +64,7 @@ def explain(args: argparse.Namespace) -> int:
 
 def _around(state_dir: str) -> "Around":
     from controller.log.status_file import read_status
+    from controller.requests import waiting
     from controller.view.explain import Around
 
     status = read_status(state_dir)
@@ -63,6 +72,7 @@ def _around(state_dir: str) -> "Around":
         runs=status.pid is not None,
         limits=status.limits,
         conditions=[condition for condition in status.conditions if condition.status == "True"],
+        asked=list(waiting(state_dir)),
     )
 
 
@@ -74,7 +84,7 @@ def _of_step(
     from controller.view.explain_step import explanation, inputs_lines
     from controller.view.inputs import input_line
 
-    step = workflow.steps[name]
+    step = workflow.step(name)
     causes = ways(state, workflow, step, around, look(args))
     among = {*(cause.step for cause in causes), *(one.name for one in workflow.below(step))}
     printed = by_failed(args.state, workflow, among)
@@ -106,8 +116,9 @@ def _shapes(
     from controller.view.explain import DEPTH_MAX
 
     if name:
-        return [_shape(state, workflow, workflow.steps[name], around, DEPTH_MAX)]
-    return [_shape(state, workflow, step, around, 1) for step in workflow.steps.values()]
+        return [_shape(state, workflow, workflow.step(name), around, DEPTH_MAX)]
+    steps = (*workflow.steps.values(), *workflow.present_hooks)
+    return [_shape(state, workflow, step, around, 1) for step in steps]
 
 
 def _shape(

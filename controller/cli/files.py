@@ -150,7 +150,7 @@ def _delete_run(state_dir: str, state: State, life: Workflow, dry_run: bool) -> 
     if dry_run:
         print(f"{life.name}: would be deleted")
         return ExitCode.FINE
-    print(f"{life.name}: deleting ({ask(state_dir, state.seq, asked)})")
+    print(f"{life.name}: deleting ({ask(state_dir, state, asked)})")
     note(f"until it is archived, this still shows it: treadle status {life.uid[:UID_PREFIX_MIN]}")
     return ExitCode.FINE
 
@@ -164,6 +164,6 @@ def _confirm_absence(state_dir: str, dry_run: bool) -> int:
     if dry_run:
         print("would confirm the deletion of the specs that are missing from the folder")
         return ExitCode.FINE
-    answer = ask(state_dir, state.seq, Request(kind="delete-all", by=os_user()))
+    answer = ask(state_dir, state, Request(kind="delete-all", by=os_user()))
     print(f"deletion of the specs that are missing from the folder: {answer}")
     return ExitCode.FINE

@@ -192,12 +192,24 @@ def _start_shim_ahead(state_dir: str) -> None:
 
 
 def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
-    """Ctrl-C cancels the workflows of this run, by a request, so that it is recorded."""
+    """Ctrl-C cancels the workflows of this run, by a request, so that it is recorded.
+
+    Of one whose steps have finished the hooks still run; a second Ctrl-C leaves them running.
+    """
     from controller.requests import drop
 
-    session.controller.notes.append(f"{signal.Signals(number).name}: cancelling")
-    for life in session.controller.state.workflows.values():
-        if life.request in names and not life.finished:
+    ours = [
+        life
+        for life in session.controller.state.workflows.values()
+        if life.request in names and not life.finished
+    ]
+    does, left = "cancelling", ""
+    if all(life.is_ending for life in ours):
+        does, left = "waiting for hooks", " and leaves them running"
+    note = f"{signal.Signals(number).name}: {does}; another Ctrl-C exits at once{left}"
+    session.controller.notes.append(note)
+    for life in ours:
+        if not life.is_ending:
             request = Request(
                 kind="cancel",
                 workflow=life.name,

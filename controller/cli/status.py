@@ -13,7 +13,7 @@ from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find, find_workflow, name_and_steps, pick_step
 from controller.view.listing import Entry, listed, shape_of
 from controller.view.look import Look
-from controller.view.shape import InUse
+from controller.view.shape import HookShape, InUse, StepShape
 from controller.view.status import ended, list_shape
 
 
@@ -73,10 +73,11 @@ def _status_of_step(
     workflow = find_workflow(state, entry.name) if isinstance(entry, NeverValid) else entry
     name = pick_step(workflow, words)
     if args.output in ("json", "yaml"):
-        shape = shape_of(state, workflow, in_use)
-        show(next(step for step in shape.status.steps if step.name == name), args.output)
+        of_all = shape_of(state, workflow, in_use).status
+        shapes: list[StepShape | HookShape] = [*of_all.steps, *of_all.hooks]
+        show(next(shape for shape in shapes if shape.name == name), args.output)
         return ExitCode.FINE
-    step = workflow.steps[name or ""]
+    step = workflow.step(name or "")
     among = {one.name for one in (step, *workflow.below(step))}
     printed = by_failed(args.state, workflow, among)
     show_lines(step_page(state, workflow, step, view, in_use, printed, past))
@@ -111,9 +112,11 @@ def _page(
     args: argparse.Namespace, state: State, entry: Entry, view: Look, in_use: InUse, past: bool
 ) -> Iterator[str]:
     from controller.client.printed import by_failed
+    from controller.requests import waiting
     from controller.view.page import never_valid_page, page
 
     if isinstance(entry, NeverValid):
         return never_valid_page(entry, view)
     printed, wide = by_failed(args.state, entry), args.output == "wide"
-    return page(state, entry, view, in_use, printed, wide=wide, past=past)
+    asked = () if past else waiting(args.state)
+    return page(state, entry, view, in_use, printed, wide=wide, past=past, asked=asked)

@@ -14,20 +14,25 @@ from controller.model.events import RequestApplied
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.actions import Action
+from controller.rehearsal.requests import after_hooks
 from controller.requests import drop, set_aside
 
 ANSWER_SECONDS = 2.0
 
 
-def ask(state_dir: str, seq: int, request: Request) -> str:
-    """Write `request`; returns what became of it, for people. `seq`: the last record read.
+def ask(state_dir: str, state: State, request: Request) -> str:
+    """Write `request`; returns what became of it, for people. `state`: as it was last read.
 
     Raises UsageError if the controller refused it, NothingToDo if there was nothing to do,
     StorageError if the controller could not read it.
     """
+    seq, hooks = state.seq, _hooks_before(state, request)
     name = drop(state_dir, request)
+    when = f" when {hooks} have ended" if hooks else ""
     if not is_live(state_dir):
-        return "requested; no controller is running, the next `treadle up` applies it"
+        return f"requested; no controller is running, the next `treadle up` applies it{when}"
+    if when:
+        return f"requested; it is applied{when}"
     applied = _applied(Tail(state_dir, after=seq), name)
     if applied is None and set_aside(state_dir, name):
         raise StorageError(
@@ -42,15 +47,25 @@ def ask(state_dir: str, seq: int, request: Request) -> str:
 
 
 def would_follow(state: State, request: Request) -> list[Action] | None:
-    """What will follow, by the rule that applies it; None if it must wait.
+    """What will follow, by the rule that applies it; None if it must wait, but not for hooks.
 
     Raises UsageError if the request would be refused, NothingToDo if there is nothing to do.
     """
+    if _hooks_before(state, request):
+        state = after_hooks(state, request.workflow)
     actions = answer(state, request)
     for action in actions or ():
         if isinstance(action, RequestApplied) and action.refused:
             raise _refusal(request, "", action.refused)
     return actions
+
+
+def _hooks_before(state: State, request: Request) -> str:
+    """`the hooks of run 3`, if it has to wait for these; else nothing."""
+    life = state.workflows.get(request.workflow)
+    if life is None or not life.is_ending or answer(state, request) is not None:
+        return ""
+    return f"the hooks of run {life.run}"
 
 
 def _refusal(request: Request, by: str, why: str) -> UsageError:

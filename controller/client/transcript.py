@@ -18,6 +18,7 @@ from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
+from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above
 from controller.view.attempts import (
     NAMED_MAX,
@@ -223,7 +224,7 @@ class Transcript:
             return True
         if not self._choice.steps:
             return False
-        steps = [workflow.steps.get(name) for name in self._choice.steps]
+        steps = [workflow.find(name) for name in self._choice.steps]
         return all(
             step is None
             or step.phase in TERMINAL
@@ -270,11 +271,14 @@ class Transcript:
 
     def _alone(self) -> bool:
         """Whether there is one step, so that no line needs its name. An edit may add others."""
-        steps = self._choice.steps or list(self._workflow.steps)
+        workflow, steps = self._workflow, self._choice.steps
+        if not steps:
+            no_hooks = not workflow.hooks and not any(hooks_in_force(workflow.spec).values())
+            steps = list(workflow.steps) if no_hooks else ()
         return len(steps) == 1 and not self._is_parent(steps[0])
 
     def _is_parent(self, name: str) -> bool:
-        step = self._workflow.steps.get(name)
+        step = self._workflow.find(name)
         return step is not None and step.is_parent
 
     def _log(self, one: Shown) -> str:

@@ -25,7 +25,7 @@ from controller.spec.older import workflow_name
 MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all
 DEPTH_MAX = 8  # a valid marker needs two
-FIELDS = ("reason", "steps", "mode")
+FIELDS = ("reason", "steps", "mode", "hooks")
 
 # All scalars stay text as written: `reason: no` is not a boolean, step 1 is not a number.
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -37,6 +37,7 @@ class Marker(Struct, frozen=True, kw_only=True):
     reason: str = ""
     steps: tuple[str, ...] = ()
     drain: bool = False
+    hooks: bool = True  # false: no hook of it runs any more
 
 
 class BadMarker(Exception):
@@ -53,6 +54,7 @@ def parse_marker(data: bytes) -> Marker:
         reason=fields.get("reason", ""),
         steps=tuple(dict.fromkeys(fields.get("steps", ()))),
         drain=fields.get("mode") == "Drain",
+        hooks=fields.get("hooks", "true") == "true",
     )
 
 
@@ -78,6 +80,7 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
         reason=marker.reason,
         steps=marker.steps,
         drain=marker.drain,
+        hooks=marker.hooks,
     )
 
 
@@ -153,14 +156,16 @@ def _is_shallow(data: bytes) -> bool:
 
 def _problems(fields: dict[Any, Any]) -> Iterator[str]:
     for field in fields:
-        if field == "hooks":
-            yield "hooks: not supported yet"
-        elif field not in FIELDS:
+        if field not in FIELDS:
             yield f"{field}: unknown field; a marker may have {', '.join(FIELDS)}"
     if not isinstance(fields.get("reason", ""), str):
         yield "reason: must be text"
     if fields.get("mode", "") not in ("", "Drain"):
         yield "mode: must be Drain, or left out"
+    if fields.get("hooks", "true") not in ("true", "false"):
+        yield "hooks: must be true or false"
+    if "steps" in fields and fields.get("hooks") == "false":
+        yield "hooks: can be false only for all of a workflow: leave out steps"
     if "steps" in fields:
         yield from _step_problems(fields["steps"])
 
@@ -187,6 +192,7 @@ def _added_to(path: str, marker: Marker) -> Marker:
         if before.steps and marker.steps
         else (),
         drain=marker.drain and before.drain,
+        hooks=marker.hooks and before.hooks,
     )
 
 
@@ -198,6 +204,8 @@ def _write(path: str, marker: Marker) -> None:
         fields["steps"] = list(marker.steps)
     if marker.drain:
         fields["mode"] = "Drain"
+    if not marker.hooks:
+        fields["hooks"] = False
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True) if fields else ""
     folder, name = os.path.split(path)
     descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)

@@ -67,7 +67,7 @@ class Lines:
 
     def hello(self, news: News) -> None:
         for life in news.workflows():
-            for step in life.steps.values():
+            for step in life.with_hooks:
                 if step.live is not None and step.live.pid is not None:
                     self._say(f"{life.name}/{step.name} adopted, pid {step.live.pid}")
                 if step.asking is not None:
@@ -103,7 +103,7 @@ class Lines:
         over = [key for key in self._streams if key not in attempts]
         for move in news.moves:  # it began and ended since the last time
             life = news.state.lives.get(move.uid)
-            step = life.steps.get(move.step) if life is not None and news.shows(move.uid) else None
+            step = life.find(move.step) if life is not None and news.shows(move.uid) else None
             attempt = of_present_run(life, step) if life is not None and step is not None else None
             if attempt is not None and not attempt.live and move.was is Phase.RUNNING:
                 key = (move.uid, move.step, attempt.number)
@@ -235,7 +235,7 @@ def printed(news: News, move: Move, outputs: Outputs) -> Iterator[str]:
     if not move.step or move.phase not in _SHOWN[outputs]:
         return
     life = news.state.lives.get(move.uid)
-    step = life.steps.get(move.step) if life is not None else None
+    step = life.find(move.step) if life is not None else None
     attempt = of_present_run(life, step) if life is not None and step is not None else None
     if life is not None and attempt is not None:
         lines = last_lines(news.state_dir, attempt.log, LINES_SHOWN)
@@ -251,8 +251,12 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 
 
 def _is_told_otherwise(move: Move, state: State) -> bool:
-    """Whether other lines show enough: that of its start, or, of a child, those of its children."""
+    """Whether other lines show enough: that of its start, that of another hook before it, or, of a
+    child, those of its children.
+    """
     step = _step_of(move, state)
+    if move.reason == Reason.WAITING_FOR_TURN:
+        return True
     if move.phase is Phase.READY:
         return step is None or not is_stuck(state, step)
     if step is None or not step.parent or not step.expanded:
@@ -262,7 +266,7 @@ def _is_told_otherwise(move: Move, state: State) -> bool:
 
 def _step_of(move: Move, state: State) -> Step | None:
     life = state.lives.get(move.uid)
-    return life.steps.get(move.step) if life is not None else None
+    return life.find(move.step) if life is not None else None
 
 
 def line(move: Move, state: State) -> str:
@@ -293,7 +297,7 @@ def duration(move: Move, state: State) -> int | None:
     if not move.step:
         over = move.phase in WORKFLOW_TERMINAL and life.completed == move.time
         return move.time - life.started if over and life.started is not None else None
-    step = life.steps.get(move.step)
+    step = life.find(move.step)
     attempt = of_present_run(life, step) if step is not None else None
     if attempt is None or attempt.started is None or attempt.finished is None:
         return None

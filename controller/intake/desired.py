@@ -30,6 +30,7 @@ from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition, State
 from controller.planner.accept import accept
 from controller.planner.actions import Action
+from controller.spec.hooks import by_kind
 from controller.spec.link import LinkedFile
 from controller.spec.linked import called
 from controller.spec.load import Document, PolicyDocument
@@ -390,7 +391,7 @@ class _Judge:
 
     def _settles(self, file: SeenFile) -> bool:
         """Whether the edit removes something and that is not believed yet: all of it waits."""
-        drops = any(self._drops_steps(document) for document in self._link(file).documents)
+        drops = any(self._drops_something(document) for document in self._link(file).documents)
         if drops and not self._settled_as_it_is(file):
             return True
         lost = self.claims.homes.get(file.path, ())
@@ -399,11 +400,11 @@ class _Judge:
         self.absences.forget("edit", file.path)
         return False
 
-    def _drops_steps(self, document: Document) -> bool:
+    def _drops_something(self, document: Document) -> bool:
         life = self.state.workflows.get(document.name)
         if life is None or not of_folder(life) or life.spec is document.workflow.spec:
             return False
-        return not _steps(life.spec) <= _steps(document.workflow.spec)
+        return not _names(life.spec) <= _names(document.workflow.spec)
 
     def _settled_as_it_is(self, file: SeenFile) -> bool:
         """Whether the file and the templates that it calls have stayed so for long enough."""
@@ -474,10 +475,14 @@ class _Judge:
         return min(due, default=None)
 
 
-def _steps(spec: Spec) -> set[tuple[str, str]]:
-    """The names of its steps, and those of the templates that they call, each below its caller."""
+def _names(spec: Spec) -> set[tuple[str, str]]:
+    """The names of its steps, those of the templates that they call, each below its caller, and
+    those of its hooks, each below its kind.
+    """
     templates = called(spec)
     names: set[tuple[str, str]] = set()
+    for kind, some in by_kind(spec.hooks).items():
+        names |= {(kind, due.hook.name) for due in some}
     for step in spec.steps:
         names.add((step.name, ""))
         if not isinstance(step.template, UnsetType) and step.template.name in templates:

@@ -110,6 +110,7 @@ def _in_force(state: State, marker: SeenMarker) -> Iterator[MarkerPlaced]:
         reason=marker.reason,
         steps=list(marker.steps),
         drain=marker.drain,
+        hooks=marker.hooks,
     )
     if state.markers.get(marker.path) != event:
         yield event

@@ -2,7 +2,9 @@
 
 Requests are applied in the order of their names, each exactly once. A `retry` or `restart` waits
 while a cancel marker is still there; these and a `run --resume` wait while cancelled steps are
-still being stopped. A `mark` of a step whose start is queued waits until that is withdrawn.
+still being stopped. These and a `mark` wait for the hooks of a run whose steps are done, and what
+may stop these hooks, or let them run, does not wait behind them. A `mark` of a step whose start is
+queued waits until that is withdrawn.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,6 +38,8 @@ from controller.spec.values import normal
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
 _OVERRULES = ("retry", "restart")  # a cancellation
+_BEGINS_A_RUN = (*_OVERRULES, "mark")
+_ABOUT_HOOKS = ("cancel", "suspend", "resume")
 _TRIED_AGAIN = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
@@ -51,14 +55,22 @@ def answer(state: State, asked: Request) -> list[Action] | None:
     """The record that the request was applied, and what follows; None if it has to wait."""
     try:
         workflow = _find(state, asked)
-        if workflow is not None and _has_to_wait(state, workflow, asked):
-            return None
+        if workflow is not None:
+            _refuse_hooks(workflow, asked)
+            if _has_to_wait(state, workflow, asked):
+                return None
         consequences = list(_ANSWERS[asked.kind](workflow, asked))
     except _Refused as refusal:
         return [_applied(asked, "", refused=str(refusal)), *refusal.besides]
     begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
     uid = workflow.uid if workflow is not None and not begins else ""
     return [_applied(asked, uid), *consequences]
+
+
+def overtakes(state: State, asked: Request) -> bool:
+    """Whether it does not wait behind a request that waits for hooks to end."""
+    workflow = state.workflows.get(asked.workflow)
+    return workflow is not None and workflow.is_ending and asked.kind in _ABOUT_HOOKS
 
 
 def withdrawals(state: State, asked: Request) -> Iterator[AttemptEnding]:
@@ -91,7 +103,11 @@ def _applied(asked: Request, uid: str, refused: str = "") -> RequestApplied:
 
 
 def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
-    """A marker would cancel the steps again, and steps that are being stopped must end first."""
+    """A marker would cancel the steps again, and steps that are being stopped must end first; so
+    must the hooks of a run that is over.
+    """
+    if workflow.is_ending and waits_for_hooks(asked):
+        return True
     if asked.kind == "mark":
         return _waits_for_a_withdrawal(workflow, asked)
     overrules = asked.kind in _OVERRULES
@@ -99,6 +115,11 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
         return False
     ending = workflow.being_ended and not workflow.finished
     return ending or (overrules and workflow.name in state.markers_of)
+
+
+def waits_for_hooks(asked: Request) -> bool:
+    """Whether it is applied only when no hook of a run that is over runs any more."""
+    return asked.kind in _BEGINS_A_RUN or asked.resume
 
 
 def _waits_for_a_withdrawal(workflow: Workflow, asked: Request) -> bool:
@@ -302,6 +323,21 @@ def _known(workflow: Workflow, asked: Request) -> list[str]:
     return asked.steps
 
 
+def _refuse_hooks(workflow: Workflow, asked: Request) -> None:
+    if hook := next((name for name in asked.steps if name in workflow.hooks), ""):
+        raise _Refused(not_of_hooks(asked.kind, workflow.name, hook))
+
+
+def not_of_hooks(kind: str, workflow: str, hook: str) -> str:
+    """Why this can't be asked of a hook, and what to do."""
+    instead = {
+        "retry": f"hooks run again with the next run: treadle retry {workflow}",
+        "cancel": f"all hooks are stopped together: treadle cancel {workflow} --no-hooks",
+        "mark": "no step waits for it, and the run ends when its hooks have ended",
+    }
+    return f'"{hook}" is a hook: {instead.get(kind, "it asks nobody")}'
+
+
 def _can_be_cancelled(step: Step, drain: bool) -> bool:
     return step.phase not in TERMINAL and not (drain and step.phase is Phase.RUNNING)
 
@@ -368,8 +404,13 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     named = _known(workflow, asked)
     if workflow.finished:
         raise _Refused(f"{asked.workflow} has already finished")
-    if workflow.cancel is not None and not workflow.cancel.drain:
-        raise _Refused(f"{asked.workflow} is already being stopped: {workflow.cancel.message}")
+    before = workflow.cancel
+    stops_hooks = not asked.hooks and (before is None or before.hooks)
+    if workflow.is_ending and not stops_hooks:
+        raise _Refused(only_hooks_run(workflow))
+    stopped = before if before is not None and not before.drain else None
+    if stopped is not None and not stops_hooks:
+        raise _Refused(f"{asked.workflow} is already being stopped: {stopped.message}")
     steps = [
         name
         for one in named
@@ -381,12 +422,19 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     yield CancelAccepted(
         uid=workflow.uid,
         generation=workflow.generation,
-        reason=Reason.RUN_INTERRUPTED,
-        message=_said(asked, "cancelled"),
+        reason=Reason.RUN_INTERRUPTED if stopped is None else stopped.reason,
+        message=_said(asked, "cancelled") if stopped is None else stopped.message,
         steps=steps,
-        drain=asked.drain,
+        drain=asked.drain and stopped is None,
+        hooks=asked.hooks,
         by=asked.by,
     )
+
+
+def only_hooks_run(workflow: Workflow) -> str:
+    """Why there is nothing to cancel, and how to stop the hooks."""
+    command = f"treadle cancel {workflow.name} --no-hooks"
+    return f"its steps have finished, only its hooks run; to stop these: {command}"
 
 
 def _delete(workflow: Workflow | None, asked: Request) -> Iterator[Action]:

@@ -176,7 +176,7 @@ def unknown(state: State, written: Iterable[str]) -> list[str]:
     known = {
         os.path.splitext(attempt.log)[0]
         for life in state.lives.values()
-        for step in life.steps.values()
+        for step in life.with_hooks
         for attempt in step.attempts
     }
     return [name for name in written if os.path.splitext(name)[0] not in known]

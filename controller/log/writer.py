@@ -19,6 +19,7 @@ from itertools import count
 
 from controller.errors import MEND_DISK, StorageError
 from controller.log import attachments, segments
+from controller.log.output import last_lines
 from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
 from controller.log.space import NO_ROOM, drop_ballast
@@ -68,6 +69,9 @@ class LogWriter:
     def attach(self, files: Mapping[str, bytes]) -> None:
         """Make these files durable before the records that name them. Raises StorageError."""
         attachments.attach(self._state_dir, files)
+
+    def last_line(self, log: str) -> str:
+        return next(iter(last_lines(self._state_dir, log, 1)), "")
 
     def attached(self, path: str) -> bytes:
         """The content of such a file. Raises StorageError."""

@@ -15,7 +15,7 @@ def of_decision(state: State, action: Action) -> int:
     life = state.lives.get(getattr(action, "uid", None) or "")
     if life is None:
         return 0
-    step = life.steps.get(getattr(action, "step", ""))
+    step = life.find(getattr(action, "step", ""))
     return life.cause if step is None else step.cause
 
 

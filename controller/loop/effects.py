@@ -5,11 +5,13 @@ the same state, and every call is safe to repeat.
 """
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
+from controller.loop.hook_env import hook_env
 from controller.loop.places import output_file, work_folder
 from controller.loop.ports import (
     AsFile,
@@ -36,6 +38,14 @@ class Effects(NamedTuple):
     orders: list[End]
 
 
+class Files(Protocol):
+    """What a log has beside its records; see `ports.Log`."""
+
+    def attached(self, path: str) -> bytes: ...
+
+    def last_line(self, log: str) -> str: ...
+
+
 class Places(NamedTuple):
     """The folders of the state and of the specs, absolute."""
 
@@ -43,32 +53,34 @@ class Places(NamedTuple):
     specs: str
 
 
-def effects(
-    state: State, keys: Iterable[Key], now: int, places: Places, attached: Callable[[str], bytes]
-) -> Effects:
+def effects(state: State, keys: Iterable[Key], now: int, places: Places, files: Files) -> Effects:
     """What is still to be done of these steps' live attempts, in the order of their promises.
 
-    `attached` reads a file that a record names.
+    `files`: those that a record names, and what attempts printed.
     """
     told = Effects([], [])
     live = [(state.live[key], key) for key in keys if key in state.live]
     for attempt, (uid, name) in sorted(live, key=lambda one: one[0].seq):
         workflow = state.lives[uid]
-        step = workflow.steps[name]
+        step = workflow.step(name)
         if attempt.ending is not None:
             told.orders.append(_order(workflow, step, attempt, now))
         elif attempt.phase is AttemptPhase.SCHEDULED:
             values = attempt.values
             if attempt.values_file:
-                values = msgspec.json.decode(attached(attempt.values_file))
-            told.launches.append(_launch(workflow, step, attempt, places, values))
+                values = msgspec.json.decode(files.attached(attempt.values_file))
+            launch = _launch(workflow, step, attempt, places, values)
+            if step.is_hook:
+                seen = hook_env(state, workflow, attempt, files.last_line)
+                launch = replace(launch, env={**launch.env, **seen, "TREADLE_STATE": places.state})
+            told.launches.append(launch)
     return told
 
 
 def alive(state: State) -> list[Running]:
     """Every attempt that the log knows as alive, for adoption."""
     return [
-        _running(state.lives[uid], state.lives[uid].steps[name], attempt)
+        _running(state.lives[uid], state.lives[uid].step(name), attempt)
         for (uid, name), attempt in state.live.items()
     ]
 

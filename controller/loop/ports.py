@@ -86,6 +86,9 @@ class Log(Protocol):
         Repeatable: a path always has the same content. Raises StorageError.
         """
 
+    def last_line(self, log: str) -> str:
+        """The last line that the attempt with this log printed; "" if it can't be read."""
+
     def attached(self, path: str) -> bytes:
         """The content of such a file. Raises StorageError if it is damaged or gone."""
 

@@ -55,10 +55,10 @@ def _attempt(
     state: State, action: Schedule, chance: Chance, attached: dict[str, bytes]
 ) -> Iterator[e.AnyEvent]:
     workflow = state.lives[action.uid]
-    step = workflow.steps[action.step]
+    step = workflow.step(action.step)
     number, run = step.numbered + 1, run_to_be(state, workflow)
     try:
-        resolved = resolve(sight(workflow, run).of(step), step.definition)
+        resolved = resolve(sight(state, workflow).of(step), step.definition)
     except Refused as refusal:
         failed = e.StepFailed(
             uid=workflow.uid, step=step.name, reason=refusal.reason, message=str(refusal)
@@ -81,7 +81,7 @@ def _attempt(
         fingerprint=step.fingerprint,
         mark=chance.mark(),
         log=log_file(workflow.uid, step.name, number),
-        inputs=inputs_of(workflow, step),
+        inputs={} if step.is_hook else inputs_of(workflow, step),
         values=values,
         values_file=file,
         timeout=resolved.timeout,
@@ -95,6 +95,6 @@ def _retry(
     state: State, action: Retry, now: int, chance: Chance
 ) -> e.RetryScheduled | e.StepFailed:
     workflow = state.lives[action.uid]
-    policy = workflow.steps[action.step].definition.retry.backoff
+    policy = workflow.step(action.step).definition.retry.backoff
     delay = chance.delay_seconds(policy, action.number)
     return retries.complete(action, workflow, delay, now)

@@ -7,13 +7,13 @@ same: what was not appended did not happen, and what was appended but not done i
 calls that are safe to repeat.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.intake import conditions, desired
-from controller.intake.requests import answer, withdrawals
+from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, Places, alive, effects
 from controller.loop.passes import Passes
@@ -136,6 +136,7 @@ class Controller:
         self._begin_turn()
         self._observe()
         self.passes.rest(self.limits())
+        self._look_at_postponed()
         if self.passes.attached:
             self.edges.log.attach(self.passes.attached)
         if self.passes.batch:
@@ -233,18 +234,33 @@ class Controller:
         self.notes += verdict.notes
         self.passes.promise(verdict.actions, cause)
 
-    def _observe_requests(self) -> int:
-        """Apply what was asked for; tells which record confirmed an absence, 0 if none."""
+    def _look_at_postponed(self) -> None:
+        """Apply the requests whose time has come in this turn: nothing else wakes the loop."""
+        while self._postponed and self.passes.batch:
+            before = self._postponed
+            self._observe_requests(before)
+            if self._postponed == before:
+                return
+            self.passes.rest(self.limits())
+
+    def _observe_requests(self, only: Collection[str] | None = None) -> int:
+        """Apply what was asked for; tells which record confirmed an absence, 0 if none.
+
+        `only`: the names of those to look at; None: all.
+        """
         applied: list[str] = []
         confirmed = 0
         self._postponed = set()
         waiting_for: set[str] = set()
         for request in self.edges.requests.waiting():
+            if only is not None and request.name not in only:
+                continue
             if request.name in self.state.requests:
                 applied.append(request.name)  # a crash came between its record and its removal
                 continue
             actions = None
-            if request.workflow not in waiting_for:  # in the order of their names
+            in_turn = request.workflow not in waiting_for  # in the order of their names
+            if in_turn or overtakes(self.state, request):
                 actions = answer(self.state, request)
                 for wanted in withdrawals(self.state, request) if actions is None else ():
                     self.passes.promise([wanted], causes.of_decision(self.state, wanted))
@@ -313,7 +329,7 @@ class Controller:
             promised,
             self.passes.now,
             Places(settings.state_dir, settings.folder),
-            self.edges.log.attached,
+            self.edges.log,
         )
         if orders:
             executor.end(orders)

@@ -13,7 +13,13 @@ from typing import Any
 
 from msgspec import structs
 
-from controller.model import apply_attempt, apply_defaults, apply_step, apply_workflow
+from controller.model import (
+    apply_attempt,
+    apply_defaults,
+    apply_hooks,
+    apply_step,
+    apply_workflow,
+)
 from controller.model import events as e
 from controller.model.indexes import displace_marker, place_marker, resize, shift_timers
 from controller.model.movement import clear_condition, set_condition
@@ -77,7 +83,7 @@ def _step(state: State, length: int) -> None:
     for life in state.workflows.values():
         if life.in_run and life.suspended is None:
             life.stood += length
-        for step in life.steps.values():
+        for step in life.with_hooks:
             if step.series_from is not None:
                 step.series_from += length
             if step.asking is not None and life.suspended is None:
@@ -94,7 +100,7 @@ def _sleep(state: State, length: int) -> None:
     if length <= 0:
         return
     for life in state.workflows.values():
-        for step in life.steps.values():
+        for step in life.with_hooks:
             # While it is suspended that stands still anyway, for as long as the machine slept too.
             if step.series_from is not None and life.suspended is None:
                 step.series_from += length
@@ -108,7 +114,7 @@ def _shift(state: State, length: int, kinds: Collection[TimerKind]) -> None:
     shift_timers(state, length, kinds)
     for timer in state.timers:
         if timer.kind is TimerKind.BACKOFF:
-            state.lives[timer.uid].steps[timer.step].retry_at = timer.due
+            state.lives[timer.uid].step(timer.step).retry_at = timer.due
 
 
 # ---------------------------------------- folder
@@ -196,6 +202,8 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.EditTakenBack: apply_workflow.edit_taken_back,
     e.SourceChanged: apply_workflow.source_changed,
     e.RunStarted: apply_workflow.run_started,
+    e.HooksBegun: apply_hooks.begun,
+    e.EndDecided: apply_hooks.end_decided,
     e.CancelAccepted: apply_workflow.cancel_accepted,
     e.DeletionAccepted: apply_workflow.deletion_accepted,
     e.WorkflowSuspended: apply_workflow.suspended,

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from controller.model import events as e
+from controller.model.apply_hooks import note_start, say_ending
 from controller.model.apply_step import keep_no_longer
 from controller.model.indexes import (
     occupy,
@@ -45,7 +46,7 @@ class _OfAttempt(Protocol):
 
 def _of(state: State, event: _OfAttempt) -> tuple[Workflow, Step, Attempt]:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     attempt = step.live
     assert attempt is not None, state.story(event.uid, event.step)
     assert attempt.number == event.attempt, state.story(event.uid, event.step)
@@ -54,7 +55,7 @@ def _of(state: State, event: _OfAttempt) -> tuple[Workflow, Step, Attempt]:
 
 def scheduled(state: State, event: e.AttemptScheduled) -> None:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     assert step.live is None, state.story(event.uid, event.step)
     assert event.attempt == step.numbered + 1, state.story(event.uid, event.step)
     attempt = Attempt(
@@ -77,6 +78,8 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         boot_id=state.controller.boot_id,
     )
     step.why = ""
+    if workflow.phase is Phase.SUSPENDED:  # nothing but a hook of its end starts then
+        say_ending(state, workflow)
     keep_no_longer(workflow, step)
     step.attempts.append(attempt)
     del step.attempts[:-ATTEMPTS_MAX]
@@ -96,6 +99,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
+    note_start(workflow)
     take_place(workflow, step)
     replace_result(workflow, step)
     set_timeout(state, workflow, step)
@@ -126,7 +130,7 @@ def _tell_survivors(state: State, workflow: Workflow, step: Step, attempt: Attem
 
 def _tell_of_others(state: State, workflow: Workflow, step: Step) -> None:
     """The condition stays while another step can't be ended."""
-    for other in workflow.steps.values():
+    for other in workflow.with_hooks:
         if other.live is not None and other.live.survivors:
             _tell_survivors(state, workflow, other, other.live)
             return
@@ -147,6 +151,8 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
+    if event.exit_code is not None or event.signal is not None:  # nobody saw its start
+        note_start(workflow)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
     to = Phase.SKIPPED if event.reason == Reason.SKIPPED_ITSELF else Phase.SUCCEEDED
     if succeeded and step.asked is None:  # if an edit is taken back later, this is its result

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from controller.model import events as e
+from controller.model.apply_hooks import hook_failed
 from controller.model.children import collapse, expand, full_name, leave_without, rebalance
 from controller.model.events import StepEffect, in_the_name_of
 from controller.model.indexes import (
@@ -40,7 +41,7 @@ _BY_EDIT = frozenset(
 
 def ready(state: State, event: e.StepReady) -> None:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     stop_waiting(state, workflow, step)
     if event.when is not None:
         step.answer = event.when
@@ -159,7 +160,7 @@ def failed(state: State, event: e.StepFailed) -> None:
     """Its last attempt failed; or none was made, because an expression gave no value, or because
     nobody answered in time.
     """
-    of_attempt = state.lives[event.uid].steps[event.step].unjudged
+    of_attempt = state.lives[event.uid].step(event.step).unjudged
     workflow, step = _ended(state, event, Phase.FAILED)
     fingerprint = step.fingerprint
     if of_attempt and step.attempt is not None:
@@ -167,6 +168,8 @@ def failed(state: State, event: e.StepFailed) -> None:
     elif not _is_as_before(step):
         replace_result(workflow, step)
     step.standing = Standing(fingerprint, step.phase, step.reason, step.message)
+    if step.is_hook:
+        hook_failed(state, workflow, step)
 
 
 def _is_as_before(step: Step) -> bool:
@@ -181,7 +184,7 @@ def _ended(
     state: State, event: e.StepSkipped | e.StepCancelled | e.StepFailed, to: Phase
 ) -> tuple[Workflow, Step]:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     step.unjudged = False
     step.want_nothing()
     stop_waiting(state, workflow, step)
@@ -193,7 +196,7 @@ def _ended(
 
 def reset_asked(state: State, event: e.StepReset) -> None:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     _reopen(state, workflow, event.reason, event.message)
     if step.live is None:
         reset(state, workflow, step, event.reason, event.message)
@@ -238,7 +241,7 @@ def removed(state: State, event: e.StepRemoved) -> None:
 
 def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
     workflow = state.lives[event.uid]
-    step = workflow.steps[event.step]
+    step = workflow.step(event.step)
     if event.retry:
         step.retries, step.interruptions = event.retry, 0
     elif step.attempts[-1].reason != Reason.CONTROLLER_STOPPED:
@@ -248,7 +251,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
     step.why = event.message
     move_step(state, workflow, step, Phase.PENDING, event.reason, event.message)
     step.retry_at = state.time + round(event.delay * SECOND)
-    if workflow.suspended is None:
+    if workflow.suspended is None or step.is_hook:
         set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
 
 

@@ -11,6 +11,8 @@ from msgspec import structs
 
 from controller.model import events as e
 from controller.model.apply_defaults import defaults_above, follow
+from controller.model.apply_hooks import begin_run as begin_hooks
+from controller.model.apply_hooks import say_ending
 from controller.model.apply_step import remove, reset, restore
 from controller.model.children import (
     expand,
@@ -269,10 +271,10 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
             set_timer(state, workflow, step.name, TimerKind.BACKOFF, None)
             set_timer(state, workflow, step.name, TimerKind.APPROVAL, None)
     elif not wanted and workflow.suspended is not None:
-        for step in workflow.steps.values():
+        for step in workflow.with_hooks:
             if step.series_from is not None:  # so does the time for all attempts
                 step.series_from += state.time - max(workflow.suspended, step.series_from)
-            if step.retry_at is not None:
+            if step.retry_at is not None and not step.is_hook:
                 step.retry_at += state.time - max(workflow.suspended, step.since)
                 set_timer(state, workflow, step.name, TimerKind.BACKOFF, step.retry_at)
             if step.asking is not None:
@@ -299,6 +301,8 @@ def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) 
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
         move_workflow(state, workflow, to, Reason.RESUME_REQUESTED, asked)
         set_condition(state, workflow, "Progressing", True, Reason.RESUME_REQUESTED, asked)
+        if workflow.is_ending:
+            say_ending(state, workflow)
     _look_at_all(state, workflow)
 
 
@@ -331,7 +335,7 @@ def set_deadline(state: State, workflow: Workflow) -> None:
     due = None
     if seconds is not None and workflow.in_run and workflow.started is not None:
         due = workflow.started + workflow.stood + round(seconds * SECOND)
-    if workflow.suspended is not None or workflow.being_ended:
+    if workflow.suspended is not None or workflow.being_ended or workflow.is_ending:
         due = None
     set_timer(state, workflow, "", TimerKind.DEADLINE, due)
 
@@ -391,6 +395,7 @@ def run_started(state: State, event: e.RunStarted) -> None:
     move_run(state, workflow, RunStage.RUNNING)
     workflow.run = event.run
     workflow.started, workflow.completed, workflow.stood = event.began or state.time, None, 0
+    begin_hooks(state, workflow)
     remember_run(state, workflow.name, RunShort(event.run, workflow.started, event.why))
     set_deadline(state, workflow)
     move_workflow(state, workflow, Phase.RUNNING, Reason.STARTED, f"run {event.run} started")
@@ -400,7 +405,9 @@ def run_started(state: State, event: e.RunStarted) -> None:
 def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
     workflow = state.lives[event.uid]
     if not event.steps:
-        workflow.cancel = Cancel(event.reason, event.message, event.drain)
+        before = workflow.cancel
+        hooks = event.hooks and (before is None or before.hooks)
+        workflow.cancel = Cancel(event.reason, event.message, event.drain, hooks)
         set_deadline(state, workflow)
         set_condition(state, workflow, "Terminating", True, event.reason, event.message)
     for name in event.steps or workflow.steps:
@@ -408,6 +415,8 @@ def cancel_accepted(state: State, event: e.CancelAccepted) -> None:
         if event.steps and step.phase not in TERMINAL:
             step.cancel = Cancel(event.reason, event.message)
         touch(state, workflow, step)
+    if (hook := workflow.next_hook) is not None:
+        touch(state, workflow, hook)
     requeue(state, workflow)
     touch(state, workflow)
 
@@ -439,7 +448,7 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
     workflow = state.lives[event.uid]
     if workflow.in_run:
         move_run(state, workflow, RunStage.NONE)
-        workflow.completed = state.time
+        workflow.completed, workflow.end = state.time, None
         run = state.runs[workflow.name][-1]
         _note_end(state, workflow, run, event)
         state.metrics.run_ended(workflow.name, event.phase, state.time - run.started)
@@ -485,6 +494,6 @@ def life_archived(state: State, event: e.LifeArchived) -> None:
 
 def attempts_archived(state: State, event: e.AttemptsArchived) -> None:
     workflow = state.lives[event.uid]
-    for step in workflow.steps.values():
+    for step in workflow.with_hooks:
         del step.attempts[:-1]
     set_over(state, workflow)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase, Reason
+from controller.spec.hooks import DueHook
 from controller.spec.linked import Linked
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import DefaultsSpec
@@ -25,11 +26,7 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 RESERVED = frozenset(
     {
         "AttemptSubmitted",  # {handle, place}
-        "EndDecided",
         "FiringDecided",
-        "HookFinished",
-        "HookScheduled",
-        "HookStarted",
         "OutputsRecorded",
     }
 )
@@ -115,6 +112,7 @@ class MarkerPlaced(Event, frozen=True):
     reason: str = ""
     steps: list[str] = []  # empty: all of it
     drain: bool = False
+    hooks: bool = True  # false: no hook runs any more
 
 
 class MarkerRejected(Event, frozen=True):
@@ -288,11 +286,36 @@ class RunStarted(Event, frozen=True):
     began: int = 0
 
 
+class HooksBegun(Event, frozen=True):
+    """The first attempt of the run has started: these hooks run beside the steps.
+
+    They are those in force then, one after the other. From here on a hook is like a step: it has
+    the events of a step and of its attempts, under its full name.
+    """
+
+    uid: str
+    hooks: list[DueHook]
+
+
+class EndDecided(Event, frozen=True):
+    """All steps are done, and this is what the run came to; these hooks are still to run.
+
+    They are those in force then, one after the other, and after those of onStart that have not
+    ended. WorkflowFinished follows the last one.
+    """
+
+    uid: str
+    phase: Phase
+    reason: str
+    message: str
+    hooks: list[DueHook]
+
+
 class CancelAccepted(Event, frozen=True):
     """Somebody or something wants (part of) a workflow to end. `steps` empty: all of it.
 
     It holds until the next generation, or until a request overrules it. `drain`: running steps
-    finish, nothing new starts.
+    finish, nothing new starts. `hooks` false: its hooks are stopped as well.
     """
 
     uid: str
@@ -301,6 +324,7 @@ class CancelAccepted(Event, frozen=True):
     message: str
     steps: list[str] = []
     drain: bool = False
+    hooks: bool = True
     by: str = ""
 
 
@@ -635,6 +659,8 @@ AnyEvent = (
     | EditTakenBack
     | SourceChanged
     | RunStarted
+    | HooksBegun
+    | EndDecided
     | CancelAccepted
     | DeletionAccepted
     | WorkflowSuspended

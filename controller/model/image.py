@@ -125,9 +125,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
         state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     state.runs, state.metrics = image.runs, image.metrics
     state.gone = OrderedDict.fromkeys(image.gone)
-    state.live = {
-        (uid, step): state.lives[uid].steps[step].attempts[-1] for uid, step in image.live
-    }
+    state.live = {(uid, step): state.lives[uid].step(step).attempts[-1] for uid, step in image.live}
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.awaited = dict(image.awaited)
@@ -158,7 +156,7 @@ def copy_of(state: State, name: str) -> State:
     life = state.workflows.get(name)
     if life is not None:
         part.lives, part.workflows = {life.uid: life}, {name: life}
-        steps = ("", *life.steps)
+        steps = ("", *life.steps, *life.hooks)
         part.live = {
             (life.uid, step): state.live[life.uid, step]
             for step in steps

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from controller.model import pools
 from controller.model.events import MarkerPlaced
-from controller.model.phases import Obstacle, Reason
+from controller.model.phases import FAILING_CANCELS, Obstacle, Phase, Reason
 from controller.model.state import (
     NAMES_MAX,
     RUNS_MAX,
@@ -91,7 +91,10 @@ def _may_begin(state: State, workflow: Workflow, step: Step) -> None:
     if step.is_parent:
         touch(state, workflow, step)
     elif step.live is None:
-        _wait(state, workflow, step)
+        if step.is_hook:  # at most one is ready; it goes first, since the run waits for it
+            _put_at(workflow, step.name, 0)
+        else:
+            _wait(state, workflow, step)
 
 
 def _wait(state: State, workflow: Workflow, step: Step) -> None:
@@ -165,7 +168,7 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
     """Its start was withdrawn: it waits where it was, before all that have waited less long.
 
     Those are what has had no place yet, and what was withdrawn but got its place after it. Cost:
-    O(ready); built anew, since an image keeps the order of insertion alone.
+    O(ready).
     """
     if step.leaving is not None:
         return  # an edit let it go
@@ -181,14 +184,27 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
         _wait(state, workflow, step)
         requeue(state, workflow)
         return
-    own, waiting, place = step.attempt, list(workflow.ready), 0
-    for name in waiting:
-        other = workflow.steps[name].attempt
-        if own is None or other is None or other.reason != Reason.WITHDRAWN or other.seq > own.seq:
+    place = 0
+    for name in workflow.ready if not step.is_hook else ():
+        if name not in workflow.hooks and not _came_before(workflow.steps[name], step):
             break
         place += 1
-    workflow.ready = OrderedDict.fromkeys((*waiting[:place], step.name, *waiting[place:]))
+    _put_at(workflow, step.name, place)
     requeue(state, workflow)
+
+
+def _put_at(workflow: Workflow, name: str, place: int) -> None:
+    """Built anew, since an image keeps the order of insertion alone."""
+    waiting = list(workflow.ready)
+    workflow.ready = OrderedDict.fromkeys((*waiting[:place], name, *waiting[place:]))
+
+
+def _came_before(other: Step, step: Step) -> bool:
+    """Whether the start of the other one was withdrawn as well, and was promised earlier."""
+    earlier, own = other.attempt, step.attempt
+    if own is None or earlier is None or earlier.reason != Reason.WITHDRAWN:
+        return False
+    return earlier.seq <= own.seq
 
 
 def want_no_slot(state: State, workflow: Workflow, step: Step) -> None:
@@ -213,12 +229,15 @@ def requeue(state: State, workflow: Workflow) -> None:
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
     """Its place in the queue; None if it can't use a free slot."""
-    return place(state, workflow) if workflow.ready else None
+    if not workflow.ready:
+        return None
+    hook = next(iter(workflow.ready)) in workflow.hooks
+    return place(state, workflow, hook)
 
 
-def place(state: State, workflow: Workflow) -> QueueKey | None:
-    """Its place among those that wait; None if it may start nothing."""
-    if is_full(workflow) or standstill(state, workflow) is not None:
+def place(state: State, workflow: Workflow, hooks: bool = False) -> QueueKey | None:
+    """Its place among those that wait; None if it may start no step, or (`hooks`) none of those."""
+    if is_full(workflow) or standstill(state, workflow, hooks) is not None:
         return None
     return (-workflow.priority, workflow.occupied)
 
@@ -229,8 +248,14 @@ def is_full(workflow: Workflow) -> bool:
     return limit is not None and workflow.occupied >= limit
 
 
-def standstill(state: State, workflow: Workflow) -> Obstacle | None:
-    """Why the workflow may start nothing, as far as the log knows; the most serious first."""
+def standstill(state: State, workflow: Workflow, hooks: bool = False) -> Obstacle | None:
+    """Why the workflow may start no step, as far as the log knows; the most serious first.
+
+    `hooks`: why it may start none of those.
+    """
+    if hooks:
+        waits = workflow.suspended is not None and not is_to_end(state, workflow)
+        return Obstacle.SUSPENDED if waits else None
     if workflow.deleting:
         return Obstacle.DELETED
     if workflow.suspended is not None:
@@ -238,6 +263,13 @@ def standstill(state: State, workflow: Workflow) -> Obstacle | None:
     if forbidden(state, workflow.name) is not None:
         return Obstacle.CANCEL_MARKER
     return Obstacle.CANCELLED if workflow.cancel is not None else None
+
+
+def is_to_end(state: State, workflow: Workflow) -> bool:
+    """Whether somebody wants the workflow cancelled or deleted."""
+    cancel = workflow.cancel
+    cancelled = cancel is not None and cancel.reason not in FAILING_CANCELS
+    return cancelled or workflow.deleting or forbidden(state, workflow.name) is not None
 
 
 # ---------------------------------------- markers
@@ -269,6 +301,13 @@ def _look_again(state: State, marker: MarkerPlaced) -> None:
         for name in marker.steps:
             if name in workflow.steps:
                 touch(state, workflow, workflow.steps[name])
+
+
+def is_without_hooks(state: State, workflow: Workflow) -> bool:
+    """Whether a cancellation or a marker says that no hook of it runs any more."""
+    if workflow.cancel is not None and not workflow.cancel.hooks:
+        return True
+    return any(not marker.hooks for marker in state.markers_of.get(workflow.name, {}).values())
 
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:
@@ -303,7 +342,7 @@ def expiry(state: State, workflow: Workflow) -> int | None:
     ttl = workflow.ttl_seconds
     if ttl is None or not workflow.finished:
         return None
-    past = any(len(step.attempts) > 1 for step in workflow.steps.values())
+    past = any(len(step.attempts) > 1 for step in workflow.with_hooks)
     if not past and not is_over(state, workflow):
         return None
     return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
@@ -315,6 +354,17 @@ def expiry(state: State, workflow: Workflow) -> int | None:
 def run_to_be(state: State, workflow: Workflow) -> int:
     """The run to which what happens next belongs: the present one, or the one that it begins."""
     return workflow.run if workflow.in_run else next_run(state, workflow)
+
+
+def phase_of_run(workflow: Workflow) -> str:
+    """What the present run has come to; until that is decided, Running."""
+    return Phase.RUNNING if workflow.end is None else workflow.end.phase
+
+
+def phase_before(state: State, workflow: Workflow) -> str:
+    """How the run before the present one has ended; "" if there was none."""
+    runs = state.runs.get(workflow.name, [])
+    return runs[-2].phase if len(runs) > 1 else ""
 
 
 def next_run(state: State, workflow: Workflow) -> int:

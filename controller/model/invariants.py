@@ -37,11 +37,16 @@ def check(state: State) -> None:
 
 def problems(state: State) -> Iterator[str]:
     for workflow in state.lives.values():
-        for step in workflow.steps.values():
+        for step in workflow.with_hooks:
             for problem in (*_step(workflow, step), *_dependencies(workflow, step)):
                 story = state.story(workflow.uid, step.name)
                 yield f"{workflow.name}/{step.name}: {problem}: {story}"
-        for problem in (*_workflow(state, workflow), *_counts(workflow), *_children(workflow)):
+        for problem in (
+            *_workflow(state, workflow),
+            *_counts(workflow),
+            *_children(workflow),
+            *_hooks(workflow),
+        ):
             yield f"{workflow.name}: {problem}: {state.story(workflow.uid)}"
     yield from _live(state)
     yield from _timers(state)
@@ -189,15 +194,46 @@ def _may_hold_a_place(child: Step) -> bool:
     return child.has_begun or child.leaving is not None or child.phase is Phase.READY
 
 
+def _hooks(workflow: Workflow) -> Iterator[str]:
+    """Hooks run one after the other, those of the end of a run once all its steps are done."""
+    due = workflow.due_hooks
+    if len(set(due)) != len(due) or not workflow.hooks.keys() >= {*due}:
+        yield f"the hooks {due} are to run, {list(workflow.hooks)} are known"
+        return
+    begun = [
+        hook.name
+        for hook in workflow.hooks.values()
+        if hook.phase not in (Phase.PENDING, *TERMINAL)
+    ]
+    if len(begun) > 1:
+        yield f"several hooks run: {begun}"
+    left = [name for name, hook in workflow.hooks.items() if hook.phase not in TERMINAL]
+    if left and not workflow.in_run:
+        yield f"the hooks {left} have not ended, but their run has"
+    if left != [name for name in workflow.hooks if name in due and name in left]:
+        yield f"the hooks {left} have not ended, but only {due} are of this run"
+    if any(not hook.is_hook or hook.name != name for name, hook in workflow.hooks.items()):
+        yield "a step of the spec is among the hooks"
+    if any(step.is_hook for step in workflow.steps.values()):
+        yield "a hook is among the steps"
+    if workflow.is_ending != (workflow.end is not None):
+        yield f"its run is {workflow.stage}, and its end is {workflow.end}"
+    if workflow.is_ending and workflow.unsettled:
+        yield "its hooks run while it has unsettled steps"
+    early = [name for name in left if not name.startswith("onStart/")]
+    if early and not workflow.is_ending:
+        yield f"the hooks {left} have not ended while its run is {workflow.stage}"
+
+
 def _counts(workflow: Workflow) -> Iterator[str]:
     steps = workflow.steps.values()
     failed = [step for step in steps if step.fails_its_workflow]
-    waiting = [step.name for step in steps if _wants_slot(workflow, step)]
+    waiting = [step.name for step in workflow.with_hooks if _wants_slot(workflow, step)]
     for what, kept, true in (
         ("unsettled", workflow.unsettled, sum(step.phase not in TERMINAL for step in steps)),
         ("failed", workflow.failed, len(failed)),
         ("cancelled", workflow.cancelled, sum(s.phase is Phase.CANCELLED for s in steps)),
-        ("occupied", workflow.occupied, sum(step.live is not None for step in steps)),
+        ("occupied", workflow.occupied, sum(step.live is not None for step in workflow.with_hooks)),
         ("ready", sorted(pools.waiting(workflow)), sorted(waiting)),
     ):
         if kept != true:
@@ -222,7 +258,7 @@ def _live(state: State) -> Iterator[str]:
     true = {
         (workflow.uid, step.name): step.live
         for workflow in state.lives.values()
-        for step in workflow.steps.values()
+        for step in workflow.with_hooks
         if step.live is not None
     }
     if state.live.keys() != true.keys():
@@ -248,8 +284,9 @@ def _due(state: State) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]
         yield (workflow.uid, "", TimerKind.EXPIRY), expiry(state, workflow)
     for workflow in state.workflows.values():
         yield (workflow.uid, "", TimerKind.DEADLINE), _deadline(workflow)
-        for step in workflow.steps.values():
-            backoff = step.retry_at if workflow.suspended is None else None
+        for step in workflow.with_hooks:
+            waits = workflow.suspended is None or step.is_hook
+            backoff = step.retry_at if waits else None
             yield (workflow.uid, step.name, TimerKind.BACKOFF), backoff
             yield (workflow.uid, step.name, TimerKind.TIMEOUT), _timeout(step, step.live)
             yield (workflow.uid, step.name, TimerKind.APPROVAL), _approval(workflow, step)
@@ -260,6 +297,8 @@ def _deadline(workflow: Workflow) -> int | None:
     if seconds is None or not workflow.in_run or workflow.started is None:
         return None
     if workflow.suspended is not None or (cancel is not None and not cancel.drain):
+        return None
+    if workflow.is_ending:
         return None
     return workflow.started + workflow.stood + round(seconds * SECOND)
 
@@ -309,7 +348,7 @@ def _pools(state: State) -> Iterator[str]:
     several: dict[str, list[tuple[int, StepKey]]] = {}
     waits = [(life, name) for life in state.lives.values() for name in pools.waiting(life)]
     for workflow, name in waits:
-        step, key = workflow.steps[name], (workflow.uid, name)
+        step, key = workflow.step(name), (workflow.uid, name)
         for one in step.uses:
             if wants_several(step.uses):
                 several.setdefault(one.name, []).append((step.ready_seq, key))
@@ -350,7 +389,7 @@ def _lines(state: State) -> Iterator[str]:
 def _parked(workflow: Workflow) -> Iterator[str]:
     for first, groups in workflow.parked.items():
         for same, names in groups.items():
-            steps = [workflow.steps[name] for name in names]
+            steps = [workflow.step(name) for name in names]
             turns = [step.ready_seq for step in steps]
             if not turns or turns != sorted(turns):
                 yield f"{workflow.name}: those that wait for {same} are out of turn: {turns}"
@@ -358,7 +397,7 @@ def _parked(workflow: Workflow) -> Iterator[str]:
             if said != {(first, same)}:
                 yield f"{workflow.name}: {[*names]} wait for {said}, not for {same}"
     for name in workflow.ready:
-        if wants_several(workflow.steps[name].uses):
+        if wants_several(workflow.step(name).uses):
             yield f"{workflow.name}/{name} needs several slots, but is not parked"
 
 

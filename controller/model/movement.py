@@ -43,6 +43,8 @@ def move_step(
     if step.parent is not None:
         _tell_parent(state, workflow, step, was)
     touch(state, workflow, step)
+    if step.is_hook and (following := workflow.next_hook) is not None:
+        touch(state, workflow, following)
     _tell(state, workflow, step.name, was, to, reason, message)
 
 
@@ -302,6 +304,8 @@ def drop(state: State, workflow: Workflow, step: Step) -> None:
 
 
 def _count(workflow: Workflow, step: Step, by: int) -> None:
+    if step.is_hook:
+        return
     if step.phase not in TERMINAL:
         workflow.unsettled += by
     elif step.fails_its_workflow:

@@ -121,6 +121,7 @@ class SeenMarker(Struct, frozen=True, kw_only=True):
     reason: str = ""
     steps: tuple[str, ...] = ()
     drain: bool = False
+    hooks: bool = True  # false: hooks are stopped, too
     steady: bool = True
     problem: str = ""
 
@@ -191,3 +192,4 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resume: bool = False
     reason: str = ""
     drain: bool = False
+    hooks: bool = True  # of what is cancelled; false stops them, too

@@ -59,6 +59,7 @@ class Reason(Word):
     EXPANDED = "Expanded"  # into children, none of which has started
     AWAITING_APPROVAL = "AwaitingApproval"  # by a person
     BACK_OFF = "BackOff"
+    WAITING_FOR_TURN = "WaitingForTurn"  # of a hook: hooks run one after the other
     SUSPENDED = "Suspended"
     ACCEPTED = "Accepted"
     # it was set back
@@ -75,6 +76,7 @@ class Reason(Word):
     WITHDRAWN = "Withdrawn"
     # it goes on
     STARTED = "Started"
+    ENDING = "Ending"  # of a workflow: only its hooks still run
     # it ended well
     COMPLETED = "Completed"
     RESULT_KEPT = "ResultKept"
@@ -145,6 +147,8 @@ OWN_SKIPS = frozenset({Reason.WHEN_FALSE, Reason.SKIPPED_ITSELF})
 FAULTS_OF_OUTPUTS = frozenset(
     {Reason.OUTPUT_MISSING, Reason.OUTPUT_INVALID, Reason.OUTPUT_TOO_LARGE}
 )
+# A run that was cancelled for one of these has failed.
+FAILING_CANCELS = frozenset({Reason.DEADLINE_EXCEEDED, Reason.FAIL_FAST})
 COULD_NOT_START = frozenset({Reason.START_FAILED, Reason.SECRET_MISSING, Reason.VALUE_TOO_LARGE})
 ATTEMPT_LIVE = frozenset({AttemptPhase.SCHEDULED, AttemptPhase.RUNNING})
 
@@ -154,7 +158,15 @@ Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that
 # straight to a result when an edit is taken back and the old result is still valid, and when the
 # person answers whom it asks; while it asks, it is Pending for that reason. A step with children is
 # Running from the first start of one; StepCompleted says what they came to.
-_REOPENED = ("GenerationAccepted", "StepExpanded", "StepMarked", "StepReset")
+# The hooks of an earlier run are Pending again when they are to run in a later one.
+_REOPENED = (
+    "EndDecided",
+    "GenerationAccepted",
+    "HooksBegun",
+    "StepExpanded",
+    "StepMarked",
+    "StepReset",
+)
 STEP_MOVES: Moves = {
     Phase.PENDING: {
         Phase.PENDING: ("ApprovalAsked",),
@@ -222,7 +234,7 @@ WORKFLOW_MOVES: Moves = {
     },
     Phase.SUSPENDED: {
         Phase.PENDING: ("GenerationAccepted", "RequestApplied"),
-        Phase.RUNNING: ("GenerationAccepted", "RequestApplied"),
+        Phase.RUNNING: ("AttemptScheduled", "EndDecided", "GenerationAccepted", "RequestApplied"),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),

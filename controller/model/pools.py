@@ -268,15 +268,15 @@ def _take_out(lines: dict[str, OrderedDict[K, None]], name: str, key: K) -> None
 def find_again(state: State) -> None:
     """Make those indexes again that follow from the others: a state was read back."""
     for (uid, name), attempt in state.live.items():
-        hold(state, state.lives[uid], state.lives[uid].steps[name], attempt)
+        hold(state, state.lives[uid], state.lives[uid].step(name), attempt)
     several: list[tuple[str, str]] = []
     for workflow in state.lives.values():
         for name in waiting(workflow):
-            uses, key = workflow.steps[name].uses, (workflow.uid, name)
+            uses, key = workflow.step(name).uses, (workflow.uid, name)
             if wants_several(uses):
                 several.append(key)
             elif uses and name in workflow.ready:
                 state.takers.setdefault(uses[0].name, OrderedDict())[key] = None
     for uid, name in sorted(several, key=lambda key: _turn(state, key)):
-        for one in state.lives[uid].steps[name].uses:
+        for one in state.lives[uid].step(name).uses:
             state.several.setdefault(one.name, OrderedDict())[uid, name] = None

@@ -179,6 +179,16 @@ class Cancel(Struct, frozen=True):
     reason: str
     message: str
     drain: bool = False  # of a workflow: running steps may finish
+    hooks: bool = True  # of a workflow: false stops them, too
+
+
+class End(Struct, frozen=True):
+    """What a run has come to, while its last hooks still run."""
+
+    phase: Phase
+    reason: str
+    message: str
+    decided: int
 
 
 class Asked(Struct, frozen=True):
@@ -189,11 +199,14 @@ class Asked(Struct, frozen=True):
 
 
 class Step(Struct, kw_only=True, omit_defaults=True):
+    """A step of the spec, or a hook of a run: that is like a step, but nothing depends on it."""
+
     name: str
     index: int  # its place in the spec; of a child, that of its parent
     definition: Definition
     fingerprint: str
     reads: list[str] = []  # steps on which it does not directly depend
+    is_hook: bool = False
     parent: str | None = None  # the step whose child it is
     piece: str = ""  # the step whose template it is from, if it is from one
     key: str = ""  # of a child: of its item, or its name in the template
@@ -404,6 +417,8 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     by: str = ""
     warnings: list[str] = []
     steps: dict[str, Step] = {}
+    hooks: dict[str, Step] = {}  # by full name; of the present run, and of the last one with hooks
+    due_hooks: list[str] = []  # those of the present run, in the order in which they run
     phase: Phase = Phase.PENDING
     reason: str = Reason.ACCEPTED
     message: str = ""
@@ -411,6 +426,9 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     conditions: dict[str, Condition] = {}
     run: int = 0
     stage: RunStage = RunStage.NONE  # of that run
+    has_started: bool = False  # an attempt of that run has
+    onstart_due: bool = False  # since then its onStart hooks are to be recorded
+    end: End | None = None  # of that run, once that is decided
     started: int | None = None
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended
@@ -477,6 +495,34 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         """Whether the spec in force has it as it is: a piece that begins again may have others."""
         piece = self.steps.get(step.piece)
         return step.leaving is None and (not step.piece or (piece is not None and piece.expanded))
+
+    def step(self, name: str) -> Step:
+        """The step or hook with this full name. Raises KeyError."""
+        return self.hooks[name] if name in self.hooks else self.steps[name]
+
+    def find(self, name: str) -> "Step | None":
+        """The step or hook with this full name, if there is one."""
+        return self.hooks.get(name) or self.steps.get(name)
+
+    @property
+    def with_hooks(self) -> list[Step]:
+        """All that can have attempts: its steps and its hooks."""
+        return [*self.steps.values(), *self.hooks.values()]
+
+    @property
+    def present_hooks(self) -> list[Step]:
+        """The hooks of the present run, or of the last one, in the order in which they run."""
+        return [self.hooks[name] for name in self.due_hooks]
+
+    @property
+    def next_hook(self) -> Step | None:
+        """The hook that runs or is to run now: they run one after the other."""
+        return next((hook for hook in self.present_hooks if hook.phase not in TERMINAL), None)
+
+    @property
+    def is_ending(self) -> bool:
+        """What its run has come to is decided; only hooks still run."""
+        return self.stage is RunStage.ENDING
 
     @property
     def in_run(self) -> bool:
@@ -599,4 +645,4 @@ class State:
         workflow = self.lives.get(uid)
         if workflow is None:
             return f"no life {uid}"
-        return repr(workflow.steps.get(step, workflow))
+        return repr(workflow.find(step) or workflow)

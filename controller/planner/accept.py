@@ -1,10 +1,10 @@
 """What becomes of a document that folder or people want in force: one answer for all of them.
 
-It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun` or while all
-of a run is being ended or drained by anything but a marker, it waits until that run has ended; else
-it is the next generation. An edit that waits is recorded at once, so it survives its file and a
-crash, and only the newest waits. With `AfterRun`, what it says of `suspend` does not wait: that
-becomes a generation of its own, of the spec in force.
+It begins a life; or it says what is in force already; or, with `editPolicy: AfterRun`, or while all
+of a run is being ended or drained by anything but a marker, or while the hooks of its end run, it
+waits until that run has ended; else it is the next generation. An edit that waits is recorded at
+once, so it survives its file and a crash, and only the newest waits. With `AfterRun`, what it says
+of `suspend` does not wait: that becomes a generation of its own, of the spec in force.
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,7 +85,11 @@ def _is_patient(spec: Spec) -> bool:
 
 
 def _holds_edits(life: Workflow) -> bool:
-    """All of its run is being ended or drained, and not by a marker: that cancels the edit too."""
+    """All of its run is being ended or drained, and not by a marker: that cancels the edit too; or
+    only its hooks still run.
+    """
+    if life.is_ending:
+        return True
     return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
 
 

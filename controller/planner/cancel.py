@@ -13,7 +13,7 @@ from controller.model.timers import TimerKind
 
 def wanted(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
     """The cancellation that is asked for and not yet in force, if there is one."""
-    if workflow.finished:
+    if workflow.finished or workflow.is_ending:
         return None
     return (
         _deleted(workflow)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from controller.model.apply_defaults import defaults_above
 from controller.model.events import Child, GenerationAccepted, StepEffect
-from controller.model.indexes import run_to_be
 from controller.model.phases import Phase, Reason
 from controller.model.scope import Scope
 from controller.model.state import State, Workflow
@@ -54,7 +53,7 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
     depend on it are compared by what it really does. So the kept ones are found by leaving out, in
     at most as many rounds as there are of them.
     """
-    seen = sight(workflow, run_to_be(state, workflow))
+    seen = sight(state, workflow)
     seen = seen._replace(spec=spec, params=values(spec, workflow.given))
     kept = dict(_keepers(workflow, spec))
     while True:

@@ -24,7 +24,7 @@ Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
 
 def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[RunStarted | Fact]:
     """What to record of a live attempt. The first that is not merely withdrawn begins the run."""
-    definition = workflow.steps[seen.id.step].definition
+    definition = workflow.step(seen.id.step).definition
     codes = Codes(definition.success_exit_codes, definition.skip_exit_codes)
     found = fact(attempt, seen, codes)
     if found is None:
@@ -99,7 +99,7 @@ def is_over(state: State, attempt: AttemptId) -> bool:
     workflow = state.lives.get(attempt.uid)
     if workflow is None:
         return True  # uids are drawn at random: none comes twice
-    step = workflow.steps.get(attempt.step)
+    step = workflow.find(attempt.step)
     numbered = step.numbered if step is not None else workflow.left.get(attempt.step, 0)
     return attempt.attempt <= numbered
 

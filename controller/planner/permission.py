@@ -42,7 +42,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obstacle | None:
     """What keeps this ready step from starting now; None if the next plan starts it."""
-    obstacle = standstill(state, workflow) or why_not_by(workflow, step.name, limits)
+    obstacle = standstill(state, workflow, step.is_hook) or why_not_by(workflow, step.name, limits)
     if obstacle is not None:
         return obstacle
     if is_full(workflow):
@@ -157,7 +157,7 @@ def working_dir(workflow: Workflow, step: str, folder: str) -> str:
 
     Where an expression says it, that folder itself: only an attempt knows more.
     """
-    definition = workflow.steps[step].definition
+    definition = workflow.step(step).definition
     if OPEN in definition.working_dir:
         return home_of(workflow, folder)
     parts = home_of(workflow, folder), definition.home, definition.working_dir

@@ -17,6 +17,7 @@ from controller.model.timers import HABITS
 from controller.planner import (
     accept,
     cancel,
+    hooks,
     readiness,
     retention,
     retries,
@@ -71,10 +72,20 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
         decision = _decide_step(state, workflow, step, now)
         if decision is not None:
             decisions.append(decision)
+    decisions += _decide_hooks(state, workflow, now)
     if not decisions:
-        end = run.finish(workflow) or accept.due(workflow)
+        end = run.finish(state, workflow) or accept.due(workflow)
         return [] if end is None else [end]
     return decisions
+
+
+def _decide_hooks(state: State, workflow: Workflow, now: int) -> Iterator[Action]:
+    if (begun := hooks.at_start(state, workflow)) is not None:
+        yield begun
+    elif (hook := workflow.next_hook) is not None:
+        decision = _decide_step(state, workflow, hook, now)
+        if decision is not None:
+            yield decision
 
 
 def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Action | None:

@@ -16,7 +16,7 @@ from controller.model.events import (
     StepRestored,
     StepSkipped,
 )
-from controller.model.indexes import is_due, run_to_be
+from controller.model.indexes import is_due
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import scope_of
 from controller.model.state import State, Step, Workflow, is_result
@@ -62,7 +62,8 @@ def decide(state: State, workflow: Workflow, step: Step, now: int) -> Decision |
 
 
 def _of_a_pending(state: State, workflow: Workflow, step: Step, now: int) -> Decision | None:
-    if workflow.suspended is not None and not workflow.in_run:
+    waits = workflow.suspended is not None and not step.is_hook  # that waits for its slot
+    if waits and not workflow.in_run:
         return None  # not even a skip, which would begin a run
     if step.broken:
         dependency, reason = next(iter(step.broken.items()))
@@ -70,7 +71,7 @@ def _of_a_pending(state: State, workflow: Workflow, step: Step, now: int) -> Dec
         return StepSkipped(
             uid=workflow.uid, step=step.name, reason=reason, message=message, stands=True
         )
-    if step.open or workflow.suspended is not None:
+    if step.open or waits:
         return None
     if step.retry_at is not None and not is_due(
         state, workflow.uid, step.name, TimerKind.BACKOFF, now
@@ -107,7 +108,7 @@ def _ready(
     uid, name, uses = workflow.uid, step.name, list[Holding]()
     try:
         if step.definition.uses:
-            uses = used(sight(workflow, run_to_be(state, workflow)).of(step), step.definition)
+            uses = used(sight(state, workflow).of(step), step.definition)
     except Failed as failure:
         reason = Reason.EXPRESSION_FAILED
         return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
@@ -223,7 +224,7 @@ def _handed_on(state: State, workflow: Workflow, step: Step, call: TemplateCall)
     """What its template hands on. Raises Failed."""
     if not call.outputs:
         return {}
-    above = sight(workflow, run_to_be(state, workflow)).of(step)
+    above = sight(state, workflow).of(step)
     within = above.within(step.name, body(workflow.spec, call.name), step.params)
     return handed_on(within, call)
 
@@ -249,7 +250,7 @@ def _begin(
     if step.definition.approve is None:
         return _ready(state, workflow, step, read)
     try:
-        message = question(sight(workflow, run_to_be(state, workflow)).of(step), step.definition)
+        message = question(sight(state, workflow).of(step), step.definition)
     except Failed as failure:
         reason = Reason.EXPRESSION_FAILED
         return StepFailed(uid=uid, step=name, reason=reason, message=str(failure))
@@ -263,7 +264,7 @@ def _by_its_when(
     """What its `when` read, if that gives true; else what follows."""
     uid, name = workflow.uid, step.name
     try:
-        seen = sight(workflow, run_to_be(state, workflow)).of(step)
+        seen = sight(state, workflow).of(step)
         answer = ask(seen, step.definition)
     except Failed as failure:
         reason, message = Reason.EXPRESSION_FAILED, f"its `when` failed: {failure}"

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from controller.model.children import full_name
 from controller.model.events import Child
-from controller.model.indexes import run_to_be
+from controller.model.indexes import phase_before, phase_of_run, run_to_be
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import Scope, defined, item_of, prints_of_needs, scope_of
 from controller.model.state import State, Step, Workflow
@@ -52,7 +52,10 @@ _SHOWN_MAX = 64  # characters of a value that `when` read
 
 
 class Sight(NamedTuple):
-    """What the expressions of a workflow can read, in one of its generations."""
+    """What the expressions of a workflow can read, in one of its generations.
+
+    `phase` and `last_phase`: what this run, and the one before, have come to. Hooks alone read it.
+    """
 
     spec: Spec
     params: Mapping[str, Any]
@@ -60,6 +63,8 @@ class Sight(NamedTuple):
     name: str
     uid: str
     run: int
+    phase: str
+    last_phase: str  # "": there was none before
     item: Any = None  # of a child
     nth: int = -1
     piece: str = ""  # the step whose template they are in
@@ -97,6 +102,10 @@ class Sight(NamedTuple):
                 return self.nth
             case ("workflow", field):
                 return {"name": self.name, "uid": self.uid, "instance": ""}[field]
+            case ("run", "phase"):
+                return self.phase
+            case ("run", "lastPhase"):
+                return self.last_phase
             case _:
                 return self.run
 
@@ -123,10 +132,18 @@ _HAS = {
 }
 
 
-def sight(workflow: Workflow, run: int) -> Sight:
-    """What its expressions see now, in this run."""
-    spec, steps = workflow.spec, workflow.steps
-    return Sight(spec, workflow.params, steps, workflow.name, workflow.uid, run)
+def sight(state: State, workflow: Workflow) -> Sight:
+    """What its expressions see now, in the present run, or in the one that they begin."""
+    return Sight(
+        spec=workflow.spec,
+        params=workflow.params,
+        steps=workflow.steps,
+        name=workflow.name,
+        uid=workflow.uid,
+        run=run_to_be(state, workflow),
+        phase=phase_of_run(workflow),
+        last_phase=phase_before(state, workflow),
+    )
 
 
 # ---------------------------------------- when, approve
@@ -335,7 +352,7 @@ def _check_number(seen: Sight, name: str, count: int, what: str) -> None:
 
 def expansion(state: State, workflow: Workflow, step: Step) -> Expansion:
     """What a step with children becomes now. Raises Failed. Cost: that of the list."""
-    seen = sight(workflow, run_to_be(state, workflow)).of(step)
+    seen = sight(state, workflow).of(step)
     scope, defining = scope_of(workflow, step), defined(workflow, step)
     prints = prints_of_needs(workflow, defining)
     prints[step.definition.name] = step.fingerprint

@@ -39,7 +39,7 @@ def complete(
 
     A wait that would pass `maxElapsedSeconds` is not begun.
     """
-    step = workflow.steps[retry.step]
+    step = workflow.step(retry.step)
     limit = step.definition.retry.max_elapsed_seconds
     elapsed = (now - (step.series_from or now)) / SECOND
     if limit is not None and elapsed + delay > limit:
@@ -63,7 +63,7 @@ def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     policy = step.definition.retry
     if attempt.reason in COULD_NOT_START:
         return ""
-    if workflow.cancel is not None or workflow.deleting:
+    if not step.is_hook and (workflow.cancel is not None or workflow.deleting):
         return "not retried, because the workflow is being cancelled"
     if attempt.phase is AttemptPhase.INTERRUPTED and _is_free(step):
         stopped = attempt.reason == Reason.CONTROLLER_STOPPED

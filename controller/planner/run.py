@@ -1,31 +1,44 @@
 """When a run is over, and what it came to; when nothing of a suspended workflow runs any more."""
 
-from controller.model.events import LifeEnded, WorkflowFinished, WorkflowSuspended
-from controller.model.phases import Phase, Reason
-from controller.model.state import Workflow
+from controller.model.events import EndDecided, LifeEnded, WorkflowFinished, WorkflowSuspended
+from controller.model.indexes import is_to_end
+from controller.model.phases import FAILING_CANCELS, Phase, Reason
+from controller.model.state import State, Workflow
+from controller.planner.hooks import at_end
 
-_FAILS = frozenset({Reason.DEADLINE_EXCEEDED, Reason.FAIL_FAST})
+Outcome = EndDecided | WorkflowFinished | WorkflowSuspended | LifeEnded
 
 
-def finish(workflow: Workflow) -> WorkflowFinished | WorkflowSuspended | LifeEnded | None:
+def finish(state: State, workflow: Workflow) -> Outcome | None:
     """What the workflow as a whole has come to, now that its steps have nothing to decide."""
     if workflow.finished:
         return LifeEnded(uid=workflow.uid) if workflow.deleting else None
     if workflow.unsettled:
-        return _suspend(workflow)
+        return _suspend(state, workflow)
     phase, reason, message = _verdict(workflow)
+    hooks = at_end(state, workflow, phase) if workflow.end is None else []
+    if hooks or (workflow.end is None and workflow.next_hook is not None):
+        return EndDecided(
+            uid=workflow.uid, phase=phase, reason=reason, message=message, hooks=hooks
+        )
+    if workflow.next_hook is not None:
+        return _suspend(state, workflow)
     return WorkflowFinished(uid=workflow.uid, phase=phase, reason=reason, message=message)
 
 
-def _suspend(workflow: Workflow) -> WorkflowSuspended | None:
-    if workflow.suspended is None or workflow.occupied or workflow.cancel is not None:
+def _suspend(state: State, workflow: Workflow) -> WorkflowSuspended | None:
+    if workflow.suspended is None or workflow.occupied:
+        return None
+    if is_to_end(state, workflow) if workflow.is_ending else workflow.cancel is not None:
         return None
     return None if workflow.phase is Phase.SUSPENDED else WorkflowSuspended(uid=workflow.uid)
 
 
 def _verdict(workflow: Workflow) -> tuple[Phase, str, str]:
-    cancel = workflow.cancel
-    if cancel is not None and cancel.reason in _FAILS:
+    cancel, end = workflow.cancel, workflow.end
+    if end is not None:
+        return end.phase, end.reason, end.message
+    if cancel is not None and cancel.reason in FAILING_CANCELS:
         return Phase.FAILED, cancel.reason, cancel.message
     if workflow.failed:
         failed = _named(workflow, Phase.FAILED)

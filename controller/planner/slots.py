@@ -13,10 +13,11 @@ them, whatever waits; O(live attempts) to look for starts to withdraw; with pool
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, merge
-from itertools import islice, takewhile
+from itertools import filterfalse, islice, takewhile
 from typing import NamedTuple
 
 from controller.model.events import AttemptEnding
+from controller.model.indexes import standstill
 from controller.model.phases import Obstacle, Reason
 from controller.model.pools import MIXED, free, is_overdue
 from controller.model.state import Attempt, Queue, QueueKey, State, Workflow
@@ -46,7 +47,7 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
         return []
     starts: list[Schedule] = []
     for turn in islice(_turns(state, limits), places):
-        step = state.lives[turn.uid].steps[turn.step] if state.lines or state.takers else None
+        step = state.lives[turn.uid].step(turn.step) if state.lines or state.takers else None
         if step is not None and step.uses and len(starts) >= places - limits.ahead:
             break
         starts.append(Schedule(turn.uid, turn.step))
@@ -153,7 +154,7 @@ def _give_way(state: State, place: _Turn, turn: _Turn) -> AttemptEnding:
 def _withdrawn(
     workflow: Workflow, name: str, attempt: Attempt, reason: str, message: str
 ) -> AttemptEnding:
-    return to_end(workflow, workflow.steps[name], attempt, reason, message, withdraw=True)
+    return to_end(workflow, workflow.step(name), attempt, reason, message, withdraw=True)
 
 
 def _queued(state: State) -> list[tuple[Workflow, str, Attempt]]:
@@ -193,14 +194,14 @@ class _Left:
 
     def has(self, workflow: Workflow, name: str) -> bool:
         """Whether the step can have all that it uses."""
-        uses = workflow.steps[name].uses
+        uses = workflow.step(name).uses
         firsts = (self.first(one.name) for one in uses)
         return self.suffices(uses) and all(
             first is None or may_overtake(workflow, name, first) for first in firsts
         )
 
     def take(self, workflow: Workflow, name: str) -> None:
-        for one in workflow.steps[name].uses:
+        for one in workflow.step(name).uses:
             self._free[one.name] = self.of(one.name) - one.slots
 
 
@@ -231,7 +232,7 @@ def _of_queue(state: State) -> Iterator[_Entry]:
     for key in sorted(state.queue):
         for uid in state.queue[key]:
             workflow = state.lives[uid]
-            yield key, workflow.steps[next(iter(workflow.ready))].since, uid
+            yield key, workflow.step(next(iter(workflow.ready))).since, uid
 
 
 def _of_line(
@@ -275,15 +276,21 @@ def _standing(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
 
 
 def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) -> Iterator[str]:
-    """Its ready steps that can have what they use, the longest waiting first.
+    """Its ready hook, then its ready steps that can have what they use, the longest waiting first.
 
     But for those that run in a held folder. Of steps that use the same, only the first is asked.
     """
+    yield from _there(
+        workflow, filter(workflow.hooks.__contains__, islice(workflow.ready, 1)), limits
+    )
+    if standstill(state, workflow) is not None:
+        return
+    ready = filterfalse(workflow.hooks.__contains__, workflow.ready)
     if not (workflow.parked or state.takers):  # what is ready uses nothing
-        yield from _there(workflow, workflow.ready, limits)
+        yield from _there(workflow, ready, limits)
         return
     alike = [names for line in workflow.parked.values() for names in line.values()]
-    lines = [_there(workflow, names, limits) for names in (workflow.ready, *alike)]
+    lines = [_there(workflow, names, limits) for names in (ready, *alike)]
     heads = [next(line, None) for line in lines]
     while True:
         found = []

@@ -18,5 +18,5 @@ def interrupt(state: State) -> Iterator[AttemptEnding]:
     for (uid, name), attempt in state.live.items():
         if attempt.ending is None or attempt.ending.withdraw:
             workflow = state.lives[uid]
-            step = workflow.steps[name]
+            step = workflow.step(name)
             yield to_end(workflow, step, attempt, Reason.CONTROLLER_STOPPED, message)

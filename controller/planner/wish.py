@@ -6,6 +6,8 @@ of which nobody wants anything any more, and what the step has to wait for. The 
 field each (`leaving`, the workflow's `cancel`, the step's `cancel`, `asked`, `edit`); a request
 takes the step's `cancel` back. The last two are read from the state.
 
+Of a hook, only a marker or the end of the run that it belongs to can want something.
+
 What a wish does to the attempt is said by MEETS, with a row for each stage of the attempt, and by
 FINISHES where the attempt may finish first. Cost: O(1) a step, but O(live attempts) where
 `parallelism` was lowered.
@@ -21,9 +23,11 @@ from controller.model.events import (
     StepReset,
     StepRestored,
 )
+from controller.model.indexes import is_without_hooks, standstill
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import to_end
+from controller.spec.hooks import is_hook
 
 Outcome = Literal["remove", "cancel", "reset", "restore", "wait"]
 Stage = Literal["none", "queued", "withdrawing", "running", "ending", "ended"]
@@ -96,7 +100,7 @@ def wish(state: State, workflow: Workflow, step: Step) -> Wish | None:
     """What is wanted of the step now; None if it may go its own way."""
     if step.phase in TERMINAL:
         return None
-    for source in SOURCES:
+    for source in HOOK_SOURCES if step.is_hook else SOURCES:
         found = source(state, workflow, step)
         if found is not None:
             return found
@@ -254,6 +258,22 @@ def _ended_for_nothing(state: State, workflow: Workflow, step: Step) -> Wish | N
     return None
 
 
+def _hooks_unwanted(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    """Who cancels may stop all hooks. Else one of onStart that runs may finish."""
+    cancel, without = workflow.cancel, is_without_hooks(state, workflow)
+    if without and (cancel is None or cancel.hooks):
+        return Wish("cancel", Reason.CANCEL_MARKER, "a cancel marker says hooks: false")
+    if cancel is None or not (without or is_hook(step.name, ["onStart"])):
+        return None
+    return Wish("cancel", cancel.reason, cancel.message, finish=not without)
+
+
+def _hook_has_to_wait(state: State, workflow: Workflow, step: Step) -> Wish | None:
+    if standstill(state, workflow, hooks=True) is None:
+        return None
+    return Wish("wait", Reason.SUSPENDED, "the workflow is suspended")
+
+
 Source = Callable[[State, Workflow, Step], Wish | None]
 SOURCES: tuple[Source, ...] = (
     _removed,
@@ -264,6 +284,7 @@ SOURCES: tuple[Source, ...] = (
     _ended_for_nothing,
     _has_to_wait,
 )
+HOOK_SOURCES: tuple[Source, ...] = (_hooks_unwanted, _ended_for_nothing, _hook_has_to_wait)
 
 
 def drains(state: State, workflow: Workflow, step: Step) -> bool:

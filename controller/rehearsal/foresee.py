@@ -280,6 +280,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
         life = None
     play = Play(state, name)
     play.want(actions)
+    ending = play.life.is_ending
     waits, run, latest = play.life.pending, play.life.run, play.life.latest
     becomes = waits.document.spec if waits is not None else play.life.spec
     in_force = play.life.spec
@@ -292,7 +293,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     barred = _Barred(life, play)
     found = {step: barred.effect(step, effect) for step, effect in effects.items()}
     notes = [
-        *([_until(run, life, in_force)] if waits is not None else _taken_back(actions)),
+        *([_until(run, ending, life, in_force)] if waits is not None else _taken_back(actions)),
         *([] if before == latest else _suspended(life, becomes)),
         *_marker_notes(state, life, play, before != latest, effects, found),
     ]
@@ -308,11 +309,12 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     )
 
 
-def _until(run: int, life: Workflow | None, in_force: Spec) -> str:
+def _until(run: int, ending: bool, life: Workflow | None, in_force: Spec) -> str:
     """Of an edit that waits; what it says of suspend may be in force already."""
     at_once = life is not None and (life.spec.suspend is True) != (in_force.suspend is True)
     suspend = "; its `suspend` takes effect at once" if at_once else ""
-    return f"waits until run {run} has finished{suspend}"
+    end = f"the hooks of run {run} have ended" if ending else f"run {run} has finished"
+    return f"waits until {end}{suspend}"
 
 
 def _taken_back(actions: Sequence[Action]) -> Iterator[str]:
@@ -513,13 +515,16 @@ def _marker_notes(
                 yield f"{path} keeps {', '.join(names)} from starting"
         elif life is not None and state.markers.get(path) != marker:
             finishing = ", and lets running steps finish" if marker.drain else ""
-            if whom := _to_cancel(life, marker):
-                yield f"{path} cancels {whom}{finishing}"
+            hooks = "" if marker.hooks else "; its hooks do not run"
+            if life.is_ending and not marker.hooks:
+                yield f"{path} stops its hooks"
+            elif whom := _to_cancel(life, marker):
+                yield f"{path} cancels {whom}{finishing}{hooks}"
 
 
 def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
     """Who is cancelled by a marker that is new."""
     if not marker.steps:
-        return "" if life.finished else "it"
+        return "" if life.finished or life.is_ending else "it"
     steps = [life.steps[name] for name in marker.steps if name in life.steps]
     return ", ".join(step.name for step in steps if step.phase not in TERMINAL)

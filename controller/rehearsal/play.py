@@ -84,6 +84,20 @@ class Play:
                 self._end(step)
             self._passes.rest(NOTHING_STARTS)
 
+    def let_hooks_end(self) -> None:
+        """The hooks of a run that is over run, and succeed; nothing else starts."""
+        for _ in range(ROUNDS_MAX):
+            life = self.state.workflows.get(self.name)
+            if life is None or not life.is_ending:
+                return
+            self._passes.rest(ALL_START)
+            going = self._with_attempts()
+            for step in going:
+                self._end(step)
+            self._passes.rest(NOTHING_STARTS)
+            if not going and not self._pass_time():
+                return
+
     def run_out(self) -> None:
         """All starts, succeeds and is approved, until the run is over or nothing can happen."""
         for _ in range(ROUNDS_MAX):
@@ -117,7 +131,7 @@ class Play:
     def _with_attempts(self) -> list[Step]:
         """By the index: in a chain each round has one such step, and there are as many rounds."""
         life = self.life
-        return [life.steps[step] for uid, step in self.state.live if uid == life.uid]
+        return [life.step(name) for uid, name in self.state.live if uid == life.uid]
 
     def _leaves(self, step: Step) -> bool:
         wanted = wish(self.state, self.life, step)

@@ -12,7 +12,7 @@ from controller.loop.passes import Passes
 from controller.model.events import MarkerRemoved
 from controller.model.observations import Request
 from controller.model.state import State
-from controller.rehearsal.play import NOTHING_STARTS, NoChance
+from controller.rehearsal.play import NOTHING_STARTS, NoChance, Play
 
 
 def carry_out(state: State, requests: Iterable[Request]) -> None:
@@ -29,6 +29,13 @@ def without_markers(state: State, workflow: str) -> None:
     with _passes(state) as passes:
         for path in list(state.markers_of.get(workflow, ())):
             passes.fold(MarkerRemoved(workflow=workflow, path=path))
+
+
+def after_hooks(state: State, workflow: str) -> State:
+    """A copy of what concerns the workflow, as it will be when its hooks have ended."""
+    play = Play(state, workflow)
+    play.let_hooks_end()
+    return play.state
 
 
 @contextmanager

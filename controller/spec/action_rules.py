@@ -1,4 +1,7 @@
-"""Rules for what a step does: it runs a script, a program or a template, or asks a person."""
+"""Rules for what a step does: it runs a script, a program or a template, or asks a person.
+
+A hook runs a script or a program.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -6,8 +9,8 @@ from msgspec import UNSET, UnsetType
 
 from controller.spec.definition import scripts
 from controller.spec.linked import Body
-from controller.spec.models import Spec, Step
-from controller.spec.path_fault import ACTIONS, PathFault, steps_of
+from controller.spec.models import Hook, Spec, Step
+from controller.spec.path_fault import ACTIONS, ACTIONS_OF_HOOK, PathFault, programs_of, steps_of
 
 _WITH_ANY = {"name", *ACTIONS, "dependsOn", "when", "continueOnFailure"}
 _WITH = {
@@ -18,32 +21,38 @@ _WITH = {
 
 def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run`, `command`, `template` and `approve`, and something in it."""
-    for path, step in steps_of(spec):
-        command = step.command
-        acts = [name for name in ACTIONS if getattr(step, name) is not UNSET]
+    for path, one in programs_of(spec):
+        command = one.command
+        what, can = ("hook", ACTIONS_OF_HOOK) if isinstance(one, Hook) else ("step", ACTIONS)
+        acts = [name for name in can if getattr(one, name) is not UNSET]
         if not acts:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
-            problem = "a step needs run, command, template or approve"
+            problem = f"a {what} needs {', '.join(can[:-1])} or {can[-1]}"
             yield PathFault(path=path, problem=problem, hint=hint)
         elif len(acts) > 1:
             yield PathFault(
                 path=(*path, acts[1]),
-                problem=f"a step has {acts[0]} or {acts[1]}, not both",
+                problem=f"a {what} has {acts[0]} or {acts[1]}, not both",
                 hint="remove one of them",
                 key=True,
             )
-        elif step.shell is not UNSET and command is not UNSET and not scripts(step):
+        elif one.shell is not UNSET and command is not UNSET and not scripts(one):
             yield PathFault(
                 path=(*path, "shell"),
                 problem="shell can't be used with command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
-        for field, text in scripts(step).items():
+        for field, text in scripts(one).items():
             if not text.strip():
                 yield PathFault(path=(*path, field), problem="the script is empty")
         if isinstance(command, list) and not command[0]:
             yield PathFault(path=(*path, "command", 0), problem="the program's name is empty")
+
+
+def messages(spec: Spec) -> Iterator[PathFault]:
+    """A person is asked something."""
+    for path, step in steps_of(spec):
         if not isinstance(step.approve, UnsetType) and not step.approve.message.strip():
             yield PathFault(path=(*path, "approve", "message"), problem="the message is empty")
 
@@ -76,4 +85,4 @@ def _instead(spec: Spec, action: str, field: str) -> str:
     return "remove it: a step with approve asks a person and runs nothing"
 
 
-ACTION_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (actions, fields)
+ACTION_RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (actions, messages, fields)

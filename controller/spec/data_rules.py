@@ -27,12 +27,23 @@ from controller.spec.expression import (
     whole,
 )
 from controller.spec.linked import Body
-from controller.spec.models import Defaults, Items, Matrix, Param, Reference, Spec, Step, Use
+from controller.spec.models import (
+    Defaults,
+    Hook,
+    Items,
+    Matrix,
+    Param,
+    Reference,
+    Spec,
+    Step,
+    Use,
+)
 from controller.spec.path_fault import (
     Path,
     PathFault,
     holders_of,
     is_script,
+    programs_of,
     steps_of,
 )
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
@@ -55,7 +66,7 @@ _TYPES = {
 
 
 class _Place(NamedTuple):
-    """A text that may hold expressions. `step`: the one whose field it is; None: of the spec.
+    """A text that may hold expressions. `of`: whose field it is; None: of the spec.
 
     A `value` and an `output` keep the type of what one expression gives.
     """
@@ -63,17 +74,19 @@ class _Place(NamedTuple):
     path: Path
     text: str
     kind: Kind
-    step: Step | None
+    of: Step | Hook | None
 
     @property
     def scope(self) -> Scope:
         if self.kind == "output":
             return "step"  # it is read when all steps of the template have ended
-        if self.step is None:
+        if self.of is None:
             return "spec"
+        if isinstance(self.of, Hook):
+            return "start" if self.path[2] == "onStart" else "end"
         if self.kind == "list":
             return "list"
-        return "step" if self.step.for_each is UNSET else "item"
+        return "step" if self.of.for_each is UNSET else "item"
 
 
 # ---------------------------------------- params and outputs
@@ -229,14 +242,14 @@ def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Itera
         if place.kind not in ("value", "output"):
             problem = "it gives null, which has no text"
         yield PathFault(path=place.path, problem=problem, at=code.at)
-    if place.step is None:
+    if not isinstance(place.of, Step):
         return
     for name in dict.fromkeys(path[1] for path in compiled.paths if path[0] == "steps"):
         read = step_named(spec, name)
-        if not reach.sees(place.step.name, read):
+        if not reach.sees(place.of.name, read):
             problem = f'reads steps.{name}, but this step does not depend on "{read}"'
             hint = f"add {read} to dependsOn"
-            if read == place.step.name:
+            if read == place.of.name:
                 problem, hint = "a step can't read its own results", ""
             yield PathFault(path=place.path, problem=problem, hint=hint, at=code.at)
 
@@ -244,20 +257,22 @@ def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Itera
 def _places(spec: Spec) -> Iterator[_Place]:
     """All texts that may hold expressions."""
     for path, holder in holders_of(spec):
-        step = holder if isinstance(holder, Step) else None
+        of = None if isinstance(holder, Spec) else holder
         for name, value in given(holder.env, {}).items():
             if isinstance(value, str):
-                yield _Place((*path, "env", name), value, "text", step)
+                yield _Place((*path, "env", name), value, "text", of)
             elif isinstance(value, Reference) and isinstance(value.as_file, str):
-                yield _Place((*path, "env", name, "asFile"), value.as_file, "text", step)
+                yield _Place((*path, "env", name, "asFile"), value.as_file, "text", of)
         if isinstance(holder.working_dir, str):
-            yield _Place((*path, "workingDir"), holder.working_dir, "path", step)
+            yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
     defaults = spec.defaults
     if not isinstance(defaults, UnsetType) and isinstance(defaults.timeout_seconds, str):
         path = ("spec", "defaults", "timeoutSeconds")
         yield _Place(path, defaults.timeout_seconds, "seconds", None)
     if not isinstance(defaults, UnsetType):
         yield from _locks(("spec", "defaults"), defaults, None)
+    for path, one in programs_of(spec):
+        yield from _places_of_program(path, one)
     for path, step in steps_of(spec):
         yield from _places_of_step(path, step)
     if isinstance(spec, Body):
@@ -265,15 +280,19 @@ def _places(spec: Spec) -> Iterator[_Place]:
             yield _Place(("spec", "outputs", name), text, "output", None)
 
 
+def _places_of_program(path: Path, of: Step | Hook) -> Iterator[_Place]:
+    """Those that steps and hooks have, but not the spec."""
+    for index, word in enumerate(given(of.command, [])):
+        yield _Place((*path, "command", index), word, "text", of)
+    if isinstance(of.timeout_seconds, str):
+        yield _Place((*path, "timeoutSeconds"), of.timeout_seconds, "seconds", of)
+    if isinstance(of.when, str):
+        yield _Place((*path, "when"), of.when, "boolean", of)
+
+
 def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
     """Those that only a step has."""
-    for index, word in enumerate(given(step.command, [])):
-        yield _Place((*path, "command", index), word, "text", step)
-    if isinstance(step.timeout_seconds, str):
-        yield _Place((*path, "timeoutSeconds"), step.timeout_seconds, "seconds", step)
     yield from _locks(path, step, step)
-    if isinstance(step.when, str):
-        yield _Place((*path, "when"), step.when, "boolean", step)
     for at, items in _lists(step):
         if isinstance(items, str):
             yield _Place((*path, *at), items, "list", step)
@@ -308,8 +327,8 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
         words = [holder.shell] if isinstance(holder.shell, str) else given(holder.shell, [])
         for word in words:
             yield (*path, "shell"), word
-    for path, step in steps_of(spec):
-        for field, text in scripts(step).items():
+    for path, one in programs_of(spec):
+        for field, text in scripts(one).items():
             yield (*path, field), text
     for name, param in params_of.declared(spec).items():
         default = params_of.default(param)

@@ -483,10 +483,10 @@ def _script(spec: Spec, step: Step | Hook, text: str | UnsetType) -> tuple[str, 
     return () if isinstance(text, UnsetType) else (*shell_words(shell), text)
 
 
-def scripts(step: Step) -> dict[str, str]:
-    """What the shell runs of the step, by field."""
-    texts = zip(SCRIPTS, (step.run, step.before, step.after), strict=True)
-    return {field: text for field, text in texts if isinstance(text, str)}
+def scripts(of: Step | Hook) -> dict[str, str]:
+    """What the shell runs of a step or a hook, by field."""
+    texts = {field: getattr(of, field, UNSET) for field in SCRIPTS}
+    return {field: text for field, text in texts.items() if isinstance(text, str)}
 
 
 def shell_words(shell: str | Sequence[str]) -> tuple[str, ...]:

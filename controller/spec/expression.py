@@ -31,14 +31,17 @@ _QUOTES = ("'''", '"""', "'", '"')
 _SPECS_MAX = 64  # whose compiled expressions are kept
 _TEXTS_MAX = 4096
 _SHOWN_MAX = 60  # characters of an expression in a sentence
+# Fields of `run` that only hooks can read, with what others can read instead.
+_OF_HOOKS = {"phase": "in a step, read steps.NAME.phase", "lastPhase": ""}
 _AS_A_PARAM = "add a param to the template, and give it that value where the template is used"
 
 Values = Mapping[str, Any]  # the text of an expression -> what it gave
 Lookup = Callable[[tuple[str, ...]], object]
 
 # Where an expression stands decides what it can read: in the spec itself, in a step, in a step with
-# `forEach`, or in that `forEach`.
-Scope = Literal["spec", "step", "item", "list"]
+# `forEach`, in that `forEach`, in a hook that runs at the start of a run, or in one at its end.
+# "any": a valid expression, wherever it stands.
+Scope = Literal["spec", "step", "item", "list", "start", "end", "any"]
 
 
 class Code(NamedTuple):
@@ -205,7 +208,7 @@ def alias(name: str) -> str:
     return name.replace("-", "_")
 
 
-def program(spec: Spec, code: str, scope: Scope = "item") -> "Program":
+def program(spec: Spec, code: str, scope: Scope = "any") -> "Program":
     """The compiled expression. Raises Unusable. A valid one can be asked for without its scope."""
     if code.startswith(OF_CALLER) and isinstance(spec, Body) and spec.caller is not None:
         return program(spec.caller, code.removeprefix(OF_CALLER), "spec")
@@ -298,8 +301,8 @@ class _Programs:
         known = self._found.get((code, scope))
         if known is None:
             known = self._found[code, scope] = self._compiled(code, scope)
-            # What is valid elsewhere means the same in a step with forEach.
-            self._found.setdefault((code, "item"), known)
+            # What is valid somewhere means the same everywhere.
+            self._found.setdefault((code, "any"), known)
         return known
 
     def _compiled(self, code: str, scope: Scope) -> "Program":
@@ -312,16 +315,25 @@ class _Programs:
         except cel.Fault as fault:
             from controller.spec.habits import in_expression
 
-            hint = in_expression(code, fault.offset) if "unknown" in fault.problem else ""
+            in_hook = scope in ("start", "end")
+            unknown = "unknown" in fault.problem
+            hint = in_expression(code, fault.offset, in_hook) if unknown else ""
             raise Unusable(fault.offset, fault.problem, hint or fault.hint) from None
 
     def _known(self, spec: Spec) -> Mapping[str, "Type"]:
-        """The names that an expression in a step may read, but for those of an item."""
+        """The names that an expression may read wherever it stands."""
         from controller.cel.types import INT, STRING, record, unavailable
 
+        only_hooks = {
+            name: unavailable(f"run.{name} can be read only in hooks", hint)
+            for name, hint in _OF_HOOKS.items()
+        }
+        status = unavailable("workflow has no status", "a hook reads run.phase")
         common = {
-            "workflow": record({"name": STRING, "uid": STRING, "instance": STRING}),
-            "run": record({"number": INT}),
+            "workflow": record(
+                {"name": STRING, "uid": STRING, "instance": STRING, "status": status}
+            ),
+            "run": record({"number": INT, **only_hooks}),
             "trigger": unavailable("trigger is not supported yet"),
         }
         if isinstance(spec, Body):
@@ -389,16 +401,25 @@ def _programs(of: Identity) -> _Programs:
 @cache
 def _only_in(scope: Scope, in_template: bool) -> Mapping[str, "Type"]:
     """The names that hang on where the expression stands."""
-    from controller.cel.types import DYN, INT, unavailable
+    from controller.cel.types import DYN, INT, STRING, record, unavailable
 
+    of_item = {"item": DYN, "index": INT}
+    of_hook = {"run": record({"number": INT, **dict.fromkeys(_OF_HOOKS, STRING)})}
+    if scope == "any":
+        return of_item | of_hook
     if scope == "item":
-        return {"item": DYN, "index": INT}
+        return of_item
     only, hint = "can be read only in a step with forEach", _AS_A_PARAM if in_template else ""
     if scope == "list":
         only, hint = "can't be read in forEach", "read it in the other fields of the step"
-    names = {name: unavailable(f"{name} {only}", hint) for name in ("item", "index")}
+    names = {name: unavailable(f"{name} {only}", hint) for name in of_item}
+    if scope in ("start", "end"):
+        names |= of_hook
     if scope == "spec":
         only, hint = "only fields of a step can read steps", "write this in the steps that need it"
+        names["steps"] = unavailable(only, hint)
+    if scope == "start":
+        only, hint = "when onStart runs, no step has finished", "read steps in another kind of hook"
         names["steps"] = unavailable(only, hint)
     return names
 

@@ -66,6 +66,8 @@ from controller.spec.models import (
     Defaults,
     Dependency,
     EnvValue,
+    Hook,
+    Hooks,
     Items,
     Matrix,
     Param,
@@ -489,7 +491,31 @@ def _normal_spec(spec: Spec) -> Spec:
         inherit_env=_normal_names(spec.inherit_env),
         shell=_words(spec.shell),
         defaults=defaults,
+        hooks=_normal_hooks(spec.hooks),
         steps=_normal_steps(spec.steps),
+    )
+
+
+def _normal_hooks(hooks: Hooks | UnsetType) -> Hooks:
+    """In the order written, in which they run. An empty list counts, unlike none."""
+    if isinstance(hooks, UnsetType):
+        return Hooks()
+    fields = structs.asdict(hooks).items()
+    lists = {
+        name: [_normal_hook(hook) for hook in listed]
+        for name, listed in fields
+        if not isinstance(listed, UnsetType)
+    }
+    return Hooks(**lists)
+
+
+def _normal_hook(hook: Hook) -> Hook:
+    return structs.replace(
+        hook,
+        env=_normal_env(hook.env),
+        env_from=given(hook.env_from, []),
+        shell=_words(hook.shell),
+        retry=_normal_retry(hook.retry),
     )
 
 

@@ -10,6 +10,7 @@ minutes.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _VALUE_MAX = 40  # characters of a value that is shown again
@@ -43,9 +44,9 @@ _TEMPLATES = (
 )
 _INCLUDE = "steps use a template of any file of the folder: template: {name: NAME}"
 _PARAMS_OF_CALL = "with inputs input parameters arguments args vars"
-_AT_THE_END = (
-    "add a step at the end, with dependsOn: [{step: NAME, condition: Finished}] "
-    "(or Failed: only after a failure)"
+_OF_THE_RUN = (
+    "hooks belong to the run: write spec: {hooks: …}; "
+    "for one step, add a step with dependsOn: [{step: NAME, condition: Failed}]"
 )
 _BY_ENV = 'declare them in spec.params, and write here env: {NAME: "${{ params.NAME }}"}'
 _NO_POLICY = (
@@ -54,6 +55,17 @@ _NO_POLICY = (
 )
 _RETRY = "write retry: {limit: $value}"
 _DELAY = "write retry: {backoff: {initialSeconds: $seconds}}"
+
+
+def _kind_of_hook(kind: str, words: str, short: str) -> Iterator[Habit]:
+    """Words for a kind of hook; `short`: those that mean it only under `hooks`."""
+    hooks = f"{kind}: [{{name: NAME, run: …}}]"
+    yield Habit("Hooks", f"{kind.lower()} {words} {short}", f"write {hooks}")
+    yield Habit("Spec DefaultsSpec", f"{kind.lower()} {words}", f"write hooks: {{{hooks}}}")
+    yield Habit(
+        "Workflow FolderDefaults", f"{kind.lower()} {words}", f"write spec: {{hooks: {{{hooks}}}}}"
+    )
+
 
 HABITS: tuple[Habit, ...] = (
     # ---------------------------------------- when a workflow or a step starts
@@ -79,15 +91,19 @@ HABITS: tuple[Habit, ...] = (
     Habit("Dependency", "when status phase on", "write condition: Succeeded, Failed or Finished"),
     # ---------------------------------------- what a step does
     Habit(
-        "Step",
+        "Step Hook",
         "script cmd bash sh shellscript exec source commands bashcommand shellcommand",
         "write run: $value",
     ),
-    Habit("Step", "args arguments argv entrypoint program", "write command: [program, argument]"),
-    _later("Step", "image container docker", _CONTAINERS),
-    _later("Step Spec", "executor engine pod", "steps are processes of this machine: remove it"),
+    Habit(
+        "Step Hook", "args arguments argv entrypoint program", "write command: [program, argument]"
+    ),
+    _later("Step Hook", "image container docker", _CONTAINERS),
     _later(
-        "Step Spec",
+        "Step Spec Hook", "executor engine pod", "steps are processes of this machine: remove it"
+    ),
+    _later(
+        "Step Spec Hook",
         "runson resources nodeselector serviceaccountname "
         "volumes volumemounts mounts ports services network",
         "steps are processes of this machine: remove it",
@@ -103,7 +119,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit("Spec Workflow TemplateSpec Template", "templates entrypoint", _TEMPLATES),
     Habit("Spec Workflow TemplateSpec Template", "include import extends", _INCLUDE),
-    Habit("Step", "with inputs params parameters input vars", _BY_ENV),
+    Habit("Step Hook", "with inputs params parameters input vars", _BY_ENV),
     Habit(
         "Spec TemplateSpec",
         "parameters inputs arguments vars",
@@ -160,28 +176,38 @@ HABITS: tuple[Habit, ...] = (
         "remove it: whoever may use the state folder can answer",
     ),
     Habit("Step", "beforescript setup pre prerun", "write before: the script"),
-    Habit("Step", "afterscript teardown finally cleanup post postrun", "write after: the script"),
+    Habit(
+        "Step",
+        "afterscript teardown finally cleanup post postrun onexit",
+        "write after: the script",
+    ),
     Habit("Step", "skiponexitcode", "write skipExitCodes: [$value]"),
     Habit("Step", "successcodes allowedexitcodes okcodes", "write successExitCodes: [0, 1]"),
     # ---------------------------------------- where it runs
     Habit(
-        "Step Spec", "workdir workingdirectory cwd directory dir chdir", "write workingDir: $value"
+        "Step Spec Hook",
+        "workdir workingdirectory cwd directory dir chdir",
+        "write workingDir: $value",
     ),
     Habit(
-        "Step Spec", "environment environments envs variables envvars", "write env: {NAME: value}"
+        "Step Spec Hook",
+        "environment environments envs variables envvars",
+        "write env: {NAME: value}",
     ),
-    Habit("Step Spec", "envfile dotenv", "write envFrom: [{file: $value}]"),
-    Habit("Step Spec", "secrets secret secretref", "write env: {NAME: {fromEnv: NAME}}"),
+    Habit("Step Spec Hook", "envfile dotenv", "write envFrom: [{file: $value}]"),
+    Habit("Step Spec Hook", "secrets secret secretref", "write env: {NAME: {fromEnv: NAME}}"),
     Habit("Reference", "valuefrom secretkeyref secret env name", "write fromEnv: NAME"),
     Habit("Reference", "configmapkeyref path file", "write fromFile: PATH"),
     Habit("Reference", "value", "write the value itself in place of the mapping"),
     Habit("EnvFile", "path name configmapref secretref", "write file: PATH"),
     Habit("EnvFile", "required", "write optional: true"),
     # ---------------------------------------- failures
-    Habit("Step", "retries retrycount maxretries attempts maxattempts retrylimit", _RETRY),
-    Habit("Step", "retrypolicy retrystrategy restart restartpolicy", "write retry: {limit: 3}"),
-    Habit("Step", "retrydelay retryinterval retrydelayseconds", _DELAY),
-    Habit("Step", "backoff", "write retry: {backoff: {initialSeconds: 1}}"),
+    Habit("Step Hook", "retries retrycount maxretries attempts maxattempts retrylimit", _RETRY),
+    Habit(
+        "Step Hook", "retrypolicy retrystrategy restart restartpolicy", "write retry: {limit: 3}"
+    ),
+    Habit("Step Hook", "retrydelay retryinterval retrydelayseconds", _DELAY),
+    Habit("Step Hook", "backoff", "write retry: {backoff: {initialSeconds: 1}}"),
     Habit("Spec", "retries maxretries retrycount", "write defaults: {retry: {limit: $value}}"),
     Habit(
         "Retry", "retries attempts maxattempts maxretries count max times", "write limit: $value"
@@ -197,23 +223,66 @@ HABITS: tuple[Habit, ...] = (
     Habit("Backoff", "maxduration max maxdelay cap", "write maxSeconds: $seconds"),
     Habit("Backoff", "multiplier base rate exponent", "write factor: $value"),
     Habit(
-        "Step Defaults SharedDefaults",
+        "Step Defaults SharedDefaults Hook",
         "timeout timeouts timeoutsec executiontimeout activedeadlineseconds maxseconds",
         "write timeoutSeconds: $seconds",
     ),
-    Habit("Step Defaults SharedDefaults", "timeoutminutes", "write timeoutSeconds: $minutes"),
+    Habit("Step Defaults SharedDefaults Hook", "timeoutminutes", "write timeoutSeconds: $minutes"),
     Habit("Spec", "timeout timeoutsec dagruntimeout", "write activeDeadlineSeconds: $seconds"),
     Habit(
         "Step",
         "continueonerror continueon ignoreerrors ignoreerror allowfailure",
         "write continueOnFailure: true",
     ),
-    _later("Spec Workflow", "handlers handleron onexit onfailure onsuccess", _AT_THE_END),
-    _later(
-        "Step Spec",
-        "onfailurecallback onsuccesscallback notifications notify mailon emailonfailure",
-        _AT_THE_END,
+    # ---------------------------------------- hooks
+    *_kind_of_hook("onStart", "oninit", "start init started running before"),
+    *_kind_of_hook("onSuccess", "onsuccesscallback", "success succeeded"),
+    *_kind_of_hook(
+        "onFailure",
+        "onfail onerror onfailurecallback emailonfailure mailon notify notifications "
+        "handlers handleron lifecycle lifecyclehooks callbacks",
+        "failure failed error fail",
     ),
+    *_kind_of_hook("onCancel", "onabort oncancelled", "cancel cancelled abort aborted"),
+    *_kind_of_hook("onExit", "finally onfinish oncompletion", "exit always finish after"),
+    Habit(
+        "Step",
+        "hooks onstart onsuccess onfailure oncancel onerror onfailurecallback onsuccesscallback "
+        "notifications notify mailon emailonfailure handlers handleron callbacks",
+        _OF_THE_RUN,
+    ),
+    Habit(
+        "Hook",
+        "dependson needs depends requires upstream deps dependencies runafter waitfor triggerrule",
+        "remove it: the hooks of a kind run one after the other, in the order written",
+    ),
+    Habit(
+        "Hook",
+        "if condition conditions preconditions precondition unless rules only",
+        'write when: ${{ run.lastPhase == "Failed" }}',
+    ),
+    Habit(
+        "Hook",
+        "foreach key parallelism matrix strategy withitems loop items repeat until while",
+        "write a loop in the script",
+    ),
+    Habit("Hook", "before after setup teardown cleanup", "write all of it in one script, in run"),
+    Habit("Hook", "template uses action plugin", "write what it does in run or command"),
+    Habit("Hook", f"steps tasks {_CALLS}", "write what it does in run or command"),
+    Habit("Hook", "outputs output results register", "remove it: nothing reads it"),
+    Habit("Hook", "approve approval manual", "remove it: a hook asks nobody"),
+    Habit(
+        "Hook",
+        "continueonfailure continueonerror allowfailure ignoreerrors",
+        "remove it: a hook that fails does not change the result of the run",
+    ),
+    Habit(
+        "Hook",
+        "successexitcodes skipexitcodes",
+        "remove it: a hook succeeds with exit code 0 alone",
+    ),
+    Habit("Hook", "onchanged onremoved", "remove it: an edit does not stop a hook"),
+    Habit("Hook", "leaveprocesses", "remove it: what a hook leaves running is stopped"),
     # ---------------------------------------- the document
     Habit(
         "Spec TemplateSpec", "jobs tasks dag stages nodes", "write steps: [{name: a, run: …}, …]"
@@ -223,7 +292,7 @@ HABITS: tuple[Habit, ...] = (
         "jobs tasks dag stages nodes",
         "write spec: {steps: [{name: a, run: …}, …]}",
     ),
-    Habit("Step", "id title label task job taskid", "write name: $value"),
+    Habit("Step Hook", "id title label task job taskid", "write name: $value"),
     Habit("Spec Workflow TemplateSpec Template", "name", "write metadata: {name: $value}"),
     Habit("Step", "steps tasks", "steps have no steps inside: write them all under spec.steps"),
     Habit(
@@ -234,7 +303,7 @@ HABITS: tuple[Habit, ...] = (
         "description",
         "write metadata: {annotations: {description: …}}",
     ),
-    Habit("Step", "description doc comment", "write a comment: # …"),
+    Habit("Step Hook", "description doc comment", "write a comment: # …"),
     Habit(
         "Metadata TemplateMetadata",
         "generatename",
@@ -249,7 +318,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit(
         "TemplateSpec Template",
-        "defaults inheritenv parallelism priority suspend failfast editpolicy "
+        "defaults hooks inheritenv parallelism priority suspend failfast editpolicy "
         "activedeadlineseconds ttlsecondsafterfinished",
         "write it in the workflow that uses the template",
     ),
@@ -267,11 +336,12 @@ HABITS: tuple[Habit, ...] = (
     Habit("Spec", "retry timeoutseconds terminationgraceperiodseconds", "write it under defaults"),
     Habit("Spec", "defaultargs", "write defaults: {timeoutSeconds: 600, retry: {limit: 3}}"),
     Habit("Defaults", "env shell workingdir run", "write env, shell or workingDir under spec"),
+    Habit("Defaults SharedDefaults", "hooks", "write it under spec"),
     Habit("Spec", "run command dependson continueonfailure", "write it in a step"),
     Habit(
         "Workflow",
         "steps params env envfrom inheritenv workingdir shell parallelism priority suspend "
-        "failfast defaults editpolicy activedeadlineseconds ttlsecondsafterfinished",
+        "failfast defaults hooks editpolicy activedeadlineseconds ttlsecondsafterfinished",
         "write it under spec",
     ),
     Habit("Step", "priority suspend failfast editpolicy inheritenv", "write it under spec"),
@@ -358,6 +428,14 @@ _NAMES = {
     "always cancelled": "write dependsOn: [{step: NAME, condition: Finished}]",
     "fromjson tojson": "an output has its declared type already: declare it as object or array",
 }
+# In hooks, these ask about the run.
+_NAMES_IN_HOOKS = {
+    "job": "write run.phase",
+    "success": 'write run.phase == "Succeeded"',
+    "failure": 'write run.phase == "Failed"',
+    "cancelled": 'write run.phase == "Cancelled"',
+    "always": "remove it: a hook runs whenever its kind does",
+}
 _BY_NAME = {name: write for names, write in _NAMES.items() for name in names.split()}
 _PATH = re.compile(r"[A-Za-z_][\w.-]*")
 _OURS = re.compile(r"write ((?:params|steps)\.[\w.]+)")
@@ -385,11 +463,13 @@ def gives_params(field: str) -> bool:
     return plain(field) in ("params", *_PARAMS_OF_CALL.split())
 
 
-def in_expression(text: str, at: int) -> str:
+def in_expression(text: str, at: int, in_hook: bool = False) -> str:
     """What to write in place of the unknown name at this place of an expression, if it is known."""
     path = _PATH.match(text, at)
     first, *rest = path[0].split(".") if path else [""]
-    write = _BY_NAME.get(plain(first), "")
+    name = plain(first)
+    write = _NAMES_IN_HOOKS.get(name, "") if in_hook else ""
+    write = write or _BY_NAME.get(name, "")
     step = rest[0].replace("-", "_") if rest else "NAME"
     return write.replace("$last", rest[-1] if rest else "NAME").replace("$step", step)
 

@@ -4,7 +4,7 @@ A hook is defined like a step, but `defaults` do not hold for it, and it depends
 full name is that of its kind and its own: `onFailure/page-me`. No step has such a name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from msgspec import Struct, UnsetType
@@ -61,9 +61,9 @@ def hooks_in_force(spec: Spec) -> HooksInForce:
     return found
 
 
-def is_hook(name: str) -> bool:
-    """Whether this is the full name of a hook, not of a step."""
-    return name.partition("/")[0] in HOOK_KINDS
+def is_hook(name: str, kinds: Collection[HookKind] = HOOK_KINDS) -> bool:
+    """Whether this is the full name of a hook of these kinds, not of a step."""
+    return name.partition("/")[0] in kinds
 
 
 def hook_definition(spec: Spec, due: DueHook) -> Definition:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct, UnsetType
 
-from controller.spec.models import Call, Spec, Step
+from controller.spec.models import Call, Hook, Hooks, Spec, Step
 
 Path = tuple[str | int, ...]
 
 UNREADABLE = ""  # a name that has a fault of its own already
 NOT_YET = "not supported yet"
 ACTIONS = ("run", "command", "template", "approve")  # a step has exactly one of these fields
+ACTIONS_OF_HOOK = ("run", "command")  # and a hook
 SCRIPTS = ("run", "before", "after")  # the fields of a step that a shell runs
 QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
 
@@ -46,8 +47,8 @@ def nearest(word: str, names: Collection[str]) -> str:
 
 
 def is_script(path: Path) -> bool:
-    """Whether it is the path of a script of a step."""
-    return path[-1] in SCRIPTS and path[-3:-2] == ("steps",)
+    """Whether it is the path of a script of a step or a hook."""
+    return path[-1] in SCRIPTS and (path[-3:-2] == ("steps",) or path[-4:-3] == ("hooks",))
 
 
 def steps_of(spec: Spec) -> Iterator[tuple[Path, Step]]:
@@ -56,10 +57,27 @@ def steps_of(spec: Spec) -> Iterator[tuple[Path, Step]]:
         yield ("spec", "steps", index), step
 
 
-def holders_of(spec: Spec) -> Iterator[tuple[Path, Spec | Step]]:
-    """The spec and its steps: both may set shell, env and workingDir."""
-    yield ("spec",), spec
+def hooks_of(spec: Spec) -> Iterator[tuple[Path, Hook]]:
+    """The hooks, with their paths; the third part of a path is the kind of the hook."""
+    if isinstance(spec.hooks, UnsetType):
+        return
+    for field, kind in zip(Hooks.__struct_fields__, Hooks.__struct_encode_fields__, strict=True):
+        hooks: list[Hook] | UnsetType = getattr(spec.hooks, field)
+        if not isinstance(hooks, UnsetType):
+            for index, hook in enumerate(hooks):
+                yield ("spec", "hooks", kind, index), hook
+
+
+def programs_of(spec: Spec) -> Iterator[tuple[Path, Step | Hook]]:
+    """The steps and the hooks: both may run a script or a program."""
     yield from steps_of(spec)
+    yield from hooks_of(spec)
+
+
+def holders_of(spec: Spec) -> Iterator[tuple[Path, Spec | Step | Hook]]:
+    """The spec, its steps and its hooks: all may set shell, env and workingDir."""
+    yield ("spec",), spec
+    yield from programs_of(spec)
 
 
 def calls_of(spec: Spec) -> Iterator[tuple[Path, Call]]:

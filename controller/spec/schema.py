@@ -17,7 +17,7 @@ from controller.spec.models import (
     Template,
     Workflow,
 )
-from controller.spec.path_fault import ACTIONS
+from controller.spec.path_fault import ACTIONS, ACTIONS_OF_HOOK
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HOME = "https://treadle.dev/schemas"
@@ -41,9 +41,9 @@ _KINDS: dict[str, type[msgspec.Struct]] = {  # other than Workflow
 def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     """The schema of `model`, with a rule that types alone can't express."""
     generated = msgspec.json.schema(model)
-    step = generated["$defs"].get("Step")
-    if step is not None:
-        step["oneOf"] = [{"required": [one]} for one in ACTIONS]
+    for name, actions in (("Step", ACTIONS), ("Hook", ACTIONS_OF_HOOK)):
+        if (one := generated["$defs"].get(name)) is not None:
+            one["oneOf"] = [{"required": [action]} for action in actions]
     return {"$schema": _DIALECT, **generated}
 
 

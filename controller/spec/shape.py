@@ -15,11 +15,14 @@ import msgspec
 from msgspec import Struct, ValidationError, structs
 
 from controller.spec import habits
+from controller.spec.hooks import HOOK_KINDS
 from controller.spec.models import (
     Approval,
     Backoff,
     Call,
     Defaults,
+    Hook,
+    Hooks,
     OlderStep,
     OlderWorkflow,
     Param,
@@ -52,10 +55,16 @@ _STAND_INS: dict[str, Any] = {
     "exitCodes": 0,
     "exceptExitCodes": 0,
     "successExitCodes": 0,
+    **dict.fromkeys(HOOK_KINDS, Hook(name=UNREADABLE, run=":")),
 }
 _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": Approval(message="?")}
 _SpecOf = TypeVar("_SpecOf", Spec, TemplateSpec)
-_PARTS: dict[str, type[Struct]] = {"defaults": Defaults, "retry": Retry, "backoff": Backoff}
+_PARTS: dict[str, type[Struct]] = {
+    "defaults": Defaults,
+    "retry": Retry,
+    "backoff": Backoff,
+    "hooks": Hooks,
+}
 
 
 def faults(raw: dict[str, Any], model: type[Struct], limit: int) -> list[PathFault]:

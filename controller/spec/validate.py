@@ -27,16 +27,18 @@ from controller.spec.definition import (
     scripts,
     shell_words,
 )
+from controller.spec.hooks import HOOK_KINDS
 from controller.spec.item_rules import ITEM_RULES
-from controller.spec.models import Backoff, Retry, Spec, Step
+from controller.spec.linked import Body
+from controller.spec.models import Backoff, Hook, Retry, Spec, Step
 from controller.spec.path_fault import (
-    NOT_YET,
     UNREADABLE,
     Path,
     PathFault,
     did_you_mean,
     holders_of,
     is_script,
+    programs_of,
     steps_of,
 )
 from controller.spec.uses import uses
@@ -82,11 +84,11 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
     """The first line of a script names its interpreter only where the system runs a file; a shell
     takes it for a comment.
     """
-    for path, step in steps_of(spec):
-        for field, text in scripts(step).items():
+    for path, one in programs_of(spec):
+        for field, text in scripts(one).items():
             if not text.startswith("#!"):
                 continue
-            words = shell_words(given(step.shell, given(spec.shell, "sh")))
+            words = shell_words(given(one.shell, given(spec.shell, "sh")))
             named = text.splitlines()[0][2:].split()
             wanted = _program(named)
             if wanted != _program(words):
@@ -140,16 +142,28 @@ def _said_by_shell(program: str) -> str:
 
 
 def duplicate_names(spec: Spec) -> Iterator[PathFault]:
-    first: dict[str, Path] = {}
-    for path, step in steps_of(spec):
-        if step.name in first:
+    """Names are unique among the steps, and among the hooks of each kind."""
+    first: dict[tuple[Path, str], Path] = {}
+    for path, one in programs_of(spec):
+        known = first.setdefault((path[:-1], one.name), path)
+        if known != path and one.name != UNREADABLE:
+            what = f"{path[2]} hook" if isinstance(one, Hook) else "step"
             yield PathFault(
                 path=(*path, "name"),
-                problem=f'a second step named "{step.name}"',
-                other=(*first[step.name], "name"),
+                problem=f'a second {what} named "{one.name}"',
+                other=(*known, "name"),
             )
-        elif step.name != UNREADABLE:
-            first[step.name] = path
+
+
+def names_of_hooks(spec: Spec) -> Iterator[PathFault]:
+    """No step has a name with which those of hooks begin: `onFailure/page-me`."""
+    for path, step in steps_of(spec):
+        if step.name in HOOK_KINDS:
+            problem = f"a step can't be named {step.name}: names of hooks begin with it"
+            hint = "rename the step"
+            if not isinstance(spec, Body):
+                hint += f", or write it as a hook: hooks: {{{step.name}: [{{name: NAME, run: …}}]}}"
+            yield PathFault(path=(*path, "name"), problem=problem, hint=hint)
 
 
 # ----------------------------------------------------------------------------------------- the DAG
@@ -297,9 +311,10 @@ def retries(spec: Spec) -> Iterator[PathFault]:
     if isinstance(base, Retry):
         yield from _retry_faults(("spec", "defaults", "retry"), base, Backoff())
     under = Backoff() if base is UNSET or base.backoff is UNSET else base.backoff
-    for path, step in steps_of(spec):
-        if isinstance(step.retry, Retry):
-            yield from _retry_faults((*path, "retry"), step.retry, under)
+    for path, one in programs_of(spec):
+        if isinstance(one.retry, Retry):
+            inherited = Backoff() if isinstance(one, Hook) else under
+            yield from _retry_faults((*path, "retry"), one.retry, inherited)
 
 
 def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFault]:
@@ -352,14 +367,10 @@ def _backoff_faults(path: Path, backoff: Backoff, under: Backoff) -> Iterator[Pa
         yield PathFault(path=(*path, field), problem=problem, hint="set both to fit")
 
 
-def hooks(spec: Spec) -> Iterator[PathFault]:
-    if not isinstance(spec.hooks, UnsetType):
-        yield PathFault(path=("spec", "hooks"), problem=NOT_YET, hint="leave them out")
-
-
 RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *ACTION_RULES,
     duplicate_names,
+    names_of_hooks,
     dependencies,
     cycles,
     unusable_texts,
@@ -371,7 +382,6 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *DATA_RULES,
     *ITEM_RULES,
     *CALL_RULES,
-    hooks,
 )
 
 
@@ -382,17 +392,18 @@ def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
     """All texts that a process or a person gets, with their paths."""
     for path, holder in holders_of(spec):
         yield from _shared_texts(path, holder)
-    for path, step in steps_of(spec):
-        for field, text in scripts(step).items():
+    for path, one in programs_of(spec):
+        for field, text in scripts(one).items():
             yield (*path, field), text
-        if isinstance(step.command, list):
-            for index, word in enumerate(step.command):
+        if isinstance(one.command, list):
+            for index, word in enumerate(one.command):
                 yield (*path, "command", index), word
+    for path, step in steps_of(spec):
         if not isinstance(step.approve, UnsetType):
             yield (*path, "approve", "message"), step.approve.message
 
 
-def _shared_texts(path: Path, holder: Spec | Step) -> Iterator[tuple[Path, str]]:
+def _shared_texts(path: Path, holder: Spec | Step | Hook) -> Iterator[tuple[Path, str]]:
     if isinstance(holder.shell, str):
         yield (*path, "shell"), holder.shell
     elif isinstance(holder.shell, list):

@@ -15,7 +15,7 @@ from controller.spec.path_fault import NOT_YET, QUOTE_IT, SCRIPTS, Path, PathFau
 from controller.spec.values import EXPECTED, VALUE_NAME_HINT, ParamType, found, is_name
 
 _PARAMS: Path = ("spec", "params")
-_NAMED_MAX = 8  # fields in a hint
+_NAMED_MAX = 11  # fields in a hint
 _SHOWN_MAX = 60
 
 
@@ -104,7 +104,7 @@ def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
         return ""
     if "boolean" in expected and isinstance(value, str):
         return "write true or false, without quotes"
-    if hint := _habit_of_value(path, value):
+    if hint := _as_hooks(path, value) or _habit_of_value(path, value):
         return hint
     if "array" in expected and isinstance(value, str):
         if path[-1] == "command":
@@ -155,6 +155,19 @@ _AS_TEXT = {
     "template": ("write {name: $value}", "NAME"),
     "uses": (habits.TEMPLATE_OR_POOL, ""),
 }
+
+
+def _as_hooks(path: Path, value: object) -> str:
+    """What to write where hooks are expected, those of a kind, or one of them."""
+    if path[:2] != ("spec", "hooks") or len(path) > 4:
+        return ""
+    script = habits.advice("$value", value) if isinstance(value, str) else "…"
+    one = f"{{name: NAME, run: {script}}}"
+    if len(path) == 2:
+        return f"write a mapping, like {{onFailure: [{one}]}}"
+    if len(path) == 3:
+        return "write a list: - name: NAME" if isinstance(value, dict) else f"write [{one}]"
+    return f"write {one}"
 
 
 def _named_value(path: Path, items: list[object]) -> str:

@@ -16,7 +16,7 @@ from controller.errors import NotFound
 from controller.model.phases import COULD_NOT_START, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import words
-from controller.view.children import in_order, meant
+from controller.view.children import hooks, in_order, meant
 from controller.view.figures import NONE, tries
 from controller.view.look import Look
 from controller.view.table import middle, paint, visible
@@ -122,10 +122,10 @@ def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown 
 
 
 def chosen(workflow: Workflow, choice: Choice) -> list[Step]:
-    """The steps that were named, else all, in their order; for one with children, these."""
+    """The steps that were named, else all, then the hooks; for one with children, these."""
     if choice.steps:
-        return [workflow.steps[name] for name in meant(workflow, choice.steps)]
-    return [step for step in in_order(workflow) if not step.expanded]
+        return [workflow.step(name) for name in meant(workflow, choice.steps)]
+    return [step for step in (*in_order(workflow), *hooks(workflow)) if not step.expanded]
 
 
 def _last_of(workflow: Workflow, step: Step, run: int | None) -> Attempt | None:
@@ -149,7 +149,8 @@ def _keeps(step: Step) -> bool:
     """Whether an attempt gave its result; of a step without one in this run: one of an earlier."""
     last = step.attempt
     made = last is not None and last.phase is AttemptPhase.SUCCEEDED
-    return made and step.phase is Phase.SUCCEEDED and step.reason != Reason.MARKED
+    counts = step.phase is Phase.SUCCEEDED and step.reason != Reason.MARKED
+    return made and counts and not step.is_hook
 
 
 # ---------------------------------------- what is said
@@ -246,7 +247,7 @@ def prefixes(
     room = max((len(name) for name in names if len(name) <= PREFIX_ALIGNED_MAX), default=0)
 
     def prefix(name: str) -> str:
-        step = workflow.steps.get(name)
+        step = workflow.find(name)
         # All below a step have its index; each other step is at -1 among its siblings.
         place = step.index + sum(step.above) + step.nth + 1 if step else 0
         colour = _COLOURS[place % len(_COLOURS)] if step and coloured else ""

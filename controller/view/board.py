@@ -129,28 +129,27 @@ def _section(life: Workflow) -> str:
             return "cancelled"
         case Phase.SUSPENDED:
             return "suspended"
-    phases = {step.phase for step in life.steps.values()}
+    phases = {step.phase for step in life.with_hooks}
     if Phase.READY in phases and Phase.RUNNING not in phases and not life.failed:
         return "waiting"
     return "active" if life.phase is Phase.RUNNING else "pending"
 
 
 def _running(state: State) -> dict[str, list[Step]]:
-    """The steps that run, by uid, in the order of the spec."""
+    """The steps and hooks that run, by uid, in the order of the spec."""
     running: dict[str, list[Step]] = {}
     for (uid, name), attempt in state.live.items():
         if attempt.phase is AttemptPhase.RUNNING:
-            running.setdefault(uid, []).append(state.lives[uid].steps[name])
+            running.setdefault(uid, []).append(state.lives[uid].step(name))
     for steps in running.values():
-        steps.sort(key=lambda step: (step.index, *step.above, step.nth))
+        steps.sort(key=lambda step: (step.is_hook, step.index, *step.above, step.nth))
     return running
 
 
 def _failures(state: State, life: Workflow, tail: Tail) -> Iterator[Row]:
     """The steps that failed, each with the end of its output and how to see all of it."""
-    failed = [
-        step for step in life.steps.values() if step.fails_its_workflow and stands_alone(step)
-    ]
+    could_fail = (*life.steps.values(), *life.present_hooks)
+    failed = [step for step in could_fail if step.fails_its_workflow and stands_alone(step)]
     for step in failed[:_FAILURES_MAX]:
         yield Row("failure", (life.uid, step.name), life, Branch("  ", step))
         attempt = of_present_run(life, step)
@@ -277,8 +276,10 @@ class Board:
             children, opened_ = partial(self._children, life), partial(self._opened, life)
             for branch in with_children(self._tree(life), children, opened_):
                 yield Row("step", (life.uid, branch.step.name), life, branch)
+            for hook in life.present_hooks:
+                yield Row("step", (life.uid, hook.name), life, Branch("", hook))
             return
-        if life.failed:
+        if life.failed or words.failed_hooks(life):
             yield from _failures(state, life, tail)
         for step in running:
             yield Row("step", (life.uid, step.name), life, Branch("  ", step))

@@ -33,6 +33,13 @@ def in_order(workflow: Workflow) -> Iterator[Step]:
         yield from (step for name, step in workflow.steps.items() if name not in given)
 
 
+def hooks(workflow: Workflow) -> list[Step]:
+    """The hooks of the present run, or of the last one, in the order in which they run; then those
+    of the last run with hooks.
+    """
+    return [workflow.hooks[name] for name in dict.fromkeys((*workflow.due_hooks, *workflow.hooks))]
+
+
 def of(workflow: Workflow, parent: Step) -> list[Step]:
     """Its children, those of the list in force."""
     return [workflow.steps[name] for name in parent.children if name in workflow.steps]
@@ -42,7 +49,7 @@ def meant(workflow: Workflow, names: Iterable[str]) -> list[str]:
     """The steps that are named; for one with children, those below it that have none. Each once."""
     found: dict[str, None] = {}
     for name in names:
-        leaves = [one.name for one in workflow.leaves(workflow.steps[name])]
+        leaves = [one.name for one in workflow.leaves(workflow.step(name))]
         found |= dict.fromkeys(leaves or [name])
     return list(found)
 

@@ -125,7 +125,7 @@ class Choice(Struct):
         life = state.lives.get(self.cursor[0]) if self.cursor is not None else None
         if life is None or self.cursor is None:
             return None
-        return life, life.steps.get(self.cursor[1])
+        return life, life.find(self.cursor[1])
 
     def _open_logs(self, state: State) -> None:
         selected = self.selected(state)
@@ -153,7 +153,7 @@ def _of_interest(life: Workflow, step: Step | None) -> Step | None:
     """
     if step is not None and not step.expanded:
         return step if step.attempt is not None else None
-    steps = life.steps.values() if step is None else life.leaves(step)
+    steps = life.with_hooks if step is None else life.leaves(step)
     for phase in (Phase.FAILED, Phase.RUNNING, Phase.SUCCEEDED):
         for one in steps:
             if one.phase is phase and one.attempt is not None:

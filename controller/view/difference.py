@@ -8,11 +8,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct, field, structs
+from msgspec import UNSET, Struct, UnsetType, field, structs
 
 from controller.model.events import StepEffect
 from controller.model.phases import Reason
 from controller.rehearsal.foresee import Change, PolicyChange
+from controller.spec.hooks import HOOK_KINDS
 from controller.spec.items import names_above, number_of, top_name
 from controller.spec.linked import called, written
 from controller.spec.models import DefaultsSpec, PoolSpec, Spec, Step, TemplateSpec
@@ -275,6 +276,9 @@ def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
     yield from _block_lines("spec", *heads)
     for name in dict.fromkeys((*new, *old)):
         yield from _block_lines(f"step {name}", old.get(name), new.get(name))
+    hooks_before, hooks_after = (_hooks(spec) for spec in (was, becomes))
+    for kind in HOOK_KINDS:
+        yield from _block_lines(f"hooks {kind}", hooks_before.get(kind), hooks_after.get(kind))
     before, after = (
         {name: one.spec for name, one in called(spec).items()} for spec in (was, becomes)
     )
@@ -283,8 +287,13 @@ def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
 
 
 def _head(spec: Spec) -> Spec:
-    """What its file says besides the steps."""
-    return structs.replace(written(spec), steps=[])
+    """What its file says besides the steps and the hooks."""
+    return structs.replace(written(spec), steps=[], hooks=UNSET)
+
+
+def _hooks(spec: Spec) -> dict[str, list[Any]]:
+    """Its hooks by kind, in their order, which counts."""
+    return {} if isinstance(spec.hooks, UnsetType) else msgspec.to_builtins(spec.hooks)
 
 
 def _template_lines(
@@ -300,7 +309,7 @@ def _template_lines(
         yield from _block_lines(f"step {step} of template {name}", old.get(step), new.get(step))
 
 
-_Block = Spec | TemplateSpec | Step | DefaultsSpec | PoolSpec | None
+_Block = Spec | TemplateSpec | Step | DefaultsSpec | PoolSpec | list[Any] | None
 
 
 def _block_lines(title: str, was: _Block, becomes: _Block) -> Iterator[str]:
@@ -318,9 +327,9 @@ def _text(block: _Block) -> list[str]:
     if block is None:
         return []
     plain: Any = _whole(msgspec.to_builtins(block, order="deterministic"))
-    if not isinstance(block, Step):
-        plain.pop("steps", None)
-    if not plain:
+    if isinstance(block, Spec | TemplateSpec):
+        del plain["steps"]
+    if plain == {}:
         return []
     return as_yaml(plain, width=100).splitlines()
 

@@ -1,8 +1,10 @@
 """What the generation in force did to the steps, and the edit that waits, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from controller.model.events import STEP_UNCHANGED, StepEffect
+from controller.intake.requests import waits_for_hooks
+from controller.model.events import STEP_UNCHANGED, StepEffect, in_the_name_of
+from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Step, Workflow
 from controller.view import words
@@ -36,7 +38,23 @@ def pending_words(workflow: Workflow) -> str:
     after_run = edit.document.spec.edit_policy == "AfterRun"
     why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
     until = f"waits until run {workflow.run} has finished{why}"
+    if workflow.is_ending:
+        until = f"waits until the hooks of run {workflow.run} have ended"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
+
+
+def to_come(workflow: Workflow, asked: Iterable[Request]) -> Iterator[str]:
+    """The edit that waits, and what was asked for and waits until the hooks have ended.
+
+    `asked`: the requests that no controller has applied, of all workflows.
+    """
+    if edit := pending_words(workflow):
+        yield edit
+    for request in asked:
+        if workflow.is_ending and request.workflow == workflow.name and waits_for_hooks(request):
+            of = f" of {words.listed(request.steps)}" if request.steps else ""
+            said = in_the_name_of(request.by, f"{request.kind}{of} requested", request.reason)
+            yield f"{said}; it waits until the hooks of run {workflow.run} have ended"
 
 
 def _touched(workflow: Workflow) -> dict[str, StepEffect]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from controller.model.indexes import kept_back_by, standstill
 from controller.model.movement import MET, OPEN, waits_for_parent
+from controller.model.observations import Request
 from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
 from controller.planner.permission import Limits, kept_for_another, why_not
@@ -27,11 +28,14 @@ NO_CONTROLLER = "NoController"
 
 
 class Around(Struct, frozen=True, kw_only=True):
-    """What the log does not know: the state of the controller and its machine now."""
+    """What the log does not know: the state of the controller and its machine now, and what was
+    asked for, but not yet applied.
+    """
 
     runs: bool
     limits: Limits | None = None  # None while the controller is starting
     conditions: list[Condition] = []
+    asked: list[Request] = []
 
 
 class Cause(Struct, frozen=True):
@@ -143,6 +147,8 @@ def _behind(workflow: Workflow, step: Step) -> list[Step]:
         return made_it_so(workflow, step)
     if step.phase not in (Phase.PENDING, Phase.SKIPPED):
         return []
+    if step.is_hook:
+        return [hook for hook in [workflow.next_hook] if hook is not None and hook is not step]
     parent = workflow.parent_of(step)
     if parent is not None and waits_for_parent(workflow, step):
         return [parent]
@@ -160,7 +166,7 @@ def waits(
     `look`: for people, who are told how long others hold what it waits for.
     """
     said = words.of_step(state, workflow, step)  # what the log says
-    if standstill(state, workflow) is not None:
+    if standstill(state, workflow, step.is_hook) is not None:
         return said
     if not around.runs:
         return NO_CONTROLLER, "ready to start, but no controller is running"

@@ -6,7 +6,7 @@ The causes themselves are found by `explain`.
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from controller.model.phases import Phase, Reason
+from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.resolve import Answer
 from controller.spec.fingerprint import input_in_words
@@ -40,6 +40,9 @@ def explanation(
     """
     for cause in causes[:1] if step.expanded else causes:
         yield from _cause_lines(workflow, cause, look, printed)
+    if workflow.is_ending and not step.is_hook:
+        for waits_on in edits.to_come(workflow, around.asked):
+            yield from look.wrapped(waits_on, hang=2)
     if step.is_parent and (said := sentence(state, workflow, step)):
         yield from look.wrapped(said, hang=2)
     if step.params:
@@ -63,7 +66,9 @@ def explanation(
 def _past(workflow: Workflow, step: Step) -> Iterator[str]:
     if step.answer is not None and step.phase not in (Phase.PENDING, Phase.SKIPPED):
         yield Answer(True, step.answer).sentence
-    if workflow.generation > 1:
+    if step.is_hook:
+        yield words.hooks_run(step.name.partition("/")[0])
+    elif workflow.generation > 1:
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))
     if (run := kept_from(workflow, step)) is not None:
@@ -90,7 +95,7 @@ def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
 def _cause_lines(workflow: Workflow, cause: Cause, look: Look, printed: Printed) -> Iterator[str]:
     indent = "  " * min(cause.depth, _DEPTH_SHOWN)
     who = f"{workflow.name}/{cause.step}" if cause.depth == 0 else cause.step
-    step = workflow.steps.get(cause.step)
+    step = workflow.find(cause.step)
     also = "" if step is None else words.tolerated(workflow, step)
     phase = f"{who} is {cause.phase} ({cause.reason}): " if cause.step else ""
     yield from look.wrapped(f"{indent}{phase}{cause.message}{also}", hang=len(indent) + 4)
@@ -105,11 +110,11 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
     if workflow.suspension:
         yield f"treadle resume {workflow.name}"
     failed = [cause.step for cause in causes if cause.phase == Phase.FAILED]
-    names = [name for name in failed if not workflow.steps[name].expanded]
+    names = [name for name in failed if not workflow.step(name).expanded]
     if step.expanded:
         names = [one.name for one in workflow.leaves(step) if one.fails_its_workflow]
     for name in names[:1]:
-        attempt = workflow.steps[name].attempt
+        attempt = workflow.step(name).attempt
         if attempt is not None and attempt.started is not None:
             yield f"treadle logs {workflow.name} {quote(name)}"
     for one in words.asking(workflow):
@@ -117,6 +122,8 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
             yield from words.answers(workflow.name, one.name)
     if step.reason == Reason.WHEN_FALSE:
         return  # a retry asks the same question, and gets the same answer
+    if step.is_hook and step.phase in TERMINAL:
+        return  # it runs again when a later run comes to it
     if step.phase in (Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED):
         whom = names[0] if names and not step.expanded else step.name
         yield f"treadle retry {workflow.name} {quote(whom)}"

@@ -44,7 +44,7 @@ def of_present_run(workflow: Workflow, step: Step) -> Attempt | None:
 
 def kept_from(workflow: Workflow, step: Step) -> int | None:
     """The earlier run that its result is from; None if it has none, or one of the present run."""
-    if step.phase is not Phase.SUCCEEDED or step.reason == Reason.MARKED:
+    if step.phase is not Phase.SUCCEEDED or step.reason == Reason.MARKED or step.is_hook:
         return None
     made: Attempt | Question | None = step.attempt if step.definition.has_attempts else None
     if step.definition.approve is not None:
@@ -53,8 +53,8 @@ def kept_from(workflow: Workflow, step: Step) -> int | None:
 
 
 def failed(workflow: Workflow) -> Iterator[tuple[str, Attempt]]:
-    """The steps that failed in the present run, and the attempts that decided it."""
-    for step in workflow.steps.values():
+    """The steps and hooks that failed in the present run, and the attempts that decided it."""
+    for step in workflow.with_hooks:
         attempt = of_present_run(workflow, step) if step.phase is Phase.FAILED else None
         if attempt is not None:
             yield step.name, attempt

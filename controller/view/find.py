@@ -2,7 +2,9 @@
 
 A workflow: a name, a uid, or a uid's first eight characters. A name means the workflow in force,
 else the rejected file that tries to define it, else the newest life that had the name. A step: a
-name, or a pattern. `etl load` and `etl/load` mean the same. Cost: O(lives), once per command.
+name, or a pattern. `etl load` and `etl/load` mean the same. A hook is named like a step, with its
+kind: `onFailure/page-me`, `onFailure/*`; `onFailure` alone means all of this kind. No other pattern
+means hooks. Cost: O(lives), once per command.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,10 +17,11 @@ from controller.errors import NoRecords, NotFound, UsageError
 from controller.model.events import FileRejected
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
+from controller.spec.hooks import is_hook
 from controller.spec.items import names_above
 from controller.spec.linked import called
 from controller.view.status import never_valid
-from controller.view.words import listed
+from controller.view.words import hooks_run, listed
 
 UID_PREFIX_MIN = 8
 
@@ -80,7 +83,7 @@ def pick_steps(
     """The steps that these names and patterns mean, each once. Raises NotFound.
 
     Without a life (no controller has seen its spec yet) any name may be right. `removed`: steps
-    that it had, and that count, too.
+    that it had, and that count, too. Hooks are those of the present run, and of the last one.
     """
     picked: dict[str, None] = {}
     for word in words:
@@ -115,8 +118,10 @@ def matches(name: str, pattern: str) -> bool:
 
 def _meant_steps(life: Workflow, steps: Collection[str], word: str) -> list[str]:
     """A name that exists is never read as a pattern."""
-    if word in steps:
+    if word in steps or word in life.hooks:
         return [word]
+    if is_hook(word):
+        return _meant_hooks(life, [*life.hooks, *filter(is_hook, steps)], word)
     if not is_pattern(word):
         why = _to_come(life, word) or hint(word, steps)
         raise NotFound(f'{life.name} has no step "{word}"{why}')
@@ -125,6 +130,16 @@ def _meant_steps(life: Workflow, steps: Collection[str], word: str) -> list[str]
         raise NotFound(f'no step of {life.name} matches "{word}"{hint(word, steps)}')
     among = set(found)  # one that matches stands for all below it
     return [step for step in found if among.isdisjoint(names_above(step))]
+
+
+def _meant_hooks(life: Workflow, hooks: Sequence[str], word: str) -> list[str]:
+    kind, slash, _ = word.partition("/")
+    found = [hook for hook in hooks if matches(hook, word if slash else f"{kind}/*")]
+    if found:
+        return found
+    run = f"run {life.run}" if life.run else "a run yet"
+    why = hint(word, hooks) or f"; {hooks_run(kind)}"
+    raise NotFound(f'{life.name} had no hook "{word}" in {run}{why}')
 
 
 def _to_come(life: Workflow, word: str) -> str:

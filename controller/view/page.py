@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from shlex import quote
 
+from controller.model.observations import Request
 from controller.model.phases import Phase, Reason
 from controller.model.state import Condition, Move, State, Step, Workflow
 from controller.planner.resolve import shortened
 from controller.view import figures, words
 from controller.view.children import meant, of, opened, shown
 from controller.view.dag import Branch, tree, with_children
-from controller.view.edits import in_force_words, pending_words
+from controller.view.edits import in_force_words, to_come
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
@@ -41,7 +42,7 @@ _INDENT = "  "
 _LABEL_WIDTH = 13
 _QUESTIONS_MAX = 10
 _LABELS_FROM_WIDTH = 40  # on a narrower terminal texts are not below each other
-# What these conditions say, the verdict says too.
+# What these conditions say, the verdict says too, or the lines below it.
 _SAID_BY_VERDICT = frozenset(
     {
         "Accepted",
@@ -51,6 +52,7 @@ _SAID_BY_VERDICT = frozenset(
         "Terminating",
         "EditPending",
         "SpecInvalid",
+        "HookFailed",
     }
 )
 
@@ -63,11 +65,12 @@ def page(
     printed: Printed = {},
     wide: bool = False,
     past: bool = False,
+    asked: Iterable[Request] = (),
 ) -> Iterator[str]:
     """The lines of the page.
 
     `printed`: what the steps that failed printed last. `past`: it is so no longer, so there is
-    nothing to do about it.
+    nothing to do about it. `asked`: the requests that no controller has applied.
     """
     yield _title(state, workflow, look)
     for sentence in _verdict(state, workflow, look):
@@ -78,8 +81,11 @@ def page(
     branches = list(with_children(tree(workflow.steps), partial(shown, workflow), opened))
     table = steps_table(state, workflow, branches, look, in_use, printed)
     yield from _section("", table, look)
+    hooks = [Branch("", hook) for hook in workflow.present_hooks]
+    table = steps_table(state, workflow, hooks, look, in_use, printed, what="HOOK")
+    yield from _section("", table, look)
     yield ""
-    yield from _labelled(_footer(state, workflow), look)
+    yield from _labelled(_footer(state, workflow, asked), look)
     if not past:
         yield from _labelled(_next(workflow), look)
     if wide:
@@ -129,6 +135,8 @@ def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
     if look.stood is not None and workflow.phase is Phase.RUNNING and not words.only_asks(workflow):
         stood = look.moment(look.stood)
         yield f"was running when the controller stopped, {stood}; treadle up continues it"
+    elif workflow.end is not None:
+        yield words.ending(workflow)
     elif reason not in _COUNTS_SAY_IT:
         yield message
     if workflow.finished and workflow.suspended is not None:
@@ -156,6 +164,9 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     for step in words.asking(workflow)[:_QUESTIONS_MAX]:
         if step.asking is not None:
             yield "question", f"{step.name}: {step.asking.message}"
+    for hook in words.failed_hooks(workflow):
+        command = f"treadle logs {workflow.name} {quote(hook.name)}"
+        yield "HookFailed", f"{hook.name}: {hook.message} ({command})"
     for condition in workflow.conditions.values():
         if condition.status == "True" and condition.type not in (*_SAID_BY_VERDICT, ARCHIVED):
             yield condition.type, condition.message
@@ -164,7 +175,9 @@ def _beside(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
 # ---------------------------------------- the foot
 
 
-def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
+def _footer(
+    state: State, workflow: Workflow, asked: Iterable[Request]
+) -> Iterator[tuple[str, str]]:
     if begun := why_of_present(state, workflow):
         yield "started by", begun
     if workflow.finished and (path := critical_path(workflow)):
@@ -175,8 +188,8 @@ def _footer(state: State, workflow: Workflow) -> Iterator[tuple[str, str]]:
     yield source, f"{workflow.path}, generation {workflow.generation}{by}"
     if workflow.params:
         yield "params", in_short(workflow.params)
-    if waits := pending_words(workflow):
-        yield "edit", waits
+    for waits in to_come(workflow, asked):
+        yield "waiting", waits
 
 
 def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
@@ -216,8 +229,9 @@ def step_page(
     """
     name = look.fit(f"{workflow.name}/{step.name}")
     rows = list(with_children([Branch("", step)], partial(of, workflow), opened))
+    what = "HOOK" if step.is_hook else "STEP"
     yield look.paint(name, "bold")
-    yield from _section("", steps_table(state, workflow, rows, look, in_use, printed), look)
+    yield from _section("", steps_table(state, workflow, rows, look, in_use, printed, what), look)
     yield from map(look.fit, failures(workflow, printed, past))
     yield from _section("", attempts_table(step, look), look)
     if handed_on := [*_handed_on(step)]:
@@ -303,10 +317,14 @@ def steps_table(
     look: Look,
     in_use: InUse = {},
     printed: Printed = {},
+    what: str = "STEP",
 ) -> Table:
-    """A row for each of these steps, drawn as a tree. A column without a value is left out."""
+    """A row for each of these steps, drawn as a tree. A column without a value is left out.
+
+    `what` they are: the head of the first column.
+    """
     columns = (
-        Column("STEP", shrinks=True),
+        Column(what, shrinks=True),
         Column("PHASE"),
         Column("TRY", right=True, rank=1),
         Column("TIME", right=True, rank=1),
@@ -361,7 +379,9 @@ def conditions_table(conditions: Iterable[Condition], look: Look) -> Table:
 
 
 def _recent_table(moves: Sequence[Move], look: Look) -> Table:
-    """The last changes of phase. `Ready` is left out: the next change shows enough."""
+    """The last changes of phase. What only waits for its turn is left out: the next change shows
+    enough.
+    """
     return Table(
         (Column("AT"), Column("WHAT", shrinks=True), Column("PHASE"), Column("MESSAGE")),
         [
@@ -372,7 +392,7 @@ def _recent_table(moves: Sequence[Move], look: Look) -> Table:
                 Cell(move.message),
             )
             for move in moves
-            if move.phase is not Phase.READY
+            if move.phase is not Phase.READY and move.reason != Reason.WAITING_FOR_TURN
         ],
     )
 

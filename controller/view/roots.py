@@ -14,10 +14,11 @@ from shlex import quote
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import State, Step, Workflow
+from controller.spec.hooks import is_hook
 from controller.spec.items import key_in, number_of
 from controller.view import figures, words
 from controller.view.children import in_order, made_it_so, parents, stands_alone
-from controller.view.edits import generation_line, is_news, pending_words
+from controller.view.edits import generation_line, is_news, to_come
 from controller.view.explain import Around, waits
 from controller.view.failure import Printed, kept_from, meaning, of_present_run
 from controller.view.listing import standing
@@ -45,11 +46,12 @@ def explanation(
         yield from look.wrapped(generation_line(workflow, look), hang=2)
     elif workflow.run > 1 and (begun := why_of_present(state, workflow)):
         yield from look.wrapped(f"run {workflow.run}: {begun}", hang=2)
-    if waits_on := pending_words(workflow):
+    for waits_on in to_come(workflow, around.asked):
         yield from look.wrapped(waits_on, hang=2)
     for said in islice(words.faults_in_file(state, workflow), _GROUPS_MAX):
         yield from look.wrapped(f"fault: {said}", hang=2)
     steps = [step for step in in_order(workflow) if stands_alone(step)]
+    steps += workflow.present_hooks
     yield from _grouped(state, workflow, steps, around, look, printed)
     if commands := " · ".join(_next(state, workflow, around)):
         yield from look.wrapped(f"next: {commands}", hang=2)
@@ -84,6 +86,8 @@ def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
     if workflow.finished:
         suspended = "" if workflow.suspended is None else "; suspended"
         message = f"{words.verdict(workflow)}{suspended}"
+    elif workflow.end is not None:
+        message = f"{standing(workflow)}; {words.ending_as(workflow)}"
     elif reason in _LINES_SAY_MORE:  # the lines below say more
         message = standing(workflow)
     yield from _line(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}", look)
@@ -256,7 +260,7 @@ def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
         return
     if not workflow.finished and not around.runs:
         yield "treadle up"
-    steps = workflow.counted
+    steps = [*workflow.counted, *workflow.present_hooks]
     failed = [step for step in steps if step.fails_its_workflow]
     if failed and of_present_run(workflow, failed[0]) is not None:
         yield f"treadle logs {name} {quote(failed[0].name)}"
@@ -292,7 +296,8 @@ def _counted(said: str, names: Sequence[str], look: Look) -> str:
     if len(above := parents(names)) == 1 and "" not in above:
         keys, of_list = [key_in(name) for name in names], names[0].endswith("]")
         return _fitting(f"{above.pop()}: {number_of(len(names), of_list)} {said}: ", keys, look)
-    return _fitting(f"{len(names)} steps {said}: ", names, look)
+    who = "hooks" if all(map(is_hook, names)) else "steps"
+    return _fitting(f"{len(names)} {who} {said}: ", names, look)
 
 
 def _cause(phase: Phase, said: str, skipped: Sequence[str], look: Look) -> Iterator[str]:

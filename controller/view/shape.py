@@ -78,6 +78,17 @@ class StepShape(Struct, frozen=True, kw_only=True, rename="camel"):
     attempts: list[AttemptShape]
 
 
+class HookShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A hook of the present run, or of the last one. `name` is its full one: `onFailure/page`."""
+
+    name: str
+    kind: str  # `onStart`, `onSuccess`, `onFailure`, `onCancel` or `onExit`
+    phase: str
+    reason: str
+    message: str
+    attempts: list[AttemptShape]
+
+
 class RunShape(Struct, frozen=True, kw_only=True, rename="camel"):
     """One run in short; `startedBy` says in words why it began."""
 
@@ -108,7 +119,7 @@ class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     completion_time: str | None
     conditions: list[ConditionShape]
     params: dict[str, Any]  # the values in force: given, or defaults
-    hooks: list[Any]
+    hooks: list[HookShape]  # in the order in which they run
     runs: list[RunShape]  # the last 20 of this name, in all its lives, oldest first
     steps: list[StepShape]
 

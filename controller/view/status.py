@@ -20,6 +20,7 @@ from controller.view.shape import (
     AttemptShape,
     ConditionShape,
     ControllerShape,
+    HookShape,
     InUse,
     ListShape,
     MetadataShape,
@@ -57,7 +58,7 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             completion_time=rfc3339_or_none(workflow.completed),
             conditions=conditions_shape(workflow.conditions.values()),
             params=workflow.params,
-            hooks=[],
+            hooks=[_hook_shape(state, workflow, hook, in_use) for hook in workflow.present_hooks],
             runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
             steps=[_step_shape(state, workflow, step, in_use) for step in in_order(workflow)],
         ),
@@ -98,6 +99,19 @@ def _step_shape(state: State, workflow: Workflow, step: Step, in_use: InUse) -> 
         outputs=step.outputs if step.outputs_stand else {},
         approval=_approval_shape(workflow, step),
         attempts=[_attempt_shape(attempt, now_used) for attempt in step.attempts],
+    )
+
+
+def _hook_shape(state: State, workflow: Workflow, hook: Step, in_use: InUse) -> HookShape:
+    now_used = in_use.get((workflow.uid, hook.name), _NO_USAGE)
+    reason, message = words.of_step(state, workflow, hook)
+    return HookShape(
+        name=hook.name,
+        kind=hook.name.partition("/")[0],
+        phase=hook.phase,
+        reason=reason,
+        message=message,
+        attempts=[_attempt_shape(attempt, now_used) for attempt in hook.attempts],
     )
 
 

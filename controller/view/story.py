@@ -14,6 +14,7 @@ from controller.model import events as e
 from controller.model.phases import Phase
 from controller.model.pools import in_words
 from controller.model.state import Move, State
+from controller.spec.hooks import is_hook
 from controller.spec.items import names_above, number_of
 from controller.view.find import is_uid_of
 from controller.view.look import Look
@@ -144,9 +145,12 @@ def lines(
 
 
 def _set_back(record: dict[str, Any], changes: list[dict[str, Any]]) -> set[str]:
-    """The steps that are Pending again. A step with children has no attempts of its own."""
+    """The steps that are Pending again. A step with children has no attempts of its own.
+
+    A hook is not: it is due in each run that comes to it.
+    """
     back = [one for one in changes if one["phase"] == Phase.PENDING != one["was"]]
-    steps = {one["step"] for one in back if one["step"]}
+    steps = {one["step"] for one in back if one["step"] and not is_hook(one["step"])}
     parents = {name for step in steps for name in names_above(step)}
     if record["type"] == "StepExpanded":
         parents.add(record["step"])
@@ -194,12 +198,17 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
 
 def _words(event: dict[str, Any]) -> str:
     """The event's message, else a sentence from its most useful fields."""
+    if event["type"] == "EndDecided":
+        hooks = f"; hooks to run: {_hooks(event)}" if event["hooks"] else ""
+        return f"ending as {event['phase']} ({event['message']}){hooks}"
     if event.get("message"):
         return str(event["message"])
     if "children" in event:
         return _expanded(event)
     if event.get("uses"):
         return _with_uses(event)
+    if event["type"] == "HooksBegun":
+        return f"to run beside the steps: {_hooks(event)}"
     form = _SENTENCES.get(event["type"], "")
     given = in_short(event["params"]) if event.get("params") else ""
     return " ".join([*form.format_map(event).split(), *(["with", given] if given else [])])
@@ -209,6 +218,10 @@ def _with_uses(event: dict[str, Any]) -> str:
     """Of a step that is ready, or of an attempt."""
     uses = in_words(event["uses"])
     return f"attempt {event['attempt']} holds {uses}" if "attempt" in event else f"uses {uses}"
+
+
+def _hooks(event: dict[str, Any]) -> str:
+    return named([due.name for due in event["hooks"]])
 
 
 def _expanded(event: dict[str, Any]) -> str:

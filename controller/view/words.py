@@ -34,6 +34,9 @@ def of_step(
     state: State, workflow: Workflow, step: Step, moment: Callable[[int], str] = in_utc
 ) -> Words:
     """Reason and message of a step's phase, at this moment; `moment` shows a time."""
+    if step.is_hook and step.name not in workflow.due_hooks:
+        before = "an earlier run" if step.attempt is None else f"run {step.attempt.run}"
+        return step.reason, f"not due in run {workflow.run}; in {before}: {step.message}"
     if step.expanded and step.phase not in TERMINAL:
         return step.reason, _of_children(workflow, step)
     if step.leaving is not None and step.is_parent:
@@ -59,12 +62,16 @@ def of_workflow(workflow: Workflow) -> Words:
     """Reason and message of a workflow's phase, at this moment."""
     if workflow.finished:
         return workflow.reason, workflow.message
+    if workflow.end is not None:
+        plain = workflow.end.reason == Reason.COMPLETED
+        how = ", ".join(counted(workflow)) if plain else verdict(workflow)
+        return Reason.ENDING, f"{ending_as(workflow)}{how and f': {how}'}; {_hooks(workflow)}"
     if workflow.deleting:
         return Reason.SPEC_DELETED, _leaving(workflow, _DELETED)
     if workflow.cancel is not None:
         return workflow.cancel.reason, _leaving(workflow, workflow.cancel.message)
     if workflow.suspended is not None and workflow.phase is not Phase.SUSPENDED:
-        running = f"; {_steps(workflow.occupied)} may finish" if workflow.occupied else ""
+        running = f"; {_running_now(workflow)} may finish" if workflow.occupied else ""
         return Reason.SUSPENDED, f"{_suspended(workflow)}{running}"
     if workflow.phase is Phase.RUNNING:
         going, asked = _progress(workflow) or _waits(workflow), _asks(workflow)
@@ -75,8 +82,56 @@ def of_workflow(workflow: Workflow) -> Words:
     return workflow.reason, workflow.message
 
 
+def ending_as(workflow: Workflow) -> str:
+    """`ending as Failed`: what a run has come to whose hooks still run."""
+    assert workflow.end is not None
+    return f"ending as {workflow.end.phase}"
+
+
+def ending(workflow: Workflow) -> str:
+    """The same, with how far its hooks are; and why, where the counts of steps don't say it."""
+    end = workflow.end
+    assert end is not None
+    known = end.reason in _COUNTS_SAY_IT or end.reason == Reason.COMPLETED
+    why = "" if known else f" ({end.message})"
+    return f"{ending_as(workflow)}{why}; {_hooks(workflow)}"
+
+
+def hooks_run(kind: str) -> str:
+    """When the hooks of this kind run."""
+    return f"{kind} hooks run {_WHEN[kind]}"
+
+
+_WHEN = {
+    "onStart": "once the first step of a run has started",
+    "onSuccess": "when all steps are done and the run has succeeded",
+    "onFailure": "when all steps are done and the run has failed",
+    "onCancel": "when all steps are done and the run was cancelled",
+    "onExit": "at the end of each run, after all other hooks",
+}
+
+
+def _hooks(workflow: Workflow) -> str:
+    """`running its hook onFailure/page-me, 2 more follow`; then what becomes of the workflow."""
+    hook = workflow.next_hook
+    if hook is None:
+        return "its hooks have ended"
+    left = sum(one.phase not in TERMINAL for one in workflow.present_hooks) - 1
+    more = f", {left} more {'follows' if left == 1 else 'follow'}" if left else ""
+    deleted = "; then it is deleted" if workflow.deleting else ""
+    if hook.phase is Phase.RUNNING:
+        return f"running its hook {hook.name}{more}{deleted}"
+    waits = "waits for a slot" if hook.phase is Phase.READY else "is about to start"
+    if hook.retry_at is not None:
+        waits = "is about to run again"
+    if workflow.phase is Phase.SUSPENDED:
+        waits = f"waits: {_suspended(workflow)}"
+    return f"its hook {hook.name} {waits}{more}{deleted}"
+
+
 def _progress(workflow: Workflow) -> str:
-    running = [step.name for step in workflow.counted if step.phase is Phase.RUNNING]
+    could_run = (*workflow.counted, *workflow.present_hooks)
+    running = [step.name for step in could_run if step.phase is Phase.RUNNING]
     if not running:
         return ""
     failed = failed_count(workflow)
@@ -91,7 +146,8 @@ def failed_count(workflow: Workflow) -> int:
 
 
 def _waits(workflow: Workflow) -> str:
-    ready = [step.name for step in workflow.counted if step.phase is Phase.READY]
+    could_start = (*workflow.counted, *workflow.present_hooks)
+    ready = [step.name for step in could_start if step.phase is Phase.READY]
     return f"waiting for a slot: {named(ready)}" if ready else ""
 
 
@@ -123,11 +179,14 @@ def _suspended(workflow: Workflow) -> str:
 
 
 def verdict(workflow: Workflow) -> str:
-    """How it ended, for a table: what did not succeed is counted, and the first few are named."""
-    words = ", ".join(counted(workflow))
-    if workflow.reason in _COUNTS_SAY_IT and words:
+    """How it ended, or is about to end when its hooks have, for a table.
+
+    What did not succeed is counted, and the first few are named.
+    """
+    words, end = ", ".join(counted(workflow)), workflow.end or workflow
+    if end.reason in _COUNTS_SAY_IT and words:
         return words
-    return f"{workflow.message}; {words}" if words else workflow.message
+    return f"{end.message}; {words}" if words else end.message
 
 
 _COUNTS_SAY_IT = frozenset({Reason.STEP_FAILED, Reason.STEP_CANCELLED})
@@ -150,6 +209,13 @@ def counted(workflow: Workflow) -> Iterator[str]:
         failures = "failure" if len(spared) == 1 else "failures"
         yield f"{len(spared)} {failures} tolerated ({named(spared)})"
     yield from _parents_failed(workflow)
+    if hooks := [hook.name for hook in failed_hooks(workflow)]:
+        yield f"{len(hooks)} {'hook' if len(hooks) == 1 else 'hooks'} failed ({named(hooks)})"
+
+
+def failed_hooks(workflow: Workflow) -> list[Step]:
+    """Those of the present run, or of the last one."""
+    return [hook for hook in workflow.present_hooks if hook.phase is Phase.FAILED]
 
 
 def _parents_failed(workflow: Workflow) -> Iterator[str]:
@@ -182,7 +248,9 @@ def summary(workflow: Workflow) -> str:
     why = "" if workflow.reason in _COUNTS_SAY_IT else f" ({workflow.message})"
     why = "" if workflow.phase is Phase.SUCCEEDED else why
     counts = f": {', '.join(parts)}" if parts else ""
-    return f"{workflow.name} {workflow.phase.lower()}{took}{why}{counts}"
+    hooks = [hook.name for hook in failed_hooks(workflow)]
+    noted = f"; {'hook' if len(hooks) == 1 else 'hooks'} failed: {named(hooks)}" if hooks else ""
+    return f"{workflow.name} {workflow.phase.lower()}{took}{why}{counts}{noted}"
 
 
 def of_attempt(attempt: Attempt) -> str:
@@ -249,7 +317,7 @@ def _running(state: State, workflow: Workflow, step: Step) -> Words:
 def afterwards(state: State, workflow: Workflow, step: Step) -> str:
     """`; then it runs again`: what becomes of a step that may finish first, or nothing."""
     wanted = wish(state, workflow, step)
-    if wanted is None or not wanted.ends_attempt:
+    if wanted is None or not wanted.ends_attempt or step.is_hook:
         return ""
     starts_no_more = wanted.outcome == "reset" and drains(state, workflow, step)
     return f"; then {_AFTERWARDS['cancel' if starts_no_more else wanted.outcome]}"
@@ -257,24 +325,29 @@ def afterwards(state: State, workflow: Workflow, step: Step) -> str:
 
 def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int], str]) -> Words:
     if step.retry_at is not None:
-        if workflow.suspended is not None:
+        if workflow.suspended is not None and not step.is_hook:
             return Reason.SUSPENDED, f"{step.message}; paused while suspended"
         return Reason.BACK_OFF, f"{step.message} (due {moment(step.retry_at)})"
     if step.asking is not None:
         return step.reason, f"{step.message}{_until(workflow, step, step.asking, moment)}"
     # If the step was reset, its message says why; else its reason says only that it waits.
-    reset = "" if step.reason == Reason.WAITING_FOR_DEPENDENCIES else f"{step.message}; "
+    reset = "" if step.reason in _ONLY_WAITS else f"{step.message}; "
     if waits_for_parent(workflow, step):
         return step.reason, f"{reset}waiting until {_can_begin(workflow, step)}"
     waits_for = unmet(workflow, step)
     if waits_for:
         return step.reason, f"{reset}waiting for {named(waits_for)}"
-    obstacle = standstill(state, workflow)
+    if step.is_hook and (before := workflow.next_hook) is not None and before is not step:
+        return step.reason, f"waiting until {before.name} has ended"
+    obstacle = standstill(state, workflow, step.is_hook)
     if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
     expands = step.definition.for_each is not None
     return step.reason, f"{reset}about to {'be expanded' if expands else 'start'}"
+
+
+_ONLY_WAITS = frozenset({Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_TURN})
 
 
 def _until(workflow: Workflow, step: Step, question: Question, moment: Callable[[int], str]) -> str:
@@ -298,7 +371,7 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
         if ending is not None:
             return Reason.WAITING_FOR_SLOT, f"its start is taken back: {ending.message}"
         return Reason.WAITING_FOR_SLOT, "waiting for a slot"
-    obstacle = standstill(state, workflow)
+    obstacle = standstill(state, workflow, step.is_hook)
     if obstacle is not None:
         return of_standstill(state, workflow, obstacle)
     if is_full(workflow):
@@ -344,8 +417,14 @@ def verdicts(workflow: Workflow, step: Step) -> dict[str, str]:
 
 
 def _leaving(workflow: Workflow, why: str) -> str:
-    return f"{why}; waiting for {_steps(workflow.occupied)}" if workflow.occupied else why
+    return f"{why}; waiting for {_running_now(workflow)}" if workflow.occupied else why
 
 
-def _steps(count: int) -> str:
-    return "1 running step" if count == 1 else f"{count} running steps"
+def _running_now(workflow: Workflow) -> str:
+    """`2 running steps`, `1 running step and a hook`, `a running hook`."""
+    hook = workflow.next_hook
+    hooks = int(hook is not None and hook.live is not None)
+    steps = workflow.occupied - hooks
+    if not steps:
+        return "a running hook"
+    return f"{steps} running {'step' if steps == 1 else 'steps'}{' and a hook' if hooks else ''}"

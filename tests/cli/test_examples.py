@@ -226,6 +226,23 @@ def test_two_workflows_use_one_template(copy: Path) -> None:
     assert exit_codes(copy, "frost")["warn"] == [0]
 
 
+def test_hooks_alert_at_the_first_failure_and_when_it_works_again(copy: Path) -> None:
+    spec = "examples/alerts/alerts.yaml"
+    for rows in (3, 3, 8):
+        done = treadle(copy, "run", spec, "-p", f"rows={rows}")
+        assert done.returncode == (rows < 5), done.stdout + done.stderr
+    last = "3 rows, at least 5 expected"
+    assert (copy / "examples/alerts/out.txt").read_text().splitlines() == [
+        f"alerts has failed. check failed: exit code 1; it printed last: {last}",
+        "run 1: Failed",
+        "run 2: Failed",
+        "alerts works again, with 8 rows",
+        "run 3: Succeeded",
+    ]
+    (copy / "examples/alerts/send.sh").unlink()
+    run(copy, spec, "-p", "rows=8")
+
+
 def test_secrets_come_from_files_and_stay_out_of_the_state(copy: Path) -> None:
     run(copy, "examples/secrets/secrets.yaml")
     home = os.environ["HOME"]

@@ -113,6 +113,7 @@ def test_the_fields_of_a_spec_are_explained(place: Place) -> None:
         ("steps", "workflow.spec.steps  list of"),
         ("spec.steps", "workflow.spec.steps  list of"),
         ("retry.limit", "workflow.spec.steps.retry.limit  integer"),
+        ("onFailure.when", "workflow.spec.hooks.onFailure.when  text"),
         ("steps.retry.limit", "workflow.spec.steps.retry.limit  integer"),
         ("spec.steps[4].run", "workflow.spec.steps.run  text"),
         ("params.enum", "workflow.spec.params.enum  list"),

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from faults.churn import AT_ONCE, churn, come_and_go
 from simulation.scenario import Scenario
+from story import Story, a_step
 
 from controller.errors import StorageError
 from controller.log import archive, repair, segments, snapshots, writer
@@ -332,6 +333,16 @@ def test_what_is_of_a_whole_life_stays_until_its_end_is_archived(state: str) -> 
     written = archive.outputs(state)
     assert written == []
     assert archive.unknown(replay(RECORDS), written) == []
+
+
+def test_what_hooks_print_is_of_attempts_that_the_state_knows() -> None:
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    story = Story().accept([a_step("a")], hooks=hooks).exit("a").exit("onExit/tidy")
+    log = story.step("onExit/tidy").attempts[0].log
+    assert log == "runs/uid-1/onExit:tidy.1.log"
+    assert archive.unknown(story.state, [log, log.replace(".1.", ".2.")]) == [
+        log.replace(".1.", ".2.")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,7 @@ def tell_of_approvals(story: Story) -> None:
     story.accept([*steps[:4], a_step("c", "no", approve={"message": "more?"})], "asks", **spec)
     tell_of_pools(story)
     tell_of_defaults(story)
+    tell_of_hooks(story)
 
 
 def tell_of_pools(story: Story) -> None:
@@ -260,6 +261,41 @@ def tell_of_defaults(story: Story) -> None:
     story.end("a", workflow="hold").wait(1).exit("b", 1, workflow="hold").wait(1)
     story.see(e.DefaultsRemoved(folder="")).exit("a", workflow="hold")
     story.exit("b", 1, workflow="hold").wait(60)
+
+
+def tell_of_hooks(story: Story) -> None:
+    """Of a run that fails, of one that is cancelled, and hooks that a marker stops."""
+    of = {"workflow": "hooked"}
+    page = {
+        "name": "page",
+        "run": "page $ROWS",
+        "env": {"ROWS": "${{ steps.a.outputs.rows }}"},
+        "when": "${{ run.lastPhase != 'Failed' }}",
+        "retry": {"limit": 1},
+    }
+    tidy = [
+        {"name": "tidy", "command": ["rm", "x"], "timeoutSeconds": 9},
+        {"name": "two", "run": "2"},
+    ]
+    spec = {
+        "onStart": [{"name": "hello", "run": "hello"}],
+        "onFailure": [page],
+        "onCancel": [page],
+        "onExit": tidy,
+    }
+    steps = [a_step("a", outputs={"rows": "integer"}), a_step("b", "a")]
+    story.accept(steps, "hooked", hooks=spec).start("a", **of).exit("onStart/hello", 2, **of)
+    story.exit("a", outputs=b"rows=5", **of).exit("b", 1, **of)
+    story.exit("onFailure/page", 1, **of).wait(9)
+    waits = document(steps, "hooked", hooks={"onExit": tidy[:1]})
+    uid = story.life("hooked").uid
+    story.see(e.EditDeferred(uid=uid, generation=2, document=waits, path="hooked.yaml"))
+    story.exit("onFailure/page", **of).start("onExit/tidy", **of).wait(10).end("onExit/tidy", **of)
+    story.exit("onExit/two", **of).start("b", **of)
+    story.mark(path="hooked.cancel", **of).end("b", **of).start("onExit/tidy", **of)
+    story.mark(path="hooked.cancel", hooks=False, **of).end("onExit/tidy", **of)
+    story.unmark(path="hooked.cancel", **of).accept(steps, "hooked", hooks=spec)
+    story.start("b", **of).start("onStart/hello", **of)
 
 
 def shown(state: State) -> object:

@@ -40,8 +40,21 @@ spec:
       before: echo before >> ../ledger
       run: exec sleep 60
       after: echo after $TREADLE_EXIT_CODE >> ../ledger; sleep 0.2; echo end >> ../ledger
-      timeoutSeconds: 0.3
+      timeoutSeconds: 1.5  # a runner on a busy machine needs some of it
       terminationGracePeriodSeconds: 20
+"""
+
+HOOKED = """
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {name: w}
+spec:
+  hooks:
+    onStart: [{name: one, run: echo start >> ../ledger}]
+    onFailure: [{name: page, run: "echo $TREADLE_FAILED_STEPS $TREADLE_MESSAGE >> ../ledger"}]
+    onExit: [{name: tidy, run: echo $TREADLE_PHASE $TREADLE_STEP >> ../ledger; sleep 0.1}]
+  steps:
+    - {name: bad, run: echo why; sleep 0.2; exit 3}
 """
 
 
@@ -99,6 +112,22 @@ def test_killed_at_effects_of_a_timeout_with_an_after(first: int, tmp_path: Path
         assert [each["reason"] for each in withdrawn] in ([], ["Withdrawn"])
         fatal += 7  # every one would take minutes
     assert fatal > 20
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_killed_at_effects_around_hooks(first: int, tmp_path: Path) -> None:
+    """Each hook runs once, in its order, and knows what its run came to."""
+    page = '["bad"] bad failed: exit code 3; it printed last: why'
+    fatal, killed = first, True
+    while killed:
+        bench = Bench(tmp_path / str(fatal))
+        (bench.specs / "diamond.yaml").write_text(HOOKED)
+        killed = bench.up(fatal).returncode == -signal.SIGKILL
+        assert bench.up(fatal=-1).returncode == 1
+        ran = bench.ledger.read_text().splitlines()
+        assert ran == ["start", page, "Failed onExit/tidy"], f"killed at {fatal}"
+        fatal += 6  # every one would take minutes
+    assert fatal > 30
 
 
 @pytest.mark.skipif(bool(why_no_strace()), reason=why_no_strace())

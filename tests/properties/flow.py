@@ -5,9 +5,9 @@ One seed is one story.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit, fate
@@ -26,6 +26,18 @@ from controller.spec.load import Document
 
 PLACES = Places("/state", "/specs")
 ATTEMPTS_MAX = 1_000  # of a story
+
+
+class Files(NamedTuple):
+    """What a log has beside its records."""
+
+    files: Mapping[str, bytes]
+
+    def attached(self, path: str) -> bytes:
+        return self.files[path]
+
+    def last_line(self, log: str) -> str:
+        return f"the last line of {log}"
 
 
 class Flow(Story):
@@ -81,7 +93,7 @@ class Flow(Story):
     def texts(self, name: str) -> Texts:
         """What the executor is told of the attempt that is to start."""
         key = (self.life().uid, name)
-        told = effects(self.state, [key], self.now, PLACES, self.attached.__getitem__)
+        told = effects(self.state, [key], self.now, PLACES, Files(self.attached))
         launch = told.launches[0]
         env = {name: text for name, text in launch.env.items() if not name.startswith("TREADLE_")}
         return launch.argv, tuple(sorted(env.items()))

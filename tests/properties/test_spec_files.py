@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.spec.definition import requires
 from controller.spec.fingerprint import fingerprints, same
+from controller.spec.hooks import HOOK_KINDS
 from controller.spec.linked import Linked
 from controller.spec.load import Loaded, load
 from controller.spec.models import Spec
@@ -34,6 +35,8 @@ spec:
       env: {<<: *env, N: 1}
       dependsOn: [a, {step: a, condition: Failed}]
     - {name: c, template: {name: t, params: {rows: "${{ item }}"}}, forEach: [1]}
+  hooks:
+    onExit: [{name: x, run: x, env: *env, when: '${{ run.phase == steps.a.phase }}'}]
 status: null
 ---
 apiVersion: treadle.dev/v1
@@ -98,7 +101,7 @@ def test_any_mutation_of_a_spec_is_judged(edits: list[tuple[int, int, str]]) -> 
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 300) | st.floats(allow_nan=False)
-KEYS = st.sampled_from(["step", "limit", "A", "backoff", "exitCodes"])
+KEYS = st.sampled_from(["step", "limit", "A", "backoff", "exitCodes", "onExit", "name", "run"])
 VALUES = st.recursive(
     SCALARS | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
@@ -106,10 +109,13 @@ VALUES = st.recursive(
 )
 FIELDS = ["name", "run", "command", "shell", "dependsOn", "env", "workingDir", "retry",
           "timeoutSeconds", "approve", "template", "onChanged", "leaveProcesses", "x"]  # fmt: skip
+FIELDS_OF_SPEC = ["defaults", "parallelism", "hooks"]
 
 
 @given(
-    st.dictionaries(st.sampled_from([*FIELDS, "defaults", "parallelism"]), VALUES, max_size=3),
+    st.dictionaries(
+        st.sampled_from([*FIELDS, "defaults", "parallelism", "hooks"]), VALUES, max_size=3
+    ),
     st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5) | VALUES, max_size=4),
 )
 def test_any_shape_is_judged(rest: dict[str, Any], steps: list[Any]) -> None:
@@ -136,6 +142,17 @@ def test_any_policy_is_judged(kind: Any, rest: dict[str, Any], spec: dict[str, A
 # ------------------------------------------------------------------------------------------ meaning
 
 
+# No two of one kind have the same name.
+HOOKS = st.dictionaries(
+    st.sampled_from(HOOK_KINDS),
+    st.integers(0, 3).map(
+        lambda count: [
+            {"name": f"h{n}", "run": "x", "env": {"P": "${{ run.number }}"}} for n in range(count)
+        ]
+    ),
+)
+
+
 @st.composite
 def specs(draw: st.DrawFn) -> dict[str, Any]:
     """A valid document: every step depends on some of those before it."""
@@ -157,7 +174,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         "apiVersion": "treadle.dev/v1",
         "kind": "Workflow",
         "metadata": {"name": "etl"},
-        "spec": {"steps": steps, "env": {"LANG": "C"}},
+        "spec": {"steps": steps, "env": {"LANG": "C"}, "hooks": draw(HOOKS)},
     }
 
 
@@ -180,11 +197,27 @@ def shuffled(value: Any, chance: random.Random) -> Any:
         items = [(key, shuffled(each, chance)) for key, each in value.items()]
         chance.shuffle(items)
         return dict(items)
-    if isinstance(value, list) and (not value or value[0] not in ("x", "y z")):
+    if isinstance(value, list) and not _has_an_order(value):
         parts = [shuffled(each, chance) for each in value]
         chance.shuffle(parts)
         return parts
     return value
+
+
+def _has_an_order(values: list[Any]) -> bool:
+    """The words of a command and the hooks of a kind have one."""
+    return bool(values) and (
+        values[0] in ("x", "y z") or (isinstance(values[0], dict) and values[0].get("name") == "h0")
+    )
+
+
+@given(specs(), HOOKS)
+def test_hooks_are_policy(document: dict[str, Any], hooks: dict[str, Any]) -> None:
+    before = spec_of(document)
+    was = document["spec"].pop("hooks")
+    after = spec_of({**document, "spec": {**document["spec"], "hooks": hooks}})
+    assert fingerprints(before) == fingerprints(after)
+    assert same(before, after) == (was == hooks)
 
 
 @given(specs(), st.integers())

@@ -13,9 +13,10 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     move team               the document is in that folder of the specs folder now
     defaults [team] defaults.timeoutSeconds=5
                             the Defaults of that folder, or of the specs folder; of no field: none
-    marker [a b] [drain]    a marker is there; it takes the place of the one before
+    marker [a b] [drain] [nohooks]
+                            a marker is there; it takes the place of the one before
     unmark                  it is gone
-    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [n=1]
+    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [nohooks] [n=1]
                             somebody asks for it; what `mark` gives as outputs
     approve a [no] [n]      somebody answers the question of a; that with the number n
     starts a b              the processes of these scheduled attempts exist
@@ -42,7 +43,7 @@ from msgspec import convert, structs
 from story import Story, a_step, document, template
 
 from controller.intake import desired
-from controller.intake.requests import answer, withdrawals
+from controller.intake.requests import answer, overtakes, withdrawals
 from controller.model import events as e
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
 from controller.model.state import SECOND
@@ -59,7 +60,7 @@ from controller.view.story import happened, lines
 INDENT = "    "
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
 PATH, MARKER = "w.yaml", "w.cancel"
-FLAGS = ("downstream", "drain")
+FLAGS = {"downstream": ("downstream", True), "drain": ("drain", True), "nohooks": ("hooks", False)}
 SLOTS = 100
 _TURNS_MAX = 20  # without time going by
 
@@ -129,7 +130,7 @@ class Stage:
         """Change the folder at once; what else happens is done when `diff` has been asked."""
         story, said = self.story, [word for word in rest.split() if word not in FLAGS]
         names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
-        flags = {flag: True for flag in FLAGS if flag in rest.split()}
+        flags = dict(FLAGS[flag] for flag in FLAGS if flag in rest.split())
         if verb in ("edit", "delete", "move", "defaults", "marker", "unmark"):
             self._write(verb, rest, names, values, flags)
         elif verb == "starts":
@@ -219,7 +220,7 @@ class Stage:
     def _answer(self) -> None:
         waiting, self.requests = self.requests, []
         for request in waiting:
-            if self.requests:
+            if self.requests and not overtakes(self.story.state, request):
                 self.requests.append(request)
                 continue
             actions = answer(self.story.state, request)
@@ -246,7 +247,7 @@ class Stage:
             return
         reason, message = words.of_workflow(life)
         yield f"w  {life.phase} {reason}: {message}"
-        for step in life.steps.values():
+        for step in (*life.steps.values(), *life.present_hooks):
             first = causes(
                 self.story.state, life, step, Around(runs=True, limits=self.story.limits)
             )[0]
@@ -255,7 +256,7 @@ class Stage:
     def _explain_step(self, name: str) -> Iterator[str]:
         life = self.story.life()
         for cause in causes(
-            self.story.state, life, life.steps[name], Around(runs=True, limits=self.story.limits)
+            self.story.state, life, life.step(name), Around(runs=True, limits=self.story.limits)
         ):
             whom = f"{cause.step}  {cause.phase} ".lstrip()
             yield f"{'  ' * cause.depth}{whom}{cause.reason}: {cause.message}"

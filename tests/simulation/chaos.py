@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import msgspec
 from simulation.edges import FakeExecutor, FakeFolder
+from simulation.hooks import Hooks
 from simulation.reference import depends_on_what_is_not_met, moves_on_from, waits_for
 from simulation.scenario import Scenario, a_fate
 from simulation.trial import judge, retries_are_counted
@@ -70,7 +71,7 @@ class Chaos(World):
         self.disk: LogWriter | None = None
         self.unseen: set[AttemptId] = set()  # whose ends nobody will see
         self.shadow = State()  # folded from what the log says, line by line
-        self.asked = Asked()
+        self.asked, self.hooks = Asked(), Hooks()
         self.seen: Counter[str] = Counter()
         self.story: list[str] = []
 
@@ -129,8 +130,10 @@ class Chaos(World):
         """Fold it, and see that it may follow what was before."""
         unmet = depends_on_what_is_not_met(self.shadow, record.event)
         assert not unmet, f"record {record.seq}: {unmet}"
-        wrong = self.asked.see(self.shadow, record.event) or flaw(
-            self.shadow, record.event, self._file
+        wrong = (
+            self.asked.see(self.shadow, record.event)
+            or flaw(self.shadow, record.event, self._file)
+            or self.hooks.see(self.shadow, record.event)
         )
         assert not wrong, f"record {record.seq}: {wrong}"
         before = moves_on_from(self.shadow, record.event)
@@ -268,6 +271,9 @@ class DiskLog:
     def attach(self, files: Mapping[str, bytes]) -> None:
         self._world.effect("attach")
         self._log.attach(files)
+
+    def last_line(self, log: str) -> str:
+        return self._log.last_line(log)
 
     def attached(self, path: str) -> bytes:
         return self._log.attached(path)

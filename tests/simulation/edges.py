@@ -99,6 +99,9 @@ class FakeLog:
         self._world.effect("attach")
         self._world.attached |= files
 
+    def last_line(self, log: str) -> str:
+        return f"the last line of {log}"
+
     def attached(self, path: str) -> bytes:
         return self._world.attached[path]
 

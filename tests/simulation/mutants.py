@@ -22,18 +22,30 @@ from controller.log.writer import LogWriter
 from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
-from controller.model import apply_step, children, indexes, movement
+from controller.model import apply_hooks, apply_step, children, indexes, movement
 from controller.model.apply import APPLY
 from controller.model.events import (
     AttemptFinished,
     GenerationAccepted,
+    HooksBegun,
     RetryScheduled,
     RunStarted,
 )
 from controller.model.observations import Ended
 from controller.model.phases import Phase
 from controller.model.state import Standing, Step
-from controller.planner import cancel, outcome, plan, readiness, resolve, retries, slots, wish
+from controller.planner import (
+    accept,
+    cancel,
+    hooks,
+    outcome,
+    plan,
+    readiness,
+    resolve,
+    retries,
+    slots,
+    wish,
+)
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -382,6 +394,49 @@ def starts_on_a_full_disk() -> Patch:
     return patch.object(
         plan.slots, "fill", lambda state, limits: real(state, structs.replace(limits, short=False))
     )
+
+
+@mutant
+def runs_the_hooks_of_the_start_twice() -> Patch:
+    real = apply_hooks.begun
+
+    def wrong(state: Any, event: Any) -> None:
+        real(state, event)
+        state.lives[event.uid].has_started = False
+
+    return patch.dict(APPLY, {HooksBegun: wrong})
+
+
+@mutant
+def runs_hooks_although_a_marker_says_no() -> Patch:
+    return patch.object(hooks, "is_without_hooks", lambda state, workflow: False)
+
+
+@mutant
+def runs_the_hooks_of_another_end() -> Patch:
+    return patch.dict(hooks._BY_PHASE, {Phase.CANCELLED: "onFailure"})
+
+
+@mutant
+def cancels_the_hooks_that_a_cancel_has_caused() -> Patch:
+    def wrong(state: Any, workflow: Any, step: Any) -> Any:
+        return wish._workflow_cancelled(state, workflow, step)
+
+    return patch.multiple(wish, HOOK_SOURCES=(wrong, *wish.HOOK_SOURCES))
+
+
+@mutant
+def takes_an_edit_while_hooks_run() -> Patch:
+    return patch.object(accept, "_holds_edits", lambda life: False)
+
+
+@mutant
+def lets_a_step_go_before_a_hook_after_a_restart() -> Patch:
+    def wrong(workflow: Any, name: str, place: int) -> None:
+        workflow.ready[name] = None
+        workflow.ready.move_to_end(name, last=place > 0)
+
+    return patch.object(indexes, "_put_at", wrong)
 
 
 @mutant_in_chaos

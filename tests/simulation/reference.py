@@ -27,6 +27,8 @@ def depends_on_what_is_not_met(state: State, event: e.AnyEvent) -> str:
     if not isinstance(event, e.AttemptScheduled):
         return ""
     steps = state.lives[event.uid].steps
+    if event.step not in steps:
+        return ""  # a hook
     child = steps[event.step]
     parent = steps.get(child.parent or "", child)
     if child.parent is not None and (not parent.expanded or event.step not in parent.children):
@@ -108,8 +110,16 @@ def may_not_start(
     `begun`: attempts that have started, of some of which the controller has not heard.
     """
     life = state.lives[attempt.uid]
-    step = life.steps[attempt.step]
+    step = life.step(attempt.step)
     queued = step.attempts[-1]
+    if step.is_hook:
+        to_end = _is_to_end(state, life)
+        problems = {
+            "it is being withdrawn": queued.ending is not None,
+            "another attempt was promised": queued.number != attempt.attempt,
+            "its workflow is suspended": life.suspended is not None and not to_end,
+        }
+        return next((problem for problem, holds in problems.items() if holds), "")
     ready, running, _ = _ready_and_running(life, begun)
     markers = [one for one in state.markers.values() if one.workflow == life.name]
     rivals = [
@@ -138,11 +148,23 @@ def may_not_start(
     return next((problem for problem, holds in problems.items() if holds), "")
 
 
+def _is_to_end(state: State, life: Workflow) -> bool:
+    by_itself = life.cancel is not None and str(life.cancel.reason) in (
+        "DeadlineExceeded",
+        "FailFast",
+    )
+    return life.deleting or _has_marker(state, life) or (life.cancel is not None and not by_itself)
+
+
+def _has_marker(state: State, life: Workflow) -> bool:
+    return any(one.workflow == life.name and not one.steps for one in state.markers.values())
+
+
 def _ready_and_running(
     life: Workflow, begun: Collection[AttemptId]
 ) -> tuple[list[str], list[str], list[str]]:
     ready, running, withdrawn = list[str](), list[str](), list[str]()
-    for step in life.steps.values():
+    for step in life.with_hooks:
         live = step.attempts[-1] if step.attempts and step.attempts[-1].live else None
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
         if step.is_parent:
@@ -162,10 +184,13 @@ def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) 
         life.deleting
         or life.suspended is not None
         or life.cancel is not None
-        or any(one.workflow == life.name and not one.steps for one in state.markers.values())
+        or _has_marker(state, life)
         or (life.parallelism is not None and len(running + withdrawn) >= life.parallelism)
     )
-    return not stands_still and any(_has_place(life, life.steps[name]) for name in ready)
+    if any(life.step(name).is_hook for name in ready):
+        stands_still = life.parallelism is not None and len(running + withdrawn) >= life.parallelism
+        stands_still |= life.suspended is not None and not _is_to_end(state, life)
+    return not stands_still and any(_has_place(life, life.step(name)) for name in ready)
 
 
 def _has_place(life: Workflow, step: Step) -> bool:
@@ -181,11 +206,11 @@ def waits_for(state: State, life: Workflow, limits: Limits) -> str:
         return "resume"
     if any(marker.workflow == life.name for marker in state.markers.values()):
         return "a marker to go"
-    if any(step.attempts and step.attempts[-1].live for step in life.steps.values()):
+    if any(step.attempts and step.attempts[-1].live for step in life.with_hooks):
         return "an attempt"
     if any(timer.uid == life.uid for timer in state.timers):
         return "time"
-    if any(str(step.phase) == "Ready" for step in life.steps.values()):
+    if any(str(step.phase) == "Ready" for step in life.with_hooks):
         if limits.short or limits.held:
             return "room on the disk, or the folder"
         if len(state.live) >= limits.max_parallel + limits.ahead:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-from simulation import values
+from simulation import hooks, values
 from simulation.world import Fate, World
 from story import a_step, document
 
@@ -59,13 +59,17 @@ def a_workflow(random: Random, name: str) -> Draft:
         spec["editPolicy"] = "AfterRun"
     if random.random() < 0.2:
         spec["ttlSecondsAfterFinished"] = random.choice([0, 15])
+    spec |= hooks.some(Random(f"{steps}"))  # a generator of its own: other draws stay as they were
     return Draft(name, steps, spec)
 
 
 def a_small_edit(random: Random, draft: Draft) -> Draft:
     """One field of one step, or the params, are others."""
     if random.random() < 0.3:
-        return draft._replace(spec={**draft.spec, "params": values.params(random)})
+        params = values.params(random)
+        return draft._replace(
+            spec={**draft.spec, "params": params, **hooks.some(Random(f"{params}"))}
+        )
     index = random.randrange(len(draft.steps))
     step, drawn = dict(draft.steps[index]), _step(random, index, draft.steps[:index])
     field = random.choice(["run", "when", "continueOnFailure", "retry", "onChanged", "run", "when"])
@@ -272,11 +276,13 @@ class Scenario:
 
 
 def _marker(random: Random, name: str) -> SeenMarker:
+    digest, steps = str(random.random()), ("s0",) if random.random() < 0.4 else ()
     return SeenMarker(
         path=f"{name}.cancel",
         workflow=name,
-        digest=str(random.random()),
-        steps=("s0",) if random.random() < 0.4 else (),
+        digest=digest,
+        steps=steps,
+        hooks=bool(steps) or Random(digest).random() < 0.7,
         drain=random.random() < 0.3,
         reason=random.choice(ODD),
     )

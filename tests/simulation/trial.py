@@ -8,13 +8,20 @@ import time
 from collections.abc import Iterable
 from random import Random
 
+from simulation.hooks import Hooks
 from simulation.scenario import NAMES, RETRIES_MAX, Scenario
 from simulation.values import Asked, flaw
 from simulation.world import World
 from story import a_step, document, dump
 
 from controller.model.apply import apply, replay
-from controller.model.events import GenerationAccepted, RetryScheduled, StepReset
+from controller.model.events import (
+    EndDecided,
+    GenerationAccepted,
+    HooksBegun,
+    RetryScheduled,
+    StepReset,
+)
 from controller.model.invariants import check
 from controller.model.state import State
 
@@ -85,6 +92,9 @@ def retries_are_counted(world: World) -> None:
                 accepted[uid] = record.seq
             case StepReset(uid=uid, step=step):
                 spent.pop((uid, step), None)
+            case HooksBegun(uid=uid, hooks=hooks) | EndDecided(uid=uid, hooks=hooks):
+                for hook in hooks:
+                    spent.pop((uid, hook.name), None)
             case RetryScheduled(uid=uid, step=step, retry=number) if number:
                 before, seq = spent.get((uid, step), (0, 0))
                 anew = number == 1 and accepted[uid] > seq
@@ -95,13 +105,17 @@ def retries_are_counted(world: World) -> None:
 
 def values_are_right(world: World) -> None:
     """Each attempt got what the steps before it gave, and no `when` was asked twice."""
-    state, asked = State(), Asked()
+    state, asked, hooks = State(), Asked(), Hooks()
 
     def file(path: str) -> bytes | None:
         return world.outputs.get(path) or world.attached.get(path)
 
     for record in world.records():
-        problem = asked.see(state, record.event) or flaw(state, record.event, file)
+        problem = (
+            asked.see(state, record.event)
+            or flaw(state, record.event, file)
+            or hooks.see(state, record.event)
+        )
         assert not problem, f"record {record.seq}: {problem}"
         apply(state, record)
 

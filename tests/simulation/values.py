@@ -91,7 +91,7 @@ class Asked:
                     return f"{step} is asked again"
                 self._steps.add((uid, step))
             case e.AttemptScheduled(uid=uid, step=name):
-                step = state.lives[uid].steps[name]
+                step = state.lives[uid].step(name)
                 first = step.series_from is None and bool(step.definition.when)
                 if first and step.answer is None:
                     return f"{name} starts and was not asked"

@@ -280,8 +280,9 @@ class World:
     def hear(self, launch: Launch) -> None:
         """What an attempt is started with is worked out once, and offered again as it was."""
         texts = launch.argv, launch.env.get("N"), launch.env.get("T"), launch.env.get("PHASE")
-        known = self.told.setdefault(launch.id, texts)
-        assert known == texts, f"{launch.id} was to be started with {known}, now with {texts}"
+        told = *texts, launch.env.get("TREADLE_MESSAGE"), launch.env.get("TREADLE_RUN_SECONDS")
+        known = self.told.setdefault(launch.id, told)
+        assert known == told, f"{launch.id} was to be started with {known}, now with {told}"
         assert not any("${{" in str(text) for text in texts), f"not filled in: {texts}"
 
     def live(self) -> None:
@@ -367,7 +368,7 @@ class World:
         return {
             name: {
                 "": str(life.phase),
-                **{step.name: str(step.phase) for step in life.steps.values()},
+                **{step.name: str(step.phase) for step in life.with_hooks},
             }
             for name, life in sorted(self.controller.state.workflows.items())
         }

@@ -16,7 +16,7 @@ def of_running(lives: Iterable[Workflow], boot_id: str, now: int) -> dict[tuple[
     running = (
         (life.uid, step.name, step.attempt)
         for life in lives
-        for step in life.steps.values()
+        for step in life.with_hooks
         if step.attempt is not None and step.attempt.live
     )
     return {

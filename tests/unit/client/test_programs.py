@@ -34,6 +34,13 @@ def warnings(folder: Path, spec: str) -> list[str]:
             id="each thing once",
         ),
         pytest.param(
+            "  steps: [{name: a, run: x}]\n"
+            "  hooks:\n"
+            "    onExit: [{name: a, run: x, workingDir: no}, {name: b, command: [bin/no]}]\n",
+            ["7:44: spec.hooks.onExit[0].workingDir", "7:69: spec.hooks.onExit[1].command[0]"],
+            id="hooks",
+        ),
+        pytest.param(
             "  shell: no-shell -c\n  steps: [{name: a, run: x}, {name: b, run: y, shell: bash}]\n",
             ["5:10: spec.shell"],
             id="the shell of all steps",

@@ -38,8 +38,12 @@ def test_what_is_taken(text: str, means: Marker) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("hooks: false", "hooks: not supported yet"),
-        ("step: a", "step: unknown field; a marker may have reason, steps, mode"),
+        ("hooks: no", "hooks: must be true or false"),
+        (
+            "hooks: false\nsteps: [a]",
+            "hooks: can be false only for all of a workflow: leave out steps",
+        ),
+        ("step: a", "step: unknown field; a marker may have reason, steps, mode, hooks"),
         ("steps: a", "steps: must be a list of step names, like [a, b]; left out, it means all"),
         ("steps: []", "steps: must be a list of step names, like [a, b]; left out, it means all"),
         ("steps: [-a, b]", 'steps: "-a" is not a valid step name'),
@@ -47,8 +51,8 @@ def test_what_is_taken(text: str, means: Marker) -> None:
         ("steps: ['a[b']", 'steps: "a[b" is not a valid step name'),
         ("mode: drain", "mode: must be Drain, or left out"),
         ("reason: [a]", "reason: must be text"),
-        ("1: 2\nmode: x", "1: unknown field; a marker may have reason, steps, mode; mode: must be "
-         "Drain, or left out"),
+        ("1: 2\nmode: x", "1: unknown field; a marker may have reason, steps, mode, hooks; "
+         "mode: must be Drain, or left out"),
     ],
 )  # fmt: skip
 def test_what_is_refused(text: str, problem: str) -> None:

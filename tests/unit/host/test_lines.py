@@ -306,3 +306,31 @@ def test_where_steps_wait_for_room_it_does_not_say_that_nothing_is_left() -> Non
 @pytest.mark.parametrize(("number", "text"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps")])
 def test_steps_in_words(number: int, text: str) -> None:
     assert steps_in_words(number) == text
+
+
+def test_hooks_have_lines_like_steps(capsys: Output) -> None:
+    hooks = {
+        "onFailure": [{"name": "page", "run": "1"}],
+        "onExit": [{"name": "tidy", "run": "2"}, {"name": "last", "run": "3"}],
+    }
+    story = Story().accept([a_step("a")], hooks=hooks).exit("a", 1).start("onFailure/page")
+    seen, lines = Seen(story), Lines("specs")
+    lines.hello(seen.turn())
+    assert "w/onFailure/page adopted" in capsys.readouterr().out
+    story.wait(2).exit("onFailure/page", 3).exit("onExit/tidy").exit("onExit/last")
+    lines.show(seen.turn())
+    pid = story.step("onExit/tidy").attempts[0].pid
+    assert pid is not None
+    assert without_times(capsys.readouterr().out) == [
+        "w/onFailure/page Failed after 2.0s: exit code 3",
+        "── w/onFailure/page, attempt 1: treadle logs w onFailure/page ──",
+        "  (it printed nothing)",
+        f"w/onExit/tidy Running: attempt 1, pid {pid}",
+        "w/onExit/tidy Succeeded in 0.0s",
+        f"w/onExit/last Running: attempt 1, pid {pid + 1}",
+        "w/onExit/last Succeeded in 0.0s",
+        "w Failed after 2.0s: 1 failed (a), 1 hook failed (onFailure/page)",
+    ]
+    story.ask("retry").exit("a", 1)
+    lines.show(seen.turn())
+    assert "waiting for its turn" not in capsys.readouterr().out

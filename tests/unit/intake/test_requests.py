@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from story import Story, a_step, document, template
 
-from controller.intake.requests import answer
+from controller.intake.requests import answer, overtakes
 from controller.model.events import EditRejected, RequestApplied, StepReset
 from controller.model.observations import Request
 from controller.planner.permission import Limits
@@ -523,3 +523,78 @@ def test_the_mark_of_a_template_names_a_step_of_it(step: str, said: str) -> None
     templates = {"inner": INNER, "list": template(a_step("a", forEach=[1]))}
     story = Story().accept(steps, templates=templates)
     assert f"{said} --succeeded" in (ask(story, "mark", steps=[step]) or "")
+
+
+# ---------------------------------------- hooks
+
+
+HOOKS = {"onStart": [{"name": "hello", "run": "1"}], "onExit": [{"name": "tidy", "run": "2"}]}
+
+
+def ending() -> Story:
+    """`a` has failed, and the hook of the end runs."""
+    story = Story().accept(CHAIN, hooks=HOOKS).start("a").exit("onStart/hello").exit("a", 1)
+    return story.start("onExit/tidy")
+
+
+@pytest.mark.parametrize("kind", ["retry", "restart", "mark"])
+def test_what_begins_a_run_waits_for_hooks(kind: str) -> None:
+    story = ending()
+    fields = {"steps": ["a"]} if kind == "mark" else {}
+    assert ask(story, kind, **fields) is None
+    story.exit("onExit/tidy")
+    assert ask(story, kind, **fields) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("retry", '"onExit/tidy" is a hook: hooks run again with the next run: treadle retry w'),
+        ("cancel", '"onExit/tidy" is a hook: all hooks are stopped together: treadle cancel w '
+         "--no-hooks"),
+        ("mark", '"onExit/tidy" is a hook: no step waits for it, and the run ends when its hooks '
+         "have ended"),
+        ("approve", '"onExit/tidy" is a hook: it asks nobody'),
+    ],
+)  # fmt: skip
+def test_of_a_hook_nothing_can_be_asked(kind: str, says: str) -> None:
+    assert ask(ending(), kind, steps=["onExit/tidy"]) == says
+
+
+def test_only_what_concerns_hooks_overtakes_what_waits_for_them() -> None:
+    kinds = ("cancel", "suspend", "resume", "retry", "mark", "delete")
+    asked = [Request(kind=kind, workflow="w") for kind in kinds]  # type: ignore[arg-type]
+    assert [overtakes(ending().state, one) for one in asked] == [True] * 3 + [False] * 3
+    running = Story().accept(CHAIN, hooks=HOOKS).start("a")
+    assert not any(overtakes(running.state, one) for one in asked)
+
+
+def test_a_cancel_while_only_hooks_run_stops_them_or_nothing() -> None:
+    story = ending()
+    said = "its steps have finished, only its hooks run; to stop these: treadle cancel w --no-hooks"
+    assert ask(story, "cancel") == said
+    assert ask(story, "cancel", hooks=False, reason="enough") == ""
+    assert story.why("onExit/tidy") == ("Running", "Started")
+    assert story.end("onExit/tidy").why("onExit/tidy") == ("Cancelled", "RunInterrupted")
+    assert story.why() == ("Failed", "StepFailed"), "the decided phase stays"
+    assert ask(story, "retry") == ""
+    assert story.exit("a", 1).life().next_hook is not None, "the next run has hooks again"
+
+
+def test_a_cancel_without_hooks_starts_none() -> None:
+    story = Story().accept(CHAIN, hooks=HOOKS).start("a").start("onStart/hello")
+    assert ask(story, "cancel") == ""
+    assert "already being stopped" in (ask(story, "cancel") or "")
+    assert ask(story, "cancel", hooks=False) == ""
+    assert "already being stopped" in (ask(story, "cancel", hooks=False) or "")
+    story.end("a").end("onStart/hello")
+    assert story.why() == ("Cancelled", "RunInterrupted")
+    assert "onExit/tidy" not in story.life().hooks
+
+
+def test_a_deadline_that_is_over_stays_the_reason_if_hooks_are_stopped_as_well() -> None:
+    story = Story().accept(CHAIN, hooks=HOOKS, activeDeadlineSeconds=5).start("a")
+    story.exit("onStart/hello").wait(6)
+    assert ask(story, "cancel", hooks=False) == ""
+    story.end("a")
+    assert story.why() == ("Failed", "DeadlineExceeded")

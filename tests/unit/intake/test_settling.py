@@ -11,6 +11,17 @@ def test_a_removed_step_is_believed_after_the_settle_time(etl: SpecsFolder) -> N
     assert etl.verdict.due is None
 
 
+def test_a_removed_hook_waits_as_a_removed_step_does(etl: SpecsFolder) -> None:
+    hooks = "{onExit: [{name: tidy, run: x}, {name: page, run: x}]}"
+    text = workflow("etl", "one", "two")
+    etl.write("etl.yaml", f"{text}  hooks: {hooks}\n")
+    assert etl.look() == ["edit etl"]
+    etl.write("etl.yaml", f"{text}  hooks: {hooks.replace('{name: tidy, run: x}, ', '')}\n")
+    assert etl.look() == []
+    assert etl.look(0.9) == []
+    assert etl.look(0.1) == ["edit etl"]
+
+
 def test_a_removal_needs_a_full_scan_that_began_after_the_wait(etl: SpecsFolder) -> None:
     etl.remove("etl.yaml").look(full=False)
     assert etl.look(1, full=False) == []

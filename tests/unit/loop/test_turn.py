@@ -296,3 +296,36 @@ def test_a_mark_that_waits_behind_another_request_withdraws_nothing() -> None:
     for _ in range(5):
         one.turn()
     assert not any(isinstance(record.event, e.AttemptEnding) for record in one.records())
+
+
+def test_a_request_whose_time_comes_in_a_turn_is_applied_in_that_turn() -> None:
+    """Nothing would wake the loop for it, and `up --once` would leave without it."""
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    one = World(fate=lambda workflow, step, nth: Fate(1, exit_code=int(step == "a")))
+    one.files["w.yaml"] = (document([a_step("a")], hooks=hooks),)
+    one.boot_controller()
+    one.run(1.5)
+    one.requests["r1"] = Request(name="r1", kind="retry", workflow="w", by="ada")
+    one.turn()
+    assert "RequestApplied" not in kinds(one), "the hook still runs"
+    one.run(0.6)
+    ended, applied = (
+        next(record for record in one.records() if type(record.event).__name__ == kind)
+        for kind in ("WorkflowFinished", "RequestApplied")
+    )
+    assert ended.turn == applied.turn
+
+
+def test_what_lets_hooks_run_does_not_wait_behind_what_waits_for_them() -> None:
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    one = World(fate=lambda workflow, step, nth: Fate(1, exit_code=int(step == "a" and nth == 1)))
+    one.files["w.yaml"] = (document([a_step("a")], hooks=hooks),)
+    one.boot_controller()
+    one.run(0.5)
+    for number, kind in enumerate(("suspend", "retry", "resume")):
+        name = f"r{number}"
+        one.requests[name] = Request(name=name, kind=kind, workflow="w", by="ada")  # type: ignore[arg-type]
+        one.run(1)
+    one.run()
+    assert one.controller.state.workflows["w"].phase == "Succeeded"
+    assert not one.requests

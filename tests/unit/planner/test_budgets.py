@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
+from controller.loop.effects import Places, effects
 from controller.model.events import MachineSlept
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
 
 BUDGET, LONG, MORE = 10, 8, 5
-MEANWHILE = ("nothing", "suspended", "asleep", "no controller")
+MEANWHILE = ("nothing", "suspended", "asleep", "no controller", "clock set")
 RETRY = {"limit": 9, "backoff": {"initialSeconds": BUDGET, "jitter": 0}}
 ELAPSED = {
     "limit": 9,
@@ -23,13 +24,17 @@ ELAPSED = {
 }
 
 
-def go_by(story: Story, meanwhile: str, steps: list[dict[str, Any]], **spec: Any) -> Story:
+def go_by(story: Story, meanwhile: str) -> Story:
     """LONG seconds go by like this, and MORE as usual."""
     if meanwhile == "suspended":
-        story.accept(steps, suspend=True, **spec).wait(LONG).accept(steps, **spec)
+        story.ask("suspend").wait(LONG).ask("resume")
     elif meanwhile == "no controller":
         story.now += LONG * SECOND
         story.controller_starts()
+    elif meanwhile == "clock set":  # between two controllers, by so much, in an instant
+        story.controller_starts()
+        before, story.now = story.now, story.now + LONG * SECOND
+        story.controller_starts(boottime=before, uptime=before)
     elif meanwhile == "asleep":
         story.now += LONG * SECOND
         story.see(MachineSlept(seconds=LONG)).settle()
@@ -45,7 +50,7 @@ def counting(*counts: str) -> list[tuple[str, bool]]:
 @pytest.mark.parametrize(("meanwhile", "spent"), counting("suspended", "no controller"))
 def test_a_timeout(meanwhile: str, spent: bool) -> None:
     steps = [a_step("a", timeoutSeconds=BUDGET)]
-    story = go_by(Story().accept(steps).start("a"), meanwhile, steps)
+    story = go_by(Story().accept(steps).start("a"), meanwhile)
     ending = story.attempt("a").ending
     assert (ending is not None and ending.reason == "Timeout") is spent
 
@@ -53,14 +58,14 @@ def test_a_timeout(meanwhile: str, spent: bool) -> None:
 @pytest.mark.parametrize(("meanwhile", "spent"), counting("no controller"))
 def test_a_backoff(meanwhile: str, spent: bool) -> None:
     steps = [a_step("a", retry=RETRY)]
-    story = go_by(Story().accept(steps).exit("a", 1), meanwhile, steps)
+    story = go_by(Story().accept(steps).exit("a", 1), meanwhile)
     assert story.phases()["a"] == ("Ready" if spent else "Pending")
 
 
 @pytest.mark.parametrize(("meanwhile", "spent"), counting("no controller"))
 def test_the_time_for_all_attempts(meanwhile: str, spent: bool) -> None:
     steps = [a_step("a", retry=ELAPSED)]
-    story = go_by(Story().accept(steps).start("a"), meanwhile, steps)
+    story = go_by(Story().accept(steps).start("a"), meanwhile)
     story.end("a", exit_code=1)
     assert story.phases()["a"] == ("Failed" if spent else "Ready")
 
@@ -68,9 +73,56 @@ def test_the_time_for_all_attempts(meanwhile: str, spent: bool) -> None:
 @pytest.mark.parametrize(("meanwhile", "spent"), counting("asleep", "no controller"))
 def test_a_deadline(meanwhile: str, spent: bool) -> None:
     steps, spec = [a_step("a")], {"activeDeadlineSeconds": BUDGET}
-    story = go_by(Story().accept(steps, **spec).start("a"), meanwhile, steps, **spec)
+    story = go_by(Story().accept(steps, **spec).start("a"), meanwhile)
     ending = story.attempt("a").ending
     assert (ending is not None and ending.reason == "DeadlineExceeded") is spent
+
+
+def with_a_hook(**fields: Any) -> dict[str, Any]:
+    return {"hooks": {"onExit": [{"name": "tidy", "run": "x", **fields}]}}
+
+
+@pytest.mark.parametrize(("meanwhile", "spent"), counting("suspended", "no controller"))
+def test_the_timeout_of_a_hook(meanwhile: str, spent: bool) -> None:
+    steps, spec = [a_step("a")], with_a_hook(timeoutSeconds=BUDGET)
+    story = Story().accept(steps, **spec).exit("a").start("onExit/tidy")
+    ending = go_by(story, meanwhile).attempt("onExit/tidy").ending
+    assert (ending is not None and ending.reason == "Timeout") is spent
+
+
+@pytest.mark.parametrize(("meanwhile", "spent"), counting("suspended", "no controller"))
+def test_the_backoff_of_a_hook(meanwhile: str, spent: bool) -> None:
+    steps, spec = [a_step("a")], with_a_hook(retry=RETRY)
+    story = Story().accept(steps, **spec).exit("a").exit("onExit/tidy", 1)
+    go_by(story, meanwhile)
+    assert story.why("onExit/tidy")[0] == ("Ready" if spent else "Pending")
+
+
+class NoFiles:
+    """An ending needs none."""
+
+    def attached(self, path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    def last_line(self, log: str) -> str:
+        raise FileNotFoundError(log)
+
+
+@pytest.mark.parametrize(("meanwhile", "spent"), counting("suspended", "asleep", "no controller"))
+def test_a_grace_period(meanwhile: str, spent: bool) -> None:
+    steps = [a_step("a", terminationGracePeriodSeconds=BUDGET)]
+    story = go_by(Story().accept(steps).start("a").mark(), meanwhile)
+    places, key = Places("/state", "/specs"), (story.life().uid, "a")
+    (order,) = effects(story.state, [key], story.now, places, NoFiles()).orders
+    assert (order.grace_seconds == 0) is spent
+
+
+@pytest.mark.parametrize(("meanwhile", "spent"), counting(*MEANWHILE))
+def test_a_time_to_live(meanwhile: str, spent: bool) -> None:
+    steps, spec = [a_step("a", retry=ELAPSED)], {"ttlSecondsAfterFinished": BUDGET}
+    story = Story().accept(steps, **spec).exit("a", 1).exit("a", 0)
+    go_by(story, meanwhile)
+    assert (len(story.step("a").attempts) == 1) is spent
 
 
 # ---------------------------------------- while it waits for a slot

@@ -80,3 +80,61 @@ def test_why_a_step_could_not_be_given_its_values(
     assert story.why("b") == ("Failed", reason)
     assert story.step("b").message == message
     assert story.step("b").attempts == []
+
+
+# ---------------------------------------- hooks
+
+PAGE = "onFailure/page-me"
+HOOK = {
+    "name": "page-me",
+    "command": ["page", "${{ run.phase }}", "${{ steps.load.outputs.rows }}"],
+    "env": {"WAS": "${{ run.lastPhase }}", "RUN": "${{ run.number }}/${{ workflow.name }}"},
+    "workingDir": "${{ params.folder }}",
+    "timeoutSeconds": "${{ size(steps.load.phase) }}",
+    "when": '${{ run.lastPhase != run.phase && steps.report.phase == "Skipped" }}',
+}
+
+
+def with_hooks(**hooks: object) -> Story:
+    steps = [
+        a_step("load", outputs={"rows": "integer"}),
+        a_step("check", "load"),
+        a_step("report", "check"),
+    ]
+    return Story().accept(steps, params={"folder": "f"}, hooks=hooks)
+
+
+def test_what_a_hook_at_the_end_sees() -> None:
+    story = with_hooks(onFailure=[HOOK]).exit("load", outputs=b"rows=3\n").exit("check", 1)
+    story.start(PAGE)
+    assert story.attempt(PAGE).values == {
+        "run.phase": "Failed",
+        "steps.load.outputs.rows": 3,
+        "params.folder": "f",
+        "run.lastPhase": "",
+        "run.number": 1,
+        "workflow.name": "w",
+    }
+    assert story.attempt(PAGE).timeout == len("Succeeded")
+
+
+def test_a_hook_sees_how_the_run_before_has_ended() -> None:
+    story = with_hooks(onFailure=[HOOK]).exit("load", outputs=b"rows=3\n").exit("check", 1)
+    story.exit(PAGE).ask("retry").exit("check", 1)
+    assert story.why(PAGE) == ("Skipped", "WhenFalse")
+    read = 'run.lastPhase is "Failed", run.phase is "Failed"'
+    assert story.step(PAGE).message == f"`when` is false: {read}"
+
+
+def test_what_a_hook_at_the_start_sees() -> None:
+    hook = {"name": "note", "command": ["note", "${{ run.phase }}/${{ run.lastPhase }}"]}
+    story = with_hooks(onStart=[hook]).start("load")
+    assert story.attempt("onStart/note").values == {"run.phase": "Running", "run.lastPhase": ""}
+
+
+def test_a_hook_that_reads_an_output_that_was_not_given_fails() -> None:
+    hook = {"name": "page-me", "command": ["page", "${{ steps.load.outputs.rows }}"]}
+    story = with_hooks(onFailure=[hook]).exit("load", 1)
+    assert story.why(PAGE) == ("Failed", "ExpressionFailed")
+    assert '"load" failed, so it has no output "rows"' in story.step(PAGE).message
+    assert story.why() == ("Failed", "StepFailed")

@@ -3,7 +3,8 @@
 from story import Story, a_step, document
 
 from controller.model.observations import Request
-from controller.rehearsal.requests import carry_out, without_markers
+from controller.planner.accept import accept
+from controller.rehearsal.requests import after_hooks, carry_out, without_markers
 from controller.spec.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a")]
@@ -55,3 +56,27 @@ def test_the_log_has_none_of_it() -> None:
     without_markers(story.state, "w")
     carry_out(story.state, [a_request("retry")])
     assert story.state.seq == last
+
+
+def test_after_its_hooks_a_workflow_has_ended_and_nothing_else_has_begun() -> None:
+    hooks = {"onFailure": [{"name": "page", "run": "1"}], "onExit": [{"name": "tidy", "run": "2"}]}
+    story = Story().accept(CHAIN, hooks=hooks).exit("a", 1)
+    edited = Document(workflow=document([a_step("a", run="new")], hooks=hooks), line=1)
+    for action in accept(story.life(), edited, "w.yaml", ""):
+        story.promise(action)
+    later = after_hooks(story.state, "w").workflows["w"]
+    assert (later.generation, later.run, later.end) == (2, 1, None)
+    assert later.steps["a"].phase == "Ready"
+    assert story.life().is_ending
+
+
+def test_hooks_of_a_suspended_workflow_do_not_end() -> None:
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    story = Story().accept([a_step("a")], hooks=hooks).start("a").ask("suspend").exit("a")
+    assert after_hooks(story.state, "w").workflows["w"].is_ending
+
+
+def test_hooks_of_a_deleted_workflow_are_its_last() -> None:
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    story = Story().accept([a_step("a")], hooks=hooks).exit("a").delete()
+    assert after_hooks(story.state, "w").workflows == {}

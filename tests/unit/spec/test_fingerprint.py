@@ -187,6 +187,14 @@ def test_another_spelling_changes_nothing(fields: str) -> None:
             id="exit codes",
         ),
         pytest.param("  activeDeadlineSeconds: 5\n", "  activeDeadlineSeconds: 5.0\n", id="5.0"),
+        pytest.param("", "  hooks: {}\n", id="no hooks"),
+        pytest.param(
+            "  hooks: {onExit: [{name: a, run: x, shell: bash, env: {A: 1}, "
+            "retry: {on: [Timeout, NonZeroExit]}}]}\n",
+            "  hooks: {onExit: [{retry: {on: [NonZeroExit, Timeout]}, env: {A: '1'}, name: a, "
+            "run: x, shell: [bash, -euo, pipefail, -c], envFrom: []}]}\n",
+            id="a hook",
+        ),
     ],
 )
 def test_spellings_of_a_spec(one: str, other: str) -> None:
@@ -207,10 +215,25 @@ def defaults(spec: Spec) -> dict[str, object]:
     return dict(values(spec, {}))
 
 
-@pytest.mark.parametrize("rest", ["  suspend: false\n", "  defaults: {timeoutSeconds: 3}\n"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "  suspend: false\n",
+        "  defaults: {timeoutSeconds: 3}\n",
+        "  hooks: {onExit: [{name: a, run: x}]}\n",
+        "  hooks: {onExit: []}\n",
+    ],
+)
 def test_what_is_new_in_a_spec_makes_a_generation(rest: str) -> None:
     before, after = a_spec(f"[{BASE}]"), a_spec(f"[{BASE}]", rest)
     assert fingerprints(before) == fingerprints(after)
+    assert not same(before, after)
+
+
+def test_the_order_of_hooks_counts() -> None:
+    one, other = "{name: a, run: x}", "{name: b, run: x}"
+    before = a_spec(f"[{BASE}]", f"  hooks: {{onExit: [{one}, {other}]}}\n")
+    after = a_spec(f"[{BASE}]", f"  hooks: {{onExit: [{other}, {one}]}}\n")
     assert not same(before, after)
 
 

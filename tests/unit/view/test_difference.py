@@ -180,6 +180,9 @@ def test_in_colour_only_colour_is_added() -> None:
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
 
 
+A_HOOK, B_HOOK = {"name": "a", "run": "x", "timeoutSeconds": 60}, {"name": "b", "run": "x"}
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "expected"),
     [
@@ -221,6 +224,19 @@ def test_in_colour_only_colour_is_added() -> None:
                 "  -timeoutSeconds: 60", "  +timeoutSeconds: 90.5",
             ],
             id="numbers are as people write them",
+        ),
+        pytest.param(
+            spec(a_step("a"), hooks={"onExit": [A_HOOK, B_HOOK], "onStart": [A_HOOK]}),
+            spec(a_step("a"), hooks={"onExit": [B_HOOK, A_HOOK], "onFailure": []}),
+            [
+                "  @@ hooks onStart @@", "  -- name: a", "  -  run: x", "  -  timeoutSeconds: 60",
+                "  @@ hooks onFailure @@", "  +[]",
+                "  @@ hooks onExit @@",
+                "  +- name: b", "  +  run: x",
+                "   - name: a", "     run: x", "     timeoutSeconds: 60",
+                "  -- name: b", "  -  run: x",
+            ],
+            id="hooks by their kind, whose order counts",
         ),
         pytest.param(
             spec(a_step("ü", run="echo ü") | {"name": "u"}),

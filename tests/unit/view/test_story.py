@@ -257,6 +257,7 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "expansions": {},
         "children": [],
         "uses": [Holding(pool="gpu")],
+        "hooks": [],
         "params": {},
         "faults": [Fault(file="f", problem="p")],
         "seconds": 1.0,
