@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,51 @@ def test_hooks_alert_at_the_first_failure_and_when_it_works_again(copy: Path) ->
     ]
     (copy / "examples/alerts/send.sh").unlink()
     run(copy, spec, "-p", "rows=8")
+
+
+def test_a_backup_repairs_a_bad_dump_and_tidies_up(copy: Path) -> None:
+    spec, out = "examples/backup/backup.yaml", copy / "examples/backup/out"
+    run(copy, spec)
+    assert exit_codes(copy, "backup") == {"dump": [0], "verify": [1], "repair": [0], "store": [0]}
+    run(copy, spec)
+    assert exit_codes(copy, "backup") == {"dump": [0], "verify": [0], "repair": [], "store": [0]}
+    readme = (copy / "examples/backup/README.md").read_text(encoding="utf-8")
+    (edit,) = re.findall(r"^sed -i .*$", readme, re.MULTILINE)
+    subprocess.run(["/bin/sh", "-euc", edit], cwd=copy, check=True)
+    failed = treadle(copy, "run", spec)
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    said = (out / "messages.txt").read_text()
+    assert said == "no backup today. dump failed: exit code 3\n"
+    left = {path.name for path in out.iterdir()}
+    assert left == {"tried", "messages.txt", *(f"backup-{number}" for number in (1, 2))}
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_person_is_asked_before_a_deploy(copy: Path, yes: bool) -> None:
+    state = ("--state", str(copy / "state"))
+    running = subprocess.Popen(
+        [TREADLE, "run", "examples/deploy/deploy.yaml", *state], cwd=copy, stdout=subprocess.PIPE
+    )
+    answer = ("approve", "deploy", "sign-off", "--reason", "green", *([] if yes else ["--reject"]))
+    patient = time.monotonic() + 60
+    while (said := treadle(copy, *answer)).returncode:
+        assert time.monotonic() < patient, said.stdout + said.stderr
+    running.communicate(timeout=60)
+    assert running.returncode == (not yes)
+    out = copy / "examples/deploy/out"
+    assert (out / "on-web-3").exists() is yes
+    ended = "Succeeded" if yes else "Failed"
+    assert (out / "history.txt").read_text() == f"shop 1.4.2, {ended}\n"
+
+
+def test_a_hook_of_the_house_tells_of_each_failure(copy: Path) -> None:
+    house = copy / "examples/on-call"
+    done = treadle(copy, "up", "--once", "--specs", str(house))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (house / "messages.txt").read_text() == (
+        "shop-orders has failed. read failed: exit code 1; it printed last: "
+        "orders.csv: no such file\n"
+    )
 
 
 def test_secrets_come_from_files_and_stay_out_of_the_state(copy: Path) -> None:
