@@ -48,7 +48,7 @@ def ready(state: State, event: e.StepReady) -> None:
     if step.phase is Phase.READY:
         use_otherwise(state, workflow, step, event.uses)
         return
-    step.uses, step.ready_seq = event.uses, state.seq if event.uses else 0
+    step.uses, step.ready_seq = event.uses, state.seq
     move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
 
 

@@ -337,30 +337,37 @@ def _queue(state: State) -> Iterator[str]:
 
 def _pools(state: State) -> Iterator[str]:
     """Who holds what follows from the attempts that live; who waits, from the steps."""
-    held: dict[str, dict[StepKey, int]] = {}
-    for key, attempt in state.live.items():
-        for one in attempt.uses:
-            held.setdefault(one.name, {})[key] = one.slots
-    if state.held != held:
-        yield f"held is {state.held}, should be {held}"
+    yield from _held(state)
     yield from _lines(state)
     takers: dict[str, set[StepKey]] = {}
-    several: dict[str, list[tuple[int, StepKey]]] = {}
+    several: dict[str, set[StepKey]] = {}
     waits = [(life, name) for life in state.lives.values() for name in pools.waiting(life)]
     for workflow, name in waits:
         step, key = workflow.step(name), (workflow.uid, name)
         for one in step.uses:
             if wants_several(step.uses):
-                several.setdefault(one.name, []).append((step.ready_seq, key))
+                several.setdefault(one.name, set()).add(key)
             elif name in workflow.ready:
                 takers.setdefault(one.name, set()).add(key)
     if {name: set(steps) for name, steps in state.takers.items()} != takers:
         yield f"takers are {state.takers}, should be {takers}"
     if short := [name for name in takers if name in several or pools.free(state, name) <= 0]:
         yield f"steps wait in `ready` for {short}, which they may not be able to have"
-    in_turn = {name: [key for _, key in sorted(steps)] for name, steps in several.items()}
-    if {name: list(steps) for name, steps in state.several.items()} != in_turn:
-        yield f"those that need several slots are {state.several}, should be {in_turn}"
+    if {name: set(steps) for name, steps in state.several.items()} != several:
+        yield f"those that need several slots are {state.several}, should be {several}"
+    for name, steps in state.several.items():
+        turns = [state.lives[uid].steps[step].ready_seq for uid, step in steps]
+        if turns != sorted(turns):
+            yield f"those that need several slots of {name} are out of turn: {[*steps]}"
+
+
+def _held(state: State) -> Iterator[str]:
+    held: dict[str, dict[StepKey, int]] = {}
+    for key, attempt in state.live.items():
+        for one in attempt.uses:
+            held.setdefault(one.name, {})[key] = one.slots
+    if state.held != held:
+        yield f"held is {state.held}, should be {held}"
 
 
 def _lines(state: State) -> Iterator[str]:

@@ -243,7 +243,7 @@ class Step(Struct, kw_only=True, omit_defaults=True):
     outputs: dict[str, Any] = {}  # of its last success; they count while it is Succeeded
     answer: dict[str, str] | None = None  # what its `when` read; None: not asked since its reset
     uses: list[Holding] = []  # what it needs besides a slot, since it was ready last
-    ready_seq: int = 0  # of the record that made it ready, if it uses something
+    ready_seq: int = 0  # of the record that made it ready last
     cause: int = 0  # seq of the record that last gave it something to decide
     # indexes
     open: int = 0  # dependencies whose condition has not come true

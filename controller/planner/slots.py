@@ -205,7 +205,7 @@ class _Left:
             self._free[one.name] = self.of(one.name) - one.slots
 
 
-_Entry = tuple[QueueKey, int, str]  # of a workflow: since when its first step is ready, its uid
+_Entry = tuple[QueueKey, int, str]  # of a workflow: the turn of its first step, its uid
 
 
 def _in_order(state: State, left: _Left) -> Iterator[tuple[int, int, int, str]]:
@@ -232,7 +232,7 @@ def _of_queue(state: State) -> Iterator[_Entry]:
     for key in sorted(state.queue):
         for uid in state.queue[key]:
             workflow = state.lives[uid]
-            yield key, workflow.step(next(iter(workflow.ready))).since, uid
+            yield key, workflow.step(next(iter(workflow.ready))).ready_seq, uid
 
 
 def _of_line(
@@ -256,7 +256,7 @@ def _of_line(
         for uid, step in {first.key for first in firsts}:
             life = state.lives[uid]
             if life.lined_as is not None:
-                yield [(life.lined_as, life.steps[step].since, uid)]
+                yield [(life.lined_as, life.steps[step].ready_seq, uid)]
     yield takewhile(lambda _: left.suffices(uses), entries)
 
 
@@ -272,7 +272,7 @@ def _standing(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
         for uid in queue[key]:
             workflow = state.lives[uid]
             heads = (next(iter(names)) for names in workflow.parked[name].values())
-            yield key, min(workflow.steps[head].since for head in heads), uid
+            yield key, min(workflow.steps[head].ready_seq for head in heads), uid
 
 
 def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) -> Iterator[str]:
@@ -298,11 +298,10 @@ def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) ->
             while (name := heads[place]) is not None and not left.has(workflow, name):
                 heads[place] = None if place else next(line, None)
             if name is not None:
-                step = workflow.steps[name]
-                found.append((step.since, step.ready_seq, place, name))
+                found.append((workflow.steps[name].ready_seq, place, name))
         if not found:
             return
-        *_, place, name = min(found)
+        _, place, name = min(found)
         yield name
         heads[place] = next(lines[place], None)
 

@@ -91,7 +91,7 @@ def _waiters(state: State) -> Mapping[str, list[Waiter]]:
 
 def _turn(state: State, workflow: Workflow, step: Step) -> tuple[int, ...]:
     """The smaller, the sooner it gets what it uses. What can't get it is behind all others."""
-    return is_stuck(state, step), -workflow.priority, workflow.occupied, step.since, step.ready_seq
+    return is_stuck(state, step), -workflow.priority, workflow.occupied, step.ready_seq
 
 
 # ---------------------------------------- in a sentence

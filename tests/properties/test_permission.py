@@ -65,10 +65,19 @@ def test_ready_with_a_free_slot_and_nothing_in_the_way_means_scheduled(
     free = free_slots(story.state, limits)
     assert scheduled <= {key for key, obstacle in before.items() if obstacle is None}
     may = [key for key, obstacle in before.items() if obstacle is None]
-    if parallelism is None:
+
+    def uses(uid: str, step: str) -> set[str]:
+        return {one.name for one in story.state.lives[uid].steps[step].uses}
+
+    if parallelism is None and not any(uses(*key) for key in may):
         assert len(scheduled) == min(len(may), max(0, free))
-    for key in set(may) - scheduled:  # the others took the last slot, of the workflow or of all
+    taken = {name for key in scheduled for name in uses(*key)}
+    # The others took the last slot, of the workflow or of all, or what they use as well. And what
+    # uses something holds up the starts that would be queued ahead.
+    waits = free <= limits.ahead + len(scheduled) and any(uses(*key) for key in before)
+    for key in set(may) - scheduled:
         of_workflow = sum(uid == key[0] for uid, _ in scheduled)
-        assert len(scheduled) == free or (parallelism is not None and of_workflow > 0)
+        full = len(scheduled) == free or (parallelism is not None and of_workflow > 0)
+        assert full or waits or uses(*key) & taken
     if free <= 0 and before:
         assert Obstacle.NO_FREE_SLOT in before.values() or None not in before.values()

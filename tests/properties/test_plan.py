@@ -106,6 +106,9 @@ def a_dag(draw: st.DrawFn, fans: bool = False) -> tuple[Steps, dict[str, Any]]:
             fields["onChanged"] = draw(st.sampled_from(["FinishFirst", "KeepResult"]))
         if draw(st.integers(0, 4)) == 0:
             fields["onRemoved"] = "Finish"
+        if draw(st.integers(0, 3)) == 0:
+            locks = draw(st.sampled_from(["x", "xy"]))
+            fields["uses"] = [{"lock": name} for name in locks]
         if fans and draw(st.integers(0, 1)) == 0:
             fields |= draw(a_fan())
         on = [{"step": need, "condition": draw(st.sampled_from(CONDITIONS))} for need in needs]

@@ -15,7 +15,9 @@ from story import Story, a_step
 from controller.executor.shim.slots import Slots
 from controller.executor.shim.spawn import Order
 from controller.loop.ports import AttemptId
+from controller.model.events import PoolAccepted
 from controller.model.indexes import standstill
+from controller.model.pools import lack
 from controller.model.state import Attempt, Workflow
 from controller.planner.permission import Limits
 
@@ -28,6 +30,7 @@ class Machine:
 
     def __init__(self, slots: int, ahead: int) -> None:
         self.story = Story(Limits(max_parallel=slots, ahead=ahead))
+        self.story.see(PoolAccepted(name="gpu", slots=2, path="p.yaml"))
         self.slots = Slots(())
         self.slots.total = slots
         self.ahead = ahead
@@ -110,7 +113,8 @@ class Machine:
 
     def could_start(self, life: Workflow) -> bool:
         """By the words of the contract: a queued step is ready, and only what runs counts."""
-        waiting = [step for step in life.steps.values() if str(step.phase) == "Ready"]
+        ready = [step for step in life.steps.values() if str(step.phase) == "Ready"]
+        waiting = [step for step in ready if step.live or not lack(self.story.state, step.uses)]
         full = life.parallelism is not None and self.running(life) >= life.parallelism
         return bool(waiting) and not full and standstill(self.story.state, life) is None
 
@@ -132,11 +136,14 @@ class Machine:
             assert not idle, f"{idle[0].name} could start, and a slot is free"
 
 
+USES: Any = st.sampled_from([[], [], [], ["gpu"], [{"lock": "x"}], ["gpu", {"lock": "x"}]])
+
+
 def steps(draw: st.DrawFn) -> list[dict[str, Any]]:
     count = draw(st.integers(1, 8))
     chain = draw(st.sampled_from([False, False, True]))
     return [
-        a_step(f"s{index}", *([f"s{index - 1}"] if chain and index else ()))
+        a_step(f"s{index}", *([f"s{index - 1}"] if chain and index else ()), uses=draw(USES))
         for index in range(count)
     ]
 

@@ -15,14 +15,14 @@ from msgspec import structs
 from properties.flow import edits_on_the_way, one_edit
 from scenarios.player import rewrite
 from simulation.chaos import chaos
-from simulation.trial import calm, crowd, storm
+from simulation.trial import calm, crowd, shared, storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
 from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
-from controller.model import apply_hooks, apply_step, children, indexes, movement
+from controller.model import apply_hooks, apply_step, children, indexes, movement, pools
 from controller.model.apply import APPLY
 from controller.model.events import (
     AttemptFinished,
@@ -78,6 +78,12 @@ def mutant_in_chaos(made: Made) -> Made:
 def mutant_in_a_crowd(made: Made) -> Made:
     """One that takes a long queue."""
     MUTANTS[made.__name__.replace("_", " ")] = made, crowd
+    return made
+
+
+def mutant_among_pools(made: Made) -> Made:
+    """One that takes steps which share something."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, shared
     return made
 
 
@@ -611,6 +617,32 @@ def names_a_file_of_values_that_nobody_writes() -> Patch:
         self.attached.clear()
 
     return patch.object(Passes, "rest", wrong)
+
+
+@mutant_among_pools
+def gives_away_slots_of_a_pool_that_are_held() -> Patch:
+    return patch.object(slots, "free", pools.slots)
+
+
+@mutant_among_pools
+def never_gives_back_what_an_attempt_held() -> Patch:
+    return patch.object(pools, "release", lambda state, workflow, step, attempt: None)
+
+
+@mutant_among_pools
+def queues_a_step_that_uses_something_ahead() -> Patch:
+    real = slots.fill
+
+    def wrong(state: Any, limits: Any) -> Any:
+        more = limits.max_parallel + limits.ahead
+        return real(state, structs.replace(limits, max_parallel=more, ahead=0))
+
+    return patch.object(slots, "fill", wrong)
+
+
+@mutant_among_pools
+def has_nobody_stand_in_line_again_after_an_end() -> Patch:
+    return patch.object(pools, "line_up", lambda state, workflow, key: None)
 
 
 def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:

@@ -190,7 +190,22 @@ def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) 
     if any(life.step(name).is_hook for name in ready):
         stands_still = life.parallelism is not None and len(running + withdrawn) >= life.parallelism
         stands_still |= life.suspended is not None and not _is_to_end(state, life)
-    return not stands_still and any(_has_place(life, life.step(name)) for name in ready)
+    steps = [life.step(name) for name in ready]
+    return not stands_still and any(
+        _has_place(life, one) and _can_have(state, one) for one in steps
+    )
+
+
+def _can_have(state: State, step: Step) -> bool:
+    """Whether what it uses is free, or its own already."""
+    if step.attempts and step.attempts[-1].live:
+        return True
+    held = [one for attempt in state.live.values() for one in attempt.uses]
+    return all(
+        one.slots + sum(other.slots for other in held if other.name == one.name)
+        <= (1 if one.lock else state.pools[one.pool].slots if one.pool in state.pools else 0)
+        for one in step.uses
+    )
 
 
 def _has_place(life: Workflow, step: Step) -> bool:
@@ -215,4 +230,6 @@ def waits_for(state: State, life: Workflow, limits: Limits) -> str:
             return "room on the disk, or the folder"
         if len(state.live) >= limits.max_parallel + limits.ahead:
             return "a slot"
+        if any(step.uses and not _can_have(state, step) for step in life.steps.values()):
+            return "a pool or a lock"
     return ""

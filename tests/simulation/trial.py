@@ -7,15 +7,18 @@ import sys
 import time
 from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 from simulation.hooks import Hooks
 from simulation.scenario import NAMES, RETRIES_MAX, Scenario
 from simulation.values import Asked, flaw
-from simulation.world import World
+from simulation.world import Fate, World
+from specs_folder import documents, pool
 from story import a_step, document, dump
 
 from controller.model.apply import apply, replay
 from controller.model.events import (
+    AttemptScheduled,
     EndDecided,
     GenerationAccepted,
     HooksBegun,
@@ -24,6 +27,7 @@ from controller.model.events import (
 )
 from controller.model.invariants import check
 from controller.model.state import State
+from controller.spec.uses import Holding
 
 
 def calm(seed: int) -> World:
@@ -70,6 +74,71 @@ def crowd(seed: int) -> World:
     world.run()
     judge(world, f"crowd({seed})")
     return world
+
+
+def shared(seed: int) -> World:
+    """Workflows share pools and locks, which are edited meanwhile, as is what steps use."""
+    random = Random(seed)
+    world = World(
+        fate=lambda *of: Fate(seconds=random.choice([0.5, 1, 3])),
+        max_parallel=random.randint(1, 4),
+        ahead=random.choice([0, 2]),
+    )
+    uses: list[list[Any]] = [
+        [],
+        ["gpu"],
+        [{"pool": "api", "slots": 2}],
+        [{"lock": "x"}, "gpu"],
+        [{"lock": "x"}],
+    ]
+
+    def edit(name: str) -> None:
+        spec = {"priority": random.randint(0, 1), "parallelism": random.randint(1, 4)}
+        steps = [a_step(f"s{index}", uses=random.choice(uses)) for index in range(5)]
+        world.files[f"{name}.yaml"] = (document(steps, name, **spec),)
+
+    def resize(slots: int) -> None:
+        world.files["pools.yaml"] = documents(pool("gpu", slots), pool("api", slots + 1))
+
+    for name in NAMES[:2]:
+        edit(name)
+    world.boot_controller()
+    for _ in range(12):
+        world.run(random.random() * 2)
+        resize(random.randint(1, 3))
+        if random.random() < 0.2:
+            del world.files["pools.yaml"]
+        if random.random() < 0.3:
+            world.boot_controller()
+        edit(random.choice(NAMES))
+    resize(1)
+    world.run()
+    judge(world, f"shared({seed})")
+    check_holders(world)
+    return world
+
+
+def check_holders(world: World) -> None:
+    """No start took a slot that was not free; after each record all indexes are right."""
+    state = State()
+    for record in world.records():
+        apply(state, record)
+        check(state)
+        if isinstance(record.event, AttemptScheduled) and record.event.uses:
+            places = [one for one in state.live.values() if not one.gives_way]
+            assert len(places) <= world.max_parallel, f"queued ahead: {record}"
+            assert all(_held(state, one) <= _slots(state, one) for one in record.event.uses), record
+    assert not state.held
+    assert dump(state) == dump(world.controller.state)
+
+
+def _held(state: State, one: Holding) -> int:
+    held = [other for attempt in state.live.values() for other in attempt.uses]
+    return sum(other.slots for other in held if other.name == one.name)
+
+
+def _slots(state: State, one: Holding) -> int:
+    return 1 if one.lock else state.pools[one.pool].slots
 
 
 def judge(world: World, story: str) -> None:
