@@ -12,7 +12,9 @@ from controller.client.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
 
 if TYPE_CHECKING:
-    from controller.spec.load import Loaded, PolicyName
+    from controller.spec.load import Loaded, PolicyName, Rule
+    from controller.spec.models import Spec
+    from controller.spec.path_fault import PathFault
 
 
 # ---------------------------------------------------------------------------------------- validate
@@ -79,14 +81,17 @@ def _in_force(args: argparse.Namespace, found: list[Fault]) -> str:
 
 def _judged(files: list[str], specs: str, max_bytes: int) -> Iterator[_Judged]:
     """Each file by itself, then together with the templates that it calls."""
+    from controller.client.pools import pools_in
+
     found: list[_Judged] = []
+    pools = pools_in([*files, specs], max_bytes)
     for file in files:
         if file != "-" and os.path.isdir(file):
-            found += _judged_folder(file, max_bytes)
+            found += _judged_folder(file, max_bytes, pools)
         else:
             home = os.path.join(os.path.realpath(specs), "")
             in_folder = os.path.realpath(file).startswith(home)
-            found.append(_load(file, max_bytes, in_folder=in_folder))
+            found.append(_load(file, max_bytes, pools, in_folder=in_folder))
     if any(document.calls for one in found for document in one.loaded.documents):
         from controller.client.templates import with_templates
 
@@ -98,7 +103,7 @@ def _judged(files: list[str], specs: str, max_bytes: int) -> Iterator[_Judged]:
         yield from found
 
 
-def _load(file: str, max_bytes: int, *, in_folder: bool) -> _Judged:
+def _load(file: str, max_bytes: int, pools: "Rule", *, in_folder: bool) -> _Judged:
     from controller.client.programs import programs_near
     from controller.spec.load import Loaded, load
 
@@ -107,12 +112,16 @@ def _load(file: str, max_bytes: int, *, in_folder: bool) -> _Judged:
     except TreadleError as error:
         fault = Fault(file=file, problem=str(error).removeprefix(f"{file}: "))
         return _Judged(file, Loaded(faults=(fault,)), error.exit_code)
-    also = programs_near(file) if file != "-" else None
+    rules = [pools] if file == "-" else [programs_near(file), pools]
+
+    def also(spec: "Spec") -> "Iterator[PathFault]":
+        return (fault for rule in rules for fault in rule(spec))
+
     loaded = load(source.data, source.name, max_bytes=max_bytes, also=also, in_folder=in_folder)
     return _Judged(source.name, loaded)
 
 
-def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
+def _judged_folder(folder: str, max_bytes: int, pools: "Rule") -> Iterator[_Judged]:
     """By the rules of the specs folder: which files count, and that names are unique."""
     from controller.folder.scan import Walk
     from controller.spec.load import Loaded
@@ -131,7 +140,7 @@ def _judged_folder(folder: str, max_bytes: int) -> Iterator[_Judged]:
             loaded = Loaded(faults=(fault,), foreign=not entry.problem)
             yield _Judged(name, _as_the_controller(loaded))
             continue
-        judged = _load(name, max_bytes, in_folder=True)
+        judged = _load(name, max_bytes, pools, in_folder=True)
         if judged.loaded.foreign:
             yield judged._replace(loaded=_as_the_controller(judged.loaded))
             continue

@@ -18,14 +18,11 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield from _stopped(news, ended)
         return
     counts, asking = Counter[str](), list[tuple[str, list[Step]]]()
-    lacking: list[str] = []
     for life in news.workflows():
         steps, stuck = words.asking(life), pools.stuck(news.state, life)
         counts["waiting for approval" if steps else "waiting" if stuck else life.phase] += 1
         if steps:
             asking.append((life.name, steps))
-        said = ((step.name, words.of_step(news.state, life, step)[1]) for step in stuck)
-        lacking += [f"{life.name}/{name}: {why}" for name, why in said]
     summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
     invalid = len(news.state.rejected) + len(news.state.bad_markers)
     if invalid:
@@ -35,7 +32,7 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield "steps wait for room on the disk: make room, then run it again"
         return
     yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
-    yield from lacking[:_NAMED_MAX]
+    yield from (lacking := [*lacks(news)])
     for name, steps in asking[:_NAMED_MAX]:
         for step in steps[:_NAMED_MAX]:
             question = "" if step.asking is None else step.asking.message
@@ -45,6 +42,18 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield f"to see what is invalid: treadle validate {specs.rstrip('/')}"
     elif not (counts.keys() & _OPEN or invalid or asking or lacking):
         yield f"nothing is left to do; edit or add a spec in {specs.rstrip('/')} and run it again"
+
+
+def lacks(news: News) -> Iterator[str]:
+    """Which steps wait for a pool that is not defined, or too small."""
+    found = [
+        f"{life.name}/{step.name}: {words.of_step(news.state, life, step)[1]}"
+        for life in news.workflows()
+        for step in pools.stuck(news.state, life)
+    ]
+    yield from found[:_NAMED_MAX]
+    if len(found) > _NAMED_MAX:
+        yield f"… and {len(found) - _NAMED_MAX} more: treadle pools"
 
 
 def _stopped(news: News, ended: int) -> Iterator[str]:

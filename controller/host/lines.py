@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Literal, Protocol
 
-from controller.host.farewell import farewell, steps_in_words, summaries
+from controller.host.farewell import farewell, lacks, steps_in_words, summaries
 from controller.host.faults import show_faults
 from controller.host.news import News
 from controller.log.output import NewLines, last_lines
@@ -228,6 +228,9 @@ def ends(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
         yield from farewell(news, specs, stopped=stopped, ended=ended)
     else:
         yield from summaries(life for life in news.workflows() if life.finished)
+        if lacking := [*lacks(news)]:
+            yield from lacking
+            yield "when there is such a pool, continue: treadle run --resume FILE"
 
 
 def printed(news: News, move: Move, outputs: Outputs) -> Iterator[str]:

@@ -71,11 +71,11 @@ def is_overdue(state: State, step: Step) -> bool:
 
 def hold(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> list[Workflow]:
     """The attempt holds what it uses; gives the workflows of which steps were parked by that."""
-    parked: dict[str, Workflow] = {}
+    others: dict[str, Workflow] = {}
     for one in attempt.uses:
         state.held.setdefault(one.name, {})[workflow.uid, step.name] = one.slots
-        parked |= {each.uid: each for each in park(state, one.name)}
-    return [*parked.values()]
+        others |= {each.uid: each for each in park(state, one.name)}
+    return [*others.values()]
 
 
 def release(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
@@ -151,6 +151,10 @@ def is_parked(workflow: Workflow, step: Step) -> bool:
 def waiting(workflow: Workflow) -> Iterator[str]:
     """The steps that may start as soon as there is a slot, and what they use."""
     yield from workflow.ready
+    yield from parked(workflow)
+
+
+def parked(workflow: Workflow) -> Iterator[str]:
     for groups in workflow.parked.values():
         for steps in groups.values():
             yield from steps

@@ -12,6 +12,7 @@ from controller.model.events import StepEffect
 from controller.model.indexes import approval_due, forbidden, is_full, kept_back_by, standstill
 from controller.model.movement import OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Reason
+from controller.model.pools import parked
 from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view import children
@@ -148,7 +149,11 @@ def failed_count(workflow: Workflow) -> int:
 def _waits(workflow: Workflow) -> str:
     could_start = (*workflow.counted, *workflow.present_hooks)
     ready = [step.name for step in could_start if step.phase is Phase.READY]
-    return f"waiting for a slot: {named(ready)}" if ready else ""
+    if not ready:
+        return ""
+    if len(ready) == sum(1 for _ in parked(workflow)):
+        return f"waiting for {named([*workflow.parked])}: {named(ready)}"
+    return f"waiting for a slot: {named(ready)}"
 
 
 def asking(workflow: Workflow) -> list[Step]:
