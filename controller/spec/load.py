@@ -434,8 +434,11 @@ def _salvaged(raw: dict[str, object], form: type[Struct]) -> Spec | None:
     """The spec of a document that is not in this form, without its faulty parts."""
     from controller.spec import shape
 
-    if issubclass(form, Pool | FolderDefaults):
+    if form is Pool:
         return None
+    if form is FolderDefaults:
+        policy = shape.salvage_defaults(raw)
+        return None if policy is None else spec_of_defaults(policy)
     if form is Template:
         rest = shape.salvage(raw, TemplateSpec)
         return None if rest is None else body_alone(rest)

@@ -21,12 +21,14 @@ from controller.spec.models import (
     Backoff,
     Call,
     Defaults,
+    DefaultsSpec,
     Hook,
     Hooks,
     OlderStep,
     OlderWorkflow,
     Param,
     Retry,
+    SharedDefaults,
     Spec,
     Step,
     Template,
@@ -92,6 +94,17 @@ def salvage(raw: dict[str, Any], model: type[_SpecOf]) -> _SpecOf | None:
         return None
     rest = {key: value for key, value in spec.items() if key != "steps"}
     return model(steps=[_salvaged_step(step) for step in steps], **_fitting(rest, model))
+
+
+def salvage_defaults(raw: dict[str, Any]) -> DefaultsSpec | None:
+    """The spec of a faulty document of the kind Defaults without its faulty parts."""
+    spec = raw.get("spec")
+    if not isinstance(spec, dict):
+        return None
+    good = _fitting(spec, DefaultsSpec)
+    if isinstance(inner := spec.get("defaults"), dict):
+        good["defaults"] = SharedDefaults(**_fitting(inner, SharedDefaults))
+    return DefaultsSpec(**good)
 
 
 def _salvaged_step(raw: object) -> Step:

@@ -89,6 +89,25 @@ def test_bad_defaults_get_a_clear_error(place: Place, spec: str, said: str) -> N
     assert found.count("\n") == 1
 
 
+def test_all_faults_come_at_once(place: Place) -> None:
+    """Those of shape, and those that the rules find in the rest."""
+    (place.specs / "d.yaml").write_text(
+        "apiVersion: treadle.dev/v1\nkind: Defaults\nmetadata: 3\nspec:\n  x: 1\n  defaults:\n"
+        "    timeoutSeconds: -1\n    retry: {limit: a, exitCodes: [1], exceptExitCodes: [2]}\n"
+        "    uses: [gpu, gpu]\n---\napiVersion: treadle.dev/v1\nkind: Defaults\nspec: {}\n"
+    )
+    found = place.treadle("validate", "--format", "short", code=2).stderr.decode().splitlines()
+    assert [line.split(": ")[1] for line in found] == [
+        "metadata",
+        "spec.x",
+        "spec.defaults.timeoutSeconds",
+        "spec.defaults.retry.limit",
+        "spec.defaults.retry.exceptExitCodes",
+        "spec.defaults.uses[1]",
+        "kind",
+    ]
+
+
 def test_get_shows_the_merge_and_where_it_is_from(house: Place) -> None:
     assert "defaults" not in house.says("get", "w", "-o", "yaml")
     shown = house.says("get", "w", "-o", "yaml", "--effective")
