@@ -1,5 +1,6 @@
 """Defaults and pools as a person meets them: in files, in commands, with a real controller."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,28 @@ def test_a_real_step_gets_what_people_write(place: Place) -> None:
 def _link(path: Path, target: Path) -> None:
     path.unlink()
     path.symlink_to(target)
+
+
+def test_the_hooks_of_the_house(place: Place) -> None:
+    """They start in the folder of their file; a nearer list replaces one; a deletion keeps them."""
+    (place.specs / "team/sub").mkdir(parents=True)
+    hooks = {
+        kind: [{"name": "note", "run": f"echo {kind} $TREADLE_WORKFLOW $(pwd) >> {kind}.txt"}]
+        for kind in ("onFailure", "onCancel", "onExit")
+    }
+    (place.specs / "all.yaml").write_text(defaults(60, hooks=hooks))
+    (place.specs / "team/d.yaml").write_text(defaults(60, hooks={"onExit": []}))
+    place.spec("w", "w.yaml", a="exit 3")
+    place.spec("v", "team/sub/v.yaml", a="exit 3")
+    place.spec("long", "team/long.yaml", a=HELD)
+    with place.up():
+        place.until(lambda: place.phase("w") == "Failed" and place.phase("v") == "Failed")
+        place.until(lambda: bool(place.folded().live))
+        shutil.rmtree(place.specs / "team")
+        place.until(lambda: place.phase("long") == "Cancelled")
+    said = {kind: (place.specs / f"{kind}.txt").read_text().splitlines() for kind in hooks}
+    assert {kind: sorted(lines) for kind, lines in said.items()} == {
+        "onFailure": [f"onFailure v {place.specs}", f"onFailure w {place.specs}"],
+        "onCancel": [f"onCancel long {place.specs}"],
+        "onExit": [f"onExit w {place.specs}"],
+    }

@@ -82,6 +82,10 @@ retries = st.fixed_dictionaries({}, optional={"limit": st.integers(0, 2), "backo
 folders, paths, numbers = st.sampled_from(FOLDERS), st.sampled_from(PATHS), st.integers(0, 5)
 
 
+hooks = st.lists(st.just({"name": "h", "run": "h"}), max_size=1)
+kinds = st.dictionaries(st.sampled_from(["onStart", "onFailure", "onCancel", "onExit"]), hooks)
+
+
 def policies(timeout: st.SearchStrategy[float]) -> st.SearchStrategy[dict[str, Any]]:
     of_steps = {"timeoutSeconds": timeout, "retry": retries}
     of_steps["terminationGracePeriodSeconds"] = seconds
@@ -135,6 +139,7 @@ def decided(story: Story) -> list[tuple[str, str]]:
     st.lists(
         st.one_of(
             st.builds(say, folders, policies(seconds)),
+            st.builds(lambda folder, one: say(folder, {"hooks": one}), folders, kinds),
             st.builds(unsay, folders),
             st.builds(move, paths),
             edits,

@@ -2,6 +2,7 @@
 
 import json
 from random import Random
+from typing import Any
 
 import pytest
 from simulation.trial import judge
@@ -113,7 +114,11 @@ def any_story(seed: int, crash_before: int | None = None) -> World:
         if deed < 0.5:
             timeout, limit = random.choice([3, 15, 100]), random.randint(0, 2)
             grace = random.choice([1, 5])
-            more = {"ttlSecondsAfterFinished": grace} if random.random() < 0.3 else {}
+            more: dict[str, Any] = {"ttlSecondsAfterFinished": grace} if grace > 1 else {}
+            if random.random() < 0.5:
+                hooks = [{"name": f"h{random.randint(0, 1)}", "run": "x"}]
+                kinds = random.sample(["onStart", "onFailure", "onSuccess", "onExit"], 2)
+                more["hooks"] = dict.fromkeys(kinds, hooks if random.random() < 0.8 else [])
             world.files[f"{folder}d.yaml"] = policy(timeout, limit, **more)
         elif deed < 0.6:
             world.files[f"{folder}d.yaml"] = "kind: ["
