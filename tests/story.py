@@ -103,6 +103,18 @@ def _in_order(queue: Queue) -> list[Any]:
     return sorted((key, list(uids)) for key, uids in queue.items())
 
 
+def orders(state: State) -> list[object]:
+    """What waits, in the order in which it may start. An image could lose that unseen."""
+    return [
+        (
+            life.name,
+            [*life.ready],
+            [(name, [[*one] for one in groups.values()]) for name, groups in life.parked.items()],
+        )
+        for life in state.lives.values()
+    ]
+
+
 def check_moves(record: e.Record, moves: list[Move]) -> None:
     """The tables of moves name the event that made each of these."""
     for move in moves:

@@ -259,8 +259,9 @@ def _put_in_turn(line: OrderedDict[K, None], key: K, turn: Callable[[K], int]) -
     last = next(reversed(line), None)
     line[key] = None
     if last is not None and turn(last) > turn(key):
-        for each in sorted(line, key=turn):
-            line.move_to_end(each)
+        in_turn = sorted(line, key=turn)
+        line.clear()  # built anew, since an image keeps the order of insertion alone
+        line.update(dict.fromkeys(in_turn))
 
 
 def _take_out(lines: dict[str, OrderedDict[K, None]], name: str, key: K) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit, fate
-from story import Story, document
+from story import Story, document, orders
 
 from controller.loop.effects import Places, effects
 from controller.model.apply import replay
@@ -104,6 +104,7 @@ class Flow(Story):
         state = replay(msgspec.json.decode(line, type=Record) for line in lines)
         image = freeze(state)
         assert image == freeze(self.state), "memory and log differ"
+        assert orders(thaw(image)) == orders(self.state), "an image has another order"
         self.state = thaw(image) if self.random.random() < 0.5 else state
         touch_all(self.state)
         self.settle()

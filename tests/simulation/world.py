@@ -26,6 +26,7 @@ from simulation.edges import (
     FakeSpace,
 )
 from simulation.reference import may_not_start
+from story import orders
 
 from controller.intake import desired
 from controller.loop.ports import AttemptId, Launch, Trouble
@@ -164,7 +165,9 @@ class World:
         for attempt in self.queue:  # no controller, no starts
             del self.processes[attempt]
         self.queue = {}
-        state = thaw(freeze(replay(records)))  # as one that begins with a snapshot
+        known = replay(records)
+        state = thaw(freeze(known))  # as one that begins with a snapshot
+        assert orders(state) == orders(known), "an image has another order"
         self.controller = Controller(state, self.epochs, edges, settings)
         return self.controller
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from story import Story, a_step, dump
+from story import Story, a_step, dump, orders
 
 from controller import __version__
 from controller.model import events as e
@@ -15,6 +15,7 @@ from controller.model.image import SCHEMA, NoImage, freeze, is_own, thaw
 from controller.model.indexes import want_no_slot, want_slot
 from controller.model.invariants import check
 from controller.model.state import State
+from controller.planner.permission import Limits
 
 
 def told() -> Story:
@@ -31,6 +32,16 @@ def told() -> Story:
     story.see(e.PoolAccepted(name="gpu", slots=2, path="gpu.yaml"))
     story.see(e.RequestApplied(name="r1", kind="retry", workflow="w", by="ada", refused="no"))
     return story
+
+
+def test_a_start_that_was_withdrawn_keeps_its_turn_in_an_image() -> None:
+    story = Story()
+    story.see(e.PoolAccepted(name="gpu", slots=1, path="gpu.yaml"))
+    story.accept([a_step(f"s{n}", uses=["gpu"]) for n in range(3)])
+    story.limits = Limits(max_parallel=1, stopping=True)
+    story.settle().end("s0")
+    story.see(e.PoolAccepted(name="gpu", slots=0, path="gpu.yaml")).settle()
+    assert orders(thaw(freeze(story.state))) == orders(story.state)
 
 
 def field_of(data: bytes, **changed: Any) -> bytes:
