@@ -30,7 +30,7 @@ from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition, State
 from controller.planner.accept import accept
 from controller.planner.actions import Action
-from controller.spec.hooks import by_kind
+from controller.spec.hooks import names_of_hooks
 from controller.spec.link import LinkedFile
 from controller.spec.linked import called
 from controller.spec.load import Document, PolicyDocument
@@ -392,6 +392,7 @@ class _Judge:
     def _settles(self, file: SeenFile) -> bool:
         """Whether the edit removes something and that is not believed yet: all of it waits."""
         drops = any(self._drops_something(document) for document in self._link(file).documents)
+        drops |= any(policies.drops_hooks(self.state, file, policy) for policy in file.policies)
         if drops and not self._settled_as_it_is(file):
             return True
         lost = self.claims.homes.get(file.path, ())
@@ -480,9 +481,7 @@ def _names(spec: Spec) -> set[tuple[str, str]]:
     those of its hooks, each below its kind.
     """
     templates = called(spec)
-    names: set[tuple[str, str]] = set()
-    for kind, some in by_kind(spec.hooks).items():
-        names |= {(kind, due.hook.name) for due in some}
+    names = names_of_hooks(spec.hooks)
     for step in spec.steps:
         names.add((step.name, ""))
         if not isinstance(step.template, UnsetType) and step.template.name in templates:

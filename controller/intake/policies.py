@@ -16,6 +16,7 @@ from controller.model.events import (
 )
 from controller.model.observations import SeenFile
 from controller.model.state import Pool, State
+from controller.spec.hooks import names_of_hooks
 from controller.spec.load import PolicyDocument, PolicyName
 from controller.spec.models import DefaultsSpec, FolderDefaults, PoolSpec
 
@@ -79,6 +80,14 @@ def accept(
     name, slots = document.metadata.name, document.spec.slots
     if state.pools.get(name) != Pool(slots, path):
         yield PoolAccepted(name=name, slots=slots, path=path)
+
+
+def drops_hooks(state: State, file: SeenFile, policy: PolicyDocument) -> bool:
+    """Whether Defaults lack a hook of those in force: the file may be half written."""
+    document, known = policy.document, state.defaults.get(dirname(file.path))
+    if known is None or not isinstance(document, FolderDefaults):
+        return False
+    return not names_of_hooks(known.spec.hooks) <= names_of_hooks(document.spec.hooks)
 
 
 def name_in(event: object) -> str:

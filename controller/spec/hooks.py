@@ -53,6 +53,11 @@ def by_kind(hooks: Hooks | UnsetType, home: str = "") -> dict[HookKind, list[Due
     }
 
 
+def names_of_hooks(hooks: Hooks | UnsetType) -> set[tuple[str, str]]:
+    """Each with its kind."""
+    return {(kind, due.hook.name) for kind, some in by_kind(hooks).items() for due in some}
+
+
 def hooks_in_force(spec: Spec) -> HooksInForce:
     """The hooks of each kind: those of the spec, else of the nearest Defaults that have some."""
     found = by_kind(spec.hooks)

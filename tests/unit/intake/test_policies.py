@@ -10,6 +10,7 @@ from controller.spec.linked import Linked, above
 from controller.spec.models import SharedDefaults
 
 Deed = Callable[[SpecsFolder], object]
+HOOKS = {"onExit": [{"name": "tidy", "run": "tidy"}]}
 BROKEN = "apiVersion: treadle.dev/v1\nkind: Pool\nmetadata: {name: gpu}\nspec: ["
 BROKEN_DEFAULTS = "apiVersion: treadle.dev/v1\nkind: Defaults\nspec: {defaults: {env: {A: b}}}\n"
 
@@ -17,7 +18,7 @@ BROKEN_DEFAULTS = "apiVersion: treadle.dev/v1\nkind: Defaults\nspec: {defaults: 
 @pytest.fixture
 def house(folder: SpecsFolder) -> SpecsFolder:
     """A pool, Defaults of two folders, and a workflow of the inner one."""
-    folder.write("pools.yaml", pool("gpu", 2)).write("all.yaml", defaults(60))
+    folder.write("pools.yaml", pool("gpu", 2)).write("all.yaml", defaults(60, hooks=HOOKS))
     folder.write("team/some.yaml", defaults(20)).write("team/w.yaml", workflow("w")).look()
     return folder
 
@@ -56,6 +57,18 @@ def test_policies_come_into_force_before_what_they_hold_for(folder: SpecsFolder)
             ["DefaultsAccepted team team/some.yaml"],
             [],
             id="other Defaults",
+        ),
+        pytest.param(
+            lambda f: f.write("all.yaml", defaults(60, hooks={"onExit": []})),
+            [],
+            ["DefaultsAccepted . all.yaml"],
+            id="an edit that takes a hook away waits",
+        ),
+        pytest.param(
+            lambda f: f.write("all.yaml", defaults(9, hooks=HOOKS)),
+            ["DefaultsAccepted . all.yaml"],
+            [],
+            id="one that keeps it does not",
         ),
         pytest.param(
             lambda f: f.remove("pools.yaml"), [], ["PoolRemoved gpu"], id="a pool that is gone"
@@ -220,7 +233,7 @@ def test_a_file_whose_writer_is_at_work_is_left_alone(house: SpecsFolder) -> Non
 
 
 def test_a_second_one_takes_over_when_the_first_is_gone(house: SpecsFolder) -> None:
-    house.write("zz.yaml", defaults(9)).look()
+    house.write("zz.yaml", defaults(9, hooks=HOOKS)).look()
     assert timeouts(house) == [20, 60]
     assert house.remove("all.yaml").look() == ["DefaultsAccepted . zz.yaml", "FileCleared zz.yaml"]
     assert timeouts(house) == [20, 9]
