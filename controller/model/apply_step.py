@@ -23,6 +23,7 @@ from controller.model.movement import (
     set_condition,
 )
 from controller.model.phases import TERMINAL, Phase, Reason
+from controller.model.pools import in_words
 from controller.model.scope import scope_of
 from controller.model.state import SECOND, Asked, Question, Standing, State, Step, Workflow
 from controller.model.timers import TimerKind
@@ -49,7 +50,10 @@ def ready(state: State, event: e.StepReady) -> None:
         use_otherwise(state, workflow, step, event.uses)
         return
     step.uses, step.ready_seq = event.uses, state.seq
-    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, "waiting for a slot")
+    message = "waiting for a slot"
+    if event.uses:
+        message += f" and {in_words(event.uses)}"
+    move_step(state, workflow, step, Phase.READY, Reason.WAITING_FOR_SLOT, message)
 
 
 def asked(state: State, event: e.ApprovalAsked) -> None:

@@ -214,7 +214,7 @@ def details(line: Line, look: Look) -> Iterator[str]:
         Column("PLACE", right=True),
         Column("STEP", shrinks=True),
         Column("SLOTS", right=True, rank=2),
-        Column("SINCE", rank=1),
+        Column(look.headed("SINCE"), rank=1),
         Column("FOR", right=True),
     )
     places: list[tuple[str, Holder | Waiter]] = [

@@ -198,6 +198,36 @@ def test_the_rules_of_the_house(copy: Path) -> None:
     assert "retry.limit 1 -> 3 in Defaults" in treadle(copy, "history", "prices").stdout
 
 
+def test_two_workflows_share_a_pool_and_a_lock(copy: Path) -> None:
+    """The shop refuses a third request, and two that write at a time fail."""
+    shop = copy / "examples/shared-pool"
+    done = treadle(copy, "up", "--once", "--max-parallel", "8", "--specs", str(shop))
+    assert done.returncode == 0, done.stdout + done.stderr
+    regions, products = ("eu", "us", "asia"), ("bread", "milk", "salt")
+    assert exit_codes(copy, "orders") == {
+        "fetch": [],
+        **{f"fetch[{one}]": [0] for one in regions},
+        "write": [0],
+    }
+    assert exit_codes(copy, "prices") == {
+        "list": [0],
+        "price": [],
+        **{f"price[{one}]": [0] for one in products},
+        "compare": [0],
+        "write": [0],
+        "say": [0],
+    }
+    assert sorted((shop / "out/report.txt").read_text().splitlines()) == [
+        "orders of 3 regions",
+        "prices of 3 products",
+    ]
+    (edit,) = re.findall(r"^sed -i .*$", (shop / "README.md").read_text(), re.MULTILINE)
+    subprocess.run(["/bin/sh", "-euc", edit], cwd=shop, check=True)
+    assert treadle(copy, "diff", "--specs", str(shop)).stdout.startswith(
+        "pool shop-api (pools.yaml)  edited; runs nothing again\n"
+    )
+
+
 def test_two_workflows_use_one_template(copy: Path) -> None:
     folder = copy / "examples/templates"
     files = [f"examples/templates/{name}.yaml" for name in ("frost", "station", "weather")]

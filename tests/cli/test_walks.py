@@ -22,7 +22,9 @@ from cli.place import DEADLINE_SECONDS, TREADLE, Place
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?:Save this as `([^`]+)`[^\n]*\n\n)?```(\w+)\n(.*?)\n```", re.DOTALL)
-LOOKS = re.compile(r"treadle (get|status|runs|logs|explain|history|diff|validate|events|wait)\b")
+LOOKS = re.compile(
+    r"treadle (get|status|runs|pools|logs|explain|history|diff|validate|events|wait)\b"
+)
 STYLE = re.compile(r"\x1b\[[0-9;]*m")  # bold stays without colour
 
 # What differs from run to run, and the word that stands for it.
@@ -147,7 +149,7 @@ def test_the_quick_start_of_the_readme(reader: Reader) -> None:
             reader.types(one)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "templates", "defaults", "hooks"])
+@pytest.mark.parametrize("page", ["tutorial", "templates", "defaults", "hooks", "pools"])
 def test_a_page_that_is_typed_from_its_begin(reader: Reader, page: str) -> None:
     for one in typed((ROOT / f"docs/{page}.md").read_text(encoding="utf-8")):
         command, _, folder = one.command.partition(" ")
