@@ -433,6 +433,8 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
 
 def only_hooks_run(workflow: Workflow) -> str:
     """Why there is nothing to cancel, and how to stop the hooks."""
+    if workflow.cancel is not None and not workflow.cancel.hooks:
+        return "its steps have finished, and its hooks are already being stopped"
     command = f"treadle cancel {workflow.name} --no-hooks"
     return f"its steps have finished, only its hooks run; to stop these: {command}"
 

@@ -140,7 +140,12 @@ def result(run: RunShort) -> str:
 
 
 def _so_far(life: Workflow, look: Look) -> str:
-    """`3 of 8 so far`; before that its phase, if that is not simply Running."""
+    """`3 of 8 so far`; before that its phase, if that is not simply Running.
+
+    While only hooks run, what it is to end as.
+    """
+    if life.end is not None:
+        return f"{words.ending_as(life)}, {succeeded_count(life)} of {len(life.counted)}"
     phase = life_cell(life, look).text
     before = "" if phase == Phase.RUNNING else f"{phase.lower()}, "
     if words.only_asks(life):

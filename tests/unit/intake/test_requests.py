@@ -574,6 +574,9 @@ def test_a_cancel_while_only_hooks_run_stops_them_or_nothing() -> None:
     said = "its steps have finished, only its hooks run; to stop these: treadle cancel w --no-hooks"
     assert ask(story, "cancel") == said
     assert ask(story, "cancel", hooks=False, reason="enough") == ""
+    assert ask(story, "cancel", hooks=False) == (
+        "its steps have finished, and its hooks are already being stopped"
+    )
     assert story.why("onExit/tidy") == ("Running", "Started")
     assert story.end("onExit/tidy").why("onExit/tidy") == ("Cancelled", "RunInterrupted")
     assert story.why() == ("Failed", "StepFailed"), "the decided phase stays"

@@ -9,9 +9,10 @@ import pytest
 from story import Story, a_step, document
 
 from controller.errors import NotFound
-from controller.model.observations import Document, Request
+from controller.model.observations import Request
 from controller.model.state import Attempt
 from controller.planner.accept import accept
+from controller.spec.load import Document
 from controller.view import words
 from controller.view.attempts import Choice, Shown, of_all_runs, of_one_run, running
 from controller.view.board import Board, Sight
@@ -22,6 +23,7 @@ from controller.view.listing import list_table, listed
 from controller.view.look import Look
 from controller.view.page import page, step_page
 from controller.view.roots import explanation
+from controller.view.runs import latest, runs_table
 from controller.view.status import workflow_shape
 from controller.view.table import render
 
@@ -120,6 +122,14 @@ def test_a_hook_that_failed_is_counted_and_named() -> None:
     )
     said = "w failed in 1.0s: 1 succeeded, 1 failed (b), 1 skipped (c); hook failed: "
     assert words.summary(story.life()) == f"{said}onFailure/ticket"
+
+
+def test_the_list_of_runs_says_what_it_is_about_to_end_as() -> None:
+    story = ending()
+    table = runs_table(story.state, latest(story.state.runs, 1), Look(now=story.now), named=False)
+    assert [cell.text for cell in table.rows[0]][-2:] == [
+        "ending as Failed, 1 of 3", "new spec by somebody",
+    ]  # fmt: skip
 
 
 # ---------------------------------------- a hook
