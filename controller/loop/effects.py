@@ -71,7 +71,7 @@ def effects(state: State, keys: Iterable[Key], now: int, places: Places, files: 
                 values = msgspec.json.decode(files.attached(attempt.values_file))
             launch = _launch(workflow, step, attempt, places, values)
             if step.is_hook:
-                seen = hook_env(state, workflow, attempt, files.last_line)
+                seen = hook_env(state, workflow, step, attempt, files.last_line)
                 launch = replace(launch, env={**launch.env, **seen, "TREADLE_STATE": places.state})
             told.launches.append(launch)
     return told

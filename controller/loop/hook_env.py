@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable
 
-from controller.model.indexes import phase_before, phase_of_run
+from controller.model.indexes import phase_before
+from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.spec.hooks import is_hook
 
 FAILED_MAX = 100  # names of failed steps that a hook gets
 _MESSAGE_MAX = 2000  # characters
@@ -13,16 +15,29 @@ LastLine = Callable[[str], str]  # of the log of an attempt
 
 
 def hook_env(
-    state: State, workflow: Workflow, attempt: Attempt, last_line: LastLine
+    state: State, workflow: Workflow, hook: Step, attempt: Attempt, last_line: LastLine
 ) -> dict[str, str]:
-    """The variables of a hook: what its run came to, and how the run before it ended."""
-    end = workflow.end
-    failed = [step for step in workflow.counted if step.fails_its_workflow]
-    until = attempt.scheduled if end is None else end.decided
-    message = workflow.message if end is None else _message(end.message, failed, last_line)
+    """The variables of a hook: what its run came to, and how the run before it ended.
+
+    As long as the hook has not started, they stay the same. So one of onStart, which runs beside
+    the steps, does not see how these end.
+    """
+    if is_hook(hook.name, ["onStart"]):
+        phase, reason, message = (
+            str(Phase.RUNNING),
+            str(Reason.STARTED),
+            f"run {workflow.run} started",
+        )
+        failed, until = list[Step](), attempt.scheduled
+    else:
+        end = workflow.end
+        assert end is not None, state.story(workflow.uid, hook.name)
+        failed = [step for step in workflow.counted if step.fails_its_workflow]
+        phase, reason, until = end.phase, end.reason, end.decided
+        message = _message(end.message, failed, last_line)
     return {
-        "TREADLE_PHASE": phase_of_run(workflow),
-        "TREADLE_REASON": workflow.reason if end is None else end.reason,
+        "TREADLE_PHASE": phase,
+        "TREADLE_REASON": reason,
         "TREADLE_MESSAGE": message,
         "TREADLE_FAILED_STEPS": json.dumps([step.name for step in failed[:FAILED_MAX]]),
         "TREADLE_FAILED_COUNT": str(len(failed)),
