@@ -121,7 +121,8 @@ def _hooks(workflow: Workflow) -> str:
     more = f", {left} more {'follows' if left == 1 else 'follow'}" if left else ""
     deleted = "; then it is deleted" if workflow.deleting else ""
     if hook.phase is Phase.RUNNING:
-        return f"running its hook {hook.name}{more}{deleted}"
+        held = "" if workflow.suspended is None else f"; {_suspended(workflow)}"
+        return f"running its hook {hook.name}{more}{held}{deleted}"
     waits = "waits for a slot" if hook.phase is Phase.READY else "is about to start"
     if hook.retry_at is not None:
         waits = "is about to run again"

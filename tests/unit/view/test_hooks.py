@@ -95,6 +95,8 @@ def tried_again() -> Story:
         (late_start, "ending as Succeeded; running its hook onStart/hello, 1 more follows"),
         (suspended, "ending as Failed: 1 failed (a), 2 skipped; its hook onExit/tidy waits: "
          "suspended by somebody"),
+        (lambda: fine().ask("suspend"), "ending as Succeeded; running its hook onExit/tidy; "
+         "suspended by somebody"),
         (deleted, "ending as Succeeded; running its hook onExit/tidy; then it is deleted"),
         (deadline, "ending as Failed: the deadline has passed (activeDeadlineSeconds: 5); "
          "3 cancelled; running its hook onFailure/page, 2 more follow"),
