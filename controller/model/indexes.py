@@ -109,6 +109,9 @@ def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holdi
     step.uses = uses
     if waits:
         _wait(state, workflow, step)
+    if step.name in workflow.ready:
+        ready = (workflow.step(name) for name in workflow.ready if name != step.name)
+        _put_at(workflow, step.name, sum(other.ready_seq < step.ready_seq for other in ready))
     requeue(state, workflow)
 
 

@@ -408,6 +408,13 @@ def test_a_state_read_back_knows_who_waits_for_what() -> None:
     )  # fmt: skip
 
 
+def test_a_step_that_uses_nothing_after_an_edit_keeps_its_turn() -> None:
+    story = Story(limits=Limits(max_parallel=1)).accept([a_step("x")], "other")
+    story.accept([a_step("first", uses=["none"]), a_step("second")])
+    story.accept([a_step("first", uses=[]), a_step("second")])
+    assert story.exit("x", workflow="other").live() == {"first"}
+
+
 def test_a_start_that_is_withdrawn_waits_where_it_was() -> None:
     story = with_pools(gpu=1).accept(alike(3, "gpu"))
     story.accept(alike(3, "gpu"), suspend=True).end("s00")
