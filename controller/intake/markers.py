@@ -14,6 +14,7 @@ from controller.model.events import MarkerPlaced, MarkerRejected, MarkerRemoved
 from controller.model.observations import FolderSight, SeenMarker
 from controller.model.state import State
 from controller.model.state import Workflow as Life
+from controller.spec.hooks import is_hook
 from controller.spec.items import parent_name
 from controller.spec.models import Spec, Workflow
 from controller.spec.template import definition_named
@@ -81,8 +82,13 @@ def _unknown_steps(state: State, marker: SeenMarker, documents: Mapping[str, Wor
         spec = life.spec
     else:
         return ""  # it waits for its workflow
-    unknown = [f'"{name}"' for name in marker.steps if not _is_known(name, spec, life)]
-    return f"steps: {marker.workflow} has no step {', '.join(unknown)}" if unknown else ""
+    unknown = [name for name in marker.steps if not _is_known(name, spec, life)]
+    if not unknown:
+        return ""
+    names = ", ".join(f'"{name}"' for name in unknown)
+    hooks = "; to stop hooks, write hooks: false in place of steps"
+    about_hooks = any(map(is_hook, unknown))
+    return f"steps: {marker.workflow} has no step {names}{hooks if about_hooks else ''}"
 
 
 def _is_known(name: str, spec: Spec, life: Life | None) -> bool:

@@ -51,6 +51,19 @@ def test_an_archived_life_is_shown_by_name_and_by_uid(place: Place) -> None:
     assert "consistent" in place.says("replay", "--verify")
 
 
+def test_what_hooks_of_an_archived_life_printed_is_still_there(place: Place) -> None:
+    written = json.loads(document("w", a="true"))
+    written["spec"]["hooks"] = {"onExit": [{"name": "tidy", "run": "echo tidied"}]}
+    (place.root / "w.yaml").write_text(json.dumps(written))
+    words = ("run", "w.yaml", "--keep-finished", "1")
+    assert place.begin(*words, program=PROGRAM).wait(30) == 0
+    log = place.folded().workflows["w"].hooks["onExit/tidy"].attempts[0].log
+    churn(place)
+    place.until(lambda: not (place.state / log).exists())
+    assert place.says("logs", "w", "onExit/tidy") == "tidied\n"
+    assert "onExit/tidy" in place.says("status", "w")
+
+
 def test_many_lives_of_one_name_stay_apart(place: Place) -> None:
     for _ in range(4):
         run(place, "w", "--keep-finished", "0")

@@ -223,3 +223,10 @@ def test_a_marker_may_name_a_child(folder: SpecsFolder) -> None:
     folder.write("etl.yaml", text).look()
     assert folder.mark("etl.cancel", "one[eu]").look() == ["MarkerPlaced etl.cancel"]
     assert folder.mark("etl.cancel", "two[eu]").look() == ["MarkerRejected etl.cancel"]
+
+
+def test_who_names_a_hook_reads_how_to_stop_hooks(etl: SpecsFolder) -> None:
+    etl.mark("etl.cancel", "onExit/tidy").look()
+    assert etl.state.bad_markers["etl.cancel"].problem == (
+        'steps: etl has no step "onExit/tidy"; to stop hooks, write hooks: false in place of steps'
+    )
