@@ -25,6 +25,8 @@ from controller.spec.older import workflow_name
 MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all
 DEPTH_MAX = 8  # a valid marker needs two
+_PROBLEMS_MAX = 20  # that are named
+_SHOWN_MAX = 200  # characters of a name in a message; a full name of a step has no more
 FIELDS = ("reason", "steps", "mode", "hooks")
 
 # All scalars stay text as written: `reason: no` is not a boolean, step 1 is not a number.
@@ -49,7 +51,9 @@ def parse_marker(data: bytes) -> Marker:
     fields = _mapping(data)
     problems = list(_problems(fields))
     if problems:
-        raise BadMarker("; ".join(problems))
+        more = len(problems) - _PROBLEMS_MAX
+        rest = [f"{more:,} more problems"] if more > 0 else []
+        raise BadMarker("; ".join([*problems[:_PROBLEMS_MAX], *rest]))
     return Marker(
         reason=fields.get("reason", ""),
         steps=tuple(dict.fromkeys(fields.get("steps", ()))),
@@ -129,7 +133,7 @@ def remove_markers(specs_dir: str, name: str, *, dry_run: bool = False) -> list[
 
 
 def _mapping(data: bytes) -> dict[Any, Any]:
-    """The mapping in the file; an empty one for any other content."""
+    """The mapping in the file; an empty one for any other content. Raises BadMarker for aliases."""
     if len(data) > MARKER_BYTES_MAX:
         return {}
     try:
@@ -142,9 +146,14 @@ def _mapping(data: bytes) -> dict[Any, Any]:
 
 
 def _is_shallow(data: bytes) -> bool:
-    """Whether it is safe to load: libyaml's loader recurses without a limit, and could crash us."""
+    """Whether it is safe to load: libyaml's loader recurses without a limit, and could crash us.
+
+    Raises BadMarker for aliases: a few lines of them unfold to more than fits into memory.
+    """
     depth = 0
     for event in yaml.parse(data, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise BadMarker(f"*{_shown(event.anchor)}: a marker can't have aliases; write it out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEPTH_MAX:
@@ -157,7 +166,7 @@ def _is_shallow(data: bytes) -> bool:
 def _problems(fields: dict[Any, Any]) -> Iterator[str]:
     for field in fields:
         if field not in FIELDS:
-            yield f"{field}: unknown field; a marker may have {', '.join(FIELDS)}"
+            yield f"{_shown(field)}: unknown field; a marker may have {', '.join(FIELDS)}"
     if not isinstance(fields.get("reason", ""), str):
         yield "reason: must be text"
     if fields.get("mode", "") not in ("", "Drain"):
@@ -176,7 +185,14 @@ def _step_problems(steps: Any) -> Iterator[str]:
         return
     for step in steps:
         if not isinstance(step, str) or not is_full_name(step):
-            yield f'steps: "{step}" is not a valid step name'
+            yield f'steps: "{_shown(step)}" is not a valid step name'
+
+
+def _shown(value: Any) -> str:
+    """In a message: as short as a person reads it, and without what is inside."""
+    if not isinstance(value, str):
+        return "{…}" if isinstance(value, dict) else "[…]"
+    return value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}…"
 
 
 def _added_to(path: str, marker: Marker) -> Marker:

@@ -49,6 +49,14 @@ def test_what_is_taken(text: str, means: Marker) -> None:
         ("steps: [-a, b]", 'steps: "-a" is not a valid step name'),
         ("steps: ['a[b c]']", 'steps: "a[b c]" is not a valid step name'),
         ("steps: ['a[b']", 'steps: "a[b" is not a valid step name'),
+        ("steps: [[a], {b: c}]", 'steps: "[…]" is not a valid step name; '
+         'steps: "{…}" is not a valid step name'),
+        (f"steps: ['{'x' * 300}']", f'steps: "{"x" * 200}…" is not a valid step name'),
+        (
+            f"{'x' * 300}: 1",
+            f"{'x' * 200}…: unknown field; a marker may have reason, steps, mode, hooks",
+        ),
+        ("reason: &why budget\nsteps: [*why]", "*why: a marker can't have aliases; write it out"),
         ("mode: drain", "mode: must be Drain, or left out"),
         ("reason: [a]", "reason: must be text"),
         ("1: 2\nmode: x", "1: unknown field; a marker may have reason, steps, mode, hooks; "
@@ -59,6 +67,11 @@ def test_what_is_refused(text: str, problem: str) -> None:
     with pytest.raises(BadMarker) as refused:
         parse_marker(text.encode())
     assert str(refused.value) == problem
+
+
+def test_of_very_many_problems_only_some_are_named() -> None:
+    with pytest.raises(BadMarker, match=r'"a b" is not a valid step name; 9,980 more problems$'):
+        parse_marker(b"steps: [" + b"a b," * 10_000 + b"]")
 
 
 def test_a_marker_names_its_workflow_by_its_file() -> None:
