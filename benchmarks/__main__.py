@@ -22,6 +22,7 @@ SHAPES = {"fan": fan(1000), "chain": chain(300), "layers": layers(10, 100, 3)}
 OTHERS = (
     "startup",
     "data",
+    "pools",
     "children",
     "templates",
     "large",
@@ -98,29 +99,25 @@ def _contenders(folder: Path) -> Iterator[Contender]:
 
 
 def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Iterator[str]]]:
-    if _wanted(args, "startup"):
-        yield "start-up of commands", costs.startup(folder, 4 * args.rounds)
-    if _wanted(args, "data"):
-        yield (
-            "1 → 1,000 → 1, each step reads a param and an output",
-            costs.data(folder, args.rounds),
-        )
-    if _wanted(args, "children"):
-        yield "10,000 children beside 1 → 9,998 → 1, 2 jobs", costs.children(folder, args.rounds)
-    if _wanted(args, "templates"):
-        title = "2,500 items, a template of 4 steps for each, beside chains, 2 jobs"
-        yield title, costs.templates(folder, args.rounds)
-    if _wanted(args, "large"):
-        yield "10,000 steps, command:, 2 jobs", costs.large(folder)
-    if _wanted(args, "huge"):
-        yield "100,000 steps, three dependencies each, JSON", costs.huge(folder)
-    if _wanted(args, "past"):
-        yield "a log of 1,000,000 records", past.replaying(folder)
-    if _wanted(args, "endings"):
-        yield (
-            f"ending a tree of {endings.PROCESSES:,} processes",
-            endings.ending(folder, args.rounds),
-        )
+    """What was asked for, each with its title."""
+    rounds, processes = args.rounds, endings.PROCESSES
+    fans = "1 → 1,000 → 1, each step"
+    items = "2,500 items, a template of 4 steps for each"
+    known = {
+        "startup": ("start-up of commands", costs.startup(folder, 4 * rounds)),
+        "data": (f"{fans} reads a param and an output", costs.data(folder, rounds)),
+        "pools": (f"{fans} uses a pool, 2 jobs", costs.pools(folder, rounds)),
+        "children": (
+            "10,000 children beside 1 → 9,998 → 1, 2 jobs",
+            costs.children(folder, rounds),
+        ),
+        "templates": (f"{items}, beside chains, 2 jobs", costs.templates(folder, rounds)),
+        "large": ("10,000 steps, command:, 2 jobs", costs.large(folder)),
+        "huge": ("100,000 steps, three dependencies each, JSON", costs.huge(folder)),
+        "past": ("a log of 1,000,000 records", past.replaying(folder)),
+        "endings": (f"ending a tree of {processes:,} processes", endings.ending(folder, rounds)),
+    }
+    yield from (of for name, of in known.items() if _wanted(args, name))
     if _wanted(args, "breakdown"):
         for key in ("fan", "chain"):
             for form in FORMS:

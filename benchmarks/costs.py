@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.measure import summary
-from benchmarks.ours import CHAIN, TREADLE, Run, Treadle, write_json, write_spec
+from benchmarks.ours import CHAIN, TREADLE, Run, Treadle, write_json, write_pool, write_spec
 from benchmarks.rivals import timed
 from benchmarks.shapes import Shape, chain, chains, fan, layers, scattered
 from controller.log.reader import Tail
@@ -85,6 +85,24 @@ def templates(folder: Path, rounds: int) -> Iterator[str]:
     yield f"  speed, in all    {summary(ratios)} x that of plain steps"
     yield f"  expanded to first start  {summary(firsts)} s"
     yield f"  controller's peak        {summary(peaks, '{:.0f}')} MiB"
+
+
+def pools(folder: Path, rounds: int) -> Iterator[str]:
+    """Each step uses a pool with slots for all, or one with two; beside those that use none."""
+    treadle, shape, homes = Treadle(folder), fan(1000), {}
+    for name, slots in (("none", 0), ("large", 1_000_000), ("small", 2)):
+        homes[name] = folder / f"specs-{name}"
+        homes[name].mkdir()
+        write_json(homes[name] / "bench.json", shape, uses=["shared"] if slots else [])
+        if slots:
+            write_pool(homes[name] / "pool.json", "shared", slots)
+    ratios: dict[str, list[float]] = {"large": [], "small": []}
+    for _ in range(rounds):
+        plain = treadle.up(homes["none"], 2)
+        for name, found in ratios.items():
+            found.append(plain.steady / treadle.up(homes[name], 2).steady)
+    for name, found in ratios.items():
+        yield f"  rate, steady, a {name} pool   {summary(found)} x that of plain steps"
 
 
 def large(folder: Path) -> Iterator[str]:

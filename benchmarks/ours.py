@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,10 +65,15 @@ class Treadle:
 
     def run(self, shape: Shape, form: str, jobs: int) -> Run:
         """One run in a new state folder."""
+        return self._whole(["run", str(write_spec(self._folder, shape, form))], jobs)
+
+    def up(self, specs: Path, jobs: int) -> Run:
+        """One `up --once` of this folder in a new state folder."""
+        return self._whole(["up", "--once", "--specs", str(specs)], jobs)
+
+    def _whole(self, command: list[str], jobs: int) -> Run:
         state = Path(tempfile.mkdtemp(prefix="state-", dir=self._folder))
-        spec = write_spec(self._folder, shape, form)
-        words = [str(TREADLE), "run", str(spec), "--state", str(state)]
-        words += ["--max-parallel", str(jobs)]
+        words = [str(TREADLE), *command, "--state", str(state), "--max-parallel", str(jobs)]
         begun = time.perf_counter()
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
@@ -79,8 +84,11 @@ class Treadle:
         return Run(state, wall, used)
 
 
-def write_json(path: Path, shape: Shape, changed: str = "") -> None:
-    """The shape as a JSON spec; the step `changed` has an argument that others have not."""
+def write_json(path: Path, shape: Shape, changed: str = "", uses: Sequence[str] = ()) -> None:
+    """The shape as a JSON spec; the step `changed` has an argument that others have not.
+
+    `uses`: the pools that each step uses.
+    """
     steps = [
         {
             "name": name,
@@ -93,7 +101,17 @@ def write_json(path: Path, shape: Shape, changed: str = "") -> None:
         "apiVersion": "treadle.dev/v1",
         "kind": "Workflow",
         "metadata": {"name": "bench"},
-        "spec": {"steps": steps},
+        "spec": {"steps": steps, **({"defaults": {"uses": [*uses]}} if uses else {})},
+    }
+    path.write_text(json.dumps(document))
+
+
+def write_pool(path: Path, name: str, slots: int) -> None:
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Pool",
+        "metadata": {"name": name},
+        "spec": {"slots": slots},
     }
     path.write_text(json.dumps(document))
 

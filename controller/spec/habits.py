@@ -156,7 +156,9 @@ HABITS: tuple[Habit, ...] = (
     Habit("Use", "name resource semaphore", "write pool: $value"),
     Habit("Use", "mutex key", "write lock: $value"),
     Habit("Use", "count units weight amount size", "write slots: $value"),
-    _later("Use", "persecond perminute perhour perday rate ratelimit", _RATES),
+    Habit("PoolSpec", "size capacity limit max count total units", "write slots: $value"),
+    Habit("Pool", "slots", "write spec: {slots: $value}"),
+    _later("Use PoolSpec", "persecond perminute perhour perday rate ratelimit", _RATES),
     _later("Step", "repeatpolicy repeat until while", "write a loop in the script"),
     Habit("Step", "output results register", "write outputs: {NAME: string}"),
     Habit(

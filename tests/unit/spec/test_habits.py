@@ -35,6 +35,8 @@ PLACES = {
     "DefaultsSpec": DEFAULTS + "spec: {§}\n",
     "FolderDefaults": DEFAULTS + "§\nspec: {}\n",
     "DefaultsMetadata": DEFAULTS + "metadata: {§}\nspec: {}\n",
+    "Pool": HEAD.replace("Workflow", "Pool") + "§\nspec: {slots: 1}\n",
+    "PoolSpec": HEAD.replace("Workflow", "Pool") + "spec: {slots: 1, §}\n",
     "PoolMetadata": HEAD.replace("Workflow", "Pool").replace("etl", "etl, §")
     + "spec: {slots: 1}\n",
     "Hooks": HEAD + f"spec: {{{STEPS}, hooks: {{§}}}}\n",

@@ -150,3 +150,31 @@ def test_two_ways_to_write_it(one: str, other: str, means_the_same: bool) -> Non
     assert same(*specs) is means_the_same
     first, second = (fingerprints(spec, {"a": "x"}) for spec in specs)
     assert first == second, "it is policy"
+
+
+# ---------------------------------------- documents of pools
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("spec: {}", "spec: slots is missing"),
+        ("spec: {slots: 0}", "spec.slots: must be at least 1, not 0"),
+        ("spec: {slots: -1}", "spec.slots: must be at least 1, not -1"),
+        ("spec: {slots: 1.5}", "spec.slots: expected an integer, found the number 1.5"),
+        ('spec: {slots: "2"}', 'spec.slots: expected an integer, found "2"'),
+        ("spec: {slots: 10000000}", "spec.slots: must be at most 1,000,000, not 10000000"),
+        ("spec: {slots: 1, perSecond: 5}", "spec.perSecond: not supported yet; a pool only counts"),
+        ("spec: {slots: 1}\nsteps: []", "steps: unknown field"),
+    ],
+)
+def test_a_pool_that_can_t_be_one(text: str, fault: str) -> None:
+    head = "apiVersion: treadle.dev/v1\nkind: Pool\nmetadata: {name: gpu}\n"
+    (found,) = load(f"{head}{text}\n".encode(), "p.yaml").faults
+    assert f"{found.path}: {found.advice}".startswith(fault)
+
+
+def test_the_name_of_a_pool_is_like_that_of_a_workflow() -> None:
+    text = "apiVersion: treadle.dev/v1\nkind: Pool\nmetadata: {name: GPU one}\nspec: {slots: 1}\n"
+    (found,) = load(text.encode(), "p.yaml").faults
+    assert found.advice.endswith('like "gpu-one"')
