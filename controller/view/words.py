@@ -78,8 +78,9 @@ def of_workflow(workflow: Workflow) -> Words:
         going, asked = _progress(workflow) or _waits(workflow), _asks(workflow)
         reason = Reason.AWAITING_APPROVAL if asked and not going else Reason.STARTED
         return reason, "; ".join(filter(None, (asked, going))) or workflow.message
-    if workflow.phase is Phase.PENDING and workflow.occupied:
-        return Reason.WAITING_FOR_SLOT, _waits(workflow) or workflow.message
+    if workflow.phase is Phase.PENDING and (workflow.occupied or workflow.parked):
+        reason = Reason.WAITING_FOR_SLOT if workflow.occupied else Reason.WAITING_FOR_POOL
+        return reason, _waits(workflow) or workflow.message
     return workflow.reason, workflow.message
 
 
@@ -152,9 +153,10 @@ def _waits(workflow: Workflow) -> str:
     ready = [step.name for step in could_start if step.phase is Phase.READY]
     if not ready:
         return ""
-    if len(ready) == sum(1 for _ in parked(workflow)):
-        return f"waiting for {named([*workflow.parked])}: {named(ready)}"
-    return f"waiting for a slot: {named(ready)}"
+    lacks = [*workflow.parked]
+    if len(ready) > sum(1 for _ in parked(workflow)):
+        lacks = ["a slot", *lacks]
+    return f"waiting for {' or '.join(lacks[:_NAMES_MAX])}: {named(ready)}"
 
 
 def asking(workflow: Workflow) -> list[Step]:

@@ -13,6 +13,7 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     move team               the document is in that folder of the specs folder now
     defaults [team] defaults.timeoutSeconds=5
                             the Defaults of that folder, or of the specs folder; of no field: none
+    pool gpu 2              the pool has so many slots; without a number it is gone
     marker [a b] [drain] [nohooks]
                             a marker is there; it takes the place of the one before
     unmark                  it is gone
@@ -50,7 +51,7 @@ from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
 from controller.spec.load import PolicyDocument
-from controller.spec.models import FolderDefaults
+from controller.spec.models import FolderDefaults, Pool
 from controller.view import difference, words
 from controller.view.explain import Around, causes
 from controller.view.look import Look
@@ -131,7 +132,7 @@ class Stage:
         story, said = self.story, [word for word in rest.split() if word not in FLAGS]
         names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
         flags = dict(FLAGS[flag] for flag in FLAGS if flag in rest.split())
-        if verb in ("edit", "delete", "move", "defaults", "marker", "unmark"):
+        if verb in ("edit", "delete", "move", "defaults", "pool", "marker", "unmark"):
             self._write(verb, rest, names, values, flags)
         elif verb == "starts":
             later.append(lambda: story.start(*names))
@@ -170,6 +171,9 @@ class Stage:
         elif verb == "defaults":
             path = "/".join([*names, "defaults.yaml"])
             self._put(path, _defaults(path, _fields(values)) if values else None)
+        elif verb == "pool":
+            path = f"{names[0]}.yaml"
+            self._put(path, _pool(path, *names) if names[1:] else None)
         elif verb == "marker":
             self.sight.markers[MARKER] = SeenMarker(
                 path=MARKER, workflow="w", digest=rest, steps=tuple(names), **flags
@@ -317,6 +321,12 @@ def _defaults(path: str, spec: dict[str, Any]) -> SeenFile:
     head = {"apiVersion": "treadle.dev/v1", "kind": "Defaults"}
     one = PolicyDocument(document=convert({**head, "spec": spec}, FolderDefaults), line=1)
     return SeenFile(path=path, digest=str(spec), policies=(one,), policy_names=(one.named,))
+
+
+def _pool(path: str, name: str, slots: str) -> SeenFile:
+    head = {"apiVersion": "treadle.dev/v1", "kind": "Pool", "metadata": {"name": name}}
+    one = PolicyDocument(document=convert({**head, "spec": {"slots": int(slots)}}, Pool), line=1)
+    return SeenFile(path=path, digest=slots, policies=(one,), policy_names=(one.named,))
 
 
 def _file(path: str, text: str, templates: dict[str, Any]) -> SeenFile:
