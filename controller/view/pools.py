@@ -82,7 +82,7 @@ def _waiters(state: State) -> Mapping[str, list[Waiter]]:
     found: dict[str, list[tuple[tuple[int, ...], Waiter]]] = defaultdict(list)
     for workflow in state.workflows.values():
         for name in waiting(workflow):
-            step = workflow.steps[name]
+            step = workflow.step(name)
             for one in step.uses:
                 waiter = Waiter(workflow.name, name, one.slots, step.since)
                 found[one.name].append((_turn(state, workflow, step), waiter))
@@ -119,7 +119,7 @@ def stuck(state: State, workflow: Workflow) -> list[Step]:
     """Its steps that wait for a pool which is not defined or too small, and for nothing else."""
     if workflow.finished or standstill(state, workflow) is not None:
         return []
-    steps = (workflow.steps[name] for name in waiting(workflow))
+    steps = (workflow.step(name) for name in waiting(workflow))
     return [step for step in steps if is_stuck(state, step)]
 
 
@@ -147,10 +147,10 @@ def in_front(state: State, workflow: Workflow, step: Step) -> str:
         return ""
     own = _turn(state, workflow, step)
     count = sum(
-        _turn(state, other, other.steps[name]) < own
+        _turn(state, other, other.step(name)) < own
         for other in state.workflows.values()
         for name in waiting(other)
-        if any(one.name == found[1].name for one in other.steps[name].uses)
+        if any(one.name == found[1].name for one in other.step(name).uses)
     )
     return f"; {count} in front" if count else ""
 

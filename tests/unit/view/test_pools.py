@@ -184,3 +184,17 @@ def test_only_what_no_end_of_another_step_can_help_is_stuck() -> None:
     assert found == {"low": [], "second": [], "top": [], "stuck": ["d", "e"]}
     story.mark("stuck.cancel", "stuck")
     assert pools.stuck(story.state, story.life("stuck")) == []
+
+
+def test_a_hook_that_waits_for_a_slot_is_no_step_that_uses_something() -> None:
+    hooks = {"onStart": [{"name": "tell", "run": "true"}]}
+    story = Story(LIMITS).accept([a_step("a", uses=[{"lock": "x"}])], hooks=hooks)
+    story.limits = Limits(max_parallel=1)
+    story.start("a")
+    assert [*story.life().ready] == ["onStart/tell"]
+    (lock,) = lines(story.state)
+    assert (lock.held, lock.waiters) == (1, [])
+    assert pools.stuck(story.state, story.life()) == []
+    late = story.accept([a_step("b", uses=[{"lock": "x"}])], "v").life("v")
+    (cause,) = ways(story.state, late, late.steps["b"], UP, look(story))
+    assert cause.message == "waiting for lock x, held by w/a attempt 1 for 0.0s"
