@@ -13,6 +13,7 @@ from controller.model.state import SECOND
 from controller.model.timers import TimerKind
 from controller.planner.actions import Accept
 from controller.spec.models import DefaultsSpec
+from controller.spec.uses import Holding
 
 
 def say(story: Story, folder: str = "", **steps: Any) -> Story:
@@ -159,6 +160,23 @@ def test_what_run_began_has_none() -> None:
     story = say(Story(), timeoutSeconds=60)
     story.promise(Accept(document=document([a_step("a")]), path="/w.yaml", uid=None, origin="run"))
     assert timeout_at(story.settle().start("a"), "a") is None
+
+
+def test_a_step_that_waits_asks_again_for_what_it_uses(running: Story) -> None:
+    story = say(Story(), uses=["gpu"]).accept([a_step("a")])
+    assert story.why("a")[0] == "Ready" and not story.live()
+    say(story, uses=[{"lock": "x"}])
+    assert story.attempt("a").uses == [Holding(lock="x")]
+
+
+def test_an_edit_of_what_run_began_is_judged_without_them() -> None:
+    """It stays in backoff: the retries of its file are what they were."""
+    story = say(Story(), retry={"limit": 1, "maxElapsedSeconds": 9})
+    first, edited = (document([a_step("a", retry={"limit": 1})], priority=n) for n in (0, 1))
+    story.promise(Accept(document=first, path="/w.yaml", uid=None, origin="run"))
+    story.settle().exit("a", 1)
+    story.promise(Accept(document=edited, path="/w.yaml", uid=story.life().uid))
+    assert story.settle().why("a") == ("Pending", "BackOff")
 
 
 def test_what_is_being_deleted_keeps_what_it_had(running: Story) -> None:

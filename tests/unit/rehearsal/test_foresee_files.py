@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from msgspec import convert
 from msgspec.json import encode
 from specs_folder import SpecsFolder, caller, defaults, documents, pool, template, workflow
 from story import Story, a_step, document
 
-from controller.rehearsal.foresee import Foresight, of_files, of_folder
-from controller.spec.load import load
+from controller.model.events import DefaultsAccepted
+from controller.rehearsal.foresee import Foresight, of_document, of_files, of_folder
+from controller.spec.load import Document, load
+from controller.spec.models import DefaultsSpec
 
 
 @pytest.fixture
@@ -114,6 +117,18 @@ def test_workflows_are_counted_where_they_will_be(folder: SpecsFolder) -> None:
         ("Defaults of two", "two/d.yaml", 1),
         ("Defaults of one", "one/d.yaml", 1),
     ]
+
+
+def test_an_edit_that_waits_is_judged_with_what_is_above_it() -> None:
+    """Of a run that stands still: its step stays in backoff, by the retries that it had."""
+    retry = {"limit": 3, "backoff": {"initialSeconds": 50}}
+    spec = convert({"defaults": {"retry": retry}}, DefaultsSpec)
+    story = Story().see(DefaultsAccepted(folder="", path="d.yaml", spec=spec))
+    story.accept([a_step("a")], editPolicy="AfterRun").exit("a", 1).ask("suspend")
+    edited = document([a_step("a"), a_step("b")], editPolicy="AfterRun")
+    change = of_document(story.state, Document(workflow=edited, line=1))
+    assert change.steps["a"].action == "keep"
+    assert change.steps["b"].action == "run"
 
 
 def test_a_file_with_another_name_is_no_change(folder: SpecsFolder) -> None:
