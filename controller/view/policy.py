@@ -47,7 +47,8 @@ def _written(workflow: Workflow, step: Step) -> Written | None:
     """The step as its file has it; None if it has it no more."""
     steps = workflow.spec.steps
     if step.piece:
-        call = workflow.steps[step.piece].definition.template
+        caller = workflow.steps.get(step.piece)  # it may have left before its steps
+        call = None if caller is None else caller.definition.template
         found = None if call is None else called(workflow.spec).get(call.name)
         steps = [] if found is None else found.spec.steps
     return next((one for one in steps if one.name == step.definition.name), None)

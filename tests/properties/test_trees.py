@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from properties.tree_flow import TreeFlow, Written, whatever_happens
 from story import document
@@ -36,6 +36,7 @@ def test_whatever_happens_in_the_end_all_has_settled(seed: int) -> None:
 
 @settings(max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(seed=st.integers(0, 1 << 32), width=st.sampled_from((1, 12, 40, 80, 200)))
+@example(seed=1997, width=200)  # a step whose caller has left before it
 def test_whatever_happens_each_view_can_show_it(seed: int, width: int) -> None:
     whatever_happens(seed, lambda flow, spec: look_at_all(flow, spec, width))
 
