@@ -11,6 +11,7 @@ Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 import os
 import pwd
 import re
+import stat
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -148,12 +149,19 @@ def _in_order(found: list[str]) -> list[str]:
 
 def _read(path: str, name: str) -> Request:
     """Raises OSError, or ValueError if it is not a request."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_never_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a regular file")
         text = file.read(REQUEST_SIZE_MAX + 1)
     if len(text) > REQUEST_SIZE_MAX:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
     request = msgspec.json.decode(text, type=Request)
     return msgspec.structs.replace(request, name=name, problem=_problem(request))
+
+
+def _never_waiting(path: str, flags: int) -> int:
+    """A pipe would be opened only when somebody writes to it; a link may lead anywhere."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
 
 
 def _problem(request: Request) -> str:

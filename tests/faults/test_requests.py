@@ -143,6 +143,22 @@ def test_an_unreadable_one_is_set_aside_with_a_note(tmp_path: Path, text: bytes)
     assert Path(f"{bad}.bad").read_bytes() == text
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a link", "a folder"])
+def test_what_is_no_file_holds_nothing_up(tmp_path: Path, kind: str) -> None:
+    good = drop(str(tmp_path), a_retry("w"))
+    bad = tmp_path / "requests" / f"{1:020}-1-ab.json"
+    if kind == "a pipe":
+        os.mkfifo(bad)
+    elif kind == "a link":
+        bad.symlink_to(good)
+    else:
+        bad.mkdir()
+    notes: list[str] = []
+    assert [one.name for one in RequestBox(str(tmp_path), notes.append).waiting()] == [good]
+    assert len(notes) == 1
+    assert f"set aside as {bad}.bad" in notes[0]
+
+
 def test_one_as_large_as_may_be_and_one_past_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,23 @@ def test_a_log_that_cannot_be_made_says_why(yard: Yard) -> None:
     assert "runs/step.1.log can't be written" in ended.problem
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a pipe that is read", "a link"])
+def test_a_log_that_is_no_file_holds_nothing_up(yard: Yard, kind: str) -> None:
+    log = yard.state / "runs/step.1.log"
+    log.parent.mkdir()
+    if kind == "a link":
+        log.symlink_to(yard.work / "elsewhere")
+    else:
+        os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK) if "read" in kind else None
+    ended = run(yard, "true")
+    assert ended.how == "start-failed"
+    assert "runs/step.1.log can't be written" in ended.problem
+    assert not (yard.work / "elsewhere").exists()
+    if reader is not None:
+        os.close(reader)
+
+
 def test_one_that_cannot_start_does_not_hold_up_the_next(yard: Yard) -> None:
     executor = yard.executor(slots=1)
     executor.start([yard.launch("bad", "no-such"), yard.launch("good", "true")])

@@ -11,6 +11,7 @@ import errno
 import os
 import resource
 import signal
+import stat
 import time
 from typing import NamedTuple
 
@@ -221,13 +222,20 @@ def read_start(pid: int) -> int:
 
 
 def open_log(path: str) -> int:
+    """Raises CannotStart for what is no regular file: opening a pipe would wait for a reader."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
+    flags |= os.O_NONBLOCK | os.O_NOFOLLOW
     try:
         try:
-            return os.open(path, flags, 0o600)
+            log = os.open(path, flags, 0o600)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            return os.open(path, flags, 0o600)
+            log = os.open(path, flags, 0o600)
+        if not stat.S_ISREG(os.fstat(log).st_mode):
+            os.close(log)
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        os.set_blocking(log, True)  # the step gets it
+        return log
     except OSError as fault:
         if fault.errno in SHORTAGES:
             raise NotNow(os.strerror(fault.errno)) from None
