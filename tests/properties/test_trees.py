@@ -1,6 +1,7 @@
 """Steps that call templates, with all that can happen to them at once."""
 
 from copy import deepcopy
+from random import Random
 from typing import Any
 
 from hypothesis import Phase, example, given, settings
@@ -9,10 +10,12 @@ from properties.tree_flow import TreeFlow, Written, whatever_happens
 from story import document
 
 from controller.intake.requests import answer
+from controller.model.events import DefaultsAccepted
 from controller.model.observations import Request
 from controller.planner.resolve import inputs_of
 from controller.rehearsal.foresee import of_document
 from controller.spec.load import Document
+from controller.spec.models import DefaultsSpec, Retry, SharedDefaults
 from controller.view import words
 from controller.view.attempts import Choice, of_one_run
 from controller.view.board import Board, Sight
@@ -67,3 +70,19 @@ def look_at_all(flow: TreeFlow, spec: Written, width: int) -> None:
             assert [*inputs_lines(attempt, inputs_of(life, step))]
     change = of_document(state, Document(workflow=document(**deepcopy(spec)), line=1))
     assert [*lines(change, look)] or not change.is_change
+
+
+@settings(max_examples=50, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(seed=st.integers(0, 1 << 32))
+def test_whatever_happens_defaults_can_be_edited_meanwhile(seed: int) -> None:
+    """After each event it is checked that all steps have the policy that is above them."""
+    limits = Random(seed)
+
+    def edit(flow: TreeFlow, _spec: Written) -> None:
+        defaults = SharedDefaults(timeout_seconds=5000.0 + limits.randint(0, 1))
+        if limits.random() < 0.5:
+            defaults = SharedDefaults(retry=Retry(limit=limits.randint(0, 1)))
+        spec = DefaultsSpec(defaults=defaults)
+        flow.see(DefaultsAccepted(folder="", path="d.yaml", spec=spec)).settle()
+
+    whatever_happens(seed, edit)
