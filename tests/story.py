@@ -92,7 +92,6 @@ def dump(state: State) -> dict[str, Any]:
         },
         "held": {name: sorted(by.items()) for name, by in state.held.items()},
         "takers": {name: sorted(steps) for name, steps in state.takers.items()},
-        "several": {name: list(steps) for name, steps in state.several.items()},
         "moves": [],
         "touched": {},
     }

@@ -203,7 +203,7 @@ class _Head(Struct):
 
 
 def _ordered(_kind: object, names: Any) -> OrderedDict[str, None]:
-    """The steps that wait, whose type JSON does not know."""
+    """`Workflow.ready`, the one field whose type JSON does not know."""
     return OrderedDict.fromkeys(names)
 
 

@@ -340,25 +340,22 @@ def _pools(state: State) -> Iterator[str]:
     yield from _held(state)
     yield from _lines(state)
     takers: dict[str, set[StepKey]] = {}
-    several: dict[str, set[StepKey]] = {}
+    several: dict[str, list[tuple[int, StepKey]]] = {}
     waits = [(life, name) for life in state.lives.values() for name in pools.waiting(life)]
     for workflow, name in waits:
         step, key = workflow.step(name), (workflow.uid, name)
         for one in step.uses:
             if wants_several(step.uses):
-                several.setdefault(one.name, set()).add(key)
+                several.setdefault(one.name, []).append((step.ready_seq, key))
             elif name in workflow.ready:
                 takers.setdefault(one.name, set()).add(key)
     if {name: set(steps) for name, steps in state.takers.items()} != takers:
         yield f"takers are {state.takers}, should be {takers}"
     if short := [name for name in takers if name in several or pools.free(state, name) <= 0]:
         yield f"steps wait in `ready` for {short}, which they may not be able to have"
-    if {name: set(steps) for name, steps in state.several.items()} != several:
-        yield f"those that need several slots are {state.several}, should be {several}"
-    for name, steps in state.several.items():
-        turns = [state.lives[uid].steps[step].ready_seq for uid, step in steps]
-        if turns != sorted(turns):
-            yield f"those that need several slots of {name} are out of turn: {[*steps]}"
+    in_turn = {name: sorted(steps) for name, steps in several.items()}
+    if state.several != in_turn:
+        yield f"those that need several slots are {state.several}, should be {in_turn}"
 
 
 def _held(state: State) -> Iterator[str]:
@@ -395,14 +392,13 @@ def _lines(state: State) -> Iterator[str]:
 
 def _parked(workflow: Workflow) -> Iterator[str]:
     for first, groups in workflow.parked.items():
-        for same, names in groups.items():
-            steps = [workflow.step(name) for name in names]
-            turns = [step.ready_seq for step in steps]
-            if not turns or turns != sorted(turns):
+        for same, turns in groups.items():
+            steps = [workflow.step(name) for _, name in turns]
+            if not turns or turns != sorted((step.ready_seq, step.name) for step in steps):
                 yield f"{workflow.name}: those that wait for {same} are out of turn: {turns}"
             said = {(step.uses[0].name, pools.alike(step.uses)) for step in steps}
             if said != {(first, same)}:
-                yield f"{workflow.name}: {[*names]} wait for {said}, not for {same}"
+                yield f"{workflow.name}: {turns} wait for {said}, not for {same}"
     for name in workflow.ready:
         if wants_several(workflow.step(name).uses):
             yield f"{workflow.name}/{name} needs several slots, but is not parked"

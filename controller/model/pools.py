@@ -14,8 +14,9 @@ a line only as far as its steps can start. Cost: O(1), but O(names under which i
 for a workflow that starts or ends an attempt.
 """
 
+from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from controller.model.phases import Obstacle
 from controller.model.state import SECOND, Attempt, Queue, QueueKey, State, Step, Workflow
 from controller.spec.uses import Holding, wants_several
 
-K = TypeVar("K")
+T = TypeVar("T", tuple[int, str], tuple[int, tuple[str, str]])
 
 MIXED = ""  # the line of those workflows whose steps under a name use different things
 PATIENCE = 300 * SECOND  # after which nothing may overtake a step that needs several slots
@@ -119,14 +120,13 @@ def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
     first, key = step.uses[0].name, (workflow.uid, step.name)
     if not wants_several(step.uses) and not _is_short(state, first):
         workflow.ready[step.name] = None
-        state.takers.setdefault(first, OrderedDict())[key] = None
+        state.takers.setdefault(first, {})[key] = None
         return []
     _park(state, workflow, step)
     if not wants_several(step.uses):
         return []
     for one in step.uses:
-        line = state.several.setdefault(one.name, OrderedDict())
-        _put_in_turn(line, key, lambda other: _turn(state, other))
+        insort(state.several.setdefault(one.name, []), (step.ready_seq, key))
     return [each for one in step.uses for each in park(state, one.name)]
 
 
@@ -135,17 +135,22 @@ def leave(state: State, workflow: Workflow, step: Step) -> None:
     if step.uses:
         key = workflow.uid, step.name
         if step.name in workflow.ready:
-            _take_out(state.takers, step.uses[0].name, key)
+            takers = state.takers[step.uses[0].name]
+            del takers[key]
+            if not takers:
+                del state.takers[step.uses[0].name]
         elif is_parked(workflow, step):
             _unpark(state, workflow, step)
             for one in step.uses if wants_several(step.uses) else ():
-                _take_out(state.several, one.name, key)
+                _take_out(state.several, one.name, (step.ready_seq, key))
     workflow.ready.pop(step.name, None)
 
 
 def is_parked(workflow: Workflow, step: Step) -> bool:
     groups = workflow.parked.get(step.uses[0].name, {}) if step.uses else {}
-    return step.name in groups.get(alike(step.uses), ())
+    steps, own = groups.get(alike(step.uses), []), (step.ready_seq, step.name)
+    place = bisect_left(steps, own)
+    return place < len(steps) and steps[place] == own
 
 
 def waiting(workflow: Workflow) -> Iterator[str]:
@@ -157,7 +162,7 @@ def waiting(workflow: Workflow) -> Iterator[str]:
 def parked(workflow: Workflow) -> Iterator[str]:
     for groups in workflow.parked.values():
         for steps in groups.values():
-            yield from steps
+            yield from (name for _, name in steps)
 
 
 def in_words(uses: Sequence[Holding]) -> str:
@@ -176,18 +181,15 @@ def _park(state: State, workflow: Workflow, step: Step) -> None:
     first = step.uses[0].name
     groups = workflow.parked.setdefault(first, {})
     before = dict.fromkeys(islice(groups, 2))
-    steps = groups.setdefault(alike(step.uses), OrderedDict())
-    _put_in_turn(steps, step.name, lambda name: workflow.steps[name].ready_seq)
+    insort(groups.setdefault(alike(step.uses), []), (step.ready_seq, step.name))
     _change_line(state, workflow, first, before)
 
 
 def _unpark(state: State, workflow: Workflow, step: Step) -> None:
-    first, same = step.uses[0].name, alike(step.uses)
+    first = step.uses[0].name
     groups = workflow.parked[first]
     before = dict.fromkeys(islice(groups, 2))
-    del groups[same][step.name]
-    if not groups[same]:
-        del groups[same]
+    _take_out(groups, alike(step.uses), (step.ready_seq, step.name))
     _change_line(state, workflow, first, before)
     if not groups:
         del workflow.parked[first]
@@ -249,24 +251,10 @@ def move(queue: Queue, workflow: Workflow, was: QueueKey | None, to: QueueKey | 
         queue.setdefault(to, OrderedDict())[workflow.uid] = None
 
 
-def _turn(state: State, key: tuple[str, str]) -> int:
-    uid, step = key
-    return state.lives[uid].steps[step].ready_seq
-
-
-def _put_in_turn(line: OrderedDict[K, None], key: K, turn: Callable[[K], int]) -> None:
-    """At the end, as a rule. A start that was withdrawn waits where it was. Cost then: O(line)."""
-    last = next(reversed(line), None)
-    line[key] = None
-    if last is not None and turn(last) > turn(key):
-        in_turn = sorted(line, key=turn)
-        line.clear()  # built anew, since an image keeps the order of insertion alone
-        line.update(dict.fromkeys(in_turn))
-
-
-def _take_out(lines: dict[str, OrderedDict[K, None]], name: str, key: K) -> None:
-    del lines[name][key]
-    if not lines[name]:
+def _take_out(lines: dict[str, list[T]], name: str, one: T) -> None:
+    line = lines[name]
+    del line[bisect_left(line, one)]
+    if not line:
         del lines[name]
 
 
@@ -274,14 +262,13 @@ def find_again(state: State) -> None:
     """Make those indexes again that follow from the others: a state was read back."""
     for (uid, name), attempt in state.live.items():
         hold(state, state.lives[uid], state.lives[uid].step(name), attempt)
-    several: list[tuple[str, str]] = []
     for workflow in state.lives.values():
         for name in waiting(workflow):
-            uses, key = workflow.step(name).uses, (workflow.uid, name)
-            if wants_several(uses):
-                several.append(key)
-            elif uses and name in workflow.ready:
-                state.takers.setdefault(uses[0].name, OrderedDict())[key] = None
-    for uid, name in sorted(several, key=lambda key: _turn(state, key)):
-        for one in state.lives[uid].step(name).uses:
-            state.several.setdefault(one.name, OrderedDict())[uid, name] = None
+            step, key = workflow.step(name), (workflow.uid, name)
+            for one in step.uses:
+                if wants_several(step.uses):
+                    state.several.setdefault(one.name, []).append((step.ready_seq, key))
+                elif name in workflow.ready:
+                    state.takers.setdefault(one.name, {})[key] = None
+    for line in state.several.values():
+        line.sort()

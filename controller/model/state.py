@@ -454,7 +454,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     ready: OrderedDict[str, None] = field(default_factory=OrderedDict)
     # the same of those for which a pool or a lock has no slot, or that need several slots at once:
     # by the first that they use, then by all that they use
-    parked: dict[str, dict[str, OrderedDict[str, None]]] = {}
+    parked: dict[str, dict[str, list[tuple[int, str]]]] = {}
     queued_as: QueueKey | None = None
     lined_as: QueueKey | None = None  # in the lines for what these wait for
 
@@ -632,8 +632,8 @@ class State:
         # of pools and locks, by their full names: see `model.pools`
         self.held: dict[str, dict[StepKey, int]] = {}  # who holds how many slots
         self.lines: dict[str, dict[str, Queue]] = {}  # whose steps are parked under it
-        self.takers: dict[str, OrderedDict[StepKey, None]] = {}  # in `ready`: need one slot of it
-        self.several: dict[str, OrderedDict[StepKey, None]] = {}  # need several slots at once
+        self.takers: dict[str, dict[StepKey, None]] = {}  # in `ready`: need one slot of it
+        self.several: dict[str, list[tuple[int, StepKey]]] = {}  # need several slots at once
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
         # `touched` is for the planner: what changed since the last plan; `moves` is for watchers

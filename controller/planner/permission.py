@@ -87,7 +87,7 @@ def overdue(state: State, name: str, limits: Limits) -> Overdue | None:
     not start them.
     """
     first: Overdue | None = None
-    for uid, step in state.several.get(name, ()):
+    for _, (uid, step) in state.several.get(name, ()):
         workflow = state.lives[uid]
         if not is_overdue(state, workflow.steps[step]):
             break

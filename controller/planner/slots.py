@@ -263,16 +263,15 @@ def _of_line(
 def _uses_in(state: State, name: str, queue: Queue) -> list[Holding]:
     """What the first step of the line uses: all of them, if it is not mixed."""
     workflow = state.lives[next(iter(next(iter(queue.values()))))]
-    group = next(iter(workflow.parked[name].values()))
-    return workflow.steps[next(iter(group))].uses
+    step = next(iter(workflow.parked[name].values()))[0][1]
+    return workflow.steps[step].uses
 
 
 def _standing(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
     for key in sorted(queue):
         for uid in queue[key]:
-            workflow = state.lives[uid]
-            heads = (next(iter(names)) for names in workflow.parked[name].values())
-            yield key, min(workflow.steps[head].ready_seq for head in heads), uid
+            groups = state.lives[uid].parked[name].values()
+            yield key, min(steps[0][0] for steps in groups), uid
 
 
 def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) -> Iterator[str]:
@@ -289,7 +288,8 @@ def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) ->
     if not (workflow.parked or state.takers):  # what is ready uses nothing
         yield from _there(workflow, ready, limits)
         return
-    alike = [names for line in workflow.parked.values() for names in line.values()]
+    parked = [steps for groups in workflow.parked.values() for steps in groups.values()]
+    alike = [(name for _, name in steps) for steps in parked]
     lines = [_there(workflow, names, limits) for names in (ready, *alike)]
     heads = [next(line, None) for line in lines]
     while True:
