@@ -77,6 +77,58 @@ def test_attributes_hide_nothing_and_a_conflict_is_no_deletion(repository: Place
     assert "unmerged" in place.complains("diff", "--staged", code=2)
 
 
+RUNS = "#!/bin/sh\necho ran >> {ran}\ncat\n"
+
+
+def test_nothing_runs_that_a_repository_brings_along(repository: Place) -> None:
+    place, ran = repository, repository.root / "ran"
+    place.spec("w", a="echo 1")
+    (place.root / ".gitattributes").write_text("*.yaml filter=evil\n")
+    commit(place, "one")
+    place.says("up", "--once")
+    program = place.root / "program"
+    program.write_text(RUNS.format(ran=ran))
+    program.chmod(0o755)
+    for hook in ("post-index-change", "post-checkout", "fsmonitor-watchman"):
+        shutil.copy(program, place.root / ".git/hooks" / hook)
+    for name in ("core.fsmonitor", "filter.evil.smudge", "filter.evil.process", "core.pager"):
+        git(place, "config", name, str(program))
+    assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
+    assert told(place, "--staged", code=0) == {"w": {"a": "keep"}}
+    assert not ran.exists()
+
+
+def test_links_of_a_revision_lead_nowhere_else(repository: Place) -> None:
+    """The folder itself as a link counts as none; a link in it is followed inside of it."""
+    place = repository
+    elsewhere = place.root / "elsewhere"
+    elsewhere.mkdir()
+    place.spec("w", a="echo 1")
+    (place.specs / "out.yaml").symlink_to("/etc/hostname")
+    (place.specs / "in.yaml").symlink_to("w.yaml")
+    commit(place, "links")
+    place.says("up", "--once", code=2)
+    assert "leaves the folder" in place.complains("diff", "--rev", "HEAD", code=2)
+    shutil.copy(place.specs / "w.yaml", elsewhere)
+    shutil.rmtree(place.specs)
+    place.specs.symlink_to("elsewhere")
+    commit(place, "the folder is a link")
+    place.specs.unlink()
+    assert "git has no specs there" in place.treadle("diff", "--rev", "HEAD").stderr.decode()
+
+
+def test_the_repository_itself_can_be_the_folder(repository: Place) -> None:
+    place = repository
+    place.spec("w", a="echo 1")
+    place.says("up", "--once")
+    git(place, "init", "-q", str(place.specs))
+    subprocess.run([*GIT, "add", "w.yaml"], cwd=place.specs, check=True)
+    subprocess.run([*GIT, "commit", "-q", "-m", "one"], cwd=place.specs, check=True)
+    place.spec("w", a="echo 2")
+    assert told(place, "--rev", "HEAD", code=0) == {"w": {"a": "keep"}}
+    assert told(place, "--staged", code=0) == {"w": {"a": "keep"}}
+
+
 def test_what_does_not_go_together_is_refused(repository: Place) -> None:
     place = repository
     place.spec("w", a="echo 1")
