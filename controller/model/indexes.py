@@ -8,6 +8,7 @@ Cost: O(1); for timers, which are a sorted list, O(log n) and a memmove.
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from controller.model import pools
 from controller.model.events import MarkerPlaced
@@ -104,15 +105,27 @@ def _wait(state: State, workflow: Workflow, step: Step) -> None:
 
 def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holding]) -> None:
     """An edit changed what a ready step uses; it keeps its turn."""
-    waits = step.name in pools.waiting(workflow)
-    pools.leave(state, workflow, step)
+    parked = pools.is_parked(workflow, step)
+    waits = parked or step.name in workflow.ready
+    pools.forget(state, workflow, step)
     step.uses = uses
-    if waits:
-        _wait(state, workflow, step)
-    if step.name in workflow.ready:
-        ready = (workflow.step(name) for name in workflow.ready if name != step.name)
-        _put_at(workflow, step.name, sum(other.ready_seq < step.ready_seq for other in ready))
+    for other in pools.wait_anew(state, workflow, step) if waits else ():
+        requeue(state, other)
+    if parked and step.name in workflow.ready:
+        _keep_turn(workflow, step)
     requeue(state, workflow)
+
+
+def _keep_turn(workflow: Workflow, step: Step) -> None:
+    """It is the last in `ready`: let those that became ready after it follow. Cost: O(those)."""
+    later: list[str] = []
+    for name in islice(reversed(workflow.ready), 1, None):
+        if name in workflow.hooks or workflow.steps[name].ready_seq < step.ready_seq:
+            break
+        later.append(name)
+    for name in reversed(later):  # inserted again, since an image keeps that order alone
+        del workflow.ready[name]
+        workflow.ready[name] = None
 
 
 def resize(state: State, name: str, pool: Pool | None) -> None:

@@ -112,16 +112,22 @@ def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
 
     Gives the workflows of which steps were parked by that.
     """
+    if step.name in workflow.ready or is_parked(workflow, step):
+        return []
+    return wait_anew(state, workflow, step)
+
+
+def wait_anew(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
+    """As `wait`, once it is forgotten what it used. If it stays in `ready`, then at its place."""
     if not step.uses:
         workflow.ready[step.name] = None
-        return []
-    if step.name in workflow.ready or is_parked(workflow, step):
         return []
     first, key = step.uses[0].name, (workflow.uid, step.name)
     if not wants_several(step.uses) and not _is_short(state, first):
         workflow.ready[step.name] = None
         state.takers.setdefault(first, {})[key] = None
         return []
+    workflow.ready.pop(step.name, None)
     _park(state, workflow, step)
     if not wants_several(step.uses):
         return []
@@ -132,6 +138,12 @@ def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
 
 def leave(state: State, workflow: Workflow, step: Step) -> None:
     """It waits for nothing, or no longer does."""
+    forget(state, workflow, step)
+    workflow.ready.pop(step.name, None)
+
+
+def forget(state: State, workflow: Workflow, step: Step) -> None:
+    """It waits for nothing that it uses, or no longer does."""
     if step.uses:
         key = workflow.uid, step.name
         if step.name in workflow.ready:
@@ -143,7 +155,6 @@ def leave(state: State, workflow: Workflow, step: Step) -> None:
             _unpark(state, workflow, step)
             for one in step.uses if wants_several(step.uses) else ():
                 _take_out(state.several, one.name, (step.ready_seq, key))
-    workflow.ready.pop(step.name, None)
 
 
 def is_parked(workflow: Workflow, step: Step) -> bool:

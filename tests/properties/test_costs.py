@@ -141,6 +141,23 @@ def calls_with_waiting(count: int, uses: list[Any], wait: float) -> int:
     return calls_of(turns)
 
 
+@pytest.mark.parametrize("uses", USES)
+@pytest.mark.parametrize("becomes", [[], [{"lock": "y"}], [{"lock": "y"}, {"lock": "z"}]])
+def test_an_edit_of_what_they_wait_for_costs_no_more_for_each(
+    uses: list[Any], becomes: list[Any]
+) -> None:
+    few, many = (calls_of_an_edit_of(uses, becomes, count) for count in (50, 500))
+    assert many <= few * RATIO_MAX
+
+
+def calls_of_an_edit_of(uses: list[Any], becomes: list[Any], count: int) -> int:
+    story = Story(LIMITS, checked=False)
+    story.see(PoolAccepted(name="gpu", slots=2, path="p.yaml"))
+    each = list(range(count))
+    story.accept([a_step("s", forEach=each, uses=uses)])
+    return calls_of(lambda: story.accept([a_step("s", forEach=each, uses=becomes)]))
+
+
 @pytest.mark.parametrize("uses", USES[:4])
 @pytest.mark.parametrize("big", [False, True])
 def test_nor_however_many_workflows_wait_for_it(uses: list[Any], big: bool) -> None:
