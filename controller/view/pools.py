@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from controller.model.indexes import standstill
 from controller.model.phases import Obstacle, Reason
-from controller.model.pools import in_words, lack, slots, waiting
-from controller.model.state import State, Step, StepKey, Workflow
+from controller.model.pools import PATIENCE, in_words, lack, slots, waiting
+from controller.model.state import SECOND, State, Step, StepKey, Workflow
 from controller.spec.uses import Holding
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render
@@ -130,14 +130,14 @@ def is_stuck(state: State, step: Step) -> bool:
 
 
 def of_overdue(state: State, step: Step, first: StepKey) -> Words:
-    """It waits since nothing may overtake the other, which needs several slots."""
+    """It waits because nothing may overtake the other one, which needs several slots."""
     uid, name = first
     other = state.lives[uid]
     who, uses = f"{other.name}/{name}", other.steps[name].uses
     names = {one.name for one in uses}
     mine = next(one.name for one in step.uses if one.name in names)
     said = f"waiting for {mine}: its slots are kept for {who}, which needs {in_words(uses)}"
-    return Reason.WAITING_FOR_POOL, f"{said} and has waited for long"
+    return Reason.WAITING_FOR_POOL, f"{said} and has waited for more than {PATIENCE // SECOND} s"
 
 
 def in_front(state: State, workflow: Workflow, step: Step) -> str:
