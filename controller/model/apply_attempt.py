@@ -99,7 +99,7 @@ def started(state: State, event: e.AttemptStarted) -> None:
     if step.series_from is None:
         step.series_from = event.started
     step.standing = None
-    note_start(workflow)
+    note_start(workflow, step)
     take_place(workflow, step)
     replace_result(workflow, step)
     set_timeout(state, workflow, step)
@@ -152,7 +152,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
         _tell_of_others(state, workflow, step)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     if event.exit_code is not None or event.signal is not None:  # nobody saw its start
-        note_start(workflow)
+        note_start(workflow, step)
     succeeded = event.phase is AttemptPhase.SUCCEEDED
     to = Phase.SKIPPED if event.reason == Reason.SKIPPED_ITSELF else Phase.SUCCEEDED
     if succeeded and step.asked is None:  # if an edit is taken back later, this is its result

@@ -85,8 +85,8 @@ def begin_run(state: State, workflow: Workflow) -> None:
     clear_condition(state, workflow, "HookFailed", Reason.STARTED, "a new run has started")
 
 
-def note_start(workflow: Workflow) -> None:
-    """An attempt of the run has started: if it is the first, that makes the onStart hooks due."""
-    if not workflow.has_started:
+def note_start(workflow: Workflow, step: Step) -> None:
+    """An attempt has started: the first one of the run's steps makes the onStart hooks due."""
+    if not (step.is_hook or workflow.has_started):
         workflow.has_started = True
         workflow.onstart_due = bool(hooks_in_force(workflow.spec).get("onStart"))
