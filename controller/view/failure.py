@@ -18,6 +18,7 @@ _NOT_BY_EXIT_CODE = {
     Reason.BEFORE_FAILED,
     Reason.AFTER_FAILED,
     Reason.START_FAILED,
+    Reason.TIMEOUT,
 }
 
 # What shells and kernels mean by these.

@@ -316,3 +316,10 @@ def test_a_marker_for_several_steps() -> None:
     story.see(e.MarkerPlaced(workflow="w", path="w.cancel", digest="", steps=["a", "b"]))
     text = "\n".join(page(story.state, story.life(), Look(now=story.now)))
     assert "w.cancel: while this file exists, a and b do not start" in text
+
+
+def test_a_step_that_took_too_long_says_so_and_not_its_exit_code() -> None:
+    story = Story().accept([a_step("a", timeoutSeconds=5)]).start("a").wait(6).settle().end("a")
+    assert story.step("a").attempts[-1].exit_code == 124
+    shown = note(story.state, story.life(), story.step("a"), Look(now=story.now), {"a": ["rows"]})
+    assert shown == "timed out after 5 s"
