@@ -22,6 +22,7 @@ from unittest.mock import patch
 import msgspec
 from simulation.edges import FakeExecutor, FakeFolder
 from simulation.hooks import Hooks
+from simulation.house import Questions
 from simulation.reference import depends_on_what_is_not_met, moves_on_from, waits_for
 from simulation.scenario import Scenario, a_fate
 from simulation.trial import judge, retries_are_counted
@@ -71,7 +72,7 @@ class Chaos(World):
         self.disk: LogWriter | None = None
         self.unseen: set[AttemptId] = set()  # whose ends nobody will see
         self.shadow = State()  # folded from what the log says, line by line
-        self.asked, self.hooks = Asked(), Hooks()
+        self.asked, self.hooks, self.questions = Asked(), Hooks(), Questions()
         self.seen: Counter[str] = Counter()
         self.story: list[str] = []
 
@@ -134,6 +135,7 @@ class Chaos(World):
             self.asked.see(self.shadow, record.event)
             or flaw(self.shadow, record.event, self._file)
             or self.hooks.see(self.shadow, record.event)
+            or self.questions.see(self.shadow, record.event)
         )
         assert not wrong, f"record {record.seq}: {wrong}"
         before = moves_on_from(self.shadow, record.event)
@@ -219,8 +221,7 @@ class Chaos(World):
     # ------------------------------------ the story
 
     def play(self) -> "Chaos":
-        for path, workflow in self.scenario.begin:
-            self.files[path] = (workflow,)
+        self.files |= self.scenario.begin
         try:
             self.new_controller().start()
         except Crash:
@@ -233,6 +234,7 @@ class Chaos(World):
             self.run(FAULTS_SECONDS / TICKS)
             self.something()
         self.calm_down()
+        self.scenario.house.open_all(self)
         self.run()
         judge(self, "in the end")
         retries_are_counted(self)

@@ -36,6 +36,8 @@ def depends_on_what_is_not_met(state: State, event: e.AnyEvent) -> str:
     if parent.definition.for_each is not None and child is parent:
         return f"{event.step} starts, but has children"
     life = state.lives[event.uid]
+    if not _can_have(state, child):
+        return f"{event.step} starts, but something that it uses is not free"
     limit, begun = _limit(life, child), _begun_siblings(life, child)
     if limit is not None and len(begun) >= limit:
         return f"{event.step} starts beside {begun}, but {limit} may run at once"
@@ -230,6 +232,16 @@ def waits_for(state: State, life: Workflow, limits: Limits) -> str:
             return "room on the disk, or the folder"
         if len(state.live) >= limits.max_parallel + limits.ahead:
             return "a slot"
+        if len(state.live) >= limits.max_parallel and _something_used_is_next(state):
+            return "a slot that is really free, since nobody overtakes what uses something"
         if any(step.uses and not _can_have(state, step) for step in life.steps.values()):
             return "a pool or a lock"
     return ""
+
+
+def _something_used_is_next(state: State) -> bool:
+    return any(
+        step.uses and str(step.phase) == "Ready" and _can_have(state, step)
+        for life in state.workflows.values()
+        for step in life.steps.values()
+    )

@@ -5,11 +5,12 @@ attempt does depends on its name and number alone, never on when or by whom it w
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-from simulation import hooks, values
+from simulation import hooks, house, values
 from simulation.world import Fate, World
 from story import a_step, document
 
@@ -35,9 +36,9 @@ class Draft(NamedTuple):
     steps: list[dict[str, Any]]
     spec: dict[str, Any]
 
-    @property
-    def document(self) -> Workflow:
-        return document(self.steps, self.name, **self.spec)
+    def document(self, in_a_house: bool) -> Workflow:
+        steps = house.dressed(self.steps) if in_a_house else self.steps
+        return document(steps, self.name, **self.spec)
 
 
 def a_workflow(random: Random, name: str) -> Draft:
@@ -170,13 +171,17 @@ class Scenario:
         self.max_parallel = random.randint(1, 4)
         self.ahead = random.choice([0, 0, 2])
         self.keep_finished = random.choice([None, 0, 1])
+        self.house = house.House(seed, SECONDS_OF_PEOPLE)
         self._drafts = {name: [a_workflow(random, name)] for name in _some(random, NAMES)}
-        self.begin = [
-            (f"{name}.yaml", drafts[-1].document) for name, drafts in self._drafts.items()
-        ]
+        self.begin: dict[str, tuple[Workflow, ...] | str] = {
+            f"{name}.yaml": (drafts[-1].document(self.house.is_there),)
+            for name, drafts in self._drafts.items()
+        }
+        self.begin |= self.house.files
         self._clock_was_set = False
         times = sorted(random.uniform(0, SECONDS_OF_PEOPLE) for _ in range(random.randint(0, 6)))
-        self.deeds = [(at, self._deed(random, index)) for index, at in enumerate(times)]
+        deeds = [(at, self._deed(random, index)) for index, at in enumerate(times)]
+        self.deeds = sorted([*deeds, *self.house.deeds], key=itemgetter(0))
 
     def play(self, crash_before: int | None = None) -> World:
         """The whole story, until nothing is due and no marker keeps anything from going on."""
@@ -187,8 +192,7 @@ class Scenario:
             crash_before=crash_before,
             keep_finished=self.keep_finished,
         )
-        for path, workflow in self.begin:
-            world.files[path] = (workflow,)
+        world.files |= self.begin
         world.boot_controller()
         passed = 0.0
         for at, deed in self.deeds:
@@ -197,6 +201,7 @@ class Scenario:
             passed = at
         world.run(max(0.0, SECONDS_OF_PEOPLE - passed))
         world.markers.clear()
+        self.house.open_all(world)
         world.run()
         return world
 
@@ -229,8 +234,8 @@ class Scenario:
         )
         if kind == "edit":
             name = random.choice([name, *self._drafts])
-            edited = self._edited(random, name).document
-            return lambda world: world.files.update({f"{name}.yaml": (edited,)})
+            edited = self._edited(random, name).document(self.house.is_there)
+            return lambda world: world.files.update({house.path_of(world, name): (edited,)})
         if kind == "mark":
             marker = _marker(random, name)
             return lambda world: world.markers.update({marker.path: marker})
@@ -263,7 +268,7 @@ class Scenario:
             )
             return lambda world: world.requests.update({request.name: request})
         if kind == "delete":
-            return lambda world: world.files.pop(f"{name}.yaml", None) and None
+            return lambda world: world.files.pop(house.path_of(world, name), None) and None
         if kind == "sleep":
             return lambda world: world.sleep(5)
         if kind == "clock":

@@ -45,7 +45,7 @@ def test_the_same_seed_tells_the_same_story() -> None:
 def test_a_full_disk_stops_the_controller_before_it_does_anything() -> None:
     """What could not be made durable must not have had an effect."""
     world = World()
-    world.files.update({path: (workflow,) for path, workflow in Scenario(3).begin})
+    world.files |= Scenario(3).begin
     world.boot_controller()
     before = (len(world.log), world.effects)
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from simulation.hooks import Hooks
+from simulation.house import Questions
 from simulation.scenario import NAMES, RETRIES_MAX, Scenario
 from simulation.values import Asked, flaw
 from simulation.world import Fate, World
@@ -174,7 +175,7 @@ def retries_are_counted(world: World) -> None:
 
 def values_are_right(world: World) -> None:
     """Each attempt got what the steps before it gave, and no `when` was asked twice."""
-    state, asked, hooks = State(), Asked(), Hooks()
+    state, asked, hooks, questions = State(), Asked(), Hooks(), Questions()
 
     def file(path: str) -> bytes | None:
         return world.outputs.get(path) or world.attached.get(path)
@@ -184,6 +185,7 @@ def values_are_right(world: World) -> None:
             asked.see(state, record.event)
             or flaw(state, record.event, file)
             or hooks.see(state, record.event)
+            or questions.see(state, record.event)
         )
         assert not problem, f"record {record.seq}: {problem}"
         apply(state, record)
