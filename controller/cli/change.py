@@ -182,7 +182,7 @@ def resume(args: argparse.Namespace) -> int:
     life = require_life(args.specs, state, args.name, "resume")
     asked = _request("resume", life, args.reason)
     code = _ask(args.state, state, asked, "resume", "resuming", args.dry_run)
-    if life.spec.suspend is True:
+    if life.suspended_by_spec:
         print(visible(f"{life.name}: stays suspended: {life.path} says `suspend: true`"))
     return code
 

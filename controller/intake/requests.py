@@ -174,7 +174,7 @@ def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     if not workflow.suspension:
         by_file = f"suspended by its file ({workflow.path}): remove `suspend: true` there"
-        why = by_file if workflow.spec.suspend is True else "not suspended"
+        why = by_file if workflow.suspended_by_spec else "not suspended"
         raise _Refused(f"it is {why}")
     return iter(())
 

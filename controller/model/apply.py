@@ -203,7 +203,7 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.SourceChanged: apply_workflow.source_changed,
     e.RunStarted: apply_workflow.run_started,
     e.HooksBegun: apply_hooks.begun,
-    e.EndDecided: apply_hooks.end_decided,
+    e.EndDecided: apply_workflow.end_decided,
     e.CancelAccepted: apply_workflow.cancel_accepted,
     e.DeletionAccepted: apply_workflow.deletion_accepted,
     e.WorkflowSuspended: apply_workflow.suspended,

@@ -28,7 +28,7 @@ def begun(state: State, event: e.HooksBegun) -> None:
         _take(state, workflow, due)
 
 
-def end_decided(state: State, event: e.EndDecided) -> None:
+def begin_ending(state: State, event: e.EndDecided) -> None:
     workflow = state.lives[event.uid]
     workflow.end = End(event.phase, event.reason, event.message, state.time)
     for due in event.hooks:

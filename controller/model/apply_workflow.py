@@ -11,8 +11,8 @@ from msgspec import structs
 
 from controller.model import events as e
 from controller.model.apply_defaults import defaults_above, follow
+from controller.model.apply_hooks import begin_ending, say_ending
 from controller.model.apply_hooks import begin_run as begin_hooks
-from controller.model.apply_hooks import say_ending
 from controller.model.apply_step import remove, reset, restore
 from controller.model.children import (
     expand,
@@ -264,7 +264,7 @@ def _suspend_or_resume(state: State, workflow: Workflow) -> None:
     """Pause what a suspended workflow waits for: its deadline, the backoffs and the timeouts of
     questions. Its running steps go on.
     """
-    wanted = workflow.spec.suspend is True or bool(workflow.suspension)
+    wanted = workflow.suspended_by_spec or bool(workflow.suspension)
     if wanted and workflow.suspended is None:
         workflow.suspended = state.time
         for step in workflow.steps.values():
@@ -356,6 +356,7 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     patient = event.document.spec.edit_policy == "AfterRun"
     reason = "AfterRun" if patient else "RunEnding"
     set_condition(state, workflow, "EditPending", True, reason, message)
+    _heed_suspend(state, workflow)
 
 
 def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
@@ -366,6 +367,24 @@ def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     workflow.accepted, workflow.effects, workflow.edited = state.time, {}, []
     clear_condition(state, workflow, "EditPending", "TakenBack", message)
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
+    _heed_suspend(state, workflow)
+
+
+def end_decided(state: State, event: e.EndDecided) -> None:
+    begin_ending(state, event)
+    _heed_suspend(state, state.lives[event.uid])
+
+
+def _heed_suspend(state: State, workflow: Workflow) -> None:
+    """While only hooks run, what an edit that waits for them says of `suspend` counts: else hooks
+    that are suspended by the spec, and the edit that lets them go on, would wait for each other.
+    """
+    if not workflow.is_ending:
+        return
+    _suspend_or_resume(state, workflow)
+    if workflow.suspended is None and workflow.phase is Phase.SUSPENDED:
+        say_ending(state, workflow)
+    _look_at_all(state, workflow)
 
 
 def source_changed(state: State, event: e.SourceChanged) -> None:

@@ -234,7 +234,14 @@ WORKFLOW_MOVES: Moves = {
     },
     Phase.SUSPENDED: {
         Phase.PENDING: ("GenerationAccepted", "RequestApplied"),
-        Phase.RUNNING: ("AttemptScheduled", "EndDecided", "GenerationAccepted", "RequestApplied"),
+        Phase.RUNNING: (
+            "AttemptScheduled",
+            "EditDeferred",
+            "EditTakenBack",
+            "EndDecided",
+            "GenerationAccepted",
+            "RequestApplied",
+        ),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),

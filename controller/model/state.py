@@ -525,6 +525,13 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         return self.stage is RunStage.ENDING
 
     @property
+    def suspended_by_spec(self) -> bool:
+        """Whether the spec says so; while only hooks run, the one that waits for these."""
+        waits = self.pending if self.is_ending else None
+        spec = self.spec if waits is None else waits.document.spec
+        return spec.suspend is True
+
+    @property
     def in_run(self) -> bool:
         return self.stage is not RunStage.NONE
 

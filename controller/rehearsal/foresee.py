@@ -283,7 +283,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     ending = play.life.is_ending
     waits, run, latest = play.life.pending, play.life.run, play.life.latest
     becomes = waits.document.spec if waits is not None else play.life.spec
-    in_force = play.life.spec
+    at_once = life is not None and life.suspended_by_spec != play.life.suspended_by_spec
     if waits is not None:
         play.run_out()
     else:
@@ -293,7 +293,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     barred = _Barred(life, play)
     found = {step: barred.effect(step, effect) for step, effect in effects.items()}
     notes = [
-        *([_until(run, ending, life, in_force)] if waits is not None else _taken_back(actions)),
+        *([_until(run, ending, at_once)] if waits is not None else _taken_back(actions)),
         *([] if before == latest else _suspended(life, becomes)),
         *_marker_notes(state, life, play, before != latest, effects, found),
     ]
@@ -309,9 +309,8 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
     )
 
 
-def _until(run: int, ending: bool, life: Workflow | None, in_force: Spec) -> str:
-    """Of an edit that waits; what it says of suspend may be in force already."""
-    at_once = life is not None and (life.spec.suspend is True) != (in_force.suspend is True)
+def _until(run: int, ending: bool, at_once: bool) -> str:
+    """Of an edit that waits; `at_once`: but not for what it says of suspend."""
     suspend = "; its `suspend` takes effect at once" if at_once else ""
     end = f"the hooks of run {run} have ended" if ending else f"run {run} has finished"
     return f"waits until {end}{suspend}"

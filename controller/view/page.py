@@ -205,8 +205,10 @@ def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What to do about it."""
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
         yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
-    elif workflow.phase is Phase.SUSPENDED:
+    elif workflow.phase is Phase.SUSPENDED and workflow.suspension:
         yield "next", f"treadle resume {workflow.name}"
+    elif workflow.phase is Phase.SUSPENDED:
+        yield "next", f"remove `suspend: true` from {workflow.path}"
     for step in words.asking(workflow)[:_QUESTIONS_MAX]:
         yield "answer", " · ".join(words.answers(workflow.name, step.name))
 

@@ -251,6 +251,53 @@ def test_hooks_of_a_suspended_workflow_wait_for_resume() -> None:
     assert (world.phases()["w"][""], world.begun["w", "onExit/two"]) == ("Succeeded", 1)
 
 
+def test_hooks_that_wait_for_a_spec_and_an_edit_that_waits_for_them() -> None:
+    """What the edit says of `suspend` counts at once, in both directions."""
+
+    def edited(world: World) -> None:
+        write(world, "a", "bad")
+        world.run(0.5)
+        write(world, "a", "bad", suspend=True)
+        world.run(20)
+        stood.append(world.phases()["w"][""])
+        write(world, "a", "good")
+        world.run(2)
+        write(world, "a", "bad", "more", suspend=True)
+        world.run(20)
+        stood.append(world.phases()["w"][""])
+        write(world, "a", "bad", suspend=True)  # as it was, so it is taken back
+        world.run(20)
+        stood.append(world.phases()["w"][""])
+        write(world, "a", "good")
+        world.run()
+
+    stood: list[str] = []
+    quiet = told(edited)
+    assert stood == ["Suspended"] * 3
+    ends = [one.event for one in quiet.records() if isinstance(one.event, e.WorkflowFinished)]
+    assert [str(one.phase) for one in ends] == ["Failed", "Succeeded"]
+    for effect in range(1, quiet.effects + 1):
+        stormy = told(edited, effect)
+        judge(stormy, f"told(edited, {effect})")
+        assert stormy.begun == quiet.begun, effect
+
+
+def test_an_edit_that_waits_since_before_the_end_lets_its_hooks_go_on() -> None:
+    world = World(
+        fate=lambda w, step, nth: Fate(
+            seconds=1 if step == "bad" else 5, exit_code=int(step == "bad"), deaf_seconds=2
+        )
+    )
+    world.boot_controller()
+    write(world, "bad", "deaf", failFast=True)
+    world.run(0.5)
+    write(world, "bad", "deaf", failFast=True, suspend=True)
+    world.run(1)
+    write(world, "deaf")
+    world.run()
+    assert (world.phases()["w"][""], world.begun["w", "onFailure/two"]) == ("Succeeded", 1)
+
+
 def test_no_hook_while_a_step_is_to_be_retried_or_was_interrupted() -> None:
     world = World(fate=lambda w, step, nth: Fate(exit_code=0 if "/" in step or nth == 3 else 1))
     retry = {"limit": 2, "backoff": {"initialSeconds": 5, "jitter": 0}}

@@ -323,3 +323,9 @@ def test_a_step_that_took_too_long_says_so_and_not_its_exit_code() -> None:
     assert story.step("a").attempts[-1].exit_code == 124
     shown = note(story.state, story.life(), story.step("a"), Look(now=story.now), {"a": ["rows"]})
     assert shown == "timed out after 5 s"
+
+
+def test_a_workflow_that_its_file_suspends_is_resumed_there() -> None:
+    story = Story().accept([a_step("a")], suspend=True)
+    shown = list(page(story.state, story.life(), Look(now=story.now)))
+    assert shown[-1] == "  next          remove `suspend: true` from w.yaml"
