@@ -48,6 +48,7 @@ class House:
         self.is_there = random.random() < 0.6
         self.files = {"pools.yaml": pool("gpu", random.randint(1, 2))} if self.is_there else {}
         self.files |= {f"{home}d.yaml": _defaults(random) for home in FOLDERS if self.is_there}
+        self.home = random.choice(FOLDERS) if self.is_there else ""  # of the workflows at first
         times = [random.uniform(0, seconds) for _ in range(random.randint(2, 8))]
         self.deeds = [(at, _deed(random, index)) for index, at in enumerate(sorted(times))]
         if not self.is_there:
@@ -73,7 +74,8 @@ def _defaults(random: Random) -> str:
 
 def _deed(random: Random, index: int) -> Deed:
     name, home = random.choice(("alpha", "beta", "gamma")), random.choice(FOLDERS)
-    kind = random.choice(["policy", "policy", "away", "move", "pool", *["answer"] * 3])
+    kinds = ["policy", "policy", "away", "move", "pool", *["answer"] * 3, *["again"] * 2]
+    kind = random.choice(kinds)
     if kind == "policy":
         text = _defaults(random)
         return lambda world: world.files.update({f"{home}d.yaml": text})
@@ -88,7 +90,7 @@ def _deed(random: Random, index: int) -> Deed:
         return lambda world: _move(world, name, home)
     asked = Request(
         name=f"house-{index:03}",
-        kind="approve",
+        kind="approve" if kind == "answer" else "retry",
         workflow=name,
         steps=["ask"],
         question=random.choice([1, 1, 1, 2, 3]),

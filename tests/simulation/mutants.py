@@ -22,9 +22,19 @@ from controller.log.writer import LogWriter
 from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
-from controller.model import apply_hooks, apply_step, children, indexes, movement, pools
+from controller.model import (
+    apply_attempt,
+    apply_hooks,
+    apply_step,
+    children,
+    indexes,
+    movement,
+    pools,
+)
 from controller.model.apply import APPLY
 from controller.model.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
     AttemptFinished,
     GenerationAccepted,
     HooksBegun,
@@ -46,6 +56,7 @@ from controller.planner import (
     slots,
     wish,
 )
+from controller.spec.linked import below
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -255,7 +266,7 @@ def forgets_how_many_retries_were_spent() -> Patch:
 
     def wrong(state: Any, event: Any) -> None:
         real(state, event)
-        state.lives[event.uid].steps[event.step].retries = 0
+        state.lives[event.uid].step(event.step).retries = 0
 
     return patch.dict(APPLY, {RetryScheduled: wrong})
 
@@ -413,12 +424,12 @@ def runs_the_hooks_of_the_start_twice() -> Patch:
     return patch.dict(APPLY, {HooksBegun: wrong})
 
 
-@mutant
+@mutant_in_calm
 def runs_hooks_although_a_marker_says_no() -> Patch:
     return patch.object(hooks, "is_without_hooks", lambda state, workflow: False)
 
 
-@mutant
+@mutant_in_calm
 def runs_the_hooks_of_another_end() -> Patch:
     return patch.dict(hooks._BY_PHASE, {Phase.CANCELLED: "onFailure"})
 
@@ -516,7 +527,7 @@ def asks_a_when_again_after_a_failure() -> Patch:
 
     def wrong(state: Any, event: Any) -> None:
         real(state, event)
-        step = state.lives[event.uid].steps[event.step]
+        step = state.lives[event.uid].step(event.step)
         step.answer = step.series_from = None
 
     return patch.dict(APPLY, {RetryScheduled: wrong})
@@ -558,7 +569,7 @@ def hands_on_the_outputs_of_an_earlier_success() -> Patch:
     real = APPLY[AttemptFinished]
 
     def wrong(state: Any, event: Any) -> None:
-        step = state.lives[event.uid].steps[event.step]
+        step = state.lives[event.uid].step(event.step)
         before = step.outputs
         real(state, event)
         step.outputs = before or step.outputs
@@ -617,6 +628,64 @@ def names_a_file_of_values_that_nobody_writes() -> Patch:
         self.attached.clear()
 
     return patch.object(Passes, "rest", wrong)
+
+
+@mutant_in_calm
+def takes_the_start_of_a_hook_for_that_of_a_step() -> Patch:
+    real = apply_hooks.note_start
+
+    def wrong(workflow: Any, step: Any) -> None:
+        real(workflow, next(iter(workflow.steps.values())))
+
+    return patch.object(apply_attempt, "note_start", wrong)
+
+
+@mutant_in_calm
+def forgets_the_hooks_of_the_start() -> Patch:
+    return patch.object(apply_attempt, "note_start", lambda workflow, step: None)
+
+
+@mutant_in_calm
+def takes_the_hooks_of_the_farthest_defaults() -> Patch:
+    real = hooks.hooks_in_force
+
+    def wrong(spec: Any) -> Any:
+        return real(below(spec, spec.above[::-1]))
+
+    return patch.object(hooks, "hooks_in_force", wrong)
+
+
+@mutant_in_calm
+def takes_a_no_for_a_yes() -> Patch:
+    real = APPLY[ApprovalAnswered]
+
+    def wrong(state: Any, event: Any) -> None:
+        real(state, structs.replace(event, approved=True))
+
+    return patch.dict(APPLY, {ApprovalAnswered: wrong})
+
+
+@mutant_in_calm
+def numbers_each_question_from_one() -> Patch:
+    real = APPLY[ApprovalAsked]
+
+    def wrong(state: Any, event: Any) -> None:
+        real(state, event)
+        state.lives[event.uid].step(event.step).questions = 0
+
+    return patch.dict(APPLY, {ApprovalAsked: wrong})
+
+
+@mutant_in_calm
+def goes_on_before_anybody_has_answered() -> Patch:
+    real = APPLY[ApprovalAsked]
+
+    def wrong(state: Any, event: Any) -> None:
+        real(state, event)
+        yes = {"number": event.number, "approved": True, "by": "", "reason": ""}
+        APPLY[ApprovalAnswered](state, ApprovalAnswered(uid=event.uid, step=event.step, **yes))
+
+    return patch.dict(APPLY, {ApprovalAsked: wrong})
 
 
 @mutant_among_pools

@@ -174,7 +174,7 @@ class Scenario:
         self.house = house.House(seed, SECONDS_OF_PEOPLE)
         self._drafts = {name: [a_workflow(random, name)] for name in _some(random, NAMES)}
         self.begin: dict[str, tuple[Workflow, ...] | str] = {
-            f"{name}.yaml": (drafts[-1].document(self.house.is_there),)
+            f"{self.house.home}{name}.yaml": (drafts[-1].document(self.house.is_there),)
             for name, drafts in self._drafts.items()
         }
         self.begin |= self.house.files
