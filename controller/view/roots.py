@@ -296,7 +296,8 @@ def _counted(said: str, names: Sequence[str], look: Look) -> str:
     if len(above := parents(names)) == 1 and "" not in above:
         keys, of_list = [key_in(name) for name in names], names[0].endswith("]")
         return _fitting(f"{above.pop()}: {number_of(len(names), of_list)} {said}: ", keys, look)
-    who = "hooks" if all(map(is_hook, names)) else "steps"
+    hooks = sum(map(is_hook, names))
+    who = "steps" if not hooks else "hooks" if hooks == len(names) else "steps and hooks"
     return _fitting(f"{len(names)} {who} {said}: ", names, look)
 
 

@@ -397,3 +397,12 @@ def test_the_shape_has_the_hooks_of_the_present_run() -> None:
     story.ask("retry").exit("b").exit("onStart/hello").exit("c")
     hooks = workflow_shape(story.state, story.life()).status.hooks
     assert [one.name for one in hooks] == ["onStart/hello", "onExit/tidy"]
+
+
+def test_steps_and_hooks_of_one_fate_are_counted_as_such() -> None:
+    hooks = {"onStart": [{"name": "hello", "run": "1"}, {"name": "later", "run": "2"}]}
+    story = Story().accept([a_step("a"), a_step("b", "a")], hooks=hooks).start("a")
+    story.mark().end("a").end("onStart/hello")
+    shown = list(explanation(story.state, story.life(), Around(runs=True), Look(now=0), {}))
+    said = "4 steps and hooks cancelled by w.cancel: a, b, onStart/hello, onStart/later"
+    assert shown[1] == f"■ {said}"
