@@ -367,11 +367,16 @@ class World:
         return [attempt for attempt, times in self.ledger.items() if times > 1]
 
     def phases(self) -> dict[str, dict[str, str]]:
-        """Of every name that lives, the workflow's own under the empty name."""
+        """Of every name that lives, the workflow's own under the empty name.
+
+        Of hooks, those of the last run: what earlier runs had of onStart may hang on the moment of
+        a crash, if their first step was stopped as it started.
+        """
         return {
             name: {
                 "": str(life.phase),
-                **{step.name: str(step.phase) for step in life.with_hooks},
+                **{step.name: str(step.phase) for step in life.steps.values()},
+                **{hook.name: str(hook.phase) for hook in life.present_hooks},
             }
             for name, life in sorted(self.controller.state.workflows.items())
         }
