@@ -53,7 +53,7 @@ from controller.model.state import SECOND
 from controller.spec.models import Workflow
 
 BEGIN = 1_700_000_000 * SECOND
-TURNS_MAX = 20_000  # of one story; they take some hundreds
+TURNS_MAX = 5_000  # of one story; they take some hundreds
 TURNS_AT_ONCE_MAX = 200  # without time going by; more is a loop that turns for nothing
 # A crash begins a wait for stillness anew. That is right, but it would shift the rest of a story.
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
