@@ -279,15 +279,17 @@ def test_a_template_that_is_moved_or_made_again_was_never_away(watched: Watched)
     watched.quiet()
     (watched.root / "lib").mkdir()
     chain.rename(watched.root / "lib/chain.yaml")
-    watched.until(lambda: watched.story == ["move a"])
+    watched.until(lambda: "move a" in watched.story and not watched.state.rejected)
     watched.settled()
+    # The new path may be seen before the old one is gone: two of one name, for a moment.
+    assert [one for one in watched.said() if "lib/chain.yaml" not in one] == ["move a"]
     assert homes_of(watched.state.workflows["a"].spec) == {"chain": "lib"}
     shutil.rmtree(watched.root / "lib")
     watched.until(lambda: bool(watched.faults("a.yaml")))
     (watched.root / "lib.yaml").write_text(template("chain", "one"))
     watched.until(lambda: not watched.state.rejected)
     watched.settled()
-    assert watched.said() == ["move a", "FileRejected a.yaml", "FileCleared a.yaml", "move a"]
+    assert watched.said() == ["FileRejected a.yaml", "FileCleared a.yaml", "move a"]
 
 
 def test_a_slow_writer_removes_nothing_on_its_way(root: Path) -> None:
