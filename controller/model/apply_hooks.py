@@ -6,7 +6,7 @@ and no step waits for it. What happens to it and its attempts is told by the eve
 
 from controller.model import events as e
 from controller.model.children import new_step
-from controller.model.indexes import set_timer, stop_waiting, touch
+from controller.model.indexes import set_timer, touch
 from controller.model.movement import (
     clear_condition,
     explain_wait,
@@ -77,9 +77,7 @@ def hook_failed(state: State, workflow: Workflow, hook: Step) -> None:
 def begin_run(state: State, workflow: Workflow) -> None:
     """Of the hooks of earlier runs, only those of the last one are still known."""
     workflow.has_started = workflow.onstart_due = False
-    workflow.end = None
-    for name in workflow.hooks.keys() - workflow.due_hooks:
-        stop_waiting(state, workflow, workflow.hooks[name])
+    for name in [name for name in workflow.hooks if name not in workflow.due_hooks]:
         workflow.left[name] = workflow.hooks.pop(name).numbered
     workflow.due_hooks = []
     clear_condition(state, workflow, "HookFailed", Reason.STARTED, "a new run has started")

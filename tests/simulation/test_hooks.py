@@ -336,3 +336,18 @@ def test_an_interrupted_hook_runs_again_and_its_end_is_known() -> None:
     assert last_end(world)[0] == "Failed"
     ends = [one for one in hooks_of(world) if one[0] == "onFailure/one"]
     assert [end for _, _, end in ends][-1] == "Succeeded"
+
+
+def test_hooks_of_earlier_runs_are_left_in_their_order() -> None:
+    """All readers of a log make the same image of it, so no order may be that of a set."""
+    names = [f"h{number}" for number in range(9)]
+    hooks = {"onFailure": [{"name": name, "run": "1"} for name in names]}
+    world = World(fate=fate)
+    world.boot_controller()
+    world.files["w.yaml"] = (document([a_step("bad")], hooks=hooks),)
+    world.run()
+    for step in ("good", "better"):
+        world.files["w.yaml"] = (document([a_step(step)], hooks=hooks),)
+        world.run()
+    left = world.controller.state.workflows["w"].left
+    assert [name for name in left if "/" in name] == [f"onFailure/{name}" for name in names]
