@@ -6,7 +6,7 @@ from collections.abc import Callable
 from controller.model.indexes import phase_before
 from controller.model.phases import Phase, Reason
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
-from controller.spec.hooks import is_hook
+from controller.spec.hooks import kind_of
 
 FAILED_MAX = 100  # names of failed steps that a hook gets
 _MESSAGE_MAX = 2000  # characters
@@ -22,7 +22,7 @@ def hook_env(
     As long as the hook has not started, they stay the same. So one of onStart, which runs beside
     the steps, does not see how these end.
     """
-    if is_hook(hook.name, ["onStart"]):
+    if kind_of(hook.name) == "onStart":
         phase, reason, message = (
             str(Phase.RUNNING),
             str(Reason.STARTED),

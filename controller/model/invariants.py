@@ -26,6 +26,7 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.hooks import kind_of
 from controller.spec.uses import wants_several
 
 
@@ -220,7 +221,7 @@ def _hooks(workflow: Workflow) -> Iterator[str]:
         yield f"its run is {workflow.stage}, and its end is {workflow.end}"
     if workflow.is_ending and workflow.unsettled:
         yield "its hooks run while it has unsettled steps"
-    early = [name for name in left if not name.startswith("onStart/")]
+    early = [name for name in left if kind_of(name) != "onStart"]
     if early and not workflow.is_ending:
         yield f"the hooks {left} have not ended while its run is {workflow.stage}"
 

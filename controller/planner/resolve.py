@@ -39,7 +39,7 @@ from controller.spec.expression import (
     steps_read,
 )
 from controller.spec.fingerprint import children, fingerprints, inputs, inside, version_of
-from controller.spec.hooks import is_hook
+from controller.spec.hooks import kind_of
 from controller.spec.items import Item, check_inner_name, child_name, expand, inner_name
 from controller.spec.linked import called
 from controller.spec.models import SECONDS_MAX, Spec
@@ -74,7 +74,7 @@ class Sight(NamedTuple):
     def of(self, step: Step) -> "Sight":
         """What the expressions of this step see, its item as well; `self`: of the whole spec."""
         at = self._replace(item=None, nth=-1)
-        if is_hook(step.name, ["onStart"]):  # also if the steps are done before its turn comes
+        if kind_of(step.name) == "onStart":  # also if the steps are done before its turn comes
             at = at._replace(phase=Phase.RUNNING)
         if step.piece:
             piece = self.steps[step.piece]

@@ -27,7 +27,7 @@ from controller.model.indexes import is_without_hooks, standstill
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import to_end
-from controller.spec.hooks import is_hook
+from controller.spec.hooks import kind_of
 
 Outcome = Literal["remove", "cancel", "reset", "restore", "wait"]
 Stage = Literal["none", "queued", "withdrawing", "running", "ending", "ended"]
@@ -263,7 +263,7 @@ def _hooks_unwanted(state: State, workflow: Workflow, step: Step) -> Wish | None
     cancel, without = workflow.cancel, is_without_hooks(state, workflow)
     if without and (cancel is None or cancel.hooks):
         return Wish("cancel", Reason.CANCEL_MARKER, "a cancel marker says hooks: false")
-    if cancel is None or not (without or is_hook(step.name, ["onStart"])):
+    if cancel is None or not (without or kind_of(step.name) == "onStart"):
         return None
     return Wish("cancel", cancel.reason, cancel.message, finish=not without)
 

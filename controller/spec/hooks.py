@@ -4,7 +4,7 @@ A hook is defined like a step, but `defaults` do not hold for it, and it depends
 full name is that of its kind and its own: `onFailure/page-me`. No step has such a name.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, UnsetType
@@ -66,9 +66,14 @@ def hooks_in_force(spec: Spec) -> HooksInForce:
     return found
 
 
-def is_hook(name: str, kinds: Collection[HookKind] = HOOK_KINDS) -> bool:
-    """Whether this is the full name of a hook of these kinds, not of a step."""
-    return name.partition("/")[0] in kinds
+def kind_of(name: str) -> str:
+    """The kind of a hook, from its full name."""
+    return name.partition("/")[0]
+
+
+def is_hook(name: str) -> bool:
+    """Whether this is the full name of a hook, or a kind of them; not the name of a step."""
+    return kind_of(name) in HOOK_KINDS
 
 
 def hook_definition(spec: Spec, due: DueHook) -> Definition:

@@ -10,6 +10,7 @@ from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.resolve import Answer
 from controller.spec.fingerprint import input_in_words
+from controller.spec.hooks import kind_of
 from controller.view import edits, words
 from controller.view.expansion import sentence
 from controller.view.explain import NO_CONTROLLER, Around, Cause
@@ -67,7 +68,7 @@ def _past(workflow: Workflow, step: Step) -> Iterator[str]:
     if step.answer is not None and step.phase not in (Phase.PENDING, Phase.SKIPPED):
         yield Answer(True, step.answer).sentence
     if step.is_hook:
-        yield words.hooks_run(step.name.partition("/")[0])
+        yield words.hooks_run(kind_of(step.name))
     elif workflow.generation > 1:
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))

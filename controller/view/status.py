@@ -12,6 +12,7 @@ from controller.model.events import FileRejected, Usage
 from controller.model.indexes import approval_due
 from controller.model.phases import Phase
 from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
+from controller.spec.hooks import kind_of
 from controller.spec.linked import written
 from controller.view import words
 from controller.view.children import in_order
@@ -107,7 +108,7 @@ def _hook_shape(state: State, workflow: Workflow, hook: Step, in_use: InUse) -> 
     reason, message = words.of_step(state, workflow, hook)
     return HookShape(
         name=hook.name,
-        kind=hook.name.partition("/")[0],
+        kind=kind_of(hook.name),
         phase=hook.phase,
         reason=reason,
         message=message,
