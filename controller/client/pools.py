@@ -64,8 +64,7 @@ def _files(places: Sequence[str]) -> Iterator[str]:
     for place in places:
         if os.path.isdir(place):
             with suppress(OSError):
-                for entry in Walk(place).below():
-                    if entry.kind == "spec":
-                        yield os.path.join(place, entry.path)
+                for relative in Walk(place).specs():
+                    yield os.path.join(place, relative)
         elif place != "-":
             yield place
