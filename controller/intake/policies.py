@@ -46,14 +46,8 @@ def homes(state: State) -> dict[str, str]:
 
 def home(state: State, name: str) -> str | None:
     """The file of one that is in force."""
-    if not is_one(name):
-        return None
-    kind, _, which = name.partition(" ")
-    if kind == "Pool":
-        pool = state.pools.get(which)
-        return None if pool is None else pool.path
-    defaults = state.defaults.get(which.removeprefix("."))
-    return None if defaults is None else defaults.path
+    found = _known(state, name)
+    return None if found is None else found.path
 
 
 def in_words(name: str) -> str:
@@ -102,12 +96,10 @@ def name_in(event: object) -> str:
 
 def in_force(state: State, name: str) -> DefaultsSpec | PoolSpec | None:
     """What it says now; None if there is none of that name."""
-    kind, _, which = name.partition(" ")
-    if kind == "Pool":
-        pool = state.pools.get(which)
-        return None if pool is None else PoolSpec(slots=pool.slots)
-    defaults = state.defaults.get(which.removeprefix("."))
-    return None if defaults is None else defaults.spec
+    found = _known(state, name)
+    if isinstance(found, Pool):
+        return PoolSpec(slots=found.slots)
+    return None if found is None else found.spec
 
 
 def wanted(event: object) -> DefaultsSpec | PoolSpec | None:
@@ -126,6 +118,14 @@ def remove(name: str) -> PoolRemoved | DefaultsRemoved:
     if kind == "Pool":
         return PoolRemoved(name=which)
     return DefaultsRemoved(folder=which.removeprefix("."))
+
+
+def _known(state: State, name: str) -> Pool | DefaultsAccepted | None:
+    """The one in force that has this name."""
+    if not is_one(name):
+        return None
+    kind, _, which = name.partition(" ")
+    return state.pools.get(which) if kind == "Pool" else state.defaults.get(which.removeprefix("."))
 
 
 def _name(path: str, policy: PolicyName) -> str:

@@ -5,7 +5,8 @@ would cost O(world). Cost: 1 to 10 µs an event; a new generation costs more, be
 every step of its workflow once.
 
 This file handles the controller, its machine, the folder and the requests of people;
-`apply_defaults`, `apply_workflow`, `apply_step` and `apply_attempt` handle the other events.
+`apply_defaults`, `apply_workflow`, `apply_step`, `apply_attempt` and `apply_hooks` handle the other
+events.
 """
 
 from collections.abc import Callable, Collection, Iterable

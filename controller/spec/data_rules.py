@@ -266,11 +266,11 @@ def _places(spec: Spec) -> Iterator[_Place]:
         if isinstance(holder.working_dir, str):
             yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
     defaults = spec.defaults
-    if not isinstance(defaults, UnsetType) and isinstance(defaults.timeout_seconds, str):
-        path = ("spec", "defaults", "timeoutSeconds")
-        yield _Place(path, defaults.timeout_seconds, "seconds", None)
     if not isinstance(defaults, UnsetType):
-        yield from _locks(("spec", "defaults"), defaults, None)
+        path = ("spec", "defaults")
+        if isinstance(defaults.timeout_seconds, str):
+            yield _Place((*path, "timeoutSeconds"), defaults.timeout_seconds, "seconds", None)
+        yield from _locks(path, defaults, None)
     for path, one in programs_of(spec):
         yield from _places_of_program(path, one)
     for path, step in steps_of(spec):
