@@ -479,9 +479,9 @@ def test_the_shim_killed_at_each_effect(
     monkeypatch.setattr("controller.executor.local.link.PROGRAM", FAULTY.format(fault=fault))
     executor = yard.executor(slots=2)
     yard.forgets = True
-    steps = [f"s{n}" for n in range(5)]
+    steps = ["one", "load[eu]", "site/load", "site[eu]/load", "onExit/tidy"]
     launches = [
-        yard.launch(step, f"echo {step} >> ledger; exit {n}") for n, step in enumerate(steps)
+        yard.launch(step, f"echo '{step}' >> ledger; exit {n}") for n, step in enumerate(steps)
     ]
     executor.start(launches)
     executor.start(launches)
@@ -541,7 +541,8 @@ CONTROLLER = Path(__file__).with_name("a_controller.py")
 @pytest.mark.parametrize("both", [False, True], ids=["the controller", "controller and shim"])
 def test_killed_again_and_again_nothing_is_lost_or_done_twice(yard: Yard, both: bool) -> None:
     steps = 60
-    plan = {f"s{n}": (yard.mark(f"s{n}"), n % 7) for n in range(steps)}
+    names = [f"s{n}" if n % 2 else f"site/s{n}" for n in range(steps)]
+    plan = {step: (yard.mark(step), n % 7) for n, step in enumerate(names)}
     (yard.work / "plan").write_text(json.dumps({"uid": yard.uid, "steps": plan}))
     rng = random.Random(7)
     kills = 0

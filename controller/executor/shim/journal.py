@@ -27,7 +27,8 @@ from controller.executor.shim.wire import Message, encode
 VERSION = 1
 NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
-ATTEMPT = re.compile(r"[^/]+/[^/]+/[0-9]{1,9}")
+# The name of a step may have slashes: it is below another one, or a hook.
+ATTEMPT = re.compile(r"[^/]+/.+/[0-9]{1,9}")
 ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
 SHAPES: dict[str, tuple[type, ...]] = {
     "journal": (int, str, str),

@@ -7,6 +7,7 @@ import pytest
 
 from controller.executor.shim import journal as journal_module
 from controller.executor.shim.journal import Journal
+from controller.loop.ports import AttemptId
 
 BOOT = "boot-1"
 HEADER = ["journal", 1, BOOT, "name"]
@@ -65,6 +66,15 @@ def test_what_became_of_an_attempt(
     tmp_path: Path, notes: list[object], left: dict[str, object]
 ) -> None:
     assert replayed(tmp_path, HEADER, *notes).entries == left
+
+
+@pytest.mark.parametrize("step", ["s", "load[eu]", "site/load", "site[eu]/load[1]", "onExit/tidy"])
+def test_an_attempt_of_any_step_is_known(tmp_path: Path, step: str) -> None:
+    """One that the next shim does not know would be started a second time."""
+    attempt = str(AttemptId("u", step, 3))
+    starting, started = ["starting", attempt, 99, 10], ["started", attempt, 4711, 5, 11]
+    journal = replayed(tmp_path, HEADER, starting, started)
+    assert journal.entries == {attempt: [starting, started, ["orphaned", attempt]]}
 
 
 def test_of_another_boot_nothing_lives_and_nothing_is_believed(tmp_path: Path) -> None:
