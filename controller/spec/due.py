@@ -83,6 +83,21 @@ def zone_of(name: str) -> ZoneInfo:
         raise BadRule(f'no time zone is named "{name}"') from None
 
 
+def moment_of(text: str) -> int:
+    """The seconds since 1970 of an RFC 3339 time, which needs an offset. Raises BadRule."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or "T" not in text.upper():
+        raise BadRule(f'"{text}" is not a time like 2026-12-01T06:00:00+01:00')
+    if moment.tzinfo is None:
+        raise BadRule(f'"{text}" has no offset: write it like 2026-12-01T06:00:00+01:00, or ...Z')
+    if moment.microsecond:
+        raise BadRule(f'"{text}" has a fraction of a second')
+    return int(moment.timestamp())
+
+
 def day_of(due: int, zone: str) -> date:
     """The day of a due time, in its zone."""
     return datetime.fromtimestamp(due, zone_of(zone)).date()

@@ -53,6 +53,7 @@ PositiveCount = Annotated[int, Meta(ge=1, le=COUNT_MAX)]
 Argv = Annotated[list[str], Meta(min_length=1)]
 Cause = Literal["NonZeroExit", "Timeout", "Interrupted"]
 ConditionOn = Literal["Succeeded", "Failed", "Finished"]
+EndPhase = Literal["Succeeded", "Failed", "Cancelled"]
 
 PoolName = Annotated[
     str,
@@ -511,6 +512,139 @@ class Defaults(_Written, frozen=True):
     uses: Uses = UNSET
 
 
+class Files(_Written, frozen=True):
+    """Files that a trigger waits for: each one begins an instance."""
+
+    path: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Where they arrive, like `inbox/*.csv`: relative to the folder of the "
+            "spec's file. `*` and `?` stand for characters of a name, `[a-c]` for one of these.",
+        ),
+    ]
+
+
+class After(_Written, frozen=True):
+    """A workflow that has to end before."""
+
+    workflow: WorkflowName
+    phase: Annotated[
+        EndPhase | Annotated[list[EndPhase], Meta(min_length=1)] | UnsetType,
+        Meta(description="How its run must have ended: a phase or a list. Default: Succeeded."),
+    ] = UNSET
+
+
+class Trigger(_Written, frozen=True):
+    """What begins an instance. It has exactly one of schedule, at, everySeconds, files and after."""
+
+    name: Annotated[
+        Annotated[str, Meta(pattern=STEP_NAME)] | UnsetType,
+        Meta(
+            description="Letters, digits, `_` and `-`, at most 63 characters. Default: the name "
+            "of the field that says what it waits for.",
+        ),
+    ] = UNSET
+    schedule: Annotated[
+        str | Annotated[list[str], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description='Due times as in cron, `"30 2 * * mon-fri"`, or a list of them: minute, '
+            "hour, day, month, weekday. Also @hourly, @daily, @weekly, @monthly and @yearly."
+        ),
+    ] = UNSET
+    at: Annotated[
+        Annotated[list[str], Meta(min_length=1)] | UnsetType,
+        Meta(description="Due times, each once, like 2026-12-01T06:00:00+01:00."),
+    ] = UNSET
+    every_seconds: Annotated[
+        Annotated[int, Meta(ge=1, le=SECONDS_MAX)] | UnsetType,
+        Meta(description="Due whenever so many seconds are over, counted from 1970 on."),
+    ] = UNSET
+    files: Annotated[Files | UnsetType, Meta(description="An instance for each file.")] = UNSET
+    after: Annotated[
+        After | UnsetType,
+        Meta(description="An instance whenever a run of another workflow has ended."),
+    ] = UNSET
+    time_zone: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Of its due times and dates, like Europe/Berlin. It is never that of the "
+            "machine. Default: UTC."
+        ),
+    ] = UNSET
+    exclude: Annotated[
+        list[str] | UnsetType,
+        Meta(description="Dates in that zone on which it is not started, like 2026-12-24."),
+    ] = UNSET
+    jitter_seconds: Annotated[
+        Annotated[int, Meta(ge=0, le=SECONDS_MAX)] | UnsetType,
+        Meta(
+            description="It is started up to so much later. How much hangs on the names of the "
+            "workflow and the trigger, so it is always the same. Default: 0."
+        ),
+    ] = UNSET
+    starting_deadline_seconds: Annotated[
+        PositiveSeconds | UnsetType,
+        Meta(description="Later than this it is not started any more. Default: no limit."),
+    ] = UNSET
+    catch_up: Annotated[
+        Literal["Latest", "All"] | UnsetType,
+        Meta(
+            description="What becomes of the due times in which no controller ran: the newest is "
+            "started (Latest, the default), or all, the oldest first (All)."
+        ),
+    ] = UNSET
+    params: Annotated[
+        dict[ParamName, Any] | UnsetType,
+        Meta(
+            description="Values for the params of an instance. Text can hold expressions that read "
+            "trigger; a value that is one expression keeps its type."
+        ),
+    ] = UNSET
+
+
+OverlapPolicy = Literal["Forbid", "Queue", "Allow"]
+
+
+class Concurrency(_Written, frozen=True):
+    """What a firing does while earlier instances have not ended."""
+
+    policy: Annotated[
+        OverlapPolicy | UnsetType,
+        Meta(
+            description="The firing is skipped (Forbid), waits for its turn (Queue), or starts all "
+            "the same (Allow). Default: Forbid for times, Queue for everything else."
+        ),
+    ] = UNSET
+    limit: Annotated[
+        PositiveCount | UnsetType,
+        Meta(description="How many instances may run at once. Default: 1."),
+    ] = UNSET
+    group: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Only instances for which this text is the same count together. It can "
+            "hold expressions that read params and trigger. Default: all instances."
+        ),
+    ] = UNSET
+    max_queued: Annotated[
+        Count | UnsetType,
+        Meta(
+            description="How many instances may wait for their turn; one more, and the oldest of "
+            "them is cancelled. Default: 100."
+        ),
+    ] = UNSET
+
+
+KeepInstances = Annotated[
+    PositiveCount | UnsetType,
+    Meta(
+        description="How many instances that have ended are kept; older ones go to the archive. "
+        "Default: 30."
+    ),
+]
+
+
 class Spec(_Written, frozen=True):
     """What one workflow does."""
 
@@ -576,6 +710,18 @@ class Spec(_Written, frozen=True):
             "the present run has finished (AfterRun). `suspend` never waits."
         ),
     ] = UNSET
+    triggers: Annotated[
+        list[Trigger] | UnsetType,
+        Meta(
+            description="What begins instances of this workflow, each with a life of its own. With "
+            "an empty list, only `treadle start` does. Without it, the workflow runs by itself."
+        ),
+    ] = UNSET
+    concurrency: Annotated[
+        Concurrency | OverlapPolicy | UnsetType,
+        Meta(description="What a firing does while earlier instances have not ended."),
+    ] = UNSET
+    keep_instances: KeepInstances = UNSET
 
 
 class Metadata(_Written, frozen=True):
@@ -696,6 +842,7 @@ class DefaultsSpec(_Written, frozen=True):
             "step are archived. If the file of the workflow is gone, the whole workflow is."
         ),
     ] = UNSET
+    keep_instances: KeepInstances = UNSET
 
 
 class DefaultsMetadata(_Written, frozen=True):
