@@ -36,6 +36,7 @@ from controller.spec.linked import called
 from controller.spec.load import Document, PolicyDocument
 from controller.spec.models import Spec
 from controller.spec.models import Workflow as Written
+from controller.spec.trigger import is_definition, triggers
 
 __all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
 
@@ -477,11 +478,13 @@ class _Judge:
 
 
 def _names(spec: Spec) -> set[tuple[str, str]]:
-    """The names of its steps, those of the templates that they call, each below its caller, and
-    those of its hooks, each below its kind.
+    """The names of its steps, those of the templates that they call, each below its caller, those
+    of its hooks, each below its kind, and those of its triggers.
     """
     templates = called(spec)
-    names = names_of_hooks(spec.hooks)
+    names = names_of_hooks(spec.hooks) | {(name, "trigger") for name in triggers(spec)}
+    if is_definition(spec):
+        names.add(("", "triggers"))
     for step in spec.steps:
         names.add((step.name, ""))
         if not isinstance(step.template, UnsetType) and step.template.name in templates:

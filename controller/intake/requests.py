@@ -10,6 +10,8 @@ queued waits until that is withdrawn.
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
+from msgspec import structs
+
 from controller.model.events import (
     ApprovalAnswered,
     AttemptEnding,
@@ -21,20 +23,27 @@ from controller.model.events import (
     StepReset,
     in_the_name_of,
 )
+from controller.model.indexes import markers_for
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.planner.accept import accept, refusal
-from controller.planner.actions import Action, to_end
+from controller.planner.actions import Action, Fire, Follow, to_end
 from controller.planner.cancel import of_name
-from controller.spec.fingerprint import same
+from controller.planner.firing import facts_of_time
+from controller.spec.due import at_in, key_of
+from controller.spec.fingerprint import same, same_steps
 from controller.spec.items import child_name, inner_name
 from controller.spec.load import Document
+from controller.spec.models import Spec
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
-from controller.spec.template import child_definition, template_definitions
+from controller.spec.template import child_definition, definition_named, template_definitions
+from controller.spec.trigger import Firing, key_by_hand, triggers
 from controller.spec.values import normal
 
+LATEST = "latest"  # NAME@latest is the newest instance
+BACKFILL_MAX = 10_000
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
 _OVERRULES = ("retry", "restart")  # a cancellation
@@ -57,9 +66,12 @@ def answer(state: State, asked: Request) -> list[Action] | None:
         workflow = _find(state, asked)
         if workflow is not None:
             _refuse_hooks(workflow, asked)
+            _refuse_definition(workflow, asked)
             if _has_to_wait(state, workflow, asked):
                 return None
-        consequences = list(_ANSWERS[asked.kind](workflow, asked))
+        if (instance := started_before(workflow, asked)) != "":
+            return [structs.replace(_applied(asked, ""), instance=instance)]
+        consequences = list(_ANSWERS[asked.kind](state, workflow, asked))
     except _Refused as refusal:
         return [_applied(asked, "", refused=str(refusal)), *refusal.besides]
     begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
@@ -114,7 +126,7 @@ def _has_to_wait(state: State, workflow: Workflow, asked: Request) -> bool:
     if not overrules and not asked.resume:
         return False
     ending = workflow.being_ended and not workflow.finished
-    return ending or (overrules and workflow.name in state.markers_of)
+    return ending or (overrules and bool(markers_for(state, workflow.name)))
 
 
 def waits_for_hooks(asked: Request) -> bool:
@@ -141,13 +153,31 @@ def _find(state: State, asked: Request) -> Workflow | None:
     return workflow
 
 
-def _retry(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _retry(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     chosen = list(_chosen(workflow, asked))
     if not chosen:
         raise _Refused(NOTHING_TO_RETRY)
+    if _is_brought_up(state, workflow, asked):
+        yield Follow(workflow.uid)
+        spec = state.lives[workflow.birth.definition].spec  # type: ignore[union-attr]
+        chosen = [step for step in chosen if definition_named(spec, step.name) is not None]
     for step in sorted(chosen, key=lambda step: step.index):
         yield _reset(workflow, step, _said(asked, "retry requested"))
+
+
+def _is_brought_up(state: State, workflow: Workflow, asked: Request) -> bool:
+    """Whether an instance that has ended first gets the newest generation of its definition."""
+    if workflow.birth is None or not workflow.finished or asked.keep_spec:
+        return False
+    spec = state.lives[workflow.birth.definition].spec
+    if refusal(workflow, spec):
+        raise _Refused(f"{_newest_does_not_fit(workflow, spec)}; to keep its spec: --keep-spec")
+    return not same_steps(workflow.spec, spec)
+
+
+def _newest_does_not_fit(workflow: Workflow, spec: Spec) -> str:
+    return f"the newest spec does not fit its params: {refusal(workflow, spec)}"
 
 
 def _require_living(workflow: Workflow | None, asked: Request) -> Workflow:
@@ -156,21 +186,25 @@ def _require_living(workflow: Workflow | None, asked: Request) -> Workflow:
     return workflow
 
 
-def _restart(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _restart(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Every step runs again, whatever its result; running steps are stopped first."""
     workflow, said = _require_living(workflow, asked), _said(asked, "restart requested")
+    spec = workflow.spec
+    if _is_brought_up(state, workflow, asked):
+        yield Follow(workflow.uid)
+        spec = state.lives[workflow.birth.definition].spec  # type: ignore[union-attr]
     for step in workflow.steps.values():
-        if not step.leaving:
+        if not step.leaving and definition_named(spec, step.name) is not None:
             yield _reset(workflow, step, said, Reason.RESTART_REQUESTED)
 
 
-def _suspend(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _suspend(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """No further events: the record that the request was applied is enough."""
     _require_living(workflow, asked)
     return iter(())
 
 
-def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _resume(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     workflow = _require_living(workflow, asked)
     if not workflow.suspension:
         by_file = f"suspended by its file ({workflow.path}): remove `suspend: true` there"
@@ -179,7 +213,7 @@ def _resume(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     return iter(())
 
 
-def _mark(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _mark(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Mark one step as succeeded; steps that were skipped because of it can run again."""
     workflow = _require_living(workflow, asked)
     if workflow.cancel is not None and not workflow.finished:
@@ -233,7 +267,7 @@ def _name_of_a_leaf(workflow: Workflow, step: Step) -> str:
     return name
 
 
-def _approve(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _approve(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Answer the question that was shown to a person, if it is still asked."""
     workflow = _require_living(workflow, asked)
     if not asked.steps:
@@ -338,6 +372,86 @@ def not_of_hooks(kind: str, workflow: str, hook: str) -> str:
     return f'"{hook}" is a hook: {instead.get(kind, "it asks nobody")}'
 
 
+_OF_DEFINITIONS = frozenset(("start", "backfill", "suspend", "resume", "cancel", "delete", "run"))
+
+
+def _refuse_definition(workflow: Workflow, asked: Request) -> None:
+    """What only an instance can do, and what only a definition can."""
+    if workflow.starter is not None:
+        if asked.kind not in _OF_DEFINITIONS or asked.steps:
+            raise _Refused(of_instances(workflow.name, asked.kind))
+    elif asked.kind in ("start", "backfill"):
+        raise _Refused(f"{workflow.name} has no triggers, {not_startable(workflow)}")
+
+
+def of_instances(name: str, command: str) -> str:
+    """Why this can't be asked of a definition, and what to write."""
+    newest = f"treadle {command} {name}@latest"
+    return f"{name} runs no steps itself, its instances do; for the newest: {newest}"
+
+
+def not_startable(workflow: Workflow) -> str:
+    """Why no instance of it can be started, after its name."""
+    if workflow.birth is not None:
+        return f"it is an instance; to start another: treadle start {workflow.document}"
+    return f"it runs by itself; to run it again: treadle restart {workflow.name}"
+
+
+def started_before(workflow: Workflow | None, asked: Request) -> str:
+    """The name of the instance that a firing by hand with the same key has begun."""
+    if asked.kind != "start" or not asked.key or workflow is None or workflow.starter is None:
+        return ""
+    _, instance = workflow.starter.keys.get(key_by_hand(asked.key), (0, ""))
+    return instance
+
+
+def _start(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """A firing by hand. If its params don't fit, it is none."""
+    workflow = _require_living(workflow, asked)
+    if asked.key == LATEST:
+        raise _Refused(f'"{LATEST}" can\'t be a key: it names the newest instance')
+    found = [f"param {name}: {said}" for name, said in misfits(workflow.spec, asked.params)]
+    if found:
+        raise _Refused("; ".join(found))
+    key = key_by_hand(asked.key)
+    yield Fire(
+        uid=workflow.uid,
+        key=key,
+        facts=Firing(kind="manual", key=key),
+        given=asked.params,
+        by=asked.by,
+        request=asked.name,
+        given_key=bool(key),
+    )
+
+
+def _backfill(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """A firing for each due time, the oldest first; those that have an instance are left out."""
+    workflow = _require_living(workflow, asked)
+    trigger = triggers(workflow.spec).get(asked.trigger)
+    if trigger is None or trigger.rule is None:
+        raise _Refused(f'{workflow.name} has no trigger "{asked.trigger}" with due times')
+    if len(asked.dues) > BACKFILL_MAX:
+        raise _Refused(f"more than {BACKFILL_MAX:,} due times; name a shorter time")
+    dues = sorted(set(asked.dues))
+    if other := next((due for due in dues if trigger.rule.latest(due) != due), None):
+        raise _Refused(f"{at_in(other, trigger.zone)} is not a due time of {asked.trigger}")
+    for due in dues:
+        if not asked.again and f"{workflow.name}@{key_of(due)}" in state.workflows:
+            continue
+        yield Fire(
+            uid=workflow.uid,
+            trigger=asked.trigger,
+            key=key_of(due),
+            due=due,
+            facts=facts_of_time(trigger, due, "manual"),
+            backfill=asked.name,
+            parallel=asked.parallel,
+            by=asked.by,
+            request=asked.name,
+        )
+
+
 def _can_be_cancelled(step: Step, drain: bool) -> bool:
     return step.phase not in TERMINAL and not (drain and step.phase is Phase.RUNNING)
 
@@ -357,17 +471,18 @@ def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
                 yield from workflow.below(step)
 
 
-def _run(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if asked.problem:
         raise _Refused(asked.problem)
     if asked.document is None:
         raise _Refused(f"it has no spec of {asked.workflow}")
     if asked.document.name != asked.workflow:
         raise _Refused(f"{asked.path} defines no workflow named {asked.workflow}")
-    if workflow is not None and workflow.origin == "folder":
+    if workflow is not None and workflow.origin != "run":
+        command = "restart" if workflow.starter is None else "start"
         raise _Refused(
             f"{asked.workflow} is already managed from the specs folder ({workflow.path}); "
-            f"to run it again: treadle restart {asked.workflow}"
+            f"to run it again: treadle {command} {asked.workflow}"
         )
     if asked.resume:
         yield from _resume_run(workflow, asked, asked.document)
@@ -398,9 +513,12 @@ def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -
             yield _reset(workflow, step, _said(asked, "resumed"))
 
 
-def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     if workflow is None:
         raise _Refused(f"no workflow is named {asked.workflow}")
+    if workflow.starter is not None:
+        yield from _cancel_instances(state, workflow, asked)
+        return
     named = _known(workflow, asked)
     if workflow.finished:
         raise _Refused(f"{asked.workflow} has already finished")
@@ -431,6 +549,27 @@ def _cancel(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     )
 
 
+def _cancel_instances(state: State, definition: Workflow, asked: Request) -> Iterator[Action]:
+    """What is unfinished ends; the triggers go on."""
+    assert definition.starter is not None
+    unfinished = [state.lives[uid] for uid in definition.starter.unfinished]
+    if not unfinished:
+        raise _Refused(f"no instance of {definition.name} is unfinished; its triggers go on")
+    for instance in unfinished:
+        before = instance.cancel
+        if instance.is_ending or (before is not None and (asked.drain or not before.drain)):
+            continue
+        yield CancelAccepted(
+            uid=instance.uid,
+            generation=instance.generation,
+            reason=Reason.RUN_INTERRUPTED,
+            message=_said(asked, "cancelled"),
+            drain=asked.drain,
+            hooks=asked.hooks,
+            by=asked.by,
+        )
+
+
 def only_hooks_run(workflow: Workflow) -> str:
     """Why there is nothing to cancel, and how to stop the hooks."""
     if workflow.cancel is not None and not workflow.cancel.hooks:
@@ -439,9 +578,12 @@ def only_hooks_run(workflow: Workflow) -> str:
     return f"its steps have finished, only its hooks run; to stop these: {command}"
 
 
-def _delete(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _delete(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """End the life of a `run` that has finished: it frees its name and may go to the archive."""
     workflow = _require_living(workflow, asked)
+    if workflow.birth is not None:
+        line = f"treadle cancel {workflow.name}"
+        raise _Refused(f"it is an instance, which goes to the archive by itself; to end it: {line}")
     if workflow.origin == "folder":
         raise _Refused(f"it is managed from the specs folder: remove its file ({workflow.path})")
     if not workflow.finished:
@@ -449,7 +591,7 @@ def _delete(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     yield DeletionAccepted(uid=workflow.uid, message=_said(asked, "deleted"), by=asked.by)
 
 
-def _delete_all(workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+def _delete_all(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """No events: the turn sees the kind of the request and confirms the absence."""
     return iter(())
 
@@ -465,4 +607,6 @@ _ANSWERS = {
     "resume": _resume,
     "mark": _mark,
     "approve": _approve,
+    "start": _start,
+    "backfill": _backfill,
 }

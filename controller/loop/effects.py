@@ -107,7 +107,7 @@ def _launch(
         after=definition.after,
         env={
             **env,
-            "TREADLE_WORKFLOW": workflow.name,
+            "TREADLE_WORKFLOW": workflow.document,
             "TREADLE_UID": workflow.uid,
             "TREADLE_RUN": str(attempt.run),
             "TREADLE_STEP": step.name,
@@ -115,7 +115,7 @@ def _launch(
             "TREADLE_GENERATION": str(attempt.generation),
             "TREADLE_OUTPUT": f"{places.state}/{output_file(attempt.log)}",
             "TREADLE_WORK_DIR": f"{places.state}/{work_folder(workflow.uid)}",
-            **_OF_TRIGGERS,
+            **_of_trigger(workflow),
         },
         env_from=tuple(layers),
         inherit=definition.inherit_env,
@@ -128,8 +128,22 @@ def _launch(
     )
 
 
-# What began the run, if that was a trigger.
-_OF_TRIGGERS = dict.fromkeys(
+def _of_trigger(workflow: Workflow) -> dict[str, str]:
+    """What began the instance; empty texts where nothing did."""
+    birth = workflow.birth
+    if birth is None:
+        return _OF_NO_TRIGGER
+    facts, timed = birth.facts, birth.due is not None
+    return {
+        "TREADLE_TRIGGER": facts.name,
+        "TREADLE_INSTANCE": workflow.name,
+        "TREADLE_DUE": facts.due,
+        "TREADLE_INTERVAL_START": facts.previous,
+        "TREADLE_INTERVAL_END": facts.due if timed else "",
+    }
+
+
+_OF_NO_TRIGGER = dict.fromkeys(
     (
         "TREADLE_TRIGGER",
         "TREADLE_INSTANCE",

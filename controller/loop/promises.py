@@ -15,8 +15,8 @@ from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import run_to_be
 from controller.model.state import State
-from controller.planner import edits, outcome, retries
-from controller.planner.actions import Accept, Action, Retry, Schedule
+from controller.planner import birth, edits, outcome, retries
+from controller.planner.actions import Accept, Action, Fire, Follow, Retry, Schedule
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
 
 RECORDED_BYTES_MAX = 4096  # in a record; more goes to a file
@@ -36,6 +36,10 @@ def promised(
             yield _retry(state, action, now, chance)
         case Accept():
             yield edits.complete(state, action, action.uid or chance.uid())
+        case Fire():
+            yield birth.decide(state, action, now, chance.uid())
+        case Follow():
+            yield edits.follow(state, state.lives[action.uid])
         case e.StepSkipped() | e.StepFailed() | e.StepExpanded(children=[]) | e.ApprovalAsked():
             yield from _in_a_run(state, action)
         case _:

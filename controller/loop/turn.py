@@ -89,6 +89,7 @@ class Controller:
         self._promised: dict[Key, None] = {}  # steps whose attempts are to be started or ended
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
+        self._stepped = 0  # microseconds by which the wall clock was set, too little to be recorded
 
     @property
     def state(self) -> State:
@@ -149,7 +150,7 @@ class Controller:
         """When the next turn has something to do although nothing wakes the loop."""
         folder = self.edges.folder
         times = (
-            next_due(self.state),
+            next_due(self.state, without_triggers=self._only is not None),
             self.edges.executor.next_due(),
             self._folder_due,
             folder.next_due() if folder is not None else None,
@@ -190,11 +191,12 @@ class Controller:
         self._clocks = now
         boottime = now.boottime - before.boottime
         slept = boottime - (now.uptime - before.uptime)
-        stepped = (now.wall - before.wall) - boottime
+        self._stepped += (now.wall - before.wall) - boottime
         if slept > CLOCK_TOLERANCE:
             self.passes.fold(e.MachineSlept(seconds=slept / SECOND))
-        if abs(stepped) > CLOCK_TOLERANCE:
-            self.passes.fold(e.ClockStepped(seconds=stepped / SECOND))
+        if abs(self._stepped) > CLOCK_TOLERANCE:
+            self.passes.fold(e.ClockStepped(seconds=self._stepped / SECOND))
+            self._stepped = 0
 
     def _observe_attempt(self, seen: Observation) -> None:
         attempt = self.state.live.get((seen.id.uid, seen.id.step))

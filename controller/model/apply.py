@@ -17,13 +17,14 @@ from msgspec import structs
 from controller.model import (
     apply_attempt,
     apply_defaults,
+    apply_firing,
     apply_hooks,
     apply_step,
     apply_workflow,
 )
 from controller.model import events as e
-from controller.model.indexes import displace_marker, place_marker, resize, shift_timers
-from controller.model.movement import clear_condition, set_condition
+from controller.model.indexes import displace_marker, place_marker, resize, shift_timers, wall
+from controller.model.movement import clear_condition, restate, set_condition
 from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, Pool, State
 from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
 
@@ -50,6 +51,7 @@ def replay(records: Iterable[e.Record], state: State | None = None) -> State:
 
 def _controller_started(state: State, event: e.ControllerStarted) -> None:
     seen = state.controller
+    wall_before = wall(state, state.time_before)
     if seen.boot_id == event.boot_id:
         # The kernel and the wall clock may differ on how much time passed since the last start.
         went_by = event.boottime - seen.boottime
@@ -61,6 +63,7 @@ def _controller_started(state: State, event: e.ControllerStarted) -> None:
     seen.epoch, seen.pid, seen.version = state.epoch, event.pid, event.version
     seen.boot_id, seen.time = event.boot_id, state.time
     seen.boottime, seen.uptime = event.boottime, event.uptime
+    apply_firing.began_anew(state, wall_before)
     if event.folder and event.folder != seen.folder:
         # The same path with another inode may be an unmounted disk: `intake` decides about that.
         seen.folder = event.folder
@@ -68,13 +71,15 @@ def _controller_started(state: State, event: e.ControllerStarted) -> None:
 
 
 def _clock_stepped(state: State, event: e.ClockStepped) -> None:
-    """Noted for people; timers live on the controller's clock, which did not move."""
+    """Timers live on the controller's clock, which did not move, but for due times."""
+    apply_firing.clock_set(state, state.controller.ahead + round(event.seconds * SECOND))
 
 
 def _machine_slept(state: State, event: e.MachineSlept) -> None:
     length = round(event.seconds * SECOND)
     _sleep(state, length)
     state.controller.uptime -= length  # so that the next start doesn't count this sleep again
+    state.controller.present = wall(state, state.time)
 
 
 def _step(state: State, length: int) -> None:
@@ -145,16 +150,26 @@ def _folder_adopted(state: State, event: e.FolderAdopted) -> None:
 def _marker_placed(state: State, event: e.MarkerPlaced) -> None:
     state.bad_markers.pop(event.path, None)
     place_marker(state, event)
+    _tell_of_marker(state, event.workflow)
 
 
 def _marker_rejected(state: State, event: e.MarkerRejected) -> None:
     displace_marker(state, event.path)
     state.bad_markers[event.path] = event
+    _tell_of_marker(state, event.workflow)
 
 
 def _marker_removed(state: State, event: e.MarkerRemoved) -> None:
     state.bad_markers.pop(event.path, None)
     displace_marker(state, event.path)
+    _tell_of_marker(state, event.workflow)
+
+
+def _tell_of_marker(state: State, name: str) -> None:
+    """A marker of a definition also holds its triggers."""
+    workflow = state.workflows.get(name)
+    if workflow is not None and workflow.starter is not None:
+        restate(state, workflow)
 
 
 def _pool_accepted(state: State, event: e.PoolAccepted) -> None:
@@ -212,6 +227,11 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.LifeEnded: apply_workflow.life_ended,
     e.LifeArchived: apply_workflow.life_archived,
     e.AttemptsArchived: apply_workflow.attempts_archived,
+    e.TriggersArmed: apply_firing.armed,
+    e.FiringDecided: apply_firing.decided,
+    e.TurnCame: apply_firing.turn_came,
+    e.GenerationFollowed: apply_firing.followed,
+    e.InputsSeen: apply_firing.inputs_seen,
     e.StepReady: apply_step.ready,
     e.ApprovalAsked: apply_step.asked,
     e.ApprovalAnswered: apply_step.answered,

@@ -146,7 +146,7 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
     attempt.outputs = event.outputs
     length = None if attempt.started is None else (event.finished or state.time) - attempt.started
-    state.metrics.attempt_ended(workflow.name, event.phase, length)
+    state.metrics.attempt_ended(workflow.document, event.phase, length)
     if attempt.survivors:
         attempt.survivors = []
         _tell_of_others(state, workflow, step)

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from controller.model import events as e
-from controller.model.indexes import set_over, set_timeout, touch
+from controller.model.indexes import count_ended, set_over, set_timeout, touch
 from controller.model.state import State, Step, Workflow
 from controller.spec.definition import Definition, definitions
 from controller.spec.linked import Above, below
@@ -41,7 +41,7 @@ def _tell_below(state: State, folder: str) -> None:
 
 def defaults_above(state: State, origin: str, path: str) -> tuple[Above, ...]:
     """What holds for a workflow with its file there, the nearest first. Cost: O(depth)."""
-    if origin != "folder" or not state.defaults:
+    if origin == "run" or not state.defaults:
         return ()
     home = dirname(path)
     found = (state.defaults.get(folder) for folder in folders_above(path))
@@ -74,6 +74,8 @@ def follow(state: State, workflow: Workflow) -> None:
             set_timeout(state, workflow, step)
             touch(state, workflow, step)
     set_over(state, workflow)
+    if workflow.starter is not None:
+        count_ended(state, workflow)
 
 
 def policy_of(definition: Definition) -> dict[str, Any]:

@@ -250,7 +250,7 @@ def retry_scheduled(state: State, event: e.RetryScheduled) -> None:
         step.retries, step.interruptions = event.retry, 0
     elif step.attempts[-1].reason != Reason.CONTROLLER_STOPPED:
         step.interruptions += 1
-    state.metrics.retried(workflow.name, step.attempts[-1].reason or "")
+    state.metrics.retried(workflow.document, step.attempts[-1].reason or "")
     step.unjudged = False
     step.why = event.message
     move_step(state, workflow, step, Phase.PENDING, event.reason, event.message)

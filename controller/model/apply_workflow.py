@@ -25,13 +25,18 @@ from controller.model.children import (
 )
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
+    count_ended,
+    follow_no_runs,
+    follow_runs,
     forget_name,
     remember_run,
     requeue,
+    set_due,
     set_over,
     set_timeout,
     set_timer,
     touch,
+    wall,
     want_slot,
 )
 from controller.model.movement import (
@@ -42,20 +47,37 @@ from controller.model.movement import (
     link,
     move_run,
     move_workflow,
+    restate,
     set_condition,
+    tell_definition,
 )
 from controller.model.phases import TERMINAL, Phase, Reason, RunStage
-from controller.model.state import SECOND, Cancel, RunShort, State, Step, Workflow
+from controller.model.state import (
+    SECOND,
+    Armed,
+    Arrival,
+    Birth,
+    Cancel,
+    RunShort,
+    Starter,
+    State,
+    Step,
+    Workflow,
+)
 from controller.model.timers import TimerKind
 from controller.spec import params
 from controller.spec.definition import Definition, definitions
+from controller.spec.fingerprint import same_steps
 from controller.spec.linked import below, homes_of, with_homes
 from controller.spec.models import Spec
 from controller.spec.template import body, child_definition, template_definitions
+from controller.spec.trigger import Trigger, is_definition, triggers
 
 
-def accepted(state: State, event: e.GenerationAccepted) -> None:
-    workflow = state.lives.get(event.uid) or _begin_life(state, event)
+def accepted(state: State, event: e.GenerationAccepted, birth: Birth | None = None) -> None:
+    """`birth`: of an instance that begins with this."""
+    workflow = state.lives.get(event.uid) or _begin_life(state, event, birth)
+    is_new = workflow.generation == 0
     above = defaults_above(state, workflow.origin, event.path)
     was, workflow.spec = workflow.spec, below(event.spec, above)
     workflow.generation, workflow.path = event.generation, event.path
@@ -67,7 +89,10 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
     workflow.cancel = None
     workflow.accepted, workflow.effects = state.time, dict(event.effects)
     workflow.kept, workflow.pending = dict(event.kept), None
-    _take_steps(state, workflow, event, was)
+    if workflow.starter is not None:
+        take_triggers(state, workflow, was, is_new)
+        return
+    _take_steps(state, workflow, event, was, is_new)
     for name, effect in event.effects.items():
         if name in workflow.steps:
             _carry_out(state, workflow, workflow.steps[name], effect)
@@ -95,7 +120,7 @@ def accepted(state: State, event: e.GenerationAccepted) -> None:
         touch(state, workflow, step)
 
 
-def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
+def _begin_life(state: State, event: e.GenerationAccepted, birth: Birth | None) -> Workflow:
     assert event.workflow not in state.workflows, f"{event.workflow} lives already"
     workflow = Workflow(
         uid=event.uid,
@@ -109,6 +134,8 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
         labels=event.labels,
         annotations=event.annotations,
         since=state.time,
+        starter=Starter() if birth is None and is_definition(event.spec) else None,
+        birth=birth,
     )
     state.begun += 1
     state.gone.pop(event.workflow, None)
@@ -116,11 +143,47 @@ def _begin_life(state: State, event: e.GenerationAccepted) -> Workflow:
     return workflow
 
 
-def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted, was: Spec) -> None:
+def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -> None:
+    """The triggers of a new generation; one that waits for something else counts from now on."""
+    starter = definition.starter
+    assert starter is not None
+    _suspend_or_resume(state, definition)
+    before, now = starter.triggers, wall(state, state.time) // SECOND
+    known = {} if is_new else triggers(was)
+    starter.triggers = {}
+    for name, trigger in triggers(definition.spec).items():
+        same = name in known and _waits_for(known[name]) == _waits_for(trigger)
+        armed = before[name] if same else Armed(kind=trigger.kind, since=now, mark=now)
+        if trigger != known.get(name):
+            armed.is_armed, armed.due = False, None
+        starter.triggers[name] = armed
+    for name in {*before, *starter.triggers}:
+        set_due(state, definition, name)
+    starter.arrivals = [one for one in starter.arrivals if one.trigger in starter.triggers]
+    follow_no_runs(state, definition, was)
+    follow_runs(state, definition)
+    count_ended(state, definition)
+    for uid in starter.unfinished:
+        instance = state.lives[uid]
+        assert instance.birth is not None
+        instance.birth.behind = not same_steps(instance.spec, definition.spec)
+        touch(state, instance)
+    restate(state, definition)
+    _note_accepted(state, definition, f"generation {definition.generation} accepted")
+    touch(state, definition)
+
+
+def _waits_for(trigger: Trigger) -> tuple[object, ...]:
+    return trigger.kind, trigger.rule, trigger.files, trigger.after
+
+
+def _take_steps(
+    state: State, workflow: Workflow, event: e.GenerationAccepted, was: Spec, is_new: bool
+) -> None:
     """The steps of the new generation, in its order; removed steps stay only while they run."""
     before = workflow.steps
     defined = definitions(workflow.spec)
-    workflow.edited = list(_edited(before, was, workflow.spec)) if event.generation > 1 else []
+    workflow.edited = [] if is_new else list(_edited(before, was, workflow.spec))
     children = [step for step in before.values() if step.parent is not None and not step.leaving]
     stay = {*defined, *(step.name for step in children)}
     for step in [step for name, step in before.items() if name not in stay]:
@@ -133,7 +196,7 @@ def _take_steps(state: State, workflow: Workflow, event: e.GenerationAccepted, w
             step = before.pop(name)
         else:
             step = new_step(state, workflow, name, definition)
-            if event.generation > 1:
+            if not is_new:
                 workflow.effects.setdefault(name, STEP_ADDED)
         is_back = is_half_gone(step)
         step.want_nothing()  # only what this generation wants counts
@@ -297,6 +360,9 @@ def suspension_asked(state: State, workflow: Workflow, event: e.RequestApplied) 
         set_condition(state, workflow, "Suspended", True, Reason.SUSPENDED, asked)
     else:
         clear_condition(state, workflow, "Suspended", Reason.RESUME_REQUESTED, asked)
+    if workflow.starter is not None:
+        restate(state, workflow)
+        return
     if workflow.suspended is None and workflow.phase is Phase.SUSPENDED:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
         move_workflow(state, workflow, to, Reason.RESUME_REQUESTED, asked)
@@ -320,13 +386,18 @@ def _say_accepted(state: State, workflow: Workflow) -> None:
     if not stays_suspended:
         to = Phase.RUNNING if workflow.in_run else Phase.PENDING
         move_workflow(state, workflow, to, Reason.ACCEPTED, message)
+    _note_accepted(state, workflow, message)
+
+
+def _note_accepted(state: State, workflow: Workflow, message: str) -> None:
     for kind in ("Terminating", "Complete", "EditPending", "EditRejected"):
         clear_condition(state, workflow, kind, Reason.ACCEPTED, message)
     rejected = state.rejected.get(workflow.path)  # an edit that waited may be older than its file
     if rejected is None or workflow.name not in rejected.names:
         clear_condition(state, workflow, "SpecInvalid", "SpecValid", "the file is valid")
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
-    set_condition(state, workflow, "Progressing", True, Reason.ACCEPTED, message)
+    if workflow.starter is None:
+        set_condition(state, workflow, "Progressing", True, Reason.ACCEPTED, message)
 
 
 def set_deadline(state: State, workflow: Workflow) -> None:
@@ -342,6 +413,8 @@ def set_deadline(state: State, workflow: Workflow) -> None:
 
 def edit_rejected(state: State, event: e.EditRejected) -> None:
     workflow = state.lives[event.uid]
+    if workflow.birth is not None:
+        workflow.birth.behind = False
     if event.problem:
         set_condition(state, workflow, "EditRejected", True, "ParamsDoNotFit", event.problem)
     else:
@@ -353,9 +426,14 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     workflow = state.lives[event.uid]
     workflow.pending = event
     message = f"generation {event.generation} waits until run {workflow.run} has finished"
+    if workflow.starter is not None:
+        message = f"generation {event.generation} waits until all instances have ended"
     patient = event.document.spec.edit_policy == "AfterRun"
     reason = "AfterRun" if patient else "RunEnding"
     set_condition(state, workflow, "EditPending", True, reason, message)
+    if workflow.starter is not None:
+        restate(state, workflow)
+    touch(state, workflow)
     _heed_suspend(state, workflow)
 
 
@@ -454,6 +532,17 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
     set_condition(state, workflow, "Terminating", True, Reason.SPEC_DELETED, event.message)
     requeue(state, workflow)
     touch(state, workflow)
+    if workflow.starter is not None:
+        _end_instances(state, workflow, event)
+
+
+def _end_instances(state: State, definition: Workflow, event: e.DeletionAccepted) -> None:
+    """All instances end with their definition."""
+    assert definition.starter is not None
+    for uid in [*definition.starter.unfinished, *definition.starter.ended]:
+        deletion_accepted(state, e.DeletionAccepted(uid=uid, message=event.message, by=event.by))
+    follow_no_runs(state, definition, definition.spec)
+    restate(state, definition)
 
 
 def suspended(state: State, event: e.WorkflowSuspended) -> None:
@@ -470,12 +559,40 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
         workflow.completed, workflow.end = state.time, None
         run = state.runs[workflow.name][-1]
         _note_end(state, workflow, run, event)
-        state.metrics.run_ended(workflow.name, event.phase, state.time - run.started)
+        state.metrics.run_ended(workflow.document, event.phase, state.time - run.started)
+        _tell_followers(state, workflow, event)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)
+    if workflow.birth is not None:
+        workflow.birth.behind = False  # an edit never makes it run again
+
+
+def _tell_followers(state: State, workflow: Workflow, event: e.WorkflowFinished) -> None:
+    """The definitions that wait for the end of this run."""
+    for uid, name in state.followers.get(workflow.document, ()):
+        definition = state.lives[uid]
+        if definition.starter is None:
+            continue
+        if event.phase in triggers(definition.spec)[name].phases:
+            definition.starter.arrivals.append(_arrival(name, workflow, event))
+            touch(state, definition)
+
+
+def _arrival(trigger: str, workflow: Workflow, event: e.WorkflowFinished) -> Arrival:
+    key = f"{workflow.uid[:8]}-{workflow.run}"
+    if workflow.birth is not None:
+        key = workflow.birth.facts.key
+        key += f".{workflow.run}" if workflow.run > 1 else ""
+    names = {
+        "name": workflow.document,
+        "uid": workflow.uid,
+        "instance": workflow.name if workflow.birth is not None else "",
+        "phase": str(event.phase),
+    }
+    return Arrival(trigger, key, workflow.params, names)
 
 
 def _note_end(state: State, workflow: Workflow, run: RunShort, event: e.WorkflowFinished) -> None:
@@ -494,6 +611,7 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     del state.workflows[workflow.name]
     forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
+    _leave(state, workflow)
     reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
     message = "deleted; its name is free" if workflow.deleting else "another run has its name now"
     clear_condition(state, workflow, "Terminating", reason, message)
@@ -501,13 +619,25 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     set_over(state, workflow)
 
 
+def _leave(state: State, workflow: Workflow) -> None:
+    """It has lost its name."""
+    if workflow.birth is not None:
+        tell_definition(state, workflow)
+    if workflow.starter is not None:
+        follow_no_runs(state, workflow, workflow.spec)
+        for name in workflow.starter.triggers:
+            set_timer(state, workflow, name, TimerKind.DUE, None)
+        state.surplus.pop(workflow.uid, None)
+
+
 def life_archived(state: State, event: e.LifeArchived) -> None:
     workflow = state.lives.pop(event.uid)
     if state.workflows.get(workflow.name) is workflow:
         del state.workflows[workflow.name]
         forget_name(state, workflow.name)
+    _leave(state, workflow)
     state.touched.pop(workflow.uid, None)
-    del state.over[workflow.uid]
+    state.over.pop(workflow.uid, None)
     set_timer(state, workflow, "", TimerKind.EXPIRY, None)
 
 

@@ -18,6 +18,7 @@ from controller.spec.hooks import DueHook
 from controller.spec.linked import Linked
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import DefaultsSpec
+from controller.spec.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
@@ -26,7 +27,6 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 RESERVED = frozenset(
     {
         "AttemptSubmitted",  # {handle, place}
-        "FiringDecided",
         "OutputsRecorded",
     }
 )
@@ -163,6 +163,8 @@ class PoolRemoved(Event, frozen=True):
 # ---------------------------------------- the workflow
 
 
+# `trigger`: the life of an instance, which a firing of its definition began.
+Origin = Literal["folder", "run", "trigger"]
 EffectAction = Literal["keep", "continue", "restart", "run", "remove"]
 
 
@@ -215,7 +217,7 @@ class GenerationAccepted(Event, frozen=True):
     kept: dict[str, str] = {}
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
-    origin: Literal["folder", "run"] = "folder"
+    origin: Origin = "folder"
     by: str = ""
     warnings: list[str] = []
     request: str = ""  # the name of the one that asked for it
@@ -368,6 +370,107 @@ class AttemptsArchived(Event, frozen=True):
 
     uid: str
     message: str
+
+
+# ---------------------------------------- the definition
+
+FiringOutcome = Literal["Started", "Queued", "Skipped"]
+
+
+class TriggersArmed(Event, frozen=True):
+    """The next due time of each of these triggers of a definition; None: there is none any more.
+
+    Due times are seconds since 1970 on the wall clock of their zone, without jitter.
+    """
+
+    uid: str
+    due: dict[str, int | None]
+
+
+class FileTaken(Struct, frozen=True):
+    """The file that a firing has consumed; one that has changed since is another one."""
+
+    path: str
+    size: int
+    mtime: int  # nanoseconds
+
+
+class FiringDecided(Event, frozen=True):
+    """What became of a firing of the definition `uid`: it began an instance, or it was skipped.
+
+    `trigger` is empty for one by hand. `due`: as in TriggersArmed, of one that waited for a time;
+    with `first`, all due times from `first` to `due` were skipped for the same reason. `next`: the
+    due time after it. `missed`: it is one of those without a controller, up to the due time that it
+    names, which are all started.
+
+    `life` and `instance` are the uid and the name of the instance. It has the definition's present
+    generation, so what its steps do is not repeated here. `facts` are what its expressions read as
+    `trigger`, `params` what it was given; the other fields are as in GenerationAccepted. Instances
+    of one `group` count together; those of a backfill, which has the name of its request, only
+    with each other, and `parallel` of them run at once. `after`: it followed the oldest run that
+    waited to be decided.
+    """
+
+    uid: str
+    outcome: FiringOutcome
+    trigger: str = ""
+    reason: str = ""
+    message: str = ""
+    key: str = ""
+    due: int | None = None
+    first: int | None = None
+    next: int | None = None
+    missed: int | None = None
+    after: bool = False
+    file: FileTaken | None = None
+    life: str = ""
+    instance: str = ""
+    facts: Firing = Firing()
+    params: dict[str, Any] = {}
+    group: str = ""
+    backfill: str = ""
+    parallel: int = 1
+    fingerprints: dict[str, str] = {}
+    reads: dict[str, list[str]] = {}
+    ask_each: list[str] = []
+    by: str = ""
+    request: str = ""
+    given_key: bool = False  # by a person: the same key again is no new firing
+
+
+class TurnCame(Event, frozen=True):
+    """An instance that was queued may start."""
+
+    uid: str
+
+
+class GenerationFollowed(Event, frozen=True):
+    """An instance has the newest generation of its definition now.
+
+    The fields are those of GenerationAccepted.
+    """
+
+    uid: str
+    generation: int
+    fingerprints: dict[str, str]
+    effects: dict[str, StepEffect] = {}
+    kept: dict[str, str] = {}
+    timeouts: dict[str, float] = {}
+    ask: list[str] = []
+    reads: dict[str, list[str]] = {}
+    expansions: dict[str, list[Child]] = {}
+    template_params: dict[str, dict[str, Any]] = {}
+    ask_each: list[str] = []
+
+
+class InputsSeen(Event, frozen=True):
+    """Consumed files of a trigger are gone, or are back as they were. `device`: of their folder."""
+
+    uid: str
+    trigger: str
+    gone: list[str] = []
+    back: list[str] = []
+    device: int = 0
 
 
 # ---------------------------------------- the step
@@ -632,6 +735,7 @@ class RequestApplied(Event, frozen=True):
     steps: list[str] = []
     downstream: bool = False
     reason: str = ""  # why, in the words of the person who asked
+    instance: str = ""  # the one that a firing with the same key had begun before
 
 
 def in_the_name_of(by: str, what: str, reason: str = "") -> str:
@@ -668,6 +772,11 @@ AnyEvent = (
     | LifeEnded
     | LifeArchived
     | AttemptsArchived
+    | TriggersArmed
+    | FiringDecided
+    | TurnCame
+    | GenerationFollowed
+    | InputsSeen
     | StepReady
     | ApprovalAsked
     | ApprovalAnswered

@@ -10,10 +10,11 @@ from collections import OrderedDict
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from controller import __version__
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
+from controller.model.indexes import follow_runs
 from controller.model.metrics import Metrics
 from controller.model.pools import find_again, line_of
 from controller.model.state import (
@@ -27,6 +28,7 @@ from controller.model.state import (
     Workflow,
 )
 from controller.model.timers import TimerKind
+from controller.spec.linked import Linked
 
 SCHEMA = 2  # raised when the same field comes to mean something else
 
@@ -43,6 +45,8 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     controller: ControllerSeen
     begun: int = 0
     lives: list[Workflow]
+    # The specs of definitions and instances: each once, with the uids of those that share it.
+    specs: list[tuple[list[str], Linked]] = []
     present: list[str] = []  # uids of the lives that have their name
     rejected: list[FileRejected] = []
     markers: list[MarkerPlaced] = []
@@ -58,6 +62,7 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
     lines: list[tuple[str, list[tuple[str, list[tuple[QueueKey, list[str]]]]]]] = []
+    surplus: list[str] = []
     over: list[str] = []
 
 
@@ -67,6 +72,10 @@ class NoImage(Exception):
 
 def freeze(state: State) -> bytes:
     """The image of `state`."""
+    shared: dict[int, tuple[list[str], Linked]] = {}
+    for life in state.lives.values():
+        if _shares(life):
+            shared.setdefault(id(life.spec), ([], life.spec))[0].append(life.uid)
     image = Image(
         schema=SCHEMA,
         by=__version__,
@@ -76,7 +85,11 @@ def freeze(state: State) -> bytes:
         time_before=state.time_before,
         controller=state.controller,
         begun=state.begun,
-        lives=list(state.lives.values()),
+        lives=[
+            structs.replace(life, spec=_ELSEWHERE) if _shares(life) else life
+            for life in state.lives.values()
+        ],
+        specs=list(shared.values()),
         present=[workflow.uid for workflow in state.workflows.values()],
         rejected=list(state.rejected.values()),
         markers=list(state.markers.values()),
@@ -95,9 +108,18 @@ def freeze(state: State) -> bytes:
             (name, [(line, _listed(queue)) for line, queue in sorted(lines.items())])
             for name, lines in sorted(state.lines.items())
         ],
+        surplus=list(state.surplus),
         over=list(state.over),
     )
     return _encode(image)
+
+
+def _shares(life: Workflow) -> bool:
+    """Whether others may have the same spec: a definition and its instances do."""
+    return life.starter is not None or life.birth is not None
+
+
+_ELSEWHERE = Linked(steps=[])
 
 
 def thaw(data: bytes, by_any: bool = False) -> State:
@@ -114,6 +136,9 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     state.controller = image.controller
     state.begun = image.begun
     state.lives = {workflow.uid: workflow for workflow in image.lives}
+    for uids, spec in image.specs:
+        for uid in uids:
+            state.lives[uid].spec = spec
     state.workflows = {state.lives[uid].name: state.lives[uid] for uid in image.present}
     state.rejected = {event.path: event for event in image.rejected}
     state.bad_markers = {event.path: event for event in image.bad_markers}
@@ -134,12 +159,18 @@ def thaw(data: bytes, by_any: bool = False) -> State:
         name: {line: _queue(listed) for line, listed in lines} for name, lines in image.lines
     }
     find_again(state)
+    for life in state.workflows.values():
+        if life.starter is not None and not life.deleting:
+            follow_runs(state, life)
+    state.surplus = dict.fromkeys(image.surplus)
     state.over = OrderedDict.fromkeys(image.over)
     return state
 
 
 def copy_of(state: State, name: str) -> State:
     """A separate state with only one workflow in it: its present life, markers and indexes.
+
+    For an instance, its definition is there too, without its triggers.
 
     Cost: O(its steps), however large the state is.
     """
@@ -156,6 +187,9 @@ def copy_of(state: State, name: str) -> State:
     life = state.workflows.get(name)
     if life is not None:
         part.lives, part.workflows = {life.uid: life}, {name: life}
+        if life.birth is not None and life.birth.definition in state.lives:
+            definition = state.lives[life.birth.definition]
+            part.lives[definition.uid] = structs.replace(definition, starter=None)
         steps = ("", *life.steps, *life.hooks)
         part.live = {
             (life.uid, step): state.live[life.uid, step]
@@ -202,9 +236,9 @@ class _Head(Struct):
     by: str
 
 
-def _ordered(_kind: object, names: Any) -> OrderedDict[str, None]:
-    """`Workflow.ready`, the one field whose type JSON does not know."""
-    return OrderedDict.fromkeys(names)
+def _ordered(_kind: object, names: Any) -> OrderedDict[str, Any]:
+    """`Workflow.ready` and `Starter.keys`, the fields whose type JSON does not know."""
+    return OrderedDict(names) if isinstance(names, dict) else OrderedDict.fromkeys(names)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from itertools import islice
 
+from msgspec import UnsetType
+
 from controller.model import pools
 from controller.model.events import MarkerPlaced
 from controller.model.phases import FAILING_CANCELS, Obstacle, Phase, Reason
@@ -18,6 +20,7 @@ from controller.model.state import (
     RUNS_MAX,
     SECOND,
     Attempt,
+    Group,
     Pool,
     Question,
     QueueKey,
@@ -26,9 +29,13 @@ from controller.model.state import (
     Step,
     Timer,
     Workflow,
+    document_of,
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.due import offset
+from controller.spec.models import Spec
+from controller.spec.trigger import keep_instances, triggers
 from controller.spec.uses import Holding
 
 SEEN_SECONDS = 10.0  # an end stays in the state at least so long, for those who wait for it
@@ -276,6 +283,8 @@ def standstill(state: State, workflow: Workflow, hooks: bool = False) -> Obstacl
         return Obstacle.DELETED
     if workflow.suspended is not None:
         return Obstacle.SUSPENDED
+    if workflow.is_queued:
+        return Obstacle.QUEUED
     if forbidden(state, workflow.name) is not None:
         return Obstacle.CANCEL_MARKER
     return Obstacle.CANCELLED if workflow.cancel is not None else None
@@ -310,8 +319,7 @@ def displace_marker(state: State, path: str) -> None:
 
 def _look_again(state: State, marker: MarkerPlaced) -> None:
     """Also at its steps: one that was allowed to finish may have to end now."""
-    workflow = state.workflows.get(marker.workflow)
-    if workflow is not None:
+    for workflow in concerned(state, marker.workflow):
         requeue(state, workflow)
         touch(state, workflow)
         for name in marker.steps:
@@ -319,17 +327,31 @@ def _look_again(state: State, marker: MarkerPlaced) -> None:
                 touch(state, workflow, workflow.steps[name])
 
 
+def concerned(state: State, name: str) -> Iterator[Workflow]:
+    """The workflow of this name; of a definition, its unfinished instances too."""
+    workflow = state.workflows.get(name)
+    if workflow is not None:
+        yield workflow
+        if workflow.starter is not None:
+            yield from (state.lives[uid] for uid in workflow.starter.unfinished)
+
+
+def markers_for(state: State, name: str) -> dict[str, MarkerPlaced]:
+    """The markers of a workflow, by path; for an instance, those of its definition too."""
+    own, document = state.markers_of.get(name, {}), document_of(name)
+    return own if document == name else {**state.markers_of.get(document, {}), **own}
+
+
 def is_without_hooks(state: State, workflow: Workflow) -> bool:
     """Whether a cancellation or a marker says that no hook of it runs any more."""
     if workflow.cancel is not None and not workflow.cancel.hooks:
         return True
-    return any(not marker.hooks for marker in state.markers_of.get(workflow.name, {}).values())
+    return any(not marker.hooks for marker in markers_for(state, workflow.name).values())
 
 
 def forbidden(state: State, name: str) -> MarkerPlaced | None:
     """The marker that stops all of NAME; if there are several, the strictest."""
-    markers = state.markers_of.get(name)
-    if not markers:
+    if not state.markers_of or not (markers := markers_for(state, name)):
         return None
     whole = [marker for marker in markers.values() if not marker.steps]
     return min(whole, key=lambda marker: marker.drain, default=None)
@@ -340,7 +362,7 @@ def forbidden(state: State, name: str) -> MarkerPlaced | None:
 
 def set_over(state: State, workflow: Workflow) -> None:
     """Put a life that is over into `over`, and set the time when part of it may be archived."""
-    if workflow.uid in state.lives and is_over(state, workflow):
+    if workflow.birth is None and workflow.uid in state.lives and is_over(state, workflow):
         state.over.setdefault(workflow.uid)
     else:
         state.over.pop(workflow.uid, None)
@@ -350,18 +372,106 @@ def set_over(state: State, workflow: Workflow) -> None:
 def is_over(state: State, workflow: Workflow) -> bool:
     """Nothing refers to it any more: it has no file, and no name except one that `run` gave it."""
     present = state.workflows.get(workflow.name) is workflow
-    return workflow.finished and (workflow.origin == "run" or not present)
+    return not present or (workflow.finished and workflow.origin == "run")
 
 
 def expiry(state: State, workflow: Workflow) -> int | None:
     """When its time to live is over, if something may be archived then."""
     ttl = workflow.ttl_seconds
+    if workflow.birth is not None and state.workflows.get(workflow.name) is not workflow:
+        ttl = 0.0  # it goes with its definition
     if ttl is None or not workflow.finished:
         return None
+    if workflow.birth is not None:
+        return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
     past = any(len(step.attempts) > 1 for step in workflow.with_hooks)
     if not past and not is_over(state, workflow):
         return None
     return workflow.since + round(max(ttl, SEEN_SECONDS) * SECOND)
+
+
+# ---------------------------------------- definitions and their instances
+
+
+def wall(state: State, now: int) -> int:
+    """What the wall clock shows when the controller's clock shows `now`; microseconds."""
+    return now + state.controller.ahead
+
+
+def set_due(state: State, definition: Workflow, name: str) -> None:
+    """Set the timer of a trigger's next due time; while nothing is decided, it has none."""
+    starter = definition.starter
+    assert starter is not None
+    trigger, due = starter.triggers.get(name), None
+    if trigger is not None and trigger.due is not None and not starter.hold:
+        jitter = offset(definition.name, name, triggers(definition.spec)[name].jitter)
+        due = (trigger.due + jitter) * SECOND - state.controller.ahead
+    set_timer(state, definition, name, TimerKind.DUE, due)
+
+
+def hold_of(state: State, definition: Workflow) -> str:
+    """Why no trigger of the definition begins anything now; "" if they do."""
+    if definition.deleting:
+        return Obstacle.DELETED
+    waits = definition.pending
+    if waits is not None and isinstance(waits.document.spec.triggers, UnsetType):
+        return "EditPending"  # it is to be a definition no longer
+    if definition.suspended is not None:
+        return Reason.SUSPENDED
+    return Reason.CANCEL_MARKER if forbidden(state, definition.name) is not None else ""
+
+
+def line_up(state: State, instance: Workflow) -> None:
+    """Put an instance among those of its definition that are queued, run or have ended."""
+    birth = instance.birth
+    assert birth is not None
+    definition = state.lives.get(birth.definition)
+    if definition is None or definition.starter is None:
+        return
+    starter, uid = definition.starter, instance.uid
+    there = state.workflows.get(instance.name) is instance
+    _keep(starter.unfinished, uid, there and not instance.finished)
+    _keep(starter.ended, uid, there and instance.finished)
+    group = starter.groups.setdefault(birth.line, Group())
+    _keep(group.queued, uid, uid in starter.unfinished and birth.queued)
+    _keep(group.running, uid, uid in starter.unfinished and not birth.queued)
+    if not group.queued and not group.running:
+        del starter.groups[birth.line]
+    count_ended(state, definition)
+    touch(state, definition)
+
+
+def _keep(table: dict[str, None], uid: str, wanted: bool) -> None:
+    """Have the uid in the table, at the place that it has there already, or not."""
+    if wanted:
+        table.setdefault(uid)
+    else:
+        table.pop(uid, None)
+
+
+def count_ended(state: State, definition: Workflow) -> None:
+    """Note whether a definition has more ended instances than it keeps."""
+    assert definition.starter is not None
+    if len(definition.starter.ended) > keep_instances(definition.spec):
+        state.surplus.setdefault(definition.uid)
+    else:
+        state.surplus.pop(definition.uid, None)
+
+
+def follow_runs(state: State, definition: Workflow) -> None:
+    """Note the workflows whose runs its triggers wait for."""
+    for name, trigger in triggers(definition.spec).items():
+        if trigger.after:
+            state.followers.setdefault(trigger.after, {})[definition.uid, name] = None
+
+
+def follow_no_runs(state: State, definition: Workflow, spec: Spec) -> None:
+    """Forget those of the triggers of `spec`, which it had."""
+    for name, trigger in triggers(spec).items():
+        followers = state.followers.get(trigger.after, {})
+        followers.pop((definition.uid, name), None)
+        if not followers:
+            state.followers.pop(trigger.after, None)
 
 
 # ---------------------------------------- the runs of a name
@@ -396,8 +506,14 @@ def remember_run(state: State, name: str, run: RunShort) -> None:
 
 
 def forget_name(state: State, name: str) -> None:
-    """The name is free. Its runs are remembered until NAMES_MAX later names are free as well."""
+    """The name is free. Its runs are remembered until NAMES_MAX later names are free as well.
+
+    Those of an instance are not: its definition goes on making names.
+    """
     if name not in state.runs:
+        return
+    if document_of(name) != name:
+        del state.runs[name]
         return
     state.gone[name] = None
     if len(state.gone) > NAMES_MAX:
@@ -482,8 +598,11 @@ def is_due(state: State, uid: str, step: str, kind: TimerKind, now: int) -> bool
     return due is not None and due <= now
 
 
-def next_due(state: State) -> int | None:
-    return state.timers[0].due if state.timers else None
+def next_due(state: State, without_triggers: bool = False) -> int | None:
+    timers = state.timers
+    if without_triggers:
+        timers = [timer for timer in timers if timer.kind is not TimerKind.DUE][:1]
+    return timers[0].due if timers else None
 
 
 def due(state: State, now: int) -> Iterator[Timer]:

@@ -9,7 +9,18 @@ O(dependents).
 from collections.abc import Collection
 from typing import Literal
 
-from controller.model.indexes import give_place, set_over, touch, want_no_slot, want_slot
+from controller.model.indexes import (
+    forbidden,
+    give_place,
+    hold_of,
+    line_up,
+    set_due,
+    set_over,
+    touch,
+    wall,
+    want_no_slot,
+    want_slot,
+)
 from controller.model.phases import (
     ATTEMPT_MOVES,
     OWN_SKIPS,
@@ -17,12 +28,22 @@ from controller.model.phases import (
     STEP_MOVES,
     TERMINAL,
     WORKFLOW_MOVES,
+    WORKFLOW_TERMINAL,
     AttemptPhase,
     Phase,
     Reason,
     RunStage,
 )
-from controller.model.state import RECENT_MAX, Attempt, Condition, Move, State, Step, Workflow
+from controller.model.state import (
+    RECENT_MAX,
+    SECOND,
+    Attempt,
+    Condition,
+    Move,
+    State,
+    Step,
+    Workflow,
+)
 
 
 def move_step(
@@ -97,6 +118,44 @@ def move_workflow(state: State, workflow: Workflow, to: Phase, reason: str, mess
     set_over(state, workflow)
     touch(state, workflow)
     _tell(state, workflow, "", was, to, reason, message)
+    if workflow.birth is not None and (to in WORKFLOW_TERMINAL) != (was in WORKFLOW_TERMINAL):
+        tell_definition(state, workflow)
+
+
+def tell_definition(state: State, instance: Workflow) -> None:
+    """An instance was born, may start, has ended, runs again or is gone."""
+    line_up(state, instance)
+    assert instance.birth is not None
+    definition = state.lives.get(instance.birth.definition)
+    if definition is not None and definition.starter is not None:
+        restate(state, definition)
+
+
+def restate(state: State, definition: Workflow) -> None:
+    """Give a definition the phase that follows from what holds it, and from its instances."""
+    starter = definition.starter
+    assert starter is not None
+    hold = hold_of(state, definition)
+    if hold != starter.hold:
+        if starter.hold in (Reason.SUSPENDED, Reason.CANCEL_MARKER):
+            starter.stood.append((starter.hold, wall(state, state.time) // SECOND))
+        starter.hold = hold
+        for name in starter.triggers:
+            set_due(state, definition, name)
+        touch(state, definition)
+    running = sum(len(group.running) for group in starter.groups.values())
+    if hold == Reason.SUSPENDED:
+        message = definition.suspension or "suspended by its spec"
+        move_workflow(state, definition, Phase.SUSPENDED, hold, message)
+    elif hold == Reason.CANCEL_MARKER:
+        marker = forbidden(state, definition.name)
+        message = f"held by {'its marker' if marker is None else marker.path}"
+        move_workflow(state, definition, Phase.SUSPENDED, hold, message)
+    elif running:
+        message = f"{running} {'instance has' if running == 1 else 'instances have'} not ended"
+        move_workflow(state, definition, Phase.RUNNING, Reason.STARTED, message)
+    else:
+        move_workflow(state, definition, Phase.WAITING, Reason.ARMED, "waits for its triggers")
 
 
 def move_run(state: State, workflow: Workflow, to: RunStage) -> None:

@@ -160,7 +160,9 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     file to put a marker beside), `delete` (of a `run` that has finished), `restart` (end what runs,
     and run everything again), `suspend` (until `resume`), `resume`, `mark` (one step as succeeded),
     `approve` (answer the question of one step: that with the number `question`, with yes or no),
-    `delete-all` (confirms an absence that is held back). `uid` is the life that was meant, so that
+    `delete-all` (confirms an absence that is held back), `start` (an instance of a definition, with
+    `params`, by this `key`), `backfill` (an instance for each of `dues`, due times of a `trigger` in
+    seconds since 1970; `parallel` of them at once; `again`: also where one has that name). `uid` is the life that was meant, so that
     a later one isn't hit.
     """
 
@@ -177,13 +179,15 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "resume",
         "mark",
         "approve",
+        "start",
+        "backfill",
     ]
     workflow: str = ""
     uid: str = ""
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
-    params: dict[str, Any] = {}  # given to a `run`
+    params: dict[str, Any] = {}  # given to a `run`, or an instance
     outputs: dict[str, Any] = {}  # of the step that is marked
     question: int = 0  # of the step that is approved, or not
     approved: bool = True
@@ -193,3 +197,9 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     drain: bool = False
     hooks: bool = True  # of what is cancelled; false stops them, too
+    key: str = ""
+    trigger: str = ""
+    dues: list[int] = []
+    parallel: int = 1
+    again: bool = False
+    keep_spec: bool = False  # an instance that is tried again keeps its generation

@@ -16,7 +16,9 @@ class Word(StrEnum):
 
 
 class Phase(Word):
-    """Of a step; a workflow shares all but Ready and Skipped, and adds Suspended."""
+    """Of a step; a workflow shares all but Ready and Skipped, and adds Suspended. A definition is
+    Waiting, Running or Suspended.
+    """
 
     PENDING = "Pending"
     READY = "Ready"
@@ -26,6 +28,7 @@ class Phase(Word):
     SKIPPED = "Skipped"
     CANCELLED = "Cancelled"
     SUSPENDED = "Suspended"  # of workflows only
+    WAITING = "Waiting"  # of definitions only
 
 
 class RunStage(Word):
@@ -62,6 +65,8 @@ class Reason(Word):
     WAITING_FOR_TURN = "WaitingForTurn"  # of a hook: hooks run one after the other
     SUSPENDED = "Suspended"
     ACCEPTED = "Accepted"
+    QUEUED = "Queued"  # of an instance: others have to end before
+    ARMED = "Armed"  # of a definition: its triggers wait
     # it was set back
     SPEC_CHANGED = "SpecChanged"
     DEPENDENCY_RERAN = "DependencyReran"
@@ -116,6 +121,13 @@ class Reason(Word):
     STEP_CANCELLED = "StepCancelled"  # of a workflow
     RUN_INTERRUPTED = "RunInterrupted"  # Ctrl-C at `treadle run`
     CONTROLLER_STOPPED = "ControllerStopped"  # `up --end-steps`
+    QUEUE_FULL = "QueueFull"  # of an instance: too many waited for their turn
+    # a firing began no instance
+    OVERLAP = "Overlap"
+    EXPIRED = "Expired"
+    EXCLUDED = "Excluded"
+    CATCH_UP = "CatchUp"
+    INVALID_PARAMS = "InvalidParams"
 
 
 class Obstacle(Word):
@@ -126,6 +138,7 @@ class Obstacle(Word):
     CANCELLED = "Cancelled"
     SUSPENDED = "Suspended"
     CANCEL_MARKER = "CancelMarker"
+    QUEUED = "Queued"  # an instance whose turn has not come
     PARALLELISM = "Parallelism"  # of its workflow
     CHILDREN = "ParallelismOfStep"  # of the step whose child it is
     POOL_MISSING = "PoolMissing"  # it uses one that nobody has defined
@@ -162,6 +175,7 @@ Moves = dict[Word, dict[Word, tuple[str, ...]]]  # from -> to -> the events that
 _REOPENED = (
     "EndDecided",
     "GenerationAccepted",
+    "GenerationFollowed",
     "HooksBegun",
     "StepExpanded",
     "StepMarked",
@@ -172,11 +186,12 @@ STEP_MOVES: Moves = {
         Phase.PENDING: ("ApprovalAsked",),
         Phase.READY: ("StepReady",),
         Phase.RUNNING: ("AttemptStarted", "StepExpanded"),
-        Phase.SKIPPED: ("GenerationAccepted", "StepRestored", "StepSkipped"),
+        Phase.SKIPPED: ("GenerationAccepted", "GenerationFollowed", "StepRestored", "StepSkipped"),
         Phase.CANCELLED: ("StepCancelled", "StepCompleted"),
         Phase.SUCCEEDED: (
             "ApprovalAnswered",
             "GenerationAccepted",
+            "GenerationFollowed",
             "StepCompleted",
             "StepMarked",
             "StepRestored",
@@ -184,6 +199,7 @@ STEP_MOVES: Moves = {
         Phase.FAILED: (
             "ApprovalAnswered",
             "GenerationAccepted",
+            "GenerationFollowed",
             "StepCompleted",
             "StepFailed",
             "StepRestored",
@@ -192,6 +208,7 @@ STEP_MOVES: Moves = {
     Phase.READY: {
         Phase.PENDING: (
             "GenerationAccepted",
+            "GenerationFollowed",
             "RetryScheduled",
             "StepExpanded",
             "StepMarked",
@@ -208,7 +225,13 @@ STEP_MOVES: Moves = {
         Phase.SUCCEEDED: ("AttemptFinished", "StepCompleted"),
         Phase.SKIPPED: ("AttemptFinished",),
         Phase.FAILED: ("StepCompleted", "StepFailed"),
-        Phase.PENDING: ("GenerationAccepted", "RetryScheduled", "StepReset", "StepRestored"),
+        Phase.PENDING: (
+            "GenerationAccepted",
+            "GenerationFollowed",
+            "RetryScheduled",
+            "StepReset",
+            "StepRestored",
+        ),
         Phase.CANCELLED: ("StepCancelled", "StepCompleted"),
     },
     Phase.SUCCEEDED: {Phase.PENDING: _REOPENED},
@@ -218,37 +241,64 @@ STEP_MOVES: Moves = {
 }
 
 # A new generation, or `retry`, makes an ended workflow begin again.
+_OF_DEFINITION = (
+    "FiringDecided",
+    "GenerationAccepted",
+    "MarkerPlaced",
+    "MarkerRemoved",
+    "RequestApplied",
+    "TurnCame",
+    "WorkflowFinished",
+)
 WORKFLOW_MOVES: Moves = {
     Phase.PENDING: {
+        Phase.WAITING: ("GenerationAccepted",),
         Phase.RUNNING: ("RunStarted",),
         Phase.SUSPENDED: ("WorkflowSuspended",),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),
     },
+    Phase.WAITING: {
+        Phase.RUNNING: _OF_DEFINITION,
+        Phase.SUSPENDED: _OF_DEFINITION,
+    },
     Phase.RUNNING: {
-        Phase.SUSPENDED: ("WorkflowSuspended",),
+        Phase.WAITING: _OF_DEFINITION,
+        Phase.SUSPENDED: (*_OF_DEFINITION, "WorkflowSuspended"),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),
     },
     Phase.SUSPENDED: {
-        Phase.PENDING: ("GenerationAccepted", "RequestApplied"),
+        Phase.WAITING: _OF_DEFINITION,
+        Phase.PENDING: ("GenerationAccepted", "GenerationFollowed", "RequestApplied"),
         Phase.RUNNING: (
             "AttemptScheduled",
             "EditDeferred",
             "EditTakenBack",
             "EndDecided",
+            "FiringDecided",
             "GenerationAccepted",
+            "GenerationFollowed",
+            "MarkerPlaced",
+            "MarkerRemoved",
             "RequestApplied",
+            "TurnCame",
         ),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),
     },
-    Phase.SUCCEEDED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
-    Phase.FAILED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
-    Phase.CANCELLED: {Phase.PENDING: ("GenerationAccepted", "StepMarked", "StepReset")},
+    Phase.SUCCEEDED: {
+        Phase.PENDING: ("GenerationAccepted", "GenerationFollowed", "StepMarked", "StepReset")
+    },
+    Phase.FAILED: {
+        Phase.PENDING: ("GenerationAccepted", "GenerationFollowed", "StepMarked", "StepReset")
+    },
+    Phase.CANCELLED: {
+        Phase.PENDING: ("GenerationAccepted", "GenerationFollowed", "StepMarked", "StepReset")
+    },
 }
 
 # Between two terminal phases of its workflow. While it is ending, its hooks run.

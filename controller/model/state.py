@@ -20,6 +20,7 @@ from controller.model.events import (
     FileRejected,
     MarkerPlaced,
     MarkerRejected,
+    Origin,
     StepEffect,
     Usage,
 )
@@ -38,6 +39,7 @@ from controller.spec.definition import Definition
 from controller.spec.effective import effective
 from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
+from controller.spec.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
@@ -47,6 +49,10 @@ ATTEMPTS_MAX = 100  # of one step
 RUNS_MAX = 20  # of one name
 NAMES_MAX = 10_000  # without a life, whose runs are remembered
 SECOND = 1_000_000  # microseconds
+DAY = 86_400 * SECOND
+KEYS_MAX = 100_000  # of one definition
+KEY_TIME = 30 * DAY  # a key, and a file that is gone, is remembered so long
+LOOP_FIRINGS = 10
 
 
 class Ending(Struct, frozen=True):
@@ -396,7 +402,109 @@ class Move(NamedTuple):
     message: str
 
 
-StepKey = tuple[str, str]  # (uid of its workflow, name)
+class Missed(Struct, array_like=True):
+    """Due times that were skipped since no controller ran, as far as the wall clock told.
+
+    Should that have been ahead, they are due again: `before` is what had been decided until then.
+    """
+
+    before: int
+    last: int
+    at: int  # microseconds, when it was recorded
+
+
+class Consumed(Struct, array_like=True):
+    """A file that a trigger has fired for. `gone`: since when it is not there; None: it is."""
+
+    size: int
+    mtime: int  # nanoseconds
+    times: list[int]  # when the path has fired, the latest LOOP_FIRINGS at most
+    gone: int | None = None
+
+
+class LastFiring(Struct, frozen=True, omit_defaults=True):
+    """The last decision of a trigger."""
+
+    key: str
+    due: int | None
+    time: int
+    outcome: str
+    reason: str
+    instance: str
+
+
+class Armed(Struct, kw_only=True, omit_defaults=True):
+    """A trigger in force. Due times are seconds since 1970 on the wall clock.
+
+    `mark`: all due times up to it are decided; so are those of the pairs in `beyond`, later than
+    the first and up to the second. `due`: the next one, if it `is_armed`.
+    """
+
+    kind: str
+    since: int  # from here on it counts
+    mark: int
+    is_armed: bool = False
+    due: int | None = None
+    beyond: list[tuple[int, int]] = []
+    missed: list[Missed] = []
+    catching: int | None = None  # missed due times up to it are all started
+    last: LastFiring | None = None
+    consumed: dict[str, Consumed] = {}
+    device: int = 0  # of the folder of its files
+
+
+class Arrival(Struct, frozen=True):
+    """A run has ended that a trigger waits for, and what follows is not decided yet."""
+
+    trigger: str
+    key: str
+    params: dict[str, Any]
+    workflow: dict[str, str]
+
+
+class Group(Struct, omit_defaults=True):
+    """Instances that count together, by uid, each table in the order of their births."""
+
+    running: dict[str, None] = {}
+    queued: dict[str, None] = {}
+
+
+class Starter(Struct, kw_only=True, omit_defaults=True):
+    """What a definition has instead of steps: its triggers, and its instances."""
+
+    triggers: dict[str, Armed] = {}
+    arrivals: list[Arrival] = []
+    keys: OrderedDict[str, tuple[int, str]] = field(default_factory=OrderedDict)
+    firings: dict[str, int] = {}  # outcome -> how many decisions
+    hold: str = ""  # why nothing is decided now
+    # Why no due time was started, and until when (seconds on the wall clock): not recorded yet.
+    stood: list[tuple[str, int]] = []
+    latest: str = ""  # the name of the instance that was born last, backfills aside
+    # indexes
+    unfinished: dict[str, None] = {}  # uids of instances
+    ended: dict[str, None] = {}  # the same of those that have ended, oldest first
+    groups: dict[str, Group] = {}
+
+
+class Birth(Struct, kw_only=True, omit_defaults=True):
+    """How an instance began. `line`: what it counts together with."""
+
+    definition: str  # the uid of its life
+    facts: Firing
+    group: str = ""
+    backfill: str = ""
+    parallel: int = 1
+    due: int | None = None
+    queued: bool = False
+    counts: bool = True  # for maxQueued
+    behind: bool = False  # its definition has a generation that means something else for it
+
+    @property
+    def line(self) -> str:
+        return f"\0{self.backfill}" if self.backfill else self.group
+
+
+StepKey = tuple[str, str]  # (uid of its workflow, name of a step or a trigger)
 QueueKey = tuple[int, int]  # (-priority, attempts that live)
 Queue = dict[QueueKey, OrderedDict[str, None]]  # the uids of workflows
 
@@ -405,7 +513,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     uid: str
     name: str
     order: int  # of its creation among all lives
-    origin: Literal["folder", "run"]
+    origin: Origin
     path: str
     created: int
     generation: int
@@ -444,6 +552,8 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     suspension: str = ""  # the request in force: who asked and why
     left: dict[str, int] = {}  # steps that were removed -> the highest number of their attempts
     recent: list[Move] = []  # its latest phase changes, RECENT_MAX at most
+    starter: Starter | None = None  # of a definition, which has no steps
+    birth: Birth | None = None  # of an instance
     cause: int = 0  # seq of the record that last gave it, or a step of it, something to decide
     # indexes
     unsettled: int = 0  # steps that are not in a terminal phase, removed ones too
@@ -457,6 +567,16 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     parked: dict[str, dict[str, list[tuple[int, str]]]] = {}
     queued_as: QueueKey | None = None
     lined_as: QueueKey | None = None  # in the lines for what these wait for
+
+    @property
+    def document(self) -> str:
+        """The name of the document that it comes from: of an instance, that of its definition."""
+        return document_of(self.name)
+
+    @property
+    def is_queued(self) -> bool:
+        """An instance whose turn has not come."""
+        return self.birth is not None and self.birth.queued
 
     @property
     def counted(self) -> list["Step"]:
@@ -526,7 +646,12 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def suspended_by_spec(self) -> bool:
-        """Whether the spec says so; while only hooks run, the one that waits for these."""
+        """Whether the spec says so; while only hooks run, the one that waits for these.
+
+        That of a definition means its triggers, not its instances.
+        """
+        if self.birth is not None:
+            return False
         waits = self.pending if self.is_ending else None
         spec = self.spec if waits is None else waits.document.spec
         return spec.suspend is True
@@ -542,7 +667,9 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def priority(self) -> int:
-        return self.spec.priority if isinstance(self.spec.priority, int) else 0
+        """A backfill is one below its definition."""
+        below = self.birth is not None and self.birth.backfill != ""
+        return (self.spec.priority if isinstance(self.spec.priority, int) else 0) - below
 
     @property
     def parallelism(self) -> int | None:
@@ -578,6 +705,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
         return self.stood + now - max(self.suspended, self.started)
 
 
+def document_of(name: str) -> str:
+    """The name of the document of a workflow: an instance is NAME@KEY."""
+    return name.partition("@")[0]
+
+
 class Timer(NamedTuple):
     """Something that time alone makes due; `step` is empty for the workflow's deadline."""
 
@@ -607,6 +739,8 @@ class ControllerSeen(Struct):
     folder: str = ""
     folder_device: int = 0
     folder_inode: int = 0
+    ahead: int = 0  # microseconds by which the wall clock is ahead of the controller's
+    present: int = 0  # microseconds on the wall clock: since then it runs, and has not slept
 
 
 class State:
@@ -641,6 +775,8 @@ class State:
         self.lines: dict[str, dict[str, Queue]] = {}  # whose steps are parked under it
         self.takers: dict[str, dict[StepKey, None]] = {}  # in `ready`: need one slot of it
         self.several: dict[str, list[tuple[int, StepKey]]] = {}  # need several slots at once
+        self.followers: dict[str, dict[StepKey, None]] = {}  # workflow -> (definition, trigger)
+        self.surplus: dict[str, None] = {}  # definitions with more ended instances than they keep
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker
         # `touched` is for the planner: what changed since the last plan; `moves` is for watchers

@@ -16,6 +16,7 @@ class TimerKind(Word):
     TIMEOUT = "timeout"  # of an attempt
     APPROVAL = "approval"  # of a step that asks a person
     EXPIRY = "expiry"  # of what may go to the archive
+    DUE = "due"  # of a trigger, by its name in place of a step
 
 
 class Habits(NamedTuple):
@@ -34,6 +35,8 @@ HABITS: dict[TimerKind, Habits] = {
     TimerKind.APPROVAL: Habits(sleeps=False, clock_moves_it=True, archives=False, awaited=False),
     # For the archive the wall clock is good enough.
     TimerKind.EXPIRY: Habits(sleeps=False, clock_moves_it=False, archives=True, awaited=False),
+    # It follows the wall clock, and is set anew when that is.
+    TimerKind.DUE: Habits(sleeps=False, clock_moves_it=False, archives=False, awaited=False),
 }
 
 SLEEPERS = frozenset(kind for kind, habits in HABITS.items() if habits.sleeps)

@@ -8,7 +8,7 @@ of `suspend` does not wait: that becomes a generation of its own, of the spec in
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import structs
 
@@ -16,17 +16,20 @@ from controller.model.events import (
     EditDeferred,
     EditRejected,
     EditTakenBack,
+    LifeEnded,
+    Origin,
     SourceChanged,
 )
 from controller.model.phases import Reason
-from controller.model.state import Workflow
-from controller.planner.actions import Accept, Action, notes_of
+from controller.model.state import State, Workflow
+from controller.planner.actions import Accept, Action, Follow, notes_of
 from controller.spec.fingerprint import same
 from controller.spec.linked import homes_of
 from controller.spec.load import Document
 from controller.spec.models import Metadata, Spec
 from controller.spec.models import Workflow as Written
 from controller.spec.params import NOTHING, misfits
+from controller.spec.trigger import is_definition
 
 
 def accept(
@@ -34,7 +37,7 @@ def accept(
     document: Document,
     path: str,
     by: str,
-    origin: Literal["folder", "run"] = "folder",
+    origin: Origin = "folder",
     request: str = "",
     params: Mapping[str, Any] = NOTHING,
 ) -> Iterator[Action]:
@@ -52,6 +55,8 @@ def accept(
         if life.pending is not None:
             yield EditTakenBack(uid=life.uid, generation=life.latest + 1)
         yield from _source_changed(life, path, document.workflow)
+    elif life is not None and _converts(life, spec):
+        yield from _convert(life, document, path, by)
     elif life is not None and life.in_run and (_is_patient(spec) or _holds_edits(life)):
         yield from _defer(life, document, path, by)
     else:
@@ -67,9 +72,46 @@ def accept(
         )
 
 
+def _converts(life: Workflow, spec: Spec) -> bool:
+    """Whether the edit makes a definition of a plain workflow, or the other way round."""
+    return (life.starter is not None) != is_definition(spec)
+
+
+def _convert(life: Workflow, document: Document, path: str, by: str) -> Iterator[Action]:
+    """The edit waits until all that runs has ended; then another life begins with it."""
+    before = life.pending
+    known = None if before is None else (before.document, before.path)
+    if known != (document.workflow, path):
+        yield EditDeferred(
+            uid=life.uid,
+            generation=life.latest + 1 if before is None else before.generation,
+            document=document.workflow,
+            path=path,
+            by=by,
+            warnings=list(document.warnings),
+        )
+
+
+def follow(state: State, life: Workflow) -> Follow | EditRejected | None:
+    """What an instance does about a newer generation of its definition.
+
+    One that has ended never runs again by an edit.
+    """
+    birth = life.birth
+    if birth is None or not birth.behind or life.finished or _holds_edits(life):
+        return None
+    spec = state.lives[birth.definition].spec
+    if _is_patient(spec):
+        return None
+    refused = refusal(life, spec)
+    if refused:
+        return EditRejected(uid=life.uid, path=life.path, problem=refused)
+    return Follow(life.uid)
+
+
 def refusal(life: Workflow | None, spec: Spec) -> str:
     """Why the spec does not fit the params given to the life; or nothing."""
-    if life is None or (life.spec is spec and not life.given):
+    if life is None or life.starter is not None or (life.spec is spec and not life.given):
         return ""
     found = misfits(spec, life.given)
     return "; ".join(f"param {name}: {problem}" for name, problem in found)
@@ -93,19 +135,25 @@ def _holds_edits(life: Workflow) -> bool:
     return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
 
 
-def due(life: Workflow) -> Accept | None:
-    """What waited, once the run has ended."""
+def due(state: State, life: Workflow) -> list[Accept | LifeEnded]:
+    """What waited, once the run, or all instances, have ended."""
     edit = life.pending
-    if edit is None or life.in_run:
-        return None
-    return Accept(
-        document=edit.document,
-        path=edit.path,
-        uid=life.uid,
-        by=edit.by,
-        warnings=tuple(edit.warnings),
-        waited=True,
-    )
+    busy = life.in_run if life.starter is None else bool(life.starter.unfinished)
+    if edit is None or busy or life.deleting:
+        return []
+    another = _converts(life, edit.document.spec)
+    ended = [] if life.starter is None or not another else life.starter.ended
+    return [
+        *(LifeEnded(uid=uid) for uid in (*ended, *([life.uid] if another else []))),
+        Accept(
+            document=edit.document,
+            path=edit.path,
+            uid=None if another else life.uid,
+            by=edit.by,
+            warnings=tuple(edit.warnings),
+            waited=not another,
+        ),
+    ]
 
 
 def _source_changed(life: Workflow, path: str, wanted: Written) -> Iterator[SourceChanged]:

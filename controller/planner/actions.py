@@ -4,15 +4,16 @@ The core draws no random numbers. `Schedule` needs a mark, `Retry` a jittered de
 `Accept` a uid, so the turn completes them into events; every other decision already is one.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from controller.model.events import AnyEvent, AttemptEnding
+from controller.model.events import AnyEvent, AttemptEnding, FileTaken, Origin
 from controller.model.state import Attempt, Step, Workflow
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import Metadata
+from controller.spec.trigger import Firing
 
 
 class Accept(Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Accept(Struct, frozen=True, kw_only=True):
     document: Document
     path: str
     uid: str | None
-    origin: Literal["folder", "run"] = "folder"
+    origin: Origin = "folder"
     by: str = ""
     warnings: tuple[str, ...] = ()
     request: str = ""  # the name of the request that asked for it
@@ -50,7 +51,37 @@ class Retry(Struct, frozen=True):
     message: str
 
 
-Action = AnyEvent | Accept | Schedule | Retry
+class Fire(Struct, frozen=True, kw_only=True):
+    """Decide on a firing; what becomes of it hangs on what runs when it is recorded.
+
+    The fields are those of FiringDecided. `given`: params, if they are not those that the trigger
+    says.
+    """
+
+    uid: str
+    key: str
+    facts: Firing
+    trigger: str = ""
+    due: int | None = None
+    next: int | None = None
+    missed: int | None = None
+    after: bool = False
+    file: FileTaken | None = None
+    given: dict[str, Any] | None = None
+    backfill: str = ""
+    parallel: int = 1
+    by: str = ""
+    request: str = ""
+    given_key: bool = False
+
+
+class Follow(Struct, frozen=True):
+    """Give this instance the newest generation of its definition."""
+
+    uid: str
+
+
+Action = AnyEvent | Accept | Schedule | Retry | Fire | Follow
 
 
 def notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:

@@ -5,7 +5,7 @@ Many things do: its deletion, a marker, its deadline, failFast, Ctrl-C at `run`.
 """
 
 from controller.model.events import CancelAccepted, MarkerPlaced
-from controller.model.indexes import forbidden, is_due
+from controller.model.indexes import forbidden, is_due, markers_for
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import TimerKind
@@ -108,7 +108,7 @@ def _of_run(workflow: Workflow, step: Step) -> bool:
 def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
     if workflow.being_ended:
         return None
-    for marker in state.markers_of.get(workflow.name, {}).values():
+    for marker in markers_for(state, workflow.name).values():
         named = [
             name
             for step in marker.steps

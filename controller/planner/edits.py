@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from controller.model.apply_defaults import defaults_above
-from controller.model.events import Child, GenerationAccepted, StepEffect
+from controller.model.events import Child, GenerationAccepted, GenerationFollowed, StepEffect
 from controller.model.phases import Phase, Reason
 from controller.model.scope import Scope
 from controller.model.state import State, Workflow
@@ -108,6 +108,29 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         warnings=list(action.warnings),
         request=action.request,
         params=given,
+        timeouts=edit.timeouts,
+        ask=edit.ask,
+        reads=dict(reads(spec)),
+        expansions=edit.expansions,
+        template_params=edit.params,
+        ask_each=sorted([*edit.each, *each]),
+    )
+
+
+def follow(state: State, instance: Workflow) -> GenerationFollowed:
+    """The event by which an instance gets the newest generation of its definition."""
+    assert instance.birth is not None
+    definition = state.lives[instance.birth.definition]
+    spec = definition.spec
+    edit = judge(state, instance, spec)
+    steps = definitions(spec).items()
+    each = [name for name, step in steps if asks_each(spec, step)]
+    return GenerationFollowed(
+        uid=instance.uid,
+        generation=definition.generation,
+        fingerprints=edit.fingerprints,
+        effects=to_record(edit.effects),
+        kept=edit.kept,
         timeouts=edit.timeouts,
         ask=edit.ask,
         reads=dict(reads(spec)),

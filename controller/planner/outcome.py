@@ -13,7 +13,7 @@ from controller.model.events import (
 )
 from controller.model.observations import AttemptId, Ended, EndFailed, Observation, PartEnd, Started
 from controller.model.phases import AttemptPhase, Reason
-from controller.model.state import Attempt, State, Workflow
+from controller.model.state import Attempt, Birth, State, Workflow
 from controller.spec.outputs import Outputs, read
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
@@ -45,6 +45,8 @@ def _why(workflow: Workflow) -> str:
     """What begins the run: `new spec by ada`, `edit of load by ada: run changed`, a request."""
     if workflow.reason != Reason.ACCEPTED:
         return workflow.message
+    if workflow.birth is not None and workflow.started is None:
+        return _of_firing(workflow, workflow.birth)
     if workflow.started is None:
         what = "new spec" if workflow.origin == "folder" else "treadle run"
         return in_the_name_of(workflow.by, what)
@@ -57,6 +59,21 @@ def _why(workflow: Workflow) -> str:
     if effect is None or effect.reason != Reason.SPEC_CHANGED:
         return in_the_name_of(workflow.by, f"edit of {first}")
     return in_the_name_of(workflow.by, f"edit of {first}", effect.message)
+
+
+def _of_firing(workflow: Workflow, birth: Birth) -> str:
+    facts = birth.facts
+    match facts.kind:
+        case "manual":
+            what = f"backfill of {facts.due}" if birth.backfill else "start by hand"
+            return in_the_name_of(workflow.by, what)
+        case "files":
+            return f"trigger {facts.name}: {facts.files[0]}"
+        case "after":
+            ended = facts.workflow
+            return f"trigger {facts.name}: {ended['instance'] or ended['name']} {ended['phase']}"
+        case _:
+            return f"trigger {facts.name}: due {facts.due}"
 
 
 class Codes(NamedTuple):

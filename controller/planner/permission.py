@@ -139,7 +139,7 @@ def why_none_of(workflow: Workflow, limits: Limits) -> Obstacle | None:
     """What keeps this controller from starting anything of the workflow."""
     if limits.only is not None and workflow.request not in limits.only:
         return Obstacle.NOT_DRIVEN
-    absent = workflow.name in limits.gone and workflow.origin == "folder"
+    absent = workflow.document in limits.gone and workflow.origin != "run"
     return Obstacle.SPEC_ABSENT if absent else None
 
 

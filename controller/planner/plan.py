@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from controller.model.indexes import due
 from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
-from controller.model.timers import HABITS
+from controller.model.timers import HABITS, TimerKind
 from controller.planner import (
     accept,
     cancel,
+    firing,
     hooks,
     readiness,
     retention,
@@ -34,17 +35,19 @@ from controller.planner.wish import meet
 def plan(state: State, now: int, limits: Limits) -> list[Action]:
     """What the state asks for at `now` (microseconds of the controller's clock), in order."""
     decisions: list[Action] = []
-    for workflow, steps in _to_look_at(state, now):
+    for workflow, steps in _to_look_at(state, now, limits):
         decisions += _decide(state, workflow, steps, now)
     return decisions or _starts(state, limits) or [*retention.archive(state, now, limits)]
 
 
-def _to_look_at(state: State, now: int) -> Iterator[tuple[Workflow, list[Step]]]:
+def _to_look_at(state: State, now: int, limits: Limits) -> Iterator[tuple[Workflow, list[Step]]]:
     """Workflows and their steps, in the order of the folder's history and of the spec."""
     wanted = {uid: set(steps) for uid, steps in state.touched.items()}
     for timer in due(state, now):
         if HABITS[timer.kind].archives:
             continue
+        if timer.kind is TimerKind.DUE and limits.only is not None:
+            continue  # a controller of `treadle run` starts its own alone
         wanted.setdefault(timer.uid, set()).add(timer.step)
     for workflow in sorted((state.lives[uid] for uid in wanted), key=lambda life: life.order):
         if state.workflows.get(workflow.name) is not workflow:
@@ -63,6 +66,12 @@ def _place(step: Step) -> tuple[int, int, list[int], str]:
 
 
 def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
+    if workflow.starter is not None:
+        decided = firing.decide(state, workflow, now)
+        return [*accept.due(state, workflow)] if decided is None else [decided]
+    follows = accept.follow(state, workflow)
+    if follows is not None:
+        return [follows]
     ending = cancel.wanted(state, workflow, now)
     if ending is not None and not ending.steps:
         return [ending]  # it changes what every step has to decide
@@ -74,8 +83,8 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
             decisions.append(decision)
     decisions += _decide_hooks(state, workflow, now)
     if not decisions:
-        end = run.finish(state, workflow) or accept.due(workflow)
-        return [] if end is None else [end]
+        end = run.finish(state, workflow)
+        return [*accept.due(state, workflow)] if end is None else [end]
     return decisions
 
 
@@ -92,6 +101,8 @@ def _decide_step(state: State, workflow: Workflow, step: Step, now: int) -> Acti
     decision = meet(state, workflow, step)
     if decision is not None:
         return decision
+    if workflow.is_queued:
+        return None
     if step.live is not None:
         return timeouts.timeout(state, workflow, step, now)
     if step.leaving is not None:

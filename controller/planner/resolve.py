@@ -45,6 +45,7 @@ from controller.spec.linked import called
 from controller.spec.models import SECONDS_MAX, Spec
 from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
+from controller.spec.trigger import Firing, read
 from controller.spec.uses import Holding, in_order, lock_fault
 from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX, normal
 
@@ -66,6 +67,8 @@ class Sight(NamedTuple):
     run: int
     phase: str
     last_phase: str  # "": there was none before
+    instance: str = ""  # the name of the instance, if it is one
+    firing: Firing = Firing()  # what began it
     item: Any = None  # of a child
     nth: int = -1
     piece: str = ""  # the step whose template they are in
@@ -104,7 +107,9 @@ class Sight(NamedTuple):
             case ("index",):
                 return self.nth
             case ("workflow", field):
-                return {"name": self.name, "uid": self.uid, "instance": ""}[field]
+                return {"name": self.name, "uid": self.uid, "instance": self.instance}[field]
+            case ("trigger", *rest):
+                return read(self.firing, rest)
             case ("run", "phase"):
                 return self.phase
             case ("run", "lastPhase"):
@@ -141,12 +146,21 @@ def sight(state: State, workflow: Workflow) -> Sight:
         spec=workflow.spec,
         params=workflow.params,
         steps=workflow.steps,
-        name=workflow.name,
+        name=workflow.document,
         uid=workflow.uid,
+        instance="" if workflow.birth is None else workflow.name,
+        firing=firing_of(workflow),
         run=run_to_be(state, workflow),
         phase=phase_of_run(workflow),
         last_phase=phase_before(state, workflow),
     )
+
+
+def firing_of(workflow: Workflow) -> Firing:
+    """What its expressions read as `trigger`."""
+    if workflow.birth is not None:
+        return workflow.birth.facts
+    return Firing(kind="manual") if workflow.origin == "run" else Firing()
 
 
 # ---------------------------------------- when, approve

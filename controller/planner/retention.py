@@ -14,6 +14,7 @@ from controller.model.indexes import SEEN_SECONDS, due
 from controller.model.state import SECOND, State
 from controller.model.timers import HABITS
 from controller.planner.permission import Limits
+from controller.spec.trigger import keep_instances
 
 KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
 
@@ -21,7 +22,8 @@ KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
 def archive(state: State, now: int, limits: Limits) -> list[LifeArchived | AttemptsArchived]:
     """What may go at `now`, each life once."""
     chosen = {
-        action.uid: action for action in (*_excess(state, now, limits), *_expired(state, now))
+        action.uid: action
+        for action in (*_excess(state, now, limits), *_surplus(state, now), *_expired(state, now))
     }
     return list(chosen.values())
 
@@ -30,8 +32,10 @@ def _expired(state: State, now: int) -> Iterator[LifeArchived | AttemptsArchived
     for timer in due(state, now):
         if HABITS[timer.kind].archives:
             workflow = state.lives[timer.uid]
-            why = f"it finished {workflow.ttl_seconds:g} s ago (ttlSecondsAfterFinished)"
-            if workflow.uid in state.over:
+            why = f"it finished {workflow.ttl_seconds or 0:g} s ago (ttlSecondsAfterFinished)"
+            if workflow.birth is not None and workflow.ttl_seconds is None:
+                why = "its definition is gone"
+            if workflow.uid in state.over or workflow.birth is not None:
                 yield LifeArchived(uid=workflow.uid, workflow=workflow.name, message=why)
             else:
                 yield AttemptsArchived(uid=workflow.uid, message=why)
@@ -46,3 +50,17 @@ def _excess(state: State, now: int, limits: Limits) -> Iterator[LifeArchived]:
         if workflow.since + round(SEEN_SECONDS * SECOND) > now:
             return
         yield LifeArchived(uid=uid, workflow=workflow.name, message=why)
+
+
+def _surplus(state: State, now: int) -> Iterator[LifeArchived]:
+    """Of definitions, the instances that ended first, when there are more than it keeps."""
+    for uid in state.surplus:
+        definition = state.lives[uid]
+        assert definition.starter is not None
+        keep, ended = keep_instances(definition.spec), definition.starter.ended
+        why = f"{definition.name} keeps {keep} instances that have ended (keepInstances)"
+        for one in islice(ended, max(0, len(ended) - keep)):
+            instance = state.lives[one]
+            if instance.since + round(SEEN_SECONDS * SECOND) > now:
+                break
+            yield LifeArchived(uid=one, workflow=instance.name, message=why)

@@ -23,7 +23,7 @@ from controller.model.events import (
     StepReset,
     StepRestored,
 )
-from controller.model.indexes import is_without_hooks, standstill
+from controller.model.indexes import is_without_hooks, markers_for, standstill
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.actions import to_end
@@ -291,6 +291,6 @@ def drains(state: State, workflow: Workflow, step: Step) -> bool:
     """Whether the whole workflow, or this step of it, starts no more and what runs may end."""
     if workflow.cancel is not None:
         return workflow.cancel.drain
-    markers = state.markers_of.get(workflow.name, {}).values()
+    markers = markers_for(state, workflow.name).values()
     names = {step.name, *(parent.name for parent in workflow.above(step))}
     return any(marker.drain and not names.isdisjoint(marker.steps) for marker in markers)

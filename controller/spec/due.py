@@ -103,6 +103,11 @@ def day_of(due: int, zone: str) -> date:
     return datetime.fromtimestamp(due, zone_of(zone)).date()
 
 
+def at_in(due: int, zone: str) -> str:
+    """A due time as people of its zone write it: RFC 3339."""
+    return datetime.fromtimestamp(due, zone_of(zone)).isoformat()
+
+
 def offset(workflow: str, trigger: str, jitter: int) -> int:
     """How many seconds after its due time it starts: 0 to `jitter`, the same every day."""
     digest = sha256(f"{workflow}\0{trigger}".encode()).digest()

@@ -536,7 +536,7 @@ class After(_Written, frozen=True):
 
 
 class Trigger(_Written, frozen=True):
-    """What begins an instance. It has exactly one of schedule, at, everySeconds, files and after."""
+    """What begins an instance. It has exactly one of schedule, at, everySeconds, files, after."""
 
     name: Annotated[
         Annotated[str, Meta(pattern=STEP_NAME)] | UnsetType,
