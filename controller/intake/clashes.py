@@ -33,6 +33,13 @@ def driven(sight: FolderSight, file: SeenFile, document: Document, life: Workflo
     )
 
 
+def closes_circle(sight: FolderSight, file: SeenFile, document: Document, way: list[str]) -> Fault:
+    """`way`: the workflows that wait for each other, from this one back to itself."""
+    problem = f"these workflows wait for each other: {' -> '.join(way)}"
+    hint = "remove one of their `after` triggers"
+    return _fault(sight, file, document, problem, hint)
+
+
 def is_driven(life: Workflow) -> bool:
     """Whether `treadle run` began it and it has not finished yet."""
     return life.origin == "run" and not life.finished

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from msgspec import Struct, UnsetType, field
 
 from controller.errors import Fault
-from controller.intake import clashes, conditions, markers, policies
+from controller.intake import clashes, conditions, cycles, markers, policies
 from controller.intake.absence import Absences, Kind, Settings
 from controller.intake.claims import Claims, home_of, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
@@ -50,8 +50,9 @@ class Memory(Struct):
     `held`: why nothing that the folder shows is believed now. `blocked`: files that wait until a
     life or a marker has ended, and the names of the workflows that they wait for. `partial`: files
     of which a part may be about to come, and when to look at them again. `marker_targets`:
-    for each marker that names steps, the generation that its steps were compared with. `noted`:
-    files that were ignored, with a note to the user.
+    for each marker that names steps, the generation that its steps were compared with. `circles`:
+    files that were rejected since their workflows wait for each other. `noted`: files that were
+    ignored, with a note to the user.
     """
 
     held: str = ""
@@ -63,6 +64,7 @@ class Memory(Struct):
     blocked: dict[str, tuple[str, ...]] = {}
     partial: dict[str, int] = {}
     marker_targets: dict[str, markers.Target] = {}
+    circles: set[str] = set()
     noted: set[str] = set()
     conditions: list[Condition] = []
     confirm_at: int | None = None  # when a full scan can confirm an absence
@@ -264,7 +266,10 @@ class _Judge:
             for path in self.claims.paths.get(name, ())
             if path != home
         }
-        return (rivals - self.faulty) | (self.left & self.state.rejected.keys()) - judged
+        opened = self.memory.circles - judged if self.accepted or self.actions else set()
+        self.memory.circles -= opened
+        again = (self.left | opened) & self.state.rejected.keys()
+        return (rivals - self.faulty) | again - judged
 
     def _obstructed(self, name: str) -> bool:
         """Whether an edit must wait: for the end of the present life, or of a vanished marker."""
@@ -389,6 +394,16 @@ class _Judge:
             yield clashes.duplicate(self.sight, file, document, other)
         elif isinstance(document, Document) and life is not None and clashes.is_driven(life):
             yield clashes.driven(self.sight, file, document, life)
+        elif isinstance(document, Document) and cycles.awaited(document.workflow.spec):
+            yield from self._circle(file, document)
+
+    def _circle(self, file: SeenFile, document: Document) -> Iterator[Fault]:
+        """Yields a fault if it waits for the end of a workflow that waits for its own."""
+        others = {one.name: one.workflow for one in file.documents} | self.accepted
+        spec = document.workflow.spec
+        if way := cycles.circle(self.state, others, document.name, spec):
+            self.memory.circles.add(file.path)
+            yield clashes.closes_circle(self.sight, file, document, way)
 
     def _settles(self, file: SeenFile) -> bool:
         """Whether the edit removes something and that is not believed yet: all of it waits."""

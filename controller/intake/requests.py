@@ -10,7 +10,7 @@ queued waits until that is withdrawn.
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from controller.model.events import (
     ApprovalAnswered,
@@ -34,12 +34,14 @@ from controller.planner.firing import facts_of_time
 from controller.spec.due import at_in, key_of
 from controller.spec.fingerprint import same, same_steps
 from controller.spec.items import child_name, inner_name
+from controller.spec.keys import key_by_hand
+from controller.spec.linked import Linked
 from controller.spec.load import Document
 from controller.spec.models import Spec
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
 from controller.spec.template import child_definition, definition_named, template_definitions
-from controller.spec.trigger import Firing, key_by_hand, triggers
+from controller.spec.trigger import Firing, triggers
 from controller.spec.values import normal
 
 LATEST = "latest"  # NAME@latest is the newest instance
@@ -485,7 +487,7 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
             f"to run it again: treadle {command} {asked.workflow}"
         )
     if asked.resume:
-        yield from _resume_run(workflow, asked, asked.document)
+        yield from _resume_run(workflow, asked, _plain(asked.document))
         return
     if workflow is not None and not workflow.finished:
         raise _Refused(
@@ -497,7 +499,17 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
     spec = asked.document.workflow.spec
     if wrong := "; ".join(f"param {name}: {said}" for name, said in misfits(spec, asked.params)):
         raise _Refused(wrong)
-    yield from accept(None, asked.document, asked.path, asked.by, "run", asked.name, asked.params)
+    document = _plain(asked.document)
+    yield from accept(None, document, asked.path, asked.by, "run", asked.name, asked.params)
+
+
+def _plain(document: Document) -> Document:
+    """The document without its triggers: `run` begins it once, by itself."""
+    workflow = document.workflow
+    spec: Linked = structs.replace(
+        workflow.spec, triggers=UNSET, concurrency=UNSET, keep_instances=UNSET
+    )
+    return structs.replace(document, workflow=structs.replace(workflow, spec=spec))
 
 
 def _resume_run(workflow: Workflow | None, asked: Request, document: Document) -> Iterator[Action]:

@@ -160,10 +160,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     file to put a marker beside), `delete` (of a `run` that has finished), `restart` (end what runs,
     and run everything again), `suspend` (until `resume`), `resume`, `mark` (one step as succeeded),
     `approve` (answer the question of one step: that with the number `question`, with yes or no),
-    `delete-all` (confirms an absence that is held back), `start` (an instance of a definition, with
-    `params`, by this `key`), `backfill` (an instance for each of `dues`, due times of a `trigger` in
-    seconds since 1970; `parallel` of them at once; `again`: also where one has that name). `uid` is the life that was meant, so that
-    a later one isn't hit.
+    `delete-all` (confirms an absence that is held back), `start` (an instance of a definition,
+    with `params`, by this `key`), `backfill` (an instance for each of `dues`, due times of a
+    `trigger` in seconds since 1970; `parallel` of them at once; `again`: also where one has that
+    name). `uid` is the life that was meant, so that a later one isn't hit.
     """
 
     name: str = ""  # the file's; set by the reader
