@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 
 from controller.spec.definition import given
 from controller.spec.expression import OPEN
-from controller.spec.item_rules import expressions_in
 from controller.spec.linked import Body
 from controller.spec.models import Spec
+from controller.spec.param_rules import impossible
 from controller.spec.path_fault import Path, PathFault, calls_of
-from controller.spec.values import found, mismatch, type_of
-
-_AS_A_VALUE = "write one expression that gives the whole value, like ${{ [params.a, params.b] }}"
+from controller.spec.values import found
 
 
 def calls(spec: Spec) -> Iterator[PathFault]:
@@ -25,18 +23,7 @@ def calls(spec: Spec) -> Iterator[PathFault]:
             yield PathFault(path=path, problem=problem, hint=hint, key=True)
             continue
         for name, value in given(call.params, {}).items():
-            yield from _value((*path, "params", name), value)
-
-
-def _value(path: Path, value: object) -> Iterator[PathFault]:
-    kind = type_of(value)
-    if kind is None:
-        problem, hint = "expected a value, found nothing", "give it a value, or remove it"
-        yield PathFault(path=path, problem=problem, hint=hint)
-    elif problem := mismatch(value, kind):
-        yield PathFault(path=path, problem=problem)
-    elif kind in ("array", "object"):
-        yield from expressions_in(path, value, _AS_A_VALUE)
+            yield from impossible((*path, "params", name), value)
 
 
 def outputs(spec: Spec) -> Iterator[PathFault]:

@@ -28,6 +28,7 @@ from controller.spec.expression import (
 )
 from controller.spec.linked import Body
 from controller.spec.models import (
+    Concurrency,
     Defaults,
     Hook,
     Items,
@@ -36,6 +37,7 @@ from controller.spec.models import (
     Reference,
     Spec,
     Step,
+    Trigger,
     Use,
 )
 from controller.spec.path_fault import (
@@ -45,6 +47,7 @@ from controller.spec.path_fault import (
     is_script,
     programs_of,
     steps_of,
+    triggers_of,
 )
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
 from controller.spec.values import found as shown
@@ -78,6 +81,10 @@ class _Place(NamedTuple):
 
     @property
     def scope(self) -> Scope:
+        if self.path[1] == "triggers":
+            return "trigger"
+        if self.path[1] == "concurrency":
+            return "concurrency"
         if self.kind == "output":
             return "step"  # it is read when all steps of the template have ended
         if self.of is None:
@@ -265,19 +272,23 @@ def _places(spec: Spec) -> Iterator[_Place]:
                 yield _Place((*path, "env", name, "asFile"), value.as_file, "text", of)
         if isinstance(holder.working_dir, str):
             yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
-    defaults = spec.defaults
-    if not isinstance(defaults, UnsetType):
-        path = ("spec", "defaults")
-        if isinstance(defaults.timeout_seconds, str):
-            yield _Place((*path, "timeoutSeconds"), defaults.timeout_seconds, "seconds", None)
-        yield from _locks(path, defaults, None)
+    if not isinstance(spec.defaults, UnsetType):
+        yield from _places_of_defaults(spec.defaults)
     for path, one in programs_of(spec):
         yield from _places_of_program(path, one)
     for path, step in steps_of(spec):
         yield from _places_of_step(path, step)
-    if isinstance(spec, Body):
-        for name, text in spec.outputs.items():
-            yield _Place(("spec", "outputs", name), text, "output", None)
+    for path, text in texts_of_triggers(spec):
+        yield _Place(path, text, "value" if path[1] == "triggers" else "text", None)
+    for name, text in spec.outputs.items() if isinstance(spec, Body) else ():
+        yield _Place(("spec", "outputs", name), text, "output", None)
+
+
+def _places_of_defaults(defaults: Defaults) -> Iterator[_Place]:
+    path = ("spec", "defaults")
+    if isinstance(defaults.timeout_seconds, str):
+        yield _Place((*path, "timeoutSeconds"), defaults.timeout_seconds, "seconds", None)
+    yield from _locks(path, defaults, None)
 
 
 def _places_of_program(path: Path, of: Step | Hook) -> Iterator[_Place]:
@@ -304,6 +315,17 @@ def _places_of_step(path: Path, step: Step) -> Iterator[_Place]:
                 yield _Place((*path, "template", "params", name), value, "value", step)
     if not isinstance(step.approve, UnsetType):
         yield _Place((*path, "approve", "message"), step.approve.message, "text", step)
+
+
+def texts_of_triggers(spec: Spec) -> Iterator[tuple[Path, str]]:
+    """What a firing evaluates: the texts that triggers give to params, and that of its group."""
+    for path, trigger in triggers_of(spec):
+        for name, value in given(trigger.params, {}).items():
+            if isinstance(value, str):
+                yield (*path, "params", name), value
+    concurrency = spec.concurrency
+    if isinstance(concurrency, Concurrency) and isinstance(concurrency.group, str):
+        yield ("spec", "concurrency", "group"), concurrency.group
 
 
 def _locks(path: Path, holder: Step | Defaults, step: Step | None) -> Iterator[_Place]:
@@ -334,6 +356,22 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
         default = params_of.default(param)
         if isinstance(default, str):
             yield ("spec", "params", name), default
+    for path, trigger in triggers_of(spec):
+        yield from _plain_texts(path, trigger)
+
+
+def _plain_texts(path: Path, trigger: Trigger) -> Iterator[tuple[Path, str]]:
+    """Those that say when the trigger fires: nothing is evaluated before it does."""
+    lists = {"schedule": trigger.schedule, "at": trigger.at, "exclude": trigger.exclude}
+    for field, texts in lists.items():
+        if isinstance(texts, str):
+            yield (*path, field), texts
+        for index, text in enumerate(texts if isinstance(texts, list) else ()):
+            yield (*path, field, index), text
+    if isinstance(trigger.time_zone, str):
+        yield (*path, "timeZone"), trigger.time_zone
+    if not isinstance(trigger.files, UnsetType):
+        yield (*path, "files", "path"), trigger.files.path
 
 
 def misplaced(path: Path, text: str) -> PathFault:

@@ -41,7 +41,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: tuple[int, ...] = ()
     every: int = 0
 
-    def after(self, moment: int) -> int | None:
+    def after(self, moment: int, exclude: frozenset[str] = frozenset()) -> int | None:
         """The first due time later than `moment`; None if there is none any more."""
         if self.every:
             return (moment // self.every + 1) * self.every
@@ -49,7 +49,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
         later += [due for text in self.cron if (due := _next(text, self.zone, moment)) is not None]
         return min(later, default=None)
 
-    def latest(self, moment: int) -> int | None:
+    def latest(self, moment: int, exclude: frozenset[str] = frozenset()) -> int | None:
         """The last due time up to `moment`; None if there was none."""
         if self.every:
             return moment // self.every * self.every

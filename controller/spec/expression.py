@@ -39,9 +39,9 @@ Values = Mapping[str, Any]  # the text of an expression -> what it gave
 Lookup = Callable[[tuple[str, ...]], object]
 
 # Where an expression stands decides what it can read: in the spec itself, in a step, in a step with
-# `forEach`, in that `forEach`, in a hook that runs at the start of a run, or in one at its end.
-# "any": a valid expression, wherever it stands.
-Scope = Literal["spec", "step", "item", "list", "start", "end", "any"]
+# `forEach`, in that `forEach`, in a hook that runs at the start of a run, or in one at its end; in
+# the params of a trigger, or in `concurrency`. "any": a valid expression, wherever it stands.
+Scope = Literal["spec", "step", "item", "list", "start", "end", "trigger", "concurrency", "any"]
 
 
 class Code(NamedTuple):
@@ -309,9 +309,7 @@ class _Programs:
         from controller.cel import program as cel
 
         try:
-            return cel.compile(
-                code, {**self._of_steps, **_only_in(scope, isinstance(self._spec, Body))}
-            )
+            return cel.compile(code, self._names(scope))
         except cel.Fault as fault:
             from controller.spec.habits import in_expression
 
@@ -319,6 +317,23 @@ class _Programs:
             unknown = "unknown" in fault.problem
             hint = in_expression(code, fault.offset, in_hook) if unknown else ""
             raise Unusable(fault.offset, fault.problem, hint or fault.hint) from None
+
+    def _names(self, scope: Scope) -> dict[str, "Type"]:
+        """The names that an expression may read that stands there."""
+        names = {**self._of_steps, **_only_in(scope, isinstance(self._spec, Body))}
+        if scope == "trigger":
+            names["params"] = self._defaults()
+        return names
+
+    def _defaults(self) -> "Type":
+        """A trigger gives values to params, so it sees only their defaults."""
+        from controller.cel.types import record, unavailable
+
+        none = {
+            name: unavailable(f"params.{name} has no default, so a trigger can't read it")
+            for name in params.required(self._spec)
+        }
+        return record({**self._of_steps["params"].fields, **none})
 
     def _known(self, spec: Spec) -> Mapping[str, "Type"]:
         """The names that an expression may read wherever it stands."""
@@ -334,7 +349,7 @@ class _Programs:
                 {"name": STRING, "uid": STRING, "instance": STRING, "status": status}
             ),
             "run": record({"number": INT, **only_hooks}),
-            "trigger": unavailable("trigger is not supported yet"),
+            "trigger": _of_trigger(),
         }
         if isinstance(spec, Body):
             only = "a template reads only its own params and steps"
@@ -404,6 +419,11 @@ def _only_in(scope: Scope, in_template: bool) -> Mapping[str, "Type"]:
     from controller.cel.types import DYN, INT, STRING, record, unavailable
 
     of_item = {"item": DYN, "index": INT}
+    if scope in ("trigger", "concurrency"):
+        where = "in the params of a trigger" if scope == "trigger" else f"in {scope}"
+        hint = "trigger and params can be read here"
+        others = ("steps", "run", "workflow", *of_item)
+        return {name: unavailable(f"{name} can't be read {where}", hint) for name in others}
     of_hook = {"run": record({"number": INT, **dict.fromkeys(_OF_HOOKS, STRING)})}
     if scope == "any":
         return of_item | of_hook
@@ -422,6 +442,17 @@ def _only_in(scope: Scope, in_template: bool) -> Mapping[str, "Type"]:
         only, hint = "when onStart runs, no step has finished", "read steps in another kind of hook"
         names["steps"] = unavailable(only, hint)
     return names
+
+
+@cache
+def _of_trigger() -> "Type":
+    """What can be read of the firing that began an instance; `trigger.Firing` has the values."""
+    from controller.cel.types import DYN, STRING, list_of, map_of, record
+
+    texts = dict.fromkeys(("name", "kind", "key", "due", "previous", "date"), STRING)
+    values = {"files": list_of(STRING), "body": map_of(DYN), "params": map_of(DYN)}
+    workflow = dict.fromkeys(("name", "uid", "instance", "phase"), STRING)
+    return record({**texts, **values, "workflow": record(workflow)})
 
 
 @cache

@@ -6,7 +6,7 @@ something that treadle does not do yet: it says what works today.
 
 In a text `$value` is what the user wrote, if it is short; `$list` is it as a list of steps; and
 `$seconds` is it in seconds, where it counts seconds or names its unit, `$minutes` where it counts
-minutes.
+minutes; `$cron` if it can be a cron expression; `$policy` if it says what overlaps.
 """
 
 import re
@@ -17,6 +17,8 @@ _VALUE_MAX = 40  # characters of a value that is shown again
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BETWEEN_STEPS = re.compile(r"\s*(?:&&|,)\s*|\s+")
 _TIME = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(sec[a-z]*|min[a-z]*|hour[a-z]*|day[a-z]*|[smhd]|)")
+_CRON_LIKE = re.compile(r"@[a-z]+|[\w*,/#-]+(?: +[\w*,/#-]+){4}", re.IGNORECASE)
+_POLICIES = ("Forbid", "Queue", "Allow")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -31,7 +33,19 @@ def _later(where: str, words: str, write: str) -> Habit:
     return Habit(where, words, write, later=True)
 
 
-_TIMES = "run it from cron: $value treadle restart NAME"
+_SCHEDULE = 'write triggers: [{schedule: "$cron"}]'
+_DAILY = 'triggers: [{schedule: "30 2 * * *"}]'
+_ON = (
+    "a workflow runs when its file changes; "
+    "to start it at times, for files or after other workflows, write WORD"
+)
+_IN_A_TRIGGER = "put it into a trigger: triggers: [{schedule: …, WORD}]"
+_BY_HAND = "let treadle start NAME begin an instance when the event comes"
+_CRON = "schedule schedules cron crons crontab scheduleinterval"
+_WATCH = "watch watches paths glob globs file folder folders dir directory filewatch filesensor"
+_ENDED = "workflows workflowrun upstream dag dags pipeline pipelines externaltask runafter needs"
+_EVENTS = "webhook webhooks http push pullrequest workflowdispatch repositorydispatch"
+_INPUTS = "inputs with parameters arguments args payload vars env conf"
 _CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
 _ITEMS = "write forEach: [one, another]"
 _MATRIX = "write forEach: {matrix: {NAME: [one, another]}}"
@@ -69,13 +83,97 @@ def _kind_of_hook(kind: str, words: str, short: str) -> Iterator[Habit]:
 
 HABITS: tuple[Habit, ...] = (
     # ---------------------------------------- when a workflow or a step starts
-    _later("Workflow Spec Step", "schedule schedules cron crons crontab scheduleinterval", _TIMES),
-    _later(
-        "Workflow Spec",
-        "on triggers trigger timezone catchup startdate startingdeadlineseconds",
-        "a workflow runs when its file changes; "
-        "for fixed times run it from cron: 0 6 * * * treadle restart NAME",
+    Habit("Spec", _CRON, _SCHEDULE),
+    Habit("Workflow", _CRON, 'write spec: {triggers: [{schedule: "$cron"}]}'),
+    Habit(
+        "Step",
+        f"{_CRON} trigger triggers startat",
+        "steps start when their dependencies have ended; the workflow has triggers: under spec "
+        'write triggers: [{schedule: "$cron"}]',
     ),
+    Habit("Spec", "on trigger events event", _ON.replace("WORD", _DAILY)),
+    Habit("Workflow", "on trigger events event", _ON.replace("WORD", f"spec: {{{_DAILY}}}")),
+    Habit("Spec", "every interval everyseconds", "write triggers: [{everySeconds: $seconds}]"),
+    Habit("Spec", "at runat", 'write triggers: [{at: ["2026-12-01T06:00:00Z"]}]'),
+    Habit("Spec", "watch watches filewatch files", "write triggers: [{files: {path: $value}}]"),
+    Habit("Spec", "after workflowrun runafter", "write triggers: [{after: {workflow: $value}}]"),
+    _later("Spec", _EVENTS, _BY_HAND),
+    Habit("Workflow Spec", "timezone tz", _IN_A_TRIGGER.replace("WORD", "timeZone: Europe/Berlin")),
+    Habit(
+        "Workflow Spec",
+        "catchup backfill",
+        _IN_A_TRIGGER.replace("WORD", "catchUp: All"),
+    ),
+    Habit(
+        "Workflow Spec",
+        "startingdeadlineseconds",
+        _IN_A_TRIGGER.replace("WORD", "startingDeadlineSeconds: $seconds"),
+    ),
+    Habit(
+        "Workflow Spec",
+        "startdate enddate",
+        "remove it: due times count from the moment when the trigger is there",
+    ),
+    Habit("Trigger", f"{_CRON.removeprefix('schedule ')} expression", 'write schedule: "$cron"'),
+    Habit(
+        "Trigger",
+        "every interval intervalseconds period frequency duration",
+        "write everySeconds: $seconds",
+    ),
+    Habit(
+        "Trigger", "date dates datetime time when once runat", 'write at: ["2026-12-01T06:00:00Z"]'
+    ),
+    Habit("Trigger", f"path {_WATCH}", "write files: {path: $value}"),
+    Habit("Trigger", f"workflow {_ENDED}", "write after: {workflow: $value}"),
+    _later("Trigger", f"{_EVENTS} event events on", _BY_HAND),
+    Habit("Trigger", "id title label", "write name: $value"),
+    Habit("Trigger", "tz zone location", "write timeZone: Europe/Berlin"),
+    Habit("Trigger", "skip holidays except excludedates blackout", "write exclude: [2026-12-24]"),
+    _later("Trigger", "calendar calendars", "list the days: exclude: [2026-12-24]"),
+    Habit("Trigger", "jitter randomizeddelaysec splay", "write jitterSeconds: $seconds"),
+    Habit(
+        "Trigger",
+        "deadline startingdeadline misfiregracetime grace",
+        "write startingDeadlineSeconds: $seconds",
+    ),
+    Habit("Trigger", "backfill misfire missed persistent", "write catchUp: All"),
+    Habit("Trigger", f"input {_INPUTS}", "write params: {NAME: value}"),
+    Habit(
+        "Trigger",
+        "concurrency concurrencypolicy overlap policy maxactiveruns",
+        "put it under spec, as concurrency: it holds for all triggers",
+    ),
+    Habit(
+        "Trigger",
+        "enabled disabled suspend paused",
+        "remove the trigger, or write suspend: true under spec",
+    ),
+    Habit("Trigger", "phase status conclusion", "put it into after: {workflow: NAME, phase: …}"),
+    Habit("Files", f"pattern {_WATCH} name", "write path: $value"),
+    Habit("Files", "recursive recurse depth", "write a trigger for each folder"),
+    _later("Files", "batch batchsize debounce", "each file begins an instance: remove it"),
+    Habit(
+        "Files",
+        "settle settleseconds stable minage",
+        "remove it: a file counts when its writer is done",
+    ),
+    Habit("After", f"name id job {_ENDED}", "write workflow: $value"),
+    Habit(
+        "After",
+        "phases status condition conclusion result state states on types",
+        "write phase: Succeeded",
+    ),
+    Habit("Concurrency", "max maxactiveruns maxparallel slots size count", "write limit: $value"),
+    Habit(
+        "Concurrency",
+        "maxqueue maxqueuesize queuesize maxpending queuelimit",
+        "write maxQueued: $value",
+    ),
+    Habit("Concurrency", "key groupkey name by", 'write group: "${{ params.NAME }}"'),
+    Habit(
+        "Concurrency", "strategy type mode onconflict concurrencypolicy", "write policy: $policy"
+    ),
+    _later("Concurrency", "cancelinprogress replace", "write policy: Forbid, Queue or Allow"),
     Habit(
         "Step",
         "if condition conditions preconditions precondition unless rules only",
@@ -321,7 +419,8 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "TemplateSpec Template",
         "defaults hooks inheritenv parallelism priority suspend failfast editpolicy "
-        "activedeadlineseconds ttlsecondsafterfinished",
+        "activedeadlineseconds ttlsecondsafterfinished concurrency keepinstances triggers on "
+        f"{_CRON}",
         "write it in the workflow that uses the template",
     ),
     Habit(
@@ -330,11 +429,24 @@ HABITS: tuple[Habit, ...] = (
         "write it in the step that uses the template",
     ),
     Habit("Spec", "maxactivesteps maxactivetasks maxparallel", "write parallelism: $value"),
-    _later(
-        "Spec Workflow",
-        "concurrency maxactiveruns concurrencypolicy",
-        "a workflow has at most one run at a time: remove it",
+    Habit("Spec", "concurrencypolicy overlap overlappolicy", "write concurrency: $policy"),
+    Habit(
+        "Workflow",
+        "concurrencypolicy overlap overlappolicy",
+        "write spec: {concurrency: $policy}",
     ),
+    Habit("Spec", "maxactiveruns maxconcurrentruns", "write concurrency: {limit: $value}"),
+    Habit(
+        "Workflow",
+        "maxactiveruns maxconcurrentruns",
+        "write spec: {concurrency: {limit: $value}}",
+    ),
+    Habit(
+        "DefaultsSpec FolderDefaults",
+        f"triggers trigger on {_CRON} concurrency concurrencypolicy maxactiveruns",
+        "write it in the spec of each workflow",
+    ),
+    Habit("Step", "concurrency", "a step with forEach has parallelism; to share slots, write uses"),
     Habit("Spec", "retry timeoutseconds terminationgraceperiodseconds", "write it under defaults"),
     Habit("Spec", "defaultargs", "write defaults: {timeoutSeconds: 600, retry: {limit: 3}}"),
     Habit("Defaults", "env shell workingdir run", "write env, shell or workingDir under spec"),
@@ -343,14 +455,16 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Workflow",
         "steps params env envfrom inheritenv workingdir shell parallelism priority suspend "
-        "failfast defaults hooks editpolicy activedeadlineseconds ttlsecondsafterfinished",
+        "failfast defaults hooks editpolicy activedeadlineseconds ttlsecondsafterfinished triggers "
+        "concurrency keepinstances",
         "write it under spec",
     ),
     Habit("Step", "priority suspend failfast editpolicy inheritenv", "write it under spec"),
-    _later(
+    Habit(
         "Spec DefaultsSpec",
-        "keepinstances historylimit",
-        "ttlSecondsAfterFinished limits what is kept",
+        "historylimit successfuljobshistorylimit failedjobshistorylimit keepruns maxhistory "
+        "histretentiondays",
+        "write keepInstances: $value",
     ),
     # ---------------------------------------- the policy of a folder
     _later(
@@ -380,7 +494,11 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit("DefaultsSpec", "retries maxretries", "write defaults: {retry: {limit: $value}}"),
     Habit("DefaultsSpec", "timeout timeouts", "write defaults: {timeoutSeconds: $seconds}"),
-    Habit("FolderDefaults", "defaults hooks ttlsecondsafterfinished", "write it under spec"),
+    Habit(
+        "FolderDefaults",
+        "defaults hooks ttlsecondsafterfinished keepinstances",
+        "write it under spec",
+    ),
     Habit(
         "DefaultsMetadata PoolMetadata",
         "namespace folder path",
@@ -422,7 +540,10 @@ _NAMES = {
     "env": 'a script reads it as "$$last"',
     "matrix": "write item.$last",
     "each loop": "write item",
-    "github gitlab runner build ds logicaldate executiondate dagrun": (
+    "ds": "write trigger.date",
+    "logicaldate executiondate scheduledtime": "write trigger.due",
+    "event payload": "write trigger.body.$last",
+    "github gitlab runner build dagrun": (
         "write params.$last, and give the value with -p $last=VALUE"
     ),
     "success": 'write steps.NAME.phase == "Succeeded"',
@@ -494,6 +615,10 @@ def advice(text: str, value: object) -> str:
         text = text.replace("$when", _when(value))
     if "$list" in text:
         text = text.replace("$list", f"[{', '.join(_steps(value)) or 'NAME, …'}]")
+    if "$cron" in text:
+        text = text.replace("$cron", _cron(value))
+    if "$policy" in text:
+        text = text.replace("$policy", str(value) if value in _POLICIES else _POLICIES[0])
     found = seconds(value)
     text = text.replace("$seconds", "90" if found is None else f"{found:g}")
     text = text.replace("$minutes", "90" if found is None else f"{found * 60:g}")
@@ -521,6 +646,16 @@ def seconds(value: object) -> float | None:
         total += float(part[1]) * _UNITS[part[2][:1]]
         at = part.end()
     return total
+
+
+def _cron(value: object) -> str:
+    """`"0 6 * * *"`, or the first of several, also of `[{cron: "0 6 * * *"}]`."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("cron", value.get("expression"))
+    looks_so = isinstance(value, str) and _CRON_LIKE.fullmatch(value)
+    return str(value) if looks_so and len(str(value)) <= _VALUE_MAX else "30 2 * * *"
 
 
 def _steps(value: object) -> list[str]:

@@ -5,11 +5,10 @@ knows a document alone. All faults come at once, each at the line of the caller 
 No file is opened: who calls `link` knows the templates that there are.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from posixpath import dirname, relpath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import UNSET, Struct
 
@@ -17,30 +16,19 @@ from controller.errors import FAULTS_MAX, Fault
 from controller.spec.data_rules import expressions
 from controller.spec.definition import given
 from controller.spec.excerpt import with_excerpt
-from controller.spec.expression import Code, Unusable, codes, fill, program, whole
 from controller.spec.linked import Called, Linked, body_alone, joined
 from controller.spec.load import Caller, Document
-from controller.spec.models import Call, Param, ParamValue, Spec, TemplateSpec
-from controller.spec.params import declared, misfit, required, type_of_param
-from controller.spec.path_fault import QUOTE_IT, Path, PathFault, calls_of, did_you_mean
+from controller.spec.models import Call, Spec, TemplateSpec
+from controller.spec.param_rules import listed, misfitting
+from controller.spec.params import declared, required
+from controller.spec.path_fault import Path, PathFault, calls_of, did_you_mean
 from controller.spec.places import Places
 from controller.spec.validate import check
-from controller.spec.values import EXPECTED, ParamType, parse
 
-_NAMED_MAX = 8  # names in a hint
 _NO_TEMPLATES = (
     "a template is a document with kind: Template in the specs folder, "
     "or in a file that is named beside this one"
 )
-# The types of expressions that a param of each type takes.
-_GIVEN_BY: dict[ParamType, tuple[str, ...]] = {
-    "string": ("string", "dyn"),
-    "integer": ("int", "dyn"),
-    "number": ("double", "int", "dyn"),
-    "boolean": ("bool", "dyn"),
-    "array": ("list", "dyn"),
-    "object": ("map", "dyn"),
-}
 
 
 class Found(Struct, frozen=True):
@@ -125,7 +113,7 @@ def _misfits(spec: Spec, templates: Mapping[str, Found]) -> Iterator[PathFault]:
     for path, call in calls_of(spec):
         found = templates.get(call.name)
         if found is None:
-            hint = did_you_mean(call.name, templates) or _listed("the templates are", templates)
+            hint = did_you_mean(call.name, templates) or listed("the templates are", templates)
             problem = f'no template is named "{call.name}"'
             yield PathFault(path=(*path, "name"), problem=problem, hint=hint or _NO_TEMPLATES)
         elif found.spec is None:
@@ -147,50 +135,8 @@ def _params(spec: Spec, path: Path, call: Call, template: Spec) -> Iterator[Path
     for name, value in values.items():
         at = (*path, "params", name)
         if name in known:
-            yield from _value(spec, at, value, known[name])
+            yield from misfitting(spec, at, value, known[name])
         else:
-            hint = did_you_mean(name, known) or _listed("its params are", known)
+            hint = did_you_mean(name, known) or listed("its params are", known)
             problem = f'the template "{call.name}" has no param "{name}"'
             yield PathFault(path=at, problem=problem, hint=hint or "remove it", key=True)
-
-
-def _listed(words: str, names: Collection[str]) -> str:
-    return f"{words} {', '.join(sorted(names))}" if 0 < len(names) <= _NAMED_MAX else ""
-
-
-def _value(spec: Spec, path: Path, value: Any, param: Param | ParamValue) -> Iterator[PathFault]:
-    """Whether a param can have this value, as far as that can be known before there is one."""
-    kind = type_of_param(param)
-    found = list(codes(value)) if isinstance(value, str) else []
-    if not found:
-        literal = fill(value, {}) if isinstance(value, str) else value
-        if problem := misfit(param, literal):
-            yield PathFault(path=path, problem=problem, hint=_hint(value, kind))
-    elif whole(value) is None:
-        if kind != "string":
-            problem = f"expected {EXPECTED[kind]}; with other text, an expression gives text"
-            yield PathFault(
-                path=path, problem=problem, hint="write one expression and nothing else"
-            )
-    else:
-        yield from _expression(spec, path, found[0], kind)
-
-
-def _expression(spec: Spec, path: Path, code: Code, kind: ParamType) -> Iterator[PathFault]:
-    try:
-        gives = program(spec, code.text).type
-    except Unusable:
-        return  # another rule reports it
-    if gives.kind not in _GIVEN_BY[kind]:
-        problem = f"expected an expression that gives {EXPECTED[kind]}; this one gives {gives}"
-        yield PathFault(path=path, problem=problem, at=code.at)
-
-
-def _hint(value: object, kind: ParamType) -> str:
-    if kind == "string" and isinstance(value, bool | int | float):
-        return QUOTE_IT
-    if isinstance(value, str) and kind in ("integer", "number", "boolean"):
-        with suppress(ValueError):
-            parse(value, kind)
-            return "write it without quotes"
-    return ""

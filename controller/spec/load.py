@@ -33,8 +33,10 @@ from controller.spec.models import (
     TemplateSpec,
     Workflow,
 )
-from controller.spec.path_fault import Path, PathFault, calls_of, steps_of
+from controller.spec.path_fault import Path, PathFault, calls_of, steps_of, triggers_of
 from controller.spec.places import FileText, Places
+from controller.spec.trigger import is_definition
+from controller.spec.trigger_rules import waits_for_itself
 from controller.spec.validate import check, warnings
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ def load(
 
     `also` finds more warnings in a good spec, from what only an edge can know. They are not those
     of a document, which the log keeps. `in_folder`: it lies in the specs folder, so nobody gives
-    values to its params.
+    values to the params of a workflow without triggers.
     """
     # A slow import: only do it when there is something to read.
     from controller.spec.syntax import decode
@@ -308,6 +310,7 @@ class _Document:
         paths: list[Path] = [("spec", "params")] if params else []
         paths += [(*path, "forEach") for path, step in steps_of(spec) if step.for_each is not UNSET]
         paths += [(*path, "params") for path, call in calls_of(spec) if call.params is not UNSET]
+        paths += [(*path, "params") for path, one in triggers_of(spec) if one.params is not UNSET]
         if not paths:
             return
         from controller.spec.text import lossy_numbers
@@ -409,7 +412,8 @@ class _Document:
         """Whether the rules find nothing wrong with the spec, or with what is left of it."""
         before = len(self.of.faults)
         self._add(islice(self._in_its_words(check(spec)), FAULTS_MAX + 1))
-        if self.of.in_folder and self.kind != "Template":
+        self._add(waits_for_itself(spec, _name(self.raw)[1]))
+        if self.of.in_folder and self.kind != "Template" and not is_definition(spec):
             self._add(needs_values(spec))
         return len(self.of.faults) == before
 

@@ -518,9 +518,8 @@ class Files(_Written, frozen=True):
     path: Annotated[
         str,
         Meta(
-            min_length=1,
             description="Where they arrive, like `inbox/*.csv`: relative to the folder of the "
-            "spec's file. `*` and `?` stand for characters of a name, `[a-c]` for one of these.",
+            "spec's file. `*` and `?` stand for characters of a name, `[a-c]` for one of these."
         ),
     ]
 
@@ -536,7 +535,10 @@ class After(_Written, frozen=True):
 
 
 class Trigger(_Written, frozen=True):
-    """What begins an instance. It has exactly one of schedule, at, everySeconds, files, after."""
+    """What begins an instance.
+
+    It has exactly one of `schedule`, `at`, `everySeconds`, `files` and `after`.
+    """
 
     name: Annotated[
         Annotated[str, Meta(pattern=STEP_NAME)] | UnsetType,

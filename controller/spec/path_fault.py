@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct, UnsetType
 
-from controller.spec.models import Call, Hook, Hooks, Spec, Step
+from controller.spec.models import Call, Hook, Hooks, Spec, Step, Trigger
 
 Path = tuple[str | int, ...]
 
@@ -66,6 +66,13 @@ def hooks_of(spec: Spec) -> Iterator[tuple[Path, Hook]]:
         if not isinstance(hooks, UnsetType):
             for index, hook in enumerate(hooks):
                 yield ("spec", "hooks", kind, index), hook
+
+
+def triggers_of(spec: Spec) -> Iterator[tuple[Path, Trigger]]:
+    """The triggers, with their paths."""
+    if not isinstance(spec.triggers, UnsetType):
+        for index, trigger in enumerate(spec.triggers):
+            yield ("spec", "triggers", index), trigger
 
 
 def programs_of(spec: Spec) -> Iterator[tuple[Path, Step | Hook]]:

@@ -18,6 +18,7 @@ from controller.spec.models import (
     Workflow,
 )
 from controller.spec.path_fault import ACTIONS, ACTIONS_OF_HOOK
+from controller.spec.trigger import KINDS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HOME = "https://treadle.dev/schemas"
@@ -41,9 +42,9 @@ _KINDS: dict[str, type[msgspec.Struct]] = {  # other than Workflow
 def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     """The schema of `model`, with a rule that types alone can't express."""
     generated = msgspec.json.schema(model)
-    for name, actions in (("Step", ACTIONS), ("Hook", ACTIONS_OF_HOOK)):
+    for name, fields in (("Step", ACTIONS), ("Hook", ACTIONS_OF_HOOK), ("Trigger", KINDS)):
         if (one := generated["$defs"].get(name)) is not None:
-            one["oneOf"] = [{"required": [action]} for action in actions]
+            one["oneOf"] = [{"required": [field]} for field in fields]
     return {"$schema": _DIALECT, **generated}
 
 

@@ -17,11 +17,13 @@ from msgspec import Struct, ValidationError, structs
 from controller.spec import habits
 from controller.spec.hooks import HOOK_KINDS
 from controller.spec.models import (
+    After,
     Approval,
     Backoff,
     Call,
     Defaults,
     DefaultsSpec,
+    Files,
     Hook,
     Hooks,
     OlderStep,
@@ -33,6 +35,7 @@ from controller.spec.models import (
     Step,
     Template,
     TemplateSpec,
+    Trigger,
     Workflow,
 )
 from controller.spec.path_fault import UNREADABLE, Path, PathFault
@@ -60,6 +63,13 @@ _STAND_INS: dict[str, Any] = {
     **dict.fromkeys(HOOK_KINDS, Hook(name=UNREADABLE, run=":")),
 }
 _ACTIONS: dict[str, Any] = {"run": ":", "command": [":"], "approve": Approval(message="?")}
+_KINDS: tuple[tuple[str, str, Any], ...] = (  # of triggers: in Python, in files
+    ("schedule", "schedule", "@daily"),
+    ("at", "at", []),
+    ("every_seconds", "everySeconds", 1),
+    ("files", "files", Files(path="*")),
+    ("after", "after", After(workflow=UNREADABLE)),
+)
 _SpecOf = TypeVar("_SpecOf", Spec, TemplateSpec)
 _PARTS: dict[str, type[Struct]] = {
     "defaults": Defaults,
@@ -92,8 +102,12 @@ def salvage(raw: dict[str, Any], model: type[_SpecOf]) -> _SpecOf | None:
     steps = spec.get("steps") if isinstance(spec, dict) else None
     if not isinstance(spec, dict) or not isinstance(steps, list):
         return None
-    rest = {key: value for key, value in spec.items() if key != "steps"}
-    return model(steps=[_salvaged_step(step) for step in steps], **_fitting(rest, model))
+    rest = {key: value for key, value in spec.items() if key not in ("steps", "triggers")}
+    good = _fitting(rest, model)
+    if model is Spec and "triggers" in spec:
+        listed = spec["triggers"] if isinstance(spec["triggers"], list) else []
+        good["triggers"] = [_salvaged_trigger(one) for one in listed]
+    return model(steps=[_salvaged_step(step) for step in steps], **good)
 
 
 def salvage_defaults(raw: dict[str, Any]) -> DefaultsSpec | None:
@@ -125,6 +139,19 @@ def _salvaged_step(raw: object) -> Step:
         if action in raw:
             good.setdefault(action, stand_in)
     return Step(**good)
+
+
+def _salvaged_trigger(raw: object) -> Trigger:
+    if fits(raw, Trigger):
+        return msgspec.convert(raw, Trigger)
+    if not isinstance(raw, dict):
+        return Trigger(name=UNREADABLE, every_seconds=1)
+    good = _fitting(raw, Trigger)
+    if not isinstance(raw.get("name"), str):
+        good["name"] = UNREADABLE
+    # If what it waits for is faulty, don't also report that it waits for nothing.
+    waits = {field: stand_in for field, key, stand_in in _KINDS if key in raw}
+    return Trigger(**{**(waits or {"every_seconds": 1}), **good})
 
 
 def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
@@ -213,7 +240,10 @@ def _described(error: Any) -> Iterator[PathFault]:
 
 
 def _other_type(error: Any) -> bool:
-    return error.validator == "type" and not error.relative_path
+    if error.relative_path:
+        return False
+    of_word = error.validator == "enum" and isinstance(error.instance, dict | list)
+    return of_word or error.validator == "type"
 
 
 @cache

@@ -3,22 +3,28 @@
 A document with `triggers` is a definition: it runs no step itself.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct, UnsetType
 
 from controller.spec.definition import given
 from controller.spec.due import Rule, moment_of
 from controller.spec.effective import effective
+from controller.spec.expression import Failed, Lookup, NoValue, codes, evaluate, fill, gives, quoted
 from controller.spec.identity import Identity
 from controller.spec.models import Concurrency, Spec
 from controller.spec.models import Trigger as Written
+from controller.spec.params import declared, misfit, type_of_param
+from controller.spec.values import VALUES_BYTES_MAX, normal
 
 KINDS = ("schedule", "at", "everySeconds", "files", "after")
 TIMES = frozenset(KINDS[:3])
 KEEP_INSTANCES = 30
 MAX_QUEUED = 100
+GROUP_BYTES_MAX = 4096
 MISSED_MAX = 1000  # due times that `catchUp: All` starts
 
 Policy = Literal["Forbid", "Queue", "Allow"]
@@ -88,11 +94,15 @@ def _triggers(of: Identity) -> dict[str, Trigger]:
     return {one.name: one for one in found}
 
 
+def kinds_of(written: Written) -> list[str]:
+    """What it waits for: a valid one for one thing."""
+    names = zip(written.__struct_fields__, written.__struct_encode_fields__, strict=True)
+    return [kind for field, kind in names if kind in KINDS and _is_set(written, field)]
+
+
 def kind_of(written: Written) -> str:
     """What it waits for; empty if it does not say."""
-    names = zip(written.__struct_fields__, written.__struct_encode_fields__, strict=True)
-    has = (kind for field, kind in names if kind in KINDS and _is_set(written, field))
-    return next(has, "")
+    return next(iter(kinds_of(written)), "")
 
 
 def name_of(written: Written) -> str:
@@ -151,3 +161,68 @@ def overlap(spec: Spec) -> Overlap:
 def keep_instances(spec: Spec) -> int:
     """How many ended instances stay."""
     return given(effective(spec).keep_instances, KEEP_INSTANCES)
+
+
+# ---------------------------------------- what a firing evaluates
+
+
+def seen_by(firing: Firing, params: Mapping[str, Any]) -> Lookup:
+    """What the expressions of triggers and of `concurrency` read, with these values of params."""
+
+    def lookup(path: tuple[str, ...]) -> object:
+        if path[0] != "params":
+            return read(firing, path[1:])
+        if path[1] not in params:
+            raise NoValue(f"{path[1]} has no value")
+        return params[path[1]]
+
+    return lookup
+
+
+def read(firing: Firing, path: Sequence[str]) -> object:
+    """The value at this path of `trigger`."""
+    first, *rest = path
+    if first == "workflow":
+        return firing.workflow.get(rest[0], "")
+    return getattr(firing, first)
+
+
+def given_by(spec: Spec, trigger: Trigger, lookup: Lookup) -> dict[str, Any]:
+    """The values that a firing of this trigger gives to params, by name. Raises Failed.
+
+    Of params `lookup` finds the defaults. A param that the trigger does not name is not there.
+    """
+    known, found = declared(spec), dict[str, Any]()
+    for name, written in trigger.params.items():
+        value = written
+        try:
+            if isinstance(written, str):
+                value = gives(written, lambda code: _value(spec, code, lookup))
+        except Failed as failure:
+            raise Failed(f"params.{name}: {failure}") from None
+        if problem := misfit(known[name], value):
+            raise Failed(f"params.{name}: {problem}")
+        found[name] = normal(value, type_of_param(known[name]))
+    if len(msgspec.json.encode(found)) > VALUES_BYTES_MAX:
+        raise Failed(f"params: they have more than {VALUES_BYTES_MAX:,} bytes")
+    return found
+
+
+def group_of(spec: Spec, lookup: Lookup) -> str:
+    """The group of an instance. Raises Failed. Of params `lookup` finds those of the instance."""
+    text = overlap(spec).group
+    try:
+        group = fill(text, {code.text: _value(spec, code.text, lookup) for code in codes(text)})
+    except Failed as failure:
+        raise Failed(f"concurrency.group: {failure}") from None
+    if (size := len(group.encode())) > GROUP_BYTES_MAX:
+        problem = f"it would have {size:,} bytes, {GROUP_BYTES_MAX:,} is the most"
+        raise Failed(f"concurrency.group: {problem}")
+    return group
+
+
+def _value(spec: Spec, code: str, lookup: Lookup) -> Any:
+    try:
+        return evaluate(spec, code, lookup)
+    except Failed as failure:
+        raise Failed(f"{quoted(code)} failed: {failure}") from None

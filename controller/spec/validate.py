@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from controller.spec import params as params_of
 from controller.spec.action_rules import ACTION_RULES
 from controller.spec.call_rules import CALL_RULES, texts_of_calls
-from controller.spec.data_rules import DATA_RULES
+from controller.spec.data_rules import DATA_RULES, texts_of_triggers
 from controller.spec.definition import (
     SHELLS,
     BackoffPolicy,
@@ -41,6 +41,7 @@ from controller.spec.path_fault import (
     programs_of,
     steps_of,
 )
+from controller.spec.trigger_rules import TRIGGER_RULES, same_group
 from controller.spec.uses import uses
 from controller.spec.values import EXPECTED
 
@@ -67,6 +68,7 @@ def warnings(spec: Spec) -> Iterator[PathFault]:
     yield from _interpreters(spec)
     yield from _braces(spec)
     yield from _types_as_defaults(spec)
+    yield from same_group(spec)
 
 
 def _types_as_defaults(spec: Spec) -> Iterator[PathFault]:
@@ -102,7 +104,7 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
 
 def _braces(spec: Spec) -> Iterator[PathFault]:
     """`{{inputs.x}}` is an expression of other tools. Programs use braces for other things."""
-    for path, text in chain(_texts(spec), texts_of_calls(spec)):
+    for path, text in chain(_texts(spec), texts_of_calls(spec), texts_of_triggers(spec)):
         if "{{" not in text:
             continue
         found = (_BRACES_OF_ITEMS if _has_items(spec, path) else _BRACES).search(text)
@@ -382,6 +384,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *DATA_RULES,
     *ITEM_RULES,
     *CALL_RULES,
+    *TRIGGER_RULES,
 )
 
 

@@ -125,6 +125,8 @@ def _as_expression(path: Path, value: object) -> str:
 def _habit_of_value(path: Path, value: object) -> str:
     """How to write a value that another tool takes in this form."""
     field = path[-1] if path else ""
+    if path[:2] == ("spec", "triggers"):
+        return _in_triggers(path, value)
     if field == "retry" and isinstance(value, int | float):
         return habits.advice("write {limit: $value}", value)
     if field in _AS_TEXT:
@@ -147,6 +149,24 @@ def _habit_of_value(path: Path, value: object) -> str:
         return "write a list of mappings, like [{NAME: one}]"
     if field in SCRIPTS and isinstance(value, list):
         return f"write {field}: | and below it a line for each command"
+    return ""
+
+
+def _in_triggers(path: Path, value: object) -> str:
+    """How to write this in `triggers`."""
+    field = path[-1]
+    if len(path) == 2 and isinstance(value, dict):
+        return f"write a list: - {str(next(iter(value), 'schedule'))[:_SHOWN_MAX]}: …"
+    if len(path) in (2, 3) and isinstance(value, str):
+        one = habits.advice('{schedule: "$cron"}', value)
+        return f"write [{one}]" if len(path) == 2 else f"write {one}"
+    if "schedule" in path[-2:] and isinstance(value, dict):
+        return habits.advice('write "$cron"', value)
+    if field in ("files", "after") and isinstance(value, str):
+        name = "path" if field == "files" else "workflow"
+        return habits.advice(f"write {{{name}: $value}}", value)
+    if field == "params" and isinstance(value, list):
+        return f"write a mapping, like {{{_as_mapping(value)}}}"
     return ""
 
 
@@ -200,6 +220,11 @@ def _as_mapping(pairs: list[object]) -> str:
 
 def _enum(error: Any, path: Path) -> Iterator[PathFault]:
     value, allowed = error.instance, [str(word) for word in error.validator_value]
+    if value == "Replace" and "concurrency" in path:
+        yield PathFault(
+            path=path, problem=f"Replace is {NOT_YET}", hint=f"write {_listed(allowed)}"
+        )
+        return
     if path == ("kind",):
         allowed = [*KINDS]  # what is none of them is judged as a workflow
     shown = _listed([_plain_text(word) for word in allowed])
@@ -211,9 +236,14 @@ def _meant_by(path: Path, value: str, allowed: list[str]) -> str:
     meant = habits.TYPES.get(value.lower())
     if meant in allowed:
         return f"write {meant}"
+    if "phase" in path[-2:] and value.lower() in _ANY_END:
+        return f"write phase: [{', '.join(allowed)}]"
     if "outputs" in path[-2:-1] and "${{" in value:
         return f'write its type, and in the script: echo "{path[-1]}=…" >> "$TREADLE_OUTPUT"'
     return did_you_mean(value, allowed)
+
+
+_ANY_END = ("finished", "completed", "complete", "done", "ended", "any", "all", "always")
 
 
 def _pattern(error: Any, path: Path) -> Iterator[PathFault]:

@@ -206,12 +206,6 @@ def test_a_label_is_text_and_the_hint_has_it_as_written(
 # ----------------------------------------------------------------------------------------- not yet
 
 
-@pytest.mark.parametrize("field", ["triggers"])
-def test_fields_of_a_spec_that_come_later(field: str) -> None:
-    (fault,) = faults(f"  steps: [{{name: a, run: x}}]\n  {field}: 1\n")
-    assert fault.startswith(f"6:3: spec.{field}: not supported yet; ")
-
-
 @pytest.mark.parametrize("field", ["image"])
 def test_fields_of_a_step_that_come_later(field: str) -> None:
     found, place = at_mark(f"name: a, run: x, §{field}: 1")
