@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
@@ -63,6 +63,7 @@ from controller.spec.identity import Identity
 from controller.spec.items import Item, canonical
 from controller.spec.linked import Body, Called, Linked, below, called
 from controller.spec.models import (
+    Concurrency,
     Defaults,
     Dependency,
     EnvValue,
@@ -70,6 +71,7 @@ from controller.spec.models import (
     Hooks,
     Items,
     Matrix,
+    OverlapPolicy,
     Param,
     ParamValue,
     Reference,
@@ -77,10 +79,12 @@ from controller.spec.models import (
     Spec,
     Step,
     TemplateSpec,
+    Trigger,
     Use,
     Uses,
 )
 from controller.spec.template import body
+from controller.spec.trigger import name_of
 from controller.spec.uses import holdings
 from controller.spec.values import fits, normal
 
@@ -94,6 +98,7 @@ _WRITTEN_MAX = 1024
 _EMPTY = msgspec.Raw(b"[]")
 
 
+Text = TypeVar("Text", bound=str)
 Params = Mapping[str, Any]  # their values: given, or defaults
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -267,6 +272,20 @@ def same(one: Spec, other: Spec) -> bool:
     # As JSON, because Python finds 1 and true equal.
     written = msgspec.json.encode(one) == msgspec.json.encode(other)
     return written or canonical(_normal_spec(one)) == canonical(_normal_spec(other))
+
+
+def same_steps(one: Spec, other: Spec) -> bool:
+    """Whether two specs mean the same but for what is about the beginning of instances.
+
+    An instance has no triggers: an edit of them, or of `suspend`, which stops them, is none of it.
+    """
+    return same(_without_triggers(one), _without_triggers(other))
+
+
+def _without_triggers(spec: Spec) -> Spec:
+    return structs.replace(
+        spec, triggers=UNSET, concurrency=UNSET, keep_instances=UNSET, suspend=UNSET
+    )
 
 
 # -------------------------------------------------------------------------------------- fingerprint
@@ -493,7 +512,46 @@ def _normal_spec(spec: Spec) -> Spec:
         defaults=defaults,
         hooks=_normal_hooks(spec.hooks),
         steps=_normal_steps(spec.steps),
+        triggers=_normal_triggers(spec.triggers),
+        concurrency=_normal_concurrency(spec.concurrency),
     )
+
+
+def _normal_triggers(triggers: list[Trigger] | UnsetType) -> list[Trigger] | UnsetType:
+    """By name. An empty list counts: it makes a definition."""
+    if isinstance(triggers, UnsetType):
+        return triggers
+    return sorted(map(_normal_trigger, triggers), key=name_of)
+
+
+def _normal_trigger(trigger: Trigger) -> Trigger:
+    after = trigger.after
+    if not isinstance(after, UnsetType):
+        after = structs.replace(after, phase=_normal_set(after.phase))
+    schedule = _normal_set(trigger.schedule)
+    if not isinstance(schedule, UnsetType):
+        schedule = [" ".join(cron.split()) for cron in schedule]
+    return structs.replace(
+        trigger,
+        schedule=schedule,
+        at=_normal_set(trigger.at),
+        after=after,
+        exclude=_normal_set(given(trigger.exclude, [])),
+        params=given(trigger.params, {}),
+    )
+
+
+def _normal_set(texts: Text | list[Text] | UnsetType) -> list[Text] | UnsetType:
+    """One text is written alone or in a list, and the order does not count."""
+    if isinstance(texts, UnsetType):
+        return texts
+    return sorted(set(texts if isinstance(texts, list) else [texts]))
+
+
+def _normal_concurrency(written: Concurrency | OverlapPolicy | UnsetType) -> Concurrency:
+    if isinstance(written, UnsetType):
+        return Concurrency()
+    return written if isinstance(written, Concurrency) else Concurrency(policy=written)
 
 
 def _normal_hooks(hooks: Hooks | UnsetType) -> Hooks:
