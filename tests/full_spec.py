@@ -21,6 +21,32 @@ spec:
     timeoutSeconds: 600
     terminationGracePeriodSeconds: 0.5
     retry: {limit: 2}
+  params:
+    date: {type: string, description: the day to load}
+    files: []
+  triggers:
+    - name: night
+      schedule: ["30 2 * * mon-fri", "@monthly"]
+      timeZone: Europe/Berlin
+      exclude: ["2026-12-24"]
+      jitterSeconds: 300
+      startingDeadlineSeconds: 3600
+      catchUp: All
+      params: {date: "${{ trigger.date }}"}
+    - at: ["2026-12-01T06:00:00+01:00"]
+      params: {date: "2026-11-30"}
+    - everySeconds: 900
+      params: {date: "${{ trigger.date }}"}
+    - files: {path: inbox/*.csv}
+      params: {date: "", files: "${{ trigger.files }}"}
+    - after: {workflow: orders, phase: [Succeeded, Failed]}
+      params: {date: "${{ trigger.params.date }}"}
+  concurrency:
+    policy: Queue
+    limit: 2
+    group: "${{ trigger.kind }}"
+    maxQueued: 10
+  keepInstances: 30
   steps:
     - name: extract
       run: |

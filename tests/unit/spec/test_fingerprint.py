@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from controller.spec.fingerprint import VERSION, children, fingerprints, inputs, same, version_of
+from controller.spec.fingerprint import (
+    VERSION,
+    children,
+    fingerprints,
+    inputs,
+    same,
+    same_steps,
+    version_of,
+)
 from controller.spec.items import Item
 from controller.spec.load import load
 from controller.spec.models import Spec
@@ -195,6 +203,34 @@ def test_another_spelling_changes_nothing(fields: str) -> None:
             "run: x, shell: [bash, -euo, pipefail, -c], envFrom: []}]}\n",
             id="a hook",
         ),
+        pytest.param(
+            "  triggers: [{schedule: '@daily'}]\n",
+            "  triggers: [{schedule: ['@daily'], params: {}, exclude: []}]\n",
+            id="a schedule in a list",
+        ),
+        pytest.param(
+            "  triggers: [{schedule: [0 6 * * *, '@daily'], exclude: [2026-12-24, 2026-12-31]}]\n",
+            "  triggers: [{exclude: [2026-12-31, 2026-12-24], schedule: ['@daily', 0 6  * * *]}]\n",
+            id="due times have no order",
+        ),
+        pytest.param(
+            "  triggers: [{at: [2026-12-24T00:00:00Z, 2026-12-31T00:00:00Z]}]\n",
+            "  triggers: [{at: [2026-12-31T00:00:00Z, 2026-12-24T00:00:00Z]}]\n",
+            id="moments have no order",
+        ),
+        pytest.param(
+            "  triggers: [{after: {workflow: a, phase: Failed}}, {everySeconds: 5}]\n",
+            "  triggers: [{everySeconds: 5}, {after: {workflow: a, phase: [Failed]}}]\n",
+            id="a phase in a list, and triggers have no order",
+        ),
+        pytest.param(
+            "  triggers: []\n  concurrency: Queue\n",
+            "  triggers: []\n  concurrency: {policy: Queue}\n",
+            id="a policy alone",
+        ),
+        pytest.param(
+            "  triggers: []\n", "  triggers: []\n  concurrency: {}\n", id="no concurrency"
+        ),
     ],
 )
 def test_spellings_of_a_spec(one: str, other: str) -> None:
@@ -222,12 +258,54 @@ def defaults(spec: Spec) -> dict[str, object]:
         "  defaults: {timeoutSeconds: 3}\n",
         "  hooks: {onExit: [{name: a, run: x}]}\n",
         "  hooks: {onExit: []}\n",
+        "  triggers: []\n",
+        "  triggers: [{everySeconds: 5}]\n",
     ],
 )
 def test_what_is_new_in_a_spec_makes_a_generation(rest: str) -> None:
     before, after = a_spec(f"[{BASE}]"), a_spec(f"[{BASE}]", rest)
     assert fingerprints(before) == fingerprints(after)
     assert not same(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[]", "[{everySeconds: 5}]"),
+        ("[{everySeconds: 5}]", "[{everySeconds: 6}]"),
+        ("[{everySeconds: 5}]", "[{everySeconds: 5, name: everySeconds}]"),  # a written default
+        ("[{everySeconds: 5}]", "[{everySeconds: 5, catchUp: Latest}]"),
+        ("[{everySeconds: 5}]", "[{everySeconds: 5, params: {p: a}}]"),
+        ("[{after: {workflow: a}}]", "[{after: {workflow: a, phase: Succeeded}}]"),
+        ("[]\n  concurrency: Queue", "[]\n  concurrency: {policy: Queue, limit: 1}"),
+        ("[]", "[]\n  concurrency: {limit: 1}"),
+        ("[]", "[]\n  keepInstances: 30"),
+        ("[]", "[]\n  suspend: true"),
+    ],
+)
+def test_an_edit_of_what_begins_instances_is_none_of_the_steps(before: str, after: str) -> None:
+    rest = "  params: {p: b}\n  triggers: "
+    one, other = a_spec(f"[{BASE}]", f"{rest}{before}\n"), a_spec(f"[{BASE}]", f"{rest}{after}\n")
+    assert not same(one, other)
+    assert same_steps(one, other)
+    assert fingerprints(one, defaults(one)) == fingerprints(other, defaults(other))
+
+
+def test_an_edit_of_a_step_or_of_a_param_is_one_of_the_steps() -> None:
+    rest = "  triggers: []\n  params: {p: b}\n"
+    one = a_spec(f"[{BASE}]", rest)
+    assert same_steps(one, a_spec(f"[{BASE}]", rest))
+    assert not same_steps(one, a_spec("[{name: a, run: y}]", rest))
+    assert not same_steps(one, a_spec(f"[{BASE}]", rest.replace("b}", "c}")))
+
+
+def test_of_what_is_read_of_a_trigger_the_text_counts() -> None:
+    def reads(code: str) -> Spec:
+        return a_spec(f"[{{name: a, run: x, env: {{A: '${{{{ {code} }}}}'}}}}]", "  triggers: []\n")
+
+    one, other = reads("trigger.date"), reads("trigger.due")
+    assert inputs(one, "a", fingerprints(one))["env.A"] == "${{ trigger.date }}"
+    assert fingerprints(one) != fingerprints(other)
 
 
 def test_the_order_of_hooks_counts() -> None:
