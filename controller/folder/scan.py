@@ -236,7 +236,7 @@ class Scanner:
         if status is None:
             self._broken(file, file.problem)
             return
-        signature = _signature(status)
+        signature = signature_of(status)
         read = self._read.get(path)
         if read is not None and read.look.signature == signature and read.certain:
             if self._restless.pop(path, None) is not None:
@@ -288,10 +288,10 @@ class Scanner:
         except OSError as error:
             self._broken(file, f"can't be read: {error.strerror}")
             return
-        if _signature(before) != _signature(after):
-            self._note_restless(file, _signature(after), now)
+        if signature_of(before) != signature_of(after):
+            self._note_restless(file, signature_of(after), now)
             return
-        signature = _signature(after)
+        signature = signature_of(after)
         since = self._since(file.path, signature)
         look = Look(signature, now if since is None else since)
         self._read[file.path] = Content(look, certain=now - look.since > TICK)
@@ -384,7 +384,7 @@ class Scanner:
         return os.path.join(self.sight.shown, path)
 
 
-def _signature(status: os.stat_result) -> Signature:
+def signature_of(status: os.stat_result) -> Signature:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 

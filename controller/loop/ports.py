@@ -16,11 +16,13 @@ from controller.model.observations import (
     Ended,
     EndFailed,
     FolderSight,
+    InputSight,
     Observation,
     Part,
     PartEnd,
     Request,
     SeenFile,
+    SeenInput,
     SeenMarker,
     Started,
 )
@@ -42,6 +44,8 @@ __all__ = [
     "FolderSight",
     "FromEnv",
     "FromFile",
+    "InputSight",
+    "Inputs",
     "Launch",
     "Log",
     "Observation",
@@ -51,6 +55,7 @@ __all__ = [
     "Requests",
     "Running",
     "SeenFile",
+    "SeenInput",
     "SeenMarker",
     "Started",
     "Trouble",
@@ -257,6 +262,21 @@ class Folder(Protocol):
 
     def next_due(self) -> int | None:
         """When look() has something to do although nothing wakes the loop."""
+
+
+class Inputs(Protocol):
+    def look(
+        self, patterns: Collection[str], now: int, full: bool = False
+    ) -> Mapping[str, InputSight]:
+        """What each of these absolute patterns shows, by pattern; `now` in microseconds.
+
+        It scans when that is due or asked for (`full`), and at once for a pattern that is new.
+        While nothing changes, the answer is the same object as before, and so is each sight in it.
+        None of them changes later. Whatever is in a folder, this raises nothing.
+        """
+
+    def next_due(self) -> int | None:
+        """When look() has something to do although nothing wakes the loop; None: no patterns."""
 
 
 # ---------------------------------------- disk

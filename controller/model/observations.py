@@ -1,7 +1,8 @@
 """What the edges saw: the inputs of the core that are not events yet.
 
-The executor reports attempts, the folder reports files and markers, and requests hold what people
-ask for. The planner turns each into events; the calls that bring them are in `loop.ports`.
+The executor reports attempts, the folder reports files and markers, the inbox reports the files
+that triggers wait for, and requests hold what people ask for. The planner turns each into events;
+the calls that bring them are in `loop.ports`.
 """
 
 from typing import Any, Literal
@@ -149,6 +150,38 @@ class FolderSight(Struct, kw_only=True):
     watching: Literal["events", "polling"] = "events"
     problem: str = ""
     shared: bool = False
+
+
+# ---------------------------------------- what triggers wait for
+class SeenInput(Struct, frozen=True):
+    """A regular file that matches a pattern, and whose writer is done.
+
+    `path` is absolute; `size` is in bytes, `mtime` in nanoseconds, both of the target if it is a
+    symlink.
+    """
+
+    path: str
+    size: int
+    mtime: int
+
+
+class InputSight(Struct, frozen=True, kw_only=True):
+    """What one pattern shows. `root` is the state of its longest folder part without wildcards.
+
+    Unless `root` is `ok`, nothing is known about the files, and all else is empty. `device` is
+    that of the root: an unmounted disk shows as another one. `files` are those whose writers are
+    done, by path; `unsteady` is how many match whose writers may still be at work. `not_utf8`: how
+    many match that have no name which a log can hold. `unreadable`: how many files and folders
+    below the root can't be looked at.
+    """
+
+    pattern: str
+    root: Literal["ok", "missing", "unreadable"]
+    device: int = 0
+    files: dict[str, SeenInput] = {}
+    unsteady: int = 0
+    not_utf8: int = 0
+    unreadable: int = 0
 
 
 # ---------------------------------------- people
