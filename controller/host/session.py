@@ -19,6 +19,7 @@ from controller.chance import SystemChance
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local.executor import LocalExecutor
+from controller.folder.inbox import Inbox
 from controller.host.news import News
 from controller.host.signals import StopSignals
 from controller.host.wakes import Wakes
@@ -134,6 +135,7 @@ class Session:
             since=controller.state.controller.time,
             limits=controller.limits(),
             conditions=controller.conditions,
+            files_waiting=controller.inputs.waiting(controller.state),
         )
         before, self._status_problem, self._space.refused = self._status_problem, "", ""
         if status == self._status:
@@ -190,6 +192,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
             space=space,
             chance=SystemChance(),
             folder=folder,
+            inputs=None if folder is None else Inbox(state_dir),
         )
         files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
         wakes = Wakes(clock, files)

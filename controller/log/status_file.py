@@ -23,6 +23,7 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `since` is when the controller took it, `written` when it last wrote this file; microseconds
     since 1970. `limits`: reasons why steps can't start that are not in the log.
+    `files_waiting`: how many files are not decided yet, by definition and trigger.
     """
 
     phase: ControllerPhase
@@ -32,6 +33,7 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     written: int = 0
     conditions: list[Condition] = []
     limits: Limits | None = None
+    files_waiting: dict[str, dict[str, int]] = {}
 
     def stood(self, last_record: int) -> int | None:
         """The last moment that anything is known of, if no controller runs; else None."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from controller.intake import conditions, desired
+from controller.intake import conditions, desired, inputs
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, Places, alive, effects
@@ -25,6 +25,7 @@ from controller.loop.ports import (
     Ended,
     Executor,
     Folder,
+    Inputs,
     Log,
     Observation,
     Requests,
@@ -51,6 +52,7 @@ class Edges(Struct, kw_only=True):
     space: Space
     chance: Chance
     folder: Folder | None = None
+    inputs: Inputs | None = None
 
 
 class Settings(Struct, kw_only=True):
@@ -79,7 +81,9 @@ class Controller:
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
+        self.inputs = inputs.Memory()
         self._of_machine: list[Condition] = []
+        self._of_inputs: list[Condition] = []
         self._short = False  # of room on the disk
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
@@ -98,7 +102,7 @@ class Controller:
     @property
     def conditions(self) -> list[Condition]:
         """What holds of the controller itself, as seen in the last turn."""
-        return [*self.memory.conditions, *self._of_machine]
+        return [*self.memory.conditions, *self._of_machine, *self._of_inputs]
 
     @property
     def recorded(self) -> Sequence[e.Record]:
@@ -138,6 +142,7 @@ class Controller:
         self._observe()
         self.passes.rest(self.limits())
         self._look_at_postponed()
+        self._look_at_inputs()
         if self.passes.attached:
             self.edges.log.attach(self.passes.attached)
         if self.passes.batch:
@@ -155,11 +160,23 @@ class Controller:
             self._folder_due,
             folder.next_due() if folder is not None else None,
             self.edges.clock.now() + LOOK_AGAIN if self._of_machine else None,
+            self._inputs_due(),
         )
+        return min((time for time in times if time is not None), default=None)
+
+    def _inputs_due(self) -> int | None:
+        edge = self.edges.inputs
+        if edge is None or self._only is not None or not self.state.inboxes:
+            return None
+        if self.inputs.again:
+            return self.edges.clock.now()
+        times = edge.next_due(), self.inputs.due()
         return min((time for time in times if time is not None), default=None)
 
     def settled(self) -> bool:
         """Nothing is left that this controller could do or wait for by itself."""
+        if not self.inputs.settled(self.state):
+            return False
         if self._folder_due is not None:
             return False
         if any(one.name not in self._postponed for one in self.edges.requests.waiting()):
@@ -244,6 +261,25 @@ class Controller:
             if self._postponed == before:
                 return
             self.passes.rest(self.limits())
+
+    def _look_at_inputs(self) -> None:
+        """Begin an instance for each file that may have one by now."""
+        edge = self.edges.inputs
+        if edge is None or self._only is not None or not (self.state.inboxes or self.inputs.lines):
+            return
+        memory, now = self.inputs, self.passes.now
+        sights = edge.look(inputs.patterns(self.state, self.settings.folder, memory), now)
+        while True:
+            before = len(self.passes.batch)
+            for action in inputs.judge(self.state, sights, now, memory):
+                self.passes.promise([action])
+            if len(self.passes.batch) == before:
+                break
+            self.passes.rest(self.limits())
+            if memory.again:
+                break
+        said = inputs.said(self.state, memory)
+        self._of_inputs = conditions.as_conditions(said, self._of_inputs, now)
 
     def _observe_requests(self, only: Collection[str] | None = None) -> int:
         """Apply what was asked for; tells which record confirmed an absence, 0 if none.

@@ -18,6 +18,7 @@ from controller.model.state import (
     KEY_TIME,
     KEYS_MAX,
     LOOP_FIRINGS,
+    LOOP_TIME,
     SECOND,
     Armed,
     Birth,
@@ -29,7 +30,6 @@ from controller.model.state import (
     Workflow,
 )
 
-LOOP_TIME = 600 * SECOND
 _MISSED_MAX = 16
 
 
@@ -93,25 +93,24 @@ def _note(state: State, trigger: Armed, event: e.FiringDecided) -> None:
 
 def _consume(state: State, trigger: Armed, file: e.FileTaken) -> None:
     before = trigger.consumed.pop(file.path, None)
+    trigger.gone.pop(file.path, None)
     recent = [] if before is None else [at for at in before.times if at + LOOP_TIME > state.time]
     times = [*recent, state.time][-LOOP_FIRINGS:]
     trigger.consumed[file.path] = Consumed(file.size, file.mtime, times)
 
 
 def inputs_seen(state: State, event: e.InputsSeen) -> None:
+    """Those that have been gone for long enough are forgotten: the oldest stand first."""
     trigger = starter_of(state.lives[event.uid]).triggers[event.trigger]
     trigger.device = event.device or trigger.device
     for path in event.back:
-        trigger.consumed[path].gone = None
+        del trigger.gone[path]
     for path in event.gone:
-        trigger.consumed[path].gone = state.time
-    forgotten = [
-        path
-        for path, one in trigger.consumed.items()
-        if one.gone is not None and one.gone + KEY_TIME < state.time
-    ]
-    for path in forgotten:
-        del trigger.consumed[path]
+        trigger.gone[path] = state.time
+    for path, since in list(trigger.gone.items()):
+        if since + KEY_TIME >= state.time:
+            break
+        del trigger.gone[path], trigger.consumed[path]
 
 
 def _begin(state: State, definition: Workflow, event: e.FiringDecided) -> None:

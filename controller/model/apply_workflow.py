@@ -26,9 +26,9 @@ from controller.model.children import (
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     count_ended,
-    follow_no_runs,
-    follow_runs,
     forget_name,
+    look_away,
+    look_out,
     remember_run,
     requeue,
     set_due,
@@ -160,8 +160,8 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
     for name in {*before, *starter.triggers}:
         set_due(state, definition, name)
     starter.arrivals = [one for one in starter.arrivals if one.trigger in starter.triggers]
-    follow_no_runs(state, definition, was)
-    follow_runs(state, definition)
+    look_away(state, definition, was)
+    look_out(state, definition)
     count_ended(state, definition)
     for uid in starter.unfinished:
         instance = state.lives[uid]
@@ -541,7 +541,7 @@ def _end_instances(state: State, definition: Workflow, event: e.DeletionAccepted
     assert definition.starter is not None
     for uid in [*definition.starter.unfinished, *definition.starter.ended]:
         deletion_accepted(state, e.DeletionAccepted(uid=uid, message=event.message, by=event.by))
-    follow_no_runs(state, definition, definition.spec)
+    look_away(state, definition, definition.spec)
     restate(state, definition)
 
 
@@ -624,7 +624,7 @@ def _leave(state: State, workflow: Workflow) -> None:
     if workflow.birth is not None:
         tell_definition(state, workflow)
     if workflow.starter is not None:
-        follow_no_runs(state, workflow, workflow.spec)
+        look_away(state, workflow, workflow.spec)
         for name in workflow.starter.triggers:
             set_timer(state, workflow, name, TimerKind.DUE, None)
         state.surplus.pop(workflow.uid, None)

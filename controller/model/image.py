@@ -14,7 +14,7 @@ from msgspec import Struct, field, structs
 
 from controller import __version__
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
-from controller.model.indexes import follow_runs
+from controller.model.indexes import look_out
 from controller.model.metrics import Metrics
 from controller.model.pools import find_again, line_of
 from controller.model.state import (
@@ -161,7 +161,7 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     find_again(state)
     for life in state.workflows.values():
         if life.starter is not None and not life.deleting:
-            follow_runs(state, life)
+            look_out(state, life)
     state.surplus = dict.fromkeys(image.surplus)
     state.over = OrderedDict.fromkeys(image.over)
     return state

@@ -458,16 +458,19 @@ def count_ended(state: State, definition: Workflow) -> None:
         state.surplus.pop(definition.uid, None)
 
 
-def follow_runs(state: State, definition: Workflow) -> None:
-    """Note the workflows whose runs its triggers wait for."""
+def look_out(state: State, definition: Workflow) -> None:
+    """Note the workflows whose runs its triggers wait for, and the triggers that wait for files."""
     for name, trigger in triggers(definition.spec).items():
         if trigger.after:
             state.followers.setdefault(trigger.after, {})[definition.uid, name] = None
+        if trigger.files:
+            state.inboxes[definition.uid, name] = None
 
 
-def follow_no_runs(state: State, definition: Workflow, spec: Spec) -> None:
+def look_away(state: State, definition: Workflow, spec: Spec) -> None:
     """Forget those of the triggers of `spec`, which it had."""
     for name, trigger in triggers(spec).items():
+        state.inboxes.pop((definition.uid, name), None)
         followers = state.followers.get(trigger.after, {})
         followers.pop((definition.uid, name), None)
         if not followers:

@@ -52,7 +52,8 @@ SECOND = 1_000_000  # microseconds
 DAY = 86_400 * SECOND
 KEYS_MAX = 100_000  # of one definition
 KEY_TIME = 30 * DAY  # a key, and a file that is gone, is remembered so long
-LOOP_FIRINGS = 10
+LOOP_FIRINGS = 10  # of one path
+LOOP_TIME = 600 * SECOND
 
 
 class Ending(Struct, frozen=True):
@@ -414,12 +415,11 @@ class Missed(Struct, array_like=True):
 
 
 class Consumed(Struct, array_like=True):
-    """A file that a trigger has fired for. `gone`: since when it is not there; None: it is."""
+    """A file that a trigger has fired for."""
 
     size: int
     mtime: int  # nanoseconds
     times: list[int]  # when the path has fired, the latest LOOP_FIRINGS at most
-    gone: int | None = None
 
 
 class LastFiring(Struct, frozen=True, omit_defaults=True):
@@ -449,7 +449,8 @@ class Armed(Struct, kw_only=True, omit_defaults=True):
     missed: list[Missed] = []
     catching: int | None = None  # missed due times up to it are all started
     last: LastFiring | None = None
-    consumed: dict[str, Consumed] = {}
+    consumed: dict[str, Consumed] = {}  # by path
+    gone: dict[str, int] = {}  # consumed files that are not there any more, and since when
     device: int = 0  # of the folder of its files
 
 
@@ -776,6 +777,7 @@ class State:
         self.takers: dict[str, dict[StepKey, None]] = {}  # in `ready`: need one slot of it
         self.several: dict[str, list[tuple[int, StepKey]]] = {}  # need several slots at once
         self.followers: dict[str, dict[StepKey, None]] = {}  # workflow -> (definition, trigger)
+        self.inboxes: dict[StepKey, None] = {}  # triggers that wait for files
         self.surplus: dict[str, None] = {}  # definitions with more ended instances than they keep
         self.over: OrderedDict[str, None] = OrderedDict()  # may go to the archive, oldest first
         self.markers_of: dict[str, dict[str, MarkerPlaced]] = {}  # workflow -> path -> marker

@@ -4,6 +4,7 @@ Asked when the firing is recorded, since what runs by then decides. Cost: O(step
 fingerprints of the instance.
 """
 
+from collections.abc import Mapping
 from itertools import chain, count
 from typing import Any
 
@@ -18,8 +19,9 @@ from controller.spec.definition import asks_each, definitions, reads
 from controller.spec.due import at_in, day_of, key_of
 from controller.spec.expression import Failed
 from controller.spec.fingerprint import fingerprints
+from controller.spec.models import Spec
 from controller.spec.params import misfits, values
-from controller.spec.trigger import Trigger, given_by, group_of, overlap, seen_by, triggers
+from controller.spec.trigger import Firing, Trigger, given_by, group_of, overlap, seen_by, triggers
 
 
 class _Skipped(Exception):
@@ -88,10 +90,7 @@ def _begun(
     given = _params(definition, fire)
     spec = definition.spec
     params = values(spec, given)
-    try:
-        group = group_of(spec, seen_by(fire.facts, params))
-    except Failed as failure:
-        raise _Skipped(Reason.INVALID_PARAMS, str(failure)) from None
+    group = _group(spec, fire.facts, params)
     waits_for = _waits_for(state, definition, fire, group)
     steps = definitions(spec).items()
     return FiringDecided(
@@ -141,6 +140,37 @@ def _params(definition: Workflow, fire: Fire) -> dict[str, Any]:
     if found:
         raise _Skipped(Reason.INVALID_PARAMS, "; ".join(found))
     return given
+
+
+def _group(spec: Spec, facts: Firing, params: Mapping[str, Any]) -> str:
+    try:
+        return group_of(spec, seen_by(facts, params))
+    except Failed as failure:
+        raise _Skipped(Reason.INVALID_PARAMS, str(failure)) from None
+
+
+def line_of(definition: Workflow, trigger: Trigger, facts: Firing) -> str:
+    """The group of the instance that this firing would begin; "" if it would begin none."""
+    spec = definition.spec
+    if not overlap(spec).group:
+        return ""
+    try:
+        fire = Fire(uid=definition.uid, trigger=trigger.name, key=facts.key, facts=facts)
+        return _group(spec, facts, values(spec, _params(definition, fire)))
+    except _Skipped:
+        return ""
+
+
+def has_room(definition: Workflow, group: str, kind: str) -> bool:
+    """Whether a firing of this kind would begin an instance now, at once or in its turn."""
+    assert definition.starter is not None
+    written, groups = overlap(definition.spec), definition.starter.groups
+    others = groups.get(group, Group())
+    policy = written.policy_of(kind)
+    if policy == "Allow" or len(others.running) + len(others.queued) < written.limit:
+        return True
+    queued = sum(len(one.queued) for one in groups.values())
+    return policy == "Queue" and queued < written.max_queued
 
 
 def _trigger(definition: Workflow, fire: Fire) -> Trigger:

@@ -1,0 +1,253 @@
+"""Files that triggers wait for: what their folders show against what the log knows.
+
+A file is decided only when its instance can be born; until then it waits where it is, the oldest
+first. So nothing has to be remembered of it: each look finds it again. What a firing has consumed
+is in the log, with the time when it went, for a file may come back as it was. While its folder is
+away, or has become another one without such files, nothing is decided.
+Cost: O(files) of a trigger when its folder shows something else; O(groups) while files wait.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from posixpath import dirname, join, normpath
+
+from msgspec import Struct, field
+
+from controller.intake.conditions import Said, listed
+from controller.model.events import FileTaken, InputsSeen
+from controller.model.observations import InputSight, SeenInput
+from controller.model.state import LOOP_FIRINGS, LOOP_TIME, SECOND, Armed, State, StepKey, Workflow
+from controller.planner.actions import Action, Fire
+from controller.planner.birth import has_room, line_of
+from controller.spec.keys import key_of_file
+from controller.spec.trigger import Firing, Trigger, triggers
+
+STILL = 10 * SECOND  # before another folder counts as this one
+WAITING_MAX = 10_000  # more than this is told
+AT_ONCE = 100  # firings of one trigger in one look
+
+
+class Line(Struct):
+    """The files of one trigger that are not decided. `groups`: by group, each the oldest first.
+
+    `looped`: when a path that has fired too often may fire again. `another`: since when its folder
+    is another one, with the same files.
+    """
+
+    generation: int
+    sight: InputSight | None = None
+    groups: dict[str, deque[SeenInput]] = {}
+    count: int = 0
+    looped: int | None = None
+    another: int | None = None
+    away: str = ""
+
+
+class Memory(Struct):
+    """What `judge` remembers between calls; a controller starts with an empty one."""
+
+    lines: dict[StepKey, Line] = {}
+    patterns: dict[StepKey, tuple[str, str, str]] = {}
+    sights: Mapping[str, InputSight] = field(default_factory=dict)
+    again: bool = False  # there may be more to decide at once
+
+    def waiting(self, state: State) -> dict[str, dict[str, int]]:
+        """How many files wait, by definition and trigger."""
+        found: dict[str, dict[str, int]] = {}
+        for (uid, name), line in self.lines.items():
+            if uid in state.lives and (line.count or line.sight is not None):
+                found.setdefault(state.lives[uid].name, {})[name] = line.count
+        return found
+
+    def settled(self, state: State) -> bool:
+        """Whether no file will be decided by itself."""
+        return not self.again and all(
+            _is_held(state.lives[uid])
+            for (uid, _), line in self.lines.items()
+            if uid in state.lives and (line.count or (line.sight and line.sight.unsteady))
+        )
+
+    def due(self) -> int | None:
+        """When to look again although the folders show the same; microseconds."""
+        times = [line.looped for line in self.lines.values() if line.looped is not None]
+        times += [line.another + STILL for line in self.lines.values() if line.another is not None]
+        return min(times, default=None)
+
+
+def patterns(state: State, folder: str, memory: Memory) -> list[str]:
+    """The absolute patterns of all files that are waited for. `folder`: of the specs, absolute."""
+    for key in memory.patterns.keys() - state.inboxes.keys():
+        del memory.patterns[key]
+    found: list[str] = []
+    for uid, name in state.inboxes:
+        definition = state.lives[uid]
+        written = triggers(definition.spec)[name].files
+        known = memory.patterns.get((uid, name))
+        if known is None or known[:2] != (definition.path, written):
+            home = dirname(join(folder, definition.path))
+            known = definition.path, written, normpath(join(home, written))
+            memory.patterns[uid, name] = known
+        found.append(known[2])
+    return found
+
+
+def judge(
+    state: State, sights: Mapping[str, InputSight], now: int, memory: Memory
+) -> Iterator[Action]:
+    """What follows from what the folders show, one action at a time: each is to be recorded before
+    the next is asked for. Updates `memory`.
+    """
+    memory.again = False
+    for key in memory.lines.keys() - state.inboxes.keys():
+        del memory.lines[key]
+    for key in list(state.inboxes):
+        definition, pattern = state.lives[key[0]], memory.patterns[key][2]
+        sight, line = sights.get(pattern), memory.lines.get(key)
+        if sight is None:
+            continue
+        if line is None or line.generation != definition.generation:
+            line = memory.lines[key] = Line(definition.generation)
+        if line.sight is not sight or _is_over(line, now):
+            yield from _see(state, definition, key[1], sight, line, now)
+        if line.count and not _is_held(definition):
+            yield from _fire(state, definition, key[1], line, memory)
+
+
+def _is_over(line: Line, now: int) -> bool:
+    looped = line.looped is not None and line.looped <= now
+    return looped or (line.another is not None and line.another + STILL <= now)
+
+
+def _is_held(definition: Workflow) -> bool:
+    return definition.starter is None or definition.starter.hold != ""
+
+
+def _see(
+    state: State, definition: Workflow, name: str, sight: InputSight, line: Line, now: int
+) -> Iterator[InputsSeen]:
+    """Sort what the folder shows: known files, and those that are to be decided."""
+    assert definition.starter is not None
+    armed, changed = definition.starter.triggers[name], line.sight is not sight
+    line.sight, line.groups, line.count, line.looped = sight, {}, 0, None
+    line.away = "" if sight.root == "ok" else f"is {sight.root}"
+    if sight.root != "ok":
+        line.another = None
+        return
+    if armed.device not in (0, sight.device):
+        if changed or line.another is None:
+            line.another = now
+        if not sight.files or line.another + STILL > now:
+            line.away = "has become another one"
+            if not sight.files:
+                line.another = None
+            return
+    line.another = None
+    gone = [path for path in armed.consumed if path not in sight.files and path not in armed.gone]
+    if sight.unreadable:
+        gone = []  # they may be where nobody can look
+    back = [path for path in armed.gone if _is_known(armed, sight.files.get(path))]
+    if gone or back or armed.device != sight.device:
+        yield InputsSeen(
+            uid=definition.uid, trigger=name, gone=gone, back=back, device=sight.device
+        )
+    _line_up(definition, name, armed, line, now)
+
+
+def _is_known(armed: Armed, file: SeenInput | None) -> bool:
+    """Whether the trigger has fired for it as it is."""
+    known = None if file is None else armed.consumed.get(file.path)
+    return (
+        file is not None
+        and known is not None
+        and (known.size, known.mtime)
+        == (
+            file.size,
+            file.mtime,
+        )
+    )
+
+
+def _line_up(definition: Workflow, name: str, armed: Armed, line: Line, now: int) -> None:
+    assert line.sight is not None
+    trigger = triggers(definition.spec)[name]
+    new = [one for one in line.sight.files.values() if not _is_known(armed, one)]
+    for file in sorted(new, key=lambda one: (one.mtime, one.path)):
+        line.count += 1
+        until = _looped_until(armed, file.path)
+        if until is not None and until > now:
+            line.looped = until if line.looped is None else min(line.looped, until)
+            continue
+        group = line_of(definition, trigger, _facts(trigger, file))
+        line.groups.setdefault(group, deque()).append(file)
+
+
+def _looped_until(armed: Armed, path: str) -> int | None:
+    """Until when the path is held, since it has fired too often."""
+    known = armed.consumed.get(path)
+    if known is None or len(known.times) < LOOP_FIRINGS:
+        return None
+    return known.times[0] + LOOP_TIME
+
+
+def _fire(
+    state: State, definition: Workflow, name: str, line: Line, memory: Memory
+) -> Iterator[Fire]:
+    trigger, left = triggers(definition.spec)[name], AT_ONCE
+    for group, files in list(line.groups.items()):
+        while files and has_room(definition, group, "files"):
+            if not left:
+                memory.again = True
+                return
+            left -= 1
+            file = files.popleft()
+            line.count -= 1
+            facts = _facts(trigger, file)
+            yield Fire(
+                uid=definition.uid,
+                trigger=name,
+                key=facts.key,
+                file=FileTaken(file.path, file.size, file.mtime),
+                facts=facts,
+            )
+        if not files:
+            del line.groups[group]
+
+
+def _facts(trigger: Trigger, file: SeenInput) -> Firing:
+    key = key_of_file(file.path, file.size, file.mtime)
+    return Firing(name=trigger.name, kind="files", key=key, files=[file.path])
+
+
+# ---------------------------------------- what to say
+
+
+def said(state: State, memory: Memory) -> Said:
+    """What keeps files from being decided, for people."""
+    away, crowds, loops, blind = [], [], [], []
+    for (uid, name), line in memory.lines.items():
+        if uid not in state.lives or line.sight is None:
+            continue
+        whose = f"{state.lives[uid].name}/{name}"
+        if line.away:
+            away.append(f"{whose}: the folder of {line.sight.pattern} {line.away}")
+        if line.count > WAITING_MAX:
+            crowds.append(f"{whose} ({line.count:,})")
+        if line.looped is not None:
+            loops.append(whose)
+        if line.sight.not_utf8 or line.sight.unreadable:
+            blind.append(f"{whose}: {line.sight.pattern}")
+    found: Said = {}
+    if away:
+        message = f"nothing is decided for the files of {listed(away)}; bring the folder back"
+        found["InboxAway"] = ("FolderNotThere", message)
+    if crowds:
+        found["ManyFilesWait"] = ("TooMany", f"many files wait for {listed(crowds)}")
+    if loops:
+        message = f"a file fires again and again: {listed(loops)}; it is held for 10 minutes"
+        found["TriggerLoops"] = ("TooOften", f"{message}; does a step write it?")
+    if blind:
+        message = (
+            f"some files can't be looked at, or have names that are not UTF-8: {listed(blind)}"
+        )
+        found["InboxUnreadable"] = ("NotReadable", message)
+    return found
