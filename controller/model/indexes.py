@@ -372,7 +372,9 @@ def set_over(state: State, workflow: Workflow) -> None:
 def is_over(state: State, workflow: Workflow) -> bool:
     """Nothing refers to it any more: it has no file, and no name except one that `run` gave it."""
     present = state.workflows.get(workflow.name) is workflow
-    return not present or (workflow.finished and workflow.origin == "run")
+    if not present and "Ended" in workflow.conditions:
+        return True  # it may never have begun
+    return workflow.finished and (workflow.origin == "run" or not present)
 
 
 def expiry(state: State, workflow: Workflow) -> int | None:
