@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from controller.spec.due import BadRule, Rule, check, moment_of
 from controller.spec.expression import Failed
 from controller.spec.load import Loaded, load
 from controller.spec.models import Spec
@@ -52,25 +53,14 @@ def place(rest: str) -> str:
         ("{files: {path: a}, §startingDeadlineSeconds: 5}", ".startingDeadlineSeconds: startingDeadlineSeconds can't be used with files; remove it: only a due time can be missed"),
         ("{after: {workflow: a}, §catchUp: All}", ".catchUp: catchUp can't be used with after; remove it: only due times are caught up"),
         # cron
-        ("{schedule: §'30 2 * *'}", '.schedule: "30 2 * *" has not five fields: minute hour day month weekday'),
-        ("{schedule: §''}", '.schedule: "" has not five fields: minute hour day month weekday'),
-        ("{schedule: §'0 30 2 * * ?'}", '.schedule: "0 30 2 * * ?" has not five fields: minute hour day month weekday; leave out the seconds: "30 2 * * *"'),
-        ("{schedule: §'@every 1h30m'}", '.schedule: "@every 1h30m" has not five fields: minute hour day month weekday; write everySeconds: 5400 in place of schedule'),
-        ("{schedule: §'@every blue moon'}", '.schedule: "@every blue moon" has not five fields: minute hour day month weekday'),
-        ("{schedule: ['@daily', §'61 2 * * *']}", ".schedule[1]: \"61 2 * * *\": its minute can't be read"),
-        ("{schedule: [§'30 2 ? * *']}", ".schedule[0]: \"30 2 ? * *\": its day-of-month can't be read; write * in place of ?: \"30 2 * * *\""),
         ("{schedule: §'${{ params.s }}'}", ".schedule: an expression can't be used here; write the value itself"),
         ("{schedule: §[]}", ".schedule: the list is empty"),
         ("{schedule: §5}", '.schedule: expected text or a list, found the number 5; put it in quotes: "5"'),
         # other times
-        ("{schedule: '@daily', timeZone: §Berlin}", '.timeZone: no time zone is named "Berlin"; did you mean "Europe/Berlin"?'),
-        ("{schedule: '@daily', timeZone: §qqqq}", '.timeZone: no time zone is named "qqqq"; write one like Europe/Berlin, or UTC'),
         ("{schedule: '@daily', timeZone: §'${{ params.s }}'}", ".timeZone: an expression can't be used here; write the value itself"),
         ("{schedule: '@daily', exclude: [2026-12-24, §2026-13-24]}", '.exclude[1]: "2026-13-24" is not a date like 2026-12-24'),
         ("{schedule: '@daily', exclude: [§'20261224']}", '.exclude[0]: "20261224" is not a date like 2026-12-24'),
         ("{schedule: '@daily', exclude: [§'${{ params.s }}']}", ".exclude[0]: an expression can't be used here; write the value itself"),
-        ("{at: [§2026-12-01T06:00:00]}", '.at[0]: "2026-12-01T06:00:00" has no offset: write it like 2026-12-01T06:00:00+01:00, or ...Z'),
-        ("{at: [§tomorrow]}", '.at[0]: "tomorrow" is not a time like 2026-12-01T06:00:00+01:00'),
         ("{at: [§'${{ params.s }}']}", ".at[0]: an expression can't be used here; write the value itself"),
         ("{at: [2026-12-01T06:00:00Z, §2026-12-01T06:00:00Z]}", '.at[1]: "2026-12-01T06:00:00Z" is listed twice'),
         ("{at: [2026-12-01T06:00:00Z, §'2026-12-01T07:00:00+01:00']}", '.at[1]: "2026-12-01T07:00:00+01:00" is listed twice, as 2026-12-01T06:00:00Z'),
@@ -116,6 +106,34 @@ def test_a_trigger(written: str, fault: str) -> None:
     rest = f"  triggers: [{{schedule: '@daily', name: other}}, {written}]"
     dot = "" if fault[0] in ".[" else ": "
     assert told(rest.replace("§", "")) == [f"{place(rest)}: spec.triggers[1]{dot}{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "bad", "hint"),
+    [
+        ("{schedule: §'30 2 * *'}", Rule(cron=("30 2 * *",)), ""),
+        ("{schedule: §''}", Rule(cron=("",)), ""),
+        ("{schedule: §'@fortnightly'}", Rule(cron=("@fortnightly",)), ""),
+        ("{schedule: §'0 0 30 2 *'}", Rule(cron=("0 0 30 2 *",)), ""),
+        ("{schedule: ['@daily', §'61 2 * * *']}", Rule(cron=("61 2 * * *",)), ""),
+        ("{schedule: §'0 30 2 * * ?'}", Rule(cron=("0 30 2 * * ?",)), 'leave out the seconds: "30 2 * * *"'),
+        ("{schedule: [§'30 2 ? * *']}", Rule(cron=("30 2 ? * *",)), 'write * in place of ?: "30 2 * * *"'),
+        ("{schedule: §'@every 1h30m'}", Rule(cron=("@every 1h30m",)), "write everySeconds: 5400 in place of schedule"),
+        ("{schedule: §'@every blue moon'}", Rule(cron=("@every blue moon",)), ""),
+        ("{schedule: '@daily', timeZone: §Berlin}", Rule(zone="Berlin"), ""),
+        ("{at: [2026-12-01T06:00:00Z], timeZone: §qqqq}", Rule(zone="qqqq"), ""),
+        ("{at: [§2026-12-01T06:00:00]}", "2026-12-01T06:00:00", ""),
+        ("{at: [2026-12-01T06:00:00Z, §tomorrow]}", "tomorrow", ""),
+    ],
+)  # fmt: skip
+def test_a_time_that_never_comes(written: str, bad: Rule | str, hint: str) -> None:
+    rest = f"  triggers: [{written}]"
+    with pytest.raises(BadRule) as raised:
+        check(bad) if isinstance(bad, Rule) else moment_of(bad)
+    problem, _, said = str(raised.value).partition("; ")
+    (fault,) = loaded(rest.replace("§", "")).faults
+    assert (f"{fault.line}:{fault.column}", fault.problem) == (place(rest), problem)
+    assert fault.hint == (hint or said)
 
 
 @pytest.mark.parametrize(
