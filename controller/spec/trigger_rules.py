@@ -15,13 +15,14 @@ from msgspec import UNSET, UnsetType
 from controller.spec import habits
 from controller.spec.definition import given
 from controller.spec.due import BadRule, Rule, check, moment_of
-from controller.spec.expression import OPEN, Malformed, codes
+from controller.spec.expression import OPEN, codes
 from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger
 from controller.spec.param_rules import impossible, listed, misfitting
 from controller.spec.params import declared, required, type_of_param
 from controller.spec.path_fault import UNREADABLE, Path, PathFault, did_you_mean, triggers_of
 from controller.spec.trigger import KINDS, TIMES, is_definition, kind_of, kinds_of, name_of
-from controller.spec.values import ParamType, found
+from controller.spec.values import ParamType
+from controller.spec.values import found as shown
 
 TIMES_MAX = 1000  # triggers, cron expressions and moments of one document
 _SHOWN_MAX = 60  # characters of a text that is shown again
@@ -129,7 +130,8 @@ def _as_cron(text: str) -> str:
     """What to write for an expression that other tools take."""
     if every := _EVERY.fullmatch(text.strip()):
         seconds = habits.seconds(every[1])
-        return "" if seconds is None else f"write everySeconds: {seconds:g} in place of schedule"
+        whole = seconds is not None and seconds >= 1 and seconds == int(seconds)
+        return f"write everySeconds: {seconds:.0f} in place of schedule" if whole else ""
     words = text.split() if len(text) <= _SHOWN_MAX else []
     if len(words) == 6:
         return f'leave out the seconds: "{" ".join(words[1:]).replace("?", "*")}"'
@@ -172,7 +174,7 @@ def _bad_date(path: Path, text: str) -> Iterator[PathFault]:
     except ValueError:
         good = False
     if not good:
-        yield PathFault(path=path, problem=f"{found(text)} is not a date like 2026-12-24")
+        yield PathFault(path=path, problem=f"{shown(text)} is not a date like 2026-12-24")
 
 
 # ---------------------------------------- files, other workflows
@@ -279,10 +281,7 @@ def same_group(spec: Spec) -> Iterator[PathFault]:
     written = spec.concurrency
     if not isinstance(written, Concurrency) or not isinstance(written.group, str):
         return
-    try:
-        if any(True for _ in codes(written.group)):
-            return
-    except Malformed:
+    if any(True for _ in codes(written.group)):
         return
     text = written.group.strip()
     read = _READ.fullmatch(text)
