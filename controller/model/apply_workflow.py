@@ -27,6 +27,7 @@ from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     count_ended,
     forget_name,
+    instances_of,
     look_away,
     look_out,
     remember_run,
@@ -445,6 +446,8 @@ def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     workflow.accepted, workflow.effects, workflow.edited = state.time, {}, []
     clear_condition(state, workflow, "EditPending", "TakenBack", message)
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
+    if workflow.starter is not None:
+        restate(state, workflow)
     _heed_suspend(state, workflow)
 
 
@@ -467,14 +470,27 @@ def _heed_suspend(state: State, workflow: Workflow) -> None:
 
 def source_changed(state: State, event: e.SourceChanged) -> None:
     workflow = state.lives[event.uid]
+    moved, was = event.homes != homes_of(workflow.spec), workflow.spec
+    if moved:
+        workflow.spec = with_homes(workflow.spec, event.homes)
+    _take_source(workflow, event, moved)
+    follow(state, workflow)
+    for instance in instances_of(state, workflow):
+        if instance.spec is was:
+            instance.spec = workflow.spec
+        elif moved:
+            instance.spec = with_homes(instance.spec, event.homes)
+        _take_source(instance, event, moved)
+        follow(state, instance)
+
+
+def _take_source(workflow: Workflow, event: e.SourceChanged, moved: bool) -> None:
+    """`moved`: the files of its templates have other places, seen from that of the caller."""
     workflow.path = event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
-    if event.homes != homes_of(workflow.spec):
-        workflow.spec = with_homes(workflow.spec, event.homes)
-        for step in workflow.steps.values():
-            if step.piece and not step.leaving:
-                _see_from_its_folder(workflow, step)
-    follow(state, workflow)
+    for step in workflow.steps.values() if moved else ():
+        if step.piece and not step.leaving:
+            _see_from_its_folder(workflow, step)
 
 
 def _see_from_its_folder(workflow: Workflow, step: Step) -> None:
@@ -538,9 +554,9 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 
 def _end_instances(state: State, definition: Workflow, event: e.DeletionAccepted) -> None:
     """All instances end with their definition."""
-    assert definition.starter is not None
-    for uid in [*definition.starter.unfinished, *definition.starter.ended]:
-        deletion_accepted(state, e.DeletionAccepted(uid=uid, message=event.message, by=event.by))
+    for instance in instances_of(state, definition):
+        ended = e.DeletionAccepted(uid=instance.uid, message=event.message, by=event.by)
+        deletion_accepted(state, ended)
     look_away(state, definition, definition.spec)
     restate(state, definition)
 

@@ -400,6 +400,14 @@ def expiry(state: State, workflow: Workflow) -> int | None:
 # ---------------------------------------- definitions and their instances
 
 
+def instances_of(state: State, definition: Workflow) -> list[Workflow]:
+    """Those that have a name, the unfinished ones first; of a plain workflow, none."""
+    starter = definition.starter
+    if starter is None:
+        return []
+    return [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
+
+
 def wall(state: State, now: int) -> int:
     """What the wall clock shows when the controller's clock shows `now`; microseconds."""
     return now + state.controller.ahead
@@ -498,9 +506,18 @@ def phase_of_run(workflow: Workflow) -> str:
 
 
 def phase_before(state: State, workflow: Workflow) -> str:
-    """How the run before the present one has ended; "" if there was none."""
+    """How the run before the present one has ended; "" if there was none.
+
+    In the first run of an instance: how the instance has ended that did so last.
+    """
     runs = state.runs.get(workflow.name, [])
-    return runs[-2].phase if len(runs) > 1 else ""
+    if len(runs) > 1:
+        return runs[-2].phase
+    definition = None if workflow.birth is None else state.lives.get(workflow.birth.definition)
+    if definition is None or definition.starter is None:
+        return ""
+    last = next(reversed(definition.starter.ended), None)
+    return "" if last is None else state.lives[last].phase
 
 
 def next_run(state: State, workflow: Workflow) -> int:
