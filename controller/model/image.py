@@ -29,6 +29,7 @@ from controller.model.state import (
 )
 from controller.model.timers import TimerKind
 from controller.spec.linked import Linked
+from controller.spec.models import Step
 
 SCHEMA = 2  # raised when the same field comes to mean something else
 
@@ -119,7 +120,7 @@ def _shares(life: Workflow) -> bool:
     return life.starter is not None or life.birth is not None
 
 
-_ELSEWHERE = Linked(steps=[])
+_ELSEWHERE = Linked(steps=[Step(name="elsewhere")])  # a spec has a step
 
 
 def thaw(data: bytes, by_any: bool = False) -> State:
