@@ -168,6 +168,9 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
         instance = state.lives[uid]
         assert instance.birth is not None
         instance.birth.behind = not same_steps(instance.spec, definition.spec)
+        if not instance.birth.behind:
+            said = "the spec means the same for it again"
+            clear_condition(state, instance, "EditRejected", "ParamsFit", said)
         touch(state, instance)
     restate(state, definition)
     _note_accepted(state, definition, f"generation {definition.generation} accepted")
@@ -578,12 +581,13 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
         state.metrics.run_ended(workflow.document, event.phase, state.time - run.started)
         _tell_followers(state, workflow, event)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
+    if workflow.birth is not None:
+        workflow.birth.behind = False  # an edit never makes it run again
+        workflow.birth.queued = False  # a retry starts whatever runs
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)
-    if workflow.birth is not None:
-        workflow.birth.behind = False  # an edit never makes it run again
 
 
 def _tell_followers(state: State, workflow: Workflow, event: e.WorkflowFinished) -> None:

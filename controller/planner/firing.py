@@ -56,9 +56,8 @@ def _decisions(
         present = state.controller.present
         for one in timed:
             yield from one.decisions(now, present)
-    if starter.hold not in ("", Reason.SUSPENDED, Reason.CANCEL_MARKER):
-        return
-    for arrival in starter.arrivals[:1]:
+    told = starter.hold in ("", Reason.SUSPENDED, Reason.CANCEL_MARKER)
+    for arrival in starter.arrivals[:1] if told else ():
         yield Fire(
             uid=definition.uid,
             trigger=arrival.trigger,
