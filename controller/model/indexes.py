@@ -362,7 +362,7 @@ def forbidden(state: State, name: str) -> MarkerPlaced | None:
 
 def set_over(state: State, workflow: Workflow) -> None:
     """Put a life that is over into `over`, and set the time when part of it may be archived."""
-    if workflow.birth is None and workflow.uid in state.lives and is_over(state, workflow):
+    if workflow.uid in state.lives and is_over(state, workflow):
         state.over.setdefault(workflow.uid)
     else:
         state.over.pop(workflow.uid, None)
@@ -370,9 +370,16 @@ def set_over(state: State, workflow: Workflow) -> None:
 
 
 def is_over(state: State, workflow: Workflow) -> bool:
-    """Nothing refers to it any more: it has no file, and no name except one that `run` gave it."""
+    """Nothing refers to it any more: it has no file, and no name except one that `run` gave it.
+
+    An instance goes with its definition, or when that has enough of them.
+    """
+    if workflow.birth is not None:
+        return False
     present = state.workflows.get(workflow.name) is workflow
-    return not present or (workflow.finished and workflow.origin == "run")
+    if not present and "Ended" in workflow.conditions:
+        return True  # it may never have begun
+    return workflow.finished and (workflow.origin == "run" or not present)
 
 
 def expiry(state: State, workflow: Workflow) -> int | None:

@@ -26,7 +26,9 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.due import offset
 from controller.spec.hooks import kind_of
+from controller.spec.trigger import triggers
 from controller.spec.uses import wants_several
 
 
@@ -131,13 +133,16 @@ def _dependencies(workflow: Workflow, step: Step) -> Iterator[str]:
 
 def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
     present = state.workflows.get(workflow.name) is workflow
-    if not present and not workflow.finished:
+    if not present and (workflow.in_run or workflow.occupied):
         yield f"its life has ended while it is {workflow.phase}"
     if workflow.finished and workflow.unsettled:
         yield f"{workflow.phase} with unsettled steps"
     if workflow.finished and workflow.in_run:
         yield f"{workflow.phase} in the middle of a run"
-    if workflow.phase is Phase.SUSPENDED and (workflow.suspended is None or workflow.occupied):
+    is_plain = workflow.starter is None
+    if workflow.phase is Phase.SUSPENDED and (
+        (is_plain and workflow.suspended is None) or workflow.occupied
+    ):
         yield "Suspended, but still running"
     dependents = Counter(
         (need, step.name) for step in workflow.steps.values() for need, _ in edges(workflow, step)
@@ -291,6 +296,20 @@ def _due(state: State) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]
             yield (workflow.uid, step.name, TimerKind.BACKOFF), backoff
             yield (workflow.uid, step.name, TimerKind.TIMEOUT), _timeout(step, step.live)
             yield (workflow.uid, step.name, TimerKind.APPROVAL), _approval(workflow, step)
+        yield from _of_triggers(state, workflow)
+
+
+def _of_triggers(
+    state: State, workflow: Workflow
+) -> Iterator[tuple[tuple[str, str, TimerKind], int | None]]:
+    starter = workflow.starter
+    if starter is None or starter.hold:
+        return
+    for name, armed in starter.triggers.items():
+        if armed.due is not None:
+            jitter = offset(workflow.name, name, triggers(workflow.spec)[name].jitter)
+            due = (armed.due + jitter) * SECOND - state.controller.ahead
+            yield (workflow.uid, name, TimerKind.DUE), due
 
 
 def _deadline(workflow: Workflow) -> int | None:

@@ -68,7 +68,7 @@ def _place(step: Step) -> tuple[int, int, list[int], str]:
 def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
     if workflow.starter is not None:
         decided = firing.decide(state, workflow, now)
-        return [*accept.due(state, workflow)] if decided is None else [decided]
+        return [*accept.due(workflow)] if decided is None else [decided]
     follows = accept.follow(state, workflow)
     if follows is not None:
         return [follows]
@@ -84,7 +84,7 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
     decisions += _decide_hooks(state, workflow, now)
     if not decisions:
         end = run.finish(state, workflow)
-        return [*accept.due(state, workflow)] if end is None else [end]
+        return [*accept.due(workflow)] if end is None else [end]
     return decisions
 
 

@@ -12,7 +12,7 @@ from controller.model.phases import (
     Reason,
 )
 
-STEP_PHASES = set(Phase) - {Phase.SUSPENDED}
+STEP_PHASES = set(Phase) - {Phase.SUSPENDED, Phase.WAITING}
 UNSETTLED = STEP_PHASES - TERMINAL
 
 
