@@ -86,6 +86,11 @@ def _stood(starter: Starter, timed: list["_Timed"]) -> Iterator[FiringDecided]:
                 yield one.skip(reason, said, first, last)
 
 
+def upcoming(definition: Workflow, trigger: Trigger, armed: Armed) -> int | None:
+    """The next due time of a trigger, by what is decided already."""
+    return _Timed(definition, trigger, armed).upcoming()
+
+
 class _Timed:
     """A trigger that waits for times."""
 
