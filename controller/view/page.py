@@ -131,7 +131,7 @@ def _title(state: State, workflow: Workflow, look: Look) -> str:
 def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
     """What did not succeed, in words, and how much did."""
     yield standing(workflow)
-    reason, message = words.of_workflow(workflow)
+    reason, message = words.at_present(state, workflow)
     if look.stood is not None and workflow.phase is Phase.RUNNING and not words.only_asks(workflow):
         stood = look.moment(look.stood)
         yield f"was running when the controller stopped, {stood}; treadle up continues it"
