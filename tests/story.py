@@ -19,12 +19,14 @@ from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Observation, Request, Started
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Move, Queue, State, Step, Workflow
+from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.plan import plan
 from controller.spec.definition import BackoffPolicy
 from controller.spec.linked import LinkedWorkflow as Document
+from controller.spec.load import Document as Written
 
 BEGIN = 1_700_000_000 * SECOND
 PASSES_MAX = 100_000
@@ -148,6 +150,13 @@ class Story:
         found = document(steps, name, **spec)
         uid = before.uid if before else None
         self.promise(Accept(document=found, path=f"{name}.yaml", uid=uid))
+        return self.settle()
+
+    def convert(self, steps: list[dict[str, Any]], name: str = "w", **spec: Any) -> "Story":
+        """As `accept`, by all the rules of what becomes of a document."""
+        found = Written(workflow=document(steps, name, **spec), line=1)
+        for action in accept(self.state.workflows.get(name), found, f"{name}.yaml", ""):
+            self.promise(action)
         return self.settle()
 
     def begin(self, found: Document, params: dict[str, Any]) -> "Story":

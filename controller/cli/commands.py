@@ -11,6 +11,7 @@ from controller.cli.arguments import (
     DRY_RUN,
     EXPERTS,
     FOLDER_OPTIONS,
+    KEEP_SPEC,
     LIMITS,
     LIST_FORM,
     LOG_FORMAT,
@@ -22,6 +23,7 @@ from controller.cli.arguments import (
     NAME_OF_STEPS,
     NAME_OF_STEPS_IF_ANY,
     NAMES,
+    PARAMS,
     PATTERN_HELP,
     RARE_SPECS,
     READ_OPTIONS,
@@ -138,21 +140,7 @@ COMMANDS = (
             STATE,
             UTC,
             arg("files", nargs="*", metavar="FILE", help="a file of specs"),
-            arg(
-                "-p",
-                dest="values",
-                action="append",
-                default=[],
-                metavar="NAME=VALUE",
-                help="the value of a param, read by its type; lists and mappings are JSON",
-            ),
-            arg(
-                "--params",
-                action="append",
-                default=[],
-                metavar="FILE",
-                help="values of params, as a YAML or JSON mapping; those of -p win",
-            ),
+            *PARAMS,
             arg("--resume", action="store_true", help="continue the last run of the workflow"),
             arg("--detach", action="store_true", help="run in the background"),
             MAX_PARALLEL,
@@ -466,6 +454,7 @@ COMMANDS = (
                 help=f"this step, even if it succeeded, {PATTERN_HELP}",
             ),
             arg("--downstream", action="store_true", help="also all steps that depend on them"),
+            KEEP_SPEC,
             REASON,
         ),
         "Run the failed, skipped and cancelled steps of a workflow again. If there are none, "
@@ -480,11 +469,45 @@ COMMANDS = (
         "change:restart",
         "run every step again",
         CHANGE,
-        (*_CHANGE, NAME, REASON),
+        (*_CHANGE, NAME, KEEP_SPEC, REASON),
         "Stop the running steps of a workflow and run every step again.",
         (
             Example("treadle restart etl", "from the beginning"),
             Example('treadle restart etl --reason "new data"', "shown in status and events"),
+        ),
+    ),
+    Command(
+        "start",
+        "start:start",
+        "begin an instance by hand",
+        CHANGE,
+        (
+            *_CHANGE,
+            arg("name", metavar="NAME", help="a workflow with triggers"),
+            *PARAMS,
+            arg(
+                "--key",
+                default="",
+                metavar="KEY",
+                help="the instance is NAME@KEY; the same key again starts nothing (default: made "
+                "from the time)",
+            ),
+            arg("--wait", action="store_true", help="wait until the instance has finished"),
+            arg(
+                "--timeout",
+                type=length,
+                metavar="TIME",
+                help="with --wait: 60, 90s or 1m30s (default: no limit)",
+            ),
+            REASON,
+        ),
+        "Begin an instance of a workflow that has triggers, and print its name. With --wait the "
+        "exit code is 0 if it succeeded, 1 if it did not, 124 if the time is over. It is 1, too, "
+        "if another instance keeps this one from starting.",
+        (
+            Example("treadle start nightly", "now, with the params' defaults"),
+            Example("treadle start nightly -p date=2026-11-23 --wait", "and wait for its end"),
+            Example("treadle start nightly --key order-17", "only once for this key"),
         ),
     ),
     Command(

@@ -34,7 +34,7 @@ from controller.planner.firing import facts_of_time
 from controller.spec.due import at_in, key_of
 from controller.spec.fingerprint import same, same_steps
 from controller.spec.items import child_name, inner_name
-from controller.spec.keys import key_by_hand
+from controller.spec.keys import LATEST, key_by_hand
 from controller.spec.linked import Linked
 from controller.spec.load import Document
 from controller.spec.models import Spec
@@ -44,7 +44,6 @@ from controller.spec.template import child_definition, definition_named, templat
 from controller.spec.trigger import Firing, triggers
 from controller.spec.values import normal
 
-LATEST = "latest"  # NAME@latest is the newest instance
 BACKFILL_MAX = 10_000
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
@@ -381,14 +380,14 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
     """What only an instance can do, and what only a definition can."""
     if workflow.starter is not None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
-            raise _Refused(of_instances(workflow.name, asked.kind))
+            raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
     elif asked.kind in ("start", "backfill"):
         raise _Refused(f"{workflow.name} has no triggers, {not_startable(workflow)}")
 
 
-def of_instances(name: str, command: str) -> str:
+def of_instances(name: str, command: str, steps: Iterable[str] = ()) -> str:
     """Why this can't be asked of a definition, and what to write."""
-    newest = f"treadle {command} {name}@latest"
+    newest = " ".join([f"treadle {command} {name}@{LATEST}", *map(quote, steps)])
     return f"{name} runs no steps itself, its instances do; for the newest: {newest}"
 
 

@@ -7,11 +7,13 @@ promise, or from the order to end it. What the outside world does of itself has 
 
 from controller.model.events import AttemptStarted, RunStarted
 from controller.model.state import Attempt, State
-from controller.planner.actions import Action
+from controller.planner.actions import Accept, Action
 
 
 def of_decision(state: State, action: Action) -> int:
     """The cause of what the planner wants to be recorded."""
+    if isinstance(action, Accept) and action.uid is None:
+        return state.seq  # it takes the name of the life that has just ended
     life = state.lives.get(getattr(action, "uid", None) or "")
     if life is None:
         return 0

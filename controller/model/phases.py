@@ -241,12 +241,21 @@ STEP_MOVES: Moves = {
 }
 
 # A new generation, or `retry`, makes an ended workflow begin again.
+# What moves a definition: what is said of it, and what begins, goes on again or ends of it.
 _OF_DEFINITION = (
+    "DeletionAccepted",
+    "EditDeferred",
     "FiringDecided",
     "GenerationAccepted",
+    "GenerationFollowed",
+    "LifeArchived",
+    "LifeEnded",
     "MarkerPlaced",
+    "MarkerRejected",
     "MarkerRemoved",
     "RequestApplied",
+    "StepMarked",
+    "StepReset",
     "TurnCame",
     "WorkflowFinished",
 )
@@ -254,7 +263,7 @@ WORKFLOW_MOVES: Moves = {
     Phase.PENDING: {
         Phase.WAITING: ("GenerationAccepted",),
         Phase.RUNNING: ("RunStarted",),
-        Phase.SUSPENDED: ("WorkflowSuspended",),
+        Phase.SUSPENDED: ("GenerationAccepted", "WorkflowSuspended"),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),
         Phase.CANCELLED: ("WorkflowFinished",),
@@ -274,17 +283,10 @@ WORKFLOW_MOVES: Moves = {
         Phase.WAITING: _OF_DEFINITION,
         Phase.PENDING: ("GenerationAccepted", "GenerationFollowed", "RequestApplied"),
         Phase.RUNNING: (
+            *_OF_DEFINITION,
             "AttemptScheduled",
-            "EditDeferred",
             "EditTakenBack",
             "EndDecided",
-            "FiringDecided",
-            "GenerationAccepted",
-            "GenerationFollowed",
-            "MarkerPlaced",
-            "MarkerRemoved",
-            "RequestApplied",
-            "TurnCame",
         ),
         Phase.SUCCEEDED: ("WorkflowFinished",),
         Phase.FAILED: ("WorkflowFinished",),

@@ -79,6 +79,12 @@ def _converts(life: Workflow, spec: Spec) -> bool:
 
 def _convert(life: Workflow, document: Document, path: str, by: str) -> Iterator[Action]:
     """The edit waits until all that runs has ended; then another life begins with it."""
+    if not _is_busy(life):
+        yield from _ended(life)
+        yield Accept(
+            document=document.workflow, path=path, uid=None, by=by, warnings=document.warnings
+        )
+        return
     before = life.pending
     known = None if before is None else (before.document, before.path)
     if known != (document.workflow, path):
@@ -90,6 +96,18 @@ def _convert(life: Workflow, document: Document, path: str, by: str) -> Iterator
             by=by,
             warnings=list(document.warnings),
         )
+
+
+def _is_busy(life: Workflow) -> bool:
+    """Whether something has to end before another life can have the name."""
+    return life.in_run if life.starter is None else bool(life.starter.unfinished)
+
+
+def _ended(life: Workflow) -> Iterator[LifeEnded]:
+    """The life ends, with the instances that it has."""
+    for uid in () if life.starter is None else life.starter.ended:
+        yield LifeEnded(uid=uid)
+    yield LifeEnded(uid=life.uid)
 
 
 def follow(state: State, life: Workflow) -> Follow | EditRejected | None:
@@ -135,16 +153,14 @@ def _holds_edits(life: Workflow) -> bool:
     return life.cancel is not None and life.cancel.reason != Reason.CANCEL_MARKER
 
 
-def due(state: State, life: Workflow) -> list[Accept | LifeEnded]:
+def due(life: Workflow) -> list[Accept | LifeEnded]:
     """What waited, once the run, or all instances, have ended."""
     edit = life.pending
-    busy = life.in_run if life.starter is None else bool(life.starter.unfinished)
-    if edit is None or busy or life.deleting:
+    if edit is None or life.deleting or _is_busy(life):
         return []
     another = _converts(life, edit.document.spec)
-    ended = [] if life.starter is None or not another else life.starter.ended
     return [
-        *(LifeEnded(uid=uid) for uid in (*ended, *([life.uid] if another else []))),
+        *(_ended(life) if another else ()),
         Accept(
             document=edit.document,
             path=edit.path,

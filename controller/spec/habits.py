@@ -542,7 +542,6 @@ _NAMES = {
     "each loop": "write item",
     "ds": "write trigger.date",
     "logicaldate executiondate scheduledtime": "write trigger.due",
-    "event payload": "write trigger.body.$last",
     "github gitlab runner build dagrun": (
         "write params.$last, and give the value with -p $last=VALUE"
     ),

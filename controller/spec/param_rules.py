@@ -84,7 +84,7 @@ def _expression(
         gives = program(spec, code.text, scope).type
     except Unusable:
         return  # another rule reports it
-    if gives.kind not in _GIVEN_BY[kind]:
+    if gives.kind not in (*_GIVEN_BY[kind], "null"):  # null has a fault of its own
         problem = f"expected an expression that gives {EXPECTED[kind]}; this one gives {gives}"
         yield PathFault(path=path, problem=problem, at=code.at)
 

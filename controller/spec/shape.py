@@ -147,10 +147,10 @@ def _salvaged_trigger(raw: object) -> Trigger:
     if not isinstance(raw, dict):
         return Trigger(name=UNREADABLE, every_seconds=1)
     good = _fitting(raw, Trigger)
-    if not isinstance(raw.get("name"), str):
-        good["name"] = UNREADABLE
     # If what it waits for is faulty, don't also report that it waits for nothing.
     waits = {field: stand_in for field, key, stand_in in _KINDS if key in raw}
+    if not waits or any(key in raw and key not in good for key in ("name", "params")):
+        good["name"] = UNREADABLE
     return Trigger(**{**(waits or {"every_seconds": 1}), **good})
 
 

@@ -15,16 +15,17 @@ from msgspec import UNSET, UnsetType
 from controller.spec import habits
 from controller.spec.definition import given
 from controller.spec.due import BadRule, Rule, check, moment_of
-from controller.spec.expression import OPEN, Malformed, codes
+from controller.spec.expression import OPEN, codes
 from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger
 from controller.spec.param_rules import impossible, listed, misfitting
 from controller.spec.params import declared, required, type_of_param
 from controller.spec.path_fault import UNREADABLE, Path, PathFault, did_you_mean, triggers_of
 from controller.spec.trigger import KINDS, TIMES, is_definition, kind_of, kinds_of, name_of
 from controller.spec.values import ParamType
+from controller.spec.values import found as shown
 
 TIMES_MAX = 1000  # triggers, cron expressions and moments of one document
-_SHOWN_MAX = 60  # characters of a text in a message
+_SHOWN_MAX = 60  # characters of a text that is shown again
 _OF_TIMES = {
     "timeZone": "remove it: only due times have a zone",
     "exclude": "remove it: only due times can be left out",
@@ -122,15 +123,16 @@ def _bad_cron(path: Path, text: str) -> Iterator[PathFault]:
     try:
         check(Rule(cron=(text,)))
     except BadRule as fault:
-        yield PathFault(path=path, problem=str(fault), hint=_as_cron(text))
+        yield _said(path, fault, _as_cron(text))
 
 
 def _as_cron(text: str) -> str:
     """What to write for an expression that other tools take."""
     if every := _EVERY.fullmatch(text.strip()):
         seconds = habits.seconds(every[1])
-        return "" if seconds is None else f"write everySeconds: {seconds:g} in place of schedule"
-    words = text.split()
+        whole = seconds is not None and seconds >= 1 and seconds == int(seconds)
+        return f"write everySeconds: {seconds:.0f} in place of schedule" if whole else ""
+    words = text.split() if len(text) <= _SHOWN_MAX else []
     if len(words) == 6:
         return f'leave out the seconds: "{" ".join(words[1:]).replace("?", "*")}"'
     return f'write * in place of ?: "{text.replace("?", "*")}"' if "?" in words else ""
@@ -140,14 +142,13 @@ def _bad_zone(path: Path, name: str) -> Iterator[PathFault]:
     try:
         check(Rule(zone=name))
     except BadRule as fault:
-        hint = did_you_mean(name, _zones()) or "write one like Europe/Berlin, or UTC"
-        yield PathFault(path=path, problem=str(fault), hint=hint)
+        yield _said(path, fault)
 
 
-def _zones() -> set[str]:
-    from zoneinfo import available_timezones
-
-    return available_timezones()
+def _said(path: Path, fault: BadRule, hint: str = "") -> PathFault:
+    """What is wrong with a time, and what to write: `hint`, or else what the fault has to say."""
+    problem, _, other = str(fault).partition("; ")
+    return PathFault(path=path, problem=problem, hint=hint or other)
 
 
 def _bad_moments(path: Path, texts: list[str]) -> Iterator[PathFault]:
@@ -158,7 +159,7 @@ def _bad_moments(path: Path, texts: list[str]) -> Iterator[PathFault]:
         try:
             known = first.setdefault(moment_of(text), index)
         except BadRule as fault:
-            yield PathFault(path=(*path, index), problem=str(fault))
+            yield _said((*path, index), fault)
             continue
         if known != index:
             same = "" if texts[known] == text else f", as {texts[known]}"
@@ -173,12 +174,7 @@ def _bad_date(path: Path, text: str) -> Iterator[PathFault]:
     except ValueError:
         good = False
     if not good:
-        problem = f'"{_shown(text)}" is not a date like 2026-12-24'
-        yield PathFault(path=path, problem=problem)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+        yield PathFault(path=path, problem=f"{shown(text)} is not a date like 2026-12-24")
 
 
 # ---------------------------------------- files, other workflows
@@ -285,10 +281,7 @@ def same_group(spec: Spec) -> Iterator[PathFault]:
     written = spec.concurrency
     if not isinstance(written, Concurrency) or not isinstance(written.group, str):
         return
-    try:
-        if any(True for _ in codes(written.group)):
-            return
-    except Malformed:
+    if any(True for _ in codes(written.group)):
         return
     text = written.group.strip()
     read = _READ.fullmatch(text)

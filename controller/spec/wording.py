@@ -275,7 +275,7 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
     yield PathFault(path=path, problem=problem, hint=hint)
 
 
-_SLUGS = (("metadata", "name"), ("template", "name"))  # names in lower case
+_SLUGS = (("metadata", "name"), ("template", "name"), ("after", "workflow"))  # names in lower case
 _STEP_ABOVE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,62})[/\[]")
 _VARIABLE_HINT = "use letters, digits and _; the first can't be a digit"
 _NAME_HINT = "use letters, digits, _ and -, at most 63; it must start with a letter or digit"

@@ -63,7 +63,7 @@ def test_validate_says_what_they_hold_for(house: Place) -> None:
         ),
         ("{priority: 3}", "spec.priority: unknown field; write it in the spec of each workflow"),
         ("{timeoutSeconds: 3}", "spec.timeoutSeconds: unknown field; write it under defaults"),
-        ("{keepInstances: 3}", "spec.keepInstances: not supported yet; ttlSecondsAfterFinished"),
+        ("{triggers: []}", "spec.triggers: unknown field; write it in the spec of each workflow"),
         ("{engines: {slurm: {}}}", "spec.engines: not supported yet; steps are processes of"),
         (
             '{defaults: {timeoutSeconds: "${{ params.n }}"}}',

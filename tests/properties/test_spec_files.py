@@ -37,6 +37,18 @@ spec:
     - {name: c, template: {name: t, params: {rows: "${{ item }}"}}, forEach: [1]}
   hooks:
     onExit: [{name: x, run: x, env: *env, when: '${{ run.phase == steps.a.phase }}'}]
+  params: {d: {type: string}, n: 1}
+  triggers:
+    - name: x
+      schedule: [0 6 * * *, '@daily']
+      timeZone: Europe/Berlin
+      exclude: [2026-12-24]
+      params: {d: "${{ trigger.date }}"}
+    - {files: {path: "in/*.csv"}, params: {d: "", n: "${{ params.n }}"}}
+    - {after: {workflow: y, phase: [Failed]}, params: {d: x}}
+    - {at: [2026-12-24T00:00:00Z], params: {d: x}}
+  concurrency: {policy: Queue, group: "${{ params.n }}"}
+  keepInstances: 3
 status: null
 ---
 apiVersion: treadle.dev/v1
@@ -91,7 +103,7 @@ WORDS = [
 
 @settings(max_examples=300)
 @given(
-    st.lists(st.tuples(st.integers(0, 1300), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
+    st.lists(st.tuples(st.integers(0, 1900), st.integers(0, 9), st.sampled_from(WORDS)), max_size=6)
 )
 def test_any_mutation_of_a_spec_is_judged(edits: list[tuple[int, int, str]]) -> None:
     text = TEMPLATE.replace("*x", "x")
@@ -109,13 +121,13 @@ VALUES = st.recursive(
 )
 FIELDS = ["name", "run", "command", "shell", "dependsOn", "env", "workingDir", "retry",
           "timeoutSeconds", "approve", "template", "onChanged", "leaveProcesses", "x"]  # fmt: skip
-FIELDS_OF_SPEC = ["defaults", "parallelism", "hooks"]
+FIELDS_OF_SPEC = ["defaults", "parallelism", "hooks", "concurrency", "keepInstances"]
+FIELDS_OF_TRIGGER = ["name", "schedule", "at", "everySeconds", "files", "after", "timeZone",
+                     "exclude", "catchUp", "params", "x"]  # fmt: skip
 
 
 @given(
-    st.dictionaries(
-        st.sampled_from([*FIELDS, "defaults", "parallelism", "hooks"]), VALUES, max_size=3
-    ),
+    st.dictionaries(st.sampled_from([*FIELDS, *FIELDS_OF_SPEC]), VALUES, max_size=3),
     st.lists(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5) | VALUES, max_size=4),
 )
 def test_any_shape_is_judged(rest: dict[str, Any], steps: list[Any]) -> None:
@@ -124,6 +136,20 @@ def test_any_shape_is_judged(rest: dict[str, Any], steps: list[Any]) -> None:
         "kind": "Workflow",
         "metadata": {"name": "etl"},
         "spec": {**rest, "steps": steps},
+    }
+    judged(json.dumps(document).encode(), "a.json")
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(FIELDS_OF_TRIGGER), VALUES, max_size=3), max_size=3),
+    st.dictionaries(st.sampled_from(FIELDS_OF_SPEC), VALUES, max_size=2),
+)
+def test_any_trigger_is_judged(triggers: list[Any], rest: dict[str, Any]) -> None:
+    document = {
+        "apiVersion": "treadle.dev/v1",
+        "kind": "Workflow",
+        "metadata": {"name": "etl"},
+        "spec": {"steps": [{"name": "a", "run": "x"}], **rest, "triggers": triggers},
     }
     judged(json.dumps(document).encode(), "a.json")
 

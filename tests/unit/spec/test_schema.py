@@ -72,6 +72,13 @@ def test_it_knows_that_a_step_has_one_action() -> None:
     assert not validator.is_valid({"name": "a", "run": "x", "command": ["x"]})
 
 
+def test_it_knows_that_a_trigger_waits_for_one_thing() -> None:
+    validator = jsonschema.Draft202012Validator({**WORKFLOW, "$ref": "#/$defs/Trigger"})
+    assert validator.is_valid({"name": "a", "everySeconds": 5})
+    assert not validator.is_valid({"name": "a"})
+    assert not validator.is_valid({"everySeconds": 5, "schedule": "@daily"})
+
+
 def test_every_field_that_can_be_written_is_described() -> None:
     bare = {
         f"{part}.{name}"
