@@ -264,6 +264,39 @@ COMMANDS = (
         output_is="listing",
     ),
     Command(
+        "schedule",
+        "schedule:schedule",
+        "due times of triggers",
+        LOOK,
+        (
+            *READ_OPTIONS,
+            arg("name", nargs="?", metavar="NAME", help="a workflow with triggers"),
+            arg(
+                "--next",
+                type=positive,
+                metavar="N",
+                help="so many of each trigger (default: 1; with NAME: 5)",
+            ),
+            arg(
+                "--audit",
+                metavar="FROM..TO",
+                help="instead, every due time from FROM to TO, and what became of it; a day means "
+                f"all of it, other times are written as {MOMENTS}",
+            ),
+            arg("--trigger", default="", metavar="T", help="only this trigger"),
+            json_form("one JSON object a line"),
+        ),
+        "List when triggers are due next, and which due times have passed without a decision. "
+        "Times are in the zone of the trigger. With --audit, list the due times of the past one "
+        "by one.",
+        (
+            Example("treadle schedule", "the next of each trigger"),
+            Example("treadle schedule nightly --next 10", "ten of one workflow"),
+            Example("treadle schedule nightly --audit yesterday..", "what became of each"),
+        ),
+        output_is="listing",
+    ),
+    Command(
         "pools",
         "pools:pools",
         "pools and locks",

@@ -319,3 +319,89 @@ def test_what_is_archived_is_found_as_the_newest(place: Place) -> None:
     assert place.says("get", "job@latest", "-o", "name") == "job@a\n"
     line = place.complains("retry", "job@latest", code=5)
     assert line == 'treadle: no workflow is named "job"'
+
+
+# ---------------------------------------- schedule
+
+
+def due_times(text: str) -> dict[str, str]:
+    """Of the lines of `schedule`, what is said of each due time."""
+    lines = [line.split(maxsplit=2) for line in text.splitlines()[1:]]
+    found = {line[0]: line[2] if len(line) > 2 else "" for line in lines}
+    assert len(found) == len(lines), "one of them is told twice"
+    return found
+
+
+def test_every_due_time_has_one_fate_whatever_is_killed(place: Place) -> None:
+    definition(place, triggers=[{"name": "beat", "everySeconds": 1}], concurrency="Allow")
+
+    def started() -> int:
+        job = place.folded().workflows.get("job")
+        return job.starter.firings.get("Started", 0) if job and job.starter else 0
+
+    for _ in range(2):
+        before = started()
+        with place.up() as controller:
+            place.until(lambda before=before: started() >= before + 2)  # type: ignore[misc]
+            controller.kill()
+            controller.wait(30)
+        place.until(lambda: b"no controller" in place.treadle("schedule").stdout)
+    with place.up():
+        at_last = started()
+        place.until(lambda: started() > at_last)
+    starter = place.folded().workflows["job"].starter
+    assert starter is not None
+    mark = starter.triggers["beat"].mark
+    told = place.says("schedule", "job", "--audit", "today..", "-o", "json").splitlines()
+    decided = [one for one in map(json.loads, told) if one["outcome"]]
+    keys = [one["key"] for one in decided]
+    assert len(keys) == len(set(keys)) == mark - starter.triggers["beat"].since
+    assert {one["outcome"] for one in decided} == {"Started", "Skipped"}
+    assert {one["reason"] for one in decided} <= {None, "CatchUp"}
+    instances = {life.name for life in place.folded().lives.values() if life.birth}
+    assert {one["instance"] for one in decided if one["instance"]} == instances
+
+
+def test_schedule_of_all_and_of_one(place: Place) -> None:
+    night = {"name": "night", "schedule": "30 2 * * *", "timeZone": "Asia/Kolkata"}
+    definition(place, "a", triggers=[{**night, "exclude": ["2026-12-24"]}])
+    definition(place, "b", triggers=[{"name": "beat", "everySeconds": 86400}])
+    definition(place, "c", triggers=[{"name": "drop", "files": {"path": "in/*"}}])
+    seen(place, "a", "b", "c")
+    of_all = place.treadle("schedule").stdout.decode()
+    assert sorted(line.split()[1] for line in of_all.splitlines()) == ["NAME", "a", "b"]
+    of_one = due_times(place.says("schedule", "a", "--next", "3"))
+    assert len(of_one) == 3
+    assert all(due.endswith("T02:30:00+05:30") for due in of_one)
+    none = place.treadle("schedule", "c")
+    assert none.stdout == b""
+    assert none.stderr.decode().splitlines()[-1] == (
+        "drop has no due times: it waits for files in/*"
+    )
+
+
+def test_an_audit_of_too_much_says_how_to_go_on(place: Place) -> None:
+    definition(place, triggers=[{"name": "beat", "everySeconds": 1}])
+    seen(place, "job")
+    told = place.treadle("schedule", "job", "--audit", "today..2099-01-01")
+    assert len(told.stdout.splitlines()) == 10_001
+    assert b"these are the first 10,000 due times; for those that follow: --audit 20" in told.stderr
+    assert told.stderr.rstrip().split(b"\n")[0].endswith(b"..2099-01-01")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plain",), 2, "plain has no triggers, it runs by itself; to run it again: treadle re"),
+        (("job@k",), 2, "it is an instance; to start another: treadle start job"),
+        (("nobody",), 5, 'no workflow is named "nobody"'),
+        (("job", "--trigger", "x"), 5, 'no trigger is named "x"'),
+        (("--audit", "1h.."), 2, "schedule --audit is about the past of one workflow"),
+        (("job", "--audit", "1h.."), 0, "job has no trigger with due times"),
+        (("job", "--audit", "1h"), 2, "write FROM..TO, like 2026-11-01..2026-11-07"),
+    ],
+)
+def test_what_has_no_schedule(
+    refusing: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in refusing.complains("schedule", *words, code=code)
