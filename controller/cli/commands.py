@@ -179,6 +179,7 @@ COMMANDS = (
             ),
             arg("--failed", action="store_true", help="only those whose last run failed"),
             arg("--running", action="store_true", help="only those that are running"),
+            arg("--instances", action="store_true", help="also instances that have ended"),
             arg(
                 "--sort-by",
                 choices=("name", "last-run", "duration", "phase", "age"),

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from controller.model import events as e
-from controller.model.indexes import count_ended, set_over, set_timeout, touch
+from controller.model.indexes import count_ended, instances_of, set_over, set_timeout, touch
 from controller.model.state import State, Step, Workflow
 from controller.spec.definition import Definition, definitions
 from controller.spec.linked import Above, below
@@ -66,7 +66,15 @@ def follow(state: State, workflow: Workflow) -> None:
     above = defaults_above(state, workflow.origin, workflow.path)
     if workflow.deleting or workflow.spec.above == above:
         return
-    workflow.spec = below(workflow.spec, above)
+    was, workflow.spec = workflow.spec, below(workflow.spec, above)
+    for instance in instances_of(state, workflow):
+        if instance.spec is was:
+            instance.spec = workflow.spec
+            _take_policy(state, instance)
+    _take_policy(state, workflow)
+
+
+def _take_policy(state: State, workflow: Workflow) -> None:
     for step in workflow.steps.values():
         found = defined(workflow, step)
         if found is not None and policy_of(found) != policy_of(step.definition):

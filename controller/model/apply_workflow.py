@@ -27,6 +27,7 @@ from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     count_ended,
     forget_name,
+    instances_of,
     look_away,
     look_out,
     remember_run,
@@ -71,7 +72,7 @@ from controller.spec.fingerprint import same_steps
 from controller.spec.linked import below, homes_of, with_homes
 from controller.spec.models import Spec
 from controller.spec.template import body, child_definition, template_definitions
-from controller.spec.trigger import Trigger, is_definition, triggers
+from controller.spec.trigger import is_definition, triggers
 
 
 def accepted(state: State, event: e.GenerationAccepted, birth: Birth | None = None) -> None:
@@ -152,7 +153,7 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
     known = {} if is_new else triggers(was)
     starter.triggers = {}
     for name, trigger in triggers(definition.spec).items():
-        same = name in known and _waits_for(known[name]) == _waits_for(trigger)
+        same = name in known and known[name].waits_for == trigger.waits_for
         armed = before[name] if same else Armed(kind=trigger.kind, since=now, mark=now)
         if trigger != known.get(name):
             armed.is_armed, armed.due = False, None
@@ -171,10 +172,6 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
     restate(state, definition)
     _note_accepted(state, definition, f"generation {definition.generation} accepted")
     touch(state, definition)
-
-
-def _waits_for(trigger: Trigger) -> tuple[object, ...]:
-    return trigger.kind, trigger.rule, trigger.files, trigger.after
 
 
 def _take_steps(
@@ -445,6 +442,8 @@ def edit_taken_back(state: State, event: e.EditTakenBack) -> None:
     workflow.accepted, workflow.effects, workflow.edited = state.time, {}, []
     clear_condition(state, workflow, "EditPending", "TakenBack", message)
     set_condition(state, workflow, "Accepted", True, Reason.ACCEPTED, message)
+    if workflow.starter is not None:
+        restate(state, workflow)
     _heed_suspend(state, workflow)
 
 
@@ -467,14 +466,27 @@ def _heed_suspend(state: State, workflow: Workflow) -> None:
 
 def source_changed(state: State, event: e.SourceChanged) -> None:
     workflow = state.lives[event.uid]
+    moved, was = event.homes != homes_of(workflow.spec), workflow.spec
+    if moved:
+        workflow.spec = with_homes(workflow.spec, event.homes)
+    _take_source(workflow, event, moved)
+    follow(state, workflow)
+    for instance in instances_of(state, workflow):
+        if instance.spec is was:
+            instance.spec = workflow.spec
+        elif moved:
+            instance.spec = with_homes(instance.spec, event.homes)
+        _take_source(instance, event, moved)
+        follow(state, instance)
+
+
+def _take_source(workflow: Workflow, event: e.SourceChanged, moved: bool) -> None:
+    """`moved`: the files of its templates have other places, seen from that of the caller."""
     workflow.path = event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
-    if event.homes != homes_of(workflow.spec):
-        workflow.spec = with_homes(workflow.spec, event.homes)
-        for step in workflow.steps.values():
-            if step.piece and not step.leaving:
-                _see_from_its_folder(workflow, step)
-    follow(state, workflow)
+    for step in workflow.steps.values() if moved else ():
+        if step.piece and not step.leaving:
+            _see_from_its_folder(workflow, step)
 
 
 def _see_from_its_folder(workflow: Workflow, step: Step) -> None:
@@ -538,9 +550,9 @@ def deletion_accepted(state: State, event: e.DeletionAccepted) -> None:
 
 def _end_instances(state: State, definition: Workflow, event: e.DeletionAccepted) -> None:
     """All instances end with their definition."""
-    assert definition.starter is not None
-    for uid in [*definition.starter.unfinished, *definition.starter.ended]:
-        deletion_accepted(state, e.DeletionAccepted(uid=uid, message=event.message, by=event.by))
+    for instance in instances_of(state, definition):
+        ended = e.DeletionAccepted(uid=instance.uid, message=event.message, by=event.by)
+        deletion_accepted(state, ended)
     look_away(state, definition, definition.spec)
     restate(state, definition)
 

@@ -25,6 +25,7 @@ from controller.model.state import (
     Question,
     QueueKey,
     RunShort,
+    Starter,
     State,
     Step,
     Timer,
@@ -68,7 +69,7 @@ def touch_all(state: State) -> None:
 def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
     """A new attempt takes a slot."""
     state.live[workflow.uid, step.name] = attempt
-    workflow.occupied += 1
+    _count_attempt(state, workflow, +1)
     pools.leave(state, workflow, step)
     for other in pools.hold(state, workflow, step, attempt):
         requeue(state, other)
@@ -78,8 +79,29 @@ def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> No
 def vacate(state: State, workflow: Workflow, step: Step) -> None:
     """Its attempt is over: the slot is free, and what it used."""
     pools.release(state, workflow, step, state.live.pop((workflow.uid, step.name)))
-    workflow.occupied -= 1
+    _count_attempt(state, workflow, -1)
     requeue(state, workflow)
+
+
+def _count_attempt(state: State, workflow: Workflow, by: int) -> None:
+    """A definition with its instances is one where slots are shared.
+
+    Cost: O(its instances that wait).
+    """
+    workflow.occupied += by
+    starter = _starter_of(state, workflow)
+    if starter is not None:
+        starter.occupied += by
+        for uid in [*starter.waiting]:
+            requeue(state, state.lives[uid])
+
+
+def _starter_of(state: State, workflow: Workflow) -> Starter | None:
+    """That of the definition of an instance."""
+    if workflow.birth is None:
+        return None
+    definition = state.lives.get(workflow.birth.definition)
+    return None if definition is None else definition.starter
 
 
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
@@ -248,6 +270,9 @@ def requeue(state: State, workflow: Workflow) -> None:
         workflow.queued_as = key
     if workflow.parked:
         pools.line_up(state, workflow, place(state, workflow))
+    starter = _starter_of(state, workflow)
+    if starter is not None:
+        _keep(starter.waiting, workflow.uid, key is not None or workflow.lined_as is not None)
 
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
@@ -262,7 +287,8 @@ def place(state: State, workflow: Workflow, hooks: bool = False) -> QueueKey | N
     """Its place among those that wait; None if it may start no step, or (`hooks`) none of those."""
     if is_full(workflow) or standstill(state, workflow, hooks) is not None:
         return None
-    return (-workflow.priority, workflow.occupied)
+    starter = _starter_of(state, workflow)
+    return (-workflow.priority, workflow.occupied if starter is None else starter.occupied)
 
 
 def is_full(workflow: Workflow) -> bool:
@@ -400,6 +426,14 @@ def expiry(state: State, workflow: Workflow) -> int | None:
 # ---------------------------------------- definitions and their instances
 
 
+def instances_of(state: State, definition: Workflow) -> list[Workflow]:
+    """Those that have a name, the unfinished ones first; of a plain workflow, none."""
+    starter = definition.starter
+    if starter is None:
+        return []
+    return [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
+
+
 def wall(state: State, now: int) -> int:
     """What the wall clock shows when the controller's clock shows `now`; microseconds."""
     return now + state.controller.ahead
@@ -498,9 +532,18 @@ def phase_of_run(workflow: Workflow) -> str:
 
 
 def phase_before(state: State, workflow: Workflow) -> str:
-    """How the run before the present one has ended; "" if there was none."""
+    """How the run before the present one has ended; "" if there was none.
+
+    In the first run of an instance: how the instance has ended that did so last.
+    """
     runs = state.runs.get(workflow.name, [])
-    return runs[-2].phase if len(runs) > 1 else ""
+    if len(runs) > 1:
+        return runs[-2].phase
+    definition = None if workflow.birth is None else state.lives.get(workflow.birth.definition)
+    if definition is None or definition.starter is None:
+        return ""
+    last = next(reversed(definition.starter.ended), None)
+    return "" if last is None else state.lives[last].phase
 
 
 def next_run(state: State, workflow: Workflow) -> int:

@@ -25,6 +25,7 @@ from controller.spec.linked import below, called
 from controller.spec.models import Spec
 from controller.spec.params import values
 from controller.spec.template import definition_named
+from controller.spec.trigger import is_definition
 
 _PLAIN = ("keep", Reason.UNCHANGED)
 
@@ -84,7 +85,9 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
     origin = action.origin if before is None else before.origin
     spec = below(document.spec, defaults_above(state, origin, action.path))
     given = action.params if before is None else before.given
-    if before is None:
+    if is_definition(spec):
+        edit, generation = Edit({}), 1 if before is None else before.latest + 1
+    elif before is None:
         edit, generation = Edit(fingerprints(spec, values(spec, given))), 1
     else:
         edit = judge(state, before, spec)

@@ -36,7 +36,7 @@ def plan(state: State, now: int, limits: Limits) -> list[Action]:
     """What the state asks for at `now` (microseconds of the controller's clock), in order."""
     decisions: list[Action] = []
     for workflow, steps in _to_look_at(state, now, limits):
-        decisions += _decide(state, workflow, steps, now)
+        decisions += _decide(state, workflow, steps, now, limits)
     return decisions or _starts(state, limits) or [*retention.archive(state, now, limits)]
 
 
@@ -47,7 +47,7 @@ def _to_look_at(state: State, now: int, limits: Limits) -> Iterator[tuple[Workfl
         if HABITS[timer.kind].archives:
             continue
         if timer.kind is TimerKind.DUE and limits.only is not None:
-            continue  # a controller of `treadle run` starts its own alone
+            continue
         wanted.setdefault(timer.uid, set()).add(timer.step)
     for workflow in sorted((state.lives[uid] for uid in wanted), key=lambda life: life.order):
         if state.workflows.get(workflow.name) is not workflow:
@@ -65,8 +65,12 @@ def _place(step: Step) -> tuple[int, int, list[int], str]:
     return step.index, -len(place), place, step.name
 
 
-def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
+def _decide(
+    state: State, workflow: Workflow, steps: list[Step], now: int, limits: Limits
+) -> list[Action]:
     if workflow.starter is not None:
+        if limits.only is not None:
+            return []  # a controller of `treadle run` begins what it was asked for alone
         decided = firing.decide(state, workflow, now)
         return [*accept.due(workflow)] if decided is None else [decided]
     follows = accept.follow(state, workflow)

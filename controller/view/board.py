@@ -406,7 +406,7 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     plain = 2 + name_width + 2 + (_BAR_WIDTH + 2 if bar else 0) + 7 + 2 + 6 + 2
     end = expected_end(state, life, look.clock)
     left = f"about {span(end - look.clock)} left, " if end is not None and not look.stood else ""
-    message = words.verdict(life) if life.finished else words.of_workflow(life)[1]
+    message = words.verdict(life) if life.finished else words.at_present(state, life)[1]
     text = shorten(visible(f"{left}{message}"), max(0, width - plain))
     head = look.paint(f"{mark.text} {padded}", mark.style)
     line = f"{head}  {bar}{figures_:>7}  {took:>6}  {text}"

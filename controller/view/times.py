@@ -21,6 +21,11 @@ def rfc3339_or_none(micros: int | None) -> str | None:
     return None if micros is None else rfc3339(micros)
 
 
+def micros_of(text: str) -> int:
+    """Of a time as `rfc3339` writes it."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
 def in_utc(micros: int) -> str:
     """`12:00:01 UTC`, where the day is clear."""
     return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S} UTC"

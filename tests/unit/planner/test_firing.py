@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import convert
 from story import BEGIN, Story, a_step
 
 from controller.model import events as e
+from controller.model.image import freeze, thaw
+from controller.model.indexes import phase_before
 from controller.model.state import SECOND, Workflow
+from controller.planner.permission import Limits
 from controller.spec.due import key_of
+from controller.spec.models import DefaultsSpec
 
 MINUTE, HOUR = 60, 3600
 DAY = 24 * HOUR
@@ -559,3 +564,51 @@ def test_a_controller_of_run_fires_nothing() -> None:
     story.limits = type(story.limits)(max_parallel=9, only=frozenset())
     until(story, at("23:30"))
     assert firings(story) == []
+
+
+class TestSharing:
+    """A definition and its instances have one spec, and stay together."""
+
+    def test_a_file_that_moves_takes_its_instances_along(self) -> None:
+        story = a_definition()
+        until(story, at("23:00"))
+        uid = story.life().uid
+        story.see(e.SourceChanged(uid=uid, path="sub/w.yaml", labels={"a": "b"}))
+        one = story.life(f"w@{KEY_23}")
+        assert (one.path, one.labels) == ("sub/w.yaml", {"a": "b"})
+        assert one.spec is story.life().spec
+
+    def test_so_do_defaults(self) -> None:
+        story = a_definition()
+        until(story, at("23:00"))
+        policy = convert({"defaults": {"timeoutSeconds": 60}, "keepInstances": 1}, DefaultsSpec)
+        story.see(e.DefaultsAccepted(folder="", path="all.yaml", spec=policy))
+        one = story.life(f"w@{KEY_23}")
+        assert one.steps["a"].definition.timeout_seconds == 60
+        assert one.spec is story.life().spec
+        image = thaw(freeze(story.state))
+        assert image.workflows[one.name].spec is image.workflows["w"].spec
+
+    def test_the_first_run_of_an_instance_knows_how_the_one_before_it_ended(self) -> None:
+        story = a_definition()
+        until(story, at("23:00"))
+        story.exit("a", 1, workflow=f"w@{KEY_23}")
+        until(story, at("00:00", 15))
+        assert phase_before(story.state, story.life(f"w@{KEY_00}")) == "Failed"
+
+
+def test_where_slots_are_short_a_definition_with_its_instances_is_one() -> None:
+    story = Story(Limits(max_parallel=0))
+    story.accept([a_step("a"), a_step("b")], "plain")
+    story.accept([a_step("a"), a_step("b")], "many", triggers=[], concurrency="Allow")
+    for key in ("x", "y", "z"):
+        story.ask("start", workflow="many", key=key)
+    story.limits = Limits(max_parallel=4)
+    story.settle()
+    assert len(story.live("plain")) == 2
+    starter = story.life("many").starter
+    assert starter is not None
+    assert starter.occupied == 2
+    story.limits = Limits(max_parallel=8)
+    story.settle()
+    assert starter.occupied == 6
