@@ -97,7 +97,7 @@ class Timed:
         self._late = now - self.jitter  # what is due by then has come
         self._live = live
         self._hold = _hold(state, definition)
-        newest = self.rule.latest(self._late, trigger.exclude)
+        newest = self._latest(self._late)
         self._newest = newest if newest is not None and not self.is_decided(newest) else None
 
     def ahead(self, count: int) -> Iterator[DueTime]:
@@ -108,19 +108,25 @@ class Timed:
             due, count = self._after(due), count - 1
 
     def behind(self) -> list[DueTime]:
-        """Those that have come and are not decided yet, the newest BEHIND_MAX, oldest first."""
+        """Those that have come and are not decided yet, the newest BEHIND_MAX, oldest first.
+
+        Without those whose day is excluded: nobody waits for them.
+        """
         found: list[DueTime] = []
-        due = self.rule.latest(self._late)
+        due = self._latest(self._late)
         while due is not None and due > self.armed.mark and len(found) < BEHIND_MAX:
             if not self.is_decided(due):
                 found.append(self.undecided(due))
-            due = self.rule.latest(due - 1)
+            due = self._latest(due - 1)
         return found[::-1]
 
     def more_behind(self, shown: Sequence[DueTime]) -> bool:
         """Whether there are older ones than these."""
-        before = self.rule.latest(shown[0].due - 1) if shown else None
+        before = self._latest(shown[0].due - 1) if shown else None
         return len(shown) == BEHIND_MAX and before is not None and not self.is_decided(before)
+
+    def _latest(self, moment: int) -> int | None:
+        return self.rule.latest(moment, self.trigger.exclude)
 
     def is_decided(self, due: int) -> bool:
         beyond = any(begin < due <= end for begin, end in self.armed.beyond)
@@ -136,7 +142,9 @@ class Timed:
         """What is known of it by now."""
         has_come = due <= self._late
         reason, message = self._expected(due, has_come)
-        if has_come and not self._live:
+        if reason == Reason.EXCLUDED:
+            pass  # whether it has come makes no difference
+        elif has_come and not self._live:
             clock = local(due * SECOND, zone_of(self.trigger.zone)).strftime("%H:%M:%S")
             passed = f"was due {clock.removesuffix(':00')}, no controller"
             message = f"{passed}; the next `treadle up` {message}"
@@ -156,7 +164,7 @@ class Timed:
         """The reason if it will be skipped, and what will become of it."""
         verb = "skips it" if has_come else "skipped"
         if is_excluded(self.trigger, due):
-            return Reason.EXCLUDED, f"{verb}: its day is excluded"
+            return Reason.EXCLUDED, "skipped: its day is excluded"
         reason, said = self._hold
         if reason:
             return reason, f"{verb}: {said}"

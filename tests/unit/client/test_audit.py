@@ -45,7 +45,7 @@ def test_each_due_time_is_told_once_through_edits_and_the_end(write: Write) -> N
         "120 Started",
         "180 Skipped (Suspended): it was suspended",
         "240 Started",
-        "360 Started",
+        "300 Started",
     ]
     assert told(state_dir, story) == before
     story.delete("job").wait(240)
@@ -60,13 +60,13 @@ def test_other_dates_to_leave_out_count_from_what_was_decided(write: Write) -> N
     story.wait(60)
     accept(story, exclude=["2023-11-14"])
     story.wait(60)
-    accept(story, exclude=["2020-01-01"])
+    assert told(write(story), story) == ["60 Started", "120 skipped: its day is excluded"]
+    story.wait(2 * 3600)
+    accept(story, exclude=["2023-11-15"])
     story.wait(60)
-    assert told(write(story), story) == [
-        "60 Started",
-        "120 Skipped (Excluded): its day is excluded",
-        "180 Started",
-    ]
+    lines = told(write(story), story)
+    assert lines[:2] == ["60 Started", "120 Skipped (Excluded): its day is excluded"]
+    assert lines[-2:] == ["7320 Started", "7380 skipped: its day is excluded"]
 
 
 def test_a_trigger_that_comes_goes_and_comes_back(write: Write) -> None:
@@ -91,4 +91,4 @@ def test_a_backfill_is_told_beside_what_became_of_the_due_time(write: Write) -> 
     story.ask("suspend", workflow="job").wait(60).ask("resume", workflow="job")
     story.ask("backfill", workflow="job", trigger="beat", dues=[BEGIN + 60])
     _, past, _ = read_past(write(story), "job")
-    assert [names for names in past.filled.values()] == [["job@20231114T221600Z"]]
+    assert list(past.filled.values()) == [["job@20231114T221600Z"]]
