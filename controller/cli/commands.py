@@ -544,6 +544,65 @@ COMMANDS = (
         ),
     ),
     Command(
+        "backfill",
+        "backfill:backfill",
+        "fill in due times",
+        CHANGE,
+        (
+            SPECS,
+            STATE,
+            UTC,
+            DRY_RUN,
+            arg("name", metavar="NAME", help="a workflow with triggers"),
+            arg(
+                "--from",
+                dest="first",
+                required=True,
+                metavar="DAY",
+                help="the first day, in the zone of the trigger, or a time",
+            ),
+            arg(
+                "--to",
+                dest="last",
+                required=True,
+                metavar="DAY",
+                help="the last day, all of it, or a time",
+            ),
+            arg(
+                "--trigger",
+                default="",
+                metavar="T",
+                help="whose due times; needed if several triggers have some",
+            ),
+            arg(
+                "--parallel",
+                type=positive,
+                default=1,
+                metavar="N",
+                help="how many of these instances run at once (default: 1)",
+            ),
+            arg(
+                "--again",
+                action="store_true",
+                help="also due times that have an instance already",
+            ),
+            *PARAMS,
+            REASON,
+        ),
+        "Begin an instance for each due time from one day to another that has none yet, the "
+        "oldest first. They wait for each other, and come after what is not filled in.",
+        (
+            Example(
+                "treadle backfill nightly --from 2026-11-01 --to 2026-11-07 --dry-run",
+                "which would begin?",
+            ),
+            Example(
+                "treadle backfill nightly --from 2026-11-01 --to 2026-11-07 --parallel 2",
+                "two at a time",
+            ),
+        ),
+    ),
+    Command(
         "suspend",
         "change:suspend",
         "start nothing new",

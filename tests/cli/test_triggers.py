@@ -405,3 +405,97 @@ def test_what_has_no_schedule(
     refusing: Place, words: tuple[str, ...], code: int, said: str
 ) -> None:
     assert said in refusing.complains("schedule", *words, code=code)
+
+
+# ---------------------------------------- backfill
+
+NIGHT = {
+    "name": "night",
+    "schedule": "30 2 * * *",
+    "timeZone": "Europe/Berlin",
+    "exclude": ["2026-11-03"],
+    "params": {"date": "${{ trigger.date }}"},
+}
+WEEK = ("--from", "2026-11-01", "--to", "2026-11-04")
+
+
+def test_a_backfill_begins_what_has_no_instance_the_oldest_first(place: Place) -> None:
+    env = {"DATE": "${{ params.date }}", "N": "${{ params.n }}"}
+    definition(place, script="echo $DATE $N", env=env, triggers=[NIGHT], **DATED)
+    names = [f"job@202611{day}T013000Z" for day in ("01", "02", "04")]
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        dry = place.says("backfill", "job", *WEEK, "--dry-run")
+        assert [line.split(maxsplit=2) for line in dry.splitlines()[1:]] == [
+            ["2026-11-01T02:30:00+01:00", names[0], "would start"],
+            ["2026-11-02T02:30:00+01:00", names[1], "would start in its turn"],
+            [
+                "2026-11-03T02:30:00+01:00",
+                "job@20261103T013000Z",
+                "left out: its day is excluded",
+            ],
+            ["2026-11-04T02:30:00+01:00", names[2], "would start in its turn"],
+        ]
+        asked = place.treadle("backfill", "job", *WEEK, "-p", "n=7")
+        assert asked.stdout == b"job: filling in 3 due times of night, 1 at a time (applied)\n"
+        assert b"left out: 1 (--dry-run shows why)\n" in asked.stderr
+        place.until(lambda: {place.phase(name) for name in names} == {"Succeeded"})
+        assert [place.says("logs", name) for name in names] == [
+            f"2026-11-{day} 7\n" for day in ("01", "02", "04")
+        ]
+        starts = [place.folded().workflows[name].started or 0 for name in names]
+        assert starts == sorted(starts)
+        again = place.treadle("backfill", "job", *WEEK)
+        assert again.stdout == b"job: nothing to fill in\n"
+        assert b"to begin another instance of those that have one: --again" in again.stderr
+        place.treadle("backfill", "job", *WEEK, "--again", "--parallel", "3")
+        place.until(lambda: place.phase(f"{names[2]}-2") == "Succeeded")
+        assert place.complains("logs", "job@latest", code=5).startswith(
+            "treadle: job has no instance yet"
+        )
+
+
+def test_what_is_in_the_archive_is_not_filled_in_again(place: Place) -> None:
+    definition(place, triggers=[NIGHT], ttlSecondsAfterFinished=0, **DATED)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        place.treadle("backfill", "job", *WEEK)
+        place.until(lambda: len(place.folded().lives) == 1 and place.folded().begun == 4)
+        dry = place.says("backfill", "job", *WEEK, "--dry-run")
+    assert dry.count("left out: job@202611") == dry.count("is in the archive") == 3
+
+
+@pytest.fixture(scope="module")
+def nightly(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(tmp_path_factory.mktemp("nightly"))
+    drop = {"name": "drop", "files": {"path": "in/*"}, "params": {"date": ""}}
+    definition(place, triggers=[NIGHT, drop], **DATED)
+    definition(place, "several", triggers=[{**NIGHT, "name": name} for name in "ab"], **DATED)
+    place.spec("plain", a="true")
+    seen(place, "job", "several", "plain")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plain", *WEEK), 2, "plain has no triggers, it runs by itself"),
+        (("nobody", *WEEK), 5, 'no workflow is named "nobody"'),
+        (("job", *WEEK, "--trigger", "nigt"), 5, 'no trigger "nigt"; did you mean "night"'),
+        (("job", *WEEK, "--trigger", "drop"), 2, "drop of job has no due times to fill in; to st"),
+        (("several", *WEEK), 2, "several has several triggers: add --trigger (a, b)"),
+        (("job", *WEEK, "-p", "n=x"), 2, '-p n: expected an integer, found "x"'),
+        (("job", "--from", "1900-01-01", "--to", "2026-11-01"), 2, "more than 10,000 due times"),
+        (("job", "--from", "2026-11-02", "--to", "2026-11-01"), 2, "2026-11-02 is later than 20"),
+        (("job", "--from", "x", "--to", "2026-11-01"), 2, "x: not a time; write 5m (ago)"),
+        (
+            ("job", "--from", "2026-11-01T10:00Z", "--to", "2026-11-01T11:00Z"),
+            2,
+            "no due time of night from 2026-11-01T10:00Z to 2026-11-01T11:00Z; the next one is",
+        ),
+    ],
+)
+def test_what_can_not_be_filled_in(
+    nightly: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in nightly.complains("backfill", *words, code=code)
