@@ -186,14 +186,21 @@ def newest(state: State, definition: Workflow) -> Workflow | None:
     return state.workflows.get(starter_of(definition).latest)
 
 
-def last_words(state: State, definition: Workflow) -> str:
-    """What the last firing, or the instance of it that has ended, came to."""
-    fired, life = last_of(definition), newest(state, definition)
-    if fired is not None and fired[1].outcome == "Skipped":
-        return f"last firing {outcome_words(fired[1])}"
+def last_ended(state: State, definition: Workflow) -> Workflow | None:
+    """The instance that ended last, backfills aside, unless it is archived."""
+    lives = (state.lives[uid] for uid in reversed(starter_of(definition).ended))
+    return next(
+        (life for life in lives if life.birth is not None and not life.birth.backfill), None
+    )
+
+
+def last_words(state: State, definition: Workflow) -> Iterator[str]:
+    """How the last instance ended, and why the last firing began none."""
+    fired, life = last_of(definition), last_ended(state, definition)
     if life is not None:
-        return f"last one {life.phase.lower()}" if life.finished else ""
-    return "" if fired is None else f"last one started {fired[1].instance}"
+        yield f"last one {life.phase.lower()}"
+    if fired is not None and fired[1].outcome == "Skipped":
+        yield f"last firing {outcome_words(fired[1])}"
 
 
 def firing_words(event: Mapping[str, Any], look: Look) -> str:

@@ -202,7 +202,7 @@ def standing_of_definition(state: State, definition: Workflow) -> Iterator[str]:
         words.at_present(state, definition)[1] if held else "",
         firings.busy_words(definition),
         "" if firings.starter_of(definition).triggers else "begins only by `treadle start`",
-        firings.last_words(state, definition),
+        *firings.last_words(state, definition),
         firings.awaited(state, definition),
     )
     yield from filter(None, parts)
@@ -242,13 +242,13 @@ def run_time(workflow: Workflow, clock: int) -> str:
 def last_run(state: State, workflow: Workflow, clock: int) -> int | None:
     """When its last run ended, in microseconds since 1970; `clock` while one is running.
 
-    Of a definition, that of the instances that run, or of the newest.
+    Of a definition, that of the instances that run, or of the last that has ended.
     """
     if workflow.starter is not None:
         if any(one.in_run for one in firings.running(state, workflow)):
             return clock
-        newest = firings.newest(state, workflow)
-        return None if newest is None else last_run(state, newest, clock)
+        ended = firings.last_ended(state, workflow)
+        return None if ended is None else ended.completed
     return clock if workflow.in_run else workflow.completed
 
 

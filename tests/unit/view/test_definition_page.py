@@ -39,7 +39,7 @@ def test_the_page_of_a_definition() -> None:
     story = fire(run(fire(definition(EVERY)), 3))
     assert shown(story, now=story.now + 60 * SECOND) == [
         "● etl  Running  next due 22:18:20 UTC, in 40s",
-        "  1 running",
+        "  1 running; last one failed",
         "",
         "  TRIGGER  WAITS FOR    NEXT DUE (UTC)  LAST FIRING",
         "  often    every 100 s  22:18:20        60s ago started etl@20231114T221640Z",
@@ -169,3 +169,17 @@ def test_of_instances_only_the_last_failure_matters() -> None:
     assert who() == []
     story.ask("suspend", workflow="etl")
     assert who() == ["etl"]
+
+
+def test_one_that_is_suspended_while_it_waits_for_its_turn() -> None:
+    story = definition(concurrency="Queue")
+    for key in ("a", "b"):
+        story.ask("start", workflow="etl", key=key)
+    story.ask("suspend", workflow="etl@b", by="ada")
+    assert story.why(workflow="etl@b") == ("Pending", "Queued")
+    told = [*page.page(story.state, story.life("etl@b"), Look(now=story.now, width=100))]
+    assert "  suspended by ada" in told
+    story.exit("load", workflow="etl@a")
+    assert story.why(workflow="etl@b") == ("Suspended", "Suspended")
+    story.ask("resume", workflow="etl@b").exit("load", workflow="etl@b")
+    assert story.why(workflow="etl@b") == ("Succeeded", "Completed")
