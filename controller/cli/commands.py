@@ -256,11 +256,13 @@ COMMANDS = (
             json_form("one JSON object a line"),
         ),
         "List the last runs of a workflow, or of all workflows: when and why each began, how long "
-        "it took, and its result. The last line says how long a run usually takes.",
+        "it took, and its result. The last line says how long a run usually takes. Of a workflow "
+        "with triggers, list its instances.",
         (
             Example("treadle runs", "the latest runs of all workflows"),
             Example("treadle runs etl", "of one workflow, with its usual time"),
             Example("treadle runs etl --all", "also those in the archive"),
+            Example("treadle runs nightly", "the instances that its triggers began"),
         ),
         output_is="listing",
     ),

@@ -499,3 +499,65 @@ def test_what_can_not_be_filled_in(
     nightly: Place, words: tuple[str, ...], code: int, said: str
 ) -> None:
     assert said in nightly.complains("backfill", *words, code=code)
+
+
+# ---------------------------------------- runs
+
+
+def test_runs_of_a_definition_are_its_instances(place: Place) -> None:
+    ways = {"code": {"type": "integer", "default": 0}, "date": ""}
+    definition(
+        place,
+        script="exit $CODE",
+        env={"CODE": "${{ params.code }}"},
+        triggers=[NIGHT],
+        params=ways,
+        concurrency="Queue",
+        keepInstances=1,
+    )
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        assert place.complains("runs", "job", code=0) == (
+            "job has no instance yet; to start one: treadle start job"
+        )
+        place.treadle("start", "job", "--key", "a", "-p", "code=3", "--wait", code=1)
+        place.treadle("retry", "job@a")
+        place.until(lambda: place.folded().workflows["job@a"].run == 2)
+        place.until(lambda: place.phase("job@a") == "Failed")
+        shown = place.says("runs", "job").splitlines()
+        (line,) = shown[1:]
+        assert line.split()[:2] == ["✗", "job@a"]
+        assert "failed: only" in line
+        assert "start by hand by " in line
+        assert "; run 2: retry by " in line
+        (one,) = map(json.loads, place.says("runs", "job", "-o", "json").splitlines())
+        assert (one["name"], one["phase"], one["runs"], one["trigger"]) == (
+            "job@a",
+            "Failed",
+            2,
+            None,
+        )
+        for key in ("b", "c"):
+            place.treadle("start", "job", "--key", key, "--wait")
+        place.treadle("backfill", "job", "--from", "2026-11-01", "--to", "2026-11-01")
+        place.until(lambda: "job@a" not in place.folded().workflows)
+        kept = [line.split()[1] for line in place.says("runs", "job", "--all").splitlines()[1:5]]
+        assert kept == ["job@20261101T013000Z", "job@c", "job@b", "job@a"]
+        every = place.says("runs", "job", "--all", "-o", "json").splitlines()
+        by_name = {one["name"]: one for one in map(json.loads, every)}
+        assert by_name["job@a"]["archived"]
+        assert by_name["job@20261101T013000Z"]["due"] == "2026-11-01T01:30:00.000000Z"
+        assert "failed: only (archived)" in place.says("runs", "job", "--all")
+        assert place.says("runs", "job@latest").splitlines()[1].split()[:2] == ["✓", "1"]
+
+
+def test_a_queued_instance_says_for_whom_it_waits(place: Place) -> None:
+    definition(place, script=HELD)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        for key in ("a", "b"):
+            place.treadle("start", "job", "--key", key)
+        place.until(lambda: place.phase("job@a") == "Running")
+        queued, running = place.says("runs", "job").splitlines()[1:]
+        assert "waits for its turn: job@a has not ended" in queued
+        assert "0 of 1 so far" in running
