@@ -15,6 +15,7 @@ from controller.planner.firing import upcoming
 from controller.rehearsal.change import NEW, Change, TriggerChange
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
+from controller.spec.due import offset
 from controller.spec.fingerprint import same_steps
 from controller.spec.models import Spec
 from controller.spec.trigger import (
@@ -393,17 +394,24 @@ def _due(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | 
     armed = starter.triggers[trigger.name]
     if trigger.rule is None:
         return None
+    held = starter.hold or starter.stood
+    return armed.due if armed.is_armed and not held else _upcoming(life, starter, trigger, now)
+
+
+def _upcoming(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+    """The next one that is not decided; what is due while its triggers are held is skipped."""
+    armed = starter.triggers[trigger.name]
     if starter.hold or starter.stood:
-        return upcoming(life, trigger, structs.replace(armed, mark=max(armed.mark, now)))
-    return armed.due if armed.is_armed else upcoming(life, trigger, armed)
+        begun = now - offset(life.name, trigger.name, trigger.jitter)
+        armed = structs.replace(armed, mark=max(armed.mark, begun))
+    return upcoming(life, trigger, armed)
 
 
 def _of_trigger(
     life: Workflow, starter: Starter, was: Trigger, trigger: Trigger, now: int
 ) -> TriggerChange:
     before = _due(life, starter, was, now)
-    armed, why = starter.triggers[trigger.name], "nothing changes"
-    after, moved = before, False
+    after, moved, why = before, False, "nothing changes"
     if was.waits_for != trigger.waits_for:
         after, moved = _first(trigger, now), True
         what = "its times were edited" if trigger.rule is not None else "it waits for another thing"
@@ -413,8 +421,7 @@ def _of_trigger(
         why = "; ".join(parts)
     elif was != trigger:
         if trigger.rule is not None:
-            mark = max(armed.mark, now) if starter.hold or starter.stood else armed.mark
-            after = upcoming(life, trigger, structs.replace(armed, mark=mark))
+            after = _upcoming(life, starter, trigger, now)
         moved = before != after or was.jitter != trigger.jitter
         why = _what_differs(was, trigger)
     return TriggerChange(
