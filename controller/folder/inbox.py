@@ -249,7 +249,7 @@ class Inbox:
             sight = replace(
                 sight,
                 files=files,
-                unsteady=len(restless),
+                restless=frozenset(restless),
                 not_utf8=walk.not_utf8,
                 unreadable=walk.unreadable,
             )
@@ -263,7 +263,7 @@ class Inbox:
             with suppress(OSError):  # the next scan says what is wrong
                 self._sort(path, now, files, restless)
         wanted.restless = restless
-        wanted.note(replace(wanted.sight, files=files, unsteady=len(restless)))
+        wanted.note(replace(wanted.sight, files=files, restless=frozenset(restless)))
 
     # ---------------------------------------- one file
 

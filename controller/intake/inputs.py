@@ -142,7 +142,11 @@ def _see(
                 line.another = None
             return
     line.another = None
-    gone = [path for path in armed.consumed if path not in sight.files and path not in armed.gone]
+    gone = [
+        path
+        for path in armed.consumed
+        if path not in sight.files and path not in sight.restless and path not in armed.gone
+    ]
     if sight.unreadable:
         gone = []  # they may be where nobody can look
     back = [path for path in armed.gone if _is_known(armed, sight.files.get(path))]

@@ -170,8 +170,8 @@ class InputSight(Struct, frozen=True, kw_only=True):
 
     Unless `root` is `ok`, nothing is known about the files, and all else is empty. `device` is
     that of the root: an unmounted disk shows as another one. `files` are those whose writers are
-    done, by path; `unsteady` is how many match whose writers may still be at work. `not_utf8`: how
-    many match that have no name which a log can hold. `unreadable`: how many files and folders
+    done, by path; `restless` are the paths of those whose writers may still be at work. `not_utf8`:
+    how many match that have no name which a log can hold. `unreadable`: how many files and folders
     below the root can't be looked at.
     """
 
@@ -179,9 +179,14 @@ class InputSight(Struct, frozen=True, kw_only=True):
     root: Literal["ok", "missing", "unreadable"]
     device: int = 0
     files: dict[str, SeenInput] = {}
-    unsteady: int = 0
+    restless: frozenset[str] = frozenset()
     not_utf8: int = 0
     unreadable: int = 0
+
+    @property
+    def unsteady(self) -> int:
+        """How many are restless."""
+        return len(self.restless)
 
 
 # ---------------------------------------- people
