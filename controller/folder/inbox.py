@@ -107,6 +107,7 @@ class Walk:
         self.root = look_at(way.root)
         self.not_utf8 = 0
         self.unreadable = 0
+        self.in_state = False
         self._way = way
         self._state = state
 
@@ -126,7 +127,8 @@ class Walk:
 
     def _paths(self) -> Iterator[str]:
         real = os.path.realpath(self._way.root)
-        places = [] if within(real, self._state) else [Place(self._way.root, real)]
+        self.in_state = within(real, self._state)
+        places = [] if self.in_state else [Place(self._way.root, real)]
         for part in self._way.folders:
             places = [below for place in places for below in self._below(place, part)]
         for place in places:
@@ -252,6 +254,7 @@ class Inbox:
                 restless=frozenset(restless),
                 not_utf8=walk.not_utf8,
                 unreadable=walk.unreadable,
+                in_state=walk.in_state,
             )
         wanted.note(sight)
 

@@ -227,7 +227,7 @@ def _facts(trigger: Trigger, file: SeenInput) -> Firing:
 
 def said(state: State, memory: Memory) -> Said:
     """What keeps files from being decided, for people."""
-    away, crowds, loops, blind = [], [], [], []
+    away, crowds, loops, blind, ours = [], [], [], [], []
     for (uid, name), line in memory.lines.items():
         if uid not in state.lives or line.sight is None:
             continue
@@ -240,6 +240,8 @@ def said(state: State, memory: Memory) -> Said:
             loops.append(whose)
         if line.sight.not_utf8 or line.sight.unreadable:
             blind.append(f"{whose}: {line.sight.pattern}")
+        if line.sight.in_state:
+            ours.append(f"{whose}: {line.sight.pattern}")
     found: Said = {}
     if away:
         message = f"nothing is decided for the files of {listed(away)}; bring the folder back"
@@ -254,4 +256,9 @@ def said(state: State, memory: Memory) -> Said:
             f"some files can't be looked at, or have names that are not UTF-8: {listed(blind)}"
         )
         found["InboxUnreadable"] = ("NotReadable", message)
+    if ours:
+        message = (
+            f"nothing fires for files of the state folder: {listed(ours)}; let it lie elsewhere"
+        )
+        found["InboxInState"] = ("StateFolder", message)
     return found

@@ -172,7 +172,8 @@ class InputSight(Struct, frozen=True, kw_only=True):
     that of the root: an unmounted disk shows as another one. `files` are those whose writers are
     done, by path; `restless` are the paths of those whose writers may still be at work. `not_utf8`:
     how many match that have no name which a log can hold. `unreadable`: how many files and folders
-    below the root can't be looked at.
+    below the root can't be looked at. `in_state`: the root lies in the state folder, so no file
+    counts.
     """
 
     pattern: str
@@ -182,6 +183,7 @@ class InputSight(Struct, frozen=True, kw_only=True):
     restless: frozenset[str] = frozenset()
     not_utf8: int = 0
     unreadable: int = 0
+    in_state: bool = False
 
     @property
     def unsteady(self) -> int:

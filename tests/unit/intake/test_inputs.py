@@ -232,6 +232,10 @@ def test_files_that_nobody_can_see_are_not_gone() -> None:
     assert box.said == {"InboxUnreadable"}
 
 
+def test_a_folder_of_the_state_is_told_of() -> None:
+    assert Inbox().show(in_state=True).said == {"InboxInState"}
+
+
 def test_a_file_whose_writer_may_be_at_work_is_not_gone() -> None:
     box, path = Inbox().put("a.csv"), "/specs/in/a.csv"
     armed = box.story.life().starter.triggers["t"]  # type: ignore[union-attr]
