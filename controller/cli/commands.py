@@ -11,6 +11,7 @@ from controller.cli.arguments import (
     DRY_RUN,
     EXPERTS,
     FOLDER_OPTIONS,
+    KEEP_SPEC,
     LIMITS,
     LIST_FORM,
     LOG_FORMAT,
@@ -453,6 +454,7 @@ COMMANDS = (
                 help=f"this step, even if it succeeded, {PATTERN_HELP}",
             ),
             arg("--downstream", action="store_true", help="also all steps that depend on them"),
+            KEEP_SPEC,
             REASON,
         ),
         "Run the failed, skipped and cancelled steps of a workflow again. If there are none, "
@@ -467,7 +469,7 @@ COMMANDS = (
         "change:restart",
         "run every step again",
         CHANGE,
-        (*_CHANGE, NAME, REASON),
+        (*_CHANGE, NAME, KEEP_SPEC, REASON),
         "Stop the running steps of a workflow and run every step again.",
         (
             Example("treadle restart etl", "from the beginning"),

@@ -27,6 +27,7 @@ from controller.view.policy import PolicyEdit, edited
 class History(NamedTuple):
     """A life of a workflow and those of its generations that are kept, oldest first.
 
+    Those of an instance are those of its definition.
     `policies`: the edits of Defaults that held for it when they were made.
     """
 
@@ -64,12 +65,13 @@ def read_history(state_dir: str, name: str) -> History:
     records = [folded.record for folded in replica.news() if isinstance(folded.record.event, _TOLD)]
     recall(state_dir, replica.state, name)
     life = find_workflow(replica.state, name)
+    uid = life.uid if life.birth is None else life.birth.definition
     generations: list[Generation] = []
     for record in records:
         event, before = record.event, generations[-1] if generations else None
-        if isinstance(event, GenerationAccepted) and event.uid == life.uid:
+        if isinstance(event, GenerationAccepted) and event.uid == uid:
             generations.append(accepted(record, event, before))
-        elif isinstance(event, EditTakenBack) and event.uid == life.uid and before is not None:
+        elif isinstance(event, EditTakenBack) and event.uid == uid and before is not None:
             generations.append(taken_back(record, event, before))
         elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
             generations[-1] = expanded(before, event)

@@ -15,7 +15,7 @@ from controller.model.events import (
     StepExpanded,
 )
 from controller.model.phases import Reason
-from controller.rehearsal.foresee import Change
+from controller.rehearsal.change import Change
 from controller.spec.items import child_name, parent_name
 from controller.spec.models import Spec
 from controller.view.edits import in_words

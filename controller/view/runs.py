@@ -12,6 +12,7 @@ from msgspec import structs
 
 from controller.model.phases import Phase
 from controller.model.state import RunShort, State, Workflow
+from controller.planner.outcome import of_firing
 from controller.view import words
 from controller.view.listing import life_cell, succeeded_count
 from controller.view.look import Look
@@ -166,7 +167,9 @@ def why(run: RunShort) -> str:
 
 
 def why_of_present(state: State, workflow: Workflow) -> str:
-    """Why the present run began; "" if that is not known."""
+    """Why the present run began; "" if that is not known. Of an instance also before it begins."""
+    if workflow.birth is not None and not workflow.run:
+        return of_firing(workflow, workflow.birth)
     runs = state.runs.get(workflow.name, ())
     return next((why(run) for run in runs if run.number == workflow.run and run.why), "")
 

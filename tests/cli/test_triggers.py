@@ -164,3 +164,158 @@ def test_params_are_checked_before_anything(
 ) -> None:
     assert said in refusing.complains("start", "dated", *words, code=2)
     assert not list((refusing.state / "requests").iterdir())
+
+
+# ---------------------------------------- instances in every command
+
+LATEST_LINE = "job runs no steps itself, its instances do; for the newest: treadle "
+REFUSED_OF_DEFINITIONS = [
+    (("retry", "job"), 2, f"{LATEST_LINE}retry job@latest"),
+    (("retry", "job/only"), 2, f"{LATEST_LINE}retry job@latest only"),
+    (("restart", "job"), 2, f"{LATEST_LINE}restart job@latest"),
+    (
+        ("mark", "job", "only", "--succeeded", "--reason", "by hand"),
+        2,
+        f"{LATEST_LINE}mark job@latest only --succeeded --reason 'by hand'",
+    ),
+    (("approve", "job", "only"), 2, f"{LATEST_LINE}approve job@latest only"),
+    (("cancel", "job", "only"), 2, f"{LATEST_LINE}cancel job@latest only"),
+    (
+        ("wait", "job", "--for", "phase=Succeeded"),
+        2,
+        f"{LATEST_LINE}wait job@latest --for phase=Succeeded",
+    ),
+    (
+        ("wait", "job", "--for", "condition=Complete"),
+        2,
+        f"{LATEST_LINE}wait job@latest --for condition=Complete",
+    ),
+    (("status", "job", "--run", "1"), 2, "treadle runs job lists them; then name one, like job@"),
+    (("logs", "job", "--run", "1"), 2, "treadle runs job lists them; then name one, like job@"),
+    (("delete", "job@k"), 2, "it is an instance, which goes to the archive by itself; to end it: "),
+    (("retry", "plain", "--keep-spec"), 2, "--keep-spec is for instances"),
+    (("retry", "job@gone"), 5, 'no workflow is named "job@gone"; the instances of job: treadle'),
+    (("retry", "dated@latest"), 5, "dated has no instance yet; to start one: treadle start dated"),
+    (("retry", "plain@latest"), 5, "plain has no triggers, so it has no instances"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "said"), REFUSED_OF_DEFINITIONS)
+def test_what_a_definition_or_an_instance_refuses(
+    refusing: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in refusing.complains(*words, code=code)
+
+
+def test_logs_of_a_definition_are_those_of_its_newest_instance(place: Place) -> None:
+    definition(place, script='echo "of $TREADLE_INSTANCE"')
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        for key in ("a", "b"):
+            place.treadle("start", "job", "--key", key, "--wait")
+    shown = place.treadle("logs", "job")
+    assert shown.stdout == b"of job@b\n"
+    assert shown.stderr == b"job@b, the newest instance of job; others: treadle runs job\n"
+    assert place.says("logs", "job@latest/only") == place.says("logs", "job@b") == "of job@b\n"
+
+
+def test_cancel_of_a_definition_ends_its_instances_and_leaves_its_triggers(place: Place) -> None:
+    definition(place, script=HELD, concurrency="Allow")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        names = [place.says("start", "job", "--key", key).strip() for key in "abc"]
+        assert place.says("cancel", "job", "--dry-run") == (
+            "job (3 unfinished instances): would cancel\n"
+        )
+        place.treadle("cancel", "job@a", "--reason", "too many")
+        place.until(lambda: place.phase("job@a") == "Cancelled")
+        assert place.says("cancel", "job").startswith("job (2 unfinished instances): cancelling")
+        place.until(lambda: {place.phase(name) for name in names} == {"Cancelled"})
+        nothing = "job: has no unfinished instance: nothing to cancel; its triggers go on\n"
+        assert place.says("cancel", "job") == nothing
+        assert not list(place.specs.glob("*.cancel"))
+        (place.specs / "go").touch()
+        assert place.says("start", "job", "--key", "d", "--wait") == "job@d\n"
+
+
+def test_suspend_of_a_definition_and_of_an_instance(place: Place) -> None:
+    definition(place, script=HELD, triggers=[{"everySeconds": 1}], concurrency="Forbid")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Running")
+        suspended = place.treadle("suspend", "job")
+        assert b"instances that have begun go on" in suspended.stderr
+        place.until(lambda: place.folded().workflows["job"].suspended is not None)
+        newest = place.folded().workflows["job"].starter
+        assert newest is not None
+        assert place.phase(newest.latest) == "Running"
+        place.treadle("suspend", newest.latest)
+        place.until(lambda: place.folded().workflows[newest.latest].suspended is not None)
+        place.treadle("resume", newest.latest)
+        (place.specs / "go").touch()
+        place.treadle("wait", newest.latest, "--for=phase=Succeeded")
+        place.treadle("resume", "job")
+        place.until(lambda: place.folded().workflows["job"].starter.latest != newest.latest)  # type: ignore[union-attr]
+
+
+def test_retry_brings_an_instance_to_the_newest_spec_or_keeps_its_own(place: Place) -> None:
+    definition(place, script="exit 3")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        place.treadle("start", "job", "--key", "a", "--wait", code=1)
+        place.treadle("start", "job", "--key", "b", "--wait", code=1)
+        definition(place, script="true")
+        place.treadle("wait", "job", "--for", "generation=2")
+        kept = place.treadle("retry", "job@a", "--keep-spec")
+        assert b"newest" not in kept.stderr
+        place.until(lambda: place.folded().workflows["job@a"].run == 2)
+        place.until(lambda: place.phase("job@a") == "Failed")
+        brought = place.treadle("retry", "job@latest")
+        assert b"it runs by generation 2 of job, the newest, in place of 1" in brought.stderr
+        place.until(lambda: place.phase("job@b") == "Succeeded")
+
+
+def test_markers_of_a_definition_and_of_an_instance(place: Place) -> None:
+    definition(place, script=HELD, concurrency="Allow")
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        place.says("start", "job", "--key", "a")
+        place.says("start", "job", "--key", "b")
+        (place.specs / "job@a.cancel").touch()
+        place.until(lambda: place.phase("job@a") == "Cancelled")
+        assert place.phase("job@b") == "Running"
+        (place.specs / "job@latest.cancel").touch()
+        place.until(lambda: bool(place.folded().bad_markers))
+        (place.specs / "job@latest.cancel").unlink()
+        (place.specs / "job.cancel").touch()
+        place.until(lambda: place.phase("job@b") == "Cancelled")
+        assert b"not started (CancelMarker)" in place.treadle("start", "job", code=1).stderr
+        held = place.complains("retry", "job@b", code=2)
+        assert held == (
+            "treadle: specs/job.cancel keeps every instance of job from running: remove that file "
+            "first"
+        )
+        (place.specs / "job.cancel").unlink()
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("job") == "Waiting")
+        assert place.says("start", "job", "--key", "c", "--wait") == "job@c\n"
+        place.treadle("retry", "job@a")
+        assert not (place.specs / "job@a.cancel").exists()
+        place.until(lambda: place.phase("job@a") == "Succeeded")
+
+
+def test_what_is_archived_is_found_as_the_newest(place: Place) -> None:
+    definition(place, script="echo hello", ttlSecondsAfterFinished=0)
+    with place.up("--keep-finished", "0"):
+        place.until(lambda: place.phase("job") == "Waiting")
+        assert place.says("start", "job", "--key", "a", "--wait") == "job@a\n"
+        place.until(lambda: "job@a" not in place.folded().workflows)
+        assert place.says("logs", "job") == "hello\n"
+        line = place.complains("retry", "job@latest", code=5)
+        assert line.endswith("and can't change; to start another: treadle start job")
+        deleted = place.treadle("delete", "job")
+        assert deleted.stdout == b"job: deleted (specs/job.yaml)\n"
+        place.until(lambda: not place.folded().lives)
+    assert place.says("logs", "job@latest") == "hello\n"
+    assert place.says("get", "job@latest", "-o", "name") == "job@a\n"
+    line = place.complains("retry", "job@latest", code=5)
+    assert line == 'treadle: no workflow is named "job"'
