@@ -228,6 +228,22 @@ def test_files_of_a_suspended_definition_are_not_waited_for(drop: Dropped) -> No
     assert drop.ran() == {"a.csv": 1}
 
 
+def test_a_failed_instance_is_told_by_the_exit_code(drop: Dropped) -> None:
+    drop.define(f"{RECORD}; false")
+    (drop.inbox / "a.csv").touch()
+    drop.once(code=1)
+    drop.once(code=0)  # it did not end during this command
+    assert drop.ran() == {"a.csv": 1}
+
+
+def test_a_failed_instance_counts_although_it_was_archived(drop: Dropped) -> None:
+    drop.define(f'{RECORD}; case "$FILE" in *0.csv) exit 3;; esac', keepInstances=1)
+    for number in range(4):
+        (drop.inbox / f"{number}.csv").touch()
+    drop.once(code=1)
+    drop.once(code=0)
+
+
 # ---------------------------------------- an inbox that goes and comes
 
 
