@@ -166,7 +166,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
 
 def _policy(state: State, workflow: Workflow, present: bool) -> Iterator[str]:
     """It has the Defaults of its folder and above, as long as its document is in force."""
-    above = defaults_above(state, workflow.origin, workflow.path)
+    above = defaults_above(state, workflow.origin, workflow.path, workflow.spec)
     if present and not workflow.deleting and workflow.spec.above != above:
         yield f"the Defaults above it are {workflow.spec.above}, should be {above}"
     for step in workflow.steps.values() if workflow.spec.above else ():
