@@ -14,7 +14,7 @@ def definition(
 ) -> Story:
     """A definition with these triggers, and one step."""
     steps = spec.pop("steps", [a_step("load")])
-    return (story or Story(checked=False)).accept(steps, name, triggers=list(triggers), **spec)
+    return (story or Story()).accept(steps, name, triggers=list(triggers), **spec)
 
 
 def fire(story: Story, seconds: int = 100) -> Story:

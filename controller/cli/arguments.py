@@ -206,6 +206,11 @@ LIST_FORM = arg(
     help="wide: more columns; json, yaml: for scripts; name: only names",
 )
 DRY_RUN = arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
+KEEP_SPEC = arg(
+    "--keep-spec",
+    action="store_true",
+    help="of an instance that has finished: run it by its own spec, not by the newest",
+)
 REASON_HELP = "reason, shown in status and events"
 REASON = arg("--reason", metavar="WHY", default="", help=REASON_HELP)
 PARAMS = (

@@ -246,6 +246,8 @@ def _at_rest(state: State, definition: Workflow, starter: Starter) -> Workflow:
         triggers=triggers,
         hold=starter.hold,
         latest=starter.latest,
+        occupied=starter.occupied,
+        waiting=starter.waiting,
         unfinished=starter.unfinished,
         groups=starter.groups,
     )

@@ -10,15 +10,20 @@ from collections.abc import Iterator
 
 from controller.model import pools
 from controller.model.apply_defaults import defaults_above, defined, policy_of
-from controller.model.indexes import expiry, is_over, place, queue_key
+from controller.model.indexes import expiry, hold_of, is_over, place, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import (
+    KEYS_MAX,
+    LOOP_FIRINGS,
     NAMES_MAX,
     RUNS_MAX,
     SECOND,
+    Armed,
+    Birth,
     Attempt,
     QueueKey,
+    Starter,
     State,
     Step,
     StepKey,
@@ -27,8 +32,9 @@ from controller.model.state import (
 )
 from controller.model.timers import AWAITED, TimerKind
 from controller.spec.due import offset
+from controller.spec.fingerprint import same_steps
 from controller.spec.hooks import kind_of
-from controller.spec.trigger import triggers
+from controller.spec.trigger import is_definition, keep_instances, triggers
 from controller.spec.uses import wants_several
 
 
@@ -49,12 +55,15 @@ def problems(state: State) -> Iterator[str]:
             *_counts(workflow),
             *_children(workflow),
             *_hooks(workflow),
+            *_definition(state, workflow),
+            *_instance(state, workflow),
         ):
             yield f"{workflow.name}: {problem}: {state.story(workflow.uid)}"
     yield from _live(state)
     yield from _timers(state)
     yield from _queue(state)
     yield from _pools(state)
+    yield from _waits_of_triggers(state)
     yield from _names(state)
     yield from _over(state)
     yield from _runs(state)
@@ -255,6 +264,164 @@ def _wants_slot(workflow: Workflow, step: Step) -> bool:
 def _waits(step: Step) -> bool:
     ready = step.phase is Phase.READY and step.leaving is None
     return ready and step.live is None and not step.unjudged
+
+
+# ---------------------------------------- definitions and their instances
+
+
+def _definition(state: State, workflow: Workflow) -> Iterator[str]:
+    starter = workflow.starter
+    present = state.workflows.get(workflow.name) is workflow  # the copy of an instance has none
+    is_one = workflow.birth is None and is_definition(workflow.spec)
+    if present and (starter is not None) != is_one:
+        yield "a definition has triggers and a starter, and nothing else has one"
+    if starter is None:
+        return
+    if workflow.steps or workflow.hooks or workflow.in_run or workflow.birth is not None:
+        yield "a definition with steps, a run, or a birth"
+    if starter.triggers.keys() != triggers(workflow.spec).keys():
+        yield f"it has the triggers {list(starter.triggers)}"
+    yield from _instances(state, workflow, starter)
+    if state.workflows.get(workflow.name) is not workflow:
+        if starter.unfinished:
+            yield f"it has ended before {list(starter.unfinished)}"
+        return
+    hold = hold_of(state, workflow)
+    if starter.hold != hold:
+        yield f"it believes that it is held by {starter.hold!r}, it is by {hold!r}"
+    running = any(group.running for group in starter.groups.values())
+    free = Phase.RUNNING if running else Phase.WAITING
+    held = hold in (Reason.SUSPENDED, Reason.CANCEL_MARKER)
+    if workflow.phase is not (Phase.SUSPENDED if held else free):
+        yield f"it is {workflow.phase}, held by {hold!r}, and an instance runs: {running}"
+    if len(starter.keys) > KEYS_MAX:
+        yield f"it remembers {len(starter.keys)} keys"
+    if any(one.trigger not in starter.triggers for one in starter.arrivals):
+        yield f"runs have ended that no trigger waits for: {starter.arrivals}"
+    for name, armed in starter.triggers.items():
+        yield from (f"trigger {name} {problem}: {armed}" for problem in _armed(armed))
+
+
+def _armed(armed: Armed) -> Iterator[str]:
+    known = armed.mark
+    for begin, end in armed.beyond:
+        if not known <= begin < end:
+            yield "has decided more than once, or stretches that are not in order"
+        known = end
+    if armed.due is not None and not armed.is_armed:
+        yield "has a due time, but is not armed"
+    if armed.due is not None and armed.due <= armed.mark:
+        yield "waits for a due time that is decided"
+    if armed.due is not None and any(begin < armed.due <= end for begin, end in armed.beyond):
+        yield "waits for a due time that was decided ahead"
+    if armed.catching is not None and armed.catching <= armed.mark:
+        yield "catches up with what is decided"
+    if any(one.last <= one.before for one in armed.missed):
+        yield "has missed nothing, and remembers that"
+    if not armed.gone.keys() <= armed.consumed.keys():
+        yield "knows files that are gone, and that it never took"
+    if any(len(one.times) > LOOP_FIRINGS for one in armed.consumed.values()):
+        yield "remembers too many firings of a file"
+
+
+def _instances(state: State, definition: Workflow, starter: Starter) -> Iterator[str]:
+    """By facts of the instances alone: which there are, which have ended, which count together."""
+    own = [
+        life
+        for life in state.workflows.values()
+        if life.birth is not None and life.birth.definition == definition.uid
+    ]
+    open_ones = {life.uid for life in own if not life.finished}
+    ended = [life for life in own if life.finished]
+    if starter.unfinished.keys() != open_ones:
+        yield f"unfinished are {list(starter.unfinished)}, should be {sorted(open_ones)}"
+    if starter.ended.keys() != {life.uid for life in ended}:
+        yield f"ended are {list(starter.ended)}, should be {[life.uid for life in ended]}"
+    elif (times := [state.lives[uid].since for uid in starter.ended]) != sorted(times):
+        yield f"ended are {list(starter.ended)}, not in the order of their ends: {times}"
+    groups: dict[str, tuple[set[str], set[str]]] = {}
+    for life in own:
+        if life.birth is not None and not life.finished:
+            groups.setdefault(life.birth.line, (set(), set()))[life.birth.queued].add(life.uid)
+    kept = {name: ({*one.running}, {*one.queued}) for name, one in starter.groups.items()}
+    if kept != groups:
+        yield f"the groups are {kept}, should be {groups}"
+    for name, group in starter.groups.items():
+        births = [state.lives[uid].order for uid in group.queued if uid in state.lives]
+        if births != sorted(births):
+            yield f"those that are queued in {name!r} are not in the order of their births"
+    going = [state.lives[uid] for uid in starter.unfinished if uid in state.lives]
+    occupied = sum(life.occupied for life in going)
+    waiting = {life.uid for life in going if life.queued_as or life.lined_as}
+    if (starter.occupied, {*starter.waiting}) != (occupied, waiting):
+        found = starter.occupied, [*starter.waiting]
+        yield f"its instances hold {occupied} slots, and {waiting} wait: {found}"
+    present = state.workflows.get(definition.name) is definition
+    surplus = present and len(ended) > keep_instances(definition.spec)
+    if (definition.uid in state.surplus) != surplus:
+        yield f"has {len(ended)} ended instances, and surplus is {list(state.surplus)}"
+
+
+def _instance(state: State, workflow: Workflow) -> Iterator[str]:
+    birth = workflow.birth
+    if birth is None:
+        return
+    present = state.workflows.get(workflow.name) is workflow
+    definition = state.lives.get(birth.definition)
+    if not workflow.name.startswith(f"{workflow.document}@") or workflow.starter is not None:
+        yield "an instance is NAME@KEY, and begins nothing itself"
+    if not present:
+        return
+    if definition is None:
+        yield "its definition is not known"
+    elif definition.starter is not None:  # it has none in the copy of an instance
+        yield from _of_definition(state, workflow, birth, definition)
+
+
+def _of_definition(
+    state: State, workflow: Workflow, birth: Birth, definition: Workflow
+) -> Iterator[str]:
+    """An instance fits its definition."""
+    if state.workflows.get(definition.name) is not definition:
+        yield "it goes on after its definition has ended"
+    if definition.name != workflow.document or workflow.path != definition.path:
+        yield f"it is one of {definition.name} ({definition.path})"
+    if definition.deleting and not workflow.deleting:
+        yield "it goes on although its definition is deleted"
+    started = [
+        step.name
+        for step in workflow.with_hooks
+        if step.phase in (Phase.READY, Phase.RUNNING) or step.live is not None
+    ]
+    if birth.queued and (started or workflow.in_run or workflow.ready or workflow.parked):
+        yield f"it is queued, and yet something starts: {started}"
+    if birth.queued and not workflow.finished and workflow.phase is not Phase.PENDING:
+        yield f"it is queued, and {workflow.phase}"
+    if birth.behind and (workflow.finished or same_steps(workflow.spec, definition.spec)):
+        yield "it is behind, but there is nothing that it could follow"
+    if workflow.generation == definition.generation and workflow.spec is not definition.spec:
+        yield "it has the generation of its definition, but a spec of its own"
+
+
+def _waits_of_triggers(state: State) -> Iterator[str]:
+    followers: dict[str, set[StepKey]] = {}
+    inboxes: set[StepKey] = set()
+    for life in state.workflows.values():
+        if life.starter is None or life.deleting:
+            continue
+        for name, trigger in triggers(life.spec).items():
+            if trigger.after:
+                followers.setdefault(trigger.after, set()).add((life.uid, name))
+            if trigger.files:
+                inboxes.add((life.uid, name))
+    kept = {name: {*some} for name, some in state.followers.items()}
+    if kept != followers:
+        yield f"those that wait for the ends of others are {kept}, should be {followers}"
+    if state.inboxes.keys() != inboxes:
+        yield f"those that wait for files are {list(state.inboxes)}, should be {inboxes}"
+    there = {uid for uid, life in state.lives.items() if state.workflows.get(life.name) is life}
+    if not state.surplus.keys() <= there:
+        yield f"surplus are {list(state.surplus)}, of which some have no name any more"
 
 
 # ---------------------------------------- all of them

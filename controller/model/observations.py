@@ -220,7 +220,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
-    params: dict[str, Any] = {}  # given to a `run`, or an instance
+    params: dict[str, Any] = {}  # given to a `run`, or an instance; of a backfill, they win
     outputs: dict[str, Any] = {}  # of the step that is marked
     question: int = 0  # of the step that is approved, or not
     approved: bool = True

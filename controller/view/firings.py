@@ -4,7 +4,7 @@ Due times are those of the rule; a trigger with jitter starts some seconds later
 but for `queue_of` and `conditions`, which say theirs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from controller.spec.due import at_in, offset
 from controller.spec.trigger import Trigger, triggers
 from controller.view.look import Look
 from controller.view.shape import FilesWaiting
-from controller.view.times import age, micros_of, rfc3339, span
+from controller.view.times import micros_of, rfc3339
 
 WORKFLOW_MISSING = "WorkflowMissing"
 TRIGGER_LOOPS = "TriggerLoops"
@@ -108,6 +108,19 @@ def due_words(definition: Workflow, look: Look) -> str:
     return f"next due {moment(look, due.time)}{of}"
 
 
+def definitions_words(definitions: Iterable[Workflow], look: Look) -> str:
+    """`3 definitions wait, next due etl 02:30`."""
+    found = list(definitions)
+    dues = [(due, one) for one in found if (due := next_due(one)) is not None]
+    count = "1 definition waits" if len(found) == 1 else f"{len(found)} definitions wait"
+    if not dues:
+        return count
+    due, first = min(dues, key=lambda one: one[0].fires)
+    if has_passed(due, look):
+        return f"{count}, {first.name} was due {moment(look, due.time)}, no controller"
+    return f"{count}, next due {first.name} {moment(look, due.time)}"
+
+
 def in_zone(definition: Workflow, due: Due) -> str:
     """`02:30 Europe/Berlin`."""
     zone = trigger_of(definition, due.trigger).zone
@@ -141,7 +154,7 @@ def rule_words(trigger: Trigger) -> str:
     if trigger.rule is None:
         return trigger.files or f"{trigger.after} {'/'.join(sorted(trigger.phases))}"
     if trigger.rule.every:
-        return f"every {span(trigger.rule.every * SECOND)}"
+        return f"every {trigger.rule.every:,} s"
     if trigger.rule.cron:
         return ", ".join(trigger.rule.cron)
     moments = trigger.rule.at
@@ -173,14 +186,21 @@ def newest(state: State, definition: Workflow) -> Workflow | None:
     return state.workflows.get(starter_of(definition).latest)
 
 
-def last_words(state: State, definition: Workflow) -> str:
-    """What the last firing, or the instance of it that has ended, came to."""
-    fired, life = last_of(definition), newest(state, definition)
-    if fired is not None and fired[1].outcome == "Skipped":
-        return f"last firing {outcome_words(fired[1])}"
+def last_ended(state: State, definition: Workflow) -> Workflow | None:
+    """The instance that ended last, backfills aside, unless it is archived."""
+    lives = (state.lives[uid] for uid in reversed(starter_of(definition).ended))
+    return next(
+        (life for life in lives if life.birth is not None and not life.birth.backfill), None
+    )
+
+
+def last_words(state: State, definition: Workflow) -> Iterator[str]:
+    """How the last instance ended, and why the last firing began none."""
+    fired, life = last_of(definition), last_ended(state, definition)
     if life is not None:
-        return f"last one {life.phase.lower()}" if life.finished else ""
-    return "" if fired is None else f"last one started {fired[1].instance}"
+        yield f"last one {life.phase.lower()}"
+    if fired is not None and fired[1].outcome == "Skipped":
+        yield f"last firing {outcome_words(fired[1])}"
 
 
 def firing_words(event: Mapping[str, Any], look: Look) -> str:
@@ -236,6 +256,12 @@ def instances(state: State, definition: Workflow) -> list[Workflow]:
     starter = starter_of(definition)
     lives = [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
     return sorted(lives, key=lambda life: life.order)
+
+
+def running(state: State, definition: Workflow) -> list[Workflow]:
+    """Those that need not wait for their turn, and have not ended."""
+    groups = starter_of(definition).groups.values()
+    return [state.lives[uid] for group in groups for uid in group.running]
 
 
 def counts(definition: Workflow) -> tuple[int, int]:
@@ -315,11 +341,6 @@ def _loops(trigger: Trigger, armed: Armed, now: int) -> Iterator[Condition]:
         who = path if not more else f"{path} and {more} more {'file' if more == 1 else 'files'}"
         said = f"trigger {trigger.name} fired {LOOP_FIRINGS} times in 10 minutes for {who}"
         yield Condition(TRIGGER_LOOPS, f"{said}, so it waits; does a step write it?", since)
-
-
-def ago(look: Look, time: int) -> str:
-    """`6h ago`."""
-    return f"{age(look.now - time)} ago"
 
 
 def due_time(due: int | None) -> str | None:

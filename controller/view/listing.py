@@ -79,6 +79,23 @@ def place(entry: Entry) -> tuple[str, int]:
     return document_of(entry.name), order
 
 
+def matters(state: State, entry: Entry) -> bool:
+    """What a person looks for who names no workflow: it has not finished, or it failed.
+
+    Of the instances of a definition that have ended, only the last one counts. A definition that
+    waits for its triggers is left out: its instances show what it does.
+    """
+    if isinstance(entry, NeverValid):
+        return True
+    if entry.starter is not None:
+        invalid = entry.conditions.get(SPEC_INVALID)
+        wrong = invalid is not None and invalid.status == "True"
+        held = entry.phase is Phase.SUSPENDED or entry.pending is not None
+        return wrong or held or any(firings.conditions(state, entry, state.time))
+    failed = entry.phase is Phase.FAILED and not firings.is_superseded(state, entry)
+    return not entry.finished or failed
+
+
 def shape_of(
     state: State,
     entry: Entry,
@@ -173,17 +190,22 @@ def may_have_ended(workflow: Workflow, look: Look) -> bool:
 
 
 def of_definition(state: State, definition: Workflow, look: Look) -> str:
-    """Why it stands still, or when it is due next; how many run; and what came of the last."""
+    """When it is due next, and how it stands."""
+    due = firings.due_words(definition, look)
+    return "; ".join([*filter(None, [due]), *standing_of_definition(state, definition)])
+
+
+def standing_of_definition(state: State, definition: Workflow) -> Iterator[str]:
+    """Why it stands still; how many run; what came of the last one; what it waits for."""
     held = definition.phase is Phase.SUSPENDED or definition.deleting
     parts = (
         words.at_present(state, definition)[1] if held else "",
         firings.busy_words(definition),
-        firings.due_words(definition, look),
         "" if firings.starter_of(definition).triggers else "begins only by `treadle start`",
-        firings.last_words(state, definition),
+        *firings.last_words(state, definition),
         firings.awaited(state, definition),
     )
-    return "; ".join(filter(None, parts))
+    yield from filter(None, parts)
 
 
 def standing(workflow: Workflow) -> str:
@@ -220,11 +242,13 @@ def run_time(workflow: Workflow, clock: int) -> str:
 def last_run(state: State, workflow: Workflow, clock: int) -> int | None:
     """When its last run ended, in microseconds since 1970; `clock` while one is running.
 
-    Of a definition, that of its newest instance.
+    Of a definition, that of the instances that run, or of the last that has ended.
     """
     if workflow.starter is not None:
-        newest = firings.newest(state, workflow)
-        return None if newest is None else last_run(state, newest, clock)
+        if any(one.in_run for one in firings.running(state, workflow)):
+            return clock
+        ended = firings.last_ended(state, workflow)
+        return None if ended is None else ended.completed
     return clock if workflow.in_run else workflow.completed
 
 

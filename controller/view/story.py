@@ -74,6 +74,11 @@ def concerns(state: State, event: e.AnyEvent, word: str) -> bool:
     return any(is_uid_of(word, one) for one in (uid, getattr(event, "life", "")) if one)
 
 
+def of_firing(event: e.FiringDecided, look: Look) -> str:
+    """`trigger night, due 02:30: started etl@20261128T013000Z`."""
+    return firing_words(dict(_own_fields(event)), look)
+
+
 def _own_fields(event: e.AnyEvent) -> Iterator[tuple[str, Any]]:
     for field in msgspec.structs.fields(event):
         if field.name not in ("uid", "workflow"):

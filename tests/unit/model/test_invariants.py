@@ -108,3 +108,70 @@ def test_what_is_wrong_comes_with_its_story() -> None:
     story.step("later").open = 1
     with pytest.raises(AssertionError, match="w/later: counts 1 open dependencies of 2, 0 are met"):
         check(story.state)
+
+
+# ---------------------------------------- definitions and their instances
+
+
+def a_house_of_instances() -> Story:
+    """One that has ended, one that runs, one that is queued, and a definition that waits for it."""
+    story = Story().accept(
+        [a_step("a")],
+        triggers=[{"name": "t", "everySeconds": 60}],
+        concurrency="Queue",
+    )
+    story.accept([a_step("b")], "v", triggers=[{"name": "f", "after": {"workflow": "w"}}])
+    for key in ("one", "two", "three"):
+        story.ask("start", key=key)
+    return story.exit("a", workflow="w@one").start("a", workflow="w@two")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda s, w: w.starter.unfinished.popitem(), id="unfinished"),
+        pytest.param(lambda s, w: w.starter.ended.clear(), id="ended"),
+        pytest.param(lambda s, w: w.starter.ended.update(x=None), id="ended too many"),
+        pytest.param(lambda s, w: w.starter.groups.clear(), id="groups"),
+        pytest.param(lambda s, w: w.starter.groups[""].queued.clear(), id="queued"),
+        pytest.param(lambda s, w: w.starter.groups[""].running.clear(), id="running"),
+        pytest.param(lambda s, w: s.state.surplus.update({w.uid: None}), id="surplus"),
+        pytest.param(lambda s, w: s.state.surplus.update(x=None), id="surplus of nothing"),
+        pytest.param(lambda s, w: s.state.followers.clear(), id="followers"),
+        pytest.param(lambda s, w: s.state.inboxes.update({(w.uid, "t"): None}), id="inboxes"),
+        pytest.param(lambda s, w: setattr(w.starter, "hold", "Suspended"), id="hold"),
+        pytest.param(lambda s, w: setattr(w, "phase", Phase.WAITING), id="phase"),
+        pytest.param(lambda s, w: w.starter.triggers.clear(), id="triggers"),
+        pytest.param(lambda s, w: setattr(w.starter.triggers["t"], "due", 0), id="due is decided"),
+        pytest.param(
+            lambda s, w: setattr(w.starter.triggers["t"], "due", w.starter.triggers["t"].due + 60),
+            id="timer of a due time",
+        ),
+        pytest.param(
+            lambda s, w: setattr(w.starter.triggers["t"], "is_armed", False), id="not armed"
+        ),
+        pytest.param(
+            lambda s, w: w.starter.triggers["t"].beyond.extend([(9, 12), (5, 7)]), id="beyond"
+        ),
+        pytest.param(lambda s, w: setattr(w.starter.triggers["t"], "catching", 1), id="catching"),
+        pytest.param(lambda s, w: setattr(w, "starter", None), id="no starter"),
+        pytest.param(
+            lambda s, w: setattr(s.life("w@three").birth, "queued", False), id="not queued"
+        ),
+        pytest.param(lambda s, w: setattr(s.life("w@two").birth, "queued", True), id="starts"),
+        pytest.param(lambda s, w: setattr(s.life("w@two").birth, "behind", True), id="behind"),
+        pytest.param(
+            lambda s, w: setattr(s.life("w@two"), "spec", structs.replace(w.spec)), id="own spec"
+        ),
+        pytest.param(lambda s, w: setattr(s.life("w@two"), "path", "x.yaml"), id="path"),
+        pytest.param(lambda s, w: setattr(w, "deleting", True), id="deleted"),
+        pytest.param(lambda s, w: s.state.workflows.pop("w"), id="ended before its instances"),
+        pytest.param(lambda s, w: s.state.lives.pop(w.uid), id="no definition"),
+    ],
+)
+def test_damage_of_a_definition_is_found(damage: Break) -> None:
+    story = a_house_of_instances()
+    check(story.state)
+    damage(story, story.life())
+    with pytest.raises(AssertionError):
+        check(story.state)

@@ -261,11 +261,12 @@ def test_a_definition_says_when_it_is_due_and_what_came_of_the_last_one() -> Non
     story = definition(EVERY)
     assert told(story) == "next due 22:15"
     fire(story)
-    assert told(story) == "1 running; next due 22:16:40"
+    assert told(story) == "next due 22:16:40; 1 running"
     assert told(run(story, 1)) == "next due 22:16:40; last one failed"
     fire(fire(story))
     assert told(story) == (
-        "1 running; next due 22:20; last firing skipped: one before it had not ended"
+        "next due 22:20; 1 running; last one failed; "
+        "last firing skipped: one before it had not ended"
     )
 
 
