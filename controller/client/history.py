@@ -30,7 +30,6 @@ from controller.view.policy import PolicyEdit, edited
 class History(NamedTuple):
     """A life of a workflow and those of its generations that are kept, oldest first.
 
-    Those of an instance are those of its definition.
     `policies`: the edits of Defaults that held for it when they were made.
     """
 
