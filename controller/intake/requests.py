@@ -446,6 +446,7 @@ def _backfill(state: State, workflow: Workflow | None, asked: Request) -> Iterat
             key=key_of(due),
             due=due,
             facts=facts_of_time(trigger, due, "manual"),
+            over=asked.params,
             backfill=asked.name,
             parallel=asked.parallel,
             by=asked.by,

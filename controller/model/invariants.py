@@ -21,6 +21,7 @@ from controller.model.state import (
     SECOND,
     Armed,
     Attempt,
+    Birth,
     QueueKey,
     Starter,
     State,
@@ -373,9 +374,14 @@ def _instance(state: State, workflow: Workflow) -> Iterator[str]:
         return
     if definition is None:
         yield "its definition is not known"
-        return
-    if definition.starter is None:
-        return  # in the copy of an instance
+    elif definition.starter is not None:  # it has none in the copy of an instance
+        yield from _of_definition(state, workflow, birth, definition)
+
+
+def _of_definition(
+    state: State, workflow: Workflow, birth: Birth, definition: Workflow
+) -> Iterator[str]:
+    """An instance fits its definition."""
     if state.workflows.get(definition.name) is not definition:
         yield "it goes on after its definition has ended"
     if definition.name != workflow.document or workflow.path != definition.path:
