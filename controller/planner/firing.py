@@ -139,6 +139,8 @@ class _Timed:
         due, late = self.armed.due, now // SECOND - self.jitter
         if due is None or due > late:
             return
+        if (by_rule := self.upcoming()) != due:  # the zone has other rules than when it was armed
+            yield TriggersArmed(uid=self.uid, due={self.name: by_rule})
         first = self.after(self.armed.mark) if self.trigger.exclude else due
         if first is not None and first < due:
             last = self.rule.latest(due - 1)

@@ -127,7 +127,7 @@ def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Chang
             for name, effect in unchanged(life)
             for step in [life.steps[name]]
         },
-        note="; ".join([note, *_held(play.life)]) if not runs else note,
+        note="; ".join([note, *_files(life, becomes), *([] if runs else _held(play.life))]),
         waiting=frozenset(waiting(life)),
         triggers=[*_triggers(None, becomes, now)],
     )
@@ -252,6 +252,7 @@ def _notes(
     instances: list[Change],
 ) -> Iterator[str]:
     after = play.life
+    yield from _files(life, becomes)
     if life is None:
         if not triggers(becomes):
             yield f"starts only by hand: treadle start {after.name}"
@@ -277,7 +278,7 @@ def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
     assert life.starter is not None
     was, now = overlap(life.spec), overlap(becomes)
     if (was.policy, was.limit) != (now.policy, now.limit):
-        yield f"concurrency: {_overlap(now)}, from the next firing on (was: {_overlap(was)})"
+        yield f"concurrency: {_overlap(now)} (was: {_overlap(was)})"
     if was.group != now.group:
         yield "instances that are born from now on count by the new `group`"
     if was.max_queued != now.max_queued:
@@ -414,11 +415,17 @@ def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
 
 
 def _begins(trigger: Trigger) -> Iterator[str]:
-    """What one that counts from now on makes of what is there already."""
-    if trigger.files:
-        yield f"the files that lie there now start it ({trigger.files})"
-    elif trigger.after:
+    """What one that counts from now on makes of what is there already; of files a note tells."""
+    if trigger.after:
         yield f"runs of {trigger.after} that have ended do not count"
+
+
+def _files(life: Workflow | None, becomes: Spec) -> Iterator[str]:
+    """The triggers for which all files that lie there are new."""
+    known = triggers(life.spec) if life is not None and life.starter is not None else {}
+    for name, trigger in triggers(becomes).items():
+        if trigger.files and (name not in known or known[name].files != trigger.files):
+            yield f"each file that lies at {trigger.files} starts {name}"
 
 
 def _first(trigger: Trigger, now: int) -> int | None:
