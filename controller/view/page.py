@@ -15,7 +15,7 @@ from controller.planner.resolve import shortened
 from controller.view import figures, words
 from controller.view.children import meant, of, opened, shown
 from controller.view.dag import Branch, tree, with_children
-from controller.view.edits import in_force_words, to_come
+from controller.view.edits import in_force_words, is_first, to_come
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
@@ -193,7 +193,7 @@ def _footer(
 
 
 def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.generation > 1:
+    if not is_first(workflow):
         yield "edit", in_force_words(workflow)
     if workflow.labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
