@@ -206,8 +206,30 @@ LIST_FORM = arg(
     help="wide: more columns; json, yaml: for scripts; name: only names",
 )
 DRY_RUN = arg("--dry-run", action="store_true", help="show what it would do, but do nothing")
+KEEP_SPEC = arg(
+    "--keep-spec",
+    action="store_true",
+    help="of an instance that has finished: run it by its own spec, not by the newest",
+)
 REASON_HELP = "reason, shown in status and events"
 REASON = arg("--reason", metavar="WHY", default="", help=REASON_HELP)
+PARAMS = (
+    arg(
+        "-p",
+        dest="values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of a param, read by its type; lists and mappings are JSON",
+    ),
+    arg(
+        "--params",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="values of params, as a YAML or JSON mapping; those of -p win",
+    ),
+)
 MAX_PARALLEL = setting(
     "--max-parallel",
     type=positive,

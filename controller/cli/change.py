@@ -2,7 +2,9 @@
 
 Each command is one durable act: it works with or without a controller, and a command that is killed
 has done all of it or nothing. `cancel` writes a file, the marker NAME.cancel, which counts as long
-as it exists. All others write a request, recorded with its user and reason, which happens once.
+as it exists. All others write a request, recorded with its user and reason, which happens once; so
+does `cancel` of what has no file of its own: a workflow of `run`, an instance, all instances of a
+definition.
 """
 
 import argparse
@@ -14,17 +16,19 @@ from controller.client.ask import ask, would_follow
 from controller.client.given import given_outputs
 from controller.client.subject import (
     read_state,
+    refuse_definition,
     require_folder,
     require_life,
     subject,
 )
 from controller.errors import ExitCode, NothingToDo, UsageError
-from controller.folder.markers import Marker, remove_markers, write_marker
+from controller.folder.markers import Marker, find_markers, remove_markers, write_marker
 from controller.intake.requests import not_of_hooks, only_hooks_run
 from controller.model.events import StepReset
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
+from controller.planner.actions import Follow
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
 from controller.view.find import name_and_steps, pick_step, pick_steps
@@ -37,10 +41,12 @@ _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark", "appr
 
 
 def cancel(args: argparse.Namespace) -> int:
-    """treadle cancel NAME [STEP…]: write the marker that the controller acts on."""
+    """treadle cancel NAME [STEP…]: write the marker that the controller acts on, or a request."""
     word, words = name_and_steps(args.name, args.steps)
     state = read_state(args.state)
     name, life = subject(args.specs, state, word)
+    if words:
+        refuse_definition(life, "cancel", words)
     steps = pick_steps(life, words)
     if hook := next((step for step in steps if life is not None and step in life.hooks), ""):
         raise UsageError(not_of_hooks("cancel", name, hook))
@@ -53,8 +59,8 @@ def cancel(args: argparse.Namespace) -> int:
     marker = Marker(
         reason=args.reason, steps=tuple(steps), drain=args.drain, hooks=not args.no_hooks
     )
-    if life is not None and life.origin == "run":
-        return _cancel_run(args.state, state, life, marker, args.dry_run)
+    if life is not None and (life.origin != "folder" or life.starter is not None):
+        return _request_cancel(args.state, state, life, marker, args.dry_run)
     require_folder(args.specs, args.state, state)
     path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
     print(visible(f"{_cancelling(name, life, marker, args.dry_run)} ({path})"))
@@ -62,8 +68,10 @@ def cancel(args: argparse.Namespace) -> int:
     return ExitCode.FINE
 
 
-def _cancel_run(state_dir: str, state: State, life: Workflow, marker: Marker, dry_run: bool) -> int:
-    """Cancel by a request: a workflow of `treadle run` has no spec file for a marker."""
+def _request_cancel(
+    state_dir: str, state: State, life: Workflow, marker: Marker, dry_run: bool
+) -> int:
+    """It has no spec file for a marker, or a marker would keep its triggers from starting."""
     if dry_run:
         print(_cancelling(life.name, life, marker, dry_run))
         return ExitCode.FINE
@@ -72,6 +80,8 @@ def _cancel_run(state_dir: str, state: State, life: Workflow, marker: Marker, dr
     )
     came = ask(state_dir, state, asked)
     print(f"{_cancelling(life.name, life, marker, dry_run)} ({came})")
+    if life.starter is not None:
+        note(f"its triggers keep starting new ones; to stop that: treadle suspend {life.name}")
     return ExitCode.FINE
 
 
@@ -79,6 +89,9 @@ def _cancelling(name: str, life: Workflow | None, marker: Marker, dry_run: bool)
     if life is not None and life.is_ending:
         return f"{name}: {'would stop' if dry_run else 'stopping'} its hooks"
     what = f"{name} ({listed(list(marker.steps))})" if marker.steps else name
+    if life is not None and life.starter is not None:
+        count = len(life.starter.unfinished)
+        what = f"{name} ({count} unfinished instance{'s' if count > 1 else ''})"
     hooks = "" if marker.hooks else ", without its hooks"
     if dry_run:
         return f"{what}: would {'drain' if marker.drain else 'cancel'}{hooks}"
@@ -89,6 +102,9 @@ def _already_over(life: Workflow | None, steps: list[str], no_hooks: bool) -> st
     """Why there is nothing to cancel; "" if there is. A marker would only stop the next edit."""
     if life is None:
         return ""
+    if life.starter is not None:
+        nothing = "has no unfinished instance: nothing to cancel; its triggers go on"
+        return "" if life.starter.unfinished else nothing
     if life.finished:
         return f"has already finished as {life.phase}; nothing to cancel"
     if steps and all(life.steps[step].phase in TERMINAL for step in steps):
@@ -104,9 +120,13 @@ def retry(args: argparse.Namespace) -> int:
     """treadle retry NAME [STEP…]: remove NAME's markers, then request new attempts."""
     name, words = name_and_steps(args.name, args.steps)
     state = read_state(args.state)
-    life = _to_overrule(args.specs, args.state, state, name, "retry")
+    life = require_life(args.specs, state, name, "retry")
+    refuse_definition(life, "retry", words)
+    _check_folder(args.specs, args.state, state, life, args.keep_spec)
     steps = pick_steps(life, words)
-    asked = _request("retry", life, args.reason, steps, downstream=args.downstream)
+    asked = _request(
+        "retry", life, args.reason, steps, downstream=args.downstream, keep_spec=args.keep_spec
+    )
     try:
         return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
     except NothingToDo as nothing:
@@ -117,16 +137,25 @@ def retry(args: argparse.Namespace) -> int:
 def restart(args: argparse.Namespace) -> int:
     """treadle restart NAME: remove NAME's markers, then request that every step runs again."""
     state = read_state(args.state)
-    life = _to_overrule(args.specs, args.state, state, args.name, "restart")
-    asked = _request("restart", life, args.reason)
+    life = require_life(args.specs, state, args.name, "restart")
+    refuse_definition(life, "restart")
+    _check_folder(args.specs, args.state, state, life, args.keep_spec)
+    asked = _request("restart", life, args.reason, keep_spec=args.keep_spec)
     return _overrule(args.specs, args.state, state, asked, "restarting", args.dry_run)
 
 
-def _to_overrule(specs: str, state_dir: str, state: State, name: str, verb: str) -> Workflow:
-    life = require_life(specs, state, name, verb)
-    if life.origin == "folder":
+def _check_folder(
+    specs: str, state_dir: str, state: State, life: Workflow, keeps_spec: bool
+) -> None:
+    """Raises UsageError if its markers can't be removed, or others would hold it all the same."""
+    if keeps_spec and life.birth is None:
+        raise UsageError(f"--keep-spec is for instances; {life.name} has only one spec")
+    if life.origin != "run":
         require_folder(specs, state_dir, state)
-    return life
+    if life.birth is not None and (holds := next(find_markers(specs, life.document), "")):
+        raise UsageError(
+            f"{holds} keeps every instance of {life.document} from running: remove that file first"
+        )
 
 
 def _overrule(
@@ -134,13 +163,28 @@ def _overrule(
 ) -> int:
     """The marker is removed first: if killed in between, the command can simply be repeated."""
     name, steps = asked.workflow, listed(_would_reset(state, asked))
+    newest = _newer_spec(state, asked)
     for path in remove_markers(specs, name, dry_run=dry_run):
         print(visible(f"{name}: {'would remove' if dry_run else 'removed'} {path}"))
     would, does = f"{asked.kind} {steps}", f"{does} {steps}"
     code = _send(state_dir, state, asked, would, does, dry_run)
     if not dry_run:
         note(_what_is_next(state.workflows[name]))
+    if newest:
+        note(newest)
     return code
+
+
+def _newer_spec(state: State, asked: Request) -> str:
+    """What to know of an instance that gets another generation by this."""
+    if not any(isinstance(action, Follow) for action in would_follow(state, asked) or ()):
+        return ""
+    life = state.workflows[asked.workflow]
+    newest = state.workflows[life.document].generation
+    return (
+        f"it runs by generation {newest} of {life.document}, the newest, in place of "
+        f"{life.generation}; to keep its own: --keep-spec"
+    )
 
 
 def _what_is_next(life: Workflow) -> str:
@@ -169,6 +213,11 @@ def suspend(args: argparse.Namespace) -> int:
     life = require_life(args.specs, state, args.name, "suspend")
     asked = _request("suspend", life, args.reason)
     code = _ask(args.state, state, asked, "suspend", "suspending", args.dry_run)
+    if life.starter is not None and not args.dry_run:
+        note(
+            f"its triggers start nothing until: treadle resume {life.name}; instances that have "
+            "begun go on"
+        )
     if life.finished and not args.dry_run:
         note(
             f"it has finished; an edit or a retry starts nothing until: treadle resume {life.name}"
@@ -189,7 +238,9 @@ def resume(args: argparse.Namespace) -> int:
 
 def mark(args: argparse.Namespace) -> int:
     """treadle mark NAME STEP --succeeded --reason …: ask that it counts as done."""
-    state, life, step = _one_step(args, "mark", "that was done")
+    state, life, step = _one_step(
+        args, "mark", "that was done", ("--succeeded", "--reason", args.reason)
+    )
     named = life.step(step)  # one with children is refused, whatever outputs are given
     outputs = {} if named.is_parent else given_outputs(args.values, named.definition.outputs)
     asked = _request("mark", life, args.reason, [step], outputs=outputs)
@@ -211,11 +262,14 @@ def approve(args: argparse.Namespace) -> int:
     return _send(args.state, state, asked, f"{would} {step}", f"{does} {step}", args.dry_run)
 
 
-def _one_step(args: argparse.Namespace, verb: str, which: str) -> tuple[State, Workflow, str]:
+def _one_step(
+    args: argparse.Namespace, verb: str, which: str, options: Sequence[str] = ()
+) -> tuple[State, Workflow, str]:
     """The one step that is named, in its workflow. Raises UsageError if none is."""
     name, words = name_and_steps(args.name, args.steps)
     state = read_state(args.state)
     life = require_life(args.specs, state, name, verb)
+    refuse_definition(life, verb, (*words, *options))
     step = pick_step(life, words)
     if step is None:
         raise UsageError(f"name the step {which}: treadle {verb} {name} STEP")

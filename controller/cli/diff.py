@@ -172,7 +172,7 @@ def _of_files(folder: _Folder, state: "State", files: list[str]) -> "Foresight":
     if (calls or any(one.templates for one in loaded)) and os.path.isdir(path):
         _scan(sight, path, folder.max_bytes, now)
     given = zip(files, loaded, strict=True)
-    return of_files(state, sight, {_path_in(path, file, one): one for file, one in given})
+    return of_files(state, sight, {_path_in(path, file, one): one for file, one in given}, now)
 
 
 def _path_in(specs: str, file: str, loaded: "Loaded") -> str:

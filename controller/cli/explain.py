@@ -31,6 +31,7 @@ def explain(args: argparse.Namespace) -> int:
     if args.name.startswith(f"{ROOT}."):
         show_lines(_wrapped(_of_field(args.name), look(args)))
         return ExitCode.FINE
+    from controller.intake.requests import of_instances
     from controller.view.find import find_workflow, name_and_steps, pick_step
 
     name, words = name_and_steps(args.name, args.steps)
@@ -45,12 +46,16 @@ def explain(args: argparse.Namespace) -> int:
             raise
         show_lines(_wrapped(_field_instead(name, error), look(args)))
         return ExitCode.FINE
+    if words and workflow.starter is not None:
+        raise UsageError(" ".join((of_instances(name, "explain"), *words)))
     step = pick_step(workflow, words)
     if args.inputs and step in workflow.hooks:
         raise UsageError(f"{step} is a hook: it runs whenever it is due, so it has no inputs")
     around = _around(args.state)
     if args.output:
         show(_shapes(state, workflow, step, around), "json")
+    elif workflow.starter is not None:
+        show_lines(_of_definition(state, workflow, around, args))
     elif step:
         show_lines(_of_step(state, workflow, step, around, args))
     else:
@@ -60,6 +65,16 @@ def explain(args: argparse.Namespace) -> int:
         printed = by_failed(args.state, workflow)
         show_lines(explanation(state, workflow, around, look(args), printed))
     return ExitCode.FINE
+
+
+def _of_definition(
+    state: "State", workflow: "Workflow", around: "Around", args: argparse.Namespace
+) -> Iterator[str]:
+    from controller.client.replica import files_waiting, stood
+    from controller.view.explain_definition import explanation
+
+    view = look(args, stood=stood(args.state, state))
+    return explanation(state, workflow, around, view, files_waiting(args.state))
 
 
 def _around(state_dir: str) -> "Around":

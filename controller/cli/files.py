@@ -118,6 +118,8 @@ def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
     """Remove the file that defines it; without one, end the life that `treadle run` began."""
     state = read_state(state_dir)
     name, life = subject(specs, state, word)
+    if life is not None and life.birth is not None:
+        would_follow(state, Request(kind="delete", workflow=name, uid=life.uid))  # is refused
     of_run = life if life is not None and life.origin == "run" else None
     if of_run is not None and not (os.path.isdir(specs) and files_of(specs, state, [name])):
         return _delete_run(state_dir, state, of_run, dry_run)
@@ -137,6 +139,10 @@ def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
     print(visible(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})"))
+    if life is not None and life.starter is not None and life.starter.unfinished:
+        count = len(life.starter.unfinished)
+        would = "would be" if dry_run else "are"
+        note(f"its unfinished instances {would} cancelled: {count}")
     if of_run is not None:
         note(f"its last `treadle run` is kept; to delete that as well: treadle delete {name}")
     warn_if_no_controller(state_dir, dry_run)

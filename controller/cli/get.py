@@ -25,7 +25,14 @@ from controller.cli.output import (
     terminal_width,
 )
 from controller.client.past import recall, state_at
-from controller.client.replica import FOLLOW_SECONDS, Replica, controller_shape, now, stood
+from controller.client.replica import (
+    FOLLOW_SECONDS,
+    Replica,
+    controller_shape,
+    files_waiting,
+    now,
+    stood,
+)
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.log.status_file import read_status
 from controller.model.phases import Phase
@@ -42,7 +49,7 @@ from controller.view.listing import (
 )
 from controller.view.look import Look
 from controller.view.selection import Selection, select
-from controller.view.shape import ControllerShape, WorkflowShape
+from controller.view.shape import ControllerShape, FilesWaiting, WorkflowShape
 from controller.view.status import list_shape
 from controller.view.table import Cell, render, visible
 
@@ -80,6 +87,7 @@ def get(args: argparse.Namespace) -> int:
         live=True,
         group_by=args.group_by,
         merged=args.effective,
+        files=files_waiting(args.state),
     )
     if args.output in (None, "wide"):
         if not wanted.names:
@@ -106,11 +114,13 @@ def _selection(args: argparse.Namespace, state: State) -> Selection:
     phases = {"--failed": Phase.FAILED} if args.failed else {}
     phases |= {"--running": Phase.RUNNING} if args.running else {}
     conditions = [f"-l {args.selector}"] if args.selector else []
+    only_named = args.names and args.output in ("json", "yaml", "name") and not phases
     return Selection(
         names=(args.uid,) if args.uid else tuple(_without_kind(state, args.names)),
         labels=_selector(args.selector),
         phases=frozenset(phases.values()),
         order=args.sort_by,
+        instances="all" if args.instances else "none" if only_named else "unfinished",
         said=" ".join([*conditions, *phases]),
     )
 
@@ -160,9 +170,11 @@ def show_workflows(
     live: bool = False,
     group_by: str | None = None,
     merged: bool = False,
+    files: FilesWaiting = None,
 ) -> list[NotFound]:
     """Print the workflows that are wanted. Returns an error for each unknown name.
 
+    `files`: how many wait for triggers, if a controller knows that.
     `merged`: with the Defaults that hold for them; in YAML, comments say where each field is from.
     """
     entries, missing = select(state, wanted, view.clock)
@@ -173,7 +185,7 @@ def show_workflows(
         from controller.client.in_use import used_now  # only where it is shown
 
         in_use = used_now(entries, view.now) if live else {}
-        shapes = [shape_of(state, entry, in_use) for entry in entries]
+        shapes = [shape_of(state, entry, in_use, files, view.now) for entry in entries]
         if merged:
             shapes = [_merged(one, entry) for one, entry in zip(shapes, entries, strict=True)]
             show_lines(_sources(entries) if form == "yaml" else ())
@@ -210,17 +222,30 @@ def _sources(entries: list[Entry]) -> Iterator[str]:
 
 def watch(replica: Replica, wanted: Selection, form: str | None, view: Look) -> None:
     """Print a line for each workflow that changes, until interrupted."""
-    shown = Rows(replica.state, select(replica.state, wanted, view.clock)[0], form, view)
+    state = replica.state
+    before = select(state, wanted, view.clock)[0]
+    shown = Rows(state, before, form, view)
     changed: dict[str, None] = {}
     for folded in replica.follow():
         if folded is not None:
-            changed[getattr(folded.record.event, "uid", "")] = None
+            event = folded.record.event
+            changed |= dict.fromkeys((getattr(event, "uid", ""), getattr(event, "life", "")))
+            changed |= dict.fromkeys(move.uid for move in folded.moves)
             continue
-        for entry in select(replica.state, wanted, now())[0] if changed else ():
-            if isinstance(entry, Workflow) and entry.uid in changed:
-                shown.show(entry)
-        changed.clear()
+        if changed:
+            after = select(state, wanted, now())[0]
+            for entry in (*_left(before, after), *after):
+                if isinstance(entry, Workflow) and entry.uid in changed:
+                    shown.show(entry)
+            before = after
+            changed.clear()
         sys.stdout.flush()
+
+
+def _left(before: list[Entry], after: list[Entry]) -> list[Workflow]:
+    """Those that are not selected any more: of an instance that has ended the end is to be seen."""
+    still = {entry.uid for entry in after if isinstance(entry, Workflow)}
+    return [one for one in before if isinstance(one, Workflow) and one.uid not in still]
 
 
 def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -> int:
@@ -267,11 +292,11 @@ class Rows:
 
     def show(self, workflow: Workflow) -> None:
         if self._form == "json":
-            show_line(shape_of(self._state, workflow))
+            show_line(shape_of(self._state, workflow, now=now()))
             return
         if self._form == "yaml":
             print("---")
-            show(shape_of(self._state, workflow), "yaml")
+            show(shape_of(self._state, workflow, now=now()), "yaml")
             return
         view = structs.replace(self._view, now=now())
         row = list_row(self._state, workflow, view, wide=self._form == "wide")

@@ -35,6 +35,7 @@ MEANT = {
     "tail": "logs",
     "terminate": "cancel",
     "top": "status",
+    "trigger": "start",
     "unpause": "resume",
     "unsuspend": "resume",
     "versions": "history",
@@ -44,10 +45,6 @@ MEANT = {
 
 # Where it takes a sentence.
 _NEW_SPEC = "write a YAML file into the specs folder, or put it there by `treadle apply -f FILE`"
-_RUN = (
-    "`treadle up` starts the controller, `treadle run FILE` runs a file, "
-    "`treadle restart NAME` runs a workflow again"
-)
 SAID = {
     "add": _NEW_SPEC,
     "create": _NEW_SPEC,
@@ -55,6 +52,4 @@ SAID = {
     "edit": "edit the file in the specs folder; `treadle diff FILE` shows what the edit would do",
     "init": _NEW_SPEC,
     "new": _NEW_SPEC,
-    "start": _RUN,
-    "trigger": _RUN,
 }

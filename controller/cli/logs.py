@@ -16,6 +16,7 @@ from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode, UsageError
 from controller.model.state import State, Workflow
+from controller.spec.keys import LATEST
 from controller.view.attempts import Choice, by_number, of_all_runs, of_one_run, running
 from controller.view.find import find, find_workflow, name_and_steps, pick_steps
 from controller.view.story import concerns, happened, lines, names_step
@@ -36,6 +37,13 @@ def logs(args: argparse.Namespace) -> int:
     state = replica.catch_up()
     recall(args.state, state, name)
     workflow = find_workflow(state, name)
+    if workflow.starter is not None:
+        if args.run:
+            run_of(args.state, name, 0)  # raises UsageError
+        recall(args.state, state, f"{name}@{LATEST}")
+        workflow = find_workflow(state, f"{name}@{LATEST}")
+        aside(f"{workflow.name}, the newest instance of {name}; others: treadle runs {name}")
+        name = workflow.name
     run = _number(args.run, state, workflow)
     if run is not None:
         state, workflow = run_of(args.state, name, run)

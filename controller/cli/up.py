@@ -7,12 +7,14 @@ stopped first, and the next controller tries them again.
 
 import argparse
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
+from controller.model.state import State, Workflow
 from controller.view.pools import stuck
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def up(args: argparse.Namespace) -> int:
         progress(args, leaving, specs=args.specs) as shown,
     ):
         shown.hello(session.news())
+        began = session.controller.state.time
         while not signals.seen:
             session.turn()
             shown.show(session.news())
@@ -68,7 +71,7 @@ def up(args: argparse.Namespace) -> int:
         note(f"treadle: no specs in {os.path.abspath(args.specs)}")
         if args.fail_if_empty:
             return ExitCode.USAGE
-    return _exit_code(session)
+    return _exit_code(session, began)
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
@@ -94,13 +97,23 @@ def _is_empty(session: "Session") -> bool:
     return not state.rejected and all(life.origin != "folder" for life in state.workflows.values())
 
 
-def _exit_code(session: "Session") -> ExitCode:
-    """For `--once`: first a full disk counts, then a failed workflow, then bad specs."""
+def _exit_code(session: "Session", began: int) -> ExitCode:
+    """For `--once`: first a full disk counts, then a failed workflow, then bad specs.
+
+    Of the instances that failed, only those count that have ended since `began`.
+    """
     state = session.controller.state
     if session.news().lacks_room():
         return ExitCode.STORAGE
-    documents = [life for life in state.workflows.values() if life.origin == "folder"]
-    failed = (Phase.FAILED, Phase.CANCELLED)
-    if any(life.phase in failed or stuck(state, life) for life in documents):
+    if any(_has_failed(life, began) or stuck(state, life) for life in _of_the_folder(state)):
         return ExitCode.FAILED
     return ExitCode.USAGE if state.rejected or state.bad_markers else ExitCode.FINE
+
+
+def _of_the_folder(state: State) -> Iterator[Workflow]:
+    return (life for life in state.workflows.values() if life.origin != "run")
+
+
+def _has_failed(life: Workflow, began: int) -> bool:
+    is_old = life.birth is not None and (life.completed or 0) <= began
+    return life.phase in (Phase.FAILED, Phase.CANCELLED) and not is_old

@@ -1,18 +1,18 @@
-"""Values that a person gives: params to `run`, by `-p` and `--params`; outputs to `mark`.
+"""Values that a person gives: params to `run` and `start`; outputs to `mark`.
 
 All faults are found before anything is asked for. A word `NAME=VALUE` is only text until the type
 of that name is known; a value of a file has its type already.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.spec.load import Document
-from controller.spec.models import Param, ParamValue
+from controller.spec.models import Param, ParamValue, Spec
 from controller.spec.outputs import misfits
 from controller.spec.params import declared, misfit, required, type_of_param
 from controller.spec.path_fault import nearest
@@ -26,25 +26,42 @@ _NAMED_MAX = 8  # names in a hint
 _Given = Mapping[str, "str | FromFile"]  # by name; text is that of a word
 
 
+class Taker(NamedTuple):
+    """What the values are for. `partly`: those that it needs may come from elsewhere."""
+
+    file: str
+    name: str
+    spec: Spec
+    partly: bool = False
+
+
 def given_params(
     words: Sequence[str],
     files: Sequence[str],
     documents: Sequence[tuple[str, Document]],
     warnings: list[Fault],
 ) -> list[dict[str, Any]]:
-    """What each of the documents gets: the values of the params that it has.
+    """What each of the documents gets. `documents`: each with its file."""
+    takers = [Taker(file, one.name, one.workflow.spec) for file, one in documents]
+    return given_to(words, files, takers, warnings)
 
-    `documents`: each with its file. A later word wins over an earlier one, a later file over an
-    earlier one, and a word over a file. Raises InvalidSpec with all that is wrong.
+
+def given_to(
+    words: Sequence[str], files: Sequence[str], takers: Sequence[Taker], warnings: list[Fault]
+) -> list[dict[str, Any]]:
+    """What each of them gets: the values of the params that it has.
+
+    A later word wins over an earlier one, a later file over an earlier one, and a word over a file.
+    Raises InvalidSpec with all that is wrong.
     """
     given, faults = _read(words, files)
     unread = bool(faults)
     values: list[dict[str, Any]] = []
-    for file, document in documents:
-        values.append(_values(document, given, faults))
+    for taker in takers:
+        values.append(_values(taker, given, faults))
         # What could not be read may hold the value.
-        faults += [] if unread else _missing(document, file, given)
-    faults += _unknown(given, [document for _, document in documents])
+        faults += [] if unread or taker.partly else _missing(taker, given)
+    faults += _unknown(given, takers)
     if faults:
         raise InvalidSpec(list(dict.fromkeys(faults)))
     used = {name for one in values for name in one}
@@ -75,10 +92,10 @@ def _read(words: Sequence[str], files: Sequence[str]) -> tuple[_Given, list[Faul
     return given, faults
 
 
-def _values(document: Document, given: _Given, faults: list[Fault]) -> dict[str, Any]:
+def _values(taker: Taker, given: _Given, faults: list[Fault]) -> dict[str, Any]:
     """The values that fit; of the others, a fault each."""
     values: dict[str, Any] = {}
-    known = declared(document.workflow.spec)
+    known = declared(taker.spec)
     for name, one in given.items():
         if name not in known:
             continue
@@ -87,7 +104,7 @@ def _values(document: Document, given: _Given, faults: list[Fault]) -> dict[str,
         except ValueError as error:
             faults.append(_fault(name, one, str(error)))
     if len(msgspec.json.encode(values)) > VALUES_BYTES_MAX:
-        problem = f"the params of {document.name} have more than {VALUES_BYTES_MAX:,} bytes"
+        problem = f"the params of {taker.name} have more than {VALUES_BYTES_MAX:,} bytes"
         hint = "write the data to a file, and give the path of that file"
         faults.append(Fault(file="", path="-p", problem=problem, hint=hint))
     return values
@@ -103,18 +120,21 @@ def _value(param: Param | ParamValue, one: "str | FromFile") -> Any:
     return normal(value, kind)
 
 
-def _missing(document: Document, file: str, given: _Given) -> Iterator[Fault]:
-    for name in required(document.workflow.spec):
+def _missing(taker: Taker, given: _Given) -> Iterator[Fault]:
+    for name in required(taker.spec):
         if name not in given:
-            problem = f'{document.name} needs a value of the param "{name}"'
+            problem = f'{taker.name} needs a value of the param "{name}"'
             yield Fault(
-                file=file, path=f"spec.params.{name}", problem=problem, hint=f"add -p {name}=VALUE"
+                file=taker.file,
+                path=f"spec.params.{name}",
+                problem=problem,
+                hint=f"add -p {name}=VALUE",
             )
 
 
-def _unknown(given: _Given, documents: Sequence[Document]) -> Iterator[Fault]:
-    known = {name for document in documents for name in declared(document.workflow.spec)}
-    who = documents[0].name if len(documents) == 1 else "none of the workflows"
+def _unknown(given: _Given, takers: Sequence[Taker]) -> Iterator[Fault]:
+    known = {name for taker in takers for name in declared(taker.spec)}
+    who = takers[0].name if len(takers) == 1 else "none of the workflows"
     for name, one in given.items():
         if name in known:
             continue
@@ -125,7 +145,7 @@ def _unknown(given: _Given, documents: Sequence[Document]) -> Iterator[Fault]:
             hint = f"there {'is' if len(known) == 1 else 'are'} {', '.join(some)}"
         else:
             hint = "declare it in spec.params"
-        has = "has no param" if len(documents) == 1 else "has a param"
+        has = "has no param" if len(takers) == 1 else "has a param"
         yield _fault(name, one, f'{who} {has} "{name}"', hint)
 
 

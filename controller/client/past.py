@@ -14,7 +14,8 @@ from controller.model.apply import replay
 from controller.model.events import RunStarted
 from controller.model.movement import set_condition
 from controller.model.state import RunShort, State, Workflow
-from controller.view.find import find, find_workflow, is_uid_of
+from controller.spec.keys import LATEST
+from controller.view.find import definition_in, find, find_workflow, is_uid_of, meant_by
 from controller.view.look import Look
 from controller.view.status import ARCHIVED
 from controller.view.times import MOMENTS, local, parse_moment
@@ -79,6 +80,9 @@ def recall(state_dir: str, state: State, word: str) -> None:
 
     It is as it was when it left the state, with the condition Archived.
     """
+    if (definition := definition_in(word)) != "":
+        recall(state_dir, state, definition)
+        word = meant_by(state, word)
     try:
         known = find(state, word)
         # A life that was recalled for another word may not be the newest.
@@ -108,6 +112,11 @@ def run_of(state_dir: str, word: str, number: int) -> tuple[State, Workflow]:
     state = Replica(state_dir).catch_up()
     recall(state_dir, state, word)
     life = find_workflow(state, word)
+    if life.starter is not None:
+        raise UsageError(
+            f"{life.name} has instances in place of runs: treadle runs {life.name} lists them; "
+            f"then name one, like {life.name}@{LATEST}"
+        )
     for shown in (life, state.workflows.get(life.name)):
         if shown is not None and shown.run == number:
             past, then = state, shown

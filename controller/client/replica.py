@@ -19,7 +19,7 @@ from controller.model.events import Record
 from controller.model.state import Move, State
 
 if TYPE_CHECKING:
-    from controller.view.shape import ControllerShape
+    from controller.view.shape import ControllerShape, FilesWaiting
 
 FOLLOW_SECONDS = 0.1  # the longest delay of news for a command that follows the log
 _LIVE_PHASES = ("Starting", "Running")
@@ -95,6 +95,12 @@ def controller_shape(state_dir: str) -> "ControllerShape":
 def stood(state_dir: str, state: State) -> int | None:
     """The last moment that anything is known of, if no controller runs; else None."""
     return read_status(state_dir).stood(state.time)
+
+
+def files_waiting(state_dir: str) -> "FilesWaiting":
+    """How many files wait for triggers; None if no controller runs."""
+    status = read_status(state_dir)
+    return status.files_waiting if status.phase == "Running" else None
 
 
 def is_live(state_dir: str) -> bool:

@@ -5,15 +5,16 @@ removed, or a workflow that `treadle run` began and that never had a file.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from controller.client.replica import Replica
 from controller.client.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
+from controller.intake.requests import of_instances
 from controller.model.state import State, Workflow
 from controller.requests import waiting
-from controller.view.find import find
+from controller.view.find import definition_in, find, meant_by
 from controller.view.status import ended
 
 
@@ -37,6 +38,12 @@ def read_state(state_dir: str) -> State:
 
 def subject(specs: str, state: State, name: str) -> Subject:
     """Raises NotFound if neither the log nor the folder knows NAME."""
+    if (definition := definition_in(name)) and meant_by(state, name) not in state.workflows:
+        another = f"; to start another: treadle start {definition}"
+        raise NotFound(
+            f"{meant_by(state, name)}, the newest instance of {definition}, is no longer in force "
+            f"and can't change{another if definition in state.workflows else ''}"
+        )
     try:
         meant = find(state, name)
         if isinstance(meant, Workflow) and ended(state, meant):
@@ -55,6 +62,15 @@ def require_life(specs: str, state: State, name: str, verb: str) -> Workflow:
     if life is None:
         raise NotFound(f"{name}: no controller has seen a valid spec yet: nothing to {verb}")
     return life
+
+
+def refuse_definition(life: Workflow | None, command: str, words: Sequence[str] = ()) -> None:
+    """Raises UsageError for a definition, with the line for its newest instance.
+
+    `words`: what stands behind the name.
+    """
+    if life is not None and life.starter is not None:
+        raise UsageError(of_instances(life.name, command, words))
 
 
 def files_of(specs: str, state: State, names: Collection[str]) -> list[SpecFile]:

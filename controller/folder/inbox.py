@@ -107,6 +107,7 @@ class Walk:
         self.root = look_at(way.root)
         self.not_utf8 = 0
         self.unreadable = 0
+        self.in_state = False
         self._way = way
         self._state = state
 
@@ -126,7 +127,8 @@ class Walk:
 
     def _paths(self) -> Iterator[str]:
         real = os.path.realpath(self._way.root)
-        places = [] if within(real, self._state) else [Place(self._way.root, real)]
+        self.in_state = within(real, self._state)
+        places = [] if self.in_state else [Place(self._way.root, real)]
         for part in self._way.folders:
             places = [below for place in places for below in self._below(place, part)]
         for place in places:
@@ -249,9 +251,10 @@ class Inbox:
             sight = replace(
                 sight,
                 files=files,
-                unsteady=len(restless),
+                restless=frozenset(restless),
                 not_utf8=walk.not_utf8,
                 unreadable=walk.unreadable,
+                in_state=walk.in_state,
             )
         wanted.note(sight)
 
@@ -263,7 +266,7 @@ class Inbox:
             with suppress(OSError):  # the next scan says what is wrong
                 self._sort(path, now, files, restless)
         wanted.restless = restless
-        wanted.note(replace(wanted.sight, files=files, unsteady=len(restless)))
+        wanted.note(replace(wanted.sight, files=files, restless=frozenset(restless)))
 
     # ---------------------------------------- one file
 

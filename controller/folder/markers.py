@@ -19,6 +19,7 @@ from msgspec import Struct
 from controller.errors import UsageError
 from controller.loop.ports import SeenMarker
 from controller.spec.items import is_full_name
+from controller.spec.keys import KEY, LATEST
 from controller.spec.models import WORKFLOW_NAME
 from controller.spec.older import workflow_name
 
@@ -27,6 +28,7 @@ MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancel
 DEPTH_MAX = 8  # a valid marker needs two
 _PROBLEMS_MAX = 20  # that are named
 _SHOWN_MAX = 200  # characters of a name in a message; a full name of a step has no more
+_EXAMPLE = f"etl@20261128T013000Z{MARKER_SUFFIX}"
 FIELDS = ("reason", "steps", "mode", "hooks")
 
 # All scalars stay text as written: `reason: no` is not a boolean, step 1 is not a number.
@@ -63,15 +65,23 @@ def parse_marker(data: bytes) -> Marker:
 
 
 def workflow_of(path: str) -> str:
-    """The name of the workflow that the marker at `path` cancels; no file name is refused."""
+    """The name of what the marker at `path` cancels: a workflow, or an instance, NAME@KEY.
+
+    No file name is refused.
+    """
     return os.path.basename(path).removesuffix(MARKER_SUFFIX)
 
 
 def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
     """The marker at `path`, whose owner is `by`, as the controller sees it."""
     name = workflow_of(path)
+    definition, at, key = name.partition("@")
     try:
-        if not re.fullmatch(WORKFLOW_NAME, name):
+        if at and key == LATEST:
+            raise BadMarker(f"{name} is another instance every time; name one, like {_EXAMPLE}")
+        if at and not re.fullmatch(KEY, key):
+            raise BadMarker(f'"{key}" is no key of an instance; they look like {_EXAMPLE}')
+        if not re.fullmatch(WORKFLOW_NAME, definition):
             raise BadMarker(f'no workflow can be named "{name}"{_perhaps_meant(name)}')
         marker = parse_marker(data)
     except BadMarker as error:

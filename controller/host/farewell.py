@@ -7,6 +7,7 @@ from controller.host.news import News
 from controller.model.phases import Phase
 from controller.model.state import Step, Workflow
 from controller.view import pools, words
+from controller.view.firings import is_superseded
 
 _NAMED_MAX = 10
 _OPEN = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.SUSPENDED})
@@ -18,12 +19,18 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
         yield from _stopped(news, ended)
         return
     counts, asking = Counter[str](), list[tuple[str, list[Step]]]()
+    waiting = 0
     for life in news.workflows():
+        if life.starter is not None and life.phase is not Phase.SUSPENDED:
+            waiting += 1
+            continue
         steps, stuck = words.asking(life), pools.stuck(news.state, life)
         counts["waiting for approval" if steps else "waiting" if stuck else life.phase] += 1
         if steps:
             asking.append((life.name, steps))
     summary = [f"{count} {phase.lower()}" for phase, count in sorted(counts.items())]
+    if waiting:
+        summary.append("1 definition waits" if waiting == 1 else f"{waiting} definitions wait")
     invalid = len(news.state.rejected) + len(news.state.bad_markers)
     if invalid:
         summary.append("1 invalid file" if invalid == 1 else f"{invalid} invalid files")
@@ -31,7 +38,11 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     if news.lacks_room():
         yield "steps wait for room on the disk: make room, then run it again"
         return
-    yield from summaries(life for life in news.workflows() if life.phase in _OPEN)
+    yield from summaries(
+        life
+        for life in news.workflows()
+        if life.phase in _OPEN and not is_superseded(news.state, life)
+    )
     yield from (lacking := [*lacks(news)])
     for name, steps in asking[:_NAMED_MAX]:
         for step in steps[:_NAMED_MAX]:

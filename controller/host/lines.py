@@ -16,7 +16,11 @@ from controller.model.state import SECOND, Condition, Move, State, Step
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
+from controller.view.firings import due_time, is_toggle
+from controller.view.listing import of_definition
+from controller.view.look import Look
 from controller.view.pools import is_stuck, of_lack
+from controller.view.story import of_firing
 from controller.view.table import visible
 from controller.view.times import rfc3339, span
 
@@ -43,7 +47,8 @@ class Progress(Protocol):
 
 
 class Lines:
-    """A line for each phase that changes: `…T12:00:01+01:00 etl/load Failed after 3.1s: …`.
+    """A line for each phase that changes: `…T12:00:01+01:00 etl/load Failed after 3.1s: …`; and
+    for each firing.
 
     `specs`: the folder, of `up`; "" for `run`, which says less at its end.
     """
@@ -87,11 +92,19 @@ class Lines:
             if not news.shows(move.uid):
                 continue
             if not _is_told_otherwise(move, news.state):
-                self._say(line(move, news.state))
+                self._say(line(move, news.state, self._look(news)))
             for text in printed(news, move, self._outputs):
                 print(text)
-        if news.moves or self._streams:
+        for firing in news.firings:
+            if news.shows(firing.uid) and firing.uid in news.state.lives:
+                name = news.state.lives[firing.uid].name
+                self._say(f"{name}: {of_firing(firing, self._look(news))}")
+        if news.moves or news.firings or self._streams:
             sys.stdout.flush()
+
+    def _look(self, news: News) -> Look:
+        """How moments are shown in a line: on a terminal in short, and nothing is cut."""
+        return Look(now=news.now, zone=self._zone, width=sys.maxsize if _on_terminal() else None)
 
     def _show_streams(self, news: News) -> None:
         """What the steps have printed since the last time, each line with the name of its step."""
@@ -140,7 +153,7 @@ class Lines:
 
 
 class JsonLines:
-    """The same for programs: a JSON object a line, for each phase that changes."""
+    """The same for programs: a JSON object a line, for each phase that changes and each firing."""
 
     refresh_seconds: float | None = None
     left: Left = ""
@@ -171,6 +184,20 @@ class JsonLines:
                     reason=move.reason,
                     message=move.message,
                     durationSeconds=None if taken is None else taken / SECOND,
+                )
+        for firing in news.firings:
+            if news.shows(firing.uid) and firing.uid in news.state.lives:
+                self._say(
+                    type="FiringDecided",
+                    workflow=news.state.lives[firing.uid].name,
+                    uid=firing.uid,
+                    trigger=firing.trigger or None,
+                    key=firing.key,
+                    due=due_time(firing.due),
+                    outcome=firing.outcome,
+                    reason=firing.reason or None,
+                    message=firing.message,
+                    instance=firing.instance or None,
                 )
         sys.stdout.flush()
 
@@ -219,7 +246,11 @@ def _print_all(state: State, key: tuple[str, str, int], lines: list[str]) -> Non
 def _now(zone: tzinfo | None) -> str:
     """The time: in full where a file or a pipe keeps the line, on a terminal without the date."""
     now = datetime.now(UTC).astimezone(zone)
-    return f"{now:%H:%M:%S}" if sys.stdout.isatty() else now.isoformat(timespec="seconds")
+    return f"{now:%H:%M:%S}" if _on_terminal() else now.isoformat(timespec="seconds")
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def ends(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[str]:
@@ -255,9 +286,11 @@ _SHOWN: dict[Outputs, tuple[Phase, ...]] = {
 
 def _is_told_otherwise(move: Move, state: State) -> bool:
     """Whether other lines show enough: that of its start, that of another hook before it, or, of a
-    child, those of its children.
+    child, those of its children. A definition goes to and fro with its instances.
     """
     step = _step_of(move, state)
+    if not move.step and is_toggle(move.was, move.phase):
+        return True
     if move.reason == Reason.WAITING_FOR_TURN:
         return True
     if move.phase is Phase.READY:
@@ -272,7 +305,7 @@ def _step_of(move: Move, state: State) -> Step | None:
     return life.find(move.step) if life is not None else None
 
 
-def line(move: Move, state: State) -> str:
+def line(move: Move, state: State, look: Look | None = None) -> str:
     """`etl/extract Running: attempt 1, pid 4711`; with the time that it took, once it has ended."""
     name = f"{move.workflow}/{move.step}" if move.step else move.workflow
     taken = duration(move, state)
@@ -280,6 +313,8 @@ def line(move: Move, state: State) -> str:
     life = state.lives.get(move.uid)
     if not move.step and life is not None and life.phase is move.phase and life.finished:
         message = words.verdict(life)
+    if move.phase is Phase.WAITING and life is not None and look is not None:
+        message = of_definition(state, life, look)
     took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
     if move.phase is Phase.READY and (step := _step_of(move, state)) is not None:
         message = (of_lack(state, step) or ("", message))[1]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from controller.model.events import FiringDecided
 from controller.model.phases import AttemptPhase
 from controller.model.state import Condition, Move, State, Workflow
 
@@ -24,6 +25,7 @@ class News(NamedTuple):
     slots: int | None = None
     only: frozenset[str] | None = None
     stood: int | None = None
+    firings: Sequence[FiringDecided] = ()
 
     def shows(self, uid: str) -> bool:
         return self.only is None or uid in self.only

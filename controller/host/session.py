@@ -34,6 +34,7 @@ from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply import replay
+from controller.model.events import FiringDecided
 from controller.model.state import SECOND, Move, State
 from controller.planner.retention import KEEP_FINISHED
 from controller.requests import RequestBox, os_user, requests_folder
@@ -78,17 +79,20 @@ class Session:
         self.wakes = wakes
         self.state_dir = state_dir
         self.moves: list[Move] = []
+        self.firings: list[FiringDecided] = []
         self._space = space
         self._status = ControllerStatus(phase="Starting")
         self._status_problem = ""
         self._upkeep = Upkeep(state_dir, keep_archive_bytes)
 
     def turn(self) -> None:
-        """Take one turn; afterwards `moves` and `notes` show what happened."""
+        """Take one turn; afterwards `moves`, `firings` and `notes` show what happened."""
         state = self.controller.state
         state.moves.clear()
         self.controller.turn()
         self.moves = list(state.moves)
+        batch = self.controller.passes.batch
+        self.firings = [one.event for one in batch if isinstance(one.event, FiringDecided)]
         self._write_status("Running")
         if problem := self._upkeep.consider(state.seq):
             self.controller.notes.append(problem)
@@ -112,6 +116,7 @@ class Session:
             state_dir=self.state_dir,
             now=self.controller.edges.clock.now(),
             moves=self.moves,
+            firings=self.firings,
             conditions=self.controller.conditions,
             notes=notes,
             slots=self.controller.settings.max_parallel,

@@ -142,7 +142,11 @@ def _see(
                 line.another = None
             return
     line.another = None
-    gone = [path for path in armed.consumed if path not in sight.files and path not in armed.gone]
+    gone = [
+        path
+        for path in armed.consumed
+        if path not in sight.files and path not in sight.restless and path not in armed.gone
+    ]
     if sight.unreadable:
         gone = []  # they may be where nobody can look
     back = [path for path in armed.gone if _is_known(armed, sight.files.get(path))]
@@ -223,31 +227,45 @@ def _facts(trigger: Trigger, file: SeenInput) -> Firing:
 
 def said(state: State, memory: Memory) -> Said:
     """What keeps files from being decided, for people."""
-    away, crowds, loops, blind = [], [], [], []
+    whose: dict[str, list[str]] = {kind: [] for kind in _SAID}
     for (uid, name), line in memory.lines.items():
-        if uid not in state.lives or line.sight is None:
-            continue
-        whose = f"{state.lives[uid].name}/{name}"
-        if line.away:
-            away.append(f"{whose}: the folder of {line.sight.pattern} {line.away}")
-        if line.count > WAITING_MAX:
-            crowds.append(f"{whose} ({line.count:,})")
-        if line.looped is not None:
-            loops.append(whose)
-        if line.sight.not_utf8 or line.sight.unreadable:
-            blind.append(f"{whose}: {line.sight.pattern}")
-    found: Said = {}
-    if away:
-        message = f"nothing is decided for the files of {listed(away)}; bring the folder back"
-        found["InboxAway"] = ("FolderNotThere", message)
-    if crowds:
-        found["ManyFilesWait"] = ("TooMany", f"many files wait for {listed(crowds)}")
-    if loops:
-        message = f"a file fires again and again: {listed(loops)}; it is held for 10 minutes"
-        found["TriggerLoops"] = ("TooOften", f"{message}; does a step write it?")
-    if blind:
-        message = (
-            f"some files can't be looked at, or have names that are not UTF-8: {listed(blind)}"
-        )
-        found["InboxUnreadable"] = ("NotReadable", message)
-    return found
+        if uid in state.lives and line.sight is not None:
+            for kind, what in _troubles(line, line.sight):
+                whose[kind].append(f"{state.lives[uid].name}/{name}{what}")
+    return {
+        kind: (reason, message.format(listed(whose[kind])))
+        for kind, (reason, message) in _SAID.items()
+        if whose[kind]
+    }
+
+
+_SAID = {
+    "InboxAway": (
+        "FolderNotThere",
+        "nothing is decided for the files of {}; bring the folder back",
+    ),
+    "ManyFilesWait": ("TooMany", "many files wait for {}"),
+    "TriggerLoops": (
+        "TooOften",
+        "a file fires again and again: {}; it is held for 10 minutes; does a step write it?",
+    ),
+    "InboxUnreadable": (
+        "NotReadable",
+        "some files can't be looked at, or have names that are not UTF-8: {}",
+    ),
+    "InboxInState": ("StateFolder", "files of the state folder fire nothing: {}; move them"),
+}
+
+
+def _troubles(line: Line, sight: InputSight) -> Iterator[tuple[str, str]]:
+    """The conditions that a trigger has a part in, and what is to be said of it after its name."""
+    if line.away:
+        yield "InboxAway", f": the folder of {sight.pattern} {line.away}"
+    if line.count > WAITING_MAX:
+        yield "ManyFilesWait", f" ({line.count:,})"
+    if line.looped is not None:
+        yield "TriggerLoops", ""
+    if sight.not_utf8 or sight.unreadable:
+        yield "InboxUnreadable", f": {sight.pattern}"
+    if sight.in_state:
+        yield "InboxInState", f": {sight.pattern}"

@@ -18,6 +18,7 @@ from controller.model.events import (
     CancelAccepted,
     DeletionAccepted,
     LifeEnded,
+    PoolAccepted,
     RequestApplied,
     StepMarked,
     StepReset,
@@ -26,7 +27,7 @@ from controller.model.events import (
 from controller.model.indexes import markers_for
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import State, Step, Workflow
+from controller.model.state import Pool, State, Step, Workflow
 from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, Fire, Follow, to_end
 from controller.planner.cancel import of_name
@@ -34,7 +35,7 @@ from controller.planner.firing import facts_of_time
 from controller.spec.due import at_in, key_of
 from controller.spec.fingerprint import same, same_steps
 from controller.spec.items import child_name, inner_name
-from controller.spec.keys import key_by_hand
+from controller.spec.keys import LATEST, key_by_hand
 from controller.spec.linked import Linked
 from controller.spec.load import Document
 from controller.spec.models import Spec
@@ -44,7 +45,6 @@ from controller.spec.template import child_definition, definition_named, templat
 from controller.spec.trigger import Firing, triggers
 from controller.spec.values import normal
 
-LATEST = "latest"  # NAME@latest is the newest instance
 BACKFILL_MAX = 10_000
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
 
@@ -381,14 +381,14 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
     """What only an instance can do, and what only a definition can."""
     if workflow.starter is not None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
-            raise _Refused(of_instances(workflow.name, asked.kind))
+            raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
     elif asked.kind in ("start", "backfill"):
         raise _Refused(f"{workflow.name} has no triggers, {not_startable(workflow)}")
 
 
-def of_instances(name: str, command: str) -> str:
+def of_instances(name: str, command: str, steps: Iterable[str] = ()) -> str:
     """Why this can't be asked of a definition, and what to write."""
-    newest = f"treadle {command} {name}@latest"
+    newest = " ".join([f"treadle {command} {name}@{LATEST}", *map(quote, steps)])
     return f"{name} runs no steps itself, its instances do; for the newest: {newest}"
 
 
@@ -447,6 +447,7 @@ def _backfill(state: State, workflow: Workflow | None, asked: Request) -> Iterat
             key=key_of(due),
             due=due,
             facts=facts_of_time(trigger, due, "manual"),
+            over=asked.params,
             backfill=asked.name,
             parallel=asked.parallel,
             by=asked.by,
@@ -486,6 +487,7 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
             f"{asked.workflow} is already managed from the specs folder ({workflow.path}); "
             f"to run it again: treadle {command} {asked.workflow}"
         )
+    yield from _pools(state, asked)
     if asked.resume:
         yield from _resume_run(workflow, asked, _plain(asked.document))
         return
@@ -501,6 +503,15 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
         raise _Refused(wrong)
     document = _plain(asked.document)
     yield from accept(None, document, asked.path, asked.by, "run", asked.name, asked.params)
+
+
+def _pools(state: State, asked: Request) -> Iterator[Action]:
+    """Those that came with it, but for what the specs folder has by now."""
+    for pool in asked.pools:
+        known = state.pools.get(pool.name)
+        given = Pool(pool.slots, pool.path)
+        if known is None or (known.is_outside and known != given):
+            yield PoolAccepted(name=pool.name, slots=pool.slots, path=pool.path)
 
 
 def _plain(document: Document) -> Document:

@@ -196,7 +196,7 @@ def followed(state: State, event: e.GenerationFollowed) -> None:
         ),
     )
     if birth.queued:
-        message = "generation of its definition; it still waits for its turn"
+        message = f"generation {event.generation} accepted; it still waits for its turn"
         move_workflow(state, instance, Phase.PENDING, Reason.QUEUED, message)
 
 

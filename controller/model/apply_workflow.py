@@ -72,14 +72,14 @@ from controller.spec.fingerprint import same_steps
 from controller.spec.linked import below, homes_of, with_homes
 from controller.spec.models import Spec
 from controller.spec.template import body, child_definition, template_definitions
-from controller.spec.trigger import Trigger, is_definition, triggers
+from controller.spec.trigger import is_definition, triggers
 
 
 def accepted(state: State, event: e.GenerationAccepted, birth: Birth | None = None) -> None:
     """`birth`: of an instance that begins with this."""
     workflow = state.lives.get(event.uid) or _begin_life(state, event, birth)
     is_new = workflow.generation == 0
-    above = defaults_above(state, workflow.origin, event.path)
+    above = defaults_above(state, workflow.origin, event.path, event.spec)
     was, workflow.spec = workflow.spec, below(event.spec, above)
     workflow.generation, workflow.path = event.generation, event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations
@@ -153,7 +153,7 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
     known = {} if is_new else triggers(was)
     starter.triggers = {}
     for name, trigger in triggers(definition.spec).items():
-        same = name in known and _waits_for(known[name]) == _waits_for(trigger)
+        same = name in known and known[name].waits_for == trigger.waits_for
         armed = before[name] if same else Armed(kind=trigger.kind, since=now, mark=now)
         if trigger != known.get(name):
             armed.is_armed, armed.due = False, None
@@ -175,10 +175,6 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
     restate(state, definition)
     _note_accepted(state, definition, f"generation {definition.generation} accepted")
     touch(state, definition)
-
-
-def _waits_for(trigger: Trigger) -> tuple[object, ...]:
-    return trigger.kind, trigger.rule, trigger.files, trigger.after
 
 
 def _take_steps(

@@ -27,7 +27,6 @@ SCHEMA = 1  # of the records below; a reader refuses a higher one
 RESERVED = frozenset(
     {
         "AttemptSubmitted",  # {handle, place}
-        "OutputsRecorded",
     }
 )
 

@@ -16,13 +16,17 @@ from controller import __version__
 from controller.model.events import DefaultsAccepted, FileRejected, MarkerPlaced, MarkerRejected
 from controller.model.indexes import look_out
 from controller.model.metrics import Metrics
+from controller.model.phases import Phase
 from controller.model.pools import find_again, line_of
 from controller.model.state import (
+    SECOND,
+    Armed,
     ControllerSeen,
     Pool,
     Queue,
     QueueKey,
     RunShort,
+    Starter,
     State,
     Timer,
     Workflow,
@@ -171,48 +175,83 @@ def thaw(data: bytes, by_any: bool = False) -> State:
 def copy_of(state: State, name: str) -> State:
     """A separate state with only one workflow in it: its present life, markers and indexes.
 
-    For an instance, its definition is there too, without its triggers.
+    With a definition come its unfinished instances; no time that was due before fires there. For an
+    instance, its definition is there too, without its triggers.
 
-    Cost: O(its steps), however large the state is.
+    Cost: O(its steps, and those of these instances), however large the state is.
     """
     part = State()
     part.seq, part.epoch, part.begun = state.seq, state.epoch, state.begun
     part.time, part.time_before = state.time, state.time_before
     part.controller = state.controller
     part.pools, part.defaults = state.pools, state.defaults
-    part.markers = dict(state.markers_of.get(name, {}))
-    if name in state.runs:
-        part.runs = {name: state.runs[name]}
-    if name in state.gone:
-        part.gone = OrderedDict.fromkeys([name])
     life = state.workflows.get(name)
-    if life is not None:
-        part.lives, part.workflows = {life.uid: life}, {name: life}
+    if life is None:
+        _take_name(state, part, name)
+    else:
+        _take_life(state, part, life)
+        if life.starter is not None:
+            part.lives[life.uid] = part.workflows[name] = _at_rest(state, life, life.starter)
+            for uid in life.starter.unfinished:
+                _take_life(state, part, state.lives[uid])
         if life.birth is not None and life.birth.definition in state.lives:
             definition = state.lives[life.birth.definition]
-            part.lives[definition.uid] = structs.replace(definition, starter=None)
-        steps = ("", *life.steps, *life.hooks)
-        part.live = {
-            (life.uid, step): state.live[life.uid, step]
-            for step in steps
-            if (life.uid, step) in state.live
-        }
-        part.timers = sorted(
-            Timer(due, life.uid, step, kind)
-            for step in steps
-            for kind in TimerKind
-            if (due := state.timer_of.get((life.uid, step, kind))) is not None
-        )
-        if life.uid in state.awaited:
-            part.awaited = {life.uid: state.awaited[life.uid]}
-        if life.queued_as is not None:
-            part.queue = {life.queued_as: OrderedDict.fromkeys([life.uid])}
-        if life.lined_as is not None:
-            alone = {life.lined_as: OrderedDict.fromkeys([life.uid])}
-            part.lines = {name: {line_of(groups): alone} for name, groups in life.parked.items()}
-        if life.uid in state.over:
-            part.over = OrderedDict.fromkeys([life.uid])
+            part.lives[definition.uid] = structs.replace(
+                definition, starter=None, phase=Phase.PENDING
+            )
+            part.markers |= state.markers_of.get(definition.name, {})
+        part.timers.sort()
     return thaw(freeze(part))
+
+
+def _take_name(state: State, part: State, name: str) -> None:
+    """What is known of a name, whether it has a life or not."""
+    part.markers |= state.markers_of.get(name, {})
+    if name in state.runs:
+        part.runs[name] = state.runs[name]
+    if name in state.gone:
+        part.gone[name] = None
+
+
+def _take_life(state: State, part: State, life: Workflow) -> None:
+    _take_name(state, part, life.name)
+    part.lives[life.uid] = part.workflows[life.name] = life
+    for step in ("", *life.steps, *life.hooks):
+        key = (life.uid, step)
+        if key in state.live:
+            part.live[key] = state.live[key]
+        for kind in TimerKind:
+            if (due := state.timer_of.get((*key, kind))) is not None:
+                part.timers.append(Timer(due, *key, kind))
+    if life.uid in state.awaited:
+        part.awaited[life.uid] = state.awaited[life.uid]
+    if life.queued_as is not None:
+        part.queue.setdefault(life.queued_as, OrderedDict())[life.uid] = None
+    if life.lined_as is not None:
+        for pool, groups in life.parked.items():
+            line = part.lines.setdefault(pool, {}).setdefault(line_of(groups), {})
+            line.setdefault(life.lined_as, OrderedDict())[life.uid] = None
+    if life.uid in state.over:
+        part.over[life.uid] = None
+
+
+def _at_rest(state: State, definition: Workflow, starter: Starter) -> Workflow:
+    """The definition with its unfinished instances alone, and without what is due by now."""
+    now = (state.time + state.controller.ahead) // SECOND
+    triggers = {
+        name: Armed(kind=one.kind, since=one.since, mark=max(one.mark, now), is_armed=True)
+        for name, one in starter.triggers.items()
+    }
+    unfinished = Starter(
+        triggers=triggers,
+        hold=starter.hold,
+        latest=starter.latest,
+        occupied=starter.occupied,
+        waiting=starter.waiting,
+        unfinished=starter.unfinished,
+        groups=starter.groups,
+    )
+    return structs.replace(definition, starter=unfinished)
 
 
 def _listed(queue: Queue) -> list[tuple[QueueKey, list[str]]]:

@@ -25,6 +25,7 @@ from controller.model.state import (
     Question,
     QueueKey,
     RunShort,
+    Starter,
     State,
     Step,
     Timer,
@@ -68,7 +69,7 @@ def touch_all(state: State) -> None:
 def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
     """A new attempt takes a slot."""
     state.live[workflow.uid, step.name] = attempt
-    workflow.occupied += 1
+    _count_attempt(state, workflow, +1)
     pools.leave(state, workflow, step)
     for other in pools.hold(state, workflow, step, attempt):
         requeue(state, other)
@@ -78,8 +79,29 @@ def occupy(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> No
 def vacate(state: State, workflow: Workflow, step: Step) -> None:
     """Its attempt is over: the slot is free, and what it used."""
     pools.release(state, workflow, step, state.live.pop((workflow.uid, step.name)))
-    workflow.occupied -= 1
+    _count_attempt(state, workflow, -1)
     requeue(state, workflow)
+
+
+def _count_attempt(state: State, workflow: Workflow, by: int) -> None:
+    """A definition with its instances is one where slots are shared.
+
+    Cost: O(its instances that wait).
+    """
+    workflow.occupied += by
+    starter = _starter_of(state, workflow)
+    if starter is not None:
+        starter.occupied += by
+        for uid in [*starter.waiting]:
+            requeue(state, state.lives[uid])
+
+
+def _starter_of(state: State, workflow: Workflow) -> Starter | None:
+    """That of the definition of an instance."""
+    if workflow.birth is None:
+        return None
+    definition = state.lives.get(workflow.birth.definition)
+    return None if definition is None else definition.starter
 
 
 def want_slot(state: State, workflow: Workflow, step: Step) -> None:
@@ -248,6 +270,9 @@ def requeue(state: State, workflow: Workflow) -> None:
         workflow.queued_as = key
     if workflow.parked:
         pools.line_up(state, workflow, place(state, workflow))
+    starter = _starter_of(state, workflow)
+    if starter is not None:
+        _keep(starter.waiting, workflow.uid, key is not None or workflow.lined_as is not None)
 
 
 def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
@@ -262,7 +287,8 @@ def place(state: State, workflow: Workflow, hooks: bool = False) -> QueueKey | N
     """Its place among those that wait; None if it may start no step, or (`hooks`) none of those."""
     if is_full(workflow) or standstill(state, workflow, hooks) is not None:
         return None
-    return (-workflow.priority, workflow.occupied)
+    starter = _starter_of(state, workflow)
+    return (-workflow.priority, workflow.occupied if starter is None else starter.occupied)
 
 
 def is_full(workflow: Workflow) -> bool:

@@ -21,6 +21,7 @@ from controller.model.state import (
     SECOND,
     Armed,
     Attempt,
+    Birth,
     QueueKey,
     Starter,
     State,
@@ -165,7 +166,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
 
 def _policy(state: State, workflow: Workflow, present: bool) -> Iterator[str]:
     """It has the Defaults of its folder and above, as long as its document is in force."""
-    above = defaults_above(state, workflow.origin, workflow.path)
+    above = defaults_above(state, workflow.origin, workflow.path, workflow.spec)
     if present and not workflow.deleting and workflow.spec.above != above:
         yield f"the Defaults above it are {workflow.spec.above}, should be {above}"
     for step in workflow.steps.values() if workflow.spec.above else ():
@@ -270,7 +271,9 @@ def _waits(step: Step) -> bool:
 
 def _definition(state: State, workflow: Workflow) -> Iterator[str]:
     starter = workflow.starter
-    if (starter is None) != (workflow.birth is not None or not is_definition(workflow.spec)):
+    present = state.workflows.get(workflow.name) is workflow  # the copy of an instance has none
+    is_one = workflow.birth is None and is_definition(workflow.spec)
+    if present and (starter is not None) != is_one:
         yield "a definition has triggers and a starter, and nothing else has one"
     if starter is None:
         return
@@ -345,6 +348,12 @@ def _instances(state: State, definition: Workflow, starter: Starter) -> Iterator
         births = [state.lives[uid].order for uid in group.queued if uid in state.lives]
         if births != sorted(births):
             yield f"those that are queued in {name!r} are not in the order of their births"
+    going = [state.lives[uid] for uid in starter.unfinished if uid in state.lives]
+    occupied = sum(life.occupied for life in going)
+    waiting = {life.uid for life in going if life.queued_as or life.lined_as}
+    if (starter.occupied, {*starter.waiting}) != (occupied, waiting):
+        found = starter.occupied, [*starter.waiting]
+        yield f"its instances hold {occupied} slots, and {waiting} wait: {found}"
     present = state.workflows.get(definition.name) is definition
     surplus = present and len(ended) > keep_instances(definition.spec)
     if (definition.uid in state.surplus) != surplus:
@@ -361,9 +370,16 @@ def _instance(state: State, workflow: Workflow) -> Iterator[str]:
         yield "an instance is NAME@KEY, and begins nothing itself"
     if not present:
         return
-    if definition is None or definition.starter is None:
-        yield f"its definition is {definition}"
-        return
+    if definition is None:
+        yield "its definition is not known"
+    elif definition.starter is not None:  # it has none in the copy of an instance
+        yield from _of_definition(state, workflow, birth, definition)
+
+
+def _of_definition(
+    state: State, workflow: Workflow, birth: Birth, definition: Workflow
+) -> Iterator[str]:
+    """An instance fits its definition."""
     if state.workflows.get(definition.name) is not definition:
         yield "it goes on after its definition has ended"
     if definition.name != workflow.document or workflow.path != definition.path:

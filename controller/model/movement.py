@@ -137,7 +137,7 @@ def restate(state: State, definition: Workflow) -> None:
     assert starter is not None
     hold = hold_of(state, definition)
     if hold != starter.hold:
-        if starter.hold in (Reason.SUSPENDED, Reason.CANCEL_MARKER):
+        if starter.hold in (Reason.SUSPENDED, Reason.CANCEL_MARKER, "EditPending"):
             starter.stood.append((starter.hold, wall(state, state.time) // SECOND))
         starter.hold = hold
         for name in starter.triggers:

@@ -170,21 +170,36 @@ class InputSight(Struct, frozen=True, kw_only=True):
 
     Unless `root` is `ok`, nothing is known about the files, and all else is empty. `device` is
     that of the root: an unmounted disk shows as another one. `files` are those whose writers are
-    done, by path; `unsteady` is how many match whose writers may still be at work. `not_utf8`: how
-    many match that have no name which a log can hold. `unreadable`: how many files and folders
-    below the root can't be looked at.
+    done, by path; `restless` are the paths of those whose writers may still be at work. `not_utf8`:
+    how many match that have no name which a log can hold. `unreadable`: how many files and folders
+    below the root can't be looked at. `in_state`: the root lies in the state folder, so no file
+    counts.
     """
 
     pattern: str
     root: Literal["ok", "missing", "unreadable"]
     device: int = 0
     files: dict[str, SeenInput] = {}
-    unsteady: int = 0
+    restless: frozenset[str] = frozenset()
     not_utf8: int = 0
     unreadable: int = 0
+    in_state: bool = False
+
+    @property
+    def unsteady(self) -> int:
+        """How many are restless."""
+        return len(self.restless)
 
 
 # ---------------------------------------- people
+class GivenPool(Struct, frozen=True):
+    """A pool for what a `run` begins. `path` of a file outside of the specs folder is absolute."""
+
+    name: str
+    slots: int
+    path: str
+
+
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 
@@ -220,12 +235,13 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
-    params: dict[str, Any] = {}  # given to a `run`, or an instance
+    params: dict[str, Any] = {}  # given to a `run`, or an instance; of a backfill, they win
     outputs: dict[str, Any] = {}  # of the step that is marked
     question: int = 0  # of the step that is approved, or not
     approved: bool = True
     document: Document | None = None
     path: str = ""
+    pools: list[GivenPool] = []  # those that a `run` found, for the case that there are none yet
     resume: bool = False
     reason: str = ""
     drain: bool = False

@@ -482,6 +482,8 @@ class Starter(Struct, kw_only=True, omit_defaults=True):
     stood: list[tuple[str, int]] = []
     latest: str = ""  # the name of the instance that was born last, backfills aside
     # indexes
+    occupied: int = 0  # attempts of all instances that live
+    waiting: dict[str, None] = {}  # uids of instances that could use a slot, or wait for a pool
     unfinished: dict[str, None] = {}  # uids of instances
     ended: dict[str, None] = {}  # the same of those that have ended, oldest first
     groups: dict[str, Group] = {}
@@ -573,6 +575,11 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     def document(self) -> str:
         """The name of the document that it comes from: of an instance, that of its definition."""
         return document_of(self.name)
+
+    @property
+    def family(self) -> str:
+        """Whose attempts count together where slots are shared: those of a definition do."""
+        return self.uid if self.birth is None else self.birth.definition
 
     @property
     def is_queued(self) -> bool:
@@ -725,6 +732,11 @@ class Pool(Struct, frozen=True):
 
     slots: int
     path: str
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether a `run` brought it, from a file that is not in the specs folder."""
+        return self.path.startswith("/")
 
 
 class ControllerSeen(Struct):

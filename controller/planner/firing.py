@@ -81,8 +81,19 @@ def _stood(starter: Starter, timed: list["_Timed"]) -> Iterator[FiringDecided]:
             first = one.after(one.armed.mark)
             last = one.rule.latest(until - one.jitter)
             if first is not None and last is not None and first <= last:
-                said = "it was suspended" if reason == Reason.SUSPENDED else "its marker was there"
-                yield one.skip(reason, said, first, last)
+                yield one.skip(*_STOOD[reason], first, last)
+
+
+_STOOD = {
+    "Suspended": (Reason.SUSPENDED, "it was suspended"),
+    "CancelMarker": (Reason.CANCEL_MARKER, "its marker was there"),
+    "EditPending": (Reason.SUSPENDED, "an edit that was taken back had no triggers"),
+}
+
+
+def upcoming(definition: Workflow, trigger: Trigger, armed: Armed) -> int | None:
+    """The next due time of a trigger, by what is decided already."""
+    return _Timed(definition, trigger, armed).upcoming()
 
 
 class _Timed:
@@ -129,6 +140,8 @@ class _Timed:
         due, late = self.armed.due, now // SECOND - self.jitter
         if due is None or due > late:
             return
+        if (by_rule := self.upcoming()) != due:  # the zone has other rules than when it was armed
+            yield TriggersArmed(uid=self.uid, due={self.name: by_rule})
         first = self.after(self.armed.mark) if self.trigger.exclude else due
         if first is not None and first < due:
             last = self.rule.latest(due - 1)

@@ -46,7 +46,7 @@ def _why(workflow: Workflow) -> str:
     if workflow.reason != Reason.ACCEPTED:
         return workflow.message
     if workflow.birth is not None and workflow.started is None:
-        return _of_firing(workflow, workflow.birth)
+        return of_firing(workflow, workflow.birth)
     if workflow.started is None:
         what = "new spec" if workflow.origin == "folder" else "treadle run"
         return in_the_name_of(workflow.by, what)
@@ -61,7 +61,8 @@ def _why(workflow: Workflow) -> str:
     return in_the_name_of(workflow.by, f"edit of {first}", effect.message)
 
 
-def _of_firing(workflow: Workflow, birth: Birth) -> str:
+def of_firing(workflow: Workflow, birth: Birth) -> str:
+    """What began an instance: `trigger night: due 2026-11-28T02:30:00+01:00`."""
     facts = birth.facts
     match facts.kind:
         case "manual":

@@ -27,7 +27,7 @@ def finish(state: State, workflow: Workflow) -> Outcome | None:
 
 
 def _suspend(state: State, workflow: Workflow) -> WorkflowSuspended | None:
-    if workflow.suspended is None or workflow.occupied:
+    if workflow.suspended is None or workflow.occupied or workflow.is_queued:
         return None
     if is_to_end(state, workflow) if workflow.is_ending else workflow.cancel is not None:
         return None

@@ -4,7 +4,8 @@ The slots go by priority, fairly between workflows, within limits.
 
 `apply` keeps the workflows that can use a slot in buckets by (-priority, attempts that live). A
 slot goes to the longest waiting workflow of the first bucket, which then moves on by one: so of
-equal priority the one with the fewest live attempts is next. In the same way they stand in the line
+equal priority the one with the fewest live attempts is next; a definition with its instances counts
+as one. In the same way they stand in the line
 for each pool or lock that keeps a step of theirs waiting. The lines of those that have a free slot
 take part, so a step gets what it uses and its slot at once, or nothing. Cost: O(free slots) to fill
 them, whatever waits; O(live attempts) to look for starts to withdraw; with pools O(lines) besides.
@@ -72,6 +73,7 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
     entry = next(waiting, None)
     heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
+    given, counted, own = Counter[str](), dict[str, int](), Counter[str]()
     while heap or entry:
         # Pull workflows into the heap only as far as they can compete for this slot.
         while entry and (not heap or entry < heap[0]):
@@ -79,17 +81,27 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
             if why_none_of(workflow, limits) is None:
                 ready[workflow.uid] = _startable(state, workflow, limits, left)
                 heappush(heap, entry)
+                counted[workflow.uid] = 0
             entry = next(waiting, None)
         if not heap:
             continue
         sinks, held, turn, uid = heappop(heap)
+        workflow = state.lives[uid]
+        more = given[workflow.family] - counted[uid]
+        if more:  # slots went to other instances of its definition
+            counted[uid] += more
+            heappush(heap, (sinks, held + more, turn, uid))
+            continue
         step = next(ready[uid], None)
         if step is None:
             continue
         yield _Turn(sinks, held, uid, step)
-        left.take(state.lives[uid], step)
-        limit = state.lives[uid].parallelism
-        if limit is None or held + 1 < limit:
+        left.take(workflow, step)
+        given[workflow.family] += 1
+        own[uid] += 1
+        counted[uid] = given[workflow.family]
+        limit = workflow.parallelism
+        if limit is None or workflow.occupied + own[uid] < limit:
             heappush(heap, (sinks, held + 1, len(state.lives) + turn, uid))
 
 
@@ -137,10 +149,11 @@ def _rank(turn: _Turn) -> tuple[int, int]:
 
 def _places(state: State) -> Iterator[_Turn]:
     """The queued starts, the last ones first, as the turns in which they got their places."""
-    held = Counter(uid for (uid, _), one in state.live.items() if not one.gives_way)
+    lives = state.lives
+    held = Counter(lives[uid].family for (uid, _), one in state.live.items() if not one.gives_way)
     for workflow, step, _ in reversed(_queued(state)):
-        held[workflow.uid] -= 1
-        yield _Turn(-workflow.priority, held[workflow.uid], workflow.uid, step)
+        held[workflow.family] -= 1
+        yield _Turn(-workflow.priority, held[workflow.family], workflow.uid, step)
 
 
 def _give_way(state: State, place: _Turn, turn: _Turn) -> AttemptEnding:

@@ -6,24 +6,17 @@ step, what becomes of it. Nothing of the state that was given is changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-
-from msgspec import Struct
 
 from controller.errors import Fault
 from controller.intake import desired, policies
 from controller.intake.templates import Templates
-from controller.model.apply_defaults import defaults_above, folders_above
-from controller.model.children import no_longer_in
+from controller.model.apply_defaults import folders_above
 from controller.model.events import (
-    STEP_ADDED,
-    STEP_UNCHANGED,
     DefaultsAccepted,
     DefaultsRemoved,
     DeletionAccepted,
     EditRejected,
     EditTakenBack,
-    EffectAction,
     FileCleared,
     FileRejected,
     LifeEnded,
@@ -33,72 +26,34 @@ from controller.model.events import (
     SourceChanged,
     StepEffect,
 )
+from controller.model.indexes import wall
 from controller.model.observations import FolderSight, SeenFile
-from controller.model.phases import TERMINAL, Phase, Reason
-from controller.model.state import State, Step, Workflow
+from controller.model.phases import Reason
+from controller.model.state import SECOND, State, Workflow, document_of
 from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
-from controller.planner.edits import judge
-from controller.planner.resolve import children_to_be
+from controller.rehearsal import definitions
+from controller.rehearsal.change import NEW, Change, Foresight, PolicyChange
+from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
-from controller.spec.expression import Failed
-from controller.spec.fingerprint import same
-from controller.spec.items import inner_name, names_above
 from controller.spec.link import Found, link
-from controller.spec.linked import below
 from controller.spec.load import Document, Loaded
-from controller.spec.models import DefaultsSpec, PoolSpec, Spec
-from controller.spec.template import template_definitions
+from controller.spec.models import Spec
+from controller.spec.trigger import is_definition
+
+__all__ = ["Change", "Foresight", "PolicyChange", "of_document", "of_files", "of_folder"]
 
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
-
-Effects = dict[str, StepEffect]
-
-_NEW = StepEffect("run", Reason.STEP_ADDED, "new")
-
-
-class Change(Struct, frozen=True, kw_only=True):
-    """What becomes of one workflow. Generations: 0 before its life, None after its end."""
-
-    workflow: str
-    before: int
-    after: int | None
-    was: Spec | None
-    becomes: Spec | None
-    steps: Effects
-    note: str = ""  # what else there is to know: that it waits, or a marker
-    waiting: frozenset[str] = frozenset()  # steps that had no result yet, and did not run
-
-    @property
-    def is_change(self) -> bool:
-        return self.before != self.after or bool(self.note)
-
-
-class PolicyChange(Struct, frozen=True, kw_only=True):
-    """What becomes of a pool, or of the Defaults of a folder. None: there is none.
-
-    `workflows`: how many Defaults hold for, or held for.
-    """
-
-    name: str  # in words
-    path: str
-    was: DefaultsSpec | PoolSpec | None
-    becomes: DefaultsSpec | PoolSpec | None
-    workflows: int = 0
-
-
-class Foresight(Struct, frozen=True):
-    changes: list[Change]
-    faults: list[Fault]
-    policies: list[PolicyChange] = []
-    warnings: list[Fault] = []  # of the files that change something
 
 
 # ---------------------------------------- the folder
 
 
 def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
-    """Of every workflow of the folder, and of those that are no longer in it."""
+    """Of every workflow of the folder, and of those that are no longer in it.
+
+    `now`: microseconds since 1970 on the wall clock.
+    """
     memory = desired.Memory()
     verdict = desired.judge(state, sight, now, AT_ONCE, memory)
     wanted: dict[str, list[Action]] = {
@@ -111,6 +66,8 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
     }
     for action in verdict.actions:
         name = _workflow_of(state, action)
+        if name not in wanted and _is_definition(state, document_of(name)):
+            name = document_of(name)  # what is about an instance is told with its definition
         if name in wanted or isinstance(action, Accept | LifeEnded):
             wanted.setdefault(name, []).append(action)
     coming = {
@@ -123,11 +80,15 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
         life = state.workflows.get(name)
         if life is None or not life.deleting:
             first = _above(life, wanted[name], edited) if wanted[name] else ()
-            changes.append(_of_actions(state, name, [*first, *wanted[name]]))
+            changes += _of_actions(state, name, [*first, *wanted[name]], now // SECOND)
         elif name in coming:
             changes.append(_after_deletion(name, coming[name]))
     faults = [fault for _, of_file in sorted(_faults(state, sight, verdict)) for fault in of_file]
     return Foresight(changes, faults, list(_policies(state, verdict.actions)))
+
+
+def _is_definition(state: State, name: str) -> bool:
+    return name in state.workflows and state.workflows[name].starter is not None
 
 
 def _above(
@@ -194,10 +155,13 @@ def _faults(
 # ---------------------------------------- files
 
 
-def of_files(state: State, sight: FolderSight, files: Mapping[str, Loaded]) -> Foresight:
+def of_files(
+    state: State, sight: FolderSight, files: Mapping[str, Loaded], now: int | None = None
+) -> Foresight:
     """Of the workflows in these files, and of those of the folder that call a template in them.
 
     `sight`: the folder, as far as it is needed for templates. `files`: by path in the folder.
+    `now`: microseconds since 1970 on the wall clock; None: the last moment that `state` knows of.
     """
     given = list(files.values())
     templates = _templates(state, sight)
@@ -216,7 +180,7 @@ def of_files(state: State, sight: FolderSight, files: Mapping[str, Loaded]) -> F
     for path, document in found.values():
         linked = link(document, path, templates.found)
         if isinstance(linked, Document):
-            changes.append(of_document(state, linked))
+            changes += changes_of(state, linked, now)
         else:
             faults += linked
     accepted = [
@@ -250,52 +214,84 @@ def _home(state: State, document: Document, path: str = "") -> str:
 
 
 def of_document(state: State, document: Document) -> Change:
+    """What `changes_of` says first: of the workflow itself, not of instances."""
+    return changes_of(state, document)[0]
+
+
+def changes_of(state: State, document: Document, now: int | None = None) -> list[Change]:
     """What this document would do if it were the folder's, with the markers that are there."""
     name = document.name
     life = state.workflows.get(name)
     if life is not None and life.deleting:
-        return _after_deletion(name, document.workflow.spec)
+        return [_after_deletion(name, document.workflow.spec)]
     path = _home(state, document)
+    actions = list(accept(life, document, path, ""))
     if life is not None and life.origin == "run":
-        ended = LifeEnded(uid=life.uid)
-        return _of_actions(state, name, [ended, *accept(None, document, path, "")])
-    return _of_actions(state, name, list(accept(life, document, path, "")))
+        actions = [LifeEnded(uid=life.uid), *accept(None, document, path, "")]
+    seconds = (wall(state, state.time) if now is None else now) // SECOND
+    return _of_actions(state, name, actions, seconds)
 
 
 def _after_deletion(name: str, spec: Spec) -> Change:
     note = "starts when the deleted one has stopped"
-    steps = {step.name: _NEW for step in spec.steps}
+    steps = {} if is_definition(spec) else {step.name: NEW for step in spec.steps}
     return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note)
 
 
-def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
-    """What becomes of the workflow once these are in the log."""
+def _of_actions(state: State, name: str, actions: Sequence[Action], now: int) -> list[Change]:
+    """What becomes of the workflow once these are in the log; of a definition, and its instances.
+
+    `now`: seconds since 1970 on the wall clock.
+    """
     life = state.workflows.get(name)
+    starts = life is not None and life.starter is not None
     if life is not None and life.pending is None and not actions:
-        return _of_nothing(life)
+        return definitions.of_nothing(state, life, now) if starts else [_of_nothing(life)]
     deletion = next((found for found in actions if isinstance(found, DeletionAccepted)), None)
     if life is not None and deletion is not None:
-        return _of_deletion(life, deletion.message)
-    if any(isinstance(action, LifeEnded) for action in actions):
-        life = None
+        if starts:
+            return definitions.of_deletion(state, life, deletion.message, now)
+        return [_of_deletion(life, deletion.message)]
     play = Play(state, name)
-    play.want(actions)
-    ending = play.life.is_ending
-    waits, run, latest = play.life.pending, play.life.run, play.life.latest
+    play.want(action for action in actions if _is_in(play.state, action))
+    if life is not None and life.origin == "run" and _ends(actions):
+        life = None
+    waits = play.life.pending
     becomes = waits.document.spec if waits is not None else play.life.spec
+    if is_definition(becomes) or (life is not None and starts):
+        notes = [*_taken_back(actions)]
+        return definitions.of_play(state, life, play, becomes, now, notes)
+    return [_of_play(state, life, play, becomes, actions)]
+
+
+def _is_in(part: State, action: Action) -> bool:
+    """Not so what ends instances that have finished: those are not in the copy."""
+    return not isinstance(action, LifeEnded) or action.uid in part.lives
+
+
+def _ends(actions: Iterable[Action]) -> bool:
+    return any(isinstance(action, LifeEnded) for action in actions)
+
+
+def _of_play(
+    state: State, life: Workflow | None, play: Play, becomes: Spec, actions: Sequence[Action]
+) -> Change:
+    """Of a plain workflow, before and after."""
+    name, ending = play.name, play.life.is_ending
+    waits, run, latest = play.life.pending, play.life.run, play.life.latest
     at_once = life is not None and life.suspended_by_spec != play.life.suspended_by_spec
     if waits is not None:
         play.run_out()
     else:
         play.let_end()
     before = life.generation if life is not None else 0
-    effects = _effects(life, play, becomes)
-    barred = _Barred(life, play)
+    effects = effects_of(life, play, name, becomes)
+    barred = Barred(life, play, name)
     found = {step: barred.effect(step, effect) for step, effect in effects.items()}
     notes = [
         *([_until(run, ending, at_once)] if waits is not None else _taken_back(actions)),
         *([] if before == latest else _suspended(life, becomes)),
-        *_marker_notes(state, life, play, before != latest, effects, found),
+        *marker_notes(state, life, play, name, before != latest, effects, found),
     ]
     return Change(
         workflow=name,
@@ -305,7 +301,7 @@ def _of_actions(state: State, name: str, actions: Sequence[Action]) -> Change:
         becomes=becomes,
         steps=found,
         note="; ".join(notes),
-        waiting=frozenset(_waiting(life)),
+        waiting=frozenset(waiting(life)),
     )
 
 
@@ -329,12 +325,6 @@ def _suspended(life: Workflow | None, becomes: Spec) -> Iterator[str]:
         yield "suspended: nothing starts until it is resumed"
 
 
-def _waiting(life: Workflow | None) -> Iterator[str]:
-    for step in life.steps.values() if life is not None else ():
-        if step.phase in (Phase.PENDING, Phase.READY):
-            yield step.name
-
-
 def _of_nothing(life: Workflow) -> Change:
     return Change(
         workflow=life.name,
@@ -342,7 +332,7 @@ def _of_nothing(life: Workflow) -> Change:
         after=life.generation,
         was=life.spec,
         becomes=life.spec,
-        steps=dict(_unchanged(life)),
+        steps=dict(unchanged(life)),
     )
 
 
@@ -356,174 +346,3 @@ def _of_deletion(life: Workflow, message: str) -> Change:
         becomes=None,
         steps=steps,
     )
-
-
-def _effects(life: Workflow | None, play: Play, spec: Spec) -> Effects:
-    """What the generation that comes does to each step, as recorded; else that nothing changes."""
-    after = play.life
-    if life is None:
-        known = dict.fromkeys(_with_children(after, spec), _NEW)
-        return _with_children_to_come(play, known, _NEW)
-    if after.pending is not None:  # a run that stands still: as if it ended as it is
-        above = defaults_above(play.state, after.origin, after.pending.path)
-        return judge(play.state, after, below(after.pending.document.spec, above)).effects
-    if after.generation == life.generation or same(after.spec, life.spec):
-        return dict(_unchanged(life))  # at most its file has moved, or that of Defaults
-    found = {  # of a step that goes on as it was, or is new, nothing else was recorded
-        name: after.effects.get(name, STEP_UNCHANGED if name in life.steps else STEP_ADDED)
-        for name in _with_children(after, spec)
-    }
-    removed = {name: effect for name, effect in after.effects.items() if name not in found}
-    return _with_children_to_come(play, found | removed, STEP_ADDED)
-
-
-def _with_children_to_come(play: Play, found: Effects, added: StepEffect) -> Effects:
-    """Of a step that will be expanded, what is known of its children, and of what they call.
-
-    `added`: what is said of those that are new.
-    """
-    coming: Effects = {}
-    for name, effect in found.items():
-        coming.setdefault(name, effect)
-        step = play.life.steps.get(name)
-        if step is None or not _will_be_expanded(play.life, step):
-            continue
-        with suppress(Failed):  # it will fail then, and say so
-            names = children_to_be(play.state, play.life, step)
-            if names is None:
-                continue
-            for child in names:
-                there = _with_steps_of_template(play.life, step, child)
-                coming |= {one: found.get(one, added) for one in there}
-            stay, gone = set(names), StepEffect("remove", Reason.STEP_REMOVED, no_longer_in(step))
-            for child in step.children:
-                if child not in stay and child in play.life.steps:
-                    left = play.life.steps[child]
-                    coming |= {one.name: gone for one in (left, *play.life.below(left))}
-    return coming
-
-
-def _will_be_expanded(life: Workflow, step: Step) -> bool:
-    waits = step.phase in (Phase.PENDING, Phase.READY) and not step.expanded
-    return step.is_parent and waits and life.stands(step)
-
-
-def _with_steps_of_template(life: Workflow, parent: Step, child: str) -> Iterator[str]:
-    """A child that a step will have; with its steps, if it will call a template."""
-    yield child
-    if parent.definition.for_each is not None and parent.definition.template is not None:
-        for name in template_definitions(life.spec, parent.definition):
-            yield inner_name(child, name)
-
-
-def _with_children(life: Workflow, spec: Spec) -> Iterator[str]:
-    """The steps of the spec, each with all that it has below it."""
-    for step in spec.steps:
-        yield step.name
-        if step.name in life.steps:
-            yield from (one.name for one in life.below(life.steps[step.name]))
-
-
-def _unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
-    steps = [name for name in _with_children(life, life.spec) if name in life.steps]
-    for step in (life.steps[name] for name in steps):
-        if not step.leaving:
-            action: EffectAction = "continue" if step.phase is Phase.RUNNING else "keep"
-            yield step.name, StepEffect(action, Reason.UNCHANGED, "nothing changes")
-
-
-# ---------------------------------------- markers
-
-
-class _Barred:
-    """What a marker keeps from starting, as it came about in the play."""
-
-    def __init__(self, life: Workflow | None, play: Play) -> None:
-        self._before = life
-        self._play = play
-        self._known: dict[str, str] = {}  # step -> what `marker_of` found
-
-    def effect(self, name: str, effect: StepEffect) -> StepEffect:
-        """As the generation wants it, or what becomes of it under a marker."""
-        steps = self._play.life.steps
-        # One that leaves with its parent, or is to come with it, starts no sooner than that.
-        step = next((steps[one] for one in (name, *names_above(name)) if one in steps), None)
-        was = self._before.steps.get(name) if self._before is not None else None
-        starts = effect.action in ("run", "restart")
-        is_over = was is not None and was.phase in TERMINAL
-        if step is None or effect.action == "remove" or (is_over and not starts):
-            return effect
-        path = self.marker_of(step)
-        if not path:
-            return effect
-        why = f" while {path} exists"
-        if step.phase is Phase.SKIPPED:
-            why = f': it depends on "{next(iter(step.broken))}", which {path} keeps from starting'
-        if was is not None and was.phase is Phase.RUNNING:
-            if name in self._play.drained:
-                message = f"does not start again{why}"
-                return StepEffect("continue", Reason.CANCEL_MARKER, message, finish=True)
-            message = f"stopped, and not started again{why}"
-            return StepEffect("restart", Reason.CANCEL_MARKER, message)
-        if was is not None and (
-            was.phase is Phase.SUCCEEDED or (was.phase is Phase.FAILED and was.tolerated)
-        ):
-            message = f"{effect.message}; its result is dropped, and it does not start{why}"
-            return StepEffect("run", Reason.CANCEL_MARKER, message)
-        return StepEffect("keep", Reason.CANCEL_MARKER, f"does not start{why}")
-
-    def marker_of(self, step: Step) -> str:
-        """The marker that cancelled the step, or one that it depends on; or nothing.
-
-        What one step behind another follows is remembered for both: a chain costs its length.
-        """
-        way: list[str] = []
-        while step.name not in self._known and step.phase is Phase.SKIPPED and step.broken:
-            way.append(step.name)
-            step = self._play.life.steps[next(iter(step.broken))]
-        if step.name not in self._known:
-            self._known[step.name] = self._own_marker(step)
-        path = self._known[step.name]
-        self._known.update(dict.fromkeys(way, path))
-        return path
-
-    def _own_marker(self, step: Step) -> str:
-        if step.phase is not Phase.CANCELLED or step.reason != Reason.CANCEL_MARKER:
-            return ""
-        markers = self._play.state.markers_of.get(self._play.name, {})
-        names = {step.name, *names_above(step.name)}
-        of_step = (path for path, one in markers.items() if not one.steps or names & {*one.steps})
-        return next(of_step, "")
-
-
-def _marker_notes(
-    state: State,
-    life: Workflow | None,
-    play: Play,
-    is_edit: bool,
-    wanted: Effects,
-    found: Effects,
-) -> Iterator[str]:
-    """What there is to know of the markers that will be there."""
-    for path, marker in play.state.markers_of.get(play.name, {}).items():
-        if is_edit and not marker.steps:
-            yield f"cancelled by {path}"
-        elif is_edit:
-            names = [name for name in marker.steps if found.get(name) != wanted.get(name)]
-            if names:
-                yield f"{path} keeps {', '.join(names)} from starting"
-        elif life is not None and state.markers.get(path) != marker:
-            finishing = ", and lets running steps finish" if marker.drain else ""
-            hooks = "" if marker.hooks else "; its hooks do not run"
-            if life.is_ending and not marker.hooks:
-                yield f"{path} stops its hooks"
-            elif whom := _to_cancel(life, marker):
-                yield f"{path} cancels {whom}{finishing}{hooks}"
-
-
-def _to_cancel(life: Workflow, marker: MarkerPlaced) -> str:
-    """Who is cancelled by a marker that is new."""
-    if not marker.steps:
-        return "" if life.finished or life.is_ending else "it"
-    steps = [life.steps[name] for name in marker.steps if name in life.steps]
-    return ", ".join(step.name for step in steps if step.phase not in TERMINAL)

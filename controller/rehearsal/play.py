@@ -1,5 +1,6 @@
 """The real passes on a copy of one workflow: what is wanted is folded and planned, not acted on.
 
+Of a definition, the copy has its unfinished instances. No time passes, so no due time comes.
 The copy's world is a kind one: what is being ended ends, what may come to its own end succeeds. So
 far as the future follows from the state alone, it is the one that the controller itself will make.
 Cost: O(steps) for the copy, and that of the records that follow.
@@ -15,7 +16,7 @@ from controller.model.image import copy_of
 from controller.model.indexes import next_due
 from controller.model.observations import AttemptId, Ended, Started
 from controller.model.phases import AttemptPhase
-from controller.model.state import Attempt, State, Step, Workflow
+from controller.model.state import Attempt, State, Step, StepKey, Workflow
 from controller.planner.actions import Action
 from controller.planner.outcome import facts
 from controller.planner.permission import Limits
@@ -56,12 +57,15 @@ def _likely(step: Step, attempt: Attempt) -> dict[str, object]:
 
 
 class Play:
-    """One workflow's future. `drained`: steps that were let come to their own end."""
+    """One workflow's future; of a definition, with that of its unfinished instances.
+
+    `drained`: steps that were let come to their own end, each with the uid of its life.
+    """
 
     def __init__(self, state: State, name: str) -> None:
         self.state = copy_of(state, name)
         self.name = name
-        self.drained: set[str] = set()
+        self.drained: set[StepKey] = set()
         self._passes = Passes(self.state, state.epoch, NoChance())
         self._passes.begin(state.time)
 
@@ -77,11 +81,11 @@ class Play:
     def let_end(self) -> None:
         """What is being ended ends, what may finish first finishes; nothing starts."""
         for _ in range(ROUNDS_MAX):
-            leaving = [step for step in self._with_attempts() if self._leaves(step)]
+            leaving = [one for one in self._with_attempts() if self._leaves(*one)]
             if not leaving:
                 return
-            for step in leaving:
-                self._end(step)
+            for life, step in leaving:
+                self._end(life, step)
             self._passes.rest(NOTHING_STARTS)
 
     def let_hooks_end(self) -> None:
@@ -92,29 +96,29 @@ class Play:
                 return
             self._passes.rest(ALL_START)
             going = self._with_attempts()
-            for step in going:
-                self._end(step)
+            for one in going:
+                self._end(*one)
             self._passes.rest(NOTHING_STARTS)
             if not going and not self._pass_time():
                 return
 
     def run_out(self) -> None:
-        """All starts, succeeds and is approved, until the run is over or nothing can happen."""
+        """All starts, succeeds and is approved, until no edit waits or nothing can happen."""
         for _ in range(ROUNDS_MAX):
             self._passes.rest(ALL_START)
             if self.life.pending is None:
                 return
             going = self._with_attempts()
-            for step in going:
-                self._end(step)
+            for one in going:
+                self._end(*one)
             if not going and not self._answer() and not self._pass_time():
                 return
 
     def _answer(self) -> bool:
         """Answer yes to each question. Returns whether there was one."""
-        life = self.life
         answers = [
             ApprovalAnswered(uid=life.uid, step=step.name, number=step.asking.number, approved=True)
+            for life in self.state.workflows.values()
             for step in life.steps.values()
             if step.asking is not None
         ]
@@ -122,37 +126,40 @@ class Play:
         return bool(answers)
 
     def _pass_time(self) -> bool:
-        """Go to the time of the next timer. Returns whether there is one."""
-        due = next_due(self.state)
+        """Go to the time of the next timer, but for due times: they fire in no play.
+
+        Returns whether there is one.
+        """
+        due = next_due(self.state, without_triggers=True)
         if due is not None:
             self._passes.begin(max(self._passes.now, due))
         return due is not None
 
-    def _with_attempts(self) -> list[Step]:
+    def _with_attempts(self) -> list[tuple[Workflow, Step]]:
         """By the index: in a chain each round has one such step, and there are as many rounds."""
-        life = self.life
-        return [life.step(name) for uid, name in self.state.live if uid == life.uid]
+        lives = self.state.lives
+        return [(lives[uid], lives[uid].step(name)) for uid, name in self.state.live]
 
-    def _leaves(self, step: Step) -> bool:
-        wanted = wish(self.state, self.life, step)
+    def _leaves(self, life: Workflow, step: Step) -> bool:
+        wanted = wish(self.state, life, step)
         return wanted is not None and wanted.ends_attempt
 
-    def _end(self, step: Step) -> None:
+    def _end(self, life: Workflow, step: Step) -> None:
         attempt = step.live
         assert attempt is not None
-        named = AttemptId(self.life.uid, step.name, attempt.number)
+        named = AttemptId(life.uid, step.name, attempt.number)
         if attempt.ending is None and attempt.phase is AttemptPhase.SCHEDULED:
-            self._see(attempt, Started(id=named, pid=0, start_ticks=0, at=self._passes.now))
+            self._see(life, attempt, Started(id=named, pid=0, start_ticks=0, at=self._passes.now))
         if attempt.ending is None:
-            self.drained.add(step.name)
+            self.drained.add((life.uid, step.name))
             outputs = msgspec.json.encode(_likely(step, attempt)) if attempt.declares else b""
             ended = Ended(id=named, how="exited", at=self._passes.now, exit_code=0, outputs=outputs)
-            self._see(attempt, ended)
+            self._see(life, attempt, ended)
         elif attempt.phase is AttemptPhase.SCHEDULED:
-            self._see(attempt, Ended(id=named, how="withdrawn", at=self._passes.now))
+            self._see(life, attempt, Ended(id=named, how="withdrawn", at=self._passes.now))
         else:
-            self._see(attempt, Ended(id=named, how="lost", at=self._passes.now))
+            self._see(life, attempt, Ended(id=named, how="lost", at=self._passes.now))
 
-    def _see(self, attempt: Attempt, seen: Started | Ended) -> None:
-        for event in facts(self.life, attempt, seen):
+    def _see(self, life: Workflow, attempt: Attempt, seen: Started | Ended) -> None:
+        for event in facts(life, attempt, seen):
             self._passes.fold(event)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 from controller.intake.requests import answer
 from controller.loop.passes import Passes
-from controller.model.events import MarkerRemoved
+from controller.model.events import FiringDecided, MarkerRemoved
 from controller.model.observations import Request
 from controller.model.state import State
+from controller.planner.actions import Action
 from controller.rehearsal.play import NOTHING_STARTS, NoChance, Play
 
 
@@ -36,6 +37,15 @@ def after_hooks(state: State, workflow: str) -> State:
     play = Play(state, workflow)
     play.let_hooks_end()
     return play.state
+
+
+def decisions(state: State, actions: Iterable[Action], now: int) -> list[FiringDecided]:
+    """Fold these at `now` (microseconds of the controller's clock): what becomes of each firing."""
+    with _passes(state) as passes:
+        passes.begin(now)
+        passes.promise(actions)
+        events = [record.event for record in passes.batch]
+        return [event for event in events if isinstance(event, FiringDecided)]
 
 
 @contextmanager

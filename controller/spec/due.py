@@ -1,22 +1,40 @@
 """When a trigger is due: a rule gives the next due time after a moment, and the last one up to it.
 
-Due times are seconds since 1970, and follow the wall clock of a zone. Cron expressions are read by
-cronsim, which has the rule of Debian's cron for the nights in which clocks are changed: a fixed
-time that does not exist runs right after the gap, one that comes twice runs once, the first time;
-with `*` or a step in the field of hours or minutes real time counts. Due times that fall together
-are one. Pure: what a rule gives depends on the zone database, so a due time is recorded when it is
-armed. Cost: some 60 µs a question for each expression.
+Due times and moments are whole seconds since 1970, and follow the wall clock of a zone. For the
+nights in which clocks are changed the rule is that of Debian's cron:
+
+* An expression with `*` first in its field of minutes or hours counts real time: it is due
+  whenever the clock shows one of its times, in both of two equal hours, and never in a gap.
+* Any other is due when the clock first shows one of its times, or a later one: what falls into a
+  gap is due at its end, and what comes twice the first time.
+
+cronsim finds the times in an expression, but only on a clock that is never changed (its own rule
+misses times where clocks move by half an hour); what the clock of a zone does is decided here.
+Due times that fall together are one. Days that are excluded are those of the due time itself; a
+search jumps over them from midnight to midnight. Pure: what a rule gives depends on the zone
+database, so a due time is recorded when it is armed. Cost: one question to cronsim for each
+expression, two near a change of clocks, and as many again for each row of excluded days in the way.
 """
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from msgspec import Struct
 
-FIELDS = 5
+from controller.spec.path_fault import did_you_mean
+from controller.spec.wall import Change, change_at, first, last, reached, showing, shown
+
+_LAST_YEAR = 9900  # dates end with 9999, and a search goes 50 years on
+END = int(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) - 1  # nothing is due later
+EXPRESSION_MAX = 1000  # characters
+_GAPS_MAX = 50  # a time that has fallen into as many in a row, one a year, never comes
+_IN_FORCE = 1_735_689_600  # 2025: an expression has to come due by the rules of zones since then
+_SHOWN_MAX = 60  # characters of what is wrong in a message
 NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -26,7 +44,20 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_DAY = 86_400
+_FIELDS = {  # and what may stand there, apart from * , - and /
+    "minute": "0-59",
+    "hour": "0-23",
+    "day-of-month": "1-31, L for the last, LW for the last from monday to friday",
+    "month": "1-12 or jan-dec",
+    "day-of-week": "0-7 or sun-sat, 5L for the last friday, 5#1 for the first",
+}
+# 5-5/2 is 5, as cron has it; cronsim reads it as 5/2, which goes on to the end.
+_ONE_WITH_STEP = re.compile(r"\b0*(\w+)-0*\1/[0-9]*[1-9][0-9]*(?![^\s,])", re.IGNORECASE)
+_NO_DAYS: frozenset[str] = frozenset()
+_DAY = timedelta(days=1)
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
 
 
 class BadRule(Exception):
@@ -34,68 +65,128 @@ class BadRule(Exception):
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of the three: cron expressions in a zone, moments, or multiples of so many seconds."""
+    """One of the three: cron expressions, moments in ascending order, or multiples of seconds.
+
+    Of each `exclude` below: days as 2026-12-24, in the zone of the rule; no due time falls on them.
+    """
 
     cron: tuple[str, ...] = ()
     zone: str = "UTC"
     at: tuple[int, ...] = ()
     every: int = 0
 
-    def after(self, moment: int, exclude: frozenset[str] = frozenset()) -> int | None:
+    def after(self, moment: int, exclude: frozenset[str] = _NO_DAYS) -> int | None:
         """The first due time later than `moment`; None if there is none any more."""
-        if self.every:
-            return (moment // self.every + 1) * self.every
-        later = [due for due in self.at if due > moment]
-        later += [due for text in self.cron if (due := _next(text, self.zone, moment)) is not None]
-        return min(later, default=None)
+        due = self._after(moment)
+        while due is not None and day_of(due, self.zone).isoformat() in exclude:
+            # Never back: where clocks are set back over midnight, a day may begin before `due`.
+            due = self._after(max(due, self._end_of_row(due, exclude)))
+        return due
 
-    def latest(self, moment: int, exclude: frozenset[str] = frozenset()) -> int | None:
-        """The last due time up to `moment`; None if there was none."""
-        if self.every:
-            return moment // self.every * self.every
-        earlier = [due for due in self.at if due <= moment]
-        found = (_last(text, self.zone, moment) for text in self.cron)
-        earlier += [due for due in found if due is not None]
-        return max(earlier, default=None)
+    def latest(self, moment: int, exclude: frozenset[str] = _NO_DAYS) -> int | None:
+        """The last due time up to `moment`; None if there was none since 1970."""
+        due = self._latest(moment)
+        while due is not None and day_of(due, self.zone).isoformat() in exclude:
+            due = self._latest(min(due - 1, self._before_row(due, exclude)))
+        return due
 
-    def between(self, after: int, until: int) -> Iterator[int]:
+    def between(self, after: int, until: int, exclude: frozenset[str] = _NO_DAYS) -> Iterator[int]:
         """The due times later than `after`, up to `until`."""
-        due = self.after(after)
+        due = self.after(after, exclude)
         while due is not None and due <= until:
             yield due
-            due = self.after(due)
+            due = self.after(due, exclude)
+
+    def _after(self, moment: int) -> int | None:
+        moment = max(moment, -1)
+        if moment >= END:
+            return None
+        found = [_after(text, self.zone, moment) for text in self.cron]
+        found += self.at[bisect_right(self.at, moment) :][:1]
+        if self.every:
+            found.append((moment // self.every + 1) * self.every)
+        return min((due for due in found if due is not None and due <= END), default=None)
+
+    def _latest(self, moment: int) -> int | None:
+        moment = min(moment, END)
+        if moment < 0:
+            return None
+        found = [_latest(text, self.zone, moment) for text in self.cron]
+        found += self.at[: bisect_right(self.at, moment)][-1:]
+        if self.every:
+            found.append(moment // self.every * self.every)
+        return max((due for due in found if due is not None and due >= 0), default=None)
+
+    def _end_of_row(self, due: int, exclude: frozenset[str]) -> int:
+        """The last second of the row of excluded days in which `due` lies."""
+        day = day_of(due, self.zone)
+        while day.isoformat() in exclude:
+            day += _DAY
+        return first(_midnight(day), zone_of(self.zone)) - 1
+
+    def _before_row(self, due: int, exclude: frozenset[str]) -> int:
+        """The last second before the row of excluded days in which `due` lies."""
+        day = day_of(due, self.zone)
+        while day.isoformat() in exclude:
+            day -= _DAY
+        return last(_midnight(day + _DAY) - 1, zone_of(self.zone))
 
 
 def check(rule: Rule) -> None:
     """Raises BadRule for a zone or an expression that means nothing, or never comes due."""
     zone_of(rule.zone)
     for text in rule.cron:
-        if _next(text, rule.zone, 0) is None:
-            raise BadRule(f'"{text}" is never due')
+        if _next(text, _IN_FORCE) is None:
+            raise _never(text)
+        if _after(text, rule.zone, _IN_FORCE) is None:
+            problem = f"in {rule.zone} clocks are always set forward over it"
+            raise BadRule(f"{_quoted(text)} is never due: {problem}")
 
 
 @lru_cache(64)
 def zone_of(name: str) -> ZoneInfo:
-    """Raises BadRule."""
+    """The zone of an IANA name. Raises BadRule."""
+    if name == "localtime":
+        raise BadRule(f'"{name}" is the zone of the machine, which may change; name one')
     try:
-        return ZoneInfo(name)
+        if not name.startswith(("right/", "posix/")):  # where not every minute has 60 seconds
+            return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadRule(f'no time zone is named "{name}"') from None
+        pass
+    near = _nearest_zone(name[:_SHOWN_MAX])
+    hint = f'did you mean "{near}"?' if near else ""
+    raise BadRule(_joined(f"no time zone is named {_quoted(name)}", hint))
+
+
+def _nearest_zone(name: str) -> str:
+    from difflib import get_close_matches
+
+    # Etc/GMT+1 lies west of Greenwich: who looks for UTC+1 would get the opposite.
+    known = [one for one in available_timezones() if "/" in one and not one.startswith("Etc/")]
+    cities = {one.rpartition("/")[2].replace("_", " ").lower(): one for one in sorted(known)}
+    folded = cities | {one.lower(): one for one in [*known, "UTC"]}
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.8)  # at 0.75 CEST is near West
+    return folded[close[0]] if close else ""
 
 
 def moment_of(text: str) -> int:
     """The seconds since 1970 of an RFC 3339 time, which needs an offset. Raises BadRule."""
+    found = _RFC_3339.fullmatch(text.upper())
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(found[0]) if found else None
     except ValueError:
         moment = None
-    if moment is None or "T" not in text.upper():
-        raise BadRule(f'"{text}" is not a time like 2026-12-01T06:00:00+01:00')
+    if found is None or moment is None:
+        raise BadRule(f"{_quoted(text)} is not a time like 2026-12-01T06:00:00+01:00")
     if moment.tzinfo is None:
-        raise BadRule(f'"{text}" has no offset: write it like 2026-12-01T06:00:00+01:00, or ...Z')
-    if moment.microsecond:
-        raise BadRule(f'"{text}" has a fraction of a second')
-    return int(moment.timestamp())
+        raise BadRule(
+            f"{_quoted(text)} has no offset: write it like 2026-12-01T06:00:00+01:00, or ...Z"
+        )
+    if (found["fraction"] or "").strip(".0"):
+        raise BadRule(f"{_quoted(text)} has a fraction of a second")
+    if not 0 <= (seconds := int(moment.timestamp())) <= END:
+        raise BadRule(f"{_quoted(text)} is not in the years 1970 to {_LAST_YEAR}")
+    return seconds
 
 
 def day_of(due: int, zone: str) -> date:
@@ -119,39 +210,143 @@ def key_of(due: int) -> str:
     return datetime.fromtimestamp(due, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-# ---------------------------------------- cron
+def _midnight(day: date) -> int:
+    """The wall time at which a day begins."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _next(text: str, zone: str, moment: int) -> int | None:
-    # In the second of two equal hours cronsim may give a time of the first one.
-    return next((due for due in _dues(text, zone, moment) if due > moment), None)
+# ---------------------------------------- cron, on the clock of a zone
 
 
-def _last(text: str, zone: str, moment: int) -> int | None:
-    # For cronsim that hour ends where it began, so the search begins as much later.
-    start = moment + 1 + _set_back(zone, moment)
-    return next((due for due in _dues(text, zone, start, reverse=True) if due <= moment), None)
+def _after(text: str, zone: str, moment: int) -> int | None:
+    clock = zone_of(zone)
+    if not _is_real_time(text):
+        wall = _next(text, reached(moment, clock))
+        return None if wall is None else first(wall, clock)
+    walls = [shown(moment, clock)]
+    if (change := change_at(walls[0], clock)) and moment < change.at:
+        walls.append(change.low - 1)  # from there on all is shown a second time
+    found = [due for wall in walls for due in _next_shown(text, clock, wall) if due > moment]
+    return min(found, default=None)
 
 
-def _set_back(zone: str, moment: int) -> int:
-    """By how many seconds clocks were set back in the day before."""
-    of = zone_of(zone)
-    before, now = (datetime.fromtimestamp(at, of).utcoffset() for at in (moment - _DAY, moment))
-    assert before is not None
-    assert now is not None
-    return max(0, int((before - now).total_seconds()))
+def _latest(text: str, zone: str, moment: int) -> int | None:
+    clock = zone_of(zone)
+    if not _is_real_time(text):
+        wall = _last(text, reached(moment, clock))
+        return None if wall is None else first(wall, clock)
+    walls = [shown(moment, clock)]
+    if (change := change_at(walls[0], clock)) and moment >= change.at:
+        walls.append(change.high - 1)  # up to there all was shown before
+    found = [due for wall in walls for due in _last_shown(text, clock, wall) if due <= moment]
+    return max(found, default=None)
 
 
-def _dues(text: str, zone: str, moment: int, reverse: bool = False) -> Iterator[int]:
+def _next_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
+    """The moments that show the next time of an expression that does not fall into a gap."""
+    for _ in range(_GAPS_MAX):
+        found = _next(text, wall)
+        if found is None:
+            break
+        if moments := showing(found, clock):
+            return moments
+        wall = _change(found, clock).high - 1
+    return []
+
+
+def _last_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
+    """As `_next_shown`, for the last time up to `wall`."""
+    for _ in range(_GAPS_MAX):
+        found = _last(text, wall)
+        if found is None:
+            break
+        if moments := showing(found, clock):
+            return moments
+        wall = _change(found, clock).low - 1
+    return []
+
+
+def _change(wall: int, clock: ZoneInfo) -> Change:
+    change = change_at(wall, clock)
+    assert change is not None
+    return change
+
+
+# ---------------------------------------- cron, on a clock that is never changed
+
+
+def _next(text: str, wall: int) -> int | None:
+    """The first wall time later than `wall`; None: not within 50 years."""
+    return _ask(text, wall, reverse=False)
+
+
+def _last(text: str, wall: int) -> int | None:
+    """The last wall time up to `wall`; None: not within 50 years."""
+    return _ask(text, wall + 1, reverse=True)
+
+
+def _ask(text: str, wall: int, reverse: bool) -> int | None:
     from cronsim import CronSim, CronSimError
 
-    expression = NICKNAMES.get(text.strip().lower(), text)
-    if len(expression.split()) != FIELDS:
-        raise BadRule(f'"{text}" has not five fields: minute hour day month weekday')
+    expression = _expression(text)
     try:
-        start = datetime.fromtimestamp(moment, zone_of(zone))
-        for due in CronSim(expression, start, reverse=reverse):
-            yield int(due.timestamp())
+        found = next(CronSim(expression, _time(wall), reverse=reverse), None)
     except CronSimError as error:
-        field = str(error).removeprefix("Bad ")
-        raise BadRule(f'"{text}": its {field} can\'t be read') from None
+        raise _unreadable(text, expression, str(error).removeprefix("Bad ")) from None
+    return None if found is None else int(found.timestamp())
+
+
+def _time(wall: int) -> datetime:
+    return datetime.fromtimestamp(wall, UTC)
+
+
+@lru_cache(1024)
+def _is_real_time(text: str) -> bool:
+    return any(field.startswith("*") for field in _expression(text).split()[:2])
+
+
+def _expression(text: str) -> str:
+    """Its five fields. Raises BadRule."""
+    if len(text) > EXPRESSION_MAX:
+        raise BadRule(f"{_quoted(text)} is longer than {EXPRESSION_MAX} characters")
+    word = text.strip().lower()
+    if word.startswith("@") and word not in NICKNAMES:
+        hint = "write everySeconds" if word.startswith("@every") else did_you_mean(word, NICKNAMES)
+        raise BadRule(_joined(f"{_quoted(text)} is none of {', '.join(NICKNAMES)}", hint))
+    expression = _ONE_WITH_STEP.sub(r"\1", NICKNAMES.get(word, text))
+    count = len(expression.split())
+    if count != len(_FIELDS):
+        problem = f"{_quoted(text)} has {count} field{'s'[: count != 1]}, and cron has five"
+        more = "; neither seconds nor years can be given" if count > len(_FIELDS) else ""
+        raise BadRule(f"{problem}: {' '.join(_FIELDS)}{more}")
+    return expression
+
+
+def _unreadable(text: str, expression: str, field: str) -> BadRule:
+    from cronsim import CronSim, CronSimError
+
+    found = dict(zip(_FIELDS, expression.split(), strict=True))[field]
+    if field == "day-of-month":
+        # cronsim says the same of a day that no month has; alone, that day can be read.
+        try:
+            CronSim(f"0 0 {found} * *", _time(0))
+            return _never(text)
+        except CronSimError:
+            pass
+    return BadRule(
+        f"{_quoted(text)}: its {field} {_quoted(found)} can't be read; there may be "
+        f"{_FIELDS[field]}, ranges from low to high, steps like */5, or a list of these"
+    )
+
+
+def _never(text: str) -> BadRule:
+    return BadRule(f"{_quoted(text)} is never due: no day is like that")
+
+
+def _quoted(text: str) -> str:
+    one_line = " ".join(text.split())
+    return f'"{one_line[:_SHOWN_MAX]}{"…"[: len(one_line) > _SHOWN_MAX]}"'
+
+
+def _joined(problem: str, hint: str) -> str:
+    return f"{problem}; {hint}" if hint else problem

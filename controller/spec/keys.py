@@ -4,6 +4,7 @@ import re
 from hashlib import blake2b
 
 KEY = r"[A-Za-z0-9._-]{1,40}"
+LATEST = "latest"  # no key: NAME@latest is the instance that was born last
 
 
 def key_by_hand(text: str) -> str:

@@ -54,7 +54,8 @@ _POLICIES: dict[str, type[Pool] | type[FolderDefaults]] = {
     "Pool": Pool,
     "Defaults": FolderDefaults,
 }
-_GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp"})  # parts of `metadata`
+# Parts of `metadata`.
+_GIVEN_BY_US = frozenset({"uid", "generation", "creationTimestamp", "definition"})
 
 
 class Document(Struct, frozen=True, kw_only=True):

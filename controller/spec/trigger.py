@@ -46,6 +46,11 @@ class Trigger(Struct, frozen=True, kw_only=True):
     phases: frozenset[str] = frozenset()
     params: dict[str, Any] = {}
 
+    @property
+    def waits_for(self) -> tuple[object, ...]:
+        """One that waits for something else counts from the edit on."""
+        return self.kind, self.rule, self.files, self.after
+
 
 class Firing(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What expressions read as `trigger`. Nothing in it is ever null.

@@ -63,7 +63,7 @@ def of_one_run(state: State, workflow: Workflow, choice: Choice) -> Iterator[Sho
             told.append(Shown(step, last.number, last))
         elif few and last is None and not filtered and not _keeps(step):
             told.append(_did_not_run(state, workflow, step, choice))
-    yield from told or [_nothing(workflow, choice)]
+    yield from told or [_nothing(state, workflow, choice)]
 
 
 def by_number(workflow: Workflow, choice: Choice) -> Iterator[Shown]:
@@ -112,7 +112,7 @@ def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown 
         yield _rule(f"{count} finished in this run: {_command(choice)}")
     if not live:
         said = (
-            words.of_workflow(workflow)
+            words.at_present(state, workflow)
             if len(steps) > 1
             else words.of_step(state, workflow, steps[0])
         )
@@ -219,9 +219,9 @@ def _did_not_run(state: State, workflow: Workflow, step: Step, choice: Choice) -
     return f"{step.name} did not run in run {run}: {message}; it did in run {last.run}: {command}"
 
 
-def _nothing(workflow: Workflow, choice: Choice) -> str:
+def _nothing(state: State, workflow: Workflow, choice: Choice) -> str:
     if not workflow.run:
-        return f"{workflow.name} has not run yet: {words.of_workflow(workflow)[1]}"
+        return f"{workflow.name} has not run yet: {words.at_present(state, workflow)[1]}"
     run = workflow.run if choice.run is None else choice.run
     what = "failed" if choice.failed else "ran"
     when = "" if choice.since is None else " since then"

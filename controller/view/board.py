@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Attempt, State, Step, Workflow
-from controller.view import figures, words
+from controller.view import figures, firings, words
 from controller.view.children import of, opened, shown, stands_alone
 from controller.view.choice import Choice, Key, Leaving
 from controller.view.dag import Branch, stands_at_the_top, tree, with_children
 from controller.view.failure import last_words, of_present_run
 from controller.view.find import NeverValid, word_for
-from controller.view.listing import listed, succeeded_count
+from controller.view.listing import listed, of_definition, succeeded_count
 from controller.view.look import Look
 from controller.view.runs import expected_end
 from controller.view.status import faults_in_words, never_valid
@@ -84,17 +84,20 @@ class Row(NamedTuple):
 _GROUPS = (
     ("waiting", Phase.PENDING, "waiting to start"),
     ("pending", Phase.PENDING, "pending"),
+    ("queued", Phase.PENDING, "queued"),
     ("suspended", Phase.SUSPENDED, "suspended"),
     ("cancelled", Phase.CANCELLED, "cancelled"),
     ("done", Phase.SUCCEEDED, "done"),
+    ("earlier", Phase.FAILED, "failed earlier"),
 )
+_DEFINITIONS = "definitions"  # the section of those that wait for their triggers
 
 
 _SUMMARY = (
     ("failed", "failed"),
     ("invalid", "invalid"),
     ("active", "running"),
-    *((name, what.partition(" ")[0]) for name, _, what in _GROUPS),
+    *((name, what.partition(" ")[0]) for name, _, what in _GROUPS if name != "earlier"),
 )
 
 
@@ -115,20 +118,24 @@ def _sections(sight: Sight) -> _Sections:
         if isinstance(entry, NeverValid):
             sections.invalid.append(entry)
         else:
-            sections.lives.setdefault(_section(entry), []).append(entry)
+            sections.lives.setdefault(_section(state, entry), []).append(entry)
     return sections
 
 
-def _section(life: Workflow) -> str:
+def _section(state: State, life: Workflow) -> str:
     match life.phase:
         case Phase.FAILED:
-            return "failed"
+            return "earlier" if firings.is_superseded(state, life) else "failed"
         case Phase.SUCCEEDED:
             return "done"
         case Phase.CANCELLED:
             return "cancelled"
         case Phase.SUSPENDED:
             return "suspended"
+    if life.starter is not None:
+        return _DEFINITIONS
+    if life.is_queued:
+        return "queued"
     phases = {step.phase for step in life.with_hooks}
     if Phase.READY in phases and Phase.RUNNING not in phases and not life.failed:
         return "waiting"
@@ -184,7 +191,7 @@ class Board:
             for line in _problems(sight, look, min(_PROBLEM_LINES_MAX, height // 3))
         ]
         sections = _sections(sight)
-        rows = list(self._rows(sections, sight.state, tail))
+        rows = list(self._rows(sections, sight.state, look, tail))
         self.choice.page = max(1, _room(height) - len(problems))
         self.choice.rows = [row.key for row in rows if row.key is not None]
         if self.choice.mode == "help":
@@ -235,7 +242,7 @@ class Board:
 
     # ---------------------------------------- rows
 
-    def _rows(self, sections: _Sections, state: State, tail: Tail) -> Iterator[Row]:
+    def _rows(self, sections: _Sections, state: State, look: Look, tail: Tail) -> Iterator[Row]:
         wanted = {
             name: [life for life in lives if self.choice.filter in life.name]
             for name, lives in sections.lives.items()
@@ -249,12 +256,26 @@ class Board:
             if self.choice.filter in invalid.name:
                 text = f"✗ {invalid.name}: {faults_in_words(invalid.rejected)}"
                 yield Row("text", None, text=text, style="red")
+        if definitions := wanted.get(_DEFINITIONS):
+            yield from self._definition_rows(state, definitions, look)
         for name, phase, what in _GROUPS:
             lives = wanted.get(name, [])
             if alone and lives:
                 yield from self._life_rows(state, lives[0], [], alone, tail)
             elif lives:
                 yield from self._group_rows(state, ("", name), phase, what, lives, tail)
+
+    def _definition_rows(
+        self, state: State, definitions: list[Workflow], look: Look
+    ) -> Iterator[Row]:
+        """One for all of them, since they hardly change; their instances are workflows like any."""
+        mark, key = mark_cell(Phase.WAITING), ("", _DEFINITIONS)
+        if len(definitions) > 1:
+            text = f"{mark.text} {firings.definitions_words(state, definitions, look)}"
+            yield Row("text", key, text=text, style=mark.style)
+        if len(definitions) == 1 or key in self.choice.toggled:
+            for life in definitions:
+                yield Row("life", (life.uid, ""), life)
 
     def _group_rows(
         self, state: State, key: Key, phase: Phase, what: str, lives: list[Workflow], tail: Tail
@@ -399,6 +420,10 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     name_width = max(_NAME_MIN, min(30, width // 3))
     name = middle(life.name, name_width)
     padded = name + " " * (name_width - cells(name))
+    if life.starter is not None:
+        said = shorten(visible(of_definition(state, life, look)), max(0, width - name_width - 4))
+        head = shorten(f"{mark.text} {padded}", width)
+        return f"{look.paint(head, mark.style)}  {said}".rstrip()
     total, succeeded = len(life.counted), succeeded_count(life)
     bar = f"{_bar(life, succeeded, look)}  " if width >= _BAR_FROM_WIDTH else ""
     took = "-" if life.started is None else span((life.completed or look.clock) - life.started)
@@ -406,7 +431,7 @@ def _life_line(life: Workflow, state: State, look: Look, width: int) -> str:
     plain = 2 + name_width + 2 + (_BAR_WIDTH + 2 if bar else 0) + 7 + 2 + 6 + 2
     end = expected_end(state, life, look.clock)
     left = f"about {span(end - look.clock)} left, " if end is not None and not look.stood else ""
-    message = words.verdict(life) if life.finished else words.of_workflow(life)[1]
+    message = words.verdict(life) if life.finished else words.at_present(state, life)[1]
     text = shorten(visible(f"{left}{message}"), max(0, width - plain))
     head = look.paint(f"{mark.text} {padded}", mark.style)
     line = f"{head}  {bar}{figures_:>7}  {took:>6}  {text}"

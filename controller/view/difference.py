@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct, UnsetType, field, structs
 
 from controller.model.events import StepEffect
 from controller.model.phases import Reason
-from controller.rehearsal.foresee import Change, PolicyChange
+from controller.model.state import SECOND
+from controller.rehearsal.change import Change, PolicyChange, TriggerChange
 from controller.spec.hooks import HOOK_KINDS
 from controller.spec.items import names_above, number_of, top_name
 from controller.spec.linked import called, written
@@ -20,6 +21,7 @@ from controller.spec.models import DefaultsSpec, PoolSpec, Spec, Step, TemplateS
 from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, render, visible
+from controller.view.times import rfc3339
 from controller.view.words import named, of_effect
 from controller.view.yaml_text import as_yaml
 
@@ -31,6 +33,8 @@ _STYLES = {
     "remove": "red",
     "keep": "dim",
     "continue": "cyan",
+    "gone": "red",
+    "moved": "yellow",
 }
 # For people; the others are plain.
 _WORDS = {"run": "run again", "restart": "stop, run again", "maybe": "may run again"}
@@ -46,14 +50,28 @@ class StepDifference(Struct, frozen=True):
     message: str
 
 
+class TriggerDifference(Struct, frozen=True):
+    """`before` and `after`: the next due time; null where it has none."""
+
+    name: str
+    action: str
+    before: str | None
+    after: str | None
+    message: str
+
+
 class Difference(Struct, frozen=True):
-    """The shape of `diff -o json`; `to` is null where the workflow is deleted."""
+    """The shape of `diff -o json`; `to` is null where the workflow is deleted.
+
+    Only a definition has triggers.
+    """
 
     workflow: str
     before: int = field(name="from")
     to: int | None
     steps: list[StepDifference]
     note: str = ""
+    triggers: list[TriggerDifference] | UnsetType = UNSET
 
 
 def shape(change: Change) -> Difference:
@@ -66,7 +84,15 @@ def shape(change: Change) -> Difference:
             for name, effect in change.steps.items()
         ],
         note=change.note,
+        triggers=UNSET if change.triggers is None else [*map(_trigger, change.triggers)],
     )
+
+
+def _trigger(change: TriggerChange) -> TriggerDifference:
+    before, after = (
+        None if due is None else rfc3339(due * SECOND) for due in (change.before, change.after)
+    )
+    return TriggerDifference(change.name, change.action, before, after, change.why)
 
 
 def plan(changes: Sequence[Change]) -> str:
@@ -125,19 +151,60 @@ def lines(change: Change, look: Look) -> Iterator[str]:
         return
     note = f"; {change.note}" if change.note else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"
-    yield look.paint(visible(heading), "bold")
-    table = Table(
-        (Column("  STEP", shrinks=True), Column("ACTION"), Column("WHY")),
-        [
-            (Cell(f"  {who}"), Cell(_WORDS.get(action, action), _STYLES[action]), Cell(why))
-            for who, action, why in _rows(change)
-        ],
-    )
-    yield from render(table, look.width, look.colour)
-    if change.was is not None and change.becomes is not None:
+    yield from (look.paint(line, "bold") for line in look.wrapped(heading, hang=2))
+    if change.triggers:
+        yield from render(_trigger_table(change.triggers, look), look.width, look.colour)
+    rows = [*_rows(change)]
+    if change.is_instance and (change.before == change.after or _has_not_begun(change)):
+        rows = [row for row in rows if row[1] not in ("keep", "continue")]
+    if rows or (change.triggers is None and not change.is_instance):
+        table = Table(
+            (Column("  STEP", shrinks=True), Column("ACTION"), Column("WHY")),
+            [
+                (Cell(f"  {who}"), Cell(_WORDS.get(action, action), _STYLES[action]), Cell(why))
+                for who, action, why in rows
+            ],
+        )
+        yield from render(table, look.width, look.colour)
+    if change.was is not None and change.becomes is not None and not change.is_instance:
         for line in _spec_lines(change.was, change.becomes):
             yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""
+
+
+def _has_not_begun(change: Change) -> bool:
+    """All of its steps wait: the edit stops nothing of it, and runs nothing again."""
+    return all(name in change.waiting for name in change.steps)
+
+
+def _trigger_table(triggers: Sequence[TriggerChange], look: Look) -> Table:
+    return Table(
+        (
+            Column("  TRIGGER", shrinks=True),
+            Column("ACTION"),
+            Column(look.headed("NEXT DUE")),
+            Column("WHY"),
+        ),
+        [
+            (
+                Cell(f"  {one.name}"),
+                Cell(one.action, _STYLES[one.action]),
+                Cell(_times(one, look)),
+                Cell(one.why),
+            )
+            for one in triggers
+        ],
+    )
+
+
+def _times(change: TriggerChange, look: Look) -> str:
+    """`02:30:00 -> 03:00:00`; one time where it stays."""
+    before, after = (
+        "-" if due is None else look.moment(due * SECOND) for due in (change.before, change.after)
+    )
+    if change.action == "new" or before == after:
+        return after
+    return before if change.action == "gone" else f"{before} -> {after}"
 
 
 def policy_lines(change: PolicyChange, look: Look) -> Iterator[str]:
@@ -266,6 +333,8 @@ def _generations(change: Change) -> str:
         return f"generation {change.before}"
     if change.before == 0:
         return "is new"
+    if change.triggers is not None and change.before > change.after:
+        return f"generation {change.before}"  # another life begins, as its note says
     return f"generation {change.before} -> {change.after}"
 
 

@@ -1,7 +1,8 @@
 """Which workflow and which steps the words of a command mean.
 
 A workflow: a name, a uid, or a uid's first eight characters. A name means the workflow in force,
-else the rejected file that tries to define it, else the newest life that had the name. A step: a
+else the rejected file that tries to define it, else the newest life that had the name.
+`NAME@latest` is the instance of NAME that was born last, backfills aside. A step: a
 name, or a pattern. `etl load` and `etl/load` mean the same. A hook is named like a step, with its
 kind: `onFailure/page-me`, `onFailure/*`; `onFailure` alone means all of this kind. No other pattern
 means hooks. Cost: O(lives), once per command.
@@ -16,9 +17,10 @@ from msgspec import Struct
 from controller.errors import NoRecords, NotFound, UsageError
 from controller.model.events import FileRejected
 from controller.model.phases import TERMINAL
-from controller.model.state import State, Workflow
+from controller.model.state import State, Workflow, document_of
 from controller.spec.hooks import is_hook
 from controller.spec.items import names_above
+from controller.spec.keys import LATEST
 from controller.spec.linked import called
 from controller.view.status import never_valid
 from controller.view.words import hooks_run, listed
@@ -35,6 +37,7 @@ class NeverValid(Struct, frozen=True):
 
 def find(state: State, word: str) -> Workflow | NeverValid:
     """Raises NotFound, which suggests the most similar name; NoRecords if there is nothing yet."""
+    word = meant_by(state, word)
     if word in state.workflows:
         return state.workflows[word]
     rejected = never_valid(state).get(word)
@@ -48,6 +51,28 @@ def find(state: State, word: str) -> Workflow | NeverValid:
     if not state.seq:
         raise NoRecords(problem)
     raise NotFound(f"{problem}{_meant(state, word)}")
+
+
+def meant_by(state: State, word: str) -> str:
+    """Of `NAME@latest` the name of that instance, which may be archived; another word as it is.
+
+    Raises NotFound.
+    """
+    name = definition_in(word)
+    if not name:
+        return word
+    definition = find_workflow(state, name)
+    if definition.starter is None:
+        raise NotFound(f"{name} has no triggers, so it has no instances: write {name} alone")
+    if not definition.starter.latest:
+        raise NotFound(f"{name} has no instance yet; to start one: treadle start {name}")
+    return definition.starter.latest
+
+
+def definition_in(word: str) -> str:
+    """Of `NAME@latest`, NAME; of any other word, nothing."""
+    name, at, key = word.rpartition("@")
+    return name if at and key == LATEST else ""
 
 
 def find_workflow(state: State, word: str) -> Workflow:
@@ -166,6 +191,10 @@ def _meant(state: State, word: str) -> str:
         return f"; {name} is one, but this command takes no step"
     if users := [life.name for life in state.workflows.values() if word in called(life.spec)]:
         return f"; it is a template, which {listed(sorted(users))} {'use' if users[1:] else 'uses'}"
+    name = document_of(word)
+    life = state.workflows.get(name)
+    if name != word and life is not None and life.starter is not None:
+        return f"; the instances of {name}: treadle runs {name} --all"
     if word in state.pools:
         return f"; it is a pool, of {state.pools[word].path}: `treadle pools` shows it"
     return hint(word, known_names(state))

@@ -39,6 +39,11 @@ class Goal(Struct, frozen=True):
         return "never" if workflow.finished and not lasting else "not yet"
 
     @property
+    def is_of_an_end(self) -> bool:
+        """Whether it holds only of what runs steps."""
+        return self.kind == "phase" or self.value in ("complete", "failed")
+
+    @property
     def holds_without_spec(self) -> bool:
         """Whether it holds for a workflow that never had a valid spec."""
         return self in (Goal("condition", "specinvalid"), Goal("condition", "accepted", "False"))

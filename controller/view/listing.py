@@ -8,11 +8,11 @@ from itertools import islice
 
 from controller.model.events import FileRejected
 from controller.model.phases import Phase
-from controller.model.state import State, Workflow
-from controller.view import words
+from controller.model.state import State, Workflow, document_of
+from controller.view import firings, words
 from controller.view.find import NeverValid
 from controller.view.look import Look
-from controller.view.shape import InUse, WorkflowShape
+from controller.view.shape import FilesWaiting, InUse, WorkflowShape
 from controller.view.status import (
     ARCHIVED,
     SPEC_INVALID,
@@ -66,17 +66,46 @@ def any_labels(_labels: Mapping[str, str]) -> bool:
 
 
 def listed(state: State, matches: Callable[[Mapping[str, str]], bool] = any_labels) -> list[Entry]:
-    """All workflows in force and never valid whose labels match, sorted by name."""
+    """All workflows in force and never valid whose labels match, in the order of `place`."""
     entries: list[Entry] = [life for life in state.workflows.values() if matches(life.labels)]
     if matches({}):
         entries += [NeverValid(name, event) for name, event in never_valid(state).items()]
-    return sorted(entries, key=lambda entry: entry.name)
+    return sorted(entries, key=place)
 
 
-def shape_of(state: State, entry: Entry, in_use: InUse = {}) -> WorkflowShape:
+def place(entry: Entry) -> tuple[str, int]:
+    """By name; the instances of a definition below it, in the order of their births."""
+    order = entry.order if isinstance(entry, Workflow) and entry.birth is not None else -1
+    return document_of(entry.name), order
+
+
+def matters(state: State, entry: Entry) -> bool:
+    """What a person looks for who names no workflow: it has not finished, or it failed.
+
+    Of the instances of a definition that have ended, only the last one counts. A definition that
+    waits for its triggers is left out: its instances show what it does.
+    """
+    if isinstance(entry, NeverValid):
+        return True
+    if entry.starter is not None:
+        invalid = entry.conditions.get(SPEC_INVALID)
+        wrong = invalid is not None and invalid.status == "True"
+        held = entry.phase is Phase.SUSPENDED or entry.pending is not None
+        return wrong or held or any(firings.conditions(state, entry, state.time))
+    failed = entry.phase is Phase.FAILED and not firings.is_superseded(state, entry)
+    return not entry.finished or failed
+
+
+def shape_of(
+    state: State,
+    entry: Entry,
+    in_use: InUse = {},
+    files: FilesWaiting = None,
+    now: int | None = None,
+) -> WorkflowShape:
     if isinstance(entry, NeverValid):
         return rejected_shape(entry.name, entry.rejected)
-    return workflow_shape(state, entry, in_use)
+    return workflow_shape(state, entry, in_use, files, now)
 
 
 def list_table(state: State, entries: Iterable[Entry], look: Look, wide: bool = False) -> Table:
@@ -112,7 +141,7 @@ def _group(entry: Entry, by: str) -> str:
 def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tuple[Cell, ...]:
     if isinstance(entry, NeverValid):
         return _rejected_row(entry.name, entry.rejected, wide)
-    message = words.verdict(entry) if entry.finished else words.of_workflow(entry)[1]
+    message = _message(state, entry, look)
     if entry.finished and entry.suspended is not None:
         message = f"(suspended) {message}"
     if ARCHIVED in entry.conditions:
@@ -125,8 +154,9 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     invalid = entry.conditions.get(SPEC_INVALID)
     if invalid is not None and invalid.status == "True":
         message = f"[invalid file] {message}"
-    if look.stood is not None and entry.phase is Phase.RUNNING and not words.only_asks(entry):
+    if may_have_ended(entry, look) and look.stood is not None:
         message = f"was running when the controller stopped, {look.moment(look.stood)}"
+    steps = f"{succeeded_count(entry)}/{len(entry.counted)}"
     more = (
         Cell(age(look.now - entry.created)),
         Cell(str(entry.generation)),
@@ -139,12 +169,43 @@ def list_row(state: State, entry: Entry, look: Look, wide: bool = False) -> tupl
     return (
         Cell(entry.name, "bold"),
         life_cell(entry, look),
-        Cell(f"{succeeded_count(entry)}/{len(entry.counted)}"),
+        Cell(steps if entry.starter is None else "-"),
         Cell(run_time(entry, look.clock)),
-        Cell(_since_run(entry, look)),
+        Cell(_since_run(state, entry, look)),
         *(more if wide else ()),
         Cell(message),
     )
+
+
+def _message(state: State, entry: Workflow, look: Look) -> str:
+    if entry.starter is not None:
+        return of_definition(state, entry, look)
+    return words.verdict(entry) if entry.finished else words.at_present(state, entry)[1]
+
+
+def may_have_ended(workflow: Workflow, look: Look) -> bool:
+    """Whether it ran when its controller stopped. What only waits for a person did not."""
+    runs = workflow.phase is Phase.RUNNING and workflow.starter is None
+    return look.stood is not None and runs and not words.only_asks(workflow)
+
+
+def of_definition(state: State, definition: Workflow, look: Look) -> str:
+    """When it is due next, and how it stands."""
+    due = firings.due_words(definition, look)
+    return "; ".join([*filter(None, [due]), *standing_of_definition(state, definition)])
+
+
+def standing_of_definition(state: State, definition: Workflow) -> Iterator[str]:
+    """Why it stands still; how many run; what came of the last one; what it waits for."""
+    held = definition.phase is Phase.SUSPENDED or definition.deleting
+    parts = (
+        words.at_present(state, definition)[1] if held else "",
+        firings.busy_words(definition),
+        "" if firings.starter_of(definition).triggers else "begins only by `treadle start`",
+        *firings.last_words(state, definition),
+        firings.awaited(state, definition),
+    )
+    yield from filter(None, parts)
 
 
 def standing(workflow: Workflow) -> str:
@@ -159,7 +220,7 @@ def succeeded_count(workflow: Workflow) -> int:
 
 def life_cell(workflow: Workflow, look: Look) -> Cell:
     """Its phase, as in `running_cell`; what only waits for a person can't have ended unseen."""
-    if words.only_asks(workflow):
+    if words.only_asks(workflow) or workflow.starter is not None:
         return phase_cell(workflow.phase)
     return running_cell(workflow.phase, look)
 
@@ -178,14 +239,22 @@ def run_time(workflow: Workflow, clock: int) -> str:
     return span((workflow.completed or clock) - workflow.started)
 
 
-def last_run(workflow: Workflow, clock: int) -> int | None:
-    """When its last run ended, in microseconds since 1970; `clock` while one is running."""
+def last_run(state: State, workflow: Workflow, clock: int) -> int | None:
+    """When its last run ended, in microseconds since 1970; `clock` while one is running.
+
+    Of a definition, that of the instances that run, or of the last that has ended.
+    """
+    if workflow.starter is not None:
+        if any(one.in_run for one in firings.running(state, workflow)):
+            return clock
+        ended = firings.last_ended(state, workflow)
+        return None if ended is None else ended.completed
     return clock if workflow.in_run else workflow.completed
 
 
-def _since_run(workflow: Workflow, look: Look) -> str:
+def _since_run(state: State, workflow: Workflow, look: Look) -> str:
     """`now` while it runs, `5m ago` since it ended, `-` if it never ran."""
-    ran = last_run(workflow, look.clock)
+    ran = last_run(state, workflow, look.clock)
     if ran is None:
         return "-"
     return "now" if ran == look.now else f"{age(look.now - ran)} ago"

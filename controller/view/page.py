@@ -15,10 +15,11 @@ from controller.planner.resolve import shortened
 from controller.view import figures, words
 from controller.view.children import meant, of, opened, shown
 from controller.view.dag import Branch, tree, with_children
-from controller.view.edits import in_force_words, to_come
+from controller.view.edits import in_force_words, is_first, to_come
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
+from controller.view.layout import labelled, paragraph, section
 from controller.view.listing import life_cell, running_cell, standing
 from controller.view.look import Look
 from controller.view.runs import usual_of, why_of_present
@@ -31,17 +32,13 @@ from controller.view.table import (
     mark_cell,
     middle,
     phase_cell,
-    render,
     shorten,
     visible,
 )
 from controller.view.times import age, span
 from controller.view.values import in_short
 
-_INDENT = "  "
-_LABEL_WIDTH = 13
 _QUESTIONS_MAX = 10
-_LABELS_FROM_WIDTH = 40  # on a narrower terminal texts are not below each other
 # What these conditions say, the verdict says too, or the lines below it.
 _SAID_BY_VERDICT = frozenset(
     {
@@ -74,25 +71,25 @@ def page(
     """
     yield _title(state, workflow, look)
     for sentence in _verdict(state, workflow, look):
-        yield from _paragraph(sentence, look)
-    yield from _labelled(_beside(state, workflow), look)
+        yield from paragraph(sentence, look)
+    yield from labelled(_beside(state, workflow), look)
     for line in failures(workflow, printed, past):
         yield look.fit(line)
     branches = list(with_children(tree(workflow.steps), partial(shown, workflow), opened))
     table = steps_table(state, workflow, branches, look, in_use, printed)
-    yield from _section("", table, look)
+    yield from section("", table, look)
     hooks = [Branch("", hook) for hook in workflow.present_hooks]
     table = steps_table(state, workflow, hooks, look, in_use, printed, what="HOOK")
-    yield from _section("", table, look)
+    yield from section("", table, look)
     yield ""
-    yield from _labelled(_footer(state, workflow, asked), look)
+    yield from labelled(_footer(state, workflow, asked), look)
     if not past:
-        yield from _labelled(_next(workflow), look)
+        yield from labelled(_next(workflow), look)
     if wide:
-        yield from _labelled(_details(workflow), look)
+        yield from labelled(_details(workflow), look)
         conditions = workflow.conditions.values()
-        yield from _section("Conditions", conditions_table(conditions, look), look)
-        yield from _section("Recently", _recent_table(workflow.recent, look), look)
+        yield from section("Conditions", conditions_table(conditions, look), look)
+        yield from section("Recently", _recent_table(workflow.recent, look), look)
 
 
 # ---------------------------------------- the head
@@ -131,7 +128,7 @@ def _title(state: State, workflow: Workflow, look: Look) -> str:
 def _verdict(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
     """What did not succeed, in words, and how much did."""
     yield standing(workflow)
-    reason, message = words.of_workflow(workflow)
+    reason, message = words.at_present(state, workflow)
     if look.stood is not None and workflow.phase is Phase.RUNNING and not words.only_asks(workflow):
         stood = look.moment(look.stood)
         yield f"was running when the controller stopped, {stood}; treadle up continues it"
@@ -184,8 +181,11 @@ def _footer(
         names, took = " → ".join(step.name for step in path), _length(workflow, path)
         yield "critical path", f"{took}: {names}"
     by = f" by {workflow.by}" if workflow.by else ""
-    source = "file" if workflow.origin == "folder" else "run of"
-    yield source, f"{workflow.path}, generation {workflow.generation}{by}"
+    file = f"{workflow.path}, generation {workflow.generation}"
+    if workflow.birth is not None:
+        yield "instance of", f"{workflow.document} ({file})"
+    else:
+        yield "file" if workflow.origin == "folder" else "run of", f"{file}{by}"
     if workflow.params:
         yield "params", in_short(workflow.params)
     for waits in to_come(workflow, asked):
@@ -193,7 +193,7 @@ def _footer(
 
 
 def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.generation > 1:
+    if not is_first(workflow):
         yield "edit", in_force_words(workflow)
     if workflow.labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
@@ -204,7 +204,9 @@ def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
 def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What to do about it."""
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
-        yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
+        # An edit alone does not run an instance again that has finished.
+        how = "or" if workflow.birth is None else "then"
+        yield "next", f"fix the spec and save it, {how} treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED and workflow.suspension:
         yield "next", f"treadle resume {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:
@@ -233,12 +235,12 @@ def step_page(
     rows = list(with_children([Branch("", step)], partial(of, workflow), opened))
     what = "HOOK" if step.is_hook else "STEP"
     yield look.paint(name, "bold")
-    yield from _section("", steps_table(state, workflow, rows, look, in_use, printed, what), look)
+    yield from section("", steps_table(state, workflow, rows, look, in_use, printed, what), look)
     yield from map(look.fit, failures(workflow, printed, past))
-    yield from _section("", attempts_table(step, look), look)
+    yield from section("", attempts_table(step, look), look)
     if handed_on := [*_handed_on(step)]:
         yield ""
-        yield from _labelled(handed_on, look)
+        yield from labelled(handed_on, look)
     if not past:
         yield ""
         who = f"{workflow.name} {quote(step.name)}"
@@ -246,7 +248,7 @@ def step_page(
         commands = [f"treadle {verb} {who}" for verb in verbs]
         if step.asking is not None:
             commands += words.answers(workflow.name, step.name)
-        yield from _labelled([("next", " · ".join(commands))], look)
+        yield from labelled([("next", " · ".join(commands))], look)
 
 
 def _handed_on(step: Step) -> Iterator[tuple[str, str]]:
@@ -303,10 +305,10 @@ def _length(workflow: Workflow, path: list[Step]) -> str:
 def never_valid_page(workflow: NeverValid, look: Look) -> Iterator[str]:
     """The page of a workflow that never had a valid spec: its faults."""
     rejected = workflow.rejected
-    yield from _paragraph(f"{workflow.name}  {Phase.PENDING}  SpecInvalid", look, margin="")
-    yield from _paragraph(f"no version is in force; {rejected.path} was rejected:", look)
+    yield from paragraph(f"{workflow.name}  {Phase.PENDING}  SpecInvalid", look, margin="")
+    yield from paragraph(f"no version is in force; {rejected.path} was rejected:", look)
     for fault in rejected.faults:
-        yield from _paragraph(str(fault), look)
+        yield from paragraph(str(fault), look)
 
 
 # ---------------------------------------- steps
@@ -397,27 +399,3 @@ def _recent_table(moves: Sequence[Move], look: Look) -> Table:
             if move.phase is not Phase.READY and move.reason != Reason.WAITING_FOR_TURN
         ],
     )
-
-
-# ---------------------------------------- lines
-
-
-def _section(heading: str, table: Table, look: Look) -> Iterator[str]:
-    if not table.rows:
-        return
-    yield ""
-    if heading:
-        yield heading
-    width = None if look.width is None else look.width - len(_INDENT)
-    yield from (_INDENT + line for line in render(table, width, look.colour))
-
-
-def _labelled(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]:
-    indent = _LABEL_WIDTH if look.width is None or look.width >= _LABELS_FROM_WIDTH else 2
-    for label, text in pairs:
-        yield from _paragraph(f"{label:<{indent}} {text}", look, indent + 1)
-
-
-def _paragraph(text: str, look: Look, indent: int = 0, margin: str = _INDENT) -> Iterator[str]:
-    """Text that says all of it, in as many lines as it needs."""
-    yield from look.wrapped(f"{margin}{text}", len(margin) + indent)

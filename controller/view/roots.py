@@ -41,7 +41,7 @@ def explanation(
 
     `printed`: what the steps that failed printed last.
     """
-    yield from _headline(workflow, look)
+    yield from _headline(state, workflow, look)
     if is_news(state, workflow):
         yield from look.wrapped(generation_line(workflow, look), hang=2)
     elif workflow.run > 1 and (begun := why_of_present(state, workflow)):
@@ -81,8 +81,8 @@ def _grouped(
     yield from _kept(workflow, steps, look)
 
 
-def _headline(workflow: Workflow, look: Look) -> Iterator[str]:
-    reason, message = words.of_workflow(workflow)
+def _headline(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
+    reason, message = words.at_present(state, workflow)
     if workflow.finished:
         suspended = "" if workflow.suspended is None else "; suspended"
         message = f"{words.verdict(workflow)}{suspended}"

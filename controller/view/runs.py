@@ -12,6 +12,7 @@ from msgspec import structs
 
 from controller.model.phases import Phase
 from controller.model.state import RunShort, State, Workflow
+from controller.planner.outcome import of_firing
 from controller.view import words
 from controller.view.listing import life_cell, succeeded_count
 from controller.view.look import Look
@@ -120,7 +121,7 @@ def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
         Cell(str(run.number)),
         Cell(look.moment(run.started)),
         Cell(span((run.completed or look.clock) - run.started)),
-        Cell(result(run) if life is None else _so_far(life, look)),
+        Cell(result(run) if life is None else so_far(life, look)),
         Cell(why(run)),
     )
 
@@ -139,7 +140,7 @@ def result(run: RunShort) -> str:
     return f"{run.succeeded} of {run.steps}" if run.steps else "succeeded"
 
 
-def _so_far(life: Workflow, look: Look) -> str:
+def so_far(life: Workflow, look: Look) -> str:
     """`3 of 8 so far`; before that its phase, if that is not simply Running.
 
     While only hooks run, what it is to end as.
@@ -166,7 +167,9 @@ def why(run: RunShort) -> str:
 
 
 def why_of_present(state: State, workflow: Workflow) -> str:
-    """Why the present run began; "" if that is not known."""
+    """Why the present run began; "" if that is not known. Of an instance also before it begins."""
+    if workflow.birth is not None and not workflow.run:
+        return of_firing(workflow, workflow.birth)
     runs = state.runs.get(workflow.name, ())
     return next((why(run) for run in runs if run.number == workflow.run and run.why), "")
 

@@ -13,6 +13,8 @@ from controller.model.events import Usage
 from controller.spec.models import API_VERSION, Spec
 
 InUse = Mapping[tuple[str, str], Usage]  # what running steps use now, by uid and step
+# How many files wait to be decided, by definition and trigger; None: no controller knows it.
+FilesWaiting = Mapping[str, Mapping[str, int]] | None
 
 
 class ConditionShape(Struct, frozen=True, rename="camel"):
@@ -110,7 +112,62 @@ class RunOfShape(RunShape, frozen=True, kw_only=True, rename="camel"):
     kept: int | None  # of those that succeeded: an earlier run gave the result
 
 
+class DefinitionRefShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The definition that an instance belongs to."""
+
+    name: str
+    uid: str
+
+
+class BeganByShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The firing that began an instance. `name` is null by hand, `due` where no time came due."""
+
+    name: str | None
+    kind: str
+    key: str
+    due: str | None
+
+
+class LastFiringShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The last firing of a trigger, and what became of it: `Started`, `Queued` or `Skipped`."""
+
+    key: str
+    due: str | None
+    time: str  # when that was decided
+    outcome: str
+    reason: str | None  # why it was skipped
+    instance: str | None  # the one that it began
+
+
+class TriggerShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A trigger of a definition. Due times are those of its rule, without jitter."""
+
+    name: str
+    kind: str
+    next_due: str | None
+    files_waiting: int | None  # null where no controller knows it
+    last_firing: LastFiringShape | None
+
+
+class InstanceShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An instance in short. `trigger` is null if it was started by hand."""
+
+    name: str
+    uid: str
+    trigger: str | None
+    key: str
+    due: str | None
+    phase: str
+    reason: str
+    start_time: str | None
+    completion_time: str | None
+
+
 class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
+    """`trigger` is that of an instance. `triggers`, `instances` and `firings` are null of all but
+    definitions, which have no steps.
+    """
+
     phase: str
     reason: str
     message: str
@@ -119,6 +176,10 @@ class StatusShape(Struct, frozen=True, kw_only=True, rename="camel"):
     completion_time: str | None
     conditions: list[ConditionShape]
     params: dict[str, Any]  # the values in force: given, or defaults
+    trigger: BeganByShape | None
+    triggers: list[TriggerShape] | None
+    instances: list[InstanceShape] | None  # unfinished or kept, in the order of their births
+    firings: dict[str, int] | None  # how many had which outcome
     hooks: list[HookShape]  # in the order in which they run
     runs: list[RunShape]  # the last 20 of this name, in all its lives, oldest first
     steps: list[StepShape]
@@ -129,6 +190,7 @@ class MetadataShape(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     uid: str | None
+    definition: DefinitionRefShape | None  # of an instance
     generation: int
     labels: dict[str, str]
     annotations: dict[str, str]

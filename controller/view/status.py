@@ -11,23 +11,37 @@ from collections.abc import Collection, Iterable
 from controller.model.events import FileRejected, Usage
 from controller.model.indexes import approval_due
 from controller.model.phases import Phase
-from controller.model.state import Attempt, Condition, RunShort, State, Step, Workflow
+from controller.model.state import (
+    Attempt,
+    Condition,
+    LastFiring,
+    RunShort,
+    State,
+    Step,
+    Workflow,
+)
 from controller.spec.hooks import kind_of
 from controller.spec.linked import written
-from controller.view import words
+from controller.view import firings, words
 from controller.view.children import in_order
 from controller.view.shape import (
     ApprovalShape,
     AttemptShape,
+    BeganByShape,
     ConditionShape,
     ControllerShape,
+    DefinitionRefShape,
+    FilesWaiting,
     HookShape,
+    InstanceShape,
     InUse,
+    LastFiringShape,
     ListShape,
     MetadataShape,
     RunShape,
     StatusShape,
     StepShape,
+    TriggerShape,
     WorkflowShape,
 )
 from controller.view.times import rfc3339, rfc3339_or_none
@@ -37,13 +51,21 @@ ARCHIVED = "Archived"  # condition of a life that is shown from the archive
 _NO_USAGE = Usage()
 
 
-def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> WorkflowShape:
-    """One life of a workflow, in full."""
-    reason, message = words.of_workflow(workflow)
+def workflow_shape(
+    state: State,
+    workflow: Workflow,
+    in_use: InUse = {},
+    files: FilesWaiting = None,
+    now: int | None = None,
+) -> WorkflowShape:
+    """One life of a workflow, in full, as it is at `now`; None: at the last record."""
+    starter = workflow.starter
+    reason, message = words.at_present(state, workflow)
     return WorkflowShape(
         metadata=MetadataShape(
             name=workflow.name,
             uid=workflow.uid,
+            definition=_definition_shape(workflow),
             generation=workflow.latest,
             labels=workflow.labels,
             annotations=workflow.annotations,
@@ -57,13 +79,103 @@ def workflow_shape(state: State, workflow: Workflow, in_use: InUse = {}) -> Work
             observed_generation=workflow.generation,
             start_time=rfc3339_or_none(workflow.started),
             completion_time=rfc3339_or_none(workflow.completed),
-            conditions=conditions_shape(workflow.conditions.values()),
+            conditions=[
+                *conditions_shape(workflow.conditions.values()),
+                *_derived(state, workflow, state.time if now is None else now),
+            ],
             params=workflow.params,
+            trigger=_began_by(workflow),
+            triggers=None if starter is None else _triggers(workflow, files),
+            instances=None if starter is None else _instances(state, workflow),
+            firings=None if starter is None else starter.firings,
             hooks=[_hook_shape(state, workflow, hook, in_use) for hook in workflow.present_hooks],
             runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
             steps=[_step_shape(state, workflow, step, in_use) for step in in_order(workflow)],
         ),
     )
+
+
+# ---------------------------------------- definitions and instances
+
+
+def _definition_shape(instance: Workflow) -> DefinitionRefShape | None:
+    if instance.birth is None:
+        return None
+    return DefinitionRefShape(name=instance.document, uid=instance.birth.definition)
+
+
+def _began_by(instance: Workflow) -> BeganByShape | None:
+    birth = instance.birth
+    if birth is None:
+        return None
+    return BeganByShape(
+        name=birth.facts.name or None,
+        kind=birth.facts.kind,
+        key=birth.facts.key,
+        due=firings.due_time(birth.due),
+    )
+
+
+def _triggers(definition: Workflow, files: FilesWaiting) -> list[TriggerShape]:
+    found = []
+    for name, armed in firings.starter_of(definition).triggers.items():
+        due, last = firings.due_of(definition, name), armed.last
+        found.append(
+            TriggerShape(
+                name=name,
+                kind=armed.kind,
+                next_due=None if due is None else rfc3339(due.time),
+                files_waiting=firings.files_of(definition, name, files),
+                last_firing=None if last is None else _last_firing(last),
+            )
+        )
+    return found
+
+
+def _last_firing(last: LastFiring) -> LastFiringShape:
+    return LastFiringShape(
+        key=last.key,
+        due=firings.due_time(last.due),
+        time=rfc3339(last.time),
+        outcome=last.outcome,
+        reason=last.reason or None,
+        instance=last.instance or None,
+    )
+
+
+def _instances(state: State, definition: Workflow) -> list[InstanceShape]:
+    return [
+        InstanceShape(
+            name=one.name,
+            uid=one.uid,
+            trigger=began.name,
+            key=began.key,
+            due=began.due,
+            phase=one.phase,
+            reason=words.at_present(state, one)[0],
+            start_time=rfc3339_or_none(one.started),
+            completion_time=rfc3339_or_none(one.completed),
+        )
+        for one in firings.instances(state, definition)
+        if (began := _began_by(one)) is not None
+    ]
+
+
+def _derived(state: State, workflow: Workflow, now: int) -> list[ConditionShape]:
+    """The conditions of a definition that follow from the state."""
+    if workflow.starter is None:
+        return []
+    return [
+        ConditionShape(
+            type=one.type,
+            status="True",
+            reason=one.type,
+            message=one.message,
+            last_transition_time=rfc3339_or_none(one.since),
+            observed_generation=workflow.generation,
+        )
+        for one in firings.conditions(state, workflow, now)
+    ]
 
 
 def ended(state: State, workflow: Workflow) -> bool:
@@ -206,6 +318,7 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
         metadata=MetadataShape(
             name=name,
             uid=None,
+            definition=None,
             generation=0,
             labels={},
             annotations={},
@@ -221,6 +334,10 @@ def rejected_shape(name: str, rejected: FileRejected) -> WorkflowShape:
             completion_time=None,
             conditions=[accepted, invalid],
             params={},
+            trigger=None,
+            triggers=None,
+            instances=None,
+            firings=None,
             hooks=[],
             runs=[],
             steps=[],

@@ -17,6 +17,7 @@ from controller.model.state import Move, State
 from controller.spec.hooks import is_hook
 from controller.spec.items import names_above, number_of
 from controller.view.find import is_uid_of
+from controller.view.firings import armed_words, due_time, firing_words, is_toggle
 from controller.view.look import Look
 from controller.view.table import PHASE_STYLES, middle, shorten, visible
 from controller.view.times import rfc3339
@@ -25,6 +26,7 @@ from controller.view.words import named
 
 PHASE_CHANGED = "PhaseChanged"
 _TIMES = frozenset({"started", "finished"})  # fields that hold a moment, in microseconds
+_DUE_TIMES = frozenset({"due", "first", "next", "missed"})  # the same, in seconds
 
 
 def happened(state: State, record: e.Record, moves: list[Move]) -> Iterator[dict[str, Any]]:
@@ -67,7 +69,14 @@ def concerns(state: State, event: e.AnyEvent, word: str) -> bool:
     name, uid = subject(state, event)
     if word == name or word in getattr(event, "names", ()):
         return True
-    return uid is not None and is_uid_of(word, uid)
+    if isinstance(event, e.FiringDecided) and event.life and word == event.instance:
+        return True  # it began an instance, and is a part of its story, too
+    return any(is_uid_of(word, one) for one in (uid, getattr(event, "life", "")) if one)
+
+
+def of_firing(event: e.FiringDecided, look: Look) -> str:
+    """`trigger night, due 02:30: started etl@20261128T013000Z`."""
+    return firing_words(dict(_own_fields(event)), look)
 
 
 def _own_fields(event: e.AnyEvent) -> Iterator[tuple[str, Any]]:
@@ -79,6 +88,10 @@ def _own_fields(event: e.AnyEvent) -> Iterator[tuple[str, Any]]:
 def _plain(name: str, value: Any) -> Any:
     if name in _TIMES and value is not None:
         return rfc3339(value)
+    if name in _DUE_TIMES and isinstance(value, dict):
+        return {trigger: due_time(due) for trigger, due in value.items()}
+    if name in _DUE_TIMES:
+        return due_time(value)
     if name == "effects":  # an array in the log, for brevity
         return {step: msgspec.structs.asdict(effect) for step, effect in value.items()}
     if name == "children":
@@ -120,7 +133,14 @@ _SHOWN_BY_PHASE = frozenset(
 
 # What a person hardly asks for: it follows from the lines beside it.
 _ROUTINE = frozenset(
-    {"AttemptScheduled", "AttemptFinished", "AttemptsArchived", "LifeArchived", "LifeEnded"}
+    {
+        "AttemptScheduled",
+        "AttemptFinished",
+        "AttemptsArchived",
+        "InputsSeen",
+        "LifeArchived",
+        "LifeEnded",
+    }
 )
 # These set back one step and say why; or the record that did is left out.
 _SETS_BACK = frozenset({"RetryScheduled", "StepReset", PHASE_CHANGED})
@@ -164,6 +184,9 @@ def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
         return event["type"] in _ROUTINE
     if event["phase"] == Phase.PENDING:
         return not event["step"] or record["type"] not in _SETS_BACK
+    if not event["step"] and Phase.WAITING in (event["was"], event["phase"]):
+        # A definition: what was accepted, or fired, is told; but not that it is suspended.
+        return event["was"] == Phase.PENDING or is_toggle(event["was"], event["phase"])
     return bool(event["phase"] == Phase.READY)
 
 
@@ -180,7 +203,7 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
         who = f"{who}/{event['step']}"
     changed = event["type"] == PHASE_CHANGED
     what = f"-> {event['phase']}" if changed else event["type"]
-    message = "; ".join(filter(None, [visible(_words(event)), more]))
+    message = "; ".join(filter(None, [visible(_words(event, look)), more]))
     before, who_width, what_width = f"{event['seq']:>6} {look.moment(time)}", 24, 20
     if look.width is not None:
         who_width = min(look.width // 3, _WHO_WIDTH_MAX)
@@ -196,8 +219,17 @@ def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:
     return f"{line[: len(start)]}{look.paint(line[len(start) : end], style)}{line[end:]}"
 
 
-def _words(event: dict[str, Any]) -> str:
+def _words(event: dict[str, Any], look: Look) -> str:
     """The event's message, else a sentence from its most useful fields."""
+    if event["type"] == "FiringDecided":
+        return firing_words(event, look)
+    if event["type"] == "TriggersArmed":
+        return armed_words(event["due"], look)
+    if event["type"] == "RequestApplied" and event["instance"]:
+        return f"{event['kind']} by {event['by']}: {event['instance']} has that key"
+    if event["type"] == "InputsSeen":
+        counts = f"{len(event['gone'])} gone, {len(event['back'])} back as they were"
+        return f"files of trigger {event['trigger']}: {counts}"
     if event["type"] == "EndDecided":
         hooks = f"; hooks to run: {_hooks(event)}" if event["hooks"] else ""
         return f"ending as {event['phase']} ({event['message']}){hooks}"
@@ -251,6 +283,8 @@ _SENTENCES = {
     "EditDeferred": "generation {generation} from {path} waits until the run has finished",
     "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
+    "TurnCame": "its turn has come",
+    "GenerationFollowed": "generation {generation} of its definition",
     "RunStarted": "run {run}",
     "ApprovalAsked": "question {number}: {message}",
     "AttemptScheduled": "attempt {attempt}",

@@ -31,6 +31,7 @@ PHASE_STYLES: dict[str, str] = {
     Phase.SKIPPED: "dim",
     Phase.PENDING: "dim",
     Phase.READY: "dim",
+    Phase.WAITING: "dim",
 }
 PHASE_MARKS: dict[str, str] = {
     Phase.RUNNING: "●",
@@ -41,6 +42,7 @@ PHASE_MARKS: dict[str, str] = {
     Phase.SKIPPED: "·",
     Phase.PENDING: "◌",
     Phase.READY: "◌",
+    Phase.WAITING: "○",
 }
 
 

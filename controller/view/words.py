@@ -16,6 +16,7 @@ from controller.model.pools import parked
 from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view import children
+from controller.view.firings import queue_of
 from controller.view.pools import of_lack
 from controller.view.times import in_utc, span
 
@@ -57,6 +58,24 @@ def faults_in_file(state: State, workflow: Workflow) -> Iterator[str]:
     rejected = state.rejected.get(workflow.path)
     for fault in rejected.faults if rejected is not None else ():
         yield f"{fault} (generation {workflow.generation} stays in force)"
+
+
+def turn(state: State, instance: Workflow) -> str:
+    """`waits for its turn: etl@… has not ended; 2 in front`."""
+    place = queue_of(state, instance)
+    verb = "have" if len(place.running) > 1 else "has"
+    who = f"{listed(place.running)} {verb} not ended" if place.running else ""
+    in_front = f"{place.in_front} in front" if place.in_front else ""
+    where = "; ".join(filter(None, (who, in_front)))
+    return f"waits for its turn: {where or 'it comes next'}"
+
+
+def at_present(state: State, workflow: Workflow) -> Words:
+    """As `of_workflow`; of an instance that is queued also who is in front of it now."""
+    leaves = workflow.deleting or workflow.cancel is not None or workflow.suspended is not None
+    if workflow.is_queued and not leaves and not workflow.finished:
+        return Reason.QUEUED, turn(state, workflow)
+    return of_workflow(workflow)
 
 
 def of_workflow(workflow: Workflow) -> Words:
@@ -348,13 +367,14 @@ def _pending(state: State, workflow: Workflow, step: Step, moment: Callable[[int
     if step.is_hook and (before := workflow.next_hook) is not None and before is not step:
         return step.reason, f"waiting until {before.name} has ended"
     obstacle = standstill(state, workflow, step.is_hook)
-    if obstacle in (Obstacle.SUSPENDED, Obstacle.CANCEL_MARKER):  # else it ends at once
+    if obstacle in _STAYS:  # else it ends at once
         reason, why = of_standstill(state, workflow, obstacle)
         return reason, f"{reset}{why}"
     expands = step.definition.for_each is not None
     return step.reason, f"{reset}about to {'be expanded' if expands else 'start'}"
 
 
+_STAYS = frozenset({Obstacle.SUSPENDED, Obstacle.QUEUED, Obstacle.CANCEL_MARKER})
 _ONLY_WAITS = frozenset({Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_TURN})
 
 
@@ -406,6 +426,8 @@ def of_standstill(state: State, workflow: Workflow, obstacle: Obstacle) -> Words
             return Reason.CANCEL_MARKER, f"nothing starts while {marker.path} exists"
         case Obstacle.CANCELLED if cancel is not None:
             return cancel.reason, f"nothing starts: {cancel.message}"
+        case Obstacle.QUEUED:
+            return Reason.QUEUED, turn(state, workflow)
         case _:
             return Reason.SPEC_DELETED, "nothing starts: its spec was removed from the folder"
 

@@ -365,3 +365,25 @@ def test_what_make_run_starts_with_succeeds(copy: Path) -> None:
     assert "3 succeeded" in done.stdout
     assert exit_codes(copy, "flaky-build")["test"] == [1, 1, 0]
     assert "self" in top_identifiers(copy / "examples/identifiers/out-top/report.txt")[:3]
+
+
+def test_files_a_clock_and_another_workflow_start_instances(copy: Path) -> None:
+    shop = copy / "examples/inbox"
+    report = shop / "report.yaml"
+    report.write_text(report.read_text().replace("everySeconds: 10", "everySeconds: 1"))
+    (edit,) = re.findall(r"^sed -i .*$", (shop / "README.md").read_text(), re.MULTILINE)
+
+    def arrives(file: str, code: int) -> None:
+        shutil.copy(shop / "orders" / file, shop / "inbox")
+        done = treadle(copy, "up", "--once", "--specs", str(shop))
+        assert done.returncode == code, done.stdout + done.stderr
+
+    arrives("monday.csv", 0)
+    assert (shop / "out/totals.txt").read_text() == "eu 15\nus 20\n"
+    time.sleep(2)
+    arrives("broken.csv", 1)
+    assert output(copy, "import@latest", "check") == "line 2 is no order: this is no order\n"
+    assert "orders at" in (shop / "out/report.txt").read_text(), "a time was missed, and is due"
+    subprocess.run(["/bin/sh", "-euc", edit], cwd=shop, check=True)
+    arrives("tuesday.csv", 0)
+    assert (shop / "out/totals.txt").read_text() == "asia 12\neu 19\nus 27\n"

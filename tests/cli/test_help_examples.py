@@ -4,6 +4,7 @@ import json
 import shlex
 import signal
 import subprocess
+from contextlib import nullcontext
 
 from cli.place import Place, document
 
@@ -17,7 +18,7 @@ LAST = ("delete",)  # what else needs the workflow comes first
 def an_etl(place: Place) -> None:
     """`etl` failed in its first run, its spec was edited, and both folders are in git.
 
-    `deploy` asks two people.
+    `deploy` asks two people, and `nightly` has triggers.
     """
     steps = {"extract": "echo rows", "clean-eu": "true", "load": "exit 3", "report": "true"}
     path = place.spec("etl", **steps, check="exit 3")
@@ -31,6 +32,10 @@ def an_etl(place: Place) -> None:
     (place.specs / "deploy.yaml").write_text(json.dumps(asks))
     pool = {**json.loads(document("gpu")), "kind": "Pool", "spec": {"slots": 2}}
     (place.specs / "gpu.yaml").write_text(json.dumps(pool))
+    nightly = json.loads(document("nightly", only="true"))
+    nightly["spec"]["triggers"] = [{"name": "night", "schedule": "30 2 * * *"}]
+    nightly["spec"]["params"] = {"date": "today"}
+    (place.specs / "nightly.yaml").write_text(json.dumps(nightly))
     place.treadle("up", "--once", code=1)
     path.write_text(path.read_text().replace("echo rows", "echo more rows"))
     place.treadle("up", "--once", code=1)
@@ -48,7 +53,9 @@ def test_the_examples_of_the_help_can_be_typed(place: Place) -> None:
     commands = sorted(COMMANDS, key=lambda command: command.name in LAST)
     for example in (example for command in commands for example in command.examples):
         words = shlex.split(example.command)[1:]
-        code, err = run(place, words)
+        # What waits for an end needs somebody who runs it.
+        with place.up() if "--wait" in words else nullcontext():
+            code, err = run(place, words)
         assert code in (0, int(words[0] in VERDICTS)), (example.command, code, err)
 
 

@@ -21,9 +21,10 @@ from controller.model.apply import replay
 from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
-from controller.planner.actions import Accept
+from controller.planner.actions import Accept, Fire
 from controller.spec.load import Document
 from controller.spec.models import DefaultsSpec
+from controller.spec.trigger import Firing
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
@@ -296,6 +297,47 @@ def tell_of_hooks(story: Story) -> None:
     story.mark(path="hooked.cancel", hooks=False, **of).end("onExit/tidy", **of)
     story.unmark(path="hooked.cancel", **of).accept(steps, "hooked", hooks=spec)
     story.start("b", **of).start("onStart/hello", **of)
+    tell_of_triggers(story)
+
+
+def tell_of_triggers(story: Story) -> None:
+    """Due times that start, queue, are skipped, missed and excluded; files, runs, people; edits."""
+    night = {
+        "name": "night",
+        "schedule": "0 * * * *",
+        "exclude": ["2023-11-20"],
+        "jitterSeconds": 60,
+        "params": {"date": "${{ trigger.date }}"},
+    }
+    drop = {"name": "drop", "files": {"path": "in/*.csv"}, "params": {"date": ""}}
+    steps = [a_step("a", env={"DATE": "${{ params.date }}"}), a_step("b", "a")]
+    spec = {"params": {"date": {"type": "string"}}, "concurrency": {"policy": "Queue", "limit": 1}}
+    story.accept([a_step("x")], "feed", triggers=[{"after": {"workflow": "nightly"}}])
+    story.accept(steps, "nightly", triggers=[night, drop], **spec, keepInstances=1)
+    uid = story.life("nightly").uid
+    story.wait(3700).wait(3600)
+    first, second = (life.name for life in story.state.workflows.values() if life.birth)
+    story.exit("a", workflow=first).exit("b", workflow=first).start("a", workflow=second)
+    file = e.FileTaken("/specs/in/a.csv", 5, 7)
+    facts = Firing(name="drop", kind="files", key="k1", files=[file.path])
+    story.promise(Fire(uid=uid, trigger="drop", key="k1", file=file, facts=facts))
+    story.see(e.InputsSeen(uid=uid, trigger="drop", gone=[file.path], device=7)).settle()
+    edited = [a_step("a", run="other"), steps[1]]
+    story.accept(edited, "nightly", triggers=[night, drop], **spec, keepInstances=1)
+    story.end("a", workflow=second).exit("a", workflow=second).exit("b", 1, workflow=second)
+    ask(story, "5-1-a", "start", "nightly", key="by-hand", params={"date": "2023-11-01"})
+    ask(story, "5-2-b", "start", "nightly", key="by-hand", params={"date": "2023-11-01"})
+    ask(story, "5-3-c", "suspend", "nightly")
+    story.wait(7200)
+    ask(story, "5-4-d", "resume", "nightly")
+    story.now += 5 * 86_400 * 1_000_000
+    story.controller_starts()
+    story.settle()
+    due = story.state.lives[uid].starter.triggers["night"].mark  # type: ignore[union-attr]
+    ask(story, "5-5-e", "backfill", "nightly", trigger="night", dues=[due - 7200, due - 3600])
+    story.see(e.ClockStepped(seconds=-7200.0)).settle()
+    story.see(e.InputsSeen(uid=uid, trigger="drop", back=[file.path], device=7)).settle()
+    story.wait(60)
 
 
 def shown(state: State) -> object:

@@ -14,11 +14,12 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     defaults [team] defaults.timeoutSeconds=5
                             the Defaults of that folder, or of the specs folder; of no field: none
     pool gpu 2              the pool has so many slots; without a number it is gone
-    marker [a b] [drain] [nohooks]
+    marker [@KEY] [a b] [drain] [nohooks]
                             a marker is there; it takes the place of the one before
-    unmark                  it is gone
-    retry|restart|suspend|resume|mark|cancel [a b] [downstream] [drain] [nohooks] [n=1]
-                            somebody asks for it; what `mark` gives as outputs
+    unmark [@KEY]           it is gone
+    start KEY [n=1]         somebody starts an instance of the definition, with these params
+    retry|restart|suspend|resume|mark|cancel [@KEY] [a b] [downstream] [drain] [nohooks] [keepspec]
+                            somebody asks for it; `mark` with n=1 gives outputs
     approve a [no] [n]      somebody answers the question of a; that with the number n
     starts a b              the processes of these scheduled attempts exist
     exits a [CODE] [n=1]    the step's process exits, and has written these outputs; it starts
@@ -30,6 +31,8 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     runs                    what each run came to and why it began, the newest first
     slots N [AHEAD]         so many steps at once, so many queued behind them
 
+An instance of the definition w is @KEY, its step a is a@KEY.
+
 `diff` is what the folder, as it is to be, was said to do, `happens` what did, in order, and
 `explain` what is said of workflow and steps now, where that has changed.
 """
@@ -40,12 +43,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
-from msgspec import convert, structs
+from msgspec import UNSET, convert, structs
 from story import Story, a_step, document, template
 
 from controller.intake import desired
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.model import events as e
+from controller.model.indexes import wall
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
@@ -60,8 +64,13 @@ from controller.view.story import happened, lines
 
 INDENT = "    "
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
-PATH, MARKER = "w.yaml", "w.cancel"
-FLAGS = {"downstream": ("downstream", True), "drain": ("drain", True), "nohooks": ("hooks", False)}
+PATH = "w.yaml"
+FLAGS = {
+    "downstream": ("downstream", True),
+    "drain": ("drain", True),
+    "nohooks": ("hooks", False),
+    "keepspec": ("keep_spec", True),
+}
 SLOTS = 100
 _TURNS_MAX = 20  # without time going by
 
@@ -132,18 +141,23 @@ class Stage:
         story, said = self.story, [word for word in rest.split() if word not in FLAGS]
         names, values = ([one for one in said if ("=" in one) is given] for given in (False, True))
         flags = dict(FLAGS[flag] for flag in FLAGS if flag in rest.split())
+        whom = "w" + "".join(one for one in names if one.startswith("@"))
+        names = [one for one in names if not one.startswith("@")]
         if verb in ("edit", "delete", "move", "defaults", "pool", "marker", "unmark"):
-            self._write(verb, rest, names, values, flags)
+            self._write(verb, rest, whom, names, values, flags)
+        elif verb == "start":
+            self._request(kind="start", key=names[0], params=_fields(values))
         elif verb == "starts":
-            later.append(lambda: story.start(*names))
+            later.append(lambda: self._start(names))
         elif verb == "exits":
             name, *code = names
             outputs = "\n".join(values).encode()
             later.append(lambda: self._exit(name, int(code[0]) if code else 0, outputs))
         elif verb == "ends":
-            later += [lambda name=name: story.end(name, settle=False) for name in names]
+            later += [lambda name=name: story.end(*_step_of(name), settle=False) for name in names]
         elif verb == "lost":
-            later.append(lambda: story.end(rest, settle=False, how="lost", problem="unseen"))
+            how = {"how": "lost", "problem": "unseen"}
+            later.append(lambda: story.end(*_step_of(rest), settle=False, **how))
         elif verb == "wait":
             later.append(lambda: story.wait(float(rest)))
         elif verb == "slots":
@@ -151,14 +165,22 @@ class Stage:
             story.limits = Limits(max_parallel=of[0], ahead=of[1])
         elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel", "approve"):
             asked: dict[str, Any] = {"steps": names, "outputs": _fields(values), **flags}
-            self._request(kind=verb, **(self._answer_of(*names) if verb == "approve" else asked))
+            said = self._answer_of(*names) if verb == "approve" else asked
+            self._request(kind=verb, workflow=whom, **said)
         else:
             raise AssertionError(f"{verb} is no command")
 
     def _write(
-        self, verb: str, rest: str, names: list[str], values: list[str], flags: dict[str, bool]
+        self,
+        verb: str,
+        rest: str,
+        whom: str,
+        names: list[str],
+        values: list[str],
+        flags: dict[str, bool],
     ) -> None:
         """What people do to the folder."""
+        marker = f"{whom}.cancel"
         if verb == "edit":
             self._put(self.path, _file(self.path, rest, self.templates))
         elif verb == "delete":
@@ -175,13 +197,13 @@ class Stage:
             path = f"{names[0]}.yaml"
             self._put(path, _pool(path, *names) if names[1:] else None)
         elif verb == "marker":
-            self.sight.markers[MARKER] = SeenMarker(
-                path=MARKER, workflow="w", digest=rest, steps=tuple(names), **flags
+            self.sight.markers[marker] = SeenMarker(
+                path=marker, workflow=whom, digest=rest, steps=tuple(names), **flags
             )
-            self.sight.changed.add(MARKER)
+            self.sight.changed.add(marker)
         else:
-            del self.sight.markers[MARKER]
-            self.sight.changed.add(MARKER)
+            del self.sight.markers[marker]
+            self.sight.changed.add(marker)
 
     def _put(self, path: str, file: SeenFile | None) -> None:
         """What the path holds now."""
@@ -192,7 +214,8 @@ class Stage:
 
     def _request(self, **asked: Any) -> None:
         self.asked += 1
-        self.requests.append(Request(name=f"{self.asked:03}", workflow="w", by="ada", **asked))
+        told = {"name": f"{self.asked:03}", "workflow": "w", "by": "ada", **asked}
+        self.requests.append(Request(**told))
 
     def _answer_of(self, name: str, *words: str) -> dict[str, Any]:
         """Yes or no to the question that the step asks, or to that with this number."""
@@ -200,11 +223,16 @@ class Stage:
         number = next((int(word) for word in words if word.isdigit()), asking and asking.number)
         return {"steps": [name], "question": number or 0, "approved": "no" not in words}
 
+    def _start(self, names: list[str]) -> None:
+        for step, whom in map(_step_of, names):
+            self.story.start(step, workflow=whom)
+
     def _exit(self, name: str, code: int, outputs: bytes) -> None:
         """Its end is seen; nothing is decided before the rest of the turn is seen, too."""
-        if self.story.attempt(name).pid is None:
-            self.story.start(name)
-        self.story.end(name, settle=False, exit_code=code, outputs=outputs)
+        step, whom = _step_of(name)
+        if self.story.attempt(step, whom).pid is None:
+            self.story.start(step, workflow=whom)
+        self.story.end(step, whom, settle=False, exit_code=code, outputs=outputs)
 
     def _turn(self) -> None:
         """As the loop: look at the folder, answer who asks, decide, until nothing follows."""
@@ -246,19 +274,19 @@ class Stage:
         return [line for line in said if line not in known]
 
     def _explain(self) -> Iterator[str]:
-        life = self.story.state.workflows.get("w")
-        if life is None:
-            return
-        reason, message = words.of_workflow(life)
-        yield f"w  {life.phase} {reason}: {message}"
-        for step in (*life.steps.values(), *life.present_hooks):
-            first = causes(
-                self.story.state, life, step, Around(runs=True, limits=self.story.limits)
-            )[0]
-            yield f"{step.name}  {first.phase} {first.reason}: {first.message}"
+        state = self.story.state
+        for life in [one for one in state.workflows.values() if one.document == "w"]:
+            reason, message = words.of_workflow(life)
+            yield f"{life.name}  {life.phase} {reason}: {message}"
+            key = life.name.removeprefix("w")
+            for step in (*life.steps.values(), *life.present_hooks):
+                around = Around(runs=True, limits=self.story.limits)
+                first = causes(state, life, step, around)[0]
+                yield f"{step.name}{key}  {first.phase} {first.reason}: {first.message}"
 
-    def _explain_step(self, name: str) -> Iterator[str]:
-        life = self.story.life()
+    def _explain_step(self, word: str) -> Iterator[str]:
+        name, whom = _step_of(word)
+        life = self.story.life(whom)
         for cause in causes(
             self.story.state, life, life.step(name), Around(runs=True, limits=self.story.limits)
         ):
@@ -291,6 +319,12 @@ class Told(Story):
         return self
 
 
+def _step_of(word: str) -> tuple[str, str]:
+    """`a@KEY`: the step, and the instance of `w` that it is of; else `w` itself."""
+    step, at, key = word.partition("@")
+    return step, f"w{at}{key}"
+
+
 def diff(story: Story, sight: FolderSight) -> list[str]:
     """What is said beforehand of the folder as `sight` has it."""
     asked = FolderSight(
@@ -302,12 +336,16 @@ def diff(story: Story, sight: FolderSight) -> list[str]:
         markers=dict(sight.markers),
         changed=set(sight.changed),
     )
-    foretold = of_folder(story.state, asked, story.now)
+    foretold = of_folder(story.state, asked, wall(story.state, story.now))
     told = [next(difference.policy_lines(one, Look(now=0))) for one in foretold.policies]
     for change in foretold.changes:
         shown = difference.shape(change)
         heading = next(difference.lines(change, Look(now=0)), "nothing changes")
         told.append(heading)
+        told += [
+            f"{one.name}  {one.action} {one.before} -> {one.after}: {one.message}"
+            for one in ([] if shown.triggers is UNSET else shown.triggers)
+        ]
         told += [
             f"{step.name}  {step.action} {step.reason}: {step.message}" for step in shown.steps
         ]

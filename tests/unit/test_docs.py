@@ -23,7 +23,9 @@ PAGES = sorted(
 )
 YAML = re.compile(r"```yaml\n(.*?\n)```", re.DOTALL)
 WHOLE = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: shown}\nspec:\n"
-FIELDS = tuple(f"{name}:" for name in ("params", "steps", "env", "envFrom", "inheritEnv", "hooks"))
+FIELDS = tuple(
+    f"{name}:" for name in ("params", "steps", "env", "envFrom", "inheritEnv", "hooks", "triggers")
+)
 
 
 def specs(text: str) -> Iterator[str]:

@@ -209,7 +209,7 @@ def test_folders_may_stand_before_the_command(words: str, expected: tuple[str, l
         ("stop etl", 'no command "stop"; did you mean "cancel"?'),
         ("statsu", 'no command "statsu"; did you mean "status"?'),
         ("descirbe", 'no command "descirbe"; did you mean "describe"?'),
-        ("start etl", "`treadle restart NAME` runs a workflow again"),
+        ("trigger etl", 'no command "trigger"; did you mean "start"?'),
         ("job.yaml", 'did you mean "run job.yaml"?'),
         ("qqq", 'no command "qqq" (treadle --help)'),
         ("-o json get", '"-o" stands before the command; write: treadle COMMAND -o'),

@@ -89,3 +89,21 @@ def test_the_name_of_an_older_form_is_told_as_the_workflow_has_it() -> None:
     assert marker.problem == (
         'no workflow can be named "ETL_Nightly"; the marker of "etl-nightly" is etl-nightly.cancel'
     )
+
+
+def test_a_marker_may_name_an_instance() -> None:
+    marker = read_marker("team/etl@20261128T013000Z.cancel", b"", "d", "ann")
+    assert (marker.workflow, marker.problem) == ("etl@20261128T013000Z", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("etl@latest", "etl@latest is another instance every time; name one, like etl@20261128T"),
+        ("etl@a b", '"a b" is no key of an instance; they look like etl@20261128T'),
+        ("etl@", '"" is no key of an instance'),
+        ("ETL@x", 'no workflow can be named "ETL@x"'),
+    ],
+)
+def test_an_instance_that_can_not_be_named(name: str, problem: str) -> None:
+    assert read_marker(f"{name}.cancel", b"", "d", "ann").problem.startswith(problem)

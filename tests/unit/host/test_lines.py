@@ -4,9 +4,11 @@ what is wrong, each once.
 
 import json
 import re
+from datetime import UTC
 from typing import Any
 
 import pytest
+from definitions import EVERY, definition, fire, run
 from story import Story, a_step, template
 
 from controller.errors import Fault
@@ -334,3 +336,69 @@ def test_hooks_have_lines_like_steps(capsys: Output) -> None:
     story.ask("retry").exit("a", 1)
     lines.show(seen.turn())
     assert "waiting for its turn" not in capsys.readouterr().out
+
+
+# ---------------------------------------- definitions and instances
+
+
+def firings_of(story: Story) -> list[e.FiringDecided]:
+    return [one.event for one in story.records if isinstance(one.event, e.FiringDecided)]
+
+
+def test_firings_are_told_and_not_that_a_definition_goes_to_and_fro(capsys: Output) -> None:
+    story = definition(EVERY)
+    lines, seen = Lines("specs", "none", zone=UTC), Seen(story)
+    lines.show(seen.turn())
+    run(fire(fire(story)))
+    lines.show(seen.turn(firings=firings_of(story)))
+    name = "etl@20231114T221500Z"
+    told = without_times(capsys.readouterr().out)
+    assert [one for one in told if "/load" not in one] == [
+        "etl Waiting: next due 2023-11-14T22:15:00+00:00",
+        f"{name} Running: run 1 started",
+        f"{name} Succeeded in 0.0s: all steps are done",
+        f"etl: trigger often, due 2023-11-14T22:15:00+00:00: started {name}",
+        f"etl: trigger often, due 2023-11-14T22:16:40+00:00: skipped: {name} has not ended",
+    ]
+
+
+def test_that_a_definition_is_suspended_is_told(capsys: Output) -> None:
+    story = definition(EVERY)
+    lines, seen = Lines("specs", "none", zone=UTC), Seen(story)
+    seen.turn()
+    story.ask("suspend", workflow="etl", by="ada")
+    lines.show(seen.turn())
+    story.ask("resume", workflow="etl", by="ada")
+    lines.show(seen.turn())
+    assert without_times(capsys.readouterr().out) == [
+        "etl Suspended: suspended by ada",
+        "etl Waiting: next due 2023-11-14T22:15:00+00:00",
+    ]
+
+
+def test_firings_for_programs(capsys: Output) -> None:
+    story = fire(fire(definition(EVERY)))
+    JsonLines().show(Seen(story).turn(firings=firings_of(story)))
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    started, skipped = (one for one in told if one["type"] == "FiringDecided")
+    assert (started["workflow"], started["trigger"], started["outcome"], started["reason"]) == (
+        "etl",
+        "often",
+        "Started",
+        None,
+    )
+    assert started["due"] == "2023-11-14T22:15:00.000000Z"
+    assert started["instance"] == "etl@20231114T221500Z"
+    assert (skipped["reason"], skipped["instance"]) == ("Overlap", None)
+
+
+def test_at_the_end_definitions_are_counted_apart_and_old_failures_are_not_told() -> None:
+    story = definition(EVERY)
+    for code in (3, 4, 0, 5):
+        run(fire(story), code)
+    first, *others = farewell(Seen(story).turn(), "specs", stopped=False, ended=0)
+    assert first == "done: 3 failed, 1 succeeded, 1 definition waits"
+    assert [line for line in others if line.startswith("etl@")] == [
+        "etl@20231114T222000Z failed in 0.0s: 1 failed (load); "
+        "try again: treadle retry etl@20231114T222000Z"
+    ]

@@ -232,6 +232,19 @@ def test_files_that_nobody_can_see_are_not_gone() -> None:
     assert box.said == {"InboxUnreadable"}
 
 
+def test_a_folder_of_the_state_is_told_of() -> None:
+    assert Inbox().show(in_state=True).said == {"InboxInState"}
+
+
+def test_a_file_whose_writer_may_be_at_work_is_not_gone() -> None:
+    box, path = Inbox().put("a.csv"), "/specs/in/a.csv"
+    armed = box.story.life().starter.triggers["t"]  # type: ignore[union-attr]
+    box.show(files={}, restless=frozenset([path]))  # as each controller sees it at first
+    assert not armed.gone
+    box.show(restless=frozenset())
+    assert list(armed.gone) == [path]
+
+
 def test_an_edit_of_other_things_fires_for_none_again() -> None:
     box = Inbox().put("a.csv").end("a.csv")
     box.accept(priority=3)

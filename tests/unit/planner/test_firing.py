@@ -11,6 +11,7 @@ from controller.model import events as e
 from controller.model.image import freeze, thaw
 from controller.model.indexes import phase_before
 from controller.model.state import SECOND, Workflow
+from controller.planner.permission import Limits
 from controller.spec.due import key_of
 from controller.spec.models import DefaultsSpec
 
@@ -318,6 +319,16 @@ class TestHeld:
         assert [one[:2] for one in firings(story)] == [("Skipped", "CancelMarker"), ("Started", "")]
 
 
+def test_a_new_zone_database_moves_what_is_not_decided() -> None:
+    story = a_definition()
+    armed = e.TriggersArmed(uid=story.life().uid, due={"t": at("22:30")})  # by the old one
+    story.see(armed)
+    until(story, at("22:30"))
+    assert firings(story) == []
+    until(story, at("23:00"))
+    assert firings(story) == [("Started", "", KEY_23)]
+
+
 def test_excluded_days_are_one_record() -> None:
     trigger = {"name": "t", "schedule": "0 * * * *", "exclude": ["2023-11-15", "2023-11-16"]}
     story = a_definition(triggers=[trigger])
@@ -594,3 +605,20 @@ class TestSharing:
         story.exit("a", 1, workflow=f"w@{KEY_23}")
         until(story, at("00:00", 15))
         assert phase_before(story.state, story.life(f"w@{KEY_00}")) == "Failed"
+
+
+def test_where_slots_are_short_a_definition_with_its_instances_is_one() -> None:
+    story = Story(Limits(max_parallel=0))
+    story.accept([a_step("a"), a_step("b")], "plain")
+    story.accept([a_step("a"), a_step("b")], "many", triggers=[], concurrency="Allow")
+    for key in ("x", "y", "z"):
+        story.ask("start", workflow="many", key=key)
+    story.limits = Limits(max_parallel=4)
+    story.settle()
+    assert len(story.live("plain")) == 2
+    starter = story.life("many").starter
+    assert starter is not None
+    assert starter.occupied == 2
+    story.limits = Limits(max_parallel=8)
+    story.settle()
+    assert starter.occupied == 6

@@ -3,8 +3,10 @@
 from msgspec import to_builtins
 from story import Story, a_step, document
 
+from controller.model.events import FolderAdopted
 from controller.model.image import copy_of, freeze
 from controller.model.invariants import check
+from controller.model.state import SECOND
 from controller.planner.accept import accept
 from controller.planner.permission import Limits
 from controller.rehearsal.play import Play
@@ -27,6 +29,64 @@ def test_a_copy_has_one_workflow_whole_and_nothing_else() -> None:
         assert list(copy.workflows) == [name]
         assert to_builtins(copy.workflows[name]) == to_builtins(story.life(name))
         assert copy.markers.keys() == ({"v.cancel"} if name == "v" else set())
+
+
+HOURLY = {"triggers": [{"name": "t", "everySeconds": 3600}], "concurrency": "Queue"}
+
+
+def a_definition() -> Story:
+    """One instance has ended, one runs, one waits for its turn."""
+    story = Story().accept(CHAIN, **HOURLY).accept(CHAIN, "other", **HOURLY)
+    story.ask("start", key="x", workflow="other")
+    for key in ("old", "k1", "k2"):
+        story.ask("start", key=key)
+        if key == "old":
+            story.exit("a", workflow="w@old").exit("b", workflow="w@old")
+    return story.start("a", workflow="w@k1")
+
+
+def test_a_copy_of_a_definition_has_its_unfinished_instances_and_no_due_times() -> None:
+    story = a_definition()
+    story.mark("w@k2.cancel", "w@k2", steps=["b"])
+    copy = copy_of(story.state, "w")
+    check(copy)
+    assert list(copy.workflows) == ["w", "w@k1", "w@k2"]
+    for name in ("w@k1", "w@k2"):
+        assert to_builtins(copy.workflows[name]) == to_builtins(story.life(name))
+        assert copy.workflows[name].spec is copy.workflows["w"].spec
+    assert copy.markers.keys() == {"w@k2.cancel"}
+    assert [life for life, _ in copy.live] == [story.life("w@k1").uid]
+    assert not [timer for timer in copy.timers if timer.kind == "due"]
+    copied, whole = copy.workflows["w"].starter, story.life().starter
+    assert copied is not None and whole is not None
+    assert (copied.unfinished, copied.groups) == (whole.unfinished, whole.groups)
+    assert not copied.ended and whole.ended
+
+
+def test_a_copy_of_an_instance_has_the_spec_of_its_definition_and_its_markers() -> None:
+    story = a_definition()
+    story.mark("w.cancel", "w", drain=True)
+    copy = copy_of(story.state, "w@k1")
+    check(copy)
+    assert list(copy.workflows) == ["w@k1"]
+    assert [life.name for life in copy.lives.values()] == ["w@k1", "w"]
+    assert copy.markers.keys() == {"w.cancel"}
+
+
+def test_nothing_fires_in_a_play_not_even_what_was_due_while_no_controller_was_there() -> None:
+    story = a_definition()
+    story.see(FolderAdopted(folder="/specs", device=1, inode=1))
+    story.now += 10_000 * SECOND
+    story.see(FolderAdopted(folder="/specs", device=1, inode=1))
+    before = freeze(story.state)
+    play = Play(story.state, "w")
+    edited = document([a_step("a", run="new"), CHAIN[1]], **HOURLY)
+    play.want(accept(story.life(), Document(workflow=edited, line=1), "w.yaml", "ada"))
+    play.let_end()
+    assert list(play.state.workflows) == ["w", "w@k1", "w@k2"]
+    assert [play.state.workflows[name].generation for name in play.state.workflows] == [2, 2, 2]
+    assert not play.state.live, "what ran was stopped, and nothing started"
+    assert freeze(story.state) == before
 
 
 def test_what_is_played_leaves_the_state_alone() -> None:

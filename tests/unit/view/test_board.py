@@ -1,6 +1,7 @@
 """The live view as a person sees it."""
 
 import pytest
+from definitions import EVERY, definition, fire, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import Story, a_step
@@ -266,3 +267,55 @@ def test_logs_of_a_parent_are_those_of_the_child_that_failed() -> None:
     for key in ("down", "down", "l"):
         board.choice.press(key, story.state)
     assert screen(story, board)[0].startswith("w/load[k1]")
+
+
+# ---------------------------------------- definitions and instances
+
+
+def of_triggers() -> Story:
+    """Three definitions, and instances of one: failed before and now, queued, running."""
+    story = definition(EVERY, concurrency="Queue")
+    definition({"name": "slow", "everySeconds": 5000}, name="slow", story=story)
+    definition({"name": "feed", "after": {"workflow": "slow"}}, name="feed", story=story)
+    for code in (1, 0, 2):
+        run(fire(story), code)
+    fire(fire(story))
+    return story.start("load", workflow="etl@20231114T222000Z")
+
+
+def test_definitions_are_one_line_and_their_instances_workflows_like_any() -> None:
+    shown = [line.split("  ")[0] for line in rows(of_triggers()) if line[1:3] != "  "]
+    assert shown == [
+        " ✗ etl@20231114T221820Z",
+        " ● etl@20231114T222000Z",
+        " ○ 3 definitions wait, next due etl 22:23:20",
+        " ◌ 1 queued",
+        " ✓ 1 done",
+        " ✗ 1 failed earlier",
+    ]
+
+
+def test_the_head_does_not_count_old_failures() -> None:
+    head = screen(of_triggers(), width=120)[0]
+    assert head.endswith("slots 1/2   1 failed · 1 running · 1 queued · 1 done")
+
+
+def test_opened_each_definition_has_a_line() -> None:
+    board, story = Board(), of_triggers()
+    screen(story, board)
+    board.choice.toggled.add(("", "definitions"))
+    told = [line.rstrip() for line in rows(story, board, width=120) if line.startswith(" ○")]
+    names = [line.split()[1] for line in told[1:]]
+    assert (names, len(told)) == (["slow", "feed"], 3)
+    assert told[2].endswith("waits for slow")
+
+
+def test_a_single_definition_shows_when_it_is_due() -> None:
+    assert rows(definition(EVERY)) == [" ○ etl                         next due 22:15"]
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 80])
+def test_no_line_of_a_definition_is_wider_than_the_screen(width: int) -> None:
+    board = Board()
+    board.choice.toggled.add(("", "definitions"))
+    screen(of_triggers(), board, width=width)

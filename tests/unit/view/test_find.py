@@ -211,3 +211,35 @@ def test_a_name_that_exists_is_never_read_as_a_pattern(names: list[str]) -> None
 def test_every_name_matches_itself_if_it_is_no_pattern(name: str) -> None:
     assert matches(name, "*")
     assert is_pattern(name) or matches(name, name)
+
+
+# ---------------------------------------- instances
+
+
+def with_instances() -> Story:
+    """`job` has begun `job@a` and then `job@b`; `none` has not begun any."""
+    story = Story()
+    for name in ("job", "none"):
+        story.accept([a_step("only")], name=name, triggers=[])
+    for key in ("a", "b"):
+        story.ask("start", workflow="job", key=key)
+    return story.accept([a_step("only")], name="plain")
+
+
+def test_latest_is_the_instance_that_was_born_last() -> None:
+    state = with_instances().state
+    assert find_workflow(state, "job@latest").name == "job@b"
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("none@latest", "none has no instance yet; to start one: treadle start none$"),
+        ("plain@latest", "plain has no triggers, so it has no instances: write plain alone$"),
+        ("nobody@latest", 'no workflow is named "nobody"'),
+        ("job@c", 'no workflow is named "job@c"; the instances of job: treadle runs job --all$'),
+    ],
+)
+def test_no_such_instance(word: str, problem: str) -> None:
+    with pytest.raises(NotFound, match=problem):
+        find_workflow(with_instances().state, word)

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from definitions import EVERY, definition, fire, run
 from story import BEGIN, Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND
+from controller.view import firings
 from controller.view.find import NeverValid
 from controller.view.listing import (
     grouped_lines,
@@ -235,3 +237,83 @@ def test_groups_have_headings_and_one_table(by: str, groups: dict[str, list[str]
         else:
             found[list(found)[-1]].append(line.split()[0])
     assert found == groups
+
+
+# ---------------------------------------- definitions and instances
+
+
+def told(story: Story, name: str = "etl", **how: Any) -> str:
+    """The message of its row."""
+    look = Look(**{"now": story.now, "width": 200, **how})
+    return list_row(story.state, story.life(name), look)[-1].text
+
+
+def test_a_definition_has_no_figures_of_steps() -> None:
+    story = fire(definition(EVERY))
+    row = list_row(story.state, story.life("etl"), Look(now=story.now))
+    assert [cell.text for cell in row[:5]] == ["etl", "Running", "-", "-", "-"]
+    run(story)
+    row = list_row(story.state, story.life("etl"), Look(now=story.now + 5 * SECOND))
+    assert [cell.text for cell in row[:5]] == ["etl", "Waiting", "-", "-", "5s ago"]
+
+
+def test_a_definition_says_when_it_is_due_and_what_came_of_the_last_one() -> None:
+    story = definition(EVERY)
+    assert told(story) == "next due 22:15"
+    fire(story)
+    assert told(story) == "next due 22:16:40; 1 running"
+    assert told(run(story, 1)) == "next due 22:16:40; last one failed"
+    fire(fire(story))
+    assert told(story) == (
+        "next due 22:20; 1 running; last one failed; "
+        "last firing skipped: one before it had not ended"
+    )
+
+
+def test_with_several_triggers_it_says_which_is_due() -> None:
+    story = definition({"name": "slow", "everySeconds": 5000}, EVERY)
+    assert told(story) == "next due 22:15 (often)"
+
+
+def test_without_a_controller_it_was_due() -> None:
+    story = definition({"name": "often", "everySeconds": 100, "jitterSeconds": 50})
+    fires = firings.next_due(story.life("etl"))
+    assert fires is not None
+    assert fires.fires - fires.time > 0
+    assert told(story, now=fires.fires - 1, stood=story.now) == "next due 22:15"
+    assert told(story, now=fires.fires, stood=story.now) == "was due 22:15, no controller"
+    assert told(story, now=fires.fires) == "next due 22:15"
+
+
+def test_a_definition_that_waits_for_no_time() -> None:
+    story = definition(
+        {"name": "feed", "after": {"workflow": "orders"}}, {"files": {"path": "in/*.csv"}}
+    )
+    assert told(story) == "waits for orders (no such workflow), in/*.csv"
+    story.accept([a_step("a")], "orders")
+    assert told(story) == "waits for orders, in/*.csv"
+    assert told(definition()) == "begins only by `treadle start`"
+
+
+def test_a_definition_that_is_suspended_is_not_due() -> None:
+    story = definition(EVERY).ask("suspend", workflow="etl", by="ada")
+    assert told(story) == "suspended by ada"
+
+
+def test_who_waits_for_its_turn_is_told_who_is_in_front_now() -> None:
+    story = definition(concurrency="Queue")
+    for key in ("a", "b", "c"):
+        story.ask("start", workflow="etl", key=key)
+    assert told(story, "etl@b") == "waits for its turn: etl@a has not ended"
+    assert told(story, "etl@c") == "waits for its turn: etl@a has not ended; 1 in front"
+    assert told(story) == "1 running, 2 queued; begins only by `treadle start`"
+    story.exit("load", workflow="etl@a")
+    assert told(story, "etl@c") == "waits for its turn: etl@b has not ended"
+    story.ask("suspend", workflow="etl@c", by="ada")
+    assert told(story, "etl@c").startswith("suspended by ada")
+
+
+def test_a_definition_did_not_run_when_its_controller_stopped() -> None:
+    story = fire(definition(EVERY))
+    row = list_row(story.state, story.life("etl"), Look(now=story.now, stood=story.now))
+    assert row[1].text == "Running"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from definitions import EVERY, definition, fire, run
 from story import Story, a_step
 
 from controller.cli.arguments import Arg
@@ -85,3 +86,50 @@ def test_the_command_line_offers_these_orders() -> None:
     (get,) = (command for command in COMMANDS if command.name == "get")
     (option,) = (one for one in get.arguments if isinstance(one, Arg) and "--sort-by" in one.flags)
     assert option.options["choices"] == tuple(ORDERS)
+
+
+# ---------------------------------------- definitions and instances
+
+
+def of_triggers() -> Story:
+    """A definition with an instance that failed, one that has ended well, and one that has begun;
+    and a workflow whose name would be between them.
+    """
+    story = definition(EVERY, concurrency="Allow")
+    for code in (3, 0):
+        run(fire(story), code)
+    return fire(story).accept([a_step("s")], "etl-2")
+
+
+FAILED, WELL, BEGUN = (f"etl@20231114T22{time}Z" for time in ("1500", "1640", "1820"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param({}, ["etl", BEGUN, "etl-2"], id="unfinished instances below theirs"),
+        pytest.param({"instances": "all"}, ["etl", FAILED, WELL, BEGUN, "etl-2"], id="all of them"),
+        pytest.param({"names": ("etl",)}, ["etl", BEGUN], id="a definition by its name"),
+        pytest.param({"names": ("etl",), "instances": "none"}, ["etl"], id="alone"),
+        pytest.param(
+            {"names": ("etl",), "instances": "all"}, ["etl", FAILED, WELL, BEGUN], id="with all"
+        ),
+        pytest.param({"names": (WELL,)}, [WELL], id="an instance by its name"),
+        pytest.param({"names": ("etl*",)}, ["etl", BEGUN, "etl-2"], id="a pattern of names"),
+        pytest.param({"names": ("etl@*",)}, [FAILED, WELL, BEGUN], id="a pattern of instances"),
+        pytest.param({"phases": {Phase.FAILED}}, [FAILED], id="what failed"),
+        pytest.param({"phases": {Phase.RUNNING}}, ["etl"], id="what runs"),
+        pytest.param(
+            {"names": ("etl",), "phases": {Phase.FAILED}}, [FAILED], id="what failed of one"
+        ),
+    ],
+)
+def test_which_instances_are_chosen(wanted: dict[str, Any], found: list[str]) -> None:
+    assert names(of_triggers(), **wanted) == found
+
+
+def test_a_definition_is_sorted_by_the_run_of_its_newest_instance() -> None:
+    story = of_triggers().wait(1)
+    story.exit("s", workflow="etl-2").wait(1)
+    run(story)
+    assert names(story, order="last-run")[0] == "etl"

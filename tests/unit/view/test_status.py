@@ -5,20 +5,23 @@ from typing import Any
 
 import msgspec
 import pytest
+from definitions import EVERY, definition, fire, newest, run, starter
 from story import Story, a_step
 
 from controller.errors import Fault
 from controller.model import events as e
+from controller.model.state import SECOND, Consumed
 from controller.view.listing import listed, shape_of
 from controller.view.shape import ControllerShape, WorkflowShape
 from controller.view.status import list_shape, never_valid, workflow_shape
 
 CONTRACT = json.loads("""
 {"apiVersion": "treadle.dev/v1", "kind": "Workflow",
- "metadata": {"name": "etl", "uid": "…", "generation": 2, "labels": {}, "annotations": {}, "creationTimestamp": "…"},
+ "metadata": {"name": "etl", "uid": "…", "definition": null, "generation": 2, "labels": {}, "annotations": {}, "creationTimestamp": "…"},
  "spec": {},
  "status": {"phase": "Running", "reason": "…", "message": "…", "observedGeneration": 2,
   "startTime": "…", "completionTime": null, "conditions": [], "params": {}, "hooks": [],
+  "trigger": null, "triggers": null, "instances": null, "firings": null,
   "runs": [{"number": 1, "phase": "Running", "reason": "Started", "startTime": "…", "completionTime": null, "startedBy": "…"}],
   "steps": [{"name": "load[eu]", "parent": "load", "key": "eu", "item": "eu", "index": 0, "params": null, "phase": "Running", "reason": "…", "message": "…",
     "dependsOn": ["extract"], "fingerprint": "…", "outputs": {}, "approval": null,
@@ -202,3 +205,105 @@ def test_a_step_that_runs_again_has_no_outputs_but_its_attempts_have() -> None:
     (shown, _) = shape(story)["status"]["steps"]
     assert shown["outputs"] == {}
     assert shown["attempts"][0]["outputs"] == {"rows": 5}
+
+
+# ---------------------------------------- definitions and instances
+
+TRIGGER = {"name", "kind", "nextDue", "filesWaiting", "lastFiring"}
+FIRING = {"key", "due", "time", "outcome", "reason", "instance"}
+INSTANCE = {
+    *("name", "uid", "trigger", "key", "due"),
+    *("phase", "reason", "startTime", "completionTime"),
+}
+DROP = {"name": "drop", "files": {"path": "inbox/*"}}
+
+
+def test_a_definition_has_the_same_fields_as_any_workflow() -> None:
+    story = fire(definition(EVERY))
+    for name in ("etl", newest(story).name):
+        shown = shape(story, name)
+        assert shown["metadata"].keys() == CONTRACT["metadata"].keys()
+        assert shown["status"].keys() == CONTRACT["status"].keys()
+
+
+def test_a_definition_names_its_triggers_and_instances() -> None:
+    story = run(fire(definition(EVERY)))
+    (trigger,) = shape(story, "etl")["status"]["triggers"]
+    (instance,) = shape(story, "etl")["status"]["instances"]
+    assert (trigger.keys(), trigger["lastFiring"].keys()) == (TRIGGER, FIRING)
+    assert instance.keys() == INSTANCE
+    name, due = "etl@20231114T221500Z", "2023-11-14T22:15:00.000000Z"
+    assert trigger["lastFiring"] == {
+        "key": "20231114T221500Z",
+        "due": due,
+        "time": due,
+        "outcome": "Started",
+        "reason": None,
+        "instance": name,
+    }
+    assert trigger["nextDue"] == "2023-11-14T22:16:40.000000Z"
+    assert (instance["name"], instance["due"], instance["phase"]) == (name, due, "Succeeded")
+    assert shape(story, "etl")["status"]["firings"] == {"Started": 1}
+    assert shape(story, "etl")["status"]["steps"] == []
+
+
+def test_a_skipped_firing_has_a_reason_and_no_instance() -> None:
+    story = fire(fire(definition(EVERY)))
+    last = shape(story, "etl")["status"]["triggers"][0]["lastFiring"]
+    assert (last["outcome"], last["reason"], last["instance"]) == ("Skipped", "Overlap", None)
+
+
+def test_nothing_is_due_of_a_definition_that_is_suspended() -> None:
+    story = definition(EVERY).ask("suspend", workflow="etl")
+    assert shape(story, "etl")["status"]["triggers"][0]["nextDue"] is None
+
+
+def test_an_instance_names_its_definition_and_what_began_it() -> None:
+    story = fire(definition(EVERY)).ask("start", workflow="etl", key="mine")
+    uid, key = story.life("etl").uid, "20231114T221500Z"
+    shown = shape(story, f"etl@{key}")
+    assert shown["metadata"]["definition"] == {"name": "etl", "uid": uid}
+    due = "2023-11-14T22:15:00.000000Z"
+    began = {"name": "often", "kind": "everySeconds", "key": key, "due": due}
+    assert shown["status"]["trigger"] == began
+    by_hand = {"name": None, "kind": "manual", "key": "mine", "due": None}
+    assert shape(story, "etl@mine")["status"]["trigger"] == by_hand
+
+
+def test_instances_are_in_the_order_of_their_births() -> None:
+    story = run(fire(definition(EVERY)))
+    for key in ("z", "a"):
+        story.ask("start", workflow="etl", key=key)
+    shown = shape(story, "etl")["status"]["instances"]
+    assert [one["key"] for one in shown] == ["20231114T221500Z", "z", "a"]
+    assert [one["reason"] for one in shown[1:]] == ["WaitingForSlot", "Queued"]
+
+
+@pytest.mark.parametrize(("files", "count"), [(None, None), ({}, None), ({"etl": {"drop": 3}}, 3)])
+def test_how_many_files_wait_if_that_is_known(files: Any, count: int | None) -> None:
+    story = definition(DROP, EVERY)
+    shown = workflow_shape(story.state, story.life("etl"), {}, files).status.triggers
+    assert shown is not None
+    assert [one.files_waiting for one in shown] == [count, None]
+
+
+def conditions(story: Story, now: int) -> dict[str, str]:
+    shown = workflow_shape(story.state, story.life("etl"), now=now).status.conditions
+    return {one.type: one.message for one in shown if one.status == "True"}
+
+
+def test_a_trigger_that_waits_for_no_workflow_is_a_condition() -> None:
+    story = definition({"name": "feed", "after": {"workflow": "orders"}})
+    said = 'trigger feed waits for "orders", and no workflow has that name'
+    assert conditions(story, story.now)["WorkflowMissing"] == said
+    story.accept([a_step("a")], "orders")
+    assert "WorkflowMissing" not in conditions(story, story.now)
+
+
+def test_a_file_that_fires_again_and_again_is_a_condition_for_some_time() -> None:
+    story = definition(DROP)
+    times = [story.now + n for n in range(10)]
+    starter(story).triggers["drop"].consumed["/in/a"] = Consumed(1, 1, times)
+    said = "trigger drop fired 10 times in 10 minutes for /in/a, so it waits; does a step write it?"
+    assert conditions(story, story.now)["TriggerLoops"] == said
+    assert "TriggerLoops" not in conditions(story, story.now + 600 * SECOND)

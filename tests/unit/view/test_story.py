@@ -1,10 +1,12 @@
 """The log as events: every change of a phase is visible, with its reason."""
 
+import json
 import re
 from typing import Any
 
 import msgspec
 import pytest
+from definitions import EVERY, definition, fire, newest, run
 from rich.cells import cell_len
 from story import Story, a_step, document, template
 
@@ -13,6 +15,7 @@ from controller.model import events as e
 from controller.model.apply import apply
 from controller.model.state import State
 from controller.planner.actions import Accept
+from controller.spec.trigger import Firing
 from controller.spec.uses import Holding
 from controller.view.look import Look
 from controller.view.story import concerns, happened, lines, names_step
@@ -249,7 +252,14 @@ def test_every_event_type_makes_a_line() -> None:
 
 
 def _sample(field: msgspec.structs.FieldInfo) -> Any:
+    if field.name == "due" and "dict" in str(field.type):
+        return {"often": 1}
     samples = {
+        "outcome": "Started",
+        "facts": Firing(),
+        "file": None,
+        "gone": [],
+        "back": [],
         "uid": "uid-1",
         "workflow": "w",
         "spec": None,
@@ -263,3 +273,88 @@ def _sample(field: msgspec.structs.FieldInfo) -> Any:
         "seconds": 1.0,
     }
     return samples.get(field.name, 1)
+
+
+# ---------------------------------------- definitions and instances
+
+
+def of_definition(story: Story) -> list[str]:
+    """What is said of firings and of due times, without what is around it."""
+    kinds = ("FiringDecided", "TriggersArmed", "TurnCame", "RequestApplied")
+    said = [line for line in shown(story, width=500) if any(kind in line for kind in kinds)]
+    return [re.split(r"  +", line.strip(), maxsplit=3)[3] for line in said]
+
+
+def test_each_firing_is_a_sentence() -> None:
+    story = fire(fire(definition(EVERY)))
+    first = "etl@20231114T221500Z"
+    assert of_definition(story) == [
+        "next due of often: 22:15",
+        f"trigger often, due 22:15: started {first}",
+        f"trigger often, due 22:16:40: skipped: {first} has not ended",
+    ]
+
+
+def test_due_times_that_are_skipped_together_are_told_by_the_first_and_the_last() -> None:
+    story = definition(EVERY).ask("suspend", workflow="etl").wait(350)
+    story.ask("resume", workflow="etl")
+    assert of_definition(story)[2:] == [
+        "resume by somebody",
+        "trigger often: skipped what was due from 22:15 to 22:18:20: it was suspended",
+        "next due of often: 22:20",
+    ]
+
+
+def test_a_firing_by_hand_and_one_that_waits_for_its_turn() -> None:
+    story = definition(concurrency="Queue")
+    for key in ("a", "b", "a"):
+        story.ask("start", workflow="etl", by="ada", key=key)
+    story.exit("load", workflow="etl@a")
+    assert of_definition(story) == [
+        "start by ada",
+        "start by ada: started etl@a",
+        "start by ada",
+        "start by ada: queued etl@b, waits for its turn: etl@a has not ended",
+        "start by ada: etl@a has that key",
+        "its turn has come",
+    ]
+
+
+def test_a_firing_names_the_run_that_it_followed() -> None:
+    story = definition({"name": "feed", "after": {"workflow": "orders"}})
+    story.accept([a_step("a")], "orders").exit("a", workflow="orders")
+    assert of_definition(story)[-1].startswith("trigger feed, orders Succeeded: started etl@")
+
+
+def test_a_definition_that_goes_to_and_fro_is_no_news() -> None:
+    story = run(fire(definition(EVERY)))
+    told = [line for line in shown(story) if " -> " in line and "etl@" not in line]
+    assert told == []
+    assert len([line for line in shown(story, everything=True) if "-> Waiting" in line]) == 2
+    story.ask("suspend", workflow="etl").ask("resume", workflow="etl")
+    phases = [words([line])[0] for line in shown(story) if " -> " in line and "etl@" not in line]
+    assert phases == [
+        "etl -> Suspended suspended by somebody",
+        "etl -> Waiting waits for its triggers",
+    ]
+
+
+def test_a_firing_is_a_part_of_the_story_of_its_instance() -> None:
+    story = fire(definition(EVERY))
+    life = newest(story)
+    for word in ("etl", life.name):
+        about = [r.event for r in story.records if concerns(story.state, r.event, word)]
+        assert e.FiringDecided in map(type, about), word
+    assert not concerns(story.state, story.records[-1].event, "another")
+
+
+def test_due_times_are_told_to_scripts_as_other_times() -> None:
+    story = fire(definition(EVERY))
+    of_type = {event["type"]: event for event in told(story)}
+    assert of_type["TriggersArmed"]["due"] == {"often": "2023-11-14T22:15:00.000000Z"}
+    fired = of_type["FiringDecided"]
+    assert (fired["due"], fired["next"]) == (
+        "2023-11-14T22:15:00.000000Z",
+        "2023-11-14T22:16:40.000000Z",
+    )
+    assert json.loads(msgspec.json.encode(fired))["facts"]["name"] == "often"

@@ -1,0 +1,492 @@
+"""What becomes of a definition: of its triggers, and of each instance that has not ended.
+
+Due times are asked of the rules, at the moment that the caller names; all else is read off a play.
+Cost: O(triggers), and O(steps) for each unfinished instance.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import structs
+
+from controller.model.events import StepEffect
+from controller.model.phases import TERMINAL, Reason
+from controller.model.state import Starter, State, Workflow, document_of
+from controller.planner.firing import upcoming
+from controller.rehearsal.change import NEW, Change, TriggerAction, TriggerChange
+from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
+from controller.rehearsal.play import Play
+from controller.spec.due import offset
+from controller.spec.fingerprint import same_steps
+from controller.spec.models import Spec
+from controller.spec.trigger import (
+    Overlap,
+    Trigger,
+    is_definition,
+    keep_instances,
+    overlap,
+    triggers,
+)
+
+NOTHING_CHANGES = "nothing changes"
+_NEXT_LIFE = "another life begins with it"
+
+
+def of_nothing(state: State, life: Workflow, now: int) -> list[Change]:
+    """`now`: seconds since 1970 on the wall clock."""
+    found = [*_triggers(life, life.spec, now)]
+    own = Change(
+        workflow=life.name,
+        before=life.generation,
+        after=life.generation,
+        was=life.spec,
+        becomes=life.spec,
+        steps={},
+        triggers=found,
+    )
+    return [own, *(_left_alone(one) for one in _unfinished(state, life))]
+
+
+def of_deletion(state: State, life: Workflow, message: str, now: int) -> list[Change]:
+    """All of it ends."""
+    assert life.starter is not None
+    instances = [*_unfinished(state, life)]
+    ended = len(life.starter.ended)
+    notes = []
+    if instances:
+        notes.append(f"{_counted(len(instances), 'unfinished')} stopped")
+    if ended:
+        notes.append(f"{_counted(ended, 'finished')} archived")
+    own = Change(
+        workflow=life.name,
+        before=life.generation,
+        after=None,
+        was=life.spec,
+        becomes=None,
+        steps={},
+        note="; ".join(notes),
+        triggers=[*_triggers(life, None, now)],
+    )
+    return [own, *(_end_of(one, message) for one in instances)]
+
+
+def _end_of(instance: Workflow, message: str) -> Change:
+    gone = StepEffect("remove", Reason.SPEC_DELETED, message)
+    return Change(
+        workflow=instance.name,
+        before=instance.generation,
+        after=None,
+        was=instance.spec,
+        becomes=None,
+        steps=dict.fromkeys(instance.steps, gone),
+        is_instance=True,
+    )
+
+
+def of_play(
+    state: State, life: Workflow | None, play: Play, becomes: Spec, now: int, notes: list[str]
+) -> list[Change]:
+    """After what is wanted was played: of an edit that is, or was, one of a definition.
+
+    `life`: as it was. `notes`: what is said of the edit whatever it is of.
+    """
+    if life is not None and is_definition(becomes) and life.starter is None:
+        return [_to_definition(life, play, becomes, now)]
+    if life is not None and not is_definition(becomes):
+        return _to_plain(state, life, play, becomes, now)
+    play.let_end()
+    instances = [] if life is None else [*_of_instances(state, life, play, becomes)]
+    before = 0 if life is None else life.generation
+    own = Change(
+        workflow=play.name,
+        before=before,
+        after=play.life.latest,
+        was=None if life is None else life.spec,
+        becomes=becomes,
+        steps={},
+        note="; ".join([*notes, *_notes(state, life, play, becomes, instances)]),
+        triggers=[*_triggers(life, becomes, now)],
+    )
+    return [own, *instances]
+
+
+# ---------------------------------------- from plain to definition, and back
+
+
+def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Change:
+    runs = life.in_run
+    when = f"when run {life.run} has finished, {_NEXT_LIFE}" if runs else f"{_NEXT_LIFE} at once"
+    note = f"becomes a definition, which runs no step itself: {when}"
+    return Change(
+        workflow=life.name,
+        before=life.generation,
+        after=1,
+        was=life.spec,
+        becomes=becomes,
+        steps={
+            name: _until_its_end(effect) if runs and step.phase not in TERMINAL else _LEFT
+            for name, effect in unchanged(life)
+            for step in [life.steps[name]]
+        },
+        note="; ".join([note, *_files(life, becomes), *([] if runs else _held(play.life))]),
+        waiting=frozenset(waiting(life)),
+        triggers=[*_triggers(None, becomes, now)],
+    )
+
+
+_LEFT = StepEffect("remove", Reason.STEP_REMOVED, "its life ends; its instances will have it")
+
+
+def _until_its_end(effect: StepEffect) -> StepEffect:
+    return StepEffect(effect.action, effect.reason, "goes on until this run has ended")
+
+
+def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int) -> list[Change]:
+    assert life.starter is not None
+    instances = [_left_alone(one) for one in _unfinished(state, life)]
+    note = f"is a definition no longer: {_NEXT_LIFE} at once"
+    if instances:
+        has = "has" if len(instances) == 1 else "have"
+        until = f"its {_number(len(instances), 'unfinished')} {has} ended"
+        note = f"is a definition no longer: its triggers stop at once; when {until}, {_NEXT_LIFE}"
+    notes = [note]
+    if ended := len(life.starter.ended):
+        notes.append(f"{_counted(ended, 'finished')} archived then")
+    own = Change(
+        workflow=life.name,
+        before=life.generation,
+        after=1,
+        was=life.spec,
+        becomes=becomes,
+        steps={step.name: NEW for step in becomes.steps},
+        note="; ".join(notes),
+        triggers=[*_triggers(life, None, now)],
+    )
+    return [own, *instances]
+
+
+# ---------------------------------------- instances
+
+
+def _unfinished(state: State, definition: Workflow) -> Iterator[Workflow]:
+    assert definition.starter is not None
+    return (state.lives[uid] for uid in definition.starter.unfinished)
+
+
+def _left_alone(instance: Workflow) -> Change:
+    return Change(
+        workflow=instance.name,
+        before=instance.generation,
+        after=instance.generation,
+        was=instance.spec,
+        becomes=instance.spec,
+        steps=dict(unchanged(instance)),
+        waiting=frozenset(waiting(instance)),
+        is_instance=True,
+    )
+
+
+def _of_instances(state: State, life: Workflow, play: Play, becomes: Spec) -> Iterator[Change]:
+    for before in _unfinished(state, life):
+        after = play.state.lives[before.uid]
+        wanted = effects_of(before, play, before.name, after.spec)
+        barred = Barred(before, play, before.name)
+        found = {step: barred.effect(step, effect) for step, effect in wanted.items()}
+        follows = before.generation != after.generation
+        notes = [
+            *_why_not(life, before, after, becomes),
+            *_turn(before, after, follows),
+            *marker_notes(state, before, play, before.name, follows, wanted, found),
+        ]
+        yield Change(
+            workflow=before.name,
+            before=before.generation,
+            after=after.generation,
+            was=before.spec,
+            becomes=after.spec,
+            steps=found,
+            note="; ".join(notes),
+            waiting=frozenset(waiting(before)),
+            is_instance=True,
+        )
+
+
+def _why_not(life: Workflow, before: Workflow, after: Workflow, becomes: Spec) -> Iterator[str]:
+    """Why the instance does not follow an edit of what it does."""
+    if before.generation != after.generation or same_steps(life.spec, becomes):
+        return
+    if same_steps(before.spec, becomes):
+        yield f"has generation {before.generation}, which does the same"
+        return
+    keeps = f"keeps generation {before.generation}"
+    rejected = after.conditions.get("EditRejected")
+    if becomes.edit_policy == "AfterRun":
+        yield f"{keeps} (editPolicy: AfterRun)"
+    elif before.is_ending:
+        yield f"{keeps}: only its hooks still run"
+    elif before.cancel is not None:
+        yield f"{keeps}: it is being cancelled"
+    elif rejected is not None and rejected.status == "True":
+        yield f"rejected, {keeps}: {rejected.message}"
+
+
+def _turn(before: Workflow, after: Workflow, follows: bool) -> Iterator[str]:
+    """What becomes of its place in the queue."""
+    if not before.is_queued:
+        return
+    if after.cancel is not None and after.cancel.reason == Reason.QUEUE_FULL:
+        yield f"is cancelled: {after.cancel.message}"
+    elif not after.is_queued:
+        yield "its turn comes at once"
+    elif follows:
+        yield "still waits for its turn"
+
+
+# ---------------------------------------- what is said of the definition
+
+
+def _notes(
+    state: State,
+    life: Workflow | None,
+    play: Play,
+    becomes: Spec,
+    instances: list[Change],
+) -> Iterator[str]:
+    after = play.life
+    yield from _files(life, becomes)
+    if life is None:
+        if not triggers(becomes):
+            yield f"starts only by hand: treadle start {after.name}"
+        yield from _held(after)
+        return
+    if not same_written(life.spec, becomes):
+        yield from _words_of(life, becomes)
+    yield from _hold(life, after)
+    yield from _markers(state, life, play)
+    others = sum(not one.is_change for one in instances)
+    if others and life.generation != after.latest:
+        go_on = "goes on as it is" if others == 1 else "go on as they are"
+        yield f"{_number(others, 'unfinished')} {go_on}"
+
+
+def same_written(one: Spec, other: Spec) -> bool:
+    """Whether both say the same of instances that meet, and of how many stay."""
+    return overlap(one) == overlap(other) and keep_instances(one) == keep_instances(other)
+
+
+def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
+    """What an edit of `concurrency` and of `keepInstances` means. It ends nothing that runs."""
+    assert life.starter is not None
+    was, now = overlap(life.spec), overlap(becomes)
+    if (was.policy, was.limit) != (now.policy, now.limit):
+        yield f"concurrency: {_overlap(now)} (was: {_overlap(was)})"
+    if was.group != now.group:
+        yield "instances that are born from now on count by the new `group`"
+    if was.max_queued != now.max_queued:
+        yield f"maxQueued: {now.max_queued:,} (was: {was.max_queued:,})"
+    kept = keep_instances(becomes)
+    if kept != keep_instances(life.spec):
+        surplus = max(0, len(life.starter.ended) - kept)
+        go = f", so {_counted(surplus, 'finished')} archived" if surplus else ""
+        yield f"keepInstances: {kept:,} (was: {keep_instances(life.spec):,}){go}"
+
+
+def _overlap(one: Overlap) -> str:
+    policy = one.policy or "Forbid for times, Queue for all else"
+    return policy if one.policy == "Allow" else f"{policy}, {one.limit} at once"
+
+
+def _held(after: Workflow) -> Iterator[str]:
+    assert after.starter is not None
+    if after.starter.hold == Reason.SUSPENDED:
+        yield "suspended: its triggers start nothing until it is resumed"
+    elif after.starter.hold == Reason.CANCEL_MARKER:
+        yield "its triggers start nothing while its cancel marker is there"
+
+
+def _hold(life: Workflow, after: Workflow) -> Iterator[str]:
+    """Whether its triggers count, where that changes or an edit comes."""
+    assert life.starter is not None
+    assert after.starter is not None
+    was, now = life.starter.hold, after.starter.hold
+    if was and not now:
+        yield "its triggers count again; what was due meanwhile is not caught up"
+    elif was != now or life.generation != after.latest:
+        yield from _held(after)
+
+
+def _markers(state: State, life: Workflow, play: Play) -> Iterator[str]:
+    """Markers for which there is no instance yet: it will not start."""
+    for path, marker in play.state.markers.items():
+        names = marker.workflow != life.name and document_of(marker.workflow) == life.name
+        is_new = state.markers.get(path) != marker
+        if names and is_new and marker.workflow not in state.workflows and not marker.steps:
+            yield f"{path} keeps {marker.workflow} from starting"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what} instance{'' if count == 1 else 's'}"
+
+
+def _counted(count: int, what: str) -> str:
+    """`3 finished instances are`."""
+    return f"{_number(count, what)} {'is' if count == 1 else 'are'}"
+
+
+# ---------------------------------------- triggers
+
+
+def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator[TriggerChange]:
+    """Of those that there were, or will be (None: none at all)."""
+    starter = None if life is None else life.starter
+    old: Mapping[str, Trigger] = {} if life is None or starter is None else triggers(life.spec)
+    new: Mapping[str, Trigger] = {} if becomes is None else triggers(becomes)
+    gone = {_nameless(one): name for name, one in old.items() if name not in new}
+    come = {_nameless(one): name for name, one in new.items() if name not in old}
+    for name, trigger in new.items():
+        if name in old and life is not None and starter is not None:
+            yield _of_trigger(life, starter, old[name], trigger, now)
+        else:
+            yield _new(trigger, gone.get(_nameless(trigger), ""), now)
+    for name, trigger in old.items():
+        if name not in new and life is not None and starter is not None:
+            yield TriggerChange(
+                name=name,
+                kind=trigger.kind,
+                action="gone",
+                before=_due(life, starter, trigger, now),
+                after=None,
+                why=_gone(come.get(_nameless(trigger), "")),
+            )
+
+
+def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
+    """What an edit in the past did to the triggers: without due times, which nobody knows now."""
+    old = triggers(was) if is_definition(was) else {}
+    new = triggers(becomes) if is_definition(becomes) else {}
+    gone = {_nameless(one): name for name, one in old.items() if name not in new}
+    come = {_nameless(one): name for name, one in new.items() if name not in old}
+    found = [_changed(old, trigger, gone.get(_nameless(trigger), "")) for trigger in new.values()]
+    for name, trigger in old.items():
+        if name not in new:
+            why = _gone(come.get(_nameless(trigger), ""))
+            found.append(_timeless(trigger, "gone", why))
+    return found
+
+
+def _changed(old: Mapping[str, Trigger], trigger: Trigger, renamed: str) -> TriggerChange:
+    was = old.get(trigger.name)
+    if was is None:
+        return _timeless(trigger, "new", f'renamed from "{renamed}"' if renamed else "new")
+    if was.waits_for != trigger.waits_for:
+        return _timeless(trigger, "moved", _otherwise(trigger))
+    if was == trigger:
+        return _timeless(trigger, "keep", NOTHING_CHANGES)
+    return _timeless(trigger, "keep", f"{_what_differs(was, trigger)} edited")
+
+
+def _timeless(trigger: Trigger, action: TriggerAction, why: str) -> TriggerChange:
+    return TriggerChange(
+        name=trigger.name, kind=trigger.kind, action=action, before=None, after=None, why=why
+    )
+
+
+def _otherwise(trigger: Trigger) -> str:
+    return "its times were edited" if trigger.rule is not None else "it waits for another thing"
+
+
+def _nameless(trigger: Trigger) -> str:
+    return repr(structs.replace(trigger, name=""))
+
+
+def _gone(renamed: str) -> str:
+    return f'renamed to "{renamed}"' if renamed else "starts nothing any more"
+
+
+def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
+    named = f'renamed from "{renamed}", so it is a new one' if renamed else "new"
+    return TriggerChange(
+        name=trigger.name,
+        kind=trigger.kind,
+        action="new",
+        before=None,
+        after=_first(trigger, now),
+        why="; ".join([named, *_begins(trigger)]),
+    )
+
+
+def _begins(trigger: Trigger) -> Iterator[str]:
+    """What one that counts from now on makes of what is there already; of files a note tells."""
+    if trigger.after:
+        yield f"runs of {trigger.after} that have ended do not count"
+
+
+def _files(life: Workflow | None, becomes: Spec) -> Iterator[str]:
+    """The triggers for which all files that lie there are new."""
+    known = triggers(life.spec) if life is not None and life.starter is not None else {}
+    for name, trigger in triggers(becomes).items():
+        if trigger.files and (name not in known or known[name].files != trigger.files):
+            yield f"each file that lies at {trigger.files} starts {name}"
+
+
+def _first(trigger: Trigger, now: int) -> int | None:
+    return None if trigger.rule is None else trigger.rule.after(now, trigger.exclude)
+
+
+def _due(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+    """The next due time of a trigger in force."""
+    armed = starter.triggers[trigger.name]
+    if trigger.rule is None:
+        return None
+    held = starter.hold or starter.stood
+    return armed.due if armed.is_armed and not held else _upcoming(life, starter, trigger, now)
+
+
+def _upcoming(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+    """The next one that is not decided; what is due while its triggers are held is skipped."""
+    armed = starter.triggers[trigger.name]
+    if starter.hold or starter.stood:
+        begun = now - offset(life.name, trigger.name, trigger.jitter)
+        armed = structs.replace(armed, mark=max(armed.mark, begun))
+    return upcoming(life, trigger, armed)
+
+
+def _of_trigger(
+    life: Workflow, starter: Starter, was: Trigger, trigger: Trigger, now: int
+) -> TriggerChange:
+    before = _due(life, starter, was, now)
+    after, moved, why = before, False, NOTHING_CHANGES
+    if was.waits_for != trigger.waits_for:
+        after, moved = _first(trigger, now), True
+        parts = [_otherwise(trigger), *_begins(trigger)]
+        if before is not None and before <= now:
+            parts.append("what was due before is not caught up")
+        why = "; ".join(parts)
+    elif was != trigger:
+        if trigger.rule is not None:
+            after = _upcoming(life, starter, trigger, now)
+        moved = before != after or was.jitter != trigger.jitter
+        why = f"{_what_differs(was, trigger)} edited, which counts from the next firing on"
+    return TriggerChange(
+        name=trigger.name,
+        kind=trigger.kind,
+        action="moved" if moved else "keep",
+        before=before,
+        after=after,
+        why=why,
+    )
+
+
+_FIELDS = {
+    "exclude": "exclude",
+    "jitter": "jitterSeconds",
+    "deadline": "startingDeadlineSeconds",
+    "catches_all": "catchUp",
+    "phases": "phase",
+    "params": "params",
+}
+
+
+def _what_differs(was: Trigger, trigger: Trigger) -> str:
+    """The names of the fields."""
+    names = [said for name, said in _FIELDS.items() if getattr(was, name) != getattr(trigger, name)]
+    return ", ".join(names)
