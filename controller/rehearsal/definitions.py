@@ -360,6 +360,11 @@ def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator
             )
 
 
+def begun(becomes: Spec, now: int) -> list[TriggerChange]:
+    """Of a definition that is to begin."""
+    return [*_triggers(None, becomes, now)]
+
+
 def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
     """What an edit in the past did to the triggers: without due times, which nobody knows now."""
     old = triggers(was) if is_definition(was) else {}
