@@ -8,7 +8,7 @@ JOBS ?= 3
 help:
 	@echo "make run     set up, then run the workflows in specs/"
 	@echo "make test    set up, then run the tests"
-	@echo "make torture kill treadle at random for ten minutes, and print figures"
+	@echo "make torture kill treadle at random for 20 minutes, and print figures (TRIGGERS=600: seconds of them)"
 	@echo "make check   lint, format, types, imports between packages, generated schemas and diagrams"
 	@echo "make bench   compare with bare processes and make (CORPORA=DIR adds recorded DAGs)"
 	@echo "make setup   make .venv, with .venv/bin/treadle and everything for development"
@@ -44,7 +44,7 @@ test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 torture: setup
-	PYTHONPATH=tests $(BIN)/python -m processes.torture
+	PYTHONPATH=tests $(BIN)/python -m processes.torture $(if $(TRIGGERS),--triggers $(TRIGGERS))
 
 check: setup
 	$(BIN)/ruff check .

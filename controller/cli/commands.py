@@ -599,7 +599,7 @@ COMMANDS = (
                 "which would begin?",
             ),
             Example(
-                "treadle backfill nightly --from 2026-11-01 --to 2026-11-07 --parallel 2",
+                "treadle backfill nightly --from 7d --to yesterday --parallel 2",
                 "two at a time",
             ),
         ),

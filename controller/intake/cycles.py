@@ -1,9 +1,10 @@
 """Workflows that wait for each other's ends: the document that closes such a circle is rejected.
 
-A definition with an `after` trigger waits for another workflow. Cost: O(definitions that wait).
+A definition with an `after` trigger waits for another workflow. Cost: O(workflows on the ways from
+it), however many others there are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from controller.model.state import State
 from controller.spec.models import Spec, Workflow
@@ -15,30 +16,51 @@ def awaited(spec: Spec) -> list[str]:
     return sorted({one.after for one in triggers(spec).values() if one.after})
 
 
-def circle(state: State, accepted: Mapping[str, Workflow], name: str, spec: Spec) -> list[str]:
+def circle(
+    state: State,
+    accepted: Mapping[str, Workflow],
+    deleted: Collection[str],
+    name: str,
+    spec: Spec,
+) -> list[str]:
     """The names on the way from `name` back to itself; empty if there is none.
 
-    `accepted`: the documents that this look at the folder puts in force.
+    `accepted`: the documents that this look at the folder puts in force; `deleted`: the lives that
+    it ends, by uid.
     """
-    edges = {
-        life.name: awaited(life.spec)
-        for uid in {uid for followers in state.followers.values() for uid, _ in followers}
-        for life in (state.lives[uid],)
-    }
-    edges |= {other: awaited(document.spec) for other, document in accepted.items()}
-    edges[name] = awaited(spec)
-    return _way(edges, name)
+
+    def awaited_by(other: str) -> list[str]:
+        if other == name:
+            return awaited(spec)
+        document = accepted.get(other)
+        if document is not None:
+            return awaited(document.spec)
+        life = state.workflows.get(other)
+        if life is None or life.deleting or life.uid in deleted:
+            return []
+        return awaited(life.spec)
+
+    return _way(awaited_by, name)
 
 
-def _way(edges: Mapping[str, Iterable[str]], goal: str) -> list[str]:
+def _way(awaited_by: Callable[[str], Iterable[str]], goal: str) -> list[str]:
     """The shortest way from `goal` to itself."""
-    ways = [[goal]]
-    seen: set[str] = set()
-    for way in ways:
-        for following in edges.get(way[-1], ()):
+    before: dict[str, str] = {}  # whom we came from
+    found = [goal]
+    for one in found:
+        for following in awaited_by(one):
             if following == goal:
-                return [*way, goal]
-            if following not in seen:
-                seen.add(following)
-                ways.append([*way, following])
+                return [goal, *_back(before, one, goal), goal]
+            if following not in before:
+                before[following] = one
+                found.append(following)
     return []
+
+
+def _back(before: Mapping[str, str], last: str, goal: str) -> list[str]:
+    """The names between `goal` and its next meeting, in the order of the way."""
+    names: list[str] = []
+    while last != goal:
+        names.append(last)
+        last = before[last]
+    return names[::-1]

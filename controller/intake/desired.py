@@ -9,6 +9,7 @@ from a marker. While the folder can't be believed (`held`), nothing is judged.
 Cost: O(what changed and what waits) a call, O(folder) for the first.
 """
 
+from collections import ChainMap
 from collections.abc import Iterator
 
 from msgspec import Struct, UnsetType, field
@@ -135,6 +136,7 @@ class _Judge:
         self.policies: list[Action] = []  # that come into force, before what they hold for
         self.taken: dict[str, str] = {}  # by this call: name -> file
         self.accepted: dict[str, Written] = {}  # by this call: the documents of workflows
+        self.deleted: set[str] = set()  # by this call: lives, by uid
         self.left: set[str] = set()  # files that lost a name to another file in this call
         self.faulty: set[str] = set()  # files to reject, once it is known who has which name
         self.linked: dict[str, LinkedFile] = {}  # by path
@@ -237,6 +239,8 @@ class _Judge:
                 assert home is not None, name
                 what = "no longer defines it" if home in self.sight.files else "is gone"
                 self.actions.append(_delete(self.state, name, f"{home} {what}"))
+                if not policies.is_one(name):
+                    self.deleted.add(self.state.workflows[name].uid)
                 self.claims.move(name, home, None)
                 homes.add(home)
         return homes
@@ -399,9 +403,10 @@ class _Judge:
 
     def _circle(self, file: SeenFile, document: Document) -> Iterator[Fault]:
         """Yields a fault if it waits for the end of a workflow that waits for its own."""
-        others = {one.name: one.workflow for one in file.documents} | self.accepted
+        own: dict[str, Written] = {one.name: one.workflow for one in file.documents}
+        others = ChainMap(self.accepted, own)
         spec = document.workflow.spec
-        if way := cycles.circle(self.state, others, document.name, spec):
+        if way := cycles.circle(self.state, others, self.deleted, document.name, spec):
             self.memory.circles.add(file.path)
             yield clashes.closes_circle(self.sight, file, document, way)
 

@@ -204,7 +204,9 @@ def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
 def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What to do about it."""
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
-        yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
+        # An edit alone does not run an instance again that has finished.
+        how = "or" if workflow.birth is None else "then"
+        yield "next", f"fix the spec and save it, {how} treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED and workflow.suspension:
         yield "next", f"treadle resume {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:

@@ -115,8 +115,8 @@ class Figures:
     survivors: list[int] = field(default_factory=list)
 
     def faults(self) -> dict[str, Any]:
-        return {name: found for name, found in vars(self).items() if isinstance(found, list | set)
-                and found}  # fmt: skip
+        lists = {name: found for name, found in vars(self).items() if isinstance(found, list)}
+        return {name: found for name, found in lists.items() if found}
 
     def __str__(self) -> str:
         counts = {name: len(found) for name, found in vars(self).items() if isinstance(found, list)}

@@ -1,5 +1,10 @@
-"""`make torture`: long forms of what the suite does briefly. Prints figures; 1 if any is bad."""
+"""`make torture`: long forms of what the suite does briefly. Prints figures; 1 if any is bad.
 
+`--triggers N` lets the triggers go on for N seconds instead of 600; `--only-triggers` does nothing
+else.
+"""
+
+import argparse
 import sys
 import tempfile
 import time
@@ -22,6 +27,7 @@ from processes.diamond import (
     shim_killed_at_call,
     why_no_strace,
 )
+from processes.firings import Firings
 from processes.yard import Yard
 from simulation import chaos
 from simulation.trial import figures
@@ -39,11 +45,18 @@ CAMPAIGNS = (  # victims, steps, seconds of a step, kills, longest life
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m processes.torture", description=__doc__)
+    parser.add_argument("--triggers", type=float, default=600, metavar="N")
+    parser.add_argument("--only-triggers", action="store_true")
+    args = parser.parse_args()
     first = int(time.time())
+    faults = firings(first, args.triggers)
+    if args.only_triggers:
+        return min(faults, 1)
     print(f"simulated from seed {first} on: {figures(count(first), SIMULATED_SECONDS)}", flush=True)
     in_chaos = chaos.figures(count(first), SIMULATED_SECONDS)
     print(f"simulated with faults from seed {first} on: {in_chaos}", flush=True)
-    faults = campaigns()
+    faults += campaigns()
     faults += expressions(first)
     faults += resources()
     with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
@@ -55,6 +68,16 @@ def main() -> int:
         system_calls()
         failing_disk()
     return min(faults, 1)
+
+
+def firings(seed: int, seconds: float) -> int:
+    """Returns how many kinds of faults there were."""
+    with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+        figures = Firings(Path(folder), seed).run(seconds, longest=4)
+        print(f"triggers from seed {seed} on, {seconds:g} s: {figures}", flush=True)
+    for name, found in figures.faults().items():
+        print(f"  {name}: {found}")
+    return len(figures.faults())
 
 
 def expressions(first: int) -> int:
