@@ -6,11 +6,11 @@ from typing import Any
 
 from controller.client.defaults import with_defaults
 from controller.client.given import given_params
+from controller.client.pools import pools_for
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
 from controller.spec.load import Document, Loaded
-from controller.spec.models import Pool
 
 
 def ask_to_run(
@@ -26,8 +26,8 @@ def ask_to_run(
 ) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
-    `specs` gives the specs folder, which is asked for templates and Defaults that the files do not
-    have.
+    `specs` gives the specs folder, which is asked for templates, Defaults and pools that the files
+    do not have.
     `resume`: each one continues the last life that a `treadle run` began, with its params. `values`
     (`date=today`) and `params_files` give params to a new one. `warn` is told what is allowed, but
     perhaps not meant. Raises InvalidSpec with all faults of the files, else of the params.
@@ -43,6 +43,8 @@ def ask_to_run(
     if not resume:
         params = given_params(values, params_files, documents, warnings)
     warn(warnings)
+    used = [document.workflow.spec for _, document in documents]
+    pools = pools_for(files, specs, max_bytes, used)
     wanted = [
         Request(
             kind="run",
@@ -52,6 +54,7 @@ def ask_to_run(
             path=os.path.abspath(file),
             resume=resume,
             params=of_document,
+            pools=pools,
         )
         for (file, document), of_document in zip(documents, params, strict=True)
     ]
@@ -75,14 +78,8 @@ def _documents(
         loaded = list(zip(files, found, strict=True))
     found = with_defaults(loaded, specs, max_bytes, warnings)
     loaded = list(zip(files, found, strict=True))
-    for file, one in loaded:
+    for _, one in loaded:
         warnings += one.warnings
-        if pools := [policy for policy in one.policies if isinstance(policy.document, Pool)]:
-            problem = "pools count in the specs folder alone; run ignores this one"
-            line = pools[0].line
-            warnings.append(
-                Fault(file=file, line=line, column=1, problem=problem, severity="warning")
-            )
     if faults := [fault for _, one in loaded for fault in one.faults]:
         raise InvalidSpec(faults)
     if not any(one.documents for _, one in loaded):

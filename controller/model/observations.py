@@ -192,6 +192,14 @@ class InputSight(Struct, frozen=True, kw_only=True):
 
 
 # ---------------------------------------- people
+class GivenPool(Struct, frozen=True):
+    """A pool for what a `run` begins. `path` of a file outside of the specs folder is absolute."""
+
+    name: str
+    slots: int
+    path: str
+
+
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 
@@ -233,6 +241,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     approved: bool = True
     document: Document | None = None
     path: str = ""
+    pools: list[GivenPool] = []  # those that a `run` found, for the case that there are none yet
     resume: bool = False
     reason: str = ""
     drain: bool = False

@@ -121,6 +121,8 @@ class _Timed:
         return self.after(self.armed.mark, self.trigger.exclude)
 
     def skip(self, reason: str, message: str, first: int, last: int) -> FiringDecided:
+        """Up to what was decided ahead, at most: the rest is for the next look."""
+        last = min([last, *(begin for begin, _ in self.armed.beyond if begin >= first)])
         return FiringDecided(
             uid=self.uid,
             trigger=self.name,

@@ -195,10 +195,32 @@ def test_run_warns_of_defaults_with_faults(place: Place) -> None:
     assert b"it has faults, so its Defaults do not hold for this run" in done.stderr
 
 
-def test_run_ignores_a_pool_and_says_so(place: Place) -> None:
-    (place.root / "job.yaml").write_text(documents(pool("api", 1), document("job", a="true")))
-    done = place.treadle("run", "job.yaml")
-    assert b"pools count in the specs folder alone; run ignores this one" in done.stderr
+USES = document("job", a="true").replace('"run"', '"uses": ["api"], "run"')
+
+
+def test_run_finds_a_pool_among_its_files_unless_the_folder_has_it(place: Place) -> None:
+    (place.root / "job.yaml").write_text(USES)
+    place.treadle("run", "job.yaml", code=1)
+    (place.root / "pool.yaml").write_text(pool("api", 1))
+    place.treadle("cancel", "job")
+    place.treadle("up", "--once")
+    place.treadle("run", "job.yaml", "pool.yaml")
+    assert place.says("pools").splitlines()[1].split()[0] == "api"
+    (place.specs / "mine.yaml").write_text(pool("api", 3))
+    with place.up():
+        place.until(lambda: place.folded().pools["api"].path == "mine.yaml")
+        place.treadle("run", "job.yaml", "pool.yaml")
+        assert place.folded().pools["api"].slots == 3
+        (place.specs / "mine.yaml").unlink()
+        place.until(lambda: "api" not in place.folded().pools)
+        place.treadle("run", "job.yaml", "pool.yaml")
+
+
+def test_run_finds_a_pool_in_the_specs_folder_without_a_controller(place: Place) -> None:
+    (place.specs / "mine.yaml").write_text(pool("api", 2))
+    (place.root / "job.yaml").write_text(USES)
+    place.treadle("run", "job.yaml")
+    assert place.folded().pools["api"].path == "mine.yaml"
 
 
 def test_apply_and_delete_of_a_file_with_a_pool(house: Place) -> None:
