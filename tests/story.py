@@ -23,7 +23,7 @@ from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
 from controller.planner.outcome import facts
 from controller.planner.permission import Limits
-from controller.planner.plan import plan
+from controller.planner.plan import forget_touched, plan
 from controller.spec.definition import BackoffPolicy
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.load import Document as Written
@@ -248,7 +248,7 @@ class Story:
             actions = plan(self.state, self.now, self.limits)
             assert actions == plan(self.state, self.now, self.limits), "asked twice, answers twice"
             self.on_pass(actions)
-            self.state.touched.clear()
+            forget_touched(self.state, actions)
             if not actions:
                 return self
             for action in actions:

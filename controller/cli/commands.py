@@ -256,11 +256,46 @@ COMMANDS = (
             json_form("one JSON object a line"),
         ),
         "List the last runs of a workflow, or of all workflows: when and why each began, how long "
-        "it took, and its result. The last line says how long a run usually takes.",
+        "it took, and its result. The last line says how long a run usually takes. Of a workflow "
+        "with triggers, list its instances.",
         (
             Example("treadle runs", "the latest runs of all workflows"),
             Example("treadle runs etl", "of one workflow, with its usual time"),
             Example("treadle runs etl --all", "also those in the archive"),
+            Example("treadle runs nightly", "the instances that its triggers began"),
+        ),
+        output_is="listing",
+    ),
+    Command(
+        "schedule",
+        "schedule:schedule",
+        "due times of triggers",
+        LOOK,
+        (
+            *READ_OPTIONS,
+            arg("name", nargs="?", metavar="NAME", help="a workflow with triggers"),
+            arg(
+                "--next",
+                type=positive,
+                metavar="N",
+                help="so many of each trigger (default: 1; with NAME: 5)",
+            ),
+            arg(
+                "--audit",
+                metavar="FROM..TO",
+                help="instead, every due time from FROM to TO, and what became of it; a day means "
+                f"all of it, other times are written as {MOMENTS}",
+            ),
+            arg("--trigger", default="", metavar="T", help="only this trigger"),
+            json_form("one JSON object a line"),
+        ),
+        "List when triggers are due next, and which due times have passed without a decision. "
+        "Times are in the zone of the trigger. With --audit, list the due times of the past one "
+        "by one.",
+        (
+            Example("treadle schedule", "the next of each trigger"),
+            Example("treadle schedule nightly --next 10", "ten of one workflow"),
+            Example("treadle schedule nightly --audit yesterday..", "what became of each"),
         ),
         output_is="listing",
     ),
@@ -508,6 +543,65 @@ COMMANDS = (
             Example("treadle start nightly", "now, with the params' defaults"),
             Example("treadle start nightly -p date=2026-11-23 --wait", "and wait for its end"),
             Example("treadle start nightly --key order-17", "only once for this key"),
+        ),
+    ),
+    Command(
+        "backfill",
+        "backfill:backfill",
+        "fill in due times",
+        CHANGE,
+        (
+            SPECS,
+            STATE,
+            UTC,
+            DRY_RUN,
+            arg("name", metavar="NAME", help="a workflow with triggers"),
+            arg(
+                "--from",
+                dest="first",
+                required=True,
+                metavar="DAY",
+                help="the first day, in the zone of the trigger, or a time",
+            ),
+            arg(
+                "--to",
+                dest="last",
+                required=True,
+                metavar="DAY",
+                help="the last day, all of it, or a time",
+            ),
+            arg(
+                "--trigger",
+                default="",
+                metavar="T",
+                help="whose due times; needed if several triggers have some",
+            ),
+            arg(
+                "--parallel",
+                type=positive,
+                default=1,
+                metavar="N",
+                help="how many of these instances run at once (default: 1)",
+            ),
+            arg(
+                "--again",
+                action="store_true",
+                help="also due times that have an instance already",
+            ),
+            *PARAMS,
+            REASON,
+        ),
+        "Begin an instance for each due time from one day to another that has none yet, the "
+        "oldest first. They wait for each other, and come after what is not filled in.",
+        (
+            Example(
+                "treadle backfill nightly --from 2026-11-01 --to 2026-11-07 --dry-run",
+                "which would begin?",
+            ),
+            Example(
+                "treadle backfill nightly --from 7d --to yesterday --parallel 2",
+                "two at a time",
+            ),
         ),
     ),
     Command(

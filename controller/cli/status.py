@@ -112,7 +112,7 @@ def _all_well(state: State, view: Look) -> Iterator[str]:
         words = ", ".join(f"{number} {how}" for how, number in counts.items() if number)
         yield f"nothing is unfinished or failed: {words}"
     if definitions:
-        yield view.fit(definitions_words(definitions, view))
+        yield view.fit(definitions_words(state, definitions, view))
 
 
 def _pages(

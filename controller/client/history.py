@@ -1,6 +1,6 @@
 """The generations of a workflow, from the log, for `history` and `diff --from --to`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from controller.client.past import recall
@@ -8,26 +8,28 @@ from controller.client.replica import Replica
 from controller.errors import NotFound
 from controller.model.apply_defaults import folders_above
 from controller.model.events import (
+    AnyEvent,
     DefaultsAccepted,
     DefaultsRemoved,
     DeletionAccepted,
     EditTakenBack,
+    FiringDecided,
     GenerationAccepted,
+    GenerationFollowed,
     Record,
     SourceChanged,
     StepExpanded,
 )
-from controller.model.state import Workflow
+from controller.model.state import Workflow, document_of
 from controller.view.edits import pending_words
 from controller.view.find import find_workflow
-from controller.view.generations import Generation, accepted, expanded, taken_back
+from controller.view.generations import Generation, accepted, expanded, followed, taken_back
 from controller.view.policy import PolicyEdit, edited
 
 
 class History(NamedTuple):
     """A life of a workflow and those of its generations that are kept, oldest first.
 
-    Those of an instance are those of its definition.
     `policies`: the edits of Defaults that held for it when they were made.
     """
 
@@ -61,11 +63,21 @@ class History(NamedTuple):
 
 
 def read_history(state_dir: str, name: str) -> History:
+    """Of an instance: the generations of its definition that it has had."""
     replica = Replica(state_dir, whole=True)
-    records = [folded.record for folded in replica.news() if isinstance(folded.record.event, _TOLD)]
+    records = [
+        folded.record
+        for folded in replica.news()
+        if isinstance(folded.record.event, _TOLD) or _may_concern(folded.record.event, name)
+    ]
     recall(state_dir, replica.state, name)
     life = find_workflow(replica.state, name)
-    uid = life.uid if life.birth is None else life.birth.definition
+    if life.birth is None:
+        return History(life, _generations(records, life.uid), list(_policies(records, life)))
+    return History(life, _followed(records, life, life.birth.definition), [])
+
+
+def _generations(records: Iterable[Record], uid: str) -> list[Generation]:
     generations: list[Generation] = []
     for record in records:
         event, before = record.event, generations[-1] if generations else None
@@ -73,9 +85,38 @@ def read_history(state_dir: str, name: str) -> History:
             generations.append(accepted(record, event, before))
         elif isinstance(event, EditTakenBack) and event.uid == uid and before is not None:
             generations.append(taken_back(record, event, before))
-        elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
+        elif isinstance(event, StepExpanded) and event.uid == uid and before is not None:
             generations[-1] = expanded(before, event)
-    return History(life, generations, list(_policies(records, life)))
+    return generations
+
+
+def _may_concern(event: AnyEvent, word: str) -> bool:
+    """Whether this is the birth, or another generation, of an instance that the word may mean."""
+    if isinstance(event, GenerationFollowed):
+        return "@" in word or event.uid.startswith(word)
+    if not isinstance(event, FiringDecided) or not event.life:
+        return False
+    document, at, _ = word.partition("@")
+    return event.life.startswith(word) or (bool(at) and document_of(event.instance) == document)
+
+
+def _followed(records: Sequence[Record], life: Workflow, definition: str) -> list[Generation]:
+    """Each generation of the definition is known from its own record, which the log may not have
+    any more; then there is none of the instance either.
+    """
+    known = _generations(records, definition)
+    found: list[Generation] = []
+    for record in records:
+        event, before = record.event, found[-1] if found else None
+        if isinstance(event, FiringDecided) and event.life == life.uid:
+            there = [one for one in known if one.seq < record.seq]
+            found += [followed(record, event, one, life.name, None) for one in there[-1:]]
+        elif isinstance(event, GenerationFollowed) and event.uid == life.uid:
+            there = [one for one in known if one.number == event.generation]
+            found += [followed(record, event, one, life.name, before) for one in there[-1:]]
+        elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
+            found[-1] = expanded(before, event)
+    return found
 
 
 _TOLD = (

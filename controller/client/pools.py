@@ -1,4 +1,4 @@
-"""Warns of pools that steps use and that no file defines, or that are too small.
+"""The pools of files: those that `run` takes along, and warnings of what is missing or too small.
 
 Only warnings: such a step waits, and the file of the pool may come.
 """
@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 
+import msgspec
+
 from controller.client.source import read_source
 from controller.errors import TreadleError
+from controller.model.observations import GivenPool
 from controller.spec.models import Spec
 from controller.spec.path_fault import PathFault
 from controller.spec.uses import holdings, lists_of_uses
@@ -44,7 +47,31 @@ def pools_in(places: Sequence[str], max_bytes: int) -> Callable[[Spec], Iterator
     return rule
 
 
+def pools_for(
+    files: Sequence[str], specs: Callable[[], str], max_bytes: int, specs_used: Sequence[Spec]
+) -> list[GivenPool]:
+    """The pools in these files, and those of the specs folder, if something uses any.
+
+    `specs_used`: of all that is to run, with the templates and Defaults.
+    """
+    if not any(b'"uses"' in msgspec.json.encode(spec) for spec in specs_used):
+        return []
+    root = os.path.abspath(specs())
+    places = [*map(os.path.abspath, files), root]
+    found: dict[str, GivenPool] = {}
+    for path, name, slots in _found(places, max_bytes):
+        inside = path.startswith(f"{root}/")
+        where = os.path.relpath(path, root) if inside else path
+        found.setdefault(name, GivenPool(name, slots, where))
+    return list(found.values())
+
+
 def _pools(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, int]]:
+    return ((name, slots) for _, name, slots in _found(places, max_bytes))
+
+
+def _found(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, str, int]]:
+    """Each with its file."""
     from controller.spec.load import load
     from controller.spec.models import Pool
 
@@ -55,7 +82,7 @@ def _pools(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, int]]:
                 continue
             for one in load(data, file, max_bytes=max_bytes).policies:
                 if isinstance(one.document, Pool):
-                    yield one.document.metadata.name, one.document.spec.slots
+                    yield file, one.document.metadata.name, one.document.spec.slots
 
 
 def _files(places: Sequence[str]) -> Iterator[str]:

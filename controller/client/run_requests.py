@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from controller.client.defaults import with_defaults
 from controller.client.given import given_params
+from controller.client.pools import pools_for
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
@@ -24,7 +26,8 @@ def ask_to_run(
 ) -> frozenset[str]:
     """Write the requests for these files. Returns the names of all requests, old and new.
 
-    `specs` gives the specs folder, which is asked for templates that the files do not have.
+    `specs` gives the specs folder, which is asked for templates, Defaults and pools that the files
+    do not have.
     `resume`: each one continues the last life that a `treadle run` began, with its params. `values`
     (`date=today`) and `params_files` give params to a new one. `warn` is told what is allowed, but
     perhaps not meant. Raises InvalidSpec with all faults of the files, else of the params.
@@ -40,6 +43,8 @@ def ask_to_run(
     if not resume:
         params = given_params(values, params_files, documents, warnings)
     warn(warnings)
+    used = [document.workflow.spec for _, document in documents]
+    pools = pools_for(files, specs, max_bytes, used)
     wanted = [
         Request(
             kind="run",
@@ -49,6 +54,7 @@ def ask_to_run(
             path=os.path.abspath(file),
             resume=resume,
             params=of_document,
+            pools=pools,
         )
         for (file, document), of_document in zip(documents, params, strict=True)
     ]
@@ -62,7 +68,7 @@ def ask_to_run(
 def _documents(
     files: Sequence[str], specs: Callable[[], str], max_bytes: int, warnings: list[Fault]
 ) -> Iterator[tuple[str, Document]]:
-    """Each with its file and its templates. Raises InvalidSpec if any file has a fault."""
+    """Each with its file, templates and Defaults. Raises InvalidSpec if any file has a fault."""
     loaded = [(file, _load(file, max_bytes)) for file in files]
     _refuse_twice(loaded)
     if any(document.calls for _, one in loaded for document in one.documents):
@@ -70,14 +76,10 @@ def _documents(
 
         found = with_templates(loaded, specs, max_bytes)
         loaded = list(zip(files, found, strict=True))
-    for file, one in loaded:
+    found = with_defaults(loaded, specs, max_bytes, warnings)
+    loaded = list(zip(files, found, strict=True))
+    for _, one in loaded:
         warnings += one.warnings
-        if one.policies:
-            problem = "pools and Defaults count in the specs folder alone; run ignores them"
-            line = one.policies[0].line
-            warnings.append(
-                Fault(file=file, line=line, column=1, problem=problem, severity="warning")
-            )
     if faults := [fault for _, one in loaded for fault in one.faults]:
         raise InvalidSpec(faults)
     if not any(one.documents for _, one in loaded):

@@ -40,7 +40,7 @@ def name_of(path: str, policy: PolicyDocument) -> str:
 
 def homes(state: State) -> dict[str, str]:
     """Those in force, each with its file."""
-    pools = {f"Pool {name}": pool.path for name, pool in state.pools.items()}
+    pools = {f"Pool {name}": one.path for name, one in state.pools.items() if not one.is_outside}
     return pools | {_of_folder(one.folder): one.path for one in state.defaults.values()}
 
 
@@ -125,7 +125,10 @@ def _known(state: State, name: str) -> Pool | DefaultsAccepted | None:
     if not is_one(name):
         return None
     kind, _, which = name.partition(" ")
-    return state.pools.get(which) if kind == "Pool" else state.defaults.get(which.removeprefix("."))
+    if kind != "Pool":
+        return state.defaults.get(which.removeprefix("."))
+    pool = state.pools.get(which)
+    return None if pool is None or pool.is_outside else pool  # the folder's own takes its place
 
 
 def _name(path: str, policy: PolicyName) -> str:

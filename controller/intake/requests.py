@@ -18,6 +18,7 @@ from controller.model.events import (
     CancelAccepted,
     DeletionAccepted,
     LifeEnded,
+    PoolAccepted,
     RequestApplied,
     StepMarked,
     StepReset,
@@ -26,7 +27,7 @@ from controller.model.events import (
 from controller.model.indexes import markers_for
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import State, Step, Workflow
+from controller.model.state import Pool, State, Step, Workflow
 from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, Fire, Follow, to_end
 from controller.planner.cancel import of_name
@@ -446,6 +447,7 @@ def _backfill(state: State, workflow: Workflow | None, asked: Request) -> Iterat
             key=key_of(due),
             due=due,
             facts=facts_of_time(trigger, due, "manual"),
+            over=asked.params,
             backfill=asked.name,
             parallel=asked.parallel,
             by=asked.by,
@@ -485,6 +487,7 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
             f"{asked.workflow} is already managed from the specs folder ({workflow.path}); "
             f"to run it again: treadle {command} {asked.workflow}"
         )
+    yield from _pools(state, asked)
     if asked.resume:
         yield from _resume_run(workflow, asked, _plain(asked.document))
         return
@@ -500,6 +503,15 @@ def _run(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Ac
         raise _Refused(wrong)
     document = _plain(asked.document)
     yield from accept(None, document, asked.path, asked.by, "run", asked.name, asked.params)
+
+
+def _pools(state: State, asked: Request) -> Iterator[Action]:
+    """Those that came with it, but for what the specs folder has by now."""
+    for pool in asked.pools:
+        known = state.pools.get(pool.name)
+        given = Pool(pool.slots, pool.path)
+        if known is None or (known.is_outside and known != given):
+            yield PoolAccepted(name=pool.name, slots=pool.slots, path=pool.path)
 
 
 def _plain(document: Document) -> Document:

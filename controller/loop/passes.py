@@ -15,7 +15,7 @@ from controller.model.apply import apply
 from controller.model.state import State
 from controller.planner.actions import Action
 from controller.planner.permission import Limits
-from controller.planner.plan import plan
+from controller.planner.plan import forget_touched, plan
 
 PASSES_MAX = 1_000_000  # of planning in one turn; more is a plan that does not change the state
 
@@ -55,7 +55,7 @@ class Passes:
         """Plan until nothing is left to decide and no slot to fill."""
         for _ in range(PASSES_MAX):
             actions = plan(self.state, self.now, limits)
-            self.state.touched.clear()
+            forget_touched(self.state, actions)
             if not actions:
                 return
             for action in actions:

@@ -16,7 +16,8 @@ from controller.model import events as e
 from controller.model.indexes import count_ended, instances_of, set_over, set_timeout, touch
 from controller.model.state import State, Step, Workflow
 from controller.spec.definition import Definition, definitions
-from controller.spec.linked import Above, below
+from controller.spec.linked import Above, above, below
+from controller.spec.models import Spec
 from controller.spec.template import template_definitions
 
 _POLICY = ("timeout_seconds", "grace_seconds", "retry", "uses")  # what Defaults give of a step
@@ -39,9 +40,14 @@ def _tell_below(state: State, folder: str) -> None:
             follow(state, workflow)
 
 
-def defaults_above(state: State, origin: str, path: str) -> tuple[Above, ...]:
-    """What holds for a workflow with its file there, the nearest first. Cost: O(depth)."""
-    if origin == "run" or not state.defaults:
+def defaults_above(state: State, origin: str, path: str, spec: Spec) -> tuple[Above, ...]:
+    """What holds for a workflow with its file there, the nearest first. Cost: O(depth).
+
+    What `run` begins need not have its file in the folder, so it came with those that hold for it.
+    """
+    if origin == "run":
+        return above(spec)
+    if not state.defaults:
         return ()
     home = dirname(path)
     found = (state.defaults.get(folder) for folder in folders_above(path))
@@ -63,10 +69,10 @@ def folders_above(path: str) -> Iterator[str]:
 
 def follow(state: State, workflow: Workflow) -> None:
     """Give it the policy of the Defaults that are above it now."""
-    above = defaults_above(state, workflow.origin, workflow.path)
-    if workflow.deleting or workflow.spec.above == above:
+    found = defaults_above(state, workflow.origin, workflow.path, workflow.spec)
+    if workflow.deleting or workflow.spec.above == found:
         return
-    was, workflow.spec = workflow.spec, below(workflow.spec, above)
+    was, workflow.spec = workflow.spec, below(workflow.spec, found)
     for instance in instances_of(state, workflow):
         if instance.spec is was:
             instance.spec = workflow.spec

@@ -79,12 +79,13 @@ def _note(state: State, trigger: Armed, event: e.FiringDecided) -> None:
         _consume(state, trigger, event.file)
     if event.due is None or event.file is not None or event.after:
         return
-    if event.reason == Reason.CATCH_UP:
+    if event.reason in (Reason.CATCH_UP, Reason.EXPIRED):
         missed = Missed(trigger.mark, event.due, state.time)
         recent = [one for one in trigger.missed if one.at + DAY >= state.time]
         trigger.missed = [*recent, missed][-_MISSED_MAX:]
     trigger.mark = max(trigger.mark, event.due)
-    trigger.beyond = [one for one in trigger.beyond if one[1] > trigger.mark]
+    while trigger.beyond and trigger.beyond[0][0] <= trigger.mark:
+        trigger.mark = max(trigger.mark, trigger.beyond.pop(0)[1])
     trigger.is_armed, trigger.due = True, event.next
     trigger.catching = event.missed
     if trigger.catching is not None and trigger.catching <= event.due:

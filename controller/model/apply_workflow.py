@@ -79,7 +79,7 @@ def accepted(state: State, event: e.GenerationAccepted, birth: Birth | None = No
     """`birth`: of an instance that begins with this."""
     workflow = state.lives.get(event.uid) or _begin_life(state, event, birth)
     is_new = workflow.generation == 0
-    above = defaults_above(state, workflow.origin, event.path)
+    above = defaults_above(state, workflow.origin, event.path, event.spec)
     was, workflow.spec = workflow.spec, below(event.spec, above)
     workflow.generation, workflow.path = event.generation, event.path
     workflow.labels, workflow.annotations = event.labels, event.annotations

@@ -21,6 +21,7 @@ from controller.model.state import (
     SECOND,
     Armed,
     Attempt,
+    Birth,
     QueueKey,
     Starter,
     State,
@@ -165,7 +166,7 @@ def _workflow(state: State, workflow: Workflow) -> Iterator[str]:
 
 def _policy(state: State, workflow: Workflow, present: bool) -> Iterator[str]:
     """It has the Defaults of its folder and above, as long as its document is in force."""
-    above = defaults_above(state, workflow.origin, workflow.path)
+    above = defaults_above(state, workflow.origin, workflow.path, workflow.spec)
     if present and not workflow.deleting and workflow.spec.above != above:
         yield f"the Defaults above it are {workflow.spec.above}, should be {above}"
     for step in workflow.steps.values() if workflow.spec.above else ():
@@ -336,8 +337,6 @@ def _instances(state: State, definition: Workflow, starter: Starter) -> Iterator
         yield f"unfinished are {list(starter.unfinished)}, should be {sorted(open_ones)}"
     if starter.ended.keys() != {life.uid for life in ended}:
         yield f"ended are {list(starter.ended)}, should be {[life.uid for life in ended]}"
-    elif (times := [state.lives[uid].since for uid in starter.ended]) != sorted(times):
-        yield f"ended are {list(starter.ended)}, not in the order of their ends: {times}"
     groups: dict[str, tuple[set[str], set[str]]] = {}
     for life in own:
         if life.birth is not None and not life.finished:
@@ -373,9 +372,14 @@ def _instance(state: State, workflow: Workflow) -> Iterator[str]:
         return
     if definition is None:
         yield "its definition is not known"
-        return
-    if definition.starter is None:
-        return  # in the copy of an instance
+    elif definition.starter is not None:  # it has none in the copy of an instance
+        yield from _of_definition(state, workflow, birth, definition)
+
+
+def _of_definition(
+    state: State, workflow: Workflow, birth: Birth, definition: Workflow
+) -> Iterator[str]:
+    """An instance fits its definition."""
     if state.workflows.get(definition.name) is not definition:
         yield "it goes on after its definition has ended"
     if definition.name != workflow.document or workflow.path != definition.path:

@@ -192,6 +192,14 @@ class InputSight(Struct, frozen=True, kw_only=True):
 
 
 # ---------------------------------------- people
+class GivenPool(Struct, frozen=True):
+    """A pool for what a `run` begins. `path` of a file outside of the specs folder is absolute."""
+
+    name: str
+    slots: int
+    path: str
+
+
 class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person asked for, as a file in STATE/requests. Applied in the order of names, once.
 
@@ -227,12 +235,13 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
     steps: list[str] = []
     downstream: bool = False
-    params: dict[str, Any] = {}  # given to a `run`, or an instance
+    params: dict[str, Any] = {}  # given to a `run`, or an instance; of a backfill, they win
     outputs: dict[str, Any] = {}  # of the step that is marked
     question: int = 0  # of the step that is approved, or not
     approved: bool = True
     document: Document | None = None
     path: str = ""
+    pools: list[GivenPool] = []  # those that a `run` found, for the case that there are none yet
     resume: bool = False
     reason: str = ""
     drain: bool = False

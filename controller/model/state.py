@@ -733,6 +733,11 @@ class Pool(Struct, frozen=True):
     slots: int
     path: str
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether a `run` brought it, from a file that is not in the specs folder."""
+        return self.path.startswith("/")
+
 
 class ControllerSeen(Struct):
     """The last controller that started on this log, and its machine's clocks at that moment."""

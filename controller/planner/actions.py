@@ -55,7 +55,7 @@ class Fire(Struct, frozen=True, kw_only=True):
     """Decide on a firing; what becomes of it hangs on what runs when it is recorded.
 
     The fields are those of FiringDecided. `given`: params, if they are not those that the trigger
-    says.
+    says; `over`: those that win over what it says.
     """
 
     uid: str
@@ -68,6 +68,7 @@ class Fire(Struct, frozen=True, kw_only=True):
     after: bool = False
     file: FileTaken | None = None
     given: dict[str, Any] | None = None
+    over: dict[str, Any] = {}
     backfill: str = ""
     parallel: int = 1
     by: str = ""

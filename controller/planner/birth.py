@@ -133,7 +133,7 @@ def _params(definition: Workflow, fire: Fire) -> dict[str, Any]:
         trigger = _trigger(definition, fire)
         try:
             seen = seen_by(fire.facts, values(definition.spec))
-            given = given_by(definition.spec, trigger, seen)
+            given = {**given_by(definition.spec, trigger, seen), **fire.over}
         except Failed as failure:
             raise _Skipped(Reason.INVALID_PARAMS, str(failure)) from None
     found = [f"param {name}: {problem}" for name, problem in misfits(definition.spec, given)]

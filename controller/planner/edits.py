@@ -83,7 +83,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
     """The event, with what the table of edits says of each step. `uid`: of the life."""
     document, before = action.document, state.lives.get(uid)
     origin = action.origin if before is None else before.origin
-    spec = below(document.spec, defaults_above(state, origin, action.path))
+    spec = below(document.spec, defaults_above(state, origin, action.path, document.spec))
     given = action.params if before is None else before.given
     if is_definition(spec):
         edit, generation = Edit({}), 1 if before is None else before.latest + 1
@@ -99,7 +99,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         uid=uid,
         workflow=document.metadata.name,
         generation=generation,
-        spec=below(spec, ()),
+        spec=spec if origin == "run" else below(spec, ()),
         path=action.path,
         fingerprints=edit.fingerprints,
         effects=to_record(edit.effects),

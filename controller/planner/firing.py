@@ -121,6 +121,8 @@ class _Timed:
         return self.after(self.armed.mark, self.trigger.exclude)
 
     def skip(self, reason: str, message: str, first: int, last: int) -> FiringDecided:
+        """Up to what was decided ahead, at most: the rest is for the next look."""
+        last = min([last, *(begin for begin, _ in self.armed.beyond if begin >= first)])
         return FiringDecided(
             uid=self.uid,
             trigger=self.name,
@@ -139,6 +141,8 @@ class _Timed:
         due, late = self.armed.due, now // SECOND - self.jitter
         if due is None or due > late:
             return
+        if (by_rule := self.upcoming()) != due:  # the zone has other rules than when it was armed
+            yield TriggersArmed(uid=self.uid, due={self.name: by_rule})
         first = self.after(self.armed.mark) if self.trigger.exclude else due
         if first is not None and first < due:
             last = self.rule.latest(due - 1)

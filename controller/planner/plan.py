@@ -4,12 +4,15 @@ A plan looks at what `apply` touched since the last one and at what time made du
 first and alone: the turn folds them and asks again, so that consequences spread pass by pass. When
 there is nothing left to decide, queued starts that may not start any more are withdrawn and the
 free slots are filled; a controller that stops with `--end-steps` ends all instead. Last of all,
-what nobody needs any more leaves the state. Cost: O(touched + due + free slots), and O(live
-attempts) while something keeps queued starts from starting.
+what nobody needs any more leaves the state. Definitions decide when all others have come to rest:
+what has ended by then no longer stands in the way of a firing.
+Cost: O(touched + due + free slots), and O(live attempts) while something keeps queued starts from
+starting.
 """
 
 from collections.abc import Iterator
 
+from controller.model.events import FiringDecided, TriggersArmed, TurnCame
 from controller.model.indexes import due
 from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
@@ -27,7 +30,7 @@ from controller.planner import (
     stopping,
     timeouts,
 )
-from controller.planner.actions import Action
+from controller.planner.actions import Action, Fire, Schedule
 from controller.planner.permission import Limits, why_none_of
 from controller.planner.wish import meet
 
@@ -35,9 +38,28 @@ from controller.planner.wish import meet
 def plan(state: State, now: int, limits: Limits) -> list[Action]:
     """What the state asks for at `now` (microseconds of the controller's clock), in order."""
     decisions: list[Action] = []
+    definitions: list[Workflow] = []
     for workflow, steps in _to_look_at(state, now, limits):
-        decisions += _decide(state, workflow, steps, now, limits)
+        if workflow.starter is not None:
+            definitions.append(workflow)
+        else:
+            decisions += _decide(state, workflow, steps, now)
+    if not decisions and limits.only is None:  # `treadle run` begins what it was asked for alone
+        decisions = [one for life in definitions for one in _decide_firing(state, life, now)]
     return decisions or _starts(state, limits) or [*retention.archive(state, now, limits)]
+
+
+_WHEN_ALL_REST = (Fire, FiringDecided, TriggersArmed, TurnCame, Schedule)
+
+
+def forget_touched(state: State, planned: list[Action]) -> None:
+    """What was touched has been looked at; but definitions only if nothing else was decided."""
+    if all(isinstance(action, _WHEN_ALL_REST) for action in planned):
+        state.touched.clear()
+        return
+    state.touched = {
+        uid: steps for uid, steps in state.touched.items() if state.lives[uid].starter is not None
+    }
 
 
 def _to_look_at(state: State, now: int, limits: Limits) -> Iterator[tuple[Workflow, list[Step]]]:
@@ -65,14 +87,12 @@ def _place(step: Step) -> tuple[int, int, list[int], str]:
     return step.index, -len(place), place, step.name
 
 
-def _decide(
-    state: State, workflow: Workflow, steps: list[Step], now: int, limits: Limits
-) -> list[Action]:
-    if workflow.starter is not None:
-        if limits.only is not None:
-            return []  # a controller of `treadle run` begins what it was asked for alone
-        decided = firing.decide(state, workflow, now)
-        return [*accept.due(workflow)] if decided is None else [decided]
+def _decide_firing(state: State, definition: Workflow, now: int) -> list[Action]:
+    decided = firing.decide(state, definition, now)
+    return [*accept.due(definition)] if decided is None else [decided]
+
+
+def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> list[Action]:
     follows = accept.follow(state, workflow)
     if follows is not None:
         return [follows]

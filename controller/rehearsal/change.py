@@ -14,6 +14,9 @@ Effects = dict[str, StepEffect]
 NEW = StepEffect("run", Reason.STEP_ADDED, "new")
 
 
+TriggerAction = Literal["new", "gone", "moved", "keep"]
+
+
 class TriggerChange(Struct, frozen=True, kw_only=True):
     """What becomes of a trigger. Times: its next due time, seconds since 1970; None: it has none.
 
@@ -22,7 +25,7 @@ class TriggerChange(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    action: Literal["new", "gone", "moved", "keep"]
+    action: TriggerAction
     before: int | None
     after: int | None
     why: str

@@ -12,9 +12,10 @@ from controller.model.events import StepEffect
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import Starter, State, Workflow, document_of
 from controller.planner.firing import upcoming
-from controller.rehearsal.change import NEW, Change, TriggerChange
+from controller.rehearsal.change import NEW, Change, TriggerAction, TriggerChange
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
+from controller.spec.due import offset
 from controller.spec.fingerprint import same_steps
 from controller.spec.models import Spec
 from controller.spec.trigger import (
@@ -26,6 +27,7 @@ from controller.spec.trigger import (
     triggers,
 )
 
+NOTHING_CHANGES = "nothing changes"
 _NEXT_LIFE = "another life begins with it"
 
 
@@ -125,7 +127,7 @@ def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Chang
             for name, effect in unchanged(life)
             for step in [life.steps[name]]
         },
-        note="; ".join([note, *_held(play.life)]) if not runs else note,
+        note="; ".join([note, *_files(life, becomes), *([] if runs else _held(play.life))]),
         waiting=frozenset(waiting(life)),
         triggers=[*_triggers(None, becomes, now)],
     )
@@ -250,6 +252,7 @@ def _notes(
     instances: list[Change],
 ) -> Iterator[str]:
     after = play.life
+    yield from _files(life, becomes)
     if life is None:
         if not triggers(becomes):
             yield f"starts only by hand: treadle start {after.name}"
@@ -275,7 +278,7 @@ def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
     assert life.starter is not None
     was, now = overlap(life.spec), overlap(becomes)
     if (was.policy, was.limit) != (now.policy, now.limit):
-        yield f"concurrency: {_overlap(now)}, from the next firing on (was: {_overlap(was)})"
+        yield f"concurrency: {_overlap(now)} (was: {_overlap(was)})"
     if was.group != now.group:
         yield "instances that are born from now on count by the new `group`"
     if was.max_queued != now.max_queued:
@@ -356,6 +359,41 @@ def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator
             )
 
 
+def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
+    """What an edit in the past did to the triggers: without due times, which nobody knows now."""
+    old = triggers(was) if is_definition(was) else {}
+    new = triggers(becomes) if is_definition(becomes) else {}
+    gone = {_nameless(one): name for name, one in old.items() if name not in new}
+    come = {_nameless(one): name for name, one in new.items() if name not in old}
+    found = [_changed(old, trigger, gone.get(_nameless(trigger), "")) for trigger in new.values()]
+    for name, trigger in old.items():
+        if name not in new:
+            why = _gone(come.get(_nameless(trigger), ""))
+            found.append(_timeless(trigger, "gone", why))
+    return found
+
+
+def _changed(old: Mapping[str, Trigger], trigger: Trigger, renamed: str) -> TriggerChange:
+    was = old.get(trigger.name)
+    if was is None:
+        return _timeless(trigger, "new", f'renamed from "{renamed}"' if renamed else "new")
+    if was.waits_for != trigger.waits_for:
+        return _timeless(trigger, "moved", _otherwise(trigger))
+    if was == trigger:
+        return _timeless(trigger, "keep", NOTHING_CHANGES)
+    return _timeless(trigger, "keep", f"{_what_differs(was, trigger)} edited")
+
+
+def _timeless(trigger: Trigger, action: TriggerAction, why: str) -> TriggerChange:
+    return TriggerChange(
+        name=trigger.name, kind=trigger.kind, action=action, before=None, after=None, why=why
+    )
+
+
+def _otherwise(trigger: Trigger) -> str:
+    return "its times were edited" if trigger.rule is not None else "it waits for another thing"
+
+
 def _nameless(trigger: Trigger) -> str:
     return repr(structs.replace(trigger, name=""))
 
@@ -377,11 +415,17 @@ def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
 
 
 def _begins(trigger: Trigger) -> Iterator[str]:
-    """What one that counts from now on makes of what is there already."""
-    if trigger.files:
-        yield f"the files that lie there now start it ({trigger.files})"
-    elif trigger.after:
+    """What one that counts from now on makes of what is there already; of files a note tells."""
+    if trigger.after:
         yield f"runs of {trigger.after} that have ended do not count"
+
+
+def _files(life: Workflow | None, becomes: Spec) -> Iterator[str]:
+    """The triggers for which all files that lie there are new."""
+    known = triggers(life.spec) if life is not None and life.starter is not None else {}
+    for name, trigger in triggers(becomes).items():
+        if trigger.files and (name not in known or known[name].files != trigger.files):
+            yield f"each file that lies at {trigger.files} starts {name}"
 
 
 def _first(trigger: Trigger, now: int) -> int | None:
@@ -393,30 +437,35 @@ def _due(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | 
     armed = starter.triggers[trigger.name]
     if trigger.rule is None:
         return None
+    held = starter.hold or starter.stood
+    return armed.due if armed.is_armed and not held else _upcoming(life, starter, trigger, now)
+
+
+def _upcoming(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+    """The next one that is not decided; what is due while its triggers are held is skipped."""
+    armed = starter.triggers[trigger.name]
     if starter.hold or starter.stood:
-        return upcoming(life, trigger, structs.replace(armed, mark=max(armed.mark, now)))
-    return armed.due if armed.is_armed else upcoming(life, trigger, armed)
+        begun = now - offset(life.name, trigger.name, trigger.jitter)
+        armed = structs.replace(armed, mark=max(armed.mark, begun))
+    return upcoming(life, trigger, armed)
 
 
 def _of_trigger(
     life: Workflow, starter: Starter, was: Trigger, trigger: Trigger, now: int
 ) -> TriggerChange:
     before = _due(life, starter, was, now)
-    armed, why = starter.triggers[trigger.name], "nothing changes"
-    after, moved = before, False
+    after, moved, why = before, False, NOTHING_CHANGES
     if was.waits_for != trigger.waits_for:
         after, moved = _first(trigger, now), True
-        what = "its times were edited" if trigger.rule is not None else "it waits for another thing"
-        parts = [what, *_begins(trigger)]
+        parts = [_otherwise(trigger), *_begins(trigger)]
         if before is not None and before <= now:
             parts.append("what was due before is not caught up")
         why = "; ".join(parts)
     elif was != trigger:
         if trigger.rule is not None:
-            mark = max(armed.mark, now) if starter.hold or starter.stood else armed.mark
-            after = upcoming(life, trigger, structs.replace(armed, mark=mark))
+            after = _upcoming(life, starter, trigger, now)
         moved = before != after or was.jitter != trigger.jitter
-        why = _what_differs(was, trigger)
+        why = f"{_what_differs(was, trigger)} edited, which counts from the next firing on"
     return TriggerChange(
         name=trigger.name,
         kind=trigger.kind,
@@ -438,6 +487,6 @@ _FIELDS = {
 
 
 def _what_differs(was: Trigger, trigger: Trigger) -> str:
+    """The names of the fields."""
     names = [said for name, said in _FIELDS.items() if getattr(was, name) != getattr(trigger, name)]
-    verb = "counts" if len(names) == 1 and names != ["params"] else "count"
-    return f"{', '.join(names)} edited; {verb} from the next firing on"
+    return ", ".join(names)

@@ -37,8 +37,9 @@ def effects_of(life: Workflow | None, play: Play, name: str, spec: Spec) -> Effe
         known = dict.fromkeys(_with_children(after, spec), NEW)
         return _with_children_to_come(play, after, known, NEW)
     if after.pending is not None:  # a run that stands still: as if it ended as it is
-        above = defaults_above(play.state, after.origin, after.pending.path)
-        return judge(play.state, after, below(after.pending.document.spec, above)).effects
+        spec = after.pending.document.spec
+        above = defaults_above(play.state, after.origin, after.pending.path, spec)
+        return judge(play.state, after, below(spec, above)).effects
     if after.generation == life.generation or same(after.spec, life.spec):
         return dict(unchanged(life))  # at most its file has moved, or that of Defaults
     found = {  # of a step that goes on as it was, or is new, nothing else was recorded

@@ -257,7 +257,7 @@ class Board:
                 text = f"✗ {invalid.name}: {faults_in_words(invalid.rejected)}"
                 yield Row("text", None, text=text, style="red")
         if definitions := wanted.get(_DEFINITIONS):
-            yield from self._definition_rows(definitions, look)
+            yield from self._definition_rows(state, definitions, look)
         for name, phase, what in _GROUPS:
             lives = wanted.get(name, [])
             if alone and lives:
@@ -265,11 +265,13 @@ class Board:
             elif lives:
                 yield from self._group_rows(state, ("", name), phase, what, lives, tail)
 
-    def _definition_rows(self, definitions: list[Workflow], look: Look) -> Iterator[Row]:
+    def _definition_rows(
+        self, state: State, definitions: list[Workflow], look: Look
+    ) -> Iterator[Row]:
         """One for all of them, since they hardly change; their instances are workflows like any."""
         mark, key = mark_cell(Phase.WAITING), ("", _DEFINITIONS)
         if len(definitions) > 1:
-            text = f"{mark.text} {firings.definitions_words(definitions, look)}"
+            text = f"{mark.text} {firings.definitions_words(state, definitions, look)}"
             yield Row("text", key, text=text, style=mark.style)
         if len(definitions) == 1 or key in self.choice.toggled:
             for life in definitions:

@@ -155,7 +155,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
     if change.triggers:
         yield from render(_trigger_table(change.triggers, look), look.width, look.colour)
     rows = [*_rows(change)]
-    if change.is_instance and change.before == change.after:
+    if change.is_instance and (change.before == change.after or _has_not_begun(change)):
         rows = [row for row in rows if row[1] not in ("keep", "continue")]
     if rows or (change.triggers is None and not change.is_instance):
         table = Table(
@@ -170,6 +170,11 @@ def lines(change: Change, look: Look) -> Iterator[str]:
         for line in _spec_lines(change.was, change.becomes):
             yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""
+
+
+def _has_not_begun(change: Change) -> bool:
+    """All of its steps wait: the edit stops nothing of it, and runs nothing again."""
+    return all(name in change.waiting for name in change.steps)
 
 
 def _trigger_table(triggers: Sequence[TriggerChange], look: Look) -> Table:

@@ -7,6 +7,7 @@ from controller.model.events import STEP_UNCHANGED, StepEffect, in_the_name_of
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import State, Step, Workflow
+from controller.spec.trigger import is_definition
 from controller.view import words
 from controller.view.children import parents
 from controller.view.look import Look
@@ -23,10 +24,20 @@ _FIRST = StepEffect("run", Reason.STEP_ADDED, "the first version of the workflow
 
 def is_news(state: State, workflow: Workflow) -> bool:
     """Whether the generation in force is an edit, and no run before the present one was its."""
-    return workflow.generation > 1 and not any(
+    return not is_first(workflow) and not any(
         run.number < workflow.run and run.started >= workflow.accepted
         for run in state.runs.get(workflow.name, ())
     )
+
+
+def is_first(workflow: Workflow) -> bool:
+    """Whether the generation in force is the one that it began with.
+
+    An instance begins with that of its definition, whatever its number.
+    """
+    if workflow.birth is not None:
+        return workflow.accepted == workflow.created
+    return workflow.generation == 1
 
 
 def pending_words(workflow: Workflow) -> str:
@@ -38,7 +49,11 @@ def pending_words(workflow: Workflow) -> str:
     after_run = edit.document.spec.edit_policy == "AfterRun"
     why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
     until = f"waits until run {workflow.run} has finished{why}"
-    if workflow.is_ending:
+    if workflow.starter is not None:
+        until = "waits until all instances have ended, then it is a definition no longer"
+    elif is_definition(edit.document.spec):
+        until = f"waits until run {workflow.run} has finished, then it becomes a definition"
+    elif workflow.is_ending:
         until = f"waits until the hooks of run {workflow.run} have ended"
     return f"generation {edit.generation} from {edit.path}{by} {until}"
 
@@ -72,7 +87,7 @@ def effect_of(workflow: Workflow, step: Step) -> StepEffect:
     """What the generation in force did to the step, or an earlier one that removed it."""
     if step.leaving is not None:
         return step.leaving
-    if workflow.generation == 1:
+    if is_first(workflow):
         return _FIRST
     return workflow.effects.get(step.name, STEP_UNCHANGED)
 
@@ -120,7 +135,8 @@ def generation_line(workflow: Workflow, look: Look) -> str:
     """Whose edit the generation in force is, from when, and what it did."""
     by = f" by {workflow.by}" if workflow.by else ""
     since = f"{workflow.path}{by}, {look.moment(workflow.accepted)}"
-    return f"generation {workflow.generation} from {since}: {in_force_words(workflow)}"
+    did = in_force_words(workflow)
+    return f"generation {workflow.generation} from {since}{f': {did}' if did else ''}"
 
 
 def in_force_words(workflow: Workflow) -> str:

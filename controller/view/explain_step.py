@@ -69,7 +69,7 @@ def _past(workflow: Workflow, step: Step) -> Iterator[str]:
         yield Answer(True, step.answer).sentence
     if step.is_hook:
         yield words.hooks_run(kind_of(step.name))
-    elif workflow.generation > 1:
+    elif not edits.is_first(workflow):
         yield edits.of_step(workflow, step)
         yield from (f"  {line}" for line in _changed_inputs(workflow, step))
     if (run := kept_from(workflow, step)) is not None:

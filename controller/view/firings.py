@@ -4,7 +4,7 @@ Due times are those of the rule; a trigger with jitter starts some seconds later
 but for `queue_of` and `conditions`, which say theirs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from controller.model.state import (
     State,
     Workflow,
 )
+from controller.model.timers import TimerKind
 from controller.spec.due import at_in, offset
 from controller.spec.trigger import Trigger, triggers
 from controller.view.look import Look
@@ -108,14 +109,16 @@ def due_words(definition: Workflow, look: Look) -> str:
     return f"next due {moment(look, due.time)}{of}"
 
 
-def definitions_words(definitions: Iterable[Workflow], look: Look) -> str:
-    """`3 definitions wait, next due etl 02:30`."""
-    found = list(definitions)
-    dues = [(due, one) for one in found if (due := next_due(one)) is not None]
-    count = "1 definition waits" if len(found) == 1 else f"{len(found)} definitions wait"
-    if not dues:
+def definitions_words(state: State, definitions: Collection[Workflow], look: Look) -> str:
+    """`3 definitions wait, next due etl 02:30`. Cost: O(definitions), cheap for many thousands."""
+    size, among = len(definitions), {one.uid for one in definitions}
+    count = "1 definition waits" if size == 1 else f"{size} definitions wait"
+    timers = (one for one in state.timers if one.kind is TimerKind.DUE and one.uid in among)
+    soonest = next(timers, None)  # they are sorted
+    first = None if soonest is None else state.lives[soonest.uid]
+    due = None if soonest is None or first is None else due_of(first, soonest.step)
+    if first is None or due is None:
         return count
-    due, first = min(dues, key=lambda one: one[0].fires)
     if has_passed(due, look):
         return f"{count}, {first.name} was due {moment(look, due.time)}, no controller"
     return f"{count}, next due {first.name} {moment(look, due.time)}"

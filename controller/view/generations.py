@@ -9,19 +9,27 @@ from controller.model.events import (
     STEP_UNCHANGED,
     Child,
     EditTakenBack,
+    FiringDecided,
     GenerationAccepted,
+    GenerationFollowed,
     Record,
     StepEffect,
     StepExpanded,
 )
 from controller.model.phases import Reason
 from controller.rehearsal.change import Change
+from controller.rehearsal.definitions import NOTHING_CHANGES
+from controller.rehearsal.definitions import between as between_triggers
+from controller.spec.fingerprint import fingerprints
 from controller.spec.items import child_name, parent_name
-from controller.spec.models import Spec
+from controller.spec.linked import Linked
+from controller.spec.params import values
+from controller.spec.trigger import TIMES, is_definition
 from controller.view.edits import in_words
 from controller.view.look import Look
 from controller.view.policy import PolicyEdit
 from controller.view.table import Cell, Column, Table
+from controller.view.words import named
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -36,11 +44,12 @@ class Generation(Struct, frozen=True, kw_only=True):
     seq: int
     by: str
     path: str
-    spec: Spec
+    spec: Linked
     fingerprints: dict[str, str]
     effects: dict[str, StepEffect]
     children: dict[str, dict[str, str]] = {}
     before: "Generation | None" = None
+    begins: bool = False  # an instance, which has the number of its definition
 
     @property
     def prints(self) -> dict[str, str]:
@@ -52,7 +61,11 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 def accepted(record: Record, event: GenerationAccepted, before: Generation | None) -> Generation:
+    """`before`: the one that was in force until then."""
     old = before.prints if before is not None else {}
+    prints = event.fingerprints
+    if not prints:  # of a definition: with the params that it gives, but for those without a value
+        prints = fingerprints(event.spec, values(event.spec))
     known = before.children if before is not None else {}
     children = {
         step.name: _prints(step.name, event.expansions[step.name])
@@ -74,11 +87,34 @@ def accepted(record: Record, event: GenerationAccepted, before: Generation | Non
         by=event.by,
         path=event.path,
         spec=event.spec,
-        fingerprints=event.fingerprints,
+        fingerprints=prints,
         effects=effects,
         children=children,
         before=before,
     )
+
+
+def followed(
+    record: Record,
+    event: FiringDecided | GenerationFollowed,
+    of: Generation,
+    instance: str,
+    before: Generation | None,
+) -> Generation:
+    """An instance has begun with, or now follows, the generation `of` of its definition."""
+    begins = isinstance(event, FiringDecided)
+    as_accepted = GenerationAccepted(
+        uid=event.uid,
+        workflow=instance,
+        generation=of.number,
+        spec=of.spec,
+        path=of.path,
+        fingerprints=event.fingerprints,
+        effects={} if isinstance(event, FiringDecided) else event.effects,
+        expansions={} if isinstance(event, FiringDecided) else event.expansions,
+        by=event.by if isinstance(event, FiringDecided) else of.by,
+    )
+    return structs.replace(accepted(record, as_accepted, before), begins=begins)
 
 
 def expanded(of: Generation, event: StepExpanded) -> Generation:
@@ -107,16 +143,25 @@ def taken_back(record: Record, event: EditTakenBack, before: Generation) -> Gene
 def between(older: Generation, newer: Generation) -> Change:
     """What `newer` did to the steps of `older`.
 
-    For the next generation this is recorded; for a later one the fingerprints tell.
+    For the next generation this is recorded; for a later one, and of a definition, which has no
+    steps itself, the fingerprints tell.
     """
+    starts = _starts(newer)
+    recorded = newer.before is older and not starts
     return Change(
         workflow=newer.workflow,
         before=older.number,
         after=newer.number,
         was=older.spec,
         becomes=newer.spec,
-        steps=newer.effects if newer.before is older else _by_fingerprints(older, newer),
+        steps=newer.effects if recorded else _by_fingerprints(older, newer),
+        triggers=between_triggers(older.spec, newer.spec) if starts else None,
     )
+
+
+def _starts(generation: Generation) -> bool:
+    """Whether it is one of a definition, not of an instance."""
+    return is_definition(generation.spec) and "@" not in generation.workflow
 
 
 def _by_fingerprints(older: Generation, newer: Generation) -> dict[str, StepEffect]:
@@ -173,8 +218,12 @@ def generations_table(
 
 
 def did(generation: Generation) -> str:
+    if generation.begins:
+        return "began with it"
     if generation.number == 1:
         return "first version"
+    if _starts(generation) and generation.before is not None:
+        return _of_definition(between(generation.before, generation)) or "policy edited"
     alone = {  # without those whose children stand for them
         name: effect
         for name, effect in generation.effects.items()
@@ -182,3 +231,33 @@ def did(generation: Generation) -> str:
     }
     touched = {name: one for name, one in alone.items() if one.reason != Reason.UNCHANGED}
     return in_words(touched, len(alone) - len(touched))
+
+
+_OF_TRIGGERS = {"new": "new", "moved": "times edited", "keep": "edited", "gone": "removed"}
+
+
+def _of_definition(change: Change) -> str:
+    """`edited: load; trigger night: times edited; trigger noon: removed`."""
+    assert change.was is not None
+    assert change.becomes is not None
+    old, new = ({one.name: one for one in spec.steps} for spec in (change.was, change.becomes))
+    steps = {
+        "edited": [name for name in new if name in old and new[name] != old[name]],
+        "added": [name for name in new if name not in old],
+        "removed": [name for name in old if name not in new],
+    }
+    parts = [f"{verb}: {named(names)}" for verb, names in steps.items() if names]
+    for trigger in change.triggers or ():
+        if trigger.action != "keep" or trigger.why != NOTHING_CHANGES:
+            timed = trigger.kind in TIMES or trigger.action != "moved"
+            verb = _OF_TRIGGERS[trigger.action] if timed else "edited"
+            renamed = trigger.why if trigger.why.startswith("renamed") else verb
+            parts.append(f"trigger {trigger.name}: {renamed}")
+    fields = {"concurrency": "concurrency", "keep_instances": "keepInstances", "suspend": "suspend"}
+    edited = [
+        said
+        for field, said in fields.items()
+        if getattr(change.was, field) != getattr(change.becomes, field)
+    ]
+    parts += [f"{', '.join(edited)} edited"] if edited else []
+    return "; ".join(parts)

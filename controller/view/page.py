@@ -15,7 +15,7 @@ from controller.planner.resolve import shortened
 from controller.view import figures, words
 from controller.view.children import meant, of, opened, shown
 from controller.view.dag import Branch, tree, with_children
-from controller.view.edits import in_force_words, to_come
+from controller.view.edits import in_force_words, is_first, to_come
 from controller.view.explain_step import attempts_table
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
@@ -193,7 +193,7 @@ def _footer(
 
 
 def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.generation > 1:
+    if not is_first(workflow):
         yield "edit", in_force_words(workflow)
     if workflow.labels:
         labels = ", ".join(f"{key}={value}" for key, value in sorted(workflow.labels.items()))
@@ -204,7 +204,9 @@ def _details(workflow: Workflow) -> Iterator[tuple[str, str]]:
 def _next(workflow: Workflow) -> Iterator[tuple[str, str]]:
     """What to do about it."""
     if workflow.phase in (Phase.FAILED, Phase.CANCELLED):
-        yield "next", f"fix the spec and save it, or treadle retry {workflow.name}"
+        # An edit alone does not run an instance again that has finished.
+        how = "or" if workflow.birth is None else "then"
+        yield "next", f"fix the spec and save it, {how} treadle retry {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED and workflow.suspension:
         yield "next", f"treadle resume {workflow.name}"
     elif workflow.phase is Phase.SUSPENDED:

@@ -121,7 +121,7 @@ def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
         Cell(str(run.number)),
         Cell(look.moment(run.started)),
         Cell(span((run.completed or look.clock) - run.started)),
-        Cell(result(run) if life is None else _so_far(life, look)),
+        Cell(result(run) if life is None else so_far(life, look)),
         Cell(why(run)),
     )
 
@@ -140,7 +140,7 @@ def result(run: RunShort) -> str:
     return f"{run.succeeded} of {run.steps}" if run.steps else "succeeded"
 
 
-def _so_far(life: Workflow, look: Look) -> str:
+def so_far(life: Workflow, look: Look) -> str:
     """`3 of 8 so far`; before that its phase, if that is not simply Running.
 
     While only hooks run, what it is to end as.

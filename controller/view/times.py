@@ -40,10 +40,12 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 def parse_moment(text: str, now: int, zone: tzinfo | None) -> int | None:
     """Microseconds since 1970 of a moment as people write it; None for anything else.
 
-    `5m`, `2h30m`, `1d`: so long before `now`. `today`, `yesterday`, `2026-11-27`: when that day
+    `now`; `5m`, `2h30m`, `1d`: so long before it. `today`, `yesterday`, `2026-11-27`: when that day
     began. `12:59`, `12:59:30`: the last time that a clock showed this. RFC 3339, where a time
     without an offset is one of `zone`. `zone` None: that of this machine.
     """
+    if text == "now":
+        return now
     try:
         if text and (ago := _AGO.fullmatch(text)):
             days, hours, minutes, seconds = (int(part or 0) for part in ago.groups())

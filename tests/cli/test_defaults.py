@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli.place import HELD, Place
+from cli.place import HELD, Place, document
 from specs_folder import defaults, documents, pool
 
 from controller.model.timers import TimerKind
@@ -164,13 +164,63 @@ def test_a_file_outside_belongs_to_no_folder(house: Place) -> None:
     assert "there is no workflow in it; templates, pools and Defaults do not run" in said
 
 
-def test_run_ignores_them_and_says_so(place: Place) -> None:
-    (place.root / "job.yaml").write_text(
-        documents(defaults(0.05), (place.spec("job", a="sleep 0.3")).read_text())
-    )
-    (place.specs / "job.yaml").unlink()
+SLEEPS = document("job", a="sleep 30")
+
+
+def test_run_finds_them_among_its_files(place: Place) -> None:
+    (place.root / "job.yaml").write_text(documents(defaults(0.05), SLEEPS))
+    place.treadle("run", "job.yaml", code=1)
+    assert place.shape("job")["status"]["steps"][0]["reason"] == "Timeout"
+    assert place.says("replay", "--verify").endswith("consistent\n")
+
+
+def test_run_finds_them_in_the_specs_folder(place: Place) -> None:
+    """Those at its top, for a file outside; for one inside those of the folders above it."""
+    (place.specs / "team").mkdir()
+    (place.specs / "all.yaml").write_text(defaults(0.05))
+    (place.root / "job.yaml").write_text(SLEEPS)
+    place.treadle("run", "job.yaml", code=1)
+    assert place.shape("job")["status"]["steps"][0]["reason"] == "Timeout"
+    (place.specs / "all.yaml").write_text(defaults(60))
+    (place.specs / "team/team.yaml").write_text(defaults(0.05))
+    (place.specs / "team/job.yaml").write_text(SLEEPS)
+    place.treadle("run", "specs/team/job.yaml", code=1)
+    assert place.shape("job")["status"]["steps"][0]["reason"] == "Timeout"
+
+
+def test_run_warns_of_defaults_with_faults(place: Place) -> None:
+    (place.specs / "all.yaml").write_text(defaults(-1))
+    (place.root / "job.yaml").write_text(document("job", a="true"))
     done = place.treadle("run", "job.yaml")
-    assert b"pools and Defaults count in the specs folder alone; run ignores them" in done.stderr
+    assert b"it has faults, so its Defaults do not hold for this run" in done.stderr
+
+
+USES = document("job", a="true").replace('"run"', '"uses": ["api"], "run"')
+
+
+def test_run_finds_a_pool_among_its_files_unless_the_folder_has_it(place: Place) -> None:
+    (place.root / "job.yaml").write_text(USES)
+    place.treadle("run", "job.yaml", code=1)
+    (place.root / "pool.yaml").write_text(pool("api", 1))
+    place.treadle("cancel", "job")
+    place.treadle("up", "--once")
+    place.treadle("run", "job.yaml", "pool.yaml")
+    assert place.says("pools").splitlines()[1].split()[0] == "api"
+    (place.specs / "mine.yaml").write_text(pool("api", 3))
+    with place.up():
+        place.until(lambda: place.folded().pools["api"].path == "mine.yaml")
+        place.treadle("run", "job.yaml", "pool.yaml")
+        assert place.folded().pools["api"].slots == 3
+        (place.specs / "mine.yaml").unlink()
+        place.until(lambda: "api" not in place.folded().pools)
+        place.treadle("run", "job.yaml", "pool.yaml")
+
+
+def test_run_finds_a_pool_in_the_specs_folder_without_a_controller(place: Place) -> None:
+    (place.specs / "mine.yaml").write_text(pool("api", 2))
+    (place.root / "job.yaml").write_text(USES)
+    place.treadle("run", "job.yaml")
+    assert place.folded().pools["api"].path == "mine.yaml"
 
 
 def test_apply_and_delete_of_a_file_with_a_pool(house: Place) -> None:

@@ -243,3 +243,56 @@ def test_a_template_shows_everybody_who_uses_it(place: Place) -> None:
     (place.specs / "chain.yaml").write_text(documents(chain, chain))
     said = place.treadle("diff", code=2).stderr.decode()
     assert "specs/one.yaml" in said and "its file specs/chain.yaml has faults" in said
+
+
+def a_definition(place: Place, run: str, **fields: Any) -> None:
+    found = json.loads(document("etl", a=run, b="true"))
+    found["spec"] |= {"concurrency": "Queue", **fields}
+    place.specs.joinpath("etl.yaml").write_text(json.dumps(found))
+
+
+def test_a_definition_and_its_instances(place: Place) -> None:
+    """Before it is there, while one instance runs and one waits, and when its file is gone."""
+    night = {"name": "night", "at": ["2100-01-01T02:30:00Z"]}
+    a_definition(place, HELD, triggers=[night])
+    said = told(place)["etl"]
+    assert (said["from"], said["to"], said["steps"]) == (0, 1, [])
+    due = "2100-01-01T02:30:00.000000Z"
+    new = {"name": "night", "action": "new", "before": None, "after": due, "message": "new"}
+    assert said["triggers"] == [new]
+    with place.up():
+        place.until(lambda: "etl" in place.folded().workflows)
+        for key in ("k1", "k2"):
+            place.says("start", "etl", "--key", key)
+        place.until(lambda: place.phase("etl@k1") == "Running")
+    draft = place.root / "draft.yaml"
+    a_definition(place, "echo", triggers=[{**night, "at": ["2101-01-01T00:00:00Z"]}])
+    found = told(place)
+    assert {name: (one["from"], one["to"]) for name, one in found.items()} == {
+        "etl": (1, 2),
+        "etl@k1": (1, 2),
+        "etl@k2": (1, 2),
+    }
+    assert found["etl"]["triggers"] == [
+        {
+            "name": "night",
+            "action": "moved",
+            "before": due,
+            "after": "2101-01-01T00:00:00.000000Z",
+            "message": "its times were edited",
+        }
+    ]
+    assert actions(found["etl@k1"]) == {"a": "restart", "b": "keep"}
+    assert actions(found["etl@k2"]) == {"a": "keep", "b": "keep"}
+    assert "triggers" not in found["etl@k1"]
+    draft.write_text((place.specs / "etl.yaml").read_text())
+    assert told(place, str(draft)) == found
+    shown = place.says("diff", code=1)
+    assert "etl  generation 1 -> 2" in shown
+    assert "night" in shown and "its times were edited" in shown
+    assert "etl@k2  generation 1 -> 2; still waits for its turn" in shown
+    (place.specs / "etl.yaml").unlink()
+    place.spec("other", a="true")
+    gone = told(place)
+    assert [gone[name]["to"] for name in ("etl", "etl@k1", "etl@k2")] == [None] * 3
+    assert gone["etl"]["note"] == "2 unfinished instances are stopped"

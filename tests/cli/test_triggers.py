@@ -319,3 +319,245 @@ def test_what_is_archived_is_found_as_the_newest(place: Place) -> None:
     assert place.says("get", "job@latest", "-o", "name") == "job@a\n"
     line = place.complains("retry", "job@latest", code=5)
     assert line == 'treadle: no workflow is named "job"'
+
+
+# ---------------------------------------- schedule
+
+
+def due_times(text: str) -> dict[str, str]:
+    """Of the lines of `schedule`, what is said of each due time."""
+    lines = [line.split(maxsplit=2) for line in text.splitlines()[1:]]
+    found = {line[0]: line[2] if len(line) > 2 else "" for line in lines}
+    assert len(found) == len(lines), "one of them is told twice"
+    return found
+
+
+def test_every_due_time_has_one_fate_whatever_is_killed(place: Place) -> None:
+    definition(place, triggers=[{"name": "beat", "everySeconds": 1}], concurrency="Allow")
+
+    def started() -> int:
+        job = place.folded().workflows.get("job")
+        return job.starter.firings.get("Started", 0) if job and job.starter else 0
+
+    for _ in range(2):
+        before = started()
+        with place.up() as controller:
+            place.until(lambda before=before: started() >= before + 2)  # type: ignore[misc]
+            controller.kill()
+            controller.wait(30)
+        place.until(lambda: b"no controller" in place.treadle("schedule").stdout)
+    with place.up():
+        at_last = started()
+        place.until(lambda: started() > at_last)
+    starter = place.folded().workflows["job"].starter
+    assert starter is not None
+    mark = starter.triggers["beat"].mark
+    told = place.says("schedule", "job", "--audit", "today..", "-o", "json").splitlines()
+    decided = [one for one in map(json.loads, told) if one["outcome"]]
+    keys = [one["key"] for one in decided]
+    assert len(keys) == len(set(keys)) == mark - starter.triggers["beat"].since
+    assert {one["outcome"] for one in decided} == {"Started", "Skipped"}
+    assert {one["reason"] for one in decided} <= {None, "CatchUp"}
+    instances = {life.name for life in place.folded().lives.values() if life.birth}
+    assert {one["instance"] for one in decided if one["instance"]} == instances
+
+
+def test_schedule_of_all_and_of_one(place: Place) -> None:
+    night = {"name": "night", "schedule": "30 2 * * *", "timeZone": "Asia/Kolkata"}
+    definition(place, "a", triggers=[{**night, "exclude": ["2026-12-24"]}])
+    definition(place, "b", triggers=[{"name": "beat", "everySeconds": 86400}])
+    definition(place, "c", triggers=[{"name": "drop", "files": {"path": "in/*"}}])
+    seen(place, "a", "b", "c")
+    of_all = place.treadle("schedule").stdout.decode()
+    assert sorted(line.split()[1] for line in of_all.splitlines()) == ["NAME", "a", "b"]
+    of_one = due_times(place.says("schedule", "a", "--next", "3"))
+    assert len(of_one) == 3
+    assert all(due.endswith("T02:30:00+05:30") for due in of_one)
+    none = place.treadle("schedule", "c")
+    assert none.stdout == b""
+    assert none.stderr.decode().splitlines()[-1] == (
+        "drop has no due times: it waits for files in/*"
+    )
+
+
+def test_an_audit_of_too_much_says_how_to_go_on(place: Place) -> None:
+    definition(place, triggers=[{"name": "beat", "everySeconds": 1}])
+    seen(place, "job")
+    told = place.treadle("schedule", "job", "--audit", "today..2099-01-01")
+    assert len(told.stdout.splitlines()) == 10_001
+    assert b"these are the first 10,000 due times; for those that follow: --audit 20" in told.stderr
+    assert told.stderr.rstrip().split(b"\n")[0].endswith(b"..2099-01-01")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plain",), 2, "plain has no triggers, it runs by itself; to run it again: treadle re"),
+        (("job@k",), 2, "it is an instance; to start another: treadle start job"),
+        (("nobody",), 5, 'no workflow is named "nobody"'),
+        (("job", "--trigger", "x"), 5, 'no trigger is named "x"'),
+        (("--audit", "1h.."), 2, "schedule --audit is about the past of one workflow"),
+        (("job", "--audit", "1h.."), 0, "job has no trigger with due times"),
+        (("job", "--audit", "1h"), 2, "write FROM..TO, like 2026-11-01..2026-11-07"),
+    ],
+)
+def test_what_has_no_schedule(
+    refusing: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in refusing.complains("schedule", *words, code=code)
+
+
+# ---------------------------------------- backfill
+
+NIGHT = {
+    "name": "night",
+    "schedule": "30 2 * * *",
+    "timeZone": "Europe/Berlin",
+    "exclude": ["2026-11-03"],
+    "params": {"date": "${{ trigger.date }}"},
+}
+WEEK = ("--from", "2026-11-01", "--to", "2026-11-04")
+
+
+def test_a_backfill_begins_what_has_no_instance_the_oldest_first(place: Place) -> None:
+    env = {"DATE": "${{ params.date }}", "N": "${{ params.n }}"}
+    definition(place, script="echo $DATE $N", env=env, triggers=[NIGHT], **DATED)
+    names = [f"job@202611{day}T013000Z" for day in ("01", "02", "04")]
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        dry = place.says("backfill", "job", *WEEK, "--dry-run")
+        assert [line.split(maxsplit=2) for line in dry.splitlines()[1:]] == [
+            ["2026-11-01T02:30:00+01:00", names[0], "would start"],
+            ["2026-11-02T02:30:00+01:00", names[1], "would start in its turn"],
+            [
+                "2026-11-03T02:30:00+01:00",
+                "job@20261103T013000Z",
+                "left out: its day is excluded",
+            ],
+            ["2026-11-04T02:30:00+01:00", names[2], "would start in its turn"],
+        ]
+        asked = place.treadle("backfill", "job", *WEEK, "-p", "n=7")
+        assert asked.stdout == b"job: filling in 3 due times of night, 1 at a time (applied)\n"
+        assert b"left out: 1 (--dry-run shows why)\n" in asked.stderr
+        place.until(lambda: {place.phase(name) for name in names} == {"Succeeded"})
+        assert [place.says("logs", name) for name in names] == [
+            f"2026-11-{day} 7\n" for day in ("01", "02", "04")
+        ]
+        starts = [place.folded().workflows[name].started or 0 for name in names]
+        assert starts == sorted(starts)
+        again = place.treadle("backfill", "job", *WEEK)
+        assert again.stdout == b"job: nothing to fill in\n"
+        assert b"to begin another instance of those that have one: --again" in again.stderr
+        place.treadle("backfill", "job", *WEEK, "--again", "--parallel", "3")
+        place.until(lambda: place.phase(f"{names[2]}-2") == "Succeeded")
+        assert place.complains("logs", "job@latest", code=5).startswith(
+            "treadle: job has no instance yet"
+        )
+
+
+def test_what_is_in_the_archive_is_not_filled_in_again(place: Place) -> None:
+    definition(place, triggers=[NIGHT], ttlSecondsAfterFinished=0, **DATED)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        place.treadle("backfill", "job", *WEEK)
+        place.until(lambda: len(place.folded().lives) == 1 and place.folded().begun == 4)
+        dry = place.says("backfill", "job", *WEEK, "--dry-run")
+    assert dry.count("left out: job@202611") == dry.count("is in the archive") == 3
+
+
+@pytest.fixture(scope="module")
+def nightly(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(tmp_path_factory.mktemp("nightly"))
+    drop = {"name": "drop", "files": {"path": "in/*"}, "params": {"date": ""}}
+    definition(place, triggers=[NIGHT, drop], **DATED)
+    definition(place, "several", triggers=[{**NIGHT, "name": name} for name in "ab"], **DATED)
+    place.spec("plain", a="true")
+    seen(place, "job", "several", "plain")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plain", *WEEK), 2, "plain has no triggers, it runs by itself"),
+        (("nobody", *WEEK), 5, 'no workflow is named "nobody"'),
+        (("job", *WEEK, "--trigger", "nigt"), 5, 'no trigger "nigt"; did you mean "night"'),
+        (("job", *WEEK, "--trigger", "drop"), 2, "drop of job has no due times to fill in; to st"),
+        (("several", *WEEK), 2, "several has several triggers: add --trigger (a, b)"),
+        (("job", *WEEK, "-p", "n=x"), 2, '-p n: expected an integer, found "x"'),
+        (("job", "--from", "1900-01-01", "--to", "2026-11-01"), 2, "more than 10,000 due times"),
+        (("job", "--from", "2026-11-02", "--to", "2026-11-01"), 2, "2026-11-02 is later than 20"),
+        (("job", "--from", "x", "--to", "2026-11-01"), 2, "x: not a time; write 5m (ago)"),
+        (
+            ("job", "--from", "2026-11-01T10:00Z", "--to", "2026-11-01T11:00Z"),
+            2,
+            "no due time of night from 2026-11-01T10:00Z to 2026-11-01T11:00Z; the next one is",
+        ),
+    ],
+)
+def test_what_can_not_be_filled_in(
+    nightly: Place, words: tuple[str, ...], code: int, said: str
+) -> None:
+    assert said in nightly.complains("backfill", *words, code=code)
+
+
+# ---------------------------------------- runs
+
+
+def test_runs_of_a_definition_are_its_instances(place: Place) -> None:
+    ways = {"code": {"type": "integer", "default": 0}, "date": ""}
+    definition(
+        place,
+        script="exit $CODE",
+        env={"CODE": "${{ params.code }}"},
+        triggers=[NIGHT],
+        params=ways,
+        concurrency="Queue",
+        keepInstances=1,
+    )
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        assert place.complains("runs", "job", code=0) == (
+            "job has no instance yet; to start one: treadle start job"
+        )
+        place.treadle("start", "job", "--key", "a", "-p", "code=3", "--wait", code=1)
+        place.treadle("retry", "job@a")
+        place.until(lambda: place.folded().workflows["job@a"].run == 2)
+        place.until(lambda: place.phase("job@a") == "Failed")
+        shown = place.says("runs", "job").splitlines()
+        (line,) = shown[1:]
+        assert line.split()[:2] == ["✗", "job@a"]
+        assert "failed: only" in line
+        assert "start by hand by " in line
+        assert "; run 2: retry by " in line
+        (one,) = map(json.loads, place.says("runs", "job", "-o", "json").splitlines())
+        assert (one["name"], one["phase"], one["runs"], one["trigger"]) == (
+            "job@a",
+            "Failed",
+            2,
+            None,
+        )
+        for key in ("b", "c"):
+            place.treadle("start", "job", "--key", key, "--wait")
+        place.treadle("backfill", "job", "--from", "2026-11-01", "--to", "2026-11-01")
+        place.until(lambda: "job@a" not in place.folded().workflows)
+        kept = [line.split()[1] for line in place.says("runs", "job", "--all").splitlines()[1:5]]
+        assert kept == ["job@20261101T013000Z", "job@c", "job@b", "job@a"]
+        every = place.says("runs", "job", "--all", "-o", "json").splitlines()
+        by_name = {one["name"]: one for one in map(json.loads, every)}
+        assert by_name["job@a"]["archived"]
+        assert by_name["job@20261101T013000Z"]["due"] == "2026-11-01T01:30:00.000000Z"
+        assert "failed: only (archived)" in place.says("runs", "job", "--all")
+        assert place.says("runs", "job@latest").splitlines()[1].split()[:2] == ["✓", "1"]
+
+
+def test_a_queued_instance_says_for_whom_it_waits(place: Place) -> None:
+    definition(place, script=HELD)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        for key in ("a", "b"):
+            place.treadle("start", "job", "--key", key)
+        place.until(lambda: place.phase("job@a") == "Running")
+        queued, running = place.says("runs", "job").splitlines()[1:]
+        assert "waits for its turn: job@a has not ended" in queued
+        assert "0 of 1 so far" in running

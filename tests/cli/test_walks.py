@@ -149,7 +149,9 @@ def test_the_quick_start_of_the_readme(reader: Reader) -> None:
             reader.types(one)
 
 
-@pytest.mark.parametrize("page", ["tutorial", "templates", "defaults", "hooks", "pools"])
+@pytest.mark.parametrize(
+    "page", ["tutorial", "templates", "defaults", "hooks", "pools", "triggers"]
+)
 def test_a_page_that_is_typed_from_its_begin(reader: Reader, page: str) -> None:
     for one in typed((ROOT / f"docs/{page}.md").read_text(encoding="utf-8")):
         command, _, folder = one.command.partition(" ")

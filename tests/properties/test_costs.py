@@ -19,7 +19,7 @@ from story import Story, a_step, document
 from controller.model.events import DefaultsAccepted, PoolAccepted, SourceChanged
 from controller.planner.actions import Accept
 from controller.planner.permission import Limits
-from controller.rehearsal.foresee import of_document
+from controller.rehearsal.foresee import changes_of
 from controller.spec.link import Found, link
 from controller.spec.load import load
 from controller.spec.models import DefaultsSpec, TemplateSpec
@@ -300,6 +300,34 @@ def written(needs: Needs, count: int, run: str = "old", **spec: Any) -> bytes:
     return msgspec.json.encode(document(steps, **spec))
 
 
+def test_diff_of_a_definition_costs_nothing_for_instances_that_have_ended() -> None:
+    few, many = (calls_of_diff(ended=count, queued=1) for count in (2, 200))
+    assert many <= few * 1.1
+
+
+def test_and_no_more_for_each_that_has_not() -> None:
+    few, many = (calls_of_diff(ended=0, queued=count) for count in (10, 100))
+    assert many <= few * RATIO_MAX
+
+
+def calls_of_diff(ended: int, queued: int) -> int:
+    """Of an edit of a step, where so many instances have ended, one runs and others wait for it."""
+    about = {
+        "triggers": [{"name": "t", "everySeconds": 3600}],
+        "concurrency": {"policy": "Queue", "maxQueued": 1000},
+        "keepInstances": 1000,
+    }
+    story = Story(checked=False)
+    accept(story, msgspec.json.encode(document([a_step("a"), a_step("b", "a")], **about)))
+    for number in range(ended + 1 + queued):
+        story.ask("start", key=f"k{number}")
+        if number < ended:
+            story.exit("a", workflow=f"w@k{number}").exit("b", workflow=f"w@k{number}")
+    story.start("a", workflow=f"w@k{ended}")
+    edited = msgspec.json.encode(document([a_step("a", run="new"), a_step("b", "a")], **about))
+    return calls_of(lambda: diff(story, edited))
+
+
 def accept(story: Story, data: bytes) -> None:
     """From the bytes of a file to the last decision that follows at once."""
     life = story.state.workflows.get("w")
@@ -311,9 +339,10 @@ def accept(story: Story, data: bytes) -> None:
 
 def diff(story: Story, data: bytes) -> None:
     (found,) = load(data, "w.json").documents
-    change = of_document(story.state, found)
-    assert change.is_change
-    all_of(difference.lines(change, LOOK))
+    changes = changes_of(story.state, found)
+    assert changes[0].is_change
+    for change in changes:
+        all_of(difference.lines(change, LOOK))
 
 
 def all_of(lines: Iterable[object]) -> None:

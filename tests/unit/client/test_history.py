@@ -1,6 +1,7 @@
 """The generations of a workflow, as the log has them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec.json import encode
@@ -132,3 +133,42 @@ def test_edits_of_the_defaults_above_it(write: Write) -> None:
         ),
         ("", "new.yaml", "timeoutSeconds removed in Defaults"),
     ]
+
+
+def a_definition() -> Story:
+    times = {"name": "t", "everySeconds": 60}
+    given: dict[str, Any] = {"triggers": [times], "params": {"date": {"type": "string"}}}
+    steps = [a_step("a"), a_step("b", "a", run="echo ${{ params.date }}")]
+    story = Story().accept(steps, "etl", **given)
+    story.ask("start", workflow="etl", key="k1", params={"date": "x"})
+    story.exit("a", workflow="etl@k1")
+    story.accept([a_step("a"), a_step("b", "a", run="new")], "etl", **given)
+    steps = [a_step("a"), a_step("c")]
+    given["triggers"] = [{"name": "t", "everySeconds": 90}, {"name": "u", "everySeconds": 7}]
+    story.accept(steps, "etl", **given)
+    return story.accept(steps, "etl", **{**given, "triggers": [], "concurrency": "Allow"})
+
+
+def test_the_generations_of_a_definition_have_its_triggers(write: Write) -> None:
+    found = read_history(write(a_definition()), "etl").generations
+    assert [did(one) for one in found] == [
+        "first version",
+        "edited: b",
+        "added: c; removed: b; trigger t: times edited; trigger u: new",
+        "trigger t: removed; trigger u: removed; concurrency edited",
+    ]
+    since = between(found[0], found[3])
+    assert told(since) == {"a": "Unchanged", "c": "StepAdded", "b": "StepRemoved"}
+    assert since.triggers is not None
+    assert [(one.name, one.action, one.after) for one in since.triggers] == [("t", "gone", None)]
+
+
+def test_the_generations_that_an_instance_followed(write: Write) -> None:
+    found = read_history(write(a_definition()), "etl@k1")
+    assert [(one.number, did(one)) for one in found.generations] == [
+        (1, "began with it"),
+        (2, "1 unchanged; was waiting: b (params.date, run changed)"),
+        (3, "1 unchanged; added: c; removed: b"),
+    ]
+    assert told(between(*found.generations[:2])) == {"a": "Unchanged", "b": "SpecChanged"}
+    assert found.generations[2].spec.steps[1].name == "c"

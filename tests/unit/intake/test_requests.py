@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from story import Story, a_step, document, template
+from story import BEGIN, Story, a_step, document, template
 
 from controller.intake.requests import answer, overtakes
-from controller.model.events import EditRejected, RequestApplied, StepReset
-from controller.model.observations import Request
+from controller.model.events import EditRejected, PoolAccepted, RequestApplied, StepReset
+from controller.model.observations import GivenPool, Request
+from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.spec.load import Document
 
@@ -601,3 +602,33 @@ def test_a_deadline_that_is_over_stays_the_reason_if_hooks_are_stopped_as_well()
     assert ask(story, "cancel", hooks=False) == ""
     story.end("a")
     assert story.why() == ("Failed", "DeadlineExceeded")
+
+
+# ---------------------------------------- what a run and a backfill bring
+
+
+def test_a_run_brings_pools_unless_the_folder_has_them() -> None:
+    story = Story().see(PoolAccepted(name="mine", slots=1, path="mine.yaml"))
+    story.see(PoolAccepted(name="old", slots=1, path="/home/ada/old.yaml"))
+    given = [
+        GivenPool("mine", 9, "/srv/mine.yaml"),
+        GivenPool("old", 2, "/srv/old.yaml"),
+        GivenPool("new", 3, "new.yaml"),
+    ]
+    assert ask(story, "run", document=as_read(CHAIN), pools=given) == ""
+    slots = {name: (pool.slots, pool.path) for name, pool in story.state.pools.items()}
+    assert slots == {
+        "mine": (1, "mine.yaml"),
+        "old": (2, "/srv/old.yaml"),
+        "new": (3, "new.yaml"),
+    }
+
+
+def test_params_of_a_backfill_win_over_those_of_its_trigger() -> None:
+    trigger = {"name": "t", "everySeconds": 60, "params": {"day": "${{ trigger.date }}", "n": 1}}
+    params = {"day": {"type": "string"}, "n": 0}
+    story = Story().accept([a_step("a")], name="job", triggers=[trigger], params=params)
+    due = BEGIN // SECOND // 60 * 60
+    story.ask("backfill", workflow="job", trigger="t", dues=[due], params={"n": 7})
+    (instance,) = [life for life in story.state.lives.values() if life.birth is not None]
+    assert instance.given == {"day": "2023-11-14", "n": 7}

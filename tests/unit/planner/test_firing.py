@@ -319,6 +319,16 @@ class TestHeld:
         assert [one[:2] for one in firings(story)] == [("Skipped", "CancelMarker"), ("Started", "")]
 
 
+def test_a_new_zone_database_moves_what_is_not_decided() -> None:
+    story = a_definition()
+    armed = e.TriggersArmed(uid=story.life().uid, due={"t": at("22:30")})  # by the old one
+    story.see(armed)
+    until(story, at("22:30"))
+    assert firings(story) == []
+    until(story, at("23:00"))
+    assert firings(story) == [("Started", "", KEY_23)]
+
+
 def test_excluded_days_are_one_record() -> None:
     trigger = {"name": "t", "schedule": "0 * * * *", "exclude": ["2023-11-15", "2023-11-16"]}
     story = a_definition(triggers=[trigger])

@@ -80,3 +80,53 @@ def test_hooks_of_a_deleted_workflow_are_its_last() -> None:
     hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
     story = Story().accept([a_step("a")], hooks=hooks).exit("a").delete()
     assert after_hooks(story.state, "w").workflows == {}
+
+
+# ---------------------------------------- of definitions and instances
+
+
+def a_definition() -> Story:
+    """Last night's instance has failed, today's runs, and the spec has been mended since."""
+    about = {"triggers": [{"name": "t", "everySeconds": 60}], "concurrency": "Queue"}
+    story = Story().accept(CHAIN, **about).ask("start", key="k1").exit("a", 1, workflow="w@k1")
+    story.ask("start", key="k2").start("a", workflow="w@k2")
+    return story.accept([a_step("a", run="mended"), CHAIN[1]], **about)
+
+
+def test_a_retry_of_an_instance_brings_it_to_the_newest_generation_here_as_well() -> None:
+    story = a_definition()
+    carry_out(story.state, [a_request("retry", workflow="w@k1")])
+    assert story.life("w@k1").generation == 2
+    assert story.phases("w@k1") == {"a": "Ready", "b": "Pending"}
+    assert not story.live("w@k1"), "nothing starts"
+
+
+def test_a_retry_may_keep_the_spec() -> None:
+    story = a_definition()
+    carry_out(story.state, [a_request("retry", workflow="w@k1", keep_spec=True)])
+    assert story.life("w@k1").generation == 1
+    assert story.phases("w@k1") == {"a": "Ready", "b": "Pending"}
+
+
+def test_a_start_begins_an_instance_that_the_next_request_may_be_about() -> None:
+    story = a_definition()
+    about_it = a_request("cancel", "2", workflow="w@k3")
+    carry_out(story.state, [a_request("start", "1", key="k3"), about_it])
+    assert story.why(workflow="w@k3") == ("Cancelled", "RunInterrupted")
+    assert story.life("w@k2").cancel is None
+
+
+def test_no_due_time_comes_while_requests_are_judged() -> None:
+    story = a_definition()
+    born = list(story.state.lives)
+    carry_out(story.state, [a_request("suspend", "1"), a_request("resume", "2")])
+    assert list(story.state.lives) == born
+    assert story.why() == ("Running", "Started")
+
+
+def test_after_its_hooks_an_instance_has_ended() -> None:
+    hooks = {"onExit": [{"name": "tidy", "run": "1"}]}
+    story = Story().accept([a_step("a")], hooks=hooks, triggers=[]).ask("start", key="k")
+    story.exit("a", workflow="w@k")
+    assert story.life("w@k").is_ending
+    assert str(after_hooks(story.state, "w@k").workflows["w@k"].phase) == "Succeeded"

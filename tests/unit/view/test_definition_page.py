@@ -183,3 +183,10 @@ def test_one_that_is_suspended_while_it_waits_for_its_turn() -> None:
     assert story.why(workflow="etl@b") == ("Suspended", "Suspended")
     story.ask("resume", workflow="etl@b").exit("load", workflow="etl@b")
     assert story.why(workflow="etl@b") == ("Succeeded", "Completed")
+
+
+def test_an_instance_that_failed_is_not_mended_by_an_edit_alone() -> None:
+    story = run(fire(definition(EVERY)), 3)
+    life = newest(story)
+    told = [*page.page(story.state, life, Look(now=story.now, width=100))]
+    assert told[-1] == f"  next          fix the spec and save it, then treadle retry {life.name}"

@@ -8,7 +8,7 @@ import pytest
 from story import a_step, document
 
 from controller.model.events import StepEffect
-from controller.rehearsal.foresee import Change, PolicyChange
+from controller.rehearsal.change import Change, PolicyChange, TriggerAction, TriggerChange
 from controller.spec.models import DefaultsSpec, PoolSpec, Spec
 from controller.view.difference import lines, plan, policy_lines, shape
 from controller.view.look import Look
@@ -274,6 +274,68 @@ def test_a_first_field_of_the_spec_is_shown_as_added_alone() -> None:
     change = Change(workflow="w", before=1, after=2, was=was, becomes=becomes, steps={})
     shown = list(lines(change, PLAIN))
     assert "  +parallelism: 2" in shown and "  -{}" not in shown
+
+
+# ---------------------------------------- definitions and instances
+
+DAY = 86_400
+
+
+def trigger(name: str, action: TriggerAction, *dues: int | None, why: str = "") -> TriggerChange:
+    before, after = dues
+    return TriggerChange(
+        name=name, kind="schedule", action=action, before=before, after=after, why=why
+    )
+
+
+MOVED = trigger("night", "moved", DAY, 2 * DAY, why="its times were edited")
+
+
+def test_the_triggers_of_a_definition_with_their_next_due_times() -> None:
+    found = [
+        MOVED,
+        trigger("noon", "new", None, DAY, why="new"),
+        trigger("drop", "gone", None, None, why="starts nothing any more"),
+        trigger("same", "keep", DAY, DAY, why="nothing changes"),
+    ]
+    shown = list(lines(change(triggers=found), PLAIN))
+    assert shown[0] == "etl  generation 1 -> 2"
+    assert [re.split("  +", line.strip()) for line in shown[1:-1]] == [
+        ["TRIGGER", "ACTION", "NEXT DUE", "WHY"],
+        [
+            "night",
+            "moved",
+            "1970-01-02T00:00:00+00:00 -> 1970-01-03T00:00:00+00:00",
+            "its times were edited",
+        ],
+        ["noon", "new", "1970-01-02T00:00:00+00:00", "new"],
+        ["drop", "gone", "-", "starts nothing any more"],
+        ["same", "keep", "1970-01-02T00:00:00+00:00", "nothing changes"],
+    ]
+
+
+def test_the_shape_of_a_definition() -> None:
+    told = msgspec.to_builtins(shape(change(triggers=[MOVED])))
+    assert told["steps"] == []
+    assert told["triggers"] == [
+        {
+            "name": "night",
+            "action": "moved",
+            "before": "1970-01-02T00:00:00.000000Z",
+            "after": "1970-01-03T00:00:00.000000Z",
+            "message": "its times were edited",
+        }
+    ]
+
+
+def test_of_an_instance_that_has_not_begun_or_stays_a_line_says_all() -> None:
+    steps = {"a": StepEffect("keep", "SpecChanged", "run changed; not started yet")}
+    waits = change(steps=steps, is_instance=True, waiting=frozenset("a"), note="it waits")
+    stays = change(steps={"a": KEPT}, is_instance=True, after=1, note="AfterRun")
+    shown = [list(lines(one, PLAIN)) for one in (waits, stays)]
+    assert shown == [["etl  generation 1 -> 2; it waits", ""], ["etl  generation 1; AfterRun", ""]]
+    begun = list(lines(change(steps=steps, is_instance=True), PLAIN))
+    assert begun[2].split() == ["a", "keep", "run", "changed;", "not", "started", "yet"]
 
 
 # ---------------------------------------- children

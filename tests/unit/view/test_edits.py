@@ -1,8 +1,18 @@
 """What the generation in force did to the steps."""
 
-from story import Story, a_step
+from story import Story, a_step, document
 
-from controller.view.edits import effect_of, generation_line, in_force_words, of_step
+from controller.planner.accept import accept
+from controller.spec.load import Document
+from controller.view.edits import (
+    effect_of,
+    generation_line,
+    in_force_words,
+    is_first,
+    is_news,
+    of_step,
+    pending_words,
+)
 from controller.view.look import Look
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
@@ -89,4 +99,42 @@ def test_children_stand_for_their_parent() -> None:
     story.accept([{**load, "run": "new"}], params={"l": ["b", "c"]})
     assert in_force_words(story.life()) == (
         "to run again: load[b] (run changed); was waiting: load[c] (run changed)"
+    )
+
+
+def a_definition() -> Story:
+    """Its present generation is the second one; one instance runs."""
+    story = Story().accept(CHAIN, triggers=[])
+    story.accept([*CHAIN, a_step("e")], triggers=[]).ask("start", key="k")
+    return story.start("a", workflow="w@k").wait(1)
+
+
+def edited(story: Story, **spec: object) -> Story:
+    wanted = Document(workflow=document([a_step("a")], **spec), line=1)
+    for action in [*accept(story.life(), wanted, "w.yaml", "ada")]:
+        story.promise(action)
+    return story.settle()
+
+
+def test_an_instance_begins_with_the_generation_of_its_definition() -> None:
+    story = a_definition()
+    born = story.life("w@k")
+    assert born.generation == 2 and is_first(born) and not is_news(story.state, born)
+    assert effect_of(born, born.step("a")).message == "the first version of the workflow"
+    edited(story, triggers=[])
+    assert born.generation == 3 and not is_first(born) and is_news(story.state, born)
+    assert of_step(born, born.step("a")) == "generation 3 did not change what it does"
+    line = generation_line(story.life(), Look(now=story.now))
+    assert line == "generation 3 from w.yaml by ada, 2023-11-14T22:13:21+00:00"
+
+
+def test_what_an_edit_waits_for_that_adds_triggers_or_takes_them_away() -> None:
+    assert pending_words(edited(a_definition()).life()) == (
+        "generation 3 from w.yaml by ada waits until all instances have ended, "
+        "then it is a definition no longer"
+    )
+    plain = Story().accept(CHAIN).start("a")
+    assert pending_words(edited(plain, triggers=[]).life()) == (
+        "generation 2 from w.yaml by ada waits until run 1 has finished, "
+        "then it becomes a definition"
     )
