@@ -428,8 +428,10 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     message = f"generation {event.generation} waits until run {workflow.run} has finished"
     if workflow.starter is not None:
         message = f"generation {event.generation} waits until all instances have ended"
-    patient = event.document.spec.edit_policy == "AfterRun"
-    reason = "AfterRun" if patient else "RunEnding"
+    becomes = event.document.spec
+    reason = "AfterRun" if becomes.edit_policy == "AfterRun" else "RunEnding"
+    if is_definition(becomes) != (workflow.starter is not None):
+        reason = "AnotherLife"  # begins with it
     set_condition(state, workflow, "EditPending", True, reason, message)
     if workflow.starter is not None:
         restate(state, workflow)
