@@ -8,8 +8,9 @@ looked at again. Stamps are compared with stamps only, as in `scan`.
 
 A pattern is split at each `/`; `*`, `?` and `[a-c]` stand for characters of one name, but not for a
 dot at its start. Symlinks are followed, to files and to folders, but never into the state folder.
-Cost: 25 µs a pattern, a listing of each folder that can match, and 4 to 6 µs a file that matches;
-a file that is new costs 7.
+Patterns that share a folder share its listing, of which each looks only at the names that start as
+it does. Cost: a listing of each folder that can match, 7 µs a pattern (30 in a folder of its own),
+and 4 to 6 µs a file that matches; a file that is new costs 7.
 """
 
 import errno
@@ -17,6 +18,7 @@ import os
 import re
 import stat
 import time
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fnmatch import translate
@@ -34,7 +36,15 @@ PAUSE_MAX = 30_000_000  # but no longer: the machine may have slept in the middl
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # nothing is there
 WILDCARDS = re.compile(r"[*?[]")
 
-Part = str | re.Pattern[str]
+
+class Glob(NamedTuple):
+    """Names with wildcards. `start`: what all of them start with."""
+
+    start: str
+    fits: re.Pattern[str]
+
+
+Part = str | Glob
 
 
 class Way(NamedTuple):
@@ -100,16 +110,48 @@ class Wanted(Struct):
             self.sight = sight
 
 
+class Folders:
+    """What is at roots, and what folders list: found out once in a look, for all patterns."""
+
+    def __init__(self) -> None:
+        self._roots: dict[str, tuple[Root, str]] = {}
+        self._listed: dict[str, tuple[list[str], dict[str, os.DirEntry[str]]]] = {}
+
+    def root(self, path: str) -> tuple[Root, str]:
+        """What is there, and its path without symlinks."""
+        known = self._roots.get(path)
+        if known is None:
+            known = self._roots[path] = look_at(path), os.path.realpath(path)
+        return known
+
+    def matching(self, path: str, glob: Glob) -> Iterator["os.DirEntry[str]"]:
+        """What it lists under names that match. Raises OSError if it can't be listed."""
+        known = self._listed.get(path)
+        if known is None:
+            with os.scandir(path) as entries:
+                found = {entry.name: entry for entry in entries}
+            known = self._listed[path] = sorted(found), found
+        names, found = known
+        start, fits = glob
+        for index in range(bisect_left(names, start), len(names)):
+            name = names[index]
+            if not name.startswith(start):
+                return
+            if fits.match(name) is not None:
+                yield found[name]
+
+
 class Walk:
     """One walk along a pattern. Afterwards it knows the root, and what it could not look at."""
 
-    def __init__(self, way: Way, state: str) -> None:
-        self.root = look_at(way.root)
+    def __init__(self, way: Way, state: str, folders: Folders) -> None:
+        self.root, self._real = folders.root(way.root)
         self.not_utf8 = 0
         self.unreadable = 0
         self.in_state = False
         self._way = way
         self._state = state
+        self._folders = folders
 
     def paths(self) -> Iterator[str]:
         """All paths that match, whatever is there. They count only if the root is ok afterwards."""
@@ -126,9 +168,8 @@ class Walk:
             self.root = Root("unreadable") if after.state == "ok" else after
 
     def _paths(self) -> Iterator[str]:
-        real = os.path.realpath(self._way.root)
-        self.in_state = within(real, self._state)
-        places = [] if self.in_state else [Place(self._way.root, real)]
+        self.in_state = within(self._real, self._state)
+        places = [] if self.in_state else [Place(self._way.root, self._real)]
         for part in self._way.folders:
             places = [below for place in places for below in self._below(place, part)]
         for place in places:
@@ -165,10 +206,7 @@ class Walk:
             yield Named(os.path.join(place.path, part), part)
             return
         try:
-            with os.scandir(place.path) as entries:
-                for entry in entries:
-                    if part.match(entry.name) is not None:
-                        yield entry
+            yield from self._folders.matching(place.path, part)
         except OSError as error:
             if place.path == self._way.root:
                 raise
@@ -187,6 +225,7 @@ class Inbox:
         self._scan_due = 0
         self._due = 0
         self._moment = Moment()  # of the look that goes on
+        self._folders = Folders()  # of the look that goes on
 
     def look(
         self, patterns: Collection[str], now: int, full: bool = False
@@ -206,6 +245,7 @@ class Inbox:
             elif again and wanted.restless:
                 self._look_again(wanted, now)
         # A look may take long, and stillness counts from the stats in it. So read the time again.
+        self._folders = Folders()
         took = _since_boot() - began
         self._moment.at = now + took
         if full:
@@ -234,7 +274,7 @@ class Inbox:
         """Look at all that can match."""
         if wanted.way is None:
             return
-        walk = Walk(wanted.way, self._state)
+        walk = Walk(wanted.way, self._state, self._folders)
         files: dict[str, SeenInput] = {}
         restless: set[str] = set()
         for path in walk.paths():
@@ -242,14 +282,16 @@ class Inbox:
                 self._sort(path, now, files, restless)
             except OSError as error:
                 walk.failed(error)
-        sight = InputSight(
-            pattern=wanted.sight.pattern, root=walk.root.state, device=walk.root.device
-        )
-        wanted.restless = set()
-        if walk.root.state == "ok":
+        pattern, root = wanted.sight.pattern, walk.root
+        if root.state != "ok":
+            wanted.restless = set()
+            sight = InputSight(pattern=pattern, root=root.state, device=root.device)
+        else:
             wanted.restless = restless
-            sight = replace(
-                sight,
+            sight = InputSight(
+                pattern=pattern,
+                root=root.state,
+                device=root.device,
                 files=files,
                 restless=frozenset(restless),
                 not_utf8=walk.not_utf8,
@@ -329,10 +371,11 @@ def within(path: str, folder: str) -> bool:
 
 
 def _part(text: str) -> Part:
-    if WILDCARDS.search(text) is None:
+    wild = WILDCARDS.search(text)
+    if wild is None:
         return text
     start = "" if text.startswith(".") else r"(?!\.)"
-    return re.compile(start + translate(text))
+    return Glob(text[: wild.start()], re.compile(start + translate(text)))
 
 
 def _unlike(error: OSError) -> Root:

@@ -399,3 +399,60 @@ class Story:
                     self.attempts[one.uid, one.step, one.attempt] = one.reason
                 case e.WorkflowFinished() as one:
                     self.ends[one.uid] = str(one.phase)
+
+
+# ---------------------------------------- a controller that stands still
+
+STOPPED = """\
+apiVersion: treadle.dev/v1
+kind: Workflow
+metadata: {{name: allow}}
+spec:
+  triggers: [{{name: second, everySeconds: 1}}]
+  concurrency: Allow
+  steps: [{{name: a, run: 'echo "$TREADLE_INSTANCE" >> {ledger}'}}]
+"""
+
+
+def stopped_for(root: Path, seconds: float) -> tuple[Counter[str], list[str]]:
+    """SIGSTOP a controller over due times; what became of them, and what is wrong with that."""
+    specs, state, ledger = root / "specs", root / "state", root / "ledger"
+    specs.mkdir(parents=True)
+    ledger.touch()
+    (specs / "all.yaml").write_text(STOPPED.format(ledger=ledger))
+    words = ["up", "--specs", str(specs), "--state", str(state)]
+    controller = subprocess.Popen(
+        [sys.executable, "-m", "controller.cli", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(ledger.read_text, "the first one has run")
+        os.kill(controller.pid, signal.SIGSTOP)
+        stopped = int(time.time())
+        time.sleep(seconds)
+        os.kill(controller.pid, signal.SIGCONT)
+        eventually(
+            lambda: any(one.due > stopped + seconds + 1 for one in Story(state).firings["allow"]),
+            "it is there again",
+        )
+        eventually(lambda: not _unrun(Story(state), ledger), "all have run")
+        controller.terminate()
+        controller.wait()
+        story = Story(state)
+    finally:
+        kill([controller.pid])
+        controller.wait()
+        kill(shims_of(state))
+    firings = story.firings["allow"]
+    decided = Counter(due for one in firings for due in seconds_of(one))
+    every = range(story.armed["allow"], max(decided) + 1)
+    wrong = [f"{due} undecided" for due in every if due not in decided]
+    wrong += [f"{due} twice" for due, times in decided.items() if times > 1]
+    wrong += [f"{one} did not run once" for one in _unrun(story, ledger)]
+    return Counter(one.reason or one.outcome for one in firings for _ in seconds_of(one)), wrong
+
+
+def _unrun(story: Story, ledger: Path) -> list[str]:
+    ran = Counter(ledger.read_text().split())
+    return [name for name in story.instances.values() if ran[name] != 1]

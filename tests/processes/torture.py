@@ -27,12 +27,13 @@ from processes.diamond import (
     shim_killed_at_call,
     why_no_strace,
 )
-from processes.firings import Firings
+from processes.firings import Firings, stopped_for
 from processes.yard import Yard
 from simulation import chaos
 from simulation.trial import figures
 
 SIMULATED_SECONDS = 60.0
+STOPPED_SECONDS = 90  # so much longer than what counts as late that some were missed
 EXPRESSIONS = 100_000
 DAMAGED = 300_000
 CAME_THROUGH_MAX = 4  # failures in a row that were no harm; then there are no more such calls
@@ -77,7 +78,10 @@ def firings(seed: int, seconds: float) -> int:
         print(f"triggers from seed {seed} on, {seconds:g} s: {figures}", flush=True)
     for name, found in figures.faults().items():
         print(f"  {name}: {found}")
-    return len(figures.faults())
+    with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
+        outcomes, wrong = stopped_for(Path(folder), STOPPED_SECONDS)
+        print(f"stopped for {STOPPED_SECONDS} s: {dict(outcomes)}, wrong: {wrong}", flush=True)
+    return len(figures.faults()) + len(wrong)
 
 
 def expressions(first: int) -> int:

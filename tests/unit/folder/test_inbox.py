@@ -704,3 +704,40 @@ def test_a_writer_at_work_costs_a_look_at_its_file_alone(
         assert asked == [], "it is not due"
         looked.next()
     assert asked == [str(path)]
+
+
+def test_patterns_that_share_a_folder_list_it_once(
+    looked: Looked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("a-1.csv", "a-2.csv", "b-1.csv", "c-1.txt", ".a-3.csv", "[x].csv")
+    for name in names:
+        looked.write(f"in/{name}")
+    inbox = Inbox(str(looked.folder / "state"))
+    wanted = {
+        "a-*.csv": {"a-1.csv", "a-2.csv"},
+        "b-*": {"b-1.csv"},
+        "*.csv": {"a-1.csv", "a-2.csv", "b-1.csv", "[x].csv"},
+        ".a*": {".a-3.csv"},
+        "[ab]-1*": {"a-1.csv", "b-1.csv"},
+        "[[]x].csv": {"[x].csv"},
+        "?-1.txt": {"c-1.txt"},
+        "z*": set(),
+    }
+    patterns = [f"{looked.folder}/in/{pattern}" for pattern in wanted]
+    listed: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    inbox.look(patterns, 0, full=True)
+    assert listed == [f"{looked.folder}/in"]
+    sights = inbox.look(patterns, 60_000_000, full=True)
+    found = {
+        pattern: {
+            os.path.basename(path)
+            for path in sights[whole].files | dict.fromkeys(sights[whole].restless)
+        }
+        for pattern, whole in zip(wanted, patterns, strict=True)
+    }
+    assert found == wanted
+    (looked.folder / "in/b-1.csv").unlink()
+    sights = inbox.look(patterns, 120_000_000, full=True)
+    assert not sights[f"{looked.folder}/in/b-*"].files, "each look lists anew"
