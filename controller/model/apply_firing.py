@@ -158,8 +158,7 @@ def turn_came(state: State, event: e.TurnCame) -> None:
     instance = state.lives[event.uid]
     assert instance.birth is not None
     instance.birth.queued = False
-    if instance.phase is Phase.PENDING:  # else it waits for somebody to resume it
-        move_workflow(state, instance, Phase.PENDING, Reason.ACCEPTED, "its turn has come")
+    move_workflow(state, instance, Phase.PENDING, Reason.ACCEPTED, "its turn has come")
     tell_definition(state, instance)
     for step in instance.steps.values():
         touch(state, instance, step)

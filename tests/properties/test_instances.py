@@ -88,7 +88,7 @@ def test_an_edit_that_did_not_fit_an_instance_and_is_taken_back_is_rejected_no_l
 
 def test_one_that_is_suspended_in_the_queue_waits_for_both() -> None:
     story = begin(a_definition(), "one", "two").ask("suspend", workflow="w@two")
-    assert story.why(workflow="w@two") == ("Suspended", "Suspended")
+    assert story.why(workflow="w@two") == ("Pending", "Queued")
     story.exit("a", workflow="w@one")
     assert story.why(workflow="w@two") == ("Suspended", "Suspended")
     story.ask("resume", workflow="w@two")

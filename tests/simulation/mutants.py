@@ -28,7 +28,6 @@ from controller.model import (
     apply_firing,
     apply_hooks,
     apply_step,
-    apply_workflow,
     children,
     indexes,
     movement,
@@ -63,6 +62,7 @@ from controller.planner import (
     wish,
 )
 from controller.spec.linked import below
+from controller.spec.trigger import Trigger
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -805,7 +805,7 @@ def forgets_the_jitter_when_it_looks() -> Patch:
 
 @mutant_at_due_times
 def takes_an_edited_trigger_for_the_one_before() -> Patch:
-    return patch.object(apply_workflow, "_waits_for", lambda trigger: ())
+    return patch.object(Trigger, "waits_for", ())
 
 
 @mutant_at_due_times
