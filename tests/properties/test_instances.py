@@ -15,6 +15,7 @@ from controller.model import events as e
 from controller.model.apply import replay
 from controller.model.image import freeze, thaw
 from controller.model.state import State, Workflow
+from controller.planner.permission import Limits
 from controller.spec.trigger import keep_instances, overlap
 
 KEYS = ("one", "two", "three", "four", "five")
@@ -61,6 +62,14 @@ def test_a_plain_workflow_whose_start_is_promised_becomes_a_definition_after_it(
     story.exit("a")
     assert story.life().starter is not None
     same_everywhere(story)
+
+
+def test_a_plain_workflow_that_waits_for_a_slot_never_gets_it_once_it_is_a_definition() -> None:
+    story = Story(Limits(max_parallel=1)).convert([a_step("b")], "other").convert([a_step("a")])
+    story.convert([a_step("a")], triggers=[])
+    assert story.life().starter is not None
+    story.exit("b", workflow="other")
+    assert not story.state.live
 
 
 @pytest.mark.parametrize("how", ["marker", "full queue"])
