@@ -149,8 +149,11 @@ def _folder_adopted(state: State, event: e.FolderAdopted) -> None:
 
 def _marker_placed(state: State, event: e.MarkerPlaced) -> None:
     state.bad_markers.pop(event.path, None)
+    before = state.markers.get(event.path)
     place_marker(state, event)
     _tell_of_marker(state, event.workflow)
+    if before is not None and before.workflow != event.workflow:
+        _tell_of_marker(state, before.workflow)
 
 
 def _marker_rejected(state: State, event: e.MarkerRejected) -> None:

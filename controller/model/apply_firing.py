@@ -45,6 +45,7 @@ def armed(state: State, event: e.TriggersArmed) -> None:
         trigger = starter_of(definition).triggers[name]
         trigger.is_armed, trigger.due = True, due
         set_due(state, definition, name)
+    touch(state, definition)  # it may have more to decide: whose turn it is, say
 
 
 def decided(state: State, event: e.FiringDecided) -> None:

@@ -629,6 +629,7 @@ def life_ended(state: State, event: e.LifeEnded) -> None:
     del state.workflows[workflow.name]
     forget_name(state, workflow.name)
     state.touched.pop(workflow.uid, None)
+    requeue(state, workflow)  # it may never have begun
     _leave(state, workflow)
     reason = Reason.SPEC_DELETED if workflow.deleting else "RunAnew"
     message = "deleted; its name is free" if workflow.deleting else "another run has its name now"

@@ -305,7 +305,7 @@ def standstill(state: State, workflow: Workflow, hooks: bool = False) -> Obstacl
     if hooks:
         waits = workflow.suspended is not None and not is_to_end(state, workflow)
         return Obstacle.SUSPENDED if waits else None
-    if workflow.deleting:
+    if workflow.deleting or state.workflows.get(workflow.name) is not workflow:
         return Obstacle.DELETED
     if workflow.suspended is not None:
         return Obstacle.SUSPENDED

@@ -107,7 +107,7 @@ def _is_busy(life: Workflow) -> bool:
 
 def _ended(life: Workflow) -> Iterator[LifeEnded]:
     """The life ends, with the instances that it has."""
-    for uid in () if life.starter is None else life.starter.ended:
+    for uid in () if life.starter is None else [*life.starter.ended]:
         yield LifeEnded(uid=uid)
     yield LifeEnded(uid=life.uid)
 

@@ -15,6 +15,7 @@ from controller.model import events as e
 from controller.model.apply import replay
 from controller.model.image import freeze, thaw
 from controller.model.state import State, Workflow
+from controller.planner.permission import Limits
 from controller.spec.trigger import keep_instances, overlap
 
 KEYS = ("one", "two", "three", "four", "five")
@@ -61,6 +62,27 @@ def test_a_plain_workflow_whose_start_is_promised_becomes_a_definition_after_it(
     story.exit("a")
     assert story.life().starter is not None
     same_everywhere(story)
+
+
+def test_a_plain_workflow_that_waits_for_a_slot_never_gets_it_once_it_is_a_definition() -> None:
+    story = Story(Limits(max_parallel=1)).convert([a_step("b")], "other").convert([a_step("a")])
+    story.convert([a_step("a")], triggers=[])
+    assert story.life().starter is not None
+    story.exit("b", workflow="other")
+    assert not story.state.live
+
+
+def test_an_edit_of_a_trigger_and_of_the_limit_lets_the_queue_go_on_as_well() -> None:
+    story = begin(a_definition(), "one", "two")
+    times = [{"name": "t", "everySeconds": 60}]
+    a_definition(story, triggers=times, concurrency={"policy": "Queue", "limit": 2})
+    assert story.live("w@two") == {"a"}
+
+
+def test_a_marker_that_is_another_one_now_holds_its_definition_no_longer() -> None:
+    story = begin(a_definition(), "one").mark("m.cancel", "w")
+    assert story.why() == ("Suspended", "CancelMarker")
+    assert story.mark("m.cancel", "w@one").why()[0] != "Suspended"
 
 
 @pytest.mark.parametrize("how", ["marker", "full queue"])
@@ -262,7 +284,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(specs(), DEEDS)
 def test_who_may_start_does_and_nobody_else(
     first: tuple[str, dict[str, Any]], deeds: list[tuple[str, Any]]
