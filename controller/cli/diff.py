@@ -47,6 +47,7 @@ def diff(args: argparse.Namespace) -> int:
         state = Replica(args.state).catch_up()
         folder = _Folder(specs, args.state, of_git, args.rev, args.max_spec_size)
         seen = _of_files(folder, state, files) if files else _of_folder(folder, state)
+        seen = _with_files(folder, seen)
         outcome = in_force(state, specs, seen.faults)
     if args.output:
         for change in seen.changes:
@@ -110,6 +111,31 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
     seen = of_folder(state, sight, now)
     # What a commit needs may not be checked out yet.
     return seen if folder.of_git else replace(seen, warnings=list(_warnings(folder, sight, seen)))
+
+
+def _with_files(folder: _Folder, seen: "Foresight") -> "Foresight":
+    """The same, and how many files lie there for a trigger for which they are all new."""
+    from msgspec.structs import replace
+
+    changes = list(seen.changes)
+    for index, change in enumerate(changes):
+        if any(one.pattern for one in change.triggers or ()):
+            triggers = [
+                replace(one, lying=_lying(folder, change.path, one.pattern)) if one.pattern else one
+                for one in change.triggers or ()
+            ]
+            changes[index] = replace(change, triggers=triggers)
+    return replace(seen, changes=changes)
+
+
+def _lying(folder: _Folder, path: str, pattern: str) -> int | None:
+    """How many files match; None if their folder can't be read. The pattern is seen from `path`."""
+    from controller.folder.inbox import Inbox
+
+    home = os.path.dirname(os.path.join(os.path.abspath(folder.specs), path))
+    whole = os.path.normpath(os.path.join(home, pattern))
+    sight = Inbox(folder.state_dir).look([whole], time.time_ns() // 1000)[whole]
+    return None if sight.root == "unreadable" else len(sight.files) + len(sight.restless)
 
 
 def _warnings(folder: _Folder, sight: "FolderSight", seen: "Foresight") -> "Iterator[Fault]":

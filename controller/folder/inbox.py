@@ -2,9 +2,10 @@
 
 Every 2 s all folders that can match are listed, and each file that matches is looked at by its
 stat. Nothing is watched: a scan is cheap, and works on every file system. A writer is done when
-size, mtime, ctime and inode have stood still for 100 ms, however the file came: what was renamed
-may still be written. So a file counts 100 ms after it was first seen; until then only its stat is
-looked at again. Stamps are compared with stamps only, as in `scan`.
+size, mtime, ctime and inode have stood still for 100 ms, however the file came, and no process has
+it open to write, where the system tells that: a slow writer may pause for longer. So a file counts
+100 ms after it was first seen; until then only it is looked at again. Stamps are compared with
+stamps only, as in `scan`.
 
 A pattern is split at each `/`; `*`, `?` and `[a-c]` stand for characters of one name, but not for a
 dot at its start. Symlinks are followed, to files and to folders, but never into the state folder.
@@ -14,8 +15,10 @@ and 4 to 6 µs a file that matches; a file that is new costs 7.
 """
 
 import errno
+import fcntl
 import os
 import re
+import signal
 import stat
 import time
 from bisect import bisect_left
@@ -89,12 +92,13 @@ class Moment(Struct):
     at: int | None = None
 
 
-class Look(NamedTuple):
+class Look(Struct):
     """How a file looks by its stat, and since when at least. `seen`: what to report of it."""
 
     signature: Signature
     since: Moment
     seen: SeenInput
+    done: bool = False  # its writer is
 
 
 class Wanted(Struct):
@@ -318,7 +322,11 @@ class Inbox:
         if look is None:
             return
         since = look.since.at
-        if since is not None and now >= since + STILL:
+        if not look.done and since is not None and now >= since + STILL:
+            look.done = not is_being_written(path)
+            if not look.done:
+                look.since = self._moment  # ask again when it has stood still once more
+        if look.done:
             files[path] = look.seen
         else:
             restless.add(path)
@@ -354,6 +362,29 @@ def way_of(pattern: str) -> Way:
 def pause_after(took: int) -> int:
     """How long to wait after a scan that took so long, in microseconds."""
     return min(max(RESCAN, PAUSE * took), PAUSE_MAX)
+
+
+def is_being_written(path: str) -> bool:
+    """Whether some process has the file open to write, as far as the system tells us that.
+
+    It does not give a lease to read a file that is open to write (fcntl(2), F_SETLEASE). On file
+    systems without leases, and for files of other users, nobody knows. Raises OSError if the file
+    is gone.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except PermissionError:
+        return False
+    try:
+        # Who opens it in this very moment makes the kernel send a signal: one that does nothing.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(fd)
+    return False
 
 
 def look_at(root: str) -> Root:

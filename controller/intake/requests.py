@@ -38,10 +38,9 @@ from controller.spec.items import child_name, inner_name
 from controller.spec.keys import LATEST, key_by_hand
 from controller.spec.linked import Linked
 from controller.spec.load import Document
-from controller.spec.models import Spec
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
-from controller.spec.template import child_definition, definition_named, template_definitions
+from controller.spec.template import child_definition, template_definitions
 from controller.spec.trigger import Firing, triggers
 from controller.spec.values import normal
 
@@ -160,26 +159,21 @@ def _retry(state: State, workflow: Workflow | None, asked: Request) -> Iterator[
     chosen = list(_chosen(workflow, asked))
     if not chosen:
         raise _Refused(NOTHING_TO_RETRY)
-    if _is_brought_up(state, workflow, asked):
-        yield Follow(workflow.uid)
-        spec = state.lives[workflow.birth.definition].spec  # type: ignore[union-attr]
-        chosen = [step for step in chosen if definition_named(spec, step.name) is not None]
     for step in sorted(chosen, key=lambda step: step.index):
         yield _reset(workflow, step, _said(asked, "retry requested"))
+    yield from _bring_up(state, workflow, asked)
 
 
-def _is_brought_up(state: State, workflow: Workflow, asked: Request) -> bool:
-    """Whether an instance that has ended first gets the newest generation of its definition."""
+def _bring_up(state: State, workflow: Workflow, asked: Request) -> Iterator[Follow]:
+    """An instance that had ended also gets the newest generation of its definition."""
     if workflow.birth is None or not workflow.finished or asked.keep_spec:
-        return False
+        return
     spec = state.lives[workflow.birth.definition].spec
-    if refusal(workflow, spec):
-        raise _Refused(f"{_newest_does_not_fit(workflow, spec)}; to keep its spec: --keep-spec")
-    return not same_steps(workflow.spec, spec)
-
-
-def _newest_does_not_fit(workflow: Workflow, spec: Spec) -> str:
-    return f"the newest spec does not fit its params: {refusal(workflow, spec)}"
+    if misfit := refusal(workflow, spec):
+        problem = f"the newest spec does not fit its params: {misfit}"
+        raise _Refused(f"{problem}; to keep its spec: --keep-spec")
+    if not same_steps(workflow.spec, spec):
+        yield Follow(workflow.uid)
 
 
 def _require_living(workflow: Workflow | None, asked: Request) -> Workflow:
@@ -191,13 +185,10 @@ def _require_living(workflow: Workflow | None, asked: Request) -> Workflow:
 def _restart(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """Every step runs again, whatever its result; running steps are stopped first."""
     workflow, said = _require_living(workflow, asked), _said(asked, "restart requested")
-    spec = workflow.spec
-    if _is_brought_up(state, workflow, asked):
-        yield Follow(workflow.uid)
-        spec = state.lives[workflow.birth.definition].spec  # type: ignore[union-attr]
     for step in workflow.steps.values():
-        if not step.leaving and definition_named(spec, step.name) is not None:
+        if not step.leaving:
             yield _reset(workflow, step, said, Reason.RESTART_REQUESTED)
+    yield from _bring_up(state, workflow, asked)
 
 
 def _suspend(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:

@@ -164,11 +164,15 @@ def turn_came(state: State, event: e.TurnCame) -> None:
         touch(state, instance, step)
 
 
+_ASKED_FOR = (Reason.RETRY_REQUESTED, Reason.RESTART_REQUESTED)
+
+
 def followed(state: State, event: e.GenerationFollowed) -> None:
     instance = state.lives[event.uid]
     birth = instance.birth
     assert birth is not None
     definition = state.lives[birth.definition]
+    asked = (instance.reason, instance.message) if instance.reason in _ASKED_FOR else None
     birth.behind = False
     accepted(
         state,
@@ -184,7 +188,7 @@ def followed(state: State, event: e.GenerationFollowed) -> None:
             labels=definition.labels,
             annotations=definition.annotations,
             origin="trigger",
-            by=definition.by,
+            by=instance.by if instance.started is None else definition.by,
             params=instance.given,
             timeouts=event.timeouts,
             ask=event.ask,
@@ -194,6 +198,8 @@ def followed(state: State, event: e.GenerationFollowed) -> None:
             ask_each=event.ask_each,
         ),
     )
+    if asked is not None and instance.phase is Phase.PENDING:
+        move_workflow(state, instance, Phase.PENDING, *asked)  # that, not an edit, begins the run
     if birth.queued:
         message = f"generation {event.generation} accepted; it still waits for its turn"
         move_workflow(state, instance, Phase.PENDING, Reason.QUEUED, message)

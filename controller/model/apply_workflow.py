@@ -168,6 +168,9 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
         instance = state.lives[uid]
         assert instance.birth is not None
         instance.birth.behind = not same_steps(instance.spec, definition.spec)
+        if not instance.birth.behind:
+            said = "the spec means the same for it again"
+            clear_condition(state, instance, "EditRejected", "ParamsFit", said)
         touch(state, instance)
     restate(state, definition)
     _note_accepted(state, definition, f"generation {definition.generation} accepted")
@@ -425,8 +428,10 @@ def edit_deferred(state: State, event: e.EditDeferred) -> None:
     message = f"generation {event.generation} waits until run {workflow.run} has finished"
     if workflow.starter is not None:
         message = f"generation {event.generation} waits until all instances have ended"
-    patient = event.document.spec.edit_policy == "AfterRun"
-    reason = "AfterRun" if patient else "RunEnding"
+    becomes = event.document.spec
+    reason = "AfterRun" if becomes.edit_policy == "AfterRun" else "RunEnding"
+    if is_definition(becomes) != (workflow.starter is not None):
+        reason = "AnotherLife"  # begins with it
     set_condition(state, workflow, "EditPending", True, reason, message)
     if workflow.starter is not None:
         restate(state, workflow)
@@ -574,12 +579,13 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
         state.metrics.run_ended(workflow.document, event.phase, state.time - run.started)
         _tell_followers(state, workflow, event)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
+    if workflow.birth is not None:
+        workflow.birth.behind = False  # an edit never makes it run again
+        workflow.birth.queued = False  # a retry starts whatever runs
     move_workflow(state, workflow, event.phase, event.reason, event.message)
     set_condition(state, workflow, "Progressing", False, event.reason, event.message)
     set_condition(state, workflow, "Complete", True, event.reason, event.message)
     clear_condition(state, workflow, "Terminating", event.reason, event.message)
-    if workflow.birth is not None:
-        workflow.birth.behind = False  # an edit never makes it run again
 
 
 def _tell_followers(state: State, workflow: Workflow, event: e.WorkflowFinished) -> None:

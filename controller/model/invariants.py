@@ -393,7 +393,7 @@ def _of_definition(
     ]
     if birth.queued and (started or workflow.in_run or workflow.ready or workflow.parked):
         yield f"it is queued, and yet something starts: {started}"
-    if birth.queued and not workflow.finished and workflow.phase is not Phase.PENDING:
+    if birth.queued and workflow.phase is not Phase.PENDING:
         yield f"it is queued, and {workflow.phase}"
     if birth.behind and (workflow.finished or same_steps(workflow.spec, definition.spec)):
         yield "it is behind, but there is nothing that it could follow"

@@ -154,6 +154,9 @@ def restate(state: State, definition: Workflow) -> None:
     elif running:
         message = f"{running} {'instance has' if running == 1 else 'instances have'} not ended"
         move_workflow(state, definition, Phase.RUNNING, Reason.STARTED, message)
+    elif hold:
+        message = "its instances have ended" if definition.deleting else "its triggers are gone"
+        move_workflow(state, definition, Phase.WAITING, Reason.ARMED, message)
     else:
         move_workflow(state, definition, Phase.WAITING, Reason.ARMED, "waits for its triggers")
 

@@ -100,7 +100,9 @@ def _convert(life: Workflow, document: Document, path: str, by: str) -> Iterator
 
 def _is_busy(life: Workflow) -> bool:
     """Whether something has to end before another life can have the name."""
-    return life.in_run if life.starter is None else bool(life.starter.unfinished)
+    if life.starter is None:
+        return life.in_run or bool(life.occupied)
+    return bool(life.starter.unfinished)
 
 
 def _ended(life: Workflow) -> Iterator[LifeEnded]:

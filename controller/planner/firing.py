@@ -56,9 +56,8 @@ def _decisions(
         present = state.controller.present
         for one in timed:
             yield from one.decisions(now, present)
-    if starter.hold not in ("", Reason.SUSPENDED, Reason.CANCEL_MARKER):
-        return
-    for arrival in starter.arrivals[:1]:
+    told = starter.hold in ("", Reason.SUSPENDED, Reason.CANCEL_MARKER)
+    for arrival in starter.arrivals[:1] if told else ():
         yield Fire(
             uid=definition.uid,
             trigger=arrival.trigger,
@@ -246,7 +245,9 @@ def _turns(state: State, starter: Starter, said: Overlap) -> Iterator[TurnCame |
             continue
         birth = state.lives[oldest].birth
         assert birth is not None
-        if len(group.running) < (birth.parallel if birth.backfill else said.limit):
+        limit = birth.parallel if birth.backfill else said.limit
+        free = said.policy == "Allow" and birth.counts  # since an edit nobody has to wait
+        if free or len(group.running) < limit:
             yield TurnCame(uid=oldest)
     queued = sum(len(group.queued) for group in starter.groups.values())
     if queued > said.max_queued:

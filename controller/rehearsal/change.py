@@ -20,7 +20,8 @@ TriggerAction = Literal["new", "gone", "moved", "keep"]
 class TriggerChange(Struct, frozen=True, kw_only=True):
     """What becomes of a trigger. Times: its next due time, seconds since 1970; None: it has none.
 
-    `kind`: what it waits for. `why`: in words.
+    `kind`: what it waits for. `why`: in words. `pattern`: all files that match it are new for the
+    trigger; `lying`: how many, if somebody has looked.
     """
 
     name: str
@@ -29,6 +30,8 @@ class TriggerChange(Struct, frozen=True, kw_only=True):
     before: int | None
     after: int | None
     why: str
+    pattern: str = ""
+    lying: int | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -46,6 +49,7 @@ class Change(Struct, frozen=True, kw_only=True):
     steps: Effects
     note: str = ""  # what else there is to know: that it waits, or a marker
     waiting: frozenset[str] = frozenset()  # steps that had no result yet, and did not run
+    path: str = ""  # of the file of a definition
     triggers: list[TriggerChange] | None = None  # of a definition, before or after
     is_instance: bool = False
 

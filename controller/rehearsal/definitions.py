@@ -104,6 +104,7 @@ def of_play(
         becomes=becomes,
         steps={},
         note="; ".join([*notes, *_notes(state, life, play, becomes, instances)]),
+        path=play.life.path,
         triggers=[*_triggers(life, becomes, now)],
     )
     return [own, *instances]
@@ -127,8 +128,9 @@ def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Chang
             for name, effect in unchanged(life)
             for step in [life.steps[name]]
         },
-        note="; ".join([note, *_files(life, becomes), *([] if runs else _held(play.life))]),
+        note="; ".join([note, *([] if runs else _held(play.life))]),
         waiting=frozenset(waiting(life)),
+        path=play.life.path if play.life.pending is None else play.life.pending.path,
         triggers=[*_triggers(None, becomes, now)],
     )
 
@@ -252,7 +254,6 @@ def _notes(
     instances: list[Change],
 ) -> Iterator[str]:
     after = play.life
-    yield from _files(life, becomes)
     if life is None:
         if not triggers(becomes):
             yield f"starts only by hand: treadle start {after.name}"
@@ -359,6 +360,11 @@ def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator
             )
 
 
+def begun(becomes: Spec, now: int) -> list[TriggerChange]:
+    """Of a definition that is to begin."""
+    return [*_triggers(None, becomes, now)]
+
+
 def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
     """What an edit in the past did to the triggers: without due times, which nobody knows now."""
     old = triggers(was) if is_definition(was) else {}
@@ -411,21 +417,14 @@ def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
         before=None,
         after=_first(trigger, now),
         why="; ".join([named, *_begins(trigger)]),
+        pattern=trigger.files,
     )
 
 
 def _begins(trigger: Trigger) -> Iterator[str]:
-    """What one that counts from now on makes of what is there already; of files a note tells."""
+    """What one that counts from now on makes of what is there already; views tell of files."""
     if trigger.after:
         yield f"runs of {trigger.after} that have ended do not count"
-
-
-def _files(life: Workflow | None, becomes: Spec) -> Iterator[str]:
-    """The triggers for which all files that lie there are new."""
-    known = triggers(life.spec) if life is not None and life.starter is not None else {}
-    for name, trigger in triggers(becomes).items():
-        if trigger.files and (name not in known or known[name].files != trigger.files):
-            yield f"each file that lies at {trigger.files} starts {name}"
 
 
 def _first(trigger: Trigger, now: int) -> int | None:
@@ -473,6 +472,7 @@ def _of_trigger(
         before=before,
         after=after,
         why=why,
+        pattern=trigger.files if was.waits_for != trigger.waits_for else "",
     )
 
 

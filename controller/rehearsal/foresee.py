@@ -82,7 +82,7 @@ def of_folder(state: State, sight: FolderSight, now: int) -> Foresight:
             first = _above(life, wanted[name], edited) if wanted[name] else ()
             changes += _of_actions(state, name, [*first, *wanted[name]], now // SECOND)
         elif name in coming:
-            changes.append(_after_deletion(name, coming[name]))
+            changes.append(_after_deletion(name, coming[name], now // SECOND))
     faults = [fault for _, of_file in sorted(_faults(state, sight, verdict)) for fault in of_file]
     return Foresight(changes, faults, list(_policies(state, verdict.actions)))
 
@@ -222,20 +222,29 @@ def changes_of(state: State, document: Document, now: int | None = None) -> list
     """What this document would do if it were the folder's, with the markers that are there."""
     name = document.name
     life = state.workflows.get(name)
+    seconds = (wall(state, state.time) if now is None else now) // SECOND
     if life is not None and life.deleting:
-        return [_after_deletion(name, document.workflow.spec)]
+        return [_after_deletion(name, document.workflow.spec, seconds)]
     path = _home(state, document)
     actions = list(accept(life, document, path, ""))
     if life is not None and life.origin == "run":
         actions = [LifeEnded(uid=life.uid), *accept(None, document, path, "")]
-    seconds = (wall(state, state.time) if now is None else now) // SECOND
     return _of_actions(state, name, actions, seconds)
 
 
-def _after_deletion(name: str, spec: Spec) -> Change:
+def _after_deletion(name: str, spec: Spec, now: int) -> Change:
     note = "starts when the deleted one has stopped"
-    steps = {} if is_definition(spec) else {step.name: NEW for step in spec.steps}
-    return Change(workflow=name, before=0, after=1, was=None, becomes=spec, steps=steps, note=note)
+    starts = is_definition(spec)
+    return Change(
+        workflow=name,
+        before=0,
+        after=1,
+        was=None,
+        becomes=spec,
+        steps={} if starts else {step.name: NEW for step in spec.steps},
+        note=note,
+        triggers=definitions.begun(spec, now) if starts else None,
+    )
 
 
 def _of_actions(state: State, name: str, actions: Sequence[Action], now: int) -> list[Change]:

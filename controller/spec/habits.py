@@ -102,7 +102,8 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Workflow Spec",
         "catchup backfill",
-        _IN_A_TRIGGER.replace("WORD", "catchUp: All"),
+        "without it, the newest of the missed times is started; for all of them, put it into a "
+        "trigger: triggers: [{schedule: …, catchUp: All}]",
     ),
     Habit(
         "Workflow Spec",

@@ -83,7 +83,7 @@ def shape(change: Change) -> Difference:
             StepDifference(name, effect.action, effect.reason, of_effect(effect))
             for name, effect in change.steps.items()
         ],
-        note=change.note,
+        note=_note(change),
         triggers=UNSET if change.triggers is None else [*map(_trigger, change.triggers)],
     )
 
@@ -149,7 +149,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
     """For people. An unchanged workflow has no lines."""
     if not change.is_change:
         return
-    note = f"; {change.note}" if change.note else ""
+    note = f"; {said}" if (said := _note(change)) else ""
     heading = f"{change.workflow}  {_generations(change)}{note}"
     yield from (look.paint(line, "bold") for line in look.wrapped(heading, hang=2))
     if change.triggers:
@@ -170,6 +170,22 @@ def lines(change: Change, look: Look) -> Iterator[str]:
         for line in _spec_lines(change.was, change.becomes):
             yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""
+
+
+def _note(change: Change) -> str:
+    """What there is to know, and which files start a trigger that has fired for none of them."""
+    files = [_files(one) for one in change.triggers or () if one.pattern]
+    return "; ".join([*([change.note] if change.note else []), *files])
+
+
+def _files(change: TriggerChange) -> str:
+    if change.lying is None:
+        return f"each file that lies at {change.pattern} starts {change.name}"
+    if not change.lying:
+        return f"no file lies at {change.pattern} to start {change.name}"
+    files, verb = ("1 file", "lies") if change.lying == 1 else (f"{change.lying:,} files", "lie")
+    start = "starts" if change.lying == 1 else "each start"
+    return f"{files} that {verb} at {change.pattern} {start} {change.name}"
 
 
 def _has_not_begun(change: Change) -> bool:

@@ -280,7 +280,7 @@ _SENTENCES = {
     "DefaultsAccepted": "the Defaults in {path} are in force",
     "DefaultsRemoved": "./{folder} has no Defaults any more",
     "GenerationAccepted": "generation {generation} from {path}",
-    "EditDeferred": "generation {generation} from {path} waits until the run has finished",
+    "EditDeferred": "generation {generation} from {path} waits until what runs has ended",
     "EditTakenBack": "generation {generation} takes back the edit that waited",
     "SourceChanged": "{path}",
     "TurnCame": "its turn has come",

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from msgspec import structs
 from properties.flow import edits_on_the_way, one_edit
 from scenarios.player import rewrite
+from simulation import firings
 from simulation.chaos import chaos
 from simulation.trial import calm, crowd, shared, storm
 
@@ -24,6 +25,7 @@ from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import (
     apply_attempt,
+    apply_firing,
     apply_hooks,
     apply_step,
     children,
@@ -38,6 +40,7 @@ from controller.model.events import (
     AttemptFinished,
     GenerationAccepted,
     HooksBegun,
+    MachineSlept,
     RetryScheduled,
     RunStarted,
 )
@@ -46,7 +49,9 @@ from controller.model.phases import Phase
 from controller.model.state import Standing, Step
 from controller.planner import (
     accept,
+    birth,
     cancel,
+    firing,
     hooks,
     outcome,
     plan,
@@ -57,6 +62,7 @@ from controller.planner import (
     wish,
 )
 from controller.spec.linked import below
+from controller.spec.trigger import Trigger
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -95,6 +101,12 @@ def mutant_in_a_crowd(made: Made) -> Made:
 def mutant_among_pools(made: Made) -> Made:
     """One that takes steps which share something."""
     MUTANTS[made.__name__.replace("_", " ")] = made, shared
+    return made
+
+
+def mutant_at_due_times(made: Made) -> Made:
+    """One that takes a definition, and a reference that knows each of its due times."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, firings.trial
     return made
 
 
@@ -712,6 +724,100 @@ def queues_a_step_that_uses_something_ahead() -> Patch:
 @mutant_among_pools
 def has_nobody_stand_in_line_again_after_an_end() -> Patch:
     return patch.object(pools, "line_up", lambda state, workflow, key: None)
+
+
+@mutant_at_due_times
+def fires_again_what_it_fired_before_the_clock_was_set_back() -> Patch:
+    def wrong(state: Any, trigger: Any) -> None:
+        now = indexes.wall(state, state.time) // 1_000_000
+        trigger.mark, trigger.beyond, trigger.missed = min(trigger.mark, now), [], []
+        trigger.is_armed, trigger.due, trigger.catching = False, None, None
+
+    return patch.object(apply_firing, "_go_back", wrong)
+
+
+@mutant_at_due_times
+def never_comes_back_to_what_a_clock_ahead_skipped() -> Patch:
+    return patch.object(apply_firing, "_go_back", apply_firing._stay)
+
+
+@mutant_at_due_times
+def forgets_that_something_was_decided_ahead() -> Patch:
+    real = apply_firing._go_back
+
+    def wrong(state: Any, trigger: Any) -> None:
+        real(state, trigger)
+        trigger.beyond = []
+
+    return patch.object(apply_firing, "_go_back", wrong)
+
+
+@mutant_at_due_times
+def does_not_note_the_due_times_of_a_suspension() -> Patch:
+    return patch.object(firing, "_stood", lambda starter, timed: iter(()))
+
+
+@mutant_at_due_times
+def counts_the_queued_as_running() -> Patch:
+    real = firing._turns
+
+    def wrong(state: Any, starter: Any, said: Any) -> Iterator[Any]:
+        waiting = sum(len(group.queued) for group in starter.groups.values())
+        yield from real(state, starter, structs.replace(said, limit=said.limit - waiting))
+
+    return patch.object(firing, "_turns", wrong)
+
+
+@mutant_at_due_times
+def counts_only_what_runs_as_overlap() -> Patch:
+    real = birth._waits_for
+
+    def wrong(state: Any, definition: Any, fire: Any, group: str) -> str:
+        for one in definition.starter.groups.values():
+            with patch.object(one, "queued", {}):
+                return real(state, definition, fire, group)
+        return real(state, definition, fire, group)
+
+    return patch.object(birth, "_waits_for", wrong)
+
+
+@mutant_at_due_times
+def takes_each_missed_due_time_for_one_on_time() -> Patch:
+    return patch.object(firing._Timed, "_newest_missed", lambda self, now, present: None)
+
+
+@mutant_at_due_times
+def takes_a_sleep_for_presence() -> Patch:
+    real = APPLY[MachineSlept]
+
+    def wrong(state: Any, event: Any) -> None:
+        present = state.controller.present
+        real(state, event)
+        state.controller.present = present
+
+    return patch.dict(APPLY, {MachineSlept: wrong})
+
+
+@mutant_at_due_times
+def forgets_the_jitter_when_it_looks() -> Patch:
+    return patch.object(firing, "offset", lambda workflow, trigger, jitter: 0)
+
+
+@mutant_at_due_times
+def takes_an_edited_trigger_for_the_one_before() -> Patch:
+    return patch.object(Trigger, "waits_for", ())
+
+
+@mutant_at_due_times
+def decides_before_it_has_seen_who_has_ended() -> Patch:
+    real = plan._to_look_at
+
+    def wrong(state: Any, now: int, limits: Any) -> Iterator[Any]:
+        looked = [*real(state, now, limits)]
+        due = [one for one in looked if one[0].starter is not None]
+        yield from due if any(firing.decide(state, life, now) for life, _ in due) else looked
+
+    return patch.object(plan, "_to_look_at", wrong)
 
 
 def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:

@@ -3,18 +3,27 @@
 No test waits for luck: a look says when the next one is due, and the clock is set to that.
 """
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from controller.folder.inbox import PAUSE, PAUSE_MAX, RESCAN, Inbox, pause_after
+from controller.folder.inbox import (
+    PAUSE,
+    PAUSE_MAX,
+    RESCAN,
+    Inbox,
+    is_being_written,
+    pause_after,
+)
 from controller.folder.scan import STILL
 from controller.loop.ports import InputSight, SeenInput
 
@@ -188,15 +197,46 @@ def test_a_file_that_is_being_written_does_not_count(looked: Looked) -> None:
     assert [seen.size for seen in sight.files.values()] == [51 * 4]
 
 
-def test_half_a_file_whose_writer_pauses_counts_and_then_the_whole_counts(looked: Looked) -> None:
+def test_a_writer_that_pauses_is_not_done_while_it_has_the_file_open(looked: Looked) -> None:
+    path = looked.folder / "in/a.csv"
+    with appender(path) as append:
+        append()
+        for _ in range(20):
+            sight = looked.next() if looked.inbox.next_due() else looked.look()
+            assert sight.files == {}
+        due = looked.inbox.next_due()
+        assert due is not None
+        assert due > looked.now, "it asks again, and does not spin"
+        append()
+    assert [seen.size for seen in looked.next().files.values()] in ([8], [])
+    assert [seen.size for seen in looked.scan().files.values()] == [8]
+
+
+def test_whoever_reads_it_or_opens_it_while_it_is_asked_is_not_disturbed(looked: Looked) -> None:
+    path = looked.write("in/a.csv")
+    with path.open("rb"):
+        assert looked.names() == {"in/a.csv"}
+    with appender(path) as append:
+        append()
+        assert is_being_written(str(path))
+    assert not is_being_written(str(path))
+    for _ in range(200):  # a lease that is taken and broken at the same moment
+        with ThreadPoolExecutor(2) as both:
+            both.submit(is_being_written, str(path))
+            both.submit(path.write_text, "x")
+
+
+def test_where_there_are_no_leases_stillness_is_enough(
+    looked: Looked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, command: int, argument: int = 0) -> int:
+        raise OSError(errno.EINVAL, "no leases here")
+
+    monkeypatch.setattr("fcntl.fcntl", refuse)
     path = looked.folder / "in/a.csv"
     with appender(path) as append:
         append()
         assert [seen.size for seen in looked.scan().files.values()] == [4]
-        append()
-        sight = looked.look(full=True)
-        assert (sight.files, sight.unsteady) == ({}, 1), "its writer is at work again"
-        assert [seen.size for seen in looked.next().files.values()] == [8]
 
 
 def until_stamped_anew(path: Path, change: Callable[[], None]) -> None:

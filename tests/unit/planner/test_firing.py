@@ -502,6 +502,8 @@ class TestEdits:
         assert story.live(failed.name) == {"a"}
         story.exit("a", workflow=failed.name).exit("b", workflow=failed.name)
         assert failed.phase == "Succeeded"
+        why = [run.why for run in story.state.runs[failed.name]]
+        assert why[1] == "retry requested by somebody", "the edit did not begin this run"
 
     def test_unless_it_is_to_keep_its_spec(self) -> None:
         story = a_definition()
