@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import costs, endings, past
+from benchmarks import costs, endings, past, triggers
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
 from benchmarks.place import choose
@@ -29,6 +29,7 @@ OTHERS = (
     "huge",
     "past",
     "endings",
+    "triggers",
     "breakdown",
 )
 
@@ -115,6 +116,7 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         "large": ("10,000 steps, command:, 2 jobs", costs.large(folder)),
         "huge": ("100,000 steps, three dependencies each, JSON", costs.huge(folder)),
         "past": ("a log of 1,000,000 records", past.replaying(folder)),
+        "triggers": ("definitions that wait", triggers.waiting(folder, rounds)),
         "endings": (f"ending a tree of {processes:,} processes", endings.ending(folder, rounds)),
     }
     yield from (of for name, of in known.items() if _wanted(args, name))

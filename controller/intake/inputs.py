@@ -47,7 +47,7 @@ class Memory(Struct):
     """What `judge` remembers between calls; a controller starts with an empty one."""
 
     lines: dict[StepKey, Line] = {}
-    patterns: dict[StepKey, tuple[str, str, str]] = {}
+    patterns: dict[StepKey, tuple[str, int, str]] = {}  # path and generation, what follows of them
     sights: Mapping[str, InputSight] = field(default_factory=dict)
     again: bool = False  # there may be more to decide at once
 
@@ -81,11 +81,11 @@ def patterns(state: State, folder: str, memory: Memory) -> list[str]:
     found: list[str] = []
     for uid, name in state.inboxes:
         definition = state.lives[uid]
-        written = triggers(definition.spec)[name].files
         known = memory.patterns.get((uid, name))
-        if known is None or known[:2] != (definition.path, written):
+        if known is None or known[:2] != (definition.path, definition.generation):
             home = dirname(join(folder, definition.path))
-            known = definition.path, written, normpath(join(home, written))
+            written = triggers(definition.spec)[name].files
+            known = definition.path, definition.generation, normpath(join(home, written))
             memory.patterns[uid, name] = known
         found.append(known[2])
     return found
