@@ -373,6 +373,8 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
     if workflow.starter is not None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
             raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
+        if asked.kind in ("start", "backfill") and workflow.pending is not None:
+            raise _Refused("an edit takes its triggers away when all instances have ended")
     elif asked.kind in ("start", "backfill"):
         raise _Refused(f"{workflow.name} has no triggers, {not_startable(workflow)}")
 

@@ -545,6 +545,8 @@ class TestConversion:
         story.convert([a_step("a")])
         until(story, at("01:00", 15))
         assert len(firings(story)) == 1, "its triggers stop at once"
+        story.ask("start")
+        assert len(firings(story)) == 1, "nor can a person start more"
         story.exit("a", workflow=f"w@{KEY_23}")
         assert story.life().starter is None
         assert story.live() == {"a"}
