@@ -140,7 +140,7 @@ class Session:
             since=controller.state.controller.time,
             limits=controller.limits(),
             conditions=controller.conditions,
-            files_waiting=controller.inputs.waiting(controller.state),
+            files_waiting=controller.inputs.waiting,
         )
         before, self._status_problem, self._space.refused = self._status_problem, "", ""
         if status == self._status:

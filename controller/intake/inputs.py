@@ -4,17 +4,27 @@ A file is decided only when its instance can be born; until then it waits where 
 first. So nothing has to be remembered of it: each look finds it again. What a firing has consumed
 is in the log, with the time when it went, for a file may come back as it was. While its folder is
 away, or has become another one without such files, nothing is decided.
-Cost: O(files) of a trigger when its folder shows something else; O(groups) while files wait.
+Cost: O(files) of a trigger when its folder shows something else; O(triggers) while files wait.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
 from posixpath import dirname, join, normpath
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from controller.intake.conditions import Said, listed
-from controller.model.events import FileTaken, InputsSeen
+from controller.model.events import (
+    DeletionAccepted,
+    FileTaken,
+    GenerationAccepted,
+    InputsSeen,
+    LifeArchived,
+    LifeEnded,
+    MarkerRemoved,
+    RequestApplied,
+    SourceChanged,
+)
 from controller.model.observations import InputSight, SeenInput
 from controller.model.state import LOOP_FIRINGS, LOOP_TIME, SECOND, Armed, State, StepKey, Workflow
 from controller.planner.actions import Action, Fire
@@ -48,16 +58,21 @@ class Memory(Struct):
 
     lines: dict[StepKey, Line] = {}
     patterns: dict[StepKey, tuple[str, int, str]] = {}  # path and generation, what follows of them
-    sights: Mapping[str, InputSight] = field(default_factory=dict)
     again: bool = False  # there may be more to decide at once
+    busy: bool = False  # files wait, so the end of any instance may concern them
+    due: int | None = None  # when to look again although the folders show the same; microseconds
+    waiting: dict[str, dict[str, int]] = {}  # how many files, by definition and trigger
 
-    def waiting(self, state: State) -> dict[str, dict[str, int]]:
-        """How many files wait, by definition and trigger."""
-        found: dict[str, dict[str, int]] = {}
+    def note(self, state: State) -> None:
+        """Note what follows from all lines. Cost: O(them)."""
+        looped = [line.looped for line in self.lines.values() if line.looped is not None]
+        others = [line.another for line in self.lines.values() if line.another is not None]
+        self.due = min([*looped, *(since + STILL for since in others)], default=None)
+        self.busy = any(line.count for line in self.lines.values())
+        self.waiting = {}
         for (uid, name), line in self.lines.items():
-            if uid in state.lives and (line.count or line.sight is not None):
-                found.setdefault(state.lives[uid].name, {})[name] = line.count
-        return found
+            if line.sight is not None:
+                self.waiting.setdefault(state.lives[uid].name, {})[name] = line.count
 
     def settled(self, state: State) -> bool:
         """Whether no file will be decided by itself."""
@@ -67,11 +82,21 @@ class Memory(Struct):
             if uid in state.lives and (line.count or (line.sight and line.sight.unsteady))
         )
 
-    def due(self) -> int | None:
-        """When to look again although the folders show the same; microseconds."""
-        times = [line.looped for line in self.lines.values() if line.looped is not None]
-        times += [line.another + STILL for line in self.lines.values() if line.another is not None]
-        return min(times, default=None)
+
+def concerns(event: object) -> bool:
+    """Whether there may be other triggers after this, or may they decide what they could not."""
+    return isinstance(event, _CONCERNS)
+
+
+_CONCERNS = (
+    GenerationAccepted,
+    SourceChanged,
+    DeletionAccepted,
+    LifeEnded,
+    LifeArchived,
+    MarkerRemoved,
+    RequestApplied,
+)
 
 
 def patterns(state: State, folder: str, memory: Memory) -> list[str]:
@@ -100,6 +125,13 @@ def judge(
     memory.again = False
     for key in memory.lines.keys() - state.inboxes.keys():
         del memory.lines[key]
+    yield from _judge_all(state, sights, now, memory)
+    memory.note(state)
+
+
+def _judge_all(
+    state: State, sights: Mapping[str, InputSight], now: int, memory: Memory
+) -> Iterator[Action]:
     for key in list(state.inboxes):
         definition, pattern = state.lives[key[0]], memory.patterns[key][2]
         sight, line = sights.get(pattern), memory.lines.get(key)
@@ -160,15 +192,9 @@ def _see(
 def _is_known(armed: Armed, file: SeenInput | None) -> bool:
     """Whether the trigger has fired for it as it is."""
     known = None if file is None else armed.consumed.get(file.path)
-    return (
-        file is not None
-        and known is not None
-        and (known.size, known.mtime)
-        == (
-            file.size,
-            file.mtime,
-        )
-    )
+    if file is None or known is None:
+        return False
+    return (known.size, known.mtime) == (file.size, file.mtime)
 
 
 def _line_up(definition: Workflow, name: str, armed: Armed, line: Line, now: int) -> None:

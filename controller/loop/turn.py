@@ -170,7 +170,7 @@ class Controller:
             return None
         if self.inputs.again:
             return self.edges.clock.now()
-        times = edge.next_due(), self.inputs.due()
+        times = edge.next_due(), self.inputs.due
         return min((time for time in times if time is not None), default=None)
 
     def settled(self) -> bool:
@@ -268,6 +268,10 @@ class Controller:
         if edge is None or self._only is not None or not (self.state.inboxes or self.inputs.lines):
             return
         memory, now = self.inputs, self.passes.now
+        due = self._inputs_due()
+        at_rest = not memory.busy and due is not None and due > now
+        if at_rest and not any(inputs.concerns(one.event) for one in self.passes.batch):
+            return
         sights = edge.look(inputs.patterns(self.state, self.settings.folder, memory), now)
         while True:
             before = len(self.passes.batch)

@@ -84,7 +84,7 @@ class Inbox:
 
     @property
     def waiting(self) -> int:
-        return self.memory.waiting(self.story.state).get("w", {}).get("t", 0)
+        return self.memory.waiting.get("w", {}).get("t", 0)
 
     @property
     def said(self) -> set[str]:
@@ -220,7 +220,7 @@ def test_a_path_that_fires_again_and_again_is_held_for_a_while() -> None:
         box.look()
     assert len(box.fired) == LOOP_FIRINGS
     assert (box.said, box.waiting) == ({"TriggerLoops"}, 1)
-    assert box.memory.due() is not None
+    assert box.memory.due is not None
     box.wait(600)
     assert len(box.fired) == LOOP_FIRINGS + 1
 
