@@ -7,14 +7,14 @@ stopped first, and the next controller tries them again.
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
-from controller.model.phases import Phase
-from controller.model.state import State, Workflow
+from controller.model.phases import Phase, Reason
+from controller.model.state import Move, State, Workflow
 from controller.view.pools import stuck
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ def up(args: argparse.Namespace) -> int:
         progress(args, leaving, specs=args.specs) as shown,
     ):
         shown.hello(session.news())
-        began = session.controller.state.time
+        fallen: set[str] = set()  # instances that failed meanwhile, by uid
         while not signals.seen:
             session.turn()
+            _note_falls(session.moves, fallen)
             shown.show(session.news())
             if args.once and session.controller.settled():
                 break
@@ -71,7 +72,7 @@ def up(args: argparse.Namespace) -> int:
         note(f"treadle: no specs in {os.path.abspath(args.specs)}")
         if args.fail_if_empty:
             return ExitCode.USAGE
-    return _exit_code(session, began)
+    return _exit_code(session, fallen)
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
@@ -97,15 +98,29 @@ def _is_empty(session: "Session") -> bool:
     return not state.rejected and all(life.origin != "folder" for life in state.workflows.values())
 
 
-def _exit_code(session: "Session", began: int) -> ExitCode:
+def _note_falls(moves: Iterable[Move], fallen: set[str]) -> None:
+    """Keep `fallen` true of the instances: those that have ended may leave the state any moment."""
+    for move in moves:
+        if move.step or "@" not in move.workflow:
+            continue
+        if move.phase in _FAILED and move.reason != Reason.SPEC_DELETED:
+            fallen.add(move.uid)
+        else:
+            fallen.discard(move.uid)
+
+
+_FAILED = (Phase.FAILED, Phase.CANCELLED)
+
+
+def _exit_code(session: "Session", fallen: Collection[str]) -> ExitCode:
     """For `--once`: first a full disk counts, then a failed workflow, then bad specs.
 
-    Of the instances that failed, only those count that have ended since `began`.
+    Of the instances only those count that have failed meanwhile.
     """
     state = session.controller.state
     if session.news().lacks_room():
         return ExitCode.STORAGE
-    if any(_has_failed(life, began) or stuck(state, life) for life in _of_the_folder(state)):
+    if fallen or any(_has_failed(life) or stuck(state, life) for life in _of_the_folder(state)):
         return ExitCode.FAILED
     return ExitCode.USAGE if state.rejected or state.bad_markers else ExitCode.FINE
 
@@ -114,6 +129,5 @@ def _of_the_folder(state: State) -> Iterator[Workflow]:
     return (life for life in state.workflows.values() if life.origin != "run")
 
 
-def _has_failed(life: Workflow, began: int) -> bool:
-    is_old = life.birth is not None and (life.completed or 0) <= began
-    return life.phase in (Phase.FAILED, Phase.CANCELLED) and not is_old
+def _has_failed(life: Workflow) -> bool:
+    return life.birth is None and life.phase in _FAILED

@@ -119,7 +119,8 @@ class Folders:
 
     def __init__(self) -> None:
         self._roots: dict[str, tuple[Root, str]] = {}
-        self._listed: dict[str, tuple[list[str], dict[str, os.DirEntry[str]]]] = {}
+        self._listed: dict[str, dict[str, os.DirEntry[str]]] = {}
+        self._in_order: dict[str, list[str]] = {}
 
     def root(self, path: str) -> tuple[Root, str]:
         """What is there, and its path without symlinks."""
@@ -130,19 +131,26 @@ class Folders:
 
     def matching(self, path: str, glob: Glob) -> Iterator["os.DirEntry[str]"]:
         """What it lists under names that match. Raises OSError if it can't be listed."""
-        known = self._listed.get(path)
-        if known is None:
+        listed = self._listed.get(path)
+        if listed is None:
             with os.scandir(path) as entries:
-                found = {entry.name: entry for entry in entries}
-            known = self._listed[path] = sorted(found), found
-        names, found = known
-        start, fits = glob
+                listed = self._listed[path] = {entry.name: entry for entry in entries}
+        for name in self._starting(path, glob.start):
+            if glob.fits.match(name) is not None:
+                yield listed[name]
+
+    def _starting(self, path: str, start: str) -> Iterator[str]:
+        """The names that start so. Only who has no use for all of them needs them in order."""
+        if not start:
+            yield from self._listed[path]
+            return
+        names = self._in_order.get(path)
+        if names is None:
+            names = self._in_order[path] = sorted(self._listed[path])
         for index in range(bisect_left(names, start), len(names)):
-            name = names[index]
-            if not name.startswith(start):
+            if not names[index].startswith(start):
                 return
-            if fits.match(name) is not None:
-                yield found[name]
+            yield names[index]
 
 
 class Walk:

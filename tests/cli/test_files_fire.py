@@ -63,6 +63,10 @@ class Dropped:
         events = (one.event for one in read(str(self.place.state)))
         return [one for one in events if isinstance(one, e.InputsSeen)]
 
+    def archived(self) -> list[e.LifeArchived]:
+        events = (one.event for one in read(str(self.place.state)))
+        return [one for one in events if isinstance(one, e.LifeArchived)]
+
     def ran(self) -> Counter[str]:
         ledger = self.place.root / "ledger"
         lines = ledger.read_text().split() if ledger.exists() else []
@@ -237,10 +241,12 @@ def test_a_failed_instance_is_told_by_the_exit_code(drop: Dropped) -> None:
 
 
 def test_a_failed_instance_counts_although_it_was_archived(drop: Dropped) -> None:
-    drop.define(f'{RECORD}; case "$FILE" in *0.csv) exit 3;; esac', keepInstances=1)
+    """It stays for 10 s, since somebody may wait for it; then others have its place."""
+    drop.define(f'{RECORD}; case "$FILE" in *0.csv) exit 3;; esac; sleep 4', keepInstances=1)
     for number in range(4):
         (drop.inbox / f"{number}.csv").touch()
     drop.once(code=1)
+    assert drop.archived()
     drop.once(code=0)
 
 
