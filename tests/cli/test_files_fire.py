@@ -222,6 +222,21 @@ def test_a_pattern_into_the_state_folder_fires_for_nothing_and_says_so(drop: Dro
     assert not drop.fired()
 
 
+@pytest.mark.parametrize("instead", ["nothing", "a file", "a loop"])
+def test_what_is_no_folder_is_not_waited_for(drop: Dropped, instead: str) -> None:
+    drop.inbox.rmdir()
+    if instead == "a file":
+        drop.inbox.touch()
+    if instead == "a loop":
+        drop.inbox.symlink_to(drop.inbox)
+    drop.once()
+    drop.inbox.unlink(missing_ok=True)
+    drop.inbox.mkdir()
+    (drop.inbox / "a.csv").touch()
+    drop.once()
+    assert drop.ran() == {"a.csv": 1}
+
+
 def test_files_of_a_suspended_definition_are_not_waited_for(drop: Dropped) -> None:
     drop.define(suspend=True)
     (drop.inbox / "a.csv").touch()
