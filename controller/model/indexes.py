@@ -92,8 +92,20 @@ def _count_attempt(state: State, workflow: Workflow, by: int) -> None:
     starter = _starter_of(state, workflow)
     if starter is not None:
         starter.occupied += by
-        for uid in [*starter.waiting]:
-            requeue(state, state.lives[uid])
+        for uid in starter.waiting:
+            _move_up(state, state.lives[uid], starter.occupied)
+
+
+def _move_up(state: State, workflow: Workflow, occupied: int) -> None:
+    """Its definition has another number of slots, so it has other places; whether it has one hangs
+    on other things.
+    """
+    if workflow.queued_as is not None:
+        key = workflow.queued_as[0], occupied
+        pools.move(state.queue, workflow, workflow.queued_as, key)
+        workflow.queued_as = key
+    if workflow.lined_as is not None:
+        pools.line_up(state, workflow, (workflow.lined_as[0], occupied))
 
 
 def _starter_of(state: State, workflow: Workflow) -> Starter | None:
