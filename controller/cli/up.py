@@ -57,7 +57,8 @@ def up(args: argparse.Namespace) -> int:
         fallen: set[str] = set()  # instances that failed meanwhile, by uid
         while not signals.seen:
             session.turn()
-            _note_falls(session.moves, fallen)
+            if args.once:
+                _note_falls(session.moves, fallen)
             shown.show(session.news())
             if args.once and session.controller.settled():
                 break
