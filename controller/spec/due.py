@@ -20,14 +20,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from hashlib import sha256
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from controller.spec.path_fault import did_you_mean
 from controller.spec.wall import Change, change_at, first, last, reached, showing, shown
+
+if TYPE_CHECKING:  # it is loaded where somebody asks for a zone
+    from zoneinfo import ZoneInfo
 
 _LAST_YEAR = 9900  # dates end with 9999, and a search goes 50 years on
 END = int(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) - 1  # nothing is due later
@@ -144,8 +146,10 @@ def check(rule: Rule) -> None:
 
 
 @lru_cache(64)
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> "ZoneInfo":
     """The zone of an IANA name. Raises BadRule."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     if name == "localtime":
         raise BadRule(f'"{name}" is the zone of the machine, which may change; name one')
     try:
@@ -161,12 +165,20 @@ def zone_of(name: str) -> ZoneInfo:
 def _nearest_zone(name: str) -> str:
     from difflib import get_close_matches
 
+    folded = _names_of_zones()
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.8)  # at 0.75 CEST is near West
+    return folded[close[0]] if close else ""
+
+
+@cache
+def _names_of_zones() -> dict[str, str]:
+    """Full names and cities, in lower case, with the zone of each."""
+    from zoneinfo import available_timezones
+
     # Etc/GMT+1 lies west of Greenwich: who looks for UTC+1 would get the opposite.
     known = [one for one in available_timezones() if "/" in one and not one.startswith("Etc/")]
     cities = {one.rpartition("/")[2].replace("_", " ").lower(): one for one in sorted(known)}
-    folded = cities | {one.lower(): one for one in [*known, "UTC"]}
-    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.8)  # at 0.75 CEST is near West
-    return folded[close[0]] if close else ""
+    return cities | {one.lower(): one for one in [*known, "UTC"]}
 
 
 def moment_of(text: str) -> int:
@@ -201,6 +213,10 @@ def at_in(due: int, zone: str) -> str:
 
 def offset(workflow: str, trigger: str, jitter: int) -> int:
     """How many seconds after its due time it starts: 0 to `jitter`, the same every day."""
+    if not jitter:
+        return 0
+    from hashlib import sha256  # loads OpenSSL
+
     digest = sha256(f"{workflow}\0{trigger}".encode()).digest()
     return int.from_bytes(digest[:8]) % (jitter + 1)
 
@@ -242,7 +258,7 @@ def _latest(text: str, zone: str, moment: int) -> int | None:
     return max(found, default=None)
 
 
-def _next_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
+def _next_shown(text: str, clock: "ZoneInfo", wall: int) -> list[int]:
     """The moments that show the next time of an expression that does not fall into a gap."""
     for _ in range(_GAPS_MAX):
         found = _next(text, wall)
@@ -254,7 +270,7 @@ def _next_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
     return []
 
 
-def _last_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
+def _last_shown(text: str, clock: "ZoneInfo", wall: int) -> list[int]:
     """As `_next_shown`, for the last time up to `wall`."""
     for _ in range(_GAPS_MAX):
         found = _last(text, wall)
@@ -266,7 +282,7 @@ def _last_shown(text: str, clock: ZoneInfo, wall: int) -> list[int]:
     return []
 
 
-def _change(wall: int, clock: ZoneInfo) -> Change:
+def _change(wall: int, clock: "ZoneInfo") -> Change:
     change = change_at(wall, clock)
     assert change is not None
     return change
