@@ -160,7 +160,7 @@ def test_in_the_end_the_folder_is_in_force(past: list[tuple[Deed, float]]) -> No
         listing = {one.path for one in folder.sight.files.values() if name in policies.listed(one)}
         assert known or {path, *listing} & rejected.keys(), "only a fault keeps what is gone"
     for life in folder.state.workflows.values():
-        above = defaults_above(folder.state, life.origin, life.path)
+        above = defaults_above(folder.state, life.origin, life.path, life.spec)
         assert life.deleting or life.spec.above == above
     assert folder.verdict.due is None, "nothing is left to wait for"
 
