@@ -7,13 +7,14 @@ stopped first, and the next controller tries them again.
 
 import argparse
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
-from controller.model.phases import Phase, Reason
+from controller.model.phases import WORKFLOW_TERMINAL, Phase, Reason
 from controller.model.state import Move, State, Workflow
 from controller.view.pools import stuck
 
@@ -54,17 +55,20 @@ def up(args: argparse.Namespace) -> int:
         progress(args, leaving, specs=args.specs) as shown,
     ):
         shown.hello(session.news())
-        fallen: set[str] = set()  # instances that failed meanwhile, by uid
+        ends: dict[str, str] = {}  # how instances ended meanwhile, by uid: they may leave the state
         while not signals.seen:
             session.turn()
             if args.once:
-                _note_falls(session.moves, fallen)
+                _note_ends(session.moves, ends)
             shown.show(session.news())
             if args.once and session.controller.settled():
                 break
             session.wait(shown.refresh_seconds, shown.keys())
         ended = _end_steps(session, shown) if signals.seen and args.end_steps else 0
-        shown.bye(session.news(), stopped=bool(signals.seen), ended=ended)
+        left = Counter(
+            end for uid, end in ends.items() if uid not in session.controller.state.lives
+        )
+        shown.bye(session.news()._replace(left=left), stopped=bool(signals.seen), ended=ended)
     if not args.once:
         return ExitCode.FINE
     if signals.seen:
@@ -73,7 +77,7 @@ def up(args: argparse.Namespace) -> int:
         note(f"treadle: no specs in {os.path.abspath(args.specs)}")
         if args.fail_if_empty:
             return ExitCode.USAGE
-    return _exit_code(session, fallen)
+    return _exit_code(session, ends.values())
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
@@ -99,21 +103,20 @@ def _is_empty(session: "Session") -> bool:
     return not state.rejected and all(life.origin != "folder" for life in state.workflows.values())
 
 
-def _note_falls(moves: Iterable[Move], fallen: set[str]) -> None:
-    """Keep `fallen` true of the instances: those that have ended may leave the state any moment."""
+def _note_ends(moves: Iterable[Move], ends: dict[str, str]) -> None:
+    """Keep `ends` true of the instances that have ended."""
     for move in moves:
         if move.step or "@" not in move.workflow:
             continue
-        if move.phase in _FAILED and move.reason != Reason.SPEC_DELETED:
-            fallen.add(move.uid)
-        else:
-            fallen.discard(move.uid)
+        ends.pop(move.uid, None)
+        if move.phase in WORKFLOW_TERMINAL and move.reason != Reason.SPEC_DELETED:
+            ends[move.uid] = move.phase
 
 
 _FAILED = (Phase.FAILED, Phase.CANCELLED)
 
 
-def _exit_code(session: "Session", fallen: Collection[str]) -> ExitCode:
+def _exit_code(session: "Session", ends: Iterable[str]) -> ExitCode:
     """For `--once`: first a full disk counts, then a failed workflow, then bad specs.
 
     Of the instances only those count that have failed meanwhile.
@@ -121,7 +124,9 @@ def _exit_code(session: "Session", fallen: Collection[str]) -> ExitCode:
     state = session.controller.state
     if session.news().lacks_room():
         return ExitCode.STORAGE
-    if fallen or any(_has_failed(life) or stuck(state, life) for life in _of_the_folder(state)):
+    if any(end in _FAILED for end in ends) or any(
+        _has_failed(life) or stuck(state, life) for life in _of_the_folder(state)
+    ):
         return ExitCode.FAILED
     return ExitCode.USAGE if state.rejected or state.bad_markers else ExitCode.FINE
 

@@ -18,7 +18,7 @@ def farewell(news: News, specs: str, *, stopped: bool, ended: int) -> Iterator[s
     if stopped:
         yield from _stopped(news, ended)
         return
-    counts, asking = Counter[str](), list[tuple[str, list[Step]]]()
+    counts, asking = Counter[str](news.left), list[tuple[str, list[Step]]]()
     waiting = 0
     for life in news.workflows():
         if life.starter is not None and life.phase is not Phase.SUSPENDED:

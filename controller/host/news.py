@@ -1,6 +1,7 @@
 """What a turn of a controller, or a look at the log, has brought: for all that show it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from controller.model.events import FiringDecided
@@ -26,6 +27,7 @@ class News(NamedTuple):
     only: frozenset[str] | None = None
     stood: int | None = None
     firings: Sequence[FiringDecided] = ()
+    left: Mapping[str, int] = MappingProxyType({})  # instances that ended and are archived, by end
 
     def shows(self, uid: str) -> bool:
         return self.only is None or uid in self.only

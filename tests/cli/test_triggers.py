@@ -356,8 +356,9 @@ def test_every_due_time_has_one_fate_whatever_is_killed(place: Place) -> None:
     decided = [one for one in map(json.loads, told) if one["outcome"]]
     keys = [one["key"] for one in decided]
     assert len(keys) == len(set(keys)) == mark - starter.triggers["beat"].since
-    assert {one["outcome"] for one in decided} == {"Started", "Skipped"}
-    assert {one["reason"] for one in decided} <= {None, "CatchUp"}
+    outcomes = {(one["outcome"], one["reason"]) for one in decided}  # one is missed in a long pause
+    assert ("Started", None) in outcomes
+    assert outcomes <= {("Started", None), ("Skipped", "CatchUp")}
     instances = {life.name for life in place.folded().lives.values() if life.birth}
     assert {one["instance"] for one in decided if one["instance"]} == instances
 
