@@ -168,8 +168,8 @@ def _problem(request: Request) -> str:
     """The sender checked its document already, but perhaps with the rules of another version."""
     if request.document is None:
         return ""
-    from controller.spec.link import problems
-    from controller.spec.validate import check
+    from controller.spec.reading.link import problems
+    from controller.spec.rules.validate import check
 
     spec = request.document.workflow.spec
     faults = list(check(spec)) or problems(spec)

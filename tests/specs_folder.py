@@ -6,12 +6,12 @@ from hashlib import blake2b
 from controller.errors import Fault
 from controller.intake.desired import Memory, Settings, Verdict, judge
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.observations import FolderSight, SeenFile, SeenMarker
 from controller.model.state import State
 from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import fingerprints
-from controller.spec.load import load
+from controller.spec.reading.load import load
 
 SECOND = 1_000_000
 

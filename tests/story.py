@@ -14,19 +14,19 @@ from controller.intake.requests import answer
 from controller.loop import causes
 from controller.loop.promises import promised
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.invariants import check
 from controller.model.observations import AttemptId, Ended, Observation, Request, Started
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Move, Queue, State, Step, Workflow
-from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
+from controller.planner.editing.accept import accept
 from controller.planner.outcome import facts
 from controller.planner.permission import Limits
 from controller.planner.plan import forget_touched, plan
 from controller.spec.definition import BackoffPolicy
 from controller.spec.linked import LinkedWorkflow as Document
-from controller.spec.load import Document as Written
+from controller.spec.reading.load import Document as Written
 
 BEGIN = 1_700_000_000 * SECOND
 PASSES_MAX = 100_000

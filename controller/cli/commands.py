@@ -59,7 +59,7 @@ START, LOOK, CHANGE, CHECK, MAINTAIN = "Start", "Look", "Change", "Check", "Main
 COMMANDS = (
     Command(
         "up",
-        "up:up",
+        "acting.up:up",
         "run the controller",
         START,
         (
@@ -132,7 +132,7 @@ COMMANDS = (
     ),
     Command(
         "run",
-        "run:run",
+        "acting.run:run",
         "run files once, to the end",
         START,
         (
@@ -163,7 +163,7 @@ COMMANDS = (
     ),
     Command(
         "get",
-        "get:get",
+        "reading.get:get",
         "list workflows",
         LOOK,
         (
@@ -211,7 +211,7 @@ COMMANDS = (
     ),
     Command(
         "status",
-        "status:status",
+        "reading.status:status",
         "one workflow in detail",
         LOOK,
         (
@@ -235,7 +235,7 @@ COMMANDS = (
     ),
     Command(
         "runs",
-        "runs:runs",
+        "reading.runs:runs",
         "past runs",
         LOOK,
         (
@@ -268,7 +268,7 @@ COMMANDS = (
     ),
     Command(
         "schedule",
-        "schedule:schedule",
+        "reading.schedule:schedule",
         "due times of triggers",
         LOOK,
         (
@@ -301,7 +301,7 @@ COMMANDS = (
     ),
     Command(
         "pools",
-        "pools:pools",
+        "reading.pools:pools",
         "pools and locks",
         LOOK,
         (
@@ -319,7 +319,7 @@ COMMANDS = (
     ),
     Command(
         "logs",
-        "logs:logs",
+        "reading.logs:logs",
         "output of steps",
         LOOK,
         (
@@ -360,7 +360,7 @@ COMMANDS = (
     ),
     Command(
         "explain",
-        "explain:explain",
+        "reading.explain:explain",
         "why it waits, ran or failed",
         LOOK,
         (
@@ -385,7 +385,7 @@ COMMANDS = (
     ),
     Command(
         "events",
-        "logs:events",
+        "reading.logs:events",
         "what happened, in order",
         LOOK,
         (
@@ -410,7 +410,7 @@ COMMANDS = (
     ),
     Command(
         "apply",
-        "files:apply",
+        "acting.files:apply",
         "put a spec into the folder",
         CHANGE,
         (
@@ -433,7 +433,7 @@ COMMANDS = (
     ),
     Command(
         "delete",
-        "files:delete",
+        "acting.files:delete",
         "remove a workflow",
         CHANGE,
         (
@@ -454,7 +454,7 @@ COMMANDS = (
     ),
     Command(
         "cancel",
-        "change:cancel",
+        "acting.change:cancel",
         "stop running steps",
         CHANGE,
         (
@@ -476,7 +476,7 @@ COMMANDS = (
     ),
     Command(
         "retry",
-        "change:retry",
+        "acting.change:retry",
         "run failed steps again",
         CHANGE,
         (
@@ -501,7 +501,7 @@ COMMANDS = (
     ),
     Command(
         "restart",
-        "change:restart",
+        "acting.change:restart",
         "run every step again",
         CHANGE,
         (*_CHANGE, NAME, KEEP_SPEC, REASON),
@@ -513,7 +513,7 @@ COMMANDS = (
     ),
     Command(
         "start",
-        "start:start",
+        "acting.start:start",
         "begin an instance by hand",
         CHANGE,
         (
@@ -547,7 +547,7 @@ COMMANDS = (
     ),
     Command(
         "backfill",
-        "backfill:backfill",
+        "acting.backfill:backfill",
         "fill in due times",
         CHANGE,
         (
@@ -606,7 +606,7 @@ COMMANDS = (
     ),
     Command(
         "suspend",
-        "change:suspend",
+        "acting.change:suspend",
         "start nothing new",
         CHANGE,
         (*_CHANGE, NAME, REASON),
@@ -615,7 +615,7 @@ COMMANDS = (
     ),
     Command(
         "resume",
-        "change:resume",
+        "acting.change:resume",
         "undo suspend",
         CHANGE,
         (*_CHANGE, NAME, REASON),
@@ -624,7 +624,7 @@ COMMANDS = (
     ),
     Command(
         "mark",
-        "change:mark",
+        "acting.change:mark",
         "mark a step as done by hand",
         CHANGE,
         (
@@ -662,7 +662,7 @@ COMMANDS = (
     ),
     Command(
         "approve",
-        "change:approve",
+        "acting.change:approve",
         "answer a step that asks",
         CHANGE,
         (
@@ -681,7 +681,7 @@ COMMANDS = (
     ),
     Command(
         "validate",
-        "check:validate",
+        "reading.check:validate",
         "check spec files",
         CHECK,
         (
@@ -706,7 +706,7 @@ COMMANDS = (
     ),
     Command(
         "diff",
-        "diff:diff",
+        "reading.diff:diff",
         "what would an edit do?",
         CHECK,
         (
@@ -744,7 +744,7 @@ COMMANDS = (
     ),
     Command(
         "history",
-        "history:history",
+        "reading.history:history",
         "versions of a spec",
         CHECK,
         (*READ_OPTIONS, NAME, json_form("one JSON object a generation")),
@@ -755,7 +755,7 @@ COMMANDS = (
     ),
     Command(
         "wait",
-        "wait:wait",
+        "reading.wait:wait",
         "wait for a result",
         CHECK,
         (
@@ -786,7 +786,7 @@ COMMANDS = (
     ),
     Command(
         "replay",
-        "get:replay",
+        "reading.get:replay",
         "show an earlier state",
         MAINTAIN,
         (
@@ -805,7 +805,7 @@ COMMANDS = (
     ),
     Command(
         "repair",
-        "repair:repair",
+        "acting.repair:repair",
         "cut a damaged log",
         MAINTAIN,
         (*READ_OPTIONS, arg("--yes", action="store_true", help="cut without asking")),
@@ -815,7 +815,7 @@ COMMANDS = (
     ),
     Command(
         "schema",
-        "check:schema",
+        "reading.check:schema",
         "JSON Schema of a spec",
         MAINTAIN,
         (
@@ -845,7 +845,7 @@ COMMANDS = (
     ),
     Command(
         "version",
-        "version:version",
+        "reading.version:version",
         "show the version",
         MAINTAIN,
         (

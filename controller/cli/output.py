@@ -66,7 +66,7 @@ def show_lines(lines: Iterable[str]) -> None:
 def show(value: Any, form: str) -> None:
     """Print `value` as JSON or YAML."""
     if form == "yaml":
-        from controller.view.yaml_text import as_yaml
+        from controller.view.changes.yaml_text import as_yaml
 
         show_data(as_yaml(msgspec.to_builtins(value)))
     else:

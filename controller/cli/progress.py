@@ -10,7 +10,7 @@ from controller.cli.output import can_draw
 
 if TYPE_CHECKING:
     from controller.host.lines import Progress
-    from controller.view.choice import Leaving
+    from controller.view.live.choice import Leaving
 
 
 @contextmanager

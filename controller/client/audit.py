@@ -8,9 +8,9 @@ from controller.client.replica import Replica
 from controller.model.events import FiringDecided, WorkflowFinished
 from controller.model.indexes import wall
 from controller.model.state import SECOND, Armed, State, Workflow
-from controller.spec.trigger import Trigger, triggers
+from controller.spec.triggers.trigger import Trigger, triggers
+from controller.view.lists.schedule import Decided, Force, Past
 from controller.view.look import Look
-from controller.view.schedule import Decided, Force, Past
 
 CHANGED = "the trigger was changed or removed"
 DELETED = "the workflow was deleted"

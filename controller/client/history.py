@@ -6,7 +6,7 @@ from typing import NamedTuple
 from controller.client.past import recall
 from controller.client.replica import Replica
 from controller.errors import NotFound
-from controller.model.apply_defaults import folders_above
+from controller.model.apply.defaults import folders_above
 from controller.model.events import (
     AnyEvent,
     DefaultsAccepted,
@@ -21,10 +21,10 @@ from controller.model.events import (
     StepExpanded,
 )
 from controller.model.state import Workflow, document_of
-from controller.view.edits import pending_words
+from controller.view.changes.edits import pending_words
+from controller.view.changes.generations import Generation, accepted, expanded, followed, taken_back
+from controller.view.changes.policy import PolicyEdit, edited
 from controller.view.find import find_workflow
-from controller.view.generations import Generation, accepted, expanded, followed, taken_back
-from controller.view.policy import PolicyEdit, edited
 
 
 class History(NamedTuple):

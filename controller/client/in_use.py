@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from controller.clock import SystemClock
 from controller.executor.local.usage import of_running
 from controller.model.state import Workflow
-from controller.view.listing import Entry
+from controller.view.lists.listing import Entry
 from controller.view.shape import InUse
 
 

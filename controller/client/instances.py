@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from controller.client.replica import Replica
 from controller.model.events import FiringDecided, LifeArchived, RunStarted
 from controller.model.state import State, Workflow
-from controller.view.instances import Instance, instance, runs_of_life
+from controller.view.lists.instances import Instance, instance, runs_of_life
 from controller.view.look import Look
 
 

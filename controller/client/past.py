@@ -10,11 +10,11 @@ from controller.client.replica import Replica
 from controller.errors import NotFound, UsageError
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import RunStarted
 from controller.model.movement import set_condition
 from controller.model.state import RunShort, State, Workflow
-from controller.spec.keys import LATEST
+from controller.spec.triggers.keys import LATEST
 from controller.view.find import definition_in, find, find_workflow, is_uid_of, meant_by
 from controller.view.look import Look
 from controller.view.status import ARCHIVED

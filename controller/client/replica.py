@@ -14,7 +14,7 @@ from controller.log.lock import check_end, noted_end
 from controller.log.reader import Place, Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.events import Record
 from controller.model.state import Move, State
 

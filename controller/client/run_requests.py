@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from controller.client.defaults import with_defaults
-from controller.client.given import given_params
-from controller.client.pools import pools_for
+from controller.client.files.defaults import with_defaults
+from controller.client.files.given import given_params
+from controller.client.files.pools import pools_for
 from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import os_user
-from controller.spec.load import Document, Loaded
+from controller.spec.reading.load import Document, Loaded
 
 
 def ask_to_run(
@@ -72,7 +72,7 @@ def _documents(
     loaded = [(file, _load(file, max_bytes)) for file in files]
     _refuse_twice(loaded)
     if any(document.calls for _, one in loaded for document in one.documents):
-        from controller.client.templates import with_templates
+        from controller.client.files.templates import with_templates
 
         found = with_templates(loaded, specs, max_bytes)
         loaded = list(zip(files, found, strict=True))
@@ -93,9 +93,9 @@ def _documents(
 
 
 def _load(file: str, max_bytes: int) -> Loaded:
-    from controller.client.programs import programs_near
-    from controller.client.source import read_source
-    from controller.spec.load import load
+    from controller.client.files.programs import programs_near
+    from controller.client.files.source import read_source
+    from controller.spec.reading.load import load
 
     data, also = read_source(file, max_bytes).data, programs_near(file)
     return load(data, file, max_bytes=max_bytes, also=also)

@@ -8,8 +8,8 @@ import os
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from controller.client.files.spec_files import SpecFile, files_defining
 from controller.client.replica import Replica
-from controller.client.spec_files import SpecFile, files_defining
 from controller.errors import NotFound, UsageError
 from controller.intake.requests import of_instances
 from controller.model.state import State, Workflow

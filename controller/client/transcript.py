@@ -20,7 +20,7 @@ from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
 from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above
-from controller.view.attempts import (
+from controller.view.lists.attempts import (
     NAMED_MAX,
     Choice,
     Shown,

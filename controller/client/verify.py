@@ -11,7 +11,7 @@ from controller.log.archive import beginning
 from controller.log.lock import check_end, noted_end
 from controller.log.reader import read
 from controller.log.snapshots import folder, good
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.image import freeze, is_own
 from controller.model.invariants import problems
 

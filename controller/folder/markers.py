@@ -19,9 +19,9 @@ from msgspec import Struct
 from controller.errors import UsageError
 from controller.loop.ports import SeenMarker
 from controller.spec.items import is_full_name
-from controller.spec.keys import KEY, LATEST
 from controller.spec.models import WORKFLOW_NAME
-from controller.spec.older import workflow_name
+from controller.spec.reading.older import workflow_name
+from controller.spec.triggers.keys import KEY, LATEST
 
 MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all

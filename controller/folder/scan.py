@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from controller.errors import Fault
 from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker, workflow_of
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
-from controller.spec.load import load
+from controller.spec.reading.load import load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done

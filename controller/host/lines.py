@@ -17,7 +17,7 @@ from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
 from controller.view.firings import due_time, is_toggle
-from controller.view.listing import of_definition
+from controller.view.lists.listing import of_definition
 from controller.view.look import Look
 from controller.view.pools import is_stuck, of_lack
 from controller.view.story import of_firing

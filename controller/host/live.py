@@ -22,10 +22,10 @@ from controller.host.terminal import Terminal
 from controller.log.output import last_lines
 from controller.model.phases import Phase
 from controller.model.state import Attempt, State
-from controller.view.board import KEYS, Board, Sight
-from controller.view.choice import Leaving, Order
 from controller.view.failure import LINES_SHOWN, block, failed
 from controller.view.faults import short
+from controller.view.live.board import KEYS, Board, Sight
+from controller.view.live.choice import Leaving, Order
 from controller.view.look import Look
 
 _REFRESH_SECONDS = 1.0

@@ -33,12 +33,12 @@ from controller.log.status_file import ControllerStatus, status_path, write_stat
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import FiringDecided
 from controller.model.state import SECOND, Move, State
 from controller.planner.retention import KEEP_FINISHED
 from controller.requests import RequestBox, os_user, requests_folder
-from controller.spec.load import SPEC_BYTES_MAX
+from controller.spec.reading.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder

@@ -9,7 +9,7 @@ from controller.errors import Fault
 from controller.intake import conditions
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Workflow
-from controller.spec.load import Document, PolicyDocument, TemplateDocument
+from controller.spec.reading.load import Document, PolicyDocument, TemplateDocument
 
 Named = Document | TemplateDocument | PolicyDocument
 

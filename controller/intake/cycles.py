@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from controller.model.state import State
 from controller.spec.models import Spec, Workflow
-from controller.spec.trigger import triggers
+from controller.spec.triggers.trigger import triggers
 
 
 def awaited(spec: Spec) -> list[str]:

@@ -29,15 +29,15 @@ from controller.model.events import (
 )
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Condition, State
-from controller.planner.accept import accept
 from controller.planner.actions import Action
+from controller.planner.editing.accept import accept
 from controller.spec.hooks import names_of_hooks
-from controller.spec.link import LinkedFile
 from controller.spec.linked import called
-from controller.spec.load import Document, PolicyDocument
 from controller.spec.models import Spec
 from controller.spec.models import Workflow as Written
-from controller.spec.trigger import is_definition, triggers
+from controller.spec.reading.link import LinkedFile
+from controller.spec.reading.load import Document, PolicyDocument
+from controller.spec.triggers.trigger import is_definition, triggers
 
 __all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
 

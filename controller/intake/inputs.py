@@ -28,9 +28,9 @@ from controller.model.events import (
 from controller.model.observations import InputSight, SeenInput
 from controller.model.state import LOOP_FIRINGS, LOOP_TIME, SECOND, Armed, State, StepKey, Workflow
 from controller.planner.actions import Action, Fire
-from controller.planner.birth import has_room, line_of
-from controller.spec.keys import key_of_file
-from controller.spec.trigger import Firing, Trigger, triggers
+from controller.planner.firings.birth import has_room, line_of
+from controller.spec.triggers.keys import key_of_file
+from controller.spec.triggers.trigger import Firing, Trigger, triggers
 
 STILL = 10 * SECOND  # before another folder counts as this one
 WAITING_MAX = 10_000  # more than this is told

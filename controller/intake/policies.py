@@ -17,8 +17,8 @@ from controller.model.events import (
 from controller.model.observations import SeenFile
 from controller.model.state import Pool, State
 from controller.spec.hooks import names_of_hooks
-from controller.spec.load import PolicyDocument, PolicyName
 from controller.spec.models import DefaultsSpec, FolderDefaults, PoolSpec
+from controller.spec.reading.load import PolicyDocument, PolicyName
 
 _KINDS = ("Pool ", "Defaults ")
 

@@ -28,20 +28,20 @@ from controller.model.indexes import markers_for
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import Pool, State, Step, Workflow
-from controller.planner.accept import accept, refusal
 from controller.planner.actions import Action, Fire, Follow, to_end
 from controller.planner.cancel import of_name
-from controller.planner.firing import facts_of_time
-from controller.spec.due import at_in, key_of
+from controller.planner.editing.accept import accept, refusal
+from controller.planner.firings.firing import facts_of_time
 from controller.spec.fingerprint import same, same_steps
 from controller.spec.items import child_name, inner_name
-from controller.spec.keys import LATEST, key_by_hand
 from controller.spec.linked import Linked
-from controller.spec.load import Document
 from controller.spec.outputs import misfits as misfits_of_outputs
 from controller.spec.params import misfits
+from controller.spec.reading.load import Document
 from controller.spec.template import child_definition, template_definitions
-from controller.spec.trigger import Firing, triggers
+from controller.spec.triggers.due import at_in, key_of
+from controller.spec.triggers.keys import LATEST, key_by_hand
+from controller.spec.triggers.trigger import Firing, triggers
 from controller.spec.values import normal
 
 BACKFILL_MAX = 10_000

@@ -18,8 +18,8 @@ from controller.intake.claims import Claims
 from controller.intake.clashes import shown
 from controller.model.events import FileRejected
 from controller.model.observations import FolderSight, SeenFile
-from controller.spec.link import Found, LinkedFile, link_file
-from controller.spec.load import TemplateDocument
+from controller.spec.reading.link import Found, LinkedFile, link_file
+from controller.spec.reading.load import TemplateDocument
 
 _Rejected = Mapping[str, FileRejected]  # by path
 

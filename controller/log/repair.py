@@ -21,7 +21,7 @@ from controller.log.lock import noted_end
 from controller.log.reader import Cursor, DamagedLog, Place
 from controller.log.records import OPENING, decode
 from controller.log.snapshots import newest
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import Record
 from controller.model.state import State
 

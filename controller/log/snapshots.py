@@ -33,7 +33,7 @@ from msgspec import Struct
 from controller.errors import StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Cursor, Place, turn_bytes
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import NoImage, freeze, thaw
 from controller.model.state import State
 

@@ -11,7 +11,7 @@ from controller.loop import causes
 from controller.loop.ports import Chance
 from controller.loop.promises import promised
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.state import State
 from controller.planner.actions import Action
 from controller.planner.permission import Limits

@@ -15,8 +15,10 @@ from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import run_to_be
 from controller.model.state import State
-from controller.planner import birth, edits, outcome, retries
+from controller.planner import outcome, retries
 from controller.planner.actions import Accept, Action, Fire, Follow, Retry, Schedule
+from controller.planner.editing import edits
+from controller.planner.firings import birth
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
 
 RECORDED_BYTES_MAX = 4096  # in a record; more goes to a file

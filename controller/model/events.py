@@ -18,7 +18,7 @@ from controller.spec.hooks import DueHook
 from controller.spec.linked import Linked
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import DefaultsSpec
-from controller.spec.trigger import Firing
+from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 

@@ -34,9 +34,9 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
-from controller.spec.due import offset
 from controller.spec.models import Spec
-from controller.spec.trigger import keep_instances, triggers
+from controller.spec.triggers.due import offset
+from controller.spec.triggers.trigger import keep_instances, triggers
 from controller.spec.uses import Holding
 
 SEEN_SECONDS = 10.0  # an end stays in the state at least so long, for those who wait for it

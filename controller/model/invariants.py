@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.model import pools
-from controller.model.apply_defaults import defaults_above, defined, policy_of
+from controller.model.apply.defaults import defaults_above, defined, policy_of
 from controller.model.indexes import expiry, hold_of, is_over, place, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
@@ -31,10 +31,10 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
-from controller.spec.due import offset
 from controller.spec.fingerprint import same_steps
 from controller.spec.hooks import kind_of
-from controller.spec.trigger import is_definition, keep_instances, triggers
+from controller.spec.triggers.due import offset
+from controller.spec.triggers.trigger import is_definition, keep_instances, triggers
 from controller.spec.uses import wants_several
 
 

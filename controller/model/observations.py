@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.events import Usage
-from controller.spec.load import Document, PolicyDocument, PolicyName, TemplateDocument
+from controller.spec.reading.load import Document, PolicyDocument, PolicyName, TemplateDocument
 
 
 # ---------------------------------------- attempts

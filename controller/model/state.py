@@ -39,7 +39,7 @@ from controller.spec.definition import Definition
 from controller.spec.effective import effective
 from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
-from controller.spec.trigger import Firing
+from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 

@@ -13,7 +13,7 @@ from controller.model.events import AnyEvent, AttemptEnding, FileTaken, Origin
 from controller.model.state import Attempt, Step, Workflow
 from controller.spec.linked import LinkedWorkflow as Document
 from controller.spec.models import Metadata
-from controller.spec.trigger import Firing
+from controller.spec.triggers.trigger import Firing
 
 
 class Accept(Struct, frozen=True, kw_only=True):

@@ -18,9 +18,7 @@ from controller.model.phases import Obstacle
 from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS, TimerKind
 from controller.planner import (
-    accept,
     cancel,
-    firing,
     hooks,
     readiness,
     retention,
@@ -31,6 +29,8 @@ from controller.planner import (
     timeouts,
 )
 from controller.planner.actions import Action, Fire, Schedule
+from controller.planner.editing import accept
+from controller.planner.firings import firing
 from controller.planner.permission import Limits, why_none_of
 from controller.planner.wish import meet
 

@@ -45,7 +45,7 @@ from controller.spec.linked import called
 from controller.spec.models import SECONDS_MAX, Spec
 from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
-from controller.spec.trigger import Firing, read
+from controller.spec.triggers.trigger import Firing, read
 from controller.spec.uses import Holding, in_order, lock_fault
 from controller.spec.values import VALUES_BYTES_MAX, WORD_BYTES_MAX, normal
 

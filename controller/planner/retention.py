@@ -14,7 +14,7 @@ from controller.model.indexes import SEEN_SECONDS, due
 from controller.model.state import SECOND, State
 from controller.model.timers import HABITS
 from controller.planner.permission import Limits
-from controller.spec.trigger import keep_instances
+from controller.spec.triggers.trigger import keep_instances
 
 KEEP_FINISHED = 1000  # lives that are over, unless told otherwise
 

@@ -11,14 +11,14 @@ from msgspec import structs
 from controller.model.events import StepEffect
 from controller.model.phases import TERMINAL, Reason
 from controller.model.state import Starter, State, Workflow, document_of
-from controller.planner.firing import upcoming
+from controller.planner.firings.firing import upcoming
 from controller.rehearsal.change import NEW, Change, TriggerAction, TriggerChange
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
-from controller.spec.due import offset
 from controller.spec.fingerprint import same_steps
 from controller.spec.models import Spec
-from controller.spec.trigger import (
+from controller.spec.triggers.due import offset
+from controller.spec.triggers.trigger import (
     Overlap,
     Trigger,
     is_definition,

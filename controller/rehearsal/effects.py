@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from controller.model.apply_defaults import defaults_above
+from controller.model.apply.defaults import defaults_above
 from controller.model.children import no_longer_in
 from controller.model.events import (
     STEP_ADDED,
@@ -15,7 +15,7 @@ from controller.model.events import (
 from controller.model.indexes import markers_for
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.state import State, Step, Workflow
-from controller.planner.edits import judge
+from controller.planner.editing.edits import judge
 from controller.planner.resolve import children_to_be
 from controller.rehearsal.change import NEW, Effects
 from controller.rehearsal.play import Play

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from controller.errors import Fault
 from controller.intake import desired, policies
 from controller.intake.templates import Templates
-from controller.model.apply_defaults import folders_above
+from controller.model.apply.defaults import folders_above
 from controller.model.events import (
     DefaultsAccepted,
     DefaultsRemoved,
@@ -30,16 +30,16 @@ from controller.model.indexes import wall
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.phases import Reason
 from controller.model.state import SECOND, State, Workflow, document_of
-from controller.planner.accept import accept
 from controller.planner.actions import Accept, Action
+from controller.planner.editing.accept import accept
 from controller.rehearsal import definitions
 from controller.rehearsal.change import NEW, Change, Foresight, PolicyChange
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
-from controller.spec.link import Found, link
-from controller.spec.load import Document, Loaded
 from controller.spec.models import Spec
-from controller.spec.trigger import is_definition
+from controller.spec.reading.link import Found, link
+from controller.spec.reading.load import Document, Loaded
+from controller.spec.triggers.trigger import is_definition
 
 __all__ = ["Change", "Foresight", "PolicyChange", "of_document", "of_files", "of_folder"]
 

@@ -84,7 +84,7 @@ from controller.spec.models import (
     Uses,
 )
 from controller.spec.template import body
-from controller.spec.trigger import name_of
+from controller.spec.triggers.trigger import name_of
 from controller.spec.uses import holdings
 from controller.spec.values import fits, normal
 

@@ -20,8 +20,8 @@ from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow, document_of
 from controller.spec.hooks import is_hook
 from controller.spec.items import names_above
-from controller.spec.keys import LATEST
 from controller.spec.linked import called
+from controller.spec.triggers.keys import LATEST
 from controller.view.status import never_valid
 from controller.view.words import hooks_run, listed
 

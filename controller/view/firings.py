@@ -21,8 +21,8 @@ from controller.model.state import (
     Workflow,
 )
 from controller.model.timers import TimerKind
-from controller.spec.due import at_in, offset
-from controller.spec.trigger import Trigger, triggers
+from controller.spec.triggers.due import at_in, offset
+from controller.spec.triggers.trigger import Trigger, triggers
 from controller.view.look import Look
 from controller.view.shape import FilesWaiting
 from controller.view.times import micros_of, rfc3339

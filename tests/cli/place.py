@@ -15,7 +15,7 @@ from controller.log.reader import read
 from controller.log.state_folder import prepare_state
 from controller.log.status_file import read_status
 from controller.log.writer import LogWriter
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import Record
 from controller.model.state import State
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli.place import Place
 
-from controller.spec.schema import files
+from controller.spec.reading.schema import files
 
 GOOD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: NAME}\nspec:\n" \
     "  steps: [{name: a, run: 'true'}, {name: b, run: 'true', dependsOn: [a]}]\n"  # fmt: skip

@@ -23,7 +23,7 @@ from controller.log.state_folder import prepare_state
 from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
 from controller.model import indexes
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import AttemptScheduled, LifeArchived, Record
 from controller.model.image import freeze, is_own
 

@@ -9,7 +9,7 @@ from faults.churn import come_and_go
 from controller.log import segments, snapshots
 from controller.log.reader import read
 from controller.log.writer import LogWriter
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze
 
 COPIES = 24

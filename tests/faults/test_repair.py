@@ -12,7 +12,7 @@ from controller.log.records import encode_turn
 from controller.log.repair import cut, examine
 from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze
 
 TURNS = [list(turn) for _, turn in groupby(Scenario(8).play().records(), lambda each: each.turn)]

@@ -11,8 +11,8 @@ from controller import requests
 from controller.errors import StorageError
 from controller.loop.ports import Request
 from controller.requests import RequestBox, drop
-from controller.spec.load import Document, load
 from controller.spec.models import Metadata, Spec, Step, Workflow
+from controller.spec.reading.load import Document, load
 
 
 def a_retry(workflow: str) -> Request:

@@ -19,7 +19,7 @@ from controller.log.snapshots import fold_on, newest, only_one
 from controller.log.state_folder import prepare_state
 from controller.log.upkeep import Upkeep, keep_up
 from controller.log.writer import LogWriter
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import Record
 from controller.model.image import freeze
 from controller.view.look import Look

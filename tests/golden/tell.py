@@ -17,15 +17,15 @@ from controller.intake.requests import answer
 from controller.log.state_folder import prepare_state
 from controller.log.writer import LogWriter
 from controller.model import events as e
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze
 from controller.model.observations import Request
 from controller.model.state import State
 from controller.planner.actions import Accept, Fire
-from controller.spec.load import Document
 from controller.spec.models import DefaultsSpec
-from controller.spec.trigger import Firing
-from controller.view.listing import listed, shape_of
+from controller.spec.reading.load import Document
+from controller.spec.triggers.trigger import Firing
+from controller.view.lists.listing import listed, shape_of
 from controller.view.shape import ControllerShape
 from controller.view.status import list_shape
 

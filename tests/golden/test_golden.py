@@ -13,7 +13,7 @@ from golden.tell import shown
 
 from controller.log.reader import read
 from controller.model import events as e
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze, thaw
 from controller.model.invariants import check
 

@@ -24,7 +24,7 @@ from controller.folder.folder import OpenFolder, check_folder
 from controller.folder.markers import Marker, remove_markers, write_marker
 from controller.intake.desired import Memory, Settings, judge
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.observations import FolderSight
 from controller.model.state import State
 from controller.planner.actions import Accept, Action

@@ -18,7 +18,7 @@ from controller.model.state import Step
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
 from controller.spec.items import top_name
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 
 class FanFlow(Flow):

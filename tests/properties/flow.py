@@ -14,7 +14,7 @@ from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit
 from story import Story, document, orders
 
 from controller.loop.effects import Places, effects
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import Record, StepReady, StepSkipped
 from controller.model.image import freeze, thaw
 from controller.model.indexes import touch_all
@@ -22,7 +22,7 @@ from controller.model.phases import Phase, Reason
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 PLACES = Places("/state", "/specs")
 ATTEMPTS_MAX = 1_000  # of a story

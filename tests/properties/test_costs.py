@@ -20,13 +20,16 @@ from controller.model.events import DefaultsAccepted, PoolAccepted, SourceChange
 from controller.planner.actions import Accept
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import changes_of
-from controller.spec.link import Found, link
-from controller.spec.load import load
 from controller.spec.models import DefaultsSpec, TemplateSpec
-from controller.view import difference, listing, page, status
-from controller.view.explain import Around, causes, ways
+from controller.spec.reading.link import Found, link
+from controller.spec.reading.load import load
+from controller.view import status
+from controller.view.changes import difference
+from controller.view.lists import listing
 from controller.view.look import Look
-from controller.view.roots import explanation
+from controller.view.pages import page
+from controller.view.why.explain import Around, causes, ways
+from controller.view.why.roots import explanation
 
 RATIO_MAX = 12  # for ten times the steps
 LIMITS = Limits(max_parallel=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from story import Story, a_step, dump, template
 
 from controller.model import events as e
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze, thaw
 from controller.model.indexes import touch_all
 from controller.spec.models import DefaultsSpec

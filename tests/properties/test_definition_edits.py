@@ -14,11 +14,11 @@ from story import Story, document
 from controller.model.events import STEP_ADDED, STEP_UNCHANGED
 from controller.model.phases import TERMINAL
 from controller.model.state import Workflow
-from controller.planner.accept import accept
+from controller.planner.editing.accept import accept
 from controller.rehearsal.change import Change
 from controller.rehearsal.foresee import changes_of
-from controller.spec.load import Document
-from controller.spec.trigger import is_definition
+from controller.spec.reading.load import Document
+from controller.spec.triggers.trigger import is_definition
 
 TRIGGERS = st.lists(
     st.fixed_dictionaries(

@@ -16,7 +16,7 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.spec.due import Rule, day_of
+from controller.spec.triggers.due import Rule, day_of
 
 # Where both libraries do as Debian's cron does: an hour's change, at a full hour, not at midnight.
 PLAIN = (

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from story import Story, a_step
 
 from controller.model import events as e
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze, thaw
 from controller.model.state import State, Workflow
 from controller.planner.permission import Limits
-from controller.spec.trigger import keep_instances, overlap
+from controller.spec.triggers.trigger import keep_instances, overlap
 
 KEYS = ("one", "two", "three", "four", "five")
 

@@ -8,7 +8,7 @@ from specs_folder import SpecsFolder, caller, defaults, documents, pool, templat
 
 from controller.intake import policies
 from controller.model import events as e
-from controller.model.apply_defaults import defaults_above
+from controller.model.apply.defaults import defaults_above
 from controller.model.observations import SeenFile
 from controller.model.state import SECOND
 from controller.spec.linked import called

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from story import Story, a_step, dump
 
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.indexes import touch_all
 from controller.model.phases import Phase
 from controller.model.state import SECOND, State, Step, Workflow

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from properties.test_plan import Steps, a_dag
 from story import Story, document
 
-from controller.planner import edits
+from controller.planner.editing import edits
 from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
-from controller.spec.load import Document as Loaded
+from controller.spec.reading.load import Document as Loaded
 
 Meanings = dict[str, str]
 

@@ -14,9 +14,9 @@ from controller.spec.definition import requires
 from controller.spec.fingerprint import fingerprints, same
 from controller.spec.hooks import HOOK_KINDS
 from controller.spec.linked import Linked
-from controller.spec.load import Loaded, load
 from controller.spec.models import Spec
-from controller.spec.validate import check
+from controller.spec.reading.load import Loaded, load
+from controller.spec.rules.validate import check
 
 FILES = st.sampled_from(["a.yaml", "a.json"])
 TEMPLATE = """\

@@ -14,20 +14,20 @@ from controller.model.events import DefaultsAccepted
 from controller.model.observations import Request
 from controller.planner.resolve import inputs_of
 from controller.rehearsal.foresee import of_document
-from controller.spec.load import Document
 from controller.spec.models import DefaultsSpec, Retry, SharedDefaults
+from controller.spec.reading.load import Document
 from controller.view import words
-from controller.view.attempts import Choice, of_one_run
-from controller.view.board import Board, Sight
+from controller.view.changes.difference import lines
 from controller.view.children import in_order
-from controller.view.difference import lines
-from controller.view.explain import Around, ways
-from controller.view.explain_step import explanation as of_step
-from controller.view.explain_step import inputs_lines
+from controller.view.lists.attempts import Choice, of_one_run
+from controller.view.live.board import Board, Sight
 from controller.view.look import Look
-from controller.view.page import page, step_page
-from controller.view.roots import explanation
+from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
+from controller.view.why.explain import Around, ways
+from controller.view.why.explain_step import explanation as of_step
+from controller.view.why.explain_step import inputs_lines
+from controller.view.why.roots import explanation
 
 
 # A seed is a story: to make it shorter would only make it another one.

@@ -54,13 +54,14 @@ from controller.model.observations import Document, FolderSight, Request, SeenFi
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
-from controller.spec.load import PolicyDocument
 from controller.spec.models import FolderDefaults, Pool
-from controller.view import difference, words
-from controller.view.explain import Around, causes
+from controller.spec.reading.load import PolicyDocument
+from controller.view import words
+from controller.view.changes import difference
+from controller.view.lists.runs import latest, runs_table
 from controller.view.look import Look
-from controller.view.runs import latest, runs_table
 from controller.view.story import happened, lines
+from controller.view.why.explain import Around, causes
 
 INDENT = "    "
 AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)

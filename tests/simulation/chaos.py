@@ -39,7 +39,7 @@ from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
 from controller.loop.ports import AttemptId, End, Launch, Observation
 from controller.loop.turn import Controller
-from controller.model.apply import apply, replay
+from controller.model.apply.fold import apply, replay
 from controller.model.events import AttemptScheduled, Record
 from controller.model.image import freeze, thaw
 from controller.model.indexes import touch_all

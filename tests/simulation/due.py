@@ -8,8 +8,8 @@ story of one definition; `expected` says what the log has to tell of it.
 from random import Random
 from typing import Any, NamedTuple
 
-from controller.spec.due import offset
-from controller.spec.trigger import MISSED_MAX
+from controller.spec.triggers.due import offset
+from controller.spec.triggers.trigger import MISSED_MAX
 
 HOURS = 8
 YEARS_10 = 10 * 365 * 86_400

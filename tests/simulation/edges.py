@@ -32,7 +32,7 @@ from controller.model.observations import (
     Started,
 )
 from controller.spec.definition import BackoffPolicy
-from controller.spec.load import load
+from controller.spec.reading.load import load
 from controller.spec.values import VALUES_BYTES_MAX
 
 if TYPE_CHECKING:

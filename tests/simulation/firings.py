@@ -16,7 +16,7 @@ from story import a_step, document, dump
 
 from controller.loop.ports import AttemptId
 from controller.loop.turn import Controller
-from controller.model.apply import apply, replay
+from controller.model.apply.fold import apply, replay
 from controller.model.events import FiringDecided, GenerationAccepted, Record
 from controller.model.image import freeze, thaw
 from controller.model.invariants import check

@@ -23,17 +23,12 @@ from controller.log.writer import LogWriter
 from controller.loop import causes, promises
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
-from controller.model import (
-    apply_attempt,
-    apply_firing,
-    apply_hooks,
-    apply_step,
-    children,
-    indexes,
-    movement,
-    pools,
-)
-from controller.model.apply import APPLY
+from controller.model import children, indexes, movement, pools
+from controller.model.apply import attempt as apply_attempt
+from controller.model.apply import firing as apply_firing
+from controller.model.apply import hooks as apply_hooks
+from controller.model.apply import step as apply_step
+from controller.model.apply.fold import APPLY
 from controller.model.events import (
     ApprovalAnswered,
     ApprovalAsked,
@@ -48,10 +43,7 @@ from controller.model.observations import Ended
 from controller.model.phases import Phase
 from controller.model.state import Standing, Step
 from controller.planner import (
-    accept,
-    birth,
     cancel,
-    firing,
     hooks,
     outcome,
     plan,
@@ -61,8 +53,10 @@ from controller.planner import (
     slots,
     wish,
 )
+from controller.planner.editing import accept
+from controller.planner.firings import birth, firing
 from controller.spec.linked import below
-from controller.spec.trigger import Trigger
+from controller.spec.triggers.trigger import Trigger
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -245,7 +239,7 @@ def never_frees_a_slot() -> Patch:
         del state.live[workflow.uid, step.name]
         indexes.requeue(state, workflow)
 
-    return patch.multiple("controller.model.apply_attempt", vacate=wrong)
+    return patch.multiple("controller.model.apply.attempt", vacate=wrong)
 
 
 @mutant

@@ -12,10 +12,10 @@ from controller.errors import Fault
 from controller.model import events as e
 from controller.model.events import GenerationAccepted
 from controller.model.invariants import check
-from controller.planner.accept import accept
+from controller.planner.editing.accept import accept
 from controller.rehearsal.foresee import of_document
-from controller.spec.load import Document as Loaded
 from controller.spec.models import Spec
+from controller.spec.reading.load import Document as Loaded
 from controller.view.status import workflow_shape
 
 

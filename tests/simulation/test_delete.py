@@ -7,7 +7,7 @@ from story import a_step, document
 from controller.model.events import DeletionAccepted, LifeEnded, Record
 from controller.model.invariants import check
 from controller.model.observations import Request
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 
 def asked(name: str, kind: str, **fields: object) -> Request:

@@ -13,8 +13,8 @@ from simulation.world import BEGIN
 
 from controller.model.events import FiringDecided
 from controller.model.state import SECOND
-from controller.spec.due import Rule
-from controller.spec.trigger import MISSED_MAX
+from controller.spec.triggers.due import Rule
+from controller.spec.triggers.trigger import MISSED_MAX
 
 HISTORIES = 16
 ZERO = BEGIN // SECOND

@@ -9,7 +9,7 @@ from simulation.scenario import Scenario
 from story import dump
 
 from controller import __version__
-from controller.model.apply import apply, replay
+from controller.model.apply.fold import apply, replay
 from controller.model.events import Record
 from controller.model.image import SCHEMA, NoImage, freeze, thaw
 from controller.model.invariants import check
@@ -40,7 +40,7 @@ def test_it_makes_no_difference_to_go_on_from_an_image(seed: int) -> None:
 
 PRINT_IMAGE = """
 from simulation.scenario import Scenario
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze
 print(freeze(replay(Scenario(5).play().records())))
 """

@@ -17,7 +17,7 @@ from simulation.world import Fate, World
 from specs_folder import documents, pool
 from story import a_step, document, dump
 
-from controller.model.apply import apply, replay
+from controller.model.apply.fold import apply, replay
 from controller.model.events import (
     AttemptScheduled,
     EndDecided,

@@ -31,7 +31,7 @@ from story import orders
 from controller.intake import desired
 from controller.loop.ports import AttemptId, Launch, Trouble
 from controller.loop.turn import Controller, Edges, Settings
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.events import (
     ApprovalAsked,
     AttemptEnding,

@@ -13,8 +13,8 @@ import pytest
 from controller.cli.commands import COMMANDS
 from controller.cli.parser import NameMissing, find_command, parser_of, split
 from controller.model.phases import AttemptPhase, Phase, Reason
-from controller.spec.link import Found, link
-from controller.spec.load import Document, load
+from controller.spec.reading.link import Found, link
+from controller.spec.reading.load import Document, load
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")

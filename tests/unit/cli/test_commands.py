@@ -21,13 +21,13 @@ from controller.cli.settings import complete, specs_folder
 from controller.errors import UsageError
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.planner.retention import KEEP_FINISHED
-from controller.spec.load import SPEC_BYTES_MAX
+from controller.spec.reading.load import SPEC_BYTES_MAX
 from controller.view.times import MOMENTS
 
 NAMES = [command.name for command in COMMANDS]
 SHARED = {
     "__init__", "__main__", "main", "arguments", "commands", "help", "parser", "project",
-    "settings", "habits", "output", "streams",
+    "settings", "habits", "output", "streams", "reading", "acting",
 }  # fmt: skip
 
 
@@ -238,8 +238,8 @@ def test_habits_lead_to_commands_that_are_there_and_hide_none() -> None:
 
 
 def test_a_command_imports_only_its_own_module() -> None:
-    assert _imported(["version"]) == {"version"}
-    assert _imported(["get", "--state", "/nowhere"]) == {"get"}
+    assert _imported(["version"]) == {"reading.version"}
+    assert _imported(["get", "--state", "/nowhere"]) == {"reading.get"}
 
 
 def _is_shown(argument: Arg) -> bool:

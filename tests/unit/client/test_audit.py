@@ -7,7 +7,7 @@ from story import Story, a_step
 
 from controller.client.audit import read_past
 from controller.model.state import SECOND
-from controller.view.schedule import audit, timed, what
+from controller.view.lists.schedule import audit, timed, what
 
 Write = Callable[[Story], str]
 

@@ -12,7 +12,7 @@ from controller.errors import NotFound
 from controller.model import events as e
 from controller.rehearsal.foresee import Change
 from controller.spec.models import DefaultsSpec, SharedDefaults
-from controller.view.generations import between, did
+from controller.view.changes.generations import between, did
 
 Write = Callable[[Story], str]
 

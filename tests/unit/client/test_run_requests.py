@@ -14,7 +14,7 @@ from controller.errors import Fault, InvalidSpec, UsageError
 from controller.model.observations import Request
 from controller.requests import drop, waiting
 from controller.spec.linked import Called, Linked, called, homes_of, joined
-from controller.spec.load import SPEC_BYTES_MAX, Document, load
+from controller.spec.reading.load import SPEC_BYTES_MAX, Document, load
 
 
 def put(folder: Path, name: str) -> str:

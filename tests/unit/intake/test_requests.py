@@ -10,7 +10,7 @@ from controller.model.events import EditRejected, PoolAccepted, RequestApplied, 
 from controller.model.observations import GivenPool, Request
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
 

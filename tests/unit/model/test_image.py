@@ -10,7 +10,7 @@ from story import Story, a_step, dump, orders
 
 from controller import __version__
 from controller.model import events as e
-from controller.model.apply import apply, replay
+from controller.model.apply.fold import apply, replay
 from controller.model.image import SCHEMA, NoImage, freeze, is_own, thaw
 from controller.model.indexes import want_no_slot, want_slot
 from controller.model.invariants import check

@@ -3,7 +3,7 @@
 from story import Story, a_step
 
 from controller.model import metrics
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze, thaw
 from controller.model.metrics import BOUNDS, Histogram, Metrics
 from controller.model.state import SECOND

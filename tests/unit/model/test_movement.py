@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.model.apply import APPLY
+from controller.model.apply.fold import APPLY
 from controller.model.events import RESERVED
 from controller.model.movement import (
     MET,

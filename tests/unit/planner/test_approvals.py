@@ -7,7 +7,7 @@ from story import Story, a_step, document, dump
 
 from controller.intake.requests import answer
 from controller.model import events as e
-from controller.model.apply import replay
+from controller.model.apply.fold import replay
 from controller.model.image import freeze, thaw
 from controller.model.observations import Request
 from controller.model.phases import Phase

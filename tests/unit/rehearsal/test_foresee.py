@@ -5,7 +5,7 @@ from typing import Any
 from story import Story, a_step, document, template
 
 from controller.rehearsal.foresee import Change, of_document
-from controller.spec.load import Document as Loaded
+from controller.spec.reading.load import Document as Loaded
 
 
 def foreseen(story: Story, steps: list[dict[str, Any]]) -> Change:

@@ -10,8 +10,8 @@ from story import Story, a_step, document
 
 from controller.model.events import DefaultsAccepted
 from controller.rehearsal.foresee import Foresight, of_document, of_files, of_folder
-from controller.spec.load import Document, load
 from controller.spec.models import DefaultsSpec
+from controller.spec.reading.load import Document, load
 
 
 @pytest.fixture

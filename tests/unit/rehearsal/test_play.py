@@ -7,10 +7,10 @@ from controller.model.events import FolderAdopted
 from controller.model.image import copy_of, freeze
 from controller.model.invariants import check
 from controller.model.state import SECOND
-from controller.planner.accept import accept
+from controller.planner.editing.accept import accept
 from controller.planner.permission import Limits
 from controller.rehearsal.play import Play
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a")]
 

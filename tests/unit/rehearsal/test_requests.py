@@ -3,9 +3,9 @@
 from story import Story, a_step, document
 
 from controller.model.observations import Request
-from controller.planner.accept import accept
+from controller.planner.editing.accept import accept
 from controller.rehearsal.requests import after_hooks, carry_out, without_markers
-from controller.spec.load import Document
+from controller.spec.reading.load import Document
 
 CHAIN = [a_step("a"), a_step("b", "a")]
 

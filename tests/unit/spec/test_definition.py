@@ -16,8 +16,8 @@ from controller.spec.definition import (
     expansion_expressions,
     reads,
 )
-from controller.spec.load import load
 from controller.spec.models import Spec
+from controller.spec.reading.load import load
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 

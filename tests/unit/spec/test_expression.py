@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from controller.spec.expression import Failed, NoValue, evaluate, items_read, reads_item
-from controller.spec.load import load
 from controller.spec.models import Spec
+from controller.spec.reading.load import load
 
 SPEC = """\
 apiVersion: treadle.dev/v1

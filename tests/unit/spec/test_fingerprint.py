@@ -14,9 +14,9 @@ from controller.spec.fingerprint import (
     version_of,
 )
 from controller.spec.items import Item
-from controller.spec.load import load
 from controller.spec.models import Spec
 from controller.spec.params import values
+from controller.spec.reading.load import load
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\nspec:\n"
 

@@ -5,8 +5,8 @@ from msgspec import Struct, structs
 
 from controller.spec import models
 from controller.spec.habits import HABITS, Habit, advice, plain, seconds
-from controller.spec.load import load
-from controller.spec.text import read
+from controller.spec.reading.load import load
+from controller.spec.reading.text import read
 
 HEAD = "apiVersion: treadle.dev/v1\nkind: Workflow\nmetadata: {name: etl}\n"
 STEPS = "steps: [{name: b, run: x}, {name: a, run: x}]"

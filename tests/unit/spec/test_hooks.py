@@ -8,8 +8,8 @@ import pytest
 
 from controller.spec.definition import all_expressions
 from controller.spec.hooks import DueHook, by_kind, hook_definition
-from controller.spec.load import Loaded, load
 from controller.spec.models import Hook
+from controller.spec.reading.load import Loaded, load
 
 HEAD = """\
 apiVersion: treadle.dev/v1

@@ -8,8 +8,8 @@ import pytest
 
 from controller.spec.definition import definitions
 from controller.spec.fingerprint import fingerprints, same
-from controller.spec.load import load
-from controller.spec.schema import files
+from controller.spec.reading.load import load
+from controller.spec.reading.schema import files
 
 
 def a_pool(**spec: Any) -> dict[str, Any]:

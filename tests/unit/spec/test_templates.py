@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Fault
-from controller.spec.link import Found, link
 from controller.spec.linked import Called, Linked
-from controller.spec.load import Caller, Document, Loaded, load
 from controller.spec.models import Call, TemplateSpec
-from controller.spec.schema import files
-from controller.spec.text import read
+from controller.spec.reading.link import Found, link
+from controller.spec.reading.load import Caller, Document, Loaded, load
+from controller.spec.reading.schema import files
+from controller.spec.reading.text import read
 
 CHAIN = """\
 apiVersion: treadle.dev/v1

@@ -6,15 +6,15 @@ import pytest
 from story import Story, a_step
 
 from controller.host.lines import line
-from controller.view.board import Board, Sight
-from controller.view.explain import Around, ways
-from controller.view.explain_step import explanation
-from controller.view.listing import list_table, listed
+from controller.view.lists.listing import list_table, listed
+from controller.view.live.board import Board, Sight
 from controller.view.look import Look
-from controller.view.page import page, step_page
-from controller.view.roots import explanation as explanation_of_all
+from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
 from controller.view.table import cells, render
+from controller.view.why.explain import Around, ways
+from controller.view.why.explain_step import explanation
+from controller.view.why.roots import explanation as explanation_of_all
 
 ASKS = {"message": "Fine,\n\x1b[31m日本?", "timeoutSeconds": 60}
 STEPS = [a_step("a"), a_step("ok", "a", approve=ASKS), a_step("b", "ok"), a_step("long")]

@@ -11,18 +11,18 @@ from story import Story, a_step
 from controller.model import events as e
 from controller.planner.permission import Limits
 from controller.view import words
-from controller.view.attempts import Choice, Shown, of_one_run, prefixes
 from controller.view.children import in_order, meant, opened, progress, shown
-from controller.view.dag import tree, with_children
-from controller.view.explain import Around, causes, waits, ways
-from controller.view.explain_step import explanation as of_step
-from controller.view.listing import list_table, listed
+from controller.view.lists.attempts import Choice, Shown, of_one_run, prefixes
+from controller.view.lists.listing import list_table, listed
 from controller.view.look import Look
-from controller.view.page import critical_path, page, step_page
-from controller.view.roots import explanation
+from controller.view.pages.dag import tree, with_children
+from controller.view.pages.page import critical_path, page, step_page
 from controller.view.status import workflow_shape
 from controller.view.story import happened, lines, names_step
 from controller.view.table import render
+from controller.view.why.explain import Around, causes, waits, ways
+from controller.view.why.explain_step import explanation as of_step
+from controller.view.why.roots import explanation
 
 LOOK = Look(now=0)
 UP = Around(runs=True, limits=Limits(max_parallel=4))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import FAULTS_MAX, Fault
-from controller.spec.excerpt import excerpt
+from controller.spec.reading.excerpt import excerpt
 from controller.view.faults import (
     PICTURES_MAX,
     annotation,

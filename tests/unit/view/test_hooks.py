@@ -11,21 +11,21 @@ from story import Story, a_step, document
 from controller.errors import NotFound
 from controller.model.observations import Request
 from controller.model.state import Attempt
-from controller.planner.accept import accept
-from controller.spec.load import Document
+from controller.planner.editing.accept import accept
+from controller.spec.reading.load import Document
 from controller.view import words
-from controller.view.attempts import Choice, Shown, of_all_runs, of_one_run, running
-from controller.view.board import Board, Sight
-from controller.view.explain import Around, ways
-from controller.view.explain_step import explanation as of_step
 from controller.view.find import pick_steps
-from controller.view.listing import list_table, listed
+from controller.view.lists.attempts import Choice, Shown, of_all_runs, of_one_run, running
+from controller.view.lists.listing import list_table, listed
+from controller.view.lists.runs import latest, runs_table
+from controller.view.live.board import Board, Sight
 from controller.view.look import Look
-from controller.view.page import page, step_page
-from controller.view.roots import explanation
-from controller.view.runs import latest, runs_table
+from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
 from controller.view.table import render
+from controller.view.why.explain import Around, ways
+from controller.view.why.explain_step import explanation as of_step
+from controller.view.why.roots import explanation
 
 STEPS = [a_step("a"), a_step("b", "a"), a_step("c", "b")]
 HOOKS: dict[str, Any] = {

@@ -8,11 +8,11 @@ from story import Story, a_step
 from controller.model.events import PoolAccepted
 from controller.planner.permission import Limits
 from controller.view import pools, words
-from controller.view.explain import Around, causes, ways
 from controller.view.look import Look
 from controller.view.pools import details, lines, shape, table
-from controller.view.roots import explanation
 from controller.view.table import render
+from controller.view.why.explain import Around, causes, ways
+from controller.view.why.roots import explanation
 
 LIMITS = Limits(max_parallel=9)
 UP = Around(runs=True, limits=LIMITS)

@@ -11,7 +11,7 @@ from story import Story, a_step
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND, Consumed
-from controller.view.listing import listed, shape_of
+from controller.view.lists.listing import listed, shape_of
 from controller.view.shape import ControllerShape, WorkflowShape
 from controller.view.status import list_shape, never_valid, workflow_shape
 

@@ -12,10 +12,10 @@ from story import Story, a_step, document, template
 
 from controller.errors import Fault
 from controller.model import events as e
-from controller.model.apply import apply
+from controller.model.apply.fold import apply
 from controller.model.state import State
 from controller.planner.actions import Accept
-from controller.spec.trigger import Firing
+from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
 from controller.view.look import Look
 from controller.view.story import concerns, happened, lines, names_step

@@ -12,22 +12,22 @@ from controller.planner.permission import Limits
 from controller.planner.resolve import inputs_of
 from controller.rehearsal.foresee import Change
 from controller.view import words
-from controller.view.attempts import Choice, Shown, of_one_run
-from controller.view.board import Board, Sight
+from controller.view.changes.difference import lines as of_change
+from controller.view.changes.difference import plan
+from controller.view.changes.edits import of_step as did_to
 from controller.view.children import in_order, meant, opened, shown
-from controller.view.dag import tree, with_children
-from controller.view.difference import lines as of_change
-from controller.view.difference import plan
-from controller.view.edits import of_step as did_to
-from controller.view.explain import Around, causes, ways
-from controller.view.explain_step import explanation as of_step
-from controller.view.explain_step import inputs_lines
-from controller.view.inputs import input_line
+from controller.view.lists.attempts import Choice, Shown, of_one_run
+from controller.view.live.board import Board, Sight
 from controller.view.look import Look
-from controller.view.page import critical_path, page, step_page
-from controller.view.roots import explanation
+from controller.view.pages.dag import tree, with_children
+from controller.view.pages.page import critical_path, page, step_page
 from controller.view.status import workflow_shape
 from controller.view.story import happened, lines, names_step
+from controller.view.why.explain import Around, causes, ways
+from controller.view.why.explain_step import explanation as of_step
+from controller.view.why.explain_step import inputs_lines
+from controller.view.why.inputs import input_line
+from controller.view.why.roots import explanation
 
 LOOK = Look(now=0)
 UP = Around(runs=True, limits=Limits(max_parallel=4))

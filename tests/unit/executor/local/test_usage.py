@@ -57,7 +57,8 @@ def test_nothing_is_told_of_what_is_gone_or_elsewhere(busy: subprocess.Popen[byt
 
 def test_psutil_is_not_imported_where_no_step_runs() -> None:
     program = (
-        "import sys, controller.cli.get, controller.cli.status, controller.host.session; "
+        "import sys, controller.cli.reading.get, controller.cli.reading.status\n"
+        "import controller.host.session\n"
         "print('psutil' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)

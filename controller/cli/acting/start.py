@@ -1,0 +1,144 @@
+"""`treadle start NAME`: an instance of a definition by hand.
+
+Its name is all that is printed on stdout, so that a script can go on with it.
+"""
+
+import argparse
+import time
+from typing import Any
+
+from controller.cli.output import note
+from controller.client.ask import would_follow
+from controller.client.files.given import Taker, given_to
+from controller.client.replica import is_live, now
+from controller.client.starting import Begun, Interrupted, Starting, require_definition
+from controller.client.subject import read_state, require_life
+from controller.errors import ExitCode, Fault, InvalidSpec, UsageError
+from controller.host.faults import show_faults
+from controller.model.events import FiringDecided, RequestApplied
+from controller.model.observations import Request
+from controller.model.phases import Phase, Reason
+from controller.model.state import State, Workflow
+from controller.planner.actions import Action
+from controller.rehearsal.requests import decisions
+from controller.requests import os_user
+from controller.view.words import verdict
+
+
+def start(args: argparse.Namespace) -> int:
+    """treadle start NAME: ask for an instance, and print its name."""
+    if args.timeout is not None and not args.wait:
+        raise UsageError("start --timeout is how long to wait: it needs --wait")
+    state = read_state(args.state)
+    definition = require_life(args.specs, state, args.name, "start")
+    require_definition(definition)
+    try:
+        params = _params(definition, args.values, args.params)
+    except InvalidSpec as error:
+        show_faults(error.faults, "nothing was started")
+        return ExitCode.USAGE
+    asked = Request(
+        kind="start",
+        workflow=definition.name,
+        uid=definition.uid,
+        by=os_user(),
+        params=params,
+        key=args.key,
+        reason=args.reason,
+    )
+    actions = would_follow(state, asked) or []
+    if args.dry_run:
+        return _told(state, actions)
+    if args.wait and not is_live(args.state):
+        raise UsageError(
+            "start --wait: no controller is running, so nothing would end; start one "
+            "(treadle up), or leave out --wait"
+        )
+    return _start(args, asked)
+
+
+def _params(definition: Workflow, words: list[str], files: list[str]) -> dict[str, Any]:
+    warnings: list[Fault] = []
+    taker = Taker(definition.path, definition.name, definition.spec)
+    (params,) = given_to(words, files, [taker], warnings)
+    show_faults(warnings, "")
+    return params
+
+
+def _told(state: State, actions: list[Action]) -> ExitCode:
+    """The dry run: what would be decided now."""
+    for action in actions:
+        if isinstance(action, RequestApplied) and action.instance:
+            print(f"{action.instance}: has begun with this key before; nothing would start")
+    for decision in decisions(state, actions, max(state.time, now())):
+        if decision.outcome == "Skipped":
+            note(f"treadle: {_why_skipped(state, decision)}")
+            return ExitCode.FAILED
+        waits = f", once it is its turn: {decision.message}" if decision.message else ""
+        print(f"{decision.instance}: would start{waits}")
+    return ExitCode.FINE
+
+
+def _start(args: argparse.Namespace, asked: Request) -> int:
+    from controller.host.signals import StopSignals
+
+    until = None if args.timeout is None else time.monotonic() + args.timeout
+
+    with StopSignals() as signals:
+
+        def is_enough() -> bool:
+            return bool(signals.seen) or (until is not None and time.monotonic() >= until)
+
+        starting = Starting(args.state, asked, is_enough)
+        begun: Begun | None = None
+        try:
+            begun = starting.ask()
+            if begun is None:
+                note(
+                    f"{asked.workflow}: requested; no controller is running, the next `treadle up` "
+                    "starts it"
+                )
+                return ExitCode.FINE
+            decision = begun.decision
+            if decision is not None and decision.outcome == "Skipped":
+                note(f"treadle: {_why_skipped(None, decision, asked.workflow)}")
+                return ExitCode.FAILED
+            print(begun.instance, flush=True)
+            _say_how(begun)
+            return _verdict(starting, begun.instance) if args.wait else ExitCode.FINE
+        except Interrupted:
+            what = f"{begun.instance} keeps running" if begun else "the request still waits"
+            if signals.seen:
+                note(f"treadle: stopped waiting; {what}")
+                return 128 + signals.last
+            note(f"treadle: waited too long; {what}")
+            return ExitCode.TIMED_OUT
+
+
+def _say_how(begun: Begun) -> None:
+    if begun.before:
+        note(f"{begun.instance} has begun with this key before; nothing new was started")
+    elif begun.decision is not None and begun.decision.outcome == "Queued":
+        note(f"{begun.instance} {begun.decision.message}")
+
+
+def _why_skipped(state: State | None, decision: FiringDecided, name: str = "") -> str:
+    name = name or (state.lives[decision.uid].name if state is not None else "")
+    said = f"{name}: not started ({decision.reason}): {decision.message}"
+    if decision.reason == Reason.OVERLAP:
+        holder = decision.message.partition(" ")[0]
+        return f"{said}; wait for it: treadle wait {holder} --for condition=Complete"
+    return said
+
+
+def _verdict(starting: Starting, instance: str) -> int:
+    """As `run` ends: 0 if it has succeeded."""
+    phase = starting.end_of(instance)
+    life = starting.life(instance)
+    why = f": {verdict(life)}" if life is not None else ""
+    if phase is Phase.SUCCEEDED:
+        note(f"{instance} succeeded")
+        return ExitCode.FINE
+    note(f"treadle: {instance} ended as {phase}{why}")
+    note(f"next: treadle status {instance}")
+    return ExitCode.FAILED

@@ -1,0 +1,105 @@
+"""The Defaults that hold for files given to `run`: those of these files, else of the specs folder.
+
+Defaults hold for the folder that their file is in, and below. So for a file outside of the specs
+folder, those at the top of that folder count. Of the folder only files that may have some are read.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from controller.client.files.source import read_source
+from controller.errors import Fault, TreadleError
+from controller.folder.scan import kind_of
+from controller.spec.linked import Above
+from controller.spec.models import FolderDefaults
+from controller.spec.reading.load import Document, Loaded, load
+
+
+def with_defaults(
+    given: Sequence[tuple[str, Loaded]],
+    specs: Callable[[], str],
+    max_bytes: int,
+    warnings: list[Fault],
+) -> list[Loaded]:
+    """What each file holds, its documents with the Defaults that hold for them.
+
+    `given`: the path of each file, and its content. `specs` gives the specs folder, which need not
+    be there. `warnings` gets the files there that have faults, so that nothing in them holds.
+    """
+    known = [found for file, loaded in given for found in _of(os.path.abspath(file), loaded)]
+    found: list[Loaded] = []
+    for file, loaded in given:
+        home = os.path.dirname(os.path.abspath(file))
+        above = _holding(home, known)
+        if not above and loaded.documents:
+            root = os.path.abspath(specs())
+            inside = home if _is_below(home, root) else root
+            above = _seen_from(
+                home, _holding(inside, _in_folder(root, inside, max_bytes, warnings))
+            )
+        documents = tuple(_below(document, above) for document in loaded.documents)
+        found.append(replace(loaded, documents=documents))
+    return found
+
+
+def _below(document: Document, above: tuple[Above, ...]) -> Document:
+    workflow = document.workflow
+    return replace(document, workflow=replace(workflow, spec=replace(workflow.spec, above=above)))
+
+
+def _of(path: str, loaded: Loaded) -> Iterator[Above]:
+    """`home` is the folder as a whole path, until it is known from where it is seen."""
+    for policy in loaded.policies:
+        if isinstance(policy.document, FolderDefaults):
+            yield Above(spec=policy.document.spec, path=path, home=os.path.dirname(path))
+
+
+def _holding(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
+    """Those above a file in `home`, the nearest first; of one folder the first by path."""
+    nearest: dict[str, Above] = {}
+    for one in sorted(known, key=lambda one: one.path):
+        if _is_below(home, one.home):
+            nearest.setdefault(one.home, one)
+    ordered = sorted(nearest.values(), key=lambda one: -len(one.home))
+    return _seen_from(home, ordered)
+
+
+def _seen_from(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
+    return tuple(
+        replace(one, home=os.path.relpath(os.path.dirname(one.path), home)) for one in known
+    )
+
+
+def _is_below(folder: str, above: str) -> bool:
+    return folder == above or folder.startswith(f"{above.rstrip('/')}/")
+
+
+def _in_folder(root: str, inside: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
+    """Those of the folder `inside` and of the ones above it, up to `root`."""
+    folder = inside
+    while True:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            names = []  # there is no folder
+        for name in names:
+            if kind_of(name) == "spec":
+                yield from _in_file(os.path.join(folder, name), max_bytes, warnings)
+        if folder == root:
+            return
+        folder = os.path.dirname(folder)
+
+
+def _in_file(path: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
+    try:
+        data = read_source(path, max_bytes).data
+    except TreadleError:
+        return  # it has just been removed, or is not ours to read
+    if b"Defaults" in data:
+        loaded = load(data, path, max_bytes=max_bytes, in_folder=True)
+        if loaded.faults and any(name.kind == "Defaults" for name in loaded.policy_names):
+            problem = "it has faults, so its Defaults do not hold for this run"
+            warnings.append(Fault(file=path, problem=problem, severity="warning"))
+        yield from _of(path, loaded)

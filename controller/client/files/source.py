@@ -1,0 +1,34 @@
+"""Read the text of a spec from what a command was given: a file, a pipe, or `-` for stdin."""
+
+import sys
+from typing import NamedTuple
+
+from controller.errors import NotFound, UsageError
+from controller.spec.reading.load import SPEC_BYTES_MAX
+
+_READ_BYTES = 1 << 20
+
+
+class Source(NamedTuple):
+    name: str  # for messages
+    data: bytes
+
+
+def read_source(path: str, bytes_max: int = SPEC_BYTES_MAX) -> Source:
+    """Read it. Of a larger or endless file, read only enough to see that it is too large.
+
+    Raises NotFound, or UsageError if it can't be read.
+    """
+    name = "stdin" if path == "-" else path
+    data = b""
+    try:
+        with open(sys.stdin.fileno() if path == "-" else path, "rb", closefd=path != "-") as file:
+            while len(data) <= bytes_max and (more := file.read(_READ_BYTES)):
+                data += more
+    except FileNotFoundError:
+        raise NotFound(f"{name}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{name}: is a folder; name the files in it") from None
+    except OSError as error:
+        raise UsageError(f"{name}: can't be read: {error.strerror}") from error
+    return Source(name, data)
