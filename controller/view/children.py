@@ -28,7 +28,7 @@ def in_order(workflow: Workflow) -> Iterator[Step]:
         yield step
         yield from (below := list(workflow.below(step)))
         given.add(step.name)
-        given.update(one.name for one in below)
+        given.update(child.name for child in below)
     if len(given) < len(workflow.steps):
         yield from (step for name, step in workflow.steps.items() if name not in given)
 
@@ -49,7 +49,7 @@ def meant(workflow: Workflow, names: Iterable[str]) -> list[str]:
     """The steps that are named; for one with children, those below it that have none. Each once."""
     found: dict[str, None] = {}
     for name in names:
-        leaves = [one.name for one in workflow.leaves(workflow.step(name))]
+        leaves = [leaf.name for leaf in workflow.leaves(workflow.step(name))]
         found |= dict.fromkeys(leaves or [name])
     return list(found)
 

@@ -99,7 +99,7 @@ def name_and_steps(word: str, more: Sequence[str]) -> tuple[str, list[str]]:
     name, slash, step = word.partition("/")
     if not slash:
         return name, [*more]
-    return name, [step, *(one.removeprefix(f"{name}/") for one in more)]
+    return name, [step, *(other.removeprefix(f"{name}/") for other in more)]
 
 
 def pick_steps(

@@ -111,9 +111,9 @@ def due_words(definition: Workflow, look: Look) -> str:
 
 def definitions_words(state: State, definitions: Collection[Workflow], look: Look) -> str:
     """`3 definitions wait, next due etl 02:30`. Cost: O(definitions), cheap for many thousands."""
-    size, among = len(definitions), {one.uid for one in definitions}
+    size, among = len(definitions), {definition.uid for definition in definitions}
     count = "1 definition waits" if size == 1 else f"{size} definitions wait"
-    timers = (one for one in state.timers if one.kind is TimerKind.DUE and one.uid in among)
+    timers = (timer for timer in state.timers if timer.kind is TimerKind.DUE and timer.uid in among)
     soonest = next(timers, None)  # they are sorted
     first = None if soonest is None else state.lives[soonest.uid]
     due = None if soonest is None or first is None else due_of(first, soonest.step)
@@ -174,7 +174,7 @@ def last_of(definition: Workflow) -> tuple[str, LastFiring] | None:
         for name, armed in starter_of(definition).triggers.items()
         if armed.last is not None
     ]
-    return max(fired, key=lambda one: one[1].time, default=None)
+    return max(fired, key=lambda firing: firing[1].time, default=None)
 
 
 def outcome_words(last: LastFiring) -> str:
@@ -270,7 +270,7 @@ def running(state: State, definition: Workflow) -> list[Workflow]:
 def counts(definition: Workflow) -> tuple[int, int]:
     """How many instances have begun and not ended, and how many wait for their turn."""
     groups = starter_of(definition).groups.values()
-    return sum(len(one.running) for one in groups), sum(len(one.queued) for one in groups)
+    return sum(len(group.running) for group in groups), sum(len(group.queued) for group in groups)
 
 
 def busy_words(definition: Workflow) -> str:

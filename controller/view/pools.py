@@ -83,9 +83,9 @@ def _waiters(state: State) -> Mapping[str, list[Waiter]]:
     for workflow in state.workflows.values():
         for name in waiting(workflow):
             step = workflow.step(name)
-            for one in step.uses:
-                waiter = Waiter(workflow.name, name, one.slots, step.since)
-                found[one.name].append((_turn(state, workflow, step), waiter))
+            for use in step.uses:
+                waiter = Waiter(workflow.name, name, use.slots, step.since)
+                found[use.name].append((_turn(state, workflow, step), waiter))
     return {name: [waiter for _, waiter in sorted(line)] for name, line in found.items()}
 
 
@@ -105,14 +105,16 @@ def of_lack(state: State, step: Step, clock: int | None = None) -> Words | None:
     found = lack(state, step.uses)
     if found is None:
         return None
-    obstacle, one = found
+    obstacle, lacking = found
     if obstacle is Obstacle.POOL_MISSING:
-        said = f"waiting for {one.name}, which is not defined"
+        said = f"waiting for {lacking.name}, which is not defined"
         return Reason.POOL_MISSING, f"{said}: write a document of the kind Pool for it"
     if obstacle is Obstacle.POOL_TOO_SMALL:
-        said = f"needs {one.slots} slots of {one.name}, which has {slots(state, one.name)}"
+        said = (
+            f"needs {lacking.slots} slots of {lacking.name}, which has {slots(state, lacking.name)}"
+        )
         return Reason.POOL_TOO_SMALL, f"{said}: it waits until that has more"
-    return Reason.WAITING_FOR_POOL, f"waiting for {_held(state, one, clock)}"
+    return Reason.WAITING_FOR_POOL, f"waiting for {_held(state, lacking, clock)}"
 
 
 def stuck(state: State, workflow: Workflow) -> list[Step]:
@@ -134,8 +136,8 @@ def of_overdue(state: State, step: Step, first: StepKey) -> Words:
     uid, name = first
     other = state.lives[uid]
     who, uses = f"{other.name}/{name}", other.steps[name].uses
-    names = {one.name for one in uses}
-    mine = next(one.name for one in step.uses if one.name in names)
+    names = {use.name for use in uses}
+    mine = next(use.name for use in step.uses if use.name in names)
     said = f"waiting for {mine}: its slots are kept for {who}, which needs {in_words(uses)}"
     return Reason.WAITING_FOR_POOL, f"{said} and has waited for more than {PATIENCE // SECOND} s"
 
@@ -150,23 +152,23 @@ def in_front(state: State, workflow: Workflow, step: Step) -> str:
         _turn(state, other, other.step(name)) < own
         for other in state.workflows.values()
         for name in waiting(other)
-        if any(one.name == found[1].name for one in other.step(name).uses)
+        if any(use.name == found[1].name for use in other.step(name).uses)
     )
     return f"; {count} in front" if count else ""
 
 
-def _held(state: State, one: Holding, clock: int | None) -> str:
+def _held(state: State, holding: Holding, clock: int | None) -> str:
     """`lock db-acme, held by orders/load attempt 3 for 4m12s`; `pool gpu (2 of 2 held: …)`."""
-    holders = [*_holders(state, one.name)]
-    if one.lock and holders:
+    holders = [*_holders(state, holding.name)]
+    if holding.lock and holders:
         held = holders[0]
         long = "" if clock is None else f" for {span(clock - held.since)}"
-        return f"{one.name}, held by {held.workflow}/{held.step} attempt {held.attempt}{long}"
-    what = one.name if one.slots == 1 else f"{one.slots} slots of {one.name}"
+        return f"{holding.name}, held by {held.workflow}/{held.step} attempt {held.attempt}{long}"
+    what = holding.name if holding.slots == 1 else f"{holding.slots} slots of {holding.name}"
     names = [f"{held.workflow}/{held.step}" for held in holders]
     more = f" and {len(names) - _HOLDERS_MAX} more" if len(names) > _HOLDERS_MAX else ""
     count = sum(held.slots for held in holders)
-    total = slots(state, one.name)
+    total = slots(state, holding.name)
     return f"{what} ({count} of {total} held: {', '.join(names[:_HOLDERS_MAX])}{more})"
 
 
@@ -195,14 +197,14 @@ def _row(line: Line, look: Look) -> tuple[Cell, ...]:
         missing if line.slots is None else Cell(str(line.slots)),
         Cell(str(line.held), "yellow" if full else ""),
         Cell(str(len(line.waiters)) if line.waiters else "-"),
-        Cell(", ".join(_holds(one, look) for one in line.holders) or "-"),
+        Cell(", ".join(_holds(holder, look) for holder in line.holders) or "-"),
     )
 
 
-def _holds(one: Holder, look: Look) -> str:
+def _holds(holder: Holder, look: Look) -> str:
     """`orders/load 4m12s`."""
-    count = f" {one.slots} slots" if one.slots > 1 else ""
-    return f"{one.workflow}/{one.step}{count} {span(look.clock - one.since)}"
+    count = f" {holder.slots} slots" if holder.slots > 1 else ""
+    return f"{holder.workflow}/{holder.step}{count} {span(look.clock - holder.since)}"
 
 
 def details(line: Line, look: Look) -> Iterator[str]:
@@ -222,17 +224,17 @@ def details(line: Line, look: Look) -> Iterator[str]:
         *((str(place), waiter) for place, waiter in enumerate(line.waiters, 1)),
     ]
     if places:
-        rows = [_place(place, one, look) for place, one in places]
+        rows = [_place(place, who, look) for place, who in places]
         yield from render(Table(columns, rows), look.width, look.colour)
 
 
-def _place(place: str, one: Holder | Waiter, look: Look) -> tuple[Cell, ...]:
+def _place(place: str, who: Holder | Waiter, look: Look) -> tuple[Cell, ...]:
     return (
         Cell(place),
-        Cell(f"{one.workflow}/{one.step}", "bold"),
-        Cell(str(one.slots)),
-        Cell(look.moment(one.since)),
-        Cell(span(look.clock - one.since)),
+        Cell(f"{who.workflow}/{who.step}", "bold"),
+        Cell(str(who.slots)),
+        Cell(look.moment(who.since)),
+        Cell(span(look.clock - who.since)),
     )
 
 
@@ -244,10 +246,10 @@ def shape(line: Line) -> dict[str, Any]:
         "slots": line.slots,
         "path": line.path or None,
         "held": line.held,
-        "holders": [_with_time(one) for one in line.holders],
-        "waiting": [_with_time(one) for one in line.waiters],
+        "holders": [_with_time(holder) for holder in line.holders],
+        "waiting": [_with_time(waiter) for waiter in line.waiters],
     }
 
 
-def _with_time(one: Holder | Waiter) -> dict[str, Any]:
-    return one._asdict() | {"since": rfc3339(one.since)}
+def _with_time(who: Holder | Waiter) -> dict[str, Any]:
+    return who._asdict() | {"since": rfc3339(who.since)}

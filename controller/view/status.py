@@ -146,18 +146,18 @@ def _last_firing(last: LastFiring) -> LastFiringShape:
 def _instances(state: State, definition: Workflow) -> list[InstanceShape]:
     return [
         InstanceShape(
-            name=one.name,
-            uid=one.uid,
+            name=instance.name,
+            uid=instance.uid,
             trigger=began.name,
             key=began.key,
             due=began.due,
-            phase=one.phase,
-            reason=words.at_present(state, one)[0],
-            start_time=rfc3339_or_none(one.started),
-            completion_time=rfc3339_or_none(one.completed),
+            phase=instance.phase,
+            reason=words.at_present(state, instance)[0],
+            start_time=rfc3339_or_none(instance.started),
+            completion_time=rfc3339_or_none(instance.completed),
         )
-        for one in firings.instances(state, definition)
-        if (began := _began_by(one)) is not None
+        for instance in firings.instances(state, definition)
+        if (began := _began_by(instance)) is not None
     ]
 
 
@@ -167,14 +167,14 @@ def _derived(state: State, workflow: Workflow, now: int) -> list[ConditionShape]
         return []
     return [
         ConditionShape(
-            type=one.type,
+            type=condition.type,
             status="True",
-            reason=one.type,
-            message=one.message,
-            last_transition_time=rfc3339_or_none(one.since),
+            reason=condition.type,
+            message=condition.message,
+            last_transition_time=rfc3339_or_none(condition.since),
             observed_generation=workflow.generation,
         )
-        for one in firings.conditions(state, workflow, now)
+        for condition in firings.conditions(state, workflow, now)
     ]
 
 

@@ -71,7 +71,9 @@ def concerns(state: State, event: e.AnyEvent, word: str) -> bool:
         return True
     if isinstance(event, e.FiringDecided) and event.life and word == event.instance:
         return True  # it began an instance, and is a part of its story, too
-    return any(is_uid_of(word, one) for one in (uid, getattr(event, "life", "")) if one)
+    return any(
+        is_uid_of(word, life_uid) for life_uid in (uid, getattr(event, "life", "")) if life_uid
+    )
 
 
 def of_firing(event: e.FiringDecided, look: Look) -> str:
@@ -154,7 +156,9 @@ def lines(
     `time`: that of the record, in microseconds since 1970.
     """
     first, *changes = events
-    told = changes if everything else [one for one in changes if not _is_routine(one, first)]
+    told = (
+        changes if everything else [change for change in changes if not _is_routine(change, first)]
+    )
     alone = not changes or first["type"] not in _SHOWN_BY_PHASE
     if alone and (everything or not _is_routine(first, first)):
         reset = len(_set_back(first, changes))
@@ -169,8 +173,8 @@ def _set_back(record: dict[str, Any], changes: list[dict[str, Any]]) -> set[str]
 
     A hook is not: it is due in each run that comes to it.
     """
-    back = [one for one in changes if one["phase"] == Phase.PENDING != one["was"]]
-    steps = {one["step"] for one in back if one["step"] and not is_hook(one["step"])}
+    back = [change for change in changes if change["phase"] == Phase.PENDING != change["was"]]
+    steps = {change["step"] for change in back if change["step"] and not is_hook(change["step"])}
     parents = {name for step in steps for name in names_above(step)}
     if record["type"] == "StepExpanded":
         parents.add(record["step"])
@@ -193,7 +197,9 @@ def _is_routine(event: dict[str, Any], record: dict[str, Any]) -> bool:
 def names_step(event: dict[str, Any], steps: Collection[str]) -> bool:
     """Whether the event is about one of these steps, or about what is below one."""
     named = [event.get("step"), *(event.get("steps") or ()), *(event.get("effects") or ())]
-    return any(one in steps for name in named if name for one in (name, *names_above(name)))
+    return any(
+        at_or_above in steps for name in named if name for at_or_above in (name, *names_above(name))
+    )
 
 
 def _line(time: int, event: dict[str, Any], look: Look, more: str = "") -> str:

@@ -137,7 +137,7 @@ def _hooks(workflow: Workflow) -> str:
     hook = workflow.next_hook
     if hook is None:
         return "its hooks have ended"
-    left = sum(one.phase not in TERMINAL for one in workflow.present_hooks) - 1
+    left = sum(present.phase not in TERMINAL for present in workflow.present_hooks) - 1
     more = f", {left} more {'follows' if left == 1 else 'follow'}" if left else ""
     deleted = "; then it is deleted" if workflow.deleting else ""
     if hook.phase is Phase.RUNNING:
@@ -304,7 +304,7 @@ def tolerated(workflow: Workflow, step: Step) -> str:
     """`; tolerated, since it has continueOnFailure`, of a step that failed; else nothing."""
     if step.phase is not Phase.FAILED or step.fails_its_workflow:
         return ""
-    who = next(one for one in (step, *workflow.above(step)) if one.tolerated)
+    who = next(candidate for candidate in (step, *workflow.above(step)) if candidate.tolerated)
     return f"; tolerated, since {'it' if who is step else who.name} has continueOnFailure"
 
 
@@ -326,7 +326,7 @@ def _of_children(workflow: Workflow, parent: Step) -> str:
         return children.progress(workflow, parent)
     if not parent.children:
         return "the list is empty"
-    if asked := [one.name for one in workflow.below(parent) if one.asking is not None]:
+    if asked := [child.name for child in workflow.below(parent) if child.asking is not None]:
         return f"waiting for approval: {named(asked)}"
     who = parent.children_counted.removeprefix("1 ")
     return f"its {who} {'has' if len(parent.children) == 1 else 'have'} not started"

@@ -174,7 +174,7 @@ def lines(change: Change, look: Look) -> Iterator[str]:
 
 def _note(change: Change) -> str:
     """What there is to know, and which files start a trigger that has fired for none of them."""
-    files = [_files(one) for one in change.triggers or () if one.pattern]
+    files = [_files(trigger) for trigger in change.triggers or () if trigger.pattern]
     return "; ".join([*([change.note] if change.note else []), *files])
 
 
@@ -203,12 +203,12 @@ def _trigger_table(triggers: Sequence[TriggerChange], look: Look) -> Table:
         ),
         [
             (
-                Cell(f"  {one.name}"),
-                Cell(one.action, _STYLES[one.action]),
-                Cell(_times(one, look)),
-                Cell(one.why),
+                Cell(f"  {trigger.name}"),
+                Cell(trigger.action, _STYLES[trigger.action]),
+                Cell(_times(trigger, look)),
+                Cell(trigger.why),
             )
-            for one in triggers
+            for trigger in triggers
         ],
     )
 
@@ -284,7 +284,7 @@ def _family(change: Change, top: str, below: list[str]) -> Iterator[tuple[str, s
         elif kind not in told:
             told.add(kind)
             why = _form(why) if "/" in kind.form else why  # names a step of the same piece
-            count = f"{groups[kind]:,} of {sum(_form(one) == kind.form for one in below):,}"
+            count = f"{groups[kind]:,} of {sum(_form(child) == kind.form for child in below):,}"
             yield kind.form, _action(change, name), f"{count}: {why}"
 
 
@@ -300,16 +300,16 @@ def _below(
     if len(above) == 1:  # the children of one list, or the steps of one template
         yield from ((name, "") for name in touched)
         return
-    busy = {one for name in touched for one in names_above(name)}
+    busy = {ancestor for name in touched for ancestor in names_above(name)}
     whole: dict[str, int] = dict.fromkeys(
         (name for name in below if name in above and _action(change, name) in _WHOLE), 0
     )
     for name in leaves:
-        for one in names_above(name):
-            if one in whole:
-                whole[one] += 1
+        for ancestor in names_above(name):
+            if ancestor in whole:
+                whole[ancestor] += 1
     for name in below:
-        if any(one in whole for one in names_above(name)):
+        if any(ancestor in whole for ancestor in names_above(name)):
             continue
         if name in whole:
             yield name, f", with {number_of(whole[name], of_list=False)}"
@@ -365,7 +365,7 @@ def _spec_lines(was: Spec, becomes: Spec) -> Iterator[str]:
     for kind in HOOK_KINDS:
         yield from _block_lines(f"hooks {kind}", hooks_before.get(kind), hooks_after.get(kind))
     before, after = (
-        {name: one.spec for name, one in called(spec).items()} for spec in (was, becomes)
+        {name: template.spec for name, template in called(spec).items()} for spec in (was, becomes)
     )
     for name in dict.fromkeys((*after, *before)):
         yield from _template_lines(name, before.get(name), after.get(name))

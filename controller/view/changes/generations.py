@@ -229,7 +229,7 @@ def did(generation: Generation) -> str:
         for name, effect in generation.effects.items()
         if not generation.children.get(name)
     }
-    touched = {name: one for name, one in alone.items() if one.reason != Reason.UNCHANGED}
+    touched = {name: effect for name, effect in alone.items() if effect.reason != Reason.UNCHANGED}
     return in_words(touched, len(alone) - len(touched))
 
 
@@ -240,7 +240,7 @@ def _of_definition(change: Change) -> str:
     """`edited: load; trigger night: times edited; trigger noon: removed`."""
     assert change.was is not None
     assert change.becomes is not None
-    old, new = ({one.name: one for one in spec.steps} for spec in (change.was, change.becomes))
+    old, new = ({step.name: step for step in spec.steps} for spec in (change.was, change.becomes))
     steps = {
         "edited": [name for name in new if name in old and new[name] != old[name]],
         "added": [name for name in new if name not in old],

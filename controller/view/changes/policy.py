@@ -23,7 +23,11 @@ def sources(workflow: Workflow) -> Iterator[tuple[str, str]]:
     own = _fields(workflow.spec)
     for field in _fields(effective(workflow.spec)):
         if field not in own:
-            found = (one.path for one in above(workflow.spec) if field in _fields(one.spec))
+            found = (
+                defaults.path
+                for defaults in above(workflow.spec)
+                if field in _fields(defaults.spec)
+            )
             yield f"spec.{field}", next(found)
 
 
@@ -51,7 +55,7 @@ def _written(workflow: Workflow, step: Step) -> Written | None:
         call = None if caller is None else caller.definition.template
         found = None if call is None else called(workflow.spec).get(call.name)
         steps = [] if found is None else found.spec.steps
-    return next((one for one in steps if one.name == step.definition.name), None)
+    return next((spec_step for spec_step in steps if spec_step.name == step.definition.name), None)
 
 
 def changed(was: DefaultsSpec | None, becomes: DefaultsSpec | None) -> str:
@@ -76,7 +80,7 @@ def edited(
     record: Record, before: DefaultsAccepted | None, after: DefaultsAccepted | None
 ) -> PolicyEdit | None:
     """What this record changed; None if it only says that their file has another name."""
-    was, becomes = (None if one is None else one.spec for one in (before, after))
+    was, becomes = (None if accepted is None else accepted.spec for accepted in (before, after))
     event = before if after is None else after
     if event is None or not (said := changed(was, becomes)):
         return None

@@ -74,7 +74,7 @@ def by_number(workflow: Workflow, choice: Choice) -> Iterator[Shown]:
         raise NotFound(f"no step of {workflow.name} has an attempt {wanted}")
     for step in steps:
         if 0 < wanted <= step.numbered:
-            there = (one for one in step.attempts if one.number == wanted)
+            there = (attempt for attempt in step.attempts if attempt.number == wanted)
             yield Shown(step, wanted, next(there, None))
         elif choice.steps:
             count = f"it has {step.numbered}" if step.numbered else "it has none"
@@ -96,7 +96,7 @@ def of_all_runs(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
         if not (choice.failed and attempt.phase is not AttemptPhase.FAILED)
         and _ran_since(attempt, choice.since)
     ]
-    wanted.sort(key=lambda one: (one[0].scheduled, one[0].seq))
+    wanted.sort(key=lambda pair: (pair[0].scheduled, pair[0].seq))
     yield from (Shown(step, attempt.number, attempt) for attempt, step in wanted)
     if not wanted:
         yield "no attempt failed" if choice.failed else "no attempt ran"
@@ -106,7 +106,7 @@ def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown 
     """What runs now, to be followed; a line about what has finished, or what is waited for."""
     steps = chosen(workflow, choice)
     live = [Shown(step, step.live.number, step.live) for step in steps if step.live is not None]
-    last = [one for step in steps if (one := _last_of(workflow, step, None)) and not one.live]
+    last = [shown for step in steps if (shown := _last_of(workflow, step, None)) and not shown.live]
     if last:
         count = "1 step has" if len(last) == 1 else f"{len(last)} steps have"
         yield _rule(f"{count} finished in this run: {_command(choice)}")
@@ -166,7 +166,9 @@ def heading(step: Step, attempt: Attempt, look: Look) -> str:
 def earlier_tries(workflow: Workflow, step: Step, attempt: Attempt, choice: Choice) -> str:
     """A line that says that it was not the first attempt in its run; "" if it was."""
     before = [
-        one for one in step.attempts if one.run == attempt.run and one.number < attempt.number
+        earlier
+        for earlier in step.attempts
+        if earlier.run == attempt.run and earlier.number < attempt.number
     ]
     if not before:
         return ""
@@ -200,8 +202,8 @@ def _kept(steps: list[Step], choice: Choice) -> Iterator[str]:
                 f"{name}: kept from run {attempt.run} (attempt {attempt.number}): {command}"
             )
         return
-    made.sort(key=lambda one: one[1].run)
-    for run, group in groupby(made, key=lambda one: one[1].run):
+    made.sort(key=lambda pair: pair[1].run)
+    for run, group in groupby(made, key=lambda pair: pair[1].run):
         names = words.listed([name for name, _ in group])
         yield _rule(f"kept from run {run}: {names}: treadle logs {choice.word} --run {run}")
 

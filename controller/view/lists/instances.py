@@ -106,24 +106,24 @@ def runs_of_life(state: State, life: Workflow) -> list[RunShort]:
     return [run for run in state.runs.get(life.name, ()) if run.started >= life.created]
 
 
-def shape(definition: str, one: Instance) -> InstanceOfShape:
+def shape(definition: str, summary: Instance) -> InstanceOfShape:
     return InstanceOfShape(
         workflow=definition,
-        name=one.name,
-        uid=one.uid,
-        trigger=one.trigger or None,
-        key=one.key,
-        due=due_time(one.due),
-        backfill=one.backfill,
-        phase=one.phase,
-        reason=one.reason,
-        message=one.message,
-        began_by=one.why,
-        creation_time=rfc3339_or_none(one.created),
-        start_time=rfc3339_or_none(one.started),
-        completion_time=rfc3339_or_none(one.completed),
-        runs=one.runs[-1].number if one.runs else 0,
-        archived=one.archived,
+        name=summary.name,
+        uid=summary.uid,
+        trigger=summary.trigger or None,
+        key=summary.key,
+        due=due_time(summary.due),
+        backfill=summary.backfill,
+        phase=summary.phase,
+        reason=summary.reason,
+        message=summary.message,
+        began_by=summary.why,
+        creation_time=rfc3339_or_none(summary.created),
+        start_time=rfc3339_or_none(summary.started),
+        completion_time=rfc3339_or_none(summary.completed),
+        runs=summary.runs[-1].number if summary.runs else 0,
+        archived=summary.archived,
     )
 
 
@@ -145,17 +145,17 @@ def instances_table(shown: Iterable[Instance], look: Look) -> Table:
         Column("RESULT", shrinks=True),
         Column("WHY", rank=3),
     )
-    return Table(columns, [_row(one, look) for one in shown])
+    return Table(columns, [_row(summary, look) for summary in shown])
 
 
-def _row(one: Instance, look: Look) -> tuple[Cell, ...]:
-    started, completed = one.started, one.completed
+def _row(summary: Instance, look: Look) -> tuple[Cell, ...]:
+    started, completed = summary.started, summary.completed
     took = "-" if started is None else span((completed or look.clock) - started)
     return (
-        mark_cell(one.phase),
-        Cell(one.name, "bold"),
+        mark_cell(summary.phase),
+        Cell(summary.name, "bold"),
         Cell("-" if started is None else look.moment(started)),
         Cell(took),
-        Cell(f"{one.result} (archived)" if one.archived else one.result),
-        Cell(one.why),
+        Cell(f"{summary.result} (archived)" if summary.archived else summary.result),
+        Cell(summary.why),
     )

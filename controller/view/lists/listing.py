@@ -122,12 +122,12 @@ def grouped_lines(state: State, entries: Iterable[Entry], by: str, look: Look) -
     for entry in entries:
         groups.setdefault(_group(entry, by), []).append(entry)
     ordered = sorted(groups.items(), key=lambda group: (not group[0], group[0]))
-    table = list_table(state, (entry for _, each in ordered for entry in each), look)
+    table = list_table(state, (entry for _, members in ordered for entry in members), look)
     lines = render(table, look.width, look.colour)
     yield next(lines)
-    for name, each in ordered:
-        yield look.paint(look.fit(f"{name or '(none)'} ({len(each)})"), "bold")
-        yield from islice(lines, len(each))
+    for name, members in ordered:
+        yield look.paint(look.fit(f"{name or '(none)'} ({len(members)})"), "bold")
+        yield from islice(lines, len(members))
 
 
 def _group(entry: Entry, by: str) -> str:
@@ -245,7 +245,7 @@ def last_run(state: State, workflow: Workflow, clock: int) -> int | None:
     Of a definition, that of the instances that run, or of the last that has ended.
     """
     if workflow.starter is not None:
-        if any(one.in_run for one in firings.running(state, workflow)):
+        if any(instance.in_run for instance in firings.running(state, workflow)):
             return clock
         ended = firings.last_ended(state, workflow)
         return None if ended is None else ended.completed

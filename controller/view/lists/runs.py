@@ -91,15 +91,16 @@ def latest(runs: Mapping[str, Sequence[RunShort]], count: int | None) -> list[Ru
     """The last `count` runs of all these names, or all of them; the newest first."""
     every = [RunOf(name, run) for name, known in runs.items() for run in known]
 
-    def began(one: RunOf) -> tuple[int, str, int]:
-        return one.run.started, one.name, one.run.number
+    def began(run_of: RunOf) -> tuple[int, str, int]:
+        return run_of.run.started, run_of.name, run_of.run.number
 
     return nlargest(len(every) if count is None else count, every, key=began)
 
 
 def runs_table(state: State, runs: Sequence[RunOf], look: Look, named: bool) -> Table:
     """A row for each run. `named`: they are of several names."""
-    zones = dict.fromkeys(look.zone_name(one.run.started) for one in runs)  # summer and winter
+    # Two of them if there are runs of the summer and of the winter.
+    zones = dict.fromkeys(look.zone_name(run_of.run.started) for run_of in runs)
     columns = (
         Column(""),
         *((Column("NAME", shrinks=True),) if named else ()),
@@ -109,12 +110,12 @@ def runs_table(state: State, runs: Sequence[RunOf], look: Look, named: bool) -> 
         Column("RESULT", shrinks=True),
         Column("WHY", rank=3),
     )
-    return Table(columns, [_row(state, one, look, named) for one in runs])
+    return Table(columns, [_row(state, run_of, look, named) for run_of in runs])
 
 
-def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
-    name, run = one
-    life = _life_of(state, one)
+def _row(state: State, run_of: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
+    name, run = run_of
+    life = _life_of(state, run_of)
     return (
         mark_cell(run.phase if life is None else life.phase),
         *((Cell(name, "bold"),) if named else ()),
@@ -126,9 +127,9 @@ def _row(state: State, one: RunOf, look: Look, named: bool) -> tuple[Cell, ...]:
     )
 
 
-def _life_of(state: State, one: RunOf) -> Workflow | None:
+def _life_of(state: State, run_of: RunOf) -> Workflow | None:
     """The workflow, if this run has not finished; else None."""
-    return state.workflows[one.name] if one.run.completed is None else None
+    return state.workflows[run_of.name] if run_of.run.completed is None else None
 
 
 def result(run: RunShort) -> str:
@@ -183,9 +184,9 @@ def usual_words(runs: Iterable[RunShort]) -> str:
     return f"usually takes {span(length)} (median of {len(compared)} full runs that succeeded)"
 
 
-def shape(one: RunOf) -> RunOfShape:
+def shape(run_of: RunOf) -> RunOfShape:
     """The run as a script reads it."""
-    name, run = one
+    name, run = run_of
     known = run.ended > 0
     return RunOfShape(
         workflow=name,

@@ -64,20 +64,20 @@ class DueShape(Struct, frozen=True, kw_only=True, rename="camel"):
     backfills: list[str]
 
 
-def shape(one: DueTime) -> DueShape:
+def shape(due_time: DueTime) -> DueShape:
     return DueShape(
-        workflow=one.workflow,
-        trigger=one.trigger,
-        key=key_of(one.due),
-        due=rfc3339(one.due * SECOND),
-        local=at_in(one.due, one.zone),
-        starts=rfc3339(one.starts * SECOND),
-        outcome=one.outcome or None,
-        reason=one.reason or None,
-        message=one.message,
-        instance=one.instance or None,
-        phase=one.phase or None,
-        backfills=list(one.filled),
+        workflow=due_time.workflow,
+        trigger=due_time.trigger,
+        key=key_of(due_time.due),
+        due=rfc3339(due_time.due * SECOND),
+        local=at_in(due_time.due, due_time.zone),
+        starts=rfc3339(due_time.starts * SECOND),
+        outcome=due_time.outcome or None,
+        reason=due_time.reason or None,
+        message=due_time.message,
+        instance=due_time.instance or None,
+        phase=due_time.phase or None,
+        backfills=list(due_time.filled),
     )
 
 
@@ -244,18 +244,18 @@ class Decisions:
     """Those of one trigger, to be asked by due time."""
 
     def __init__(self, records: Iterable[Decided]) -> None:
-        self._records = sorted(records, key=lambda one: (one.first, one.order))
-        self._firsts = [one.first for one in self._records]
-        self._reach = list(accumulate((one.due for one in self._records), max))
+        self._records = sorted(records, key=lambda record: (record.first, record.order))
+        self._firsts = [record.first for record in self._records]
+        self._reach = list(accumulate((record.due for record in self._records), max))
 
     def of(self, due: int) -> Decided | None:
         """The latest record about it: after the clock was set back it may have several."""
         found: Decided | None = None
         at = bisect_right(self._firsts, due) - 1
         while at >= 0 and self._reach[at] >= due:
-            one = self._records[at]
-            if one.due >= due and (found is None or one.order > found.order):
-                found = one
+            record = self._records[at]
+            if record.due >= due and (found is None or record.order > found.order):
+                found = record
             at -= 1
         return found
 
@@ -274,7 +274,7 @@ def audit(
 ) -> Iterator[DueTime]:
     """Every due time of this trigger from `begin` to `end`, and what became of it."""
     decisions = Decisions(past.decided.get(trigger, ()))
-    now = next((one for one in present if one.trigger.name == trigger), None)
+    now = next((current for current in present if current.trigger.name == trigger), None)
     for force in past.forces.get(trigger, ()):
         rule = force.trigger.rule
         if rule is None:
@@ -367,23 +367,24 @@ def due_table(shown: Iterable[DueTime], named: bool) -> Table:
         Column("TRIGGER", shrinks=True, rank=1),
         Column("WHAT"),
     )
-    return Table(columns, [_row(one, named) for one in shown])
+    return Table(columns, [_row(due_time, named) for due_time in shown])
 
 
-def _row(one: DueTime, named: bool) -> tuple[Cell, ...]:
+def _row(due_time: DueTime, named: bool) -> tuple[Cell, ...]:
     return (
-        Cell(at_in(one.due, one.zone)),
-        *((Cell(one.workflow, "bold"),) if named else ()),
-        Cell(one.trigger),
-        Cell(what(one), "yellow" if one.outcome == "Skipped" else ""),
+        Cell(at_in(due_time.due, due_time.zone)),
+        *((Cell(due_time.workflow, "bold"),) if named else ()),
+        Cell(due_time.trigger),
+        Cell(what(due_time), "yellow" if due_time.outcome == "Skipped" else ""),
     )
 
 
-def what(one: DueTime) -> str:
+def what(due_time: DueTime) -> str:
     """`Started job@20261128T013000Z: Succeeded`; `Skipped (Overlap): … has not ended`."""
-    said = one.message
-    if one.outcome == "Skipped":
-        said = f"Skipped ({one.reason}){f': {one.message}' if one.message else ''}"
-    elif one.outcome:
-        said = f"{one.outcome} {one.instance}{f': {one.phase}' if one.phase else ''}"
-    return f"{said}; filled in by {', '.join(one.filled)}" if one.filled else said
+    said = due_time.message
+    if due_time.outcome == "Skipped":
+        said = f"Skipped ({due_time.reason}){f': {due_time.message}' if due_time.message else ''}"
+    elif due_time.outcome:
+        phase = f": {due_time.phase}" if due_time.phase else ""
+        said = f"{due_time.outcome} {due_time.instance}{phase}"
+    return f"{said}; filled in by {', '.join(due_time.filled)}" if due_time.filled else said

@@ -81,7 +81,7 @@ def _named(state: State, wanted: Selection, missing: list[NotFound]) -> list[Ent
         try:
             for entry in _meant(state, word, wanted):
                 found[entry.uid if isinstance(entry, Workflow) else entry.name] = entry
-                found |= {one.uid: one for one in _of_it(state, entry, wanted)}
+                found |= {instance.uid: instance for instance in _of_it(state, entry, wanted)}
         except NotFound as error:
             missing.append(error)
     return list(found.values())
@@ -91,7 +91,9 @@ def _meant(state: State, word: str, wanted: Selection) -> list[Entry]:
     if not is_pattern(word):  # no name is one
         return [find(state, word)]
     every = "@" in word or wanted.phases or wanted.instances == "all"
-    entries = [one for one in listed(state) if matches(one.name, word) and (every or is_open(one))]
+    entries = [
+        entry for entry in listed(state) if matches(entry.name, word) and (every or is_open(entry))
+    ]
     if not entries:
         raise NotFound(f'no workflow matches "{word}"')
     return entries
@@ -101,7 +103,7 @@ def _of_it(state: State, entry: Entry, wanted: Selection) -> list[Workflow]:
     if isinstance(entry, NeverValid) or entry.starter is None or wanted.instances == "none":
         return []
     every = wanted.phases or wanted.instances == "all"
-    return [one for one in instances(state, entry) if every or is_open(one)]
+    return [instance for instance in instances(state, entry) if every or is_open(instance)]
 
 
 def is_open(entry: Entry) -> bool:

@@ -155,7 +155,7 @@ def _of_interest(life: Workflow, step: Step | None) -> Step | None:
         return step if step.attempt is not None else None
     steps = life.with_hooks if step is None else life.leaves(step)
     for phase in (Phase.FAILED, Phase.RUNNING, Phase.SUCCEEDED):
-        for one in steps:
-            if one.phase is phase and one.attempt is not None:
-                return one
+        for candidate in steps:
+            if candidate.phase is phase and candidate.attempt is not None:
+                return candidate
     return None

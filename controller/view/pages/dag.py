@@ -48,7 +48,9 @@ def tree(steps: Mapping[str, Step]) -> list[Branch]:
 def _tree(steps: Mapping[str, Step]) -> list[Branch]:
     needs = {
         name: [
-            need for one in step.definition.requires if (need := step.sibling(one.step)) in steps
+            need
+            for dependency in step.definition.requires
+            if (need := step.sibling(dependency.step)) in steps
         ]
         for name, step in steps.items()
     }

@@ -283,8 +283,8 @@ def critical_path(workflow: Workflow) -> list[Step]:
 
 def _waited_for(workflow: Workflow, step: Step) -> list[str]:
     """Its dependencies; if it has none, those of the step that it is below."""
-    for one in (step, *workflow.above(step)):
-        needs = [one.sibling(need.step) for need in one.definition.requires]
+    for owner in (step, *workflow.above(step)):
+        needs = [owner.sibling(need.step) for need in owner.definition.requires]
         if needs:
             return [name for name in needs if name in workflow.steps]
     return []

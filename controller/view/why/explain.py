@@ -223,8 +223,8 @@ def _in_words(
     if obstacle is Obstacle.CHILDREN and parent is not None:
         # Those that live, not all children: this is asked of each child that waits.
         live = [name for uid, name in state.live if uid == workflow.uid]
-        pieces = (one for name in live for one in (name, *names_above(name)))
-        keys = dict.fromkeys(key_in(one) for one in pieces if parent_name(one) == parent.name)
+        pieces = (piece for name in live for piece in (name, *names_above(name)))
+        keys = dict.fromkeys(key_in(piece) for piece in pieces if parent_name(piece) == parent.name)
         return Reason.WAITING_FOR_SLOT, words.of_limit(parent, list(keys))
     if obstacle is Obstacle.NO_FREE_SLOT:
         running, slots = _with_a_process(state), limits.max_parallel

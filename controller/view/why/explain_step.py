@@ -85,10 +85,10 @@ def _changed_inputs(workflow: Workflow, step: Step) -> Iterator[str]:
     last = step.attempt
     if last is None or last.generation != workflow.generation:
         return
-    older = (one for one in reversed(step.attempts) if one.generation < last.generation)
+    older = (attempt for attempt in reversed(step.attempts) if attempt.generation < last.generation)
     before = next(older, last)
     for name in sorted(last.inputs.keys() | before.inputs.keys()):
-        was, becomes = (one.inputs.get(name) for one in (before, last))
+        was, becomes = (attempt.inputs.get(name) for attempt in (before, last))
         hashed = any(text is not None and text.startswith("sha256:") for text in (was, becomes))
         if was != becomes and not hashed and not name.startswith("dependsOn."):
             yield f"{input_in_words(name)}: {input_text(name, was)} → {input_text(name, becomes)}"
@@ -114,14 +114,14 @@ def _next(workflow: Workflow, step: Step, causes: Sequence[Cause]) -> Iterator[s
     failed = [cause.step for cause in causes if cause.phase == Phase.FAILED]
     names = [name for name in failed if not workflow.step(name).expanded]
     if step.expanded:
-        names = [one.name for one in workflow.leaves(step) if one.fails_its_workflow]
+        names = [leaf.name for leaf in workflow.leaves(step) if leaf.fails_its_workflow]
     for name in names[:1]:
         attempt = workflow.step(name).attempt
         if attempt is not None and attempt.started is not None:
             yield f"treadle logs {workflow.name} {quote(name)}"
-    for one in words.asking(workflow):
-        if one is step or any(cause.step == one.name for cause in causes):
-            yield from words.answers(workflow.name, one.name)
+    for asker in words.asking(workflow):
+        if asker is step or any(cause.step == asker.name for cause in causes):
+            yield from words.answers(workflow.name, asker.name)
     if step.reason == Reason.WHEN_FALSE:
         return  # a retry asks the same question, and gets the same answer
     if step.is_hook and step.phase in TERMINAL:
@@ -171,7 +171,7 @@ def inputs_lines(attempt: Attempt, now: dict[str, str]) -> Iterator[str]:
     """The inputs of its fingerprint, and where those of the spec in force differ."""
     yield f"attempt {attempt.number}, generation {attempt.generation}: {attempt.fingerprint}"
     for name in sorted(attempt.inputs.keys() | now.keys()):
-        was, becomes = (one.get(name) for one in (attempt.inputs, now))
+        was, becomes = (inputs.get(name) for inputs in (attempt.inputs, now))
         if was == becomes:
             yield f"    {input_line(name, was)}"
         else:
