@@ -62,7 +62,9 @@ def _meant(name: str) -> str:
         return f'; did you mean "run {name}"?'
     from controller.view.find import hint
 
-    return hint(name, ["help", *(word for each in COMMANDS for word in (each.name, *each.aliases))])
+    return hint(
+        name, ["help", *(word for command in COMMANDS for word in (command.name, *command.aliases))]
+    )
 
 
 def parser_of(command: Command) -> argparse.ArgumentParser:

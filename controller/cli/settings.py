@@ -31,9 +31,11 @@ def specs_folder(named: str | None) -> str:
 
 
 def _complete(args: argparse.Namespace, settings: Iterable[Arg]) -> None:
-    lacking = [each for each in settings if not hasattr(args, each.field)]
-    given = {each.key: text for each in lacking if (text := os.environ.get(each.variable))}
-    unnamed = [each.key for each in lacking if each.key in _FOLDERS and each.key not in given]
+    lacking = [setting for setting in settings if not hasattr(args, setting.field)]
+    given = {setting.key: text for setting in lacking if (text := os.environ.get(setting.variable))}
+    unnamed = [
+        setting.key for setting in lacking if setting.key in _FOLDERS and setting.key not in given
+    ]
     project = find_project() if unnamed else None
     args.searched = "state" in unnamed
     for setting in lacking:

@@ -45,9 +45,9 @@ class _Folding:
     def begin(self, state: State, life: Workflow) -> None:
         """A definition that is older than what is kept."""
         self._note_triggers(state, life)
-        for name, one in self._known[life.uid].items():
+        for name, known in self._known[life.uid].items():
             forces = self._past.forces[name]
-            forces[-1] = forces[-1]._replace(lost=one.armed.mark)
+            forces[-1] = forces[-1]._replace(lost=known.armed.mark)
 
     def take(self, state: State, seq: int, event: Any) -> None:
         if isinstance(event, WorkflowFinished) and event.uid in self._instances:
@@ -86,7 +86,7 @@ class _Folding:
                 filled.append(event.instance)
             return
         first = event.due if event.first is None else event.first
-        one = Decided(
+        decided = Decided(
             order=seq,
             first=first,
             due=event.due,
@@ -96,7 +96,7 @@ class _Folding:
             instance=event.instance,
             uid=event.life,
         )
-        self._past.decided.setdefault(event.trigger, []).append(one)
+        self._past.decided.setdefault(event.trigger, []).append(decided)
 
     def _note_triggers(self, state: State, life: Workflow) -> None:
         """A changed trigger counts from now on; one that only has other dates from its mark on."""
@@ -108,16 +108,16 @@ class _Folding:
             for name, trigger in triggers(life.spec).items()
         }
         self._known[life.uid] = known
-        for name, one in before.items():
+        for name, was in before.items():
             after = known.get(name)
-            if after is None or after.armed is not one.armed:
+            if after is None or after.armed is not was.armed:
                 self._end(name, now, CHANGED)
-            elif after.trigger.exclude != one.trigger.exclude:
-                self._end(name, one.armed.mark, CHANGED)
-                self._open(after.trigger, one.armed.mark)
-        for name, one in known.items():
-            if name not in before or before[name].armed is not one.armed:
-                self._open(one.trigger, one.armed.since)
+            elif after.trigger.exclude != was.trigger.exclude:
+                self._end(name, was.armed.mark, CHANGED)
+                self._open(after.trigger, was.armed.mark)
+        for name, becomes in known.items():
+            if name not in before or before[name].armed is not becomes.armed:
+                self._open(becomes.trigger, becomes.armed.since)
 
     def _open(self, trigger: Trigger, after: int) -> None:
         self._past.forces.setdefault(trigger.name, []).append(Force(trigger, after))

@@ -31,7 +31,7 @@ def instances_kept(state_dir: str, definition: str, look: Look) -> tuple[State, 
             gone = instance(lives.pop(event.uid), runs.pop(event.uid), look)
             archived[event.uid] = replace(gone, archived=True)
     present = [instance(life, runs[uid], look) for uid, life in lives.items()]
-    return state, sorted([*archived.values(), *present], key=lambda one: one.created)
+    return state, sorted([*archived.values(), *present], key=lambda summary: summary.created)
 
 
 def _is_of(life: Workflow, definition: str) -> bool:

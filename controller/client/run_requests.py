@@ -71,24 +71,24 @@ def _documents(
     """Each with its file, templates and Defaults. Raises InvalidSpec if any file has a fault."""
     loaded = [(file, _load(file, max_bytes)) for file in files]
     _refuse_twice(loaded)
-    if any(document.calls for _, one in loaded for document in one.documents):
+    if any(document.calls for _, content in loaded for document in content.documents):
         from controller.client.files.templates import with_templates
 
         found = with_templates(loaded, specs, max_bytes)
         loaded = list(zip(files, found, strict=True))
     found = with_defaults(loaded, specs, max_bytes, warnings)
     loaded = list(zip(files, found, strict=True))
-    for _, one in loaded:
-        warnings += one.warnings
-    if faults := [fault for _, one in loaded for fault in one.faults]:
+    for _, content in loaded:
+        warnings += content.warnings
+    if faults := [fault for _, content in loaded for fault in content.faults]:
         raise InvalidSpec(faults)
-    if not any(one.documents for _, one in loaded):
+    if not any(content.documents for _, content in loaded):
         raise UsageError(
             f"run: {', '.join(files)}: there is no workflow in it; templates, pools and Defaults "
             "do not run by themselves: name the file of a workflow"
         )
-    for file, one in loaded:
-        for document in one.documents:
+    for file, content in loaded:
+        for document in content.documents:
             yield file, document
 
 
@@ -104,9 +104,9 @@ def _load(file: str, max_bytes: int) -> Loaded:
 def _refuse_twice(loaded: Iterable[tuple[str, Loaded]]) -> None:
     """Refuse two workflows, or two templates, of one name."""
     seen: dict[tuple[str, str], str] = {}
-    for file, one in loaded:
-        names = [("", document.name) for document in one.documents]
-        names += [("the template ", document.name) for document in one.templates]
+    for file, content in loaded:
+        names = [("", document.name) for document in content.documents]
+        names += [("the template ", document.name) for document in content.templates]
         for kind, name in names:
             if (first := seen.setdefault((kind, name), file)) is not file:
                 raise UsageError(f"{file}: {kind}{name} is already in {first}; give it only once")

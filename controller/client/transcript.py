@@ -172,24 +172,24 @@ class Transcript:
 
     def show(self, told: Iterable[Shown | str]) -> None:
         """Show these so far, each line with its step. Files of attempts that run stay open."""
-        for one in told:
-            if isinstance(one, str):
-                self._note(one)
+        for shown in told:
+            if isinstance(shown, str):
+                self._note(shown)
             else:
-                self._say_what_was_before(one)
-                self._show(one, self._output_of(one.step.name, self._log(one)))
+                self._say_what_was_before(shown)
+                self._show(shown, self._output_of(shown.step.name, self._log(shown)))
 
     def show_under_headings(self, told: Iterable[Shown | str]) -> None:
         """Show these, one below the other."""
-        for one in told:
-            if isinstance(one, str):
-                self._note(one)
+        for shown in told:
+            if isinstance(shown, str):
+                self._note(shown)
                 continue
-            assert one.attempt is not None, one
-            line = self._look.fit(heading(one.step, one.attempt, self._look))
+            assert shown.attempt is not None, shown
+            line = self._look.fit(heading(shown.step, shown.attempt, self._look))
             self._page.end_line()
             self._out.write(f"{self._look.paint(line, 'dim')}\n".encode())
-            self._show(one, AttemptOutput(self._state_dir, self._log(one), b"", self._page))
+            self._show(shown, AttemptOutput(self._state_dir, self._log(shown), b"", self._page))
             self.close()  # what it writes from now on would come under another heading
 
     def follow(self, replica: Replica) -> None:
@@ -228,7 +228,10 @@ class Transcript:
         return all(
             step is None
             or step.phase in TERMINAL
-            or any(one.number == self._choice.attempt and not one.live for one in step.attempts)
+            or any(
+                attempt.number == self._choice.attempt and not attempt.live
+                for attempt in step.attempts
+            )
             for step in steps
         )
 
@@ -238,8 +241,8 @@ class Transcript:
 
     # ---------------------------------------- one attempt
 
-    def _show(self, one: Shown, output_file: AttemptOutput) -> None:
-        attempt = one.attempt
+    def _show(self, shown: Shown, output_file: AttemptOutput) -> None:
+        attempt = shown.attempt
         if output_file.open(self._tail):
             empty = output_file.is_empty()
             output_file.show_new()
@@ -247,27 +250,27 @@ class Transcript:
             empty = attempt is not None and (attempt.live or attempt.started is None)
             if not empty:
                 self._note(
-                    f"{one.step.name}: the output of attempt {one.number} is gone: "
+                    f"{shown.step.name}: the output of attempt {shown.number} is gone: "
                     f"{output_file.path}"
                 )
-        if empty and attempt is not None and self._is_asked_about(one):
-            self._note(printed_nothing(self._state, self._workflow, one.step, attempt))
+        if empty and attempt is not None and self._is_asked_about(shown):
+            self._note(printed_nothing(self._state, self._workflow, shown.step, attempt))
         if attempt is not None and attempt.live:
-            self._open[one.step.name, one.number] = output_file
+            self._open[shown.step.name, shown.number] = output_file
         else:
             output_file.close()
 
-    def _say_what_was_before(self, one: Shown) -> None:
-        if one.attempt is None or self._choice.attempt is not None:
+    def _say_what_was_before(self, shown: Shown) -> None:
+        if shown.attempt is None or self._choice.attempt is not None:
             return
-        line = earlier_tries(self._workflow, one.step, one.attempt, self._choice)
-        if line and self._is_asked_about(one):
+        line = earlier_tries(self._workflow, shown.step, shown.attempt, self._choice)
+        if line and self._is_asked_about(shown):
             self._note(line)
 
-    def _is_asked_about(self, one: Shown) -> bool:
+    def _is_asked_about(self, shown: Shown) -> bool:
         """Whether to print a line about it: a hundred such lines would help nobody."""
         named = 0 < self._chosen <= NAMED_MAX and bool(self._choice.steps)
-        return self._alone() or named or one.step.phase is Phase.FAILED
+        return self._alone() or named or shown.step.phase is Phase.FAILED
 
     def _alone(self) -> bool:
         """Whether there is one step, so that no line needs its name. An edit may add others."""
@@ -281,10 +284,10 @@ class Transcript:
         step = self._workflow.find(name)
         return step is not None and step.is_parent
 
-    def _log(self, one: Shown) -> str:
-        if one.attempt is not None:
-            return one.attempt.log
-        return log_file(self._workflow.uid, one.step.name, one.number)
+    def _log(self, shown: Shown) -> str:
+        if shown.attempt is not None:
+            return shown.attempt.log
+        return log_file(self._workflow.uid, shown.step.name, shown.number)
 
     def _output_of(self, step: str, log: str) -> AttemptOutput:
         prefix = b"" if self._alone() else self._prefix(step).encode()

@@ -139,7 +139,11 @@ class Lines:
 
     def _show_faults(self, state: State) -> None:
         """Print each new fault of a file or a marker once, on stderr."""
-        new = [one for path, one in state.rejected.items() if self._shown.get(path) is not one]
+        new = [
+            rejected
+            for path, rejected in state.rejected.items()
+            if self._shown.get(path) is not rejected
+        ]
         names = {name for rejected in new for name in rejected.names}
         faults = [fault for rejected in new for fault in rejected.faults]
         show_faults(faults, stays_in_force(state, sorted(names)))

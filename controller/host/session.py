@@ -92,7 +92,7 @@ class Session:
         self.controller.turn()
         self.moves = list(state.moves)
         batch = self.controller.passes.batch
-        self.firings = [one.event for one in batch if isinstance(one.event, FiringDecided)]
+        self.firings = [record.event for record in batch if isinstance(record.event, FiringDecided)]
         self._write_status("Running")
         if problem := self._upkeep.consider(state.seq):
             self.controller.notes.append(problem)

@@ -51,7 +51,7 @@ def backfill(args: argparse.Namespace) -> int:
     trigger = _trigger(state, definition, args.trigger, view, is_live(args.state))
     span = Range(args.first, args.last)
     dues = _dues(args.state, state, trigger, span, view, args.again)
-    wanted = [one.due for one in dues if not one.left]
+    wanted = [due.due for due in dues if not due.left]
     asked = Request(
         name=DRY if args.dry_run else "",
         kind="backfill",
@@ -103,7 +103,7 @@ def _trigger(state: State, definition: Workflow, name: str, view: Look, live: bo
         line = f"treadle start {definition.name}"
         raise UsageError(f"the {whose} has no due times to fill in; to start an instance: {line}")
     if len(found) > 1:
-        names = ", ".join(one.trigger.name for one in found)
+        names = ", ".join(timed_trigger.trigger.name for timed_trigger in found)
         raise UsageError(f"{definition.name} has several triggers: add --trigger ({names})")
     return found[0]
 
@@ -147,10 +147,10 @@ def _judged(trigger: Timed, due: int, instance: str, known: dict[str, str]) -> _
 
 
 def _say_what_is_left(dues: list[_Due]) -> None:
-    left = [one for one in dues if one.left]
+    left = [due for due in dues if due.left]
     if left:
         again = "; to begin another instance of those that have one: --again"
-        has_one = any(one.has_one for one in left)
+        has_one = any(due.has_one for due in left)
         note(f"left out: {len(left):,} (--dry-run shows why){again if has_one else ''}")
 
 
@@ -159,7 +159,7 @@ def _say_what_is_left(dues: list[_Due]) -> None:
 
 def _fates(state: State, actions: list[Action], now: int) -> dict[int, FiringDecided]:
     found = decisions(state, actions, now)
-    return {one.due: one for one in found if one.due is not None}
+    return {firing.due: firing for firing in found if firing.due is not None}
 
 
 def _table(name: str, trigger: Timed, dues: list[_Due], fates: dict[int, FiringDecided]) -> Table:

@@ -31,10 +31,10 @@ from controller.view.words import listed
 def apply(args: argparse.Namespace) -> int:
     """treadle apply -f FILE: replace the file that defines NAME, else write NAME.yaml."""
     sources = [read_source(file) for file in args.file]
-    read = [(one.name, load(one.data, one.name, in_folder=True)) for one in sources]
+    read = [(source.name, load(source.data, source.name, in_folder=True)) for source in sources]
     loaded = with_templates(read, lambda: args.specs, SPEC_BYTES_MAX)
-    faults = [fault for one in loaded for fault in one.faults]
-    warnings = [warning for one in loaded for warning in one.warnings]
+    faults = [fault for content in loaded for fault in content.faults]
+    warnings = [warning for content in loaded for warning in content.warnings]
     show_faults(faults or warnings, "nothing was written" if faults else "")
     if faults:
         return ExitCode.USAGE
@@ -42,24 +42,26 @@ def apply(args: argparse.Namespace) -> int:
     state = read_state(args.state)
     require_folder(args.specs, args.state, state)
     targets: dict[str, tuple[bytes, bytes | None, Loaded]] = {}
-    for source, one in zip(sources, loaded, strict=True):
+    for source, content in zip(sources, loaded, strict=True):
         suffix = ".json" if source.name.endswith(".json") else ".yaml"
-        path, before = _target(args.specs, state, one, suffix)
+        path, before = _target(args.specs, state, content, suffix)
         if path in targets:
             raise UsageError(f"{path} would be written twice; put all of it into one file")
-        targets[path] = source.data, before, one
+        targets[path] = source.data, before, content
     # A file without workflows comes first, so that nothing that uses it has to wait for it.
-    for path, (data, before, one) in sorted(targets.items(), key=lambda of: bool(of[1][2].names)):
-        _put(path, data, before, one, args.dry_run)
-    for name in (name for one in loaded for name in one.names):
+    for path, (data, before, content) in sorted(
+        targets.items(), key=lambda of: bool(of[1][2].names)
+    ):
+        _put(path, data, before, content, args.dry_run)
+    for name in (name for content in loaded for name in content.names):
         _warn_of_markers(args.specs, name)
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
 
 def _refuse_defaults(loaded: Sequence[Loaded], files: Sequence[str]) -> None:
-    for one, file in zip(loaded, files, strict=True):
-        if "Defaults" in one.defines:
+    for content, file in zip(loaded, files, strict=True):
+        if "Defaults" in content.defines:
             raise UsageError(
                 f"{file}: Defaults hold for the folder that their file is in, and apply can't know "
                 "which one you mean: copy the file there"

@@ -92,10 +92,10 @@ def _judged(files: list[str], specs: str, max_bytes: int) -> Iterator[_Judged]:
             home = os.path.join(os.path.realpath(specs), "")
             in_folder = os.path.realpath(file).startswith(home)
             found.append(_load(file, max_bytes, pools, in_folder=in_folder))
-    if any(document.calls for one in found for document in one.loaded.documents):
+    if any(document.calls for judged in found for document in judged.loaded.documents):
         from controller.client.files.templates import with_templates
 
-        given = [(one.file, one.loaded) for one in found]
+        given = [(judged.file, judged.loaded) for judged in found]
         linked = with_templates(given, lambda: specs, max_bytes)
         for judged, loaded in zip(found, linked, strict=True):
             yield judged._replace(loaded=loaded)
@@ -144,12 +144,12 @@ def _judged_folder(folder: str, max_bytes: int, pools: "Rule") -> Iterator[_Judg
         if judged.loaded.foreign:
             yield judged._replace(loaded=_as_the_controller(judged.loaded))
             continue
-        named = [("workflow", one) for one in judged.loaded.names]
-        named += [("template", one) for one in judged.loaded.template_names]
-        named += [_policy(name, one) for one in judged.loaded.policy_names]
-        faults = [_defined_twice(name, *one, homes[one]) for one in named if one in homes]
-        for one in named:
-            homes.setdefault(one, name)
+        named = [("workflow", workflow) for workflow in judged.loaded.names]
+        named += [("template", template) for template in judged.loaded.template_names]
+        named += [_policy(name, policy) for policy in judged.loaded.policy_names]
+        faults = [_defined_twice(name, *key, homes[key]) for key in named if key in homes]
+        for key in named:
+            homes.setdefault(key, name)
         yield judged._replace(loaded=judged.loaded.rejected(faults)) if faults else judged
 
 
@@ -185,10 +185,10 @@ def _counted(judged: _Judged) -> str:
     from controller.spec.params import required
 
     loaded = judged.loaded
-    specs = [one.workflow.spec for one in loaded.documents]
-    templates = [one.template.spec for one in loaded.templates]
-    steps = [len(one.steps) for one in specs] + [len(one.steps) for one in templates]
-    kinds = [one.named.kind for one in loaded.policies]
+    specs = [document.workflow.spec for document in loaded.documents]
+    templates = [template.template.spec for template in loaded.templates]
+    steps = [len(spec.steps) for spec in specs] + [len(spec.steps) for spec in templates]
+    kinds = [policy.named.kind for policy in loaded.policies]
     counts = {"workflow": len(specs), "template": len(templates), "step": sum(steps)}
     counts["pool"] = kinds.count("Pool")
     counted = ", ".join(_number(count, what) for what, count in counts.items() if count)

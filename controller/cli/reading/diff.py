@@ -119,10 +119,12 @@ def _with_files(folder: _Folder, seen: "Foresight") -> "Foresight":
 
     changes = list(seen.changes)
     for index, change in enumerate(changes):
-        if any(one.pattern for one in change.triggers or ()):
+        if any(trigger.pattern for trigger in change.triggers or ()):
             triggers = [
-                replace(one, lying=_lying(folder, change.path, one.pattern)) if one.pattern else one
-                for one in change.triggers or ()
+                replace(trigger, lying=_lying(folder, change.path, trigger.pattern))
+                if trigger.pattern
+                else trigger
+                for trigger in change.triggers or ()
             ]
             changes[index] = replace(change, triggers=triggers)
     return replace(seen, changes=changes)
@@ -194,11 +196,13 @@ def _of_files(folder: _Folder, state: "State", files: list[str]) -> "Foresight":
     path, now = os.path.abspath(folder.specs), time.time_ns() // 1000
     sight = FolderSight(path=path, shown=folder.specs)
     loaded = [_load_or_say_how(state, file, folder.max_bytes) for file in files]
-    calls = any(document.calls for one in loaded for document in one.documents)
-    if (calls or any(one.templates for one in loaded)) and os.path.isdir(path):
+    calls = any(document.calls for content in loaded for document in content.documents)
+    if (calls or any(content.templates for content in loaded)) and os.path.isdir(path):
         _scan(sight, path, folder.max_bytes, now)
     given = zip(files, loaded, strict=True)
-    return of_files(state, sight, {_path_in(path, file, one): one for file, one in given}, now)
+    return of_files(
+        state, sight, {_path_in(path, file, content): content for file, content in given}, now
+    )
 
 
 def _path_in(specs: str, file: str, loaded: "Loaded") -> str:

@@ -101,7 +101,7 @@ def _of_step(
 
     step = workflow.step(name)
     causes = ways(state, workflow, step, around, look(args))
-    among = {*(cause.step for cause in causes), *(one.name for one in workflow.below(step))}
+    among = {*(cause.step for cause in causes), *(child.name for child in workflow.below(step))}
     printed = by_failed(args.state, workflow, among)
     yield from explanation(state, workflow, step, causes, around, look(args), printed)
     if args.inputs:
@@ -109,7 +109,7 @@ def _of_step(
         if not step.definition.has_attempts and now is not None:
             yield ""
             yield f"generation {workflow.generation}: {step.fingerprint}"
-            yield from (f"    {input_line(*one)}" for one in sorted(now.items()))
+            yield from (f"    {input_line(*pair)}" for pair in sorted(now.items()))
         for attempt in step.attempts:
             yield ""
             yield from inputs_lines(attempt, attempt.inputs if now is None else now)

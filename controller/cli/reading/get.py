@@ -187,7 +187,7 @@ def show_workflows(
         in_use = used_now(entries, view.now) if live else {}
         shapes = [shape_of(state, entry, in_use, files, view.now) for entry in entries]
         if merged:
-            shapes = [_merged(one, entry) for one, entry in zip(shapes, entries, strict=True)]
+            shapes = [_merged(shape, entry) for shape, entry in zip(shapes, entries, strict=True)]
             show_lines(_sources(entries) if form == "yaml" else ())
         if entries or not missing:
             show(shapes[0] if wanted.single and shapes else list_shape(shapes, controller), form)
@@ -245,7 +245,7 @@ def watch(replica: Replica, wanted: Selection, form: str | None, view: Look) -> 
 def _left(before: list[Entry], after: list[Entry]) -> list[Workflow]:
     """Those that are not selected any more: of an instance that has ended the end is to be seen."""
     still = {entry.uid for entry in after if isinstance(entry, Workflow)}
-    return [one for one in before if isinstance(one, Workflow) and one.uid not in still]
+    return [entry for entry in before if isinstance(entry, Workflow) and entry.uid not in still]
 
 
 def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -> int:
@@ -270,7 +270,9 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
                     state=state,
                     state_dir=args.state,
                     now=now(),
-                    conditions=[each for each in status.conditions if each.status == "True"],
+                    conditions=[
+                        condition for condition in status.conditions if condition.status == "True"
+                    ],
                     slots=None if status.limits is None else status.limits.max_parallel,
                     only=None if wanted.everything else frozenset(only),
                     stood=status.stood(state.time),

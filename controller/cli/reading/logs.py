@@ -110,13 +110,13 @@ def events(args: argparse.Namespace) -> int:
                 yield from happenings if args.output else lines(time, happenings, view, args.all)
 
     before = told(replica.news())
-    for one in before if args.tail is None else deque(before, args.tail):
-        show(one)
+    for line in before if args.tail is None else deque(before, args.tail):
+        show(line)
     if name and not wanted.is_known:
         find(replica.state, name)  # raises NotFound, with a suggestion
     note_if_nothing(args, replica.state)
-    for one in told(replica.follow()) if args.follow else ():
-        show(one)
+    for line in told(replica.follow()) if args.follow else ():
+        show(line)
     return ExitCode.FINE
 
 
@@ -148,5 +148,7 @@ class _Wanted:
             return []
         told = list(happened(self._state, record, folded.moves))
         return (
-            told if self._steps is None else [one for one in told if names_step(one, self._steps)]
+            told
+            if self._steps is None
+            else [happening for happening in told if names_step(happening, self._steps)]
         )

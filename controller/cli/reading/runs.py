@@ -70,8 +70,8 @@ def _instances(args: argparse.Namespace, state: State, definition: Workflow) -> 
         known = live_instances(state, definition, view)
     shown = known[::-1][: args.tail or (None if args.all else RUNS_MAX)]
     if args.output:
-        for one in shown:
-            show_line(shape_of_instance(definition.name, one))
+        for instance in shown:
+            show_line(shape_of_instance(definition.name, instance))
         return ExitCode.FINE
     if not shown:
         note(
@@ -79,7 +79,7 @@ def _instances(args: argparse.Namespace, state: State, definition: Workflow) -> 
         )
         return ExitCode.FINE
     show_table(instances_table(shown, view))
-    if usual := usual_words(run for one in known for run in one.runs):
+    if usual := usual_words(run for instance in known for run in instance.runs):
         print(view.fit(usual))
     return ExitCode.FINE
 

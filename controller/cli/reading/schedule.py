@@ -43,12 +43,13 @@ def schedule(args: argparse.Namespace) -> int:
     found = timed(state, chosen, now() // SECOND, is_live(args.state), args.trigger)
     count = args.next or (NEXT_OF_ONE if args.name else NEXT_OF_ALL)
     shown: list[DueTime] = []
-    for one in found:
-        behind = one.behind()
-        if one.more_behind(behind):
-            note(f"{one.definition.name}: {one.trigger.name} has passed more often than is shown")
-        shown += [*behind, *one.ahead(count)]
-    shown.sort(key=lambda one: (one.due, one.workflow, one.trigger))
+    for timed_trigger in found:
+        behind = timed_trigger.behind()
+        if timed_trigger.more_behind(behind):
+            who = f"{timed_trigger.definition.name}: {timed_trigger.trigger.name}"
+            note(f"{who} has passed more often than is shown")
+        shown += [*behind, *timed_trigger.ahead(count)]
+    shown.sort(key=lambda due_time: (due_time.due, due_time.workflow, due_time.trigger))
     _show(args, shown)
     if not shown:
         note_if_nothing(args, state)
@@ -77,8 +78,8 @@ def _check_trigger(chosen: Iterable[Workflow], name: str) -> None:
 
 def _show(args: argparse.Namespace, shown: list[DueTime]) -> None:
     if args.output:
-        for one in shown:
-            show_line(shape(one))
+        for due_time in shown:
+            show_line(shape(due_time))
     elif shown:
         show_table(due_table(shown, named=not args.name))
 
@@ -106,7 +107,7 @@ def _audit(args: argparse.Namespace) -> int:
             begin, end = wanted.seconds(forces[-1].trigger.zone, view.now, view.zone)
             begins.append(begin)
             told.append(audit(past, found, name, trigger, begin, end))
-    lines = merge(*told, key=lambda one: (one.due, one.trigger))
+    lines = merge(*told, key=lambda due_time: (due_time.due, due_time.trigger))
     shown = list(islice(lines, LINES_MAX + 1))
     _show(args, shown[:LINES_MAX])
     if len(shown) > LINES_MAX:

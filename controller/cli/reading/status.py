@@ -35,7 +35,9 @@ def status(args: argparse.Namespace) -> int:
         if name:
             recall(args.state, state, name)
         view = look(args, stood=stood(args.state, state))
-    entries = [find(state, name)] if name else [one for one in listed(state) if matters(state, one)]
+    entries = (
+        [find(state, name)] if name else [entry for entry in listed(state) if matters(state, entry)]
+    )
     past = past or any(_is_earlier(state, entry) for entry in entries)
     if args.run and not (isinstance(entries[0], Workflow) and entries[0].run == args.run):
         state, earlier = run_of(args.state, name, args.run)
@@ -81,7 +83,7 @@ def _status_of_step(
         show(next(shape for shape in shapes if shape.name == name), args.output)
         return ExitCode.FINE
     step = workflow.step(name or "")
-    among = {one.name for one in (step, *workflow.below(step))}
+    among = {part.name for part in (step, *workflow.below(step))}
     printed = by_failed(args.state, workflow, among)
     show_lines(step_page(state, workflow, step, view, in_use, printed, past))
     return ExitCode.FINE

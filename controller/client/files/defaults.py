@@ -59,16 +59,17 @@ def _of(path: str, loaded: Loaded) -> Iterator[Above]:
 def _holding(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
     """Those above a file in `home`, the nearest first; of one folder the first by path."""
     nearest: dict[str, Above] = {}
-    for one in sorted(known, key=lambda one: one.path):
-        if _is_below(home, one.home):
-            nearest.setdefault(one.home, one)
-    ordered = sorted(nearest.values(), key=lambda one: -len(one.home))
+    for defaults in sorted(known, key=lambda above: above.path):
+        if _is_below(home, defaults.home):
+            nearest.setdefault(defaults.home, defaults)
+    ordered = sorted(nearest.values(), key=lambda above: -len(above.home))
     return _seen_from(home, ordered)
 
 
 def _seen_from(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
     return tuple(
-        replace(one, home=os.path.relpath(os.path.dirname(one.path), home)) for one in known
+        replace(defaults, home=os.path.relpath(os.path.dirname(defaults.path), home))
+        for defaults in known
     )
 
 

@@ -42,7 +42,7 @@ def given_params(
     warnings: list[Fault],
 ) -> list[dict[str, Any]]:
     """What each of the documents gets. `documents`: each with its file."""
-    takers = [Taker(file, one.name, one.workflow.spec) for file, one in documents]
+    takers = [Taker(file, document.name, document.workflow.spec) for file, document in documents]
     return given_to(words, files, takers, warnings)
 
 
@@ -64,7 +64,7 @@ def given_to(
     faults += _unknown(given, takers)
     if faults:
         raise InvalidSpec(list(dict.fromkeys(faults)))
-    used = {name for one in values for name in one}
+    used = {name for of_taker in values for name in of_taker}
     for name, value in given.items():
         if name in used and not isinstance(value, str):
             warnings += value.warnings
@@ -96,13 +96,13 @@ def _values(taker: Taker, given: _Given, faults: list[Fault]) -> dict[str, Any]:
     """The values that fit; of the others, a fault each."""
     values: dict[str, Any] = {}
     known = declared(taker.spec)
-    for name, one in given.items():
+    for name, source in given.items():
         if name not in known:
             continue
         try:
-            values[name] = _value(known[name], one)
+            values[name] = _value(known[name], source)
         except ValueError as error:
-            faults.append(_fault(name, one, str(error)))
+            faults.append(_fault(name, source, str(error)))
     if len(msgspec.json.encode(values)) > VALUES_BYTES_MAX:
         problem = f"the params of {taker.name} have more than {VALUES_BYTES_MAX:,} bytes"
         hint = "write the data to a file, and give the path of that file"
@@ -110,12 +110,12 @@ def _values(taker: Taker, given: _Given, faults: list[Fault]) -> dict[str, Any]:
     return values
 
 
-def _value(param: Param | ParamValue, one: "str | FromFile") -> Any:
+def _value(param: Param | ParamValue, source: "str | FromFile") -> Any:
     """Raises ValueError, with words for people."""
     kind = type_of_param(param)
-    value = parse(one, kind) if isinstance(one, str) else one.value
+    value = parse(source, kind) if isinstance(source, str) else source.value
     if problem := misfit(param, value):
-        text = "" if isinstance(one, str) or kind != "string" else one.text
+        text = "" if isinstance(source, str) or kind != "string" else source.text
         raise ValueError(f'{problem}; put it in quotes: "{text}"' if text else problem)
     return normal(value, kind)
 
@@ -135,7 +135,7 @@ def _missing(taker: Taker, given: _Given) -> Iterator[Fault]:
 def _unknown(given: _Given, takers: Sequence[Taker]) -> Iterator[Fault]:
     known = {name for taker in takers for name in declared(taker.spec)}
     who = takers[0].name if len(takers) == 1 else "none of the workflows"
-    for name, one in given.items():
+    for name, source in given.items():
         if name in known:
             continue
         if near := nearest(name, known):
@@ -146,11 +146,13 @@ def _unknown(given: _Given, takers: Sequence[Taker]) -> Iterator[Fault]:
         else:
             hint = "declare it in spec.params"
         has = "has no param" if len(takers) == 1 else "has a param"
-        yield _fault(name, one, f'{who} {has} "{name}"', hint)
+        yield _fault(name, source, f'{who} {has} "{name}"', hint)
 
 
-def _fault(name: str, one: "str | FromFile", problem: str, hint: str = "") -> Fault:
-    place = Fault(file="", path=f"-p {name}", problem="") if isinstance(one, str) else one.place
+def _fault(name: str, source: "str | FromFile", problem: str, hint: str = "") -> Fault:
+    place = (
+        Fault(file="", path=f"-p {name}", problem="") if isinstance(source, str) else source.place
+    )
     return replace(place, problem=problem, hint=hint)
 
 

@@ -60,7 +60,7 @@ class _File:
 
     def params(self) -> ParamsFile:
         faults = [with_excerpt(fault, self.lines) for fault in self.content.faults]
-        documents = [one for one in self.content.documents if one.value is not None]
+        documents = [document for document in self.content.documents if document.value is not None]
         for second in documents[1:]:
             hint = "write all params into one mapping"
             faults.append(self._fault(second.place, (), "a second document", hint))

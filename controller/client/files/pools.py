@@ -30,8 +30,8 @@ def pools_in(places: Sequence[str], max_bytes: int) -> Callable[[Spec], Iterator
 
     def rule(spec: Spec) -> Iterator[PathFault]:
         for path, written in lists_of_uses(spec):
-            for index, one in enumerate(written):
-                (used,) = holdings([one], [])
+            for index, use in enumerate(written):
+                (used,) = holdings([use], [])
                 if used.lock:
                     continue
                 slots = known().get(used.pool)
@@ -80,9 +80,9 @@ def _found(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, str, in
             data = read_source(file, max_bytes).data
             if b"Pool" not in data:
                 continue
-            for one in load(data, file, max_bytes=max_bytes).policies:
-                if isinstance(one.document, Pool):
-                    yield file, one.document.metadata.name, one.document.spec.slots
+            for policy in load(data, file, max_bytes=max_bytes).policies:
+                if isinstance(policy.document, Pool):
+                    yield file, policy.document.metadata.name, policy.document.spec.slots
 
 
 def _files(places: Sequence[str]) -> Iterator[str]:

@@ -23,12 +23,12 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
     def rule(spec: Spec) -> Iterator[PathFault]:
         folders: dict[str, Missing | None] = {}
         programs: set[tuple[str, str, str]] = set()
-        for path, one, it in _processes(spec):
+        for path, owner, it in _processes(spec):
             folder = os.path.normpath(os.path.join(home, it.working_dir))
             if folder not in folders and OPEN not in folder:
                 folders[folder] = found = missing_folder(folder, home)
                 if found:
-                    yield _warning(_of_folder(path, one), found)
+                    yield _warning(_of_folder(path, owner), found)
             search = it.env.get("PATH", os.environ.get("PATH", os.defpath))
             if not isinstance(search, str) or any(
                 OPEN in text for text in (search, it.argv[0], folder)
@@ -38,7 +38,7 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
             if folders[folder] is None and program not in programs:
                 programs.add(program)
                 if found := missing_program(*program, home):
-                    yield _warning(_of_program(path, one), found)
+                    yield _warning(_of_program(path, owner), found)
 
     return rule
 

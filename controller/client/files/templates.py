@@ -25,7 +25,9 @@ def with_templates(
     be there.
     """
     known = _of(given)
-    calls = {name for _, one in given for document in one.documents for name in document.calls}
+    calls = {
+        name for _, loaded in given for document in loaded.documents for name in document.calls
+    }
     if not calls <= known.keys():
         known = {**_of(list(_files(specs(), max_bytes))), **known}
     return [_linked(os.path.abspath(file), loaded, known) for file, loaded in given]
@@ -43,7 +45,7 @@ def _of(files: Sequence[tuple[str, Loaded]]) -> dict[str, Found]:
     found: dict[str, Found] = {}
     for file, loaded in files:
         path = os.path.abspath(file)
-        specs = {one.name: one.template.spec for one in loaded.templates}
+        specs = {template.name: template.template.spec for template in loaded.templates}
         for name in loaded.template_names:
             if name in specs and (name not in found or found[name].spec is None):
                 found[name] = Found(path, specs[name])
