@@ -22,7 +22,7 @@ from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above
 from controller.view.lists.attempts import (
     NAMED_MAX,
-    Choice,
+    AttemptChoice,
     Shown,
     chosen,
     earlier_tries,
@@ -149,7 +149,7 @@ class Transcript:
         state: State,
         state_dir: str,
         workflow: Workflow,
-        choice: Choice,
+        choice: AttemptChoice,
         tail: int | None,
         out: IO[bytes],
         note: Callable[[str], None],

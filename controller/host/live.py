@@ -24,8 +24,8 @@ from controller.model.phases import Phase
 from controller.model.state import Attempt, State
 from controller.view.failure import LINES_SHOWN, block, failed
 from controller.view.faults import short
-from controller.view.live.board import KEYS, Board, Sight
-from controller.view.live.choice import Leaving, Order
+from controller.view.live.board import KEYS, Board, BoardContent
+from controller.view.live.choice import KeyOrder, Leaving
 from controller.view.look import Look
 
 _REFRESH_SECONDS = 1.0
@@ -152,7 +152,7 @@ class LiveView:
             stood=news.stood,
         )
         has_keys = self._terminal.has_keys
-        sight = Sight(
+        content = BoardContent(
             news.state,
             self._title,
             only=news.only,
@@ -165,7 +165,7 @@ class LiveView:
         def tail(attempt: Attempt, count: int) -> list[str]:
             return last_lines(news.state_dir, attempt.log, count)
 
-        self._terminal.draw(self._board.draw(sight, look, height, tail))
+        self._terminal.draw(self._board.draw(content, look, height, tail))
         took = time.monotonic() - self._drawn
         self._pause = max(_DRAW_SECONDS_MIN, took / _SHARE_MAX)
 
@@ -191,7 +191,7 @@ class LiveView:
 
     # ---------------------------------------- orders
 
-    def _carry_out(self, order: Order) -> None:
+    def _carry_out(self, order: KeyOrder) -> None:
         """Do what a key asked for, by the command that a person would type."""
         if order.verb == "detach" or (order.verb == "quit" and self._leaving == "follow"):
             self.left = order.verb

@@ -51,7 +51,7 @@ class Due(NamedTuple):
     fires: int
 
 
-class Condition(NamedTuple):
+class DerivedCondition(NamedTuple):
     """A condition that follows from the state. `since`: None if that is not known."""
 
     type: str
@@ -302,38 +302,38 @@ def is_superseded(state: State, life: Workflow) -> bool:
     return False
 
 
-class Place(NamedTuple):
+class QueuePlace(NamedTuple):
     """Where a queued instance stands: who has not ended, and how many are in front of it."""
 
     running: list[str]
     in_front: int
 
 
-def queue_of(state: State, instance: Workflow) -> Place:
+def queue_of(state: State, instance: Workflow) -> QueuePlace:
     """Cost: O(those that run and those in front)."""
     definition, birth = definition_of(state, instance), instance.birth
     if definition is None or birth is None:
-        return Place([], 0)
+        return QueuePlace([], 0)
     group = starter_of(definition).groups.get(birth.line, Group())
     in_front = sum(1 for _ in takewhile(lambda uid: uid != instance.uid, group.queued))
-    return Place([state.lives[uid].name for uid in group.running], in_front)
+    return QueuePlace([state.lives[uid].name for uid in group.running], in_front)
 
 
 # ---------------------------------------- conditions
 
 
-def conditions(state: State, definition: Workflow, now: int) -> Iterator[Condition]:
+def conditions(state: State, definition: Workflow, now: int) -> Iterator[DerivedCondition]:
     """Those that are true. Cost: O(the files that triggers remember)."""
     for trigger in triggers(definition.spec).values():
         if not is_there(state, trigger):
             said = f'trigger {trigger.name} waits for "{trigger.after}", and no workflow has'
-            yield Condition(WORKFLOW_MISSING, f"{said} that name")
+            yield DerivedCondition(WORKFLOW_MISSING, f"{said} that name")
         armed = starter_of(definition).triggers.get(trigger.name)
         if armed is not None:
             yield from _loops(trigger, armed, now)
 
 
-def _loops(trigger: Trigger, armed: Armed, now: int) -> Iterator[Condition]:
+def _loops(trigger: Trigger, armed: Armed, now: int) -> Iterator[DerivedCondition]:
     looping = [
         (path, file.times[-1])
         for path, file in armed.consumed.items()
@@ -343,7 +343,7 @@ def _loops(trigger: Trigger, armed: Armed, now: int) -> Iterator[Condition]:
         (path, since), more = looping[0], len(looping) - 1
         who = path if not more else f"{path} and {more} more {'file' if more == 1 else 'files'}"
         said = f"trigger {trigger.name} fired {LOOP_FIRINGS} times in 10 minutes for {who}"
-        yield Condition(TRIGGER_LOOPS, f"{said}, so it waits; does a step write it?", since)
+        yield DerivedCondition(TRIGGER_LOOPS, f"{said}, so it waits; does a step write it?", since)
 
 
 def due_time(due: int | None) -> str | None:

@@ -17,7 +17,7 @@ _HOLDERS_MAX = 3  # in a sentence
 Words = tuple[str, str]  # reason, message
 
 
-class Holder(NamedTuple):
+class SlotHolder(NamedTuple):
     """An attempt that holds slots; `since`: microseconds since 1970."""
 
     workflow: str
@@ -36,14 +36,14 @@ class Waiter(NamedTuple):
     since: int
 
 
-class Line(NamedTuple):
+class PoolLine(NamedTuple):
     """A pool or lock. `slots`: None if nobody defines the pool; `path`: of the file that does."""
 
     name: str
     kind: str
     slots: int | None
     path: str
-    holders: list[Holder]
+    holders: list[SlotHolder]
     waiters: list[Waiter]
 
     @property
@@ -51,7 +51,7 @@ class Line(NamedTuple):
         return sum(holder.slots for holder in self.holders)
 
 
-def lines(state: State) -> list[Line]:
+def lines(state: State) -> list[PoolLine]:
     """All pools, and the locks that are held or waited for. Cost: O(steps that wait)."""
     waiters = _waiters(state)
     pools = {f"pool {name}" for name in state.pools}
@@ -62,19 +62,19 @@ def lines(state: State) -> list[Line]:
     ]
 
 
-def _line(state: State, name: str, waiters: list[Waiter]) -> Line:
+def _line(state: State, name: str, waiters: list[Waiter]) -> PoolLine:
     kind, _, of = name.partition(" ")
     pool = state.pools.get(of) if kind == "pool" else None
     total = slots(state, name) if kind == "lock" or pool is not None else None
     path = "" if pool is None else pool.path
-    return Line(of, kind, total, path, [*_holders(state, name)], waiters)
+    return PoolLine(of, kind, total, path, [*_holders(state, name)], waiters)
 
 
-def _holders(state: State, name: str) -> Iterator[Holder]:
+def _holders(state: State, name: str) -> Iterator[SlotHolder]:
     """The longest holding first."""
     for (uid, step), count in state.held.get(name, {}).items():
         attempt = state.live[uid, step]
-        yield Holder(state.lives[uid].name, step, attempt.number, count, attempt.scheduled)
+        yield SlotHolder(state.lives[uid].name, step, attempt.number, count, attempt.scheduled)
 
 
 def _waiters(state: State) -> Mapping[str, list[Waiter]]:
@@ -175,7 +175,7 @@ def _held(state: State, holding: Holding, clock: int | None) -> str:
 # ---------------------------------------- the list of them
 
 
-def table(found: Sequence[Line], look: Look) -> Table:
+def table(found: Sequence[PoolLine], look: Look) -> Table:
     """A row for each pool and lock."""
     columns = (
         Column("NAME", shrinks=True),
@@ -188,7 +188,7 @@ def table(found: Sequence[Line], look: Look) -> Table:
     return Table(columns, [_row(line, look) for line in found])
 
 
-def _row(line: Line, look: Look) -> tuple[Cell, ...]:
+def _row(line: PoolLine, look: Look) -> tuple[Cell, ...]:
     missing = Cell("not defined", "red")
     full = line.slots is not None and line.held >= line.slots and bool(line.waiters)
     return (
@@ -201,13 +201,13 @@ def _row(line: Line, look: Look) -> tuple[Cell, ...]:
     )
 
 
-def _holds(holder: Holder, look: Look) -> str:
+def _holds(holder: SlotHolder, look: Look) -> str:
     """`orders/load 4m12s`."""
     count = f" {holder.slots} slots" if holder.slots > 1 else ""
     return f"{holder.workflow}/{holder.step}{count} {span(look.clock - holder.since)}"
 
 
-def details(line: Line, look: Look) -> Iterator[str]:
+def details(line: PoolLine, look: Look) -> Iterator[str]:
     """One of them: who holds it since when, and who waits in which place."""
     slots = "not defined" if line.slots is None else f"{line.held} of {line.slots} slots held"
     where = f", from {line.path}" if line.path else ""
@@ -219,7 +219,7 @@ def details(line: Line, look: Look) -> Iterator[str]:
         Column(look.headed("SINCE"), rank=1),
         Column("FOR", right=True),
     )
-    places: list[tuple[str, Holder | Waiter]] = [
+    places: list[tuple[str, SlotHolder | Waiter]] = [
         *(("holds", holder) for holder in line.holders),
         *((str(place), waiter) for place, waiter in enumerate(line.waiters, 1)),
     ]
@@ -228,7 +228,7 @@ def details(line: Line, look: Look) -> Iterator[str]:
         yield from render(Table(columns, rows), look.width, look.colour)
 
 
-def _place(place: str, who: Holder | Waiter, look: Look) -> tuple[Cell, ...]:
+def _place(place: str, who: SlotHolder | Waiter, look: Look) -> tuple[Cell, ...]:
     return (
         Cell(place),
         Cell(f"{who.workflow}/{who.step}", "bold"),
@@ -238,7 +238,7 @@ def _place(place: str, who: Holder | Waiter, look: Look) -> tuple[Cell, ...]:
     )
 
 
-def shape(line: Line) -> dict[str, Any]:
+def shape(line: PoolLine) -> dict[str, Any]:
     """For scripts; `slots` is null if nobody defines the pool."""
     return {
         "kind": line.kind.title(),
@@ -251,5 +251,5 @@ def shape(line: Line) -> dict[str, Any]:
     }
 
 
-def _with_time(who: Holder | Waiter) -> dict[str, Any]:
+def _with_time(who: SlotHolder | Waiter) -> dict[str, Any]:
     return who._asdict() | {"since": rfc3339(who.since)}

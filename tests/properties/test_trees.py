@@ -19,8 +19,8 @@ from controller.spec.reading.load import Document
 from controller.view import words
 from controller.view.changes.difference import lines
 from controller.view.children import in_order
-from controller.view.lists.attempts import Choice, of_one_run
-from controller.view.live.board import Board, Sight
+from controller.view.lists.attempts import AttemptChoice, of_one_run
+from controller.view.live.board import Board, BoardContent
 from controller.view.look import Look
 from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
@@ -55,12 +55,14 @@ def look_at_all(flow: TreeFlow, spec: Written, width: int) -> None:
     assert workflow_shape(state, life).status.steps
     board = Board()
     board.choice.toggled = {(life.uid, name) for name in names[::2]}
-    assert len(board.draw(Sight(state, "specs"), look, 20, lambda _attempt, _count: [])) == 20
+    assert (
+        len(board.draw(BoardContent(state, "specs"), look, 20, lambda _attempt, _count: [])) == 20
+    )
     for step in life.steps.values():
         found = ways(state, life, step, around, look)
         assert [*step_page(state, life, step, look)]
         assert [*of_step(state, life, step, found, around, look, {})]
-        assert [*of_one_run(state, life, Choice(word="w", steps=[step.name]))]
+        assert [*of_one_run(state, life, AttemptChoice(word="w", steps=[step.name]))]
         asked = [("retry", True), ("retry", False), ("cancel", False), ("mark", False)]
         for kind, downstream in asked if not step.leaving else ():
             fields: Any = {"kind": kind, "downstream": downstream}

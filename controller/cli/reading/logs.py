@@ -18,7 +18,13 @@ from controller.errors import ExitCode, UsageError
 from controller.model.state import State, Workflow
 from controller.spec.triggers.keys import LATEST
 from controller.view.find import find, find_workflow, name_and_steps, pick_steps
-from controller.view.lists.attempts import Choice, by_number, of_all_runs, of_one_run, running
+from controller.view.lists.attempts import (
+    AttemptChoice,
+    by_number,
+    of_all_runs,
+    of_one_run,
+    running,
+)
 from controller.view.story import concerns, happened, lines, names_step
 
 ALL, LAST = "all", "last"  # of --run
@@ -47,7 +53,7 @@ def logs(args: argparse.Namespace) -> int:
     run = _number(args.run, state, workflow)
     if run is not None:
         state, workflow = run_of(args.state, name, run)
-    choice = Choice(
+    choice = AttemptChoice(
         word=name,
         steps=pick_steps(workflow, words),
         run=run,

@@ -19,11 +19,11 @@ from controller.spec.reading.load import Document
 from controller.spec.values import VALUES_BYTES_MAX, ParamType, normal, parse
 
 if TYPE_CHECKING:
-    from controller.client.files.params_file import FromFile
+    from controller.client.files.params_file import ParamFromFile
 
 _NAMED_MAX = 8  # names in a hint
 
-_Given = Mapping[str, "str | FromFile"]  # by name; text is that of a word
+_Given = Mapping[str, "str | ParamFromFile"]  # by name; text is that of a word
 
 
 class Taker(NamedTuple):
@@ -72,7 +72,7 @@ def given_to(
 
 
 def _read(words: Sequence[str], files: Sequence[str]) -> tuple[_Given, list[Fault]]:
-    given: dict[str, str | FromFile] = {}
+    given: dict[str, str | ParamFromFile] = {}
     faults: list[Fault] = []
     for file in files:
         from controller.client.files.params_file import read_params_file
@@ -110,7 +110,7 @@ def _values(taker: Taker, given: _Given, faults: list[Fault]) -> dict[str, Any]:
     return values
 
 
-def _value(param: Param | ParamValue, source: "str | FromFile") -> Any:
+def _value(param: Param | ParamValue, source: "str | ParamFromFile") -> Any:
     """Raises ValueError, with words for people."""
     kind = type_of_param(param)
     value = parse(source, kind) if isinstance(source, str) else source.value
@@ -149,7 +149,7 @@ def _unknown(given: _Given, takers: Sequence[Taker]) -> Iterator[Fault]:
         yield _fault(name, source, f'{who} {has} "{name}"', hint)
 
 
-def _fault(name: str, source: "str | FromFile", problem: str, hint: str = "") -> Fault:
+def _fault(name: str, source: "str | ParamFromFile", problem: str, hint: str = "") -> Fault:
     place = (
         Fault(file="", path=f"-p {name}", problem="") if isinstance(source, str) else source.place
     )

@@ -15,7 +15,7 @@ from controller.spec.reading.text import Text, TextPlace, lossy_numbers, read, w
 from controller.spec.values import VALUES_BYTES_MAX
 
 
-class FromFile(Struct, frozen=True):
+class ParamFromFile(Struct, frozen=True):
     """A value. `place`: a fault that lacks only its problem.
 
     `text`: of a number or boolean, as it is written. `warnings`: the numbers in a list or mapping
@@ -31,7 +31,7 @@ class FromFile(Struct, frozen=True):
 class ParamsFile(Struct, frozen=True):
     """With any fault it has no values."""
 
-    values: dict[str, FromFile] = {}
+    values: dict[str, ParamFromFile] = {}
     faults: list[Fault] = []
 
 
@@ -72,7 +72,9 @@ class _File:
                 return ParamsFile(dict(self._values(first.value, first.place)))
         return ParamsFile(faults=faults)
 
-    def _values(self, values: dict[str, Any], place: TextPlace) -> Iterator[tuple[str, FromFile]]:
+    def _values(
+        self, values: dict[str, Any], place: TextPlace
+    ) -> Iterator[tuple[str, ParamFromFile]]:
         warnings: dict[str | int, list[Fault]] = {}
         for path, problem, hint in lossy_numbers(values, place, self.lines):
             if len(path) > 1:
@@ -81,7 +83,7 @@ class _File:
         for name, value in values.items():
             at = self._fault(place, (name,))
             text = written(self.lines[at.line - 1], at.column)
-            yield name, FromFile(value, at, text, warnings.get(name, []))
+            yield name, ParamFromFile(value, at, text, warnings.get(name, []))
 
     def _fault(
         self, place: TextPlace, path: tuple[str | int, ...], problem: str = "", hint: str = ""

@@ -29,7 +29,7 @@ PREFIX_MAX = 40  # on a terminal; a longer name is shortened
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue")  # red is for failures
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class AttemptChoice(Struct, frozen=True, kw_only=True):
     """What the user asked for. `since`: microseconds since 1970."""
 
     word: str  # NAME as the user wrote it, for the commands that are shown
@@ -51,7 +51,7 @@ class Shown(NamedTuple):
 # ---------------------------------------- what is shown
 
 
-def of_one_run(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
+def of_one_run(state: State, workflow: Workflow, choice: AttemptChoice) -> Iterator[Shown | str]:
     """The last attempt of each step in the chosen run, and lines about the other steps."""
     picked = [(step, _last_of(workflow, step, choice.run)) for step in chosen(workflow, choice)]
     filtered = choice.failed or choice.since is not None
@@ -66,7 +66,7 @@ def of_one_run(state: State, workflow: Workflow, choice: Choice) -> Iterator[Sho
     yield from told or [_nothing(state, workflow, choice)]
 
 
-def by_number(workflow: Workflow, choice: Choice) -> Iterator[Shown]:
+def by_number(workflow: Workflow, choice: AttemptChoice) -> Iterator[Shown]:
     """Attempt N of the chosen steps. Raises NotFound if no step, or one that is named, had it."""
     wanted, steps = choice.attempt, chosen(workflow, choice)
     assert wanted is not None
@@ -81,7 +81,7 @@ def by_number(workflow: Workflow, choice: Choice) -> Iterator[Shown]:
             raise NotFound(f"{step.name} has no attempt {wanted}; {count}")
 
 
-def of_all_runs(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
+def of_all_runs(workflow: Workflow, choice: AttemptChoice) -> Iterator[Shown | str]:
     """Every attempt of the chosen steps, in the order in which they were scheduled."""
     steps = chosen(workflow, choice)
     for step in steps:
@@ -102,7 +102,7 @@ def of_all_runs(workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
         yield "no attempt failed" if choice.failed else "no attempt ran"
 
 
-def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown | str]:
+def running(state: State, workflow: Workflow, choice: AttemptChoice) -> Iterator[Shown | str]:
     """What runs now, to be followed; a line about what has finished, or what is waited for."""
     steps = chosen(workflow, choice)
     live = [Shown(step, step.live.number, step.live) for step in steps if step.live is not None]
@@ -121,7 +121,7 @@ def running(state: State, workflow: Workflow, choice: Choice) -> Iterator[Shown 
     yield from live
 
 
-def chosen(workflow: Workflow, choice: Choice) -> list[Step]:
+def chosen(workflow: Workflow, choice: AttemptChoice) -> list[Step]:
     """The steps that were named, else all, then the hooks; for one with children, these."""
     if choice.steps:
         return [workflow.step(name) for name in meant(workflow, choice.steps)]
@@ -136,7 +136,7 @@ def _last_of(workflow: Workflow, step: Step, run: int | None) -> Attempt | None:
     return None
 
 
-def _is_wanted(step: Step, attempt: Attempt, choice: Choice) -> bool:
+def _is_wanted(step: Step, attempt: Attempt, choice: AttemptChoice) -> bool:
     failed = step.phase is Phase.FAILED or not choice.failed
     return failed and _ran_since(attempt, choice.since)
 
@@ -163,7 +163,7 @@ def heading(step: Step, attempt: Attempt, look: Look) -> str:
     return _rule(f"{what}: {words.of_attempt(attempt)}")
 
 
-def earlier_tries(workflow: Workflow, step: Step, attempt: Attempt, choice: Choice) -> str:
+def earlier_tries(workflow: Workflow, step: Step, attempt: Attempt, choice: AttemptChoice) -> str:
     """A line that says that it was not the first attempt in its run; "" if it was."""
     before = [
         earlier
@@ -192,7 +192,7 @@ def printed_nothing(state: State, workflow: Workflow, step: Step, attempt: Attem
     return f"{step.name} printed nothing; attempt {attempt.number}{colon} {message}"
 
 
-def _kept(steps: list[Step], choice: Choice) -> Iterator[str]:
+def _kept(steps: list[Step], choice: AttemptChoice) -> Iterator[str]:
     """A line for each result of an earlier run; if there are many, a line for each such run."""
     made = [(step.name, step.attempt) for step in steps if step.attempt is not None]
     if len(made) <= KEPT_LINES_MAX:
@@ -208,7 +208,7 @@ def _kept(steps: list[Step], choice: Choice) -> Iterator[str]:
         yield _rule(f"kept from run {run}: {names}: treadle logs {choice.word} --run {run}")
 
 
-def _did_not_run(state: State, workflow: Workflow, step: Step, choice: Choice) -> str:
+def _did_not_run(state: State, workflow: Workflow, step: Step, choice: AttemptChoice) -> str:
     """Of a step that was named, but has no attempt in the run."""
     message = words.of_step(state, workflow, step)[1]
     last = step.attempt
@@ -221,7 +221,7 @@ def _did_not_run(state: State, workflow: Workflow, step: Step, choice: Choice) -
     return f"{step.name} did not run in run {run}: {message}; it did in run {last.run}: {command}"
 
 
-def _nothing(state: State, workflow: Workflow, choice: Choice) -> str:
+def _nothing(state: State, workflow: Workflow, choice: AttemptChoice) -> str:
     if not workflow.run:
         return f"{workflow.name} has not run yet: {words.at_present(state, workflow)[1]}"
     run = workflow.run if choice.run is None else choice.run
@@ -230,7 +230,7 @@ def _nothing(state: State, workflow: Workflow, choice: Choice) -> str:
     return f"no step {what} in run {run}{when}"
 
 
-def _command(choice: Choice) -> str:
+def _command(choice: AttemptChoice) -> str:
     few = choice.steps if len(choice.steps) <= STEPS_IN_COMMAND_MAX else ()
     return " ".join(["treadle logs", choice.word, *map(quote, few)])
 

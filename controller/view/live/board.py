@@ -58,7 +58,7 @@ _HELP = (
 )
 
 
-class Sight(NamedTuple):
+class BoardContent(NamedTuple):
     """What there is to show."""
 
     state: State
@@ -106,14 +106,14 @@ class _Sections(NamedTuple):
     lives: dict[str, list[Workflow]]  # by section, in the order in which they began
 
 
-def _sections(sight: Sight) -> _Sections:
-    state, sections = sight.state, _Sections([], {})
-    if sight.only is None:
+def _sections(content: BoardContent) -> _Sections:
+    state, sections = content.state, _Sections([], {})
+    if content.only is None:
         entries = listed(state)
     else:
-        entries = [life for uid in sight.only if (life := state.lives.get(uid)) is not None]
+        entries = [life for uid in content.only if (life := state.lives.get(uid)) is not None]
         invalid = never_valid(state).items()
-        entries += [NeverValid(name, event) for name, event in invalid if name in sight.only]
+        entries += [NeverValid(name, event) for name, event in invalid if name in content.only]
     for entry in sorted(entries, key=lambda entry: getattr(entry, "order", -1)):
         if isinstance(entry, NeverValid):
             sections.invalid.append(entry)
@@ -178,30 +178,34 @@ class Board:
         self._top = 0  # the first row on the screen
         self._trees: dict[str, tuple[int, list[str], list[Branch]]] = {}
 
-    def draw(self, sight: Sight, look: Look, height: int, tail: Tail) -> list[str]:
+    def draw(self, content: BoardContent, look: Look, height: int, tail: Tail) -> list[str]:
         """The lines of the screen: as many as it has, none wider than it."""
         assert look.width is not None
-        selected = self.choice.selected(sight.state)
+        selected = self.choice.selected(content.state)
         if self.choice.mode == "logs" and selected is not None and selected[1] is not None:
-            return self._logs(sight.state, selected[0], selected[1], look, height, tail)
+            return self._logs(content.state, selected[0], selected[1], look, height, tail)
         if self.choice.mode == "logs":  # an edit removed the step, or its life was archived
             self.choice.close_logs()
         problems = [
             look.paint(line, "yellow")
-            for line in _problems(sight, look, min(_PROBLEM_LINES_MAX, height // 3))
+            for line in _problems(content, look, min(_PROBLEM_LINES_MAX, height // 3))
         ]
-        sections = _sections(sight)
-        rows = list(self._rows(sections, sight.state, look, tail))
+        sections = _sections(content)
+        rows = list(self._rows(sections, content.state, look, tail))
         self.choice.page = max(1, _room(height) - len(problems))
         self.choice.rows = [row.key for row in rows if row.key is not None]
         if self.choice.mode == "help":
-            help_ = (*_HELP, sight.leaving.replace("q ", f"{'q':<16}", 1))
+            help_ = (*_HELP, content.leaving.replace("q ", f"{'q':<16}", 1))
             shown = [shorten(line, look.width) for line in help_][: self.choice.page]
         else:
-            shown = [self._line(row, sight.state, look, tail) for row in self._window(rows)]
+            shown = [self._line(row, content.state, look, tail) for row in self._window(rows)]
         shown += [""] * (self.choice.page - len(shown))
         return _framed(
-            _head(sections, sight, look), [*shown, *problems], self._foot(sight, look), look, height
+            _head(sections, content, look),
+            [*shown, *problems],
+            self._foot(content, look),
+            look,
+            height,
         )
 
     def _window(self, rows: list[Row]) -> list[Row]:
@@ -223,7 +227,7 @@ class Board:
             shown[-1] = more
         return shown
 
-    def _foot(self, sight: Sight, look: Look) -> str:
+    def _foot(self, content: BoardContent, look: Look) -> str:
         assert look.width is not None
         if self.choice.mode == "asks" and self.choice.order is not None:
             what = f"{self.choice.order.workflow} {self.choice.order.step}".strip()
@@ -236,7 +240,7 @@ class Board:
             text, style = self.choice.said, "bold"
         else:
             kept = f"/{self.choice.filter} (Esc shows all)  " if self.choice.filter else ""
-            keys = _keys(sight.keys, sight.leaving, look.width - cells(kept))
+            keys = _keys(content.keys, content.leaving, look.width - cells(kept))
             text, style = kept + keys, "dim"
         return look.paint(shorten(visible(text), look.width), style)
 
@@ -389,18 +393,18 @@ def _framed(head: str, body: list[str], foot: str, look: Look, height: int) -> l
 # ---------------------------------------- one line each
 
 
-def _head(sections: _Sections, sight: Sight, look: Look) -> str:
+def _head(sections: _Sections, content: BoardContent, look: Look) -> str:
     assert look.width is not None
-    state = sight.state
+    state = content.state
     running = sum(attempt.phase is AttemptPhase.RUNNING for attempt in state.live.values())
-    slots = "" if sight.slots is None else f"slots {running}/{sight.slots}   "
+    slots = "" if content.slots is None else f"slots {running}/{content.slots}   "
     counts = {name: len(lives) for name, lives in sections.lives.items()}
     counts["invalid"] = len(sections.invalid)
     summary = " · ".join(f"{counts[name]} {what}" for name, what in _SUMMARY if counts.get(name))
     stood = "" if look.stood is None else "no controller is running · "
     clock = look.moment(look.now)
     behind = f"{clock}   {slots}{stood}{summary or 'no workflows'}"
-    title = middle(visible(sight.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
+    title = middle(visible(content.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
     text = f"{_PROGRAM}  {title}  {behind}" if title else behind
     return look.paint(shorten(text, look.width), "bold")
 
@@ -481,11 +485,11 @@ def _step_line(
     return f"{look.paint(padded, mark.style)}{text}".rstrip()
 
 
-def _problems(sight: Sight, look: Look, room: int) -> list[str]:
+def _problems(content: BoardContent, look: Look, room: int) -> list[str]:
     """All that they say, since the end of a fault often says what to do."""
     assert look.width is not None
     width = look.width
-    lines = [line for text in sight.problems for line in look.wrapped(text, hang=0)]
+    lines = [line for text in content.problems for line in look.wrapped(text, hang=0)]
     if len(lines) > room:
         lines[max(0, room - 1) :] = [f"… {len(lines) - room + 1} more lines"]
     return [shorten(line, width) for line in lines[:room]]

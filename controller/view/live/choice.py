@@ -15,7 +15,7 @@ Mode = Literal["rows", "filter", "logs", "help", "asks", "leaves"]
 Leaving = Literal["stop", "end", "follow", "ask"]
 
 
-class Order(NamedTuple):
+class KeyOrder(NamedTuple):
     """What the person wants to be done: `retry` or `cancel` a workflow or a step; `quit`, which is
     what Ctrl-C does; `detach`: continue in the background."""
 
@@ -30,7 +30,7 @@ class Choice(Struct):
     toggled: set[Key] = field(default_factory=set)  # opened, or closed where it is open by itself
     filter: str = ""
     mode: Mode = "rows"
-    order: Order | None = None  # that waits for y or n
+    order: KeyOrder | None = None  # that waits for y or n
     said: str = ""  # what became of the last order
     back: int = 0  # lines scrolled back in the logs
     # of the last drawing
@@ -42,7 +42,7 @@ class Choice(Struct):
         """Whether there is a question to answer."""
         return self.mode in ("asks", "leaves")
 
-    def press(self, key: str, state: State) -> Order | None:
+    def press(self, key: str, state: State) -> KeyOrder | None:
         """What a key does; the order, if it is one that others carry out."""
         self.said = ""
         match self.mode:
@@ -54,7 +54,7 @@ class Choice(Struct):
                 return order if key in ("y", "Y") else None
             case "leaves":
                 self.mode = "rows"
-                return {"c": Order("quit"), "d": Order("detach")}.get(key)
+                return {"c": KeyOrder("quit"), "d": KeyOrder("detach")}.get(key)
             case "help":
                 self.mode = "rows"
             case "logs":
@@ -63,13 +63,13 @@ class Choice(Struct):
                 return self._choose(key, state)
         return None
 
-    def _choose(self, key: str, state: State) -> Order | None:
+    def _choose(self, key: str, state: State) -> KeyOrder | None:
         if key in (moves := self._moves()):
             self._move(moves[key])
             return None
         match key:
             case "q" if self.leaving != "ask":
-                return Order("quit")
+                return KeyOrder("quit")
             case "q":
                 self.mode = "leaves"
             case "enter" | " " if self.cursor is not None:
@@ -142,7 +142,7 @@ class Choice(Struct):
             self.said = f"select what to {verb} first, with ↑ and ↓"
             return
         life, step = selected
-        self.order = Order(verb, word_for(state, life), "" if step is None else step.name)
+        self.order = KeyOrder(verb, word_for(state, life), "" if step is None else step.name)
         self.mode = "asks"
 
 

@@ -7,7 +7,7 @@ from story import Story, a_step
 
 from controller.host.lines import line
 from controller.view.lists.listing import list_table, listed
-from controller.view.live.board import Board, Sight
+from controller.view.live.board import Board, BoardContent
 from controller.view.look import Look
 from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
@@ -38,8 +38,8 @@ def all_views(story: Story, look: Look) -> Iterator[list[str]]:
 
 
 def board(story: Story, width: int = 80) -> list[str]:
-    sight, look = Sight(story.state, "specs", slots=2), Look(now=story.now, width=width)
-    return [one.rstrip() for one in Board().draw(sight, look, 20, lambda attempt, count: [])]
+    content, look = BoardContent(story.state, "specs", slots=2), Look(now=story.now, width=width)
+    return [one.rstrip() for one in Board().draw(content, look, 20, lambda attempt, count: [])]
 
 
 @pytest.mark.parametrize("width", [1, 7, 20, 40, 80, None])

@@ -12,7 +12,7 @@ from controller.model import events as e
 from controller.planner.permission import Limits
 from controller.view import words
 from controller.view.children import in_order, meant, opened, progress, shown
-from controller.view.lists.attempts import Choice, Shown, of_one_run, prefixes
+from controller.view.lists.attempts import AttemptChoice, Shown, of_one_run, prefixes
 from controller.view.lists.listing import list_table, listed
 from controller.view.look import Look
 from controller.view.pages.dag import tree, with_children
@@ -285,14 +285,14 @@ KEYS = ("name", "parent", "key", "item", "index", "outputs")
 
 def test_logs_of_a_parent_are_those_of_its_children() -> None:
     story = of_a_failure()
-    shown_ = of_one_run(story.state, story.life(), Choice(word="w", steps=["load"]))
+    shown_ = of_one_run(story.state, story.life(), AttemptChoice(word="w", steps=["load"]))
     names = [one.step.name for one in shown_ if isinstance(one, Shown)]
     assert names == ["load[eu]", "load[us]", "load[jp]"]
 
 
 def test_of_many_children_none_is_said_to_have_no_output() -> None:
     story = many().exit("load[k3]")
-    shown_ = list(of_one_run(story.state, story.life(), Choice(word="w", steps=["load"])))
+    shown_ = list(of_one_run(story.state, story.life(), AttemptChoice(word="w", steps=["load"])))
     assert [one.step.name for one in shown_ if isinstance(one, Shown)] == [
         "load[k0]", "load[k1]", "load[k2]", "load[k3]", "load[k4]"
     ]  # fmt: skip

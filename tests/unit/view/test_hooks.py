@@ -15,10 +15,10 @@ from controller.planner.editing.accept import accept
 from controller.spec.reading.load import Document
 from controller.view import words
 from controller.view.find import pick_steps
-from controller.view.lists.attempts import Choice, Shown, of_all_runs, of_one_run, running
+from controller.view.lists.attempts import AttemptChoice, Shown, of_all_runs, of_one_run, running
 from controller.view.lists.listing import list_table, listed
 from controller.view.lists.runs import latest, runs_table
-from controller.view.live.board import Board, Sight
+from controller.view.live.board import Board, BoardContent
 from controller.view.look import Look
 from controller.view.pages.page import page, step_page
 from controller.view.status import workflow_shape
@@ -266,8 +266,8 @@ def nothing(_attempt: Attempt, _count: int) -> list[str]:
 
 
 def rows(story: Story, board: Board | None = None, width: int = 100) -> list[str]:
-    sight = Sight(story.state, "specs")
-    shown = (board or Board()).draw(sight, Look(now=story.now, width=width), 20, nothing)
+    content = BoardContent(story.state, "specs")
+    shown = (board or Board()).draw(content, Look(now=story.now, width=width), 20, nothing)
     return [line.strip() for line in shown[2:-2] if line.strip()]
 
 
@@ -323,7 +323,7 @@ def shown(told: list[Shown | str]) -> list[str]:
 
 def test_logs_have_hooks_after_the_steps() -> None:
     story = ended()
-    told = of_one_run(story.state, story.life(), Choice(word="w"))
+    told = of_one_run(story.state, story.life(), AttemptChoice(word="w"))
     assert shown([*told]) == [
         "a.1", "b.1", "onStart/hello.1", "onFailure/page.1", "onFailure/ticket.1", "onExit/tidy.1",
     ]  # fmt: skip
@@ -331,20 +331,20 @@ def test_logs_have_hooks_after_the_steps() -> None:
 
 def test_logs_leave_out_hooks_of_an_earlier_run_without_a_word() -> None:
     story = ended().wait(1).ask("retry").exit("b").exit("onStart/hello").start("c")
-    told = shown([*of_one_run(story.state, story.life(), Choice(word="w"))])
+    told = shown([*of_one_run(story.state, story.life(), AttemptChoice(word="w"))])
     assert told[1:] == ["b.2", "c.1", "onStart/hello.2"]  # the first is a line about a
-    named = Choice(word="w", steps=["onFailure/page"])
+    named = AttemptChoice(word="w", steps=["onFailure/page"])
     assert shown([*of_one_run(story.state, story.life(), named)]) == [
         "onFailure/page did not run in run 2: not due in run 2; in run 1: exit code 0; "
         "it did in run 1: treadle logs w onFailure/page --run 1"
     ]
-    every = shown([*of_all_runs(story.life(), Choice(word="w"))])
+    every = shown([*of_all_runs(story.life(), AttemptChoice(word="w"))])
     assert {"onFailure/page.1", "onStart/hello.1", "onStart/hello.2"} <= {*every}
 
 
 def test_logs_follow_a_hook() -> None:
     story = ending()
-    told = shown([*running(story.state, story.life(), Choice(word="w"))])
+    told = shown([*running(story.state, story.life(), AttemptChoice(word="w"))])
     assert told[-1] == "onFailure/page.1"
 
 

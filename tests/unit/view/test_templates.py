@@ -16,8 +16,8 @@ from controller.view.changes.difference import lines as of_change
 from controller.view.changes.difference import plan
 from controller.view.changes.edits import of_step as did_to
 from controller.view.children import in_order, meant, opened, shown
-from controller.view.lists.attempts import Choice, Shown, of_one_run
-from controller.view.live.board import Board, Sight
+from controller.view.lists.attempts import AttemptChoice, Shown, of_one_run
+from controller.view.live.board import Board, BoardContent
 from controller.view.look import Look
 from controller.view.pages.dag import tree, with_children
 from controller.view.pages.page import critical_path, page, step_page
@@ -148,10 +148,10 @@ def test_at_most_five_of_a_list_are_open() -> None:
 
 def test_the_live_view_opens_and_closes_what_is_chosen() -> None:
     story, board, look = over(), Board(), Look(now=0, width=100)
-    sight = Sight(story.state, "specs")
+    content = BoardContent(story.state, "specs")
 
     def rows() -> list[str]:
-        lines = board.draw(sight, look, 40, lambda attempt, count: [])
+        lines = board.draw(content, look, 40, lambda attempt, count: [])
         return [line[1:39].rstrip() for line in lines if "site" in line or "    " in line[:4]]
 
     uid = story.life().uid
@@ -334,7 +334,7 @@ def test_the_shape_for_scripts() -> None:
 
 def test_logs_of_a_step_are_those_of_all_below_it() -> None:
     story = over()
-    told_ = of_one_run(story.state, story.life(), Choice(word="w", steps=["site[eu]"]))
+    told_ = of_one_run(story.state, story.life(), AttemptChoice(word="w", steps=["site[eu]"]))
     assert [one.step.name for one in told_ if isinstance(one, Shown)] == [
         "site[eu]/prepare",
         "site[eu]/load[p]",

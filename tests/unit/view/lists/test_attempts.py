@@ -9,7 +9,7 @@ from controller.errors import NotFound
 from controller.model import events as e
 from controller.model.state import SECOND
 from controller.view.lists.attempts import (
-    Choice,
+    AttemptChoice,
     Shown,
     by_number,
     earlier_tries,
@@ -41,7 +41,7 @@ def sales() -> Story:
 
 def shown(story: Story, **asked: Any) -> list[str]:
     """`check.3` for an attempt; lines as they are."""
-    workflow, choice = story.life("sales"), Choice(word="sales", **asked)
+    workflow, choice = story.life("sales"), AttemptChoice(word="sales", **asked)
     if choice.attempt is not None:
         told: list[Shown | str] = [*by_number(workflow, choice)]
     else:
@@ -125,7 +125,7 @@ def test_a_step_that_somebody_marked_is_not_kept() -> None:
 def test_all_runs_in_order() -> None:
     story = sales()
     workflow = story.life("sales")
-    every = [*of_all_runs(workflow, Choice(word="sales"))]
+    every = [*of_all_runs(workflow, AttemptChoice(word="sales"))]
     look = Look(now=story.now, width=80)
     headings = [
         heading(one.step, one.attempt, look)
@@ -139,16 +139,16 @@ def test_all_runs_in_order() -> None:
         "── run 2, check, attempt 2, 22:14:20: exit code 1 ──",
         "── run 2, check, attempt 3, 22:14:21: exit code 1 ──",
     ]
-    failed = [*of_all_runs(workflow, Choice(word="sales", failed=True, steps=["check"]))]
+    failed = [*of_all_runs(workflow, AttemptChoice(word="sales", failed=True, steps=["check"]))]
     assert [one.number for one in failed if not isinstance(one, str)] == [2, 3]
-    late = Choice(word="sales", since=story.now + SECOND)
+    late = AttemptChoice(word="sales", since=story.now + SECOND)
     assert [*of_all_runs(workflow, late)] == ["no attempt ran"]
 
 
 def test_attempts_that_the_state_no_longer_has_are_named() -> None:
     story = sales()
     del story.life("sales").steps["check"].attempts[:2]
-    first, *_ = of_all_runs(story.life("sales"), Choice(word="sales", steps=["check"]))
+    first, *_ = of_all_runs(story.life("sales"), AttemptChoice(word="sales", steps=["check"]))
     assert first == (
         "── check: attempts 1 to 2 are left out: treadle logs sales check --attempt 2 ──"
     )
@@ -156,7 +156,7 @@ def test_attempts_that_the_state_no_longer_has_are_named() -> None:
 
 
 def followed(story: Story, **asked: Any) -> list[str]:
-    told = running(story.state, story.life("sales"), Choice(word="sales", **asked))
+    told = running(story.state, story.life("sales"), AttemptChoice(word="sales", **asked))
     return [one if isinstance(one, str) else one.step.name for one in told]
 
 
@@ -186,7 +186,7 @@ def test_an_attempt_that_no_step_has() -> None:
 
 def test_earlier_tries_of_the_run() -> None:
     story = sales()
-    workflow, choice = story.life("sales"), Choice(word="sales")
+    workflow, choice = story.life("sales"), AttemptChoice(word="sales")
     check, download = workflow.steps["check"], workflow.steps["download"]
     assert check.attempt is not None
     assert download.attempt is not None

@@ -9,7 +9,7 @@ from story import Story, a_step
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND, Attempt
-from controller.view.live.board import KEYS, Board, Sight
+from controller.view.live.board import KEYS, Board, BoardContent
 from controller.view.look import Look
 from controller.view.table import cells
 
@@ -26,8 +26,8 @@ def screen(
     story: Story, board: Board | None = None, width: int = 80, height: int = 20, **how: object
 ) -> list[str]:
     look = Look(now=story.now, width=width)
-    sight = Sight(story.state, "specs", slots=2, **how)  # type: ignore[arg-type]
-    lines = (board or Board()).draw(sight, look, height, tail)
+    content = BoardContent(story.state, "specs", slots=2, **how)  # type: ignore[arg-type]
+    lines = (board or Board()).draw(content, look, height, tail)
     assert len(lines) == height
     assert all(cells(line) <= width for line in lines), lines
     return [line.rstrip() for line in lines]
@@ -209,10 +209,10 @@ def test_without_a_keyboard_no_keys_are_offered() -> None:
 def test_without_a_controller_the_head_says_so() -> None:
     story = many()
     look = Look(now=story.now + 99 * SECOND, stood=story.now, width=80)
-    lines = Board().draw(Sight(story.state, "specs"), look, 20, tail)
+    lines = Board().draw(BoardContent(story.state, "specs"), look, 20, tail)
     assert "no controller is running · 1 failed · 1 running" in lines[0]
     assert any("● runs" in line and " 2.0s " in line for line in lines), "the clock stands"
-    lines = Board().draw(Sight(story.state, "specs", only=frozenset()), look, 20, tail)
+    lines = Board().draw(BoardContent(story.state, "specs", only=frozenset()), look, 20, tail)
     assert lines[0].endswith("no controller is running · no workflows")
 
 

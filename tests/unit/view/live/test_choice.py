@@ -4,7 +4,7 @@ import pytest
 from story import Story, a_step
 
 from controller.model import events as e
-from controller.view.live.choice import Choice, Leaving, Order
+from controller.view.live.choice import Choice, KeyOrder, Leaving
 
 
 def told() -> Story:
@@ -18,7 +18,7 @@ def choice(story: Story, leaving: Leaving = "stop") -> Choice:
     return Choice(leaving, rows=rows, page=2)
 
 
-def press(chosen: Choice, story: Story, *keys: str) -> list[Order]:
+def press(chosen: Choice, story: Story, *keys: str) -> list[KeyOrder]:
     orders = (chosen.press(key, story.state) for key in keys)
     return [order for order in orders if order is not None]
 
@@ -66,17 +66,17 @@ def test_a_row_opens_and_closes() -> None:
 @pytest.mark.parametrize(
     ("keys", "orders"),
     [
-        (["down", "r", "y"], [Order("retry", "w")]),
-        (["down", "c", "Y"], [Order("cancel", "w")]),
-        (["down", "down", "down", "r", "y"], [Order("retry", "w", "b")]),
+        (["down", "r", "y"], [KeyOrder("retry", "w")]),
+        (["down", "c", "Y"], [KeyOrder("cancel", "w")]),
+        (["down", "down", "down", "r", "y"], [KeyOrder("retry", "w", "b")]),
         (["down", "r", "n"], []),
         (["down", "r", "escape"], []),
         (["down", "r", "r", "y"], []),
-        (["q"], [Order("quit")]),
+        (["q"], [KeyOrder("quit")]),
         (["end", "end", "r"], []),
     ],
 )
-def test_an_order_is_given_after_a_yes(keys: list[str], orders: list[Order]) -> None:
+def test_an_order_is_given_after_a_yes(keys: list[str], orders: list[KeyOrder]) -> None:
     story = told()
     assert press(choice(story), story, *keys) == orders
 
@@ -87,20 +87,20 @@ def test_an_order_for_an_earlier_life_does_not_reach_the_present_one() -> None:
     story.see(e.LifeEnded(uid=before.uid)).accept([a_step("a")])
     assert story.life().uid != before.uid
     chosen = Choice(rows=[(before.uid, "a")])
-    assert press(chosen, story, "down", "r", "y") == [Order("retry", before.uid[:8], "a")]
+    assert press(chosen, story, "down", "r", "y") == [KeyOrder("retry", before.uid[:8], "a")]
 
 
 @pytest.mark.parametrize(
     ("keys", "orders"),
     [
         (["q"], []),
-        (["q", "c"], [Order("quit")]),
-        (["q", "d"], [Order("detach")]),
+        (["q", "c"], [KeyOrder("quit")]),
+        (["q", "d"], [KeyOrder("detach")]),
         (["q", "escape"], []),
         (["q", "q"], []),
     ],
 )
-def test_a_run_is_left_in_one_of_two_ways(keys: list[str], orders: list[Order]) -> None:
+def test_a_run_is_left_in_one_of_two_ways(keys: list[str], orders: list[KeyOrder]) -> None:
     story = told()
     chosen = choice(story, "ask")
     assert press(chosen, story, *keys) == orders
