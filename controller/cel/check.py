@@ -356,8 +356,8 @@ def _common(types: list[Type]) -> Type:
     if not types:
         return DYN
     type_: Type | None = types[0]
-    for each in types[1:]:
-        type_ = joined(type_, each) if type_ else None
+    for other in types[1:]:
+        type_ = joined(type_, other) if type_ else None
     return type_ or DYN
 
 
@@ -374,7 +374,7 @@ def _wrong_argument(node: Call, function: Function, types: list[Type]) -> Fault:
     found, takes = next(
         (type_, takes)
         for type_, takes in zip(types, zip(*ways, strict=True), strict=True)
-        if not any(_fits(type_, one) for one in takes)
+        if not any(_fits(type_, taken) for taken in takes)
     )
     wanted = list(dict.fromkeys(map(str, takes)))
     hint = hints.as_string(found) if wanted == ["a string"] else ""

@@ -69,20 +69,20 @@ def _unfit(value: object) -> str:
     characters = elements = 0
     around: list[tuple[object, int]] = [(value, 1)]
     while around:
-        each, depth = around.pop()
-        if isinstance(each, str):
-            characters += len(each)
-        elif isinstance(each, list | dict):
+        part, depth = around.pop()
+        if isinstance(part, str):
+            characters += len(part)
+        elif isinstance(part, list | dict):
             if depth > DEPTH_MAX:
                 return f"it is more than {DEPTH_MAX} lists and maps deep"
-            elements += len(each)
+            elements += len(part)
             if elements > ELEMENTS_MAX:
                 return f"it has more than {ELEMENTS_MAX:,} elements"
             # The keys are looked at like values; that none is anything but a string comes first.
-            if isinstance(each, dict) and not all(isinstance(key, str) for key in each):
+            if isinstance(part, dict) and not all(isinstance(key, str) for key in part):
                 return "it has a map with a key that is no string"
-            around += [(inner, depth + 1) for inner in _inner(each)]
-        elif why := _unfit_scalar(each):
+            around += [(inner, depth + 1) for inner in _inner(part)]
+        elif why := _unfit_scalar(part):
             return why
         if characters > STRING_MAX:
             return f"it has more than {STRING_MAX:,} characters"

@@ -197,7 +197,7 @@ def within(work: Work, left: Any, right: Any) -> bool:
     work.take(len(right) // ELEMENTS_A_STEP)
     if type(left) is str and len(left) < CHARACTERS_A_STEP:
         return left in right
-    return any(equal(work, left, each) for each in right)
+    return any(equal(work, left, element) for element in right)
 
 
 COMPARISONS: dict[str, Operator] = {

@@ -104,9 +104,9 @@ class _Parser:
     def meant(self) -> str:
         """A hint, if other languages or other parts of CEL have the present token here."""
         token, before = self.token, self.tokens[max(self.position - 1, 0)]
-        for each in (before, token):
-            if each.kind == "name" and each.value in _HABITS:
-                return _HABITS[str(each.value)]
+        for near in (before, token):
+            if near.kind == "name" and near.value in _HABITS:
+                return _HABITS[str(near.value)]
         if token.kind == "{" and before.kind == "name":
             return 'messages (Name{field: value}) are not supported; a map has quotes: {"a": 1}'
         if token.kind == "?" and before.kind in (".", "["):
@@ -117,8 +117,8 @@ class _Parser:
 
     def over(self, node: N, *below: Node) -> N:
         """The node, with its height and size."""
-        node.height = 1 + max((each.height for each in below), default=0)
-        node.size = 1 + sum(each.size for each in below)
+        node.height = 1 + max((child.height for child in below), default=0)
+        node.size = 1 + sum(child.size for child in below)
         if node.height > NESTING_MAX:
             raise self.too_deep(node.offset)
         return node

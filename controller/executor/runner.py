@@ -157,7 +157,9 @@ def others() -> "list[tuple[int, int]]":
     members = {own}
     found = []
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    for start, parent, pid in sorted((*born, each) for each in pids for born in births(each)):
+    for start, parent, pid in sorted(
+        (*born, candidate) for candidate in pids for born in births(candidate)
+    ):
         if pid != own and (parent in members or has_mark(pid, mark)):
             members.add(pid)
             found.append((start, pid))

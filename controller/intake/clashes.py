@@ -67,9 +67,9 @@ def _place(sight: FolderSight, path: str, twin: Named) -> str:
     file = sight.files.get(path)
     if file is not None:
         there: tuple[Named, ...] = (*file.documents, *file.templates, *file.policies)
-        for one in there:
-            if _called(one) == _called(twin):
-                return f"{shown(sight, path)}:{one.line}"
+        for named in there:
+            if _called(named) == _called(twin):
+                return f"{shown(sight, path)}:{named.line}"
     return shown(sight, path)
 
 

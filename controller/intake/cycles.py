@@ -13,7 +13,7 @@ from controller.spec.triggers.trigger import triggers
 
 def awaited(spec: Spec) -> list[str]:
     """The workflows whose ends the spec waits for."""
-    return sorted({one.after for one in triggers(spec).values() if one.after})
+    return sorted({trigger.after for trigger in triggers(spec).values() if trigger.after})
 
 
 def circle(
@@ -47,12 +47,12 @@ def _way(awaited_by: Callable[[str], Iterable[str]], goal: str) -> list[str]:
     """The shortest way from `goal` to itself."""
     before: dict[str, str] = {}  # whom we came from
     found = [goal]
-    for one in found:
-        for following in awaited_by(one):
+    for name in found:
+        for following in awaited_by(name):
             if following == goal:
-                return [goal, *_back(before, one, goal), goal]
+                return [goal, *_back(before, name, goal), goal]
             if following not in before:
-                before[following] = one
+                before[following] = name
                 found.append(following)
     return []
 

@@ -346,7 +346,7 @@ class _Judge:
             return  # it is judged when the writer of the template has finished
         if self._is_partial(file):
             return
-        blocked = [one.name for one in file.documents if self._obstructed(one.name)]
+        blocked = [document.name for document in file.documents if self._obstructed(document.name)]
         if blocked:
             self.memory.blocked[file.path] = tuple(blocked)
         if any(self._clashes(file)):
@@ -403,7 +403,7 @@ class _Judge:
 
     def _circle(self, file: SeenFile, document: Document) -> Iterator[Fault]:
         """Yields a fault if it waits for the end of a workflow that waits for its own."""
-        own: dict[str, Written] = {one.name: one.workflow for one in file.documents}
+        own: dict[str, Written] = {written.name: written.workflow for written in file.documents}
         others = ChainMap(self.accepted, own)
         spec = document.workflow.spec
         if way := cycles.circle(self.state, others, self.deleted, document.name, spec):
@@ -509,7 +509,7 @@ def _names(spec: Spec) -> set[tuple[str, str]]:
         names.add((step.name, ""))
         if not isinstance(step.template, UnsetType) and step.template.name in templates:
             inner = templates[step.template.name].spec.steps
-            names |= {(step.name, one.name) for one in inner}
+            names |= {(step.name, inner_step.name) for inner_step in inner}
     return names
 
 

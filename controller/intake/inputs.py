@@ -200,8 +200,8 @@ def _is_known(armed: Armed, file: SeenInput | None) -> bool:
 def _line_up(definition: Workflow, name: str, armed: Armed, line: Line, now: int) -> None:
     assert line.sight is not None
     trigger = triggers(definition.spec)[name]
-    new = [one for one in line.sight.files.values() if not _is_known(armed, one)]
-    for file in sorted(new, key=lambda one: (one.mtime, one.path)):
+    new = [seen for seen in line.sight.files.values() if not _is_known(armed, seen)]
+    for file in sorted(new, key=lambda seen: (seen.mtime, seen.path)):
         line.count += 1
         until = _looped_until(armed, file.path)
         if until is not None and until > now:

@@ -25,7 +25,7 @@ _KINDS = ("Pool ", "Defaults ")
 
 def listed(file: SeenFile) -> tuple[str, ...]:
     """The names of those that the file has, or tries to."""
-    return tuple(_name(file.path, one) for one in file.policy_names)
+    return tuple(_name(file.path, name) for name in file.policy_names)
 
 
 def is_one(name: str) -> bool:
@@ -40,8 +40,10 @@ def name_of(path: str, policy: PolicyDocument) -> str:
 
 def homes(state: State) -> dict[str, str]:
     """Those in force, each with its file."""
-    pools = {f"Pool {name}": one.path for name, one in state.pools.items() if not one.is_outside}
-    return pools | {_of_folder(one.folder): one.path for one in state.defaults.values()}
+    pools = {f"Pool {name}": pool.path for name, pool in state.pools.items() if not pool.is_outside}
+    return pools | {
+        _of_folder(defaults.folder): defaults.path for defaults in state.defaults.values()
+    }
 
 
 def home(state: State, name: str) -> str | None:

@@ -240,7 +240,7 @@ def _mark(state: State, workflow: Workflow | None, asked: Request) -> Iterator[A
 
 def _mark_children(workflow: Workflow, parent: Step) -> str:
     """Why a step with children can't be marked, and the command for one of those below it."""
-    open_ = (one for one in workflow.leaves(parent) if one.phase is not Phase.SUCCEEDED)
+    open_ = (leaf for leaf in workflow.leaves(parent) if leaf.phase is not Phase.SUCCEEDED)
     name = _name_of_a_leaf(workflow, next(open_, parent))
     line = f"treadle mark {workflow.name} {quote(name)} --succeeded"
     if parent.definition.template is not None:
@@ -284,7 +284,7 @@ def _approve(state: State, workflow: Workflow | None, asked: Request) -> Iterato
 def _not_asked(workflow: Workflow, step: Step, number: int) -> str:
     """Why this question of the step can't be answered; "" if it can."""
     if step.definition.approve is None:
-        inside = (one.name for one in workflow.below(step) if one.asking is not None)
+        inside = (child.name for child in workflow.below(step) if child.asking is not None)
         if name := next(inside, ""):
             line = f"treadle approve {workflow.name} {quote(name)}"
             return f"asks nobody; a step of it does: {line}"
@@ -297,7 +297,11 @@ def _not_asked(workflow: Workflow, step: Step, number: int) -> str:
         return f"asks another question by now (number {step.asking.number}, not {number})"
     if workflow.cancel is not None or workflow.deleting or step.is_wanted:
         return "is not waiting for a person any more: it is being cancelled"
-    if step.open or step.broken or any(one.open or one.broken for one in workflow.above(step)):
+    if (
+        step.open
+        or step.broken
+        or any(parent.open or parent.broken for parent in workflow.above(step))
+    ):
         return "is not waiting for a person any more: a step that it depends on runs again"
     return ""
 
@@ -312,7 +316,7 @@ def _chosen(workflow: Workflow, asked: Request) -> Iterable[Step]:
     if not asked.steps:
         return _not_succeeded(workflow)
     named = [workflow.steps[name] for name in _known(workflow, asked)]
-    chosen = {step.name: step for one in named for step in _meant(workflow, one)}
+    chosen = {step.name: step for target in named for step in _meant(workflow, target)}
     # Steps that were skipped because of one that is tried again can run again, too.
     for step in list(_downstream(workflow, [*asked.steps, *chosen])):
         if asked.downstream or step.phase is Phase.SKIPPED:
@@ -328,7 +332,7 @@ def _not_succeeded(workflow: Workflow) -> list[Step]:
     found: dict[str, Step] = {}
     for step in workflow.steps.values():
         if step.phase in _TRIED_AGAIN and (not step.expanded or _failed_alone(step)):
-            found |= {one.name: one for one in _meant(workflow, step)}
+            found |= {leaf.name: leaf for leaf in _meant(workflow, step)}
     return list(found.values())
 
 
@@ -339,7 +343,7 @@ def _failed_alone(step: Step) -> bool:
 def _meant(workflow: Workflow, step: Step) -> list[Step]:
     """Of a step with children: what did not succeed below it, or all of that if all did."""
     leaves = workflow.leaves(step)
-    return [one for one in leaves if one.phase in _TRIED_AGAIN] or leaves
+    return [leaf for leaf in leaves if leaf.phase in _TRIED_AGAIN] or leaves
 
 
 def _known(workflow: Workflow, asked: Request) -> list[str]:
@@ -455,7 +459,7 @@ def _can_be_cancelled(step: Step, drain: bool) -> bool:
 def _downstream(workflow: Workflow, names: Iterable[str]) -> Iterator[Step]:
     """Every step that depends on these, or on what they are below, with all that is below it."""
     steps = [workflow.steps[name] for name in names]
-    seen = dict.fromkeys(one.name for step in steps for one in (step, *workflow.above(step)))
+    seen = dict.fromkeys(start.name for step in steps for start in (step, *workflow.above(step)))
     waiting = list(seen)
     while waiting:
         for name, _ in workflow.steps[waiting.pop()].dependents:
@@ -546,10 +550,10 @@ def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator
     if stopped is not None and not stops_hooks:
         raise _Refused(f"{asked.workflow} is already being stopped: {stopped.message}")
     steps = [
-        name
-        for one in named
-        for name in of_name(workflow, one)
-        if _can_be_cancelled(workflow.steps[name], asked.drain)
+        leaf
+        for name in named
+        for leaf in of_name(workflow, name)
+        if _can_be_cancelled(workflow.steps[leaf], asked.drain)
     ]
     if asked.steps and not steps:
         raise _Refused("these steps have already finished")

@@ -91,7 +91,11 @@ class Templates(Struct):
     def digest(self, path: str, sight: FolderSight) -> str:
         """Another one if the file or a template that it calls changes."""
         homes = {name: self.homes[name] for name in self.calls.get(path, ()) if name in self.homes}
-        files = (sight.files[one] for one in (path, *homes.values()) if one in sight.files)
+        files = (
+            sight.files[file_path]
+            for file_path in (path, *homes.values())
+            if file_path in sight.files
+        )
         return " ".join((*sorted(homes), *sorted(file.digest for file in files)))
 
     def of(self, path: str) -> list[str]:
@@ -133,7 +137,9 @@ class Templates(Struct):
         if file is not None and not file.steady:
             self.at_work.add(name)
         templates = file.templates if file is not None else ()
-        spec = next((one.template.spec for one in templates if one.name == name), None)
+        spec = next(
+            (document.template.spec for document in templates if document.name == name), None
+        )
         problem = "" if spec is not None else _problem(shown(sight, path), file)
         self.found[name] = Found(path=path, spec=spec, problem=problem)
 

@@ -41,8 +41,8 @@ def _write(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
-    for one in (folder, os.path.dirname(folder)):
-        fd = os.open(one, os.O_RDONLY | os.O_DIRECTORY)
+    for directory in (folder, os.path.dirname(folder)):
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(fd)
         finally:

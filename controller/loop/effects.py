@@ -60,7 +60,7 @@ def effects(state: State, keys: Iterable[Key], now: int, places: Places, files: 
     """
     told = Effects([], [])
     live = [(state.live[key], key) for key in keys if key in state.live]
-    for attempt, (uid, name) in sorted(live, key=lambda one: one[0].seq):
+    for attempt, (uid, name) in sorted(live, key=lambda entry: entry[0].seq):
         workflow = state.lives[uid]
         step = workflow.step(name)
         if attempt.ending is not None:

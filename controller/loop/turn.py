@@ -179,7 +179,7 @@ class Controller:
             return False
         if self._folder_due is not None:
             return False
-        if any(one.name not in self._postponed for one in self.edges.requests.waiting()):
+        if any(request.name not in self._postponed for request in self.edges.requests.waiting()):
             return False
         return settled(self.state, self.limits())
 
@@ -270,7 +270,7 @@ class Controller:
         memory, now = self.inputs, self.passes.now
         due = self._inputs_due()
         at_rest = not memory.busy and due is not None and due > now
-        if at_rest and not any(inputs.concerns(one.event) for one in self.passes.batch):
+        if at_rest and not any(inputs.concerns(record.event) for record in self.passes.batch):
             return
         sights = edge.look(inputs.patterns(self.state, self.settings.folder, memory), now)
         while True:

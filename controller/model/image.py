@@ -239,8 +239,8 @@ def _at_rest(state: State, definition: Workflow, starter: Starter) -> Workflow:
     """The definition with its unfinished instances alone, and without what is due by now."""
     now = (state.time + state.controller.ahead) // SECOND
     triggers = {
-        name: Armed(kind=one.kind, since=one.since, mark=max(one.mark, now), is_armed=True)
-        for name, one in starter.triggers.items()
+        name: Armed(kind=armed.kind, since=armed.since, mark=max(armed.mark, now), is_armed=True)
+        for name, armed in starter.triggers.items()
     }
     unfinished = Starter(
         triggers=triggers,

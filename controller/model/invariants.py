@@ -296,7 +296,7 @@ def _definition(state: State, workflow: Workflow) -> Iterator[str]:
         yield f"it is {workflow.phase}, held by {hold!r}, and an instance runs: {running}"
     if len(starter.keys) > KEYS_MAX:
         yield f"it remembers {len(starter.keys)} keys"
-    if any(one.trigger not in starter.triggers for one in starter.arrivals):
+    if any(arrival.trigger not in starter.triggers for arrival in starter.arrivals):
         yield f"runs have ended that no trigger waits for: {starter.arrivals}"
     for name, armed in starter.triggers.items():
         yield from (f"trigger {name} {problem}: {armed}" for problem in _armed(armed))
@@ -316,11 +316,11 @@ def _armed(armed: Armed) -> Iterator[str]:
         yield "waits for a due time that was decided ahead"
     if armed.catching is not None and armed.catching <= armed.mark:
         yield "catches up with what is decided"
-    if any(one.last <= one.before for one in armed.missed):
+    if any(missed.last <= missed.before for missed in armed.missed):
         yield "has missed nothing, and remembers that"
     if not armed.gone.keys() <= armed.consumed.keys():
         yield "knows files that are gone, and that it never took"
-    if any(len(one.times) > LOOP_FIRINGS for one in armed.consumed.values()):
+    if any(len(file.times) > LOOP_FIRINGS for file in armed.consumed.values()):
         yield "remembers too many firings of a file"
 
 
@@ -341,7 +341,7 @@ def _instances(state: State, definition: Workflow, starter: Starter) -> Iterator
     for life in own:
         if life.birth is not None and not life.finished:
             groups.setdefault(life.birth.line, (set(), set()))[life.birth.queued].add(life.uid)
-    kept = {name: ({*one.running}, {*one.queued}) for name, one in starter.groups.items()}
+    kept = {name: ({*group.running}, {*group.queued}) for name, group in starter.groups.items()}
     if kept != groups:
         yield f"the groups are {kept}, should be {groups}"
     for name, group in starter.groups.items():
@@ -529,11 +529,11 @@ def _pools(state: State) -> Iterator[str]:
     waits = [(life, name) for life in state.lives.values() for name in pools.waiting(life)]
     for workflow, name in waits:
         step, key = workflow.step(name), (workflow.uid, name)
-        for one in step.uses:
+        for holding in step.uses:
             if wants_several(step.uses):
-                several.setdefault(one.name, []).append((step.ready_seq, key))
+                several.setdefault(holding.name, []).append((step.ready_seq, key))
             elif name in workflow.ready:
-                takers.setdefault(one.name, set()).add(key)
+                takers.setdefault(holding.name, set()).add(key)
     if {name: set(steps) for name, steps in state.takers.items()} != takers:
         yield f"takers are {state.takers}, should be {takers}"
     if short := [name for name in takers if name in several or pools.free(state, name) <= 0]:
@@ -546,8 +546,8 @@ def _pools(state: State) -> Iterator[str]:
 def _held(state: State) -> Iterator[str]:
     held: dict[str, dict[StepKey, int]] = {}
     for key, attempt in state.live.items():
-        for one in attempt.uses:
-            held.setdefault(one.name, {})[key] = one.slots
+        for holding in attempt.uses:
+            held.setdefault(holding.name, {})[key] = holding.slots
     if state.held != held:
         yield f"held is {state.held}, should be {held}"
 

@@ -335,7 +335,7 @@ def replace_result(workflow: Workflow, step: Step) -> None:
             parent.standing = None
         if not parent.expanded and step.piece == parent.name:
             parent.stale = True  # who depends on the step is not known till it is expanded
-    for name, _ in (needs for one in (step, *above) for needs in one.dependents):
+    for name, _ in (needs for replaced in (step, *above) for needs in replaced.dependents):
         dependent = workflow.steps[name]
         dependent.stale = dependent.is_parent and dependent.phase not in TERMINAL
         if dependent.series_from is None and dependent.phase not in TERMINAL:

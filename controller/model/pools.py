@@ -47,15 +47,15 @@ def free(state: State, name: str) -> int:
 
 def lack(state: State, uses: Sequence[Holding]) -> tuple[Obstacle, Holding] | None:
     """What a step that uses this lacks, the most serious first."""
-    for one in uses:
-        if one.pool and one.pool not in state.pools:
-            return Obstacle.POOL_MISSING, one
-    for one in uses:
-        if one.slots > slots(state, one.name):
-            return Obstacle.POOL_TOO_SMALL, one
-    for one in uses:
-        if one.slots > free(state, one.name):
-            return Obstacle.POOL, one
+    for holding in uses:
+        if holding.pool and holding.pool not in state.pools:
+            return Obstacle.POOL_MISSING, holding
+    for holding in uses:
+        if holding.slots > slots(state, holding.name):
+            return Obstacle.POOL_TOO_SMALL, holding
+    for holding in uses:
+        if holding.slots > free(state, holding.name):
+            return Obstacle.POOL, holding
     return None
 
 
@@ -73,18 +73,18 @@ def is_overdue(state: State, step: Step) -> bool:
 def hold(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> list[Workflow]:
     """The attempt holds what it uses; gives the workflows of which steps were parked by that."""
     others: dict[str, Workflow] = {}
-    for one in attempt.uses:
-        state.held.setdefault(one.name, {})[workflow.uid, step.name] = one.slots
-        others |= {each.uid: each for each in park(state, one.name)}
+    for holding in attempt.uses:
+        state.held.setdefault(holding.name, {})[workflow.uid, step.name] = holding.slots
+        others |= {life.uid: life for life in park(state, holding.name)}
     return [*others.values()]
 
 
 def release(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
-    for one in attempt.uses:
-        holders = state.held[one.name]
+    for holding in attempt.uses:
+        holders = state.held[holding.name]
         del holders[workflow.uid, step.name]
         if not holders:
-            del state.held[one.name]
+            del state.held[holding.name]
 
 
 def park(state: State, name: str) -> list[Workflow]:
@@ -93,7 +93,7 @@ def park(state: State, name: str) -> list[Workflow]:
         return []
     steps = [(state.lives[uid], step) for uid, step in state.takers.pop(name)]
     found = [(workflow, workflow.steps[step]) for workflow, step in steps]
-    for workflow, step in sorted(found, key=lambda each: each[1].ready_seq):
+    for workflow, step in sorted(found, key=lambda taker: taker[1].ready_seq):
         del workflow.ready[step.name]
         _park(state, workflow, step)
     return [workflow for workflow, _ in found]
@@ -131,9 +131,9 @@ def wait_anew(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
     _park(state, workflow, step)
     if not wants_several(step.uses):
         return []
-    for one in step.uses:
-        insort(state.several.setdefault(one.name, []), (step.ready_seq, key))
-    return [each for one in step.uses for each in park(state, one.name)]
+    for holding in step.uses:
+        insort(state.several.setdefault(holding.name, []), (step.ready_seq, key))
+    return [life for holding in step.uses for life in park(state, holding.name)]
 
 
 def leave(state: State, workflow: Workflow, step: Step) -> None:
@@ -153,8 +153,8 @@ def forget(state: State, workflow: Workflow, step: Step) -> None:
                 del state.takers[step.uses[0].name]
         elif is_parked(workflow, step):
             _unpark(state, workflow, step)
-            for one in step.uses if wants_several(step.uses) else ():
-                _take_out(state.several, one.name, (step.ready_seq, key))
+            for holding in step.uses if wants_several(step.uses) else ():
+                _take_out(state.several, holding.name, (step.ready_seq, key))
 
 
 def is_parked(workflow: Workflow, step: Step) -> bool:
@@ -179,13 +179,14 @@ def parked(workflow: Workflow) -> Iterator[str]:
 def in_words(uses: Sequence[Holding]) -> str:
     """`pool api (3 slots), lock db-acme`."""
     return ", ".join(
-        one.name if one.slots == 1 else f"{one.name} ({one.slots} slots)" for one in uses
+        holding.name if holding.slots == 1 else f"{holding.name} ({holding.slots} slots)"
+        for holding in uses
     )
 
 
 def alike(uses: Sequence[Holding]) -> str:
     """The same for those that use the same. No name has a line break."""
-    return "\n".join(f"{one.slots} {one.name}" for one in uses)
+    return "\n".join(f"{holding.slots} {holding.name}" for holding in uses)
 
 
 def _park(state: State, workflow: Workflow, step: Step) -> None:
@@ -262,9 +263,9 @@ def move(queue: Queue, workflow: Workflow, was: QueueKey | None, to: QueueKey | 
         queue.setdefault(to, OrderedDict())[workflow.uid] = None
 
 
-def _take_out(lines: dict[str, list[T]], name: str, one: T) -> None:
+def _take_out(lines: dict[str, list[T]], name: str, entry: T) -> None:
     line = lines[name]
-    del line[bisect_left(line, one)]
+    del line[bisect_left(line, entry)]
     if not line:
         del lines[name]
 
@@ -276,10 +277,10 @@ def find_again(state: State) -> None:
     for workflow in state.lives.values():
         for name in waiting(workflow):
             step, key = workflow.step(name), (workflow.uid, name)
-            for one in step.uses:
+            for holding in step.uses:
                 if wants_several(step.uses):
-                    state.several.setdefault(one.name, []).append((step.ready_seq, key))
+                    state.several.setdefault(holding.name, []).append((step.ready_seq, key))
                 elif name in workflow.ready:
-                    state.takers.setdefault(one.name, {})[key] = None
+                    state.takers.setdefault(holding.name, {})[key] = None
     for line in state.several.values():
         line.sort()

@@ -617,7 +617,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     def leaves(self, step: "Step") -> "list[Step]":
         """The steps that stand for it: those below it which have no children, or it alone."""
         below = self.below(step) if step.expanded else [step]
-        return [one for one in below if not one.expanded]
+        return [leaf for leaf in below if not leaf.expanded]
 
     def stands(self, step: "Step") -> bool:
         """Whether the spec in force has it as it is: a piece that begins again may have others."""

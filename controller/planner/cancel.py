@@ -123,7 +123,7 @@ def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
 def of_name(workflow: Workflow, name: str) -> list[str]:
     """The steps that somebody means who names this one: of a parent, those below it."""
     step = workflow.steps.get(name)
-    return [] if step is None else [one.name for one in workflow.leaves(step)]
+    return [] if step is None else [leaf.name for leaf in workflow.leaves(step)]
 
 
 def _unmet(step: Step, drain: bool) -> bool:

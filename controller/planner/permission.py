@@ -62,8 +62,8 @@ def kept_for_another(
     state: State, workflow: Workflow, step: Step, limits: Limits
 ) -> StepKey | None:
     """Who has waited so long for something that the step uses that it may not be overtaken."""
-    for one in step.uses:
-        first = overdue(state, one.name, limits)
+    for holding in step.uses:
+        first = overdue(state, holding.name, limits)
         if first is not None and not may_overtake(workflow, step.name, first):
             return first.key
     return None
@@ -110,7 +110,7 @@ def _could_start(state: State, workflow: Workflow, step: Step, limits: Limits) -
     """Whether only slots keep it from starting."""
     if place(state, workflow) is None or why_not_by(workflow, step.name, limits) is not None:
         return False
-    return all(one.slots <= slots(state, one.name) for one in step.uses)
+    return all(holding.slots <= slots(state, holding.name) for holding in step.uses)
 
 
 def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:

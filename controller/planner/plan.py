@@ -45,7 +45,9 @@ def plan(state: State, now: int, limits: Limits) -> list[Action]:
         else:
             decisions += _decide(state, workflow, steps, now)
     if not decisions and limits.only is None:  # `treadle run` begins what it was asked for alone
-        decisions = [one for life in definitions for one in _decide_firing(state, life, now)]
+        decisions = [
+            decision for life in definitions for decision in _decide_firing(state, life, now)
+        ]
     return decisions or _starts(state, limits) or [*retention.archive(state, now, limits)]
 
 

@@ -137,7 +137,7 @@ def _of_a_parent(state: State, workflow: Workflow, step: Step) -> StepCompleted 
 
 def _waits_with_its_parent(workflow: Workflow, step: Step) -> bool:
     """Whether one above it is to wait for a dependency again: a pass looks at children first."""
-    return any(one.open or one.broken for one in workflow.above(step))
+    return any(parent.open or parent.broken for parent in workflow.above(step))
 
 
 def _waits_again(workflow: Workflow, step: Step) -> StepReset:

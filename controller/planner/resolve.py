@@ -218,19 +218,21 @@ def ask(seen: Sight, definition: Definition) -> Answer:
 
 def used(seen: Sight, definition: Definition) -> list[Holding]:
     """The pools and locks of the step, with what its expressions give. Raises Failed."""
-    return [*in_order(_named(seen, one) for one in definition.uses)]
+    return [*in_order(_named(seen, holding) for holding in definition.uses)]
 
 
-def _named(seen: Sight, one: Holding) -> Holding:
-    if OPEN not in one.lock:
-        return one
+def _named(seen: Sight, holding: Holding) -> Holding:
+    if OPEN not in holding.lock:
+        return holding
     try:
-        name = fill(one.lock, {code.text: _value(seen, code.text) for code in codes(one.lock)})
+        name = fill(
+            holding.lock, {code.text: _value(seen, code.text) for code in codes(holding.lock)}
+        )
     except Failed as failure:
         raise Failed(f"uses: {failure}") from None
     if problem := lock_fault(name):
         raise Failed(f"uses: {problem}")
-    return structs.replace(one, lock=name)
+    return structs.replace(holding, lock=name)
 
 
 # ---------------------------------------- children

@@ -59,8 +59,8 @@ def _surplus(state: State, now: int) -> Iterator[LifeArchived]:
         assert definition.starter is not None
         keep, ended = keep_instances(definition.spec), definition.starter.ended
         why = f"{definition.name} keeps {keep} instances that have ended (keepInstances)"
-        for one in islice(ended, max(0, len(ended) - keep)):
-            instance = state.lives[one]
+        for instance_uid in islice(ended, max(0, len(ended) - keep)):
+            instance = state.lives[instance_uid]
             if instance.since + round(SEEN_SECONDS * SECOND) > now:
                 break
-            yield LifeArchived(uid=one, workflow=instance.name, message=why)
+            yield LifeArchived(uid=instance_uid, workflow=instance.name, message=why)

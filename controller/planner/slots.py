@@ -150,7 +150,9 @@ def _rank(turn: _Turn) -> tuple[int, int]:
 def _places(state: State) -> Iterator[_Turn]:
     """The queued starts, the last ones first, as the turns in which they got their places."""
     lives = state.lives
-    held = Counter(lives[uid].family for (uid, _), one in state.live.items() if not one.gives_way)
+    held = Counter(
+        lives[uid].family for (uid, _), attempt in state.live.items() if not attempt.gives_way
+    )
     for workflow, step, _ in reversed(_queued(state)):
         held[workflow.family] -= 1
         yield _Turn(-workflow.priority, held[workflow.family], workflow.uid, step)
@@ -203,19 +205,19 @@ class _Left:
         return self._first[name]
 
     def suffices(self, uses: Iterable[Holding]) -> bool:
-        return all(one.slots <= self.of(one.name) for one in uses)
+        return all(holding.slots <= self.of(holding.name) for holding in uses)
 
     def has(self, workflow: Workflow, name: str) -> bool:
         """Whether the step can have all that it uses."""
         uses = workflow.step(name).uses
-        firsts = (self.first(one.name) for one in uses)
+        firsts = (self.first(holding.name) for holding in uses)
         return self.suffices(uses) and all(
             first is None or may_overtake(workflow, name, first) for first in firsts
         )
 
     def take(self, workflow: Workflow, name: str) -> None:
-        for one in workflow.step(name).uses:
-            self._free[one.name] = self.of(one.name) - one.slots
+        for holding in workflow.step(name).uses:
+            self._free[holding.name] = self.of(holding.name) - holding.slots
 
 
 _Entry = tuple[QueueKey, int, str]  # of a workflow: the turn of its first step, its uid
@@ -261,7 +263,7 @@ def _of_line(
         return
     if not left.suffices(uses):
         return
-    firsts = [first for one in uses if (first := left.first(one.name)) is not None]
+    firsts = [first for holding in uses if (first := left.first(holding.name)) is not None]
     entries = _standing(state, name, queue)
     if firsts:
         floor = max(first.priority for first in firsts)

@@ -43,7 +43,7 @@ def of_nothing(state: State, life: Workflow, now: int) -> list[Change]:
         steps={},
         triggers=found,
     )
-    return [own, *(_left_alone(one) for one in _unfinished(state, life))]
+    return [own, *(_left_alone(instance) for instance in _unfinished(state, life))]
 
 
 def of_deletion(state: State, life: Workflow, message: str, now: int) -> list[Change]:
@@ -66,7 +66,7 @@ def of_deletion(state: State, life: Workflow, message: str, now: int) -> list[Ch
         note="; ".join(notes),
         triggers=[*_triggers(life, None, now)],
     )
-    return [own, *(_end_of(one, message) for one in instances)]
+    return [own, *(_end_of(instance, message) for instance in instances)]
 
 
 def _end_of(instance: Workflow, message: str) -> Change:
@@ -144,7 +144,7 @@ def _until_its_end(effect: StepEffect) -> StepEffect:
 
 def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int) -> list[Change]:
     assert life.starter is not None
-    instances = [_left_alone(one) for one in _unfinished(state, life)]
+    instances = [_left_alone(instance) for instance in _unfinished(state, life)]
     note = f"is a definition no longer: {_NEXT_LIFE} at once"
     if instances:
         has = "has" if len(instances) == 1 else "have"
@@ -263,7 +263,7 @@ def _notes(
         yield from _words_of(life, becomes)
     yield from _hold(life, after)
     yield from _markers(state, life, play)
-    others = sum(not one.is_change for one in instances)
+    others = sum(not change.is_change for change in instances)
     if others and life.generation != after.latest:
         go_on = "goes on as it is" if others == 1 else "go on as they are"
         yield f"{_number(others, 'unfinished')} {go_on}"
@@ -291,9 +291,9 @@ def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
         yield f"keepInstances: {kept:,} (was: {keep_instances(life.spec):,}){go}"
 
 
-def _overlap(one: Overlap) -> str:
-    policy = one.policy or "Forbid for times, Queue for all else"
-    return policy if one.policy == "Allow" else f"{policy}, {one.limit} at once"
+def _overlap(written: Overlap) -> str:
+    policy = written.policy or "Forbid for times, Queue for all else"
+    return policy if written.policy == "Allow" else f"{policy}, {written.limit} at once"
 
 
 def _held(after: Workflow) -> Iterator[str]:
@@ -341,8 +341,8 @@ def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator
     starter = None if life is None else life.starter
     old: Mapping[str, Trigger] = {} if life is None or starter is None else triggers(life.spec)
     new: Mapping[str, Trigger] = {} if becomes is None else triggers(becomes)
-    gone = {_nameless(one): name for name, one in old.items() if name not in new}
-    come = {_nameless(one): name for name, one in new.items() if name not in old}
+    gone = {_nameless(trigger): name for name, trigger in old.items() if name not in new}
+    come = {_nameless(trigger): name for name, trigger in new.items() if name not in old}
     for name, trigger in new.items():
         if name in old and life is not None and starter is not None:
             yield _of_trigger(life, starter, old[name], trigger, now)
@@ -369,8 +369,8 @@ def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
     """What an edit in the past did to the triggers: without due times, which nobody knows now."""
     old = triggers(was) if is_definition(was) else {}
     new = triggers(becomes) if is_definition(becomes) else {}
-    gone = {_nameless(one): name for name, one in old.items() if name not in new}
-    come = {_nameless(one): name for name, one in new.items() if name not in old}
+    gone = {_nameless(trigger): name for name, trigger in old.items() if name not in new}
+    come = {_nameless(trigger): name for name, trigger in new.items() if name not in old}
     found = [_changed(old, trigger, gone.get(_nameless(trigger), "")) for trigger in new.values()]
     for name, trigger in old.items():
         if name not in new:

@@ -69,12 +69,12 @@ def _with_children_to_come(
                 continue
             for child in names:
                 there = _with_steps_of_template(life, step, child)
-                coming |= {one: found.get(one, added) for one in there}
+                coming |= {inner: found.get(inner, added) for inner in there}
             stay, gone = set(names), StepEffect("remove", Reason.STEP_REMOVED, no_longer_in(step))
             for child in step.children:
                 if child not in stay and child in life.steps:
                     left = life.steps[child]
-                    coming |= {one.name: gone for one in (left, *life.below(left))}
+                    coming |= {removed.name: gone for removed in (left, *life.below(left))}
     return coming
 
 
@@ -96,7 +96,7 @@ def _with_children(life: Workflow, spec: Spec) -> Iterator[str]:
     for step in spec.steps:
         yield step.name
         if step.name in life.steps:
-            yield from (one.name for one in life.below(life.steps[step.name]))
+            yield from (child.name for child in life.below(life.steps[step.name]))
 
 
 def unchanged(life: Workflow) -> Iterator[tuple[str, StepEffect]]:
@@ -123,7 +123,10 @@ class Barred:
         """As the generation wants it, or what becomes of it under a marker."""
         steps = self._life.steps
         # One that leaves with its parent, or is to come with it, starts no sooner than that.
-        step = next((steps[one] for one in (name, *names_above(name)) if one in steps), None)
+        step = next(
+            (steps[candidate] for candidate in (name, *names_above(name)) if candidate in steps),
+            None,
+        )
         was = self._before.steps.get(name) if self._before is not None else None
         starts = effect.action in ("run", "restart")
         is_over = was is not None and was.phase in TERMINAL
@@ -168,7 +171,9 @@ class Barred:
             return ""
         markers = markers_for(self._play.state, self._life.name)
         names = {step.name, *names_above(step.name)}
-        of_step = (path for path, one in markers.items() if not one.steps or names & {*one.steps})
+        of_step = (
+            path for path, marker in markers.items() if not marker.steps or names & {*marker.steps}
+        )
         return next(of_step, "")
 
 

@@ -165,17 +165,23 @@ def of_files(
     """
     given = list(files.values())
     templates = _templates(state, sight)
-    faults = [fault for one in given for fault in one.faults]
-    edited = {one.name: one.template.spec for file in given for one in file.templates}
+    faults = [fault for loaded in given for fault in loaded.faults]
+    edited = {
+        document.name: document.template.spec for file in given for document in file.templates
+    }
     for name, spec in edited.items():
         home = templates.homes.get(name, f"{name}.yaml")
         templates.found[name] = Found(path=home, spec=spec)
-    found = {one.name: (_home(state, one), one) for file in given for one in file.documents}
+    found = {
+        document.name: (_home(state, document), document)
+        for file in given
+        for document in file.documents
+    }
     for path in sorted({path for name in edited for path in templates.callers.get(name, ())}):
-        for one in sight.files[path].documents:
-            calls = not edited.keys().isdisjoint(one.calls)
-            if calls and path == _home(state, one, path):
-                found.setdefault(one.name, (path, one))
+        for caller in sight.files[path].documents:
+            calls = not edited.keys().isdisjoint(caller.calls)
+            if calls and path == _home(state, caller, path):
+                found.setdefault(caller.name, (path, caller))
     changes: list[Change] = []
     for path, document in found.values():
         linked = link(document, path, templates.found)
@@ -185,11 +191,11 @@ def of_files(
             faults += linked
     accepted = [
         action
-        for path, one in files.items()
-        for policy in one.policies
+        for path, loaded in files.items()
+        for policy in loaded.policies
         for action in policies.accept(state, SeenFile(path=path, digest=""), policy)
     ]
-    warnings = [fault for one in given for fault in one.warnings]
+    warnings = [fault for loaded in given for fault in loaded.warnings]
     return Foresight(changes, faults, list(_policies(state, accepted)), warnings)
 
 

@@ -81,7 +81,7 @@ class Play:
     def let_end(self) -> None:
         """What is being ended ends, what may finish first finishes; nothing starts."""
         for _ in range(ROUNDS_MAX):
-            leaving = [one for one in self._with_attempts() if self._leaves(*one)]
+            leaving = [pair for pair in self._with_attempts() if self._leaves(*pair)]
             if not leaving:
                 return
             for life, step in leaving:
@@ -96,8 +96,8 @@ class Play:
                 return
             self._passes.rest(ALL_START)
             going = self._with_attempts()
-            for one in going:
-                self._end(*one)
+            for owner, step in going:
+                self._end(owner, step)
             self._passes.rest(NOTHING_STARTS)
             if not going and not self._pass_time():
                 return
@@ -109,8 +109,8 @@ class Play:
             if self.life.pending is None:
                 return
             going = self._with_attempts()
-            for one in going:
-                self._end(*one)
+            for life, step in going:
+                self._end(life, step)
             if not going and not self._answer() and not self._pass_time():
                 return
 

@@ -212,9 +212,9 @@ def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
 
 def all_expressions(step: Definition) -> list[str]:
     """Every expression of the step, also those that are policy."""
-    policy = [one for one in (step.when, step.timeout_seconds) if isinstance(one, str) and one]
+    policy = [text for text in (step.when, step.timeout_seconds) if isinstance(text, str) and text]
     lists = expansion_expressions(step.for_each)
-    locks = [code.text for one in step.uses for code in codes(one.lock)]
+    locks = [code.text for holding in step.uses for code in codes(holding.lock)]
     asked = [] if step.approve is None else [code.text for code in codes(step.approve.message)]
     return [*step.expressions, *policy, *lists, *locks, *call_expressions(step.template), *asked]
 
@@ -233,7 +233,7 @@ def expansion_expressions(fan: ForEach | None) -> list[str]:
         return []
     lists = [fan.items, *fan.matrix.values()]
     return [
-        *(one for one in lists if isinstance(one, str)),
+        *(expression for expression in lists if isinstance(expression, str)),
         *(code.text for code in codes(fan.key)),
     ]
 
@@ -263,7 +263,7 @@ def _reads(of: Identity) -> Mapping[str, list[str]]:
         if expressions := all_expressions(step):
             direct = {need.step for need in step.requires}
             read = steps_read(of.spec, expressions)
-            found[name] = [one for one in read if one not in direct]
+            found[name] = [source for source in read if source not in direct]
     return {name: read for name, read in found.items() if read}
 
 
@@ -390,7 +390,7 @@ def for_each(step: Step) -> ForEach | None:
         return ForEach(items=_items(written), key=key, parallelism=parallelism)
     return ForEach(
         items=[],
-        matrix={name: _items(one) for name, one in written.matrix.items()},
+        matrix={name: _items(values) for name, values in written.matrix.items()},
         exclude=given(written.exclude, []),
         include=given(written.include, []),
         key=key,

@@ -21,7 +21,7 @@ def effective(spec: Spec) -> Spec:
     """The spec as if it said itself what it takes from the Defaults above it."""
     if not isinstance(spec, Linked) or not spec.above:
         return spec
-    return reduce(over, (one.spec for one in spec.above), structs.replace(spec, above=()))
+    return reduce(over, (defaults.spec for defaults in spec.above), structs.replace(spec, above=()))
 
 
 def over(nearer: T, farther: Struct) -> T:

@@ -217,7 +217,7 @@ def program(spec: Spec, code: str, scope: Scope = "any") -> "Program":
 
 def steps_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
     """The names of the steps that these valid expressions read."""
-    return [step_named(spec, one) for one in _second(spec, expressions, "steps")]
+    return [step_named(spec, name) for name in _second(spec, expressions, "steps")]
 
 
 def params_read(spec: Spec, expressions: Iterable[str]) -> list[str]:
@@ -292,7 +292,7 @@ class _Programs:
         self._by_name = {step.name: step for step in spec.steps}
         # Once for each template, which may have thousands of callers.
         self._handed_on = {
-            name: _handed_on(body_alone(one.spec)) for name, one in called(spec).items()
+            name: _handed_on(body_alone(template.spec)) for name, template in called(spec).items()
         }
         self._of_steps = self._known(spec)
         self._found: dict[tuple[str, Scope], Program] = {}
@@ -356,7 +356,7 @@ class _Programs:
             common = {name: unavailable(only, _AS_A_PARAM) for name in common}
         declared = params.declared(spec).items()
         types = {name: _type(params.type_of_param(param)) for name, param in declared}
-        steps = record({one: self._step(one) for one in self.aliases})
+        steps = record({name: self._step(name) for name in self.aliases})
         return {"params": record(types), **common, "steps": steps}
 
     def _step(self, name: str) -> "Type":
@@ -364,7 +364,7 @@ class _Programs:
 
         names = self.aliases[name]
         if len(names) > 1:
-            shown = " and ".join(f'"{one}"' for one in names[:2])
+            shown = " and ".join(f'"{step_name}"' for step_name in names[:2])
             return unavailable(f"{name} could be {shown}", "rename one of the steps")
         step = self._by_name[names[0]]
         failed = unavailable(

@@ -357,7 +357,7 @@ def in_order(spec: Spec) -> list[str]:
 @lru_cache(maxsize=_ORDERS_MAX)
 def _in_order(of: Identity) -> list[str]:
     steps = definitions(of.spec).items()
-    graph = {name: [need.step for need in one.requires] for name, one in steps}
+    graph = {name: [need.step for need in step.requires] for name, step in steps}
     return list(TopologicalSorter(graph).static_order())
 
 
@@ -385,7 +385,7 @@ def _given_by(spec: Spec, text: str, params: Params, item: Item | None) -> Any:
     expressions = [code.text for code in codes(text)]
     read = items_read(spec, expressions)
     of_item = {} if item is None else {"item": item.value, "index": item.index}
-    if read <= of_item.keys() and all(is_settled(spec, one) for one in expressions):
+    if read <= of_item.keys() and all(is_settled(spec, expression) for expression in expressions):
 
         def lookup(path: tuple[str, ...]) -> object:
             return params[path[1]] if path[0] == "params" else of_item[path[0]]
@@ -582,12 +582,12 @@ def _normal_templates(templates: Mapping[str, Called]) -> dict[str, Called]:
     return {
         name: Called(
             TemplateSpec(
-                steps=_normal_steps(one.spec.steps),
-                params=_normal_params(one.spec.params),
-                outputs=given(one.spec.outputs, {}),
+                steps=_normal_steps(template.spec.steps),
+                params=_normal_params(template.spec.params),
+                outputs=given(template.spec.outputs, {}),
             )
         )
-        for name, one in templates.items()
+        for name, template in templates.items()
     }
 
 
@@ -631,7 +631,7 @@ def _normal_param(param: Param | ParamValue) -> Param:
     return Param(
         type=kind,
         default=value if isinstance(value, UnsetType) else normal(value, kind),
-        enum=UNSET if only is None else [normal(one, kind) for one in only],
+        enum=UNSET if only is None else [normal(choice, kind) for choice in only],
         description=param.description if isinstance(param, Param) else UNSET,
     )
 
@@ -662,8 +662,8 @@ def _normal_uses(uses: Uses) -> Uses:
     if isinstance(uses, UnsetType):
         return uses
     return [
-        Use(lock=one.lock) if one.lock else Use(pool=one.pool, slots=one.slots)
-        for one in holdings(uses, UNSET)
+        Use(lock=holding.lock) if holding.lock else Use(pool=holding.pool, slots=holding.slots)
+        for holding in holdings(uses, UNSET)
     ]
 
 

@@ -61,8 +61,8 @@ def names_of_hooks(hooks: Hooks | UnsetType) -> set[tuple[str, str]]:
 def hooks_in_force(spec: Spec) -> HooksInForce:
     """The hooks of each kind: those of the spec, else of the nearest Defaults that have some."""
     found = by_kind(spec.hooks)
-    for one in above(spec):
-        found = by_kind(one.spec.hooks, one.home) | found
+    for defaults in above(spec):
+        found = by_kind(defaults.spec.hooks, defaults.home) | found
     return found
 
 

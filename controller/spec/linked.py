@@ -100,13 +100,13 @@ def below(spec: Linked, defaults: tuple[Above, ...]) -> Linked:
 
 def homes_of(spec: Spec) -> dict[str, str]:
     """The folder of each template that the spec calls, by name."""
-    return {name: one.home for name, one in called(spec).items()}
+    return {name: template.home for name, template in called(spec).items()}
 
 
 def with_homes(spec: Linked, homes: Mapping[str, str]) -> Linked:
     """The spec whose templates have moved to these folders."""
     moved = {
-        name: structs.replace(one, home=homes.get(name, one.home))
-        for name, one in spec.templates.items()
+        name: structs.replace(template, home=homes.get(name, template.home))
+        for name, template in spec.templates.items()
     }
     return structs.replace(spec, templates=moved)

@@ -59,8 +59,8 @@ def misfit(param: Param | ParamValue, value: object) -> str:
     kind, only = type_of_param(param), allowed(param)
     if problem := mismatch(value, kind):
         return problem
-    if only is not None and normal(value, kind) not in [normal(one, kind) for one in only]:
-        shown = [found(one).removeprefix("the number ") for one in (value, *only)]
+    if only is not None and normal(value, kind) not in [normal(option, kind) for option in only]:
+        shown = [found(option).removeprefix("the number ") for option in (value, *only)]
         return f"{shown[0]} is not one of {', '.join(shown[1:])}"
     return ""
 

@@ -93,8 +93,8 @@ def _uses(written: Uses) -> Uses:
     if isinstance(written, UnsetType):
         return written
     return [
-        structs.replace(one, lock=_text(one.lock)) if isinstance(one, Use) else one
-        for one in written
+        structs.replace(use, lock=_text(use.lock)) if isinstance(use, Use) else use
+        for use in written
     ]
 
 

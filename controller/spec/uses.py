@@ -38,16 +38,16 @@ def holdings(own: Uses, default: Uses) -> tuple[Holding, ...]:
 
 def in_order(found: Sequence[Holding] | Iterator[Holding]) -> tuple[Holding, ...]:
     """Each once, pools first: two lists that mean the same are equal."""
-    return tuple(sorted({one.name: one for one in found}.values(), key=_place))
+    return tuple(sorted({holding.name: holding for holding in found}.values(), key=_place))
 
 
-def _place(one: Holding) -> tuple[bool, str]:
-    return bool(one.lock), one.name
+def _place(holding: Holding) -> tuple[bool, str]:
+    return bool(holding.lock), holding.name
 
 
 def wants_several(uses: Sequence[Holding]) -> bool:
     """Whether it needs more than one slot at once, so that single slots may never be enough."""
-    return len(uses) > 1 or any(one.slots > 1 for one in uses)
+    return len(uses) > 1 or any(holding.slots > 1 for holding in uses)
 
 
 def lock_fault(name: str) -> str:
@@ -86,10 +86,10 @@ def uses(spec: Spec) -> Iterator[PathFault]:
     """Each entry is a pool or a lock with a name that can be one, and no two are the same."""
     for path, written in lists_of_uses(spec):
         seen = set[str]()
-        for index, one in enumerate(written):
+        for index, use in enumerate(written):
             at = (*path, index)
-            fault = _entry(at, one) if isinstance(one, Use) else None
-            name = "" if one == UNREADABLE else _holding(one).name
+            fault = _entry(at, use) if isinstance(use, Use) else None
+            name = "" if use == UNREADABLE else _holding(use).name
             if fault is None and name in seen:
                 fault = PathFault(path=at, problem=f"{name} is listed twice")
             if fault is not None:
@@ -97,16 +97,16 @@ def uses(spec: Spec) -> Iterator[PathFault]:
             seen.add(name)
 
 
-def _entry(path: Path, one: Use) -> PathFault | None:
-    pool, lock = one.pool is not UNSET, one.lock is not UNSET
+def _entry(path: Path, use: Use) -> PathFault | None:
+    pool, lock = use.pool is not UNSET, use.lock is not UNSET
     if pool == lock:
         problem = f"has {'both' if pool else 'neither'} of pool and lock"
         return PathFault(path=path, problem=problem, hint="write exactly one of them")
-    if not isinstance(one.lock, str):
+    if not isinstance(use.lock, str):
         return None
-    if one.slots is not UNSET:
+    if use.slots is not UNSET:
         hint = "remove it; for more slots, write a document of the kind Pool"
         problem = "a lock has one slot"
         return PathFault(path=(*path, "slots"), problem=problem, hint=hint, key=True)
-    problem = "" if OPEN in one.lock else lock_fault(one.lock)
+    problem = "" if OPEN in use.lock else lock_fault(use.lock)
     return PathFault(path=(*path, "lock"), problem=problem) if problem else None

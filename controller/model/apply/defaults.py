@@ -52,9 +52,11 @@ def defaults_above(state: State, origin: str, path: str, spec: Spec) -> tuple[Ab
     home = dirname(path)
     found = (state.defaults.get(folder) for folder in folders_above(path))
     return tuple(
-        Above(spec=one.spec, path=one.path, home=relpath(f"/{one.folder}", f"/{home}"))
-        for one in found
-        if one is not None
+        Above(
+            spec=defaults.spec, path=defaults.path, home=relpath(f"/{defaults.folder}", f"/{home}")
+        )
+        for defaults in found
+        if defaults is not None
     )
 
 

@@ -82,7 +82,7 @@ def _note(state: State, trigger: Armed, event: e.FiringDecided) -> None:
         return
     if event.reason in (Reason.CATCH_UP, Reason.EXPIRED):
         missed = Missed(trigger.mark, event.due, state.time)
-        recent = [one for one in trigger.missed if one.at + DAY >= state.time]
+        recent = [earlier for earlier in trigger.missed if earlier.at + DAY >= state.time]
         trigger.missed = [*recent, missed][-_MISSED_MAX:]
     trigger.mark = max(trigger.mark, event.due)
     while trigger.beyond and trigger.beyond[0][0] <= trigger.mark:

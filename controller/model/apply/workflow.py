@@ -160,7 +160,9 @@ def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -
         starter.triggers[name] = armed
     for name in {*before, *starter.triggers}:
         set_due(state, definition, name)
-    starter.arrivals = [one for one in starter.arrivals if one.trigger in starter.triggers]
+    starter.arrivals = [
+        arrival for arrival in starter.arrivals if arrival.trigger in starter.triggers
+    ]
     look_away(state, definition, was)
     look_out(state, definition)
     count_ended(state, definition)

@@ -67,7 +67,11 @@ def judge(state: State, workflow: Workflow, spec: Spec) -> Edit:
             steps = workflow.steps.values()
             return Edit(
                 fingerprints={name: prints[name] for name in definitions(spec)},
-                kept={name: one for name, one in kept.items() if one != found.prints[name]},
+                kept={
+                    name: fingerprint
+                    for name, fingerprint in kept.items()
+                    if fingerprint != found.prints[name]
+                },
                 effects=found.in_order_of_spec(definitions(spec)),
                 ask=[step.name for step in steps if found.is_to_be_asked(step)],
                 timeouts=dict(_timeouts(workflow, found)),
@@ -157,7 +161,7 @@ def _keepers(workflow: Workflow, spec: Spec) -> Iterator[tuple[str, str]]:
         if step.is_parent != definition.is_parent:
             continue  # outputs of children are lists
         made = [workflow.steps[child] for child in step.children] if step.expanded else [step]
-        if any(lacking_outputs(one, definition) for one in made):
+        if any(lacking_outputs(maker, definition) for maker in made):
             continue
         if has_result(step, definition) and step.standing is not None:
             yield step.name, step.standing.fingerprint
@@ -166,7 +170,7 @@ def _keepers(workflow: Workflow, spec: Spec) -> Iterator[tuple[str, str]]:
 
 
 def _anybody_keeps(spec: Spec) -> bool:
-    steps = [spec.steps, *(one.spec.steps for one in called(spec).values())]
+    steps = [spec.steps, *(template.spec.steps for template in called(spec).values())]
     return any(step.on_changed == "KeepResult" for some in steps for step in some)
 
 

@@ -83,7 +83,7 @@ class Judgement:
         `after`: what those run after that depend on no other here.
         """
         new, read = definitions(scope.spec), reads(scope.spec)
-        self.prints |= {scope.full_name(name): one for name, one in prints.items()}
+        self.prints |= {scope.full_name(name): fingerprint for name, fingerprint in prints.items()}
         made_of = {**prints, **scope.local(self.kept)}
         for name in in_order(scope.spec):
             full = scope.full_name(name)
@@ -92,7 +92,7 @@ class Judgement:
                 self.rows[full] = STEP_ADDED
                 continue
             needs = [need.step for need in new[name].requires]
-            names = [scope.full_name(one) for one in (*needs, *read.get(name, []))]
+            names = [scope.full_name(needed) for needed in (*needs, *read.get(name, []))]
             upstream = Upstream(names if needs else [*after, *names], self.rows, self._judged)
             own = {need: made_of[need] for need in needs} | {name: prints[name]}
             self._step(scope, seen, step, new[name], own, upstream)
@@ -300,8 +300,8 @@ class Judgement:
         for name in parent.children:
             if name not in stay and name in self.workflow.steps:
                 gone = self.workflow.steps[name]
-                for one in (gone, *self.workflow.below(gone)):
-                    self.rows[one.name] = removed_row(one, no_longer_in(parent))
+                for removed in (gone, *self.workflow.below(gone)):
+                    self.rows[removed.name] = removed_row(removed, no_longer_in(parent))
 
     def _of_parent(
         self, parent: Step, definition: Definition, fingerprint: str, children: list[str]

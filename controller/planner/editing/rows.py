@@ -370,8 +370,8 @@ def _say_lacking(effect: StepEffect, step: Step, definition: Definition) -> Step
 
 def _dependency_words(workflow: Workflow, step: Step, name: str, becomes: Definition) -> str:
     before, after = (
-        next((need.condition for need in one.requires if need.step == name), None)
-        for one in (step.definition, becomes)
+        next((need.condition for need in definition.requires if need.step == name), None)
+        for definition in (step.definition, becomes)
     )
     # In a template, one that the step does not have itself is of the step that calls it.
     name = sibling if (sibling := step.sibling(name)) in workflow.steps else name

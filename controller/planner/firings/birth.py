@@ -111,7 +111,7 @@ def _begun(
         group=group,
         fingerprints=fingerprints(spec, params),
         reads=dict(reads(spec)),
-        ask_each=sorted(step for step, one in steps if asks_each(spec, one)),
+        ask_each=sorted(step_name for step_name, step in steps if asks_each(spec, step)),
     )
 
 
@@ -177,7 +177,7 @@ def has_room(definition: Workflow, group: str, kind: str) -> bool:
     policy = written.policy_of(kind)
     if policy == "Allow" or len(others.running) + len(others.queued) < written.limit:
         return True
-    queued = sum(len(one.queued) for one in groups.values())
+    queued = sum(len(members.queued) for members in groups.values())
     return policy == "Queue" and queued < written.max_queued
 
 

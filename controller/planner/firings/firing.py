@@ -48,14 +48,16 @@ def _decisions(
     ]
     if starter.stood:
         yield from _stood(starter, timed)
-        yield TriggersArmed(uid=definition.uid, due={one.name: one.upcoming() for one in timed})
+        yield TriggersArmed(
+            uid=definition.uid, due={timer.name: timer.upcoming() for timer in timed}
+        )
     if not starter.hold:
-        unarmed = {one.name: one.upcoming() for one in timed if not one.armed.is_armed}
+        unarmed = {timer.name: timer.upcoming() for timer in timed if not timer.armed.is_armed}
         if unarmed:
             yield TriggersArmed(uid=definition.uid, due=unarmed)
         present = state.controller.present
-        for one in timed:
-            yield from one.decisions(now, present)
+        for timer in timed:
+            yield from timer.decisions(now, present)
     told = starter.hold in ("", Reason.SUSPENDED, Reason.CANCEL_MARKER)
     for arrival in starter.arrivals[:1] if told else ():
         yield Fire(
@@ -77,11 +79,11 @@ def _decisions(
 def _stood(starter: Starter, timed: list["_Timed"]) -> Iterator[FiringDecided]:
     """The due times in which its triggers did not count."""
     for reason, until in starter.stood:
-        for one in timed:
-            first = one.after(one.armed.mark)
-            last = one.rule.latest(until - one.jitter)
+        for timer in timed:
+            first = timer.after(timer.armed.mark)
+            last = timer.rule.latest(until - timer.jitter)
             if first is not None and last is not None and first <= last:
-                yield one.skip(*_STOOD[reason], first, last)
+                yield timer.skip(*_STOOD[reason], first, last)
 
 
 _STOOD = {

@@ -80,9 +80,9 @@ def link_file(
 
 def problems(spec: Linked) -> Iterator[PathFault]:
     """What is wrong with a spec that was linked elsewhere, and with its templates."""
-    found = {name: Found(path="", spec=one.spec) for name, one in spec.templates.items()}
-    for one in spec.templates.values():
-        yield from check(body_alone(one.spec))
+    found = {name: Found(path="", spec=template.spec) for name, template in spec.templates.items()}
+    for template in spec.templates.values():
+        yield from check(body_alone(template.spec))
     yield from _faults(spec, found)
 
 
@@ -91,7 +91,7 @@ def _faults(spec: Linked, templates: Mapping[str, Found]) -> Iterator[PathFault]
 
 
 def _placed(places: Places, found: list[PathFault]) -> list[Fault]:
-    faults = [with_excerpt(places.fault(one), places.of.lines) for one in found]
+    faults = [with_excerpt(places.fault(problem), places.of.lines) for problem in found]
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
 
 

@@ -311,7 +311,9 @@ class _Document:
         paths: list[Path] = [("spec", "params")] if params else []
         paths += [(*path, "forEach") for path, step in steps_of(spec) if step.for_each is not UNSET]
         paths += [(*path, "params") for path, call in calls_of(spec) if call.params is not UNSET]
-        paths += [(*path, "params") for path, one in triggers_of(spec) if one.params is not UNSET]
+        paths += [
+            (*path, "params") for path, trigger in triggers_of(spec) if trigger.params is not UNSET
+        ]
         if not paths:
             return
         from controller.spec.reading.text import lossy_numbers
@@ -431,7 +433,8 @@ class _Document:
 
     def _warn_all(self, found: Iterable[PathFault]) -> None:
         self.warnings += (
-            replace(self.places.fault(one), severity="warning") for one in islice(found, FAULTS_MAX)
+            replace(self.places.fault(problem), severity="warning")
+            for problem in islice(found, FAULTS_MAX)
         )
 
 

@@ -68,7 +68,7 @@ class Places:
             return line, column
         begin = value.rfind(OPEN, 0, found.at + len(OPEN))
         lines = self.of.lines
-        at = sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
+        at = sum(len(earlier) + 1 for earlier in lines[: line - 1]) + column - 1
         source = "\n".join(lines)
         for _ in range(value.count(OPEN, 0, begin + 1) + 1 if begin >= 0 else 0):
             next_at = source.find(OPEN, at)

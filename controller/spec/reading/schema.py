@@ -43,8 +43,8 @@ def schema(model: type[msgspec.Struct]) -> dict[str, Any]:
     """The schema of `model`, with a rule that types alone can't express."""
     generated = msgspec.json.schema(model)
     for name, fields in (("Step", ACTIONS), ("Hook", ACTIONS_OF_HOOK), ("Trigger", KINDS)):
-        if (one := generated["$defs"].get(name)) is not None:
-            one["oneOf"] = [{"required": [field]} for field in fields]
+        if (definition := generated["$defs"].get(name)) is not None:
+            definition["oneOf"] = [{"required": [field]} for field in fields]
     return {"$schema": _DIALECT, **generated}
 
 

@@ -106,7 +106,7 @@ def salvage(raw: dict[str, Any], model: type[_SpecOf]) -> _SpecOf | None:
     good = _fitting(rest, model)
     if model is Spec and "triggers" in spec:
         listed = spec["triggers"] if isinstance(spec["triggers"], list) else []
-        good["triggers"] = [_salvaged_trigger(one) for one in listed]
+        good["triggers"] = [_salvaged_trigger(entry) for entry in listed]
     return model(steps=[_salvaged_step(step) for step in steps], **good)
 
 

@@ -158,8 +158,8 @@ def _in_triggers(path: Path, value: object) -> str:
     if len(path) == 2 and isinstance(value, dict):
         return f"write a list: - {str(next(iter(value), 'schedule'))[:_SHOWN_MAX]}: …"
     if len(path) in (2, 3) and isinstance(value, str):
-        one = habits.advice('{schedule: "$cron"}', value)
-        return f"write [{one}]" if len(path) == 2 else f"write {one}"
+        as_trigger = habits.advice('{schedule: "$cron"}', value)
+        return f"write [{as_trigger}]" if len(path) == 2 else f"write {as_trigger}"
     if "schedule" in path[-2:] and isinstance(value, dict):
         return habits.advice('write "$cron"', value)
     if field in ("files", "after") and isinstance(value, str):
@@ -182,12 +182,12 @@ def _as_hooks(path: Path, value: object) -> str:
     if path[:2] != ("spec", "hooks") or len(path) > 4:
         return ""
     script = habits.advice("$value", value) if isinstance(value, str) else "…"
-    one = f"{{name: NAME, run: {script}}}"
+    hook = f"{{name: NAME, run: {script}}}"
     if len(path) == 2:
-        return f"write a mapping, like {{onFailure: [{one}]}}"
+        return f"write a mapping, like {{onFailure: [{hook}]}}"
     if len(path) == 3:
-        return "write a list: - name: NAME" if isinstance(value, dict) else f"write [{one}]"
-    return f"write {one}"
+        return "write a list: - name: NAME" if isinstance(value, dict) else f"write [{hook}]"
+    return f"write {hook}"
 
 
 def _named_value(path: Path, items: list[object]) -> str:

@@ -21,10 +21,12 @@ _WITH = {
 
 def actions(spec: Spec) -> Iterator[PathFault]:
     """Exactly one of `run`, `command`, `template` and `approve`, and something in it."""
-    for path, one in programs_of(spec):
-        command = one.command
-        what, can = ("hook", ACTIONS_OF_HOOK) if isinstance(one, Hook) else ("step", ACTIONS)
-        acts = [name for name in can if getattr(one, name) is not UNSET]
+    for path, step_or_hook in programs_of(spec):
+        command = step_or_hook.command
+        what, can = (
+            ("hook", ACTIONS_OF_HOOK) if isinstance(step_or_hook, Hook) else ("step", ACTIONS)
+        )
+        acts = [name for name in can if getattr(step_or_hook, name) is not UNSET]
         if not acts:
             hint = "give it a script (run: …) or a program (command: [program, argument])"
             problem = f"a {what} needs {', '.join(can[:-1])} or {can[-1]}"
@@ -36,14 +38,14 @@ def actions(spec: Spec) -> Iterator[PathFault]:
                 hint="remove one of them",
                 key=True,
             )
-        elif one.shell is not UNSET and command is not UNSET and not scripts(one):
+        elif step_or_hook.shell is not UNSET and command is not UNSET and not scripts(step_or_hook):
             yield PathFault(
                 path=(*path, "shell"),
                 problem="shell can't be used with command",
                 hint="remove shell, or write a script with run",
                 key=True,
             )
-        for field, text in scripts(one).items():
+        for field, text in scripts(step_or_hook).items():
             if not text.strip():
                 yield PathFault(path=(*path, field), problem="the script is empty")
         if isinstance(command, list) and not command[0]:

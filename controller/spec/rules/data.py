@@ -274,8 +274,8 @@ def _places(spec: Spec) -> Iterator[_Place]:
             yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
     if not isinstance(spec.defaults, UnsetType):
         yield from _places_of_defaults(spec.defaults)
-    for path, one in programs_of(spec):
-        yield from _places_of_program(path, one)
+    for path, step_or_hook in programs_of(spec):
+        yield from _places_of_program(path, step_or_hook)
     for path, step in steps_of(spec):
         yield from _places_of_step(path, step)
     for path, text in texts_of_triggers(spec):
@@ -329,9 +329,9 @@ def texts_of_triggers(spec: Spec) -> Iterator[tuple[Path, str]]:
 
 
 def _locks(path: Path, holder: Step | Defaults, step: Step | None) -> Iterator[_Place]:
-    for index, one in enumerate(given(holder.uses, [])):
-        if isinstance(one, Use) and isinstance(one.lock, str):
-            yield _Place((*path, "uses", index, "lock"), one.lock, "text", step)
+    for index, use in enumerate(given(holder.uses, [])):
+        if isinstance(use, Use) and isinstance(use.lock, str):
+            yield _Place((*path, "uses", index, "lock"), use.lock, "text", step)
 
 
 def _lists(step: Step) -> Iterator[tuple[Path, Items]]:
@@ -349,8 +349,8 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
         words = [holder.shell] if isinstance(holder.shell, str) else given(holder.shell, [])
         for word in words:
             yield (*path, "shell"), word
-    for path, one in programs_of(spec):
-        for field, text in scripts(one).items():
+    for path, step_or_hook in programs_of(spec):
+        for field, text in scripts(step_or_hook).items():
             yield (*path, field), text
     for name, param in params_of.declared(spec).items():
         default = params_of.default(param)

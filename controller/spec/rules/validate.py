@@ -86,11 +86,11 @@ def _interpreters(spec: Spec) -> Iterator[PathFault]:
     """The first line of a script names its interpreter only where the system runs a file; a shell
     takes it for a comment.
     """
-    for path, one in programs_of(spec):
-        for field, text in scripts(one).items():
+    for path, step_or_hook in programs_of(spec):
+        for field, text in scripts(step_or_hook).items():
             if not text.startswith("#!"):
                 continue
-            words = shell_words(given(one.shell, given(spec.shell, "sh")))
+            words = shell_words(given(step_or_hook.shell, given(spec.shell, "sh")))
             named = text.splitlines()[0][2:].split()
             wanted = _program(named)
             if wanted != _program(words):
@@ -146,13 +146,13 @@ def _said_by_shell(program: str) -> str:
 def duplicate_names(spec: Spec) -> Iterator[PathFault]:
     """Names are unique among the steps, and among the hooks of each kind."""
     first: dict[tuple[Path, str], Path] = {}
-    for path, one in programs_of(spec):
-        known = first.setdefault((path[:-1], one.name), path)
-        if known != path and one.name != UNREADABLE:
-            what = f"{path[2]} hook" if isinstance(one, Hook) else "step"
+    for path, step_or_hook in programs_of(spec):
+        known = first.setdefault((path[:-1], step_or_hook.name), path)
+        if known != path and step_or_hook.name != UNREADABLE:
+            what = f"{path[2]} hook" if isinstance(step_or_hook, Hook) else "step"
             yield PathFault(
                 path=(*path, "name"),
-                problem=f'a second {what} named "{one.name}"',
+                problem=f'a second {what} named "{step_or_hook.name}"',
                 other=(*known, "name"),
             )
 
@@ -313,10 +313,10 @@ def retries(spec: Spec) -> Iterator[PathFault]:
     if isinstance(base, Retry):
         yield from _retry_faults(("spec", "defaults", "retry"), base, Backoff())
     under = Backoff() if base is UNSET or base.backoff is UNSET else base.backoff
-    for path, one in programs_of(spec):
-        if isinstance(one.retry, Retry):
-            inherited = Backoff() if isinstance(one, Hook) else under
-            yield from _retry_faults((*path, "retry"), one.retry, inherited)
+    for path, step_or_hook in programs_of(spec):
+        if isinstance(step_or_hook.retry, Retry):
+            inherited = Backoff() if isinstance(step_or_hook, Hook) else under
+            yield from _retry_faults((*path, "retry"), step_or_hook.retry, inherited)
 
 
 def _retry_faults(path: Path, retry: Retry, under: Backoff) -> Iterator[PathFault]:
@@ -395,11 +395,11 @@ def _texts(spec: Spec) -> Iterator[tuple[Path, str]]:
     """All texts that a process or a person gets, with their paths."""
     for path, holder in holders_of(spec):
         yield from _shared_texts(path, holder)
-    for path, one in programs_of(spec):
-        for field, text in scripts(one).items():
+    for path, step_or_hook in programs_of(spec):
+        for field, text in scripts(step_or_hook).items():
             yield (*path, field), text
-        if isinstance(one.command, list):
-            for index, word in enumerate(one.command):
+        if isinstance(step_or_hook.command, list):
+            for index, word in enumerate(step_or_hook.command):
                 yield (*path, "command", index), word
     for path, step in steps_of(spec):
         if not isinstance(step.approve, UnsetType):

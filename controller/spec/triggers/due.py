@@ -176,9 +176,9 @@ def _names_of_zones() -> dict[str, str]:
     from zoneinfo import available_timezones
 
     # Etc/GMT+1 lies west of Greenwich: who looks for UTC+1 would get the opposite.
-    known = [one for one in available_timezones() if "/" in one and not one.startswith("Etc/")]
-    cities = {one.rpartition("/")[2].replace("_", " ").lower(): one for one in sorted(known)}
-    return cities | {one.lower(): one for one in [*known, "UTC"]}
+    known = [zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")]
+    cities = {zone.rpartition("/")[2].replace("_", " ").lower(): zone for zone in sorted(known)}
+    return cities | {zone.lower(): zone for zone in [*known, "UTC"]}
 
 
 def moment_of(text: str) -> int:

@@ -96,7 +96,7 @@ def triggers(spec: Spec) -> dict[str, Trigger]:
 @lru_cache(1024)
 def _triggers(of: Identity) -> dict[str, Trigger]:
     found = map(_trigger, given(of.spec.triggers, []))
-    return {one.name: one for one in found}
+    return {trigger.name: trigger for trigger in found}
 
 
 def kinds_of(written: Written) -> list[str]:
