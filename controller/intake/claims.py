@@ -18,7 +18,7 @@ from controller.model.state import State, Workflow
 
 def listed(file: SeenFile) -> tuple[str, ...]:
     """The names of the workflows in a file, and of the policies."""
-    names = (name for name in file.names if not policies.is_one(name))  # that name has a fault
+    names = (name for name in file.names if not policies.is_policy(name))  # that name has a fault
     return (*names, *policies.listed(file))
 
 

@@ -239,7 +239,7 @@ class _Judge:
                 assert home is not None, name
                 what = "no longer defines it" if home in self.sight.files else "is gone"
                 self.actions.append(_delete(self.state, name, f"{home} {what}"))
-                if not policies.is_one(name):
+                if not policies.is_policy(name):
                     self.deleted.add(self.state.workflows[name].uid)
                 self.claims.move(name, home, None)
                 homes.add(home)
@@ -457,7 +457,7 @@ class _Judge:
     def _reject(self, file: SeenFile) -> None:
         """Done last, so that the faults don't depend on which file was judged first."""
         homes = self.claims.homes.get(file.path, ())
-        lives = (name for name in homes if not policies.is_one(name))
+        lives = (name for name in homes if not policies.is_policy(name))
         event = FileRejected(
             path=file.path,
             digest=file.digest,
@@ -515,12 +515,12 @@ def _names(spec: Spec) -> set[tuple[str, str]]:
 
 def _order(name: str) -> tuple[bool, str]:
     """Policies go last: what ends with them has them to its end."""
-    return policies.is_one(name), name
+    return policies.is_policy(name), name
 
 
 def _delete(state: State, name: str, message: str) -> Action:
     """What is in force under this name goes."""
-    if policies.is_one(name):
+    if policies.is_policy(name):
         return policies.remove(name)
     return DeletionAccepted(uid=state.workflows[name].uid, message=message)
 

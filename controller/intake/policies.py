@@ -28,7 +28,7 @@ def listed(file: SeenFile) -> tuple[str, ...]:
     return tuple(_name(file.path, name) for name in file.policy_names)
 
 
-def is_one(name: str) -> bool:
+def is_policy(name: str) -> bool:
     """Whether it is not the name of a workflow."""
     return name.startswith(_KINDS)
 
@@ -54,7 +54,7 @@ def home(state: State, name: str) -> str | None:
 
 def in_words(name: str) -> str:
     """`the pool gpu`, `the Defaults of team`; the name of a workflow stays."""
-    if not is_one(name):
+    if not is_policy(name):
         return name
     kind, _, which = name.partition(" ")
     if kind == "Pool":
@@ -124,7 +124,7 @@ def remove(name: str) -> PoolRemoved | DefaultsRemoved:
 
 def _known(state: State, name: str) -> Pool | DefaultsAccepted | None:
     """The one in force that has this name."""
-    if not is_one(name):
+    if not is_policy(name):
         return None
     kind, _, which = name.partition(" ")
     if kind != "Pool":

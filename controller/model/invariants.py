@@ -272,8 +272,8 @@ def _waits(step: Step) -> bool:
 def _definition(state: State, workflow: Workflow) -> Iterator[str]:
     starter = workflow.starter
     present = state.workflows.get(workflow.name) is workflow  # the copy of an instance has none
-    is_one = workflow.birth is None and is_definition(workflow.spec)
-    if present and (starter is not None) != is_one:
+    needs_starter = workflow.birth is None and is_definition(workflow.spec)
+    if present and (starter is not None) != needs_starter:
         yield "a definition has triggers and a starter, and nothing else has one"
     if starter is None:
         return

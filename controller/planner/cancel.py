@@ -17,10 +17,10 @@ def wanted(state: State, workflow: Workflow, now: int) -> CancelAccepted | None:
         return None
     return (
         _deleted(workflow)
-        or _marked(state, workflow)
+        or _by_marker_of_workflow(state, workflow)
         or _overdue(state, workflow, now)
         or _failed_fast(workflow)
-        or _steps_marked(state, workflow)
+        or _by_marker_of_steps(state, workflow)
     )
 
 
@@ -36,7 +36,7 @@ def _deleted(workflow: Workflow) -> CancelAccepted | None:
     return _accept(workflow, Reason.SPEC_DELETED, "its spec was removed from the folder")
 
 
-def _marked(state: State, workflow: Workflow) -> CancelAccepted | None:
+def _by_marker_of_workflow(state: State, workflow: Workflow) -> CancelAccepted | None:
     marker = forbidden(state, workflow.name)
     before = workflow.cancel
     if marker is None or (before is not None and (marker.drain or not before.drain)):
@@ -105,7 +105,7 @@ def _of_run(workflow: Workflow, step: Step) -> bool:
     return step.attempt is not None and step.attempt.run == workflow.run
 
 
-def _steps_marked(state: State, workflow: Workflow) -> CancelAccepted | None:
+def _by_marker_of_steps(state: State, workflow: Workflow) -> CancelAccepted | None:
     if workflow.being_ended:
         return None
     for marker in markers_for(state, workflow.name).values():

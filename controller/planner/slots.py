@@ -259,12 +259,12 @@ def _of_line(
     """
     uses = _uses_in(state, name, queue)
     if line == MIXED:  # each of these workflows is asked by itself
-        yield _standing(state, name, queue)
+        yield _parked(state, name, queue)
         return
     if not left.suffices(uses):
         return
     firsts = [first for holding in uses if (first := left.first(holding.name)) is not None]
-    entries = _standing(state, name, queue)
+    entries = _parked(state, name, queue)
     if firsts:
         floor = max(first.priority for first in firsts)
         entries = takewhile(lambda entry: -entry[0][0] > floor, entries)
@@ -282,7 +282,7 @@ def _uses_in(state: State, name: str, queue: Queue) -> list[Holding]:
     return workflow.steps[step].uses
 
 
-def _standing(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
+def _parked(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
     for key in sorted(queue):
         for uid in queue[key]:
             groups = state.lives[uid].parked[name].values()

@@ -334,8 +334,11 @@ def reran_row(upstream: Upstream, action: EffectAction) -> StepEffect:
 def _differing(workflow: Workflow, step: Step, after: dict[str, str]) -> list[str]:
     """The inputs of the fingerprint that are not what they were."""
     attempt, kept = step.attempt, step.standing
-    is_of_it = kept is None or (attempt is not None and attempt.fingerprint == kept.fingerprint)
-    of_attempt = is_of_it and step.definition.has_attempts  # else it had it as another step
+    made_by_last_attempt = kept is None or (
+        attempt is not None and attempt.fingerprint == kept.fingerprint
+    )
+    # Otherwise it had that attempt when it was another step.
+    of_attempt = made_by_last_attempt and step.definition.has_attempts
     of_attempt |= step.leaving is not None  # the spec in force no longer has that one
     before = attempt.inputs if attempt and of_attempt else inputs_of(workflow, step)
     return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
