@@ -4,7 +4,7 @@ import json
 from hashlib import blake2b
 
 from controller.errors import Fault
-from controller.intake.desired import Memory, Settings, Verdict, judge
+from controller.intake.desired import AbsenceSettings, Memory, Verdict, judge
 from controller.model import events as e
 from controller.model.apply.fold import apply
 from controller.model.observations import FolderSight, SeenFile, SeenMarker
@@ -131,7 +131,7 @@ class SpecsFolder:
         self.now += round(after * SECOND)
         if full:
             self.sight.scanned = self.now
-        self.verdict = judge(self.state, self.sight, self.now, Settings(), self.memory)
+        self.verdict = judge(self.state, self.sight, self.now, AbsenceSettings(), self.memory)
         said = [self._short(action) for action in self.verdict.actions]
         for action in self.verdict.actions:
             self._carry_out(action)

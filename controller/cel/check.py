@@ -9,15 +9,14 @@ from typing import Any
 from msgspec import Struct
 
 from controller.cel import hints
-from controller.cel.faults import Failed, Fault, cut
+from controller.cel.faults import EvaluationFailed, ExpressionFault, cut
 from controller.cel.functions import FUNCTIONS, Function, regular_expression
 from controller.cel.tree import (
-    Call,
     Chain,
     Comparison,
     Conditional,
+    FunctionCall,
     Has,
-    Index,
     ListOf,
     Literal,
     Logic,
@@ -26,6 +25,7 @@ from controller.cel.tree import (
     Member,
     Name,
     Node,
+    Subscript,
     Unary,
 )
 from controller.cel.types import (
@@ -63,7 +63,7 @@ class Reads(Struct):
 
 
 def check(tree: Node, names: Mapping[str, Type], text: str) -> Reads:
-    """Fills in what the tree leaves open. Raises Fault."""
+    """Fills in what the tree leaves open. Raises ExpressionFault."""
     checker = _Checker(names, text)
     return Reads(checker.value(tree), checker.paths, checker.slots)
 
@@ -82,7 +82,7 @@ class _Checker:
         if type_.kind == "record":
             path = _path(node)
             hint = hints.of_record(path, type_, self.text, node.offset)
-            raise Fault(node.offset, f"{path} is no value by itself", hint)
+            raise ExpressionFault(node.offset, f"{path} is no value by itself", hint)
         return type_
 
     def visit(self, node: Node) -> Type:
@@ -106,16 +106,16 @@ class _Checker:
             raise self.unknown_name(node)
         return self.read(node, (node.name,), self.names[node.name])
 
-    def unknown_name(self, node: Name) -> Fault:
+    def unknown_name(self, node: Name) -> ExpressionFault:
         if node.name in hints.LEFT_OUT:
-            return Fault(node.offset, f"functions of {node.name} are not supported")
+            return ExpressionFault(node.offset, f"functions of {node.name} are not supported")
         if node.name in FUNCTIONS:
             hint = f"write {FUNCTIONS[node.name].usage}"
         else:
             known = [*_readable(self.names), *(name for name, _ in self.variables)]
             hint = hints.of_name(node.name, known, self.text, node.offset)
             hint = hint or hints.all_of(known, "the names here are")
-        return Fault(node.offset, f"unknown name: {cut(node.name)}", hint)
+        return ExpressionFault(node.offset, f"unknown name: {cut(node.name)}", hint)
 
     def member(self, node: Member) -> Type:
         of = self.visit(node.operand)
@@ -129,7 +129,7 @@ class _Checker:
             self.field_of_value(of, node)
         elif self.field(node, of).kind == "record":
             path = ".".join(node.path)
-            raise Fault(node.offset, f"has asks for a value, and {path} is none")
+            raise ExpressionFault(node.offset, f"has asks for a value, and {path} is none")
         return BOOL
 
     def field(self, node: Member | Has, record: Type) -> Type:
@@ -140,12 +140,12 @@ class _Checker:
         known = _readable(record.fields)
         hint = hints.of_name(node.field, known, self.text, node.offset)
         hint = hint or hints.all_of(known, f"{of} has")
-        raise Fault(node.offset, f"{of} has no field {cut(node.field)}", hint)
+        raise ExpressionFault(node.offset, f"{of} has no field {cut(node.field)}", hint)
 
     def read(self, node: Name | Member | Has, path: tuple[str, ...], type_: Type) -> Type:
         """Notes what is read."""
         if type_.kind == "unavailable":
-            raise Fault(node.offset, type_.problem, type_.hint)
+            raise ExpressionFault(node.offset, type_.problem, type_.hint)
         node.path, node.type = path, type_
         if type_.kind != "record":
             self.paths.setdefault(path, type_)
@@ -159,28 +159,28 @@ class _Checker:
         hint = hints.without_brackets(node.field)
         if of.kind == "list":
             hint = hint or "an element of a list is read by its number: [0]"
-        raise Fault(node.offset, f"{of} has no field {cut(node.field)}", hint)
+        raise ExpressionFault(node.offset, f"{of} has no field {cut(node.field)}", hint)
 
-    def index(self, node: Index) -> Type:
+    def index(self, node: Subscript) -> Type:
         of = self.visit(node.operand)
         if of.kind == "record":
             raise self.index_of_record(node)
         index = self.value(node.index)
         wanted = {"list": INT, "map": STRING, "dyn": DYN}.get(of.kind)
         if wanted is None:
-            raise Fault(node.offset, f"{of} has no elements that could be read with [ ]")
+            raise ExpressionFault(node.offset, f"{of} has no elements that could be read with [ ]")
         if not _fits(index, wanted):
             what = "a number from 0" if of.kind == "list" else "a string"
-            raise Fault(node.offset, f"the index of {of} is {what}, not {index}")
+            raise ExpressionFault(node.offset, f"the index of {of} is {what}, not {index}")
         return item_of(of)
 
-    def index_of_record(self, node: Index) -> Fault:
+    def index_of_record(self, node: Subscript) -> ExpressionFault:
         path = _path(node.operand)
         hint = f"write {path}.name"
         if isinstance(node.index, Literal) and isinstance(node.index.value, str):
             field = node.index.value.replace("-", "_")
             hint = f"write {path}.{field}" if field.isidentifier() else hint
-        return Fault(node.offset, f"the fields of {path} are read with a point", hint)
+        return ExpressionFault(node.offset, f"the fields of {path} are read with a point", hint)
 
     # ----------------------------------------------------------------------------- operators
 
@@ -190,13 +190,13 @@ class _Checker:
             self.boolean(type_, node.offset, "!")
             return BOOL
         if type_.kind not in ("int", "double", "dyn"):
-            raise Fault(node.offset, f"- can't take {type_}")
+            raise ExpressionFault(node.offset, f"- can't take {type_}")
         return type_
 
     def boolean(self, type_: Type, offset: int, taker: str) -> None:
         if type_.kind not in ("bool", "dyn"):
             problem = f"{taker} takes a boolean, not {type_}"
-            raise Fault(offset, problem, hints.as_boolean(type_))
+            raise ExpressionFault(offset, problem, hints.as_boolean(type_))
 
     def chain(self, node: Chain) -> Type:
         type_ = self.value(node.first)
@@ -214,7 +214,7 @@ class _Checker:
                 return list_of(DYN) if known.kind == "list" else known
             return both
         problem = f"{operator} can't take {left} and {right}"
-        raise Fault(offset, problem, hints.arithmetic(operator, left, right))
+        raise ExpressionFault(offset, problem, hints.arithmetic(operator, left, right))
 
     def comparison(self, node: Comparison) -> Type:
         left, right = self.value(node.left), self.value(node.right)
@@ -227,18 +227,18 @@ class _Checker:
             problem = f"{node.operator} can't take {left} and {right}"
             if equality:
                 problem = f"{left} is never equal to {right}"
-            raise Fault(node.offset, problem, hints.comparison(left, right))
+            raise ExpressionFault(node.offset, problem, hints.comparison(left, right))
         return BOOL
 
     def membership(self, node: Comparison, left: Type, right: Type) -> None:
         if right.kind not in ("list", "map", "dyn"):
             hint = 'for a part of a string write text.contains("part")'
             problem = f"in takes a list or a map on its right side, not {right}"
-            raise Fault(node.offset, problem, hint if right.kind == "string" else "")
+            raise ExpressionFault(node.offset, problem, hint if right.kind == "string" else "")
         element = STRING if right.kind == "map" else item_of(right)
         if not comparable(left, element):
             keys = ", whose keys are strings" if right.kind == "map" else ""
-            raise Fault(node.offset, f"{left} is never in {right}{keys}")
+            raise ExpressionFault(node.offset, f"{left} is never in {right}{keys}")
 
     def logic(self, node: Logic) -> Type:
         for operand in node.operands:
@@ -251,7 +251,7 @@ class _Checker:
         type_ = joined(yes, no)
         if type_ is None:
             problem = f"? gives {yes} or {no}; both must be of one type"
-            raise Fault(node.offset, problem, hints.one_type(yes, no))
+            raise ExpressionFault(node.offset, problem, hints.one_type(yes, no))
         return type_
 
     # -------------------------------------------------------------------------- lists, macros
@@ -265,14 +265,16 @@ class _Checker:
             type_ = self.value(key)
             if not _fits(type_, STRING):
                 hint = "write it in quotes" if isinstance(key, Literal) else "write string(x)"
-                raise Fault(key.offset, f"a key of a map is a string, not {type_}", hint)
+                raise ExpressionFault(key.offset, f"a key of a map is a string, not {type_}", hint)
             values.append(self.value(value))
         return map_of(_common(values))
 
     def macro(self, node: Macro) -> Type:
         over = self.value(node.target)
         if over.kind not in ("list", "map", "dyn"):
-            raise Fault(node.offset, f"{node.name} goes through a list or a map, not {over}")
+            raise ExpressionFault(
+                node.offset, f"{node.name} goes through a list or a map, not {over}"
+            )
         element = STRING if over.kind == "map" else item_of(over)
         node.slot = len(self.variables)
         self.variables.append((node.variable, element))
@@ -287,41 +289,41 @@ class _Checker:
 
     # ------------------------------------------------------------------------------ functions
 
-    def call(self, node: Call) -> Type:
+    def call(self, node: FunctionCall) -> Type:
         function = FUNCTIONS.get(node.function)
         if function is None:
             raise self.unknown_function(node)
         called_alone = node.target is None
         if not (function.alone if called_alone else function.of):
             problem = f"{node.function} is not called like this"
-            raise Fault(node.offset, problem, f"write {function.usage}")
+            raise ExpressionFault(node.offset, problem, f"write {function.usage}")
         takes = node.arguments if node.target is None else [node.target, *node.arguments]
         types = [self.value(argument) for argument in takes]
         if not any(len(way.takes) == len(types) for way in function.overloads):
             problem = f"{node.function} takes {_counts(function, called_alone)}"
-            raise Fault(node.offset, problem, f"write {function.usage}")
+            raise ExpressionFault(node.offset, problem, f"write {function.usage}")
         fitting = [way for way in function.overloads if _fit(types, way.takes)]
         if not fitting:
             raise _wrong_argument(node, function, types)
         self.pattern(node, takes)
         return fitting[0].gives
 
-    def unknown_function(self, node: Call) -> Fault:
+    def unknown_function(self, node: FunctionCall) -> ExpressionFault:
         if node.target is not None:
             self.value(node.target)  # whose fault may be the reason
         name = node.function
         if name in hints.LEFT_OUT:
-            return Fault(node.offset, f"the function {name} is not supported")
-        return Fault(node.offset, f"unknown function: {cut(name)}", hints.function(name))
+            return ExpressionFault(node.offset, f"the function {name} is not supported")
+        return ExpressionFault(node.offset, f"unknown function: {cut(name)}", hints.function(name))
 
-    def pattern(self, node: Call, takes: list[Node]) -> None:
+    def pattern(self, node: FunctionCall, takes: list[Node]) -> None:
         """A regular expression that is written there is compiled before it is needed."""
         if node.function != "matches" or not isinstance(takes[1], Literal):
             return
         try:
             node.pattern = regular_expression(str(takes[1].value))
-        except Failed as failed:
-            raise Fault(takes[1].offset, failed.problem) from None
+        except EvaluationFailed as failed:
+            raise ExpressionFault(takes[1].offset, failed.problem) from None
 
 
 def _read(node: Node) -> Name | Member:
@@ -368,7 +370,7 @@ def _counts(function: Function, alone: bool) -> str:
     return f"{' or '.join(str(count) if count else 'no' for count in counts)} {many}"
 
 
-def _wrong_argument(node: Call, function: Function, types: list[Type]) -> Fault:
+def _wrong_argument(node: FunctionCall, function: Function, types: list[Type]) -> ExpressionFault:
     """The first argument that no way of calling takes."""
     ways = [way.takes for way in function.overloads if len(way.takes) == len(types)]
     found, takes = next(
@@ -378,7 +380,9 @@ def _wrong_argument(node: Call, function: Function, types: list[Type]) -> Fault:
     )
     wanted = list(dict.fromkeys(map(str, takes)))
     hint = hints.as_string(found) if wanted == ["a string"] else ""
-    return Fault(node.offset, f"{node.function} takes {_either(wanted)}, not {found}", hint)
+    return ExpressionFault(
+        node.offset, f"{node.function} takes {_either(wanted)}, not {found}", hint
+    )
 
 
 def _either(words: list[str]) -> str:
@@ -390,8 +394,8 @@ _CHECKS: Mapping[type[Node], Callable[[_Checker, Any], Type]] = {
     Name: _Checker.name,
     Member: _Checker.member,
     Has: _Checker.has,
-    Index: _Checker.index,
-    Call: _Checker.call,
+    Subscript: _Checker.index,
+    FunctionCall: _Checker.call,
     Macro: _Checker.macro,
     ListOf: _Checker.list_of,
     MapOf: _Checker.map_of,

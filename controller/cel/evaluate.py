@@ -1,24 +1,23 @@
 """A checked tree to closures, which take an evaluation and give a value.
 
 The closures look at the values that they get, never at the types that were found before: whatever
-data comes, the worst that follows is Failed.
+data comes, the worst that follows is EvaluationFailed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from controller.cel.faults import Exhausted, Failed, cut, shown
+from controller.cel.faults import EvaluationFailed, Exhausted, cut, shown
 from controller.cel.functions import FUNCTIONS, Overload, matched
 from controller.cel.limits import OPERATIONS_A_STEP
 from controller.cel.operators import ARITHMETIC, COMPARISONS, negate
 from controller.cel.reading import Closure, Evaluation, is_there, read
 from controller.cel.tree import (
-    Call,
     Chain,
     Comparison,
     Conditional,
+    FunctionCall,
     Has,
-    Index,
     ListOf,
     Literal,
     Logic,
@@ -27,6 +26,7 @@ from controller.cel.tree import (
     Member,
     Name,
     Node,
+    Subscript,
     Unary,
 )
 from controller.cel.types import kind_of, word
@@ -59,9 +59,9 @@ def _member(node: Member) -> Closure:
     def member(evaluation: Evaluation) -> object:
         value = operand(evaluation)
         if type(value) is not dict:
-            raise Failed(f"{word(value)} has no field {cut(field)}", offset)
+            raise EvaluationFailed(f"{word(value)} has no field {cut(field)}", offset)
         if field not in value:
-            raise Failed(f"the map has no key {shown(field)}", offset)
+            raise EvaluationFailed(f"the map has no key {shown(field)}", offset)
         return value[field]
 
     return member
@@ -75,13 +75,13 @@ def _has(node: Has) -> Closure:
     def has(evaluation: Evaluation) -> bool:
         value = operand(evaluation)
         if type(value) is not dict:
-            raise Failed(f"{word(value)} has no field {cut(field)}", offset)
+            raise EvaluationFailed(f"{word(value)} has no field {cut(field)}", offset)
         return field in value
 
     return has
 
 
-def _index(node: Index) -> Closure:
+def _index(node: Subscript) -> Closure:
     operand, index, offset = build(node.operand), build(node.index), node.offset
 
     def element(evaluation: Evaluation) -> object:
@@ -89,7 +89,9 @@ def _index(node: Index) -> Closure:
         if type(within) is dict:
             return _by_key(evaluation, within, at, offset)
         if type(within) is not list:
-            raise Failed(f"{word(within)} has no elements that could be read with [ ]", offset)
+            raise EvaluationFailed(
+                f"{word(within)} has no elements that could be read with [ ]", offset
+            )
         return _by_number(within, at, offset)
 
     return element
@@ -100,17 +102,19 @@ def _by_key(evaluation: Evaluation, within: dict[str, object], key: object, offs
         evaluation.read(len(key))
         if key in within:
             return within[key]
-    raise Failed(f"the map has no key {shown(key)}", offset)
+    raise EvaluationFailed(f"the map has no key {shown(key)}", offset)
 
 
 def _by_number(within: list[object], number: object, offset: int) -> object:
     """A double that is whole is a number of an element as well."""
     if type(number) is not int and not (type(number) is float and number.is_integer()):
-        raise Failed(f"the index of a list is a number from 0, not {word(number)}", offset)
+        raise EvaluationFailed(
+            f"the index of a list is a number from 0, not {word(number)}", offset
+        )
     if 0 <= number < len(within):
         return within[int(number)]
     many = f"the list has {len(within)} element{'' if len(within) == 1 else 's'}"
-    raise Failed(f"{many}, and none with the index {shown(number)}", offset)
+    raise EvaluationFailed(f"{many}, and none with the index {shown(number)}", offset)
 
 
 # -------------------------------------------------------------------------------------- operators
@@ -122,14 +126,14 @@ def _unary(node: Unary) -> Closure:
     def opposite(evaluation: Evaluation) -> bool:
         value = operand(evaluation)
         if type(value) is not bool:
-            raise Failed(f"! takes a boolean, not {word(value)}", offset)
+            raise EvaluationFailed(f"! takes a boolean, not {word(value)}", offset)
         return not value
 
     def negative(evaluation: Evaluation) -> object:
         value = operand(evaluation)
         try:
             return negate(value)
-        except Failed as failed:
+        except EvaluationFailed as failed:
             failed.at(offset)
             raise
 
@@ -146,7 +150,7 @@ def _chain(node: Chain) -> Closure:
             right = operand(evaluation)
             try:
                 value = operator(evaluation, value, right)
-            except Failed as failed:
+            except EvaluationFailed as failed:
                 failed.at(offset)
                 raise
         return value
@@ -162,7 +166,7 @@ def _comparison(node: Comparison) -> Closure:
         one, other = left(evaluation), right(evaluation)
         try:
             return operator(evaluation, one, other)
-        except Failed as failed:
+        except EvaluationFailed as failed:
             failed.at(offset)
             raise
 
@@ -179,17 +183,17 @@ def _decided(by: bool, taker: str, offset: int) -> Callable[[Evaluation, Iterabl
     """One that is `by` decides, even if one before it failed. Else the first failure counts."""
 
     def decide(evaluation: Evaluation, parts: Iterable[Closure]) -> bool:
-        failed: Failed | None = None
+        failed: EvaluationFailed | None = None
         for part in parts:
             try:
                 value: object = part(evaluation)
                 if value is by:
                     return by
                 if type(value) is not bool:
-                    raise Failed(f"{taker} takes a boolean, not {word(value)}", offset)
+                    raise EvaluationFailed(f"{taker} takes a boolean, not {word(value)}", offset)
             except Exhausted:
                 raise
-            except Failed as problem:
+            except EvaluationFailed as problem:
                 failed = failed or problem
         if failed:
             raise failed
@@ -208,7 +212,7 @@ def _conditional(node: Conditional) -> Closure:
             return yes(evaluation)
         if value is False:
             return no(evaluation)
-        raise Failed(f"? takes a boolean, not {word(value)}", offset)
+        raise EvaluationFailed(f"? takes a boolean, not {word(value)}", offset)
 
     return conditional
 
@@ -229,16 +233,16 @@ def _map_of(node: MapOf) -> Closure:
         for offset, key_of, value_of in entries:
             key, value = key_of(evaluation), value_of(evaluation)
             if type(key) is not str:
-                raise Failed(f"a key of a map is a string, not {word(key)}", offset)
+                raise EvaluationFailed(f"a key of a map is a string, not {word(key)}", offset)
             if key in made:
-                raise Failed(f"the map has the key {shown(key)} twice", offset)
+                raise EvaluationFailed(f"the map has the key {shown(key)} twice", offset)
             made[key] = value
         return made
 
     return map_of
 
 
-def _call(node: Call) -> Closure:
+def _call(node: FunctionCall) -> Closure:
     given = node.arguments if node.target is None else [node.target, *node.arguments]
     arguments = [build(argument) for argument in given]
     ways = [way for way in FUNCTIONS[node.function].overloads if len(way.takes) == len(given)]
@@ -250,23 +254,23 @@ def _call(node: Call) -> Closure:
         values = [argument(evaluation) for argument in arguments]
         try:
             return _way(function, ways, values).run(evaluation, *values)
-        except Failed as failed:
+        except EvaluationFailed as failed:
             failed.at(offset)
             raise
 
     return call
 
 
-def _matched(text: Closure, node: Call) -> Closure:
+def _matched(text: Closure, node: FunctionCall) -> Closure:
     pattern, offset = node.pattern, node.offset
 
     def matches(evaluation: Evaluation) -> bool:
         value = text(evaluation)
         if type(value) is not str:
-            raise Failed(f"matches can't take {word(value)}", offset)
+            raise EvaluationFailed(f"matches can't take {word(value)}", offset)
         try:
             return matched(evaluation, value, pattern)
-        except Failed as failed:
+        except EvaluationFailed as failed:
             failed.at(offset)
             raise
 
@@ -279,7 +283,7 @@ def _way(function: str, ways: list[Overload], values: list[object]) -> Overload:
         if all(kind == takes.kind for kind, takes in zip(kinds, way.takes, strict=True)):
             return way
     found = " and ".join(word(value) for value in values)
-    raise Failed(f"{function} can't take {found}")
+    raise EvaluationFailed(f"{function} can't take {found}")
 
 
 # ----------------------------------------------------------------------------------------- macros
@@ -293,10 +297,12 @@ def _macro(node: Macro) -> Closure:
     def macro(evaluation: Evaluation) -> object:
         over = target(evaluation)
         if type(over) is not list and type(over) is not dict:
-            raise Failed(f"{node.name} goes through a list or a map, not {word(over)}", offset)
+            raise EvaluationFailed(
+                f"{node.name} goes through a list or a map, not {word(over)}", offset
+            )
         try:
             return collect(evaluation, _rounds(evaluation, over, slot, cost))
-        except Failed as failed:
+        except EvaluationFailed as failed:
             failed.at(offset)
             raise
 
@@ -344,7 +350,7 @@ def _tested(node: Macro, body: Closure) -> Closure:
     def test(evaluation: Evaluation) -> bool:
         value = body(evaluation)
         if type(value) is not bool:
-            raise Failed(f"{node.name} takes a boolean, not {word(value)}", node.offset)
+            raise EvaluationFailed(f"{node.name} takes a boolean, not {word(value)}", node.offset)
         return value is True
 
     return test
@@ -362,8 +368,8 @@ _BUILDERS: Mapping[type[Node], Callable[[Any], Closure]] = {
     Name: _name,
     Member: _member,
     Has: _has,
-    Index: _index,
-    Call: _call,
+    Subscript: _index,
+    FunctionCall: _call,
     Macro: _macro,
     ListOf: _list_of,
     MapOf: _map_of,

@@ -3,7 +3,7 @@
 _SHOWN_MAX = 60  # characters of a value in a message
 
 
-class Fault(Exception):
+class ExpressionFault(Exception):
     """The text is no expression that can be evaluated. `offset` counts characters from 0."""
 
     def __init__(self, offset: int, problem: str, hint: str = "") -> None:
@@ -13,7 +13,7 @@ class Fault(Exception):
         self.hint = hint
 
 
-class Failed(Exception):
+class EvaluationFailed(Exception):
     """An evaluation that gives no value.
 
     `offset`: where in the text, in characters from 0; -1: whoever raises it doesn't know.
@@ -30,11 +30,11 @@ class Failed(Exception):
             self.offset = offset
 
 
-class Missing(Failed):
+class Missing(EvaluationFailed):
     """There is no value at this path. `has()` is then false; reading it fails."""
 
 
-class Exhausted(Failed):
+class Exhausted(EvaluationFailed):
     """A limit is reached. Nothing goes on after it, not even `&&`, `||`, `all` and `exists`."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from controller.cel.faults import Failed, shown
+from controller.cel.faults import EvaluationFailed, shown
 from controller.cel.limits import (
     ELEMENTS_A_STEP,
     INT_MAX,
@@ -62,7 +62,7 @@ def _text_of_double(work: Work, value: float) -> str:
 def _integer_of_double(work: Work, value: float) -> int:
     if math.isfinite(value) and INT_MIN < value < INT_MAX + 1:
         return int(value)
-    raise Failed(f"int can't take {shown(value)}: {_TOO_LARGE}")
+    raise EvaluationFailed(f"int can't take {shown(value)}: {_TOO_LARGE}")
 
 
 def _integer_of_text(work: Work, text: str) -> int:
@@ -70,13 +70,13 @@ def _integer_of_text(work: Work, text: str) -> int:
     said = text.strip(_SPACE)
     digits = said[1:] if said[:1] in ("+", "-") else said
     if not (digits.isascii() and digits.isdigit()):
-        raise Failed(f"int can't take {shown(text)}: that is no integer")
+        raise EvaluationFailed(f"int can't take {shown(text)}: that is no integer")
     digits = digits.lstrip("0") or "0"
     value = int(digits) if len(digits) <= len(str(INT_MAX)) else INT_MAX + 2
     value = -value if said[0] == "-" else value
     if INT_MIN <= value <= INT_MAX:
         return value
-    raise Failed(f"int can't take {shown(text)}: {_TOO_LARGE}")
+    raise EvaluationFailed(f"int can't take {shown(text)}: {_TOO_LARGE}")
 
 
 def _double_of_integer(work: Work, value: int) -> float:
@@ -91,12 +91,12 @@ def _double_of_text(work: Work, text: str) -> float:
             raise ValueError
         return float(said)
     except ValueError:
-        raise Failed(f"double can't take {shown(text)}: that is no number") from None
+        raise EvaluationFailed(f"double can't take {shown(text)}: that is no number") from None
 
 
 def _boolean_of_text(work: Work, text: str) -> bool:
     if text not in _BOOLEANS:
-        raise Failed(f"bool can't take {shown(text)}: write true or false")
+        raise EvaluationFailed(f"bool can't take {shown(text)}: write true or false")
     return _BOOLEANS[text]
 
 
@@ -175,7 +175,7 @@ def _join(work: Work, parts: list[object], separator: str = "") -> str:
     length = max(len(parts) - 1, 0) * len(separator)
     for part in parts:
         if type(part) is not str:
-            raise Failed(f"join can't take {word(part)} in its list: all must be strings")
+            raise EvaluationFailed(f"join can't take {word(part)} in its list: all must be strings")
         length += len(part)
     work.make(length)
     return separator.join(parts)  # type: ignore[arg-type]
@@ -195,13 +195,13 @@ def matched(work: Work, text: str, expression: Any) -> bool:
     try:
         return expression.search(text) is not None
     except UnicodeEncodeError:
-        raise Failed(_HALF) from None
+        raise EvaluationFailed(_HALF) from None
 
 
 def regular_expression(pattern: str) -> Any:
-    """Compiled by RE2, which takes time linear in the text. Raises Failed."""
+    """Compiled by RE2, which takes time linear in the text. Raises EvaluationFailed."""
     if len(pattern) > PATTERN_MAX:
-        raise Failed(f"a regular expression has at most {PATTERN_MAX:,} characters")
+        raise EvaluationFailed(f"a regular expression has at most {PATTERN_MAX:,} characters")
     import re2  # type: ignore[import-untyped]
 
     options = re2.Options()
@@ -210,11 +210,11 @@ def regular_expression(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except UnicodeEncodeError:
-        raise Failed(_HALF) from None
+        raise EvaluationFailed(_HALF) from None
     except re2.error as error:
         said = error.args[0] if error.args else ""
         said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        raise Failed(f"{shown(pattern)} is no regular expression: {said[:100]}") from None
+        raise EvaluationFailed(f"{shown(pattern)} is no regular expression: {said[:100]}") from None
 
 
 # ---------------------------------------------------------------------------------- the table

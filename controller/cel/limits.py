@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import chain
 from math import isfinite
 
-from controller.cel.faults import Exhausted, Failed
+from controller.cel.faults import EvaluationFailed, Exhausted
 
 EXPRESSION_MAX = 10_000  # characters
 NESTING_MAX = 50  # levels of a tree of operators, calls and brackets
@@ -55,12 +55,12 @@ class Work:
 def bounded(value: object, said: str) -> object:
     """The value, if it is plain data within the limits: what JSON can say.
 
-    `said`: how messages call it. Raises Failed.
+    `said`: how messages call it. Raises EvaluationFailed.
     """
     if type(value) is bool or (type(value) is str and len(value) <= STRING_MAX):
         return value
     if why := _unfit(value):
-        raise Failed(f"{said} can't be used: {why}")
+        raise EvaluationFailed(f"{said} can't be used: {why}")
     return value
 
 

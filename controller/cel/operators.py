@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from controller.cel.faults import Failed
+from controller.cel.faults import EvaluationFailed
 from controller.cel.limits import CHARACTERS_A_STEP, ELEMENTS_A_STEP, INT_MAX, INT_MIN, Work
 from controller.cel.types import word
 
@@ -47,7 +47,7 @@ def divide(work: Work, left: Any, right: Any) -> object:
     if _number("/", left, right) is float:
         return _divide_doubles(left, right)
     if right == 0:
-        raise Failed("division by zero")
+        raise EvaluationFailed("division by zero")
     quotient = abs(left) // abs(right)
     return _in_range(quotient if (left < 0) == (right < 0) else -quotient)
 
@@ -57,9 +57,9 @@ def remainder(work: Work, left: Any, right: Any) -> object:
     if type(left) is not int or type(right) is not int:
         raise mismatched("%", left, right)
     if right == 0:
-        raise Failed("division by zero")
+        raise EvaluationFailed("division by zero")
     if left == INT_MIN and right == -1:
-        raise Failed(_OVERFLOW)
+        raise EvaluationFailed(_OVERFLOW)
     rest = abs(left) % abs(right)
     return rest if left >= 0 else -rest
 
@@ -69,7 +69,7 @@ def negate(value: Any) -> object:
         return _in_range(-value)
     if type(value) is float:
         return -value
-    raise Failed(f"- can't take {word(value)}")
+    raise EvaluationFailed(f"- can't take {word(value)}")
 
 
 _OVERFLOW = "the result has more than 64 bits"
@@ -85,7 +85,7 @@ def _number(operator: str, left: object, right: object) -> type:
 def _in_range(value: int) -> int:
     if INT_MIN <= value <= INT_MAX:
         return value
-    raise Failed(_OVERFLOW)
+    raise EvaluationFailed(_OVERFLOW)
 
 
 def _divide_doubles(left: float, right: float) -> float:
@@ -96,8 +96,8 @@ def _divide_doubles(left: float, right: float) -> float:
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
-def mismatched(operator: str, left: object, right: object) -> Failed:
-    return Failed(f"{operator} can't take {word(left)} and {word(right)}")
+def mismatched(operator: str, left: object, right: object) -> EvaluationFailed:
+    return EvaluationFailed(f"{operator} can't take {word(left)} and {word(right)}")
 
 
 ARITHMETIC: dict[str, Operator] = {
@@ -193,7 +193,7 @@ def within(work: Work, left: Any, right: Any) -> bool:
         work.read(len(left))
         return left in right
     if type(right) is not list:
-        raise Failed(f"in can't take {word(right)} on its right side")
+        raise EvaluationFailed(f"in can't take {word(right)} on its right side")
     work.take(len(right) // ELEMENTS_A_STEP)
     if type(left) is str and len(left) < CHARACTERS_A_STEP:
         return left in right

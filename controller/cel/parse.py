@@ -8,17 +8,16 @@ later pass over it, and no evaluation, can go too deep for Python's stack.
 from collections.abc import Callable
 from typing import TypeVar
 
-from controller.cel.faults import Fault, cut
+from controller.cel.faults import ExpressionFault, cut
 from controller.cel.limits import INT_MAX, NESTING_MAX
 from controller.cel.tokens import Token, tokens
 from controller.cel.tree import (
     MACROS,
-    Call,
     Chain,
     Comparison,
     Conditional,
+    FunctionCall,
     Has,
-    Index,
     ListOf,
     Literal,
     Logic,
@@ -27,6 +26,7 @@ from controller.cel.tree import (
     Member,
     Name,
     Node,
+    Subscript,
     Unary,
 )
 
@@ -58,10 +58,10 @@ N = TypeVar("N", bound=Node)
 
 
 def parse(text: str) -> Node:
-    """Raises Fault."""
+    """Raises ExpressionFault."""
     parser = _Parser(tokens(text))
     if parser.token.kind == "end":
-        raise Fault(0, "the expression is empty")
+        raise ExpressionFault(0, "the expression is empty")
     tree = parser.expression()
     if parser.token.kind != "end":
         raise parser.unexpected()
@@ -93,13 +93,13 @@ class _Parser:
             raise self.unexpected(f'"{kind}" is missing')
         return self.advance()
 
-    def unexpected(self, missing: str = "") -> Fault:
+    def unexpected(self, missing: str = "") -> ExpressionFault:
         token = self.token
         if token.kind == "end":
             problem = "the expression ends too early"
-            return Fault(token.offset, f"{problem}: {missing}" if missing else problem)
+            return ExpressionFault(token.offset, f"{problem}: {missing}" if missing else problem)
         what = _LITERALS.get(token.kind) or f'"{cut(str(token.value))}"'
-        return Fault(token.offset, f"unexpected {what}", self.meant() or missing)
+        return ExpressionFault(token.offset, f"unexpected {what}", self.meant() or missing)
 
     def meant(self) -> str:
         """A hint, if other languages or other parts of CEL have the present token here."""
@@ -123,8 +123,10 @@ class _Parser:
             raise self.too_deep(node.offset)
         return node
 
-    def too_deep(self, offset: int) -> Fault:
-        return Fault(offset, f"the expression is nested more than {NESTING_MAX} levels deep")
+    def too_deep(self, offset: int) -> ExpressionFault:
+        return ExpressionFault(
+            offset, f"the expression is nested more than {NESTING_MAX} levels deep"
+        )
 
     def deeper(self, part: Callable[..., Node], *arguments: int) -> Node:
         """A part of the tree whose parser may come back to the one that calls it."""
@@ -213,7 +215,7 @@ class _Parser:
                     raise self.unexpected()
                 index = self.expression()
                 self.expect("]")
-                node = self.over(Index(node, index, offset=bracket.offset), node, index)
+                node = self.over(Subscript(node, index, offset=bracket.offset), node, index)
             else:
                 return node
 
@@ -225,7 +227,7 @@ class _Parser:
         arguments = self.listed(")")
         if name.value in MACROS:
             return self.macro(name, operand, arguments)
-        call = Call(str(name.value), operand, arguments, offset=name.offset)
+        call = FunctionCall(str(name.value), operand, arguments, offset=name.offset)
         return self.over(call, operand, *arguments)
 
     def name_of_field(self) -> Token:
@@ -234,7 +236,9 @@ class _Parser:
             raise self.unexpected("a name is missing after the point")
         if token.value in _NO_FIELDS:
             hint = f'of a map, write ["{token.value}"]'
-            raise Fault(token.offset, f'"{token.value}" can\'t be the name of a field', hint)
+            raise ExpressionFault(
+                token.offset, f'"{token.value}" can\'t be the name of a field', hint
+            )
         return self.advance()
 
     def macro(self, name: Token, target: Node, arguments: list[Node]) -> Node:
@@ -242,10 +246,10 @@ class _Parser:
         if len(arguments) - 1 not in MACROS[kind]:
             usage = "list.map(x, x + 1)" if kind == "map" else f"list.{kind}(x, x > 1)"
             problem = f"{kind} takes a variable and an expression"
-            raise Fault(name.offset, problem, f"write {usage}")
+            raise ExpressionFault(name.offset, problem, f"write {usage}")
         variable, *bodies = arguments
         if not isinstance(variable, Name):
-            raise Fault(variable.offset, f"{kind} takes the name of a variable first")
+            raise ExpressionFault(variable.offset, f"{kind} takes the name of a variable first")
         node = Macro(kind, target, variable.name, bodies, offset=name.offset)
         return self.over(node, target, *bodies)
 
@@ -280,13 +284,15 @@ class _Parser:
         if self.take("{"):
             return self.mapping(token)
         if token.kind == ".":
-            raise Fault(token.offset, "a name does not begin with a point", "remove the point")
+            raise ExpressionFault(
+                token.offset, "a name does not begin with a point", "remove the point"
+            )
         raise self.unexpected()
 
     def literal(self) -> Node:
         token = self.advance()
         if token.value == INT_MAX + 1 and token.kind == "int":
-            raise Fault(token.offset, f"an integer is at most {INT_MAX}")
+            raise ExpressionFault(token.offset, f"an integer is at most {INT_MAX}")
         return Literal(token.value, offset=token.offset)  # type: ignore[arg-type]
 
     def mapping(self, brace: Token) -> Node:
@@ -312,18 +318,18 @@ class _Parser:
             return Literal(_WORDS[name], offset=token.offset)
         if name in _RESERVED:
             problem = f'"{name}" is a reserved word of the language'
-            raise Fault(token.offset, problem, _HABITS.get(name, ""))
+            raise ExpressionFault(token.offset, problem, _HABITS.get(name, ""))
         if not self.take("("):
             return Name(name, offset=token.offset)
         arguments = self.listed(")")
         if name == "has":
             return self.has(token, arguments)
-        return self.over(Call(name, None, arguments, offset=token.offset), *arguments)
+        return self.over(FunctionCall(name, None, arguments, offset=token.offset), *arguments)
 
     def has(self, token: Token, arguments: list[Node]) -> Node:
         if len(arguments) != 1 or not isinstance(arguments[0], Member):
             hint = 'write has(x.field); whether a map has a key: "key" in x'
-            raise Fault(token.offset, "has takes one field", hint)
+            raise ExpressionFault(token.offset, "has takes one field", hint)
         field = arguments[0]
         node = Has(field.operand, field.field, offset=field.offset)
         return self.over(node, field.operand)

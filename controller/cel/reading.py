@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from controller.cel.faults import Failed, Missing
+from controller.cel.faults import EvaluationFailed, Missing
 from controller.cel.limits import Work, bounded
 from controller.cel.types import Type, kind_of, word
 
@@ -35,7 +35,7 @@ def read(path: tuple[str, ...], type_: Type, offset: int) -> Closure:
         if known is _UNREAD:
             try:
                 known = _taken(evaluation.lookup(path), type_, said)
-            except Failed as failed:
+            except EvaluationFailed as failed:
                 failed.at(offset)
                 raise
             evaluation.seen[path] = known
@@ -45,14 +45,14 @@ def read(path: tuple[str, ...], type_: Type, offset: int) -> Closure:
 
 
 def _taken(value: object, type_: Type, said: str) -> object:
-    """What the lookup gave, as the type says. Raises Failed."""
+    """What the lookup gave, as the type says. Raises EvaluationFailed."""
     kind = kind_of(value)
     if kind is None and isinstance(value, str):
         value, kind = str.__str__(value), "string"  # a member of an Enum of strings
     if kind == "int" and type_.kind == "double":
         value, kind = float(bounded(value, said)), "double"  # type: ignore[arg-type]
     if type_.kind not in (kind, "dyn"):
-        raise Failed(f"{said} is {word(value)}, not {type_}")
+        raise EvaluationFailed(f"{said} is {word(value)}, not {type_}")
     return bounded(value, said)
 
 

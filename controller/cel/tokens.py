@@ -6,7 +6,7 @@ from functools import cache
 
 from msgspec import Struct
 
-from controller.cel.faults import Fault
+from controller.cel.faults import ExpressionFault
 from controller.cel.limits import EXPRESSION_MAX, INT_MAX
 
 
@@ -59,9 +59,11 @@ def _pattern(parts: str) -> re.Pattern[str]:
 
 
 def tokens(text: str) -> list[Token]:
-    """All of the text, and an end. Raises Fault."""
+    """All of the text, and an end. Raises ExpressionFault."""
     if len(text) > EXPRESSION_MAX:
-        raise Fault(EXPRESSION_MAX, f"an expression has at most {EXPRESSION_MAX:,} characters")
+        raise ExpressionFault(
+            EXPRESSION_MAX, f"an expression has at most {EXPRESSION_MAX:,} characters"
+        )
     return [*_read(text), Token("end", None, len(text))]
 
 
@@ -85,23 +87,25 @@ def _read(text: str) -> Iterator[Token]:
         offset = found.end()
 
 
-def _unexpected(text: str, offset: int) -> Fault:
+def _unexpected(text: str, offset: int) -> ExpressionFault:
     character = text[offset]
     problem = f"unexpected character {character}"
     if character in "\"'":
         problem = "the string has no end"
     elif not character.isprintable():
         problem = f"unexpected character U+{ord(character):04X}"
-    return Fault(offset, problem, _HABITS.get(character, ""))
+    return ExpressionFault(offset, problem, _HABITS.get(character, ""))
 
 
 def _ends(text: str, offset: int) -> None:
     """A number ends where no letter follows."""
     after = text[offset : offset + 1]
     if after in ("u", "U") and after:
-        raise Fault(offset, "unsigned integers (1u) are not supported", "remove the u")
+        raise ExpressionFault(offset, "unsigned integers (1u) are not supported", "remove the u")
     if after.isalnum() or after == "_":
-        raise Fault(offset, f'a number is followed by "{after}"', "write an operator between them")
+        raise ExpressionFault(
+            offset, f'a number is followed by "{after}"', "write an operator between them"
+        )
 
 
 def _integer(said: str, offset: int) -> int:
@@ -117,7 +121,9 @@ def _hexadecimal(said: str, offset: int) -> int:
 
 def _in_range(value: int, offset: int) -> int:
     if value > INT_MAX + 1:
-        raise Fault(offset, f"an integer is at most {INT_MAX}", "with a point it is a double: 1e20")
+        raise ExpressionFault(
+            offset, f"an integer is at most {INT_MAX}", "with a point it is a double: 1e20"
+        )
     return value
 
 
@@ -156,11 +162,11 @@ def _escape(found: re.Match[str], start: int) -> str:
     if code < 0:
         problem = f"\\{found.string[found.end() : found.end() + 1]} is no escape"
     hint = 'write \\\\ for one \\, or a string with r before it: r"\\d+"'
-    raise Fault(start + found.start(), problem, hint if code < 0 else "")
+    raise ExpressionFault(start + found.start(), problem, hint if code < 0 else "")
 
 
 def _bytes(said: str, offset: int) -> object:
-    raise Fault(offset, 'bytes (b"…") are not supported', "write a string, without the b")
+    raise ExpressionFault(offset, 'bytes (b"…") are not supported', "write a string, without the b")
 
 
 _LITERALS: dict[str, tuple[str, Callable[[str, int], object]]] = {

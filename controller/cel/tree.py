@@ -52,12 +52,12 @@ class Has(Read):
     field: str
 
 
-class Index(Node):
+class Subscript(Node):
     operand: Node
     index: Node
 
 
-class Call(Node):
+class FunctionCall(Node):
     function: str
     target: Node | None  # `target.function(…)`
     arguments: list[Node]

@@ -8,7 +8,7 @@ from controller.client.replica import Replica
 from controller.model.events import FiringDecided, WorkflowFinished
 from controller.model.indexes import wall
 from controller.model.state import SECOND, Armed, State, Workflow
-from controller.spec.triggers.trigger import Trigger, triggers
+from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.lists.schedule import Decided, Force, Past
 from controller.view.look import Look
 
@@ -17,7 +17,7 @@ DELETED = "the workflow was deleted"
 
 
 class _Known(NamedTuple):
-    trigger: Trigger
+    trigger: ResolvedTrigger
     armed: Armed
 
 
@@ -119,7 +119,7 @@ class _Folding:
             if name not in before or before[name].armed is not becomes.armed:
                 self._open(becomes.trigger, becomes.armed.since)
 
-    def _open(self, trigger: Trigger, after: int) -> None:
+    def _open(self, trigger: ResolvedTrigger, after: int) -> None:
         self._past.forces.setdefault(trigger.name, []).append(Force(trigger, after))
 
     def _end(self, name: str, until: int, why: str) -> None:

@@ -153,7 +153,7 @@ class Folders:
             yield names[index]
 
 
-class Walk:
+class PatternWalk:
     """One walk along a pattern. Afterwards it knows the root, and what it could not look at."""
 
     def __init__(self, way: Way, state: str, folders: Folders) -> None:
@@ -286,7 +286,7 @@ class Inbox:
         """Look at all that can match."""
         if wanted.way is None:
             return
-        walk = Walk(wanted.way, self._state, self._folders)
+        walk = PatternWalk(wanted.way, self._state, self._folders)
         files: dict[str, SeenInput] = {}
         restless: set[str] = set()
         for path in walk.paths():

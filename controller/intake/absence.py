@@ -21,7 +21,7 @@ Kind = Literal["document", "edit", "path"]
 Key = tuple[Kind, str]
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class AbsenceSettings(Struct, frozen=True, kw_only=True):
     """How long an absence has to last."""
 
     settle_seconds: float = 1.0
@@ -70,23 +70,23 @@ class Absences(Struct):
         gone = len(self.documents())
         self.mass = not self.confirmed and gone > MASS_MIN and gone * 2 > in_force
 
-    def believed(self, kind: Kind, name: str, settings: Settings, scanned: int) -> bool:
+    def believed(self, kind: Kind, name: str, settings: AbsenceSettings, scanned: int) -> bool:
         """Whether it is really gone: its wait was over when the scan of `scanned` began."""
         if self.confirmed and kind == "document":
             return True
         return (kind, name) in self.waits and self._due((kind, name), settings) <= scanned
 
-    def due(self, settings: Settings, scanned: int) -> int | None:
+    def due(self, settings: AbsenceSettings, scanned: int) -> int | None:
         """The next time at which a full scan can confirm one of them."""
         times = (self._due(key, settings) for key in self.waits)
         return min((time for time in times if time > scanned), default=None)
 
-    def calm(self, settings: Settings, now: int) -> None:
+    def calm(self, settings: AbsenceSettings, now: int) -> None:
         """Stop being cautious once nothing has changed for long enough."""
         if not self.waits and now >= self.moved + round(settings.mass_settle_seconds * SECOND):
             self.cautious = False
 
-    def _due(self, key: Key, settings: Settings) -> int:
+    def _due(self, key: Key, settings: AbsenceSettings) -> int:
         since = self.waits[key].since
         settle = round(settings.settle_seconds * SECOND)
         stillness = round(settings.mass_settle_seconds * SECOND)

@@ -4,7 +4,7 @@ These are observations, not events: they are not in the log, and end with the co
 stays the same while nothing changes, so that it is printed once.
 """
 
-from controller.intake.absence import Settings
+from controller.intake.absence import AbsenceSettings
 from controller.model.observations import FolderSight
 from controller.model.state import Condition
 
@@ -21,7 +21,7 @@ def of_hold(why: str) -> Said:
     return {"FolderHeld": ("FolderNotBelieved", message)}
 
 
-def of_mass_deletion(gone: list[str], in_force: int, settings: Settings) -> Said:
+def of_mass_deletion(gone: list[str], in_force: int, settings: AbsenceSettings) -> Said:
     message = (
         f"{len(gone)} of {in_force} specs are gone ({listed(gone)}): their workflows are cancelled "
         f"when the folder has not changed for {settings.mass_settle_seconds:g} s; "

@@ -16,7 +16,7 @@ from msgspec import Struct, UnsetType, field
 
 from controller.errors import Fault
 from controller.intake import clashes, conditions, cycles, markers, policies
-from controller.intake.absence import Absences, Kind, Settings
+from controller.intake.absence import Absences, AbsenceSettings, Kind
 from controller.intake.claims import Claims, home_of, in_force, of_folder
 from controller.intake.held import identity, is_another, why_held
 from controller.intake.templates import Templates
@@ -39,7 +39,7 @@ from controller.spec.reading.link import LinkedFile
 from controller.spec.reading.load import Document, PolicyDocument
 from controller.spec.triggers.trigger import is_definition, triggers
 
-__all__ = ["Memory", "Settings", "Verdict", "identity", "judge"]
+__all__ = ["AbsenceSettings", "Memory", "Verdict", "identity", "judge"]
 
 UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
 TOGETHER = 100_000  # microseconds; in one commit, the files of a caller and its templates
@@ -90,7 +90,7 @@ class Verdict(Struct):
 
 
 def judge(
-    state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+    state: State, sight: FolderSight, now: int, settings: AbsenceSettings, memory: Memory
 ) -> Verdict:
     """What the folder asks of the state at `now`. Updates `memory`, and empties `sight.changed`."""
     held = why_held(state, sight)
@@ -121,7 +121,7 @@ class _Judge:
     """One call: what changed, what waited, what follows."""
 
     def __init__(
-        self, state: State, sight: FolderSight, now: int, settings: Settings, memory: Memory
+        self, state: State, sight: FolderSight, now: int, settings: AbsenceSettings, memory: Memory
     ) -> None:
         self.state = state
         self.sight = sight

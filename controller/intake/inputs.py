@@ -30,7 +30,7 @@ from controller.model.state import LOOP_FIRINGS, LOOP_TIME, SECOND, Armed, State
 from controller.planner.actions import Action, Fire
 from controller.planner.firings.birth import has_room, line_of
 from controller.spec.triggers.keys import key_of_file
-from controller.spec.triggers.trigger import Firing, Trigger, triggers
+from controller.spec.triggers.trigger import Firing, ResolvedTrigger, triggers
 
 STILL = 10 * SECOND  # before another folder counts as this one
 WAITING_MAX = 10_000  # more than this is told
@@ -53,7 +53,7 @@ class Line(Struct):
     away: str = ""
 
 
-class Memory(Struct):
+class InputMemory(Struct):
     """What `judge` remembers between calls; a controller starts with an empty one."""
 
     lines: dict[StepKey, Line] = {}
@@ -99,7 +99,7 @@ _CONCERNS = (
 )
 
 
-def patterns(state: State, folder: str, memory: Memory) -> list[str]:
+def patterns(state: State, folder: str, memory: InputMemory) -> list[str]:
     """The absolute patterns of all files that are waited for. `folder`: of the specs, absolute."""
     for key in memory.patterns.keys() - state.inboxes.keys():
         del memory.patterns[key]
@@ -117,7 +117,7 @@ def patterns(state: State, folder: str, memory: Memory) -> list[str]:
 
 
 def judge(
-    state: State, sights: Mapping[str, InputSight], now: int, memory: Memory
+    state: State, sights: Mapping[str, InputSight], now: int, memory: InputMemory
 ) -> Iterator[Action]:
     """What follows from what the folders show, one action at a time: each is to be recorded before
     the next is asked for. Updates `memory`.
@@ -130,7 +130,7 @@ def judge(
 
 
 def _judge_all(
-    state: State, sights: Mapping[str, InputSight], now: int, memory: Memory
+    state: State, sights: Mapping[str, InputSight], now: int, memory: InputMemory
 ) -> Iterator[Action]:
     for key in list(state.inboxes):
         definition, pattern = state.lives[key[0]], memory.patterns[key][2]
@@ -220,7 +220,7 @@ def _looped_until(armed: Armed, path: str) -> int | None:
 
 
 def _fire(
-    state: State, definition: Workflow, name: str, line: Line, memory: Memory
+    state: State, definition: Workflow, name: str, line: Line, memory: InputMemory
 ) -> Iterator[Fire]:
     trigger, left = triggers(definition.spec)[name], AT_ONCE
     for group, files in list(line.groups.items()):
@@ -243,7 +243,7 @@ def _fire(
             del line.groups[group]
 
 
-def _facts(trigger: Trigger, file: SeenInput) -> Firing:
+def _facts(trigger: ResolvedTrigger, file: SeenInput) -> Firing:
     key = key_of_file(file.path, file.size, file.mtime)
     return Firing(name=trigger.name, kind="files", key=key, files=[file.path])
 
@@ -251,7 +251,7 @@ def _facts(trigger: Trigger, file: SeenInput) -> Firing:
 # ---------------------------------------- what to say
 
 
-def said(state: State, memory: Memory) -> Said:
+def said(state: State, memory: InputMemory) -> Said:
     """What keeps files from being decided, for people."""
     whose: dict[str, list[str]] = {kind: [] for kind in _SAID}
     for (uid, name), line in memory.lines.items():

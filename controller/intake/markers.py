@@ -9,7 +9,7 @@ Cost: O(markers that changed, or name steps) a call.
 
 from collections.abc import Iterator, Mapping
 
-from controller.intake.absence import Absences, Settings
+from controller.intake.absence import Absences, AbsenceSettings
 from controller.model.events import MarkerPlaced, MarkerRejected, MarkerRemoved
 from controller.model.observations import FolderSight, SeenMarker
 from controller.model.state import State
@@ -23,7 +23,7 @@ Target = tuple[str, str, int]  # what a marker's steps were compared with: name,
 
 
 def removed(
-    state: State, absences: Absences, settings: Settings, scanned: int
+    state: State, absences: Absences, settings: AbsenceSettings, scanned: int
 ) -> Iterator[MarkerRemoved]:
     """The markers that are really gone, not just for a moment."""
     for kind, path in sorted(absences.waits):

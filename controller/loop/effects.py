@@ -38,7 +38,7 @@ class Effects(NamedTuple):
     orders: list[End]
 
 
-class Files(Protocol):
+class LogFiles(Protocol):
     """What a log has beside its records; see `ports.Log`."""
 
     def attached(self, path: str) -> bytes: ...
@@ -46,14 +46,16 @@ class Files(Protocol):
     def last_line(self, log: str) -> str: ...
 
 
-class Places(NamedTuple):
+class RootFolders(NamedTuple):
     """The folders of the state and of the specs, absolute."""
 
     state: str
     specs: str
 
 
-def effects(state: State, keys: Iterable[Key], now: int, places: Places, files: Files) -> Effects:
+def effects(
+    state: State, keys: Iterable[Key], now: int, places: RootFolders, files: LogFiles
+) -> Effects:
     """What is still to be done of these steps' live attempts, in the order of their promises.
 
     `files`: those that a record names, and what attempts printed.
@@ -86,7 +88,7 @@ def alive(state: State) -> list[Running]:
 
 
 def _launch(
-    workflow: Workflow, step: Step, attempt: Attempt, places: Places, values: Values
+    workflow: Workflow, step: Step, attempt: Attempt, places: RootFolders, values: Values
 ) -> Launch:
     definition, home = step.definition, home_of(workflow, places.specs)
     layers: list[EnvFile | EnvRefs] = []

@@ -16,7 +16,7 @@ from controller.model import events as e
 from controller.model.indexes import run_to_be
 from controller.model.state import State
 from controller.planner import outcome, retries
-from controller.planner.actions import Accept, Action, Fire, Follow, Retry, Schedule
+from controller.planner.actions import Accept, Action, AllowRetry, Fire, Follow, Schedule
 from controller.planner.editing import edits
 from controller.planner.firings import birth
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
@@ -34,7 +34,7 @@ def promised(
     match action:
         case Schedule():
             yield from _attempt(state, action, chance, attached)
-        case Retry():
+        case AllowRetry():
             yield _retry(state, action, now, chance)
         case Accept():
             yield edits.complete(state, action, action.uid or chance.uid())
@@ -98,7 +98,7 @@ def _attempt(
 
 
 def _retry(
-    state: State, action: Retry, now: int, chance: Chance
+    state: State, action: AllowRetry, now: int, chance: Chance
 ) -> e.RetryScheduled | e.StepFailed:
     workflow = state.lives[action.uid]
     policy = workflow.step(action.step).definition.retry.backoff

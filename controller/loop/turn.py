@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from controller.intake import conditions, desired, inputs
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
-from controller.loop.effects import Key, Places, alive, effects
+from controller.loop.effects import Key, RootFolders, alive, effects
 from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
@@ -69,7 +69,7 @@ class Settings(Struct, kw_only=True):
     keep_finished: int | None = None  # lives that are over; None: all
     # Start only the lives that these began, and those that are asked for meanwhile.
     only_requests: frozenset[str] | None = None
-    rules: desired.Settings = desired.Settings()  # how long an absence has to last
+    rules: desired.AbsenceSettings = desired.AbsenceSettings()  # how long an absence has to last
 
 
 class Controller:
@@ -81,7 +81,7 @@ class Controller:
         self.edges = edges
         self.settings = settings
         self.memory = desired.Memory()
-        self.inputs = inputs.Memory()
+        self.inputs = inputs.InputMemory()
         self._of_machine: list[Condition] = []
         self._of_inputs: list[Condition] = []
         self._short = False  # of room on the disk
@@ -370,7 +370,7 @@ class Controller:
             self.state,
             promised,
             self.passes.now,
-            Places(settings.state_dir, settings.folder),
+            RootFolders(settings.state_dir, settings.folder),
             self.edges.log,
         )
         if orders:

@@ -189,7 +189,7 @@ class Cancel(Struct, frozen=True):
     hooks: bool = True  # of a workflow: false stops them, too
 
 
-class End(Struct, frozen=True):
+class RunEnd(Struct, frozen=True):
     """What a run has come to, while its last hooks still run."""
 
     phase: Phase
@@ -539,7 +539,7 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     stage: RunStage = RunStage.NONE  # of that run
     has_started: bool = False  # an attempt of that run has
     onstart_due: bool = False  # since then its onStart hooks are to be recorded
-    end: End | None = None  # of that run, once that is decided
+    end: RunEnd | None = None  # of that run, once that is decided
     started: int | None = None
     completed: int | None = None
     stood: int = 0  # microseconds of this run in which it was suspended

@@ -37,7 +37,7 @@ class Schedule(Struct, frozen=True):
     step: str
 
 
-class Retry(Struct, frozen=True):
+class AllowRetry(Struct, frozen=True):
     """Another attempt is allowed; the delay is to be drawn from the step's backoff policy.
 
     `number` counts from 1 among the waits of its kind; `spends` says whether it uses up `limit`.
@@ -82,7 +82,7 @@ class Follow(Struct, frozen=True):
     uid: str
 
 
-Action = AnyEvent | Accept | Schedule | Retry | Fire | Follow
+Action = AnyEvent | Accept | Schedule | AllowRetry | Fire | Follow
 
 
 def notes_of(metadata: Metadata) -> tuple[dict[str, str], dict[str, str]]:

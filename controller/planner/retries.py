@@ -9,13 +9,13 @@ but the fourth in a row fails the step. Those by somebody who stopped the contro
 from controller.model.events import RetryScheduled, StepFailed
 from controller.model.phases import COULD_NOT_START, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Step, Workflow
-from controller.planner.actions import Retry
+from controller.planner.actions import AllowRetry
 from controller.spec.definition import RetryPolicy
 
 INTERRUPTIONS_MAX = 3  # in a row
 
 
-def judge(workflow: Workflow, step: Step) -> Retry | StepFailed:
+def judge(workflow: Workflow, step: Step) -> AllowRetry | StepFailed:
     """What follows from the failed last attempt of `step`."""
     attempt = step.attempt
     assert attempt is not None and attempt.phase is not AttemptPhase.CANCELLED
@@ -29,11 +29,13 @@ def judge(workflow: Workflow, step: Step) -> Retry | StepFailed:
     number = (step.interruptions if interrupted else step.retries) + 1
     of = f" of {step.definition.retry.limit}" if not interrupted else ""
     message = f"{attempt.message}; retry {number}{of}"
-    return Retry(workflow.uid, step.name, number, not interrupted, attempt.reason or "", message)
+    return AllowRetry(
+        workflow.uid, step.name, number, not interrupted, attempt.reason or "", message
+    )
 
 
 def complete(
-    retry: Retry, workflow: Workflow, delay: float, now: int
+    retry: AllowRetry, workflow: Workflow, delay: float, now: int
 ) -> RetryScheduled | StepFailed:
     """The event for a retry whose delay (seconds) has been drawn.
 

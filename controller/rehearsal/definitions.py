@@ -20,7 +20,7 @@ from controller.spec.models import Spec
 from controller.spec.triggers.due import offset
 from controller.spec.triggers.trigger import (
     Overlap,
-    Trigger,
+    ResolvedTrigger,
     is_definition,
     keep_instances,
     overlap,
@@ -339,8 +339,10 @@ def _counted(count: int, what: str) -> str:
 def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator[TriggerChange]:
     """Of those that there were, or will be (None: none at all)."""
     starter = None if life is None else life.starter
-    old: Mapping[str, Trigger] = {} if life is None or starter is None else triggers(life.spec)
-    new: Mapping[str, Trigger] = {} if becomes is None else triggers(becomes)
+    old: Mapping[str, ResolvedTrigger] = (
+        {} if life is None or starter is None else triggers(life.spec)
+    )
+    new: Mapping[str, ResolvedTrigger] = {} if becomes is None else triggers(becomes)
     gone = {_nameless(trigger): name for name, trigger in old.items() if name not in new}
     come = {_nameless(trigger): name for name, trigger in new.items() if name not in old}
     for name, trigger in new.items():
@@ -379,7 +381,9 @@ def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
     return found
 
 
-def _changed(old: Mapping[str, Trigger], trigger: Trigger, renamed: str) -> TriggerChange:
+def _changed(
+    old: Mapping[str, ResolvedTrigger], trigger: ResolvedTrigger, renamed: str
+) -> TriggerChange:
     was = old.get(trigger.name)
     if was is None:
         return _timeless(trigger, "new", f'renamed from "{renamed}"' if renamed else "new")
@@ -390,17 +394,17 @@ def _changed(old: Mapping[str, Trigger], trigger: Trigger, renamed: str) -> Trig
     return _timeless(trigger, "keep", f"{_what_differs(was, trigger)} edited")
 
 
-def _timeless(trigger: Trigger, action: TriggerAction, why: str) -> TriggerChange:
+def _timeless(trigger: ResolvedTrigger, action: TriggerAction, why: str) -> TriggerChange:
     return TriggerChange(
         name=trigger.name, kind=trigger.kind, action=action, before=None, after=None, why=why
     )
 
 
-def _otherwise(trigger: Trigger) -> str:
+def _otherwise(trigger: ResolvedTrigger) -> str:
     return "its times were edited" if trigger.rule is not None else "it waits for another thing"
 
 
-def _nameless(trigger: Trigger) -> str:
+def _nameless(trigger: ResolvedTrigger) -> str:
     return repr(structs.replace(trigger, name=""))
 
 
@@ -408,7 +412,7 @@ def _gone(renamed: str) -> str:
     return f'renamed to "{renamed}"' if renamed else "starts nothing any more"
 
 
-def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
+def _new(trigger: ResolvedTrigger, renamed: str, now: int) -> TriggerChange:
     named = f'renamed from "{renamed}", so it is a new one' if renamed else "new"
     return TriggerChange(
         name=trigger.name,
@@ -421,17 +425,17 @@ def _new(trigger: Trigger, renamed: str, now: int) -> TriggerChange:
     )
 
 
-def _begins(trigger: Trigger) -> Iterator[str]:
+def _begins(trigger: ResolvedTrigger) -> Iterator[str]:
     """What one that counts from now on makes of what is there already; views tell of files."""
     if trigger.after:
         yield f"runs of {trigger.after} that have ended do not count"
 
 
-def _first(trigger: Trigger, now: int) -> int | None:
+def _first(trigger: ResolvedTrigger, now: int) -> int | None:
     return None if trigger.rule is None else trigger.rule.after(now, trigger.exclude)
 
 
-def _due(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+def _due(life: Workflow, starter: Starter, trigger: ResolvedTrigger, now: int) -> int | None:
     """The next due time of a trigger in force."""
     armed = starter.triggers[trigger.name]
     if trigger.rule is None:
@@ -440,7 +444,7 @@ def _due(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | 
     return armed.due if armed.is_armed and not held else _upcoming(life, starter, trigger, now)
 
 
-def _upcoming(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> int | None:
+def _upcoming(life: Workflow, starter: Starter, trigger: ResolvedTrigger, now: int) -> int | None:
     """The next one that is not decided; what is due while its triggers are held is skipped."""
     armed = starter.triggers[trigger.name]
     if starter.hold or starter.stood:
@@ -450,7 +454,7 @@ def _upcoming(life: Workflow, starter: Starter, trigger: Trigger, now: int) -> i
 
 
 def _of_trigger(
-    life: Workflow, starter: Starter, was: Trigger, trigger: Trigger, now: int
+    life: Workflow, starter: Starter, was: ResolvedTrigger, trigger: ResolvedTrigger, now: int
 ) -> TriggerChange:
     before = _due(life, starter, was, now)
     after, moved, why = before, False, NOTHING_CHANGES
@@ -486,7 +490,7 @@ _FIELDS = {
 }
 
 
-def _what_differs(was: Trigger, trigger: Trigger) -> str:
+def _what_differs(was: ResolvedTrigger, trigger: ResolvedTrigger) -> str:
     """The names of the fields."""
     names = [said for name, said in _FIELDS.items() if getattr(was, name) != getattr(trigger, name)]
     return ", ".join(names)

@@ -43,7 +43,7 @@ from controller.spec.triggers.trigger import is_definition
 
 __all__ = ["Change", "Foresight", "PolicyChange", "of_document", "of_files", "of_folder"]
 
-AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+AT_ONCE = desired.AbsenceSettings(settle_seconds=0, mass_settle_seconds=0)
 
 
 # ---------------------------------------- the folder

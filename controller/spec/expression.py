@@ -264,8 +264,7 @@ def step_named(spec: Spec, alias_: str) -> str:
 
 def evaluate(spec: Spec, code: str, lookup: Lookup) -> Any:
     """What the expression gives. `lookup` finds the value at a path, or raises Failed."""
-    from controller.cel.program import Failed as CelFailed
-    from controller.cel.program import Missing
+    from controller.cel.program import EvaluationFailed, Missing
 
     def look(path: tuple[str, ...]) -> object:
         try:
@@ -273,11 +272,11 @@ def evaluate(spec: Spec, code: str, lookup: Lookup) -> Any:
         except NoValue as failure:
             raise Missing(str(failure)) from None
         except Failed as failure:
-            raise CelFailed(str(failure)) from None
+            raise EvaluationFailed(str(failure)) from None
 
     try:
         return program(spec, code).evaluate(look)
-    except CelFailed as failure:
+    except EvaluationFailed as failure:
         raise Failed(failure.problem) from None
 
 
@@ -310,7 +309,7 @@ class _Programs:
 
         try:
             return cel.compile(code, self._names(scope))
-        except cel.Fault as fault:
+        except cel.ExpressionFault as fault:
             from controller.spec.habits import in_expression
 
             in_hook = scope in ("start", "end")

@@ -22,7 +22,7 @@ from controller.model.state import (
 )
 from controller.model.timers import TimerKind
 from controller.spec.triggers.due import at_in, offset
-from controller.spec.triggers.trigger import Trigger, triggers
+from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.look import Look
 from controller.view.shape import FilesWaiting
 from controller.view.times import micros_of, rfc3339
@@ -64,7 +64,7 @@ def starter_of(definition: Workflow) -> Starter:
     return definition.starter
 
 
-def trigger_of(definition: Workflow, name: str) -> Trigger:
+def trigger_of(definition: Workflow, name: str) -> ResolvedTrigger:
     return triggers(definition.spec)[name]
 
 
@@ -140,7 +140,7 @@ def awaited(state: State, definition: Workflow) -> str:
     return f"waits for {', '.join(found)}" if found else ""
 
 
-def is_there(state: State, trigger: Trigger) -> bool:
+def is_there(state: State, trigger: ResolvedTrigger) -> bool:
     """Whether the workflow is there whose end it waits for, if it waits for one."""
     return not trigger.after or trigger.after in state.workflows
 
@@ -152,7 +152,7 @@ def files_of(definition: Workflow, name: str, files: FilesWaiting) -> int | None
     return files.get(definition.name, {}).get(name)
 
 
-def rule_words(trigger: Trigger) -> str:
+def rule_words(trigger: ResolvedTrigger) -> str:
     """What the trigger waits for, as its author wrote it."""
     if trigger.rule is None:
         return trigger.files or f"{trigger.after} {'/'.join(sorted(trigger.phases))}"
@@ -333,7 +333,7 @@ def conditions(state: State, definition: Workflow, now: int) -> Iterator[Derived
             yield from _loops(trigger, armed, now)
 
 
-def _loops(trigger: Trigger, armed: Armed, now: int) -> Iterator[DerivedCondition]:
+def _loops(trigger: ResolvedTrigger, armed: Armed, now: int) -> Iterator[DerivedCondition]:
     looping = [
         (path, file.times[-1])
         for path, file in armed.consumed.items()

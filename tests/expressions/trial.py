@@ -9,7 +9,7 @@ from random import Random
 from expressions.google import Answer, Google
 from expressions.writer import NAMES, Writer, damaged, noise
 
-from controller.cel.program import Failed, Fault
+from controller.cel.program import EvaluationFailed, ExpressionFault
 from controller.cel.program import compile as compiled
 
 # Types there that we are looser with: numbers of both types are compared; the elements of a list
@@ -30,16 +30,16 @@ _STRICTER = re.compile(
 
 
 def here(text: str, data: dict[str, object]) -> Answer:
-    """Anything but Fault and Failed goes through."""
+    """Anything but ExpressionFault and EvaluationFailed goes through."""
     try:
         program = compiled(text, NAMES)
-    except Fault as fault:
+    except ExpressionFault as fault:
         assert 0 <= fault.offset <= len(text)
         assert fault.problem
         return Answer("fault", fault.problem)
     try:
         return Answer("value", program.evaluate(lambda path: data[path[0]]))
-    except Failed as failed:
+    except EvaluationFailed as failed:
         assert 0 <= failed.offset <= len(text)
         assert failed.problem
         return Answer("failed", failed.problem)

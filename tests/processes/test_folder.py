@@ -22,7 +22,7 @@ from controller.folder import folder as folder_module
 from controller.folder import watch
 from controller.folder.folder import OpenFolder, check_folder
 from controller.folder.markers import Marker, remove_markers, write_marker
-from controller.intake.desired import Memory, Settings, judge
+from controller.intake.desired import AbsenceSettings, Memory, judge
 from controller.model import events as e
 from controller.model.apply.fold import apply
 from controller.model.observations import FolderSight
@@ -51,7 +51,7 @@ class Watched:
         self.clock = SystemClock()
         self.folder = OpenFolder(str(root), spec_bytes_max=BYTES_MAX, poll=poll)
         self.memory = Memory()
-        self.settings = Settings(settle_seconds=settle, mass_settle_seconds=2 * settle)
+        self.settings = AbsenceSettings(settle_seconds=settle, mass_settle_seconds=2 * settle)
         self.story: list[str] = []
         self.conditions: list[str] = []
         self.due: int | None = None

@@ -13,7 +13,7 @@ import msgspec
 from properties.data_flow import Plan, Reference, Texts, a_plan, a_step, an_edit, fate
 from story import Story, document, orders
 
-from controller.loop.effects import Places, effects
+from controller.loop.effects import RootFolders, effects
 from controller.model.apply.fold import replay
 from controller.model.events import Record, StepReady, StepSkipped
 from controller.model.image import freeze, thaw
@@ -24,7 +24,7 @@ from controller.rehearsal.foresee import of_document
 from controller.spec.fingerprint import same
 from controller.spec.reading.load import Document
 
-PLACES = Places("/state", "/specs")
+PLACES = RootFolders("/state", "/specs")
 ATTEMPTS_MAX = 1_000  # of a story
 
 

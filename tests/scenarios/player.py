@@ -64,7 +64,7 @@ from controller.view.story import happened, lines
 from controller.view.why.explain import Around, causes
 
 INDENT = "    "
-AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+AT_ONCE = desired.AbsenceSettings(settle_seconds=0, mass_settle_seconds=0)
 PATH = "w.yaml"
 FLAGS = {
     "downstream": ("downstream", True),

@@ -56,7 +56,7 @@ from controller.planner import (
 from controller.planner.editing import accept
 from controller.planner.firings import birth, firing
 from controller.spec.linked import below
-from controller.spec.triggers.trigger import Trigger
+from controller.spec.triggers.trigger import ResolvedTrigger
 
 SEEDS = range(200)  # most are noticed by one of the first
 STORIES_OF_FLOW = 20  # of a seed
@@ -799,7 +799,7 @@ def forgets_the_jitter_when_it_looks() -> Patch:
 
 @mutant_at_due_times
 def takes_an_edited_trigger_for_the_one_before() -> Patch:
-    return patch.object(Trigger, "waits_for", ())
+    return patch.object(ResolvedTrigger, "waits_for", ())
 
 
 @mutant_at_due_times

@@ -56,7 +56,7 @@ BEGIN = 1_700_000_000 * SECOND
 TURNS_MAX = 5_000  # of one story; they take some hundreds
 TURNS_AT_ONCE_MAX = 200  # without time going by; more is a loop that turns for nothing
 # A crash begins a wait for stillness anew. That is right, but it would shift the rest of a story.
-AT_ONCE = desired.Settings(settle_seconds=0, mass_settle_seconds=0)
+AT_ONCE = desired.AbsenceSettings(settle_seconds=0, mass_settle_seconds=0)
 
 
 class Crash(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import UNSET
 
-from controller.executor.local.missing import Missing, missing_folder, missing_program
+from controller.executor.local.missing import StartProblem, missing_folder, missing_program
 from controller.spec.definition import Definition, define_hook, definitions
 from controller.spec.expression import OPEN
 from controller.spec.linked import Body
@@ -21,7 +21,7 @@ def programs_near(file: str) -> Callable[[Spec], Iterator[PathFault]]:
     home = os.path.dirname(os.path.abspath(file))
 
     def rule(spec: Spec) -> Iterator[PathFault]:
-        folders: dict[str, Missing | None] = {}
+        folders: dict[str, StartProblem | None] = {}
         programs: set[tuple[str, str, str]] = set()
         for path, owner, it in _processes(spec):
             folder = os.path.normpath(os.path.join(home, it.working_dir))
@@ -54,7 +54,7 @@ def _processes(spec: Spec) -> Iterator[tuple[Path, Step | Hook, Definition]]:
         yield path, hook, define_hook(spec, hook.name, hook, home="")
 
 
-def _warning(path: Path, missing: Missing) -> PathFault:
+def _warning(path: Path, missing: StartProblem) -> PathFault:
     what = "hook" if "hooks" in path else "step"
     hint = missing.hint or f"it must be there when the {what} starts"
     return PathFault(path=path, problem=missing.problem, hint=hint)

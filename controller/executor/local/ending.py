@@ -53,7 +53,7 @@ class Stuck(Struct, frozen=True):
     pids: tuple[int, ...]
 
 
-class Runner(NamedTuple):
+class RunnerProcess(NamedTuple):
     """The first process of an attempt with `before` or `after`. `notice`: how it is told to end."""
 
     process: "Process"
@@ -66,7 +66,7 @@ class TreeEnding(Struct, eq=False):
     tree: "Tree"
     kill_at: int
     due: int
-    runner: Runner | None = None
+    runner: RunnerProcess | None = None
     hurry_at: int | None = None  # when its runner has to kill the command
     pause: int = PAUSE_MIN_US
     asked: "set[Process]" = set()  # got TERM
@@ -85,7 +85,9 @@ class Endings:
     def __contains__(self, attempt: AttemptId) -> bool:
         return attempt in self.endings
 
-    def begin(self, tree: "Tree", grace_us: int, now: int, runner: Runner | None = None) -> None:
+    def begin(
+        self, tree: "Tree", grace_us: int, now: int, runner: RunnerProcess | None = None
+    ) -> None:
         """End it. If this is called twice, the shorter grace counts."""
         kill_at, hurry_at = now + grace_us, now + grace_us * 2 // 3
         known = self.endings.get(tree.id)

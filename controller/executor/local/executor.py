@@ -37,7 +37,7 @@ from controller.executor.local.attempt import (
     terminated,
 )
 from controller.executor.local.client import ShimClient, out_of_resources
-from controller.executor.local.ending import Endings, Runner, Stuck
+from controller.executor.local.ending import Endings, RunnerProcess, Stuck
 from controller.executor.local.identity import ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
@@ -390,7 +390,7 @@ class LocalExecutor:
             if attempt.pid and (first := named(attempt.pid, attempt.start)):
                 tree.members = [first]
                 if notice is not None:
-                    runner = Runner(first, notice)
+                    runner = RunnerProcess(first, notice)
         self.endings.begin(tree, grace_us, self.clock.now(), runner)
 
     def first_process_ended(self, attempt: TrackedAttempt, outcome: Ended, left: bool) -> None:

@@ -14,7 +14,7 @@ from controller.executor.shim.spawn import literal
 _LEVELS_MAX = 3  # folders above that are searched
 
 
-class Missing(NamedTuple):
+class StartProblem(NamedTuple):
     problem: str
     hint: str = ""  # where it is instead, if anything is known
 
@@ -22,22 +22,22 @@ class Missing(NamedTuple):
         return f"{self.problem}; {self.hint}" if self.hint else self.problem
 
 
-def missing_folder(folder: str, home: str) -> Missing | None:
+def missing_folder(folder: str, home: str) -> StartProblem | None:
     """Whether the working directory is missing. `home`: the folder of the spec; both absolute."""
     if os.path.isdir(folder):
         return None
     if os.path.lexists(folder):
-        return Missing(f"workingDir {_shown(folder)} is not a directory")
+        return StartProblem(f"workingDir {_shown(folder)} is not a directory")
     problem = f"no folder {_shown(folder)} (workingDir is relative to the folder of the spec)"
     given = os.path.relpath(folder, home)
     for place in _above(home):
         found = os.path.normpath(os.path.join(place, given))
         if os.path.isdir(found):
-            return Missing(problem, _set(found, found, home))
-    return Missing(problem, _literal("workingDir", folder))
+            return StartProblem(problem, _set(found, found, home))
+    return StartProblem(problem, _literal("workingDir", folder))
 
 
-def missing_program(name: str, path: str, folder: str, home: str) -> Missing | None:
+def missing_program(name: str, path: str, folder: str, home: str) -> StartProblem | None:
     """Whether the program can't be run, looked up as the shim does: in PATH, or from `folder`."""
     if "/" not in name:
         return _missing_command(name, path, folder)
@@ -45,18 +45,18 @@ def missing_program(name: str, path: str, folder: str, home: str) -> Missing | N
     if os.path.lexists(full):
         return _unfit(full)
     if os.path.isabs(name):
-        return Missing(f"no file {name}")
+        return StartProblem(f"no file {name}")
     start = "steps start in the folder of the spec" if folder == home else "its workingDir"
     problem = f"no file {name} in {_shown(folder)} ({start})"
     for place in _above(folder):
         found = os.path.normpath(os.path.join(place, name))
         if os.path.isfile(found):
-            return Missing(problem, _set(found, place, home))
-    return Missing(problem, _literal("command", name))
+            return StartProblem(problem, _set(found, place, home))
+    return StartProblem(problem, _literal("command", name))
 
 
-def _missing_command(name: str, path: str, folder: str) -> Missing | None:
-    unfit: Missing | None = None
+def _missing_command(name: str, path: str, folder: str) -> StartProblem | None:
+    unfit: StartProblem | None = None
     for place in path.split(":"):
         candidate = os.path.join(folder, place, name)
         if os.access(candidate, os.F_OK) and not os.path.isdir(candidate):
@@ -67,17 +67,17 @@ def _missing_command(name: str, path: str, folder: str) -> Missing | None:
         return unfit
     problem, near = f'command not found: "{name}"', os.path.join(folder, name)
     if os.path.isfile(near):
-        return Missing(problem, f"there is {_shown(near)}: write ./{name}")
+        return StartProblem(problem, f"there is {_shown(near)}: write ./{name}")
     unmeant = _literal("command", name) or _literal("env", path)
-    return Missing(problem, unmeant or f"PATH is {path}")
+    return StartProblem(problem, unmeant or f"PATH is {path}")
 
 
-def _unfit(path: str) -> Missing | None:
+def _unfit(path: str) -> StartProblem | None:
     """Why a file that is there can't be run; what its first line says is not looked at."""
     if os.path.isdir(path):
-        return Missing(f"{_shown(path)} is a directory, not a command")
+        return StartProblem(f"{_shown(path)} is a directory, not a command")
     if not os.access(path, os.X_OK):
-        return Missing(f"{_shown(path)} is not executable", f"try: chmod +x {_shown(path)}")
+        return StartProblem(f"{_shown(path)} is not executable", f"try: chmod +x {_shown(path)}")
     return None
 
 

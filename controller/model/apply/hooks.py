@@ -16,7 +16,7 @@ from controller.model.movement import (
     set_condition,
 )
 from controller.model.phases import Phase, Reason, RunStage
-from controller.model.state import End, State, Step, Workflow
+from controller.model.state import RunEnd, State, Step, Workflow
 from controller.model.timers import TimerKind
 from controller.spec.hooks import DueHook, hook_definition, hooks_in_force
 
@@ -30,7 +30,7 @@ def begun(state: State, event: e.HooksBegun) -> None:
 
 def begin_ending(state: State, event: e.EndDecided) -> None:
     workflow = state.lives[event.uid]
-    workflow.end = End(event.phase, event.reason, event.message, state.time)
+    workflow.end = RunEnd(event.phase, event.reason, event.message, state.time)
     for due in event.hooks:
         _take(state, workflow, due)
     move_run(state, workflow, RunStage.ENDING)

@@ -23,7 +23,7 @@ from controller.spec.params import misfits, values
 from controller.spec.triggers.due import at_in, day_of, key_of
 from controller.spec.triggers.trigger import (
     Firing,
-    Trigger,
+    ResolvedTrigger,
     given_by,
     group_of,
     overlap,
@@ -157,7 +157,7 @@ def _group(spec: Spec, facts: Firing, params: Mapping[str, Any]) -> str:
         raise _Skipped(Reason.INVALID_PARAMS, str(failure)) from None
 
 
-def line_of(definition: Workflow, trigger: Trigger, facts: Firing) -> str:
+def line_of(definition: Workflow, trigger: ResolvedTrigger, facts: Firing) -> str:
     """The group of the instance that this firing would begin; "" if it would begin none."""
     spec = definition.spec
     if not overlap(spec).group:
@@ -181,7 +181,7 @@ def has_room(definition: Workflow, group: str, kind: str) -> bool:
     return policy == "Queue" and queued < written.max_queued
 
 
-def _trigger(definition: Workflow, fire: Fire) -> Trigger:
+def _trigger(definition: Workflow, fire: Fire) -> ResolvedTrigger:
     return triggers(definition.spec)[fire.trigger]
 
 

@@ -20,7 +20,14 @@ from controller.model.phases import Reason
 from controller.model.state import SECOND, Armed, Starter, State, Workflow
 from controller.planner.actions import Fire
 from controller.spec.triggers.due import Rule, at_in, day_of, key_of, offset
-from controller.spec.triggers.trigger import MISSED_MAX, Firing, Overlap, Trigger, overlap, triggers
+from controller.spec.triggers.trigger import (
+    MISSED_MAX,
+    Firing,
+    Overlap,
+    ResolvedTrigger,
+    overlap,
+    triggers,
+)
 
 LATE = 60  # seconds; a due time that is seen later was missed, whatever the reason
 NONE = frozenset[str]()
@@ -93,7 +100,7 @@ _STOOD = {
 }
 
 
-def upcoming(definition: Workflow, trigger: Trigger, armed: Armed) -> int | None:
+def upcoming(definition: Workflow, trigger: ResolvedTrigger, armed: Armed) -> int | None:
     """The next due time of a trigger, by what is decided already."""
     return _Timed(definition, trigger, armed).upcoming()
 
@@ -101,7 +108,7 @@ def upcoming(definition: Workflow, trigger: Trigger, armed: Armed) -> int | None
 class _Timed:
     """A trigger that waits for times."""
 
-    def __init__(self, definition: Workflow, trigger: Trigger, armed: Armed) -> None:
+    def __init__(self, definition: Workflow, trigger: ResolvedTrigger, armed: Armed) -> None:
         assert trigger.rule is not None
         self.uid = definition.uid
         self.name = trigger.name
@@ -222,7 +229,7 @@ class _Timed:
 _MISSED = "no controller was there at that time"
 
 
-def facts_of_time(trigger: Trigger, due: int, kind: str = "") -> Firing:
+def facts_of_time(trigger: ResolvedTrigger, due: int, kind: str = "") -> Firing:
     """What expressions read of a firing at a due time. `kind`: if it is not that of the trigger."""
     assert trigger.rule is not None
     previous = trigger.rule.latest(due - 1)

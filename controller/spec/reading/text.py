@@ -85,8 +85,8 @@ class TextPlace(Struct, gc=False):
         return (at.key_line, at.key_column) if key and at.key_line else (at.line, at.column)
 
 
-class Node(Struct, frozen=True):
-    """One document, or what could be read of it."""
+class PlacedValue(Struct, frozen=True):
+    """A value with its place: one document, or what could be read of it."""
 
     value: object
     place: TextPlace
@@ -99,9 +99,9 @@ class Text(Struct, frozen=True):
     """
 
     text: str
-    documents: list[Node]
+    documents: list[PlacedValue]
     faults: list[Fault]
-    torn: Node | None = None
+    torn: PlacedValue | None = None
 
 
 def read(text: str, file: str, max_cost: int) -> Text:
@@ -205,7 +205,7 @@ class _Open:
         self.key: str | None = None
         self.key_at = (0, 0)
         self.merge = False
-        self.merges: list[Node] = []
+        self.merges: list[PlacedValue] = []
 
 
 class _Reader:
@@ -214,10 +214,10 @@ class _Reader:
     def __init__(self, file: str, max_cost: int) -> None:
         self.file = file
         self.max_cost = max_cost
-        self.documents: list[Node] = []
+        self.documents: list[PlacedValue] = []
         self.faults: list[Fault] = []
         self.open: list[_Open] = []
-        self.anchors: dict[str, tuple[Node, int] | None] = {}  # None: not complete yet
+        self.anchors: dict[str, tuple[PlacedValue, int] | None] = {}  # None: not complete yet
         self.unfolded = 0
         self.values = 0
 
@@ -233,14 +233,14 @@ class _Reader:
         elif isinstance(event, DocumentEndEvent):
             self.anchors = {}
 
-    def torn(self) -> Node | None:
+    def torn(self) -> PlacedValue | None:
         """The document that was being read when reading stopped, with what it has so far."""
         if not self.open:
             return None
         for inner, outer in zip(reversed(self.open), reversed(self.open[:-1]), strict=False):
             if isinstance(outer.value, dict) and outer.key is not None:
                 outer.value.setdefault(outer.key, inner.value)
-        return Node(self.open[0].value, self.open[0].place)
+        return PlacedValue(self.open[0].value, self.open[0].place)
 
     # ------------------------------------------------------------------------------------- events
 
@@ -262,7 +262,7 @@ class _Reader:
             value = self._tagged(event)
         place = TextPlace(mark.line + 1, mark.column + 1)
         if event.anchor is not None:
-            self.anchors[event.anchor] = (Node(value, place), len(event.value) + 1)
+            self.anchors[event.anchor] = (PlacedValue(value, place), len(event.value) + 1)
         self._put(value, place, len(event.value) + 1)
 
     def _begin(self, event: CollectionStartEvent) -> None:
@@ -291,7 +291,7 @@ class _Reader:
         if isinstance(done.value, dict):
             self._merge(done)
         if done.anchor is not None:
-            self.anchors[done.anchor] = (Node(done.value, done.place), done.cost)
+            self.anchors[done.anchor] = (PlacedValue(done.value, done.place), done.cost)
         self._put(done.value, done.place, done.cost)
 
     def _alias(self, event: AliasEvent) -> None:
@@ -301,7 +301,7 @@ class _Reader:
             known, shown = anchor in self.anchors, anchor[:_SHOWN_MAX]
             problem = f"*{shown} is inside &{shown} itself"
             self._fault(event, problem if known else f"no anchor &{shown} in front of this")
-            found = (Node(None, TextPlace(0, 0)), 0)
+            found = (PlacedValue(None, TextPlace(0, 0)), 0)
         node, cost = found
         self.unfolded += cost
         if self.unfolded > self.max_cost:
@@ -330,7 +330,7 @@ class _Reader:
             )
             raise _Stop
         if not self.open:
-            self.documents.append(Node(value, place))
+            self.documents.append(PlacedValue(value, place))
             return
         at = self.open[-1]
         at.cost += cost
@@ -343,7 +343,7 @@ class _Reader:
         place.key_line, place.key_column = at.key_at
         if at.merge:
             at.merge = False
-            at.merges.append(Node(value, place))
+            at.merges.append(PlacedValue(value, place))
         elif key in at.value:
             self._doubled(key, place, inside[key])
         else:
@@ -398,9 +398,9 @@ class _Reader:
         )
 
 
-def _flat(merges: list[Node]) -> Iterator[Node]:
+def _flat(merges: list[PlacedValue]) -> Iterator[PlacedValue]:
     for node in merges:
         if isinstance(node.value, list) and isinstance(node.place.inside, list):
-            yield from map(Node, node.value, node.place.inside)
+            yield from map(PlacedValue, node.value, node.place.inside)
         else:
             yield node

@@ -26,7 +26,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from controller.spec.path_fault import did_you_mean
-from controller.spec.triggers.wall import Change, change_at, first, last, reached, showing, shown
+from controller.spec.triggers.wall import (
+    ClockChange,
+    change_at,
+    first,
+    last,
+    reached,
+    showing,
+    shown,
+)
 
 if TYPE_CHECKING:  # it is loaded where somebody asks for a zone
     from zoneinfo import ZoneInfo
@@ -282,7 +290,7 @@ def _last_shown(text: str, clock: "ZoneInfo", wall: int) -> list[int]:
     return []
 
 
-def _change(wall: int, clock: "ZoneInfo") -> Change:
+def _change(wall: int, clock: "ZoneInfo") -> ClockChange:
     change = change_at(wall, clock)
     assert change is not None
     return change

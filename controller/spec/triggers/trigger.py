@@ -30,7 +30,7 @@ MISSED_MAX = 1000  # due times that `catchUp: All` starts
 Policy = Literal["Forbid", "Queue", "Allow"]
 
 
-class Trigger(Struct, frozen=True, kw_only=True):
+class ResolvedTrigger(Struct, frozen=True, kw_only=True):
     """One trigger. `rule` has the due times of one that waits for times; None for the others."""
 
     name: str
@@ -88,13 +88,13 @@ def is_definition(spec: Spec) -> bool:
     return not isinstance(spec.triggers, UnsetType)
 
 
-def triggers(spec: Spec) -> dict[str, Trigger]:
+def triggers(spec: Spec) -> dict[str, ResolvedTrigger]:
     """Those of a valid spec, by name."""
     return _triggers(Identity(spec))
 
 
 @lru_cache(1024)
-def _triggers(of: Identity) -> dict[str, Trigger]:
+def _triggers(of: Identity) -> dict[str, ResolvedTrigger]:
     found = map(_trigger, given(of.spec.triggers, []))
     return {trigger.name: trigger for trigger in found}
 
@@ -118,11 +118,11 @@ def _is_set(written: Written, field: str) -> bool:
     return not isinstance(getattr(written, field), UnsetType)
 
 
-def _trigger(written: Written) -> Trigger:
+def _trigger(written: Written) -> ResolvedTrigger:
     files, after = given(written.files, None), given(written.after, None)
     phases = "Succeeded" if after is None else given(after.phase, "Succeeded")
     zone, kind = given(written.time_zone, "UTC"), kind_of(written)
-    return Trigger(
+    return ResolvedTrigger(
         name=name_of(written),
         kind=kind,
         rule=_rule(written, zone) if kind in TIMES else None,
@@ -192,7 +192,7 @@ def read(firing: Firing, path: Sequence[str]) -> object:
     return getattr(firing, first)
 
 
-def given_by(spec: Spec, trigger: Trigger, lookup: Lookup) -> dict[str, Any]:
+def given_by(spec: Spec, trigger: ResolvedTrigger, lookup: Lookup) -> dict[str, Any]:
     """The values that a firing of this trigger gives to params, by name. Raises Failed.
 
     Of params `lookup` finds the defaults. A param that the trigger does not name is not there.

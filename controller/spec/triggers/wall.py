@@ -12,7 +12,7 @@ from typing import NamedTuple
 _SECOND = timedelta(seconds=1)
 
 
-class Change(NamedTuple):
+class ClockChange(NamedTuple):
     """The clock is set forward or back. Offsets from UTC are in seconds."""
 
     at: int  # the first moment with the new offset
@@ -35,7 +35,7 @@ def shown(moment: int, zone: tzinfo) -> int:
     return moment + _offset(datetime.fromtimestamp(moment, zone))
 
 
-def change_at(wall: int, zone: tzinfo) -> Change | None:
+def change_at(wall: int, zone: tzinfo) -> ClockChange | None:
     """The change by which a wall time does not come, or comes twice."""
     before, after = _offsets(wall, zone)
     if before == after:
@@ -47,7 +47,7 @@ def change_at(wall: int, zone: tzinfo) -> Change | None:
             low = middle
         else:
             high = middle
-    return Change(high, before, after)
+    return ClockChange(high, before, after)
 
 
 def showing(wall: int, zone: tzinfo) -> list[int]:

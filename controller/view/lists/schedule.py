@@ -19,7 +19,7 @@ from controller.model.indexes import forbidden
 from controller.model.phases import Reason
 from controller.model.state import SECOND, Armed, State, Workflow
 from controller.spec.triggers.due import at_in, day_of, key_of, offset, zone_of
-from controller.spec.triggers.trigger import Trigger, triggers
+from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.table import Cell, Column, Table
 from controller.view.times import MOMENTS, local, parse_moment, rfc3339
 
@@ -85,7 +85,7 @@ class Timed:
     """A trigger in force that has due times. `live`: a controller runs. `now`: in seconds."""
 
     def __init__(
-        self, state: State, definition: Workflow, trigger: Trigger, now: int, live: bool
+        self, state: State, definition: Workflow, trigger: ResolvedTrigger, now: int, live: bool
     ) -> None:
         assert definition.starter is not None
         assert trigger.rule is not None
@@ -189,7 +189,7 @@ def _hold(state: State, definition: Workflow) -> tuple[str, str]:
     return "", ""
 
 
-def is_excluded(trigger: Trigger, due: int) -> bool:
+def is_excluded(trigger: ResolvedTrigger, due: int) -> bool:
     return bool(trigger.exclude) and str(day_of(due, trigger.zone)) in trigger.exclude
 
 
@@ -220,7 +220,7 @@ class Force(NamedTuple):
     decided up to `lost`.
     """
 
-    trigger: Trigger
+    trigger: ResolvedTrigger
     after: int
     until: int | None = None
     ended: str = ""

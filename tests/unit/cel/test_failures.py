@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from controller.cel.program import Failed, Missing
+from controller.cel.program import EvaluationFailed, Missing
 from controller.cel.program import compile as compiled
 from controller.cel.types import BOOL, DOUBLE, DYN, INT, STRING, Type, list_of, map_of, record
 
@@ -99,20 +99,20 @@ FAILURES = [
 @pytest.mark.parametrize(("text", "problem"), FAILURES, ids=[text for text, _ in FAILURES])
 def test_a_failure_says_what_and_where(text: str, problem: str) -> None:
     program = compiled(text.replace("»", ""), NAMES)
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         program.evaluate(lambda path: DATA[path[0]])
     assert (raised.value.offset, raised.value.problem) == (text.index("»"), problem)
 
 
 @pytest.mark.parametrize("text", ["text.»matches('a')", "'a'.»matches(text)"])
 def test_half_a_character_matches_nothing(text: str) -> None:
-    with pytest.raises(Failed, match="half a surrogate pair") as raised:
+    with pytest.raises(EvaluationFailed, match="half a surrogate pair") as raised:
         compiled(text.replace("»", ""), NAMES).evaluate(lambda path: "a\ud800")
     assert raised.value.offset == text.index("»")
 
 
 def test_values_in_messages_are_short() -> None:
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         compiled("int(text)", NAMES).evaluate(lambda path: "x\n" * 1000)
     assert len(raised.value.problem) < 200
     assert "\n" not in raised.value.problem
@@ -126,7 +126,7 @@ def missing(path: tuple[str, ...]) -> object:
 
 
 def test_a_failing_lookup_has_the_place_of_the_name() -> None:
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         compiled("1 + steps.load.rows", NAMES).evaluate(missing)
     assert (raised.value.problem, raised.value.offset) == ("load gave no rows", 15)
 
@@ -140,9 +140,9 @@ def test_has_asks_whether_there_is_a_value() -> None:
 
 def test_has_fails_if_the_lookup_fails_for_another_reason() -> None:
     def lookup(path: tuple[str, ...]) -> object:
-        raise Failed("not known yet")
+        raise EvaluationFailed("not known yet")
 
-    with pytest.raises(Failed, match="not known yet"):
+    with pytest.raises(EvaluationFailed, match="not known yet"):
         compiled("has(steps.load.rows)", NAMES).evaluate(lookup)
 
 
@@ -168,7 +168,7 @@ BAD_DATA: list[tuple[Type, object, str]] = [
 
 @pytest.mark.parametrize(("type_", "value", "problem"), BAD_DATA)
 def test_data_that_is_not_as_declared_fails(type_: Type, value: object, problem: str) -> None:
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         compiled("[x]", {"x": type_}).evaluate(lambda path: value)
     assert (raised.value.problem, raised.value.offset) == (problem, 1)
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from controller.cel.program import Fault
+from controller.cel.program import ExpressionFault
 from controller.cel.program import compile as compiled
 from controller.cel.types import (
     BOOL,
@@ -300,7 +300,7 @@ FAULTS = [
 @pytest.mark.parametrize(("text", "problem", "hint"), FAULTS, ids=[each[0][:40] for each in FAULTS])
 def test_a_fault_says_what_where_and_what_instead(text: str, problem: str, hint: str) -> None:
     offset = text.index("»")
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ExpressionFault) as raised:
         compiled(text.replace("»", ""), NAMES)
     fault = raised.value
     assert (fault.offset, fault.problem, fault.hint) == (offset, problem, hint)
@@ -308,7 +308,7 @@ def test_a_fault_says_what_where_and_what_instead(text: str, problem: str, hint:
 
 @pytest.mark.parametrize("text", ["{}", "params.{}", "{}()", "text.{}()", "text.{}", "1 {}"])
 def test_a_message_is_short(text: str) -> None:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ExpressionFault) as raised:
         compiled(text.format("x" * 9_000), NAMES)
     assert len(raised.value.problem) < 100
 
@@ -317,7 +317,7 @@ def test_a_fault_among_very_many_names_is_found_fast() -> None:
     many = record({f"extract_{number}_daily": INT for number in range(10_000)} | {"load": INT})
     began = time.process_time()
     for _ in range(20):
-        with pytest.raises(Fault) as raised:
+        with pytest.raises(ExpressionFault) as raised:
             compiled("steps.laod", {"steps": many})
     assert raised.value.hint == 'did you mean "load"?'
     assert time.process_time() - began < 1

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from controller.cel import limits
-from controller.cel.program import Failed, Fault
+from controller.cel.program import EvaluationFailed, ExpressionFault
 from controller.cel.program import compile as compiled
 from controller.cel.types import DYN, STRING, list_of
 
@@ -19,13 +19,13 @@ def evaluate(text: str, value: object = None) -> object:
 
 
 def fails(text: str, value: object = None) -> str:
-    with pytest.raises(Failed) as raised:
+    with pytest.raises(EvaluationFailed) as raised:
         evaluate(text, value)
     return raised.value.problem
 
 
 def faulty(text: str) -> str:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ExpressionFault) as raised:
         compiled(text, NAMES)
     return raised.value.problem
 
@@ -216,7 +216,7 @@ def test_the_worst_evaluation_takes_a_second_at_most(text: str, value: object) -
     began = time.process_time()
     try:
         evaluate(text, value)
-    except Failed as failed:
+    except EvaluationFailed as failed:
         assert len(failed.problem) < 200
     assert time.process_time() - began < 5  # on a slow machine that does other things as well
 
@@ -241,6 +241,6 @@ def test_the_worst_evaluation_takes_a_second_at_most(text: str, value: object) -
 )
 def test_the_worst_text_is_refused_fast(text: str) -> None:
     began = time.process_time()
-    with pytest.raises(Fault):
+    with pytest.raises(ExpressionFault):
         compiled(text, NAMES)
     assert time.process_time() - began < 1

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from controller.cel.functions import FUNCTIONS
-from controller.cel.program import Fault
+from controller.cel.program import ExpressionFault
 from controller.cel.program import compile as compiled
 from controller.cel.tree import MACROS
 from controller.cel.types import DOUBLE, DYN, INT, STRING, list_of, map_of, record
@@ -50,7 +50,7 @@ def test_an_example_gives_what_the_page_shows(text: str, gives: str) -> None:
 
 @pytest.mark.parametrize(("text", "said"), FAULTS)
 def test_a_fault_is_said_as_the_page_shows(text: str, said: str) -> None:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(ExpressionFault) as raised:
         compiled(text, NAMES)
     assert f"{raised.value.problem}: {raised.value.hint}" == said
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.cel.program import Failed
+from controller.cel.program import EvaluationFailed
 from controller.cel.program import compile as compiled
 from controller.cel.types import (
     BOOL,
@@ -336,6 +336,6 @@ def test_an_integer_is_a_double_where_one_is_declared() -> None:
 
 
 def test_infinity_is_no_result_but_may_be_compared() -> None:
-    with pytest.raises(Failed, match="not finite"):
+    with pytest.raises(EvaluationFailed, match="not finite"):
         value_of("[1.0 / 0.0]")
     assert value_of("1.0 / 0.0 == double('inf')") is True

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs_folder import SECOND
 
-from controller.intake.absence import MASS_MIN, Absences, Key, Kind, Settings
+from controller.intake.absence import MASS_MIN, Absences, AbsenceSettings, Key, Kind
 
-SETTINGS = Settings(settle_seconds=1.0, mass_settle_seconds=10.0)
+SETTINGS = AbsenceSettings(settle_seconds=1.0, mass_settle_seconds=10.0)
 SETTLE, STILL = SECOND, 10 * SECOND
 BEGIN = 1_000 * SECOND
 

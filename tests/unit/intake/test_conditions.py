@@ -4,7 +4,7 @@ import pytest
 from specs_folder import SECOND, SpecsFolder
 
 from controller.intake import conditions
-from controller.intake.absence import Settings
+from controller.intake.absence import AbsenceSettings
 from controller.intake.conditions import NAMED_MAX, Said, as_conditions
 from controller.model.observations import FolderSight
 from controller.model.state import Condition
@@ -28,7 +28,7 @@ def names(count: int) -> list[str]:
             id="a held folder, and the two ways out",
         ),
         pytest.param(
-            conditions.of_mass_deletion(names(11), 12, Settings(mass_settle_seconds=2.5)),
+            conditions.of_mass_deletion(names(11), 12, AbsenceSettings(mass_settle_seconds=2.5)),
             "MassDeletion",
             "ManyVanished",
             "11 of 12 specs are gone (w0, w1, w2, w3, w4 and 6 more): their workflows are "

@@ -19,7 +19,7 @@ class Inbox:
 
     def __init__(self, **spec: Any) -> None:
         self.story = Story()
-        self.memory = inputs.Memory()
+        self.memory = inputs.InputMemory()
         self.sight = InputSight(pattern=PATTERN, root="ok", device=7)
         self.spec = spec
         self.accept()

@@ -6,7 +6,7 @@ import pytest
 from specs_folder import SECOND, SpecsFolder, workflow
 
 from controller.intake import markers
-from controller.intake.absence import Absences, Settings
+from controller.intake.absence import Absences, AbsenceSettings
 from controller.model.observations import SeenMarker
 
 
@@ -181,14 +181,14 @@ def test_only_markers_that_the_log_knows_are_removed(etl: SpecsFolder) -> None:
     for path in ("etl.cancel", "b.cancel", "c.yaml"):
         absences.see("path", path, 0)
     absences.see("edit", "etl.cancel", 0)
-    assert not list(markers.removed(etl.state, absences, Settings(), SECOND - 1))
-    found = list(markers.removed(etl.state, absences, Settings(), SECOND))
+    assert not list(markers.removed(etl.state, absences, AbsenceSettings(), SECOND - 1))
+    found = list(markers.removed(etl.state, absences, AbsenceSettings(), SECOND))
     assert [(event.workflow, event.path) for event in found] == [
         ("b", "b.cancel"),
         ("etl", "etl.cancel"),
     ], "in the order of paths, whatever came first"
     assert absences.waits.keys() == {("path", "c.yaml"), ("edit", "etl.cancel")}
-    assert not list(markers.removed(etl.state, absences, Settings(), SECOND)), "told once"
+    assert not list(markers.removed(etl.state, absences, AbsenceSettings(), SECOND)), "told once"
 
 
 def test_a_marker_is_going_from_its_vanishing_until_that_is_believed(etl: SpecsFolder) -> None:

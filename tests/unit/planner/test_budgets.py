@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from story import Story, a_step
 
-from controller.loop.effects import Places, effects
+from controller.loop.effects import RootFolders, effects
 from controller.model.events import MachineSlept
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
@@ -112,7 +112,7 @@ class NoFiles:
 def test_a_grace_period(meanwhile: str, spent: bool) -> None:
     steps = [a_step("a", terminationGracePeriodSeconds=BUDGET)]
     story = go_by(Story().accept(steps).start("a").mark(), meanwhile)
-    places, key = Places("/state", "/specs"), (story.life().uid, "a")
+    places, key = RootFolders("/state", "/specs"), (story.life().uid, "a")
     (order,) = effects(story.state, [key], story.now, places, NoFiles()).orders
     assert (order.grace_seconds == 0) is spent
 

@@ -8,7 +8,7 @@ import pytest
 
 from controller.executor.local import ending as ending_module
 from controller.executor.local import marks as marks_module
-from controller.executor.local.ending import Endings, Proven, Runner, Stuck
+from controller.executor.local.ending import Endings, Proven, RunnerProcess, Stuck
 from controller.executor.local.marks import Sight, Tree
 from controller.loop.ports import AttemptId
 
@@ -167,7 +167,7 @@ def with_runner(table: ProcessTable, notice: Signals = SIGTERM) -> Endings:
     """Process 4 is the runner of the attempt, 5 its command; two thirds of its grace are 2 s."""
     table.processes = [Process(4), Process(5)]
     endings = Endings(set)
-    runner = Runner(Process(4), notice)  # type: ignore[arg-type]
+    runner = RunnerProcess(Process(4), notice)  # type: ignore[arg-type]
     endings.begin(Tree(id=ATTEMPT, mark=7), 3 * SECOND, 0, runner)
     endings.advance(0)
     return endings

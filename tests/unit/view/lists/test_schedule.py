@@ -9,7 +9,7 @@ from story import Story, a_step
 from controller.errors import UsageError
 from controller.model.state import SECOND
 from controller.spec.triggers.due import Rule
-from controller.spec.triggers.trigger import Trigger
+from controller.spec.triggers.trigger import ResolvedTrigger
 from controller.view.lists.schedule import (
     BEHIND_MAX,
     Decided,
@@ -133,7 +133,7 @@ def test_jitter_moves_the_start_and_not_the_due_time() -> None:
 
 # ---------------------------------------- the past
 
-TRIGGER = Trigger(name="hourly", kind="everySeconds", rule=Rule(every=HOUR))
+TRIGGER = ResolvedTrigger(name="hourly", kind="everySeconds", rule=Rule(every=HOUR))
 
 
 def record(order: int, first: float, due: float, reason: str = "", instance: str = "") -> Decided:
@@ -169,7 +169,7 @@ def test_a_record_tells_of_all_due_times_that_it_covers() -> None:
 
 
 def test_excluded_days_are_told_inside_of_a_record() -> None:
-    trigger = Trigger(
+    trigger = ResolvedTrigger(
         name="hourly",
         kind="everySeconds",
         rule=Rule(every=12 * HOUR),
@@ -188,7 +188,7 @@ def test_excluded_days_are_told_inside_of_a_record() -> None:
 
 
 def test_a_changed_trigger_counts_from_its_edit_on() -> None:
-    slower = Trigger(name="hourly", kind="everySeconds", rule=Rule(every=2 * HOUR))
+    slower = ResolvedTrigger(name="hourly", kind="everySeconds", rule=Rule(every=2 * HOUR))
     first = Force(TRIGGER, NOON, NOON + round(2.5 * HOUR), "the trigger was changed")
     past = Past(
         forces={"hourly": [first, Force(slower, NOON + round(2.5 * HOUR))]},
