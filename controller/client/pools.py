@@ -48,7 +48,7 @@ def _pools(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, int]]:
     from controller.spec.load import load
     from controller.spec.models import Pool
 
-    for file in _files(places):
+    for file in dict.fromkeys(_files(places)):  # `validate specs` names the folder twice
         with suppress(TreadleError):  # what can't be read is told where it is judged
             data = read_source(file, max_bytes).data
             if b"Pool" not in data:
