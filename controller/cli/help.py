@@ -1,6 +1,5 @@
 """The texts of `treadle --help` and of each command's help, made from the table of commands."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from controller.cli.arguments import Arg, Command, Example
@@ -66,4 +65,6 @@ def _positional(argument: Arg) -> str:
 
 
 def filled(text: str, width: int) -> str:
+    import textwrap
+
     return textwrap.fill(text, max(20, width))

@@ -7,7 +7,6 @@ and none for the help. Heavy modules (yaml, watchdog, rich) are imported where t
 import argparse
 import gc
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -140,6 +139,8 @@ def _is_nowhere() -> bool:
 
 def _overview(words: Sequence[str]) -> int:
     """Show all commands, and the folders that they would use here."""
+    import shutil
+
     from controller.cli.help import overview
 
     asked = "--help" in words or "-h" in words

@@ -5,7 +5,6 @@ line that says what was probably meant. The folders and `--utc` may stand before
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -69,15 +68,13 @@ def _meant(name: str) -> str:
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """The parser of this command. It leaves out settings that no option gives."""
-    width = shutil.get_terminal_size().columns
     parser = _Parser(
         prog=f"treadle {command.name}",
         usage=usage(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=filled(command.description, width),
-        epilog="\n".join(examples(command.examples, width)),
         add_help=False,
     )
+    parser.command = command
     titles = ("Arguments", "", FOLDERS, EXPERTS)
     groups = {title: parser.add_argument_group(title or "Options") for title in titles}
     for argument in command.arguments:
@@ -110,6 +107,8 @@ def _add(group: argparse._ActionsContainer, argument: Arg) -> None:
 class _Parser(argparse.ArgumentParser):
     """The parser of one command. Where argparse exits with a usage, it raises Misuse."""
 
+    command: Command
+
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
@@ -131,6 +130,12 @@ class _Parser(argparse.ArgumentParser):
         raise Misuse(f"{command}: {message.removeprefix('argument ')} ({self.prog} --help)")
 
     def print_help(self, file: Any = None) -> None:
+        """The texts are made only now, since what breaks their lines takes long to load."""
+        import shutil
+
+        width = shutil.get_terminal_size().columns
+        self.description = filled(self.command.description, width)
+        self.epilog = "\n".join(examples(self.command.examples, width))
         super().print_help(file)
         sys.stdout.flush()  # argparse exits right after it
 

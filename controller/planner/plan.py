@@ -19,7 +19,6 @@ from controller.model.state import State, Step, Workflow
 from controller.model.timers import HABITS, TimerKind
 from controller.planner import (
     cancel,
-    hooks,
     readiness,
     retention,
     retries,
@@ -115,7 +114,7 @@ def _decide(state: State, workflow: Workflow, steps: list[Step], now: int) -> li
 
 
 def _decide_hooks(state: State, workflow: Workflow, now: int) -> Iterator[Action]:
-    if (begun := hooks.at_start(state, workflow)) is not None:
+    if (begun := run.hooks_at_start(state, workflow)) is not None:
         yield begun
     elif (hook := workflow.next_hook) is not None:
         decision = _decide_step(state, workflow, hook, now)

@@ -1,10 +1,26 @@
-"""When a run is over, and what it came to; when nothing of a suspended workflow runs any more."""
+"""When a run is over, and what it came to; when nothing of a suspended workflow runs any more.
 
-from controller.model.events import EndDecided, LifeEnded, WorkflowFinished, WorkflowSuspended
-from controller.model.indexes import is_to_end
+And which hooks are due: those of onStart once a run, the others when all its steps are done. How a
+hook then runs is decided like for a step: `wish`, `retries` and `readiness` know of hooks.
+"""
+
+from controller.model.events import (
+    EndDecided,
+    HooksBegun,
+    LifeEnded,
+    WorkflowFinished,
+    WorkflowSuspended,
+)
+from controller.model.indexes import is_to_end, is_without_hooks
 from controller.model.phases import FAILING_CANCELS, Phase, Reason
 from controller.model.state import State, Workflow
-from controller.planner.hooks import at_end
+from controller.spec.hooks import DueHook, HookKind, hooks_in_force
+
+_BY_PHASE: dict[Phase, HookKind] = {
+    Phase.SUCCEEDED: "onSuccess",
+    Phase.FAILED: "onFailure",
+    Phase.CANCELLED: "onCancel",
+}
 
 Outcome = EndDecided | WorkflowFinished | WorkflowSuspended | LifeEnded
 
@@ -16,7 +32,7 @@ def finish(state: State, workflow: Workflow) -> Outcome | None:
     if workflow.unsettled:
         return _suspend(state, workflow)
     phase, reason, message = _verdict(workflow)
-    hooks = at_end(state, workflow, phase) if workflow.end is None else []
+    hooks = _hooks_at_end(state, workflow, phase) if workflow.end is None else []
     if hooks or (workflow.end is None and workflow.next_hook is not None):
         return EndDecided(
             uid=workflow.uid, phase=phase, reason=reason, message=message, hooks=hooks
@@ -62,3 +78,26 @@ def _named(workflow: Workflow, phase: Phase) -> str:
     ]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
+
+
+# ---------------------------------------- hooks
+
+
+def hooks_at_start(state: State, workflow: Workflow) -> HooksBegun | None:
+    """The hooks of onStart, once the first attempt of the run has started."""
+    if not workflow.onstart_due:
+        return None
+    return HooksBegun(uid=workflow.uid, hooks=_hooks_of(state, workflow, "onStart"))
+
+
+def _hooks_at_end(state: State, workflow: Workflow, phase: Phase) -> list[DueHook]:
+    """The hooks of a run that has come to this phase. A workflow without a run has none."""
+    if not workflow.in_run:
+        return []
+    return [*_hooks_of(state, workflow, _BY_PHASE[phase]), *_hooks_of(state, workflow, "onExit")]
+
+
+def _hooks_of(state: State, workflow: Workflow, kind: HookKind) -> list[DueHook]:
+    if is_without_hooks(state, workflow):
+        return []
+    return [*hooks_in_force(workflow.spec).get(kind, ())]

@@ -75,7 +75,7 @@ def _found(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, str, in
     from controller.spec.models import Pool
     from controller.spec.reading.load import load
 
-    for file in _files(places):
+    for file in dict.fromkeys(_files(places)):  # `validate specs` names the folder twice
         with suppress(TreadleError):  # what can't be read is told where it is judged
             data = read_source(file, max_bytes).data
             if b"Pool" not in data:

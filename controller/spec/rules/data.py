@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, UnsetType, to_builtins
 
-from controller.spec import habits
 from controller.spec import params as params_of
 from controller.spec.definition import given, requires, scripts
 from controller.spec.expression import (
@@ -207,7 +206,9 @@ def _expressions_at(spec: Spec, place: _Place, reach: "_Reach") -> Iterator[Path
         yield PathFault(path=place.path, problem=fault.problem, hint=fault.hint, at=fault.at)
         return
     if place.kind == "seconds" and not found:
-        hint = habits.advice("write $seconds", place.text)
+        from controller.spec.habits import advice  # only for faults
+
+        hint = advice("write $seconds", place.text)
         problem = f"expected a number, found {shown(place.text)}"
         yield PathFault(path=place.path, problem=problem, hint=hint)
         return
@@ -392,6 +393,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def _env_line(script: str) -> str:
     """How to pass the first expression of a script by a variable."""
+    from controller.spec.habits import as_ours  # only for faults
+
     try:
         code = next(codes(script[script.find(OPEN) :])).text
     except (Malformed, StopIteration):
@@ -400,7 +403,7 @@ def _env_line(script: str) -> str:
         name = code.removeprefix("secrets.")
         return f'write env: {{{name}: {{fromEnv: {name}}}}}, and "${name}" here'
     name = (_WORD.findall(code) or ["value"])[-1].upper()
-    quoted = (habits.as_ours(code) or code).replace("\\", "\\\\").replace('"', '\\"')
+    quoted = (as_ours(code) or code).replace("\\", "\\\\").replace('"', '\\"')
     return f'write env: {{{name}: "${{{{ {quoted} }}}}"}}, and "${name}" here'
 
 
