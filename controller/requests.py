@@ -3,7 +3,8 @@
 A request is durable before `drop` returns. It is there or not, never half: it is written under a
 hidden name, synced and renamed. File names begin with the time, so their order is the order of
 asking. The controller records each request by its name before it removes the file; so a request
-that a crash left behind is recognized by its name and not applied again.
+that a crash left behind is recognized by its name and not applied again. Only the owner of the
+state folder may ask: who else could write there could also put something in our way.
 
 Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 """
@@ -20,6 +21,7 @@ import msgspec
 
 from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
+from controller.owners import doubt_of_state
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
@@ -39,11 +41,11 @@ def drop(state_dir: str, request: Request) -> str:
     except UnicodeEncodeError:  # the path of the spec, if it is relative to such a folder
         raise NotUtf8(request.path) from None
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(draft, "xb") as file:
-            # The controller has to read it, whatever the umask of the sender. Who may come here
-            # is decided by the mode of the state folder.
-            os.fchmod(file.fileno(), 0o644)
+        if doubt := doubt_of_state(state_dir):
+            raise StorageError(str(doubt))
+        for each in (state_dir, folder):
+            os.makedirs(each, mode=0o700, exist_ok=True)
+        with open(draft, "xb", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -157,6 +159,10 @@ def _read(path: str, name: str) -> Request:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
     request = msgspec.json.decode(text, type=Request)
     return msgspec.structs.replace(request, name=name, problem=_problem(request))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _never_waiting(path: str, flags: int) -> int:

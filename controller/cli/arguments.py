@@ -62,6 +62,10 @@ class Command(NamedTuple):
     # code. Progress does too, and does not wait for one that is slow.
     output_is: Literal["listing", "verdict", "progress"] = "verdict"
 
+    @property
+    def changes_nothing(self) -> bool:
+        return self.function.startswith("reading.")
+
     def every_argument(self) -> Iterator[Arg]:
         for argument in self.arguments:
             yield from argument.choices if isinstance(argument, OneOf) else (argument,)

@@ -63,6 +63,8 @@ def _run(command: Command, args: argparse.Namespace) -> int:
         try:
             complete(args, command)
             _require_utf8(args)
+            if command.changes_nothing:
+                _warn_of_strangers(args)
             code = int(_function(command.function)(args))
         except NoRecords as error:
             _complain(f"{error}: {no_state(args)}")
@@ -99,6 +101,18 @@ def _complain(text: str) -> None:
 
     for line in text.split("\n"):
         print(f"treadle: {visible(line)}", file=sys.stderr)
+
+
+def _warn_of_strangers(args: argparse.Namespace) -> None:
+    """Readers may read what somebody else could have written, but should know it."""
+    from controller.owners import doubt_of_state
+
+    try:
+        doubt = doubt_of_state(args.state) if "state" in args else None
+    except OSError:
+        return  # whoever reads it says so
+    if doubt:
+        _complain(f"{doubt.problem}; only reading is safe, what it says may be theirs")
 
 
 def _require_utf8(args: argparse.Namespace) -> None:

@@ -297,7 +297,7 @@ def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
     import zstandard
 
     sizes: dict[str, int] = {}
-    with open(path, "xb") as file:
+    with open(path, "xb", opener=segments.private) as file:
         with (
             zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(
                 file, closefd=False

@@ -34,7 +34,7 @@ def attached(state_dir: str, path: str) -> bytes:
 
 def _write(path: str, data: bytes) -> None:
     folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
     draft = os.path.join(folder, f".{name}.new")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)

@@ -128,13 +128,14 @@ def create(path: str) -> int:
 
 def write(path: str, *parts: bytes) -> None:
     """Write a file for its owner alone. Its content is durable after this, its name is not yet."""
-    with open(path, "wb", opener=_private) as file:
+    with open(path, "wb", opener=private) as file:
         file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """An opener for files that only their owner may read, whatever the umask."""
     return os.open(path, flags, 0o600)
 
 

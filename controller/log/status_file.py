@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from controller.log import segments
 from controller.log.lock import holder
 from controller.model.state import Condition
 from controller.planner.permission import Limits
@@ -45,7 +46,7 @@ def write_status(state_dir: str, status: ControllerStatus, now: int) -> None:
     status = msgspec.structs.replace(status, written=now)
     path = status_path(state_dir)
     draft = f"{path}.tmp"  # one writer, so one name is enough
-    with open(draft, "wb") as file:
+    with open(draft, "wb", opener=segments.private) as file:
         file.write(msgspec.json.encode(status) + b"\n")
     os.replace(draft, path)
 

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from controller.log.segments import private
 from controller.log.snapshots import fold_on, folder, only_one, seqs
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Upkeep:
         words = ["-m", "controller.log.upkeep", self._state_dir, str(self._keep_archive_bytes)]
         try:
             os.makedirs(folder(self._state_dir), mode=0o700, exist_ok=True)
-            with open(self._errors, "wb") as errors:
+            with open(self._errors, "wb", opener=private) as errors:
                 return subprocess.Popen(
                     [sys.executable, "-P", *words],
                     stdin=subprocess.DEVNULL,

@@ -108,7 +108,7 @@ class LogWriter:
         if torn == 0:
             return
         copy = _free_name(f"{self._path}.torn-{self.seq + 1}")
-        with open(copy, "xb") as file:
+        with open(copy, "xb", opener=segments.private) as file:
             file.write(os.pread(self._fd, torn, self._size))
             file.flush()
             os.fsync(file.fileno())

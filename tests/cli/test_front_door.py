@@ -6,6 +6,16 @@ import subprocess
 
 import pytest
 from cli.place import HELD, TREADLE, Place, document
+from users import NOBODY, as_root
+
+
+@pytest.fixture
+def ended(place: Place) -> Place:
+    """A place where one workflow has run, with a state folder that only --state finds."""
+    place.state = place.root / "state"
+    place.spec("etl", only="true")
+    place.treadle("up", "--once", "--state", "state")
+    return place
 
 
 def test_help_shows_the_folders_and_who_runs(place: Place) -> None:
@@ -217,6 +227,62 @@ def test_nothing_of_another_user_is_used(place: Place, words: tuple[str, ...]) -
     assert said.startswith(f"treadle: {shared}/.treadle: belongs to user 4242, not to root")
     assert place.says("--help").startswith("treadle runs ")
     place.says("get", "--state", str(own / "mine"), "-o", "name")
+
+
+@as_root
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "--once"),
+        ("up", "--standby"),
+        ("run", "specs/etl.yaml"),
+        ("restart", "etl"),
+        ("retry", "etl", "only"),
+        ("suspend", "etl"),
+        ("delete", "--all"),
+        ("repair",),
+    ],
+)
+def test_nothing_is_written_into_the_state_of_another_user(
+    ended: Place, words: tuple[str, ...]
+) -> None:
+    before = sorted(ended.state.rglob("*"))
+    os.chown(ended.state, NOBODY.pw_uid, -1)
+    said = ended.complains(*words, "--state", "state", code=4)
+    assert f"state: belongs to {NOBODY.pw_name}, not to root, so {NOBODY.pw_name} could" in said
+    assert "--state" in said
+    assert sorted(ended.state.rglob("*")) == before
+
+
+@as_root
+@pytest.mark.parametrize("words", [("get",), ("status", "etl"), ("logs", "etl"), ("events",)])
+def test_the_state_of_another_user_is_read_with_a_word(
+    ended: Place, words: tuple[str, ...]
+) -> None:
+    os.chown(ended.state / "log", NOBODY.pw_uid, -1)
+    done = ended.treadle(*words, "--state", "state")
+    assert done.stderr.decode().startswith(
+        f"treadle: state/log: belongs to {NOBODY.pw_name}, not to root, so {NOBODY.pw_name} "
+        "could run commands as you; only reading is safe, what it says may be theirs\n"
+    )
+
+
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_all_in_the_state_folder_is_for_its_owner_alone_whatever_the_umask(
+    place: Place, umask: int
+) -> None:
+    place.spec("etl", only="umask; mkdir made")
+    before = os.umask(umask)
+    try:
+        place.treadle("up", "--once")
+        place.says("cancel", "etl", code=0)
+    finally:
+        os.umask(before)
+    found = [place.state, *place.state.rglob("*")]
+    assert len(found) > 8
+    for path in found:
+        assert path.lstat().st_mode & 0o077 == 0, path
+    assert (place.specs / "made").stat().st_mode & 0o777 == 0o777 & ~umask, "but steps have it"
 
 
 def test_the_name_of_a_folder_can_not_control_the_terminal(place: Place) -> None:

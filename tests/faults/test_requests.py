@@ -28,13 +28,28 @@ def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: 
     ]
 
 
-def test_the_umask_of_who_asks_keeps_no_controller_from_reading(tmp_path: Path) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_only_the_owner_can_read_what_is_asked_whatever_the_umask(
+    tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
     try:
-        name = drop(str(tmp_path), a_retry("w"))
+        name = drop(str(tmp_path / "state"), a_retry("w"))
     finally:
         os.umask(before)
-    assert (tmp_path / "requests" / name).stat().st_mode & 0o777 == 0o644
+    for path, mode in (("", 0o700), ("requests", 0o700), (f"requests/{name}", 0o600)):
+        assert (tmp_path / "state" / path).stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("folder", ["", "requests", "archive"])
+def test_nothing_is_asked_where_others_can_write(tmp_path: Path, folder: str) -> None:
+    """Who wrote there before could have put the requests of another user in our way."""
+    state = tmp_path / "state"
+    (state / folder).mkdir(parents=True)
+    (state / folder).chmod(0o757)
+    with pytest.raises(StorageError, match=f"{state / folder}: others can write to this folder"):
+        drop(str(state), a_retry("w"))
+    assert not list(state.rglob("*.json"))
 
 
 def test_a_text_survives_as_it_is(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ def repair(args: argparse.Namespace) -> int:
     from controller.client.replica import is_live
     from controller.log.lock import StateLock
     from controller.log.repair import cut, examine
+    from controller.log.state_folder import refuse_strangers
 
     if not os.path.isdir(args.state):
         raise NotFound(f"{os.path.abspath(args.state)}: no such state folder")
+    refuse_strangers(args.state)
     if is_live(args.state):
         raise LockHeld(f"{args.state}: a controller is using it: stop it first")
     finding = examine(args.state)

@@ -208,6 +208,7 @@ def start_shim(state: str, boot_id: str, lock: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     errors = os.open(f"{state}/shim/errors", flags, 0o600)
     with socket.socket(socket.AF_UNIX) as listener:
+        os.fchmod(listener.fileno(), 0o600)  # before it has a name: never open to others
         with short_path(f"{state}/shim") as folder:
             listener.bind(f"{folder}/socket")
         listener.listen(BACKLOG)

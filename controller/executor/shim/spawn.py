@@ -229,7 +229,7 @@ def open_log(path: str) -> int:
         try:
             log = os.open(path, flags, 0o600)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             log = os.open(path, flags, 0o600)
         if not stat.S_ISREG(os.fstat(log).st_mode):
             os.close(log)
