@@ -4,9 +4,11 @@ Trusted are the user that we run as, and root. A group is trusted if it is the o
 name, with nobody else in it, as Debian and Fedora make one for each user.
 """
 
+import errno
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from typing import NamedTuple
 
 ROOT = 0
@@ -27,7 +29,7 @@ def group_name(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name
     except _NO_NAMES:
-        return f"group {gid}"
+        return str(gid)
 
 
 def others_may_write(status: os.stat_result) -> bool:
@@ -57,7 +59,20 @@ def _is_own_group(gid: int, uid: int) -> bool:
     )
 
 
-# ---------------------------------------- the state folder
+def is_strangers(status: os.stat_result) -> bool:
+    """Whether it belongs to a third user, who is neither us nor root."""
+    return status.st_uid not in (os.geteuid(), ROOT)
+
+
+def who_else(status: os.stat_result) -> str:
+    """How somebody else can change this file or folder; "" if nobody can."""
+    if is_strangers(status):
+        return f"belongs to {user_name(status.st_uid)}"
+    if others_may_write(status):
+        return "others can write to it"
+    if group_may_write(status):
+        return f"the group {group_name(status.st_gid)} can write to it"
+    return ""
 
 
 class Doubt(NamedTuple):
@@ -68,6 +83,9 @@ class Doubt(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.problem}; {self.mend}"
+
+
+# ---------------------------------------- the state folder
 
 
 def doubt_of_state(path: str) -> Doubt | None:
@@ -104,3 +122,76 @@ def _doubt_of(path: str, status: os.stat_result) -> Doubt | None:
         f"remove what is not yours in it, then run `chmod {mode} {path}`, or name another with "
         "--state",
     )
+
+
+# ---------------------------------------- the specs folder
+
+LINKS_MAX = 40  # as many as the kernel follows
+_RISK = "take the risk with --allow-insecure-specs"
+
+
+def doubt_of_specs(path: str, shown: str) -> Doubt | None:
+    """Why somebody else could put specs there, or another folder into its place.
+
+    A group that can write is no reason, but see `who_else`. Raises OSError.
+    """
+    *passed, last = _way(os.path.abspath(path))
+    for place, status in passed:
+        if place == last[0]:
+            continue
+        leads = f"{place}: this leads to the specs folder {shown}"
+        if is_strangers(status):
+            owner = user_name(status.st_uid)
+            return Doubt(
+                f"{leads} and belongs to {owner}, who could run commands as you",
+                f"move the specs to a folder below your own, or {_RISK}",
+            )
+        if others_may_write(status) and not status.st_mode & stat.S_ISVTX:
+            return Doubt(
+                f"{leads}, and others can write to it, so they could run commands as you",
+                f"run `chmod o-w {place}`, or {_RISK}",
+            )
+    status = last[1]
+    if is_strangers(status):
+        owner = user_name(status.st_uid)
+        return Doubt(
+            f"{shown}: the specs folder belongs to {owner}, not to {user_name(os.geteuid())}, so "
+            f"{owner} could run commands as you",
+            f"work as {owner}, copy it to a folder of your own, or {_RISK}",
+        )
+    if others_may_write(status):
+        return Doubt(
+            f"{shown}: others can write to the specs folder, so they could run commands as you",
+            f"run `chmod o-w {shown}`, or {_RISK}",
+        )
+    return None
+
+
+def _way(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """All folders and links that the kernel passes on the way to an absolute path; last, its end.
+
+    Whoever can change one of them decides what is at its end.
+    """
+    here, left, links = os.sep, _parts(path), 0
+    yield here, os.lstat(here)
+    while left:
+        name = left.pop(0)
+        if name == os.pardir:
+            here = os.path.dirname(here)
+            continue
+        place = os.path.join(here, name)
+        status = os.lstat(place)
+        yield place, status
+        if not stat.S_ISLNK(status.st_mode):
+            here = place
+            continue
+        if (links := links + 1) > LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        target = os.readlink(place)
+        here = os.sep if os.path.isabs(target) else here
+        left = _parts(target) + left
+    yield here, os.lstat(here)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split(os.sep) if part not in ("", os.curdir)]

@@ -110,7 +110,7 @@ COMMANDS = (
                 "--allow-insecure-specs",
                 heading=EXPERTS,
                 action="store_true",
-                help="use a specs folder that others can write to: they can run commands as you",
+                help="use a specs folder that others own or can change: they can run things as you",
             ),
             arg(
                 "--poll",

@@ -5,8 +5,10 @@ event was lost, and when somebody asks for it to confirm that a file is absent. 
 by (device, inode) every second, because a folder that was renamed or mounted over sends no event.
 Where the system gives no watches, or the user wants polling, the full scan runs every 1.5 s.
 
-A root that is new, at the start say, is looked at until its files have stood still for a moment: so
-nothing starts by the old specs before a new one is read.
+Before a new root is looked into, its owner and mode are, and those of all folders above it: who can
+change one of them can run commands as us. A root that is new, at the start say, is looked at until
+its files have stood still for a moment: so nothing starts by the old specs before a new one is
+read.
 """
 
 import errno
@@ -20,13 +22,14 @@ from controller.folder.claim import Claim
 from controller.folder.scan import STILL, Scanner, hidden, is_utf8
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
+from controller.owners import Doubt, doubt_of_specs
 
 RESCAN = 30_000_000  # microseconds between full scans, also without any event
 POLL = 1_500_000  # the same where nothing is watched
 ROOT_CHECK = 1_000_000
 ATTEMPTS = 3  # to scan while the root stays the same
 
-Root = Literal["ok", "missing", "unreadable", "file"]
+Root = Literal["ok", "missing", "unreadable", "file"]  # by the stat alone
 
 
 def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = False) -> None:
@@ -49,22 +52,26 @@ def check_folder(path: str, state: str, *, known: bool, allow_insecure: bool = F
     if root != "ok" and not known:
         hint = "; make it, or name another with --specs" if root == "missing" else ""
         raise UsageError(f"{os.path.abspath(path)}: the specs folder is {root}{hint}")
-    if status is not None and status.st_mode & stat.S_IWOTH and not allow_insecure:
-        raise UsageError(
-            f"{path}: others can write to the specs folder, so they could run commands as you; "
-            f"run `chmod o-w {path}`, or take the risk with --allow-insecure-specs"
-        )
+    if status is not None and not allow_insecure and (doubt := _doubt(path, path)):
+        raise UsageError(str(doubt))
 
 
 class OpenFolder:
-    """`ports.Folder` for a real folder. `poll`: don't watch it, look every 1.5 s."""
+    """`ports.Folder` for a real folder. `poll`: don't watch it, look every 1.5 s.
 
-    def __init__(self, path: str, *, spec_bytes_max: int, poll: bool = False) -> None:
+    Unless `allow_insecure`, a folder that somebody else could change is not looked into.
+    """
+
+    def __init__(
+        self, path: str, *, spec_bytes_max: int, poll: bool = False, allow_insecure: bool = False
+    ) -> None:
         self._sight = FolderSight(path=os.path.abspath(path), shown=path)
-        self._scanner = Scanner(self._sight, spec_bytes_max)
+        self._scanner = Scanner(self._sight, spec_bytes_max, warn=not allow_insecure)
         self._watcher = Watcher(self._scanner.concerns)
         self._claim = Claim()
         self._poll = poll
+        self._allow_insecure = allow_insecure
+        self._trusted: tuple[int, ...] = ()  # how the root looked that nobody else could change
         self._watched = False  # whether the watcher was started for the present root
         self._scan_due = 0
         self._check_due = 0
@@ -130,9 +137,25 @@ class OpenFolder:
     def _note_root(self) -> None:
         sight = self._sight
         sight.root, status = _look_at(sight.path)
+        sight.danger = sight.mend = ""
         if status is not None:
             sight.device, sight.inode = status.st_dev, status.st_ino
             sight.shared = not self._claim.take(f"{sight.device}-{sight.inode}")
+            if not self._allow_insecure:
+                self._judge_owner(status)
+
+    def _judge_owner(self, status: os.stat_result) -> None:
+        """At the start, when another folder is in its place, and every time until it passes."""
+        looks = (status.st_dev, status.st_ino, status.st_uid, status.st_gid, status.st_mode)
+        if looks == self._trusted:
+            return
+        if doubt := _doubt(self._sight.path, self._sight.shown):
+            self._trusted = ()
+            self._sight.root = "insecure"
+            self._sight.danger, self._sight.mend = doubt
+            return
+        self._trusted = looks
+        self._scanner.warn_of("", status)
 
     def _watch(self, now: int) -> None:
         problem = self._watcher.start("" if self._poll else self._sight.path)
@@ -181,6 +204,15 @@ class OpenFolder:
     def _unwatched(self) -> bool:
         watches = self._watcher.watches()
         return watches is not None and watches < len(self._scanner.folders)
+
+
+def _doubt(path: str, shown: str) -> Doubt | None:
+    try:
+        return doubt_of_specs(path, shown)
+    except OSError as error:  # a link or a folder on the way has just changed
+        return Doubt(
+            f"{shown}: can't be looked at: {error.strerror}", "look at the folders above it"
+        )
 
 
 def _look_at(path: str) -> tuple[Root, os.stat_result | None]:

@@ -13,6 +13,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 from controller.errors import Fault
 from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker, workflow_of
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
+from controller.owners import who_else
 from controller.spec.reading.load import load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
@@ -157,15 +159,18 @@ class Walk:
 
 
 class Scanner:
-    """Keeps a `FolderSight` true to the folder."""
+    """Keeps a `FolderSight` true to the folder. `warn`: of what somebody else can change."""
 
-    def __init__(self, sight: FolderSight, spec_bytes_max: int) -> None:
+    def __init__(self, sight: FolderSight, spec_bytes_max: int, *, warn: bool = False) -> None:
         self.sight = sight
         self.folders: set[str] = set()
         self._spec_bytes_max = spec_bytes_max
         self._targets: set[str] = set()
         self._read: dict[str, Content] = {}
         self._restless: dict[str, Look] = {}  # files whose writers may still be at work
+        self._warn = warn
+        self._warned: dict[str, str] = {}  # by path: who can change it
+        self._who: dict[tuple[int, int, int], str] = {}  # by owner, group and mode
 
     # ---------------------------------------- when, and where
 
@@ -186,6 +191,9 @@ class Scanner:
         for path in [*self.sight.files, *self.sight.markers]:
             if path not in present:
                 self._vanished(path)
+        for folder in walk.folders if self._warn else ():
+            with suppress(OSError):
+                self.warn_of(folder, self._stat(folder))
         self.sight.scanned, self.folders, self._targets = now, walk.folders, walk.targets
 
     def look_at(self, path: str, now: int, done: bool) -> bool:
@@ -296,10 +304,22 @@ class Scanner:
         look = Look(signature, now if since is None else since)
         self._read[file.path] = Content(look, certain=now - look.since > TICK)
         self._restless.pop(file.path, None)
+        if self._warn:
+            self.warn_of(file.path, after)
         if file.kind == "spec":
             self._take_spec(file.path, data, after)
         else:
             self._put(read_marker(file.path, data, _digest(data), _owner(after.st_uid)))
+
+    def warn_of(self, path: str, status: os.stat_result) -> None:
+        """Note once who else can change this file or folder."""
+        looks = (status.st_uid, status.st_gid, status.st_mode)
+        who = self._who.get(looks)
+        if who is None:
+            who = self._who[looks] = who_else(status)
+        if who and self._warned.get(path) != who:
+            self.sight.loose.append(f"{self._name(path) if path else self.sight.shown} ({who})")
+        self._warned[path] = who
 
     def _take_spec(self, path: str, data: bytes, status: os.stat_result) -> None:
         digest = _digest(data)

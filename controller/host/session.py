@@ -282,7 +282,12 @@ def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> "OpenFol
         return None
     from controller.folder.folder import OpenFolder
 
-    folder = OpenFolder(options.specs, spec_bytes_max=options.max_spec_bytes, poll=options.poll)
+    folder = OpenFolder(
+        options.specs,
+        spec_bytes_max=options.max_spec_bytes,
+        poll=options.poll,
+        allow_insecure=options.allow_insecure_specs,
+    )
     stack.callback(folder.close)
     folder.watch_also(requests_folder(state_dir))
     return folder

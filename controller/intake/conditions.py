@@ -13,10 +13,10 @@ NAMED_MAX = 5  # names in a message
 Said = dict[str, tuple[str, str]]  # type -> (reason, message)
 
 
-def of_hold(why: str) -> Said:
+def of_hold(why: str, mend: str = "") -> Said:
     message = (
         f"{why}: the last specs stay in force, and nothing in it is started; "
-        "bring it back, or confirm with `treadle delete --all` that they are deleted"
+        f"{mend or 'bring it back'}, or confirm with `treadle delete --all` that they are deleted"
     )
     return {"FolderHeld": ("FolderNotBelieved", message)}
 
@@ -44,6 +44,15 @@ def of_sharing(sight: FolderSight) -> Said:
         "each of the two runs every step; stop one of them"
     )
     return {"FolderShared": ("AnotherController", message)}
+
+
+def note_of_loose(sight: FolderSight) -> str:
+    """What somebody else can change in a folder that only we should change."""
+    return (
+        f"{sight.shown or sight.path}: who can change a spec can run commands as you: "
+        f"{listed(sight.loose)}; `chown` and `chmod go-w` mend that, --allow-insecure-specs says "
+        "that it is meant"
+    )
 
 
 def of_space(why: str) -> Said:

@@ -114,7 +114,9 @@ def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) 
     actions: list[Action] = [_delete(state, name, f"confirmed: {why}") for name in gone]
     if sight.root == "ok":
         actions += markers.placed(state, sight, set(sight.markers), {}, memory.marker_targets)
-    return Verdict(actions=actions, conditions=_note(memory, now, conditions.of_hold(why)))
+    return Verdict(
+        actions=actions, conditions=_note(memory, now, conditions.of_hold(why, sight.mend))
+    )
 
 
 class _Judge:
@@ -162,6 +164,9 @@ class _Judge:
         if paths or scanned != self.memory.scanned:
             self._look_ahead()
         _note(self.memory, self.now, self._said())
+        if self.sight.loose:
+            self.notes.append(conditions.note_of_loose(self.sight))
+            self.sight.loose.clear()
         self.memory.scanned = scanned
         return Verdict(
             actions=[*self.policies, *self.actions],

@@ -1,7 +1,8 @@
 """Can the folder be believed at all? An unmounted disk or a moved checkout deletes nothing.
 
-It is not believed if it is missing, unreadable or not a folder, or if it has no specs and another
-device or inode than the log knows. Then the last specs stay in force.
+It is not believed if it is missing, unreadable or not a folder, if somebody else can change it, or
+if it has no specs and another device or inode than the log knows. Then the last specs stay in
+force.
 """
 
 from controller.model.observations import FolderSight
@@ -11,6 +12,8 @@ from controller.model.state import State
 def why_held(state: State, sight: FolderSight) -> str:
     """Why the folder can't be believed, or "" if it can."""
     shown = sight.shown or sight.path
+    if sight.root == "insecure":
+        return sight.danger
     if sight.root == "file":
         return f"{shown} is not a folder"
     if sight.root != "ok":

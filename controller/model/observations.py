@@ -135,14 +135,18 @@ class FolderSight(Struct, kw_only=True):
     full scan *began*: a file that vanished is only believed to be absent when such a scan has not
     found it either. `changed` has the paths that came, went or changed since its reader last
     emptied it. `problem`: why the folder is polled. `shared`: another controller of this machine
-    looks at it too.
+    looks at it too. `danger` and `mend`: why an `insecure` root is that, and what to do about it.
+    `loose`: what else somebody else can change, and who, each once; its reader empties it.
     """
 
     path: str
     shown: str = ""
     device: int = 0
     inode: int = 0
-    root: Literal["ok", "missing", "unreadable", "file"] = "ok"
+    root: Literal["ok", "missing", "unreadable", "file", "insecure"] = "ok"
+    danger: str = ""
+    mend: str = ""
+    loose: list[str] = []
     scanned: int = 0
     files: dict[str, SeenFile] = {}
     markers: dict[str, SeenMarker] = {}

@@ -1,13 +1,16 @@
 """`treadle up` where there is no terminal: what it tells while it works."""
 
+import os
 import re
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from cli.place import DEADLINE_SECONDS, HELD, TREADLE, Place
+from users import NOBODY, as_root
 
 from controller.log.snapshots import newest, seqs
 from controller.log.status_file import read_status
@@ -33,6 +36,35 @@ def test_what_is_refused_and_what_is_held_is_said(place: Place) -> None:
     controller.terminate()
     assert controller.wait(30) == 0
     reader.join(30)
+
+
+@as_root
+def test_specs_of_another_user_are_refused_or_held_and_never_run(place: Place) -> None:
+    place.spec("etl", load=HELD)
+    place.spec("loose", only="true")
+    os.chown(place.specs / "loose.yaml", NOBODY.pw_uid, -1)
+    errors = place.root / "errors"
+    with errors.open("w") as file:
+        controller = place.begin("up", stderr=file)
+        place.until(lambda: place.phase("etl") == "Running")
+        place.specs.rename(place.root / "old")
+        place.specs.mkdir()
+        place.spec("evil", only="touch ../ran")
+        os.chown(place.specs, NOBODY.pw_uid, -1)
+        place.until(lambda: "FolderHeld: specs: the specs folder belongs" in errors.read_text())
+        time.sleep(1.5)
+        assert place.says("get", "-o", "name") == "etl\nloose\n"
+        controller.terminate()
+        controller.wait(30)
+    said = errors.read_text()
+    assert said.count("FolderHeld") == 1
+    assert said.count(f"specs/loose.yaml (belongs to {NOBODY.pw_name})") == 1
+    refused = place.complains("up", "--once", code=2)
+    assert f"specs: the specs folder belongs to {NOBODY.pw_name}, not to root" in refused
+    assert not (place.root / "ran").exists()
+    (place.root / "old" / "go").touch()
+    place.says("up", "--once", "--allow-insecure-specs")
+    assert (place.root / "ran").exists(), "the risk was taken"
 
 
 EAGER = """

@@ -11,10 +11,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 from specs_folder import caller, template
+from users import NOBODY, as_nobody, as_root, open_to_all
 
 from controller.clock import SystemClock
 from controller.errors import UsageError
@@ -27,6 +29,7 @@ from controller.model import events as e
 from controller.model.apply.fold import apply
 from controller.model.observations import FolderSight
 from controller.model.state import State
+from controller.owners import doubt_of_specs
 from controller.planner.actions import Accept, Action
 from controller.spec.fingerprint import fingerprints
 from controller.spec.linked import homes_of
@@ -586,6 +589,155 @@ def test_a_folder_that_is_refused(
         check_folder(str(tmp_path / "specs"), str(tmp_path / "state"), known=known)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# ---------------------------------------- whose the folder is
+
+
+@as_root
+def test_a_folder_of_another_user_is_refused_by_his_name(tmp_path: Path) -> None:
+    root, state = tmp_path / "specs", str(tmp_path / "state")
+    root.mkdir()
+    os.chown(root, NOBODY.pw_uid, -1)
+    for known in (False, True):
+        with pytest.raises(UsageError) as refused:
+            check_folder(str(root), state, known=known)
+        assert str(refused.value).startswith(
+            f"{root}: the specs folder belongs to {NOBODY.pw_name}"
+        )
+        assert "--allow-insecure-specs" in str(refused.value)
+    check_folder(str(root), state, known=False, allow_insecure=True)
+
+
+@as_root
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_above_it_of_another_user_is_refused(tmp_path: Path, link: bool) -> None:
+    (tmp_path / "theirs" / "specs").mkdir(parents=True)
+    os.chown(tmp_path / "theirs", NOBODY.pw_uid, -1)
+    (tmp_path / "link").symlink_to("theirs/specs")
+    path = tmp_path / ("link" if link else "theirs/specs")
+    says = f"{tmp_path}/theirs: this leads to the specs folder {path} and belongs to"
+    with pytest.raises(UsageError, match=says):
+        check_folder(str(path), str(tmp_path / "state"), known=False)
+    check_folder(str(path), str(tmp_path / "state"), known=False, allow_insecure=True)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_above_it_that_others_may_write_is_refused_unless_it_is_sticky(
+    tmp_path: Path, link: bool
+) -> None:
+    (tmp_path / "open" / "a" / "specs").mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "open" / "link").symlink_to("../real")
+    path = tmp_path / "open" / ("link" if link else "a/specs")
+    state = str(tmp_path / "state")
+    with pytest.raises(UsageError, match=f"others can write to it.*chmod o-w {tmp_path}/open`"):
+        check_folder(str(path), state, known=False)
+    check_folder(str(path), state, known=False, allow_insecure=True)
+    (tmp_path / "open").chmod(0o1777)
+    check_folder(str(path), state, known=False)
+
+
+@as_root
+def test_the_folder_of_root_is_taken_by_others(tmp_path: Path) -> None:
+    """As a unit that drops its rights has it: root writes the specs, another user runs them."""
+    with open_to_all() as shared:
+        (shared / "specs").mkdir()
+        check = partial(check_folder, str(shared / "specs"), str(shared / "state"), known=False)
+        assert as_nobody(check) == ""
+        os.chown(shared / "specs", 4242, -1)
+        assert "belongs to user 4242, not to nobody" in as_nobody(check)
+
+
+def test_links_that_go_round_are_no_way(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        doubt_of_specs(str(tmp_path / "a"), "a")
+    (tmp_path / "c").symlink_to("../" + tmp_path.name + "/./d/..")
+    (tmp_path / "d").mkdir()
+    assert doubt_of_specs(str(tmp_path / "c"), "c") is None
+
+
+def test_a_folder_in_its_place_that_others_may_write_is_held_until_it_passes(etl: Watched) -> None:
+    away = etl.root.with_name("away")
+    etl.root.rename(away)
+    shutil.copytree(away, etl.root)
+    (etl.root / "evil.yaml").write_text(workflow("evil"))
+    (etl.root / "etl.cancel").touch()
+    etl.root.chmod(0o777)
+    etl.until(lambda: etl.conditions == ["FolderHeld"])
+    time.sleep(1.2)
+    etl.turn()
+    assert (etl.story, etl.conditions) == ([], ["FolderHeld"]), "nothing in it counts"
+    (etl.root / "etl.cancel").unlink()
+    etl.root.chmod(0o755)
+    etl.until(lambda: etl.story == ["adopt", "new evil"])
+    assert etl.conditions == []
+
+
+@as_root
+def test_a_folder_of_another_user_in_its_place_is_held(etl: Watched) -> None:
+    away = etl.root.with_name("away")
+    etl.root.rename(away)
+    shutil.copytree(away, etl.root)
+    os.chown(etl.root, NOBODY.pw_uid, -1)
+    etl.until(lambda: etl.conditions == ["FolderHeld"])
+    assert f"belongs to {NOBODY.pw_name}" in etl.memory.held
+    etl.root.rename(etl.root.with_name("theirs"))
+    away.rename(etl.root)
+    etl.until(lambda: not etl.conditions)
+    etl.settled()
+    assert etl.said() == []
+
+
+def test_a_folder_that_becomes_open_to_others_is_held_unless_that_is_meant(root: Path) -> None:
+    one = Watched(root, poll=False, settle=0.5)
+    (root / "etl.yaml").write_text(workflow("etl"))
+    one.until(lambda: one.story == ["new etl"])
+    meant = OpenFolder(str(root), spec_bytes_max=BYTES_MAX, allow_insecure=True)
+    root.chmod(0o777)
+    one.until(lambda: one.conditions == ["FolderHeld"])
+    assert meant.look(one.clock.now()).root == "ok"
+    root.chmod(0o755)
+    one.until(lambda: not one.conditions)
+    for folder in (one.folder, meant):
+        folder.close()
+
+
+@as_root
+def test_what_a_third_user_or_a_group_can_change_is_warned_of_once(root: Path) -> None:
+    for name, owner, group, mode in (
+        ("a.yaml", 4242, 0, 0o644),
+        ("b.yaml", 0, 4243, 0o664),
+        ("c.yaml", 0, 0, 0o664),
+        ("d.cancel", 0, 0, 0o666),
+    ):
+        (root / name).write_text("" if name == "d.cancel" else workflow(name[0]))
+        os.chown(root / name, owner, group)
+        (root / name).chmod(mode)
+    (root / "team").mkdir()
+    (root / "team").chmod(0o777)
+    os.chown(root, -1, 4243)
+    root.chmod(0o775)
+    notes: list[str] = []
+    one = OpenFolder(str(root), spec_bytes_max=BYTES_MAX)
+    meant = OpenFolder(str(root), spec_bytes_max=BYTES_MAX, allow_insecure=True)
+    for now in (0, 10 * SECOND, 60 * SECOND):
+        sight = one.look(now, full=True)
+        notes += sight.loose
+        sight.loose.clear()
+        assert meant.look(now, full=True).loose == []
+    assert sorted(notes) == [
+        f"{root} (the group 4243 can write to it)",
+        f"{root}/a.yaml (belongs to user 4242)",
+        f"{root}/b.yaml (the group 4243 can write to it)",
+        f"{root}/d.cancel (others can write to it)",
+        f"{root}/team (others can write to it)",
+    ]
+    for folder in (one, meant):
+        folder.close()
 
 
 def test_folders_that_are_taken(tmp_path: Path) -> None:

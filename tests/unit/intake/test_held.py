@@ -25,6 +25,29 @@ def test_a_folder_that_is_not_there_is_held(etl: SpecsFolder, root: str, says: s
     assert etl.verdict.due is None, "a held folder counts as settled"
 
 
+def test_a_folder_that_somebody_else_can_change_is_held_with_its_markers(etl: SpecsFolder) -> None:
+    etl.sight.root = "insecure"
+    etl.sight.danger, etl.sight.mend = "specs: others can write", "run `chmod o-w specs`"
+    etl.write("new.yaml", workflow("new")).mark("etl.cancel")
+    assert etl.look(60) == []
+    assert etl.condition()["FolderHeld"] == (
+        "specs: others can write: the last specs stay in force, and nothing in it is started; "
+        "run `chmod o-w specs`, or confirm with `treadle delete --all` that they are deleted"
+    )
+    etl.sight.root, etl.sight.danger, etl.sight.mend = "ok", "", ""
+    assert etl.look(60) == ["new new", "MarkerPlaced etl.cancel"]
+
+
+def test_what_somebody_else_can_change_is_told_once(etl: SpecsFolder) -> None:
+    etl.sight.loose += [f"specs/{n}.yaml (belongs to eve)" for n in range(7)]
+    etl.look()
+    (note,) = etl.verdict.notes
+    assert note.startswith("specs: who can change a spec can run commands as you: specs/0.yaml (be")
+    assert "specs/4.yaml (belongs to eve) and 2 more; `chown`" in note
+    etl.look(60)
+    assert etl.verdict.notes == []
+
+
 def test_another_and_empty_folder_is_held_also_after_a_restart(etl: SpecsFolder) -> None:
     etl.sight.inode = 2
     assert etl.remove("etl.yaml").look() == []
