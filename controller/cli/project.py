@@ -8,7 +8,6 @@ Cost: three looks at each folder upwards.
 
 import argparse
 import os
-import pwd
 import stat
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from controller.cli.arguments import Arg
 from controller.cli.commands import COMMANDS
 from controller.errors import Fault, UsageError
+from controller.owners import others_may_write, user_name
 
 FILE = "treadle.toml"
 STATE = ".treadle"
@@ -104,23 +104,17 @@ def _require_own(path: str) -> None:
 
 
 def _require_own_status(path: str, status: os.stat_result) -> None:
-    if status.st_uid != os.geteuid():
+    owner, caller = status.st_uid, os.geteuid()
+    if owner != caller:
         raise UsageError(
-            f"{shown(path)}: belongs to {_user(status.st_uid)}, not to {_user(os.geteuid())}, so "
+            f"{shown(path)}: belongs to {user_name(owner)}, not to {user_name(caller)}, so "
             f"treadle does not use it; work in a folder of your own, {_NAME_THEM}"
         )
-    if status.st_mode & stat.S_IWOTH and not stat.S_ISLNK(status.st_mode):
+    if others_may_write(status):
         raise UsageError(
             f"{shown(path)}: others can write to it, so they could run commands as you; "
             f"run `chmod o-w {shown(path)}`, {_NAME_THEM}"
         )
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
 
 
 # ---------------------------------------- treadle.toml

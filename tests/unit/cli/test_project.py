@@ -1,16 +1,18 @@
 """The search upwards for the project, what it trusts, and what treadle.toml may say."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from users import NOBODY, as_nobody, as_root, open_to_all
 
 from controller.cli import project
 from controller.cli.project import FILE_BYTES_MAX, find_project, shown
 from controller.errors import UsageError
 
 STRANGER = 4242
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
 
 @pytest.fixture
@@ -86,8 +88,14 @@ def test_the_search_ends_at_the_border_of_a_file_system(monkeypatch: pytest.Monk
     border = Path("/dev/shm")
     if not border.is_dir() or border.stat().st_dev == border.parent.stat().st_dev:
         pytest.skip("no other file system at /dev/shm")
-    monkeypatch.chdir(border)
-    assert [*project._upwards(str(border))] == [str(border)]
+    inside = Path(tempfile.mkdtemp(dir=border))
+    try:
+        for here, looked in ((border, [border]), (inside, [inside, border])):
+            monkeypatch.chdir(here)
+            assert [*project._upwards(str(here))] == [*map(str, looked)]
+    finally:
+        monkeypatch.chdir("/")
+        inside.rmdir()
 
 
 # ---------------------------------------- where the folders are
@@ -174,6 +182,44 @@ def test_what_others_may_write_is_refused(tree: Path, open_to_all: str) -> None:
         find = find_project()
         assert find is not None
         find.specs()
+
+
+@as_root
+@pytest.mark.parametrize("what", ["treadle.toml", ".treadle"])
+def test_what_a_real_stranger_puts_above_is_refused_for_each_of_two_users(what: str) -> None:
+    """In a folder like /tmp, above the folders of both."""
+
+    def plant() -> None:
+        path = shared / what
+        path.write_text('state = "st"') if what == "treadle.toml" else path.mkdir()
+
+    def find() -> object:
+        os.chdir(shared / "theirs")
+        return find_project()
+
+    with open_to_all() as shared:
+        for name, uid in (("ours", 0), ("theirs", NOBODY.pw_uid)):
+            (shared / name).mkdir()
+            os.chown(shared / name, uid, -1)
+        plant()
+        said = as_nobody(find)
+        assert f"{what}: belongs to root, not to {NOBODY.pw_name}" in said, "root is not the caller"
+        (shared / what).rmdir() if what == ".treadle" else (shared / what).unlink()
+        assert as_nobody(find) == ""
+        assert as_nobody(plant) == ""
+        with contextlib.chdir(shared / "ours"), pytest.raises(UsageError) as refused:
+            find_project()
+        assert f"{what}: belongs to {NOBODY.pw_name}, not to root" in str(refused.value)
+        assert as_nobody(find) == "", "it is his own"
+
+
+@as_root
+def test_a_group_of_the_user_alone_may_write(tree: Path) -> None:
+    write(tree, "home/a/.treadle/", "home/a/specs/", "home/a/treadle.toml")
+    for name in (".treadle", "specs", "treadle.toml"):
+        (tree / "home/a" / name).chmod(0o775)
+    found = find_project()
+    assert found is not None and found.specs() == str(tree / "home/a/specs")
 
 
 # ---------------------------------------- treadle.toml
