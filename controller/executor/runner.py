@@ -151,16 +151,25 @@ def signal_others(*numbers: int) -> None:
 
 
 def others() -> "list[tuple[int, int]]":
-    """Start and pid of each: it carries the mark, or a member is its parent."""
+    """Start and pid of each: it carries the mark, or a member is its parent.
+
+    Other users can copy the mark, so what is theirs must also come from a member or from the shim.
+    """
     own = os.getpid()
+    shim = os.getppid()
     mark = resource.getrlimit(RLIMIT_LOCKS)[0]
     members = {own}
     found = []
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    for start, parent, pid in sorted(
-        (*born, candidate) for candidate in pids for born in births(candidate)
-    ):
-        if pid != own and (parent in members or has_mark(pid, mark)):
+    table = sorted((*born, candidate) for candidate in pids for born in births(candidate))
+    parents = {pid: parent for _, parent, pid in table}
+    for start, parent, pid in table:
+        if pid == own:
+            continue
+        ours = parent in members
+        if not ours and has_mark(pid, mark):
+            ours = is_own(pid) or descends(pid, parents, {shim, *members} - {0, 1})
+        if ours:
             members.add(pid)
             found.append((start, pid))
     return found
@@ -183,6 +192,26 @@ def has_mark(pid: int, mark: int) -> bool:
         return resource.prlimit(pid, RLIMIT_LOCKS)[0] == mark
     except OSError:
         return False
+
+
+def is_own(pid: int) -> bool:
+    """Is all of it this user's? A program with the set-user-ID bit is its caller's as well."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            rest = file.read().partition(b"\nUid:")[2]
+    except OSError:
+        return False
+    return set(rest.partition(b"\n")[0].split()) == {str(os.geteuid()).encode()}
+
+
+def descends(pid: int, parents: "dict[int, int]", ancestors: "set[int]") -> bool:
+    for _ in parents:  # pids may have been used again, so that they go round in a circle
+        pid = parents.get(pid, 0)
+        if pid in ancestors:
+            return True
+        if not pid:
+            return False
+    return False
 
 
 # ------------------------------------------------------------------------------------- the program

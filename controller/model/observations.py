@@ -56,8 +56,9 @@ class Ended(Struct, frozen=True, kw_only=True):
     and `reason` is a word for it if there is a better one than StartFailed; `withdrawn` was queued
     and never started; `lost` ended or never started, and nobody can know how (reboot, dead shim),
     or it was stopped together with the shim. `left_processes`: how many it left running, which were
-    then ended. `outputs`: the content of its output file, if it declares outputs and made one;
-    `outputs_problem`: why that can't be read.
+    then ended. `unproven`: pids of other users' processes that have its mark; its shim is dead, so
+    nothing shows whether they are its own, and they were left alone. `outputs`: the content of its
+    output file, if it declares outputs and made one; `outputs_problem`: why that can't be read.
     `parts`: how each part ended that a runner ran: its exit code, -n for signal n, why it
     could not start, or None if it had not ended. It is empty if the runner was killed before that.
     """
@@ -69,6 +70,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     signal: int | None = None
     usage: Usage | None = None
     left_processes: int = 0
+    unproven: tuple[int, ...] = ()
     problem: str = ""
     reason: str = ""
     outputs: bytes = b""

@@ -1,6 +1,6 @@
 """What was seen of a process, and what it means for its attempt: a fact with a reason."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from signal import Signals, strsignal
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from controller.model.state import Attempt, Birth, State, Workflow
 from controller.spec.outputs import Outputs, read
 
 TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
+_PIDS_NAMED_MAX = 10
 
 
 Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
@@ -141,6 +142,8 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
     if seen.left_processes:
         left = "1 process" if seen.left_processes == 1 else f"{seen.left_processes} processes"
         notes.append(f"LeftProcesses: stopped {left} that it left running")
+    if seen.unproven:
+        notes.append(f"UnprovenProcesses: {_unproven(seen.unproven)}")
     return AttemptFinished(
         uid=seen.id.uid,
         step=seen.id.step,
@@ -154,6 +157,16 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
         usage=seen.usage,
         notes=notes,
         outputs=given.values,
+    )
+
+
+def _unproven(pids: Sequence[int]) -> str:
+    """Anybody may have started them, any number."""
+    named = ", ".join(map(str, pids[:_PIDS_NAMED_MAX]))
+    more = f" and {len(pids) - _PIDS_NAMED_MAX} more" if len(pids) > _PIDS_NAMED_MAX else ""
+    return (
+        f"left alone, of another user, with the mark of this attempt: pid {named}{more}; "
+        "the supervisor that could prove whether they belong to it died"
     )
 
 

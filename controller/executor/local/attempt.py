@@ -35,6 +35,7 @@ class TrackedAttempt(Struct, eq=False):
     ordered: bool = False  # we were told to end it
     leaving: bool = False  # it ended by itself; processes that it left are being ended
     outcome: Ended | None = None  # of its first process
+    unproven: tuple[int, ...] = ()  # other users' processes with its mark, when its shim was dead
     told: bool = False
 
 

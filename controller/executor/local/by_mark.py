@@ -2,7 +2,9 @@
 
 The mark of an attempt is the number in the soft RLIMIT_LOCKS. Every descendant inherits it, unless
 it sets a new one. It is random and never used twice, so it identifies a process as well as a start
-time does: open a pidfd, *then* look at the mark.
+time does: open a pidfd, *then* look at the mark. But anybody can read it in /proc and take it on.
+So only what belongs to this user altogether is stopped here; of other processes `marks` asks where
+they come from.
 
 A sweep begins with the marks, because that is fastest: 1 µs a process, 10 µs for each that is
 stopped. This also shows what psutil can't: which processes started during a pass, and the mark of
@@ -42,7 +44,7 @@ def freeze(marks: Collection[int], spared: Collection[int]) -> set[int]:
 
 
 def stop(pid: int, marks: Collection[int]) -> bool:
-    """Send SIGSTOP. False: it has none of these marks, is gone, or we may not signal it."""
+    """Send SIGSTOP. False: it has none of these marks, is gone, or is not ours."""
     if mark_of(pid) not in marks:
         return False
     try:
@@ -50,7 +52,7 @@ def stop(pid: int, marks: Collection[int]) -> bool:
     except OSError:  # also if the number is a thread's
         return False
     try:
-        if mark_of(pid) not in marks:
+        if mark_of(pid) not in marks or not is_ours(pid):
             return False
         signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
     except OSError:
@@ -65,6 +67,19 @@ def mark_of(pid: int) -> int:
         return resource.prlimit(pid, RLIMIT_LOCKS)[0]
     except OSError:
         return UNMARKED
+
+
+def is_ours(pid: int) -> bool:
+    """Is all of it this user's? A program with the set-user-ID bit is its caller's as well.
+
+    Raises OSError if we can't know: out of descriptors.
+    """
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            _, _, rest = file.read().partition(b"\nUid:")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return set(rest.partition(b"\n")[0].split()) == {str(os.geteuid()).encode()}
 
 
 def shown_mark(pid: int) -> int:

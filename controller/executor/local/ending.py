@@ -40,10 +40,14 @@ PAUSE_FAILED_US = 1_000_000
 
 
 class Proven(Struct, frozen=True):
-    """No process of the attempt lives. `found`: how many processes had to be ended."""
+    """No process of the attempt lives. `found`: how many processes had to be ended.
+
+    `strangers`: processes of other users that have its mark, and were left alone.
+    """
 
     id: AttemptId
     found: int
+    strangers: tuple[int, ...] = ()
 
 
 class Stuck(Struct, frozen=True):
@@ -78,8 +82,9 @@ class TreeEnding(Struct, eq=False):
 class Endings:
     """All trees that are being ended. Times are microseconds of the controller's clock."""
 
-    def __init__(self, spared: Callable[[], set[int]]) -> None:
+    def __init__(self, spared: Callable[[], set[int]], shims: Callable[[], set[int]] = set) -> None:
         self.spared = spared
+        self.shims = shims
         self.endings: dict[AttemptId, TreeEnding] = {}
 
     def __contains__(self, attempt: AttemptId) -> bool:
@@ -138,7 +143,7 @@ class Endings:
         marks = {ending.tree.mark for ending in due if now >= ending.kill_at} - {0}
         try:
             frozen = freeze(marks, spared) if marks else set()
-            return frozen, look(trees, spared, self.seize)
+            return frozen, look(trees, spared, self.seize, self.shims())
         except OSError:  # out of descriptors: processes that we did not see may live
             for ending in due:
                 ending.due = now + PAUSE_MAX_US
@@ -160,7 +165,9 @@ class Endings:
             if not sight.complete:
                 return []  # due at once
             del self.endings[ending.tree.id]
-            return [Proven(ending.tree.id, len(ending.asked | ending.stopped))]
+            strangers = sight.strangers.get(ending.tree.id, ())
+            pids = tuple(sorted(process.pid for process in strangers))
+            return [Proven(ending.tree.id, len(ending.asked | ending.stopped), pids)]
         if now < ending.kill_at:
             ask(ending, members)
             rest(ending, now, ending.hurry_at or ending.kill_at)

@@ -38,7 +38,7 @@ from controller.executor.local.attempt import (
 )
 from controller.executor.local.client import ShimClient, out_of_resources
 from controller.executor.local.ending import Endings, RunnerProcess, Stuck
-from controller.executor.local.identity import ticks_to_us
+from controller.executor.local.identity import start_of, ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
@@ -101,7 +101,8 @@ class LocalExecutor:
         self.poll = select.epoll()
         self.orphans = Orphans(self.poll)
         self.shim = ShimClient(state_dir, self.boot_id, epoch, slots, self.poll)
-        self.endings = Endings(lambda: {os.getpid(), self.shim.pid})
+        self.shims: dict[int, int | None] = {}  # that we have met: pid → start
+        self.endings = Endings(lambda: {os.getpid(), self.shim.pid}, self.living_shims)
         self.early = self.shim.all_it_knows(self.poll)  # heard by adopt()
 
     # ------------------------------------------------------------------------------- the four calls
@@ -142,7 +143,7 @@ class LocalExecutor:
             if isinstance(news, Stuck):
                 self.seen.append(EndFailed(id=news.id, pids=news.pids))
             else:
-                self.proven(self.attempts[str(news.id)], news.found)
+                self.proven(self.attempts[str(news.id)], news.found, news.strangers)
         for attempt in list(self.doubted.values()):
             self.settle(attempt)
         if self.shortage and self.clock.now() >= self.try_again_at:
@@ -223,7 +224,8 @@ class LocalExecutor:
         for verb, *rest in messages:
             self.verbs[verb](*rest)
 
-    def on_hello(self, _about: dict[str, Any]) -> None:
+    def on_hello(self, about: dict[str, Any]) -> None:
+        self.shims[about["pid"]] = start_of(about["pid"])
         for attempt in self.attempts.values():
             attempt.noted = False
 
@@ -407,11 +409,15 @@ class LocalExecutor:
         else:
             self.settle(attempt)
 
-    def proven(self, attempt: TrackedAttempt, found: int) -> None:
-        """No process of it lives. If its first process just ended, the shim will soon say how."""
+    def proven(self, attempt: TrackedAttempt, found: int, strangers: tuple[int, ...]) -> None:
+        """No process of it lives. If its first process just ended, the shim will soon say how.
+
+        If its shim lives, strangers are certainly none of its processes, and not worth a word.
+        """
         if attempt.outcome is not None:
             left = found if attempt.leaving else 0
-            attempt.outcome = replace(attempt.outcome, left_processes=left)
+            unproven = strangers if attempt.orphan else ()
+            attempt.outcome = replace(attempt.outcome, left_processes=left, unproven=unproven)
             self.settle(attempt)
 
     def settle(self, attempt: TrackedAttempt) -> None:
@@ -433,6 +439,10 @@ class LocalExecutor:
         self.doubted.pop(str(attempt.id), None)
         self.seen.append(outcome)
 
+    def living_shims(self) -> set[int]:
+        """All that is below these comes from our steps; one that was sent away may live on."""
+        return {pid for pid, start in self.shims.items() if start and start_of(pid) == start}
+
     # ------------------------------------------------------------------------------------- orphans
     def judge(self, orphans: Collection[TrackedAttempt]) -> None:
         """No shim will report their ends, so find and watch them here."""
@@ -443,7 +453,8 @@ class LocalExecutor:
                 if not self.orphans.watch(attempt.id, attempt.pid, attempt.start):
                     self.orphan_ended(attempt, None)
             elif attempt.noted or (attempt.offered and self.shim.forgetful):
-                self.finish(attempt, lost(attempt, self.clock.now(), UNSTARTED))
+                outcome = lost(attempt, self.clock.now(), UNSTARTED)
+                self.finish(attempt, replace(outcome, unproven=attempt.unproven))
             elif attempt.launch is None:  # it never started; start() may come later
                 del self.attempts[str(attempt.id)]
             else:
@@ -464,9 +475,11 @@ class LocalExecutor:
         from controller.executor.local.marks import Tree, first_process, look, ticks
 
         trees = [Tree(id=attempt.id, mark=attempt.mark) for attempt in attempts]
-        members = look(trees, self.endings.spared()).members
+        sight = look(trees, self.endings.spared(), shims=self.living_shims())
         for attempt in attempts:
-            if found := members[attempt.id]:
+            strangers = sight.strangers[attempt.id]
+            attempt.unproven = tuple(sorted(process.pid for process in strangers))
+            if found := sight.members[attempt.id]:
                 first = first_process(found)
                 attempt.found = True
                 attempt.pid, attempt.start = first.pid, ticks(first)

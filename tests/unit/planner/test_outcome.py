@@ -169,6 +169,18 @@ def test_usage_and_what_it_left_running_are_noted(left: int, said: str) -> None:
     assert found.notes == [f"LeftProcesses: stopped {said} that it left running"]
 
 
+@pytest.mark.parametrize(
+    ("pids", "said"), [((7, 8), "pid 7, 8;"), (tuple(range(1, 13)), "9, 10 and 2 more;")]
+)
+def test_processes_that_were_left_alone_unproven_are_noted(
+    pids: tuple[int, ...], said: str
+) -> None:
+    found = fact(attempt(), Ended(id=ID, how="lost", at=200, problem="gone", unproven=pids))
+    assert isinstance(found, AttemptFinished)
+    (note,) = found.notes
+    assert note.startswith("UnprovenProcesses: left alone") and said in note
+
+
 def test_a_start_is_recorded_once() -> None:
     seen = Started(id=ID, pid=7, start_ticks=8, at=9)
     found = fact(attempt(phase=AttemptPhase.SCHEDULED), seen)
