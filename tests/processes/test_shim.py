@@ -37,7 +37,7 @@ def test_it_imports_nothing_but_the_standard_library_and_little_of_that() -> Non
     command = [sys.executable, "-I", "-S", "-c", code, root]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     rooms = {name for name in modules if name.startswith("controller")}
-    own = ("main", "spawn", "slots", "cgroup", "children", "door", "journal", "wire")
+    own = ("main", "spawn", "slots", "cgroup", "checks", "children", "door", "journal", "wire")
     assert rooms == {"controller", "controller.executor", "controller.executor.shim"} | {
         f"controller.executor.shim.{name}" for name in own
     }

@@ -63,6 +63,11 @@ class ShimClient:
                 raise LockHeld(
                     f"another controller (epoch {rest[0]}) has taken over the running steps"
                 )
+            elif verb == "rejected":
+                why = readable(rest[0])
+                raise StorageError(
+                    f"{self.link.folder}: the supervisor of the steps hung up: {why}"
+                )
             elif verb == "told":
                 self.synced = True
             elif verb == "short":

@@ -46,7 +46,18 @@ class Children:
 def mark_of(pid: int) -> int | None:
     try:
         return resource.prlimit(pid, RLIMIT_LOCKS)[0]
+    except PermissionError:
+        return shown_mark(pid)
     except OSError:
+        return None
+
+
+def shown_mark(pid: int) -> int | None:
+    """That of a process that has changed its user."""
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as file:
+            return next(int(line.split()[3]) for line in file if line.startswith(b"Max file locks"))
+    except (OSError, StopIteration, ValueError):
         return None
 
 

@@ -27,6 +27,8 @@ from controller.executor.shim.wire import Message, encode
 VERSION = 1
 NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
+EPOCHS_AHEAD_MAX = 1_000_000  # each start of a controller takes one
+EPOCH_MAX = 1 << 40  # if none is known
 # The name of a step may have slashes: it is below another one, or a hook.
 ATTEMPT = re.compile(r"[^/]+/.+/[0-9]{1,9}")
 ENDS = frozenset({"exited", "failed", "withdrawn", "lost"})
@@ -76,12 +78,17 @@ class Journal:
     def fold(self, note: Message) -> None:
         verb = note[0]
         if verb == "epoch":
-            self.epoch = note[1]
+            if self.believes(note[1]):
+                self.epoch = note[1]
         elif verb == "forget":
             for attempt in note[1:]:
                 self.entries.pop(attempt, None)
         else:
             self.entries.setdefault(note[1], []).append(note)
+
+    def believes(self, epoch: int) -> bool:
+        """Can it be the next one? One far above would lock out every controller to come."""
+        return epoch <= (self.epoch + EPOCHS_AHEAD_MAX if self.epoch else EPOCH_MAX)
 
     def mark(self, attempt: str) -> int:
         """The mark of a known attempt; 0 if it has no note `starting`."""
@@ -139,7 +146,7 @@ def read_notes(folder: int) -> list[Message]:
     for line in lines:
         try:
             notes.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return [note for note in notes if is_note(note)]
 

@@ -30,6 +30,7 @@ The wire, both ways: a line is a JSON list of messages, a message a list that be
     ["short", WHY]              nothing can start now, something is missing; empty: it can again
     ["returned", ID, …]         it hangs up, and has not started these
     ["refused", EPOCH]          to one that is older than EPOCH; then it hangs up
+    ["rejected", WHY]           to one that may not connect, or said what makes no sense; as well
     each new note of the journal about attempts, except `starting` and `forget`
 """
 
@@ -42,6 +43,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from controller.executor.shim.checks import Refused, check, check_peer, hello_of
 from controller.executor.shim.children import Children, become_subreaper, own_peak_kib
 from controller.executor.shim.door import Door
 from controller.executor.shim.journal import Journal
@@ -60,6 +62,7 @@ PROTOCOL = 4
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 0.1  # after a start that the system had no room for
 ACCEPT_PAUSE_SECONDS = 0.01
+CONNECTIONS_MAX = 16  # beside that of the controller; the oldest gives way
 ALONE_SECONDS = 1.0  # without a controller: then check that one could connect
 SPAWNS_IN_A_ROW = 16  # then look at exits and orders again
 REAPS_IN_A_ROW = 256
@@ -170,28 +173,47 @@ class Shim:
             return
         if sock is None:
             return
-        self.connections[sock.fileno()] = Wire(sock)
+        others = [each for each in self.connections.values() if each is not self.controller]
+        if len(others) >= CONNECTIONS_MAX:
+            reject(others[0], "there are too many connections")
+            self.part(others[0])
+        connection = self.connections[sock.fileno()] = Wire(sock)
         self.poll.register(sock, select.POLLIN)
+        try:
+            check_peer(sock, set(map(self.journal.mark, self.journal.entries)))
+        except (Refused, OSError) as fault:
+            reject(connection, str(fault))
+            self.part(connection)
 
     def hear(self, connection: Wire) -> None:
         try:
-            for verb, *rest in connection.receive():
+            messages = connection.receive()
+            for message in messages:
+                check(message)
+            for verb, *rest in messages:
                 if verb == "hello":
                     self.hello(connection, rest[0])
                 elif connection is self.controller:
                     self.verbs[verb](*rest)
-        except (KeyError, TypeError, ValueError):  # its message makes no sense
-            connection.closed = True
+            if connection.problem:
+                raise Refused(connection.problem)
+        except Refused as fault:
+            reject(connection, str(fault))
+        except Exception as fault:  # whatever it is, steps must not lose their parent
+            reject(connection, f"it can't be carried out: {type(fault).__name__}")
         if connection.closed:  # now, before an exit at the same moment frees a slot
             self.part(connection)
 
     def hello(self, connection: Wire, hello: dict[str, Any]) -> None:
         """Serve the newest controller with the highest epoch, and tell it everything."""
-        epoch, slots, env, umask = (hello[key] for key in ("epoch", "slots", "env", "umask"))
-        limits = {int(kind): soft for kind, soft in hello["limits"].items()}
+        if connection is self.controller:
+            raise Refused("it has said hello before")
+        epoch, slots, env, umask, limits = hello_of(hello)
         if epoch < self.journal.epoch:
             refuse(connection, self.journal.epoch)
             return
+        if not self.journal.believes(epoch):
+            raise Refused(f"its epoch is far above {self.journal.epoch}, the last one")
         if self.controller is not None and self.controller is not connection:
             refuse(self.controller, epoch)
             self.slots.clear()
@@ -385,7 +407,16 @@ class Shim:
 
 def refuse(connection: Wire, epoch: int) -> None:
     """Tell it that another controller is newer, and hang up."""
-    connection.say(["refused", epoch])
+    hang_up(connection, ["refused", epoch])
+
+
+def reject(connection: Wire, why: str) -> None:
+    """Tell it what is wrong with it, and hang up."""
+    hang_up(connection, ["rejected", why])
+
+
+def hang_up(connection: Wire, word: Message) -> None:
+    connection.say(word)
     connection.flush()
     connection.closed = True
 
@@ -412,7 +443,14 @@ def main(state: str, boot_id: str) -> None:
     door = Door()
     become_subreaper()
     shim = Shim(door, Journal("shim", boot_id, boottime_us()), Spawner())
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGQUIT,
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+        signal.SIGXCPU,
+    ):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: shim.hasten())

@@ -31,6 +31,9 @@ SHORTAGES = frozenset(
 # Limits of a step that would end the shim, or keep it from writing its journal.
 CRIPPLING = (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
 
+# The same for these, if they are lower than the shim itself needs.
+FLOORS = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_STACK: 1 << 20}
+
 # A signal that this program ignores would stay ignored in the step; exec resets the others.
 ALL_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -91,15 +94,17 @@ class Spawner:
 
     def spawn(self, order: Order) -> Process:
         """Start it, or raise CannotStart or NotNow."""
-        log = open_log(order.log)
+        log = -1
         try:
+            log = open_log(order.log)
             enter(order.working_dir)
             program = find_program(order.argv[0], order.env.get("PATH", self.path))
             return self.execute(program, order, log)
         except ValueError as fault:  # a NUL, or text that can't be encoded
             raise CannotStart(f"its command can't be passed to the system: {fault}") from None
         finally:
-            os.close(log)
+            if log >= 0:
+                os.close(log)
             os.fchdir(self.home)
 
     def execute(self, program: str, order: Order, log: int) -> Process:
@@ -133,18 +138,18 @@ class Spawner:
 
     def put_on(self, mark: int) -> None:
         os.umask(self.umask)
+        self.cgroups.enter(mark)
         for kind, soft, hard in self.limits:
             resource.setrlimit(kind, (soft, hard))
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (mark, resource.RLIM_INFINITY))
-        self.cgroups.enter(mark)
 
     def take_off(self) -> None:
-        self.cgroups.leave()
         if self.marks:
             resource.setrlimit(RLIMIT_LOCKS, (self.own_mark, resource.RLIM_INFINITY))
         for kind, _, hard in self.limits:
             resource.setrlimit(kind, (hard, hard))
+        self.cgroups.leave()
         os.umask(OWN_UMASK)
 
     def start_of(self, pid: int, before: int) -> int:
@@ -203,7 +208,7 @@ def adopt_limits(limits: dict[int, int]) -> list[tuple[int, int, int]]:
     for kind, wanted in limits.items():
         hard = resource.getrlimit(kind)[1]
         soft = clamp(wanted, hard)
-        if kind in CRIPPLING and soft != hard:
+        if soft != hard and (kind in CRIPPLING or 0 <= soft < FLOORS.get(kind, 0)):
             apart.append((kind, soft, hard))
             soft = hard
         resource.setrlimit(kind, (soft, hard))
