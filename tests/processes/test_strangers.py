@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from processes.test_cgroup import delegated  # noqa: F401 - a fixture
-from processes.yard import RLIMIT_LOCKS, Yard, eventually, kill, mark_of, pids, read
+from processes.yard import RLIMIT_LOCKS, Yard, eventually, kill, read
 
 from controller.executor import runner
 from controller.executor.local import by_mark, marks
@@ -234,18 +234,29 @@ def test_a_deep_tree_of_a_stranger_takes_no_long_look(yard: Yard, copy: Copy) ->
     assert len(sight.strangers[tree.id]) >= 300 and not sight.members[tree.id]
 
 
+def test_nothing_is_frozen_by_a_mark_that_a_stranger_has_copied(
+    yard: Yard, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where root may ask every process for its limits, as in no container."""
+    stranger, own = copy(yard.mark("step")), copy(yard.mark("step"), uid=0)
+    monkeypatch.setattr(by_mark, "mark_of", by_mark.shown_mark)
+    assert by_mark.freeze({yard.mark("step")}, ()) == {own.pid}
+    assert is_unharmed(stranger)
+
+
 def test_a_runner_passes_its_signal_on_to_its_own_alone(yard: Yard, copy: Copy) -> None:
     """It has a process of another user below it, and a stranger beside it."""
+    stranger = copy(yard.mark("step"))
     program = (
         "import runpy, subprocess, time; "
-        f"found = runpy.run_path({runner.__file__!r}); "
-        f"subprocess.Popen(['setpriv', '--reuid', '{OTHER}', 'sleep', '300']); time.sleep(0.3); "
-        "print(*(pid for _, pid in found['others']()), flush=True)"
+        f"others = runpy.run_path({runner.__file__!r})['others']; "
+        f"child = subprocess.Popen(['setpriv', '--reuid', '{OTHER}', 'sleep', '300']); "
+        f"marked = (child.pid, {stranger.pid}); time.sleep(0.3); "
+        "others.__globals__['has_mark'] = lambda pid, mark: pid in marked; "
+        "print(child.pid, *(pid for _, pid in others()), flush=True)"
     )
-    stranger = copy(yard.mark("step"))
-    first = copy(yard.mark("step"), sys.executable, "-c", program, uid=0, stdout=subprocess.PIPE)
+    shell = ("/bin/sh", "-c", '"$@"; true', "as-a-shim", sys.executable, "-c", program)
+    first = copy(yard.mark("step"), *shell, uid=0, stdout=subprocess.PIPE)
     assert first.stdout is not None
-    found = {int(word) for word in first.stdout.readline().split()}
-    assert found == yard.living("step") - {first.pid, stranger.pid}
-    assert len(found) == 1
-    assert {mark_of(pid) for pid in pids() if pid in found} == {yard.mark("step")}
+    child, *found = map(int, first.stdout.readline().split())
+    assert found == [child]
