@@ -44,12 +44,12 @@ from controller.model.phases import Phase
 from controller.model.state import Standing, Step
 from controller.planner import (
     cancel,
-    hooks,
     outcome,
     plan,
     readiness,
     resolve,
     retries,
+    run,
     slots,
     wish,
 )
@@ -432,12 +432,12 @@ def runs_the_hooks_of_the_start_twice() -> Patch:
 
 @mutant_in_calm
 def runs_hooks_although_a_marker_says_no() -> Patch:
-    return patch.object(hooks, "is_without_hooks", lambda state, workflow: False)
+    return patch.object(run, "is_without_hooks", lambda state, workflow: False)
 
 
 @mutant_in_calm
 def runs_the_hooks_of_another_end() -> Patch:
-    return patch.dict(hooks._BY_PHASE, {Phase.CANCELLED: "onFailure"})
+    return patch.dict(run._BY_PHASE, {Phase.CANCELLED: "onFailure"})
 
 
 @mutant
@@ -653,12 +653,12 @@ def forgets_the_hooks_of_the_start() -> Patch:
 
 @mutant_in_calm
 def takes_the_hooks_of_the_farthest_defaults() -> Patch:
-    real = hooks.hooks_in_force
+    real = run.hooks_in_force
 
     def wrong(spec: Any) -> Any:
         return real(below(spec, spec.above[::-1]))
 
-    return patch.object(hooks, "hooks_in_force", wrong)
+    return patch.object(run, "hooks_in_force", wrong)
 
 
 @mutant_in_calm
