@@ -1,7 +1,7 @@
 # On a fresh machine type `make run` or `make test`. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= 3
+JOBS ?= 4
 
 .PHONY: help setup run test torture check bench lock schemas diagrams clean
 

@@ -101,6 +101,8 @@ def recall(state_dir: str, state: State, word: str) -> None:
             replay(takewhile(lambda record: record.seq < gone.seq, behind), past)
             past.time = gone.time
             recalled = state.lives[gone.uid] = past.lives[gone.uid]
+            # Of an instance the state remembers no runs once it is gone.
+            state.runs.setdefault(recalled.name, past.runs.get(recalled.name, []))
             set_condition(past, recalled, ARCHIVED, True, ARCHIVED, gone.message)
 
 

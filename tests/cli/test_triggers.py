@@ -550,6 +550,7 @@ def test_runs_of_a_definition_are_its_instances(place: Place) -> None:
         assert by_name["job@20261101T013000Z"]["due"] == "2026-11-01T01:30:00.000000Z"
         assert "failed: only (archived)" in place.says("runs", "job", "--all")
         assert place.says("runs", "job@latest").splitlines()[1].split()[:2] == ["✓", "1"]
+        assert place.says("runs", "job@a").splitlines()[1].split()[:2] == ["✗", "2"], "archived"
 
 
 def test_a_queued_instance_says_for_whom_it_waits(place: Place) -> None:
