@@ -888,3 +888,8 @@ class OlderWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ]
     steps: Annotated[list[OlderStep], Meta(min_length=1)]
+
+
+def fields_of(model: Struct | type[Struct]) -> dict[str, str]:
+    """The attributes of a model, each with the name of its field in a file."""
+    return dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct, UnsetType
 
-from controller.spec.models import Call, Hook, Hooks, Spec, Step, Trigger
+from controller.spec.models import Call, Hook, Hooks, Spec, Step, Trigger, fields_of
 
 Path = tuple[str | int, ...]
 
@@ -61,7 +61,7 @@ def hooks_of(spec: Spec) -> Iterator[tuple[Path, Hook]]:
     """The hooks, with their paths; the third part of a path is the kind of the hook."""
     if isinstance(spec.hooks, UnsetType):
         return
-    for field, kind in zip(Hooks.__struct_fields__, Hooks.__struct_encode_fields__, strict=True):
+    for field, kind in fields_of(Hooks).items():
         hooks: list[Hook] | UnsetType = getattr(spec.hooks, field)
         if not isinstance(hooks, UnsetType):
             for index, hook in enumerate(hooks):

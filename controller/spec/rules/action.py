@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from controller.spec.definition import scripts
 from controller.spec.linked import Body
-from controller.spec.models import Hook, Spec, Step
+from controller.spec.models import Hook, Spec, Step, fields_of
 from controller.spec.path_fault import ACTIONS, ACTIONS_OF_HOOK, PathFault, programs_of, steps_of
 
 _WITH_ANY = {"name", *ACTIONS, "dependsOn", "when", "continueOnFailure"}
@@ -61,12 +61,12 @@ def messages(spec: Spec) -> Iterator[PathFault]:
 
 def fields(spec: Spec) -> Iterator[PathFault]:
     """A step that runs nothing itself has no field that says how to run it."""
-    written = [*zip(Step.__struct_fields__, Step.__struct_encode_fields__, strict=True)]
+    written = fields_of(Step)
     for path, step in steps_of(spec):
         action = next((name for name in _WITH if getattr(step, name) is not UNSET), None)
         if action is None:
             continue
-        for field, name in written:
+        for field, name in written.items():
             if name not in _WITH[action] and getattr(step, field) is not UNSET:
                 yield PathFault(
                     path=(*path, name),

@@ -8,14 +8,13 @@ Cost: some 0.1 ms for each cron expression, 10 ms for one that is never due.
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from controller.spec import habits
 from controller.spec.definition import given
 from controller.spec.expression import OPEN, codes
-from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger
+from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger, fields_of
 from controller.spec.params import declared, required, type_of_param
 from controller.spec.path_fault import UNREADABLE, Path, PathFault, did_you_mean, triggers_of
 from controller.spec.rules.param import impossible, listed, misfitting
@@ -71,17 +70,13 @@ def names(spec: Spec) -> Iterator[PathFault]:
 
 def fields(spec: Spec) -> Iterator[PathFault]:
     """What is about due times stands where there are some."""
-    written = {name: field for field, name in _fields_of(Trigger)}
+    written = {name: field for field, name in fields_of(Trigger).items()}
     for path, trigger in triggers_of(spec):
         kind = kind_of(trigger)
         for name, hint in _OF_TIMES.items():
             if kind and kind not in TIMES and getattr(trigger, written[name]) is not UNSET:
                 problem = f"{name} can't be used with {kind}"
                 yield PathFault(path=(*path, name), problem=problem, hint=hint, key=True)
-
-
-def _fields_of(model: Any) -> Iterator[tuple[str, str]]:
-    return zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True)
 
 
 # ---------------------------------------- times

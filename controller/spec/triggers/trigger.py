@@ -14,7 +14,7 @@ from controller.spec.definition import given
 from controller.spec.effective import effective
 from controller.spec.expression import Failed, Lookup, NoValue, codes, evaluate, fill, gives, quoted
 from controller.spec.identity import Identity
-from controller.spec.models import Concurrency, Spec
+from controller.spec.models import Concurrency, Spec, fields_of
 from controller.spec.models import Trigger as Written
 from controller.spec.params import declared, misfit, type_of_param
 from controller.spec.triggers.due import Rule, moment_of
@@ -101,8 +101,8 @@ def _triggers(of: Identity) -> dict[str, ResolvedTrigger]:
 
 def kinds_of(written: Written) -> list[str]:
     """What it waits for: a valid one for one thing."""
-    names = zip(written.__struct_fields__, written.__struct_encode_fields__, strict=True)
-    return [kind for field, kind in names if kind in KINDS and _is_set(written, field)]
+    fields = fields_of(written).items()
+    return [kind for field, kind in fields if kind in KINDS and _is_set(written, field)]
 
 
 def kind_of(written: Written) -> str:

@@ -10,7 +10,7 @@ from controller.model.events import DefaultsAccepted, Record
 from controller.model.state import Step, Workflow
 from controller.spec.effective import effective, over
 from controller.spec.linked import above, called
-from controller.spec.models import Defaults, DefaultsSpec, Spec
+from controller.spec.models import Defaults, DefaultsSpec, Spec, fields_of
 from controller.spec.models import Step as Written
 from controller.spec.values import as_text
 
@@ -103,8 +103,7 @@ def _short(value: Any) -> str:
 
 def _fields(spec: Spec | DefaultsSpec) -> dict[str, Any]:
     """The fields that Defaults can give, by their paths: a list is one field."""
-    names = zip(DefaultsSpec.__struct_fields__, DefaultsSpec.__struct_encode_fields__, strict=True)
-    written = {key: getattr(spec, name) for name, key in names}
+    written = {key: getattr(spec, name) for name, key in fields_of(DefaultsSpec).items()}
     return _said({key: value for key, value in written.items() if value is not UNSET})
 
 
