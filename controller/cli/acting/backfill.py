@@ -2,11 +2,11 @@
 
 import argparse
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.cli.output import look, note, show_table
 from controller.client.ask import ask, would_follow
-from controller.client.files.given import Taker, given_to
+from controller.client.files.given import given_to_definition
 from controller.client.replica import is_live
 from controller.client.starting import require_definition
 from controller.client.subject import read_state, require_life
@@ -43,11 +43,13 @@ def backfill(args: argparse.Namespace) -> int:
     state, view = read_state(args.state), look(args)
     definition = require_life(args.specs, state, args.name, "fill in")
     require_definition(definition)
+    warnings: list[Fault] = []
     try:
-        params = _params(definition, args.values, args.params)
+        params = given_to_definition(definition, args.values, args.params, warnings, partly=True)
     except InvalidSpec as error:
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
+    show_faults(warnings, "")
     trigger = _trigger(state, definition, args.trigger, view, is_live(args.state))
     span = Range(args.first, args.last)
     dues = _dues(args.state, state, trigger, span, view, args.again)
@@ -81,15 +83,6 @@ def backfill(args: argparse.Namespace) -> int:
     _say_what_is_left(dues)
     note(f"follow it: treadle runs {definition.name}")
     return ExitCode.FINE
-
-
-def _params(definition: Workflow, words: list[str], files: list[str]) -> dict[str, Any]:
-    """Those that win over what the trigger gives."""
-    warnings: list[Fault] = []
-    taker = Taker(definition.path, definition.name, definition.spec, partly=True)
-    (params,) = given_to(words, files, [taker], warnings)
-    show_faults(warnings, "")
-    return params
 
 
 def _trigger(state: State, definition: Workflow, name: str, view: Look, live: bool) -> Timed:

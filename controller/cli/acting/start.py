@@ -5,11 +5,10 @@ Its name is all that is printed on stdout, so that a script can go on with it.
 
 import argparse
 import time
-from typing import Any
 
 from controller.cli.output import note
 from controller.client.ask import would_follow
-from controller.client.files.given import Taker, given_to
+from controller.client.files.given import given_to_definition
 from controller.client.replica import is_live, now
 from controller.client.starting import Begun, Interrupted, Starting, require_definition
 from controller.client.subject import read_state, require_life
@@ -18,7 +17,7 @@ from controller.host.faults import show_faults
 from controller.model.events import FiringDecided, RequestApplied
 from controller.model.observations import Request
 from controller.model.phases import Phase, Reason
-from controller.model.state import State, Workflow
+from controller.model.state import State
 from controller.planner.actions import Action
 from controller.rehearsal.requests import decisions
 from controller.requests import os_user
@@ -32,11 +31,13 @@ def start(args: argparse.Namespace) -> int:
     state = read_state(args.state)
     definition = require_life(args.specs, state, args.name, "start")
     require_definition(definition)
+    warnings: list[Fault] = []
     try:
-        params = _params(definition, args.values, args.params)
+        params = given_to_definition(definition, args.values, args.params, warnings)
     except InvalidSpec as error:
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
+    show_faults(warnings, "")
     asked = Request(
         kind="start",
         workflow=definition.name,
@@ -55,14 +56,6 @@ def start(args: argparse.Namespace) -> int:
             "(treadle up), or leave out --wait"
         )
     return _start(args, asked)
-
-
-def _params(definition: Workflow, words: list[str], files: list[str]) -> dict[str, Any]:
-    warnings: list[Fault] = []
-    taker = Taker(definition.path, definition.name, definition.spec)
-    (params,) = given_to(words, files, [taker], warnings)
-    show_faults(warnings, "")
-    return params
 
 
 def _told(state: State, actions: list[Action]) -> ExitCode:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from controller.errors import Fault, InvalidSpec, UsageError
+from controller.model.state import Workflow
 from controller.spec.models import Param, ParamValue, Spec
 from controller.spec.outputs import misfits
 from controller.spec.params import declared, misfit, required, type_of_param
@@ -44,6 +45,18 @@ def given_params(
     """What each of the documents gets. `documents`: each with its file."""
     takers = [Taker(file, document.name, document.workflow.spec) for file, document in documents]
     return given_to(words, files, takers, warnings)
+
+
+def given_to_definition(
+    definition: Workflow,
+    words: Sequence[str],
+    files: Sequence[str],
+    warnings: list[Fault],
+    partly: bool = False,
+) -> dict[str, Any]:
+    """What an instance of it gets. `partly`: what it needs besides comes from its trigger."""
+    taker = Taker(definition.path, definition.name, definition.spec, partly)
+    return given_to(words, files, [taker], warnings)[0]
 
 
 def given_to(
