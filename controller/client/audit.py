@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from controller.client.replica import Replica
 from controller.model.events import FiringDecided, WorkflowFinished
 from controller.model.indexes import wall
-from controller.model.state import SECOND, Armed, State, Workflow
+from controller.model.state import SECOND, Armed, State, Workflow, starter_of
 from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.lists.schedule import Decided, Force, Past
 from controller.view.look import Look
@@ -100,11 +100,10 @@ class _Folding:
 
     def _note_triggers(self, state: State, life: Workflow) -> None:
         """A changed trigger counts from now on; one that only has other dates from its mark on."""
-        assert life.starter is not None
         self._specs[life.uid] = life.spec
         before, now = self._known.get(life.uid, {}), self._now(state)
         known = {
-            name: _Known(trigger, life.starter.triggers[name])
+            name: _Known(trigger, starter_of(life).triggers[name])
             for name, trigger in triggers(life.spec).items()
         }
         self._known[life.uid] = known

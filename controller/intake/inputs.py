@@ -26,7 +26,16 @@ from controller.model.events import (
     SourceChanged,
 )
 from controller.model.observations import InputSight, SeenInput
-from controller.model.state import LOOP_FIRINGS, LOOP_TIME, SECOND, Armed, State, StepKey, Workflow
+from controller.model.state import (
+    LOOP_FIRINGS,
+    LOOP_TIME,
+    SECOND,
+    Armed,
+    State,
+    StepKey,
+    Workflow,
+    starter_of,
+)
 from controller.planner.actions import Action, Fire
 from controller.planner.firings.birth import has_room, line_of
 from controller.spec.triggers.keys import key_of_file
@@ -158,8 +167,7 @@ def _see(
     state: State, definition: Workflow, name: str, sight: InputSight, line: Line, now: int
 ) -> Iterator[InputsSeen]:
     """Sort what the folder shows: known files, and those that are to be decided."""
-    assert definition.starter is not None
-    armed, changed = definition.starter.triggers[name], line.sight is not sight
+    armed, changed = starter_of(definition).triggers[name], line.sight is not sight
     line.sight, line.groups, line.count, line.looped = sight, {}, 0, None
     line.away = "" if sight.root == "ok" else f"is {sight.root}"
     if sight.root != "ok":

@@ -27,7 +27,7 @@ from controller.model.events import (
 from controller.model.indexes import markers_for
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
-from controller.model.state import Pool, State, Step, Workflow
+from controller.model.state import Pool, State, Step, Workflow, starter_of
 from controller.planner.actions import Action, Fire, Follow, to_end
 from controller.planner.cancel import of_name
 from controller.planner.editing.accept import accept, refusal
@@ -571,8 +571,7 @@ def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator
 
 def _cancel_instances(state: State, definition: Workflow, asked: Request) -> Iterator[Action]:
     """What is unfinished ends; the triggers go on."""
-    assert definition.starter is not None
-    unfinished = [state.lives[uid] for uid in definition.starter.unfinished]
+    unfinished = [state.lives[uid] for uid in starter_of(definition).unfinished]
     if not unfinished:
         raise _Refused(f"no instance of {definition.name} is unfinished; its triggers go on")
     for instance in unfinished:

@@ -31,6 +31,7 @@ from controller.model.state import (
     Timer,
     Workflow,
     document_of,
+    starter_of,
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
@@ -89,7 +90,7 @@ def _count_attempt(state: State, workflow: Workflow, by: int) -> None:
     Cost: O(its instances that wait).
     """
     workflow.occupied += by
-    starter = _starter_of(state, workflow)
+    starter = _starter_above(state, workflow)
     if starter is not None:
         starter.occupied += by
         for uid in starter.waiting:
@@ -108,11 +109,9 @@ def _move_up(state: State, workflow: Workflow, occupied: int) -> None:
         pools.line_up(state, workflow, (workflow.lined_as[0], occupied))
 
 
-def _starter_of(state: State, workflow: Workflow) -> Starter | None:
+def _starter_above(state: State, workflow: Workflow) -> Starter | None:
     """That of the definition of an instance."""
-    if workflow.birth is None:
-        return None
-    definition = state.lives.get(workflow.birth.definition)
+    definition = definition_of(state, workflow)
     return None if definition is None else definition.starter
 
 
@@ -282,7 +281,7 @@ def requeue(state: State, workflow: Workflow) -> None:
         workflow.queued_as = key
     if workflow.parked:
         pools.line_up(state, workflow, place(state, workflow))
-    starter = _starter_of(state, workflow)
+    starter = _starter_above(state, workflow)
     if starter is not None:
         _keep(starter.waiting, workflow.uid, key is not None or workflow.lined_as is not None)
 
@@ -299,7 +298,7 @@ def place(state: State, workflow: Workflow, hooks: bool = False) -> QueueKey | N
     """Its place among those that wait; None if it may start no step, or (`hooks`) none of those."""
     if is_full(workflow) or standstill(state, workflow, hooks) is not None:
         return None
-    starter = _starter_of(state, workflow)
+    starter = _starter_above(state, workflow)
     return (-workflow.priority, workflow.occupied if starter is None else starter.occupied)
 
 
@@ -446,6 +445,14 @@ def instances_of(state: State, definition: Workflow) -> list[Workflow]:
     return [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
 
 
+def definition_of(state: State, instance: Workflow) -> Workflow | None:
+    """None if it is gone, or `instance` is none."""
+    if instance.birth is None:
+        return None
+    definition = state.lives.get(instance.birth.definition)
+    return None if definition is None or definition.starter is None else definition
+
+
 def wall(state: State, now: int) -> int:
     """What the wall clock shows when the controller's clock shows `now`; microseconds."""
     return now + state.controller.ahead
@@ -453,8 +460,7 @@ def wall(state: State, now: int) -> int:
 
 def set_due(state: State, definition: Workflow, name: str) -> None:
     """Set the timer of a trigger's next due time; while nothing is decided, it has none."""
-    starter = definition.starter
-    assert starter is not None
+    starter = starter_of(definition)
     trigger, due = starter.triggers.get(name), None
     if trigger is not None and trigger.due is not None and not starter.hold:
         jitter = offset(definition.name, name, triggers(definition.spec)[name].jitter)
@@ -476,12 +482,10 @@ def hold_of(state: State, definition: Workflow) -> str:
 
 def line_up(state: State, instance: Workflow) -> None:
     """Put an instance among those of its definition that are queued, run or have ended."""
-    birth = instance.birth
-    assert birth is not None
-    definition = state.lives.get(birth.definition)
-    if definition is None or definition.starter is None:
+    definition, birth = definition_of(state, instance), instance.birth
+    if definition is None or birth is None:
         return
-    starter, uid = definition.starter, instance.uid
+    starter, uid = starter_of(definition), instance.uid
     there = state.workflows.get(instance.name) is instance
     _keep(starter.unfinished, uid, there and not instance.finished)
     _keep(starter.ended, uid, there and instance.finished)
@@ -504,8 +508,7 @@ def _keep(table: dict[str, None], uid: str, wanted: bool) -> None:
 
 def count_ended(state: State, definition: Workflow) -> None:
     """Note whether a definition has more ended instances than it keeps."""
-    assert definition.starter is not None
-    if len(definition.starter.ended) > keep_instances(definition.spec):
+    if len(starter_of(definition).ended) > keep_instances(definition.spec):
         state.surplus.setdefault(definition.uid)
     else:
         state.surplus.pop(definition.uid, None)
@@ -551,10 +554,10 @@ def phase_before(state: State, workflow: Workflow) -> str:
     runs = state.runs.get(workflow.name, [])
     if len(runs) > 1:
         return runs[-2].phase
-    definition = None if workflow.birth is None else state.lives.get(workflow.birth.definition)
-    if definition is None or definition.starter is None:
+    definition = definition_of(state, workflow)
+    if definition is None:
         return ""
-    last = next(reversed(definition.starter.ended), None)
+    last = next(reversed(starter_of(definition).ended), None)
     return "" if last is None else state.lives[last].phase
 
 

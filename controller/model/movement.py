@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from controller.model.indexes import (
+    definition_of,
     forbidden,
     give_place,
     hold_of,
@@ -43,6 +44,7 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
+    starter_of,
 )
 
 
@@ -125,16 +127,14 @@ def move_workflow(state: State, workflow: Workflow, to: Phase, reason: str, mess
 def tell_definition(state: State, instance: Workflow) -> None:
     """An instance was born, may start, has ended, runs again or is gone."""
     line_up(state, instance)
-    assert instance.birth is not None
-    definition = state.lives.get(instance.birth.definition)
-    if definition is not None and definition.starter is not None:
+    definition = definition_of(state, instance)
+    if definition is not None:
         restate(state, definition)
 
 
 def restate(state: State, definition: Workflow) -> None:
     """Give a definition the phase that follows from what holds it, and from its instances."""
-    starter = definition.starter
-    assert starter is not None
+    starter = starter_of(definition)
     hold = hold_of(state, definition)
     if hold != starter.hold:
         if starter.hold in (Reason.SUSPENDED, Reason.CANCEL_MARKER, "EditPending"):

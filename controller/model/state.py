@@ -718,6 +718,12 @@ def document_of(name: str) -> str:
     return name.partition("@")[0]
 
 
+def starter_of(definition: Workflow) -> Starter:
+    """For where it is known to be a definition; a plain workflow and an instance have None."""
+    assert definition.starter is not None, definition.name
+    return definition.starter
+
+
 class Timer(NamedTuple):
     """Something that time alone makes due; `step` is empty for the workflow's deadline."""
 

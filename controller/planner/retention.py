@@ -11,7 +11,7 @@ from itertools import islice
 
 from controller.model.events import AttemptsArchived, LifeArchived
 from controller.model.indexes import SEEN_SECONDS, due
-from controller.model.state import SECOND, State
+from controller.model.state import SECOND, State, starter_of
 from controller.model.timers import HABITS
 from controller.planner.permission import Limits
 from controller.spec.triggers.trigger import keep_instances
@@ -56,8 +56,7 @@ def _surplus(state: State, now: int) -> Iterator[LifeArchived]:
     """Of definitions, the instances that ended first, when there are more than it keeps."""
     for uid in state.surplus:
         definition = state.lives[uid]
-        assert definition.starter is not None
-        keep, ended = keep_instances(definition.spec), definition.starter.ended
+        keep, ended = keep_instances(definition.spec), starter_of(definition).ended
         why = f"{definition.name} keeps {keep} instances that have ended (keepInstances)"
         for instance_uid in islice(ended, max(0, len(ended) - keep)):
             instance = state.lives[instance_uid]

@@ -243,6 +243,11 @@ def asks_each(spec: Spec, step: Definition) -> bool:
     return step.for_each is not None and bool(step.when) and reads_item(spec, step.when)
 
 
+def asking_each(spec: Spec) -> list[str]:
+    """The names of all steps whose `when` is asked for each item, sorted."""
+    return sorted(name for name, step in definitions(spec).items() if asks_each(spec, step))
+
+
 def own_when(spec: Spec, step: Definition) -> str:
     """The `when` that decides about the step itself, not about each of its children."""
     return "" if asks_each(spec, step) else step.when

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from controller.model.indexes import definition_of, instances_of
 from controller.model.phases import Phase, Reason
 from controller.model.state import (
     LOOP_FIRINGS,
@@ -16,9 +17,9 @@ from controller.model.state import (
     Armed,
     Group,
     LastFiring,
-    Starter,
     State,
     Workflow,
+    starter_of,
 )
 from controller.model.timers import TimerKind
 from controller.spec.triggers.due import at_in, offset
@@ -57,11 +58,6 @@ class DerivedCondition(NamedTuple):
     type: str
     message: str
     since: int | None = None
-
-
-def starter_of(definition: Workflow) -> Starter:
-    assert definition.starter is not None, definition.name
-    return definition.starter
 
 
 def trigger_of(definition: Workflow, name: str) -> ResolvedTrigger:
@@ -256,9 +252,7 @@ def armed_words(due: Mapping[str, str | None], look: Look) -> str:
 
 def instances(state: State, definition: Workflow) -> list[Workflow]:
     """Unfinished ones and those that are kept, in the order of their births."""
-    starter = starter_of(definition)
-    lives = [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
-    return sorted(lives, key=lambda life: life.order)
+    return sorted(instances_of(state, definition), key=lambda life: life.order)
 
 
 def running(state: State, definition: Workflow) -> list[Workflow]:
@@ -277,14 +271,6 @@ def busy_words(definition: Workflow) -> str:
     """`2 running, 1 queued`, or nothing."""
     found = zip(counts(definition), ("running", "queued"), strict=True)
     return ", ".join(f"{count} {what}" for count, what in found if count)
-
-
-def definition_of(state: State, instance: Workflow) -> Workflow | None:
-    """None if it is gone, or `instance` is none."""
-    if instance.birth is None:
-        return None
-    definition = state.lives.get(instance.birth.definition)
-    return None if definition is None or definition.starter is None else definition
 
 
 def is_superseded(state: State, life: Workflow) -> bool:

@@ -19,6 +19,7 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
+    starter_of,
 )
 from controller.spec.hooks import kind_of
 from controller.spec.linked import written
@@ -118,7 +119,7 @@ def _began_by(instance: Workflow) -> BeganByShape | None:
 
 def _triggers(definition: Workflow, files: FilesWaiting) -> list[TriggerShape]:
     found = []
-    for name, armed in firings.starter_of(definition).triggers.items():
+    for name, armed in starter_of(definition).triggers.items():
         due, last = firings.due_of(definition, name), armed.last
         found.append(
             TriggerShape(

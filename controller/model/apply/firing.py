@@ -6,7 +6,7 @@ controller's clock, and armed anew when the wall clock was set. Cost: O(1) a fir
 the instance; O(triggers) for a step of the wall clock.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 from controller.model import events as e
 from controller.model.apply.workflow import accepted
@@ -28,14 +28,10 @@ from controller.model.state import (
     Starter,
     State,
     Workflow,
+    starter_of,
 )
 
 _MISSED_MAX = 16
-
-
-def starter_of(definition: Workflow) -> Starter:
-    assert definition.starter is not None, definition.name
-    return definition.starter
 
 
 def armed(state: State, event: e.TriggersArmed) -> None:
@@ -127,32 +123,40 @@ def _begin(state: State, definition: Workflow, event: e.FiringDecided) -> None:
         queued=event.outcome == "Queued",
         counts=event.missed is None and not event.backfill,
     )
-    accepted(
-        state,
-        e.GenerationAccepted(
-            uid=event.life,
-            workflow=event.instance,
-            generation=definition.generation,
-            spec=definition.spec,
-            path=definition.path,
-            fingerprints=event.fingerprints,
-            labels=definition.labels,
-            annotations=definition.annotations,
-            origin="trigger",
-            by=event.by,
-            request=event.request,
-            params=event.params,
-            reads=event.reads,
-            ask_each=event.ask_each,
-        ),
-        birth,
+    generation = _generation_of(
+        definition,
+        event,
+        uid=event.life,
+        workflow=event.instance,
+        by=event.by,
+        request=event.request,
+        params=event.params,
     )
+    accepted(state, generation, birth)
     instance = state.lives[event.life]
     if birth.queued:
         move_workflow(state, instance, Phase.PENDING, Reason.QUEUED, event.message)
     if not birth.backfill:
         starter_of(definition).latest = instance.name
     tell_definition(state, instance)
+
+
+def _generation_of(
+    definition: Workflow, event: e.FiringDecided | e.GenerationFollowed, **own: Any
+) -> e.GenerationAccepted:
+    """The present generation of the definition, for an instance; `own`: its own fields."""
+    return e.GenerationAccepted(
+        generation=definition.generation,
+        spec=definition.spec,
+        path=definition.path,
+        labels=definition.labels,
+        annotations=definition.annotations,
+        origin="trigger",
+        fingerprints=event.fingerprints,
+        reads=event.reads,
+        ask_each=event.ask_each,
+        **own,
+    )
 
 
 def turn_came(state: State, event: e.TurnCame) -> None:
@@ -175,30 +179,21 @@ def followed(state: State, event: e.GenerationFollowed) -> None:
     definition = state.lives[birth.definition]
     asked = (instance.reason, instance.message) if instance.reason in _ASKED_FOR else None
     birth.behind = False
-    accepted(
-        state,
-        e.GenerationAccepted(
-            uid=event.uid,
-            workflow=instance.name,
-            generation=event.generation,
-            spec=definition.spec,
-            path=definition.path,
-            fingerprints=event.fingerprints,
-            effects=event.effects,
-            kept=event.kept,
-            labels=definition.labels,
-            annotations=definition.annotations,
-            origin="trigger",
-            by=instance.by if instance.started is None else definition.by,
-            params=instance.given,
-            timeouts=event.timeouts,
-            ask=event.ask,
-            reads=event.reads,
-            expansions=event.expansions,
-            template_params=event.template_params,
-            ask_each=event.ask_each,
-        ),
+    generation = _generation_of(
+        definition,
+        event,
+        uid=event.uid,
+        workflow=instance.name,
+        by=instance.by if instance.started is None else definition.by,
+        params=instance.given,
+        effects=event.effects,
+        kept=event.kept,
+        timeouts=event.timeouts,
+        ask=event.ask,
+        expansions=event.expansions,
+        template_params=event.template_params,
     )
+    accepted(state, generation)
     if asked is not None and instance.phase is Phase.PENDING:
         move_workflow(state, instance, Phase.PENDING, *asked)  # that, not an edit, begins the run
     if birth.queued:
@@ -214,31 +209,29 @@ def clock_set(state: State, ahead: int) -> None:
     before = state.controller.ahead
     state.controller.ahead = ahead
     state.controller.present = wall(state, state.time)
-    _each_trigger(state, _go_back if ahead < before else _stay)
+    _wall_set(state, went_back=ahead < before)
 
 
 def began_anew(state: State, before: int) -> None:
     """A controller has started, with the wall clock as its own; `before`: the last one's wall."""
     state.controller.ahead = 0
     state.controller.present = state.time
-    _each_trigger(state, _go_back if state.time < before else _stay)
+    _wall_set(state, went_back=state.time < before)
 
 
-def _each_trigger(state: State, change: Callable[[State, Armed], None]) -> None:
+def _wall_set(state: State, went_back: bool) -> None:
+    """Arm the timers of all triggers by the wall clock as it is now."""
     for definition in state.workflows.values():
         if definition.starter is None:
             continue
         for name, trigger in definition.starter.triggers.items():
-            change(state, trigger)
+            if went_back:
+                _undo_missed(state, trigger)
             set_due(state, definition, name)
         touch(state, definition)
 
 
-def _stay(state: State, trigger: Armed) -> None:
-    """Nothing to undo."""
-
-
-def _go_back(state: State, trigger: Armed) -> None:
+def _undo_missed(state: State, trigger: Armed) -> None:
     """What was skipped as missed, in a time that has not come by this clock, is due again."""
     now = wall(state, state.time) // SECOND
     while trigger.missed and trigger.missed[-1].last >= now:

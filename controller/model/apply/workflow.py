@@ -64,6 +64,7 @@ from controller.model.state import (
     State,
     Step,
     Workflow,
+    starter_of,
 )
 from controller.model.timers import TimerKind
 from controller.spec import params
@@ -146,8 +147,7 @@ def _begin_life(state: State, event: e.GenerationAccepted, birth: Birth | None) 
 
 def take_triggers(state: State, definition: Workflow, was: Spec, is_new: bool) -> None:
     """The triggers of a new generation; one that waits for something else counts from now on."""
-    starter = definition.starter
-    assert starter is not None
+    starter = starter_of(definition)
     _suspend_or_resume(state, definition)
     before, now = starter.triggers, wall(state, state.time) // SECOND
     known = {} if is_new else triggers(was)

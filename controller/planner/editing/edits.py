@@ -18,7 +18,7 @@ from controller.planner.actions import Accept, notes_of
 from controller.planner.editing.judgement import Judgement
 from controller.planner.editing.rows import has_result, is_unwanted, lacking_outputs
 from controller.planner.resolve import sight, timeout
-from controller.spec.definition import asks_each, definitions, reads
+from controller.spec.definition import asking_each, definitions, reads
 from controller.spec.expression import Failed
 from controller.spec.fingerprint import fingerprints
 from controller.spec.linked import below, called
@@ -97,17 +97,12 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         edit = judge(state, before, spec)
         generation = before.latest if action.waited else before.latest + 1
     labels, annotations = notes_of(document.metadata)
-    steps = definitions(spec).items()
-    each = [name for name, step in steps if asks_each(spec, step)]
     return GenerationAccepted(
         uid=uid,
         workflow=document.metadata.name,
         generation=generation,
         spec=spec if origin == "run" else below(spec, ()),
         path=action.path,
-        fingerprints=edit.fingerprints,
-        effects=to_record(edit.effects),
-        kept=edit.kept,
         labels=labels,
         annotations=annotations,
         origin=action.origin,
@@ -115,12 +110,7 @@ def complete(state: State, action: Accept, uid: str) -> GenerationAccepted:
         warnings=list(action.warnings),
         request=action.request,
         params=given,
-        timeouts=edit.timeouts,
-        ask=edit.ask,
-        reads=dict(reads(spec)),
-        expansions=edit.expansions,
-        template_params=edit.params,
-        ask_each=sorted([*edit.each, *each]),
+        **_recorded(edit, spec),
     )
 
 
@@ -128,23 +118,26 @@ def follow(state: State, instance: Workflow) -> GenerationFollowed:
     """The event by which an instance gets the newest generation of its definition."""
     assert instance.birth is not None
     definition = state.lives[instance.birth.definition]
-    spec = definition.spec
-    edit = judge(state, instance, spec)
-    steps = definitions(spec).items()
-    each = [name for name, step in steps if asks_each(spec, step)]
     return GenerationFollowed(
         uid=instance.uid,
         generation=definition.generation,
-        fingerprints=edit.fingerprints,
-        effects=to_record(edit.effects),
-        kept=edit.kept,
-        timeouts=edit.timeouts,
-        ask=edit.ask,
-        reads=dict(reads(spec)),
-        expansions=edit.expansions,
-        template_params=edit.params,
-        ask_each=sorted([*edit.each, *each]),
+        **_recorded(judge(state, instance, definition.spec), definition.spec),
     )
+
+
+def _recorded(edit: Edit, spec: Spec) -> dict[str, Any]:
+    """The fields that tell what `edit` does; both kinds of events have them."""
+    return {
+        "fingerprints": edit.fingerprints,
+        "effects": to_record(edit.effects),
+        "kept": edit.kept,
+        "timeouts": edit.timeouts,
+        "ask": edit.ask,
+        "reads": dict(reads(spec)),
+        "expansions": edit.expansions,
+        "template_params": edit.params,
+        "ask_each": sorted([*edit.each, *asking_each(spec)]),
+    }
 
 
 def _keepers(workflow: Workflow, spec: Spec) -> Iterator[tuple[str, str]]:

@@ -13,9 +13,9 @@ from msgspec import structs
 from controller.model.events import FiringDecided
 from controller.model.indexes import forbidden, wall
 from controller.model.phases import Reason
-from controller.model.state import SECOND, Group, State, Workflow
+from controller.model.state import SECOND, Group, State, Workflow, starter_of
 from controller.planner.actions import Fire
-from controller.spec.definition import asks_each, definitions, reads
+from controller.spec.definition import asking_each, reads
 from controller.spec.expression import Failed
 from controller.spec.fingerprint import fingerprints
 from controller.spec.models import Spec
@@ -63,10 +63,9 @@ def _dated(state: State, definition: Workflow, fire: Fire, now: int) -> Fire:
         facts = structs.replace(facts, due=due, date=date)
     if fire.key:
         return structs.replace(fire, facts=facts)
-    assert definition.starter is not None
     first = f"m{key_of(now)}"
     tries = chain([first], (f"{first}-{number}" for number in count(2)))
-    taken = definition.starter.keys
+    taken = starter_of(definition).keys
     names = ((key, f"{definition.name}@{key}") for key in tries)
     key = next(key for key, name in names if name not in state.workflows and key not in taken)
     return structs.replace(fire, key=key, facts=structs.replace(facts, key=key))
@@ -100,7 +99,6 @@ def _begun(
     params = values(spec, given)
     group = _group(spec, fire.facts, params)
     waits_for = _waits_for(state, definition, fire, group)
-    steps = definitions(spec).items()
     return FiringDecided(
         **said,
         outcome="Queued" if waits_for else "Started",
@@ -111,7 +109,7 @@ def _begun(
         group=group,
         fingerprints=fingerprints(spec, params),
         reads=dict(reads(spec)),
-        ask_each=sorted(step_name for step_name, step in steps if asks_each(spec, step)),
+        ask_each=asking_each(spec),
     )
 
 
@@ -171,8 +169,7 @@ def line_of(definition: Workflow, trigger: ResolvedTrigger, facts: Firing) -> st
 
 def has_room(definition: Workflow, group: str, kind: str) -> bool:
     """Whether a firing of this kind would begin an instance now, at once or in its turn."""
-    assert definition.starter is not None
-    written, groups = overlap(definition.spec), definition.starter.groups
+    written, groups = overlap(definition.spec), starter_of(definition).groups
     others = groups.get(group, Group())
     policy = written.policy_of(kind)
     if policy == "Allow" or len(others.running) + len(others.queued) < written.limit:
@@ -187,10 +184,8 @@ def _trigger(definition: Workflow, fire: Fire) -> ResolvedTrigger:
 
 def _waits_for(state: State, definition: Workflow, fire: Fire, group: str) -> str:
     """Why the instance is queued; "" if it starts at once. Raises _Skipped."""
-    starter = definition.starter
-    assert starter is not None
     line = f"\0{fire.backfill}" if fire.backfill else group
-    others = starter.groups.get(line, Group())
+    others = starter_of(definition).groups.get(line, Group())
     written = overlap(definition.spec)
     policy = written.policy_of(fire.facts.kind)
     limit = fire.parallel if fire.backfill else written.limit

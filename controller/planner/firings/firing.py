@@ -17,7 +17,7 @@ from controller.model.events import (
 )
 from controller.model.indexes import wall
 from controller.model.phases import Reason
-from controller.model.state import SECOND, Armed, Starter, State, Workflow
+from controller.model.state import SECOND, Armed, Starter, State, Workflow, starter_of
 from controller.planner.actions import Fire
 from controller.spec.triggers.due import Rule, at_in, day_of, key_of, offset
 from controller.spec.triggers.trigger import (
@@ -37,8 +37,7 @@ Decision = Fire | FiringDecided | TriggersArmed | TurnCame | CancelAccepted | Li
 
 def decide(state: State, definition: Workflow, now: int) -> Decision | None:
     """The next decision at `now` (microseconds of the controller's clock)."""
-    starter = definition.starter
-    assert starter is not None
+    starter = starter_of(definition)
     if definition.deleting:
         gone = not starter.unfinished and not starter.ended
         return LifeEnded(uid=definition.uid) if gone else None

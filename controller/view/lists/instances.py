@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from controller.model.state import RunShort, State, Workflow
 from controller.planner.outcome import of_firing
-from controller.view.firings import due_time, starter_of
+from controller.view import firings
 from controller.view.lists.runs import result, so_far, why
 from controller.view.look import Look
 from controller.view.table import Cell, Column, Table, mark_cell
@@ -113,7 +113,7 @@ def shape(definition: str, summary: Instance) -> InstanceOfShape:
         uid=summary.uid,
         trigger=summary.trigger or None,
         key=summary.key,
-        due=due_time(summary.due),
+        due=firings.due_time(summary.due),
         backfill=summary.backfill,
         phase=summary.phase,
         reason=summary.reason,
@@ -129,9 +129,7 @@ def shape(definition: str, summary: Instance) -> InstanceOfShape:
 
 def live_instances(state: State, definition: Workflow, look: Look) -> list[Instance]:
     """Unfinished ones and those that are kept, in the order of their births."""
-    starter = starter_of(definition)
-    lives = [state.lives[uid] for uid in (*starter.unfinished, *starter.ended)]
-    lives.sort(key=lambda life: life.order)
+    lives = firings.instances(state, definition)
     return [instance(life, runs_of_life(state, life), look) for life in lives]
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from controller.model.events import FileRejected
 from controller.model.phases import Phase
-from controller.model.state import State, Workflow, document_of
+from controller.model.state import State, Workflow, document_of, starter_of
 from controller.view import firings, words
 from controller.view.find import NeverValid
 from controller.view.look import Look
@@ -201,7 +201,7 @@ def standing_of_definition(state: State, definition: Workflow) -> Iterator[str]:
     parts = (
         words.at_present(state, definition)[1] if held else "",
         firings.busy_words(definition),
-        "" if firings.starter_of(definition).triggers else "begins only by `treadle start`",
+        "" if starter_of(definition).triggers else "begins only by `treadle start`",
         *firings.last_words(state, definition),
         firings.awaited(state, definition),
     )

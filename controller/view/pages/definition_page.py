@@ -6,7 +6,7 @@ Cost: O(triggers + instances that are kept).
 from collections.abc import Iterator
 
 from controller.model.phases import Phase, Reason
-from controller.model.state import LastFiring, State, Workflow
+from controller.model.state import LastFiring, State, Workflow, starter_of
 from controller.view import firings, words
 from controller.view.changes.edits import pending_words
 from controller.view.firings import Due
@@ -111,7 +111,7 @@ def triggers_table(definition: Workflow, look: Look, files: FilesWaiting = None)
             Cell(in_its_zone(definition, firings.due_of(definition, name), look) or _NONE),
             Cell(_last_of(definition, name, look)),
         )
-        for name in firings.starter_of(definition).triggers
+        for name in starter_of(definition).triggers
     ]
     columns = (*_TRIGGERS[:2], Column(look.headed("NEXT DUE")), *_TRIGGERS[3:])
     return Table(columns, rows).only(
@@ -137,7 +137,7 @@ def in_its_zone(definition: Workflow, due: Due | None, look: Look) -> str:
 
 
 def _last_of(definition: Workflow, name: str, look: Look) -> str:
-    last = firings.starter_of(definition).triggers[name].last
+    last = starter_of(definition).triggers[name].last
     return _NONE if last is None else f"{ago(look, last)} {firings.outcome_words(last)}"
 
 
@@ -160,7 +160,7 @@ def instances_table(state: State, definition: Workflow, look: Look) -> Table:
     """Those that have not ended, then the last ones that have, the newest first."""
     lives = firings.instances(state, definition)
     open_ = [life for life in lives if not life.finished]
-    ended = [state.lives[uid] for uid in reversed(firings.starter_of(definition).ended)]
+    ended = [state.lives[uid] for uid in reversed(starter_of(definition).ended)]
     shown = [*open_[:INSTANCES_MAX], *ended[:ENDED_MAX]]
     rows = [_instance_row(state, life, look) for life in shown]
     if (more := len(open_) - INSTANCES_MAX) > 0:
@@ -179,7 +179,7 @@ def _instance_row(state: State, life: Workflow, look: Look) -> tuple[Cell, ...]:
 
 
 def _footer(definition: Workflow) -> Iterator[tuple[str, str]]:
-    counts = firings.starter_of(definition).firings
+    counts = starter_of(definition).firings
     if counts:
         yield "firings", ", ".join(f"{count} {what.lower()}" for what, count in counts.items())
     by = f" by {definition.by}" if definition.by else ""
@@ -200,7 +200,7 @@ def next_steps(state: State, definition: Workflow) -> Iterator[tuple[str, str]]:
     name = definition.name
     failed = [
         life
-        for uid in [*firings.starter_of(definition).ended][-ENDED_MAX:]
+        for uid in [*starter_of(definition).ended][-ENDED_MAX:]
         for life in (state.lives[uid],)
         if life.phase is Phase.FAILED and not firings.is_superseded(state, life)
     ]

@@ -6,7 +6,7 @@ Cost: O(triggers + unfinished instances).
 from collections.abc import Iterator
 
 from controller.model.phases import Phase
-from controller.model.state import State, Workflow
+from controller.model.state import State, Workflow, starter_of
 from controller.view import firings, words
 from controller.view.changes.edits import generation_line, is_news, pending_words
 from controller.view.look import Look
@@ -35,7 +35,7 @@ def explanation(
         yield from look.wrapped(f"fault: {said}", hang=2)
     for condition in firings.conditions(state, definition, look.now):
         yield from look.wrapped(f"{condition.type}: {condition.message}", hang=2)
-    for name in firings.starter_of(definition).triggers:
+    for name in starter_of(definition).triggers:
         yield from _line(Phase.WAITING, _of_trigger(definition, name, look, files), look)
     yield from _instances(state, definition, look)
     yield from look.wrapped(f"next: {' · '.join(_next(state, definition, around))}", hang=2)
@@ -54,7 +54,7 @@ def _of_trigger(definition: Workflow, name: str, look: Look, files: FilesWaiting
         waits = f"{waits} is never due again"
     if count:
         waits = f"{waits}; {count:,} {'file waits' if count == 1 else 'files wait'}"
-    last = firings.starter_of(definition).triggers[name].last
+    last = starter_of(definition).triggers[name].last
     if last is None:
         return f"{waits}; it has not fired yet"
     was = "was " if last.outcome == "Skipped" else ""
@@ -71,7 +71,7 @@ def _when(definition: Workflow, due: firings.Due, look: Look) -> str:
 
 
 def _instances(state: State, definition: Workflow, look: Look) -> Iterator[str]:
-    lives = [state.lives[uid] for uid in firings.starter_of(definition).unfinished]
+    lives = [state.lives[uid] for uid in starter_of(definition).unfinished]
     for life in lives[:_NAMED_MAX]:
         yield from _line(life.phase, f"{life.name}: {words.at_present(state, life)[1]}", look)
     if (more := len(lives) - _NAMED_MAX) > 0:
