@@ -1,39 +1,32 @@
-"""What becomes of a definition: of its triggers, and of each instance that has not ended.
+"""What becomes of a definition, and of each instance that has not ended, read off a play.
 
-Due times are asked of the rules, at the moment that the caller names; all else is read off a play.
 Cost: O(triggers), and O(steps) for each unfinished instance.
 """
 
-from collections.abc import Iterator, Mapping
-
-from msgspec import structs
+from collections.abc import Iterator
 
 from controller.model.events import StepEffect
 from controller.model.phases import TERMINAL, Reason
-from controller.model.state import Starter, State, Workflow, document_of
-from controller.planner.firings.firing import upcoming
-from controller.rehearsal.change import NEW, Change, TriggerAction, TriggerChange
+from controller.model.state import State, Workflow, document_of, starter_of
+from controller.rehearsal.change import NEW, Change
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
+from controller.rehearsal.triggers import trigger_changes
 from controller.spec.fingerprint import same_steps
 from controller.spec.models import Spec
-from controller.spec.triggers.due import offset
 from controller.spec.triggers.trigger import (
     Overlap,
-    ResolvedTrigger,
     is_definition,
     keep_instances,
     overlap,
     triggers,
 )
 
-NOTHING_CHANGES = "nothing changes"
 _NEXT_LIFE = "another life begins with it"
 
 
 def of_nothing(state: State, life: Workflow, now: int) -> list[Change]:
     """`now`: seconds since 1970 on the wall clock."""
-    found = [*_triggers(life, life.spec, now)]
     own = Change(
         workflow=life.name,
         before=life.generation,
@@ -41,16 +34,15 @@ def of_nothing(state: State, life: Workflow, now: int) -> list[Change]:
         was=life.spec,
         becomes=life.spec,
         steps={},
-        triggers=found,
+        triggers=trigger_changes(life, life.spec, now),
     )
     return [own, *(_left_alone(instance) for instance in _unfinished(state, life))]
 
 
 def of_deletion(state: State, life: Workflow, message: str, now: int) -> list[Change]:
     """All of it ends."""
-    assert life.starter is not None
     instances = [*_unfinished(state, life)]
-    ended = len(life.starter.ended)
+    ended = len(starter_of(life).ended)
     notes = []
     if instances:
         notes.append(f"{_counted(len(instances), 'unfinished')} stopped")
@@ -64,7 +56,7 @@ def of_deletion(state: State, life: Workflow, message: str, now: int) -> list[Ch
         becomes=None,
         steps={},
         note="; ".join(notes),
-        triggers=[*_triggers(life, None, now)],
+        triggers=trigger_changes(life, None, now),
     )
     return [own, *(_end_of(instance, message) for instance in instances)]
 
@@ -105,7 +97,7 @@ def of_play(
         steps={},
         note="; ".join([*notes, *_notes(state, life, play, becomes, instances)]),
         path=play.life.path,
-        triggers=[*_triggers(life, becomes, now)],
+        triggers=trigger_changes(life, becomes, now),
     )
     return [own, *instances]
 
@@ -131,7 +123,7 @@ def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Chang
         note="; ".join([note, *([] if runs else _held(play.life))]),
         waiting=frozenset(waiting(life)),
         path=play.life.path if play.life.pending is None else play.life.pending.path,
-        triggers=[*_triggers(None, becomes, now)],
+        triggers=trigger_changes(None, becomes, now),
     )
 
 
@@ -143,7 +135,6 @@ def _until_its_end(effect: StepEffect) -> StepEffect:
 
 
 def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int) -> list[Change]:
-    assert life.starter is not None
     instances = [_left_alone(instance) for instance in _unfinished(state, life)]
     note = f"is a definition no longer: {_NEXT_LIFE} at once"
     if instances:
@@ -151,7 +142,7 @@ def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int)
         until = f"its {_number(len(instances), 'unfinished')} {has} ended"
         note = f"is a definition no longer: its triggers stop at once; when {until}, {_NEXT_LIFE}"
     notes = [note]
-    if ended := len(life.starter.ended):
+    if ended := len(starter_of(life).ended):
         notes.append(f"{_counted(ended, 'finished')} archived then")
     own = Change(
         workflow=life.name,
@@ -161,7 +152,7 @@ def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int)
         becomes=becomes,
         steps={step.name: NEW for step in becomes.steps},
         note="; ".join(notes),
-        triggers=[*_triggers(life, None, now)],
+        triggers=trigger_changes(life, None, now),
     )
     return [own, *instances]
 
@@ -170,8 +161,7 @@ def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int)
 
 
 def _unfinished(state: State, definition: Workflow) -> Iterator[Workflow]:
-    assert definition.starter is not None
-    return (state.lives[uid] for uid in definition.starter.unfinished)
+    return (state.lives[uid] for uid in starter_of(definition).unfinished)
 
 
 def _left_alone(instance: Workflow) -> Change:
@@ -276,7 +266,6 @@ def same_written(one: Spec, other: Spec) -> bool:
 
 def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
     """What an edit of `concurrency` and of `keepInstances` means. It ends nothing that runs."""
-    assert life.starter is not None
     was, now = overlap(life.spec), overlap(becomes)
     if (was.policy, was.limit) != (now.policy, now.limit):
         yield f"concurrency: {_overlap(now)} (was: {_overlap(was)})"
@@ -286,7 +275,7 @@ def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
         yield f"maxQueued: {now.max_queued:,} (was: {was.max_queued:,})"
     kept = keep_instances(becomes)
     if kept != keep_instances(life.spec):
-        surplus = max(0, len(life.starter.ended) - kept)
+        surplus = max(0, len(starter_of(life).ended) - kept)
         go = f", so {_counted(surplus, 'finished')} archived" if surplus else ""
         yield f"keepInstances: {kept:,} (was: {keep_instances(life.spec):,}){go}"
 
@@ -297,18 +286,15 @@ def _overlap(written: Overlap) -> str:
 
 
 def _held(after: Workflow) -> Iterator[str]:
-    assert after.starter is not None
-    if after.starter.hold == Reason.SUSPENDED:
+    if starter_of(after).hold == Reason.SUSPENDED:
         yield "suspended: its triggers start nothing until it is resumed"
-    elif after.starter.hold == Reason.CANCEL_MARKER:
+    elif starter_of(after).hold == Reason.CANCEL_MARKER:
         yield "its triggers start nothing while its cancel marker is there"
 
 
 def _hold(life: Workflow, after: Workflow) -> Iterator[str]:
     """Whether its triggers count, where that changes or an edit comes."""
-    assert life.starter is not None
-    assert after.starter is not None
-    was, now = life.starter.hold, after.starter.hold
+    was, now = starter_of(life).hold, starter_of(after).hold
     if was and not now:
         yield "its triggers count again; what was due meanwhile is not caught up"
     elif was != now or life.generation != after.latest:
@@ -331,166 +317,3 @@ def _number(count: int, what: str) -> str:
 def _counted(count: int, what: str) -> str:
     """`3 finished instances are`."""
     return f"{_number(count, what)} {'is' if count == 1 else 'are'}"
-
-
-# ---------------------------------------- triggers
-
-
-def _triggers(life: Workflow | None, becomes: Spec | None, now: int) -> Iterator[TriggerChange]:
-    """Of those that there were, or will be (None: none at all)."""
-    starter = None if life is None else life.starter
-    old: Mapping[str, ResolvedTrigger] = (
-        {} if life is None or starter is None else triggers(life.spec)
-    )
-    new: Mapping[str, ResolvedTrigger] = {} if becomes is None else triggers(becomes)
-    gone = {_nameless(trigger): name for name, trigger in old.items() if name not in new}
-    come = {_nameless(trigger): name for name, trigger in new.items() if name not in old}
-    for name, trigger in new.items():
-        if name in old and life is not None and starter is not None:
-            yield _of_trigger(life, starter, old[name], trigger, now)
-        else:
-            yield _new(trigger, gone.get(_nameless(trigger), ""), now)
-    for name, trigger in old.items():
-        if name not in new and life is not None and starter is not None:
-            yield TriggerChange(
-                name=name,
-                kind=trigger.kind,
-                action="gone",
-                before=_due(life, starter, trigger, now),
-                after=None,
-                why=_gone(come.get(_nameless(trigger), "")),
-            )
-
-
-def begun(becomes: Spec, now: int) -> list[TriggerChange]:
-    """Of a definition that is to begin."""
-    return [*_triggers(None, becomes, now)]
-
-
-def between(was: Spec, becomes: Spec) -> list[TriggerChange]:
-    """What an edit in the past did to the triggers: without due times, which nobody knows now."""
-    old = triggers(was) if is_definition(was) else {}
-    new = triggers(becomes) if is_definition(becomes) else {}
-    gone = {_nameless(trigger): name for name, trigger in old.items() if name not in new}
-    come = {_nameless(trigger): name for name, trigger in new.items() if name not in old}
-    found = [_changed(old, trigger, gone.get(_nameless(trigger), "")) for trigger in new.values()]
-    for name, trigger in old.items():
-        if name not in new:
-            why = _gone(come.get(_nameless(trigger), ""))
-            found.append(_timeless(trigger, "gone", why))
-    return found
-
-
-def _changed(
-    old: Mapping[str, ResolvedTrigger], trigger: ResolvedTrigger, renamed: str
-) -> TriggerChange:
-    was = old.get(trigger.name)
-    if was is None:
-        return _timeless(trigger, "new", f'renamed from "{renamed}"' if renamed else "new")
-    if was.waits_for != trigger.waits_for:
-        return _timeless(trigger, "moved", _otherwise(trigger))
-    if was == trigger:
-        return _timeless(trigger, "keep", NOTHING_CHANGES)
-    return _timeless(trigger, "keep", f"{_what_differs(was, trigger)} edited")
-
-
-def _timeless(trigger: ResolvedTrigger, action: TriggerAction, why: str) -> TriggerChange:
-    return TriggerChange(
-        name=trigger.name, kind=trigger.kind, action=action, before=None, after=None, why=why
-    )
-
-
-def _otherwise(trigger: ResolvedTrigger) -> str:
-    return "its times were edited" if trigger.rule is not None else "it waits for another thing"
-
-
-def _nameless(trigger: ResolvedTrigger) -> str:
-    return repr(structs.replace(trigger, name=""))
-
-
-def _gone(renamed: str) -> str:
-    return f'renamed to "{renamed}"' if renamed else "starts nothing any more"
-
-
-def _new(trigger: ResolvedTrigger, renamed: str, now: int) -> TriggerChange:
-    named = f'renamed from "{renamed}", so it is a new one' if renamed else "new"
-    return TriggerChange(
-        name=trigger.name,
-        kind=trigger.kind,
-        action="new",
-        before=None,
-        after=_first(trigger, now),
-        why="; ".join([named, *_begins(trigger)]),
-        pattern=trigger.files,
-    )
-
-
-def _begins(trigger: ResolvedTrigger) -> Iterator[str]:
-    """What one that counts from now on makes of what is there already; views tell of files."""
-    if trigger.after:
-        yield f"runs of {trigger.after} that have ended do not count"
-
-
-def _first(trigger: ResolvedTrigger, now: int) -> int | None:
-    return None if trigger.rule is None else trigger.rule.after(now, trigger.exclude)
-
-
-def _due(life: Workflow, starter: Starter, trigger: ResolvedTrigger, now: int) -> int | None:
-    """The next due time of a trigger in force."""
-    armed = starter.triggers[trigger.name]
-    if trigger.rule is None:
-        return None
-    held = starter.hold or starter.stood
-    return armed.due if armed.is_armed and not held else _upcoming(life, starter, trigger, now)
-
-
-def _upcoming(life: Workflow, starter: Starter, trigger: ResolvedTrigger, now: int) -> int | None:
-    """The next one that is not decided; what is due while its triggers are held is skipped."""
-    armed = starter.triggers[trigger.name]
-    if starter.hold or starter.stood:
-        begun = now - offset(life.name, trigger.name, trigger.jitter)
-        armed = structs.replace(armed, mark=max(armed.mark, begun))
-    return upcoming(life, trigger, armed)
-
-
-def _of_trigger(
-    life: Workflow, starter: Starter, was: ResolvedTrigger, trigger: ResolvedTrigger, now: int
-) -> TriggerChange:
-    before = _due(life, starter, was, now)
-    after, moved, why = before, False, NOTHING_CHANGES
-    if was.waits_for != trigger.waits_for:
-        after, moved = _first(trigger, now), True
-        parts = [_otherwise(trigger), *_begins(trigger)]
-        if before is not None and before <= now:
-            parts.append("what was due before is not caught up")
-        why = "; ".join(parts)
-    elif was != trigger:
-        if trigger.rule is not None:
-            after = _upcoming(life, starter, trigger, now)
-        moved = before != after or was.jitter != trigger.jitter
-        why = f"{_what_differs(was, trigger)} edited, which counts from the next firing on"
-    return TriggerChange(
-        name=trigger.name,
-        kind=trigger.kind,
-        action="moved" if moved else "keep",
-        before=before,
-        after=after,
-        why=why,
-        pattern=trigger.files if was.waits_for != trigger.waits_for else "",
-    )
-
-
-_FIELDS = {
-    "exclude": "exclude",
-    "jitter": "jitterSeconds",
-    "deadline": "startingDeadlineSeconds",
-    "catches_all": "catchUp",
-    "phases": "phase",
-    "params": "params",
-}
-
-
-def _what_differs(was: ResolvedTrigger, trigger: ResolvedTrigger) -> str:
-    """The names of the fields."""
-    names = [said for name, said in _FIELDS.items() if getattr(was, name) != getattr(trigger, name)]
-    return ", ".join(names)

@@ -36,6 +36,7 @@ from controller.rehearsal import definitions
 from controller.rehearsal.change import NEW, Change, Foresight, PolicyChange
 from controller.rehearsal.effects import Barred, effects_of, marker_notes, unchanged, waiting
 from controller.rehearsal.play import Play
+from controller.rehearsal.triggers import trigger_changes
 from controller.spec.models import Spec
 from controller.spec.reading.link import Found, link
 from controller.spec.reading.load import Document, Loaded
@@ -232,9 +233,10 @@ def changes_of(state: State, document: Document, now: int | None = None) -> list
     if life is not None and life.deleting:
         return [_after_deletion(name, document.workflow.spec, seconds)]
     path = _home(state, document)
-    actions = list(accept(life, document, path, ""))
     if life is not None and life.origin == "run":
         actions = [LifeEnded(uid=life.uid), *accept(None, document, path, "")]
+    else:
+        actions = [*accept(life, document, path, "")]
     return _of_actions(state, name, actions, seconds)
 
 
@@ -249,7 +251,7 @@ def _after_deletion(name: str, spec: Spec, now: int) -> Change:
         becomes=spec,
         steps={} if starts else {step.name: NEW for step in spec.steps},
         note=note,
-        triggers=definitions.begun(spec, now) if starts else None,
+        triggers=trigger_changes(None, spec, now) if starts else None,
     )
 
 

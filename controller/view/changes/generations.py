@@ -18,8 +18,8 @@ from controller.model.events import (
 )
 from controller.model.phases import Reason
 from controller.rehearsal.change import Change
-from controller.rehearsal.definitions import NOTHING_CHANGES
-from controller.rehearsal.definitions import between as between_triggers
+from controller.rehearsal.triggers import NOTHING_CHANGES
+from controller.rehearsal.triggers import between as between_triggers
 from controller.spec.fingerprint import fingerprints
 from controller.spec.items import child_name, parent_name
 from controller.spec.linked import Linked
