@@ -105,8 +105,8 @@ def doubt_of_state(path: str) -> Doubt | None:
 
 
 def _doubt_of(path: str, status: os.stat_result) -> Doubt | None:
-    owner, caller = user_name(status.st_uid), user_name(os.geteuid())
     if status.st_uid != os.geteuid():
+        owner, caller = user_name(status.st_uid), user_name(os.geteuid())
         return Doubt(
             f"{path}: belongs to {owner}, not to {caller}, so {owner} could run commands as you",
             f"work as {owner}, or name a folder of your own with --state",

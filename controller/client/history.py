@@ -109,17 +109,15 @@ def _followed(records: Sequence[Record], life: Workflow, definition: str) -> lis
     for record in records:
         event, before = record.event, found[-1] if found else None
         if isinstance(event, FiringDecided) and event.life == life.uid:
-            there = [generation for generation in known if generation.seq < record.seq]
-            found += [
-                followed(record, event, generation, life.name, None) for generation in there[-1:]
-            ]
+            of = next((one for one in reversed(known) if one.seq < record.seq), None)
         elif isinstance(event, GenerationFollowed) and event.uid == life.uid:
-            there = [generation for generation in known if generation.number == event.generation]
-            found += [
-                followed(record, event, generation, life.name, before) for generation in there[-1:]
-            ]
-        elif isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
-            found[-1] = expanded(before, event)
+            of = next((one for one in reversed(known) if one.number == event.generation), None)
+        else:
+            if isinstance(event, StepExpanded) and event.uid == life.uid and before is not None:
+                found[-1] = expanded(before, event)
+            continue
+        if of is not None:
+            found.append(followed(record, event, of, life.name, before))
     return found
 
 

@@ -30,7 +30,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from controller.folder.scan import STILL, Signature, is_utf8, signature_of
+from controller.folder.scan import STILL, Signature, is_utf8, signature_of, within
 from controller.loop.ports import InputSight, SeenInput
 
 RESCAN = 2_000_000  # microseconds from the end of a scan to the next one
@@ -402,11 +402,6 @@ def look_at(root: str) -> Root:
     except OSError as error:
         return _unlike(error)
     return Root("ok", status.st_dev, status.st_ino)
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether this is the folder or lies in it; both without symlinks."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _part(text: str) -> Part:

@@ -66,6 +66,11 @@ def kind_of(name: str) -> Kind | None:
     return "marker" if name.endswith(MARKER_SUFFIX) and name != MARKER_SUFFIX else None
 
 
+def within(path: str, folder: str) -> bool:
+    """Whether this is the folder or lies in it; both without symlinks."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def hidden(path: str) -> bool:
     """Whether a part of this relative path starts with a dot."""
     return path.startswith(".") or "/." in path
@@ -142,7 +147,7 @@ class Walk:
         if kind is None and not is_folder:
             return
         real = os.path.realpath(os.path.join(self.root, path))
-        if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
+        if not within(real, self._real):
             problem = f"a symlink that leaves the folder ({real}); copy what it leads to"
             yield FoundFile(_printable(path), kind or "spec", None, problem, foreign=is_folder)
             return

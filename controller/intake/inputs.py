@@ -108,6 +108,11 @@ _CONCERNS = (
 )
 
 
+def anchored(folder: str, path: str, pattern: str) -> str:
+    """The absolute pattern of a trigger. `path`: of its spec file, in the specs folder `folder`."""
+    return normpath(join(dirname(join(folder, path)), pattern))
+
+
 def patterns(state: State, folder: str, memory: InputMemory) -> list[str]:
     """The absolute patterns of all files that are waited for. `folder`: of the specs, absolute."""
     for key in memory.patterns.keys() - state.inboxes.keys():
@@ -117,9 +122,8 @@ def patterns(state: State, folder: str, memory: InputMemory) -> list[str]:
         definition = state.lives[uid]
         known = memory.patterns.get((uid, name))
         if known is None or known[:2] != (definition.path, definition.generation):
-            home = dirname(join(folder, definition.path))
-            written = triggers(definition.spec)[name].files
-            known = definition.path, definition.generation, normpath(join(home, written))
+            whole = anchored(folder, definition.path, triggers(definition.spec)[name].files)
+            known = definition.path, definition.generation, whole
             memory.patterns[uid, name] = known
         found.append(known[2])
     return found

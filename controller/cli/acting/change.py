@@ -28,7 +28,7 @@ from controller.model.events import StepReset
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
-from controller.planner.actions import Follow
+from controller.planner.actions import Action, Follow
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
 from controller.view.find import name_and_steps, pick_step, pick_steps
@@ -162,8 +162,11 @@ def _overrule(
     specs: str, state_dir: str, state: State, asked: Request, does: str, dry_run: bool
 ) -> int:
     """The marker is removed first: if killed in between, the command can simply be repeated."""
-    name, steps = asked.workflow, listed(_would_reset(state, asked))
-    newest = _newer_spec(state, asked)
+    name = asked.workflow
+    without_markers(state, name)
+    actions = would_follow(state, asked)
+    steps = listed(_would_reset(asked, actions))
+    newest = _newer_spec(state, name, actions or [])
     for path in remove_markers(specs, name, dry_run=dry_run):
         print(visible(f"{name}: {'would remove' if dry_run else 'removed'} {path}"))
     would, does = f"{asked.kind} {steps}", f"{does} {steps}"
@@ -175,11 +178,11 @@ def _overrule(
     return code
 
 
-def _newer_spec(state: State, asked: Request) -> str:
+def _newer_spec(state: State, name: str, actions: Sequence[Action]) -> str:
     """What to know of an instance that gets another generation by this."""
-    if not any(isinstance(action, Follow) for action in would_follow(state, asked) or ()):
+    if not any(isinstance(action, Follow) for action in actions):
         return ""
-    life = state.workflows[asked.workflow]
+    life = state.workflows[name]
     newest = state.workflows[life.document].generation
     return (
         f"it runs by generation {newest} of {life.document}, the newest, in place of "
@@ -195,10 +198,8 @@ def _what_is_next(life: Workflow) -> str:
     return f"follow it: treadle logs -f {life.name}"
 
 
-def _would_reset(state: State, request: Request) -> list[str]:
+def _would_reset(request: Request, actions: Sequence[Action] | None) -> list[str]:
     """The steps that the request will reset, by the rule that will apply it."""
-    without_markers(state, request.workflow)
-    actions = would_follow(state, request)
     if actions is None:
         return request.steps or ["the steps that are being stopped"]
     return [action.step for action in actions if isinstance(action, StepReset)]

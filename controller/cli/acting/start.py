@@ -49,7 +49,7 @@ def start(args: argparse.Namespace) -> int:
     )
     actions = would_follow(state, asked) or []
     if args.dry_run:
-        return _told(state, actions)
+        return _told(state, definition.name, actions)
     if args.wait and not is_live(args.state):
         raise UsageError(
             "start --wait: no controller is running, so nothing would end; start one "
@@ -58,14 +58,14 @@ def start(args: argparse.Namespace) -> int:
     return _start(args, asked)
 
 
-def _told(state: State, actions: list[Action]) -> ExitCode:
+def _told(state: State, name: str, actions: list[Action]) -> ExitCode:
     """The dry run: what would be decided now."""
     for action in actions:
         if isinstance(action, RequestApplied) and action.instance:
             print(f"{action.instance}: has begun with this key before; nothing would start")
     for decision in decisions(state, actions, max(state.time, now())):
         if decision.outcome == "Skipped":
-            note(f"treadle: {_why_skipped(state, decision)}")
+            note(f"treadle: {_why_skipped(name, decision)}")
             return ExitCode.FAILED
         waits = f", once it is its turn: {decision.message}" if decision.message else ""
         print(f"{decision.instance}: would start{waits}")
@@ -94,7 +94,7 @@ def _start(args: argparse.Namespace, asked: Request) -> int:
                 return ExitCode.FINE
             decision = begun.decision
             if decision is not None and decision.outcome == "Skipped":
-                note(f"treadle: {_why_skipped(None, decision, asked.workflow)}")
+                note(f"treadle: {_why_skipped(asked.workflow, decision)}")
                 return ExitCode.FAILED
             print(begun.instance, flush=True)
             _say_how(begun)
@@ -115,8 +115,7 @@ def _say_how(begun: Begun) -> None:
         note(f"{begun.instance} {begun.decision.message}")
 
 
-def _why_skipped(state: State | None, decision: FiringDecided, name: str = "") -> str:
-    name = name or (state.lives[decision.uid].name if state is not None else "")
+def _why_skipped(name: str, decision: FiringDecided) -> str:
     said = f"{name}: not started ({decision.reason}): {decision.message}"
     if decision.reason == Reason.OVERLAP:
         holder = decision.message.partition(" ")[0]

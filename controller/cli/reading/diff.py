@@ -133,9 +133,9 @@ def _with_files(folder: _Folder, seen: "Foresight") -> "Foresight":
 def _lying(folder: _Folder, path: str, pattern: str) -> int | None:
     """How many files match; None if their folder can't be read. The pattern is seen from `path`."""
     from controller.folder.inbox import Inbox
+    from controller.intake.inputs import anchored
 
-    home = os.path.dirname(os.path.join(os.path.abspath(folder.specs), path))
-    whole = os.path.normpath(os.path.join(home, pattern))
+    whole = anchored(os.path.abspath(folder.specs), path, pattern)
     sight = Inbox(folder.state_dir).look([whole], time.time_ns() // 1000)[whole]
     return None if sight.root == "unreadable" else len(sight.files) + len(sight.restless)
 

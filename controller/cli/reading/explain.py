@@ -31,7 +31,6 @@ def explain(args: argparse.Namespace) -> int:
     if args.name.startswith(f"{ROOT}."):
         show_lines(_wrapped(_of_field(args.name), look(args)))
         return ExitCode.FINE
-    from controller.intake.requests import of_instances
     from controller.view.find import find_workflow, name_and_steps, pick_step
 
     name, words = name_and_steps(args.name, args.steps)
@@ -47,7 +46,9 @@ def explain(args: argparse.Namespace) -> int:
         show_lines(_wrapped(_field_instead(name, error), look(args)))
         return ExitCode.FINE
     if words and workflow.starter is not None:
-        raise UsageError(" ".join((of_instances(name, "explain"), *words)))
+        from controller.intake.requests import of_instances
+
+        raise UsageError(of_instances(workflow.name, "explain", words))
     step = pick_step(workflow, words)
     if args.inputs and step in workflow.hooks:
         raise UsageError(f"{step} is a hook: it runs whenever it is due, so it has no inputs")

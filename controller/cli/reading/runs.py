@@ -19,10 +19,11 @@ Runs = dict[str, list[RunShort]]
 
 def runs(args: argparse.Namespace) -> int:
     """treadle runs [NAME]: a line a run, the newest first; of a definition, a line an instance."""
-    state = Replica(args.state).catch_up()
-    known = state.runs
-    if args.name and (definition := _definition(args.state, state, args.name)) is not None:
-        return _instances(args, state, definition)
+    if args.name or not args.all:
+        state = Replica(args.state).catch_up()
+        known = state.runs
+        if args.name and (definition := _definition(args.state, state, args.name)) is not None:
+            return _instances(args, state, definition)
     if args.all:
         state, known = runs_kept(args.state)
     name = _name(args.state, state, known, args.name) if args.name else ""

@@ -8,7 +8,6 @@ from controller.client.in_use import used_now
 from controller.client.past import recall, run_of, state_at
 from controller.client.replica import Replica, controller_shape, files_waiting, stood
 from controller.errors import ExitCode, UsageError
-from controller.intake.requests import of_instances
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
 from controller.view.find import NeverValid, find, find_workflow, name_and_steps, pick_step
@@ -75,7 +74,9 @@ def _status_of_step(
 
     workflow = find_workflow(state, entry.name) if isinstance(entry, NeverValid) else entry
     if workflow.starter is not None:
-        raise UsageError(" ".join((of_instances(workflow.name, "status"), *words)))
+        from controller.intake.requests import of_instances
+
+        raise UsageError(of_instances(workflow.name, "status", words))
     name = pick_step(workflow, words)
     if args.output in ("json", "yaml"):
         of_all = shape_of(state, workflow, in_use).status

@@ -7,7 +7,6 @@ from controller.cli.output import note
 from controller.client.past import recall
 from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
 from controller.errors import ExitCode, NotFound, UsageError
-from controller.intake.requests import of_instances
 from controller.model.state import Workflow
 from controller.view.find import NeverValid, find
 from controller.view.live.goal import parse_goal
@@ -29,6 +28,8 @@ def wait(args: argparse.Namespace) -> int:
         print(f"{args.name}: {args.goal}")
         return ExitCode.FINE
     if workflow.starter is not None and goal.is_of_an_end:
+        from controller.intake.requests import of_instances
+
         raise UsageError(of_instances(workflow.name, "wait", ["--for", args.goal]))
     while (verdict := goal.verdict(replica.state, workflow)) == "not yet":
         if until is not None and time.monotonic() >= until:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from controller.client.files.source import read_source
 from controller.errors import Fault, TreadleError
-from controller.folder.scan import kind_of
-from controller.spec.linked import Above
+from controller.folder.scan import kind_of, within
+from controller.spec.linked import Above, below
 from controller.spec.models import FolderDefaults
 from controller.spec.reading.load import Document, Loaded, load
 
@@ -30,15 +30,17 @@ def with_defaults(
     """
     known = [found for file, loaded in given for found in _of(os.path.abspath(file), loaded)]
     found: list[Loaded] = []
+    read: dict[str, list[Above]] = {}  # by folder of the specs folder: those there and above
+    root = ""
     for file, loaded in given:
         home = os.path.dirname(os.path.abspath(file))
         above = _holding(home, known)
         if not above and loaded.documents:
-            root = os.path.abspath(specs())
-            inside = home if _is_below(home, root) else root
-            above = _seen_from(
-                home, _holding(inside, _in_folder(root, inside, max_bytes, warnings))
-            )
+            root = root or os.path.abspath(specs())
+            inside = home if within(home, root) else root
+            if inside not in read:
+                read[inside] = list(_in_folder(root, inside, max_bytes, warnings))
+            above = _seen_from(home, _holding(inside, read[inside]))
         documents = tuple(_below(document, above) for document in loaded.documents)
         found.append(replace(loaded, documents=documents))
     return found
@@ -46,7 +48,7 @@ def with_defaults(
 
 def _below(document: Document, above: tuple[Above, ...]) -> Document:
     workflow = document.workflow
-    return replace(document, workflow=replace(workflow, spec=replace(workflow.spec, above=above)))
+    return replace(document, workflow=replace(workflow, spec=below(workflow.spec, above)))
 
 
 def _of(path: str, loaded: Loaded) -> Iterator[Above]:
@@ -60,7 +62,7 @@ def _holding(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
     """Those above a file in `home`, the nearest first; of one folder the first by path."""
     nearest: dict[str, Above] = {}
     for defaults in sorted(known, key=lambda above: above.path):
-        if _is_below(home, defaults.home):
+        if within(home, defaults.home):
             nearest.setdefault(defaults.home, defaults)
     ordered = sorted(nearest.values(), key=lambda above: -len(above.home))
     return _seen_from(home, ordered)
@@ -71,10 +73,6 @@ def _seen_from(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
         replace(defaults, home=os.path.relpath(os.path.dirname(defaults.path), home))
         for defaults in known
     )
-
-
-def _is_below(folder: str, above: str) -> bool:
-    return folder == above or folder.startswith(f"{above.rstrip('/')}/")
 
 
 def _in_folder(root: str, inside: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:

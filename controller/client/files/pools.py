@@ -56,12 +56,13 @@ def pools_for(
     """
     if not any(b'"uses"' in msgspec.json.encode(spec) for spec in specs_used):
         return []
+    from controller.folder.scan import within
+
     root = os.path.abspath(specs())
     places = [*map(os.path.abspath, files), root]
     found: dict[str, GivenPool] = {}
     for path, name, slots in _found(places, max_bytes):
-        inside = path.startswith(f"{root}/")
-        where = os.path.relpath(path, root) if inside else path
+        where = os.path.relpath(path, root) if within(path, root) else path
         found.setdefault(name, GivenPool(name, slots, where))
     return list(found.values())
 

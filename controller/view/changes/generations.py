@@ -1,6 +1,7 @@
 """The generations of one life, and what changed between two of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct, UnsetType, structs
 
@@ -102,7 +103,10 @@ def followed(
     before: Generation | None,
 ) -> Generation:
     """An instance has begun with, or now follows, the generation `of` of its definition."""
-    begins = isinstance(event, FiringDecided)
+    if isinstance(event, FiringDecided):
+        own: dict[str, Any] = {"by": event.by}
+    else:
+        own = {"by": of.by, "effects": event.effects, "expansions": event.expansions}
     as_accepted = GenerationAccepted(
         uid=event.uid,
         workflow=instance,
@@ -110,10 +114,9 @@ def followed(
         spec=of.spec,
         path=of.path,
         fingerprints=event.fingerprints,
-        effects={} if isinstance(event, FiringDecided) else event.effects,
-        expansions={} if isinstance(event, FiringDecided) else event.expansions,
-        by=event.by if isinstance(event, FiringDecided) else of.by,
+        **own,
     )
+    begins = isinstance(event, FiringDecided)
     return structs.replace(accepted(record, as_accepted, before), begins=begins)
 
 
