@@ -727,23 +727,23 @@ def fires_again_what_it_fired_before_the_clock_was_set_back() -> Patch:
         trigger.mark, trigger.beyond, trigger.missed = min(trigger.mark, now), [], []
         trigger.is_armed, trigger.due, trigger.catching = False, None, None
 
-    return patch.object(apply_firing, "_go_back", wrong)
+    return patch.object(apply_firing, "_undo_missed", wrong)
 
 
 @mutant_at_due_times
 def never_comes_back_to_what_a_clock_ahead_skipped() -> Patch:
-    return patch.object(apply_firing, "_go_back", apply_firing._stay)
+    return patch.object(apply_firing, "_undo_missed", lambda state, trigger: None)
 
 
 @mutant_at_due_times
 def forgets_that_something_was_decided_ahead() -> Patch:
-    real = apply_firing._go_back
+    real = apply_firing._undo_missed
 
     def wrong(state: Any, trigger: Any) -> None:
         real(state, trigger)
         trigger.beyond = []
 
-    return patch.object(apply_firing, "_go_back", wrong)
+    return patch.object(apply_firing, "_undo_missed", wrong)
 
 
 @mutant_at_due_times
