@@ -139,7 +139,7 @@ def doubt_of_specs(path: str, shown: str) -> Doubt | None:
     for place, status in passed:
         if place == last[0]:
             continue
-        leads = f"{place}: this leads to the specs folder {shown}"
+        leads = f"{place}: this is on the path to the specs folder {shown}"
         if is_strangers(status):
             owner = user_name(status.st_uid)
             return Doubt(

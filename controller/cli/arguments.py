@@ -158,7 +158,8 @@ RARE_SPECS = arg(
     "--specs",
     metavar="DIR",
     heading=FOLDERS,
-    help="the folder of templates that the files use and do not have (default: as for `up`)",
+    help="the folder of the templates, Defaults and pools that the files do not have "
+    "(default: as for `up`)",
 )
 # They may be written with any command, also with one that does not need them.
 UNUSED_SPECS = arg("--specs", metavar="DIR", dest="_", help=argparse.SUPPRESS)
@@ -213,7 +214,7 @@ DRY_RUN = arg("--dry-run", action="store_true", help="show what it would do, but
 KEEP_SPEC = arg(
     "--keep-spec",
     action="store_true",
-    help="of an instance that has finished: run it by its own spec, not by the newest",
+    help="keep the own spec of an instance that has finished; otherwise it gets the newest",
 )
 REASON_HELP = "reason, shown in status and events"
 REASON = arg("--reason", metavar="WHY", default="", help=REASON_HELP)

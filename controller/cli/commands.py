@@ -152,7 +152,8 @@ COMMANDS = (
             arg("--asked", action="append", default=[], help=argparse.SUPPRESS),
         ),
         "Run only the workflows of these files, to the end. The files need not be in the "
-        "specs folder. Each run starts from the beginning; --resume continues the last one.",
+        "specs folder. Each run starts from the beginning; --resume continues the last one. "
+        "Triggers are ignored.",
         (
             Example("treadle run job.yaml", "run it, and show progress"),
             Example("treadle run job.yaml -p date=2026-11-23", "with this value of a param"),
@@ -262,7 +263,7 @@ COMMANDS = (
             Example("treadle runs", "the latest runs of all workflows"),
             Example("treadle runs etl", "of one workflow, with its usual time"),
             Example("treadle runs etl --all", "also those in the archive"),
-            Example("treadle runs nightly", "the instances that its triggers began"),
+            Example("treadle runs nightly", "the instances that its triggers started"),
         ),
         output_is="listing",
     ),
@@ -278,7 +279,7 @@ COMMANDS = (
                 "--next",
                 type=positive,
                 metavar="N",
-                help="so many of each trigger (default: 1; with NAME: 5)",
+                help="how many due times of each trigger (default: 1; with NAME: 5)",
             ),
             arg(
                 "--audit",
@@ -445,8 +446,9 @@ COMMANDS = (
                 help="confirm the deletion of specs that vanished together or with their folder",
             ),
         ),
-        "Remove a workflow's file from the specs folder. Its running steps are stopped. What "
-        "`treadle run` began has no file: once it has finished, it is taken out of the list.",
+        "Remove a workflow's file from the specs folder. Its running steps are stopped. If it has "
+        "triggers, its instances are cancelled and archived. What `treadle run` began has no file: "
+        "once it has finished, it is taken out of the list.",
         (
             Example("treadle delete etl", "remove its file"),
             Example("treadle delete --all", "confirm that the vanished specs are deleted"),
@@ -466,7 +468,8 @@ COMMANDS = (
             arg("--no-hooks", action="store_true", help="stop its hooks as well, and run no more"),
         ),
         "Stop the running steps of a workflow and start no more; then its hooks run. If it has "
-        "finished already, there is nothing to cancel, and the exit code is 0.",
+        "finished already, there is nothing to cancel, and the exit code is 0. If it has triggers, "
+        "its unfinished instances are cancelled, but its triggers are not stopped.",
         (
             Example("treadle cancel etl", "the whole workflow"),
             Example("treadle cancel etl load", "one step"),
@@ -514,7 +517,7 @@ COMMANDS = (
     Command(
         "start",
         "acting.start:start",
-        "begin an instance by hand",
+        "start an instance by hand",
         CHANGE,
         (
             *_CHANGE,
@@ -536,9 +539,10 @@ COMMANDS = (
             ),
             REASON,
         ),
-        "Begin an instance of a workflow that has triggers, and print its name. With --wait the "
+        "Start an instance of a workflow that has triggers, and print its name. With --wait the "
         "exit code is 0 if it succeeded, 1 if it did not, 124 if the time is over. It is 1, too, "
-        "if another instance keeps this one from starting.",
+        "if another instance or a marker keeps this one from starting. Without a controller, the "
+        "next `treadle up` starts it, so no name is printed, and --wait is refused.",
         (
             Example("treadle start nightly", "now, with the params' defaults"),
             Example("treadle start nightly -p date=2026-11-23 --wait", "and wait for its end"),
@@ -574,7 +578,7 @@ COMMANDS = (
                 "--trigger",
                 default="",
                 metavar="T",
-                help="whose due times; needed if several triggers have some",
+                help="the trigger whose due times are meant; needed if several have due times",
             ),
             arg(
                 "--parallel",
@@ -591,12 +595,12 @@ COMMANDS = (
             *PARAMS,
             REASON,
         ),
-        "Begin an instance for each due time from one day to another that has none yet, the "
-        "oldest first. They wait for each other, and come after what is not filled in.",
+        "Start an instance for each due time from one day to another that has none yet, the "
+        "oldest first. They wait for each other, and their priority is one lower.",
         (
             Example(
                 "treadle backfill nightly --from 2026-11-01 --to 2026-11-07 --dry-run",
-                "which would begin?",
+                "which would start?",
             ),
             Example(
                 "treadle backfill nightly --from 7d --to yesterday --parallel 2",
@@ -610,7 +614,8 @@ COMMANDS = (
         "start nothing new",
         CHANGE,
         (*_CHANGE, NAME, REASON),
-        "Start no further step of a workflow until `treadle resume`. Running steps finish.",
+        "Start no further step of a workflow until `treadle resume`. Running steps finish. If it "
+        "has triggers, only these are suspended: its unfinished instances continue.",
         (Example("treadle suspend etl", "start nothing until `treadle resume etl`"),),
     ),
     Command(
@@ -619,7 +624,8 @@ COMMANDS = (
         "undo suspend",
         CHANGE,
         (*_CHANGE, NAME, REASON),
-        "Let a suspended workflow start steps again.",
+        "Let a suspended workflow start steps again. If it has triggers, they count again: what "
+        "was due meanwhile is skipped, and files that waited start.",
         (Example("treadle resume etl", "after `treadle suspend etl`"),),
     ),
     Command(

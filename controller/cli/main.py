@@ -112,7 +112,7 @@ def _warn_of_strangers(args: argparse.Namespace) -> None:
     except OSError:
         return  # whoever reads it says so
     if doubt:
-        _complain(f"{doubt.problem}; only reading is safe, what it says may be theirs")
+        _complain(f"{doubt.problem}; what it shows may have been written by somebody else")
 
 
 def _require_utf8(args: argparse.Namespace) -> None:

@@ -131,6 +131,7 @@ class _Folding:
 
 
 def in_force_words(past: Past, name: str, look: Look) -> str:
-    """Since when the triggers of it count; for a time before which there is nothing to tell."""
+    """Since when its triggers are in force, for somebody who asks about a time before that."""
     firsts = [forces[0].after for forces in past.forces.values() if forces]
-    return f"the triggers of {name} count since {look.moment(min(firsts) * SECOND)}"
+    since = look.moment(min(firsts) * SECOND)
+    return f"the triggers of {name} are in force since {since}; nothing was due before that"

@@ -37,7 +37,7 @@ class Interrupted(Exception):
 def require_definition(life: Workflow) -> None:
     """Raises UsageError, with the command that fits what it is."""
     if life.starter is None:
-        raise UsageError(f"{life.name} has no triggers, {not_startable(life)}")
+        raise UsageError(not_startable(life))
 
 
 class Starting:

@@ -78,9 +78,9 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
     definition, at, key = name.partition("@")
     try:
         if at and key == LATEST:
-            raise BadMarker(f"{name} is another instance every time; name one, like {_EXAMPLE}")
+            raise BadMarker(f"{name} means another instance each time; name one, like {_EXAMPLE}")
         if at and not re.fullmatch(KEY, key):
-            raise BadMarker(f'"{key}" is no key of an instance; they look like {_EXAMPLE}')
+            raise BadMarker(f'"{key}" is not the key of an instance; write one like {_EXAMPLE}')
         if not re.fullmatch(WORKFLOW_NAME, definition):
             raise BadMarker(f'no workflow can be named "{name}"{_perhaps_meant(name)}')
         marker = parse_marker(data)

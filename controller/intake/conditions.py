@@ -49,9 +49,9 @@ def of_sharing(sight: FolderSight) -> Said:
 def note_of_loose(sight: FolderSight) -> str:
     """What somebody else can change in a folder that only we should change."""
     return (
-        f"{sight.shown or sight.path}: who can change a spec can run commands as you: "
-        f"{listed(sight.loose)}; `chown` and `chmod go-w` mend that, --allow-insecure-specs says "
-        "that it is meant"
+        f"{sight.shown or sight.path}: others can change specs, and so run commands as you: "
+        f"{listed(sight.loose)}; `chown` or `chmod go-w` prevents that. If it is intended: "
+        "--allow-insecure-specs"
     )
 
 

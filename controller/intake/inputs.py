@@ -280,18 +280,21 @@ def said(state: State, memory: InputMemory) -> Said:
 _SAID = {
     "InboxAway": (
         "FolderNotThere",
-        "nothing is decided for the files of {}; bring the folder back",
+        "no file starts anything for {}; bring the folder back",
     ),
-    "ManyFilesWait": ("TooMany", "many files wait for {}"),
+    "ManyFilesWait": ("TooMany", "very many files wait for {}"),
     "TriggerLoops": (
         "TooOften",
-        "a file fires again and again: {}; it is held for 10 minutes; does a step write it?",
+        "the same file has fired 10 times in 10 minutes, so it waits: {}; does a step write to it?",
     ),
     "InboxUnreadable": (
         "NotReadable",
-        "some files can't be looked at, or have names that are not UTF-8: {}",
+        "some files can't be read, or their names are not UTF-8: {}",
     ),
-    "InboxInState": ("StateFolder", "files of the state folder fire nothing: {}; move them"),
+    "InboxInState": (
+        "StateFolder",
+        "files in the state folder start nothing: {}; use another folder",
+    ),
 }
 
 

@@ -46,6 +46,7 @@ from controller.spec.values import normal
 
 BACKFILL_MAX = 10_000
 NOTHING_TO_RETRY = "nothing to retry: no step failed, was skipped or was cancelled"
+TRIGGERS_STAY = "cancel does not stop its triggers"
 
 _OVERRULES = ("retry", "restart")  # a cancellation
 _BEGINS_A_RUN = (*_OVERRULES, "mark")
@@ -378,9 +379,9 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
             raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
         if asked.kind in ("start", "backfill") and workflow.pending is not None:
-            raise _Refused("an edit takes its triggers away when all instances have ended")
+            raise _Refused("an edit removes its triggers, and waits for the unfinished instances")
     elif asked.kind in ("start", "backfill"):
-        raise _Refused(f"{workflow.name} has no triggers, {not_startable(workflow)}")
+        raise _Refused(not_startable(workflow))
 
 
 def of_instances(name: str, command: str, steps: Iterable[str] = ()) -> str:
@@ -390,10 +391,11 @@ def of_instances(name: str, command: str, steps: Iterable[str] = ()) -> str:
 
 
 def not_startable(workflow: Workflow) -> str:
-    """Why no instance of it can be started, after its name."""
+    """Why no instance of it can be started, and what to do."""
+    name = workflow.name
     if workflow.birth is not None:
-        return f"it is an instance; to start another: treadle start {workflow.document}"
-    return f"it runs by itself; to run it again: treadle restart {workflow.name}"
+        return f"{name} is an instance; to start another: treadle start {workflow.document}"
+    return f"{name} has no triggers; to run it again: treadle restart {name}"
 
 
 def started_before(workflow: Workflow | None, asked: Request) -> str:
@@ -570,10 +572,10 @@ def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator
 
 
 def _cancel_instances(state: State, definition: Workflow, asked: Request) -> Iterator[Action]:
-    """What is unfinished ends; the triggers go on."""
+    """What is unfinished ends; the triggers stay."""
     unfinished = [state.lives[uid] for uid in starter_of(definition).unfinished]
     if not unfinished:
-        raise _Refused(f"no instance of {definition.name} is unfinished; its triggers go on")
+        raise _Refused(f"no instance of {definition.name} is unfinished; {TRIGGERS_STAY}")
     for instance in unfinished:
         before = instance.cancel
         if instance.is_ending or (before is not None and (asked.drain or not before.drain)):
@@ -601,8 +603,10 @@ def _delete(state: State, workflow: Workflow | None, asked: Request) -> Iterator
     """End the life of a `run` that has finished: it frees its name and may go to the archive."""
     workflow = _require_living(workflow, asked)
     if workflow.birth is not None:
-        line = f"treadle cancel {workflow.name}"
-        raise _Refused(f"it is an instance, which goes to the archive by itself; to end it: {line}")
+        raise _Refused(
+            "an instance can't be deleted: old ones go to the archive by themselves; "
+            f"to stop it: treadle cancel {workflow.name}"
+        )
     if workflow.origin == "folder":
         raise _Refused(f"it is managed from the specs folder: remove its file ({workflow.path})")
     if not workflow.finished:

@@ -165,8 +165,8 @@ def _unproven(pids: Sequence[int]) -> str:
     named = ", ".join(map(str, pids[:_PIDS_NAMED_MAX]))
     more = f" and {len(pids) - _PIDS_NAMED_MAX} more" if len(pids) > _PIDS_NAMED_MAX else ""
     return (
-        f"left alone, of another user, with the mark of this attempt: pid {named}{more}; "
-        "the supervisor that could prove whether they belong to it died"
+        f"not stopped, because another user owns them: pid {named}{more}; they have the mark of "
+        "this attempt, but the supervisor that could prove that they belong to it has died"
     )
 
 

@@ -59,9 +59,9 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class PolicyChange(Struct, frozen=True, kw_only=True):
-    """What becomes of a pool, or of the Defaults of a folder. None: there is none.
+    """What an edit does to a pool, or to the Defaults of a folder. None: it is not there.
 
-    `workflows`: how many Defaults hold for, or held for.
+    `workflows`: for how many workflows the Defaults hold, or held.
     """
 
     name: str  # in words

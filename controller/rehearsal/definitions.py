@@ -22,7 +22,7 @@ from controller.spec.triggers.trigger import (
     triggers,
 )
 
-_NEXT_LIFE = "another life begins with it"
+_NEXT = "a new workflow of this name starts"
 
 
 def of_nothing(state: State, life: Workflow, now: int) -> list[Change]:
@@ -107,7 +107,8 @@ def of_play(
 
 def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Change:
     runs = life.in_run
-    when = f"when run {life.run} has finished, {_NEXT_LIFE}" if runs else f"{_NEXT_LIFE} at once"
+    takes = "a new workflow of this name takes its place"
+    when = f"when run {life.run} has finished, {takes}" if runs else f"{takes} at once"
     note = f"becomes a definition, which runs no step itself: {when}"
     return Change(
         workflow=life.name,
@@ -127,20 +128,24 @@ def _to_definition(life: Workflow, play: Play, becomes: Spec, now: int) -> Chang
     )
 
 
-_LEFT = StepEffect("remove", Reason.STEP_REMOVED, "its life ends; its instances will have it")
+_LEFT = StepEffect(
+    "remove",
+    Reason.STEP_REMOVED,
+    "ends with the old workflow; from now on only instances run steps",
+)
 
 
 def _until_its_end(effect: StepEffect) -> StepEffect:
-    return StepEffect(effect.action, effect.reason, "goes on until this run has ended")
+    return StepEffect(effect.action, effect.reason, "stays as it is until this run has finished")
 
 
 def _to_plain(state: State, life: Workflow, play: Play, becomes: Spec, now: int) -> list[Change]:
     instances = [_left_alone(instance) for instance in _unfinished(state, life)]
-    note = f"is a definition no longer: {_NEXT_LIFE} at once"
+    note = f"no longer has triggers: {_NEXT} at once"
     if instances:
         has = "has" if len(instances) == 1 else "have"
-        until = f"its {_number(len(instances), 'unfinished')} {has} ended"
-        note = f"is a definition no longer: its triggers stop at once; when {until}, {_NEXT_LIFE}"
+        until = f"its {_number(len(instances), 'unfinished')} {has} finished"
+        note = f"no longer has triggers: they stop at once; when {until}, {_NEXT}"
     notes = [note]
     if ended := len(starter_of(life).ended):
         notes.append(f"{_counted(ended, 'finished')} archived then")
@@ -255,8 +260,7 @@ def _notes(
     yield from _markers(state, life, play)
     others = sum(not change.is_change for change in instances)
     if others and life.generation != after.latest:
-        go_on = "goes on as it is" if others == 1 else "go on as they are"
-        yield f"{_number(others, 'unfinished')} {go_on}"
+        yield f"{_number(others, 'unfinished')} {'does' if others == 1 else 'do'} not change"
 
 
 def same_written(one: Spec, other: Spec) -> bool:
@@ -270,7 +274,7 @@ def _words_of(life: Workflow, becomes: Spec) -> Iterator[str]:
     if (was.policy, was.limit) != (now.policy, now.limit):
         yield f"concurrency: {_overlap(now)} (was: {_overlap(was)})"
     if was.group != now.group:
-        yield "instances that are born from now on count by the new `group`"
+        yield "the new `group` is used for instances that start from now on"
     if was.max_queued != now.max_queued:
         yield f"maxQueued: {now.max_queued:,} (was: {was.max_queued:,})"
     kept = keep_instances(becomes)

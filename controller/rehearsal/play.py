@@ -1,8 +1,8 @@
 """The real passes on a copy of one workflow: what is wanted is folded and planned, not acted on.
 
 Of a definition, the copy has its unfinished instances. No time passes, so no due time comes.
-The copy's world is a kind one: what is being ended ends, what may come to its own end succeeds. So
-far as the future follows from the state alone, it is the one that the controller itself will make.
+On the copy, what is being stopped does stop, and what may finish succeeds. As far as the future
+follows from the state alone, it is what the controller itself will do.
 Cost: O(steps) for the copy, and that of the records that follow.
 """
 

@@ -84,7 +84,9 @@ def _timeless(trigger: ResolvedTrigger, action: TriggerAction, why: str) -> Trig
 
 
 def _otherwise(trigger: ResolvedTrigger) -> str:
-    return "its times were edited" if trigger.rule is not None else "it waits for another thing"
+    return (
+        "its times were edited" if trigger.rule is not None else "it waits for something else now"
+    )
 
 
 def _gone(renamed: str) -> str:
@@ -153,7 +155,7 @@ def _of_trigger(
         if trigger.rule is not None:
             after = _upcoming(life, trigger, now)
         moved = before != after or was.jitter != trigger.jitter
-        why = f"{_what_differs(was, trigger)} edited, which counts from the next firing on"
+        why = f"{_what_differs(was, trigger)} edited; used from the next firing on"
     return TriggerChange(
         name=trigger.name,
         kind=trigger.kind,

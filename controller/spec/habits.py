@@ -1,8 +1,8 @@
 """Words of other tools, and what to write in their place.
 
-Who comes from Argo, Dagu, GitHub Actions, Compose, kubectl or Airflow writes their words at first.
-Each row names such words, where they stand, and what treadle takes. A row that is `later` is about
-something that treadle does not do yet: it says what works today.
+Users of Argo, Dagu, GitHub Actions, Compose, kubectl or Airflow first write the words that they
+know. Each row names such words, where they stand, and what treadle takes. A row that is `later` is
+about something that treadle does not do yet: it says what works today.
 
 In a text `$value` is what the user wrote, if it is short; `$list` is it as a list of steps; and
 `$seconds` is it in seconds, where it counts seconds or names its unit, `$minutes` where it counts
@@ -40,7 +40,7 @@ _ON = (
     "to start it at times, for files or after other workflows, write WORD"
 )
 _IN_A_TRIGGER = "put it into a trigger: triggers: [{schedule: …, WORD}]"
-_BY_HAND = "let treadle start NAME begin an instance when the event comes"
+_BY_HAND = "run treadle start NAME when the event comes: it starts an instance"
 _CRON = "schedule schedules cron crons crontab scheduleinterval"
 _WATCH = "watch watches paths glob globs file folder folders dir directory filewatch filesensor"
 _ENDED = "workflows workflowrun upstream dag dags pipeline pipelines externaltask runafter needs"
@@ -88,8 +88,8 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Step",
         f"{_CRON} trigger triggers startat",
-        "steps start when their dependencies have ended; the workflow has triggers: under spec "
-        'write triggers: [{schedule: "$cron"}]',
+        "a step starts when its dependencies have finished; only a workflow can have triggers: "
+        'under spec write triggers: [{schedule: "$cron"}]',
     ),
     Habit("Spec", "on trigger events event", _ON.replace("WORD", _DAILY)),
     Habit("Workflow", "on trigger events event", _ON.replace("WORD", f"spec: {{{_DAILY}}}")),
@@ -102,7 +102,7 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Workflow Spec",
         "catchup backfill",
-        "without it, the newest of the missed times is started; for all of them, put it into a "
+        "by default, only the newest missed time starts; to start all of them, put it into a "
         "trigger: triggers: [{schedule: …, catchUp: All}]",
     ),
     Habit(
@@ -113,7 +113,7 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Workflow Spec",
         "startdate enddate",
-        "remove it: due times count from the moment when the trigger is there",
+        "remove it: due times count as soon as the trigger is saved",
     ),
     Habit("Trigger", f"{_CRON.removeprefix('schedule ')} expression", 'write schedule: "$cron"'),
     Habit(
@@ -152,7 +152,7 @@ HABITS: tuple[Habit, ...] = (
     Habit("Trigger", "phase status conclusion", "put it into after: {workflow: NAME, phase: …}"),
     Habit("Files", f"pattern {_WATCH} name", "write path: $value"),
     Habit("Files", "recursive recurse depth", "write a trigger for each folder"),
-    _later("Files", "batch batchsize debounce", "each file begins an instance: remove it"),
+    _later("Files", "batch batchsize debounce", "each file starts an instance: remove it"),
     Habit(
         "Files",
         "settle settleseconds stable minage",

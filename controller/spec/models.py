@@ -560,40 +560,48 @@ class Trigger(_Written, frozen=True):
     ] = UNSET
     every_seconds: Annotated[
         Annotated[int, Meta(ge=1, le=SECONDS_MAX)] | UnsetType,
-        Meta(description="Due whenever so many seconds are over, counted from 1970 on."),
+        Meta(
+            description="Due at each multiple of so many seconds since 1970: 900 means :00, :15, "
+            ":30 and :45."
+        ),
     ] = UNSET
-    files: Annotated[Files | UnsetType, Meta(description="An instance for each file.")] = UNSET
+    files: Annotated[Files | UnsetType, Meta(description="Starts an instance for each file.")] = (
+        UNSET
+    )
     after: Annotated[
         After | UnsetType,
-        Meta(description="An instance whenever a run of another workflow has ended."),
+        Meta(description="Starts an instance whenever a run of another workflow has ended."),
     ] = UNSET
     time_zone: Annotated[
         str | UnsetType,
         Meta(
-            description="Of its due times and dates, like Europe/Berlin. It is never that of the "
-            "machine. Default: UTC."
+            description="The zone of its due times and dates, like Europe/Berlin. The zone of the "
+            "machine never counts. Default: UTC."
         ),
     ] = UNSET
     exclude: Annotated[
         list[str] | UnsetType,
-        Meta(description="Dates in that zone on which it is not started, like 2026-12-24."),
+        Meta(description="Dates in that zone on which nothing starts, like 2026-12-24."),
     ] = UNSET
     jitter_seconds: Annotated[
         Annotated[int, Meta(ge=0, le=SECONDS_MAX)] | UnsetType,
         Meta(
-            description="It is started up to so much later. How much hangs on the names of the "
-            "workflow and the trigger, so it is always the same. Default: 0."
+            description="The start is moved by up to so many seconds. By how many depends on the "
+            "names of the workflow and the trigger, so it is always the same. Default: 0."
         ),
     ] = UNSET
     starting_deadline_seconds: Annotated[
         PositiveSeconds | UnsetType,
-        Meta(description="Later than this it is not started any more. Default: no limit."),
+        Meta(
+            description="A due time is skipped if it is more than so many seconds late. Default: "
+            "no limit."
+        ),
     ] = UNSET
     catch_up: Annotated[
         Literal["Latest", "All"] | UnsetType,
         Meta(
-            description="What becomes of the due times in which no controller ran: the newest is "
-            "started (Latest, the default), or all, the oldest first (All)."
+            description="What happens with missed due times: the newest one starts (Latest, the "
+            "default), or all of them, the oldest first (All)."
         ),
     ] = UNSET
     params: Annotated[
@@ -609,13 +617,13 @@ OverlapPolicy = Literal["Forbid", "Queue", "Allow"]
 
 
 class Concurrency(_Written, frozen=True):
-    """What a firing does while earlier instances have not ended."""
+    """What a firing does while earlier instances have not finished."""
 
     policy: Annotated[
         OverlapPolicy | UnsetType,
         Meta(
-            description="The firing is skipped (Forbid), waits for its turn (Queue), or starts all "
-            "the same (Allow). Default: Forbid for times, Queue for everything else."
+            description="The firing is skipped (Forbid), waits for its turn (Queue), or starts "
+            "anyway (Allow). Default: Forbid for times, Queue for everything else."
         ),
     ] = UNSET
     limit: Annotated[
@@ -632,8 +640,8 @@ class Concurrency(_Written, frozen=True):
     max_queued: Annotated[
         Count | UnsetType,
         Meta(
-            description="How many instances may wait for their turn; one more, and the oldest of "
-            "them is cancelled. Default: 100."
+            description="How many instances may wait for their turn. If another one comes, the "
+            "oldest of them is cancelled. Default: 100."
         ),
     ] = UNSET
 
@@ -715,13 +723,14 @@ class Spec(_Written, frozen=True):
     triggers: Annotated[
         list[Trigger] | UnsetType,
         Meta(
-            description="What begins instances of this workflow, each with a life of its own. With "
-            "an empty list, only `treadle start` does. Without it, the workflow runs by itself."
+            description="What starts instances of this workflow. Each of them is a workflow of its "
+            "own. With an empty list, only `treadle start` does. Without this field, the workflow "
+            "itself runs."
         ),
     ] = UNSET
     concurrency: Annotated[
         Concurrency | OverlapPolicy | UnsetType,
-        Meta(description="What a firing does while earlier instances have not ended."),
+        Meta(description="What a firing does while earlier instances have not finished."),
     ] = UNSET
     keep_instances: KeepInstances = UNSET
 

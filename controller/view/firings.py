@@ -34,12 +34,12 @@ TRIGGER_LOOPS = "TriggerLoops"
 _MISSING = " (no such workflow)"
 # Why a firing began no instance, where its own message is no longer known.
 _WHY = {
-    Reason.OVERLAP: "one before it had not ended",
-    Reason.SUSPENDED: "it was suspended",
+    Reason.OVERLAP: "an earlier instance had not finished",
+    Reason.SUSPENDED: "the workflow was suspended",
     Reason.EXPIRED: "it was too late (startingDeadlineSeconds)",
     Reason.EXCLUDED: "its day is excluded",
-    Reason.CATCH_UP: "no controller was there",
-    Reason.CANCEL_MARKER: "a marker was there",
+    Reason.CATCH_UP: "no controller saw it in time",
+    Reason.CANCEL_MARKER: "a cancel marker was there",
     Reason.INVALID_PARAMS: "its params don't fit",
 }
 
@@ -174,7 +174,7 @@ def last_of(definition: Workflow) -> tuple[str, LastFiring] | None:
 
 
 def outcome_words(last: LastFiring) -> str:
-    """`started etl@…`, `skipped: one before it had not ended`."""
+    """`started etl@…`, `skipped: an earlier instance had not finished`."""
     if last.outcome == "Skipped":
         return f"skipped: {_WHY.get(Reason(last.reason), last.reason)}"
     return f"{last.outcome.lower()} {last.instance}"
@@ -240,9 +240,9 @@ def _begun(event: Mapping[str, Any], look: Look) -> str:
 
 
 def armed_words(due: Mapping[str, str | None], look: Look) -> str:
-    """`next due of night: 02:30`, of the times as scripts read them."""
+    """`night is next due 02:30`, of the times as scripts read them."""
     return "; ".join(
-        f"next due of {name}: {'none any more' if time is None else _shown(time, look)}"
+        f"{name} is never due again" if time is None else f"{name} is next due {_shown(time, look)}"
         for name, time in due.items()
     )
 

@@ -80,7 +80,7 @@ def test_without_a_controller_what_has_passed_was_due(place: Place) -> None:
         place.until(lambda: "FiringDecided" in place.says("events", "job"))
     place.until(lambda: ", no controller" in place.says("get", "job").splitlines()[1])
     assert " was due 20" in place.says("status", "job").splitlines()[0]
-    assert "no controller is running, so nothing begins" in place.says("explain", "job")
+    assert "no controller is running, so nothing starts" in place.says("explain", "job")
 
 
 def test_each_firing_is_a_line_of_up_and_an_event(place: Place) -> None:

@@ -298,14 +298,14 @@ def test_a_definition_and_its_instances(place: Place) -> None:
     assert gone["etl"]["note"] == "2 unfinished instances are stopped"
 
 
-def test_how_many_files_lie_there_for_a_trigger_that_is_new(place: Place) -> None:
+def test_how_many_files_match_a_trigger_that_is_new(place: Place) -> None:
     box = {"name": "box", "files": {"path": "../in/*.csv"}}
     a_definition(place, "true", triggers=[box])
-    at = "at ../in/*.csv"
-    assert told(place)["etl"]["note"] == f"no file lies {at} to start box"
+    assert told(place)["etl"]["note"] == "trigger box: no file matches ../in/*.csv"
     place.root.joinpath("in").mkdir()
     for name in ("a.csv", "b.csv", "c.txt"):
         place.root.joinpath("in", name).touch()
-    assert told(place)["etl"]["note"] == f"2 files that lie {at} each start box"
+    two = "trigger box: 2 files match ../in/*.csv, and each starts an instance"
+    assert told(place)["etl"]["note"] == two
     shown = place.says("diff", str(place.specs / "etl.yaml"), code=1)
-    assert f"etl  is new; 2 files that lie {at} each start box" in shown
+    assert f"etl  is new; {two}" in shown

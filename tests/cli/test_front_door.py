@@ -263,7 +263,7 @@ def test_the_state_of_another_user_is_read_with_a_word(
     done = ended.treadle(*words, "--state", "state")
     assert done.stderr.decode().startswith(
         f"treadle: state/log: belongs to {NOBODY.pw_name}, not to root, so {NOBODY.pw_name} "
-        "could run commands as you; only reading is safe, what it says may be theirs\n"
+        "could run commands as you; what it shows may have been written by somebody else\n"
     )
 
 

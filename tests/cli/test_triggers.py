@@ -42,7 +42,7 @@ def test_start_prints_the_name_of_the_instance_and_wait_its_end(place: Place) ->
         assert done.stdout == b"job@k1\n"
         assert place.shape("job@k1")["status"]["params"] == {"date": "today", "n": 3}
         again = place.treadle(*words, "--key", "k1")
-        assert (again.stdout, b"has begun with this key before" in again.stderr) == (
+        assert (again.stdout, b"was started with this key before" in again.stderr) == (
             b"job@k1\n",
             True,
         )
@@ -120,12 +120,12 @@ def test_a_start_outlives_a_controller_that_is_killed(place: Place) -> None:
 
 
 REFUSED_STARTS = [
-    (("plain",), 2, "plain has no triggers, it runs by itself; to run it again: treadle restart"),
-    (("job@k",), 2, "it is an instance; to start another: treadle start job"),
+    (("plain",), 2, "plain has no triggers; to run it again: treadle restart plain"),
+    (("job@k",), 2, "job@k is an instance; to start another: treadle start job"),
     (("nobody",), 5, 'no workflow is named "nobody"'),
     (("unseen",), 5, "no controller has seen a valid spec yet: nothing to start"),
     (("job", "--key", "latest"), 2, '"latest" can\'t be a key'),
-    (("job", "--timeout", "3"), 2, "it needs --wait"),
+    (("job", "--timeout", "3"), 2, "start --timeout needs --wait"),
 ]
 
 
@@ -192,7 +192,11 @@ REFUSED_OF_DEFINITIONS = [
     ),
     (("status", "job", "--run", "1"), 2, "treadle runs job lists them; then name one, like job@"),
     (("logs", "job", "--run", "1"), 2, "treadle runs job lists them; then name one, like job@"),
-    (("delete", "job@k"), 2, "it is an instance, which goes to the archive by itself; to end it: "),
+    (
+        ("delete", "job@k"),
+        2,
+        "an instance can't be deleted: old ones go to the archive by themselves; to stop it: ",
+    ),
     (("retry", "plain", "--keep-spec"), 2, "--keep-spec is for instances"),
     (("retry", "job@gone"), 5, 'no workflow is named "job@gone"; the instances of job: treadle'),
     (("retry", "dated@latest"), 5, "dated has no instance yet; to start one: treadle start dated"),
@@ -231,8 +235,10 @@ def test_cancel_of_a_definition_ends_its_instances_and_leaves_its_triggers(place
         place.until(lambda: place.phase("job@a") == "Cancelled")
         assert place.says("cancel", "job").startswith("job (2 unfinished instances): cancelling")
         place.until(lambda: {place.phase(name) for name in names} == {"Cancelled"})
-        nothing = "job: has no unfinished instance: nothing to cancel; its triggers go on\n"
-        assert place.says("cancel", "job") == nothing
+        assert place.says("cancel", "job") == (
+            "job: has no unfinished instance: nothing to cancel; "
+            "cancel does not stop its triggers\n"
+        )
         assert not list(place.specs.glob("*.cancel"))
         (place.specs / "go").touch()
         assert place.says("start", "job", "--key", "d", "--wait") == "job@d\n"
@@ -243,7 +249,7 @@ def test_suspend_of_a_definition_and_of_an_instance(place: Place) -> None:
     with place.up():
         place.until(lambda: place.phase("job") == "Running")
         suspended = place.treadle("suspend", "job")
-        assert b"instances that have begun go on" in suspended.stderr
+        assert b"its unfinished instances continue" in suspended.stderr
         place.until(lambda: place.folded().workflows["job"].suspended is not None)
         newest = place.folded().workflows["job"].starter
         assert newest is not None
@@ -270,7 +276,10 @@ def test_retry_brings_an_instance_to_the_newest_spec_or_keeps_its_own(place: Pla
         place.until(lambda: place.folded().workflows["job@a"].run == 2)
         place.until(lambda: place.phase("job@a") == "Failed")
         brought = place.treadle("retry", "job@latest")
-        assert b"it runs by generation 2 of job, the newest, in place of 1" in brought.stderr
+        assert (
+            b"it runs with the newest spec, generation 2 of job, not with generation 1"
+            in brought.stderr
+        )
         place.until(lambda: place.phase("job@b") == "Succeeded")
 
 
@@ -377,7 +386,7 @@ def test_schedule_of_all_and_of_one(place: Place) -> None:
     none = place.treadle("schedule", "c")
     assert none.stdout == b""
     assert none.stderr.decode().splitlines()[-1] == (
-        "drop has no due times: it waits for files in/*"
+        "drop has no due times: it waits for files that match in/*"
     )
 
 
@@ -393,11 +402,11 @@ def test_an_audit_of_too_much_says_how_to_go_on(place: Place) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("plain",), 2, "plain has no triggers, it runs by itself; to run it again: treadle re"),
-        (("job@k",), 2, "it is an instance; to start another: treadle start job"),
+        (("plain",), 2, "plain has no triggers; to run it again: treadle restart plain"),
+        (("job@k",), 2, "job@k is an instance; to start another: treadle start job"),
         (("nobody",), 5, 'no workflow is named "nobody"'),
         (("job", "--trigger", "x"), 5, 'no trigger is named "x"'),
-        (("--audit", "1h.."), 2, "schedule --audit is about the past of one workflow"),
+        (("--audit", "1h.."), 2, "schedule --audit needs the NAME of a workflow"),
         (("job", "--audit", "1h.."), 0, "job has no trigger with due times"),
         (("job", "--audit", "1h"), 2, "write FROM..TO, like 2026-11-01..2026-11-07"),
     ],
@@ -429,13 +438,13 @@ def test_a_backfill_begins_what_has_no_instance_the_oldest_first(place: Place) -
         dry = place.says("backfill", "job", *WEEK, "--dry-run")
         assert [line.split(maxsplit=2) for line in dry.splitlines()[1:]] == [
             ["2026-11-01T02:30:00+01:00", names[0], "would start"],
-            ["2026-11-02T02:30:00+01:00", names[1], "would start in its turn"],
+            ["2026-11-02T02:30:00+01:00", names[1], "would wait for its turn"],
             [
                 "2026-11-03T02:30:00+01:00",
                 "job@20261103T013000Z",
                 "left out: its day is excluded",
             ],
-            ["2026-11-04T02:30:00+01:00", names[2], "would start in its turn"],
+            ["2026-11-04T02:30:00+01:00", names[2], "would wait for its turn"],
         ]
         asked = place.treadle("backfill", "job", *WEEK, "-p", "n=7")
         assert asked.stdout == b"job: filling in 3 due times of night, 1 at a time (applied)\n"
@@ -448,7 +457,7 @@ def test_a_backfill_begins_what_has_no_instance_the_oldest_first(place: Place) -
         assert starts == sorted(starts)
         again = place.treadle("backfill", "job", *WEEK)
         assert again.stdout == b"job: nothing to fill in\n"
-        assert b"to begin another instance of those that have one: --again" in again.stderr
+        assert b"to run again those that have an instance: --again" in again.stderr
         place.treadle("backfill", "job", *WEEK, "--again", "--parallel", "3")
         place.until(lambda: place.phase(f"{names[2]}-2") == "Succeeded")
         assert place.complains("logs", "job@latest", code=5).startswith(
@@ -472,18 +481,24 @@ def nightly(tmp_path_factory: pytest.TempPathFactory) -> Place:
     drop = {"name": "drop", "files": {"path": "in/*"}, "params": {"date": ""}}
     definition(place, triggers=[NIGHT, drop], **DATED)
     definition(place, "several", triggers=[{**NIGHT, "name": name} for name in "ab"], **DATED)
+    definition(place, "box", triggers=[drop], **DATED)
     place.spec("plain", a="true")
-    seen(place, "job", "several", "plain")
+    seen(place, "job", "several", "box", "plain")
     return place
 
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("plain", *WEEK), 2, "plain has no triggers, it runs by itself"),
+        (("plain", *WEEK), 2, "plain has no triggers; to run it again: treadle restart plain"),
         (("nobody", *WEEK), 5, 'no workflow is named "nobody"'),
         (("job", *WEEK, "--trigger", "nigt"), 5, 'no trigger "nigt"; did you mean "night"'),
-        (("job", *WEEK, "--trigger", "drop"), 2, "drop of job has no due times to fill in; to st"),
+        (("job", *WEEK, "--trigger", "drop"), 2, "the trigger drop of job has no due times"),
+        (
+            ("box", *WEEK),
+            2,
+            "treadle: box has no due times to fill in; to start an instance: treadle",
+        ),
         (("several", *WEEK), 2, "several has several triggers: add --trigger (a, b)"),
         (("job", *WEEK, "-p", "n=x"), 2, '-p n: expected an integer, found "x"'),
         (("job", "--from", "1900-01-01", "--to", "2026-11-01"), 2, "more than 10,000 due times"),

@@ -616,7 +616,7 @@ def test_a_folder_above_it_of_another_user_is_refused(tmp_path: Path, link: bool
     os.chown(tmp_path / "theirs", NOBODY.pw_uid, -1)
     (tmp_path / "link").symlink_to("theirs/specs")
     path = tmp_path / ("link" if link else "theirs/specs")
-    says = f"{tmp_path}/theirs: this leads to the specs folder {path} and belongs to"
+    says = f"{tmp_path}/theirs: this is on the path to the specs folder {path} and belongs to"
     with pytest.raises(UsageError, match=says):
         check_folder(str(path), str(tmp_path / "state"), known=False)
     check_folder(str(path), str(tmp_path / "state"), known=False, allow_insecure=True)

@@ -92,9 +92,9 @@ def _trigger(state: State, definition: Workflow, name: str, view: Look, live: bo
         raise NotFound(f'{definition.name} has no trigger "{name}"{hint(name, written)}')
     found = timed(state, [definition], view.now // SECOND, live, name)
     if not found:
-        whose = f"trigger {name} of {definition.name}" if name else definition.name
+        whose = f"the trigger {name} of {definition.name}" if name else definition.name
         line = f"treadle start {definition.name}"
-        raise UsageError(f"the {whose} has no due times to fill in; to start an instance: {line}")
+        raise UsageError(f"{whose} has no due times to fill in; to start an instance: {line}")
     if len(found) > 1:
         names = ", ".join(timed_trigger.trigger.name for timed_trigger in found)
         raise UsageError(f"{definition.name} has several triggers: add --trigger ({names})")
@@ -123,7 +123,7 @@ def _dues(
     known = (
         {}
         if again
-        else {name: f"is there ({life.phase})" for name, life in state.workflows.items()}
+        else {name: f"exists already ({life.phase})" for name, life in state.workflows.items()}
     )
     known = {**dict.fromkeys(archived, "is in the archive"), **known}
     return [_judged(trigger, due, f"{name}@{key_of(due)}", known) for due in found]
@@ -133,7 +133,7 @@ def _judged(trigger: Timed, due: int, instance: str, known: dict[str, str]) -> _
     if is_excluded(trigger.trigger, due):
         return _Due(due, "its day is excluded")
     if not trigger.is_decided(due) and not trigger.undecided(due).reason:
-        return _Due(due, "its trigger decides on it when it is due")
+        return _Due(due, "its trigger has not decided on it yet")
     if instance in known:
         return _Due(due, f"{instance} {known[instance]}", has_one=True)
     return _Due(due, "")
@@ -142,7 +142,7 @@ def _judged(trigger: Timed, due: int, instance: str, known: dict[str, str]) -> _
 def _say_what_is_left(dues: list[_Due]) -> None:
     left = [due for due in dues if due.left]
     if left:
-        again = "; to begin another instance of those that have one: --again"
+        again = "; to run again those that have an instance: --again"
         has_one = any(due.has_one for due in left)
         note(f"left out: {len(left):,} (--dry-run shows why){again if has_one else ''}")
 
@@ -171,4 +171,4 @@ def _what(left: str, fate: FiringDecided | None) -> Cell:
         return Cell(f"left out: {left}", "dim")
     if fate.outcome == "Skipped":
         return Cell(f"would be skipped ({fate.reason}): {fate.message}", "yellow")
-    return Cell("would start" if fate.outcome == "Started" else "would start in its turn")
+    return Cell("would start" if fate.outcome == "Started" else "would wait for its turn")

@@ -23,7 +23,7 @@ from controller.client.subject import (
 )
 from controller.errors import ExitCode, NothingToDo, UsageError
 from controller.folder.markers import Marker, find_markers, remove_markers, write_marker
-from controller.intake.requests import not_of_hooks, only_hooks_run
+from controller.intake.requests import TRIGGERS_STAY, not_of_hooks, only_hooks_run
 from controller.model.events import StepReset
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
@@ -103,7 +103,7 @@ def _already_over(life: Workflow | None, steps: list[str], no_hooks: bool) -> st
     if life is None:
         return ""
     if life.starter is not None:
-        nothing = "has no unfinished instance: nothing to cancel; its triggers go on"
+        nothing = f"has no unfinished instance: nothing to cancel; {TRIGGERS_STAY}"
         return "" if life.starter.unfinished else nothing
     if life.finished:
         return f"has already finished as {life.phase}; nothing to cancel"
@@ -185,8 +185,8 @@ def _newer_spec(state: State, name: str, actions: Sequence[Action]) -> str:
     life = state.workflows[name]
     newest = state.workflows[life.document].generation
     return (
-        f"it runs by generation {newest} of {life.document}, the newest, in place of "
-        f"{life.generation}; to keep its own: --keep-spec"
+        f"it runs with the newest spec, generation {newest} of {life.document}, not with "
+        f"generation {life.generation}; to keep that one: --keep-spec"
     )
 
 
@@ -216,12 +216,13 @@ def suspend(args: argparse.Namespace) -> int:
     code = _ask(args.state, state, asked, "suspend", "suspending", args.dry_run)
     if life.starter is not None and not args.dry_run:
         note(
-            f"its triggers start nothing until: treadle resume {life.name}; instances that have "
-            "begun go on"
+            f"its triggers start nothing until you run: treadle resume {life.name}; its unfinished "
+            "instances continue"
         )
     if life.finished and not args.dry_run:
         note(
-            f"it has finished; an edit or a retry starts nothing until: treadle resume {life.name}"
+            "it has finished; an edit or a retry starts nothing until you run: "
+            f"treadle resume {life.name}"
         )
     return code
 

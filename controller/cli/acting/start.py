@@ -1,6 +1,6 @@
 """`treadle start NAME`: an instance of a definition by hand.
 
-Its name is all that is printed on stdout, so that a script can go on with it.
+Its name is all that is printed on stdout, so that a script can use it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from controller.view.words import verdict
 def start(args: argparse.Namespace) -> int:
     """treadle start NAME: ask for an instance, and print its name."""
     if args.timeout is not None and not args.wait:
-        raise UsageError("start --timeout is how long to wait: it needs --wait")
+        raise UsageError("start --timeout needs --wait")
     state = read_state(args.state)
     definition = require_life(args.specs, state, args.name, "start")
     require_definition(definition)
@@ -52,7 +52,7 @@ def start(args: argparse.Namespace) -> int:
         return _told(state, definition.name, actions)
     if args.wait and not is_live(args.state):
         raise UsageError(
-            "start --wait: no controller is running, so nothing would end; start one "
+            "start --wait: no controller is running, so the instance would never finish; start one "
             "(treadle up), or leave out --wait"
         )
     return _start(args, asked)
@@ -62,12 +62,12 @@ def _told(state: State, name: str, actions: list[Action]) -> ExitCode:
     """The dry run: what would be decided now."""
     for action in actions:
         if isinstance(action, RequestApplied) and action.instance:
-            print(f"{action.instance}: has begun with this key before; nothing would start")
+            print(f"{action.instance}: was started with this key before; nothing would start")
     for decision in decisions(state, actions, max(state.time, now())):
         if decision.outcome == "Skipped":
             note(f"treadle: {_why_skipped(name, decision)}")
             return ExitCode.FAILED
-        waits = f", once it is its turn: {decision.message}" if decision.message else ""
+        waits = f"; first it {decision.message}" if decision.message else ""
         print(f"{decision.instance}: would start{waits}")
     return ExitCode.FINE
 
@@ -110,7 +110,7 @@ def _start(args: argparse.Namespace, asked: Request) -> int:
 
 def _say_how(begun: Begun) -> None:
     if begun.before:
-        note(f"{begun.instance} has begun with this key before; nothing new was started")
+        note(f"{begun.instance} was started with this key before; nothing new was started")
     elif begun.decision is not None and begun.decision.outcome == "Queued":
         note(f"{begun.instance} {begun.decision.message}")
 

@@ -15,6 +15,7 @@ from controller.spec.triggers.due import at_in
 from controller.spec.triggers.trigger import triggers
 from controller.view.find import find_workflow, hint
 from controller.view.lists.schedule import (
+    BEHIND_MAX,
     DueTime,
     audit,
     definitions,
@@ -32,7 +33,7 @@ def schedule(args: argparse.Namespace) -> int:
     """treadle schedule [NAME]: a line a due time."""
     if args.audit:
         if args.next or not args.name:
-            raise UsageError("schedule --audit is about the past of one workflow: NAME, no --next")
+            raise UsageError("schedule --audit needs the NAME of a workflow, and excludes --next")
         return _audit(args)
     state = Replica(args.state).catch_up()
     chosen = [_definition(args.state, state, args.name)] if args.name else definitions(state)
@@ -46,19 +47,23 @@ def schedule(args: argparse.Namespace) -> int:
     for timed_trigger in found:
         behind = timed_trigger.behind()
         if timed_trigger.more_behind(behind):
-            who = f"{timed_trigger.definition.name}: {timed_trigger.trigger.name}"
-            note(f"{who} has passed more often than is shown")
+            whose = f"{timed_trigger.trigger.name} of {timed_trigger.definition.name}"
+            note(f"only the last {BEHIND_MAX} due times of {whose} that have passed are shown")
         shown += [*behind, *timed_trigger.ahead(count)]
     shown.sort(key=lambda due_time: (due_time.due, due_time.workflow, due_time.trigger))
     _show(args, shown)
     if not shown:
         note_if_nothing(args, state)
         if state.seq:
-            note(f"{args.name or 'no workflow'} has {'no' if args.name else 'any'} due time ahead")
+            note(f"{args.name or 'no workflow'} has {'no' if args.name else 'any'} future due time")
     for definition in chosen if args.name else ():
         for trigger in triggers(definition.spec).values():
             if trigger.rule is None and args.trigger in ("", trigger.name):
-                waits = f"files {trigger.files}" if trigger.files else f"runs of {trigger.after}"
+                waits = (
+                    f"files that match {trigger.files}"
+                    if trigger.files
+                    else f"runs of {trigger.after} to finish"
+                )
                 note(f"{trigger.name} has no due times: it waits for {waits}")
     return ExitCode.FINE
 

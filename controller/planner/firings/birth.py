@@ -126,7 +126,7 @@ def _name(state: State, definition: Workflow, key: str) -> str:
 def _check_hold(state: State, definition: Workflow, fire: Fire) -> None:
     own = forbidden(state, f"{definition.name}@{fire.key}")
     if own is not None:
-        raise _Skipped(Reason.CANCEL_MARKER, f"cancelled by {own.path}")
+        raise _Skipped(Reason.CANCEL_MARKER, f"the file {own.path} keeps it from starting")
     by_hand = not fire.trigger or fire.backfill
     if definition.suspended is not None and not by_hand:
         said = definition.suspension or "suspended by its spec"

@@ -83,7 +83,7 @@ def _decisions(
 
 
 def _stood(starter: Starter, timed: list["_Timed"]) -> Iterator[FiringDecided]:
-    """The due times in which its triggers did not count."""
+    """Skips what was due while it was held: it was suspended, or a marker or an edit held it."""
     for reason, until in starter.stood:
         for timer in timed:
             first = timer.after(timer.armed.mark)
@@ -93,9 +93,9 @@ def _stood(starter: Starter, timed: list["_Timed"]) -> Iterator[FiringDecided]:
 
 
 _STOOD = {
-    "Suspended": (Reason.SUSPENDED, "it was suspended"),
-    "CancelMarker": (Reason.CANCEL_MARKER, "its marker was there"),
-    "EditPending": (Reason.SUSPENDED, "an edit that was taken back had no triggers"),
+    "Suspended": (Reason.SUSPENDED, "the workflow was suspended"),
+    "CancelMarker": (Reason.CANCEL_MARKER, "a cancel marker was there"),
+    "EditPending": (Reason.SUSPENDED, "an edit had removed its triggers, and was taken back"),
 }
 
 
@@ -225,7 +225,7 @@ class _Timed:
         )
 
 
-_MISSED = "no controller was there at that time"
+_MISSED = "no controller saw it in time"
 
 
 def facts_of_time(trigger: ResolvedTrigger, due: int, kind: str = "") -> Firing:

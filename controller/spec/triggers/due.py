@@ -149,7 +149,7 @@ def check(rule: Rule) -> None:
         if _next(text, _IN_FORCE) is None:
             raise _never(text)
         if _after(text, rule.zone, _IN_FORCE) is None:
-            problem = f"in {rule.zone} clocks are always set forward over it"
+            problem = f"in {rule.zone}, clocks are always set forward past that time"
             raise BadRule(f"{_quoted(text)} is never due: {problem}")
 
 
@@ -159,7 +159,9 @@ def zone_of(name: str) -> "ZoneInfo":
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     if name == "localtime":
-        raise BadRule(f'"{name}" is the zone of the machine, which may change; name one')
+        raise BadRule(
+            f'"{name}" is the zone of the machine, which may change; write one like Europe/Berlin'
+        )
     try:
         if not name.startswith(("right/", "posix/")):  # where not every minute has 60 seconds
             return ZoneInfo(name)
@@ -364,7 +366,7 @@ def _unreadable(text: str, expression: str, field: str) -> BadRule:
 
 
 def _never(text: str) -> BadRule:
-    return BadRule(f"{_quoted(text)} is never due: no day is like that")
+    return BadRule(f"{_quoted(text)} is never due: no date matches it")
 
 
 def _quoted(text: str) -> str:

@@ -179,13 +179,14 @@ def _note(change: Change) -> str:
 
 
 def _files(change: TriggerChange) -> str:
+    said = f"trigger {change.name}:"
     if change.lying is None:
-        return f"each file that lies at {change.pattern} starts {change.name}"
+        return f"{said} each file that matches {change.pattern} starts an instance"
     if not change.lying:
-        return f"no file lies at {change.pattern} to start {change.name}"
-    files, verb = ("1 file", "lies") if change.lying == 1 else (f"{change.lying:,} files", "lie")
-    start = "starts" if change.lying == 1 else "each start"
-    return f"{files} that {verb} at {change.pattern} {start} {change.name}"
+        return f"{said} no file matches {change.pattern}"
+    if change.lying == 1:
+        return f"{said} 1 file matches {change.pattern}, and starts an instance"
+    return f"{said} {change.lying:,} files match {change.pattern}, and each starts an instance"
 
 
 def _has_not_begun(change: Change) -> bool:
@@ -350,7 +351,7 @@ def _generations(change: Change) -> str:
     if change.before == 0:
         return "is new"
     if change.triggers is not None and change.before > change.after:
-        return f"generation {change.before}"  # another life begins, as its note says
+        return f"generation {change.before}"  # a new workflow takes its place, as its note says
     return f"generation {change.before} -> {change.after}"
 
 

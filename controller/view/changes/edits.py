@@ -50,9 +50,11 @@ def pending_words(workflow: Workflow) -> str:
     why = " (editPolicy: AfterRun)" if after_run else ", which is being stopped"
     until = f"waits until run {workflow.run} has finished{why}"
     if workflow.starter is not None:
-        until = "waits until all instances have ended, then it is a definition no longer"
+        until = "waits until all instances have finished, then the workflow has no triggers"
     elif is_definition(edit.document.spec):
-        until = f"waits until run {workflow.run} has finished, then it becomes a definition"
+        until = (
+            f"waits until run {workflow.run} has finished, then the workflow becomes a definition"
+        )
     elif workflow.is_ending:
         until = f"waits until the hooks of run {workflow.run} have ended"
     return f"generation {edit.generation} from {edit.path}{by} {until}"

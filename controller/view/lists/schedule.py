@@ -175,7 +175,7 @@ class Timed:
         if deadline is not None and self._late - due > deadline:
             return Reason.EXPIRED, f"{verb}: later than {deadline:g} s (startingDeadlineSeconds)"
         if due != self._newest and not self.trigger.catches_all:
-            return Reason.CATCH_UP, f"{verb}: only the newest one is caught up"
+            return Reason.CATCH_UP, f"{verb}: only the newest missed time starts"
         return "", "starts it"
 
 
@@ -185,7 +185,7 @@ def _hold(state: State, definition: Workflow) -> tuple[str, str]:
         return Reason.SUSPENDED, f"{definition.name} is suspended"
     marker = forbidden(state, definition.name)
     if marker is not None:
-        return Reason.CANCEL_MARKER, f"as long as {marker.path} is there"
+        return Reason.CANCEL_MARKER, f"{marker.path} is there"
     return "", ""
 
 

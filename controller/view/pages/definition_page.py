@@ -76,7 +76,7 @@ def _when(definition: Workflow, due: Due, look: Look) -> str:
 def _beside(state: State, definition: Workflow, look: Look) -> Iterator[tuple[str, str]]:
     """What in the folder and in the state affects it."""
     for path in state.markers_of.get(definition.name, {}):
-        yield "marker", f"{path}: while this file exists, its triggers begin nothing"
+        yield "marker", f"{path}: while this file exists, its triggers start nothing"
     for bad in state.bad_markers.values():
         if bad.workflow == definition.name:
             yield "marker", f"{bad.path} is rejected and cancels nothing: {bad.problem}"

@@ -26,7 +26,7 @@ def explanation(
     message = words.at_present(state, definition)[1]
     yield from _line(definition.phase, f"{definition.name} is {definition.phase}: {message}", look)
     if not around.runs:
-        yield from look.wrapped("no controller is running, so nothing begins", hang=2)
+        yield from look.wrapped("no controller is running, so nothing starts", hang=2)
     if is_news(state, definition):
         yield from look.wrapped(generation_line(definition, look), hang=2)
     if waits := pending_words(definition):
@@ -47,7 +47,7 @@ def _of_trigger(definition: Workflow, name: str, look: Look, files: FilesWaiting
     waits = f"trigger {name} ({firings.rule_words(trigger)})"
     if definition.phase is Phase.SUSPENDED:
         files_wait = "; files wait" if trigger.files else ""
-        waits = f"{waits} begins nothing until that is over{files_wait}"
+        waits = f"{waits} starts nothing while the workflow is suspended{files_wait}"
     elif due is not None:
         waits = f"{waits} {_when(definition, due, look)}"
     elif trigger.rule is not None:

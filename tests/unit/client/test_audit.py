@@ -43,7 +43,7 @@ def test_each_due_time_is_told_once_through_edits_and_the_end(write: Write) -> N
     before = [
         "60 Started",
         "120 Started",
-        "180 Skipped (Suspended): it was suspended",
+        "180 Skipped (Suspended): the workflow was suspended",
         "240 Started",
         "300 Started",
     ]

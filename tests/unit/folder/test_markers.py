@@ -99,9 +99,9 @@ def test_a_marker_may_name_an_instance() -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("etl@latest", "etl@latest is another instance every time; name one, like etl@20261128T"),
-        ("etl@a b", '"a b" is no key of an instance; they look like etl@20261128T'),
-        ("etl@", '"" is no key of an instance'),
+        ("etl@latest", "etl@latest means another instance each time; name one, like etl@20261128T"),
+        ("etl@a b", '"a b" is not the key of an instance; write one like etl@20261128T'),
+        ("etl@", '"" is not the key of an instance'),
         ("ETL@x", 'no workflow can be named "ETL@x"'),
     ],
 )

@@ -42,7 +42,9 @@ def test_what_somebody_else_can_change_is_told_once(etl: SpecsFolder) -> None:
     etl.sight.loose += [f"specs/{n}.yaml (belongs to eve)" for n in range(7)]
     etl.look()
     (note,) = etl.verdict.notes
-    assert note.startswith("specs: who can change a spec can run commands as you: specs/0.yaml (be")
+    assert note.startswith(
+        "specs: others can change specs, and so run commands as you: specs/0.yaml (be"
+    )
     assert "specs/4.yaml (belongs to eve) and 2 more; `chown`" in note
     etl.look(60)
     assert etl.verdict.notes == []

@@ -178,7 +178,7 @@ def test_processes_that_were_left_alone_unproven_are_noted(
     found = fact(attempt(), Ended(id=ID, how="lost", at=200, problem="gone", unproven=pids))
     assert isinstance(found, AttemptFinished)
     (note,) = found.notes
-    assert note.startswith("UnprovenProcesses: left alone") and said in note
+    assert note.startswith("UnprovenProcesses: not stopped") and said in note
 
 
 def test_a_start_is_recorded_once() -> None:

@@ -161,7 +161,7 @@ def test_what_a_row_says_to_write_is_a_field(row: Habit) -> None:
         ("Trigger", "timezone: UTC", 'unknown field; did you mean "timeZone"?'),
         ("Trigger", "interval: 1h", "unknown field; write everySeconds: 3600"),
         ("Trigger", "inputs: {a: b}", "unknown field; write params: {NAME: value}"),
-        ("Trigger", "webhook: {}", "not supported yet; let treadle start NAME begin"),
+        ("Trigger", "webhook: {}", "not supported yet; run treadle start NAME when"),
         ("After", "phase: Completed", "; write phase: [Cancelled, Failed, Succeeded]"),
         ("After", "phase: [Any]", "; write phase: [Cancelled, Failed, Succeeded]"),
         ("After", "phase: success", '; did you mean "Succeeded"?'),

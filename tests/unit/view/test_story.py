@@ -289,7 +289,7 @@ def test_each_firing_is_a_sentence() -> None:
     story = fire(fire(definition(EVERY)))
     first = "etl@20231114T221500Z"
     assert of_definition(story) == [
-        "next due of often: 22:15",
+        "often is next due 22:15",
         f"trigger often, due 22:15: started {first}",
         f"trigger often, due 22:16:40: skipped: {first} has not ended",
     ]
@@ -300,8 +300,8 @@ def test_due_times_that_are_skipped_together_are_told_by_the_first_and_the_last(
     story.ask("resume", workflow="etl")
     assert of_definition(story)[2:] == [
         "resume by somebody",
-        "trigger often: skipped what was due from 22:15 to 22:18:20: it was suspended",
-        "next due of often: 22:20",
+        "trigger often: skipped what was due from 22:15 to 22:18:20: the workflow was suspended",
+        "often is next due 22:20",
     ]
 
 

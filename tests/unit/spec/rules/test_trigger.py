@@ -43,8 +43,8 @@ def place(rest: str) -> str:
         ("§{}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
         ("§{name: night, timeZone: UTC}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
         ("{schedule: '@daily', §everySeconds: 5}", ".everySeconds: a trigger has schedule or everySeconds, not both; write a trigger for each of them"),
-        ("{§webhook: {}}", ".webhook: not supported yet; let treadle start NAME begin an instance when the event comes"),
-        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: not supported yet; let treadle start NAME begin an instance when the event comes"),
+        ("{§webhook: {}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
+        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
         ("{name: §'a b', schedule: '@daily'}", '.name: "a b" is not a valid name; use letters, digits, _ and -, at most 63; it must start with a letter or digit'),
         # fields of times
         ("{files: {path: a}, §timeZone: UTC}", ".timeZone: timeZone can't be used with files; remove it: only due times have a zone"),

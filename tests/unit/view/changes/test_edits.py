@@ -130,11 +130,11 @@ def test_an_instance_begins_with_the_generation_of_its_definition() -> None:
 
 def test_what_an_edit_waits_for_that_adds_triggers_or_takes_them_away() -> None:
     assert pending_words(edited(a_definition()).life()) == (
-        "generation 3 from w.yaml by ada waits until all instances have ended, "
-        "then it is a definition no longer"
+        "generation 3 from w.yaml by ada waits until all instances have finished, "
+        "then the workflow has no triggers"
     )
     plain = Story().accept(CHAIN).start("a")
     assert pending_words(edited(plain, triggers=[]).life()) == (
         "generation 2 from w.yaml by ada waits until run 1 has finished, "
-        "then it becomes a definition"
+        "then the workflow becomes a definition"
     )

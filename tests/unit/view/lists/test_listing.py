@@ -266,7 +266,7 @@ def test_a_definition_says_when_it_is_due_and_what_came_of_the_last_one() -> Non
     fire(fire(story))
     assert told(story) == (
         "next due 22:20; 1 running; last one failed; "
-        "last firing skipped: one before it had not ended"
+        "last firing skipped: an earlier instance had not finished"
     )
 
 

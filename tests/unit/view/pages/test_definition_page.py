@@ -98,7 +98,10 @@ def test_how_to_go_on_with_one_that_is_suspended(by: str) -> None:
     }[by]
     assert f"  next          {how}" in shown(story)
     assert how in explained(story)[-1]
-    assert "○ trigger often (every 100 s) begins nothing until that is over" in explained(story)[1]
+    assert (
+        "○ trigger often (every 100 s) starts nothing while the workflow is suspended"
+        in explained(story)[1]
+    )
 
 
 def test_many_instances_that_wait_are_counted() -> None:
@@ -118,15 +121,15 @@ def test_why_a_definition_waits_and_why_its_last_firing_was_skipped() -> None:
     assert explained(story) == [
         "● etl is Running: 1 instance has not ended",
         "○ trigger often (every 100 s) is next due 22:18:20, in 40s; its last firing, 60s ago, "
-        "was skipped: one before it had not ended",
+        "was skipped: an earlier instance had not finished",
         f"◌ {first}: waiting for a slot: load",
         f"next: treadle explain {first} · treadle start etl",
     ]
 
 
-def test_without_a_controller_nothing_begins() -> None:
+def test_without_a_controller_nothing_starts() -> None:
     told = explained(run(fire(definition(EVERY))), runs=False)
-    assert told[1] == "no controller is running, so nothing begins"
+    assert told[1] == "no controller is running, so nothing starts"
     assert told[-2] == "✓ etl@20231114T221500Z: all steps are done"
     assert told[-1].startswith("next: treadle up · ")
 
