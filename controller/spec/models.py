@@ -513,7 +513,7 @@ class Defaults(_Written, frozen=True):
 
 
 class Files(_Written, frozen=True):
-    """Files that a trigger waits for: each one begins an instance."""
+    """Files that a trigger waits for: each one starts an instance."""
 
     path: Annotated[
         str,
@@ -535,7 +535,7 @@ class After(_Written, frozen=True):
 
 
 class Trigger(_Written, frozen=True):
-    """What begins an instance.
+    """What starts an instance.
 
     It has exactly one of `schedule`, `at`, `everySeconds`, `files` and `after`.
     """

@@ -207,7 +207,7 @@ def waits_for_itself(spec: Spec, name: str | None) -> Iterator[PathFault]:
             yield PathFault(
                 path=(*path, "after", "workflow"),
                 problem=f"trigger cycle: {name} -> {name}",
-                hint="each instance would begin the next one; wait for another workflow",
+                hint="each instance would start the next one; wait for another workflow",
             )
 
 

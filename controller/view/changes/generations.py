@@ -222,7 +222,7 @@ def generations_table(
 
 def did(generation: Generation) -> str:
     if generation.begins:
-        return "began with it"
+        return "the instance started with it"
     if generation.number == 1:
         return "first version"
     if _starts(generation) and generation.before is not None:

@@ -201,7 +201,7 @@ def standing_of_definition(state: State, definition: Workflow) -> Iterator[str]:
     parts = (
         words.at_present(state, definition)[1] if held else "",
         firings.busy_words(definition),
-        "" if starter_of(definition).triggers else "begins only by `treadle start`",
+        "" if starter_of(definition).triggers else "starts only by `treadle start`",
         *firings.last_words(state, definition),
         firings.awaited(state, definition),
     )

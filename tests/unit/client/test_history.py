@@ -166,7 +166,7 @@ def test_the_generations_of_a_definition_have_its_triggers(write: Write) -> None
 def test_the_generations_that_an_instance_followed(write: Write) -> None:
     found = read_history(write(a_definition()), "etl@k1")
     assert [(one.number, did(one)) for one in found.generations] == [
-        (1, "began with it"),
+        (1, "the instance started with it"),
         (2, "1 unchanged; was waiting: b (params.date, run changed)"),
         (3, "1 unchanged; added: c; removed: b"),
     ]

@@ -75,7 +75,7 @@ def place(rest: str) -> str:
         ('{files: {path: §"a\\0"}}', ".files.path: not the name of a file"),
         ("{files: {path: §'${{ params.s }}/*'}}", ".files.path: an expression can't be used here; write the value itself"),
         ("{files: §{}}", ".files: path is missing"),
-        ("{after: {workflow: §etl}}", ".after.workflow: trigger cycle: etl -> etl; each instance would begin the next one; wait for another workflow"),
+        ("{after: {workflow: §etl}}", ".after.workflow: trigger cycle: etl -> etl; each instance would start the next one; wait for another workflow"),
         ("{after: {workflow: §Orders}}", '.after.workflow: "Orders" is not a valid name; use lower-case letters, digits and - (at most 63; no - at the start or end), like "orders"'),
         ("{after: {workflow: a, phase: §[]}}", ".after.phase: the list is empty"),
         ("{after: {workflow: a, phase: §Running}}", '.after.phase: expected Cancelled, Failed or Succeeded, found "Running"'),

@@ -292,7 +292,7 @@ def test_a_definition_that_waits_for_no_time() -> None:
     assert told(story) == "waits for orders (no such workflow), in/*.csv"
     story.accept([a_step("a")], "orders")
     assert told(story) == "waits for orders, in/*.csv"
-    assert told(definition()) == "begins only by `treadle start`"
+    assert told(definition()) == "starts only by `treadle start`"
 
 
 def test_a_definition_that_is_suspended_is_not_due() -> None:
@@ -306,7 +306,7 @@ def test_who_waits_for_its_turn_is_told_who_is_in_front_now() -> None:
         story.ask("start", workflow="etl", key=key)
     assert told(story, "etl@b") == "waits for its turn: etl@a has not ended"
     assert told(story, "etl@c") == "waits for its turn: etl@a has not ended; 1 in front"
-    assert told(story) == "1 running, 2 queued; begins only by `treadle start`"
+    assert told(story) == "1 running, 2 queued; starts only by `treadle start`"
     story.exit("load", workflow="etl@a")
     assert told(story, "etl@c") == "waits for its turn: etl@b has not ended"
     story.ask("suspend", workflow="etl@c", by="ada")
