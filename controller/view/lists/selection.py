@@ -56,6 +56,11 @@ class Selection(Struct, frozen=True, kw_only=True):
         alone = len(self.names) == 1 and not is_pattern(self.names[0])
         return alone and self.instances != "all"
 
+    @property
+    def has_ended_instances(self) -> bool:
+        """Whether instances that have ended are meant as well."""
+        return bool(self.phases) or self.instances == "all"
+
 
 def select(state: State, wanted: Selection, now: int) -> tuple[list[Entry], list[NotFound]]:
     """The workflows that are meant, and an error for each word that means none."""
@@ -64,7 +69,7 @@ def select(state: State, wanted: Selection, now: int) -> tuple[list[Entry], list
         named = _named(state, wanted, missing)
         entries = [entry for entry in named if wanted.labels(_labels(entry))]
     else:
-        every = wanted.phases or wanted.instances == "all"
+        every = wanted.has_ended_instances
         entries = [entry for entry in listed(state, wanted.labels) if every or is_open(entry)]
     if wanted.phases:
         entries = [entry for entry in entries if _phase(entry) in wanted.phases]
@@ -90,7 +95,7 @@ def _named(state: State, wanted: Selection, missing: list[NotFound]) -> list[Ent
 def _meant(state: State, word: str, wanted: Selection) -> list[Entry]:
     if not is_pattern(word):  # no name is one
         return [find(state, word)]
-    every = "@" in word or wanted.phases or wanted.instances == "all"
+    every = "@" in word or wanted.has_ended_instances
     entries = [
         entry for entry in listed(state) if matches(entry.name, word) and (every or is_open(entry))
     ]
@@ -102,7 +107,7 @@ def _meant(state: State, word: str, wanted: Selection) -> list[Entry]:
 def _of_it(state: State, entry: Entry, wanted: Selection) -> list[Workflow]:
     if isinstance(entry, NeverValid) or entry.starter is None or wanted.instances == "none":
         return []
-    every = wanted.phases or wanted.instances == "all"
+    every = wanted.has_ended_instances
     return [instance for instance in instances(state, entry) if every or is_open(instance)]
 
 
