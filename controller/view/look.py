@@ -4,7 +4,7 @@ from datetime import UTC, tzinfo
 
 from msgspec import Struct
 
-from controller.view.table import paint, shorten, visible, wrap
+from controller.view.table import mark_cell, paint, shorten, visible, wrap
 from controller.view.times import local
 
 _TEXT_MIN = 8  # columns of text beside what hangs
@@ -70,3 +70,9 @@ class Look(Struct, frozen=True, kw_only=True):
         width = max(self.width, hang + _TEXT_MIN)
         first, *others = wrap(text.rstrip(), width - hang, len(lead) - hang)
         return [lead + first, *(" " * hang + other for other in others)]
+
+    def marked(self, phase: str, said: str) -> list[str]:
+        """The mark of the phase, and behind it all that is said."""
+        mark = mark_cell(phase)
+        first, *others = self.wrapped(f"{mark.text} {said}", hang=4)
+        return [self.paint(mark.text, mark.style) + first[len(mark.text) :], *others]

@@ -12,7 +12,6 @@ from controller.view.changes.edits import generation_line, is_news, pending_word
 from controller.view.look import Look
 from controller.view.pages.definition_page import ago, in_its_zone, to_continue
 from controller.view.shape import FilesWaiting
-from controller.view.table import mark_cell
 from controller.view.times import span
 from controller.view.why.explain import Around
 
@@ -24,7 +23,7 @@ def explanation(
 ) -> Iterator[str]:
     """Lines for people; the last one names the commands that may be next."""
     message = words.at_present(state, definition)[1]
-    yield from _line(definition.phase, f"{definition.name} is {definition.phase}: {message}", look)
+    yield from look.marked(definition.phase, f"{definition.name} is {definition.phase}: {message}")
     if not around.runs:
         yield from look.wrapped("no controller is running, so nothing starts", hang=2)
     if is_news(state, definition):
@@ -36,7 +35,7 @@ def explanation(
     for condition in firings.conditions(state, definition, look.now):
         yield from look.wrapped(f"{condition.type}: {condition.message}", hang=2)
     for name in starter_of(definition).triggers:
-        yield from _line(Phase.WAITING, _of_trigger(definition, name, look, files), look)
+        yield from look.marked(Phase.WAITING, _of_trigger(definition, name, look, files))
     yield from _instances(state, definition, look)
     yield from look.wrapped(f"next: {' · '.join(_next(state, definition, around))}", hang=2)
 
@@ -73,13 +72,13 @@ def _when(definition: Workflow, due: firings.Due, look: Look) -> str:
 def _instances(state: State, definition: Workflow, look: Look) -> Iterator[str]:
     lives = [state.lives[uid] for uid in starter_of(definition).unfinished]
     for life in lives[:_NAMED_MAX]:
-        yield from _line(life.phase, f"{life.name}: {words.at_present(state, life)[1]}", look)
+        yield from look.marked(life.phase, f"{life.name}: {words.at_present(state, life)[1]}")
     if (more := len(lives) - _NAMED_MAX) > 0:
         said = "1 more instance has" if more == 1 else f"{more} more instances have"
-        yield from _line(Phase.PENDING, f"{said} not ended", look)
+        yield from look.marked(Phase.PENDING, f"{said} not ended")
     newest = firings.newest(state, definition)
     if newest is not None and newest.finished:
-        yield from _line(newest.phase, f"{newest.name}: {words.verdict(newest)}", look)
+        yield from look.marked(newest.phase, f"{newest.name}: {words.verdict(newest)}")
 
 
 def _next(state: State, definition: Workflow, around: Around) -> Iterator[str]:
@@ -92,10 +91,3 @@ def _next(state: State, definition: Workflow, around: Around) -> Iterator[str]:
     if definition.phase is Phase.SUSPENDED:
         yield to_continue(state, definition)
     yield f"treadle start {definition.name}"
-
-
-def _line(phase: Phase, said: str, look: Look) -> Iterator[str]:
-    mark = mark_cell(phase)
-    first, *more = look.wrapped(f"{mark.text} {said}", hang=4)
-    yield look.paint(mark.text, mark.style) + first[len(mark.text) :]
-    yield from more

@@ -23,7 +23,7 @@ from controller.view.failure import Printed, kept_from, meaning, of_present_run
 from controller.view.lists.listing import standing
 from controller.view.lists.runs import why_of_present
 from controller.view.look import Look
-from controller.view.table import cells, mark_cell
+from controller.view.table import cells
 from controller.view.why.explain import Around, waits
 
 _GROUPS_MAX = 5  # of one kind; the others are counted
@@ -90,7 +90,7 @@ def _headline(state: State, workflow: Workflow, look: Look) -> Iterator[str]:
         message = f"{standing(workflow)}; {words.ending_as(workflow)}"
     elif reason in _LINES_SAY_MORE:  # the lines below say more
         message = standing(workflow)
-    yield from _line(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}", look)
+    yield from look.marked(workflow.phase, f"{workflow.name} is {workflow.phase}: {message}")
 
 
 _LINES_SAY_MORE = frozenset({Reason.STARTED, Reason.WAITING_FOR_SLOT, Reason.AWAITING_APPROVAL})
@@ -186,7 +186,7 @@ def _not_needed(
             said = f"skipped ({workflow.steps[shown[0]].message})"
             groups[said] = groups.get(said, []) + shown
     for said, names in _first(groups, "skipped for other reasons"):
-        yield from _line(Phase.SKIPPED, _counted(said, names, look), look)
+        yield from look.marked(Phase.SKIPPED, _counted(said, names, look))
 
 
 # ---------------------------------------- what is to come
@@ -213,10 +213,10 @@ def _unfinished(
     )
     for phase, groups, others in kinds:
         for said, names in _first(groups, others):
-            yield from _line(phase, _counted(said, names, look), look)
+            yield from look.marked(phase, _counted(said, names, look))
     if behind:
         said = _counted("waiting for steps that are waiting themselves", behind, look)
-        yield from _line(Phase.PENDING, said, look)
+        yield from look.marked(Phase.PENDING, said)
 
 
 def _runs(state: State, workflow: Workflow, step: Step, around: Around) -> str:
@@ -250,7 +250,7 @@ def _kept(workflow: Workflow, steps: Sequence[Step], look: Look) -> Iterator[str
         elif kept_from(workflow, step) is not None:
             groups["kept from an earlier run"].append(step.name)
     for said, names in _first(groups, "marked by hand"):
-        yield from _line(Phase.SUCCEEDED, _counted(said, names, look), look)
+        yield from look.marked(Phase.SUCCEEDED, _counted(said, names, look))
 
 
 def _next(state: State, workflow: Workflow, around: Around) -> Iterator[str]:
@@ -304,13 +304,13 @@ def _counted(said: str, names: Sequence[str], look: Look) -> str:
 def _cause(phase: Phase, said: str, skipped: Sequence[str], look: Look) -> Iterator[str]:
     """A root, and in the same line, if there is room, what was skipped because of it."""
     if not skipped:
-        yield from _line(phase, said, look)
+        yield from look.marked(phase, said)
         return
     whole = _fitting(f"{said} → skipped: ", skipped, look)
     if look.width is None or cells(whole) + _MARK_WIDTH <= look.width:
-        yield from _line(phase, whole, look)
+        yield from look.marked(phase, whole)
         return
-    yield from _line(phase, said, look)
+    yield from look.marked(phase, said)
     yield look.fit(_fitting(f"{_INDENT}→ skipped: ", skipped, look))
 
 
@@ -323,10 +323,3 @@ def _fitting(head: str, names: Sequence[str], look: Look) -> str:
         if shown <= 1 or look.width is None or cells(text) + _MARK_WIDTH <= look.width:
             return text
         shown -= 1
-
-
-def _line(phase: Phase, said: str, look: Look) -> Iterator[str]:
-    mark = mark_cell(phase)
-    first, *more = look.wrapped(f"{mark.text} {said}", hang=4)
-    yield look.paint(mark.text, mark.style) + first[len(mark.text) :]
-    yield from more
