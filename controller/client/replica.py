@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from controller.view.shape import ControllerShape, FilesWaiting
 
 FOLLOW_SECONDS = 0.1  # the longest delay of news for a command that follows the log
+ORPHANED_SECONDS = 2.0  # without a controller; longer than a restart of one takes
 _LIVE_PHASES = ("Starting", "Running")
 
 

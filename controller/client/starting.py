@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.client.past import recall
-from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
+from controller.client.replica import FOLLOW_SECONDS, ORPHANED_SECONDS, Replica, is_live
 from controller.errors import StorageError, UsageError
 from controller.intake.requests import not_startable, started_before
 from controller.model.events import AnyEvent, FiringDecided, RequestApplied, WorkflowFinished
@@ -18,8 +18,6 @@ from controller.model.phases import Phase
 from controller.model.state import Workflow
 from controller.requests import drop, set_aside
 from controller.view.find import find_workflow
-
-ORPHANED_SECONDS = 2.0  # without a controller; longer than a restart of one takes
 
 
 class Begun(NamedTuple):

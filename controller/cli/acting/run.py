@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
-_ORPHANED_SECONDS = 2.0  # without a controller; longer than a restart of one takes
 _REQUESTS_SECONDS = 0.5  # how often to look for requests, because no folder is watched
 
 
@@ -249,7 +248,7 @@ class _Follower:
         return code
 
     def _follow(self, shown: "Progress", signals: "StopSignals") -> int | None:
-        from controller.client.replica import is_live
+        from controller.client.replica import ORPHANED_SECONDS, is_live
 
         seen = time.monotonic()
         while True:
@@ -264,7 +263,7 @@ class _Follower:
                 return 128 + signals.last
             if is_live(self._args.state):
                 seen = time.monotonic()
-            elif time.monotonic() - seen > _ORPHANED_SECONDS:
+            elif time.monotonic() - seen > ORPHANED_SECONDS:
                 return None
             time.sleep(_FOLLOW_SECONDS)
 
