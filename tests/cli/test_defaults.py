@@ -195,6 +195,17 @@ def test_run_warns_of_defaults_with_faults(place: Place) -> None:
     assert b"it has faults, so its Defaults do not hold for this run" in done.stderr
 
 
+def test_run_of_several_files_warns_once_of_defaults_with_faults(place: Place) -> None:
+    """Of one in a folder that is above two of the files, and counts for a third one outside."""
+    (place.specs / "team").mkdir()
+    (place.specs / "all.yaml").write_text(defaults(-1))
+    files = {"out.yaml": "one", "specs/top.yaml": "two", "specs/team/in.yaml": "three"}
+    for path, name in files.items():
+        (place.root / path).write_text(document(name, a="true"))
+    done = place.treadle("run", *files)
+    assert done.stderr.count(b"its Defaults do not hold for this run") == 1
+
+
 USES = document("job", a="true").replace('"run"', '"uses": ["api"], "run"')
 
 

@@ -30,7 +30,7 @@ def with_defaults(
     """
     known = [found for file, loaded in given for found in _of(os.path.abspath(file), loaded)]
     found: list[Loaded] = []
-    read: dict[str, list[Above]] = {}  # by folder of the specs folder: those there and above
+    read: dict[str, list[Above]] = {}  # by folder, so that each is read once, and warned of once
     root = ""
     for file, loaded in given:
         home = os.path.dirname(os.path.abspath(file))
@@ -38,9 +38,12 @@ def with_defaults(
         if not above and loaded.documents:
             root = root or os.path.abspath(specs())
             inside = home if within(home, root) else root
-            if inside not in read:
-                read[inside] = list(_in_folder(root, inside, max_bytes, warnings))
-            above = _seen_from(home, _holding(inside, read[inside]))
+            folders = [*_up_to(root, inside)]
+            for folder in folders:
+                if folder not in read:
+                    read[folder] = [*_in_folder(folder, max_bytes, warnings)]
+            there = [defaults for folder in folders for defaults in read[folder]]
+            above = _seen_from(home, _holding(inside, there))
         documents = tuple(_below(document, above) for document in loaded.documents)
         found.append(replace(loaded, documents=documents))
     return found
@@ -75,20 +78,22 @@ def _seen_from(home: str, known: Iterable[Above]) -> tuple[Above, ...]:
     )
 
 
-def _in_folder(root: str, inside: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
-    """Those of the folder `inside` and of the ones above it, up to `root`."""
-    folder = inside
-    while True:
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            names = []  # there is no folder
-        for name in names:
-            if kind_of(name) == "spec":
-                yield from _in_file(os.path.join(folder, name), max_bytes, warnings)
-        if folder == root:
-            return
+def _up_to(root: str, folder: str) -> Iterator[str]:
+    """The folder, and those above it, up to `root`."""
+    while folder != root:
+        yield folder
         folder = os.path.dirname(folder)
+    yield root
+
+
+def _in_folder(folder: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return  # there is no folder
+    for name in names:
+        if kind_of(name) == "spec":
+            yield from _in_file(os.path.join(folder, name), max_bytes, warnings)
 
 
 def _in_file(path: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
