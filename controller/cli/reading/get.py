@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
 
 _KINDS = ("workflows", "workflow", "wf")
+_SHAPES = ("json", "yaml")  # the forms that have all that is known
 
 
 def get(args: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def get(args: argparse.Namespace) -> int:
         live=True,
         group_by=args.group_by,
         merged=args.effective,
-        files=files_waiting(args.state),
+        files=files_waiting(args.state) if args.output in _SHAPES else None,
     )
     if args.output in (None, "wide"):
         if not wanted.names:
@@ -103,7 +104,7 @@ def _check_options(args: argparse.Namespace) -> None:
     """Raise UsageError for options that exclude each other."""
     if args.group_by and (args.watch or args.at or args.output):
         raise UsageError("--group-by is for the plain table: leave out --watch, --at and -o")
-    if args.effective and (args.watch or args.output not in ("json", "yaml")):
+    if args.effective and (args.watch or args.output not in _SHAPES):
         raise UsageError("--effective shows the spec: use it with -o yaml or -o json, not with -w")
     if args.at and args.watch:
         raise UsageError("--at shows the past, and --watch follows the present; use only one")
@@ -114,7 +115,7 @@ def _selection(args: argparse.Namespace, state: State) -> Selection:
     phases = {"--failed": Phase.FAILED} if args.failed else {}
     phases |= {"--running": Phase.RUNNING} if args.running else {}
     conditions = [f"-l {args.selector}"] if args.selector else []
-    only_named = args.names and args.output in ("json", "yaml", "name") and not phases
+    only_named = args.names and args.output in (*_SHAPES, "name") and not phases
     return Selection(
         names=(args.uid,) if args.uid else tuple(_without_kind(state, args.names)),
         labels=_selector(args.selector),
@@ -181,7 +182,7 @@ def show_workflows(
     if form == "name":
         for entry in entries:
             print(entry.name)
-    elif form in ("json", "yaml"):
+    elif form in _SHAPES:
         from controller.client.in_use import used_now  # only where it is shown
 
         in_use = used_now(entries, view.now) if live else {}
