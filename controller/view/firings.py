@@ -5,7 +5,7 @@ but for `queue_of` and `conditions`, which say theirs.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from controller.model.indexes import definition_of, instances_of
@@ -288,20 +288,27 @@ def is_superseded(state: State, life: Workflow) -> bool:
     return False
 
 
+IN_FRONT_MAX = 100  # who stands further back need not know it exactly
+
+
 class QueuePlace(NamedTuple):
-    """Where a queued instance stands: who has not ended, and how many are in front of it."""
+    """Where a queued instance stands: who has not ended, and how many are in front of it.
+
+    If these are more than IN_FRONT_MAX, `in_front` is one more than that.
+    """
 
     running: list[str]
     in_front: int
 
 
 def queue_of(state: State, instance: Workflow) -> QueuePlace:
-    """Cost: O(those that run and those in front)."""
+    """Cost: O(those that run), since a list asks for each of those that are queued."""
     definition, birth = definition_of(state, instance), instance.birth
     if definition is None or birth is None:
         return QueuePlace([], 0)
     group = starter_of(definition).groups.get(birth.line, Group())
-    in_front = sum(1 for _ in takewhile(lambda uid: uid != instance.uid, group.queued))
+    first = islice(group.queued, IN_FRONT_MAX + 1)
+    in_front = sum(1 for _ in takewhile(lambda uid: uid != instance.uid, first))
     return QueuePlace([state.lives[uid].name for uid in group.running], in_front)
 
 

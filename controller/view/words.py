@@ -16,7 +16,7 @@ from controller.model.pools import parked
 from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
 from controller.view import children
-from controller.view.firings import queue_of
+from controller.view.firings import IN_FRONT_MAX, queue_of
 from controller.view.pools import of_lack
 from controller.view.times import in_utc, span
 
@@ -65,7 +65,9 @@ def turn(state: State, instance: Workflow) -> str:
     place = queue_of(state, instance)
     verb = "have" if len(place.running) > 1 else "has"
     who = f"{listed(place.running)} {verb} not ended" if place.running else ""
-    in_front = f"{place.in_front} in front" if place.in_front else ""
+    many = place.in_front > IN_FRONT_MAX
+    count = f"over {IN_FRONT_MAX}" if many else str(place.in_front)
+    in_front = f"{count} in front" if place.in_front else ""
     where = "; ".join(filter(None, (who, in_front)))
     return f"waits for its turn: {where or 'it comes next'}"
 

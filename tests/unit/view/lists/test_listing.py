@@ -313,6 +313,18 @@ def test_who_waits_for_its_turn_is_told_who_is_in_front_now() -> None:
     assert told(story, "etl@c").startswith("suspended by ada")
 
 
+def test_of_a_long_queue_only_the_front_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a list of all that wait would cost the square of their number."""
+    monkeypatch.setattr("controller.view.firings.IN_FRONT_MAX", 2)
+    monkeypatch.setattr("controller.view.words.IN_FRONT_MAX", 2)
+    story = definition(concurrency="Queue")
+    for key in ("a", "b", "c", "d", "e", "f"):
+        story.ask("start", workflow="etl", key=key)
+    assert told(story, "etl@d") == "waits for its turn: etl@a has not ended; 2 in front"
+    assert told(story, "etl@e") == "waits for its turn: etl@a has not ended; over 2 in front"
+    assert told(story, "etl@f") == "waits for its turn: etl@a has not ended; over 2 in front"
+
+
 def test_a_definition_did_not_run_when_its_controller_stopped() -> None:
     story = fire(definition(EVERY))
     row = list_row(story.state, story.life("etl"), Look(now=story.now, stood=story.now))
