@@ -7,8 +7,8 @@ Where the system gives no watches, or the user wants polling, the full scan runs
 
 Before a new root is looked into, its owner and mode are, and those of all folders above it: who can
 change one of them can run commands as us. A root that is new, at the start say, is looked at until
-its files have stood still for a moment: so nothing starts by the old specs before a new one is
-read.
+its files have stood still for a moment, and says `unread` until all of them are read: so nothing
+starts by the old specs before a new one is read.
 """
 
 import errno
@@ -66,7 +66,8 @@ class OpenFolder:
         self, path: str, *, spec_bytes_max: int, poll: bool = False, allow_insecure: bool = False
     ) -> None:
         self._sight = FolderSight(path=os.path.abspath(path), shown=path)
-        self._scanner = Scanner(self._sight, spec_bytes_max, warn=not allow_insecure)
+        self._scanner = Scanner(self._sight, spec_bytes_max, warn=not allow_insecure, paced=True)
+        self._anew = False  # whether the present root has not been read in full yet
         self._watcher = Watcher(self._scanner.concerns)
         self._claim = Claim()
         self._poll = poll
@@ -88,6 +89,7 @@ class OpenFolder:
 
     def close(self) -> None:
         self._watcher.close()
+        self._scanner.close()
         self._claim.give_back()
 
     def look(self, now: int, full: bool = False) -> FolderSight:
@@ -98,6 +100,7 @@ class OpenFolder:
         if full or hints is not None or now >= self._check_due:
             anew = self._check_root(now)
             full = full or anew
+        self._sight.unread = False
         if self._sight.root != "ok":
             return self._sight
         for path, finished in hints.paths.items() if hints is not None and not full else ():
@@ -106,11 +109,14 @@ class OpenFolder:
                 break
         if full:
             self._scan(now)
-        else:
-            self._scanner.look_again(now)
-        if anew and self._scanner.due() is not None:
+        if self._sight.root == "ok":
+            self._scanner.read_on(now)
+        if anew and self._scanner.is_restless():
             time.sleep(STILL / 1_000_000)
-            self._scanner.look_again(now + STILL)
+            self._scanner.read_on(now + STILL)
+        self._anew = anew or self._anew
+        self._sight.unread = self._scanner.behind(large=self._anew)
+        self._anew = self._sight.unread and self._anew
         return self._sight
 
     def next_due(self) -> int | None:

@@ -5,6 +5,10 @@ and parsed only when the stat (mtime, ctime, size, inode) differs from the last 
 its writer is done: at once after a rename or a close, else after 100 ms without a change. The stat
 is taken before and after reading, so that a half-written file doesn't count. Stamps are compared
 with stamps only: a file server, or a wall clock that was set, may be ahead of our time or behind.
+
+For a controller, reading is `paced`. One look reads a slice of small files, and leaves the rest to
+the next one. A large file is read `beside`, one at a time; what it was before stays in force until
+then, as if its writer were still at work.
 Cost: 4 to 6 µs a file in a full scan; a changed file is read and parsed once.
 """
 
@@ -20,14 +24,19 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from controller.errors import Fault
+from controller.folder.beside import Reading, Work
 from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker, workflow_of
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.owners import who_else
-from controller.spec.reading.load import load
+from controller.spec.reading.load import Loaded, load
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
+LARGE = 256 * 1024  # bytes; what is larger is read beside the loop
+SLICE = 512 * 1024  # bytes that one look reads by itself
+EACH = 1024  # bytes that could be read in the time that a file costs besides
+ASK_AGAIN = 20_000  # microseconds; about a file that is read beside
 
 Kind = Literal["spec", "marker"]
 Signature = tuple[int, int, int, int]
@@ -55,6 +64,15 @@ class Content(NamedTuple):
 
     look: Look
     certain: bool
+
+
+class Beside(NamedTuple):
+    """A large file that is being read, and its content."""
+
+    path: str
+    digest: str
+    by: str
+    reading: Reading
 
 
 def kind_of(name: str) -> Kind | None:
@@ -164,15 +182,25 @@ class Walk:
 
 
 class Scanner:
-    """Keeps a `FolderSight` true to the folder. `warn`: of what somebody else can change."""
+    """Keeps a `FolderSight` true to the folder. `warn`: of what somebody else can change.
 
-    def __init__(self, sight: FolderSight, spec_bytes_max: int, *, warn: bool = False) -> None:
+    `paced`: one call never reads for long; `read_on` has to be called again and again.
+    """
+
+    def __init__(
+        self, sight: FolderSight, spec_bytes_max: int, *, warn: bool = False, paced: bool = False
+    ) -> None:
         self.sight = sight
         self.folders: set[str] = set()
         self._spec_bytes_max = spec_bytes_max
         self._targets: set[str] = set()
         self._read: dict[str, Content] = {}
         self._restless: dict[str, Look] = {}  # files whose writers may still be at work
+        self._paced = paced
+        self._left = SLICE  # what this look may still read
+        self._later: dict[str, Look] = {}  # files whose writers are done, but that have to wait
+        self._beside: Beside | None = None
+        self._asked = 0  # when we last asked about that one
         self._warn = warn
         self._warned: dict[str, str] = {}  # by path: who can change it
         self._who: dict[tuple[int, int, int], str] = {}  # by owner, group and mode
@@ -180,8 +208,28 @@ class Scanner:
     # ---------------------------------------- when, and where
 
     def due(self) -> int | None:
-        """When `look_again` has something to do."""
-        return min((file.since + STILL for file in self._restless.values()), default=None)
+        """When `read_on` has something to do."""
+        times = [file.since + STILL for file in self._restless.values()]
+        if self._beside is not None:
+            times.append(self._asked + ASK_AGAIN)
+        if any(self._has_turn(path, look.signature) for path, look in self._later.items()):
+            times.append(self._asked)
+        return min(times, default=None)
+
+    def is_restless(self) -> bool:
+        """Whether it saw files whose writers may still be at work."""
+        return bool(self._restless)
+
+    def behind(self, *, large: bool) -> bool:
+        """Whether small files wait to be read; with `large`, whether any file does."""
+        if large and self._beside is not None:
+            return True
+        return any(large or not is_large(look.signature) for look in self._later.values())
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._later.clear()
+        self._stop_beside()
 
     def concerns(self, path: str) -> bool:
         """Whether something that happened to a file at this relative path may matter."""
@@ -226,16 +274,27 @@ class Scanner:
             self._see(FoundFile(path, kind, status), now, done)
         return True
 
-    def look_again(self, now: int) -> None:
-        """Look again at the files whose writers may be done by now."""
+    def read_on(self, now: int) -> None:
+        """Look again at the files whose writers may be done by now, and read what had to wait.
+
+        The last call of each look: the next one may read another slice.
+        """
         for path, restless in list(self._restless.items()):
             if now >= restless.since + STILL:
-                kind = kind_of(os.path.basename(path))
-                assert kind is not None
-                try:
-                    self._see(FoundFile(path, kind, self._stat(path)), now, done=False)
-                except OSError:
-                    self._vanished(path)
+                self._look_again(path, now)
+        self._take_answer()
+        for path, look in list(self._later.items()):
+            if self._has_turn(path, look.signature):
+                self._look_again(path, now)
+        self._left, self._asked = SLICE, now
+
+    def _look_again(self, path: str, now: int) -> None:
+        kind = kind_of(os.path.basename(path))
+        assert kind is not None
+        try:
+            self._see(FoundFile(path, kind, self._stat(path)), now, done=False)
+        except OSError:
+            self._vanished(path)
 
     def _see_all(self, walk: Walk, start: str, now: int, done: bool) -> Iterator[FoundFile]:
         for file in walk.below(start):
@@ -257,11 +316,30 @@ class Scanner:
         elif not stat.S_ISREG(status.st_mode):
             self._broken(file._replace(foreign=True), "not a regular file")
         elif done or self._still(path, signature, now):
-            self._take(file, now)
+            if self._has_turn(path, signature):
+                self._take(file, now)
+            else:
+                self._put_off(file, signature, now)
         else:
             self._note_restless(file, signature, now)
 
+    def _has_turn(self, path: str, signature: Signature) -> bool:
+        """Whether a file that looks like this may be read now."""
+        if not self._paced:
+            return True
+        if is_large(signature):
+            return self._beside is None or self._beside.path == path
+        return self._left > 0
+
+    def _put_off(self, file: FoundFile, signature: Signature, now: int) -> None:
+        """Its writer is done, but others are read first: keep what was read before."""
+        self._note_restless(file, signature, now)
+        self._later[file.path] = self._restless.pop(file.path)
+
     def _still(self, path: str, signature: Signature, now: int) -> bool:
+        later = self._later.get(path)
+        if later is not None and later.signature == signature:
+            return True
         since = self._since(path, signature)
         return since is not None and now >= since + STILL
 
@@ -276,6 +354,7 @@ class Scanner:
     def _note_restless(self, file: FoundFile, signature: Signature, now: int) -> None:
         """Its writer may still be at work: keep what was read before, with `steady` false."""
         path, sight = file.path, self.sight
+        self._drop_work(path)
         restless = self._restless.get(path)
         if restless is None or restless.signature != signature:
             self._restless[path] = Look(signature, now)
@@ -309,6 +388,8 @@ class Scanner:
         look = Look(signature, now if since is None else since)
         self._read[file.path] = Content(look, certain=now - look.since > TICK)
         self._restless.pop(file.path, None)
+        self._later.pop(file.path, None)
+        self._left -= EACH
         if self._warn:
             self.warn_of(file.path, after)
         if file.kind == "spec":
@@ -327,33 +408,57 @@ class Scanner:
         self._warned[path] = who
 
     def _take_spec(self, path: str, data: bytes, status: os.stat_result) -> None:
-        digest = _digest(data)
+        digest, by = _digest(data), _owner(status.st_uid)
+        if self._beside is not None and (self._beside.path, self._beside.digest) == (path, digest):
+            return
+        self._drop_work(path)
         known = self.sight.files.get(path)
         if known is not None and known.digest == digest:
             self._put(replace(known, steady=True))
+        elif self._paced and LARGE < len(data) <= self._spec_bytes_max:
+            self._read_beside(path, data, digest, by)
+        else:
+            self._left -= len(data)
+            loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max, in_folder=True)
+            self._put(_seen(path, digest, by, loaded, empty=not data))
+
+    def _read_beside(self, path: str, data: bytes, digest: str, by: str) -> None:
+        known = self.sight.files.get(path) or SeenFile(path=path, digest="")
+        self._put(replace(known, steady=False))
+        try:
+            reading = Reading(Work(self._name(path), data, self._spec_bytes_max))
+        except OSError:  # no more processes or descriptors: try again
+            self._later[path] = self._read.pop(path).look
             return
-        loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max, in_folder=True)
-        self._put(
-            SeenFile(
-                path=path,
-                digest=digest,
-                by=_owner(status.st_uid),
-                documents=loaded.documents,
-                templates=loaded.templates,
-                policies=loaded.policies,
-                faults=loaded.faults,
-                names=loaded.names,
-                template_names=loaded.template_names,
-                policy_names=loaded.policy_names,
-                foreign=loaded.foreign,
-                empty=not data,
-            )
-        )
+        self._beside = Beside(path, digest, by, reading)
+
+    def _take_answer(self) -> None:
+        """Take over what was read beside, if that is done."""
+        if self._beside is None or (result := self._beside.reading.result()) is None:
+            return
+        path, digest, by, _ = self._beside
+        self._beside = None
+        if isinstance(result, Fault):  # without a digest: the same content may be tried again
+            self._put(SeenFile(path=path, digest="", by=by, faults=(result,)))
+        else:
+            self._put(_seen(path, digest, by, result))
+
+    def _drop_work(self, path: str) -> None:
+        """What was to be read, or is being read, of this file is out of date."""
+        self._later.pop(path, None)
+        if self._beside is not None and self._beside.path == path:
+            self._stop_beside()
+
+    def _stop_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.reading.stop()
+            self._beside = None
 
     def _broken(self, file: FoundFile, problem: str) -> None:
         path = file.path
         self._read.pop(path, None)  # no stat shows when this changes, so look each time
         self._restless.pop(path, None)
+        self._drop_work(path)
         if file.kind == "marker":
             self._put(SeenMarker(path=path, workflow=workflow_of(path), digest="", problem=problem))
             return
@@ -373,6 +478,7 @@ class Scanner:
     def _vanished(self, path: str) -> None:
         self._read.pop(path, None)
         self._restless.pop(path, None)
+        self._drop_work(path)
         file, marker = self.sight.files.pop(path, None), self.sight.markers.pop(path, None)
         if file is not None or marker is not None:
             self.sight.changed.add(path)
@@ -411,6 +517,28 @@ class Scanner:
 
 def signature_of(status: os.stat_result) -> Signature:
     return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+def is_large(signature: Signature) -> bool:
+    """Whether a file that looks like this takes long to read."""
+    return signature[2] > LARGE
+
+
+def _seen(path: str, digest: str, by: str, loaded: Loaded, *, empty: bool = False) -> SeenFile:
+    return SeenFile(
+        path=path,
+        digest=digest,
+        by=by,
+        documents=loaded.documents,
+        templates=loaded.templates,
+        policies=loaded.policies,
+        faults=loaded.faults,
+        names=loaded.names,
+        template_names=loaded.template_names,
+        policy_names=loaded.policy_names,
+        foreign=loaded.foreign,
+        empty=empty,
+    )
 
 
 def _digest(data: bytes) -> str:

@@ -359,7 +359,7 @@ class _Judge:
             return
         if self._link(file).faults:
             # What is missing may be about to come: people save one file after the other.
-            if self._settled_as_it_is(file):
+            if self._settled_as_it_is(file) and not self._is_more_to_come():
                 self._note_faulty(file)
             return
         self._clear(file.path)
@@ -382,6 +382,11 @@ class _Judge:
         if self.memory.primed and self.now < due:  # at first, all of the folder is there
             self.memory.partial[file.path] = due
         return file.path in self.memory.partial
+
+    def _is_more_to_come(self) -> bool:
+        """Whether there is a new file that could not be read yet."""
+        files = self.sight.files
+        return any(path in files and not files[path].digest for path in self.memory.unsteady)
 
     def _clashes(self, file: SeenFile) -> Iterator[Fault]:
         """Yields a fault for each name that another file or a `treadle run` has."""

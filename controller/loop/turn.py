@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.intake import conditions, desired, inputs
+from controller.intake.claims import in_force
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, RootFolders, alive, effects
@@ -90,6 +91,7 @@ class Controller:
         self._stale: list[AttemptId] = []  # reported again although the log has their end
         self._postponed: set[str] = set()  # requests whose time has not come
         self._folder_due: int | None = None
+        self._unread: frozenset[str] | None = None  # what is in force, while the folder is read
         self._promised: dict[Key, None] = {}  # steps whose attempts are to be started or ended
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
@@ -177,7 +179,7 @@ class Controller:
         """Nothing is left that this controller could do or wait for by itself."""
         if not self.inputs.settled(self.state):
             return False
-        if self._folder_due is not None:
+        if self._folder_due is not None or self._unread is not None:
             return False
         if any(request.name not in self._postponed for request in self.edges.requests.waiting()):
             return False
@@ -248,6 +250,10 @@ class Controller:
     def _observe_folder(self, folder: Folder, cause: int = 0) -> None:
         rules, memory = self.settings.rules, self.memory
         sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
+        if sight.unread:
+            self._unread = frozenset(in_force(self.state))
+            return
+        self._unread = None
         verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)
         self._folder_due = verdict.due
         self.notes += verdict.notes
@@ -332,7 +338,7 @@ class Controller:
             ahead=settings.ahead,
             only=self._only,
             held=settings.folder if self.memory.held else "",
-            gone=frozenset(self.memory.absences.documents()),
+            gone=frozenset(self.memory.absences.documents()) | (self._unread or frozenset()),
             short=self._short,
             stopping=self.stopping,
             keep_finished=settings.keep_finished,

@@ -94,9 +94,9 @@ class SeenFile(Struct, frozen=True, kw_only=True):
 
     `by` owns it. `documents`, `templates` and `policies` are those of a file without any fault (one
     bad one rejects its whole file); `names`, `template_names` and `policy_names` are all that could
-    be read, with or without faults. `steady` is false while its writer may still be at work: the
-    other fields then hold what was read before that, if anything. `foreign`: its content is not a
-    treadle document; `empty`: it has no content.
+    be read, with or without faults. `steady` is false while its writer may still be at work, or we
+    still read it: the other fields then hold what was read before, if anything. `foreign`: its
+    content is not a treadle document; `empty`: it has no content.
     """
 
     path: str
@@ -136,9 +136,11 @@ class FolderSight(Struct, kw_only=True):
     content can be believed; then `files` and `markers` mean nothing. `scanned` is when the last
     full scan *began*: a file that vanished is only believed to be absent when such a scan has not
     found it either. `changed` has the paths that came, went or changed since its reader last
-    emptied it. `problem`: why the folder is polled. `shared`: another controller of this machine
-    looks at it too. `danger` and `mend`: why an `insecure` root is that, and what to do about it.
-    `loose`: what else somebody else can change, and who, each once; its reader empties it.
+    emptied it. `unread`: reading continues with the next look; what is known so far is no whole, so
+    it must not be judged. `problem`: why the folder is polled. `shared`: another controller of this
+    machine looks at it too. `danger` and `mend`: why an `insecure` root is that, and what to do
+    about it. `loose`: what else somebody else can change, and who, each once; its reader empties
+    it.
     """
 
     path: str
@@ -153,6 +155,7 @@ class FolderSight(Struct, kw_only=True):
     files: dict[str, SeenFile] = {}
     markers: dict[str, SeenMarker] = {}
     changed: set[str] = set()
+    unread: bool = False
     watching: Literal["events", "polling"] = "events"
     problem: str = ""
     shared: bool = False

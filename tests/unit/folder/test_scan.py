@@ -47,7 +47,7 @@ class Scanned:
         return self._changed(0, lambda: self.scanner.look_at(path, self.now, done))
 
     def look_again(self, after: int = 0) -> set[str]:
-        return self._changed(after, lambda: self.scanner.look_again(self.now))
+        return self._changed(after, lambda: self.scanner.read_on(self.now))
 
     def _changed(self, after: int, look: Callable[[], object]) -> set[str]:
         self.now += after

@@ -6,6 +6,7 @@ import pytest
 from specs_folder import SECOND, SpecsFolder, caller, documents, template, workflow
 
 from controller.model import events as e
+from controller.model.observations import SeenFile
 from controller.spec.linked import called, homes_of
 
 CHAIN = "lib/chain.yaml"
@@ -253,6 +254,18 @@ def test_while_the_template_is_written_its_callers_wait(chain: SpecsFolder) -> N
     assert [chain.look(), chain.look(1), chain.look(30)] == [[], [], []]
     chain.write(CHAIN, template("chain", "one", "two", params="site: y"))
     assert soon(chain) == ["edit a", "edit b"]
+
+
+def test_a_caller_waits_while_a_new_file_is_read_that_may_hold_its_template(
+    folder: SpecsFolder,
+) -> None:
+    """A large file takes a while to read; what it holds is not known before."""
+    folder.write("a.yaml", caller("a", "chain"))
+    folder.sight.files["chain.yaml"] = SeenFile(path="chain.yaml", digest="", steady=False)
+    folder.sight.changed.add("chain.yaml")
+    assert [folder.look(), folder.look(1), folder.look(30)] == [[], [], []]
+    folder.write("chain.yaml", template("chain", "one"))
+    assert soon(folder) == ["new a"]
 
 
 def test_each_caller_takes_it_by_its_own_policy(folder: SpecsFolder) -> None:

@@ -329,3 +329,24 @@ def test_what_lets_hooks_run_does_not_wait_behind_what_waits_for_them() -> None:
     one.run()
     assert one.controller.state.workflows["w"].phase == "Succeeded"
     assert not one.requests
+
+
+def test_while_the_folder_is_read_nothing_of_it_is_judged_and_nothing_starts() -> None:
+    """A new controller could start a step by the spec of yesterday."""
+    steps = [a_step("x"), a_step("y")]
+    one = world(*steps, fate=lambda *of: Fate(5), max_parallel=1, ahead=0)
+    one.run(1)
+    one.boot_controller()
+    folder = one.controller.edges.folder
+    assert folder is not None
+    sight = folder.look(0)
+    sight.unread = True
+    one.files["new.yaml"] = (document([a_step("z")], name="new"),)
+    one.run(20)
+    assert one.phases()["w"] == {"": "Running", "x": "Succeeded", "y": "Ready"}
+    assert "new" not in one.controller.state.workflows
+    assert not one.controller.settled()
+    sight.unread = False
+    one.run()
+    assert {phases[""] for phases in one.phases().values()} == {"Succeeded"}
+    assert one.phases().keys() == {"w", "new"}
