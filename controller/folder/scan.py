@@ -34,8 +34,8 @@ SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
 LARGE = 256 * 1024  # bytes; what is larger is read beside the loop
-SLICE = 512 * 1024  # bytes that one look reads by itself
-EACH = 1024  # bytes that could be read in the time that a file costs besides
+SLICE = 256 * 1024  # bytes that one look reads by itself
+EACH, EACH_FAULT = 1024, 256  # bytes that could be read in the time that these cost besides
 ASK_AGAIN = 20_000  # microseconds; about a file that is read beside
 
 Kind = Literal["spec", "marker"]
@@ -418,8 +418,8 @@ class Scanner:
         elif self._paced and LARGE < len(data) <= self._spec_bytes_max:
             self._read_beside(path, data, digest, by)
         else:
-            self._left -= len(data)
             loaded = load(data, self._name(path), max_bytes=self._spec_bytes_max, in_folder=True)
+            self._left -= len(data) + EACH_FAULT * len(loaded.faults)
             self._put(_seen(path, digest, by, loaded, empty=not data))
 
     def _read_beside(self, path: str, data: bytes, digest: str, by: str) -> None:

@@ -166,7 +166,7 @@ def readers() -> list[psutil.Process]:
 
 
 def test_a_look_reads_a_slice_of_many_files_and_the_next_one_reads_on(paced: Paced) -> None:
-    size = LARGE - 1
+    size = SLICE // 2
     for number in range(6):
         paced.save(f"w{number}.yaml", workflow(f"w{number}", size=size))
     known = [path for path in paced.sight.files if paced.steady(path)]
@@ -184,7 +184,7 @@ def test_a_look_reads_a_slice_of_many_files_and_the_next_one_reads_on(paced: Pac
 
 def test_one_that_waits_and_is_written_again_waits_for_its_writer(paced: Paced) -> None:
     for number in range(4):
-        paced.save(f"w{number}.yaml", workflow(f"w{number}", size=LARGE - 1))
+        paced.save(f"w{number}.yaml", workflow(f"w{number}", size=SLICE // 2))
     assert not paced.steady("w3.yaml")
     (paced.root / "w3.yaml").write_text(workflow("w3", "newest"))
     paced.until(lambda: paced.steady("w3.yaml"))
