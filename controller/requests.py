@@ -4,7 +4,8 @@ A request is durable before `drop` returns. It is there or not, never half: it i
 hidden name, synced and renamed. File names begin with the time, so their order is the order of
 asking. The controller records each request by its name before it removes the file; so a request
 that a crash left behind is recognized by its name and not applied again. Only the owner of the
-state folder may ask: who else could write there could also put something in our way.
+state folder and root may ask: who else could write there could also put something in our way. Who
+asked is the owner of the file, whatever it says itself.
 
 Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 """
@@ -21,10 +22,11 @@ import msgspec
 
 from controller.errors import MEND_DISK, NotUtf8, StorageError
 from controller.loop.ports import Request
-from controller.owners import doubt_of_state
+from controller.owners import doubt_of_state, is_strangers, user_name
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
+_NAME_MAX = 64  # characters of a user that we don't know
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]+\.json")
 # A folder's time has steps of 10 ms (a kernel tick), on some file systems of 2 s. A folder that has
 # changed within one step may change again and keep the same time. Its clock may not be ours.
@@ -73,15 +75,12 @@ def waiting(state_dir: str) -> Iterator[Request]:
     with suppress(OSError):
         for name in _in_order(os.listdir(folder)):
             with suppress(OSError, ValueError):
-                yield _read(os.path.join(folder, name), name)
+                yield _read(os.path.join(folder, name), name, from_anybody=True)
 
 
 def os_user() -> str:
     """The user who asks, by their name on this system."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    return _user(os.geteuid())
 
 
 class RequestBox:
@@ -135,7 +134,7 @@ class RequestBox:
     def _load(self, name: str) -> Request | None:
         path = os.path.join(self._folder, name)
         try:
-            return _read(path, name)
+            return _read(path, name, from_anybody=False)
         except FileNotFoundError:
             return None  # withdrawn by hand since the folder was listed
         except (OSError, ValueError) as error:
@@ -149,16 +148,33 @@ def _in_order(found: list[str]) -> list[str]:
     return sorted(name for name in found if _NAME.fullmatch(name))
 
 
-def _read(path: str, name: str) -> Request:
-    """Raises OSError, or ValueError if it is not a request."""
+def _read(path: str, name: str, *, from_anybody: bool) -> Request:
+    """Raises OSError, or ValueError if it is not a request, or not from one who may ask."""
     with open(path, "rb", opener=_never_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
+        if is_strangers(status) and not from_anybody:
+            raise ValueError(f"it belongs to {user_name(status.st_uid)}")
         text = file.read(REQUEST_SIZE_MAX + 1)
     if len(text) > REQUEST_SIZE_MAX:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
     request = msgspec.json.decode(text, type=Request)
-    return msgspec.structs.replace(request, name=name, problem=_problem(request))
+    by, problem = _asker(request.by, status.st_uid), _problem(request)
+    return msgspec.structs.replace(request, name=name, by=by, problem=problem)
+
+
+def _asker(said: str, uid: int) -> str:
+    """The owner of the file; with what it says itself, if that is another name."""
+    owner = _user(uid)
+    return owner if said in ("", owner) else f"{owner} (as {said[:_NAME_MAX]})"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _private(path: str, flags: int) -> int:

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from users import NOBODY, as_nobody, as_root, open_to_all
 
 from controller import requests
 from controller.errors import StorageError
 from controller.loop.ports import Request
-from controller.requests import RequestBox, drop
+from controller.requests import RequestBox, drop, os_user, waiting
 from controller.spec.models import Metadata, Spec, Step, Workflow
 from controller.spec.reading.load import Document, load
 
 
 def a_retry(workflow: str) -> Request:
-    return Request(kind="retry", workflow=workflow, by="ann", steps=["load"])
+    return Request(kind="retry", workflow=workflow, by=os_user(), steps=["load"])
 
 
 def test_what_was_dropped_waits_under_its_name_in_the_order_of_asking(tmp_path: Path) -> None:
@@ -172,6 +173,53 @@ def test_what_is_no_file_holds_nothing_up(tmp_path: Path, kind: str) -> None:
     assert [one.name for one in RequestBox(str(tmp_path), notes.append).waiting()] == [good]
     assert len(notes) == 1
     assert f"set aside as {bad}.bad" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("", "{owner}", id="nothing"),
+        pytest.param("root" if os.geteuid() else "ada", "{owner} (as {said})", id="another user"),
+        pytest.param("x" * 1000, "{owner} (as {said:.64})", id="a long name"),
+    ],
+)
+def test_who_asked_is_the_owner_of_the_file_whatever_it_says(
+    tmp_path: Path, said: str, shown: str
+) -> None:
+    drop(str(tmp_path), Request(kind="retry", workflow="w", by=said))
+    (request,) = RequestBox(str(tmp_path), print).waiting()
+    assert request.by == shown.format(owner=os_user(), said=said)
+
+
+@as_root
+def test_one_of_another_user_is_refused_and_shown(tmp_path: Path) -> None:
+    """Moved there with the folder around it, say, from where others can write."""
+    name = drop(str(tmp_path), a_retry("w"))
+    path = tmp_path / "requests" / name
+    os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert [request.by for request in waiting(str(tmp_path))] == ["nobody (as root)"]
+    notes: list[str] = []
+    assert RequestBox(str(tmp_path), notes.append).waiting() == []
+    (note,) = notes
+    assert note == (
+        f"{path}: not a request (it belongs to nobody); set aside as {path}.bad, it does nothing"
+    )
+
+
+@as_root
+def test_root_may_ask_for_any_user() -> None:
+    with open_to_all() as shared:
+        state = shared / "state"
+        name = drop(str(state), a_retry("w"))
+        for folder in (state, state / "requests"):
+            os.chown(folder, NOBODY.pw_uid, NOBODY.pw_gid)
+        (state / "requests" / name).chmod(0o644)
+
+        def look() -> None:
+            (request,) = RequestBox(str(state), print).waiting()
+            assert request.by == "root"
+
+        assert as_nobody(look) == ""
 
 
 def test_one_as_large_as_may_be_and_one_past_it(
