@@ -21,14 +21,14 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 setup: .venv/.ready
 
-# What treadle needs to run.
+# What treadle needs to run. It is built with what the lock has, so no other package runs here.
 .venv/.runs: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "treadle needs Python 3.11 or later; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "installing treadle into .venv; this takes about 15 seconds"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --editable .
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # What its tests and checks need, too.
@@ -69,8 +69,8 @@ UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-
 lock:
 	$(PYTHON) -m venv .venv
 	$(PIP) uv
-	$(UV) --upgrade --group dev --output-file requirements-dev.lock
-	$(UV) --constraint requirements-dev.lock --output-file requirements.lock
+	$(UV) --upgrade --group build --group dev --output-file requirements-dev.lock
+	$(UV) --group build --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
