@@ -154,13 +154,18 @@ def user(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     return NOBODY
 
 
+def let_in(path: Path) -> None:
+    """Let other users pass through this folder of ours, and those above it."""
+    for folder in [path, *path.parents]:
+        if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o001 == 0:
+            folder.chmod(folder.stat().st_mode | 0o011)
+
+
 @pytest.fixture
 def open_yard(user: int, tmp_path: Path, yard: Yard) -> Yard:
-    """A yard that belongs to the user, below folders that let him in."""
+    """A yard that belongs to the user, below folders that let them in."""
     if user != os.geteuid():
-        for folder in [tmp_path, *tmp_path.parents]:
-            if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o001 == 0:
-                folder.chmod(folder.stat().st_mode | 0o011)
+        let_in(tmp_path)
         os.chown(yard.state, user, user)
         os.chown(yard.work, user, user)
     return yard

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from processes.test_cgroup import delegated  # noqa: F401 - a fixture
+from processes.test_ending import TREES, let_in, python_for, script
 from processes.yard import RLIMIT_LOCKS, Yard, eventually, kill, read
 
 from controller.executor import runner
@@ -158,6 +159,24 @@ def test_steps_that_change_their_user_are_ended_without_survivors(
     time.sleep(0.05)  # no survivor comes up later
     assert yard.living("step") == {stranger.pid}
     assert is_unharmed(stranger)
+
+
+@pytest.mark.parametrize("tree", TREES.values(), ids=TREES.keys())
+def test_whole_trees_of_another_user_are_ended_without_survivors(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tree: str
+) -> None:
+    """The controller is root, and the step begins with a change of its user."""
+    monkeypatch.setattr(sys, "executable", python_for(OTHER))
+    let_in(tmp_path)
+    os.chown(yard.work, OTHER, OTHER)
+    become = ["setpriv", "--reuid", str(OTHER), "--regid", str(OTHER), "--clear-groups"]
+    executor = yard.executor()
+    executor.start([yard.launch("tree", *become, "/bin/sh", "-c", script(tree, yard))])
+    yard.until(executor, lambda: yard.file("up"), "the tree has grown")
+    executor.end([yard.order("tree", grace=0.3)])
+    yard.ended(executor, "tree")
+    time.sleep(0.05)  # no survivor comes up later
+    assert not yard.living("tree"), "survivors"
 
 
 def test_they_are_ended_below_a_shim_that_was_sent_away(yard: Yard) -> None:
