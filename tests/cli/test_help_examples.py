@@ -5,10 +5,12 @@ import shlex
 import signal
 import subprocess
 from contextlib import nullcontext
+from pathlib import Path
 
 from cli.place import Place, document
 
 from controller.cli.commands import COMMANDS
+from controller.cli.parser import find_command
 from controller.log.status_file import read_status
 
 VERDICTS = ("up", "wait", "diff")  # 1 says that a workflow failed, or that something changes
@@ -53,10 +55,19 @@ def test_the_examples_of_the_help_can_be_typed(place: Place) -> None:
     commands = sorted(COMMANDS, key=lambda command: command.name in LAST)
     for example in (example for command in commands for example in command.examples):
         words = shlex.split(example.command)[1:]
+        before = files(place.root) if find_command(words[0]).changes_nothing else {}
         # What waits for an end needs somebody who runs it.
         with place.up() if "--wait" in words else nullcontext():
             code, err = run(place, words)
         assert code in (0, int(words[0] in VERDICTS)), (example.command, code, err)
+        if before and "--write" not in words:
+            assert files(place.root) == before, f"{example.command} has written something"
+
+
+def files(root: Path) -> dict[str, tuple[int, ...]]:
+    """How all files look that are there, but for those of a shim, which may just be stopping."""
+    seen = ((path, path.lstat()) for path in root.rglob("*") if "shim" not in path.parts)
+    return {str(path): (s.st_ino, s.st_mode, s.st_size, s.st_mtime_ns) for path, s in seen}
 
 
 def run(place: Place, words: list[str]) -> tuple[int, bytes]:

@@ -3,7 +3,8 @@
 import json
 import os
 
-from cli.place import HELD, Place, document
+import pytest
+from cli.place import HELD, TREADLE, Place, document
 
 from controller.log.reader import read
 from controller.spec.reading.load import SPEC_BYTES_MAX
@@ -87,3 +88,14 @@ def test_a_new_controller_starts_nothing_before_the_large_files_are_read(place: 
         ("first", "Succeeded"),
         ("new", "Succeeded"),
     ]
+
+
+@pytest.mark.parametrize("step", ["{{name: S_{}, rum: x}}", "{{name: S_{}, run: x}}"])
+def test_the_largest_spec_is_checked_within_a_gibibyte(place: Place, step: str) -> None:
+    text = many(f"    - {step}\n", SPEC_BYTES_MAX - 100, "big")
+    (place.root / "big.yaml").write_text(text)
+    script = f"ulimit -v {1 << 20}; exec {TREADLE} validate big.yaml"
+    checked = place.begin(script, program=("/bin/sh", "-c"))
+    out, err = checked.communicate(timeout=240)
+    assert checked.returncode in (0, 2), (out, err)
+    assert b"Memory" not in err
