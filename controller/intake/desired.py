@@ -39,7 +39,7 @@ from controller.spec.reading.link import LinkedFile
 from controller.spec.reading.load import Document, PolicyDocument
 from controller.spec.triggers.trigger import is_definition, triggers
 
-__all__ = ["AbsenceSettings", "Memory", "Verdict", "identity", "judge"]
+__all__ = ["AbsenceSettings", "Memory", "Verdict", "identity", "judge", "unproven"]
 
 UNSTEADY = 100_000  # microseconds; when to ask again about a file whose writer is at work
 TOGETHER = 100_000  # microseconds; in one commit, the files of a caller and its templates
@@ -104,6 +104,13 @@ def judge(
     memory.absences.confirmed = False
     memory.primed = not held
     return verdict
+
+
+def unproven(state: State, sight: FolderSight, memory: Memory) -> frozenset[str]:
+    """What may not start while the folder is `unread`: of a new folder, all that the log knows."""
+    if memory.primed and not is_another(state, sight):
+        return frozenset()
+    return frozenset(in_force(state))
 
 
 def _hold(state: State, sight: FolderSight, memory: Memory, now: int, why: str) -> Verdict:

@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.intake import conditions, desired, inputs
-from controller.intake.claims import in_force
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, RootFolders, alive, effects
@@ -91,7 +90,7 @@ class Controller:
         self._stale: list[AttemptId] = []  # reported again although the log has their end
         self._postponed: set[str] = set()  # requests whose time has not come
         self._folder_due: int | None = None
-        self._unread: frozenset[str] | None = None  # what is in force, while the folder is read
+        self._unread: frozenset[str] | None = None  # while the folder is read: what may not start
         self._promised: dict[Key, None] = {}  # steps whose attempts are to be started or ended
         self._only = settings.only_requests
         self._clocks: ClockReading = edges.clock.read()
@@ -251,7 +250,7 @@ class Controller:
         rules, memory = self.settings.rules, self.memory
         sight = folder.look(self.passes.now, full=memory.scan_due(self.passes.now))
         if sight.unread:
-            self._unread = frozenset(in_force(self.state))
+            self._unread = desired.unproven(self.state, sight, memory)
             return
         self._unread = None
         verdict = desired.judge(self.state, sight, self.passes.now, rules, memory)

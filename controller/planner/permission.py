@@ -24,10 +24,10 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
     frees there need not wait for the disk. `only`: the requests whose lives this controller may
     start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started. `gone`: workflows whose spec is absent, which is not believed yet. `short`: nothing
-    starts, since the disk is nearly full. `stopping`: nothing starts, and what runs is ended, to be
-    tried again by the next controller. `keep_finished`: how many lives that are over may stay in
-    the state; None for all.
+    is started. `gone`: workflows whose spec is absent, which is not believed yet, or has not been
+    read yet. `short`: nothing starts, since the disk is nearly full. `stopping`: nothing starts,
+    and what runs is ended, to be tried again by the next controller. `keep_finished`: how many
+    lives that are over may stay in the state; None for all.
     """
 
     max_parallel: int

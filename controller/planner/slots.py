@@ -122,7 +122,7 @@ def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
 _MESSAGES = {
     Obstacle.DISK_PRESSURE: "the disk is nearly full",
     Obstacle.NOT_DRIVEN: "the controller is a `treadle run`, which starts only its own workflows",
-    Obstacle.SPEC_ABSENT: "its spec is missing from the folder",
+    Obstacle.SPEC_ABSENT: "its spec is missing from the folder, or not read yet",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now",
 }
 

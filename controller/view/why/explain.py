@@ -246,7 +246,9 @@ _SENTENCES = {
     Obstacle.STOPPING: "the controller is stopping; the next one starts it",
     Obstacle.DISK_PRESSURE: "the disk is nearly full: nothing new is started",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now: nothing in it is started",
-    Obstacle.SPEC_ABSENT: "its spec is missing from the folder: no step starts until it is back",
+    Obstacle.SPEC_ABSENT: (
+        "its spec is missing from the folder, or not read yet: no step starts until it is there"
+    ),
     Obstacle.NOT_DRIVEN: (
         "the controller is a `treadle run`, which starts only its own workflows; "
         "when it has finished, `treadle up` starts this one"

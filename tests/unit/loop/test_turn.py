@@ -350,3 +350,15 @@ def test_while_the_folder_is_read_nothing_of_it_is_judged_and_nothing_starts() -
     one.run()
     assert {phases[""] for phases in one.phases().values()} == {"Succeeded"}
     assert one.phases().keys() == {"w", "new"}
+
+
+def test_an_edit_of_many_files_withdraws_nothing_while_they_are_read() -> None:
+    one = world(a_step("x"), a_step("y"), max_parallel=1, ahead=1)
+    one.come_to_rest()
+    folder = one.controller.edges.folder
+    assert folder is not None
+    folder.look(0).unread = True
+    before = len(one.log)
+    one.come_to_rest()
+    assert len(one.log) == before
+    assert not one.controller.settled()
