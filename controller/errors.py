@@ -85,7 +85,7 @@ class InvalidSpec(UsageError):
     """A command can't continue with these faults of specs."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(map(str, faults)))
+        super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
 

@@ -348,6 +348,12 @@ COMMANDS = (
                 metavar="TIME",
                 help=f"only attempts that ran at or after this time: {MOMENTS}",
             ),
+            arg(
+                "--raw",
+                action="store_true",
+                help="on a terminal, too, all bytes as the step wrote them (default: characters "
+                "that could steer the terminal are shown as escapes)",
+            ),
         ),
         "Show the output (stdout and stderr) of each step, or of some steps, in the present run. "
         "If there were retries, show the last attempt.",

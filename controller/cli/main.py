@@ -14,6 +14,7 @@ from importlib import import_module
 from controller.cli.arguments import Command
 from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
 from controller.cli.streams import open_standard_streams, write_nowhere
+from controller.printing import complain, note, note_crash, say
 
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
 _NAMES_SHOWN = 5
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
     gc.set_threshold(_OBJECTS_UNTIL_GC)
     failing = open_standard_streams()
+    sys.excepthook = note_crash
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         name, rest = split(words)
@@ -67,10 +69,10 @@ def _run(command: Command, args: argparse.Namespace) -> int:
                 _warn_of_strangers(args)
             code = int(_function(command.function)(args))
         except NoRecords as error:
-            _complain(f"{error}: {no_state(args)}")
+            complain(f"{error}: {no_state(args)}")
             code = int(error.exit_code)
         except TreadleError as error:
-            _complain(str(error))
+            complain(str(error))
             code = int(error.exit_code)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -91,16 +93,8 @@ def _fail(error: OSError) -> int:
     problem = f"{where}{error.strerror}"
     if isinstance(error, FileNotFoundError) and not error.filename and _is_nowhere():
         problem = "the current directory was deleted; cd to one that exists"
-    _complain(problem)
+    complain(problem)
     return _STORAGE
-
-
-def _complain(text: str) -> None:
-    """Print an error; names of folders and workflows in it can't control the terminal."""
-    from controller.view.table import visible
-
-    for line in text.split("\n"):
-        print(f"treadle: {visible(line)}", file=sys.stderr)
 
 
 def _warn_of_strangers(args: argparse.Namespace) -> None:
@@ -112,7 +106,7 @@ def _warn_of_strangers(args: argparse.Namespace) -> None:
     except OSError:
         return  # whoever reads it says so
     if doubt:
-        _complain(f"{doubt.problem}; what it shows may have been written by somebody else")
+        complain(f"{doubt.problem}; what it shows may have been written by somebody else")
 
 
 def _require_utf8(args: argparse.Namespace) -> None:
@@ -159,7 +153,8 @@ def _overview(words: Sequence[str]) -> int:
 
     asked = "--help" in words or "-h" in words
     lines = overview(shutil.get_terminal_size().columns, list(_place(words)))
-    print("\n".join(lines), file=sys.stdout if asked else sys.stderr, flush=True)
+    (say if asked else note)(*lines)
+    sys.stdout.flush()
     return 0 if asked else _USAGE
 
 
@@ -186,10 +181,6 @@ def _here_or_missing(folder: str) -> str:
     home = os.path.expanduser("~")
     inside = folder.startswith(f"{home}{os.sep}")
     shown = f"~{folder[len(home) :]}" if inside else folder
-    if not shown.isprintable():
-        from controller.view.table import visible
-
-        shown = visible(shown)
     return shown if os.path.isdir(folder) else f"{shown} (not there yet)"
 
 
@@ -200,7 +191,7 @@ def _refuse(misuse: Misuse, words: Sequence[str]) -> int:
         names = _names(words)
         text = f"{misuse}: {f'which one? {names}' if names else 'NAME is missing'}"
         text += f" (treadle {misuse} --help)"
-    _complain(text)
+    complain(text)
     return _USAGE
 
 

@@ -1,7 +1,6 @@
 """How output is shown: on a terminal or in a file, in colour, as JSON or YAML."""
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -13,8 +12,10 @@ import msgspec
 
 from controller.cli.settings import no_state
 from controller.model.state import State
+from controller.printing import note, say, say_data
+from controller.view.ink import paint
 from controller.view.look import Look
-from controller.view.table import Table, paint, render, visible
+from controller.view.table import Table, render
 
 if TYPE_CHECKING:
     from controller.view.shape import ControllerShape
@@ -60,7 +61,7 @@ def show_table(table: Table) -> None:
 
 def show_lines(lines: Iterable[str]) -> None:
     for line in lines:
-        print(line)
+        say(line)
 
 
 def show(value: Any, form: str) -> None:
@@ -68,33 +69,20 @@ def show(value: Any, form: str) -> None:
     if form == "yaml":
         from controller.view.changes.yaml_text import as_yaml
 
-        show_data(as_yaml(msgspec.to_builtins(value)))
+        say_data(as_yaml(msgspec.to_builtins(value)))
     else:
-        show_data(f"{msgspec.json.format(msgspec.json.encode(value)).decode()}\n")
+        say_data(f"{msgspec.json.format(msgspec.json.encode(value)).decode()}\n")
 
 
 def show_line(value: Any) -> None:
     """Print `value` as one line of JSON."""
-    show_data(f"{msgspec.json.encode(value).decode()}\n")
-
-
-def show_data(text: str) -> None:
-    """Print text for programs: always in UTF-8, whatever the locale is."""
-    out = sys.stdout
-    if isinstance(out, io.TextIOWrapper) and out.encoding.lower() != "utf-8":
-        out.reconfigure(encoding="utf-8", errors="backslashreplace")
-    out.write(text)
-
-
-def note(text: str) -> None:
-    """Print a line for people, on stderr. Folders and names in it can't control the terminal."""
-    print(visible(text), file=sys.stderr)
+    say_data(f"{msgspec.json.encode(value).decode()}\n")
 
 
 def aside(text: str) -> None:
     """Print a line for people, on stderr, at its place in what is on stdout."""
     sys.stdout.flush()
-    print(paint(visible(text), "dim" if in_colour(sys.stderr) else ""), file=sys.stderr)
+    note(paint(text, "dim" if in_colour(sys.stderr) else ""))
 
 
 def note_if_nothing(args: argparse.Namespace, state: State) -> None:

@@ -75,9 +75,7 @@ def _parsed(setting: Arg, text: str, origin: str) -> object:
 
 def no_state(args: argparse.Namespace) -> str:
     """What to say where there is no record of anything, with the folder that was looked into."""
-    from controller.view.table import visible
-
-    state = visible(os.path.abspath(args.state))
+    state = os.path.abspath(args.state)
     if os.path.isdir(args.state):
         return f"{state} has no records"
     if args.searched:

@@ -1,7 +1,9 @@
-"""The output of the attempts of a workflow, shown byte by byte, also while they write.
+"""The output of the attempts of a workflow, also while they write.
 
 With several steps, each line begins with the name of its step, and is shown when it is whole; only
 the beginning of a long one before that. With one step, the bytes are shown at once and unchanged.
+On a terminal, which they could steer, lines come instead of bytes in any case, and what is no text
+in them is made visible.
 To follow, it learns from the log which attempts begin and end, and reads their files: it shows all
 output of an attempt before it closes the file.
 Memory: one block per open file.
@@ -13,13 +15,19 @@ from typing import IO
 
 from controller.client.replica import Replica
 from controller.errors import StorageError
-from controller.log.output import BLOCK_BYTES, open_output, start_of_last_lines
+from controller.log.output import (
+    BLOCK_BYTES,
+    LOOK_BACK_BYTES,
+    open_output,
+    start_of_last_lines,
+)
 from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.state import State, Workflow
 from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above
+from controller.view.ink import inked, inked_output
 from controller.view.lists.attempts import (
     NAMED_MAX,
     AttemptChoice,
@@ -37,14 +45,19 @@ from controller.view.status import ended
 class Page:
     """Where all outputs come together. `unfinished` is whose line is not over, and may be the last.
 
-    `coloured`: no colour of a step goes on into the name of the next.
+    `raw`: the bytes of a line stay as they are. `coloured`: no colour of a step goes on into the
+    name of the next.
     """
 
-    def __init__(self, out: IO[bytes], note: Callable[[str], None], coloured: bool) -> None:
+    def __init__(
+        self, out: IO[bytes], note: Callable[[str], None], *, raw: bool, coloured: bool
+    ) -> None:
         self.out = out
         self.note = note
+        self.raw = raw
         self.unfinished: AttemptOutput | None = None
-        self._before = b"\x1b[0m" if coloured else b""
+        self._coloured = coloured
+        self._before = b"\x1b[0m" if coloured and raw else b""
 
     def show(self, writer: "AttemptOutput", text: bytes, end: bytes) -> None:
         """Show a line of `writer`, or a piece of one if `end` is empty.
@@ -55,8 +68,12 @@ class Page:
         if self.unfinished is not writer:
             self.end_line()
             self.out.write(self._before + writer.prefix)
-        self.out.write(_drawn_last(text) + end)
+        line = _drawn_last(text)
+        self.out.write((line if self.raw else self._printable(line)) + end)
         self.unfinished = None if end else writer
+
+    def _printable(self, line: bytes) -> bytes:
+        return inked_output(line.decode(errors="backslashreplace"), self._coloured).encode()
 
     def show_raw(self, writer: "AttemptOutput", block: bytes) -> None:
         self.out.write(block)
@@ -72,6 +89,11 @@ def _drawn_last(line: bytes) -> bytes:
     return line.rstrip(b"\r").rpartition(b"\r")[2]
 
 
+def _is_plain(piece: bytes) -> bool:
+    """Whether it can be shown before its line is over: nothing in it waits for more."""
+    return piece.isascii() and piece.translate(None, b"\t").decode().isprintable()
+
+
 class AttemptOutput:
     """The output file of one attempt, and how much of it was shown."""
 
@@ -80,6 +102,7 @@ class AttemptOutput:
         self.prefix = prefix
         self._state_dir, self._log = state_dir, log
         self._page = page
+        self._in_lines = bool(prefix) or not page.raw
         self._file: IO[bytes] | None = None
         self._held = b""  # the beginning of a line
 
@@ -92,7 +115,13 @@ class AttemptOutput:
         except OSError as error:
             raise StorageError(f"{self.path}: can't be read: {error.strerror}") from error
         if tail is not None:
-            self._file.seek(start_of_last_lines(self._file, tail))
+            start, enough = start_of_last_lines(self._file, tail, LOOK_BACK_BYTES)
+            if not enough:
+                mib = LOOK_BACK_BYTES >> 20
+                self._page.note(
+                    f"{self.path}: the last {mib} MiB; they have less than {tail} lines"
+                )
+            self._file.seek(start)
         return True
 
     def is_empty(self) -> bool:
@@ -109,7 +138,7 @@ class AttemptOutput:
             return
         assert self._file is not None
         while block := self._file.read(BLOCK_BYTES):
-            if not self.prefix:
+            if not self._in_lines:
                 self._page.show_raw(self, block)
                 continue
             *lines, self._held = (self._held + block).split(b"\n")
@@ -117,6 +146,9 @@ class AttemptOutput:
                 self._page.show(self, line, b"\n")
             if len(self._held) > BLOCK_BYTES:
                 self._hold_less()
+        if not self.prefix and self._held and _is_plain(self._held):  # dots, or a question
+            self._page.show(self, self._held, b"")
+            self._held = b""
         shown = self._file.tell()
         if shown <= self._file.seek(0, os.SEEK_END):
             self._file.seek(shown)
@@ -128,7 +160,7 @@ class AttemptOutput:
     def close(self) -> None:
         """Show the rest, and close the file."""
         self.show_new()
-        if self.prefix and (self._held or self._page.unfinished is self):
+        if self._in_lines and (self._held or self._page.unfinished is self):
             self._page.show(self, self._held, b"\n")
         if self._file is not None:
             self._file.close()
@@ -154,10 +186,14 @@ class Transcript:
         out: IO[bytes],
         note: Callable[[str], None],
         look: Look,
+        *,
+        raw: bool,
     ) -> None:
-        """`out` gets the output; `note` gets lines about it, for people. `tail`: lines of each."""
+        """`out` gets the output; `note` gets lines about it, for people. `tail`: lines of each.
+        `raw`: the bytes of the output as they are.
+        """
         self._out = out
-        self._page = Page(out, note, look.colour)
+        self._page = Page(out, note, raw=raw, coloured=look.colour)
         self._write_note = note
         self._look = look
         self._state = state
@@ -188,7 +224,7 @@ class Transcript:
             assert shown.attempt is not None, shown
             line = self._look.fit(heading(shown.step, shown.attempt, self._look))
             self._page.end_line()
-            self._out.write(f"{self._look.paint(line, 'dim')}\n".encode())
+            self._out.write(f"{inked(self._look.paint(line, 'dim'))}\n".encode())
             self._show(shown, AttemptOutput(self._state_dir, self._log(shown), b"", self._page))
             self.close()  # what it writes from now on would come under another heading
 
@@ -290,7 +326,7 @@ class Transcript:
         return log_file(self._workflow.uid, shown.step.name, shown.number)
 
     def _output_of(self, step: str, log: str) -> AttemptOutput:
-        prefix = b"" if self._alone() else self._prefix(step).encode()
+        prefix = b"" if self._alone() else inked(self._prefix(step)).encode()
         return AttemptOutput(self._state_dir, log, prefix, self._page)
 
     # ---------------------------------------- to follow

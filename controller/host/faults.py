@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from controller.errors import Fault
 from controller.model.state import State
+from controller.printing import note
 from controller.view.faults import pictures, short, stays_in_force
 
 
@@ -18,7 +19,7 @@ def show_faults(faults: Sequence[Fault], outcome: str = "") -> None:
         lines = list(map(short, faults))
     else:
         lines = list(pictures(faults, width, not os.environ.get("NO_COLOR"), outcome))
-    print(*lines, sep="\n", file=sys.stderr)
+    note(*lines)
 
 
 def in_force(state: State, specs: str, faults: Sequence[Fault]) -> str:

@@ -13,6 +13,7 @@ from controller.host.news import News
 from controller.log.output import NewLines, last_lines
 from controller.model.phases import WORKFLOW_TERMINAL, AttemptPhase, Phase, Reason
 from controller.model.state import SECOND, Condition, Move, State, Step
+from controller.printing import complain, say, say_data
 from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
@@ -21,7 +22,6 @@ from controller.view.lists.listing import of_definition
 from controller.view.look import Look
 from controller.view.pools import is_stuck, of_lack
 from controller.view.story import of_firing
-from controller.view.table import visible
 from controller.view.times import rfc3339, span
 
 Outputs = Literal["failed", "all", "none", "stream"]  # whose output is shown; or while it comes
@@ -94,7 +94,7 @@ class Lines:
             if not _is_told_otherwise(move, news.state):
                 self._say(line(move, news.state, self._look(news)))
             for text in printed(news, move, self._outputs):
-                print(text)
+                say(text)
         for firing in news.firings:
             if news.shows(firing.uid) and firing.uid in news.state.lives:
                 name = news.state.lives[firing.uid].name
@@ -153,7 +153,7 @@ class Lines:
         self._shown = {**state.rejected, **state.bad_markers}
 
     def _say(self, text: str) -> None:
-        print(f"{_now(self._zone)} {visible(text)}")
+        say(f"{_now(self._zone)} {text}")
 
 
 class JsonLines:
@@ -214,7 +214,7 @@ class JsonLines:
 
     @staticmethod
     def _say(**event: object) -> None:
-        print(json.dumps({"time": rfc3339(time.time_ns() // 1000), **event}))
+        say_data(json.dumps({"time": rfc3339(time.time_ns() // 1000), **event}) + "\n")
 
 
 class ConditionLines:
@@ -235,16 +235,11 @@ class ConditionLines:
         self._shown = now
 
 
-def complain(text: str) -> None:
-    """Print a line on stderr; paths and messages of others in it can't control the terminal."""
-    print(f"treadle: {visible(text)}", file=sys.stderr)
-
-
 def _print_all(state: State, key: tuple[str, str, int], lines: list[str]) -> None:
     uid, step, _ = key
     name = state.lives[uid].name if uid in state.lives else uid
     for text in lines:
-        print(f"{name}/{step} | {visible(text)}")
+        say(f"{name}/{step} | {text}")
 
 
 def _now(zone: tzinfo | None) -> str:
@@ -324,7 +319,7 @@ def line(move: Move, state: State, look: Look | None = None) -> str:
         message = (of_lack(state, step) or ("", message))[1]
     if move.reason == Reason.AWAITING_APPROVAL:
         message = f"{message} ({words.answers(move.workflow, move.step)[0]})"
-    why = f": {visible(message)}" if message and message != "exit code 0" else ""
+    why = f": {message}" if message and message != "exit code 0" else ""
     return f"{name} {move.phase}{took}{why}"
 
 

@@ -16,12 +16,13 @@ from datetime import tzinfo
 from types import TracebackType
 
 from controller.host.farewell import steps_in_words
-from controller.host.lines import Left, Lines, Outputs, complain, ends
+from controller.host.lines import Left, Lines, Outputs, ends
 from controller.host.news import News
 from controller.host.terminal import Terminal
 from controller.log.output import last_lines
 from controller.model.phases import Phase
 from controller.model.state import Attempt, State
+from controller.printing import complain, say
 from controller.view.failure import LINES_SHOWN, block, failed
 from controller.view.faults import short
 from controller.view.live.board import KEYS, Board, BoardContent
@@ -133,10 +134,10 @@ class LiveView:
             complain(note)
         if self._outputs != "none":
             for text in self._failures(news):
-                print(text)
+                say(text)
         look = Look(now=news.now, width=self._width)
         for text in ends(news, self._specs, stopped=stopped, ended=ended):
-            print("\n".join(look.wrapped(text, hang=2)))
+            say(*look.wrapped(text, hang=2))
         sys.stdout.flush()
 
     # ---------------------------------------- drawing

@@ -37,6 +37,7 @@ from controller.model.apply.fold import replay
 from controller.model.events import FiringDecided
 from controller.model.state import SECOND, Move, State
 from controller.planner.retention import KEEP_FINISHED
+from controller.printing import complain
 from controller.requests import RequestBox, os_user, requests_folder
 from controller.spec.reading.load import SPEC_BYTES_MAX
 
@@ -173,7 +174,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         log = LogWriter(state_dir, place)
         stack.callback(log.close)
         if log.cut:
-            print(f"treadle: {log.cut}", file=sys.stderr)
+            complain(log.cut)
             lock.note_end(log.seq)
         else:
             check_end(state_dir, log.seq, lock.holder.seq)
@@ -218,16 +219,13 @@ def _lock(options: Options, state_dir: str, signals: StopSignals) -> StateLock:
     def acquire() -> StateLock:
         return StateLock(state_dir, command, ends_steps=options.ends_steps)
 
-    def say(text: str) -> None:
-        print(f"treadle: {text}", file=sys.stderr, flush=True)
-
     if options.if_held == "refuse":
         return acquire()
     from controller.log.takeover import stand_by, take_over
 
     if options.if_held == "stand by":
-        return stand_by(acquire, lambda: signals.seen > 0, say)
-    return take_over(state_dir, acquire, say)
+        return stand_by(acquire, lambda: signals.seen > 0, complain)
+    return take_over(state_dir, acquire, complain)
 
 
 def _replay(state_dir: str, state: State, place: Place) -> None:

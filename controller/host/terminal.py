@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.control import Control
 
 from controller.host.outlet import is_behind, wait_until_taken
+from controller.view.ink import inked
 
 _KEYS = {
     "\x1b[A": "up",
@@ -156,7 +157,7 @@ class Terminal:
             self._console.control(Control.clear())
         parts = [
             # Cleared first: behind a line of the full width, that would take its last character.
-            f"\x1b[{number + 1}H\x1b[K{line}"
+            f"\x1b[{number + 1}H\x1b[K{inked(line)}"
             for number, line in enumerate(lines)
             if self._shown[number : number + 1] != [line]
         ]

@@ -11,6 +11,7 @@ from typing import IO
 from controller.errors import StorageError
 from controller.log.archive import output
 
+LOOK_BACK_BYTES = 64 << 20  # for the last lines: a file of holes can seem to be of any size
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
 LINE_CHARACTERS_MAX = 500
 REST_BLOCKS_MAX, REST_LINES_MAX = 16, 10_000
@@ -24,7 +25,8 @@ def last_lines(state_dir: str, log: str, count: int) -> list[str]:
     """
     try:
         with open_output(state_dir, log) as file:
-            file.seek(start_of_last_lines(file, count, BLOCK_BYTES))
+            start, _ = start_of_last_lines(file, count, BLOCK_BYTES)
+            file.seek(start)
             lines = file.read().decode(errors="replace").split("\n")
     except (OSError, StorageError):  # the latter: an archive that is damaged
         return []
@@ -103,16 +105,17 @@ def shortened(line: str) -> str:
     return line if len(line) <= LINE_CHARACTERS_MAX else f"{line[:LINE_CHARACTERS_MAX]}…"
 
 
-def start_of_last_lines(file: IO[bytes], count: int, reach: int | None = None) -> int:
+def start_of_last_lines(file: IO[bytes], count: int, reach: int) -> tuple[int, bool]:
     """Where the last `count` lines begin, or the last `reach` bytes if these are fewer.
 
-    It reads backwards, so a huge file costs no more.
+    And whether these are all the lines that were wanted, or that the file has. It reads backwards,
+    so a huge file costs no more.
     """
     end = at = file.seek(0, os.SEEK_END)
     if count <= 0:
-        return end
+        return end, True
     wanted = count
-    first = 0 if reach is None else max(0, end - reach)
+    first = max(0, end - reach)
     while at > first:
         size = min(BLOCK_BYTES, at - first)
         at -= size
@@ -124,5 +127,5 @@ def start_of_last_lines(file: IO[bytes], count: int, reach: int | None = None) -
         while (place := block.rfind(b"\n", 0, place)) >= 0:
             wanted -= 1
             if wanted == 0:
-                return at + place + 1
-    return first
+                return at + place + 1, True
+    return first, first == 0

@@ -5,7 +5,6 @@ from shlex import quote
 
 from controller.model.phases import FAULTS_OF_OUTPUTS, Phase, Reason
 from controller.model.state import Attempt, Question, Step, Workflow
-from controller.view.table import visible
 
 LINES_SHOWN = 20  # where it has just failed
 LINES_ON_A_PAGE = 5
@@ -75,7 +74,7 @@ def block(
     if not printed:
         yield "  (it printed nothing)"
     for line in printed:
-        yield f"  {visible(line)}"
+        yield f"  {line}"
 
 
 def failures(workflow: Workflow, printed: Printed, past: bool = False) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Faults of specs for people and programs: a picture of each on a terminal, else one line each.
 
 A picture shows the line of the file, with a mark under the word that is wrong and the hint beside
-the mark. All text of a file is made visible before it is measured, so that no character can steer
-the terminal or move the mark.
+the mark. There all text of a file is made visible before it is measured, so that no character can
+move the mark.
 """
 
 from collections import Counter
@@ -13,7 +13,8 @@ from typing import Literal
 from controller.errors import FAULTS_MAX, Excerpt, Fault
 from controller.model.state import State
 from controller.spec.path_fault import NOT_YET
-from controller.view.table import cells, paint, shorten, visible, wrap
+from controller.view.ink import paint, visible
+from controller.view.table import cells, shorten, wrap
 
 Form = Literal["short", "json", "github"]
 
@@ -31,7 +32,7 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 def short(fault: Fault) -> str:
     """`etl.yaml:14:7: spec.steps[2].dependsOn[0]: no step is named "x"; did you mean "y"?`"""
-    return visible(f"{fault} (warning)" if fault.severity == "warning" else str(fault))
+    return f"{fault} (warning)" if fault.severity == "warning" else str(fault)
 
 
 def shape(fault: Fault) -> dict[str, str | int | None]:

@@ -4,7 +4,8 @@ from datetime import UTC, tzinfo
 
 from msgspec import Struct
 
-from controller.view.table import mark_cell, paint, shorten, visible, wrap
+from controller.view.ink import paint, visible
+from controller.view.table import mark_cell, shorten, wrap
 from controller.view.times import local
 
 _TEXT_MIN = 8  # columns of text beside what hangs

@@ -18,8 +18,9 @@ from controller.spec.hooks import is_hook
 from controller.spec.items import names_above, number_of
 from controller.view.find import is_uid_of
 from controller.view.firings import armed_words, due_time, firing_words, is_toggle
+from controller.view.ink import visible
 from controller.view.look import Look
-from controller.view.table import PHASE_STYLES, middle, shorten, visible
+from controller.view.table import PHASE_STYLES, middle, shorten
 from controller.view.times import rfc3339
 from controller.view.values import in_short
 from controller.view.words import named

@@ -1,10 +1,7 @@
 """Tables for people: rows as data first, text only at the very end.
 
 A `Table` has cells with a text and a style; the caller decides how to show them. `render` makes
-plain lines, in colour and cut to a width if asked. Styles are words: green, red, bold …
-
-Text from a spec or a process can contain anything, so control characters are made visible: shown
-text can never control the terminal.
+plain lines, in colour and cut to a width if asked. All text is made visible before it is measured.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,14 +10,12 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from controller.model.phases import Phase
+from controller.view.ink import paint, visible
 
 GAP = 2  # columns between cells
 LAST_COLUMN_MIN = 16  # so much of it is shown before another column is
 NAME_MIN = 12  # of a column that shrinks
 _ELLIPSIS = "…"
-
-_ANSI = {"green": 32, "red": 31, "yellow": 33, "cyan": 36, "dim": 2, "bold": 1}
-_ANSI |= {"blue": 34, "magenta": 35}  # only to tell steps apart
 
 PHASE_STYLES: dict[str, str] = {
     Phase.RUNNING: "cyan",
@@ -151,10 +146,6 @@ def _line(
     return (" " * GAP).join(parts).rstrip()
 
 
-def paint(text: str, style: str) -> str:
-    return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if style and text else text
-
-
 # ---------------------------------------- text of a certain width
 
 
@@ -208,13 +199,3 @@ def wrap(text: str, width: int, first: int = 0) -> Iterator[str]:
             yield part
             line, room = line[len(part) :], width
     yield line
-
-
-def visible(text: str) -> str:
-    """One line without control characters."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else " " if char in "\n\t" else f"\\x{ord(char):02x}"
-        for char in text
-    )

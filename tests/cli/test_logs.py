@@ -121,17 +121,33 @@ def test_a_terminal_gets_names_in_a_column_and_in_colours(
 ) -> None:
     place.spec("job", a="printf '\\033[31mred\\n'", longer="echo plain")
     place.treadle("up", "--once")
-    clean = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"} | env
-    done = subprocess.run(
-        ["script", "-qec", f"{TREADLE} logs job", "/dev/null"], cwd=place.root, env=clean,
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=True,
-    )  # fmt: skip
-    first, second = done.stdout.decode().splitlines()
+    first, second = on_a_terminal(place, "logs job", env).decode().splitlines()
     if coloured:
-        assert first == "\x1b[0m\x1b[36m[a]\x1b[0m      \x1b[31mred"
-        assert second == "\x1b[0m\x1b[33m[longer]\x1b[0m plain", "red ends with its line"
+        assert first == "\x1b[36m[a]\x1b[0m      \x1b[31mred\x1b[0m", "red ends with its line"
+        assert second == "\x1b[33m[longer]\x1b[0m plain"
     else:
-        assert (first, second) == ("[a]      \x1b[31mred", "[longer] plain")
+        assert (first, second) == (r"[a]      \x1b[31mred", "[longer] plain")
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="no script(1) to make a terminal")
+def test_a_terminal_is_not_steered_but_on_request(place: Place) -> None:
+    written = b"a\tb\x1b]0;title\x07\xff\n10%\r20%\nlast"
+    (place.specs / "bytes").write_bytes(written)
+    place.spec("job", a="cat bytes")
+    place.treadle("up", "--once")
+    assert place.treadle("logs", "job").stdout == written, "a pipe gets the bytes"
+    shown = on_a_terminal(place, "logs job").replace(b"\r\n", b"\n")
+    assert shown == b"a       b\\x1b]0;title\\x07\\xff\n20%\nlast\n"
+    assert on_a_terminal(place, "logs --raw job").replace(b"\r\n", b"\n") == written
+
+
+def on_a_terminal(place: Place, words: str, env: dict[str, str] | None = None) -> bytes:
+    clean = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"}
+    return subprocess.run(
+        ["script", "-qec", f"{TREADLE} {words}", "/dev/null"], cwd=place.root,
+        env=clean | (env or {}), capture_output=True, stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS, check=True,
+    ).stdout  # fmt: skip
 
 
 # ---------------------------------------- awkward output

@@ -4,7 +4,7 @@ import argparse
 from itertools import islice
 from typing import NamedTuple
 
-from controller.cli.output import look, note, show_table
+from controller.cli.output import look, show_table
 from controller.client.ask import ask, would_follow
 from controller.client.files.given import given_to_definition
 from controller.client.replica import is_live
@@ -18,6 +18,7 @@ from controller.model.events import FiringDecided
 from controller.model.observations import Request
 from controller.model.state import SECOND, State, Workflow
 from controller.planner.actions import Action
+from controller.printing import note, say
 from controller.rehearsal.requests import decisions
 from controller.requests import os_user
 from controller.spec.triggers.due import at_in, key_of
@@ -73,13 +74,13 @@ def backfill(args: argparse.Namespace) -> int:
         show_table(_table(definition.name, trigger, dues, _fates(state, actions, now)))
         return ExitCode.FINE
     if not wanted:
-        print(f"{definition.name}: nothing to fill in")
+        say(f"{definition.name}: nothing to fill in")
         _say_what_is_left(dues)
         return ExitCode.FINE
     came = ask(args.state, state, asked)
     count = f"{len(wanted):,} due time{'s' if len(wanted) > 1 else ''}"
     at_once = f", {args.parallel} at a time" if len(wanted) > args.parallel else ""
-    print(f"{definition.name}: filling in {count} of {asked.trigger}{at_once} ({came})")
+    say(f"{definition.name}: filling in {count} of {asked.trigger}{at_once} ({came})")
     _say_what_is_left(dues)
     note(f"follow it: treadle runs {definition.name}")
     return ExitCode.FINE

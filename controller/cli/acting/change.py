@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from controller.cli.output import note, warn_if_no_controller
+from controller.cli.output import warn_if_no_controller
 from controller.client.ask import ask, would_follow
 from controller.client.files.given import given_outputs
 from controller.client.subject import (
@@ -29,10 +29,10 @@ from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
 from controller.planner.actions import Action, Follow
+from controller.printing import note, say
 from controller.rehearsal.requests import without_markers
 from controller.requests import os_user
 from controller.view.find import name_and_steps, pick_step, pick_steps
-from controller.view.table import visible
 from controller.view.words import listed
 
 _Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark", "approve"]
@@ -54,7 +54,7 @@ def cancel(args: argparse.Namespace) -> int:
         raise UsageError(f"--no-hooks is about all of {name}: leave out {listed(steps)}")
     done = _already_over(life, steps, args.no_hooks)
     if done:
-        print(f"{name}: {done}")
+        say(f"{name}: {done}")
         return ExitCode.FINE
     marker = Marker(
         reason=args.reason, steps=tuple(steps), drain=args.drain, hooks=not args.no_hooks
@@ -63,7 +63,7 @@ def cancel(args: argparse.Namespace) -> int:
         return _request_cancel(args.state, state, life, marker, args.dry_run)
     require_folder(args.specs, args.state, state)
     path = write_marker(args.specs, name, marker, dry_run=args.dry_run)
-    print(visible(f"{_cancelling(name, life, marker, args.dry_run)} ({path})"))
+    say(f"{_cancelling(name, life, marker, args.dry_run)} ({path})")
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
 
@@ -73,13 +73,13 @@ def _request_cancel(
 ) -> int:
     """It has no spec file for a marker, or a marker would keep its triggers from starting."""
     if dry_run:
-        print(_cancelling(life.name, life, marker, dry_run))
+        say(_cancelling(life.name, life, marker, dry_run))
         return ExitCode.FINE
     asked = _request(
         "cancel", life, marker.reason, marker.steps, drain=marker.drain, hooks=marker.hooks
     )
     came = ask(state_dir, state, asked)
-    print(f"{_cancelling(life.name, life, marker, dry_run)} ({came})")
+    say(f"{_cancelling(life.name, life, marker, dry_run)} ({came})")
     if life.starter is not None:
         note(f"its triggers keep starting new ones; to stop that: treadle suspend {life.name}")
     return ExitCode.FINE
@@ -130,7 +130,7 @@ def retry(args: argparse.Namespace) -> int:
     try:
         return _overrule(args.specs, args.state, state, asked, "retrying", args.dry_run)
     except NothingToDo as nothing:
-        print(f"{nothing}; treadle restart {life.name} runs every step again")
+        say(f"{nothing}; treadle restart {life.name} runs every step again")
         return ExitCode.FINE
 
 
@@ -168,7 +168,7 @@ def _overrule(
     steps = listed(_would_reset(asked, actions))
     newest = _newer_spec(state, name, actions or [])
     for path in remove_markers(specs, name, dry_run=dry_run):
-        print(visible(f"{name}: {'would remove' if dry_run else 'removed'} {path}"))
+        say(f"{name}: {'would remove' if dry_run else 'removed'} {path}")
     would, does = f"{asked.kind} {steps}", f"{does} {steps}"
     code = _send(state_dir, state, asked, would, does, dry_run)
     if not dry_run:
@@ -234,7 +234,7 @@ def resume(args: argparse.Namespace) -> int:
     asked = _request("resume", life, args.reason)
     code = _ask(args.state, state, asked, "resume", "resuming", args.dry_run)
     if life.suspended_by_spec:
-        print(visible(f"{life.name}: stays suspended: {life.path} says `suspend: true`"))
+        say(f"{life.name}: stays suspended: {life.path} says `suspend: true`")
     return code
 
 
@@ -259,7 +259,7 @@ def approve(args: argparse.Namespace) -> int:
     asked = _request("approve", life, args.reason, [step], question=number, approved=approved)
     would_follow(state, asked)  # it is refused before anything is shown
     if question is not None:
-        print(visible(f"{life.name}/{step} asks: {question.message}"))
+        say(f"{life.name}/{step} asks: {question.message}")
     would, does = ("reject", "rejecting") if args.reject else ("approve", "approving")
     return _send(args.state, state, asked, f"{would} {step}", f"{does} {step}", args.dry_run)
 
@@ -291,10 +291,10 @@ def _send(
 ) -> ExitCode:
     """Write the request and say what became of it; in a dry run, only what it would do."""
     if dry_run:
-        print(f"{asked.workflow}: would {would}")
+        say(f"{asked.workflow}: would {would}")
         return ExitCode.FINE
     came = ask(state_dir, state, asked)
-    print(f"{asked.workflow}: {does} ({came})")
+    say(f"{asked.workflow}: {does} ({came})")
     return ExitCode.FINE
 
 

@@ -8,7 +8,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from controller.cli.output import note, warn_if_no_controller
+from controller.cli.output import warn_if_no_controller
 from controller.client.ask import ask, would_follow
 from controller.client.files.source import read_source
 from controller.client.files.spec_files import read_spec_file, write_file
@@ -19,10 +19,10 @@ from controller.folder.markers import find_markers
 from controller.host.faults import show_faults
 from controller.model.observations import Request
 from controller.model.state import State, Workflow
+from controller.printing import note, say
 from controller.requests import os_user
 from controller.spec.reading.load import SPEC_BYTES_MAX, Loaded, load
 from controller.view.find import UID_PREFIX_MIN
-from controller.view.table import visible
 from controller.view.words import listed
 
 # ---------------------------------------- apply
@@ -74,7 +74,7 @@ def _put(path: str, data: bytes, before: bytes | None, new: Loaded, dry_run: boo
         write_file(path, data)
     for name in new.defines:
         said = f"{'would be ' if dry_run else ''}{verb} ({path})"
-        print(visible(f"{name.removeprefix('the ')}: {said}"))
+        say(f"{name.removeprefix('the ')}: {said}")
 
 
 def _target(specs: str, state: State, new: Loaded, suffix: str) -> tuple[str, bytes | None]:
@@ -140,7 +140,7 @@ def _delete(specs: str, state_dir: str, word: str, dry_run: bool) -> int:
             os.unlink(files[0].path)
         except OSError as error:
             raise UsageError(f"{files[0].path}: {error.strerror}") from error
-    print(visible(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})"))
+    say(f"{name}: {'would be deleted' if dry_run else 'deleted'} ({files[0].path})")
     if life is not None and life.starter is not None and life.starter.unfinished:
         count = len(life.starter.unfinished)
         would = "would be" if dry_run else "are"
@@ -156,9 +156,9 @@ def _delete_run(state_dir: str, state: State, life: Workflow, dry_run: bool) -> 
     asked = Request(kind="delete", workflow=life.name, uid=life.uid, by=os_user())
     would_follow(state, asked)
     if dry_run:
-        print(f"{life.name}: would be deleted")
+        say(f"{life.name}: would be deleted")
         return ExitCode.FINE
-    print(f"{life.name}: deleting ({ask(state_dir, state, asked)})")
+    say(f"{life.name}: deleting ({ask(state_dir, state, asked)})")
     note(f"until it is archived, this still shows it: treadle status {life.uid[:UID_PREFIX_MIN]}")
     return ExitCode.FINE
 
@@ -170,8 +170,8 @@ def _confirm_absence(state_dir: str, dry_run: bool) -> int:
             f"{os.path.abspath(state_dir)}: no controller has used it yet: nothing to confirm"
         )
     if dry_run:
-        print("would confirm the deletion of the specs that are missing from the folder")
+        say("would confirm the deletion of the specs that are missing from the folder")
         return ExitCode.FINE
     answer = ask(state_dir, state, Request(kind="delete-all", by=os_user()))
-    print(f"deletion of the specs that are missing from the folder: {answer}")
+    say(f"deletion of the specs that are missing from the folder: {answer}")
     return ExitCode.FINE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from controller.cli.output import look
 from controller.errors import ExitCode, LockHeld, NotFound, UsageError
 from controller.model.events import AttemptFinished, AttemptScheduled, GenerationAccepted
+from controller.printing import say
 from controller.view.look import Look
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ def repair(args: argparse.Namespace) -> int:
         raise LockHeld(f"{args.state}: a controller is using it: stop it first")
     finding = examine(args.state)
     if finding.damage is None and not finding.missing:
-        print(_whole(finding))
+        say(_whole(finding))
         return ExitCode.FINE
     for line in _missing(finding) if finding.damage is None else _damaged(finding, look(args)):
-        print(line)
+        say(line)
     if not args.yes and not _confirmed():
         does = "continues without them" if finding.damage is None else "cuts it"
-        print(f"nothing was changed; `treadle repair --yes` {does}")
+        say(f"nothing was changed; `treadle repair --yes` {does}")
         return ExitCode.STORAGE
     with StateLock(args.state, "treadle repair") as lock:
         now = examine(args.state)
@@ -46,9 +47,9 @@ def repair(args: argparse.Namespace) -> int:
         kept = cut(args.state, finding.place) if finding.damage is not None else ""
         lock.note_end(finding.place.seq)
     if not kept:
-        print(f"the next controller continues after record {finding.place.seq}")
+        say(f"the next controller continues after record {finding.place.seq}")
         return ExitCode.FINE
-    print(f"cut after record {finding.place.seq}; what was cut is kept in {kept}")
+    say(f"cut after record {finding.place.seq}; what was cut is kept in {kept}")
     return ExitCode.FINE
 
 
@@ -58,7 +59,7 @@ def _confirmed() -> bool:
     try:
         return input("Cut it? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
-        print()
+        say()
         return False
 
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.cli.settings import specs_folder
 from controller.client.run_requests import ask_to_run
@@ -23,6 +22,7 @@ from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, Usa
 from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
 from controller.model.phases import WORKFLOW_TERMINAL, Phase
+from controller.printing import complain, say
 from controller.requests import os_user
 from controller.view.pools import stuck
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         show_faults(error.faults, "nothing was started")
         return ExitCode.USAGE
     if is_new:
-        note(f"treadle: made {os.path.abspath(args.state)} for the state")
+        complain(f"made {os.path.abspath(args.state)} for the state")
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)
@@ -86,14 +86,11 @@ def run(args: argparse.Namespace) -> int:
         except LockHeld:
             pid = read_status(args.state).pid
             who = f" (pid {pid})" if pid else ""
-            print(
-                f"treadle: a controller is already running{who}: it runs these workflows",
-                file=sys.stderr,
-            )
+            complain(f"a controller is already running{who}: it runs these workflows")
         code = follower.follow()
         if code is not None:
             return code
-        print("treadle: that controller has exited: continuing without it", file=sys.stderr)
+        complain("that controller has exited: continuing without it")
 
 
 def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
@@ -130,7 +127,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
             raise StorageError(f"the background process did not begin; {path} says why")
         time.sleep(_FOLLOW_SECONDS)
     _refuse(replica.state, names)
-    print(f"running in the background as pid {process.pid}; progress: {path}")
+    say(f"running in the background as pid {process.pid}; progress: {path}")
     return ExitCode.FINE
 
 
@@ -244,7 +241,7 @@ class _Follower:
             if code is not None:
                 shown.bye(self._news([]), stopped=False, ended=0)
         if signals.seen or shown.left:
-            print("treadle: stopped following; the workflow keeps running", file=sys.stderr)
+            complain("stopped following; the workflow keeps running")
         return code
 
     def _follow(self, shown: "Progress", signals: "StopSignals") -> int | None:

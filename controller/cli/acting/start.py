@@ -4,9 +4,9 @@ Its name is all that is printed on stdout, so that a script can use it.
 """
 
 import argparse
+import sys
 import time
 
-from controller.cli.output import note
 from controller.client.ask import would_follow
 from controller.client.files.given import given_to_definition
 from controller.client.replica import is_live, now
@@ -19,6 +19,7 @@ from controller.model.observations import Request
 from controller.model.phases import Phase, Reason
 from controller.model.state import State
 from controller.planner.actions import Action
+from controller.printing import complain, note, say
 from controller.rehearsal.requests import decisions
 from controller.requests import os_user
 from controller.view.words import verdict
@@ -62,13 +63,13 @@ def _told(state: State, name: str, actions: list[Action]) -> ExitCode:
     """The dry run: what would be decided now."""
     for action in actions:
         if isinstance(action, RequestApplied) and action.instance:
-            print(f"{action.instance}: was started with this key before; nothing would start")
+            say(f"{action.instance}: was started with this key before; nothing would start")
     for decision in decisions(state, actions, max(state.time, now())):
         if decision.outcome == "Skipped":
-            note(f"treadle: {_why_skipped(name, decision)}")
+            complain(_why_skipped(name, decision))
             return ExitCode.FAILED
         waits = f"; first it {decision.message}" if decision.message else ""
-        print(f"{decision.instance}: would start{waits}")
+        say(f"{decision.instance}: would start{waits}")
     return ExitCode.FINE
 
 
@@ -94,17 +95,18 @@ def _start(args: argparse.Namespace, asked: Request) -> int:
                 return ExitCode.FINE
             decision = begun.decision
             if decision is not None and decision.outcome == "Skipped":
-                note(f"treadle: {_why_skipped(asked.workflow, decision)}")
+                complain(_why_skipped(asked.workflow, decision))
                 return ExitCode.FAILED
-            print(begun.instance, flush=True)
+            say(begun.instance)
+            sys.stdout.flush()
             _say_how(begun)
             return _verdict(starting, begun.instance) if args.wait else ExitCode.FINE
         except Interrupted:
             what = f"{begun.instance} keeps running" if begun else "the request still waits"
             if signals.seen:
-                note(f"treadle: stopped waiting; {what}")
+                complain(f"stopped waiting; {what}")
                 return 128 + signals.last
-            note(f"treadle: waited too long; {what}")
+            complain(f"waited too long; {what}")
             return ExitCode.TIMED_OUT
 
 
@@ -131,6 +133,6 @@ def _verdict(starting: Starting, instance: str) -> int:
     if phase is Phase.SUCCEEDED:
         note(f"{instance} succeeded")
         return ExitCode.FINE
-    note(f"treadle: {instance} ended as {phase}{why}")
+    complain(f"{instance} ended as {phase}{why}")
     note(f"next: treadle status {instance}")
     return ExitCode.FAILED

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from controller.cli.output import note
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import WORKFLOW_TERMINAL, Phase, Reason
 from controller.model.state import Move, State, Workflow
+from controller.printing import complain
 from controller.view.pools import stuck
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def up(args: argparse.Namespace) -> int:
     if signals.seen:
         return 128 + signals.last
     if _is_empty(session):
-        note(f"treadle: no specs in {os.path.abspath(args.specs)}")
+        complain(f"no specs in {os.path.abspath(args.specs)}")
         if args.fail_if_empty:
             return ExitCode.USAGE
     return _exit_code(session, ends.values())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from controller.client.files.source import read_source
 from controller.errors import ExitCode, Fault, TreadleError, UsageError
+from controller.printing import note, say, say_data
 
 if TYPE_CHECKING:
     from controller.spec.models import Spec
@@ -30,7 +31,6 @@ class _Judged(NamedTuple):
 
 def validate(args: argparse.Namespace) -> int:
     """treadle validate [FILE…]: all faults, and a line for every good file on stdout."""
-    from controller.view.table import visible
 
     gc.disable()  # what a spec is made of is in use until it is judged
     code = ExitCode.FINE
@@ -44,14 +44,14 @@ def validate(args: argparse.Namespace) -> int:
         if loaded.faults:
             code = code or judged.code
         elif (counted := _counted(judged)) and args.format != "json":
-            print(visible(f"{judged.file}: ok ({counted})"))
+            say(f"{judged.file}: ok ({counted})")
     if found:
         _show(found, args)
     return code
 
 
 def _show(found: list[Fault], args: argparse.Namespace) -> None:
-    from controller.cli.output import show_data, show_line
+    from controller.cli.output import show_line
     from controller.host.faults import show_faults
     from controller.view import faults
 
@@ -60,10 +60,10 @@ def _show(found: list[Fault], args: argparse.Namespace) -> None:
             show_line(faults.shape(fault))
     elif args.format == "github":
         for fault in found:
-            show_data(f"{faults.annotation(fault)}\n")
+            say_data(f"{faults.annotation(fault)}\n")
     elif args.format == "short":
         for fault in found:
-            print(faults.short(fault), file=sys.stderr)
+            note(faults.short(fault))
     else:
         sys.stdout.flush()  # on a terminal the faults come last
         show_faults(found, _in_force(args, found) if sys.stderr.isatty() else "")
@@ -210,14 +210,13 @@ def _number(count: int, what: str) -> str:
 
 def schema(args: argparse.Namespace) -> int:
     """treadle schema: print it, write all into a folder, or check that a folder is current."""
-    from controller.cli.output import show_data
     from controller.spec.reading.schema import files
 
     texts = files()
     if args.check is not None:
         return _check(args.check, texts)
     if args.write is None:
-        show_data(texts[f"{args.form}.schema.json"])
+        say_data(texts[f"{args.form}.schema.json"])
         return ExitCode.FINE
     try:
         os.makedirs(args.write, exist_ok=True)
@@ -233,7 +232,7 @@ def _check(folder: str, texts: dict[str, str]) -> int:
     stale = [name for name, text in texts.items() if _text(os.path.join(folder, name)) != text]
     for name in stale:
         path = os.path.join(folder, name)
-        print(f"{path}: does not agree with the models; run make schemas", file=sys.stderr)
+        note(f"{path}: does not agree with the models; run make schemas")
     return ExitCode.FAILED if stale else ExitCode.FINE
 
 

@@ -3,13 +3,13 @@
 import argparse
 import gc
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.errors import ExitCode, NotFound, TreadleError, UsageError
+from controller.printing import complain
 
 if TYPE_CHECKING:
     from controller.errors import Fault
@@ -91,14 +91,12 @@ def _of_folder(folder: _Folder, state: "State") -> "Foresight":
         from controller.client.files.git import committed
 
         if not is_home(folder.specs, state):  # a commit is made in one clone, and runs in another
-            print(f"treadle: compared with {state.controller.folder}", file=sys.stderr)
+            complain(f"compared with {state.controller.folder}")
         # A checkout would fill the known folder, whatever is in its place now.
         sight.device, sight.inode = state.controller.folder_device, state.controller.folder_inode
         with committed(folder.specs, folder.revision) as tree:
             if tree is None:
-                print(
-                    f"treadle: {folder.specs}: git has no specs there; {_NOTHING}", file=sys.stderr
-                )
+                complain(f"{folder.specs}: git has no specs there; {_NOTHING}")
                 return Foresight([], [])
             _scan(sight, tree, folder.max_bytes, now)
     else:

@@ -16,7 +16,6 @@ from controller.cli.output import (
     controller_lines,
     in_colour,
     look,
-    note,
     note_if_nothing,
     show,
     show_line,
@@ -37,6 +36,7 @@ from controller.errors import ExitCode, NotFound, UsageError
 from controller.log.status_file import read_status
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
+from controller.printing import complain, note, say
 from controller.view.find import is_pattern, known_names
 from controller.view.lists.listing import (
     PASSING,
@@ -51,7 +51,7 @@ from controller.view.lists.selection import Selection, select
 from controller.view.look import Look
 from controller.view.shape import ControllerShape, FilesWaiting, WorkflowShape
 from controller.view.status import list_shape
-from controller.view.table import Cell, render, visible
+from controller.view.table import Cell, render
 
 if TYPE_CHECKING:
     from controller.view.lists.selector import Selector
@@ -158,7 +158,7 @@ def fail_for(missing: list[NotFound]) -> int:
     if not missing:
         return ExitCode.FINE
     for error in missing[:-1]:
-        note(f"treadle: {error}")
+        complain(str(error))
     raise missing[-1]
 
 
@@ -181,7 +181,7 @@ def show_workflows(
     entries, missing = select(state, wanted, view.clock)
     if form == "name":
         for entry in entries:
-            print(entry.name)
+            say(entry.name)
     elif form in _SHAPES:
         from controller.client.in_use import used_now  # only where it is shown
 
@@ -215,7 +215,7 @@ def _sources(entries: list[Entry]) -> Iterator[str]:
 
     for entry in entries:
         for field, path in sources(entry) if isinstance(entry, Workflow) else ():
-            yield f"# {entry.name}: {field} is from {visible(path)}"
+            yield f"# {entry.name}: {field} is from {path}"
 
 
 # ---------------------------------------- watch
@@ -298,7 +298,7 @@ class Rows:
             show_line(shape_of(self._state, workflow, now=now()))
             return
         if self._form == "yaml":
-            print("---")
+            say("---")
             show(shape_of(self._state, workflow, now=now()), "yaml")
             return
         view = structs.replace(self._view, now=now())
@@ -307,10 +307,10 @@ class Rows:
             return
         self._last[workflow.name] = self._lasting(row)
         if self._form == "name":
-            print(workflow.name)
+            say(workflow.name)
             return
         self._table.rows.append(row)
-        print(list(render(self._table, terminal_width(), in_colour()))[-1])
+        say(list(render(self._table, terminal_width(), in_colour()))[-1])
         self._table.rows.pop()
 
     def _lasting(self, row: tuple[Cell, ...]) -> list[str]:
@@ -344,5 +344,5 @@ def _verify(state_dir: str) -> int:
 
     records, agree = verify(state_dir)
     beside = ("", "; 1 snapshot agrees")[agree] if agree < 2 else f"; {agree} snapshots agree"
-    print(f"{records} records: whole, in order, and consistent{beside}")
+    say(f"{records} records: whole, in order, and consistent{beside}")
     return ExitCode.FINE

@@ -3,9 +3,10 @@
 import argparse
 from typing import Any
 
-from controller.cli.output import look, note, show_line, show_table
+from controller.cli.output import look, show_line, show_table
 from controller.client.history import read_history
 from controller.errors import ExitCode
+from controller.printing import note
 from controller.view.changes.difference import shape
 from controller.view.changes.edits import pending_words
 from controller.view.changes.generations import Generation, between, generations_table

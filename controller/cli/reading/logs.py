@@ -1,7 +1,7 @@
 """`treadle logs`, `events`: the output of steps, and what happened.
 
-Output of steps is shown byte by byte. The attempts themselves write it to files, so nothing is lost
-or late when no controller is running.
+Output of steps goes to a file or a pipe byte by byte; a terminal, which it could steer, gets text.
+The attempts themselves write it to files, so nothing is lost or late when no controller is running.
 """
 
 import argparse
@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from controller.cli.output import aside, look, note, note_if_nothing, show_line
+from controller.cli.output import aside, look, note_if_nothing, show_line
 from controller.client.past import last_finished, moment, recall, run_of
 from controller.client.replica import Folded, Replica
 from controller.client.transcript import Transcript
 from controller.errors import ExitCode, UsageError
 from controller.model.state import State, Workflow
+from controller.printing import note, say
 from controller.spec.triggers.keys import LATEST
 from controller.view.find import find, find_workflow, name_and_steps, pick_steps
 from controller.view.lists.attempts import (
@@ -33,7 +34,7 @@ ALL, LAST = "all", "last"  # of --run
 
 
 def logs(args: argparse.Namespace) -> int:
-    """treadle logs NAME [STEP…]: the bytes that attempts wrote."""
+    """treadle logs NAME [STEP…]: what attempts wrote."""
     _refuse_what_does_not_go_together(args)
     view = look(args)
     since = None if args.since is None else moment("--since", args.since, view)
@@ -61,8 +62,11 @@ def logs(args: argparse.Namespace) -> int:
         failed=args.failed,
         since=since,
     )
-    out = sys.stdout.buffer
-    transcript = Transcript(state, args.state, workflow, choice, args.tail, out, aside, view)
+    out = sys.stdout.buffer  # noqa: TID251 - who is no terminal gets the bytes of the steps
+    raw = args.raw or not sys.stdout.isatty()
+    transcript = Transcript(
+        state, args.state, workflow, choice, args.tail, out, aside, view, raw=raw
+    )
     if args.run == ALL:
         transcript.show_under_headings(of_all_runs(workflow, choice))
     elif args.attempt is not None:
@@ -105,7 +109,7 @@ def events(args: argparse.Namespace) -> int:
         when = view.moment(replica.state.time)
         note(f"history begins after record {replica.begins_at}, of {when}")
     wanted = _Wanted(replica.state, name, steps, since)
-    show = show_line if args.output else print
+    show = show_line if args.output else say
 
     def told(news: Iterable[Folded | None]) -> Iterator[Any]:
         for folded in news:

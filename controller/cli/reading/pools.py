@@ -2,9 +2,10 @@
 
 import argparse
 
-from controller.cli.output import look, note, note_if_nothing, show_line, show_lines, show_table
+from controller.cli.output import look, note_if_nothing, show_line, show_lines, show_table
 from controller.client.replica import Replica, stood
 from controller.errors import ExitCode, NotFound
+from controller.printing import note
 from controller.view.pools import details, lines, shape, table
 
 

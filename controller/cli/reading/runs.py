@@ -3,12 +3,13 @@
 import argparse
 from contextlib import suppress
 
-from controller.cli.output import look, note, note_if_nothing, show_line, show_table
+from controller.cli.output import look, note_if_nothing, show_line, show_table
 from controller.client.instances import instances_kept
 from controller.client.past import recall, runs_kept
 from controller.client.replica import Replica, stood
 from controller.errors import ExitCode, NotFound
 from controller.model.state import RUNS_MAX, RunShort, State, Workflow
+from controller.printing import note, say
 from controller.view.find import find_workflow
 from controller.view.lists.instances import instances_table, live_instances
 from controller.view.lists.instances import shape as shape_of_instance
@@ -42,7 +43,7 @@ def runs(args: argparse.Namespace) -> int:
     view = look(args, stood=stood(args.state, state))
     show_table(runs_table(state, shown, view, named=not name))
     if name and (usual := usual_words(known[name])):
-        print(view.fit(usual))
+        say(view.fit(usual))
     return ExitCode.FINE
 
 
@@ -81,7 +82,7 @@ def _instances(args: argparse.Namespace, state: State, definition: Workflow) -> 
         return ExitCode.FINE
     show_table(instances_table(shown, view))
     if usual := usual_words(run for instance in known for run in instance.runs):
-        print(view.fit(usual))
+        say(view.fit(usual))
     return ExitCode.FINE
 
 

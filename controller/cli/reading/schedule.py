@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from heapq import merge
 from itertools import islice
 
-from controller.cli.output import look, note, note_if_nothing, show_line, show_table
+from controller.cli.output import look, note_if_nothing, show_line, show_table
 from controller.client.past import recall
 from controller.client.replica import Replica, is_live, now
 from controller.client.starting import require_definition
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import SECOND, State, Workflow
+from controller.printing import note
 from controller.spec.triggers.due import at_in
 from controller.spec.triggers.trigger import triggers
 from controller.view.find import find_workflow, hint

@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Iterator, Sequence
 
-from controller.cli.output import controller_lines, look, note, note_if_nothing, show, show_lines
+from controller.cli.output import controller_lines, look, note_if_nothing, show, show_lines
 from controller.client.in_use import used_now
 from controller.client.past import recall, run_of, state_at
 from controller.client.replica import Replica, controller_shape, files_waiting, stood
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import Phase
 from controller.model.state import State, Workflow
+from controller.printing import note
 from controller.view.find import NeverValid, find, find_workflow, name_and_steps, pick_step
 from controller.view.firings import definitions_words, is_superseded
 from controller.view.lists.listing import Entry, listed, matters, shape_of

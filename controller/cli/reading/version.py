@@ -3,16 +3,17 @@
 import argparse
 
 from controller.errors import ExitCode
+from controller.printing import say
 
 
 def version(args: argparse.Namespace) -> int:
     """treadle version [-v]"""
     from controller import __version__
 
-    print(f"treadle {__version__}")
+    say(f"treadle {__version__}")
     if args.verbose:
         for name, value in _details(args.state):
-            print(f"{name:<12} {value}")
+            say(f"{name:<12} {value}")
     return ExitCode.FINE
 
 

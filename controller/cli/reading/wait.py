@@ -3,11 +3,11 @@
 import argparse
 import time
 
-from controller.cli.output import note
 from controller.client.past import recall
 from controller.client.replica import FOLLOW_SECONDS, Replica, is_live
 from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import Workflow
+from controller.printing import complain, note, say
 from controller.view.find import NeverValid, find
 from controller.view.live.goal import parse_goal
 from controller.view.status import faults_in_words
@@ -25,7 +25,7 @@ def wait(args: argparse.Namespace) -> int:
     if isinstance(workflow, NeverValid):
         if not goal.holds_without_spec:
             raise UsageError(f"{args.name} has no valid spec: {faults_in_words(workflow.rejected)}")
-        print(f"{args.name}: {args.goal}")
+        say(f"{args.name}: {args.goal}")
         return ExitCode.FINE
     if workflow.starter is not None and goal.is_of_an_end:
         from controller.intake.requests import of_instances
@@ -33,16 +33,16 @@ def wait(args: argparse.Namespace) -> int:
         raise UsageError(of_instances(workflow.name, "wait", ["--for", args.goal]))
     while (verdict := goal.verdict(replica.state, workflow)) == "not yet":
         if until is not None and time.monotonic() >= until:
-            note(f"treadle: {workflow.name} is {workflow.phase}; waited too long for {args.goal}")
+            complain(f"{workflow.name} is {workflow.phase}; waited too long for {args.goal}")
             return ExitCode.TIMED_OUT
         _pause(until)
         replica.catch_up()
     if verdict == "never":
         name = workflow.name
-        note(f"treadle: {name} ended as {workflow.phase}: {verdict_of(workflow)}")
+        complain(f"{name} ended as {workflow.phase}: {verdict_of(workflow)}")
         note(f"next: treadle status {name}")
         return ExitCode.FAILED
-    print(f"{workflow.name}: {args.goal}")
+    say(f"{workflow.name}: {args.goal}")
     return ExitCode.FINE
 
 

@@ -21,7 +21,7 @@ from controller.spec.models import DefaultsSpec, PoolSpec, Spec, Step, TemplateS
 from controller.view.changes.yaml_text import as_yaml
 from controller.view.children import FOLDED_FROM, parents
 from controller.view.look import Look
-from controller.view.table import Cell, Column, Table, render, visible
+from controller.view.table import Cell, Column, Table, render
 from controller.view.times import rfc3339
 from controller.view.words import named, of_effect
 
@@ -231,7 +231,7 @@ def policy_lines(change: PolicyChange, look: Look) -> Iterator[str]:
     holds = "held" if change.becomes is None else "holds"
     whom = f"; it {holds} for {count}" if change.workflows else ""
     heading = f"{change.name} ({change.path})  {verb}{whom}; runs nothing again"
-    yield look.paint(visible(heading), "bold")
+    yield look.paint(heading, "bold")
     for line in _block_lines("spec", change.was, change.becomes):
         yield "  " + look.paint(line, _LINE_STYLES.get(line[:1], ""))
     yield ""

@@ -18,8 +18,9 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.view import words
 from controller.view.children import hooks, in_order, meant
 from controller.view.figures import NONE, tries
+from controller.view.ink import paint
 from controller.view.look import Look
-from controller.view.table import middle, paint, visible
+from controller.view.table import middle
 
 KEPT_LINES_MAX = 5  # then one line for each run
 STEPS_IN_COMMAND_MAX = 3  # a pattern may have meant a hundred
@@ -236,7 +237,7 @@ def _command(choice: AttemptChoice) -> str:
 
 
 def _rule(text: str) -> str:
-    return f"── {visible(text)} ──"
+    return f"── {text} ──"
 
 
 # ---------------------------------------- whose line it is

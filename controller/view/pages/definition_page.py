@@ -10,6 +10,7 @@ from controller.model.state import LastFiring, State, Workflow, starter_of
 from controller.view import firings, words
 from controller.view.changes.edits import pending_words
 from controller.view.firings import Due
+from controller.view.ink import visible
 from controller.view.lists.listing import (
     life_cell,
     list_row,
@@ -19,7 +20,7 @@ from controller.view.look import Look
 from controller.view.pages.layout import labelled, paragraph, section
 from controller.view.pages.page import conditions_table
 from controller.view.shape import FilesWaiting
-from controller.view.table import Cell, Column, Table, mark_cell, middle, visible
+from controller.view.table import Cell, Column, Table, mark_cell, middle
 from controller.view.times import age, local, span
 from controller.view.values import in_short
 

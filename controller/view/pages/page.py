@@ -17,6 +17,7 @@ from controller.view.changes.edits import in_force_words, is_first, to_come
 from controller.view.children import meant, of, opened, shown
 from controller.view.failure import Printed, failures, of_present_run
 from controller.view.find import NeverValid
+from controller.view.ink import visible
 from controller.view.lists.listing import life_cell, running_cell, standing
 from controller.view.lists.runs import usual_of, why_of_present
 from controller.view.look import Look
@@ -24,16 +25,7 @@ from controller.view.pages.dag import Branch, tree, with_children
 from controller.view.pages.layout import labelled, paragraph, section
 from controller.view.shape import InUse
 from controller.view.status import ARCHIVED, ended
-from controller.view.table import (
-    Cell,
-    Column,
-    Table,
-    mark_cell,
-    middle,
-    phase_cell,
-    shorten,
-    visible,
-)
+from controller.view.table import Cell, Column, Table, mark_cell, middle, phase_cell, shorten
 from controller.view.times import age, span
 from controller.view.values import in_short
 from controller.view.why.explain_step import attempts_table

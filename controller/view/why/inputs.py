@@ -9,7 +9,6 @@ from json import loads
 
 from controller.spec.expression import OF_CALLER
 from controller.spec.fingerprint import input_in_words
-from controller.view.table import visible
 
 _NOT_SET = "(not set)"
 _MARKED = re.compile(r"(?<!\$)(\$\{\{ )" + OF_CALLER)
@@ -31,4 +30,4 @@ def input_text(name: str, text: str | None) -> str:
 def input_line(name: str, text: str | None) -> str:
     """`env.REGION: ${{ params.region }} (of the workflow)`."""
     whose = " (of the workflow)" if text is not None and _MARKED.search(text) else ""
-    return visible(f"{input_in_words(name)}: {input_text(name, text)}{whose}")
+    return f"{input_in_words(name)}: {input_text(name, text)}{whose}"

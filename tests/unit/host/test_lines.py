@@ -55,7 +55,6 @@ Output = pytest.CaptureFixture[str]
         pytest.param("a", "attempt 1 runs", "w/a Running: attempt 1 runs", id="a step"),
         pytest.param("", "a runs", "w Running: a runs", id="a workflow"),
         pytest.param("a", "", "w/a Running", id="without a message"),
-        pytest.param("a", "x\x1b[2J\ny", "w/a Running: x\\x1b[2J y", id="nothing steers"),
     ],
 )
 def test_a_line_of_a_phase_that_changed(step: str, message: str, text: str) -> None:
@@ -180,7 +179,7 @@ def test_names_of_files_and_notes_control_no_terminal(capsys: Output) -> None:
     ConditionLines().show([condition("A", "x\x1b[31m\r")])
     assert capsys.readouterr().err == (
         "treadle: a\\x1b]52;c;aGk=\\x07\ntreadle: w\\x1b[31m.cancel: no\n"
-        "treadle: A: x\\x1b[31m\\x0d\n"
+        "treadle: A: x\\x1b[31m\\r\n"
     )
 
 

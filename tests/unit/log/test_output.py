@@ -9,10 +9,12 @@ from controller.errors import StorageError
 from controller.log.output import (
     BLOCK_BYTES,
     LINE_CHARACTERS_MAX,
+    LOOK_BACK_BYTES,
     REST_BLOCKS_MAX,
     REST_LINES_MAX,
     NewLines,
     last_lines,
+    start_of_last_lines,
 )
 
 
@@ -36,6 +38,23 @@ from controller.log.output import (
 def test_the_last_two_lines(tmp_path: Path, written: bytes, lines: list[str]) -> None:
     (tmp_path / "a.log").write_bytes(written)
     assert last_lines(str(tmp_path), "a.log", 2) == lines
+
+
+def test_the_look_back_has_an_end(tmp_path: Path) -> None:
+    """A file of holes can seem to be of any size."""
+    file = tmp_path / "a.log"
+    file.write_bytes(b"first\n")
+    os.truncate(file, 1 << 40)
+    with file.open("ab") as more:
+        more.write(b"\none\ntwo\n")
+    size = file.stat().st_size
+    with file.open("rb", buffering=0) as opened:
+        assert start_of_last_lines(opened, 2, LOOK_BACK_BYTES) == (size - 8, True)
+        assert start_of_last_lines(opened, 4, LOOK_BACK_BYTES) == (size - LOOK_BACK_BYTES, False)
+        assert start_of_last_lines(opened, 0, LOOK_BACK_BYTES) == (size, True)
+    file.write_bytes(b"one\ntwo\n")
+    with file.open("rb", buffering=0) as opened:
+        assert start_of_last_lines(opened, 9, LOOK_BACK_BYTES) == (0, True)
 
 
 def test_what_cannot_be_read_is_as_nothing(tmp_path: Path) -> None:

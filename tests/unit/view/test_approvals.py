@@ -6,6 +6,7 @@ import pytest
 from story import Story, a_step
 
 from controller.host.lines import line
+from controller.view.ink import inked
 from controller.view.lists.listing import list_table, listed
 from controller.view.live.board import Board, BoardContent
 from controller.view.look import Look
@@ -71,7 +72,7 @@ def test_the_commands_that_answer_are_shown_where_there_is_room() -> None:
 def test_the_line_of_a_question_has_the_command_that_answers_it() -> None:
     story = Story().accept(STEPS).exit("a")
     (move,) = (one for one in story.state.moves if one.reason == "AwaitingApproval")
-    said = line(move, story.state)
+    said = inked(line(move, story.state))
     assert said == f"w/ok Pending: waiting for approval: {SHOWN} (treadle approve w ok)"
 
 

@@ -17,6 +17,7 @@ from controller.model.state import State
 from controller.planner.actions import Accept
 from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
+from controller.view.ink import inked
 from controller.view.look import Look
 from controller.view.story import concerns, happened, lines, names_step
 
@@ -229,16 +230,16 @@ def test_no_line_is_wider_than_the_terminal(width: int, colour: bool) -> None:
     story.exit("step-with-a-long-name", 1, workflow=name)
     fault = Fault(file="日本" * 30, problem="is wrong")
     story.see(e.FileRejected(path="日本" * 30, digest="d", faults=[fault]))
-    for line in shown(story, width=width, colour=colour):
+    for line in map(inked, shown(story, width=width, colour=colour)):
         assert cell_len(re.sub("\x1b\\[[0-9]*m", "", line)) <= width
 
 
 def test_a_terminal_gets_colours_and_short_times() -> None:
     story = Story().accept([a_step("a")]).exit("a")
-    told = shown(story, width=100, colour=True)
+    told = [inked(line) for line in shown(story, width=100, colour=True)]
     assert any("\x1b[32m-> Succeeded\x1b[0m" in line for line in told)
     assert all(" 22:13:20  " in line for line in told)
-    assert all("\x1b" not in line for line in shown(story, width=100))
+    assert all("\x1b" not in inked(line) for line in shown(story, width=100))
 
 
 def test_every_event_type_makes_a_line() -> None:

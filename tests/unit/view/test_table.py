@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.view.table import (
-    Cell,
-    Column,
-    Table,
-    cells,
-    middle,
-    render,
-    shorten,
-    visible,
-)
+from controller.view.ink import inked, visible
+from controller.view.table import Cell, Column, Table, cells, middle, render, shorten
 
 TABLE = Table(
     (Column("NAME"), Column("N", right=True), Column("MESSAGE")),
@@ -68,7 +60,7 @@ def test_on_a_narrow_terminal_names_shrink_and_then_columns_go(width: int, row: 
 
 
 def test_colour_is_around_the_text_and_moves_nothing() -> None:
-    plain, coloured = list(render(TABLE))[1], list(render(TABLE, colour=True))[1]
+    plain, coloured = list(render(TABLE))[1], inked(list(render(TABLE, colour=True))[1])
     assert "\x1b[1ma\x1b[0m" in coloured
     assert "\x1b[32mshort\x1b[0m" in coloured
     assert coloured.replace("\x1b[1m", "").replace("\x1b[32m", "").replace("\x1b[0m", "") == plain

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.view.table import visible
+from controller.view.ink import visible
 from controller.view.values import in_short
 
 

@@ -8,6 +8,7 @@ from story import BEGIN, Story, a_step
 from controller.errors import NotFound
 from controller.model import events as e
 from controller.model.state import SECOND
+from controller.view.ink import inked
 from controller.view.lists.attempts import (
     AttemptChoice,
     Shown,
@@ -222,4 +223,4 @@ def test_prefixes_are_aligned_and_coloured_on_a_terminal() -> None:
     assert [aligned(long), aligned("new")] == [f"[{long}] ", "[new]  "]
     coloured = prefixes(workflow, ["a", "load"], aligned=True, coloured=True)
     assert coloured("a") != coloured("load")
-    assert coloured("a").endswith("m[a]\x1b[0m    ")
+    assert inked(coloured("a")).endswith("m[a]\x1b[0m    ")

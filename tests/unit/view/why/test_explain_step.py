@@ -13,7 +13,6 @@ from controller.view.figures import note, took
 from controller.view.look import Look
 from controller.view.why.explain import Around, causes, ways
 from controller.view.why.explain_step import attempts_table, explanation, inputs_lines
-from controller.view.why.inputs import input_line
 
 CHAIN = [a_step("a"), a_step("b", "a"), a_step("c", "b"), a_step("d", "c")]
 LOOK = Look(now=0)
@@ -201,7 +200,3 @@ def test_why_a_parent_changed_is_not_compared_with_an_attempt_from_before() -> N
     story = Story().accept([a_step("a")]).exit("a").accept([a_step("a", forEach=["x"])])
     story.start("a[x]").accept([a_step("a", forEach=["x"], run="other")])
     assert story.life().effects["a"].message == "run changed"
-
-
-def test_an_input_can_not_steer_the_terminal() -> None:
-    assert input_line("params.x", '"\u202e\x1b[2J"') == 'params.x: "\\x202e\\x1b[2J"'
