@@ -1,23 +1,17 @@
 """The live view on a real terminal: what it draws, what keys do, and how it leaves the terminal."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
-import struct
-import termios
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from cli.place import HELD, TREADLE, Place, document
+from cli.screen import on_a_screen
 
 from controller.log.status_file import read_status
 
@@ -25,61 +19,6 @@ ENTERS, LEAVES = b"\x1b[?1049h", b"\x1b[?1049l"
 RULE = "─".encode() * 80
 HIDES, SHOWS = b"\x1b[?25l", b"\x1b[?25h"
 FAILS = "printf 'before \\033[31mred\\n'; exit 3"
-
-
-class Screen:
-    """A terminal with a program in it, and all that was written to it."""
-
-    def __init__(self, pid: int, master: int) -> None:
-        self.pid, self.master = pid, master
-        self.written = b""
-        self._closed = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with suppress(OSError):  # EIO: the other end is closed
-            while not self._closed:
-                if select.select([self.master], [], [], 0.05)[0]:
-                    self.written += os.read(self.master, 65536)
-
-    def close(self) -> None:
-        """Hang up. The reader ends first: the next terminal may get the number of this file."""
-        if not self._closed:
-            self._closed = True
-            self._reader.join()
-            os.close(self.master)
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def resize(self, columns: int, lines: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def echoes(self) -> bool:
-        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
-
-    def exit_code(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
-@contextmanager
-def on_a_screen(
-    place: Place, *words: str, program: str = "", hears_hangup: bool = True, **more_env: str
-) -> Iterator[Screen]:
-    pid, master = pty.fork()
-    if pid == 0:
-        os.chdir(place.root)
-        if not hears_hangup:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        env = {**os.environ, "TERM": "xterm", "PS1": "prompt: ", **more_env}
-        os.execvpe(program or TREADLE, [program or "treadle", *words], env)
-    screen = Screen(pid, master)
-    screen.resize(80, 24)
-    try:
-        yield screen
-    finally:
-        screen.close()
 
 
 def spec(place: Place, **steps: str) -> None:
