@@ -9,8 +9,15 @@ from enum import IntEnum
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 FAULTS_MAX = 1000  # of one file; of more, one fault says that there are more
+TEXT_MAX = 2000  # characters of a message, or of a text from outside in a record
+
+
+def bounded(text: str) -> str:
+    """The beginning of a text that is longer than anybody reads."""
+    return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
 
 
 class ExitCode(IntEnum):
@@ -42,7 +49,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `line` and `column` count from 1; 0 means that the fault belongs to the file as a whole.
     `path` is the place in the document, like `spec.steps[2].dependsOn[0]`, or empty; `step` is the
     name of the step around it. A fault of the command line has no file, and its option as `path`.
-    A warning rejects nothing.
+    A warning rejects nothing. What it quotes can be of any length, but no text of it is.
     """
 
     file: str
@@ -54,6 +61,11 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: str = ""
     severity: Literal["error", "warning"] = "error"
     excerpt: Excerpt | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("path", "problem", "hint", "step"):
+            if len(text := getattr(self, field)) > TEXT_MAX:
+                force_setattr(self, field, bounded(text))
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (self.place, self.path, self.advice)))

@@ -20,7 +20,7 @@ from contextlib import suppress
 
 import msgspec
 
-from controller.errors import MEND_DISK, NotUtf8, StorageError
+from controller.errors import MEND_DISK, NotUtf8, StorageError, bounded
 from controller.loop.ports import Request
 from controller.owners import doubt_of_state, is_strangers, user_name
 
@@ -160,8 +160,13 @@ def _read(path: str, name: str, *, from_anybody: bool) -> Request:
     if len(text) > REQUEST_SIZE_MAX:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
     request = msgspec.json.decode(text, type=Request)
-    by, problem = _asker(request.by, status.st_uid), _problem(request)
-    return msgspec.structs.replace(request, name=name, by=by, problem=problem)
+    return msgspec.structs.replace(
+        request,
+        name=name,
+        problem=bounded(_problem(request)),
+        by=_asker(request.by, status.st_uid),
+        reason=bounded(request.reason),
+    )
 
 
 def _asker(said: str, uid: int) -> str:

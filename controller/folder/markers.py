@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from controller.errors import UsageError
+from controller.errors import UsageError, bounded
 from controller.loop.ports import SeenMarker
 from controller.spec.items import is_full_name
 from controller.spec.models import WORKFLOW_NAME
@@ -85,13 +85,14 @@ def read_marker(path: str, data: bytes, digest: str, by: str) -> SeenMarker:
             raise BadMarker(f'no workflow can be named "{name}"{_perhaps_meant(name)}')
         marker = parse_marker(data)
     except BadMarker as error:
-        return SeenMarker(path=path, workflow=name, digest=digest, by=by, problem=str(error))
+        problem = bounded(str(error))
+        return SeenMarker(path=path, workflow=name, digest=digest, by=by, problem=problem)
     return SeenMarker(
         path=path,
         workflow=name,
         digest=digest,
         by=by,
-        reason=marker.reason,
+        reason=bounded(marker.reason),
         steps=marker.steps,
         drain=marker.drain,
         hooks=marker.hooks,

@@ -9,6 +9,7 @@ from controller.errors import Fault
 from controller.intake import conditions
 from controller.model.observations import FolderSight, SeenFile
 from controller.model.state import Workflow
+from controller.spec.path_fault import circle_in_words
 from controller.spec.reading.load import Document, PolicyDocument, TemplateDocument
 
 Named = Document | TemplateDocument | PolicyDocument
@@ -35,7 +36,7 @@ def driven(sight: FolderSight, file: SeenFile, document: Document, life: Workflo
 
 def closes_circle(sight: FolderSight, file: SeenFile, document: Document, way: list[str]) -> Fault:
     """`way`: the workflows that wait for each other, from this one back to itself."""
-    problem = f"these workflows wait for each other: {' -> '.join(way)}"
+    problem = f"these workflows wait for each other: {circle_in_words(way)}"
     hint = "remove one of their `after` triggers"
     return _fault(sight, file, document, problem, hint)
 

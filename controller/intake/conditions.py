@@ -4,6 +4,7 @@ These are observations, not events: they are not in the log, and end with the co
 stays the same while nothing changes, so that it is printed once.
 """
 
+from controller.errors import bounded
 from controller.intake.absence import AbsenceSettings
 from controller.model.observations import FolderSight
 from controller.model.state import Condition
@@ -74,7 +75,7 @@ def as_conditions(said: Said, before: list[Condition], now: int) -> list[Conditi
             type=kind,
             status="True",
             reason=reason,
-            message=message,
+            message=bounded(message),
             last_transition_time=since.get(kind, now),
             observed_generation=0,
         )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from signal import Signals, strsignal
 from typing import NamedTuple
 
+from controller.errors import bounded
 from controller.model.events import (
     AttemptEndFailed,
     AttemptFinished,
@@ -150,7 +151,7 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
         attempt=attempt.number,
         phase=phase,
         reason=reason,
-        message=message,
+        message=bounded(message),
         exit_code=TIMEOUT_EXIT_CODE if reason == Reason.TIMEOUT else seen.exit_code,
         signal=None if reason == Reason.TIMEOUT else seen.signal,
         finished=seen.at,

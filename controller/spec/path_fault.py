@@ -1,6 +1,6 @@
 """A fault in a document, by its path, and what the rules that find them share."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct, UnsetType
 
@@ -14,6 +14,8 @@ ACTIONS = ("run", "command", "template", "approve")  # a step has exactly one of
 ACTIONS_OF_HOOK = ("run", "command")  # and a hook
 SCRIPTS = ("run", "before", "after")  # the fields of a step that a shell runs
 QUOTE_IT = 'put it in quotes: "$text"'  # $text: as it is written, which only its file shows
+
+_WAY_MAX = 10  # names of a circle
 
 
 class PathFault(Struct, frozen=True, kw_only=True):
@@ -29,6 +31,14 @@ class PathFault(Struct, frozen=True, kw_only=True):
     key: bool = False
     other: Path = ()
     at: int = 0
+
+
+def circle_in_words(way: Sequence[str]) -> str:
+    """`a -> b -> a`; of a long way the beginning."""
+    if len(way) <= _WAY_MAX + 1:
+        return " -> ".join(way)
+    more = len(way) - 1 - _WAY_MAX  # the last is the first again
+    return f"{' -> '.join(way[:_WAY_MAX])} -> … and {more:,} more"
 
 
 def did_you_mean(word: str, names: Collection[str]) -> str:

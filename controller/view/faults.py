@@ -147,7 +147,7 @@ def picture(fault: Fault, width: int, colour: bool) -> Iterator[str]:
 
 
 def _first_lines(lines: Iterator[str]) -> list[str]:
-    """A cycle may name 10,000 steps; the form `short` has them all."""
+    """A sentence may quote long names; the form `short` has them all."""
     found = list(islice(lines, _LINES_MAX + 1))
     return found if len(found) <= _LINES_MAX else [*found[: _LINES_MAX - 1], "…"]
 

@@ -9,7 +9,7 @@ import pytest
 from users import NOBODY, as_nobody, as_root, open_to_all
 
 from controller import requests
-from controller.errors import StorageError
+from controller.errors import TEXT_MAX, StorageError
 from controller.loop.ports import Request
 from controller.requests import RequestBox, drop, os_user, waiting
 from controller.spec.models import Metadata, Spec, Step, Workflow
@@ -51,6 +51,13 @@ def test_nothing_is_asked_where_others_can_write(tmp_path: Path, folder: str) ->
     with pytest.raises(StorageError, match=f"{state / folder}: others can write to this folder"):
         drop(str(state), a_retry("w"))
     assert not list(state.rglob("*.json"))
+
+
+def test_what_is_said_in_a_request_has_an_end(tmp_path: Path) -> None:
+    drop(str(tmp_path), Request(kind="retry", workflow="w", by="b" * 5_000, reason="r" * 5_000))
+    (asked,) = RequestBox(str(tmp_path), print).waiting()
+    assert asked.reason == "r" * (TEXT_MAX - 1) + "…"
+    assert len(asked.by) == TEXT_MAX
 
 
 def test_a_text_survives_as_it_is(tmp_path: Path) -> None:

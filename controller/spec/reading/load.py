@@ -160,7 +160,7 @@ def load(
     values to the params of a workflow without triggers.
     """
     # A slow import: only do it when there is something to read.
-    from controller.spec.reading.syntax import decode
+    from controller.spec.reading.syntax import decode, unseen
 
     if len(data) > max_bytes:
         problem = f"larger than {max_bytes:,} bytes"
@@ -169,7 +169,9 @@ def load(
     text = decode(data, file)
     if isinstance(text, Fault):
         return _unread(data, text)
-    return _File(file, also, in_folder).judge(text, max_bytes)
+    of = _File(file, also, in_folder)
+    of.warnings += islice(unseen(text, file), FAULTS_MAX)
+    return of.judge(text, max_bytes)
 
 
 def _unread(data: bytes, fault: Fault) -> Loaded:

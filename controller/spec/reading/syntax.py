@@ -5,14 +5,21 @@ fault of a file is known, because after it the text has no structure to check.
 """
 
 import re
+from collections.abc import Iterator
 
 import yaml
+from msgspec.structs import replace
 
 from controller.errors import Fault
 
 # What YAML forbids everywhere, except as an escape. We search first: libyaml gives only an offset.
 # And what ends a line for libyaml (YAML 1.1) but in no editor: it would become a blank.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# What nobody sees, and what turns the direction of writing around it: with these a file can say
+# something else than it shows. Joiners (U+200C, U+200D) are left out: some languages need them.
+_UNSEEN = re.compile(
+    "[\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\U000e0000-\U000e007f]"
+)
 _TAB_INDENT = re.compile(r" *-* *\t")
 
 _PROBLEMS = {
@@ -62,6 +69,23 @@ def decode(data: bytes, file: str) -> str | Fault:
         problem = f"the character U+{code.upper()} is not allowed in a spec"
         return _fault(file, line, column, problem, f'in double quotes, write "\\u{code}"')
     return text
+
+
+def unseen(text: str, file: str) -> Iterator[Fault]:
+    """A warning for each line that has such characters."""
+    if text.isascii():
+        return
+    line, at = 1, -1
+    for found in _UNSEEN.finditer(text):
+        lines = text.count("\n", max(at, 0), found.start())
+        is_first = lines > 0 or at < 0
+        line, at = line + lines, found.start()
+        if is_first:
+            column = at - text.rfind("\n", 0, at)
+            problem = f"the character U+{ord(found[0]):04X} can't be seen, and can hide other text"
+            code = found[0].encode("unicode_escape").decode()
+            hint = f'remove it; if it is meant, write "{code}" in double quotes'
+            yield replace(_fault(file, line, column, problem, hint), severity="warning")
 
 
 def explain(error: yaml.YAMLError, text: str, file: str) -> Fault:

@@ -31,6 +31,7 @@ from controller.spec.path_fault import (
     UNREADABLE,
     Path,
     PathFault,
+    circle_in_words,
     did_you_mean,
     holders_of,
     is_script,
@@ -211,7 +212,7 @@ def cycles(spec: Spec) -> Iterator[PathFault]:
         first, second = cycle[0], cycle[1]
         yield PathFault(
             path=("spec", "steps", index_of[first], "dependsOn", graph[first][second]),
-            problem=f"dependency cycle: {' -> '.join([*cycle, first])}",
+            problem=f"dependency cycle: {circle_in_words([*cycle, first])}",
             hint="each of these waits for the next; remove one of the dependencies",
         )
 

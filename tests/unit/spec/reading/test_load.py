@@ -1,5 +1,7 @@
 """Files as workflows: documents, names, what is none of ours, the older form."""
 
+import time
+
 import msgspec
 import pytest
 from full_spec import FULL
@@ -233,6 +235,39 @@ def test_what_ends_a_line_in_no_editor_has_to_be_written_as_an_escape(code: str)
     ]
     escaped = one(f'{spec}"x\\u{code}y"\n').workflow.spec
     assert escaped.env == {"A": f"x{chr(int(code, 16))}y"}
+
+
+@pytest.mark.parametrize("code", ["061c", "200b", "200f", "202e", "2066", "0e0041"])
+def test_what_nobody_sees_in_a_file_is_a_warning(code: str) -> None:
+    """Also in a comment: what looks like one may be none, and the other way round."""
+    char = chr(int(code, 16))
+    escape = char.encode("unicode_escape").decode()
+    spec = f"{SMALL}  env:\n    A: x{char}{char}y # {char}\n# {char}\n"
+    loaded = load(spec.encode(), "a.yaml")
+    assert not loaded.faults
+    line = SMALL.count("\n") + 2
+    words = (
+        f"the character U+{code.lstrip('0').upper():0>4} can't be seen, and can hide other text; "
+    )
+    hint = f'remove it; if it is meant, write "{escape}" in double quotes'
+    assert [str(warning) for warning in loaded.warnings] == [
+        f"a.yaml:{line}:9: {words}{hint}",
+        f"a.yaml:{line + 1}:3: {words}{hint}",
+    ]
+    assert not load(f'{SMALL}  env: {{A: "x{escape}"}}\n'.encode(), "a.yaml").warnings
+
+
+def test_letters_that_are_joined_and_pictures_are_no_warning() -> None:
+    spec = f"{SMALL}  env: {{A: \u0645\u06cc\u200c\u062e, B: 👨\u200d👩\u200d👧, C: שלום}}\n"
+    loaded = load(spec.encode(), "a.yaml")
+    assert (loaded.faults, loaded.warnings) == ((), ())
+
+
+def test_a_file_full_of_what_nobody_sees_is_read_as_fast_as_any() -> None:
+    for spec in (f"{SMALL}# {chr(0x202E) * 500_000}\n", SMALL + f"# {chr(0x202E)}\n" * 200_000):
+        began = time.process_time()
+        assert 1 <= len(load(spec.encode(), "a.yaml").warnings) <= FAULTS_MAX
+        assert time.process_time() - began < 5
 
 
 def test_a_size_is_refused_beyond_the_limit() -> None:
