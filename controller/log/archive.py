@@ -39,6 +39,7 @@ from controller.model.image import NoImage, thaw
 from controller.model.state import State
 
 OUTPUTS_MIN = 1000  # so many files are worth a batch even without a segment
+OUTPUT_BYTES_MAX = 4 << 30  # a larger output stays where it is: it may be a hole, and unpacks whole
 LEVEL = 3  # of compression
 SEQ_DIGITS = 20
 INDEX, OUTPUTS = "index.json", "outputs.tar.zst"
@@ -182,19 +183,20 @@ def unknown(state: State, written: Iterable[str]) -> list[str]:
     return [name for name in written if os.path.splitext(name)[0] not in known]
 
 
-def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
+def retire(state_dir: str, place: Place, unknown: Collection[str]) -> list[str]:
     """Make a batch of the segments before `place` and of what is `unknown`, if that is worth it.
 
     There is a snapshot at `place`, and it is not the newest. All that is left of the lives whose
-    end is in these segments goes as well: no record that is yet to come can name it.
+    end is in these segments goes as well: no record that is yet to come can name it. Returns the
+    outputs that are too large for a batch: they stay.
     """
     old = [first for first in segments.firsts(state_dir) if first < place.first]
     snapshot = os.path.join(folder(state_dir), f"{place.seq:020}.json")
     if not old and len(unknown) < OUTPUTS_MIN:
-        return
+        return []
     newer = any(seq > place.seq for seq in seqs(state_dir))
     if not newer or not os.path.exists(snapshot) or place.seq in checkpoints(state_dir):
-        return
+        return []
     batch = os.path.join(segments.archive_folder(state_dir), f"{place.seq:020}")
     making = f"{batch}.new"
     os.makedirs(making, mode=0o700)
@@ -207,7 +209,8 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
         _copy(checkpoint_path(state_dir, before), making)
     gone = dict.fromkeys([*unknown, *_left_by(state_dir, archived)])
     kept = dict.fromkeys(name for name in gone if _is_kept(state_dir, name))
-    sizes = _pack(state_dir, kept, os.path.join(making, OUTPUTS))
+    large = {name for name in kept if _is_large(state_dir, name)}
+    sizes = _pack(state_dir, kept.keys() - large, os.path.join(making, OUTPUTS))
     index = Index(archived, sizes, dropped=[name for name in gone if name not in kept])
     segments.write(os.path.join(making, INDEX), msgspec.json.encode(index))
     segments.sync_folder(making)
@@ -218,6 +221,7 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> None:
         segments.write(checkpoint + ".new", file.read())
     os.rename(checkpoint + ".new", checkpoint)
     segments.sync_folder(segments.folder(state_dir))
+    return sorted(large)
 
 
 def finish(state_dir: str) -> None:
@@ -330,6 +334,12 @@ def _is_kept(state_dir: str, name: str) -> bool:
     with suppress(OSError):
         regular = stat.S_ISREG(os.lstat(os.path.join(state_dir, name)).st_mode)
         return regular and not name.endswith((output_file(""), parts_file("")))
+    return False
+
+
+def _is_large(state_dir: str, name: str) -> bool:
+    with suppress(OSError):
+        return os.lstat(os.path.join(state_dir, name)).st_size > OUTPUT_BYTES_MAX
     return False
 
 

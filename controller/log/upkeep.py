@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVERY_RECORDS = 50_000  # a quarter of a second of folding
 KEEP_ARCHIVE_BYTES = 1 << 30
+LEFT_LARGE = 3  # an exit code
 
 
 class Upkeep:
@@ -29,7 +30,7 @@ class Upkeep:
         self._process: subprocess.Popen[bytes] | None = None
 
     def consider(self, seq: int) -> str:
-        """The log has reached record `seq`. Returns a warning if the last process failed."""
+        """The log has reached record `seq`. Returns a warning if the last process has one."""
         if seq < self._due:
             return ""
         code = self._process.poll() if self._process is not None else 0
@@ -37,6 +38,11 @@ class Upkeep:
             return ""
         self._due = seq + EVERY_RECORDS
         self._process = self._begin()
+        if code == LEFT_LARGE:
+            runs = os.path.join(self._state_dir, "runs")
+            return (
+                f"outputs over 4 GiB can't be archived; they stay in {runs} until you delete them"
+            )
         return f"the log could not be shortened; {self._errors} says why" if code else ""
 
     @property
@@ -62,21 +68,25 @@ class Upkeep:
             return None
 
 
-def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> None:
-    """Finish the work of the last time, take a snapshot, and retire what lies before it."""
+def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> list[str]:
+    """Finish the work of the last time, take a snapshot, and retire what lies before it.
+
+    Returns the outputs that are too large to be archived.
+    """
     from controller.log import archive
 
     with only_one(state_dir) as alone:
         if not alone:
-            return
+            return []
         archive.finish(state_dir)
         written = archive.outputs(state_dir)  # before reading: see unknown()
         state, place = fold_on(state_dir)
-        archive.retire(state_dir, place, archive.unknown(state, written))
+        large = archive.retire(state_dir, place, archive.unknown(state, written))
         archive.prune(state_dir, keep_archive_bytes)
+        return large
 
 
 if __name__ == "__main__":
     os.nice(10)
     gc.disable()  # nothing that is made here becomes garbage
-    keep_up(sys.argv[1], int(sys.argv[2]))
+    sys.exit(LEFT_LARGE if keep_up(sys.argv[1], int(sys.argv[2])) else 0)

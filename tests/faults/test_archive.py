@@ -16,7 +16,7 @@ from story import Story, a_step
 
 from controller.errors import StorageError
 from controller.log import archive, repair, segments, snapshots, writer
-from controller.log.archive import Index, beginning, lives, output
+from controller.log.archive import OUTPUT_BYTES_MAX, Index, beginning, lives, output
 from controller.log.reader import Cursor, Tail, read
 from controller.log.snapshots import newest
 from controller.log.state_folder import prepare_state
@@ -262,6 +262,27 @@ def test_outputs_of_what_left_the_state_are_packed_and_can_be_read(state: str) -
         assert not Path(state, logs[uid]).exists()
     assert changed.exists(), "it was written to since it was packed"
     assert Path(state, logs[kept.uid]).exists()
+
+
+def test_an_output_that_seems_to_be_huge_stays_where_it_is(state: str) -> None:
+    """A file of holes takes no room there, but all of its size wherever it is unpacked."""
+    write(state, TURNS[:-30])
+    begun = TURNS[:-30]
+    gone = [one.event.uid for one in chain(*begun) if isinstance(one.event, LifeArchived)]
+    logs = [f"runs/{uid}/a.1.log" for uid in gone]
+    for log in logs:
+        Path(state, log).parent.mkdir()
+        Path(state, log).write_text("x")
+    os.truncate(Path(state, logs[1]), 1 << 40)
+    os.truncate(Path(state, logs[0]), OUTPUT_BYTES_MAX + 1)
+    keep_up(state)
+    write(state, TURNS[-30:-20])
+    assert keep_up(state) == sorted(logs[:2])
+    write(state, TURNS[-20:-10])
+    keep_up(state)
+    assert all(Path(state, log).exists() == (log in logs[:2]) for log in logs)
+    assert output(state, logs[0]) is None
+    assert output(state, logs[2]) is not None
 
 
 def fill(state: str, uid: str, link_to: Path) -> None:

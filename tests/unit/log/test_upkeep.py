@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from controller.log import snapshots
-from controller.log.upkeep import EVERY_RECORDS, Upkeep
+from controller.log.archive import OUTPUT_BYTES_MAX
+from controller.log.upkeep import EVERY_RECORDS, LEFT_LARGE, Upkeep
 
 
 class Shortening:
@@ -83,3 +84,14 @@ def test_it_is_counted_from_the_last_snapshot(tmp_path: Path, begun: list[Shorte
     assert not begun
     upkeep.consider(90_000 + EVERY_RECORDS)
     assert len(begun) == 1
+
+
+def test_outputs_that_stay_are_said(tmp_path: Path, begun: list[Shortening]) -> None:
+    upkeep = Upkeep(str(tmp_path))
+    upkeep.consider(EVERY_RECORDS)
+    begun[0].code = LEFT_LARGE
+    said = upkeep.consider(2 * EVERY_RECORDS)
+    assert said == (
+        f"outputs over 4 GiB can't be archived; they stay in {tmp_path}/runs until you delete them"
+    )
+    assert OUTPUT_BYTES_MAX == 4 << 30
