@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from controller.cli.settings import no_state
-from controller.model.state import State
 from controller.printing import note, say, say_data
 from controller.view.ink import paint
 from controller.view.look import Look
 from controller.view.table import Table, render
 
 if TYPE_CHECKING:
+    from controller.model.state import State
     from controller.view.shape import ControllerShape
 
 _CANT_MOVE = ("", "dumb", "unknown")  # values of $TERM: nothing is known of such a terminal
@@ -85,13 +85,13 @@ def aside(text: str) -> None:
     note(paint(text, "dim" if in_colour(sys.stderr) else ""))
 
 
-def note_if_nothing(args: argparse.Namespace, state: State) -> None:
+def note_if_nothing(args: argparse.Namespace, state: "State") -> None:
     """For people, name the folder where there is no record: perhaps another one was meant."""
     if not state.seq and args.output in (None, "wide"):
         note(f"{no_state(args)}; `treadle up` starts a controller")
 
 
-def controller_lines(state: State, controller: "ControllerShape") -> list[str]:
+def controller_lines(state: "State", controller: "ControllerShape") -> list[str]:
     """What a user must know about the controller to understand the table."""
     lines = [
         f"controller: {condition.type}: {condition.message}"

@@ -476,7 +476,7 @@ def test_the_shim_killed_at_each_effect(
     yard: Yard, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, when: str
 ) -> None:
     fault = (call, when, nth, str(yard.work / "died"))
-    monkeypatch.setattr("controller.executor.local.link.PROGRAM", FAULTY.format(fault=fault))
+    monkeypatch.setattr("controller.executor.local.starting.PROGRAM", FAULTY.format(fault=fault))
     executor = yard.executor(slots=2)
     yard.forgets = True
     steps = ["one", "load[eu]", "site/load", "site[eu]/load", "onExit/tidy"]
@@ -525,7 +525,7 @@ def test_a_child_with_a_lower_pid_is_not_taken_for_the_step(
 ) -> None:
     """The step is known by its mark alone, and pids begin anew between it and its child."""
     program = DIES_AT_A_WRAP.format(once=str(yard.work / "died"))
-    monkeypatch.setattr("controller.executor.local.link.PROGRAM", program)
+    monkeypatch.setattr("controller.executor.local.starting.PROGRAM", program)
     executor = yard.executor()
     executor.start([yard.launch("step", "sleep 0.3; echo ran >> ledger; exit 65")])
     (end,) = yard.ended(executor, "step")

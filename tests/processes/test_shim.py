@@ -238,7 +238,7 @@ def test_a_shim_that_cannot_start_is_said_in_one_line(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "controller.executor.local.link.PROGRAM", "raise SystemExit('broken on purpose')"
+        "controller.executor.local.starting.PROGRAM", "raise SystemExit('broken on purpose')"
     )
     with pytest.raises(StorageError, match=r"dies again and again; .*shim/errors says why"):
         yard.executor()
@@ -261,7 +261,7 @@ def test_what_keeps_a_shim_from_starting_is_said_with_a_hint(
     def refused(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("controller.executor.local.link.start_shim", refused)
+    monkeypatch.setattr("controller.executor.local.starting.start_shim", refused)
     with pytest.raises(
         StorageError, match=f"{os.strerror(number)}: no shim can be started; {hint}"
     ):

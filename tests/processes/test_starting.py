@@ -2,14 +2,19 @@
 
 import os
 import resource
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from processes.yard import Yard, eventually
+from processes.yard import Yard, eventually, shims_of
 
-from controller.executor.local.link import STARTED, start_if_none
+from controller.executor.local.starting import AHEAD, STARTED, load_ahead, start_if_none
 from controller.loop.ports import Ended
+
+STARTING = "from controller.executor.local.starting import *;"
 
 
 def run(yard: Yard, *argv: str, **changes: object) -> Ended:
@@ -36,15 +41,55 @@ def test_how_a_step_ended(
     assert ended.left_processes == 0
 
 
-def test_a_shim_that_was_started_ahead_is_the_one(yard: Yard) -> None:
+def test_a_shim_that_was_started_before_its_controller_is_the_one(yard: Yard) -> None:
     before = set(STARTED)
     for _ in range(2):
         start_if_none(str(yard.state), yard.clock.read().boot_id)
-    (ahead,) = STARTED - before
-    executor = yard.executor()
-    assert executor.shim.pid == ahead
-    executor.start([yard.launch("step", "exit 7")])
-    assert yard.ended(executor, "step")[0].exit_code == 7
+    (early,) = STARTED - before
+    assert yard.executor().shim.pid == early
+    assert run(yard, "exit 7").exit_code == 7
+
+
+def test_a_shim_that_was_loaded_ahead_is_the_one(yard: Yard) -> None:
+    load_ahead(str(yard.state))
+    ahead = AHEAD[str(yard.state)].pid
+    load_ahead(str(yard.state))
+    assert yard.executor().shim.pid == ahead
+    assert run(yard, "exit 7").exit_code == 7
+    assert len(shims_of(yard.state)) == 1
+
+
+def test_a_shim_that_died_while_it_loaded_is_replaced(yard: Yard) -> None:
+    load_ahead(str(yard.state))
+    ahead = AHEAD[str(yard.state)].pid
+    os.kill(ahead, signal.SIGKILL)
+    os.waitpid(ahead, 0)
+    assert run(yard, "exit 7").exit_code == 7
+
+
+def test_none_is_loaded_ahead_for_a_folder_that_has_one(yard: Yard) -> None:
+    yard.executor()
+    load_ahead(str(yard.state))
+    assert not AHEAD
+
+
+def test_one_loaded_ahead_is_gone_when_another_was_first(yard: Yard) -> None:
+    state = str(yard.state)
+    load_ahead(state)
+    ahead = AHEAD[state].pid
+    program = f"{STARTING} start_if_none({state!r}, {yard.clock.read().boot_id!r})"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    (first,) = set(shims_of(yard.state)) - {ahead}
+    assert yard.executor().shim.pid == first
+    assert not Path(f"/proc/{ahead}").exists()
+
+
+def test_one_loaded_ahead_ends_with_a_process_that_had_no_use_for_it(yard: Yard) -> None:
+    state = f"{yard.state}/not-there"
+    program = f"{STARTING} load_ahead({state!r}); print(AHEAD[{state!r}].pid)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    eventually(lambda: not Path(f"/proc/{int(done.stdout)}").exists(), "it has ended")
+    assert not os.path.exists(state)
 
 
 def test_a_step_is_told_to_have_started_before_it_ended(yard: Yard) -> None:

@@ -17,21 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from controller.cli.progress import progress
 from controller.cli.settings import specs_folder
-from controller.client.run_requests import ask_to_run
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
-from controller.model.events import GenerationAccepted, Record, RequestApplied, WorkflowFinished
-from controller.model.observations import Request
-from controller.model.phases import WORKFLOW_TERMINAL, Phase
+from controller.executor.local.starting import load_ahead, start_if_none
 from controller.printing import complain, say
-from controller.requests import os_user
-from controller.view.pools import stuck
 
 if TYPE_CHECKING:
     from controller.host.lines import Progress
     from controller.host.news import News
     from controller.host.session import Session
     from controller.host.signals import StopSignals
-    from controller.model.state import Move, State
+    from controller.model.state import Move
 
 _FOLLOW_SECONDS = 0.05
 _BEGIN_SECONDS_MAX = 30.0
@@ -55,8 +50,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the workflows of the files; 0 if all succeeded, 128 + N if signal N cancelled them."""
     if not args.files and not args.asked:
         raise UsageError("run: name at least one FILE")
+    if not args.detach:
+        load_ahead(os.path.abspath(args.state))
+    from controller.client.run_requests import ask_to_run
     from controller.host.faults import show_faults
-    from controller.log.status_file import read_status
 
     is_new = args.searched and not os.path.isdir(args.state)
     try:
@@ -78,12 +75,14 @@ def run(args: argparse.Namespace) -> int:
     limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)
-    _start_shim_ahead(args.state)
+    _start_shim(args.state)
     follower = _Follower(args, names)
     while True:
         try:
             return _drive(args, names, limits)
         except LockHeld:
+            from controller.log.status_file import read_status
+
             pid = read_status(args.state).pid
             who = f" (pid {pid})" if pid else ""
             complain(f"a controller is already running{who}: it runs these workflows")
@@ -100,6 +99,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
     """
     import subprocess
 
+    from controller.client.begun import refuse
     from controller.client.replica import Replica
 
     path = os.path.join(state_dir, "run.log")
@@ -126,7 +126,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
         if over:
             raise StorageError(f"the background process did not begin; {path} says why")
         time.sleep(_FOLLOW_SECONDS)
-    _refuse(replica.state, names)
+    refuse(replica.state, names)
     say(f"running in the background as pid {process.pid}; progress: {path}")
     return ExitCode.FINE
 
@@ -135,6 +135,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 
 def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> int:
+    from controller.client.begun import Begun
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
 
@@ -149,7 +150,7 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
     )
     with StopSignals() as signals, open_session(options, signals) as session:
         state = session.controller.state
-        begun = _Begun(names, state)
+        begun = Begun(names, state)
         asked_to_cancel = False
         with progress(args, "ask", title=_title(args)) as shown:
             while not (begun.all_over(state) or shown.left == "detach"):
@@ -178,10 +179,9 @@ def _title(args: argparse.Namespace) -> str:
     return " ".join(args.files) or "run"
 
 
-def _start_shim_ahead(state_dir: str) -> None:
-    """Start the shim now, so that it loads at the same time as this process."""
+def _start_shim(state_dir: str) -> None:
+    """Now that there is a state folder, so that the session does not wait for it."""
     from controller.clock import SystemClock
-    from controller.executor.local.link import start_if_none
 
     with suppress(OSError):  # the session tries again, and reports the error
         start_if_none(os.path.abspath(state_dir), SystemClock().read().boot_id)
@@ -192,7 +192,8 @@ def _cancel(session: "Session", names: frozenset[str], number: int) -> None:
 
     Of one whose steps have finished the hooks still run; a second Ctrl-C leaves them running.
     """
-    from controller.requests import drop
+    from controller.model.observations import Request
+    from controller.requests import drop, os_user
 
     ours = [
         life
@@ -223,11 +224,12 @@ class _Follower:
     """Follows the log while another controller runs the workflows."""
 
     def __init__(self, args: argparse.Namespace, names: frozenset[str]) -> None:
+        from controller.client.begun import Begun
         from controller.client.replica import Replica
 
         self._args = args
         self._replica = Replica(args.state)
-        self._begun = _Begun(names, self._replica.state)
+        self._begun = Begun(names, self._replica.state)
 
     def follow(self) -> int | None:
         """Until all have finished, or a signal; None if the controller exits before that."""
@@ -275,61 +277,3 @@ class _Follower:
             moves=moves,
             only=self._begun.uids,
         )
-
-
-# ---------------------------------------- both
-
-
-class _Begun:
-    """The lives that these requests began, and the phase of each, even if it is archived."""
-
-    def __init__(self, names: frozenset[str], state: "State") -> None:
-        self._names = names
-        self._phases = {
-            life.uid: life.phase for life in state.lives.values() if life.request in names
-        }
-
-    def note(self, records: Sequence[Record]) -> None:
-        for record in records:
-            match record.event:
-                case GenerationAccepted(uid=uid, request=request) if request in self._names:
-                    self._phases[uid] = Phase.PENDING
-                case RequestApplied(kind="run", name=name, uid=uid, refused="") if uid:
-                    if name in self._names:  # it continues a life
-                        self._phases[uid] = Phase.PENDING
-                case WorkflowFinished(uid=uid, phase=phase) if uid in self._phases:
-                    self._phases[uid] = phase
-
-    @property
-    def uids(self) -> frozenset[str]:
-        return frozenset(self._phases)
-
-    def all_over(self, state: "State") -> bool:
-        if not all(name in state.requests for name in self._names):
-            return False
-        return all(phase in WORKFLOW_TERMINAL for phase in self._now(state))
-
-    def is_stuck(self, state: "State") -> bool:
-        """Whether steps wait for a pool that is not defined or too small.
-
-        They wait for ever where no controller watches the folder: that would be the only one to
-        see another document.
-        """
-        lives = (state.lives.get(uid) for uid in self._phases)
-        return any(life is not None and stuck(state, life) for life in lives)
-
-    def result(self, state: "State") -> ExitCode:
-        _refuse(state, self._names)
-        fine = all(phase is Phase.SUCCEEDED for phase in self._now(state))
-        return ExitCode.FINE if fine else ExitCode.FAILED
-
-    def _now(self, state: "State") -> Iterator[Phase]:
-        for uid, ended in self._phases.items():
-            life = state.lives.get(uid)
-            yield life.phase if life is not None else ended
-
-
-def _refuse(state: "State", names: frozenset[str]) -> None:
-    refusals = [state.requests[name] for name in sorted(names) if state.requests[name]]
-    if refusals:
-        raise UsageError("; ".join(refusals))

@@ -1,29 +1,25 @@
 """The controller's connection to the shim. If there is no shim, the controller starts one.
 
-The process that gets the lock file starts the shim. It passes the lock and the socket, bound and
-listening, to it as descriptors. So there are never two shims, and one can be talked to before it
-has loaded. It takes as long to load as its controller, so start it first to save time. If somebody
-holds the lock, there is a shim, or one is just starting or stopping; a moment later it answers.
+If somebody holds the lock of the shim, there is one, or one is just starting or stopping; a moment
+later it answers.
 """
 
 import errno
 import fcntl
 import os
-import resource
 import select
-import signal
 import socket
 import sys
 import termios
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.errors import MEND_DISK, StorageError
-from controller.executor.shim.door import BACKLOG
+from controller.executor.local import starting
+from controller.executor.local.starting import STARTED, short_path, step_limits
 from controller.executor.shim.wire import Message, Wire
 
 if TYPE_CHECKING:
@@ -36,17 +32,8 @@ INHERIT_PROTOCOL = 4  # the first whose `start` may say what is inherited
 OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # if more shims die in that time, something is wrong
-SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
 REPLACE_SECONDS_MAX = 2.0  # an idle shim must stop in this time
 SILENT_SECONDS = 5.0  # without reading what it was sent; normally it takes milliseconds
-
-# Our packages come last, so none of them can hide a module of the standard library.
-PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]); "
-    "from controller.executor.shim.main import main; main(*sys.argv[2:])"
-)
-
-STARTED: set[int] = set()  # shims that are children of this process
 
 
 class Link:
@@ -83,7 +70,7 @@ class Link:
         time.sleep(OPEN_PAUSE_SECONDS)
 
     def try_open(self) -> bool:
-        start_if_none(self.state, self.boot_id)
+        starting.start_if_none(self.state, self.boot_id)
         sock = socket.socket(socket.AF_UNIX)
         sock.setblocking(False)  # a shim that hangs accepts nothing once its queue is full
         try:
@@ -190,74 +177,6 @@ def hint(number: int | None) -> str:
     return MEND_DISK
 
 
-def start_if_none(state: str, boot_id: str) -> None:
-    """Start the shim of this folder, unless it exists or somebody else is starting it."""
-    os.makedirs(f"{state}/shim", mode=0o700, exist_ok=True)
-    lock = os.open(f"{state}/shim/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if try_lock(lock):
-            start_shim(state, boot_id, lock)
-    finally:
-        os.close(lock)
-
-
-def start_shim(state: str, boot_id: str, lock: int) -> None:
-    step_limits()  # note the limits before they are raised for us and for what we start
-    with suppress(FileNotFoundError):
-        os.unlink(f"{state}/shim/socket")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    errors = os.open(f"{state}/shim/errors", flags, 0o600)
-    with socket.socket(socket.AF_UNIX) as listener:
-        os.fchmod(listener.fileno(), 0o600)  # before it has a name: never open to others
-        with short_path(f"{state}/shim") as folder:
-            listener.bind(f"{folder}/socket")
-        listener.listen(BACKLOG)
-        # Above 2, or moving the first to its place could overwrite the next.
-        handed = [
-            fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (listener.fileno(), lock, errors)
-        ]
-    os.close(errors)
-    try:
-        STARTED.add(spawn(state, boot_id, handed))
-    finally:
-        for fd in handed:
-            os.close(fd)
-
-
-def spawn(state: str, boot_id: str, handed: list[int]) -> int:
-    packages = os.fspath(Path(__file__).parents[3])
-    return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-I", "-S", "-c", PROGRAM, packages, state, boot_id],
-        {},
-        file_actions=[(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(handed)],
-        setsid=True,
-        setsigmask=(),
-        setsigdef=sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}),
-    )
-
-
-def try_lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
-def short_path(folder: str) -> Iterator[str]:
-    """A name for the folder that is short enough for a socket's path, even if it lies deep."""
-    if len(os.fsencode(folder)) < SOCKET_PATH_MAX - len("/socket"):
-        yield folder
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{fd}"
-    finally:
-        os.close(fd)
-
-
 def greeting(epoch: int, slots: int) -> Message:
     """What a shim must know of its controller, mainly what the steps inherit from it."""
     umask = os.umask(0o077)
@@ -273,19 +192,6 @@ def inherited() -> dict[str, str]:
         name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
         for name, value in os.environb.items()
     }
-
-
-@cache
-def step_limits() -> dict[int, int]:
-    """The soft limits that this controller was started with; its steps get them.
-
-    Then the controller's own limit for descriptors is raised: it holds one for each running step.
-    """
-    kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
-    limits = {kind: resource.getrlimit(kind)[0] for kind in kinds}
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return limits
 
 
 def start_message(launch: "Launch", argv: tuple[str, ...], env: dict[str, str]) -> Message:

@@ -1,18 +1,34 @@
 """How a shim is found: its lock, and the socket that controllers connect to.
 
-The controller that starts it passes both as descriptors. Either may be deleted while steps run. If
-the socket is deleted, the shim makes another. If the lock is deleted, it is no longer the shim of
-this folder: a controller finds no shim and starts one, so this one starts nothing any more.
+The controller that starts it hands both over as descriptors. Either may be deleted while steps run.
+If the socket is deleted, the shim makes another. If the lock is deleted, it is no longer the shim
+of this folder: a controller finds no shim and starts one, so this one starts nothing any more.
 """
 
 import contextlib
 import os
 import socket
 
-LISTENER, LOCK, ERRORS = 0, 1, 2  # the descriptors that the controller hands over
+LINE = 0  # the descriptor through which a controller hands over these:
+LISTENER, LOCK, ERRORS = 0, 1, 2
+BOOT_ID_BYTES_MAX = 256
 BACKLOG = 16
 
 Identity = tuple[int, int]
+
+
+def handed_over() -> str:
+    """Wait until a controller needs this shim, and take the descriptors; returns the boot id.
+
+    It is empty if no controller does.
+    """
+    with socket.socket(fileno=os.dup(LINE)) as line:
+        boot_id, handed, _, _ = socket.recv_fds(line, BOOT_ID_BYTES_MAX, ERRORS + 1)
+    if len(handed) <= ERRORS:
+        return ""
+    for place, fd in enumerate(handed):
+        os.dup2(fd, place)
+    return boot_id.decode()
 
 
 class Door:

@@ -45,7 +45,7 @@ from typing import Any
 
 from controller.executor.shim.checks import Refused, check, check_peer, hello_of
 from controller.executor.shim.children import Children, become_subreaper, own_peak_kib
-from controller.executor.shim.door import Door
+from controller.executor.shim.door import Door, handed_over
 from controller.executor.shim.journal import Journal
 from controller.executor.shim.slots import Slots
 from controller.executor.shim.spawn import (
@@ -436,8 +436,11 @@ class Wakes:
             os.read(self.out, 4096)
 
 
-def main(state: str, boot_id: str) -> None:
+def main(state: str) -> None:
     """Run until there is nothing left to do. `state` is absolute."""
+    boot_id = handed_over()
+    if not boot_id:
+        return
     os.umask(OWN_UMASK)
     os.chdir(state)
     door = Door()
