@@ -19,7 +19,8 @@ from typing import Literal
 
 from controller.errors import NotUtf8, UsageError
 from controller.folder.claim import Claim
-from controller.folder.scan import STILL, Scanner, hidden, is_utf8
+from controller.folder.names import hidden, is_utf8
+from controller.folder.scan import STILL, Scanner
 from controller.folder.watch import Watcher
 from controller.loop.ports import FolderSight
 from controller.owners import Doubt, doubt_of_specs

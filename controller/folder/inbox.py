@@ -30,7 +30,8 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from controller.folder.scan import STILL, Signature, is_utf8, signature_of, within
+from controller.folder.names import is_utf8, within
+from controller.folder.scan import STILL, Signature, signature_of
 from controller.loop.ports import InputSight, SeenInput
 
 RESCAN = 2_000_000  # microseconds from the end of a scan to the next one

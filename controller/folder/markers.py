@@ -9,7 +9,6 @@ nothing, and is reported. The commands write markers by rename, so nobody sees a
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,13 +16,13 @@ import yaml
 from msgspec import Struct
 
 from controller.errors import UsageError, bounded
+from controller.folder.names import MARKER_SUFFIX
 from controller.loop.ports import SeenMarker
 from controller.spec.items import is_full_name
 from controller.spec.models import WORKFLOW_NAME
 from controller.spec.reading.older import workflow_name
 from controller.spec.triggers.keys import KEY, LATEST
 
-MARKER_SUFFIX = ".cancel"
 MARKER_BYTES_MAX = 64 * 1024  # nobody writes more by hand; a larger file cancels all
 DEPTH_MAX = 8  # a valid marker needs two
 _PROBLEMS_MAX = 20  # that are named
@@ -234,6 +233,8 @@ def _write(path: str, marker: Marker) -> None:
     if not marker.hooks:
         fields["hooks"] = False
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True) if fields else ""
+    import tempfile  # slow to load, and only a command that writes a marker needs it
+
     folder, name = os.path.split(path)
     descriptor, draft = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
     try:

@@ -19,18 +19,18 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from controller.errors import Fault
 from controller.folder.beside import Reading, Work
-from controller.folder.markers import MARKER_BYTES_MAX, MARKER_SUFFIX, read_marker, workflow_of
+from controller.folder.markers import MARKER_BYTES_MAX, read_marker, workflow_of
+from controller.folder.names import Kind, hidden, is_utf8, kind_of, printable, within
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.owners import who_else
 from controller.spec.reading.load import Loaded, load
 
-SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done
 TICK = 20_000  # microseconds; within one tick of its clock a file system may stamp two writes alike
 LARGE = 256 * 1024  # bytes; what is larger is read beside the loop
@@ -38,7 +38,6 @@ SLICE = 256 * 1024  # bytes that one look reads by itself
 EACH, EACH_FAULT = 1024, 256  # bytes that could be read in the time that these cost besides
 ASK_AGAIN = 20_000  # microseconds; about a file that is read beside
 
-Kind = Literal["spec", "marker"]
 Signature = tuple[int, int, int, int]
 
 
@@ -73,25 +72,6 @@ class Beside(NamedTuple):
     digest: str
     by: str
     reading: Reading
-
-
-def kind_of(name: str) -> Kind | None:
-    """The kind of a file by its name. Editors' temporary files have another suffix, or a dot."""
-    if name.startswith("."):
-        return None
-    if name.endswith(SPEC_SUFFIXES):
-        return "spec"
-    return "marker" if name.endswith(MARKER_SUFFIX) and name != MARKER_SUFFIX else None
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether this is the folder or lies in it; both without symlinks."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def hidden(path: str) -> bool:
-    """Whether a part of this relative path starts with a dot."""
-    return path.startswith(".") or "/." in path
 
 
 class Walk:
@@ -143,7 +123,7 @@ class Walk:
                 return
             if not entry.name.isascii() and not is_utf8(entry.name):
                 problem = "its name is not UTF-8; rename it"
-                yield FoundFile(_printable(path), kind or "spec", None, problem)
+                yield FoundFile(printable(path), kind or "spec", None, problem)
             elif is_folder:
                 folders.append(path)
             elif kind is not None:
@@ -159,7 +139,7 @@ class Walk:
         except OSError as error:
             if kind is not None:
                 problem = f"a symlink that leads nowhere: {error.strerror}"
-                yield FoundFile(_printable(path), kind, None, problem)
+                yield FoundFile(printable(path), kind, None, problem)
             return
         is_folder = stat.S_ISDIR(status.st_mode)
         if kind is None and not is_folder:
@@ -167,7 +147,7 @@ class Walk:
         real = os.path.realpath(os.path.join(self.root, path))
         if not within(real, self._real):
             problem = f"a symlink that leaves the folder ({real}); copy what it leads to"
-            yield FoundFile(_printable(path), kind or "spec", None, problem, foreign=is_folder)
+            yield FoundFile(printable(path), kind or "spec", None, problem, foreign=is_folder)
             return
         target = os.path.relpath(real, self._real)
         self.targets.add(target)
@@ -550,16 +530,3 @@ def _owner(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(path: str) -> str:
-    """The path as text that a log can hold."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -18,10 +18,8 @@ from controller.view import words
 from controller.view.failure import LINES_SHOWN, block, of_present_run
 from controller.view.faults import stays_in_force
 from controller.view.firings import due_time, is_toggle
-from controller.view.lists.listing import of_definition
 from controller.view.look import Look
 from controller.view.pools import is_stuck, of_lack
-from controller.view.story import of_firing
 from controller.view.times import rfc3339, span
 
 Outputs = Literal["failed", "all", "none", "stream"]  # whose output is shown; or while it comes
@@ -97,6 +95,8 @@ class Lines:
                 say(text)
         for firing in news.firings:
             if news.shows(firing.uid) and firing.uid in news.state.lives:
+                from controller.view.story import of_firing  # in `run` nothing fires
+
                 name = news.state.lives[firing.uid].name
                 self._say(f"{name}: {of_firing(firing, self._look(news))}")
         if news.moves or news.firings or self._streams:
@@ -313,6 +313,8 @@ def line(move: Move, state: State, look: Look | None = None) -> str:
     if not move.step and life is not None and life.phase is move.phase and life.finished:
         message = words.verdict(life)
     if move.phase is Phase.WAITING and life is not None and look is not None:
+        from controller.view.lists.listing import of_definition  # `run` runs no definitions
+
         message = of_definition(state, life, look)
     took = "" if taken is None else f" {_TOOK.get(move.phase, 'after')} {span(taken)}"
     if move.phase is Phase.READY and (step := _step_of(move, state)) is not None:

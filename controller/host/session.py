@@ -19,7 +19,6 @@ from controller.chance import SystemChance
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local.executor import LocalExecutor
-from controller.folder.inbox import Inbox
 from controller.host.news import News
 from controller.host.signals import StopSignals
 from controller.host.wakes import Wakes
@@ -43,6 +42,7 @@ from controller.spec.reading.load import SPEC_BYTES_MAX
 
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
+    from controller.folder.inbox import Inbox
 
 AHEAD = 8  # starts queued in the shim beyond the slots, so that it has work while a turn syncs
 
@@ -182,7 +182,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         _check_folder(options, known=state.controller.folder != "")
         settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
-        folder = _open_folder(options, state_dir, stack)
+        folder, inputs = _open_folder(options, state_dir, stack)
         executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
         stack.callback(executor.close)
         space = DiskSpace(state_dir, options.min_free_bytes)
@@ -198,7 +198,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
             space=space,
             chance=SystemChance(),
             folder=folder,
-            inputs=None if folder is None else Inbox(state_dir),
+            inputs=inputs,
         )
         files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
         wakes = Wakes(clock, files)
@@ -275,10 +275,14 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
     )
 
 
-def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> "OpenFolder | None":
+def _open_folder(
+    options: Options, state_dir: str, stack: ExitStack
+) -> "tuple[OpenFolder, Inbox] | tuple[None, None]":
+    """The specs, and the files that triggers wait for."""
     if options.specs is None:
-        return None
+        return None, None
     from controller.folder.folder import OpenFolder
+    from controller.folder.inbox import Inbox
 
     folder = OpenFolder(
         options.specs,
@@ -288,4 +292,4 @@ def _open_folder(options: Options, state_dir: str, stack: ExitStack) -> "OpenFol
     )
     stack.callback(folder.close)
     folder.watch_also(requests_folder(state_dir))
-    return folder
+    return folder, Inbox(state_dir)

@@ -9,7 +9,6 @@ import stat
 from typing import IO
 
 from controller.errors import StorageError
-from controller.log.archive import output
 
 LOOK_BACK_BYTES = 64 << 20  # for the last lines: a file of holes can seem to be of any size
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
@@ -93,6 +92,8 @@ def open_output(state_dir: str, log: str) -> IO[bytes]:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", path)
     except FileNotFoundError:
+        from controller.log.archive import output
+
         archived = output(state_dir, log)
         if archived is None:
             raise

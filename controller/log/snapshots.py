@@ -34,7 +34,6 @@ from controller.errors import StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Cursor, Place, turn_bytes
 from controller.model.apply.fold import replay
-from controller.model.image import NoImage, freeze, thaw
 from controller.model.state import State
 
 KEPT = 2
@@ -129,6 +128,8 @@ def newest(
 
 
 def _thawed(snapshot: Snapshot) -> State | None:
+    from controller.model.image import NoImage, thaw  # slow to load; most logs are short
+
     # Nothing of an image becomes garbage, and collecting would take longer than all the rest.
     collects = gc.isenabled()
     gc.disable()
@@ -197,6 +198,8 @@ def fold_on(state_dir: str) -> tuple[State, Place]:
 
 def write(state_dir: str, state: State, place: Place) -> None:
     """Write a snapshot: it is there whole or not at all, even after a power cut."""
+    from controller.model.image import freeze
+
     head = Head(place=place, time=state.time, turn_crc=crc32(turn_bytes(state_dir, place)))
     line, image = msgspec.json.encode(head) + b"\n", freeze(state)
     path = _path(state_dir, place.seq)

@@ -6,7 +6,7 @@ but for `queue_of` and `conditions`, which say theirs.
 
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice, takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from controller.model.indexes import definition_of, instances_of
 from controller.model.phases import Phase, Reason
@@ -25,8 +25,10 @@ from controller.model.timers import TimerKind
 from controller.spec.triggers.due import at_in, offset
 from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.look import Look
-from controller.view.shape import FilesWaiting
 from controller.view.times import micros_of, rfc3339
+
+if TYPE_CHECKING:
+    from controller.view.shape import FilesWaiting
 
 WORKFLOW_MISSING = "WorkflowMissing"
 TRIGGER_LOOPS = "TriggerLoops"
@@ -141,7 +143,7 @@ def is_there(state: State, trigger: ResolvedTrigger) -> bool:
     return not trigger.after or trigger.after in state.workflows
 
 
-def files_of(definition: Workflow, name: str, files: FilesWaiting) -> int | None:
+def files_of(definition: Workflow, name: str, files: "FilesWaiting") -> int | None:
     """How many files wait for the trigger; None where that is not known."""
     if files is None or trigger_of(definition, name).kind != "files":
         return None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from controller.client.files.source import read_source
 from controller.errors import Fault, TreadleError
-from controller.folder.scan import kind_of, within
+from controller.folder.names import kind_of, within
 from controller.spec.linked import Above, below
 from controller.spec.models import FolderDefaults
 from controller.spec.reading.load import Document, Loaded, load

@@ -56,7 +56,7 @@ def pools_for(
     """
     if not any(b'"uses"' in msgspec.json.encode(spec) for spec in specs_used):
         return []
-    from controller.folder.scan import within
+    from controller.folder.names import within
 
     root = os.path.abspath(specs())
     places = [*map(os.path.abspath, files), root]

@@ -16,20 +16,19 @@ from controller.errors import Excerpt, Fault
 EXCERPT_MAX = 200  # characters of a long line
 _BEFORE = 80  # of these, how many stand before the fault
 
+# Compiled when a fault needs them: most files have none.
 _QUOTED = r'"(?:\\.|[^"\\])*"' r"|'(?:''|[^'])*'"
-_PLAIN = re.compile(_QUOTED + r"|[^\s,\[\]{}].*?(?=\s*(?::(?:\s|$)|\s#|$))")
-_IN_BRACKETS = re.compile(
-    _QUOTED + r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
-)
-_BRACKET = re.compile(r"[\[{]")
-_BLANKS = re.compile(r"\s*")
-_BLANKS_IN_QUOTES = re.compile(r"(?:\s|\\[\snrt])*")
-_LINE_END = re.compile(r"\r\n?|\n")
+_PLAIN = _QUOTED + r"|[^\s,\[\]{}].*?(?=\s*(?::(?:\s|$)|\s#|$))"
+_IN_BRACKETS = _QUOTED + r"|[^\s,\[\]{}](?:[^,\[\]{}]*?)(?=\s*(?:[,\[\]{}]|:(?:\s|$)|\s#|$))"
+_BRACKET = r"[\[{]"
+_BLANKS = r"\s*"
+_BLANKS_IN_QUOTES = r"(?:\s|\\[\snrt])*"
+_LINE_END = r"\r\n?|\n"
 
 
 def lines_of(text: str) -> list[str]:
     """The lines of a text as YAML counts them; `decode` refuses what else might end one."""
-    return _LINE_END.split(text)
+    return re.split(_LINE_END, text)
 
 
 def with_excerpt(fault: Fault, lines: Sequence[str]) -> Fault:
@@ -45,8 +44,8 @@ def excerpt(line: str, column: int) -> Excerpt:
     begin = max(0, min(start - _BEFORE, len(line) - EXCERPT_MAX))
     end = begin + EXCERPT_MAX
     # A word may be as long as the file: search only what is shown.
-    words = _IN_BRACKETS if _BRACKET.search(line, begin, start) else _PLAIN
-    word = words.match(line, start, end)
+    words = _IN_BRACKETS if re.compile(_BRACKET).search(line, begin, start) else _PLAIN
+    word = re.compile(words).match(line, start, end)
     length = len(word[0]) if word else 1
     text = line[begin:end]
     if end < len(line):
@@ -75,6 +74,6 @@ def end_in_source(text: str, source: str, at: int, style: str) -> int:
 
 
 def after_blanks(source: str, at: int, style: str) -> int:
-    blanks = (_BLANKS_IN_QUOTES if style == '"' else _BLANKS).match(source, at)
+    blanks = re.compile(_BLANKS_IN_QUOTES if style == '"' else _BLANKS).match(source, at)
     assert blanks is not None  # there may be none
     return blanks.end()

@@ -11,7 +11,6 @@ from datetime import date
 
 from msgspec import UNSET, UnsetType
 
-from controller.spec import habits
 from controller.spec.definition import given
 from controller.spec.expression import OPEN, codes
 from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger, fields_of
@@ -124,7 +123,9 @@ def _bad_cron(path: Path, text: str) -> Iterator[PathFault]:
 def _as_cron(text: str) -> str:
     """What to write for an expression that other tools take."""
     if every := _EVERY.fullmatch(text.strip()):
-        seconds = habits.seconds(every[1])
+        from controller.spec.habits import seconds as as_seconds  # only for faults
+
+        seconds = as_seconds(every[1])
         whole = seconds is not None and seconds >= 1 and seconds == int(seconds)
         return f"write everySeconds: {seconds:.0f} in place of schedule" if whole else ""
     words = text.split() if len(text) <= _SHOWN_MAX else []

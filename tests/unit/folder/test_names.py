@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.folder.scan import hidden, kind_of
+from controller.folder.names import hidden, kind_of
 
 
 @pytest.mark.parametrize("name", ["etl.yaml", "etl.yml", "etl.json", "a.b.yaml", "tmp.yaml"])

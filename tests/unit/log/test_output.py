@@ -77,7 +77,7 @@ def test_a_damaged_archive_does_not_keep_a_page_from_being_shown(
     def damaged(*_: str) -> None:
         raise StorageError("damaged")
 
-    monkeypatch.setattr("controller.log.output.output", damaged)
+    monkeypatch.setattr("controller.log.archive.output", damaged)
     assert last_lines(str(tmp_path), "a.log", 2) == []
 
 
