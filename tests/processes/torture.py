@@ -29,6 +29,7 @@ from processes.diamond import (
 )
 from processes.firings import Firings, stopped_for
 from processes.yard import Yard
+from properties.costs import a_chain, a_fan, a_life, too_dear
 from simulation import chaos
 from simulation.trial import figures
 
@@ -63,6 +64,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="treadle-torture-") as folder:
         most = churn(f"{folder}/state", lives=100_000, keep_finished=1_000, every=50_000)
         print(f"100,000 workflows came and went; at most there were: {most}", flush=True)
+    faults += costs()
     if reason := why_no_strace():
         print(f"system calls: skipped, {reason}")
     else:
@@ -105,6 +107,13 @@ def resources() -> int:
         cost = whole_cost_at_once(Path(folder), steps=1_000, seconds=5.0)
     print(f"1,000 at once under a whole controller: {in_words(cost)}", flush=True)
     return sum(left.values())
+
+
+def costs() -> int:
+    """Returns how many costs grow faster than the DAG, from 1,000 steps to 10,000."""
+    dear = {life.__name__: too_dear(life, 1_000) for life in (a_life, a_chain, a_fan)}
+    print(f"costs that grow faster than the steps: {dear}", flush=True)
+    return sum(map(len, dear.values()))
 
 
 def in_words(figures: dict[str, float]) -> str:

@@ -1,70 +1,42 @@
 """No cost of accepting, editing, explaining or showing a DAG grows faster than the DAG.
 
-What is counted are the calls of functions at 1,000 steps and at 10,000: the same on every machine.
-What C does in one call, like copying a dictionary, counts as one; `make bench` shows the seconds
-that 100,000 steps take.
+Calls are counted at 300 steps and at 3,000. `make torture` does it at 1,000 and at 10,000, and
+`make bench` shows the seconds that 100,000 steps take.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from cProfile import Profile
-from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec import convert
+from properties.costs import (
+    LIMITS,
+    RATIO_MAX,
+    a_chain,
+    a_fan,
+    a_life,
+    accept,
+    calls_of,
+    diff,
+    too_dear,
+)
 from story import Story, a_step, document
 
 from controller.model.events import DefaultsAccepted, PoolAccepted, SourceChanged
-from controller.planner.actions import Accept
 from controller.planner.permission import Limits
-from controller.rehearsal.foresee import changes_of
 from controller.spec.models import DefaultsSpec, TemplateSpec
 from controller.spec.reading.link import Found, link
 from controller.spec.reading.load import load
-from controller.view import status
-from controller.view.changes import difference
-from controller.view.lists import listing
-from controller.view.look import Look
-from controller.view.pages import page
-from controller.view.why.explain import Around, causes, ways
-from controller.view.why.roots import explanation
 
-RATIO_MAX = 12  # for ten times the steps
-LIMITS = Limits(max_parallel=2)
-LOOK = Look(now=0, width=80)
-UP = Around(runs=True, limits=LIMITS)
-
-Needs = Callable[[int, int], list[int]]
-Costs = Iterator[tuple[str, int]]
-
-
-def three_before(step: int, count: int) -> list[int]:
-    """Three of the tenth before it: so both sizes have the same form."""
-    known = range(max(0, step - count // 10), step)
-    return Random(step).sample(known, min(3, len(known)))
-
-
-def one_before(step: int, _count: int) -> list[int]:
-    return [step - 1] if step else []
+SIZE = 300  # steps, and ten times as many
 
 
 def test_ten_times_the_steps_take_no_more_than_twelve_times_the_calls() -> None:
-    compare(a_life)
+    assert not too_dear(a_life, SIZE)
 
 
 def test_nor_where_each_step_waits_for_the_one_before() -> None:
-    compare(a_chain)
-
-
-def compare(life: Callable[[int], Costs]) -> None:
-    small, large = dict(life(1_000)), dict(life(10_000))
-    assert {deed: (small[deed], large[deed]) for deed in small if dear(deed, small, large)} == {}
-
-
-def dear(deed: str, small: dict[str, int], large: dict[str, int]) -> bool:
-    return large[deed] > RATIO_MAX * small[deed]
+    assert not too_dear(a_chain, SIZE)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +163,7 @@ def calls_with_waiting_workflows(count: int, uses: list[Any], big: bool) -> int:
 
 
 def test_ten_times_the_children_take_no_more_than_twelve_times_the_calls() -> None:
-    compare(a_fan)
+    assert not too_dear(a_fan, SIZE)
 
 
 def test_a_template_is_read_once_for_all_its_callers() -> None:
@@ -229,80 +201,6 @@ def calls_of_defaults(steps: int, others: int) -> int:
     return calls_of(lambda: story.see(told).settle())
 
 
-# ---------------------------------------- deeds, each with its calls
-
-
-def a_life(count: int) -> Costs:
-    first = written(three_before, count)
-    edited = written(three_before, count, run="new")
-    story = Story(LIMITS, checked=False)
-    yield "accept", calls_of(lambda: accept(story, first))
-    yield from showing(story, count)
-    yield "diff", calls_of(lambda: diff(story, edited))
-    yield "edit", calls_of(lambda: accept(story, edited))
-    yield "all are skipped", calls_of(lambda: story.exit("s0", code=1))
-    yield from (("skipped, " + deed, calls) for deed, calls in showing(story, count))
-
-
-def a_chain(count: int) -> Costs:
-    """What goes from step to step, as far as there are any."""
-    first = written(one_before, count)
-    waiting = written(one_before, count, run="new", editPolicy="AfterRun")
-    story = Story(LIMITS, checked=False)
-    accept(story, first)
-    yield "diff of an edit that waits", calls_of(lambda: diff(story, waiting))
-    story.mark(steps=("s1",))
-    yield "skipped, diff under a marker", calls_of(lambda: diff(story, waiting))
-    yield from (("skipped, " + deed, calls) for deed, calls in showing(story, count))
-
-
-def a_fan(count: int) -> Costs:
-    """Its list and what it does are edited, and all its children are skipped."""
-
-    def steps(numbers: Iterable[int], **fields: Any) -> list[dict[str, Any]]:
-        env = {"N": "${{ item }}"}
-        fan = a_step("s", forEach=list(numbers), env=env, parallelism=7, **fields)
-        return [fan, a_step("last", "s")]
-
-    story = Story(LIMITS, checked=False)
-    yield "expand", calls_of(lambda: story.accept(steps(range(count))))
-    yield "another list", calls_of(lambda: story.accept(steps(range(5, count + 5))))
-    yield "another order", calls_of(lambda: story.accept(steps(reversed(range(count)))))
-    yield "another command", calls_of(lambda: story.accept(steps(range(count), run="other")))
-    yield "no list", calls_of(lambda: story.accept(steps([])))
-    for name in sorted(story.live() - {"last"}):
-        story.end(name)
-    story.exit("last")
-    skip = "${{ item < 0 }}"
-    yield "all are skipped", calls_of(lambda: story.accept(steps(range(count), when=skip)))
-
-
-def showing(story: Story, count: int) -> Costs:
-    state, life = story.state, story.life()
-    step = life.steps[f"s{count - 1}"]
-    look = Look(now=story.now, width=100)
-    yield "status", calls_of(lambda: all_of(page.page(state, life, look)))
-    yield "get", calls_of(lambda: listing.list_table(state, [life], look))
-    yield "get -o json", calls_of(lambda: status.workflow_shape(state, life))
-    yield "explain a step", calls_of(lambda: causes(state, life, step, UP))
-    yield "explain a step to people", calls_of(lambda: ways(state, life, step, UP, LOOK))
-    yield "explain all", calls_of(lambda: all_of(explanation(state, life, UP, LOOK, {})))
-
-
-# ---------------------------------------- what a deed is
-
-
-def written(needs: Needs, count: int, run: str = "old", **spec: Any) -> bytes:
-    """A document of so many steps; the one in the middle runs `run`."""
-    steps = [
-        a_step(f"s{n}", *(f"s{other}" for other in needs(n, count)), run=run)
-        if n == count // 2
-        else a_step(f"s{n}", *(f"s{other}" for other in needs(n, count)))
-        for n in range(count)
-    ]
-    return msgspec.json.encode(document(steps, **spec))
-
-
 def test_diff_of_a_definition_costs_nothing_for_instances_that_have_ended() -> None:
     few, many = (calls_of_diff(ended=count, queued=1) for count in (2, 200))
     assert many <= few * 1.1
@@ -329,31 +227,3 @@ def calls_of_diff(ended: int, queued: int) -> int:
     story.start("a", workflow=f"w@k{ended}")
     edited = msgspec.json.encode(document([a_step("a", run="new"), a_step("b", "a")], **about))
     return calls_of(lambda: diff(story, edited))
-
-
-def accept(story: Story, data: bytes) -> None:
-    """From the bytes of a file to the last decision that follows at once."""
-    life = story.state.workflows.get("w")
-    (found,) = load(data, "w.json").documents
-    uid = life.uid if life is not None else None
-    story.promise(Accept(document=found.workflow, path="w.json", uid=uid))
-    story.settle()
-
-
-def diff(story: Story, data: bytes) -> None:
-    (found,) = load(data, "w.json").documents
-    changes = changes_of(story.state, found)
-    assert changes[0].is_change
-    for change in changes:
-        all_of(difference.lines(change, LOOK))
-
-
-def all_of(lines: Iterable[object]) -> None:
-    deque(lines, maxlen=0)
-
-
-def calls_of(deed: Callable[[], object]) -> int:
-    """How many functions it calls, those written in C too; each step of a generator counts."""
-    profile = Profile()
-    profile.runcall(deed)
-    return sum(entry.callcount for entry in profile.getstats())
