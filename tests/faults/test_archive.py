@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from itertools import chain, groupby
@@ -85,9 +86,9 @@ def test_however_much_comes_and_goes_little_stays(
 ) -> None:
     monkeypatch.setattr(writer, "SEGMENT_SIZE_MAX", 200_000)
     monkeypatch.setattr(indexes, "NAMES_MAX", 500)  # whose runs are remembered
-    most = churn(str(tmp_path / "state"), lives=20_000, keep_finished=50, every=2_000)
-    assert most.pop("records") > 190_000
-    # Half of this is there after a thousand; if nothing retired, it would be twenty times it.
+    most = churn(str(tmp_path / "state"), lives=4_000, keep_finished=50, every=2_000)
+    assert most.pop("records") > 38_000
+    # Half of this is there after a thousand; if nothing retired, it would be four times it.
     assert most["lives"] <= 50 + 2 * AT_ONCE
     assert most["image bytes"] < 500_000
     assert most["files"] < 1_500
@@ -411,10 +412,11 @@ def test_many_outputs_are_packed_although_no_segment_is_full(
     assert seen(state) == WHOLE and told(state) == RECORDS
 
 
+# Keeps up with the log of a folder, and dies at its N-th call: a fork of what is loaded once.
 DIES = """
 import os, signal, shutil, sys
-from controller.log import segments, upkeep
-left = {nth}
+from controller.log import archive, segments, upkeep
+left = 0
 def dying(real):
     def call(*args, **more):
         global left
@@ -430,8 +432,14 @@ def dying(real):
 for name in ("fsync", "rename", "unlink", "makedirs", "rmdir"):
     setattr(os, name, dying(getattr(os, name)))
 segments.write, shutil.rmtree = dying(segments.write), dying(shutil.rmtree)
-for _ in range(2):
-    upkeep.keep_up(sys.argv[1], {keep})
+for line in sys.stdin:
+    nth, keep, state = line.split()
+    if not (child := os.fork()):
+        left = int(nth)
+        for _ in range(2):
+            upkeep.keep_up(state, int(keep))
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
@@ -442,11 +450,14 @@ def test_killed_at_every_call_nothing_is_lost(state: str, tmp_path: Path, keep: 
     outputs = Path(state, "runs/nobody")
     outputs.mkdir()
     (outputs / "a.1.log").write_text("of a life that is over")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    keeper = subprocess.Popen([sys.executable, "-c", DIES], text=True, bufsize=1, **pipes)
+    assert keeper.stdin is not None and keeper.stdout is not None
     for nth in range(1, 400, 3 if keep == PLENTY else 5):
         copy = str(tmp_path / f"killed-{nth}")
         shutil.copytree(state, copy)
-        script = DIES.format(nth=nth, keep=keep)
-        done = subprocess.run([sys.executable, "-c", script, copy], check=False)
+        print(nth, keep, copy, file=keeper.stdin)
+        ended = int(keeper.stdout.readline())
         assert seen(copy) == WHOLE
         assert told(copy) == RECORDS[beginning(copy)[0].seq :]
         keep_up(copy)
@@ -459,11 +470,14 @@ def test_killed_at_every_call_nothing_is_lost(state: str, tmp_path: Path, keep: 
             assert left.exists() or packed is not None
         assert not [name for name in os.listdir(Path(copy, "archive")) if not name.isdigit()]
         shutil.rmtree(copy)
-        if done.returncode == 0:
+        if not ended:
             break
+        assert ended == signal.SIGKILL
     else:
         pytest.fail("it never came to its end")
     assert nth > 30
+    keeper.communicate()
+    assert keeper.returncode == 0
 
 
 def test_a_damaged_batch_is_told_and_the_present_not_touched(state: str) -> None:
