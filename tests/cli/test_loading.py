@@ -17,7 +17,7 @@ sys.exit(code)
 
 # What only some commands need, or only some cases of a command.
 SELDOM = {
-    "asyncio", "cronsim", "jsonschema", "logging", "psutil", "re2", "rich", "subprocess",
+    "asyncio", "cronsim", "hashlib", "jsonschema", "logging", "psutil", "re2", "rich", "subprocess",
     "tempfile", "tenacity", "watchdog", "zstandard",
     "controller.cel", "controller.folder.inbox", "controller.folder.scan", "controller.log.archive",
     "controller.model.image", "controller.rehearsal", "controller.spec.habits",
@@ -25,7 +25,7 @@ SELDOM = {
     "controller.view.why",
 }  # fmt: skip
 OF_A_CONTROLLER = {
-    "hashlib", "socket", "threading", "yaml",
+    "socket", "threading", "yaml",
     "controller.executor", "controller.folder", "controller.host", "controller.intake",
     "controller.loop", "controller.spec.reading",
 }  # fmt: skip
