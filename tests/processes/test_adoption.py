@@ -413,14 +413,13 @@ def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatc
 def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.executor.local.client.HELLO_SECONDS_MAX", 0.2)
     executor = begin(yard)
     shim = executor.shim.pid
     executor.close()
     os.kill(shim, signal.SIGSTOP)
-    with pytest.raises(
-        StorageError, match=f"does not answer; `kill -9 {shim}` lets another one start"
-    ):
+    told = f"does not answer; `kill -9 {shim}` lets another one start"
+    with monkeypatch.context() as impatient, pytest.raises(StorageError, match=told):
+        impatient.setattr("controller.executor.local.client.HELLO_SECONDS_MAX", 0.2)
         yard.executor(epoch=2)
     kill([shim])
     next_one = yard.executor(epoch=3, adopts=[running(yard, "step")])
