@@ -1,5 +1,6 @@
 """What commands do not load, because it is most of the time that a short command takes."""
 
+import subprocess
 import sys
 from collections.abc import Collection
 from importlib.util import find_spec
@@ -49,6 +50,14 @@ def test_a_command_loads_no_more_than_it_needs(place: Place, command: str) -> No
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_not_loaded_is_there(command: str) -> None:
     assert all(find_spec(name) for name in COMMANDS[command] if name.startswith("controller."))
+
+
+def test_the_shim_is_told_to_load_before_what_reads_the_files() -> None:
+    program = "import sys; import controller.cli.acting.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = done.stdout.decode().split()
+    assert "controller.executor.local.starting" in loaded
+    assert not below(["controller.model", "controller.spec", "controller.view.look"], loaded)
 
 
 def below(names: Collection[str], loaded: Collection[str]) -> list[str]:

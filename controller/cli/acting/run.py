@@ -4,6 +4,9 @@ The workflows are requests. If no controller holds the state folder, this proces
 starts nothing else. If a controller is running, that one runs the workflows, and this process
 follows the log. If that controller exits too early (perhaps a `run` whose own workflows have
 finished), this process becomes the controller.
+
+The shim loads as long as what `run` needs to read the files. So it is told to load first, and only
+then `run` loads the rest itself.
 """
 
 import argparse
@@ -15,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from controller.cli.progress import progress
 from controller.cli.settings import specs_folder
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
 from controller.executor.local.starting import load_ahead, start_if_none
@@ -135,6 +137,7 @@ def _detach(state_dir: str, names: frozenset[str], limits: _Limits) -> int:
 
 
 def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> int:
+    from controller.cli.progress import progress
     from controller.client.begun import Begun
     from controller.host.session import Options, open_session
     from controller.host.signals import StopSignals
@@ -233,6 +236,7 @@ class _Follower:
 
     def follow(self) -> int | None:
         """Until all have finished, or a signal; None if the controller exits before that."""
+        from controller.cli.progress import progress
         from controller.host.signals import StopSignals
 
         with (
