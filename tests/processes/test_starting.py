@@ -347,8 +347,8 @@ def test_a_queued_start_is_made_as_it_was_last_told(yard: Yard) -> None:
 
 def test_a_queued_start_is_withdrawn_and_never_starts(yard: Yard) -> None:
     executor = yard.executor(slots=1)
-    executor.start([yard.launch("first", "cat fifo"), yard.launch("second", "true")])
     os.mkfifo(yard.work / "fifo")
+    executor.start([yard.launch("first", "cat fifo"), yard.launch("second", "true")])
     yard.started(executor, "first")
     executor.end([yard.order("second", withdraw_only=True)])
     assert yard.ended(executor, "second")[0].how == "withdrawn"
