@@ -244,8 +244,8 @@ def test_a_file_that_takes_too_much_memory_has_a_fault(monkeypatch: pytest.Monke
 
 
 def test_a_file_that_takes_too_long_has_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "CPU_SECONDS_MAX", -9)
-    found = result(Reading(Work("w.yaml", faulty(1 << 20).encode(), SPEC_BYTES_MAX)))
+    monkeypatch.setattr(beside, "CPU_SECONDS_MAX", -29)
+    found = result(Reading(Work("w.yaml", faulty(3 << 20).encode(), SPEC_BYTES_MAX)))
     assert isinstance(found, Fault)
     assert found.advice == "can't be read: it takes more than 1 seconds of CPU time; split it"
 
