@@ -31,7 +31,13 @@ OF_A_CONTROLLER = {
     "controller.loop", "controller.spec.reading",
 }  # fmt: skip
 COMMANDS = {
-    "--help": {*SELDOM, *OF_A_CONTROLLER, "controller.model", "controller.spec", "controller.view"},
+    "--help": {
+        *SELDOM,
+        *OF_A_CONTROLLER,
+        "controller.model",
+        "controller.spec",
+        "controller.view.look",
+    },
     "get": {*SELDOM, *OF_A_CONTROLLER},
     "run one.yaml": {*SELDOM, "controller.view.lists", "controller.view.story"},
 }
