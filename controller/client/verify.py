@@ -3,6 +3,7 @@
 Cost: to fold the whole log, and to make one image for each snapshot.
 """
 
+from hashlib import sha256
 from typing import NamedTuple
 
 from controller.errors import StorageError
@@ -13,7 +14,6 @@ from controller.log.snapshots import folder, good
 from controller.model.apply.fold import apply
 from controller.model.image import freeze, is_own
 from controller.model.invariants import problems
-from controller.spec.digest import sha256
 
 
 class Verified(NamedTuple):

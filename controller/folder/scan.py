@@ -18,6 +18,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import blake2b
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -28,7 +29,6 @@ from controller.folder.markers import MARKER_BYTES_MAX, read_marker, workflow_of
 from controller.folder.names import Kind, hidden, is_utf8, kind_of, printable, within
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.owners import who_else
-from controller.spec.digest import blake2b
 from controller.spec.reading.load import Loaded, load
 
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done

@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping
 
 from controller.errors import MEND_DISK, StorageError
-from controller.spec.digest import sha256
 
 
 def attach(state_dir: str, files: Mapping[str, bytes]) -> None:
@@ -27,6 +26,8 @@ def attached(state_dir: str, path: str) -> bytes:
             data = file.read()
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}; put it back from a copy") from error
+    from hashlib import sha256  # loads OpenSSL
+
     if sha256(data).hexdigest() not in os.path.basename(path):
         raise StorageError(f"{path}: damaged; put it back from a copy")
     return data

@@ -20,7 +20,6 @@ from controller.planner.actions import Accept, Action, AllowRetry, Fire, Follow,
 from controller.planner.editing import edits
 from controller.planner.firings import birth
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
-from controller.spec.digest import sha256
 
 RECORDED_BYTES_MAX = 4096  # in a record; more goes to a file
 
@@ -75,6 +74,8 @@ def _attempt(
     values, file = resolved.values, ""
     data = msgspec.json.encode(values) if values else b""
     if len(data) > RECORDED_BYTES_MAX:
+        from hashlib import sha256  # loads OpenSSL
+
         values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())
         attached[file] = data
     yield e.AttemptScheduled(

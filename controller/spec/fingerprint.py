@@ -48,7 +48,6 @@ from controller.spec.definition import (
     scripts,
     shell_words,
 )
-from controller.spec.digest import sha256
 from controller.spec.expression import (
     OF_CALLER,
     OPEN,
@@ -462,6 +461,8 @@ def _encoded(texts: dict[str, str], needs: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _printed(version: int, data: bytes) -> str:
+    from hashlib import sha256  # loads OpenSSL, which readers don't need
+
     return f"{version}:{sha256(data).hexdigest()[:_HASH_LENGTH]}"
 
 
@@ -479,6 +480,8 @@ def _needs(
 def _shortened(text: str) -> str:
     if len(text) <= _SHORT:
         return text
+    from hashlib import sha256
+
     return f"sha256:{sha256(text.encode()).hexdigest()[:16]}"
 
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from controller.spec.definition import ForEach
-from controller.spec.digest import sha256
 from controller.spec.expression import Failed
 from controller.spec.values import found
 
@@ -202,6 +201,8 @@ def _text(value: object) -> str:
 
 
 def _hash(data: bytes) -> str:
+    from hashlib import sha256  # loads OpenSSL
+
     return sha256(data).hexdigest()[:_HASH_LENGTH]
 
 

@@ -18,7 +18,7 @@ sys.exit(code)
 
 # What only some commands need, or only some cases of a command.
 SELDOM = {
-    "asyncio", "cronsim", "hashlib", "jsonschema", "logging", "psutil", "re2", "rich", "subprocess",
+    "asyncio", "cronsim", "jsonschema", "logging", "psutil", "re2", "rich", "subprocess",
     "tempfile", "tenacity", "watchdog", "zstandard",
     "controller.cel", "controller.folder.inbox", "controller.folder.scan", "controller.log.archive",
     "controller.model.image", "controller.rehearsal", "controller.spec.habits",
@@ -26,7 +26,7 @@ SELDOM = {
     "controller.view.why",
 }  # fmt: skip
 OF_A_CONTROLLER = {
-    "socket", "threading", "yaml",
+    "hashlib", "socket", "threading", "yaml",
     "controller.executor", "controller.folder", "controller.host", "controller.intake",
     "controller.loop", "controller.spec.reading",
 }  # fmt: skip

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from controller.spec.digest import sha256
 from controller.spec.path_fault import did_you_mean
 from controller.spec.triggers.wall import (
     ClockChange,
@@ -226,6 +225,8 @@ def offset(workflow: str, trigger: str, jitter: int) -> int:
     """How many seconds after its due time it starts: 0 to `jitter`, the same every day."""
     if not jitter:
         return 0
+    from hashlib import sha256  # loads OpenSSL
+
     digest = sha256(f"{workflow}\0{trigger}".encode()).digest()
     return int.from_bytes(digest[:8]) % (jitter + 1)
 

@@ -2,8 +2,6 @@
 
 import re
 
-from controller.spec.digest import blake2b
-
 KEY = r"[A-Za-z0-9._-]{1,40}"
 LATEST = "latest"  # no key: NAME@latest is the instance that was born last
 
@@ -19,4 +17,6 @@ def key_of_file(path: str, size: int, mtime: int) -> str:
 
 
 def _hash(text: str) -> str:
+    from hashlib import blake2b  # loads OpenSSL
+
     return blake2b(text.encode(), digest_size=8).hexdigest()
