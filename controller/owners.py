@@ -88,6 +88,9 @@ class Doubt(NamedTuple):
 # ---------------------------------------- the state folder
 
 
+_ANOTHER = "name another with --state"
+
+
 def doubt_of_state(path: str) -> Doubt | None:
     """Why we should not write into this state folder, if somebody else can.
 
@@ -101,7 +104,8 @@ def doubt_of_state(path: str) -> Doubt | None:
         for status in seen:
             if doubt := _doubt_of(folder, status):
                 return doubt
-    return None
+    leads = f"this is on the path to the state folder {path}"
+    return _doubt_of_way(path, leads, "keep the state below a folder of your own", _ANOTHER)
 
 
 def _doubt_of(path: str, status: os.stat_result) -> Doubt | None:
@@ -119,8 +123,7 @@ def _doubt_of(path: str, status: os.stat_result) -> Doubt | None:
         return None
     return Doubt(
         f"{path}: {who} can write to this folder, so they could run commands as you",
-        f"remove what is not yours in it, then run `chmod {mode} {path}`, or name another with "
-        "--state",
+        f"remove what is not yours in it, then run `chmod {mode} {path}`, or {_ANOTHER}",
     )
 
 
@@ -135,23 +138,10 @@ def doubt_of_specs(path: str, shown: str) -> Doubt | None:
 
     A group that can write is no reason, but see `who_else`. Raises OSError.
     """
-    *passed, last = _way(os.path.abspath(path))
-    for place, status in passed:
-        if place == last[0]:
-            continue
-        leads = f"{place}: this is on the path to the specs folder {shown}"
-        if is_strangers(status):
-            owner = user_name(status.st_uid)
-            return Doubt(
-                f"{leads} and belongs to {owner}, who could run commands as you",
-                f"move the specs to a folder below your own, or {_RISK}",
-            )
-        if others_may_write(status) and not status.st_mode & stat.S_ISVTX:
-            return Doubt(
-                f"{leads}, and others can write to it, so they could run commands as you",
-                f"run `chmod o-w {place}`, or {_RISK}",
-            )
-    status = last[1]
+    leads = f"this is on the path to the specs folder {shown}"
+    if doubt := _doubt_of_way(path, leads, "move the specs to a folder below your own", _RISK):
+        return doubt
+    status = os.stat(path)
     if is_strangers(status):
         owner = user_name(status.st_uid)
         return Doubt(
@@ -165,6 +155,34 @@ def doubt_of_specs(path: str, shown: str) -> Doubt | None:
             f"run `chmod o-w {shown}`, or {_RISK}",
         )
     return None
+
+
+def _doubt_of_way(path: str, leads: str, move: str, else_: str) -> Doubt | None:
+    """How somebody else could put another folder into the place of this one."""
+    for place, status in _passed(os.path.abspath(path)):
+        if is_strangers(status):
+            owner = user_name(status.st_uid)
+            return Doubt(
+                f"{place}: {leads} and belongs to {owner}, who could run commands as you",
+                f"{move}, or {else_}",
+            )
+        if others_may_write(status) and not status.st_mode & stat.S_ISVTX:
+            return Doubt(
+                f"{place}: {leads}, and others can write to it, so they could run commands as you",
+                f"run `chmod o-w {place}`, or {else_}",
+            )
+    return None
+
+
+def _passed(path: str) -> list[tuple[str, os.stat_result]]:
+    """What is on the way to an absolute path, as far as there is one, without its end."""
+    passed: list[tuple[str, os.stat_result]] = []
+    try:
+        passed.extend(_way(path))  # what comes before the missing one stays in it
+    except (FileNotFoundError, NotADirectoryError):
+        return passed
+    end, _ = passed.pop()
+    return [(place, status) for place, status in passed if place != end]
 
 
 def _way(path: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -13,7 +13,6 @@ Cost: `drop` two syncs; `waiting` one stat while nothing changes.
 import os
 import pwd
 import re
-import stat
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -23,10 +22,12 @@ import msgspec
 from controller.errors import MEND_DISK, NotUtf8, StorageError, bounded
 from controller.loop.ports import Request
 from controller.owners import doubt_of_state, is_strangers, user_name
+from controller.regular import first_of, open_regular, private
 
 REQUEST_SIZE_MAX = 64 << 20  # bytes; a request may carry the whole text of a spec
 
 _NAME_MAX = 64  # characters of a user that we don't know
+_UNREADABLE = (OSError, ValueError, RecursionError)
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]+\.json")
 # A folder's time has steps of 10 ms (a kernel tick), on some file systems of 2 s. A folder that has
 # changed within one step may change again and keep the same time. Its clock may not be ours.
@@ -47,7 +48,7 @@ def drop(state_dir: str, request: Request) -> str:
             raise StorageError(str(doubt))
         for each in (state_dir, folder):
             os.makedirs(each, mode=0o700, exist_ok=True)
-        with open(draft, "xb", opener=_private) as file:
+        with open(draft, "xb", opener=private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -74,7 +75,7 @@ def waiting(state_dir: str) -> Iterator[Request]:
     folder = requests_folder(state_dir)
     with suppress(OSError):
         for name in _in_order(os.listdir(folder)):
-            with suppress(OSError, ValueError):
+            with suppress(*_UNREADABLE):
                 yield _read(os.path.join(folder, name), name, from_anybody=True)
 
 
@@ -90,6 +91,7 @@ class RequestBox:
         self._folder = requests_folder(state_dir)
         self._note = note
         self._read: dict[str, Request] = {}
+        self._ignored: set[str] = set()  # what can't be set aside
         self._changed: int | None = None  # the folder's time
         self._certain_at = 0.0  # when its step is over: then a change would show
         self._looked_at = -1.0
@@ -112,7 +114,7 @@ class RequestBox:
 
     def done(self, names: Collection[str]) -> None:
         """Remove these requests; they are in the log. A second call does nothing."""
-        for name in names:
+        for name in filter(_NAME.fullmatch, names):
             self._read.pop(name, None)
             try:
                 os.unlink(os.path.join(self._folder, name))
@@ -124,7 +126,7 @@ class RequestBox:
                 ) from error
 
     def _look(self, found: list[str]) -> None:
-        names = _in_order(found)
+        names = [name for name in _in_order(found) if name not in self._ignored]
         known, self._read = self._read, {}
         for name in names:
             request = known.get(name) or self._load(name)
@@ -137,11 +139,19 @@ class RequestBox:
             return _read(path, name, from_anybody=False)
         except FileNotFoundError:
             return None  # withdrawn by hand since the folder was listed
-        except (OSError, ValueError) as error:
-            aside = _aside(path)
-            os.rename(path, aside)
-            self._note(f"{path}: not a request ({error}); set aside as {aside}, it does nothing")
+        except _UNREADABLE as error:
+            self._set_aside(name, path, str(error))
             return None
+
+    def _set_aside(self, name: str, path: str, problem: str) -> None:
+        aside = _aside(path)
+        try:
+            os.rename(path, aside)
+            now = f"set aside as {aside}"
+        except OSError as error:
+            self._ignored.add(name)
+            now = f"it can't be set aside: {error.strerror}; remove it"
+        self._note(f"{path}: not a request ({problem}); {now}, it does nothing")
 
 
 def _in_order(found: list[str]) -> list[str]:
@@ -150,13 +160,14 @@ def _in_order(found: list[str]) -> list[str]:
 
 def _read(path: str, name: str, *, from_anybody: bool) -> Request:
     """Raises OSError, or ValueError if it is not a request, or not from one who may ask."""
-    with open(path, "rb", opener=_never_waiting) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
+    fd = open_regular(path)
+    try:
+        status = os.fstat(fd)
         if is_strangers(status) and not from_anybody:
             raise ValueError(f"it belongs to {user_name(status.st_uid)}")
-        text = file.read(REQUEST_SIZE_MAX + 1)
+        text = first_of(fd, REQUEST_SIZE_MAX + 1)
+    finally:
+        os.close(fd)
     if len(text) > REQUEST_SIZE_MAX:
         raise ValueError(f"larger than {REQUEST_SIZE_MAX} bytes")
     request = msgspec.json.decode(text, type=Request)
@@ -180,15 +191,6 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _never_waiting(path: str, flags: int) -> int:
-    """A pipe would be opened only when somebody writes to it; a link may lead anywhere."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
 
 
 def _problem(request: Request) -> str:

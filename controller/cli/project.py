@@ -8,7 +8,6 @@ Cost: three looks at each folder upwards.
 
 import argparse
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from controller.cli.arguments import Arg
 from controller.cli.commands import COMMANDS
 from controller.errors import Fault, UsageError
 from controller.owners import others_may_write, user_name
+from controller.regular import first_of, open_regular
 
 FILE = "treadle.toml"
 STATE = ".treadle"
@@ -140,20 +140,15 @@ def _read_settings(path: str) -> Iterator[tuple[str, str]]:
 
 def _read(path: str) -> bytes:
     try:
-        # Without O_NONBLOCK a fifo would hold the command up.
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(path)
     except OSError as error:
         if os.path.islink(path):
             raise _fault(path, "", "is a link: put the file here") from None
         _require_own(path)
         raise _fault(path, "", f"can't be read: {error.strerror}") from None
     try:
-        status = os.fstat(fd)
-        _require_own_status(path, status)
-        if not stat.S_ISREG(status.st_mode):
-            raise _fault(path, "", "is not a regular file")
-        with open(fd, "rb", closefd=False) as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+        _require_own_status(path, os.fstat(fd))
+        data = first_of(fd, FILE_BYTES_MAX + 1)
     finally:
         os.close(fd)
     if len(data) > FILE_BYTES_MAX:

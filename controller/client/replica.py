@@ -14,7 +14,7 @@ from controller.log.lock import check_end, noted_end
 from controller.log.reader import Place, Tail
 from controller.log.snapshots import newest
 from controller.log.status_file import read_status
-from controller.model.apply.fold import apply
+from controller.model.apply.fold import fold_read
 from controller.model.events import Record
 from controller.model.state import Move, State
 
@@ -51,7 +51,7 @@ class Replica:
         gc.disable()
         try:
             for record in self._tail.news():
-                apply(self.state, record)
+                fold_read(self.state, record)
                 moves, self.state.moves = self.state.moves, []
                 yield Folded(record, moves)
         finally:

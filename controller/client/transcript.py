@@ -21,9 +21,9 @@ from controller.log.output import (
     open_output,
     start_of_last_lines,
 )
-from controller.loop.places import log_file
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
+from controller.model.places import log_file
 from controller.model.state import State, Workflow
 from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above

@@ -11,7 +11,7 @@ from controller.log.archive import beginning
 from controller.log.lock import check_end, noted_end
 from controller.log.reader import read
 from controller.log.snapshots import folder, good
-from controller.model.apply.fold import apply
+from controller.model.apply.fold import fold_read
 from controller.model.image import freeze, is_own
 from controller.model.invariants import problems
 
@@ -39,7 +39,7 @@ def verify(state_dir: str) -> Verified:
     state, place = beginning(state_dir)
     begins_at = state.seq
     for record in read(state_dir, place.seq, place):
-        apply(state, record)
+        fold_read(state, record)
         state.moves.clear()
         if record.seq in snapshots:
             if sha256(freeze(state)).digest() != snapshots[record.seq]:

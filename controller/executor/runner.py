@@ -71,7 +71,7 @@ class Runner:
         return status
 
     def write(self, ended: "dict[str, int | str | None]") -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(self.report, flags, 0o600), "w") as file:
             json.dump(ended, file)
 

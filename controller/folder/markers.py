@@ -18,6 +18,7 @@ from msgspec import Struct
 from controller.errors import UsageError, bounded
 from controller.folder.names import MARKER_SUFFIX
 from controller.loop.ports import SeenMarker
+from controller.regular import read_regular
 from controller.spec.items import is_full_name
 from controller.spec.models import WORKFLOW_NAME
 from controller.spec.reading.older import workflow_name
@@ -208,8 +209,7 @@ def _shown(value: Any) -> str:
 def _added_to(path: str, marker: Marker) -> Marker:
     """`marker`, plus what the marker at `path` cancels already."""
     try:
-        with open(path, "rb") as file:
-            before = parse_marker(file.read(MARKER_BYTES_MAX + 1))
+        before = parse_marker(read_regular(path, MARKER_BYTES_MAX + 1, follow=True))
     except (FileNotFoundError, BadMarker):
         return marker
     return Marker(

@@ -29,6 +29,7 @@ from controller.folder.markers import MARKER_BYTES_MAX, read_marker, workflow_of
 from controller.folder.names import Kind, hidden, is_utf8, kind_of, printable, within
 from controller.loop.ports import FolderSight, SeenFile, SeenMarker
 from controller.owners import who_else
+from controller.regular import open_regular
 from controller.spec.reading.load import Loaded, load
 
 STILL = 100_000  # microseconds without a change: then we assume that the writer is done
@@ -481,9 +482,8 @@ class Scanner:
     def _content(self, file: FoundFile) -> tuple[bytes, os.stat_result, os.stat_result]:
         """The content, up to one byte past the limit, and the stats before and after reading."""
         limit = self._spec_bytes_max if file.kind == "spec" else MARKER_BYTES_MAX
-        # Don't block: a fifo may have replaced the file.
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        descriptor = os.open(os.path.join(self.sight.path, file.path), flags)
+        # By now it may be a pipe.
+        descriptor = open_regular(os.path.join(self.sight.path, file.path), follow=True)
         with open(descriptor, "rb", buffering=0) as stream:
             before = os.fstat(descriptor)
             data = b""

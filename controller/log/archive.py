@@ -32,17 +32,25 @@ from controller.errors import StorageError
 from controller.log import segments
 from controller.log.reader import BEGINNING, Place
 from controller.log.records import decode
-from controller.log.snapshots import checkpoint_path, checkpoints, folder, load, oldest, seqs
-from controller.loop.places import output_file, parts_file, work_folder
+from controller.log.snapshots import (
+    SNAPSHOT_BYTES_MAX,
+    checkpoint_path,
+    checkpoints,
+    folder,
+    load,
+    oldest,
+    seqs,
+)
 from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
+from controller.model.places import may_go, output_file, parts_file, work_folder
 from controller.model.state import State
+from controller.regular import folder_of, read_whole, remove_below
 
 OUTPUTS_MIN = 1000  # so many files are worth a batch even without a segment
-OUTPUT_BYTES_MAX = 4 << 30  # a larger output stays where it is: it may be a hole, and unpacks whole
-LEVEL = 3  # of compression
 SEQ_DIGITS = 20
 INDEX, OUTPUTS = "index.json", "outputs.tar.zst"
+INDEX_BYTES_MAX = 256 << 20
 
 
 class ArchivedLife(Struct, frozen=True):
@@ -97,30 +105,11 @@ def lives(state_dir: str) -> Iterator[ArchivedLife]:
 
 def output(state_dir: str, name: str) -> IO[bytes] | None:
     """The output `name` (below STATE) of an attempt, from the archive; None if it has none."""
-    import shutil  # these are not for those who only look at the present
-    import tarfile
-    from tempfile import TemporaryFile
-
-    import zstandard
+    from controller.log.packed import unpack_output  # not for those who only look at the present
 
     for path, index in _indexes(state_dir):
-        if index is None or name not in index.outputs:
-            continue
-        packed = os.path.join(os.path.dirname(path), OUTPUTS)
-        copy = TemporaryFile()  # noqa: SIM115 - the caller's
-        try:
-            with (
-                open(packed, "rb") as file,
-                zstandard.ZstdDecompressor().stream_reader(file) as plain,
-                tarfile.open(fileobj=plain, mode="r|") as tar,
-            ):
-                for member in tar:
-                    if member.name == name and (found := tar.extractfile(member)) is not None:
-                        shutil.copyfileobj(found, copy)
-        except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
-            raise StorageError(f"{packed}: damaged: {error}; put it back from a copy") from error
-        copy.seek(0)
-        return copy
+        if index is not None and name in index.outputs:
+            return unpack_output(os.path.join(os.path.dirname(path), OUTPUTS), name, index.outputs)
     return None
 
 
@@ -133,9 +122,8 @@ def _indexes(state_dir: str) -> Iterator[tuple[str, Index | None]]:
 
 def _index(path: str) -> Index | None:
     try:
-        with open(path, "rb") as file:
-            return msgspec.json.decode(file.read(), type=Index)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_whole(path, INDEX_BYTES_MAX), type=Index)
+    except (OSError, msgspec.DecodeError, RecursionError):
         return None
 
 
@@ -190,6 +178,8 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> list[str]:
     end is in these segments goes as well: no record that is yet to come can name it. Returns the
     outputs that are too large for a batch: they stay.
     """
+    from controller.log.packed import OUTPUT_BYTES_MAX, pack, pack_outputs
+
     old = [first for first in segments.firsts(state_dir) if first < place.first]
     snapshot = os.path.join(folder(state_dir), f"{place.seq:020}.json")
     if not old and len(unknown) < OUTPUTS_MIN:
@@ -203,22 +193,22 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> list[str]:
     archived: list[ArchivedLife] = []
     for first in old:
         data = segments.read(state_dir, first)
-        _compress(os.path.join(making, f"{first:020}.jsonl.zst"), data)
+        pack(os.path.join(making, f"{first:020}.jsonl.zst"), data)
         archived += _archived_in(data)
     for before in checkpoints(state_dir):
         _copy(checkpoint_path(state_dir, before), making)
     gone = dict.fromkeys([*unknown, *_left_by(state_dir, archived)])
     kept = dict.fromkeys(name for name in gone if _is_kept(state_dir, name))
-    large = {name for name in kept if _is_large(state_dir, name)}
-    sizes = _pack(state_dir, kept.keys() - large, os.path.join(making, OUTPUTS))
+    large = {name for name in kept if _size_below(state_dir, name) > OUTPUT_BYTES_MAX}
+    packed = [name for name in kept if name not in large]
+    sizes = pack_outputs(state_dir, packed, os.path.join(making, OUTPUTS))
     index = Index(archived, sizes, dropped=[name for name in gone if name not in kept])
     segments.write(os.path.join(making, INDEX), msgspec.json.encode(index))
     segments.sync_folder(making)
     os.rename(making, batch)
     segments.sync_folder(segments.archive_folder(state_dir))
     checkpoint = checkpoint_path(state_dir, place.seq)
-    with open(snapshot, "rb") as file:
-        segments.write(checkpoint + ".new", file.read())
+    segments.write(checkpoint + ".new", read_whole(snapshot, SNAPSHOT_BYTES_MAX))
     os.rename(checkpoint + ".new", checkpoint)
     segments.sync_folder(segments.folder(state_dir))
     return sorted(large)
@@ -226,21 +216,19 @@ def retire(state_dir: str, place: Place, unknown: Collection[str]) -> list[str]:
 
 def finish(state_dir: str) -> None:
     """Delete what is no longer needed since the checkpoint, and what unfinished batches left."""
-    import shutil
-
     newest, *older = checkpoints(state_dir) or [0]
     for batch in segments.batches(state_dir):
         if _is_premature(state_dir, batch, newest):
-            shutil.rmtree(batch)
+            _drop_batch(batch)
     for batch in _unfinished(segments.archive_folder(state_dir), ".new", ".old"):
-        shutil.rmtree(batch)
+        _drop_batch(batch)
     for path in _unfinished(segments.folder(state_dir), ".checkpoint.new"):
         os.unlink(path)
     checkpoint = load(state_dir, checkpoint_path(state_dir, newest)) if newest else None
     if checkpoint is None:
         return
     index = _index(os.path.join(segments.archive_folder(state_dir), f"{newest:020}", INDEX))
-    if index is not None:  # the packed files, unless somebody has written to them since
+    if index is not None:
         _delete_outputs(state_dir, index.outputs)
         for name in index.dropped:
             _drop(state_dir, name)
@@ -267,7 +255,7 @@ def _is_premature(state_dir: str, batch: str, newest: int) -> bool:
     held = {int(name[:SEQ_DIGITS]) for name in os.listdir(batch) if name.endswith(".jsonl.zst")}
     index = _index(os.path.join(batch, INDEX))
     packed = index.outputs if index is not None else {}
-    return held <= live and all(os.path.exists(os.path.join(state_dir, name)) for name in packed)
+    return held <= live and all(_size_below(state_dir, name) >= 0 for name in packed)
 
 
 def prune(state_dir: str, bytes_max: int) -> None:
@@ -275,50 +263,17 @@ def prune(state_dir: str, bytes_max: int) -> None:
 
     The newest stays until finish() has deleted what it holds from its old place.
     """
-    import shutil
-
     sizes = {batch: _size(batch) for batch in segments.batches(state_dir)}
     for batch in list(sizes)[:-1]:
         if sum(sizes.values()) <= bytes_max:
             return
         del sizes[batch]
         os.rename(batch, f"{batch}.old")
-        shutil.rmtree(f"{batch}.old")
+        _drop_batch(f"{batch}.old")
 
 
-def _compress(path: str, data: bytes) -> None:
-    import zstandard
-
-    segments.write(path, zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data))
-    if segments.unpacked(path) != data:
-        raise StorageError(f"{path}: does not read back as it was written")
-
-
-def _pack(state_dir: str, names: Iterable[str], path: str) -> dict[str, int]:
-    """All outputs in one compressed file; the size of each as it was then."""
-    import tarfile
-
-    import zstandard
-
-    sizes: dict[str, int] = {}
-    with open(path, "xb", opener=segments.private) as file:
-        with (
-            zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(
-                file, closefd=False
-            ) as packed,
-            tarfile.open(fileobj=packed, mode="w|") as tar,
-        ):
-            for name in names:
-                with (
-                    suppress(FileNotFoundError),
-                    open(os.path.join(state_dir, name), "rb") as source,
-                ):
-                    info = tar.gettarinfo(arcname=name, fileobj=source)
-                    tar.addfile(info, source)
-                    sizes[name] = info.size
-        file.flush()
-        os.fsync(file.fileno())
-    return sizes
+def _drop_batch(path: str) -> None:
+    remove_below(*os.path.split(path))
 
 
 def _left_by(state_dir: str, lives: Iterable[ArchivedLife]) -> Iterator[str]:
@@ -337,58 +292,36 @@ def _is_kept(state_dir: str, name: str) -> bool:
     return False
 
 
-def _is_large(state_dir: str, name: str) -> bool:
-    with suppress(OSError):
-        return os.lstat(os.path.join(state_dir, name)).st_size > OUTPUT_BYTES_MAX
-    return False
-
-
 def _delete_outputs(state_dir: str, sizes: dict[str, int]) -> None:
+    """The packed files, unless somebody has written to them since."""
     for name, size in sizes.items():
-        path = os.path.join(state_dir, name)
-        with suppress(OSError):
-            if _is_ours(state_dir, name) and os.path.getsize(path) == size:
-                os.unlink(path)
-                os.rmdir(os.path.dirname(path))  # once it is empty
+        if may_go(name) and _size_below(state_dir, name) == size:
+            _drop(state_dir, name)
 
 
 def _drop(state_dir: str, name: str) -> None:
-    """Remove a file or a whole folder, as far as that is possible; no link in it is followed."""
-    import shutil
-
-    if not _is_ours(state_dir, name):
+    """Remove what is of an attempt or a life, a file or a whole folder, as far as is possible."""
+    if not may_go(name):
         return
-    path = os.path.join(state_dir, name)
-    if os.path.isdir(path) and not os.path.islink(path):
-        with suppress(OSError):
-            os.chmod(path, 0o700)
-        for where, folders, _ in os.walk(path):  # some tools make folders that can't be written
-            for inner in (os.path.join(where, folder) for folder in folders):
-                if not os.path.islink(inner):
-                    with suppress(OSError):
-                        os.chmod(inner, 0o700)
-        shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):
-        os.unlink(path)
+        remove_below(state_dir, name)
     if name.startswith("runs/"):
-        with suppress(OSError):
-            os.rmdir(os.path.dirname(path))  # once it is empty
+        with suppress(OSError), folder_of(state_dir, os.path.dirname(name)) as (runs, uid):
+            os.rmdir(uid, dir_fd=runs)  # once it is empty
 
 
-def _is_ours(state_dir: str, name: str) -> bool:
-    """Whether it lies in `runs` or `work`, and no link or `..` leads out of the state folder."""
-    place, _, last = name.rpartition("/")
-    really = os.path.realpath(os.path.join(state_dir, place))
-    return (
-        place.partition("/")[0] in ("runs", "work")
-        and last not in ("", ".", "..")
-        and really == f"{os.path.realpath(state_dir)}/{place}"
-    )
+def _size_below(state_dir: str, name: str) -> int:
+    """The size of a regular file; -1 for anything else."""
+    with suppress(OSError), folder_of(state_dir, name) as (folder, last):
+        status = os.lstat(last, dir_fd=folder)
+        if stat.S_ISREG(status.st_mode):
+            return status.st_size
+    return -1
 
 
 def _copy(path: str, into: str) -> None:
-    with open(path, "rb") as file:
-        segments.write(os.path.join(into, os.path.basename(path)), file.read())
+    copy = os.path.join(into, os.path.basename(path))
+    segments.write(copy, read_whole(path, SNAPSHOT_BYTES_MAX))
 
 
 def _size(folder: str) -> int:

@@ -8,22 +8,30 @@ import os
 from collections.abc import Mapping
 
 from controller.errors import MEND_DISK, StorageError
+from controller.model.places import is_values_file
+from controller.regular import folder_of, open_regular, read_below
+
+ATTACHED_BYTES_MAX = 256 << 20
 
 
 def attach(state_dir: str, files: Mapping[str, bytes]) -> None:
     """Write these files durably, by path in the state folder. Raises StorageError."""
     for path, data in files.items():
         try:
-            _write(os.path.join(state_dir, path), data)
+            _write(state_dir, path, data)
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}; {MEND_DISK}") from error
 
 
 def attached(state_dir: str, path: str) -> bytes:
     """The content of such a file. Raises StorageError if it is gone or damaged."""
+    if not is_values_file(path):
+        raise StorageError(
+            f"{path}: a record of the log names this file, and none of ours has such a name; put "
+            "the log back from a copy"
+        )
     try:
-        with open(os.path.join(state_dir, path), "rb") as file:
-            data = file.read()
+        data = read_below(state_dir, path, ATTACHED_BYTES_MAX)
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}; put it back from a copy") from error
     from hashlib import sha256  # loads OpenSSL
@@ -33,18 +41,15 @@ def attached(state_dir: str, path: str) -> bytes:
     return data
 
 
-def _write(path: str, data: bytes) -> None:
-    folder, name = os.path.split(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    draft = os.path.join(folder, f".{name}.new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    for directory in (folder, os.path.dirname(folder)):
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+def _write(state_dir: str, path: str, data: bytes) -> None:
+    with folder_of(state_dir, path, make=True) as (folder, name):
+        draft = f".{name}.new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(open_regular(draft, flags, dir_fd=folder), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    with folder_of(state_dir, os.path.dirname(path)) as (above, _):
+        os.fsync(above)

@@ -14,10 +14,14 @@ import os
 import time
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from controller.errors import MEND_DISK, LockHeld, StorageError
+from controller.model.events import EPOCH_MAX, TIME_MAX
+from controller.regular import open_regular
 
 _TEXT_SIZE = 512  # bytes: one sector, so that a crash leaves the old text or the new
 _COMMAND_SIZE_MAX = 150
@@ -31,11 +35,11 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `seq`: a record that is certainly in the log, because it was on the disk when this was written.
     """
 
-    pid: int = 0
+    pid: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
     host: str = ""
-    epoch: int = 0
-    seq: int = 0
-    since: int = 0
+    epoch: Annotated[int, Meta(ge=0, le=EPOCH_MAX)] = 0
+    seq: Annotated[int, Meta(ge=0)] = 0
+    since: Annotated[int, Meta(ge=0, le=TIME_MAX)] = 0
     command: str = ""
     ends_steps: bool = False
 
@@ -105,7 +109,7 @@ class StateLock:
 def holder(state_dir: str) -> Holder | None:
     """Who holds the lock now; None if nobody does. For readers: never waits, writes nothing."""
     try:
-        fd = os.open(lock_path(state_dir), os.O_RDONLY)
+        fd = open_regular(lock_path(state_dir))
     except OSError:
         return None
     try:
@@ -121,7 +125,7 @@ def holder(state_dir: str) -> Holder | None:
 def noted_end(state_dir: str) -> int:
     """The last record that was noted as being in the log; 0 if that is not known."""
     try:
-        fd = os.open(lock_path(state_dir), os.O_RDONLY)
+        fd = open_regular(lock_path(state_dir))
     except OSError:
         return 0
     try:
@@ -147,7 +151,7 @@ def _open_and_lock(path: str) -> int:
     """An exclusive lock on the file that has this name now."""
     until = time.monotonic() + _TRIES_SECONDS_MAX
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(fd), os.stat(path)):

@@ -3,12 +3,12 @@
 Cost: a read of a few kilobytes from the end, however large the file is.
 """
 
-import errno
 import os
-import stat
 from typing import IO
 
 from controller.errors import StorageError
+from controller.model.places import is_log
+from controller.regular import open_below
 
 LOOK_BACK_BYTES = 64 << 20  # for the last lines: a file of holes can seem to be of any size
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
@@ -82,15 +82,14 @@ def open_output(state_dir: str, log: str) -> IO[bytes]:
 
     It is not buffered, so that what the attempt writes later can be read, too.
     """
-    path = os.path.join(state_dir, log)
+    if not is_log(log):
+        raise StorageError(
+            f"{log}: a record of the log names this file, and no attempt prints to such a file; "
+            "put the log back from a copy"
+        )
     try:
         # A step could put something else in place of its file: a link, or a pipe that blocks.
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        file = open(fd, "rb", buffering=0)  # noqa: SIM115 - the caller closes it
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return file
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", path)
+        return open(open_below(state_dir, log), "rb", buffering=0)
     except FileNotFoundError:
         from controller.log.archive import output
 

@@ -17,9 +17,9 @@ Cost: one pass, about 2 µs a record; a segment (64 MiB) is held in memory while
 import os
 from collections.abc import Generator, Iterator
 from io import BytesIO
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from controller.errors import StorageError
 from controller.log import segments
@@ -40,14 +40,17 @@ class DamagedLog(StorageError):
         self.seq = seq
 
 
+Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+
 class Place(Struct, frozen=True):
     """The end of a whole turn: in which segment its bytes stand, and its last record."""
 
-    first: int = 0  # of the segment; 0: before the log begins
-    turn_offset: int = 0
-    offset: int = 0
-    seq: int = 0
-    epoch: int = 0
+    first: Number = 0  # of the segment; 0: before the log begins
+    turn_offset: Number = 0
+    offset: Number = 0
+    seq: Number = 0
+    epoch: Number = 0
 
 
 BEGINNING = Place()
@@ -66,7 +69,7 @@ def read(state_dir: str, after: int = 0, place: Place = BEGINNING) -> Iterator[R
 
 def turn_bytes(state_dir: str, place: Place) -> bytes:
     """The bytes where the last turn of `place` should be; fewer, if the segment is shorter."""
-    length = place.offset - place.turn_offset
+    length = max(0, place.offset - place.turn_offset)
     return segments.read(state_dir, place.first, place.turn_offset, length)
 
 

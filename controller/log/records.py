@@ -39,6 +39,8 @@ _CLOSING = b'"}\n'
 _TRAILER_SIZE = len(_CRC) + 8 + len(_CLOSING)
 _END_AT = slice(-_TRAILER_SIZE - len(_END), -_TRAILER_SIZE)
 
+_KIND_SHOWN_MAX, _QUOTE = 100, '"'
+
 # What people read and nothing is decided by. Whoever gave it may have taken it from a path, an
 # account or a host whose name is not valid UTF-8.
 _FREE_TEXT = ("message", "problem", "reason", "refused", "why", "by", "user", "host")
@@ -103,7 +105,7 @@ def decode(line: bytes) -> Record | None:
         return None
     try:
         record = _decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _newer(line, str(error)) from error
     if record.schema > SCHEMA:
         raise _newer(line, f"schema {record.schema}, this one reads {SCHEMA}")
@@ -117,9 +119,13 @@ def ends_turn(line: bytes) -> bool:
 
 def _newer(line: bytes, what: str) -> NewerLog:
     """The checksum is right, so the bytes are as written: this program is too old for them."""
-    stamp = _decode_stamp(line)
-    kind = bytes(stamp.event.get("type", b"")).decode().strip('"')
+    try:
+        stamp = _decode_stamp(line)
+        kind = bytes(stamp.event.get("type", b""))[:_KIND_SHOWN_MAX].decode(errors="replace")
+        which = f"record {stamp.seq} of the log ({kind.strip(_QUOTE)})"
+    except (msgspec.DecodeError, RecursionError):
+        which = "a record of the log"
     return NewerLog(
-        f"record {stamp.seq} of the log ({kind}) was written by a newer treadle ({what}); "
+        f"{which} was written by a newer treadle ({what}); "
         "use that version, or a newer one, on this state folder"
     )

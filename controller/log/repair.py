@@ -90,9 +90,8 @@ def _readable(state_dir: str, place: Place) -> Iterator[Record]:
     for first in segments.firsts(state_dir):
         if first < place.first:
             continue
-        with open(segments.path(state_dir, first), "rb") as file:
-            file.seek(place.offset if first == place.first else 0)
-            yield from _good_lines(file.read())
+        offset = place.offset if first == place.first else 0
+        yield from _good_lines(segments.read(state_dir, first, offset))
 
 
 def _good_lines(data: bytes) -> Iterator[Record]:

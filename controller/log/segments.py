@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from controller.errors import StorageError
+from controller.regular import first_of, open_regular, private, rest_of
+
+# Bytes of a segment that is read; a turn is written only if its segment has no more.
+SEGMENT_BYTES_MAX = 512 << 20
 
 _NAME = re.compile(r"(\d{20})\.jsonl")
 _BATCH_NAME = re.compile(r"\d{20}")
@@ -82,36 +86,29 @@ def in_archive(state_dir: str) -> Iterator[str]:
 
 def read(state_dir: str, first: int, offset: int = 0, size: int = -1) -> bytes:
     """`size` bytes of a segment from `offset` on, or all that follow; archived or not."""
+    place = path(state_dir, first)
     try:
-        with open(path(state_dir, first), "rb") as file:
+        with open(open_regular(place), "rb", buffering=0) as file:
             file.seek(offset)
-            return file.read(size)
+            if size >= 0:
+                return first_of(file.fileno(), min(size, SEGMENT_BYTES_MAX))
+            return rest_of(file.fileno(), SEGMENT_BYTES_MAX, place)
     except FileNotFoundError as error:
         where = retired(state_dir).get(first)
         if where is None and any(later > first for later in firsts(state_dir)):
             raise StorageError(
-                f"{error.filename}: is gone: it was dropped from the archive (--keep-archive), "
-                "or deleted"
+                f"{place}: is gone: it was dropped from the archive (--keep-archive), or deleted"
             ) from error
         if where is None:
-            raise StorageError(f"{error.filename}: can't be read: {error.strerror}") from error
+            raise StorageError(f"{place}: can't be read: {error.strerror}") from error
     except OSError as error:
-        raise StorageError(f"{error.filename}: can't be read: {error.strerror}") from error
+        raise StorageError(
+            f"{place}: can't be read: {error.strerror}; put it back from a copy"
+        ) from error
+    from controller.log.packed import unpacked  # only commands about the past need it
+
     data = unpacked(where)[offset:]
     return data if size < 0 else data[:size]
-
-
-def unpacked(path: str) -> bytes:
-    """What a compressed file holds. Raises StorageError."""
-    import zstandard  # only commands about the past need it
-
-    try:
-        with open(path, "rb") as file:
-            return zstandard.ZstdDecompressor().decompress(file.read())
-    except OSError as error:
-        raise StorageError(f"{path}: can't be read: {error.strerror}") from error
-    except zstandard.ZstdError as error:
-        raise StorageError(f"{path}: damaged: {error}; put it back from a copy") from error
 
 
 def create(path: str) -> int:
@@ -132,11 +129,6 @@ def write(path: str, *parts: bytes) -> None:
         file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-
-
-def private(path: str, flags: int) -> int:
-    """An opener for files that only their owner may read, whatever the umask."""
-    return os.open(path, flags, 0o600)
 
 
 def sync_folder(path: str) -> None:

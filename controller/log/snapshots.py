@@ -35,8 +35,11 @@ from controller.log import segments
 from controller.log.reader import BEGINNING, Cursor, Place, turn_bytes
 from controller.model.apply.fold import replay
 from controller.model.state import State
+from controller.regular import open_regular
 
 KEPT = 2
+HEAD_BYTES_MAX = 4096
+SNAPSHOT_BYTES_MAX = 1 << 30
 
 _NAME = re.compile(r"(\d{20})\.(?:json|checkpoint)")
 
@@ -145,16 +148,19 @@ def _thawed(snapshot: Snapshot) -> State | None:
 def load(state_dir: str, path: str) -> Snapshot | None:
     """The snapshot or checkpoint in that file, if it counts."""
     try:
-        with open(path, "rb") as file:
-            crc, line, image = file.readline(), file.readline(), file.read()
+        with open(open_regular(path), "rb") as file:
+            crc, line = file.readline(HEAD_BYTES_MAX), file.readline(HEAD_BYTES_MAX)
+            head = msgspec.json.decode(line, type=Head)
+            turn = turn_bytes(state_dir, head.place)
+            if crc32(turn) != head.turn_crc or os.fstat(file.fileno()).st_size > SNAPSHOT_BYTES_MAX:
+                return None
+            image = file.read()
         if crc != _checksum(line, image):
             return None
-        head = msgspec.json.decode(line, type=Head)
-        turn = turn_bytes(state_dir, head.place)
-    except (OSError, StorageError, msgspec.DecodeError):
+    except (OSError, StorageError, msgspec.DecodeError, RecursionError, MemoryError):
         return None
     named = os.path.basename(path).partition(".")[0]
-    if head.place.seq != int(named) or crc32(turn) != head.turn_crc:
+    if head.place.seq != int(named):
         return None
     return Snapshot(path, head.place, head.time, image)
 
@@ -174,7 +180,7 @@ def _path(state_dir: str, seq: int) -> str:
 def only_one(state_dir: str) -> Iterator[bool]:
     """Whether nobody else does this now; nobody else can begin before the block ends."""
     os.makedirs(folder(state_dir), mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(folder(state_dir), "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = open_regular(os.path.join(folder(state_dir), "lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -214,4 +220,5 @@ def _clear_away(state_dir: str) -> None:
     wanted = {os.path.basename(path) for path in kept}
     for name in os.listdir(folder(state_dir)):
         if name not in wanted | {"lock", "errors"}:
-            os.unlink(os.path.join(folder(state_dir), name))
+            with suppress(IsADirectoryError):  # it is not ours
+                os.unlink(os.path.join(folder(state_dir), name))

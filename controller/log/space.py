@@ -19,6 +19,7 @@ import os
 import time
 
 from controller.errors import MEND_DISK, StorageError
+from controller.regular import open_regular
 
 MIN_FREE_BYTES = 1 << 30
 MIN_FREE_INODES = 10_000  # some seconds of the shortest steps
@@ -91,7 +92,7 @@ def take_ballast(state_dir: str) -> None:
     with contextlib.suppress(OSError):
         if os.path.exists(path):
             return
-        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        fd = open_regular(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(fd, 0, BALLAST_BYTES)

@@ -9,8 +9,8 @@ import os
 import stat
 
 from controller.errors import StorageError
-from controller.log.segments import private
 from controller.owners import STATE_FOLDERS, doubt_of_state
+from controller.regular import private, read_regular
 
 _FOLDERS = ("log", "requests", "runs")
 _IGNORED = ".gitignore"
@@ -20,6 +20,7 @@ _ALL = "*\n"
 def prepare_state(path: str) -> None:
     """Make the state folder and the folders in it, if they are missing. They are ours alone."""
     try:
+        refuse_strangers(path)  # first, so that nothing is made in vain
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         _make_state(path)
         refuse_strangers(path)
@@ -74,8 +75,7 @@ def _make(path: str) -> None:
 def _is_all_ours(path: str) -> bool:
     """Whether treadle made it, or found it empty: then nobody else has business in it."""
     try:
-        with open(os.path.join(path, _IGNORED), encoding="utf-8", errors="replace") as file:
-            return file.read(len(_ALL) + 1) == _ALL
+        return read_regular(os.path.join(path, _IGNORED), len(_ALL) + 1) == _ALL.encode()
     except OSError:
         return False
 

@@ -11,11 +11,12 @@ from typing import Literal
 
 import msgspec
 
-from controller.log import segments
 from controller.log.lock import holder
 from controller.model.state import Condition
 from controller.planner.permission import Limits
+from controller.regular import private, read_whole
 
+STATUS_BYTES_MAX = 64 << 20  # it names every file that waits, and no more is read
 ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
 
 
@@ -46,7 +47,7 @@ def write_status(state_dir: str, status: ControllerStatus, now: int) -> None:
     status = msgspec.structs.replace(status, written=now)
     path = status_path(state_dir)
     draft = f"{path}.tmp"  # one writer, so one name is enough
-    with open(draft, "wb", opener=segments.private) as file:
+    with open(draft, "wb", opener=private) as file:
         file.write(msgspec.json.encode(status) + b"\n")
     os.replace(draft, path)
 
@@ -64,9 +65,8 @@ def read_status(state_dir: str) -> ControllerStatus:
 
 def _read(path: str) -> ControllerStatus:
     try:
-        with open(path, "rb") as file:
-            return msgspec.json.decode(file.read(), type=ControllerStatus)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_whole(path, STATUS_BYTES_MAX), type=ControllerStatus)
+    except (OSError, msgspec.DecodeError, RecursionError):
         return ControllerStatus(phase="Stopped")  # no file, or one of another version
 
 

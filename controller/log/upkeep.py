@@ -9,8 +9,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from controller.log.segments import private
+from controller.errors import StorageError
 from controller.log.snapshots import fold_on, folder, only_one, seqs
+from controller.regular import private
 
 if TYPE_CHECKING:
     import subprocess
@@ -89,4 +90,9 @@ def keep_up(state_dir: str, keep_archive_bytes: int = KEEP_ARCHIVE_BYTES) -> lis
 if __name__ == "__main__":
     os.nice(10)
     gc.disable()  # nothing that is made here becomes garbage
-    sys.exit(LEFT_LARGE if keep_up(sys.argv[1], int(sys.argv[2])) else 0)
+    try:
+        sys.exit(LEFT_LARGE if keep_up(sys.argv[1], int(sys.argv[2])) else 0)
+    except StorageError as problem:
+        sys.exit(str(problem))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")

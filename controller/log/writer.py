@@ -24,6 +24,7 @@ from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
 from controller.log.space import NO_ROOM, drop_ballast
 from controller.model.events import Record
+from controller.regular import open_regular, private
 
 SEGMENT_SIZE_MAX = 64 << 20  # bytes; only a turn that is larger by itself makes a larger segment
 
@@ -57,7 +58,7 @@ class LogWriter:
             return
         try:
             self._check(records)
-            self._write(records[0].seq, encode_turn(records))
+            self._write(records[0].seq, _readable(encode_turn(records)))
         except StorageError as error:
             self._broken = str(error)
             raise
@@ -95,7 +96,7 @@ class LogWriter:
             return
         cursor = _last_turn(self._state_dir, firsts, place)
         self._path = cursor.path
-        self._fd = os.open(self._path, os.O_RDWR)
+        self._fd = open_regular(self._path, os.O_RDWR)
         last_turn = os.pread(self._fd, cursor.offset - cursor.turn_offset, cursor.turn_offset)
         self._size = cursor.turn_offset
         self._put(last_turn)
@@ -108,7 +109,7 @@ class LogWriter:
         if torn == 0:
             return
         copy = _free_name(f"{self._path}.torn-{self.seq + 1}")
-        with open(copy, "xb", opener=segments.private) as file:
+        with open(copy, "xb", opener=private) as file:
             file.write(os.pread(self._fd, torn, self._size))
             file.flush()
             os.fsync(file.fileno())
@@ -161,6 +162,16 @@ class LogWriter:
             offset += written
             left = left[written:]
         self._size = offset
+
+
+def _readable(turn: bytes) -> bytes:
+    """The turn, unless no reader would take a segment of its size. Raises StorageError."""
+    if len(turn) > segments.SEGMENT_BYTES_MAX:
+        raise StorageError(
+            f"a turn of {len(turn):,} bytes can't be written: nobody reads more than "
+            f"{segments.SEGMENT_BYTES_MAX:,}; add fewer specs at once"
+        )
+    return turn
 
 
 def _make_room_for(state_dir: str, write: Callable[[], None]) -> None:

@@ -6,13 +6,13 @@ the same state, and every call is safe to repeat.
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
+from controller.errors import StorageError
 from controller.loop.hook_env import hook_env
-from controller.loop.places import output_file, work_folder
 from controller.loop.ports import (
     AsFile,
     AttemptId,
@@ -25,6 +25,7 @@ from controller.loop.ports import (
     Running,
 )
 from controller.model.phases import AttemptPhase, Reason
+from controller.model.places import is_log, output_file, work_folder
 from controller.model.state import SECOND, Attempt, State, Step, Workflow
 from controller.planner.permission import home_of
 from controller.spec.expression import Values, fill, fill_words
@@ -65,18 +66,30 @@ def effects(
     for attempt, (uid, name) in sorted(live, key=lambda entry: entry[0].seq):
         workflow = state.lives[uid]
         step = workflow.step(name)
+        if not is_log(attempt.log, uid):
+            raise StorageError(
+                f"{attempt.log}: the log names this file for the output of {workflow.name}/{name}, "
+                "and treadle never does; put the log back from a copy"
+            )
         if attempt.ending is not None:
             told.orders.append(_order(workflow, step, attempt, now))
         elif attempt.phase is AttemptPhase.SCHEDULED:
-            values = attempt.values
-            if attempt.values_file:
-                values = msgspec.json.decode(files.attached(attempt.values_file))
+            file = attempt.values_file
+            values = _values(files, file) if file else attempt.values
             launch = _launch(workflow, step, attempt, places, values)
             if step.is_hook:
                 seen = hook_env(state, workflow, step, attempt, files.last_line)
                 launch = replace(launch, env={**launch.env, **seen, "TREADLE_STATE": places.state})
             told.launches.append(launch)
     return told
+
+
+def _values(files: LogFiles, path: str) -> Values:
+    """Raises StorageError."""
+    try:
+        return msgspec.json.decode(files.attached(path), type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StorageError(f"{path}: damaged: {error}; put it back from a copy") from error
 
 
 def alive(state: State) -> list[Running]:

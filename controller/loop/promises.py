@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from controller.loop.places import log_file, values_file
 from controller.loop.ports import Chance
 from controller.model import events as e
 from controller.model.indexes import run_to_be
+from controller.model.places import log_file, values_file
 from controller.model.state import State
 from controller.planner import outcome, retries
 from controller.planner.actions import Accept, Action, AllowRetry, Fire, Follow, Schedule

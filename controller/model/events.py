@@ -22,6 +22,8 @@ from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
+EPOCH_MAX = 1 << 40
+TIME_MAX = 250_000_000_000_000_000  # in the year 9892: later ones have no date in every zone
 SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(

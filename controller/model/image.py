@@ -131,10 +131,17 @@ def thaw(data: bytes, by_any: bool = False) -> State:
     """The state of this image. Raises NoImage; an image of another version needs `by_any`."""
     try:
         image = _decode(data)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise NoImage(str(fault)) from fault
     if image.schema != SCHEMA or (image.by != __version__ and not by_any):
         raise NoImage(f"it has schema {image.schema} of treadle {image.by}")
+    try:
+        return _state_of(image)
+    except Exception as fault:  # whatever it has, we did not write it
+        raise NoImage(f"it contradicts itself ({type(fault).__name__})") from fault
+
+
+def _state_of(image: Image) -> State:
     state = State()
     state.seq, state.epoch = image.seq, image.epoch
     state.time, state.time_before = image.time, image.time_before

@@ -13,6 +13,7 @@ from controller.model.apply.defaults import defaults_above, defined, policy_of
 from controller.model.indexes import expiry, hold_of, is_over, place, queue_key
 from controller.model.movement import MET, OPEN, edge, edges, waits_for_parent
 from controller.model.phases import TERMINAL, AttemptPhase, Phase, Reason
+from controller.model.places import is_log, is_values_file
 from controller.model.state import (
     KEYS_MAX,
     LOOP_FIRINGS,
@@ -88,6 +89,7 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield "Running, but nothing runs"
     if step.unjudged and (live is not None or step.phase not in (Phase.READY, Phase.RUNNING)):
         yield f"{step.phase} with an attempt to judge"
+    yield from _files(workflow, step)
     yield from _question(workflow, step)
     if step.retry_at is not None and step.phase is not Phase.PENDING:
         yield f"{step.phase} in backoff"
@@ -99,6 +101,14 @@ def _step(workflow: Workflow, step: Step) -> Iterator[str]:
         yield f"{step.phase} without its result"
     if step.name in workflow.left:
         yield "in the spec and left"
+
+
+def _files(workflow: Workflow, step: Step) -> Iterator[str]:
+    for attempt in step.attempts:
+        if not is_log(attempt.log, workflow.uid):
+            yield f"attempt {attempt.number} prints to {attempt.log}"
+        if attempt.values_file and not is_values_file(attempt.values_file, workflow.uid):
+            yield f"attempt {attempt.number} was given the file {attempt.values_file}"
 
 
 def _question(workflow: Workflow, step: Step) -> Iterator[str]:

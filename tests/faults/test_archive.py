@@ -1,10 +1,14 @@
 """The log under endless churn: old segments retire, nothing is lost, all stays readable."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
+from collections.abc import Callable
+from io import BytesIO
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -17,7 +21,8 @@ from story import Story, a_step
 
 from controller.errors import StorageError
 from controller.log import archive, repair, segments, snapshots, writer
-from controller.log.archive import OUTPUT_BYTES_MAX, Index, beginning, lives, output
+from controller.log.archive import Index, beginning, lives, output
+from controller.log.packed import OUTPUT_BYTES_MAX, unpacked
 from controller.log.reader import Cursor, Tail, read
 from controller.log.snapshots import newest
 from controller.log.state_folder import prepare_state
@@ -232,7 +237,7 @@ def test_damage_in_the_archive_is_never_cut(state: str) -> None:
     for path in Path(state).glob("*/**/*.checkpoint"):
         path.write_bytes(b"")
     first, path = list(segments.retired(state).items())[2]
-    data = bytearray(segments.unpacked(path))
+    data = bytearray(unpacked(path))
     data[len(data) // 2] ^= 1
     Path(path).write_bytes(zstandard.ZstdCompressor().compress(bytes(data)))
     live = segments.firsts(state)
@@ -414,7 +419,7 @@ def test_many_outputs_are_packed_although_no_segment_is_full(
 
 # Keeps up with the log of a folder, and dies at its N-th call: a fork of what is loaded once.
 DIES = """
-import os, signal, shutil, sys
+import os, signal, sys
 from controller.log import archive, segments, upkeep
 left = 0
 def dying(real):
@@ -431,7 +436,7 @@ def dying(real):
     return call
 for name in ("fsync", "rename", "unlink", "makedirs", "rmdir"):
     setattr(os, name, dying(getattr(os, name)))
-segments.write, shutil.rmtree = dying(segments.write), dying(shutil.rmtree)
+segments.write = dying(segments.write)
 for line in sys.stdin:
     nth, keep, state = line.split()
     if not (child := os.fork()):
@@ -489,6 +494,100 @@ def test_a_damaged_batch_is_told_and_the_present_not_touched(state: str) -> None
     assert seen(state) == WHOLE
     with pytest.raises(StorageError, match=f"{first:020}.jsonl.zst: damaged"):
         told(state)
+
+
+def frame(path: str, data: bytes = b"", size: int = 0, **how: bool) -> None:
+    """A frame of these bytes, or of so many zeros."""
+    compressor = zstandard.ZstdCompressor(**how)  # type: ignore[arg-type]
+    with open(path, "wb") as file, compressor.stream_writer(file, size=size or len(data)) as into:
+        for _ in range(size >> 20):
+            into.write(bytes(1 << 20))
+        into.write(data)
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        (lambda path: frame(path, size=1 << 30), "unpacks to more than 536,870,912 bytes"),
+        (lambda path: frame(path, b"x", write_content_size=False), "unpacks to more than"),
+        (lambda path: os.truncate(path, 1 << 40), "it is larger than 536,870,912 bytes"),
+        (lambda path: os.truncate(path, 40), "damaged"),
+        (lambda path: Path(path).write_bytes(b""), "damaged"),
+        (lambda path: (os.unlink(path), os.mkfifo(path)), "it is not a regular file"),
+        (lambda path: (os.unlink(path), os.symlink("/dev/zero", path)), "it is a link"),
+    ],
+)
+def test_a_segment_that_unpacks_to_more_than_is_written_is_damage(
+    state: str, made: Callable[[str], object], problem: str
+) -> None:
+    write(state, TURNS, every=15)
+    path = next(iter(segments.retired(state).values()))
+    made(path)
+    with pytest.raises(StorageError, match=f"{path}: .*{problem}.*from a copy"):
+        told(state)
+
+
+def test_what_does_not_fit_into_the_memory_is_damage(state: str) -> None:
+    write(state, TURNS, every=15)
+    path = next(iter(segments.retired(state).values()))
+    frame(path, size=400 << 20)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20), limits[1]))
+    try:
+        with pytest.raises(StorageError, match="does not fit into the memory"):
+            told(state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def a_batch(state: str, members: list[tarfile.TarInfo], sizes: dict[str, int]) -> str:
+    """A batch with these outputs, each of zeros; the path of what holds them."""
+    batch = Path(state, "archive", "00000000000000000009")
+    batch.mkdir(parents=True)
+    (batch / archive.INDEX).write_bytes(msgspec.json.encode(Index([], sizes)))
+    plain = BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for member in members:
+            tar.addfile(member, BytesIO(bytes(member.size)))
+    (batch / archive.OUTPUTS).write_bytes(zstandard.ZstdCompressor().compress(plain.getvalue()))
+    return str(batch / archive.OUTPUTS)
+
+
+def member(name: str, size: int = 3, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.size, found.type = size, kind
+    return found
+
+
+NAME = "runs/u/a.1.log"
+
+
+def test_an_output_is_what_the_index_says_of_it(state: str) -> None:
+    long = f"runs/u/{'x' * 200}.1.log"
+    a_batch(state, [member(long), member(NAME, 5)], {long: 3, NAME: 5})
+    for name, size in ((long, 3), (NAME, 5)):
+        found = output(state, name)
+        assert found is not None and found.read() == bytes(size)
+    assert output(state, "runs/u/b.1.log") is None
+
+
+@pytest.mark.parametrize(
+    ("members", "sizes"),
+    [
+        ([member("runs/u/b.1.log", 5), member(NAME)], {NAME: 3}),
+        ([member(NAME, 5)], {NAME: 3}),
+        ([member("b", 5 << 20, tarfile.XHDTYPE), member(NAME)], {NAME: 3, "b": 5 << 20}),
+        ([member(NAME, 3, tarfile.GNUTYPE_SPARSE)], {NAME: 3}),
+        ([member(NAME, 3, tarfile.GNUTYPE_LONGNAME), member(NAME)], {NAME: 3}),
+    ],
+)
+def test_outputs_that_we_never_packed_are_damage(
+    state: str, members: list[tarfile.TarInfo], sizes: dict[str, int]
+) -> None:
+    path = a_batch(state, members, sizes)
+    with pytest.raises(StorageError, match=f"{path}: damaged"):
+        output(state, NAME)
 
 
 def test_a_story_with_everything_survives_retirement(state: str) -> None:

@@ -103,6 +103,38 @@ def test_a_link_of_another_user_is_refused_also_if_it_leads_to_a_folder_of_ours(
 
 
 @as_root
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_above_it_of_another_user_is_refused(
+    tmp_path: Path, link: bool, there: bool
+) -> None:
+    (tmp_path / "theirs" / ("state" if there else "")).mkdir(parents=True)
+    os.chown(tmp_path / "theirs", NOBODY.pw_uid, -1)
+    (tmp_path / "link").symlink_to("theirs/state")
+    path = str(tmp_path / ("link" if link else "theirs/state"))
+    with pytest.raises(StorageError) as refused:
+        prepare_state(path)
+    says = f"{tmp_path}/theirs: this is on the path to the state folder {path} and belongs to {NOBODY[0]}"
+    assert str(refused.value).startswith(says)
+    with pytest.raises(StorageError, match="is on the path to the state folder"):
+        drop(path, Request(kind="retry", workflow="w"))
+    assert not [*(tmp_path / "theirs").rglob("log")]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_above_it_that_others_may_write_is_refused_unless_it_is_sticky(
+    tmp_path: Path, there: bool
+) -> None:
+    (tmp_path / "open" / ("state" if there else "")).mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    path = str(tmp_path / "open/state")
+    with pytest.raises(StorageError, match=f"others can write to it.*`chmod o-w {tmp_path}/open`"):
+        prepare_state(path)
+    (tmp_path / "open").chmod(0o1777)
+    prepare_state(path)
+
+
+@as_root
 def test_root_and_others_refuse_the_folders_of_each_other(tmp_path: Path) -> None:
     """Two real users: the folder of one is no place for the other to write into."""
     with open_to_all() as shared:

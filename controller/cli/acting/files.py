@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from controller.cli.output import warn_if_no_controller
 from controller.client.ask import ask, would_follow
-from controller.client.files.source import read_source
+from controller.client.files.source import read_found, read_source
 from controller.client.files.spec_files import read_spec_file, write_file
 from controller.client.files.templates import with_templates
 from controller.client.subject import files_of, read_state, require_folder, subject
@@ -96,7 +96,7 @@ def _target(specs: str, state: State, new: Loaded, suffix: str) -> tuple[str, by
         raise UsageError(
             f"{files[0].path} also defines {listed(others)}, which would be removed; edit the file"
         )
-    return files[0].path, read_source(files[0].path).data
+    return files[0].path, read_found(files[0].path)
 
 
 def _warn_of_markers(specs: str, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from controller.client.files.source import read_source
+from controller.client.files.source import read_found
 from controller.errors import Fault, TreadleError
 from controller.folder.names import kind_of, within
 from controller.spec.linked import Above, below
@@ -98,7 +98,7 @@ def _in_folder(folder: str, max_bytes: int, warnings: list[Fault]) -> Iterator[A
 
 def _in_file(path: str, max_bytes: int, warnings: list[Fault]) -> Iterator[Above]:
     try:
-        data = read_source(path, max_bytes).data
+        data = read_found(path, max_bytes)
     except TreadleError:
         return  # it has just been removed, or is not ours to read
     if b"Defaults" in data:

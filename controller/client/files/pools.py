@@ -10,7 +10,7 @@ from functools import cache
 
 import msgspec
 
-from controller.client.files.source import read_source
+from controller.client.files.source import read_found
 from controller.errors import TreadleError
 from controller.model.observations import GivenPool
 from controller.spec.models import Spec
@@ -78,7 +78,7 @@ def _found(places: Sequence[str], max_bytes: int) -> Iterator[tuple[str, str, in
 
     for file in dict.fromkeys(_files(places)):  # `validate specs` names the folder twice
         with suppress(TreadleError):  # what can't be read is told where it is judged
-            data = read_source(file, max_bytes).data
+            data = read_found(file, max_bytes)
             if b"Pool" not in data:
                 continue
             for policy in load(data, file, max_bytes=max_bytes).policies:

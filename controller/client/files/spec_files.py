@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
-from controller.client.files.source import read_source
+from controller.client.files.source import read_found
 from controller.errors import UsageError
 from controller.folder.scan import Walk
 from controller.spec.reading.load import load
@@ -43,7 +43,7 @@ def files_defining(
 
 def read_spec_file(path: str) -> SpecFile | None:
     """What the file at `path` defines; None if it is not a treadle file."""
-    return _spec_file(read_source(path).data, path, ())
+    return _spec_file(read_found(path), path, ())
 
 
 def _spec_file(data: bytes, path: str, last_known: tuple[str, ...]) -> SpecFile | None:
@@ -82,7 +82,7 @@ def _files(
     try:
         for relative in Walk(specs).specs():
             path, known = os.path.join(specs, relative), last_known.get(relative, ())
-            data = read_source(path).data
+            data = read_found(path)
             if set(known) & set(names) or name_from(path) in names or _mentions(data, wanted):
                 file = _spec_file(data, path, known)
                 if file is not None:

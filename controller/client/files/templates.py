@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from controller.client.files.source import read_source
+from controller.client.files.source import read_found
 from controller.errors import TreadleError
 from controller.folder.scan import Walk
 from controller.spec.reading.link import Found, link_file
@@ -63,7 +63,7 @@ def _files(specs: str, max_bytes: int) -> Iterator[tuple[str, Loaded]]:
     for relative in found:
         path = os.path.join(specs, relative)
         try:
-            data = read_source(path, max_bytes).data
+            data = read_found(path, max_bytes)
         except TreadleError:
             continue  # it has just been removed, or is not ours to read
         if b"Template" in data:

@@ -43,11 +43,9 @@ from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
 from controller.executor.local.preparation import prepare
-from controller.executor.local.regular import read_regular
 from controller.executor.local.secrets import CannotPrepare
 from controller.executor.shim.spawn import NotNow
 from controller.executor.shim.wire import Message, readable
-from controller.loop.places import output_file
 from controller.loop.ports import (
     AttemptId,
     Clock,
@@ -63,7 +61,9 @@ from controller.loop.ports import (
     Trouble,
 )
 from controller.model.events import Usage
+from controller.model.places import output_file
 from controller.model.state import SECOND
+from controller.regular import read_below
 from controller.spec.values import VALUES_BYTES_MAX
 
 TRY_AGAIN_US = 1_000_000
@@ -188,7 +188,10 @@ class LocalExecutor:
         self.shim.flush()
 
     def outputs(self, log: str) -> bytes | None:
-        return read_regular(f"{self.state}/{output_file(log)}", VALUES_BYTES_MAX + 1)
+        try:
+            return read_below(self.state, output_file(log), VALUES_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return None
 
     def parts(self, log: str) -> dict[Part, PartEnd]:
         return parts.reported(self.state, log)

@@ -21,6 +21,7 @@ from controller.errors import MEND_DISK, StorageError
 from controller.executor.local import starting
 from controller.executor.local.starting import STARTED, short_path, step_limits
 from controller.executor.shim.wire import Message, Wire
+from controller.regular import read_regular
 
 if TYPE_CHECKING:
     from controller.loop.ports import Launch
@@ -33,6 +34,7 @@ OPEN_SECONDS_MAX = 10.0
 OPEN_PAUSE_SECONDS = 0.002
 DEATHS_MAX, DEATHS_SECONDS = 5, 10.0  # if more shims die in that time, something is wrong
 REPLACE_SECONDS_MAX = 2.0  # an idle shim must stop in this time
+PID_BYTES_MAX = 20
 SILENT_SECONDS = 5.0  # without reading what it was sent; normally it takes milliseconds
 
 
@@ -85,8 +87,7 @@ class Link:
     def mend(self, problem: str) -> str:
         """A message: what is wrong with the shim that has the lock, and how to go on without it."""
         with suppress(OSError, ValueError):
-            with open(f"{self.folder}/lock", encoding="ascii") as file:
-                pid = int(file.read())
+            pid = int(read_regular(f"{self.folder}/lock", PID_BYTES_MAX))
             return (
                 f"the supervisor of the steps (pid {pid}) {problem}; "
                 f"`kill -9 {pid}` lets another one start, and no step is lost"
@@ -134,8 +135,9 @@ class Link:
         self.open()
 
     def why(self) -> str:
-        if os.path.getsize(f"{self.folder}/errors"):
-            return f"{self.folder}/errors says why"
+        with suppress(OSError):
+            if os.path.getsize(f"{self.folder}/errors"):
+                return f"{self.folder}/errors says why"
         return (
             "something here kills it; the steps keep running, and the next `treadle up` adopts them"
         )

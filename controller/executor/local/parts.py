@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from controller.executor.local.regular import read_regular
-from controller.loop.places import parts_file
 from controller.loop.ports import Launch, Part, PartEnd
+from controller.model.places import parts_file
+from controller.regular import read_below
 
 RUNNER = os.fspath(Path(__file__).parents[1] / "runner.py")
 REPORT_BYTES_MAX = 64 << 10
@@ -27,7 +27,7 @@ def command(state: str, launch: Launch) -> tuple[str, ...]:
 def reported(state: str, log: str) -> dict[Part, PartEnd]:
     """How each part ended; empty if the runner has not said it. Steps can write this file, too."""
     try:
-        content = read_regular(f"{state}/{parts_file(log)}", REPORT_BYTES_MAX)
-        return msgspec.json.decode(content or b"{}", type=dict[Part, PartEnd])
-    except (OSError, msgspec.DecodeError):
+        content = read_below(state, parts_file(log), REPORT_BYTES_MAX)
+        return msgspec.json.decode(content, type=dict[Part, PartEnd])
+    except (OSError, msgspec.DecodeError, RecursionError):
         return {}

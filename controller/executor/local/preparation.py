@@ -10,9 +10,10 @@ from functools import partial
 
 from controller.executor.local.secrets import CannotPrepare, resolve
 from controller.executor.shim.spawn import SHORTAGES, NotNow
-from controller.loop.places import files_folder, work_folder
 from controller.loop.ports import Launch
 from controller.model.phases import Reason
+from controller.model.places import files_folder, work_folder
+from controller.regular import folder_of, make_below, open_regular
 
 
 def prepare(state: str, launch: Launch) -> dict[str, str]:
@@ -21,13 +22,14 @@ def prepare(state: str, launch: Launch) -> dict[str, str]:
     `state`: the state folder, absolute.
     """
     try:
-        _make_folder(state, work_folder(launch.id.uid))
+        make_below(state, work_folder(launch.id.uid))
         if not launch.env_from:
             return launch.env
         write = partial(_write_file, state, files_folder(launch.log))
         return resolve(launch.env_from, write) | launch.env
     except OSError as fault:
-        problem = f"{fault.filename or 'a file'} can't be made: {fault.strerror}"
+        where = os.path.join(state, fault.filename or "")
+        problem = f"{where} can't be made: {fault.strerror}"
         if not os.path.isdir(state):
             raise NotNow from None  # it was moved: the controller notices, and stops
         if fault.errno in SHORTAGES:
@@ -39,34 +41,16 @@ def _write_file(state: str, folder: str, name: str, text: str) -> str:
     """Write the text for the variable `name`; returns the path of the file."""
     from urllib.parse import quote
 
-    new = f"{state}/{folder}/%"  # no name quotes to this
     try:
         content = text.encode(errors="surrogateescape")
-        path = f"{state}/{folder}/{quote(name, safe='', errors='surrogateescape')}"
+        quoted = quote(name, safe="", errors="surrogateescape")
     except UnicodeEncodeError:
         problem = f"{name}: its text can't be written: it has a part that is no character"
         raise CannotPrepare(Reason.START_FAILED, problem) from None
-    _make_folder(state, folder)
-    _write(new, content)
-    os.replace(new, path)
-    return path
-
-
-def _write(path: str, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o600)) as file:
-        file.write(content)
-
-
-def _make_folder(state: str, folder: str) -> None:
-    """Make `folder`, a path below the state folder, which is never made here."""
-    try:
-        os.mkdir(f"{state}/{folder}", 0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        above = os.path.dirname(folder)
-        if not above:
-            raise
-        _make_folder(state, above)
-        os.mkdir(f"{state}/{folder}", 0o700)
+    with folder_of(state, f"{folder}/{quoted}", make=True) as (inside, last):
+        # No name quotes to this one.
+        fd = open_regular("%", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, dir_fd=inside)
+        with open(fd, "wb") as file:
+            file.write(content)
+        os.replace("%", last, src_dir_fd=inside, dst_dir_fd=inside)
+    return f"{state}/{folder}/{quoted}"

@@ -15,11 +15,11 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from controller.executor.local.regular import read_regular
 from controller.executor.shim.spawn import SHORTAGES, NotNow
 from controller.executor.shim.wire import readable
 from controller.loop.ports import AsFile, EnvFile, EnvRefs, FromEnv, FromFile
 from controller.model.phases import Reason
+from controller.regular import read_regular
 from controller.spec.values import WORD_BYTES_MAX
 
 ENV_BYTES_MAX = 6 << 20  # the system takes no more, whatever its limits are set to
@@ -129,7 +129,9 @@ def _checked(value: str, place: str) -> str:
 
 def _read(path: str, bytes_max: int, whose: str) -> bytes | None:
     try:
-        return read_regular(path, bytes_max)
+        return read_regular(path, bytes_max, follow=True)
+    except FileNotFoundError:
+        return None
     except OSError as fault:
         if fault.errno in SHORTAGES:
             raise NotNow(os.strerror(fault.errno)) from None

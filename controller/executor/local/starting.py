@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.executor.shim.door import BACKLOG, LINE
+from controller.regular import open_regular
 
 SOCKET_PATH_MAX = 100  # of the 108 bytes that the kernel takes
 
@@ -55,7 +56,7 @@ def load_ahead(state: str) -> None:
 def start_if_none(state: str, boot_id: str) -> None:
     """Start the shim of this folder, unless it exists or somebody else is starting it."""
     os.makedirs(f"{state}/shim", mode=0o700, exist_ok=True)
-    lock = os.open(_lock(state), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_regular(_lock(state), os.O_RDWR | os.O_CREAT)
     try:
         if _try_lock(lock):
             start_shim(state, boot_id, lock)
@@ -68,8 +69,7 @@ def start_if_none(state: str, boot_id: str) -> None:
 def start_shim(state: str, boot_id: str, lock: int) -> None:
     with suppress(FileNotFoundError):
         os.unlink(f"{state}/shim/socket")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    errors = os.open(f"{state}/shim/errors", flags, 0o600)
+    errors = open_regular(f"{state}/shim/errors", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             os.fchmod(listener.fileno(), 0o600)  # before it has a name: never open to others
@@ -122,7 +122,7 @@ def _dismiss(loading: Loading) -> None:
 def _has_shim(state: str) -> bool:
     """Whether one holds the lock. Somebody who takes it now finds it held, and tries again."""
     try:
-        lock = os.open(_lock(state), os.O_RDWR | os.O_CLOEXEC)
+        lock = open_regular(_lock(state), os.O_RDWR)
     except OSError:
         return False
     try:

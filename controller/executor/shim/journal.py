@@ -23,10 +23,12 @@ import os
 import re
 
 from controller.executor.shim.wire import Message, encode
+from controller.regular import open_regular, rest_of
 
 VERSION = 1
 NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
+BYTES_MAX = 1 << 30  # a journal of a million attempts has a third of it
 EPOCHS_AHEAD_MAX = 1_000_000  # each start of a controller takes one
 EPOCH_MAX = 1 << 40  # if none is known
 # The name of a step may have slashes: it is below another one, or a hook.
@@ -136,17 +138,23 @@ class Journal:
 
 
 def read_notes(folder: int) -> list[Message]:
-    """Every whole note. A line that a full disk cut short is ignored: nobody acted on it yet."""
+    """Every whole note. A line that a full disk cut short is ignored: nobody acted on it yet.
+
+    Raises OSError: without the journal, an attempt that runs could be started again.
+    """
     try:
-        with open(os.open(NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
-            lines = file.read().split(b"\n")
+        fd = open_regular(NAME, dir_fd=folder)
     except FileNotFoundError:
         return []
+    try:
+        lines = rest_of(fd, BYTES_MAX, NAME).split(b"\n")
+    finally:
+        os.close(fd)
     notes = []
     for line in lines:
         try:
             notes.append(json.loads(line))
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, MemoryError):
             continue
     return [note for note in notes if is_note(note)]
 
@@ -178,8 +186,7 @@ def is_status(status: int) -> bool:
 
 def replace(folder: int, content: bytes) -> int:
     """Put a new file into place and leave it open for appending."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-    fd = os.open(NEW, flags, 0o600, dir_fd=folder)
+    fd = open_regular(NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, dir_fd=folder)
     try:
         while content:
             content = content[os.write(fd, content) :]

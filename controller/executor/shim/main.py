@@ -39,6 +39,7 @@ import gc
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -445,7 +446,14 @@ def main(state: str) -> None:
     os.chdir(state)
     door = Door()
     become_subreaper()
-    shim = Shim(door, Journal("shim", boot_id, boottime_us()), Spawner())
+    try:
+        journal = Journal("shim", boot_id, boottime_us())
+    except OSError as error:
+        sys.exit(
+            f"{state}/shim/{error.filename}: {error.strerror}: the journal of the running steps "
+            "can't be used, so none is started; put it back from a copy, or remove it if none runs"
+        )
+    shim = Shim(door, journal, Spawner())
     for number in (
         signal.SIGINT,
         signal.SIGHUP,

@@ -11,12 +11,12 @@ import errno
 import os
 import resource
 import signal
-import stat
 import time
 from typing import NamedTuple
 
 from controller.executor.shim.cgroup import Cgroups
 from controller.executor.shim.wire import readable
+from controller.regular import open_below
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -228,17 +228,8 @@ def read_start(pid: int) -> int:
 
 def open_log(path: str) -> int:
     """Raises CannotStart for what is no regular file: opening a pipe would wait for a reader."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
-    flags |= os.O_NONBLOCK | os.O_NOFOLLOW
     try:
-        try:
-            log = os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            log = os.open(path, flags, 0o600)
-        if not stat.S_ISREG(os.fstat(log).st_mode):
-            os.close(log)
-            raise OSError(errno.EINVAL, "it is not a regular file")
+        log = open_below(".", path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, make=True)
         os.set_blocking(log, True)  # the step gets it
         return log
     except OSError as fault:

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import structs
 
+from controller.errors import StorageError
 from controller.model import events as e
 from controller.model.apply import attempt as apply_attempt
 from controller.model.apply import defaults as apply_defaults
@@ -25,6 +26,8 @@ from controller.model.movement import clear_condition, restate, set_condition
 from controller.model.state import REQUESTS_REMEMBERED_MAX, SECOND, Pool, State
 from controller.model.timers import MOVED_BY_CLOCK, SLEEPERS, TimerKind
 
+FAULT_SHOWN_MAX = 200  # characters
+
 
 def apply(state: State, record: e.Record) -> State:
     """Fold one record. Reads no clock, no file, no chance."""
@@ -34,11 +37,23 @@ def apply(state: State, record: e.Record) -> State:
     return state
 
 
+def fold_read(state: State, record: e.Record) -> State:
+    """Fold one record that was read. Raises StorageError if it can't follow those before it."""
+    try:
+        return apply(state, record)
+    except Exception as fault:  # whatever was made of the state, it is not what we wrote
+        raise StorageError(
+            f"record {record.seq} of the log ({type(record.event).__name__}) contradicts those "
+            f"before it ({type(fault).__name__}: {str(fault)[:FAULT_SHOWN_MAX]}); put the log back "
+            "from a copy"
+        ) from fault
+
+
 def replay(records: Iterable[e.Record], state: State | None = None) -> State:
     """The state after `records`. They start at the first of the log, or they follow `state`."""
     state = State() if state is None else state
     for record in records:
-        apply(state, record)
+        fold_read(state, record)
         state.moves.clear()
     return state
 

@@ -279,9 +279,9 @@ def test_only_a_regular_file_is_read(tree: Path) -> None:
         find_project()
     file.unlink()
     file.mkdir()
-    with pytest.raises(UsageError, match="is not a regular file"):
+    with pytest.raises(UsageError, match="it is a folder"):
         find_project()
     file.rmdir()
     os.mkfifo(file)
-    with pytest.raises(UsageError, match="is not a regular file"):
+    with pytest.raises(UsageError, match="it is not a regular file"):
         find_project()

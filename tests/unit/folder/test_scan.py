@@ -187,7 +187,7 @@ def test_a_file_that_changes_under_the_reading_does_not_count(
     def fstat(descriptor: int) -> os.stat_result:
         nonlocal stats
         stats += 1
-        if stats == 2:  # the one after the reading
+        if stats == 3:  # the one after the reading
             path.write_text(ETL)
         return real(descriptor)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.log import snapshots
-from controller.log.archive import OUTPUT_BYTES_MAX
+from controller.log.packed import OUTPUT_BYTES_MAX
 from controller.log.upkeep import EVERY_RECORDS, LEFT_LARGE, Upkeep
 
 

@@ -82,6 +82,18 @@ def test_a_sound_state_passes() -> None:
         ),
         pytest.param(lambda s, w: w.steps["runs"].attempts.clear(), id="nothing runs"),
         pytest.param(
+            lambda s, w: setattr(w.steps["runs"].attempts[-1], "log", "runs/other/runs.1.log"),
+            id="prints to a file of another life",
+        ),
+        pytest.param(
+            lambda s, w: setattr(w.steps["runs"].attempts[-1], "log", f"runs/{w.uid}/../x/a.1.log"),
+            id="prints to a file outside",
+        ),
+        pytest.param(
+            lambda s, w: setattr(w.steps["runs"].attempts[-1], "values_file", "lock"),
+            id="is given the lock",
+        ),
+        pytest.param(
             lambda s, w: setattr(w.steps["done"], "cancel", Cancel("r", "m")), id="wanted"
         ),
         pytest.param(lambda s, w: w.left.update(done=1), id="left"),

@@ -130,9 +130,9 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "%")
 
-    monkeypatch.setattr(preparation, "_write", full)
-    with pytest.raises(NotNow, match="a file can't be made: No space left on device"):
+    monkeypatch.setattr(preparation, "open_regular", full)
+    with pytest.raises(NotNow, match="can't be made: No space left on device"):
         prepare(str(tmp_path), with_files({"A": "text"}))

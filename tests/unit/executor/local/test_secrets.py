@@ -224,7 +224,7 @@ def test_out_of_descriptors_it_is_not_missing(
 ) -> None:
     (tmp_path / "file").touch()
 
-    def none_left(*_: object) -> int:
+    def none_left(*_: object, **__: object) -> int:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "open", none_left)
