@@ -8,7 +8,7 @@ JOBS ?= 4
 help:
 	@echo "make run     set up, then run the workflows in specs/"
 	@echo "make test    set up, then run the tests"
-	@echo "make torture kill treadle at random for 20 minutes, and print figures (TRIGGERS=600: seconds of them)"
+	@echo "make torture kill treadle at random and feed it nonsense for 30 minutes, and print figures (TRIGGERS=600: seconds of them)"
 	@echo "make check   lint, format, types, imports between packages, generated schemas and diagrams"
 	@echo "make bench   compare with bare processes and make (CORPORA=DIR adds recorded DAGs)"
 	@echo "make setup   make .venv, with .venv/bin/treadle and everything for development"
@@ -45,6 +45,7 @@ test: setup
 
 torture: setup
 	PYTHONPATH=tests $(BIN)/python -m processes.torture $(if $(TRIGGERS),--triggers $(TRIGGERS))
+	$(BIN)/python -m pytest -q -n $(JOBS) --hypothesis-profile torture tests/properties/test_nonsense.py
 
 check: setup
 	$(BIN)/ruff check .

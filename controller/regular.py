@@ -103,19 +103,19 @@ def _closing(fd: int) -> Iterator[int]:
 
 
 def open_below(
-    folder: str | int, path: str, flags: int = os.O_RDONLY, *, make: bool = False
+    folder: str, path: str, flags: int = os.O_RDONLY, *, make: bool = False, follow: bool = False
 ) -> int:
     """A descriptor of the regular file at `path` below `folder`. Raises OSError.
 
-    `make`: make the folders on the way that are missing.
+    `make`: make the folders on the way that are missing. `follow`: the file itself may be a link.
     """
     with folder_of(folder, path, make=make) as (fd, name), _in_full(path):
-        return open_regular(name, flags, dir_fd=fd)
+        return open_regular(name, flags, dir_fd=fd, follow=follow)
 
 
-def read_below(folder: str, path: str, bytes_max: int) -> bytes:
+def read_below(folder: str, path: str, bytes_max: int, *, follow: bool = False) -> bytes:
     """The first `bytes_max` bytes of the regular file at `path` below `folder`. Raises OSError."""
-    with _closing(open_below(folder, path)) as fd:
+    with _closing(open_below(folder, path, follow=follow)) as fd:
         return first_of(fd, bytes_max)
 
 
@@ -138,13 +138,14 @@ def remove_below(folder: str, path: str) -> None:
 
 
 @contextmanager
-def folder_of(folder: str | int, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+def folder_of(folder: str, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """The open folder that has what is at `path` below `folder`, and the name that it has there.
 
     Raises OSError.
     """
     *above, name = _parts(path)
-    here = os.open(".", _FOLDER, dir_fd=folder) if isinstance(folder, int) else _opened(folder)
+    # The folder itself was named by its user, who may have made a link of it.
+    here = os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with _in_full(path):
             for part in above:
@@ -154,11 +155,6 @@ def folder_of(folder: str | int, path: str, *, make: bool = False) -> Iterator[t
         yield here, name
     finally:
         os.close(here)
-
-
-def _opened(folder: str) -> int:
-    """The folder itself was named by its user, who may have made a link of it."""
-    return os.open(folder, os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _parts(path: str) -> list[str]:

@@ -15,6 +15,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long one example takes says nothing on a machine that does other things as well.
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("torture", deadline=None, max_examples=1_000)  # see `make torture`
 settings.load_profile("any machine")
 
 

@@ -20,11 +20,13 @@ import msgspec
 from msgspec import Meta
 
 from controller.errors import MEND_DISK, LockHeld, StorageError
-from controller.model.events import EPOCH_MAX, TIME_MAX
 from controller.regular import open_regular
 
 _TEXT_SIZE = 512  # bytes: one sector, so that a crash leaves the old text or the new
 _COMMAND_SIZE_MAX = 150
+# The model has limits of its own. But the help asks for the holder, too, and loads no model.
+_EPOCH_MAX = 1 << 40
+_SINCE_MAX = 1 << 57  # in the year 6537
 _TRIES_SECONDS_MAX = 0.3
 
 
@@ -37,9 +39,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     pid: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
     host: str = ""
-    epoch: Annotated[int, Meta(ge=0, le=EPOCH_MAX)] = 0
+    epoch: Annotated[int, Meta(ge=0, le=_EPOCH_MAX)] = 0
     seq: Annotated[int, Meta(ge=0)] = 0
-    since: Annotated[int, Meta(ge=0, le=TIME_MAX)] = 0
+    since: Annotated[int, Meta(ge=0, le=_SINCE_MAX)] = 0
     command: str = ""
     ends_steps: bool = False
 

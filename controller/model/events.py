@@ -8,9 +8,9 @@ A field may be added with a default; nothing is ever renamed or removed. `RESERV
 that later features will use, so that nothing else takes these names.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from controller.errors import Fault
 from controller.model.phases import AttemptPhase, Phase, Reason
@@ -23,7 +23,7 @@ from controller.spec.uses import Holding
 from controller.spec.values import ParamType
 
 EPOCH_MAX = 1 << 40
-TIME_MAX = 250_000_000_000_000_000  # in the year 9892: later ones have no date in every zone
+TIME_MAX = 250_300_000_000_000_000  # in the year 9901: rules end before, no calendar does
 SCHEMA = 1  # of the records below; a reader refuses a higher one
 
 RESERVED = frozenset(
@@ -31,6 +31,9 @@ RESERVED = frozenset(
         "AttemptSubmitted",  # {handle, place}
     }
 )
+
+
+Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):
@@ -808,10 +811,10 @@ class Record(Struct, frozen=True):
     seq of the record that this one follows from; 0 where the outside world is the cause.
     """
 
-    seq: int
-    turn: int
-    time: int
-    epoch: int
+    seq: Count
+    turn: Count
+    time: Annotated[int, Meta(ge=0, le=TIME_MAX)]
+    epoch: Annotated[int, Meta(ge=0, le=EPOCH_MAX)]
     event: AnyEvent
     schema: int = SCHEMA
-    cause: int = 0
+    cause: Count = 0

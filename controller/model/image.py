@@ -273,7 +273,7 @@ def is_own(data: bytes) -> bool:
     """Whether the running version of treadle made this image."""
     try:
         head = msgspec.json.decode(data, type=_Head)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return (head.schema, head.by) == (SCHEMA, __version__)
 

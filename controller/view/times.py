@@ -7,14 +7,16 @@ write a moment as `5m` (ago), `12:59` or `yesterday`.
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from controller.model.events import TIME_MAX
 from controller.model.state import SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = -62_100_000_000_000_000  # in the year 2: every zone has dates before it
 
 
 def rfc3339(micros: int) -> str:
     """`2026-11-23T12:00:01.250000Z`."""
-    return f"{(_EPOCH + timedelta(microseconds=micros)).isoformat('T', 'microseconds')[:26]}Z"
+    return f"{_moment(micros).isoformat('T', 'microseconds')[:26]}Z"
 
 
 def rfc3339_or_none(micros: int | None) -> str | None:
@@ -28,7 +30,7 @@ def micros_of(text: str) -> int:
 
 def in_utc(micros: int) -> str:
     """`12:00:01 UTC`, where the day is clear."""
-    return f"{_EPOCH + timedelta(microseconds=micros):%H:%M:%S} UTC"
+    return f"{_moment(micros):%H:%M:%S} UTC"
 
 
 MOMENTS = "5m (ago), 12:59, yesterday, 2026-11-27 or 2026-11-27T12:59:00+01:00"  # for messages
@@ -83,7 +85,12 @@ def _day(now: int, zone: tzinfo | None, days_ago: int) -> datetime:
 
 def local(micros: int, zone: tzinfo | None) -> datetime:
     """The moment in `zone`; None: the zone of this machine."""
-    return (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
+    return _moment(micros).astimezone(zone)
+
+
+def _moment(micros: int) -> datetime:
+    """In UTC. What no calendar has is shown as the first or last day that it does have."""
+    return _EPOCH + timedelta(microseconds=min(max(micros, _FIRST), TIME_MAX))
 
 
 def _micros(moment: datetime, zone: tzinfo | None) -> int:

@@ -184,7 +184,7 @@ def test_a_pipe_in_place_of_the_output_holds_up_nobody(place: Place) -> None:
     path = place.state / place.folded().workflows["job"].steps["a"].attempts[0].log
     path.unlink()
     os.mkfifo(path)
-    assert "can't be read: not a regular file" in place.complains("logs", "job", code=4)
+    assert "can't be read: it is not a regular file" in place.complains("logs", "job", code=4)
 
 
 def test_a_reader_that_goes_away_ends_it(place: Place) -> None:

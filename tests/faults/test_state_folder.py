@@ -114,7 +114,8 @@ def test_a_folder_above_it_of_another_user_is_refused(
     path = str(tmp_path / ("link" if link else "theirs/state"))
     with pytest.raises(StorageError) as refused:
         prepare_state(path)
-    says = f"{tmp_path}/theirs: this is on the path to the state folder {path} and belongs to {NOBODY[0]}"
+    problem = f"this is on the path to the state folder {path} and belongs to {NOBODY[0]}"
+    says = f"{tmp_path}/theirs: {problem}"
     assert str(refused.value).startswith(says)
     with pytest.raises(StorageError, match="is on the path to the state folder"):
         drop(path, Request(kind="retry", workflow="w"))

@@ -260,12 +260,12 @@ def test_a_secret_is_nowhere_but_in_the_step(yard: Yard, monkeypatch: pytest.Mon
 def test_what_is_short_for_a_moment_is_waited_for(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_write = preparation._write
+    really_open = preparation.open_regular
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preparation, "_write", full)
+    monkeypatch.setattr(preparation, "open_regular", full)
     monkeypatch.setattr("controller.executor.local.executor.TRY_AGAIN_US", 10_000)
     executor = yard.executor()
     text = EnvRefs({"A": AsFile("text")})
@@ -277,7 +277,7 @@ def test_what_is_short_for_a_moment_is_waited_for(
     assert trouble is not None and trouble.reason == "OutOfResources"
     assert "No space left on device" in trouble.message
     assert executor.next_due() is not None
-    monkeypatch.setattr(preparation, "_write", really_write)
+    monkeypatch.setattr(preparation, "open_regular", really_open)
     assert yard.ended(executor, "step")[0].exit_code == 0
     assert executor.trouble() is None
 

@@ -14,7 +14,7 @@ from msgspec import inspect
 from controller.log import segments
 from controller.log.reader import DamagedLog, read
 from controller.log.records import decode, encode_turn
-from controller.model.events import AnyEvent, Event, Record, StepReady
+from controller.model.events import EPOCH_MAX, TIME_MAX, AnyEvent, Event, Record, StepReady
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 PLAIN: dict[type, st.SearchStrategy[Any]] = {
@@ -71,9 +71,9 @@ def structs(kind: inspect.StructType) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__name__)
 def test_every_event_comes_back_as_it_was(kind: type[Event]) -> None:
-    numbers = st.integers(1, 2**63 - 1)
+    seqs, times, epochs = (st.integers(1, most) for most in (2**62 - 1, TIME_MAX, EPOCH_MAX))
 
-    @given(values_of(inspect.type_info(kind)), numbers, numbers, numbers)
+    @given(values_of(inspect.type_info(kind)), seqs, times, epochs)
     def check(event: AnyEvent, seq: int, time: int, epoch: int) -> None:
         record = Record(seq, seq, time, epoch, event)
         line = encode_turn([record])

@@ -19,10 +19,13 @@ from controller.executor.local.link import (
     as_older,
     greeting,
 )
+from controller.executor.shim.journal import ATTEMPT, ENDS, is_note
 from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import Trouble
 
 HELLO_SECONDS_MAX = 10.0
+PID_MAX = 1 << 31
+SAYS: dict[str, list[type]] = {"told": [], "short": [str], "refused": [int], "rejected": [str]}
 
 
 class ShimClient:
@@ -56,6 +59,9 @@ class ShimClient:
     def listen(self) -> list[Message]:
         """The messages since the last call. If the shim has died, another one replaces it here."""
         messages = self.link.receive()
+        if not all(map(makes_sense, messages)):
+            problem = self.link.mend("says what makes no sense")
+            raise StorageError(f"{self.link.folder}: {problem}")
         for verb, *rest in messages:
             if verb == "hello":
                 self.on_hello(rest[0])
@@ -121,6 +127,27 @@ class ShimClient:
     def look_again_seconds(self) -> float:
         """How soon to check it again, while there are attempts."""
         return 1.0 if self.link.unread() else SILENT_SECONDS
+
+
+def makes_sense(message: object) -> bool:
+    """Whether a shim can say this: whatever listens at its socket may be something else."""
+    if not isinstance(message, list) or not message or not isinstance(message[0], str):
+        return False
+    verb, *rest = message
+    if verb == "hello":
+        return len(rest) == 1 and is_hello(rest[0])
+    if verb == "returned":
+        return all(isinstance(text, str) and ATTEMPT.fullmatch(text) for text in rest)
+    if verb in SAYS:
+        return list(map(type, rest)) == SAYS[verb]
+    return verb in ENDS | {"starting", "started", "orphaned"} and is_note(message)
+
+
+def is_hello(about: object) -> bool:
+    if not isinstance(about, dict) or not isinstance(about.get("journal", ""), str):
+        return False
+    pid, protocol = about.get("pid"), about.get("protocol")
+    return type(pid) is type(protocol) is int and 0 < pid < PID_MAX and protocol > 0
 
 
 def out_of_resources(shortage: str) -> Trouble | None:

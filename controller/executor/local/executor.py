@@ -189,7 +189,8 @@ class LocalExecutor:
 
     def outputs(self, log: str) -> bytes | None:
         try:
-            return read_below(self.state, output_file(log), VALUES_BYTES_MAX + 1)
+            # Some steps keep it elsewhere, and make a link.
+            return read_below(self.state, output_file(log), VALUES_BYTES_MAX + 1, follow=True)
         except FileNotFoundError:
             return None
 

@@ -28,6 +28,8 @@ from controller.regular import open_regular, rest_of
 VERSION = 1
 NAME, NEW = "journal", "journal.new"
 COMPACT_BYTES = 2 << 20
+NUMBER_MAX = 1 << 53  # of microseconds: 285 years
+MARK_MAX = 1 << 63
 BYTES_MAX = 1 << 30  # a journal of a million attempts has a third of it
 EPOCHS_AHEAD_MAX = 1_000_000  # each start of a controller takes one
 EPOCH_MAX = 1 << 40  # if none is known
@@ -169,7 +171,10 @@ def is_note(note: object) -> bool:
     shape = SHAPES.get(verb) if isinstance(verb, str) else None
     if shape is None or len(rest) != len(shape) or not all(map(isinstance, rest, shape)):
         return False
-    if not all(0 <= field < 1 << 63 for field in rest if isinstance(field, int)):
+    numbers = [field for field in rest if isinstance(field, int)]
+    if verb == "starting" and not 0 <= numbers.pop(0) < MARK_MAX:
+        return False
+    if not all(0 <= number < NUMBER_MAX for number in numbers):
         return False
     if verb in ("journal", "epoch"):
         return True

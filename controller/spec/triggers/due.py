@@ -19,7 +19,7 @@ expression, two near a change of clocks, and as many again for each row of exclu
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -213,12 +213,12 @@ def moment_of(text: str) -> int:
 
 def day_of(due: int, zone: str) -> date:
     """The day of a due time, in its zone."""
-    return datetime.fromtimestamp(due, zone_of(zone)).date()
+    return _moment(due, zone_of(zone)).date()
 
 
 def at_in(due: int, zone: str) -> str:
     """A due time as people of its zone write it: RFC 3339."""
-    return datetime.fromtimestamp(due, zone_of(zone)).isoformat()
+    return _moment(due, zone_of(zone)).isoformat()
 
 
 def offset(workflow: str, trigger: str, jitter: int) -> int:
@@ -233,7 +233,12 @@ def offset(workflow: str, trigger: str, jitter: int) -> int:
 
 def key_of(due: int) -> str:
     """The key of the firing at this due time: `20261128T013000Z`."""
-    return datetime.fromtimestamp(due, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return _moment(due, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _moment(due: int, zone: tzinfo) -> datetime:
+    """The moment of a due time; no rule gives one before 1970 or after END."""
+    return datetime.fromtimestamp(min(max(due, 0), END), zone)
 
 
 def _midnight(day: date) -> int:
