@@ -32,6 +32,18 @@ from controller.spec.models import (
     Step,
 )
 from controller.spec.path_fault import SCRIPTS
+from controller.spec.placement import (
+    MACHINE,
+    NOTHING,
+    EngineName,
+    InContainer,
+    Needs,
+    Placement,
+    engine_of,
+    needs,
+    placement,
+    slots_of,
+)
 from controller.spec.uses import Holding, holdings
 from controller.spec.values import ParamType
 
@@ -144,6 +156,8 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     inherit_env: bool | tuple[str, ...] = True
     working_dir: str = "."
     home: str = "."
+    placement: Placement | None = None  # None: processes of this machine
+    needs: Needs = NOTHING
     requires: tuple[Requires, ...] = ()
     when: str = ""
     for_each: ForEach | None = None
@@ -164,6 +178,16 @@ class Definition(Struct, frozen=True, omit_defaults=True):
     def in_parts(self) -> bool:
         """Whether an attempt is more than its command."""
         return bool(self.before or self.after)
+
+    @property
+    def engine(self) -> EngineName:
+        """What runs its attempts."""
+        return engine_of(self.placement)
+
+    @property
+    def slots(self) -> str:
+        """Which limit counts its attempts: that of this machine (MACHINE), or of an engine."""
+        return MACHINE if self.placement is None else slots_of(engine_of(self.placement))
 
     @property
     def is_parent(self) -> bool:
@@ -205,9 +229,9 @@ def expressions(spec: Spec, step: Step) -> tuple[str, ...]:
     """The expressions that an attempt of the step is made of. Cost: that of one step."""
     if not isinstance(step.approve, UnsetType):
         return ()
-    return _expressions(
-        _argv(spec, step), _working_dir(spec, step), *_environment(spec, step, _home(spec))
-    )
+    argv, working_dir = _argv(spec, step), _working_dir(spec, step)
+    env_from, env = _environment(spec, step, _home(spec))
+    return _expressions(argv, working_dir, env_from, env, _image(placement(spec, step)))
 
 
 def all_expressions(step: Definition) -> list[str]:
@@ -319,6 +343,7 @@ def _define(spec: Spec, step: Step) -> Definition:
     defaults = given(spec.defaults, Defaults())
     argv, working_dir = _argv(spec, step), _working_dir(spec, step)
     env_from, env = _environment(spec, step, _home(spec))
+    where = placement(spec, step, _home(spec))
     return Definition(
         name=step.name,
         argv=argv,
@@ -329,10 +354,12 @@ def _define(spec: Spec, step: Step) -> Definition:
         inherit_env=_inherited(spec.inherit_env),
         working_dir=working_dir,
         home="." if isinstance(step.working_dir, UnsetType) else _home(spec),
+        placement=where,
+        needs=needs(step.resources),
         requires=requires(step),
         when=alone(given(step.when, "")),
         for_each=for_each(step),
-        expressions=_expressions(argv, working_dir, env_from, env),
+        expressions=_expressions(argv, working_dir, env_from, env, _image(where)),
         outputs=given(step.outputs, {}),
         timeout_seconds=_timeout(step.timeout_seconds, defaults.timeout_seconds),
         grace_seconds=given(
@@ -358,6 +385,7 @@ def define_hook(spec: Spec, name: str, hook: Hook, home: str) -> Definition:
     """
     argv, (env_from, env) = _argv(spec, hook), _environment(spec, hook, home or ".")
     working_dir = given(hook.working_dir, ".") if home else _working_dir(spec, hook)
+    where = placement(effective(spec), hook, home or ".")
     return Definition(
         name=name,
         argv=argv,
@@ -366,8 +394,9 @@ def define_hook(spec: Spec, name: str, hook: Hook, home: str) -> Definition:
         inherit_env=_inherited(spec.inherit_env),
         working_dir=working_dir,
         home=home or ".",
+        placement=where,
         when=alone(given(hook.when, "")),
-        expressions=_expressions(argv, working_dir, env_from, env),
+        expressions=_expressions(argv, working_dir, env_from, env, _image(where)),
         timeout_seconds=_timeout(hook.timeout_seconds, DEFAULT_HOOK_SECONDS),
         grace_seconds=given(hook.termination_grace_period_seconds, DEFAULT_GRACE_SECONDS),
         retry=_retry(hook.retry, UNSET),
@@ -461,15 +490,20 @@ def _expressions(
     working_dir: str,
     env_from: tuple[EnvLayer, ...],
     env: dict[str, str | Reference],
+    image: str,
 ) -> tuple[str, ...]:
     """In the order of these texts, each once."""
-    texts = [*argv, working_dir]
+    texts = [*argv, working_dir, image]
     for variables in (*(layer.env for layer in env_from), env):
         for value in variables.values():
             text = value if isinstance(value, str) else value.as_file
             if isinstance(text, str):
                 texts.append(text)
     return tuple(dict.fromkeys(code.text for text in texts for code in codes(text)))
+
+
+def _image(where: Placement | None) -> str:
+    return where.image if isinstance(where, InContainer) else ""
 
 
 def _working_dir(spec: Spec, step: Step | Hook) -> str:

@@ -42,4 +42,4 @@ def _over(nearer: Any, farther: Any) -> Any:
 
 def spec_of_defaults(policy: DefaultsSpec) -> Spec:
     """A spec without steps that says the same, for the rules that judge specs."""
-    return over(Spec(steps=[]), policy)
+    return over(Linked(steps=[]), policy)

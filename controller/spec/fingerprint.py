@@ -7,6 +7,7 @@ The closed list of inputs (rule 1), each only where the user wrote it:
 - `workingDir`, the step's or else the spec's;
 - `env.NAME` for each variable, the spec's overlaid by the step's, as the text a process sees; a
   reference by what it refers to; `envFrom` of both; `inheritEnv`, as a set of names;
+- `executor`, if an engine runs the step: its name, and `image`, `mounts`, `network` of a container;
 - `outputs`, the declared ones;
 - `params.NAME` for each param that one of these reads, by its value; of all else that expressions
   read, only their text counts;
@@ -64,9 +65,11 @@ from controller.spec.items import Item, canonical
 from controller.spec.linked import Body, Called, Linked, below, called
 from controller.spec.models import (
     Concurrency,
+    Container,
     Defaults,
     Dependency,
     EnvValue,
+    Executor,
     Hook,
     Hooks,
     Items,
@@ -74,8 +77,10 @@ from controller.spec.models import (
     OverlapPolicy,
     Param,
     ParamValue,
+    Placement,
     Reference,
     Retry,
+    Slurm,
     Spec,
     Step,
     TemplateSpec,
@@ -83,6 +88,8 @@ from controller.spec.models import (
     Use,
     Uses,
 )
+from controller.spec.placement import executor_of
+from controller.spec.placement import needs as needs_of
 from controller.spec.template import body
 from controller.spec.triggers.trigger import name_of
 from controller.spec.uses import holdings
@@ -311,8 +318,24 @@ def _rule_1(spec: Spec, step: Step) -> dict[str, str]:
     inherited = _normal_names(spec.inherit_env)
     if not isinstance(inherited, UnsetType):
         texts["inheritEnv"] = _json(inherited)
+    executor = executor_of(spec, step)
+    if executor is not None:
+        texts |= _of_engine(executor)
     if given(step.outputs, {}):
         texts["outputs"] = _json(step.outputs)
+    return texts
+
+
+def _of_engine(executor: Executor) -> dict[str, str]:
+    """What decides what the step does there; all else is policy."""
+    container = executor.container
+    if not isinstance(container, Container):
+        return {"executor": "slurm"}
+    texts = {"executor": "container", "executor.image": given(container.image, "")}
+    if given(container.mounts, []):
+        texts["executor.mounts"] = _json(container.mounts)
+    if not isinstance(container.network, UnsetType):
+        texts["executor.network"] = container.network
     return texts
 
 
@@ -509,6 +532,7 @@ def _normal_spec(spec: Spec) -> Spec:
         env_from=given(spec.env_from, []),
         inherit_env=_normal_names(spec.inherit_env),
         shell=_words(spec.shell),
+        executor=_normal_executor(spec.executor),
         defaults=defaults,
         hooks=_normal_hooks(spec.hooks),
         steps=_normal_steps(spec.steps),
@@ -573,6 +597,7 @@ def _normal_hook(hook: Hook) -> Hook:
         env=_normal_env(hook.env),
         env_from=given(hook.env_from, []),
         shell=_words(hook.shell),
+        executor=_normal_executor(hook.executor),
         retry=_normal_retry(hook.retry),
     )
 
@@ -602,12 +627,14 @@ def _normal_steps(steps: list[Step]) -> list[Step]:
 
 
 def _normal_step(step: Step) -> Step:
-    needs = [Dependency(step=need.step, condition=need.condition) for need in requires(step)]
+    after = [Dependency(step=need.step, condition=need.condition) for need in requires(step)]
     return structs.replace(
         step,
         env=_normal_env(step.env),
         shell=_words(step.shell),
-        depends_on=sorted(needs, key=lambda need: (need.step, str(need.condition))),
+        executor=_normal_executor(step.executor),
+        resources=needs_of(step.resources),
+        depends_on=sorted(after, key=lambda need: (need.step, str(need.condition))),
         retry=_normal_retry(step.retry),
         uses=_normal_uses(step.uses),
         success_exit_codes=_normal_codes(step.success_exit_codes),
@@ -616,6 +643,18 @@ def _normal_step(step: Step) -> Step:
         outputs=given(step.outputs, {}),
         for_each=_normal_items(step.for_each),
     )
+
+
+def _normal_executor(executor: Placement) -> Placement:
+    """An empty list is as good as none."""
+    if not isinstance(executor, Executor):
+        return executor
+    container, slurm = executor.container, executor.slurm
+    if isinstance(container, Container):
+        container = structs.replace(container, mounts=container.mounts or UNSET)
+    if isinstance(slurm, Slurm):
+        slurm = structs.replace(slurm, args=slurm.args or UNSET)
+    return Executor(container=container, slurm=slurm)
 
 
 def _normal_items(written: Items | Matrix | UnsetType) -> str | UnsetType:

@@ -46,7 +46,7 @@ _WATCH = "watch watches paths glob globs file folder folders dir directory filew
 _ENDED = "workflows workflowrun upstream dag dags pipeline pipelines externaltask runafter needs"
 _EVENTS = "webhook webhooks http push pullrequest workflowdispatch repositorydispatch"
 _INPUTS = "inputs with parameters arguments args payload vars env conf"
-_CONTAINERS = "steps are processes of this machine; write command: [docker, run, --rm, $value, …]"
+_KUBERNETES = "steps run here, in containers (executor: {container: …}) and on Slurm"
 _ITEMS = "write forEach: [one, another]"
 _MATRIX = "write forEach: {matrix: {NAME: [one, another]}}"
 _CALLS = "call include extends templateref subworkflow subdag workflow dag"
@@ -197,16 +197,50 @@ HABITS: tuple[Habit, ...] = (
     Habit(
         "Step Hook", "args arguments argv entrypoint program", "write command: [program, argument]"
     ),
-    _later("Step Hook", "image container docker", _CONTAINERS),
-    _later(
-        "Step Spec Hook", "executor engine pod", "steps are processes of this machine: remove it"
+    Habit(
+        "Step Spec Hook",
+        "image container docker podman",
+        "write executor: {container: {image: $value}}",
     ),
+    Habit("Step Spec Hook", "engine runner backend", "write executor: {container: {image: …}}"),
+    Habit("Step Spec Hook", "slurm sbatch partition", "write executor: {slurm: {partition: …}}"),
+    Habit("Step", "cpu cpus cores", "write resources: {cpu: $value}"),
+    Habit("Step", "memory mem ram", "write resources: {memory: $value}"),
+    Habit("Step", "gpu gpus", "write resources: {gpu: $value}"),
+    Habit("Step", "limits requests", "write resources: {cpu: 4, memory: 8Gi}"),
+    Habit("Hook", "resources", "hooks are small: remove it, or let a step do the work"),
+    Habit(
+        "Step Spec Hook",
+        "volumes volumemounts mounts binds",
+        "write executor: {container: {mounts: [{from: data, to: /data}]}}",
+    ),
+    Habit("Step Spec Hook", "network", "write executor: {container: {network: $value}}"),
     _later(
         "Step Spec Hook",
-        "runson resources nodeselector serviceaccountname "
-        "volumes volumemounts mounts ports services network",
-        "steps are processes of this machine: remove it",
+        "pod kubernetes runson nodeselector serviceaccountname ports services",
+        _KUBERNETES,
     ),
+    _later("Executor", "kubernetes k8s pod", _KUBERNETES),
+    Habit("Executor", "docker podman", "write container: {image: …}"),
+    Habit("Executor", "image", "write container: {image: $value}"),
+    Habit("Container", "volumes volumemounts binds", "write mounts: [{from: data, to: /data}]"),
+    Habit("Container", "imagepullpolicy pullpolicy", "write pull: missing"),
+    Habit("Container", "name", "write image: $value"),
+    Habit("Mount", "source src hostpath host", "write from: $value"),
+    Habit("Mount", "target destination dst mountpath container", "write to: $value"),
+    Habit("Mount", "ro readonly", "write readOnly: true"),
+    Habit("Slurm", "queue", "write partition: $value"),
+    Habit("Slurm", "workdir sharedfolder shareddirectory scratch", "write sharedDir: $value"),
+    Habit("Slurm", "constraint", "write args: [--constraint=$value]"),
+    Habit("Slurm", "account", "write args: [--account=$value]"),
+    Habit("Slurm", "qos", "write args: [--qos=$value]"),
+    Habit("Slurm", "options flags", "write args: [--constraint=a100]"),
+    Habit("Slurm", "time timelimit timeout walltime", "write timeoutSeconds in the step"),
+    Habit("Slurm", "cpu cpus memory mem gpu gpus gres", "write resources in the step"),
+    Habit("Resources", "cpus cores", "write cpu: $value"),
+    Habit("Resources", "mem ram", "write memory: $value"),
+    Habit("Resources", "gpus", "write gpu: $value"),
+    Habit("Resources", "limits requests", "write cpu, memory and gpu here, without it"),
     Habit("Step", "action plugin", _BY_USE),
     Habit("Step", _CALLS, "write template: {name: NAME}"),
     Habit("Call", "template templateref ref use uses call workflow", "write name: NAME"),
@@ -468,8 +502,19 @@ HABITS: tuple[Habit, ...] = (
         "write keepInstances: $value",
     ),
     # ---------------------------------------- the policy of a folder
-    _later(
-        "DefaultsSpec", "engines engine executor", "steps are processes of this machine: remove it"
+    Habit("DefaultsSpec", "engine", "write engines: {slurm: {partition: …}}"),
+    Habit(
+        "DefaultsSpec",
+        "executor",
+        "Defaults choose no engine: write executor in each spec, and its settings under engines",
+    ),
+    _later("Engines", "kubernetes k8s pod", "the engines are container and slurm"),
+    Habit("Engines", "local", "remove it: what runs on this machine has no settings"),
+    Habit("Engines", "docker podman", "write container: {program: …}"),
+    Habit(
+        "ContainerPolicy",
+        "image mounts network",
+        "it decides what a step does, so it belongs into executor: {container: {…}} of a spec",
     ),
     Habit(
         "DefaultsSpec FolderDefaults SharedDefaults",

@@ -10,9 +10,9 @@ fingerprints, expressions, holds for those of a template too.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from controller.spec.models import DefaultsSpec, Spec, TemplateSpec, Workflow
+from controller.spec.models import DefaultsSpec, Engines, Spec, TemplateSpec, Workflow
 
 
 class Called(Struct, frozen=True, omit_defaults=True):
@@ -36,11 +36,13 @@ class Above(Struct, frozen=True, omit_defaults=True):
 class Linked(Spec, frozen=True):
     """A spec with the templates that its steps call, by their names.
 
-    `above`: the Defaults that hold for it, the nearest first.
+    `above`: the Defaults that hold for it, the nearest first. `engines`: what they say of engines,
+    once they have been merged (`effective`).
     """
 
     templates: dict[str, Called] = {}
     above: tuple[Above, ...] = ()
+    engines: Engines | UnsetType = UNSET
 
 
 class LinkedWorkflow(Workflow, frozen=True):
@@ -59,6 +61,7 @@ class Body(Spec, frozen=True):
     caller: Spec | None = None
     outputs: dict[str, str] = {}
     home: str = "."
+    engines: Engines | UnsetType = UNSET
 
 
 def body_alone(template: TemplateSpec) -> Body:

@@ -8,7 +8,7 @@ Python names are snake_case; in files they are camelCase.
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from controller.spec.values import VALUE_NAME, ParamType
 
@@ -19,6 +19,7 @@ KINDS = ("Workflow", "Template", "Pool", "Defaults")
 WORKFLOW_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$(?!\n)"
 STEP_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$(?!\n)"
 VARIABLE_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
+QUANTITY = r"^(?=.*[1-9])[0-9]{1,15}(\.[0-9]{1,9})?([KMGT]i?|k)?$(?!\n)"
 EXIT_CODES = r"^[0-9]{1,3}(-[0-9]{1,3})?$(?!\n)"
 
 # More than 31 years is a typing error, and its microseconds no longer fit into a record.
@@ -50,6 +51,7 @@ Seconds = Annotated[float, Meta(ge=0, le=SECONDS_MAX)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=SECONDS_MAX)]
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 PositiveCount = Annotated[int, Meta(ge=1, le=COUNT_MAX)]
+PositiveBytes = Annotated[int, Meta(ge=1, le=2**62)]
 Argv = Annotated[list[str], Meta(min_length=1)]
 Cause = Literal["NonZeroExit", "Timeout", "Interrupted"]
 ConditionOn = Literal["Succeeded", "Failed", "Finished"]
@@ -310,6 +312,90 @@ class Approval(_Written, frozen=True):
     ] = UNSET
 
 
+class Mount(_Written, frozen=True):
+    """A folder or file of this machine that a container sees."""
+
+    source: Annotated[
+        str, Meta(description="Relative to the folder of the spec's file, or absolute.")
+    ] = field(name="from")
+    target: Annotated[str, Meta(description="An absolute path in the container.")] = field(
+        name="to"
+    )
+    read_only: Annotated[bool | UnsetType, Meta(description="Default: false.")] = UNSET
+
+
+class Container(_Written, frozen=True):
+    """A step runs in a container of this machine."""
+
+    image: Annotated[
+        str | UnsetType,
+        Meta(description="The image, like python:3.13-slim. It can hold expressions."),
+    ] = UNSET
+    mounts: Annotated[
+        list[Mount] | UnsetType,
+        Meta(description="What the container sees besides the folder in which the step starts."),
+    ] = UNSET
+    network: Annotated[
+        str | UnsetType,
+        Meta(description="The network, as the program names it: none, host. Default: its own."),
+    ] = UNSET
+    program: Annotated[
+        Literal["auto", "podman", "docker"] | UnsetType,
+        Meta(description="What runs containers. Default: auto, podman if it is there, or docker."),
+    ] = UNSET
+    pull: Annotated[
+        Literal["missing", "always", "never"] | UnsetType,
+        Meta(description="When the image is pulled. Default: missing, if it is not there."),
+    ] = UNSET
+
+
+class Slurm(_Written, frozen=True):
+    """A step runs as a job of a Slurm cluster."""
+
+    partition: Annotated[str | UnsetType, Meta(description="Default: that of the cluster.")] = UNSET
+    shared_dir: Annotated[
+        str | UnsetType,
+        Meta(
+            description="An absolute path of a folder that this machine and all nodes see. It is "
+            "yours alone (0700), and is made if it is missing."
+        ),
+    ] = UNSET
+    args: Annotated[
+        list[str] | UnsetType,
+        Meta(description="More options of sbatch, like --constraint=a100."),
+    ] = UNSET
+
+
+class Executor(_Written, frozen=True):
+    """Where attempts run, if not as processes of this machine. It has exactly one of these."""
+
+    container: Container | UnsetType = UNSET
+    slurm: Slurm | UnsetType = UNSET
+
+
+class Resources(_Written, frozen=True):
+    """What an attempt needs. Its engine is told so; on this machine nothing is set aside."""
+
+    cpu: Annotated[
+        Annotated[float, Meta(gt=0, le=COUNT_MAX)] | UnsetType, Meta(description="Cores.")
+    ] = UNSET
+    memory: Annotated[
+        Annotated[str, Meta(pattern=QUANTITY)] | PositiveBytes | UnsetType,
+        Meta(description="Bytes, or a text like 512Mi, 8Gi or 2G."),
+    ] = UNSET
+    gpu: Annotated[PositiveCount | UnsetType, Meta(description="How many.")] = UNSET
+
+
+Placement = Annotated[
+    Literal["local"] | Executor | UnsetType,
+    Meta(
+        description="Where attempts run: local (as processes of this machine, the default), or "
+        "`{container: {image: …}}`, or `{slurm: {…}}`. A step that names the same engine as its "
+        "workflow adds its own fields."
+    ),
+]
+
+
 class Step(_Written, frozen=True):
     """One step of the DAG.
 
@@ -391,6 +477,8 @@ class Step(_Written, frozen=True):
             "names."
         ),
     ] = UNSET
+    executor: Placement = UNSET
+    resources: Resources | UnsetType = UNSET
     env: Environment = UNSET
     env_from: EnvFrom = UNSET
     working_dir: WorkingDir = UNSET
@@ -467,6 +555,7 @@ class Hook(_Written, frozen=True):
             '`${{ run.lastPhase != "Failed" }}`.'
         ),
     ] = UNSET
+    executor: Placement = UNSET
     env: Environment = UNSET
     env_from: EnvFrom = UNSET
     working_dir: WorkingDir = UNSET
@@ -666,6 +755,7 @@ class Spec(_Written, frozen=True):
             "type, default, description and enum. A run is given others with -p NAME=VALUE."
         ),
     ] = UNSET
+    executor: Placement = UNSET
     env: Environment = UNSET
     env_from: EnvFrom = UNSET
     inherit_env: Annotated[
@@ -832,6 +922,26 @@ class SharedDefaults(Defaults, frozen=True):
     ] = UNSET
 
 
+class ContainerPolicy(_Written, frozen=True):
+    """What holds for containers where a spec says nothing else."""
+
+    program: Annotated[
+        Literal["auto", "podman", "docker"] | UnsetType,
+        Meta(description="What runs containers. Default: auto, podman if it is there, or docker."),
+    ] = UNSET
+    pull: Annotated[
+        Literal["missing", "always", "never"] | UnsetType,
+        Meta(description="When the image is pulled. Default: missing, if it is not there."),
+    ] = UNSET
+
+
+class Engines(_Written, frozen=True):
+    """What holds for steps of an engine, where a spec names that engine. It chooses none."""
+
+    container: ContainerPolicy | UnsetType = UNSET
+    slurm: Slurm | UnsetType = UNSET
+
+
 class DefaultsSpec(_Written, frozen=True):
     """What holds for the workflows of a folder and of those below it, where they say nothing else.
 
@@ -845,6 +955,10 @@ class DefaultsSpec(_Written, frozen=True):
             description="What runs when a run starts or ends. It starts in the folder of this "
             "file, and its paths are seen from there."
         ),
+    ] = UNSET
+    engines: Annotated[
+        Engines | UnsetType,
+        Meta(description="Settings of engines, for the steps that an engine runs."),
     ] = UNSET
     ttl_seconds_after_finished: Annotated[
         Seconds | UnsetType,

@@ -4,7 +4,17 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct, UnsetType
 
-from controller.spec.models import Call, Hook, Hooks, Spec, Step, Trigger, fields_of
+from controller.spec.models import (
+    Call,
+    Container,
+    Executor,
+    Hook,
+    Hooks,
+    Spec,
+    Step,
+    Trigger,
+    fields_of,
+)
 
 Path = tuple[str | int, ...]
 
@@ -95,6 +105,13 @@ def holders_of(spec: Spec) -> Iterator[tuple[Path, Spec | Step | Hook]]:
     """The spec, its steps and its hooks: all may set shell, env and workingDir."""
     yield ("spec",), spec
     yield from programs_of(spec)
+
+
+def containers(path: Path, holder: Spec | Step | Hook) -> Iterator[tuple[Path, Container]]:
+    """What the spec, step or hook at `path` says of its container, with the path of that."""
+    executor = holder.executor
+    if isinstance(executor, Executor) and isinstance(executor.container, Container):
+        yield (*path, "executor", "container"), executor.container
 
 
 def calls_of(spec: Spec) -> Iterator[tuple[Path, Call]]:

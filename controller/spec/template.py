@@ -15,8 +15,19 @@ from controller.spec.effective import effective
 from controller.spec.expression import marked_as_callers
 from controller.spec.identity import Identity
 from controller.spec.items import key_in, parent_name
-from controller.spec.linked import Body, body_alone, called
-from controller.spec.models import Defaults, EnvValue, Reference, Spec, Use, Uses
+from controller.spec.linked import Body, Linked, body_alone, called
+from controller.spec.models import (
+    Defaults,
+    EnvValue,
+    Executor,
+    Placement,
+    Reference,
+    Spec,
+    Use,
+    Uses,
+)
+from controller.spec.placement import Placement as Places
+from controller.spec.placement import placement
 
 T = TypeVar("T")
 
@@ -53,6 +64,20 @@ def definition_named(spec: Spec, name: str) -> Definition | None:
     return None if parent.template is None else template_definitions(spec, parent).get(key_in(name))
 
 
+def placements(spec: Spec) -> set[Places]:
+    """Where else than on this machine its steps, and those of its templates, may run.
+
+    Cost: O(steps), and next to nothing where no step names an engine.
+    """
+    found: set[Places] = set()
+    for name in called(spec):
+        found |= placements(body(spec, name))
+    if spec.executor is UNSET and all(step.executor is UNSET for step in spec.steps):
+        return found
+    merged = effective(spec)
+    return found | {where for step in merged.steps if (where := placement(merged, step))}
+
+
 @lru_cache(_BODIES_MAX)
 def _body(of: Identity, name: str) -> Body:
     spec, template = effective(of.spec), called(of.spec)[name]
@@ -64,6 +89,8 @@ def _body(of: Identity, name: str) -> Body:
         working_dir=_text(spec.working_dir),
         shell=spec.shell,
         defaults=_defaults(spec.defaults),
+        executor=_executor(spec.executor),
+        engines=spec.engines if isinstance(spec, Linked | Body) else UNSET,
         caller=of.spec,
         home=template.home,
     )
@@ -87,6 +114,14 @@ def _defaults(defaults: Defaults | UnsetType) -> Defaults | UnsetType:
     return structs.replace(
         defaults, timeout_seconds=_text(defaults.timeout_seconds), uses=_uses(defaults.uses)
     )
+
+
+def _executor(executor: Placement) -> Placement:
+    """Only the name of an image can hold expressions."""
+    if not isinstance(executor, Executor) or isinstance(executor.container, UnsetType):
+        return executor
+    container = structs.replace(executor.container, image=_text(executor.container.image))
+    return structs.replace(executor, container=container)
 
 
 def _uses(written: Uses) -> Uses:

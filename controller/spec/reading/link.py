@@ -22,8 +22,10 @@ from controller.spec.reading.excerpt import with_excerpt
 from controller.spec.reading.load import Caller, Document
 from controller.spec.reading.places import Places
 from controller.spec.rules.data import expressions
+from controller.spec.rules.executor import of_template
 from controller.spec.rules.param import listed, misfitting
 from controller.spec.rules.validate import check
+from controller.spec.template import body
 
 _NO_TEMPLATES = (
     "a template is a document with kind: Template in the specs folder, "
@@ -121,6 +123,21 @@ def _misfits(spec: Spec, templates: Mapping[str, Found]) -> Iterator[PathFault]:
             yield PathFault(path=(*path, "name"), problem=problem)
         else:
             yield from _params(spec, path, call, body_alone(found.spec))
+            executors = [spec.executor, *[step.executor for step in found.spec.steps]]
+            if executors.count(UNSET) < len(executors):
+                yield from _of_engine(spec, path, call)
+
+
+def _of_engine(spec: Spec, path: Path, call: Call) -> Iterator[PathFault]:
+    """What the steps of the template can't do by the engine that its caller has chosen."""
+    within = body(spec, call.name)
+    for fault in of_template(within):
+        match fault.path:
+            case ("spec", "steps", int(index), *_):
+                where = f'step "{within.steps[index].name}" of the template'
+            case _:
+                where = "the template"
+        yield PathFault(path=(*path, "name"), problem=f"{where}: {fault.problem}", hint=fault.hint)
 
 
 def _params(spec: Spec, path: Path, call: Call, template: Spec) -> Iterator[PathFault]:

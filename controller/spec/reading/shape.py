@@ -39,6 +39,7 @@ from controller.spec.models import (
     Workflow,
 )
 from controller.spec.path_fault import UNREADABLE, Path, PathFault
+from controller.spec.placement import LOCAL
 from controller.spec.reading.schema import schema
 from controller.spec.reading.wording import describe
 
@@ -165,6 +166,8 @@ def _fitting(raw: dict[str, Any], model: type[Struct]) -> dict[str, Any]:
             good[name] = msgspec.convert(value, kind)
         elif isinstance(value, dict) and key in _PARTS:
             good[name] = _PARTS[key](**_fitting(value, _PARTS[key]))
+        elif key == "executor":
+            good[name] = LOCAL  # so that what is left of it is not faulty as well
         elif isinstance(value, dict):
             items = {
                 name: item if fits({name: item}, kind) else _as_meant(key, item)

@@ -15,7 +15,7 @@ from controller.spec.rules.data import misplaced
 from controller.spec.values import EXPECTED, VALUE_NAME_HINT, ParamType, found, is_name
 
 _PARAMS: Path = ("spec", "params")
-_NAMED_MAX = 11  # fields in a hint
+_NAMED_MAX = 12  # fields in a hint
 _SHOWN_MAX = 60
 
 
@@ -97,19 +97,27 @@ def _type_hint(path: Path, expected: list[ParamType], value: object) -> str:
     if "string" in expected and isinstance(value, bool | int | float):
         return QUOTE_IT
     if {"number", "integer"} & set(expected) and isinstance(value, str):
-        if _is_number(value):
-            return "write it without quotes and leading zeros"
-        if str(path[-1]).endswith("Seconds"):
-            return habits.advice("write $seconds", value)
-        return ""
+        return _as_number(path, value)
     if "boolean" in expected and isinstance(value, str):
         return "write true or false, without quotes"
-    if hint := _as_hooks(path, value) or _habit_of_value(path, value):
-        return hint
+    for hints in (_as_hooks, _in_executor, _habit_of_value):
+        if hint := hints(path, value):
+            return hint
     if "array" in expected and isinstance(value, str):
         if path[-1] == "command":
             return habits.advice("write run: $value, or [program, argument, …]", value)
         return f"write [{value}]" if len(value) <= _SHOWN_MAX else ""
+    return ""
+
+
+def _as_number(path: Path, text: str) -> str:
+    """What to write in a field that takes a number."""
+    if _is_number(text):
+        return "write it without quotes and leading zeros"
+    if str(path[-1]).endswith("Seconds"):
+        return habits.advice("write $seconds", text)
+    if path[-2:] == ("resources", "cpu") and text[-1:] == "m" and _is_number(text[:-1]):
+        return f"write {float(text[:-1]) / 1000:g}, in cores"
     return ""
 
 
@@ -167,6 +175,28 @@ def _in_triggers(path: Path, value: object) -> str:
         return habits.advice(f"write {{{name}: $value}}", value)
     if field == "params" and isinstance(value, list):
         return f"write a mapping, like {{{_as_mapping(value)}}}"
+    return ""
+
+
+def _in_executor(path: Path, value: object) -> str:
+    """How to write this in `executor`."""
+    if "executor" not in path[-5:]:
+        return ""
+    field, text = path[-1], value if isinstance(value, str) else "NAME"
+    if field == "executor":
+        return "write {container: {image: NAME}} or {slurm: {}}"
+    if field == "container":
+        return habits.advice("write {image: $value}", text)
+    if field == "slurm":
+        return habits.advice("write {partition: $value}", text)
+    if "mounts" in path[-2:] and isinstance(value, str):
+        source, _, target = value.partition(":")
+        mount = habits.advice("{from: $value, ", source or "data")
+        mount += habits.advice("to: $value", target.partition(":")[0] or "/data")
+        mount += ", readOnly: true}" if target.endswith(":ro") else "}"
+        return f"write [{mount}]" if field == "mounts" else f"write {mount}"
+    if field == "mounts":
+        return "write a list: - {from: data, to: /data}"
     return ""
 
 
@@ -236,11 +266,20 @@ def _meant_by(path: Path, value: str, allowed: list[str]) -> str:
     meant = habits.TYPES.get(value.lower())
     if meant in allowed:
         return f"write {meant}"
+    if path[-1] == "executor":
+        return did_you_mean(value, allowed) or _engine(value)
     if "phase" in path[-2:] and value.lower() in _ANY_END:
         return f"write phase: [{', '.join(allowed)}]"
     if "outputs" in path[-2:-1] and "${{" in value:
         return f'write its type, and in the script: echo "{path[-1]}=…" >> "$TREADLE_OUTPUT"'
     return did_you_mean(value, allowed)
+
+
+def _engine(word: str) -> str:
+    """What to write for an engine that has settings."""
+    if habits.plain(word) == "slurm":
+        return "write {slurm: {}}"
+    return "write local, {container: {image: NAME}} or {slurm: {}}"
 
 
 _ANY_END = ("finished", "completed", "complete", "done", "ended", "any", "all", "always")
@@ -268,6 +307,8 @@ def _pattern(error: Any, path: Path) -> Iterator[PathFault]:
         hint += f', like "{slug}"' if slug else ""
     elif "dependsOn" in path and (above := _STEP_ABOVE.match(value)):
         hint = f'write "{above[1]}": a step can depend on all of it, not on a part'
+    elif path[-2:] == ("resources", "memory"):
+        problem, hint = f"{found(value)} is no amount of memory", "write bytes, or 512Mi, 8Gi, 2G"
     elif "inheritEnv" in path:
         problem, hint = f"{found(value)} is not a valid variable name", _VARIABLE_HINT
     elif {"exitCodes", "exceptExitCodes", "successExitCodes", "skipExitCodes"} & set(path):

@@ -42,12 +42,14 @@ from controller.spec.models import (
 from controller.spec.path_fault import (
     Path,
     PathFault,
+    containers,
     holders_of,
     is_script,
     programs_of,
     steps_of,
     triggers_of,
 )
+from controller.spec.rules.executor import texts_of_engines
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, mismatch
 from controller.spec.values import found as shown
 
@@ -265,14 +267,7 @@ def _expression(spec: Spec, place: _Place, code: Code, reach: "_Reach") -> Itera
 def _places(spec: Spec) -> Iterator[_Place]:
     """All texts that may hold expressions."""
     for path, holder in holders_of(spec):
-        of = None if isinstance(holder, Spec) else holder
-        for name, value in given(holder.env, {}).items():
-            if isinstance(value, str):
-                yield _Place((*path, "env", name), value, "text", of)
-            elif isinstance(value, Reference) and isinstance(value.as_file, str):
-                yield _Place((*path, "env", name, "asFile"), value.as_file, "text", of)
-        if isinstance(holder.working_dir, str):
-            yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
+        yield from _places_of_holder(path, holder)
     if not isinstance(spec.defaults, UnsetType):
         yield from _places_of_defaults(spec.defaults)
     for path, step_or_hook in programs_of(spec):
@@ -283,6 +278,21 @@ def _places(spec: Spec) -> Iterator[_Place]:
         yield _Place(path, text, "value" if path[1] == "triggers" else "text", None)
     for name, text in spec.outputs.items() if isinstance(spec, Body) else ():
         yield _Place(("spec", "outputs", name), text, "output", None)
+
+
+def _places_of_holder(path: Path, holder: Spec | Step | Hook) -> Iterator[_Place]:
+    """Those that the spec has as well as steps and hooks."""
+    of = None if isinstance(holder, Spec) else holder
+    for name, value in given(holder.env, {}).items():
+        if isinstance(value, str):
+            yield _Place((*path, "env", name), value, "text", of)
+        elif isinstance(value, Reference) and isinstance(value.as_file, str):
+            yield _Place((*path, "env", name, "asFile"), value.as_file, "text", of)
+    if isinstance(holder.working_dir, str):
+        yield _Place((*path, "workingDir"), holder.working_dir, "path", of)
+    for at, container in containers(path, holder):
+        if isinstance(container.image, str):
+            yield _Place((*at, "image"), container.image, "text", of)
 
 
 def _places_of_defaults(defaults: Defaults) -> Iterator[_Place]:
@@ -359,6 +369,7 @@ def _texts_without(spec: Spec) -> Iterator[tuple[Path, str]]:
             yield ("spec", "params", name), default
     for path, trigger in triggers_of(spec):
         yield from _plain_texts(path, trigger)
+    yield from texts_of_engines(spec)
 
 
 def _plain_texts(path: Path, trigger: Trigger) -> Iterator[tuple[Path, str]]:

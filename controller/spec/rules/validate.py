@@ -41,6 +41,7 @@ from controller.spec.path_fault import (
 from controller.spec.rules.action import ACTION_RULES
 from controller.spec.rules.call import CALL_RULES, texts_of_calls
 from controller.spec.rules.data import DATA_RULES, texts_of_triggers
+from controller.spec.rules.executor import ENGINE_RULES
 from controller.spec.rules.item import ITEM_RULES
 from controller.spec.rules.trigger import TRIGGER_RULES, same_group
 from controller.spec.uses import uses
@@ -386,6 +387,7 @@ RULES: tuple[Callable[[Spec], Iterator[PathFault]], ...] = (
     *ITEM_RULES,
     *CALL_RULES,
     *TRIGGER_RULES,
+    *ENGINE_RULES,
 )
 
 

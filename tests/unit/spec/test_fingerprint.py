@@ -362,6 +362,84 @@ def test_a_new_name_alone_changes_no_fingerprint() -> None:
     assert not same(one, other)
 
 
+# ---------------------------------------- engines
+
+IN_BOX = "executor: {container: {image: i, mounts: [{from: a, to: /a}], network: none}}"
+ON_SLURM = "executor: {slurm: {partition: gpu, args: [--qos=low]}}"
+
+
+@pytest.mark.parametrize(
+    ("was", "edit", "counts"),
+    [
+        pytest.param("", "executor: {slurm: {}}", True, id="another engine"),
+        pytest.param(IN_BOX, ON_SLURM, True, id="one engine for another"),
+        pytest.param(IN_BOX, IN_BOX.replace("image: i", "image: j"), True, id="the image"),
+        pytest.param(IN_BOX, IN_BOX.replace("from: a", "from: b"), True, id="what is mounted"),
+        pytest.param(IN_BOX, IN_BOX.replace("to: /a", "to: /b"), True, id="where it is mounted"),
+        pytest.param(IN_BOX, IN_BOX.replace("/a}", "/a, readOnly: true}"), True, id="read only"),
+        pytest.param(IN_BOX, IN_BOX.replace("none", "host"), True, id="the network"),
+        pytest.param(IN_BOX, IN_BOX.replace("none", "none, pull: never"), False, id="pull"),
+        pytest.param(IN_BOX, IN_BOX.replace("none", "none, program: docker"), False, id="program"),
+        pytest.param(ON_SLURM, "executor: {slurm: {partition: cpu}}", False, id="partition, args"),
+        pytest.param(ON_SLURM, "executor: {slurm: {sharedDir: /s}}", False, id="the shared folder"),
+        pytest.param("", "executor: local", False, id="this machine, written"),
+        pytest.param("", "resources: {cpu: 4, memory: 8Gi}", False, id="resources"),
+    ],
+)
+def test_what_counts_of_an_engine(was: str, edit: str, counts: bool) -> None:
+    before = a_spec(f"[{BASE}, {{name: b, run: y, {was}}}]")
+    after = a_spec(f"[{BASE}, {{name: b, run: y, {edit}}}]")
+    assert fingerprints(before)["a"] == fingerprints(after)["a"]
+    assert (fingerprints(before)["b"] != fingerprints(after)["b"]) is counts
+    assert not same(before, after)
+
+
+def test_a_step_has_what_its_spec_says_of_the_same_engine() -> None:
+    def print_of(step: str, rest: str) -> str:
+        return fingerprints(a_spec(f"[{{name: a, run: x, {step}}}]", rest))["a"]
+
+    common = "  executor: {container: {image: i, network: none}}\n"
+    own = "executor: {container: {image: i, network: none}}"
+    assert print_of("", common) == print_of(own, "") != print_of("", "")
+    assert print_of("executor: {container: {network: none}}", common) == print_of(own, "")
+    assert print_of("executor: local", common) == print_of("", "")
+    assert print_of("executor: {slurm: {}}", common) == print_of("executor: {slurm: {}}", "")
+    assert print_of("executor: {container: {image: j}}", common) != print_of(own, "")
+
+
+def test_the_inputs_of_a_step_in_a_container() -> None:
+    image = "executor: {container: {image: 'py:${{ params.v }}', mounts: [{from: a, to: /a}]}}"
+    spec = a_spec(f"[{{name: a, run: x, {image}}}]", '  params: {v: "3", w: x}\n')
+    prints = fingerprints(spec, {"v": "3", "w": "x"})
+    assert inputs(spec, "a", prints, {"v": "3", "w": "x"}) == {
+        "run": "x",
+        "executor": "container",
+        "executor.image": "py:${{ params.v }}",
+        "executor.mounts": '[{"from":"a","to":"/a"}]',
+        "params.v": '"3"',
+    }
+    assert prints == fingerprints(spec, {"v": "3", "w": "y"})
+    assert prints != fingerprints(spec, {"v": "4", "w": "x"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("executor: {container: {image: i}}", "executor: {container: {image: i, mounts: []}}"),
+        ("executor: {slurm: {}}", "executor: {slurm: {args: []}}"),
+        ("resources: {memory: 1Gi, cpu: 1}", "resources: {memory: 1073741824, cpu: 1.0}"),
+        ("resources: {}", ""),
+    ],
+)
+def test_spellings_of_an_engine(one: str, other: str) -> None:
+    before, after = (
+        a_spec(f"[{{name: a, run: x, {one}}}]"),
+        a_spec(f"[{{name: a, run: x, {other}}}]"),
+    )
+    assert fingerprints(before) == fingerprints(after)
+    assert same(before, after)
+
+
 # ---------------------------------------- forEach
 
 LOAD = "run: y, dependsOn: [a], forEach: [eu, {b: 1, a: 2}]"

@@ -206,7 +206,7 @@ def test_a_label_is_text_and_the_hint_has_it_as_written(
 # ----------------------------------------------------------------------------------------- not yet
 
 
-@pytest.mark.parametrize("field", ["image"])
+@pytest.mark.parametrize("field", ["pod"])
 def test_fields_of_a_step_that_come_later(field: str) -> None:
     found, place = at_mark(f"name: a, run: x, §{field}: 1")
     assert len(found) == 1
