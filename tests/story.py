@@ -16,7 +16,16 @@ from controller.loop.promises import promised
 from controller.model import events as e
 from controller.model.apply.fold import apply
 from controller.model.invariants import check
-from controller.model.observations import AttemptId, Ended, Observation, Request, Started
+from controller.model.observations import (
+    AttemptId,
+    Ended,
+    EndFailed,
+    Observation,
+    Queued,
+    Request,
+    Started,
+    Submitted,
+)
 from controller.model.phases import STEP_MOVES, WORKFLOW_MOVES, AttemptPhase, Reason
 from controller.model.state import SECOND, Attempt, Move, Queue, State, Step, Workflow
 from controller.planner.actions import Accept, Action
@@ -26,6 +35,7 @@ from controller.planner.permission import Limits
 from controller.planner.plan import forget_touched, plan
 from controller.spec.definition import BackoffPolicy
 from controller.spec.linked import LinkedWorkflow as Document
+from controller.spec.placement import LOCAL
 from controller.spec.reading.load import Document as Written
 
 BEGIN = 1_700_000_000 * SECOND
@@ -88,6 +98,7 @@ def dump(state: State) -> dict[str, Any]:
         "live": [[uid, step, one.number] for (uid, step), one in state.live.items()],
         "timer_of": sorted(state.timer_of.items()),
         "queue": _in_order(state.queue),
+        "queue_on": {slots: _in_order(queue) for slots, queue in sorted(state.queue_on.items())},
         "lines": {
             name: {line: _in_order(queue) for line, queue in lines.items()}
             for name, lines in state.lines.items()
@@ -110,6 +121,7 @@ def orders(state: State) -> list[object]:
         (
             life.name,
             [*life.ready],
+            {slots: [*ready] for slots, ready in life.ready_on.items()},
             [(name, [[*one] for one in groups.values()]) for name, groups in life.parked.items()],
         )
         for life in state.lives.values()
@@ -165,12 +177,36 @@ class Story:
         self.promise(Accept(document=found, path=f"{name}.yaml", uid=None, params=params))
         return self.settle()
 
-    def start(self, *names: str, workflow: str = "w") -> "Story":
-        """The processes of these scheduled attempts exist."""
+    def submit(self, *names: str, workflow: str = "w") -> "Story":
+        """Its engine has each of these scheduled attempts, and holds it."""
         for name in names:
             attempt = self.attempt(name, workflow)
-            known = {"id": self._id(name, workflow), "pid": 100 + attempt.mark, "start_ticks": 1}
-            assert self._tell(workflow, attempt, Started(**known, at=self.now)), f"{name} runs"
+            seen = Submitted(
+                id=self._id(name, workflow),
+                handle=f"{attempt.mark}",
+                place={**attempt.place, "queue": attempt.engine},
+                site=attempt.engine,
+            )
+            assert self._tell(workflow, attempt, seen), f"{name} is submitted"
+        return self.settle()
+
+    def wait_there(self, name: str, reason: str, workflow: str = "w") -> "Story":
+        """Its engine says why it has not started the attempt yet."""
+        seen = Queued(id=self._id(name, workflow), reason=reason)
+        self._tell(workflow, self.attempt(name, workflow), seen)
+        return self.settle()
+
+    def start(self, *names: str, workflow: str = "w") -> "Story":
+        """These scheduled attempts run: as processes, or where their engine has put them."""
+        for name in names:
+            attempt = self.attempt(name, workflow)
+            known: dict[str, Any] = {"pid": 100 + attempt.mark, "start_ticks": 1}
+            if attempt.engine != LOCAL:
+                if not attempt.handle:
+                    self.submit(name, workflow=workflow)
+                known = {"engine": attempt.engine, "handle": attempt.handle}
+            seen = Started(id=self._id(name, workflow), at=self.now, **known)
+            assert self._tell(workflow, attempt, seen), f"{name} runs"
         return self.settle()
 
     def end(self, name: str, workflow: str = "w", settle: bool = True, **how: Any) -> "Story":
@@ -183,6 +219,12 @@ class Story:
         seen = {"how": "exited", "at": self.now, **how}
         self._tell(workflow, attempt, Ended(id=self._id(name, workflow), **seen))
         return self.settle() if settle else self
+
+    def survive(self, name: str, problem: str = "", workflow: str = "w", **how: Any) -> "Story":
+        """The attempt can't be ended: its engine says why, or names the pids."""
+        seen = EndFailed(id=self._id(name, workflow), problem=problem, **how)
+        self._tell(workflow, self.attempt(name, workflow), seen)
+        return self.settle()
 
     def _tell(self, workflow: str, attempt: Attempt, seen: Observation) -> list[e.AnyEvent]:
         told: list[e.AnyEvent] = []

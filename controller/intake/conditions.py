@@ -4,9 +4,11 @@ These are observations, not events: they are not in the log, and end with the co
 stays the same while nothing changes, so that it is printed once.
 """
 
+from collections.abc import Iterable
+
 from controller.errors import bounded
 from controller.intake.absence import AbsenceSettings
-from controller.model.observations import FolderSight
+from controller.model.observations import FolderSight, Trouble
 from controller.model.state import Condition
 
 NAMED_MAX = 5  # names in a message
@@ -63,8 +65,14 @@ def of_space(why: str) -> Said:
     return {"DiskPressure": ("DiskNearlyFull", message)}
 
 
-def of_executor(trouble: tuple[str, str] | None) -> Said:
-    return {"ExecutorTrouble": trouble} if trouble is not None else {}
+def of_executor(troubles: Iterable[Trouble]) -> Said:
+    """What keeps attempts from starting or ending, by the type of the condition."""
+    said: Said = {}
+    for trouble in troubles:
+        _, before = said.get(trouble.condition, ("", ""))
+        message = f"{before}; {trouble.message}" if before else trouble.message
+        said[trouble.condition] = (trouble.reason, message)
+    return said
 
 
 def as_conditions(said: Said, before: list[Condition], now: int) -> list[Condition]:

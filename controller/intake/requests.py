@@ -7,11 +7,12 @@ may stop these hooks, or let them run, does not wait behind them. A `mark` of a 
 queued waits until that is withdrawn.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from shlex import quote
 
 from msgspec import UNSET, structs
 
+from controller.intake.abandon import given_up
 from controller.model.events import (
     ApprovalAnswered,
     AttemptEnding,
@@ -50,7 +51,7 @@ TRIGGERS_STAY = "cancel does not stop its triggers"
 
 _OVERRULES = ("retry", "restart")  # a cancellation
 _BEGINS_A_RUN = (*_OVERRULES, "mark")
-_ABOUT_HOOKS = ("cancel", "suspend", "resume")
+_ABOUT_HOOKS = ("cancel", "suspend", "resume", "abandon")
 _TRIED_AGAIN = frozenset({Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
@@ -62,8 +63,11 @@ class _Refused(Exception):
         self.besides = list(besides)
 
 
-def answer(state: State, asked: Request) -> list[Action] | None:
-    """The record that the request was applied, and what follows; None if it has to wait."""
+def answer(state: State, asked: Request, unreachable: Collection[str] = ()) -> list[Action] | None:
+    """The record that the request was applied, and what follows; None if it has to wait.
+
+    `unreachable`: the engines that can't be reached now.
+    """
     try:
         workflow = _find(state, asked)
         if workflow is not None:
@@ -73,7 +77,10 @@ def answer(state: State, asked: Request) -> list[Action] | None:
                 return None
         if (instance := started_before(workflow, asked)) != "":
             return [structs.replace(_applied(asked, ""), instance=instance)]
-        consequences = list(_ANSWERS[asked.kind](state, workflow, asked))
+        if asked.kind == "abandon":
+            consequences = _abandon(workflow, asked, unreachable)
+        else:
+            consequences = list(_ANSWERS[asked.kind](state, workflow, asked))
     except _Refused as refusal:
         return [_applied(asked, "", refused=str(refusal)), *refusal.besides]
     begins = asked.kind == "run" and not asked.resume  # a life of its own, with a uid to come
@@ -356,7 +363,8 @@ def _known(workflow: Workflow, asked: Request) -> list[str]:
 
 
 def _refuse_hooks(workflow: Workflow, asked: Request) -> None:
-    if hook := next((name for name in asked.steps if name in workflow.hooks), ""):
+    hook = next((name for name in asked.steps if name in workflow.hooks), "")
+    if hook and asked.kind != "abandon":
         raise _Refused(not_of_hooks(asked.kind, workflow.name, hook))
 
 
@@ -569,6 +577,20 @@ def _cancel(state: State, workflow: Workflow | None, asked: Request) -> Iterator
         hooks=asked.hooks,
         by=asked.by,
     )
+
+
+def _abandon(
+    workflow: Workflow | None, asked: Request, unreachable: Collection[str]
+) -> list[Action]:
+    """Nobody waits for the ends of these attempts any more."""
+    if workflow is None:
+        raise _Refused(f"no workflow is named {asked.workflow}")
+    if unknown := next((name for name in asked.steps if workflow.find(name) is None), ""):
+        raise _Refused(f'no step is named "{unknown}"')
+    ends = given_up(workflow, asked, unreachable)
+    if isinstance(ends, str):
+        raise _Refused(ends)
+    return [*ends]
 
 
 def _cancel_instances(state: State, definition: Workflow, asked: Request) -> Iterator[Action]:

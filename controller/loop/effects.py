@@ -23,19 +23,22 @@ from controller.loop.ports import (
     FromFile,
     Launch,
     Running,
+    Sites,
 )
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.places import is_log, output_file, work_folder
-from controller.model.state import SECOND, Attempt, State, Step, Workflow
+from controller.model.state import SECOND, Attempt, State, Step, Workflow, timeout_seconds
 from controller.planner.permission import home_of
 from controller.spec.expression import Values, fill, fill_words
 from controller.spec.models import Reference
+from controller.spec.placement import InContainer, Placement
 
 Key = tuple[str, str]  # uid, step
 
 
 class Effects(NamedTuple):
     launches: list[Launch]
+    releases: list[Launch]  # of those that an engine has, and holds
     orders: list[End]
 
 
@@ -61,7 +64,7 @@ def effects(
 
     `files`: those that a record names, and what attempts printed.
     """
-    told = Effects([], [])
+    told = Effects([], [], [])
     live = [(state.live[key], key) for key in keys if key in state.live]
     for attempt, (uid, name) in sorted(live, key=lambda entry: entry[0].seq):
         workflow = state.lives[uid]
@@ -76,11 +79,11 @@ def effects(
         elif attempt.phase is AttemptPhase.SCHEDULED:
             file = attempt.values_file
             values = _values(files, file) if file else attempt.values
-            launch = _launch(workflow, step, attempt, places, values)
+            launch = _launch(state, workflow, step, attempt, places, values)
             if step.is_hook:
                 seen = hook_env(state, workflow, step, attempt, files.last_line)
                 launch = replace(launch, env={**launch.env, **seen, "TREADLE_STATE": places.state})
-            told.launches.append(launch)
+            (told.releases if attempt.handle else told.launches).append(launch)
     return told
 
 
@@ -100,8 +103,18 @@ def alive(state: State) -> list[Running]:
     ]
 
 
+def sites(state: State) -> Sites:
+    """Where engines may have attempts of this state folder, live or not."""
+    return Sites(state.folder_id, state.sites)
+
+
 def _launch(
-    workflow: Workflow, step: Step, attempt: Attempt, places: RootFolders, values: Values
+    state: State,
+    workflow: Workflow,
+    step: Step,
+    attempt: Attempt,
+    places: RootFolders,
+    values: Values,
 ) -> Launch:
     definition, home = step.definition, home_of(workflow, places.specs)
     layers: list[EnvFile | EnvRefs] = []
@@ -140,7 +153,22 @@ def _launch(
         leave_processes=definition.leave_processes,
         grace_seconds=definition.grace_seconds,
         priority=workflow.priority,
+        engine=attempt.engine,
+        placement=_placement(definition.placement, values, home),
+        needs=definition.needs,
+        timeout_seconds=timeout_seconds(step, attempt),
+        folder_id=state.folder_id,
+        handle=attempt.handle,
+        place=attempt.place,
     )
+
+
+def _placement(placement: Placement | None, values: Values, home: str) -> Placement | None:
+    """With the values of its expressions, and absolute paths."""
+    if not isinstance(placement, InContainer):
+        return placement
+    mounts = tuple(replace(mount, source=_within(home, mount.source)) for mount in placement.mounts)
+    return replace(placement, image=fill(placement.image, values), mounts=mounts)
 
 
 def _of_trigger(workflow: Workflow) -> dict[str, str]:
@@ -201,6 +229,11 @@ def _running(workflow: Workflow, step: Step, attempt: Attempt) -> Running:
         start_ticks=attempt.start_ticks,
         boot_id=attempt.boot_id,
         found=attempt.found,
+        log=attempt.log,
+        engine=attempt.engine,
+        handle=attempt.handle,
+        place=attempt.place,
+        started=attempt.started,
         leave_processes=step.definition.leave_processes,
         grace_seconds=step.definition.grace_seconds,
     )
@@ -218,4 +251,7 @@ def _order(workflow: Workflow, step: Step, attempt: Attempt, now: int) -> End:
         withdraw_only=ending.withdraw,
         in_parts=attempt.in_parts,
         timed_out=ending.reason == Reason.TIMEOUT,
+        engine=attempt.engine,
+        handle=attempt.handle,
+        place=attempt.place,
     )

@@ -6,7 +6,7 @@ inside `Log.append`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -16,17 +16,22 @@ from controller.model.observations import (
     Ended,
     EndFailed,
     FolderSight,
+    Found,
     InputSight,
     Observation,
     Part,
     PartEnd,
+    Queued,
     Request,
     SeenFile,
     SeenInput,
     SeenMarker,
     Started,
+    Submitted,
+    Trouble,
 )
 from controller.spec.definition import BackoffPolicy
+from controller.spec.placement import LOCAL, NOTHING, Needs, Placement
 
 __all__ = [
     "AsFile",
@@ -42,6 +47,7 @@ __all__ = [
     "Executor",
     "Folder",
     "FolderSight",
+    "Found",
     "FromEnv",
     "FromFile",
     "InputSight",
@@ -51,6 +57,7 @@ __all__ = [
     "Observation",
     "Part",
     "PartEnd",
+    "Queued",
     "Request",
     "Requests",
     "Running",
@@ -58,6 +65,7 @@ __all__ = [
     "SeenInput",
     "SeenMarker",
     "Started",
+    "Submitted",
     "Trouble",
 ]
 
@@ -160,6 +168,14 @@ class Launch(Struct, frozen=True, kw_only=True):
     leave_processes: bool = False  # what it leaves running is not ended with it
     grace_seconds: float = 3.0  # for what it leaves running
     priority: int = 0  # of those that are queued, which starts first
+    # for an engine
+    engine: str = LOCAL
+    placement: Placement | None = None  # what the spec says of it; its paths are absolute
+    needs: Needs = NOTHING
+    timeout_seconds: float | None = None
+    folder_id: str = ""  # of the state folder
+    handle: str = ""  # what the engine called it when it was submitted
+    place: dict[str, str] = {}  # and where that was
 
     @property
     def in_parts(self) -> bool:
@@ -180,6 +196,18 @@ class Running(Struct, frozen=True, kw_only=True):
     found: bool = False
     leave_processes: bool = False
     grace_seconds: float = 3.0
+    log: str = ""
+    engine: str = LOCAL
+    handle: str = ""
+    place: dict[str, str] = {}
+    started: int | None = None  # microseconds on the controller's clock
+
+
+class Sites(Struct, frozen=True):
+    """Where an engine has had attempts of this state folder: its id there, and by site a place."""
+
+    folder_id: str
+    by_engine: dict[str, dict[str, dict[str, str]]]
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -196,20 +224,26 @@ class End(Struct, frozen=True, kw_only=True):
     withdraw_only: bool = False
     in_parts: bool = False
     timed_out: bool = False
-
-
-class Trouble(NamedTuple):
-    reason: str  # a word for programs
-    message: str  # for people: what is wrong, what has to wait for it, how to mend it
+    engine: str = LOCAL
+    handle: str = ""
+    place: dict[str, str] = {}
 
 
 class Executor(Protocol):
+    """Attempts by their ids. Those of an engine go the way of `Submitted`: made to exist under a
+    name that only they can have, written down, let go.
+    """
+
     def start(self, launches: Sequence[Launch]) -> None:
         """Start or queue each, except ids that were started before. It need not wait for them.
 
         One that is still queued is started as the latest call says. Of the queued, those of the
-        highest priority start first, then those of the workflow with the fewest slots.
+        highest priority start first, then those of the workflow with the fewest slots. An engine
+        starts nothing yet: observe() gives `Submitted`.
         """
+
+    def release(self, launches: Sequence[Launch]) -> None:
+        """The `Submitted` of these is in the log: the engine lets each go, once."""
 
     def end(self, orders: Sequence[End]) -> None:
         """Called again after a crash, it goes on. If no process lives, observe() gives `Ended`."""
@@ -217,11 +251,29 @@ class Executor(Protocol):
     def observe(self) -> list[Observation]:
         """What happened since the last call, in order per attempt. Never blocks."""
 
-    def adopt(self, attempts: Collection[Running]) -> None:
-        """The first call, also if there are none: take these over. observe() reports their ends."""
+    def expect(self, uid: str, placements: Collection[Placement]) -> None:
+        """Attempts of this life may come to these places. Later calls replace earlier ones.
+
+        An engine looks whether it is there; if not, troubles() says what is missing.
+        """
+
+    def adopt(self, attempts: Collection[Running], sites: Sites) -> None:
+        """The first call, also if there are none: take these over. observe() reports their ends.
+
+        What an engine still has of others at its sites, it reports as `Found`.
+        """
 
     def forget(self, ids: Collection[AttemptId]) -> None:
-        """The ends of these are in the log: they need not be told again."""
+        """The ends of these are in the log: they need not be told again.
+
+        An engine removes what it has of them, in the background, until that is done.
+        """
+
+    def disown(self, found: Sequence[Found]) -> None:
+        """The log knows nothing of these: what is held is removed, the rest is left alone."""
+
+    def abandon(self, ids: Collection[AttemptId]) -> None:
+        """Nobody waits for the ends of these any more, proven or not."""
 
     def flush(self) -> None:
         """All that was said since the last observe() is on its way, in the order it was said."""
@@ -236,7 +288,7 @@ class Executor(Protocol):
     def parts(self, log: str) -> dict[Part, PartEnd]:
         """How the parts of the attempt with this log ended, as `Ended` has it. Never blocks."""
 
-    def trouble(self) -> Trouble | None:
+    def troubles(self) -> list[Trouble]:
         """What keeps attempts from starting or ending as they should, as of now."""
 
     def next_due(self) -> int | None:

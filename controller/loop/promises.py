@@ -20,6 +20,7 @@ from controller.planner.actions import Accept, Action, AllowRetry, Fire, Follow,
 from controller.planner.editing import edits
 from controller.planner.firings import birth
 from controller.planner.resolve import Refused, inputs_of, resolve, sight
+from controller.spec.placement import LOCAL, place_in
 
 RECORDED_BYTES_MAX = 4096  # in a record; more goes to a file
 
@@ -78,6 +79,9 @@ def _attempt(
 
         values, file = {}, values_file(workflow.uid, sha256(data).hexdigest())
         attached[file] = data
+    engine = step.definition.engine
+    if engine != LOCAL and not state.folder_id:
+        yield e.StateFolderNamed(id=chance.uid())
     yield e.AttemptScheduled(
         uid=workflow.uid,
         step=step.name,
@@ -94,6 +98,8 @@ def _attempt(
         declares=step.definition.outputs,
         in_parts=step.definition.in_parts,
         uses=step.uses,
+        engine=engine,
+        place=place_in(step.definition.placement),
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from controller.intake import conditions, desired, inputs
 from controller.intake.requests import answer, overtakes, withdrawals
 from controller.loop import causes
-from controller.loop.effects import Key, RootFolders, alive, effects
+from controller.loop.effects import Key, RootFolders, alive, effects, sites
 from controller.loop.passes import Passes
 from controller.loop.ports import (
     AttemptId,
@@ -25,6 +25,7 @@ from controller.loop.ports import (
     Ended,
     Executor,
     Folder,
+    Found,
     Inputs,
     Log,
     Observation,
@@ -33,10 +34,12 @@ from controller.loop.ports import (
 )
 from controller.model import events as e
 from controller.model.indexes import next_due, touch_all
-from controller.model.state import SECOND, Attempt, Condition, State
+from controller.model.phases import Reason
+from controller.model.state import SECOND, Attempt, Condition, State, Workflow
 from controller.planner import outcome
 from controller.planner.permission import Limits
 from controller.planner.plan import settled
+from controller.spec.template import placements
 
 LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections
@@ -63,8 +66,9 @@ class Settings(Struct, kw_only=True):
     user: str
     host: str
     state_dir: str  # absolute
-    max_parallel: int
+    max_parallel: int  # on this machine
     ahead: int
+    engines: dict[str, int] = {}  # of each other engine, where it is not the default
     folder: str = ""  # absolute; empty without one
     keep_finished: int | None = None  # lives that are over; None: all
     # Start only the lives that these began, and those that are asked for meanwhile.
@@ -85,9 +89,11 @@ class Controller:
         self._of_machine: list[Condition] = []
         self._of_inputs: list[Condition] = []
         self._short = False  # of room on the disk
+        self._away = frozenset[str]()  # the engines that can't be reached
         self.notes: list[str] = []
         self.stopping = False  # start nothing more and end what runs
         self._stale: list[AttemptId] = []  # reported again although the log has their end
+        self._unknown: list[Found] = []  # what an engine has, and the log does not know
         self._postponed: set[str] = set()  # requests whose time has not come
         self._folder_due: int | None = None
         self._unread: frozenset[str] | None = None  # while the folder is read: what may not start
@@ -134,7 +140,9 @@ class Controller:
         )
         touch_all(state)
         self.edges.log.append(self.passes.batch)
-        self.edges.executor.adopt(alive(state))
+        self.edges.executor.adopt(alive(state), sites(state))
+        for life in state.workflows.values():
+            self._expect(life)
         self._promised = dict.fromkeys(state.live)  # an edit or a request may come before them
 
     def turn(self) -> bool:
@@ -187,7 +195,7 @@ class Controller:
     # ---------------------------------------- observe
 
     def _begin_turn(self) -> None:
-        self._stale = []
+        self._stale, self._unknown = [], []
         self.passes.begin(self.edges.clock.now())
 
     def _observe(self) -> None:
@@ -221,7 +229,10 @@ class Controller:
         if attempt is None or attempt.number != seen.id.attempt:
             # If the log does not know it, its record was cut off with the tail. Its number will be
             # used again, and then only the executor's memory prevents a second start.
-            if outcome.is_over(self.state, seen.id):
+            over = outcome.is_over(self.state, seen.id)
+            if isinstance(seen, Found) and not (over and seen.id.uid in self.state.lives):
+                self._unknown.append(seen)
+            elif over:
                 self._stale.append(seen.id)
             return
         workflow = self.state.lives[seen.id.uid]
@@ -242,8 +253,9 @@ class Controller:
     def _observe_machine(self) -> None:
         short = self.edges.space.short()
         self._short = bool(short)
-        trouble = self.edges.executor.trouble()
-        said = conditions.of_space(short) | conditions.of_executor(trouble)
+        troubles = self.edges.executor.troubles()
+        self._away = frozenset(trouble.engine for trouble in troubles if trouble.engine)
+        said = conditions.of_space(short) | conditions.of_executor(troubles)
         self._of_machine = conditions.as_conditions(said, self._of_machine, self.passes.now)
 
     def _observe_folder(self, folder: Folder, cause: int = 0) -> None:
@@ -308,7 +320,7 @@ class Controller:
             actions = None
             in_turn = request.workflow not in waiting_for  # in the order of their names
             if in_turn or overtakes(self.state, request):
-                actions = answer(self.state, request)
+                actions = answer(self.state, request, self._away)
                 for wanted in withdrawals(self.state, request) if actions is None else ():
                     self.passes.promise([wanted], causes.of_decision(self.state, wanted))
             if actions is None:
@@ -334,6 +346,8 @@ class Controller:
         settings = self.settings
         return Limits(
             max_parallel=settings.max_parallel,
+            engines=settings.engines,
+            away=self._away,
             ahead=settings.ahead,
             only=self._only,
             held=settings.folder if self.memory.held else "",
@@ -348,22 +362,34 @@ class Controller:
     def _act(self) -> None:
         """Do what the events of this turn promise; each call is safe to repeat after a crash."""
         promised, self._promised = self._promised, {}
-        ended, applied = self._stale, list[str]()
+        ended, abandoned, applied = self._stale, list[AttemptId](), list[str]()
         for record in self.passes.batch:
             match record.event:
-                case e.AttemptScheduled(uid=uid, step=name) | e.AttemptEnding(uid=uid, step=name):
+                case (
+                    e.AttemptScheduled(uid=uid, step=name)
+                    | e.AttemptSubmitted(uid=uid, step=name)
+                    | e.AttemptEnding(uid=uid, step=name)
+                ):
                     promised[uid, name] = None
                 case e.GenerationAccepted(uid=life) | e.SourceChanged(uid=life):
                     # What is queued starts as the document in force says.
                     promised |= {key: None for key in self.state.live if key[0] == life}
-                case e.AttemptFinished(uid=uid, step=name, attempt=number):
-                    ended.append(AttemptId(uid, name, number))
+                    self._expect(self.state.lives[life])
+                case e.LifeEnded(uid=life):
+                    self.edges.executor.expect(life, ())
+                case e.AttemptFinished(uid=uid, step=name, attempt=number, reason=reason):
+                    over = abandoned if reason == Reason.ABANDONED else ended
+                    over.append(AttemptId(uid, name, number))
                 case e.RequestApplied(name=name):
                     applied.append(name)
         if promised:
             self._carry_out(promised)
         if ended:  # after what follows of them: a slot that one has kept goes to that
             self.edges.executor.forget(ended)
+        if abandoned:
+            self.edges.executor.abandon(abandoned)
+        if self._unknown:
+            self.edges.executor.disown(self._unknown)
         self.edges.executor.flush()
         if applied:
             self.edges.requests.done(applied)
@@ -371,7 +397,7 @@ class Controller:
     def _carry_out(self, promised: Iterable[Key]) -> None:
         """Have the executor start and end what the log says of these attempts."""
         settings, executor = self.settings, self.edges.executor
-        launches, orders = effects(
+        launches, releases, orders = effects(
             self.state,
             promised,
             self.passes.now,
@@ -382,6 +408,13 @@ class Controller:
             executor.end(orders)
         if launches:
             executor.start(launches)
+        if releases:
+            executor.release(releases)
+
+    def _expect(self, life: Workflow) -> None:
+        """Have its engines say in time what is missing there. Instances have those of theirs."""
+        if life.birth is None:
+            self.edges.executor.expect(life.uid, placements(life.spec))
 
     def _folder_identity(self) -> tuple[int, int]:
         if self.edges.folder is None:

@@ -15,12 +15,14 @@ from typing import Any
 from controller.model import pools
 from controller.model.events import Child, StepEffect
 from controller.model.indexes import (
+    define,
     has_place,
     let_begin,
     requeue,
     set_timeout,
     stop_waiting,
     touch,
+    wait_elsewhere,
     want_no_slot,
 )
 from controller.model.movement import close, drop, forget_result, link
@@ -67,7 +69,7 @@ def expand(
         step.key, step.item, step.nth = child.key, child.item, nth
         step.reads = [step.sibling(read) for read in child.reads]
         step.fingerprint = child.fingerprint
-        take_over(parent, step, definition)
+        take_over(state, workflow, parent, step, definition)
         step.open = 0
         set_timeout(state, workflow, step)
         names.append(name)
@@ -121,11 +123,15 @@ def full_name(parent: Step, key: str) -> str:
     return (inner_name if parent.definition.for_each is None else child_name)(parent.name, key)
 
 
-def take_over(parent: Step, child: Step, definition: Definition) -> None:
+def take_over(
+    state: State, workflow: Workflow, parent: Step, child: Step, definition: Definition
+) -> None:
     """What a child has from its parent, besides its own definition."""
     if child.definition.kind != definition.kind:
         child.standing = None
-    child.definition, child.index = definition, parent.index
+    if define(state, workflow, child, definition):
+        wait_elsewhere(workflow, child)
+    child.index = parent.index
     child.above = [] if parent.parent is None else [*parent.above, parent.nth]
     child.spared = parent.spared or (parent.definition.for_each is None and parent.tolerated)
 

@@ -4,8 +4,7 @@ An event says in the past tense what happened or what was decided. What came fro
 the environment is a field of the event, so folding it again gives the same state. Times are
 microseconds since 1970 on the controller's clock; delays are seconds.
 
-A field may be added with a default; nothing is ever renamed or removed. `RESERVED` names the types
-that later features will use, so that nothing else takes these names.
+A field may be added with a default; nothing is ever renamed or removed.
 """
 
 from typing import Annotated, Any, Literal
@@ -25,12 +24,6 @@ from controller.spec.values import ParamType
 EPOCH_MAX = 1 << 40
 TIME_MAX = 250_300_000_000_000_000  # in the year 9901: rules end before, no calendar does
 SCHEMA = 1  # of the records below; a reader refuses a higher one
-
-RESERVED = frozenset(
-    {
-        "AttemptSubmitted",  # {handle, place}
-    }
-)
 
 
 Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -61,6 +54,12 @@ class ControllerStarted(Event, frozen=True):
     folder: str = ""  # absolute; empty for a controller without one (`treadle run`)
     folder_device: int = 0
     folder_inode: int = 0
+
+
+class StateFolderNamed(Event, frozen=True):
+    """The name of this state folder for engines, which may serve others: drawn once."""
+
+    id: str
 
 
 class ClockStepped(Event, frozen=True):
@@ -635,7 +634,8 @@ class AttemptScheduled(Event, frozen=True):
     the file `values_file` of the state folder, named by the hash of its content. `timeout`: in
     seconds, if an expression gave it. `declares`: the outputs that the attempt has to give.
     `in_parts`: it has a `before` or an `after`, so a runner runs these and the command in turn.
-    `uses`: what it holds until it has finished.
+    `uses`: what it holds until it has finished. `engine`: what is to run it; `place`: what the spec
+    says of where, in the words of the engine.
     """
 
     uid: str
@@ -653,13 +653,40 @@ class AttemptScheduled(Event, frozen=True):
     declares: dict[str, ParamType] = {}
     in_parts: bool = False
     uses: list[Holding] = []
+    engine: str = "local"
+    place: dict[str, str] = {}
+
+
+class AttemptSubmitted(Event, frozen=True):
+    """An engine has the attempt, and holds it until it is told to let it go.
+
+    `handle` is the name that the engine gives it. `place`: all that is needed to ask the engine for
+    it again, in the words of the engine; `site` is the part of it that other attempts share.
+    """
+
+    uid: str
+    step: str
+    attempt: int
+    handle: str
+    place: dict[str, str] = {}
+    site: str = ""
+
+
+class AttemptQueued(Event, frozen=True):
+    """Why its engine has not started it yet, in the engine's own words; each change of them."""
+
+    uid: str
+    step: str
+    attempt: int
+    reason: str
 
 
 class AttemptStarted(Event, frozen=True):
     """The process exists.
 
-    `handle` is the name that `engine` gives it. For `local` that is its pid as text; (`pid`,
-    `start_ticks`) and the boot id together never name another process. `found`: its supervisor died
+    `handle` is the name that `engine` gives it. For `local` that is its pid as text. Where the
+    engine has a process of this machine, (`pid`, `start_ticks`) and the boot id together never name
+    another one. `found`: its supervisor died
     before it reported the pid. This pid was found by the attempt's mark and may be a child's, so
     its exit code says nothing about the step.
     """
@@ -688,12 +715,16 @@ class AttemptEnding(Event, frozen=True):
 
 
 class AttemptEndFailed(Event, frozen=True):
-    """Processes of the attempt survive SIGKILL; ending them goes on, and the slot stays taken."""
+    """Processes of the attempt survive SIGKILL; ending them goes on, and the slot stays taken.
+
+    `problem`: what its engine says instead of `pids`.
+    """
 
     uid: str
     step: str
     attempt: int
     pids: list[int]
+    problem: str = ""
 
 
 class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -707,7 +738,8 @@ class Usage(Struct, frozen=True, kw_only=True, rename="camel"):
 class AttemptFinished(Event, frozen=True):
     """The last process of the attempt is gone, or it never started; the executor proved it.
 
-    `outputs`: the declared ones that it gave, also if it failed.
+    `outputs`: the declared ones that it gave, also if it failed. `engine_reason`: how it ended, in
+    the words of its engine.
     """
 
     uid: str
@@ -722,6 +754,7 @@ class AttemptFinished(Event, frozen=True):
     usage: Usage | None = None
     notes: list[str] = []
     outputs: dict[str, Any] = {}
+    engine_reason: str = ""
 
 
 # ---------------------------------------- the people
@@ -749,6 +782,7 @@ def in_the_name_of(by: str, what: str, reason: str = "") -> str:
 
 AnyEvent = (
     ControllerStarted
+    | StateFolderNamed
     | ClockStepped
     | MachineSlept
     | FileRejected
@@ -795,6 +829,8 @@ AnyEvent = (
     | StepRemoved
     | RetryScheduled
     | AttemptScheduled
+    | AttemptSubmitted
+    | AttemptQueued
     | AttemptStarted
     | AttemptEnding
     | AttemptEndFailed

@@ -61,11 +61,14 @@ class Image(Struct, kw_only=True, omit_defaults=True):
     requests: list[tuple[str, str]] = []
     runs: dict[str, list[RunShort]] = {}
     metrics: Metrics = field(default_factory=Metrics)
+    folder_id: str = ""
+    sites: dict[str, dict[str, dict[str, str]]] = {}
     gone: list[str] = []
     live: list[tuple[str, str]] = []
     timers: list[Timer] = []
     awaited: list[tuple[str, int]] = []
     queue: list[tuple[QueueKey, list[str]]] = []
+    queue_on: list[tuple[str, list[tuple[QueueKey, list[str]]]]] = []
     lines: list[tuple[str, list[tuple[str, list[tuple[QueueKey, list[str]]]]]]] = []
     surplus: list[str] = []
     over: list[str] = []
@@ -104,11 +107,14 @@ def freeze(state: State) -> bytes:
         requests=list(state.requests.items()),
         runs=state.runs,
         metrics=state.metrics,
+        folder_id=state.folder_id,
+        sites=state.sites,
         gone=list(state.gone),
         live=list(state.live),
         timers=state.timers,
         awaited=list(state.awaited.items()),
         queue=_listed(state.queue),
+        queue_on=[(slots, _listed(queue)) for slots, queue in sorted(state.queue_on.items())],
         lines=[
             (name, [(line, _listed(queue)) for line, queue in sorted(lines.items())])
             for name, lines in sorted(state.lines.items())
@@ -161,12 +167,14 @@ def _state_of(image: Image) -> State:
         state.markers[marker.path] = marker
         state.markers_of.setdefault(marker.workflow, {})[marker.path] = marker
     state.runs, state.metrics = image.runs, image.metrics
+    state.folder_id, state.sites = image.folder_id, image.sites
     state.gone = OrderedDict.fromkeys(image.gone)
     state.live = {(uid, step): state.lives[uid].step(step).attempts[-1] for uid, step in image.live}
     state.timers = image.timers
     state.timer_of = {(timer.uid, timer.step, timer.kind): timer.due for timer in image.timers}
     state.awaited = dict(image.awaited)
     state.queue = _queue(image.queue)
+    state.queue_on = {slots: _queue(listed) for slots, listed in image.queue_on}
     state.lines = {
         name: {line: _queue(listed) for line, listed in lines} for name, lines in image.lines
     }
@@ -234,6 +242,8 @@ def _take_life(state: State, part: State, life: Workflow) -> None:
         part.awaited[life.uid] = state.awaited[life.uid]
     if life.queued_as is not None:
         part.queue.setdefault(life.queued_as, OrderedDict())[life.uid] = None
+    for slots, turn in life.queued_on.items():
+        part.queue_on.setdefault(slots, {}).setdefault(turn, OrderedDict())[life.uid] = None
     if life.lined_as is not None:
         for pool, groups in life.parked.items():
             line = part.lines.setdefault(pool, {}).setdefault(line_of(groups), {})
@@ -284,7 +294,7 @@ class _Head(Struct):
 
 
 def _ordered(_kind: object, names: Any) -> OrderedDict[str, Any]:
-    """`Workflow.ready` and `Starter.keys`, the fields whose type JSON does not know."""
+    """`Workflow.ready`, `ready_on` and `Starter.keys`, the fields whose type JSON does not know."""
     return OrderedDict(names) if isinstance(names, dict) else OrderedDict.fromkeys(names)
 
 

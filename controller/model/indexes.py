@@ -35,7 +35,9 @@ from controller.model.state import (
     timeout_seconds,
 )
 from controller.model.timers import AWAITED, TimerKind
+from controller.spec.definition import Definition
 from controller.spec.models import Spec
+from controller.spec.placement import MACHINE
 from controller.spec.triggers.due import offset
 from controller.spec.triggers.trigger import keep_instances, triggers
 from controller.spec.uses import Holding
@@ -105,6 +107,8 @@ def _move_up(state: State, workflow: Workflow, occupied: int) -> None:
         key = workflow.queued_as[0], occupied
         pools.move(state.queue, workflow, workflow.queued_as, key)
         workflow.queued_as = key
+    for slots, key in list(workflow.queued_on.items()):
+        _move_on(state, workflow, slots, (key[0], occupied))
     if workflow.lined_as is not None:
         pools.line_up(state, workflow, (workflow.lined_as[0], occupied))
 
@@ -133,7 +137,7 @@ def _may_begin(state: State, workflow: Workflow, step: Step) -> None:
         touch(state, workflow, step)
     elif step.live is None:
         if step.is_hook:  # at most one is ready; it goes first, since the run waits for it
-            _put_at(workflow, step.name, 0)
+            _put_at(workflow, step, 0)
         else:
             _wait(state, workflow, step)
 
@@ -146,12 +150,12 @@ def _wait(state: State, workflow: Workflow, step: Step) -> None:
 def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holding]) -> None:
     """An edit changed what a ready step uses; it keeps its turn."""
     parked = pools.is_parked(workflow, step)
-    waits = parked or step.name in workflow.ready
+    waits = parked or pools.is_ready(workflow, step)
     pools.forget(state, workflow, step)
     step.uses = uses
     for other in pools.wait_anew(state, workflow, step) if waits else ():
         requeue(state, other)
-    if parked and step.name in workflow.ready:
+    if parked and pools.is_ready(workflow, step):
         _keep_turn(workflow, step)
     requeue(state, workflow)
 
@@ -159,13 +163,14 @@ def use_otherwise(state: State, workflow: Workflow, step: Step, uses: list[Holdi
 def _keep_turn(workflow: Workflow, step: Step) -> None:
     """It is the last in `ready`: let those that became ready after it follow. Cost: O(those)."""
     later: list[str] = []
-    for name in islice(reversed(workflow.ready), 1, None):
+    ready = workflow.ready_for(step.definition.slots)
+    for name in islice(reversed(ready), 1, None):
         if name in workflow.hooks or workflow.steps[name].ready_seq < step.ready_seq:
             break
         later.append(name)
     for name in reversed(later):  # inserted again, since an image keeps that order alone
-        del workflow.ready[name]
-        workflow.ready[name] = None
+        del ready[name]
+        ready[name] = None
 
 
 def resize(state: State, name: str, pool: Pool | None) -> None:
@@ -241,18 +246,43 @@ def want_slot_again(state: State, workflow: Workflow, step: Step) -> None:
         requeue(state, workflow)
         return
     place = 0
-    for name in workflow.ready if not step.is_hook else ():
+    for name in workflow.ready_for(step.definition.slots) if not step.is_hook else ():
         if name not in workflow.hooks and not _came_before(workflow.steps[name], step):
             break
         place += 1
-    _put_at(workflow, step.name, place)
+    _put_at(workflow, step, place)
     requeue(state, workflow)
 
 
-def _put_at(workflow: Workflow, name: str, place: int) -> None:
+def _put_at(workflow: Workflow, step: Step, place: int) -> None:
     """Built anew, since an image keeps the order of insertion alone."""
-    waiting = list(workflow.ready)
-    workflow.ready = OrderedDict.fromkeys((*waiting[:place], name, *waiting[place:]))
+    slots = step.definition.slots
+    waiting = list(workflow.ready_for(slots))
+    ready = OrderedDict.fromkeys((*waiting[:place], step.name, *waiting[place:]))
+    if slots:
+        workflow.ready_on[slots] = ready
+    else:
+        workflow.ready = ready
+
+
+def define(state: State, workflow: Workflow, step: Step, definition: Definition) -> bool:
+    """An edit says what the step does. True: it is to wait for a slot of another engine now, by
+    `wait_elsewhere`, when the workflow has all its steps again.
+    """
+    moves = definition.slots != step.definition.slots
+    if moves and pools.is_parked(workflow, step):
+        pools.change_slots(state, workflow, step, definition)
+    moves = moves and pools.is_ready(workflow, step)
+    if moves:
+        pools.strike(workflow, step)
+    step.definition = definition
+    return moves
+
+
+def wait_elsewhere(workflow: Workflow, step: Step) -> None:
+    """It waits for a slot of its engine, and keeps its turn. The workflow is to be queued again."""
+    pools.enlist(workflow, step)
+    _keep_turn(workflow, step)
 
 
 def _came_before(other: Step, step: Step) -> bool:
@@ -279,18 +309,36 @@ def requeue(state: State, workflow: Workflow) -> None:
     if key != workflow.queued_as:
         pools.move(state.queue, workflow, workflow.queued_as, key)
         workflow.queued_as = key
+    if workflow.ready_on or workflow.queued_on:
+        for slots in {*workflow.ready_on, *workflow.queued_on}:
+            _move_on(state, workflow, slots, queue_key(state, workflow, slots))
     if workflow.parked:
         pools.line_up(state, workflow, place(state, workflow))
     starter = _starter_above(state, workflow)
     if starter is not None:
-        _keep(starter.waiting, workflow.uid, key is not None or workflow.lined_as is not None)
+        waits = key is not None or workflow.queued_on or workflow.lined_as is not None
+        _keep(starter.waiting, workflow.uid, bool(waits))
 
 
-def queue_key(state: State, workflow: Workflow) -> QueueKey | None:
-    """Its place in the queue; None if it can't use a free slot."""
-    if not workflow.ready:
+def _move_on(state: State, workflow: Workflow, slots: str, key: QueueKey | None) -> None:
+    """To another place among those that wait for the slots of an engine; None: it has none."""
+    was = workflow.queued_on.pop(slots, None)
+    if key is not None:
+        workflow.queued_on[slots] = key
+    if key == was:
+        return
+    queue = state.queue_on.setdefault(slots, {})
+    pools.move(queue, workflow, was, key)
+    if not queue:
+        del state.queue_on[slots]
+
+
+def queue_key(state: State, workflow: Workflow, slots: str = MACHINE) -> QueueKey | None:
+    """Its place in the queue for these slots; None if it can't use a free one."""
+    ready = workflow.ready_for(slots)
+    if not ready:
         return None
-    hook = next(iter(workflow.ready)) in workflow.hooks
+    hook = next(iter(ready)) in workflow.hooks
     return place(state, workflow, hook)
 
 

@@ -7,6 +7,7 @@ facts alone. Cost: O(world), so this is for tests and `replay --verify`, not for
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 from controller.model import pools
 from controller.model.apply.defaults import defaults_above, defined, policy_of
@@ -23,6 +24,7 @@ from controller.model.state import (
     Armed,
     Attempt,
     Birth,
+    Queue,
     QueueKey,
     Starter,
     State,
@@ -34,6 +36,7 @@ from controller.model.state import (
 from controller.model.timers import AWAITED, TimerKind
 from controller.spec.fingerprint import same_steps
 from controller.spec.hooks import kind_of
+from controller.spec.placement import MACHINE
 from controller.spec.triggers.due import offset
 from controller.spec.triggers.trigger import is_definition, keep_instances, triggers
 from controller.spec.uses import wants_several
@@ -401,7 +404,8 @@ def _of_definition(
         for step in workflow.with_hooks
         if step.phase in (Phase.READY, Phase.RUNNING) or step.live is not None
     ]
-    if birth.queued and (started or workflow.in_run or workflow.ready or workflow.parked):
+    waiting = any(pools.waiting(workflow))
+    if birth.queued and (started or workflow.in_run or waiting):
         yield f"it is queued, and yet something starts: {started}"
     if birth.queued and workflow.phase is not Phase.PENDING:
         yield f"it is queued, and {workflow.phase}"
@@ -517,17 +521,33 @@ def _approval(workflow: Workflow, step: Step) -> int | None:
 
 
 def _queue(state: State) -> Iterator[str]:
-    kept = {uid: key for key, bucket in state.queue.items() for uid in bucket}
+    yield from _queue_for(state, MACHINE, state.queue)
+    engines = {slots for life in state.lives.values() for slots in life.ready_on}
+    for slots in {*engines, *state.queue_on}:
+        yield from _queue_for(state, slots, state.queue_on.get(slots, {}))
+    for workflow in state.lives.values():
+        for slots, ready in {MACHINE: workflow.ready, **workflow.ready_on}.items():
+            if slots and not ready:
+                yield f"{workflow.name} has an empty list for {slots}"
+            for name in ready:
+                if workflow.step(name).definition.slots != slots:
+                    yield f"{workflow.name}/{name} waits for a slot of {slots or 'this machine'}"
+
+
+def _queue_for(state: State, slots: str, queue: Queue) -> Iterator[str]:
+    """`slots`: of this machine, or of an engine."""
+    kept = {uid: key for key, bucket in queue.items() for uid in bucket}
     true = {
         workflow.uid: key
         for workflow in state.lives.values()
-        if (key := queue_key(state, workflow)) is not None
+        if (key := queue_key(state, workflow, slots)) is not None
     }
-    if kept != true or not all(state.queue.values()):
-        yield f"the queue for slots is {state.queue}, should have {true}"
+    if kept != true or not all(queue.values()):
+        yield f"the queue for slots is {queue}, should have {true}"
     for workflow in state.lives.values():
-        if workflow.queued_as != true.get(workflow.uid):
-            yield f"{workflow.name} believes that it waits as {workflow.queued_as}"
+        believed = workflow.queued_on.get(slots) if slots else workflow.queued_as
+        if believed != true.get(workflow.uid):
+            yield f"{workflow.name} believes that it waits as {believed}"
 
 
 def _pools(state: State) -> Iterator[str]:
@@ -542,7 +562,7 @@ def _pools(state: State) -> Iterator[str]:
         for holding in step.uses:
             if wants_several(step.uses):
                 several.setdefault(holding.name, []).append((step.ready_seq, key))
-            elif name in workflow.ready:
+            elif pools.is_ready(workflow, step):
                 takers.setdefault(holding.name, set()).add(key)
     if {name: set(steps) for name, steps in state.takers.items()} != takers:
         yield f"takers are {state.takers}, should be {takers}"
@@ -591,10 +611,10 @@ def _parked(workflow: Workflow) -> Iterator[str]:
             steps = [workflow.step(name) for _, name in turns]
             if not turns or turns != sorted((step.ready_seq, step.name) for step in steps):
                 yield f"{workflow.name}: those that wait for {same} are out of turn: {turns}"
-            said = {(step.uses[0].name, pools.alike(step.uses)) for step in steps}
+            said = {(step.uses[0].name, pools.alike(step)) for step in steps}
             if said != {(first, same)}:
                 yield f"{workflow.name}: {turns} wait for {said}, not for {same}"
-    for name in workflow.ready:
+    for name in chain(workflow.ready, *workflow.ready_on.values()):
         if wants_several(workflow.step(name).uses):
             yield f"{workflow.name}/{name} needs several slots, but is not parked"
 

@@ -5,12 +5,13 @@ that triggers wait for, and requests hold what people ask for. The planner turns
 the calls that bring them are in `loop.ports`.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
 from controller.errors import Fault
 from controller.model.events import Usage
+from controller.spec.placement import LOCAL
 from controller.spec.reading.load import Document, PolicyDocument, PolicyName, TemplateDocument
 
 
@@ -32,17 +33,49 @@ class AttemptId(Struct, frozen=True, order=True):
         return cls(uid, step, int(attempt))
 
 
-class Started(Struct, frozen=True, kw_only=True):
-    """The process exists. `at`: microseconds on the controller's clock.
+class Submitted(Struct, frozen=True, kw_only=True):
+    """An engine has it, and waits to be told to let it go; see AttemptSubmitted."""
 
-    `found`: its pid was not reported. It was found by its mark, and may be one of its children.
+    id: AttemptId
+    handle: str
+    place: dict[str, str]
+    site: str
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """Why its engine has not started it yet, in the engine's own words."""
+
+    id: AttemptId
+    reason: str
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """It runs. `at`: microseconds on the controller's clock.
+
+    Where its engine has a process of this machine, `pid` and `start_ticks` name that; the `handle`
+    is then the pid, if there is no other. `found`: its pid was not reported. It was found by its
+    mark, and may be one of its children.
     """
 
     id: AttemptId
-    pid: int
-    start_ticks: int
     at: int
+    pid: int | None = None
+    start_ticks: int | None = None
     found: bool = False
+    engine: str = LOCAL
+    handle: str = ""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """An engine has an object with the labels of this attempt, which nobody has asked it for.
+
+    `held`: it has certainly not run.
+    """
+
+    id: AttemptId
+    engine: str
+    handle: str
+    held: bool = False
 
 
 Part = Literal["before", "command", "after"]
@@ -53,7 +86,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     """No process of the attempt lives any more; this is proven. `at`: when its first process ended.
 
     `how`: `exited` has exit_code or signal; `start-failed` never had a process, `problem` says why,
-    and `reason` is a word for it if there is a better one than StartFailed; `withdrawn` was queued
+    and `reason` is a word for it if there is a better one than StartFailed; `exited` may have
+    `timed_out`: its engine ended it because its time was over; `withdrawn` was queued
     and never started; `lost` ended or never started, and nobody can know how (reboot, dead shim),
     or it was stopped together with the shim. `left_processes`: how many it left running, which were
     then ended. `unproven`: pids of other users' processes that have its mark; its shim is dead, so
@@ -76,16 +110,32 @@ class Ended(Struct, frozen=True, kw_only=True):
     outputs: bytes = b""
     outputs_problem: str = ""
     parts: dict[Part, PartEnd] = {}
+    timed_out: bool = False
+    engine_reason: str = ""  # in the words of its engine
+    notes: tuple[str, ...] = ()  # of its engine, each a word and what it means
 
 
 class EndFailed(Struct, frozen=True, kw_only=True):
-    """These processes survive SIGKILL (uninterruptible, another user's); ending them goes on."""
+    """These processes survive SIGKILL (uninterruptible, another user's); ending them goes on.
+
+    `problem`: what an engine says instead.
+    """
 
     id: AttemptId
-    pids: tuple[int, ...]
+    pids: tuple[int, ...] = ()
+    problem: str = ""
 
 
-Observation = Started | Ended | EndFailed
+class Trouble(NamedTuple):
+    """What keeps attempts from starting or ending as they should."""
+
+    reason: str  # a word for programs
+    message: str  # for people: what is wrong, what has to wait for it, how to mend it
+    condition: str = "ExecutorTrouble"  # its type
+    engine: str = ""  # what can't be reached as a whole, so that nothing new is given to it
+
+
+Observation = Submitted | Queued | Started | Ended | EndFailed | Found
 
 
 # ---------------------------------------- the folder
@@ -217,6 +267,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     file to put a marker beside), `delete` (of a `run` that has finished), `restart` (end what runs,
     and run everything again), `suspend` (until `resume`), `resume`, `mark` (one step as succeeded),
     `approve` (answer the question of one step: that with the number `question`, with yes or no),
+    `abandon` (the proof that attempts of `steps`, or of all, have ended, where it can't be had),
     `delete-all` (confirms an absence that is held back), `start` (an instance of a definition,
     with `params`, by this `key`), `backfill` (an instance for each of `dues`, due times of a
     `trigger` in seconds since 1970; `parallel` of them at once; `again`: also where one has that
@@ -236,6 +287,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "resume",
         "mark",
         "approve",
+        "abandon",
         "start",
         "backfill",
     ]

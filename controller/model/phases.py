@@ -56,6 +56,8 @@ class Reason(Word):
     # a step or workflow waits
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     WAITING_FOR_SLOT = "WaitingForSlot"
+    ENGINE_QUEUED = "EngineQueued"  # its engine has it, and has not started it
+    ENGINE_UNREACHABLE = "EngineUnreachable"
     WAITING_FOR_POOL = "WaitingForPool"  # or for a lock
     POOL_MISSING = "PoolMissing"  # nobody defines the pool that it waits for
     POOL_TOO_SMALL = "PoolTooSmall"  # it needs more slots than the pool has
@@ -95,6 +97,7 @@ class Reason(Word):
     AFTER_FAILED = "AfterFailed"
     TIMEOUT = "Timeout"
     INTERRUPTED = "Interrupted"
+    ABANDONED = "Abandoned"  # of an attempt: a person does not wait for the proof of its end
     REJECTED = "Rejected"  # by a person
     START_FAILED = "StartFailed"
     EXPRESSION_FAILED = "ExpressionFailed"
@@ -150,6 +153,7 @@ class Obstacle(Word):
     NOT_DRIVEN = "NotDriven"  # this `treadle run` drives only other workflows
     SPEC_ABSENT = "SpecAbsent"  # its absence is not believed yet
     FOLDER_HELD = "FolderHeld"
+    ENGINE_UNREACHABLE = "EngineUnreachable"
     NO_FREE_SLOT = "NoFreeSlot"
 
 

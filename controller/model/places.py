@@ -9,12 +9,18 @@ import re
 _UID = r"[0-9A-Za-z_-]+"
 _LOG = re.compile(rf"runs/({_UID})/[^/]+\.[0-9]+\.log", re.DOTALL)
 _VALUES = re.compile(rf"runs/({_UID})/[0-9a-f]{{64}}\.values")
+_OF_ENGINE = re.compile(r"/.*/treadle-[a-z0-9-]+/output", re.DOTALL)
 _LEFT = re.compile(rf"runs/{_UID}/[^/]+|work/{_UID}", re.DOTALL)
 
 
 def is_log(path: str, uid: str | None = None) -> bool:
     """Whether an attempt (of this life) can print to this file."""
     return _is(_LOG, path, uid)
+
+
+def is_log_of_engine(path: str) -> bool:
+    """Whether an engine can have this file for what an attempt prints, in a folder of its own."""
+    return _OF_ENGINE.fullmatch(path) is not None
 
 
 def is_values_file(path: str, uid: str | None = None) -> bool:
@@ -58,6 +64,16 @@ def parts_file(log: str) -> str:
 def files_folder(log: str) -> str:
     """Values that an attempt gets as files (`asFile`)."""
     return f"{log.removesuffix('.log')}.files"
+
+
+def env_file(log: str) -> str:
+    """The variables of a container that would mean something to its client, too."""
+    return f"{log.removesuffix('.log')}.env"
+
+
+def shared_folder(log: str) -> str:
+    """What a container may write besides its mounts; what it hands on is a file in it."""
+    return f"{log.removesuffix('.log')}.shared"
 
 
 def work_folder(uid: str) -> str:

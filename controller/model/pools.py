@@ -7,11 +7,11 @@ need one are parked, once. What needs several slots at once is parked from the b
 all that need what it needs. A step stays parked until it starts or is reset.
 
 It is parked under the first name that it uses, together with the steps of its workflow that use the
-same: if the oldest of them can't start, neither can the others. Workflows of which all that is
-parked under a name uses the same stand in one line. So a turn looks at no step that waits for a
-full pool, however many there are: it looks at the lines of names that have free slots, and of such
-a line only as far as its steps can start. Cost: O(1), but O(names under which it has parked steps)
-for a workflow that starts or ends an attempt.
+same, and need a slot of the same engine: if the oldest of them can't start, neither can the others.
+Workflows of which all that is parked under a name uses the same stand in one line. So a turn looks
+at no step that waits for a full pool, however many there are: it looks at the lines of names that
+have free slots, and of such a line only as far as its steps can start. Cost: O(1), but O(names
+under which it has parked steps) for a workflow that starts or ends an attempt.
 """
 
 from bisect import bisect_left, insort
@@ -22,6 +22,8 @@ from typing import TypeVar
 
 from controller.model.phases import Obstacle
 from controller.model.state import SECOND, Attempt, Queue, QueueKey, State, Step, Workflow
+from controller.spec.definition import Definition
+from controller.spec.placement import SLOTS_OF_ENGINES
 from controller.spec.uses import Holding, wants_several
 
 T = TypeVar("T", tuple[int, str], tuple[int, tuple[str, str]])
@@ -94,7 +96,7 @@ def park(state: State, name: str) -> list[Workflow]:
     steps = [(state.lives[uid], step) for uid, step in state.takers.pop(name)]
     found = [(workflow, workflow.steps[step]) for workflow, step in steps]
     for workflow, step in sorted(found, key=lambda taker: taker[1].ready_seq):
-        del workflow.ready[step.name]
+        strike(workflow, step)
         _park(state, workflow, step)
     return [workflow for workflow, _ in found]
 
@@ -112,7 +114,7 @@ def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
 
     Gives the workflows of which steps were parked by that.
     """
-    if step.name in workflow.ready or is_parked(workflow, step):
+    if is_ready(workflow, step) or is_parked(workflow, step):
         return []
     return wait_anew(state, workflow, step)
 
@@ -120,14 +122,14 @@ def wait(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
 def wait_anew(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
     """As `wait`, once it is forgotten what it used. If it stays in `ready`, then at its place."""
     if not step.uses:
-        workflow.ready[step.name] = None
+        enlist(workflow, step)
         return []
     first, key = step.uses[0].name, (workflow.uid, step.name)
     if not wants_several(step.uses) and not _is_short(state, first):
-        workflow.ready[step.name] = None
+        enlist(workflow, step)
         state.takers.setdefault(first, {})[key] = None
         return []
-    workflow.ready.pop(step.name, None)
+    strike(workflow, step)
     _park(state, workflow, step)
     if not wants_several(step.uses):
         return []
@@ -139,14 +141,21 @@ def wait_anew(state: State, workflow: Workflow, step: Step) -> list[Workflow]:
 def leave(state: State, workflow: Workflow, step: Step) -> None:
     """It waits for nothing, or no longer does."""
     forget(state, workflow, step)
-    workflow.ready.pop(step.name, None)
+    strike(workflow, step)
+
+
+def change_slots(state: State, workflow: Workflow, step: Step, definition: Definition) -> None:
+    """A parked step is to need a slot of another engine, or of this machine."""
+    _unpark(state, workflow, step)
+    step.definition = definition
+    _park(state, workflow, step)
 
 
 def forget(state: State, workflow: Workflow, step: Step) -> None:
     """It waits for nothing that it uses, or no longer does."""
     if step.uses:
         key = workflow.uid, step.name
-        if step.name in workflow.ready:
+        if is_ready(workflow, step):
             takers = state.takers[step.uses[0].name]
             del takers[key]
             if not takers:
@@ -157,9 +166,30 @@ def forget(state: State, workflow: Workflow, step: Step) -> None:
                 _take_out(state.several, holding.name, (step.ready_seq, key))
 
 
+def is_ready(workflow: Workflow, step: Step) -> bool:
+    """Whether only a slot is missing."""
+    return step.name in workflow.ready_for(step.definition.slots)
+
+
+def enlist(workflow: Workflow, step: Step) -> None:
+    """Only a slot is missing; where it stands already, it stays."""
+    slots = step.definition.slots
+    ready = workflow.ready_on.setdefault(slots, OrderedDict()) if slots else workflow.ready
+    ready[step.name] = None
+
+
+def strike(workflow: Workflow, step: Step) -> None:
+    """It no longer is one of those that only miss a slot."""
+    slots = step.definition.slots
+    ready = workflow.ready_for(slots)
+    ready.pop(step.name, None)
+    if slots and not ready:
+        workflow.ready_on.pop(slots, None)
+
+
 def is_parked(workflow: Workflow, step: Step) -> bool:
     groups = workflow.parked.get(step.uses[0].name, {}) if step.uses else {}
-    steps, own = groups.get(alike(step.uses), []), (step.ready_seq, step.name)
+    steps, own = groups.get(alike(step), []), (step.ready_seq, step.name)
     place = bisect_left(steps, own)
     return place < len(steps) and steps[place] == own
 
@@ -167,6 +197,8 @@ def is_parked(workflow: Workflow, step: Step) -> bool:
 def waiting(workflow: Workflow) -> Iterator[str]:
     """The steps that may start as soon as there is a slot, and what they use."""
     yield from workflow.ready
+    for ready in workflow.ready_on.values():
+        yield from ready
     yield from parked(workflow)
 
 
@@ -184,16 +216,24 @@ def in_words(uses: Sequence[Holding]) -> str:
     )
 
 
-def alike(uses: Sequence[Holding]) -> str:
-    """The same for those that use the same. No name has a line break."""
-    return "\n".join(f"{holding.slots} {holding.name}" for holding in uses)
+def alike(step: Step) -> str:
+    """The same for those that use the same, and need a slot of the same engine besides, or one of
+    this machine. No name has a line break.
+    """
+    uses = "\n".join(f"{holding.slots} {holding.name}" for holding in step.uses)
+    return f"{uses}\n{where}" if (where := step.definition.slots) else uses
+
+
+def may_need_engine(line: str) -> bool:
+    """Whether a step in the line may need a slot of an engine."""
+    return line == MIXED or line.rpartition("\n")[2] in SLOTS_OF_ENGINES
 
 
 def _park(state: State, workflow: Workflow, step: Step) -> None:
     first = step.uses[0].name
     groups = workflow.parked.setdefault(first, {})
     before = dict.fromkeys(islice(groups, 2))
-    insort(groups.setdefault(alike(step.uses), []), (step.ready_seq, step.name))
+    insort(groups.setdefault(alike(step), []), (step.ready_seq, step.name))
     _change_line(state, workflow, first, before)
 
 
@@ -201,7 +241,7 @@ def _unpark(state: State, workflow: Workflow, step: Step) -> None:
     first = step.uses[0].name
     groups = workflow.parked[first]
     before = dict.fromkeys(islice(groups, 2))
-    _take_out(groups, alike(step.uses), (step.ready_seq, step.name))
+    _take_out(groups, alike(step), (step.ready_seq, step.name))
     _change_line(state, workflow, first, before)
     if not groups:
         del workflow.parked[first]
@@ -280,7 +320,7 @@ def find_again(state: State) -> None:
             for holding in step.uses:
                 if wants_several(step.uses):
                     state.several.setdefault(holding.name, []).append((step.ready_seq, key))
-                elif name in workflow.ready:
+                elif is_ready(workflow, step):
                     state.takers.setdefault(holding.name, {})[key] = None
     for line in state.several.values():
         line.sort()

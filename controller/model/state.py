@@ -39,6 +39,7 @@ from controller.spec.definition import Definition
 from controller.spec.effective import effective
 from controller.spec.items import inner_name, number_of
 from controller.spec.linked import Linked
+from controller.spec.placement import LOCAL, slots_of
 from controller.spec.triggers.trigger import Firing
 from controller.spec.uses import Holding
 from controller.spec.values import ParamType
@@ -92,8 +93,10 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     started: int | None = None
     moved: int = 0  # microseconds by which sleep and clock steps moved its timeout
     finished: int | None = None
-    engine: str = "local"
+    engine: str = LOCAL
     handle: str = ""  # what the engine calls it
+    place: dict[str, str] = {}  # where the engine has it, in its own words
+    engine_reason: str = ""  # why it waits there, or how it ended, in its own words
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str = ""
@@ -102,6 +105,7 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     signal: int | None = None
     ending: Ending | None = None
     survivors: list[int] = []  # pids that SIGKILL did not end
+    end_problem: str = ""  # why it can't be ended, if its engine says more than pids
     usage: Usage | None = None
 
     @property
@@ -112,6 +116,16 @@ class Attempt(Struct, kw_only=True, omit_defaults=True):
     def queued(self) -> bool:
         """Its start is promised, neither seen nor being withdrawn. Its step is Ready."""
         return self.phase is AttemptPhase.SCHEDULED and self.ending is None
+
+    @property
+    def is_stuck(self) -> bool:
+        """It could not be ended so far."""
+        return bool(self.survivors or self.end_problem)
+
+    @property
+    def slots(self) -> str:
+        """Which limit counts it: that of this machine (MACHINE), or of its engine."""
+        return slots_of(self.engine)
 
     @property
     def gives_way(self) -> bool:
@@ -129,7 +143,7 @@ def timeout_seconds(step: "Step", attempt: Attempt) -> float | None:
 
 def handle_of(attempt: Attempt) -> str:
     """`pid 4711`, in the words of its engine."""
-    if attempt.engine == "local":
+    if attempt.engine == LOCAL:
         return f"pid {attempt.pid}"
     return f"{attempt.engine} {attempt.handle}"
 
@@ -512,6 +526,9 @@ QueueKey = tuple[int, int]  # (-priority, attempts that live)
 Queue = dict[QueueKey, OrderedDict[str, None]]  # the uids of workflows
 
 
+_NOBODY: OrderedDict[str, None] = OrderedDict()
+
+
 class Workflow(Struct, kw_only=True, omit_defaults=True):
     uid: str
     name: str
@@ -569,6 +586,9 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
     # by the first that they use, then by all that they use
     parked: dict[str, dict[str, list[tuple[int, str]]]] = {}
     queued_as: QueueKey | None = None
+    # the same of steps that wait for a slot of an engine, by the engine
+    ready_on: dict[str, OrderedDict[str, None]] = {}
+    queued_on: dict[str, QueueKey] = {}
     lined_as: QueueKey | None = None  # in the lines for what these wait for
 
     @property
@@ -595,6 +615,10 @@ class Workflow(Struct, kw_only=True, omit_defaults=True):
             for step in self.steps.values()
             if step.definition.for_each is None and step.definition.template is None
         ]
+
+    def ready_for(self, slots: str) -> OrderedDict[str, None]:
+        """Those that wait for a slot of this machine (MACHINE), or of an engine."""
+        return self.ready_on.get(slots, _NOBODY) if slots else self.ready
 
     def parent_of(self, step: "Step") -> "Step | None":
         """The step whose child it is."""
@@ -782,13 +806,17 @@ class State:
         self.requests: OrderedDict[str, str] = OrderedDict()  # those applied -> why refused
         self.runs: dict[str, list[RunShort]] = {}  # by name, its latest, RUNS_MAX at most
         self.metrics = Metrics()
+        self.folder_id = ""  # the name of this state folder for engines; empty before it needs one
+        # where attempts were submitted, by engine: each site with what is needed to ask there again
+        self.sites: dict[str, dict[str, dict[str, str]]] = {}
         # indexes
         self.gone: OrderedDict[str, None] = OrderedDict()  # names in `runs` that are free again
         self.live: dict[StepKey, Attempt] = {}  # the attempts that live
         self.timers: list[Timer] = []  # sorted by due
         self.timer_of: dict[tuple[str, str, TimerKind], int] = {}  # (uid, step, kind) -> due
         self.awaited: dict[str, int] = {}  # uid -> how many timers it waits for to settle
-        self.queue: Queue = {}  # who may use a free slot
+        self.queue: Queue = {}  # who may use a free slot of this machine
+        self.queue_on: dict[str, Queue] = {}  # and of an engine
         # of pools and locks, by their full names: see `model.pools`
         self.held: dict[str, dict[StepKey, int]] = {}  # who holds how many slots
         self.lines: dict[str, dict[str, Queue]] = {}  # whose steps are parked under it

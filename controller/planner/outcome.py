@@ -8,11 +8,23 @@ from controller.errors import bounded
 from controller.model.events import (
     AttemptEndFailed,
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
+    AttemptSubmitted,
     RunStarted,
     in_the_name_of,
 )
-from controller.model.observations import AttemptId, Ended, EndFailed, Observation, PartEnd, Started
+from controller.model.observations import (
+    AttemptId,
+    Ended,
+    EndFailed,
+    Found,
+    Observation,
+    PartEnd,
+    Queued,
+    Started,
+    Submitted,
+)
 from controller.model.phases import AttemptPhase, Reason
 from controller.model.state import Attempt, Birth, State, Workflow
 from controller.spec.outputs import Outputs, read
@@ -21,7 +33,7 @@ TIMEOUT_EXIT_CODE = 124  # as timeout(1) has it
 _PIDS_NAMED_MAX = 10
 
 
-Fact = AttemptStarted | AttemptFinished | AttemptEndFailed
+Fact = AttemptSubmitted | AttemptQueued | AttemptStarted | AttemptFinished | AttemptEndFailed
 
 
 def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[RunStarted | Fact]:
@@ -31,8 +43,9 @@ def facts(workflow: Workflow, attempt: Attempt, seen: Observation) -> Iterator[R
     found = fact(attempt, seen, codes)
     if found is None:
         return
+    waits = isinstance(found, AttemptSubmitted | AttemptQueued)
     withdrawn = isinstance(found, AttemptFinished) and found.reason == Reason.WITHDRAWN
-    if not workflow.in_run and not withdrawn:
+    if not workflow.in_run and not (waits or withdrawn):
         began = found.started if isinstance(found, AttemptStarted) else 0
         yield begin_run(workflow, attempt.run, began)
     yield found
@@ -101,17 +114,37 @@ def fact(attempt: Attempt, seen: Observation, codes: Codes = USUAL) -> Fact | No
                 uid=id.uid,
                 step=id.step,
                 attempt=id.attempt,
-                handle=str(seen.pid),
+                handle=seen.handle or str(seen.pid),
+                engine=seen.engine,
                 pid=seen.pid,
                 start_ticks=seen.start_ticks,
                 started=seen.at,
                 found=seen.found,
             )
         case EndFailed(id=id):
-            pids = sorted(seen.pids)
-            if attempt.survivors == pids:
+            pids, problem = sorted(seen.pids), seen.problem
+            if (attempt.survivors, attempt.end_problem) == (pids, problem):
                 return None
-            return AttemptEndFailed(uid=id.uid, step=id.step, attempt=id.attempt, pids=pids)
+            return AttemptEndFailed(
+                uid=id.uid, step=id.step, attempt=id.attempt, pids=pids, problem=problem
+            )
+        case Submitted(id=id):
+            if attempt.handle:
+                return None
+            return AttemptSubmitted(
+                uid=id.uid,
+                step=id.step,
+                attempt=id.attempt,
+                handle=seen.handle,
+                place=seen.place,
+                site=seen.site,
+            )
+        case Queued(id=id):
+            if attempt.phase is not AttemptPhase.SCHEDULED or attempt.engine_reason == seen.reason:
+                return None
+            return AttemptQueued(uid=id.uid, step=id.step, attempt=id.attempt, reason=seen.reason)
+        case Found():
+            return None  # it is known
 
 
 def is_over(state: State, attempt: AttemptId) -> bool:
@@ -145,6 +178,7 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
         notes.append(f"LeftProcesses: stopped {left} that it left running")
     if seen.unproven:
         notes.append(f"UnprovenProcesses: {_unproven(seen.unproven)}")
+    notes += seen.notes
     return AttemptFinished(
         uid=seen.id.uid,
         step=seen.id.step,
@@ -158,6 +192,7 @@ def _outcome(attempt: Attempt, seen: Ended, codes: Codes) -> AttemptFinished:
         usage=seen.usage,
         notes=notes,
         outputs=given.values,
+        engine_reason=seen.engine_reason,
     )
 
 
@@ -196,6 +231,8 @@ def _judge(attempt: Attempt, seen: Ended, codes: Codes) -> tuple[AttemptPhase, s
         return _ended(ending.reason), ending.reason, ending.message
     if seen.how == "lost":
         return AttemptPhase.INTERRUPTED, Reason.INTERRUPTED, seen.problem
+    if seen.timed_out:
+        return AttemptPhase.FAILED, Reason.TIMEOUT, seen.problem
     if before := seen.parts.get("before"):
         return AttemptPhase.FAILED, Reason.BEFORE_FAILED, f"before: {_said(before)}"
     if isinstance(problem := seen.parts.get("command"), str):

@@ -7,6 +7,7 @@ O(live attempts) for the slots.
 """
 
 import posixpath
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -14,23 +15,28 @@ from msgspec import Struct
 from controller.model.indexes import is_full, kept_back_by, place, standstill
 from controller.model.phases import Obstacle
 from controller.model.pools import is_overdue, lack, slots
-from controller.model.state import State, Step, StepKey, Workflow
+from controller.model.state import Attempt, State, Step, StepKey, Workflow
 from controller.spec.expression import OPEN
+from controller.spec.placement import MACHINE, SLOTS_OF_ENGINES
 
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much may run, and what may not start now: settings of this controller, not facts.
 
-    `ahead`: starts beyond `max_parallel` that may be queued in the executor, so that a slot that
-    frees there need not wait for the disk. `only`: the requests whose lives this controller may
-    start, None for all. `held`: the absolute specs folder while it can't be trusted; nothing in it
-    is started. `gone`: workflows whose spec is absent, which is not believed yet, or has not been
-    read yet. `short`: nothing starts, since the disk is nearly full. `stopping`: nothing starts,
-    and what runs is ended, to be tried again by the next controller. `keep_finished`: how many
-    lives that are over may stay in the state; None for all.
+    `max_parallel`: how many attempts this machine may run at once; `engines`: how many others may,
+    where that is not the default. `away`: the engines that can't be reached. `ahead`: starts beyond
+    `max_parallel` that may be queued in the executor, so that a slot that frees there need not wait
+    for the disk. `only`: the requests whose lives this controller may start, None for all. `held`:
+    the absolute specs folder while it can't be trusted; nothing in it is started. `gone`: workflows
+    whose spec is absent, which is not believed yet, or has not been read yet. `short`: nothing
+    starts, since the disk is nearly full. `stopping`: nothing starts, and what runs on this machine
+    is ended, to be tried again by the next controller. `keep_finished`: how many lives that are
+    over may stay in the state; None for all.
     """
 
     max_parallel: int
+    engines: dict[str, int] = {}
+    away: frozenset[str] = frozenset()
     ahead: int = 0
     only: frozenset[str] | None = None
     held: str = ""
@@ -38,6 +44,10 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     short: bool = False
     stopping: bool = False
     keep_finished: int | None = None
+
+    def slots_on(self, engine: str) -> int:
+        """How many attempts the engine may have, from submission to proof."""
+        return self.engines.get(engine, SLOTS_OF_ENGINES[engine])
 
 
 def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obstacle | None:
@@ -54,7 +64,9 @@ def why_not(state: State, workflow: Workflow, step: Step, limits: Limits) -> Obs
         return lacking[0]
     if kept_for_another(state, workflow, step, limits) is not None:
         return Obstacle.POOL
-    free = free_slots(state, limits) - (limits.ahead if step.uses else 0)
+    where = step.definition.slots
+    kept_free = limits.ahead if step.uses and where == MACHINE else 0
+    free = free_slots(state, limits, where) - kept_free
     return None if free > 0 else Obstacle.NO_FREE_SLOT
 
 
@@ -119,12 +131,21 @@ def why_not_by(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None
         why_nothing(limits)
         or why_none_of(workflow, limits)
         or why_not_there(workflow, step, limits)
+        or why_not_with(workflow, step, limits)
     )
 
 
-def free_slots(state: State, limits: Limits) -> int:
-    """How many starts there is room for, those queued in the executor included."""
-    held = sum(not attempt.gives_way for attempt in state.live.values())
+def free_slots(state: State, limits: Limits, where: str = MACHINE) -> int:
+    """How many starts there is room for on this machine, or by an engine.
+
+    Those that are queued there are counted, too.
+    """
+    live: Iterable[Attempt] = state.live.values()
+    if state.folder_id:  # else no engine has ever had anything
+        live = [attempt for attempt in live if attempt.slots == where]
+    held = sum(not attempt.gives_way for attempt in live)
+    if where:
+        return limits.slots_on(where) - held
     return limits.max_parallel + limits.ahead - held
 
 
@@ -150,6 +171,13 @@ def why_not_there(workflow: Workflow, step: str, limits: Limits) -> Obstacle | N
     path = working_dir(workflow, step, limits.held)
     inside = path == limits.held or path.startswith(limits.held.rstrip("/") + "/")
     return Obstacle.FOLDER_HELD if inside else None
+
+
+def why_not_with(workflow: Workflow, step: str, limits: Limits) -> Obstacle | None:
+    """Whether the engine of the step can't be reached."""
+    if not limits.away or workflow.step(step).definition.engine not in limits.away:
+        return None
+    return Obstacle.ENGINE_UNREACHABLE
 
 
 def working_dir(workflow: Workflow, step: str, folder: str) -> str:

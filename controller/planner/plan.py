@@ -12,6 +12,8 @@ starting.
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from controller.model.events import FiringDecided, TriggersArmed, TurnCame
 from controller.model.indexes import due
 from controller.model.phases import Obstacle
@@ -151,7 +153,9 @@ def settled(state: State, limits: Limits) -> bool:
 
     Cost: O(1), but O(lives in backoff) for a controller that starts only some of them.
     """
-    if state.live or state.touched or slots.fill(state, limits):
+    # What waits for an engine is like what waits for a timer: contact may come back.
+    in_contact = replace(limits, away=frozenset()) if limits.away else limits
+    if state.live or state.touched or slots.fill(state, in_contact):
         return False
     # A backoff counts only where this controller would start the step at its end.
     obstacles = (why_none_of(state.lives[uid], limits) for uid in state.awaited)

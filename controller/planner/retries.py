@@ -63,7 +63,7 @@ def complete(
 def _refusal(workflow: Workflow, step: Step, attempt: Attempt) -> str | None:
     """Why no attempt follows; None if one does, empty if nobody expected one."""
     policy = step.definition.retry
-    if attempt.reason in COULD_NOT_START:
+    if attempt.reason in COULD_NOT_START or attempt.reason == Reason.ABANDONED:
         return ""
     if not step.is_hook and (workflow.cancel is not None or workflow.deleting):
         return "not retried, because the workflow is being cancelled"

@@ -14,14 +14,14 @@ them, whatever waits; O(live attempts) to look for starts to withdraw; with pool
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, merge
-from itertools import filterfalse, islice, takewhile
+from itertools import chain, filterfalse, islice, takewhile
 from typing import NamedTuple
 
 from controller.model.events import AttemptEnding
 from controller.model.indexes import standstill
 from controller.model.phases import Obstacle, Reason
-from controller.model.pools import MIXED, free, is_overdue
-from controller.model.state import Attempt, Queue, QueueKey, State, Workflow
+from controller.model.pools import MIXED, free, is_overdue, may_need_engine
+from controller.model.state import Attempt, Queue, QueueKey, State, Step, Workflow
 from controller.planner.actions import Schedule, to_end
 from controller.planner.permission import (
     Limits,
@@ -32,8 +32,10 @@ from controller.planner.permission import (
     why_none_of,
     why_not_by,
     why_not_there,
+    why_not_with,
     why_nothing,
 )
+from controller.spec.placement import LOCAL, MACHINE, SLOTS_OF_ENGINES
 from controller.spec.uses import Holding
 
 
@@ -42,19 +44,45 @@ def fill(state: State, limits: Limits) -> list[Schedule]:
 
     A step that uses something is never queued ahead: it would hold that without running. When it is
     its turn, no step behind it is queued either, so that it gets the next slot that really is free.
+
+    Where several have free slots, those whose turn it is go first, wherever they run; as soon as it
+    is the turn of another one, the next pass goes on: what one takes, the others can't have.
     """
-    places = free_slots(state, limits)
-    if places <= 0 or not (state.queue or state.lines) or why_nothing(limits) is not None:
+    if not (state.queue or state.queue_on or state.lines) or why_nothing(limits) is not None:
         return []
-    starts: list[Schedule] = []
-    for turn in islice(_turns(state, limits), places):
+    if not (state.queue_on or any(map(may_need_engine, _lines(state)))):
+        return [Schedule(turn.uid, turn.step) for turn in _starts(state, limits, MACHINE)]
+    lines = [_starts(state, limits, where) for where in (MACHINE, *SLOTS_OF_ENGINES)]
+    heads = [(_rank_of(state, turn), turn, line) for line in lines for turn in islice(line, 1)]
+    if not heads:
+        return []
+    (_, first, line), *others = sorted(heads, key=lambda head: head[0])
+    if others:
+        line = takewhile(lambda turn: _rank_of(state, turn) < others[0][0], line)
+    return [Schedule(turn.uid, turn.step) for turn in chain([first], line)]
+
+
+def _lines(state: State) -> Iterator[str]:
+    return chain.from_iterable(state.lines.values())
+
+
+def _rank_of(state: State, turn: "_Turn") -> tuple[int, int, int]:
+    return turn.sinks, turn.held, state.lives[turn.uid].step(turn.step).ready_seq
+
+
+def _starts(state: State, limits: Limits, where: str) -> Iterator["_Turn"]:
+    """Those that may start now on this machine (MACHINE), or by an engine."""
+    places = free_slots(state, limits, where)
+    if places <= 0 or not (_queue(state, where) or state.lines):
+        return
+    ahead = 0 if where else limits.ahead
+    for number, turn in enumerate(islice(_turns(state, limits, where), places)):
         step = state.lives[turn.uid].step(turn.step) if state.lines or state.takers else None
-        if step is not None and step.uses and len(starts) >= places - limits.ahead:
-            break
-        starts.append(Schedule(turn.uid, turn.step))
+        if step is not None and step.uses and number >= places - ahead:
+            return
+        yield turn
         if step is not None and is_overdue(state, step):
-            break  # what was kept for it no longer is: the next pass goes on
-    return starts
+            return  # what was kept for it no longer is: the next pass goes on
 
 
 class _Turn(NamedTuple):
@@ -66,10 +94,14 @@ class _Turn(NamedTuple):
     step: str
 
 
-def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
-    """The steps that could use a slot, in the order in which they would get one."""
+def _queue(state: State, where: str) -> Queue:
+    return state.queue_on.get(where, {}) if where else state.queue
+
+
+def _turns(state: State, limits: Limits, where: str) -> Iterator[_Turn]:
+    """The steps that could use a slot there, in the order in which they would get one."""
     left = _Left(state, limits)
-    waiting = _in_order(state, left)
+    waiting = _in_order(state, left, where)
     entry = next(waiting, None)
     heap: list[tuple[int, int, int, str]] = []  # (-priority, held, who came first, uid)
     ready: dict[str, Iterator[str]] = {}
@@ -79,7 +111,7 @@ def _turns(state: State, limits: Limits) -> Iterator[_Turn]:
         while entry and (not heap or entry < heap[0]):
             workflow = state.lives[entry[3]]
             if why_none_of(workflow, limits) is None:
-                ready[workflow.uid] = _startable(state, workflow, limits, left)
+                ready[workflow.uid] = _startable(state, workflow, limits, left, where)
                 heappush(heap, entry)
                 counted[workflow.uid] = 0
             entry = next(waiting, None)
@@ -116,6 +148,8 @@ def forbidden(state: State, limits: Limits) -> list[AttemptEnding]:
         _withdrawn(workflow, name, attempt, obstacle, _MESSAGES[obstacle])
         for workflow, name, attempt in _queued(state)
         if (obstacle := why_not_by(workflow, name, limits)) is not None
+        and obstacle in _MESSAGES
+        and not (attempt.slots and obstacle is Obstacle.FOLDER_HELD)
     ]
 
 
@@ -130,13 +164,14 @@ _MESSAGES = {
 def overtaken(state: State, limits: Limits) -> list[AttemptEnding]:
     """Queued starts to withdraw, because it is the turn of steps that wait: the last ones first.
 
-    Only while every place is taken. What has started already goes on. Of equal priority, a
+    Only while every place is taken, and only on this machine: in the queue of an engine, its place
+    would be lost. What has started already goes on. Of equal priority, a
     workflow gives a place to one that holds at least two fewer, so that nothing is swapped back.
     """
     if not (state.queue or state.lines) or why_nothing(limits) is not None:
         return []
     places = sorted(_places(state), key=_rank, reverse=True)
-    pairs = zip(places, _turns(state, limits), strict=False)
+    pairs = zip(places, _turns(state, limits, MACHINE), strict=False)
     return [
         _give_way(state, place, turn)
         for place, turn in takewhile(lambda pair: _rank(pair[1]) < _rank(pair[0]), pairs)
@@ -153,7 +188,9 @@ def _places(state: State) -> Iterator[_Turn]:
     held = Counter(
         lives[uid].family for (uid, _), attempt in state.live.items() if not attempt.gives_way
     )
-    for workflow, step, _ in reversed(_queued(state)):
+    for workflow, step, attempt in reversed(_queued(state)):
+        if attempt.engine != LOCAL and attempt.slots != MACHINE:
+            continue
         held[workflow.family] -= 1
         yield _Turn(-workflow.priority, held[workflow.family], workflow.uid, step)
 
@@ -223,45 +260,49 @@ class _Left:
 _Entry = tuple[QueueKey, int, str]  # of a workflow: the turn of its first step, its uid
 
 
-def _in_order(state: State, left: _Left) -> Iterator[tuple[int, int, int, str]]:
+def _in_order(state: State, left: _Left, where: str) -> Iterator[tuple[int, int, int, str]]:
     """The workflows that can use a slot: (-priority, attempts that live, place, uid)."""
     open_lines = [
         entries
         for name, lines in state.lines.items()
         if left.of(name) > 0
         for line, queue in lines.items()
-        for entries in _of_line(state, name, line, queue, left)
+        for entries in _of_line(state, name, line, queue, left, where)
     ]
     if not open_lines:
-        entries = ((key, uid) for key in sorted(state.queue) for uid in state.queue[key])
+        queue = _queue(state, where)
+        entries = ((key, uid) for key in sorted(queue) for uid in queue[key])
         yield from ((*key, place, uid) for place, (key, uid) in enumerate(entries))
         return
     seen = set[str]()
-    for place, (key, _, uid) in enumerate(merge(_of_queue(state), *open_lines)):
+    for place, (key, _, uid) in enumerate(merge(_of_queue(state, where), *open_lines)):
         if uid not in seen:
             seen.add(uid)
             yield (*key, place, uid)
 
 
-def _of_queue(state: State) -> Iterator[_Entry]:
-    for key in sorted(state.queue):
-        for uid in state.queue[key]:
+def _of_queue(state: State, where: str) -> Iterator[_Entry]:
+    queue = _queue(state, where)
+    for key in sorted(queue):
+        for uid in queue[key]:
             workflow = state.lives[uid]
-            yield key, workflow.step(next(iter(workflow.ready))).ready_seq, uid
+            yield key, workflow.step(next(iter(workflow.ready_for(where)))).ready_seq, uid
 
 
 def _of_line(
-    state: State, name: str, line: str, queue: Queue, left: _Left
+    state: State, name: str, line: str, queue: Queue, left: _Left, where: str
 ) -> Iterator[Iterable[_Entry]]:
-    """Those of the line that may have what they use; none if there is not enough for one.
+    """Those of the line that may have what they use; none if there is not enough for one, or if
+    they need a slot elsewhere.
 
     If somebody may not be overtaken, those of a higher priority, and that one.
     """
-    uses = _uses_in(state, name, queue)
     if line == MIXED:  # each of these workflows is asked by itself
         yield _parked(state, name, queue)
         return
-    if not left.suffices(uses):
+    first_step = _first_in(state, name, queue)
+    uses = first_step.uses
+    if first_step.definition.slots != where or not left.suffices(uses):
         return
     firsts = [first for holding in uses if (first := left.first(holding.name)) is not None]
     entries = _parked(state, name, queue)
@@ -275,11 +316,10 @@ def _of_line(
     yield takewhile(lambda _: left.suffices(uses), entries)
 
 
-def _uses_in(state: State, name: str, queue: Queue) -> list[Holding]:
-    """What the first step of the line uses: all of them, if it is not mixed."""
+def _first_in(state: State, name: str, queue: Queue) -> Step:
+    """The first step of the line: what it uses, and where, all of them do if it is not mixed."""
     workflow = state.lives[next(iter(next(iter(queue.values()))))]
-    step = next(iter(workflow.parked[name].values()))[0][1]
-    return workflow.steps[step].uses
+    return workflow.steps[next(iter(workflow.parked[name].values()))[0][1]]
 
 
 def _parked(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
@@ -289,23 +329,32 @@ def _parked(state: State, name: str, queue: Queue) -> Iterator[_Entry]:
             yield key, min(steps[0][0] for steps in groups), uid
 
 
-def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) -> Iterator[str]:
+def _startable(
+    state: State, workflow: Workflow, limits: Limits, left: _Left, where: str
+) -> Iterator[str]:
     """Its ready hook, then its ready steps that can have what they use, the longest waiting first.
 
-    But for those that run in a held folder. Of steps that use the same, only the first is asked.
+    But for those that run in a held folder, or by an engine that can't be reached. Of steps that
+    use the same, only the first is asked.
     """
     yield from _there(
-        workflow, filter(workflow.hooks.__contains__, islice(workflow.ready, 1)), limits
+        workflow,
+        filter(workflow.hooks.__contains__, islice(workflow.ready_for(where), 1)),
+        limits,
     )
     if standstill(state, workflow) is not None:
         return
-    ready = filterfalse(workflow.hooks.__contains__, workflow.ready)
+    ready = filterfalse(workflow.hooks.__contains__, workflow.ready_for(where))
     if not (workflow.parked or state.takers):  # what is ready uses nothing
         yield from _there(workflow, ready, limits)
         return
-    parked = [steps for groups in workflow.parked.values() for steps in groups.values()]
-    alike = [(name for _, name in steps) for steps in parked]
-    lines = [_there(workflow, names, limits) for names in (ready, *alike)]
+    parked = [
+        (name for _, name in steps)
+        for groups in workflow.parked.values()
+        for steps in groups.values()
+        if workflow.steps[steps[0][1]].definition.slots == where
+    ]
+    lines = [_there(workflow, names, limits) for names in (ready, *parked)]
     heads = [next(line, None) for line in lines]
     while True:
         found = []
@@ -322,6 +371,11 @@ def _startable(state: State, workflow: Workflow, limits: Limits, left: _Left) ->
 
 
 def _there(workflow: Workflow, names: Iterable[str], limits: Limits) -> Iterator[str]:
-    if not limits.held:
+    if not (limits.held or limits.away):
         return iter(names)
-    return (name for name in names if why_not_there(workflow, name, limits) is None)
+    return (
+        name
+        for name in names
+        if why_not_there(workflow, name, limits) is None
+        and why_not_with(workflow, name, limits) is None
+    )

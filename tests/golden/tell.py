@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+from msgspec.structs import replace
 from story import Story, a_step, document
 
 from controller.errors import Fault
@@ -338,6 +339,39 @@ def tell_of_triggers(story: Story) -> None:
     story.see(e.ClockStepped(seconds=-7200.0)).settle()
     story.see(e.InputsSeen(uid=uid, trigger="drop", back=[file.path], device=7)).settle()
     story.wait(60)
+    tell_of_engines(story)
+
+
+def tell_of_engines(story: Story) -> None:
+    """Jobs that are held, that wait, that run and that can't be ended; containers; a limit."""
+    of = {"workflow": "far"}
+    story.limits = replace(story.limits, engines={"slurm": 4})
+    job = {"slurm": {"partition": "gpu", "args": ["--qos=low"]}}
+    box = {"container": {"image": "py:${{ params.v }}", "mounts": [{"from": "data", "to": "/d"}]}}
+    policy = msgspec.convert({"engines": {"slurm": {"sharedDir": "/s"}}}, DefaultsSpec)
+    story.see(e.DefaultsAccepted(folder="", path="d.yaml", spec=policy, by="me"))
+    steps = [
+        a_step("held", resources={"cpu": 2, "memory": "1Gi", "gpu": 1}),
+        a_step("waits", timeoutSeconds=60),
+        a_step("runs", retry={"limit": 1}),
+        a_step("later"),
+        a_step("box", executor=box),
+        a_step("here", executor="local"),
+        a_step("last", "runs", executor={"slurm": {"partition": "cpu"}}),
+    ]
+    hooks = {"onExit": [{"name": "tidy", "run": "x", "executor": job}]}
+    story.accept(steps, "far", executor=job, params={"v": "3"}, hooks=hooks)
+    story.submit("held", "waits", **of).wait_there("waits", "Resources", **of)
+    story.wait_there("waits", "Priority", **of).start("waits", "box", **of)
+    lost = {"how": "lost", "problem": "node n7 failed", "engine_reason": "NODE_FAIL"}
+    story.start("runs", **of).wait(9).end("runs", **of, **lost)
+    story.wait(9).exit("runs", 1, **of).wait(9)
+    story.accept([*steps[:3], {**steps[3], "executor": "local"}, *steps[4:]], "far",
+                 executor=job, params={"v": "4"}, hooks=hooks)  # fmt: skip
+    story.wait(60).survive("waits", "slurmctld does not answer", **of)
+    story.end("box", **of)
+    notes = ("EndUnproven: node n7",)
+    story.end("waits", signal=9, engine_reason="TIMEOUT", timed_out=True, notes=notes, **of)
 
 
 def shown(state: State) -> object:

@@ -116,6 +116,40 @@ def calls_with_waiting(count: int, uses: list[Any], wait: float) -> int:
     return calls_of(turns)
 
 
+@pytest.mark.parametrize("uses", [[], ["gpu"], [{"pool": "gpu", "slots": 2}]])
+@pytest.mark.parametrize("parents", [1, 3])
+def test_a_turn_costs_the_same_however_many_wait_for_an_engine(
+    uses: list[Any], parents: int
+) -> None:
+    few, many = (calls_with_jobs(count, uses, parents) for count in (100, 2_000))
+    assert many <= few * 1.1
+
+
+def calls_with_jobs(count: int, uses: list[Any], parents: int) -> int:
+    """From the exit of one to the start of the next, of a job and of a process beside it."""
+    story = Story(Limits(max_parallel=8, engines={"slurm": 3}), checked=False)
+    story.see(PoolAccepted(name="gpu", slots=50, path="p.yaml"))
+    job: dict[str, Any] = {"executor": {"slurm": {}}}
+    wide = [
+        a_step(f"s{n}", forEach=list(range(count)), uses=uses and [*uses, {"lock": f"l{n}"}], **job)
+        if n
+        else a_step("s0", forEach=list(range(count)), uses=uses, **job)
+        for n in range(parents)
+    ]
+    story.accept(wide, "many")
+    story.accept([a_step("a"), a_step("b", "a", uses=uses)], "none")
+    story.exit("a", workflow="none")
+
+    def turns() -> None:
+        for step in sorted(story.live("many"))[:1]:
+            story.exit(step, workflow="many")
+        story.exit("b", workflow="none")
+
+    calls = calls_of(turns)
+    assert len(story.live("many")) == 3
+    return calls
+
+
 @pytest.mark.parametrize("uses", USES)
 @pytest.mark.parametrize("becomes", [[], [{"lock": "y"}], [{"lock": "y"}, {"lock": "z"}]])
 def test_an_edit_of_what_they_wait_for_costs_no_more_for_each(

@@ -98,16 +98,19 @@ def waiting(state: State) -> list[Waiting]:
     ]
 
 
-def able(state: State, given: list[Step]) -> Iterator[Waiting]:
-    """Those that could start now."""
+def able(state: State, given: list[Step], limits: Limits) -> Iterator[Waiting]:
+    """Those that could start now, wherever they run."""
     others = [one for one in waiting(state) if one.step not in given]
     for one in others:
         waits = any(other.is_first_for(state, one) for other in others)
-        if one.may_start(state) and one.fits(state, given) and not waits:
+        where = one.step.definition.slots
+        taken = sum(step.definition.slots == where for step in given)
+        room = free_slots(state, limits, where) > taken
+        if one.may_start(state) and one.fits(state, given) and room and not waits:
             yield one
 
 
-def check_turn(state: State, starts: list[Schedule]) -> None:
+def check_turn(state: State, starts: list[Schedule], limits: Limits) -> None:
     """Each start is the right one."""
     given: list[Step] = []
 
@@ -118,7 +121,7 @@ def check_turn(state: State, starts: list[Schedule]) -> None:
     for start in starts:
         workflow = state.lives[start.uid]
         mine = Waiting(workflow, workflow.steps[start.step])
-        found = [one for one in able(state, given) if not _at_its_limit(one, given)]
+        found = [one for one in able(state, given, limits) if not _at_its_limit(one, given)]
         assert mine in found, f"{mine.step.name} of {workflow.name} can't start"
         assert rank(mine) == min(map(rank, found)), f"it is not the turn of {mine.step.name}"
         ours = [one.step.since for one in found if one.workflow is workflow]
@@ -136,13 +139,13 @@ def _at_its_limit(one: Waiting, given: list[Step]) -> bool:
 
 
 class Machine:
-    def __init__(self, slots: int) -> None:
-        self.story = Story(Limits(max_parallel=slots))
+    def __init__(self, slots: int, jobs: int) -> None:
+        self.story = Story(Limits(max_parallel=slots, engines={"slurm": jobs}))
         self.story.on_pass = self.check_pass
 
     def check_pass(self, actions: list[Any]) -> None:
         if actions and all(isinstance(one, Schedule) for one in actions):
-            check_turn(self.story.state, actions)
+            check_turn(self.story.state, actions, self.story.limits)
 
     def do(self, kind: str, what: Any) -> None:
         story = self.story
@@ -192,9 +195,9 @@ class Machine:
                 for one in record.event.uses:
                     assert one.slots <= slots_of(state, one) or record.seq < state.seq
         assert not fill(state, self.story.limits)
-        if free_slots(state, self.story.limits) > 0:
-            left = [one.step.name for one in able(state, []) if not _at_its_limit(one, [])]
-            assert not left, f"{left} could start"
+        could = able(state, [], self.story.limits)
+        left = [one.step.name for one in could if not _at_its_limit(one, [])]
+        assert not left, f"{left} could start"
         for one in waiting(state):
             assert why_not(state, one.workflow, one.step, self.story.limits) is not None
         again = thaw(freeze(state))
@@ -208,6 +211,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], dict[str, Any
             f"s{index}",
             *([f"s{index - 1}"] if index and draw(st.sampled_from([False, False, True])) else ()),
             uses=draw(USES),
+            executor=draw(st.sampled_from(["local", "local", {"slurm": {}}])),
             **({"forEach": [1, 2]} if draw(st.sampled_from([False] * 5 + [True])) else {}),
             retry={"limit": 1},
         )
@@ -246,11 +250,11 @@ DEEDS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from([1, 2, 4, 9]), DEEDS)
+@given(st.sampled_from([1, 2, 4, 9]), st.sampled_from([1, 2, 9]), DEEDS)
 def test_whoever_can_start_does_in_its_turn_and_nobody_else(
-    slots: int, deeds: list[tuple[str, Any]]
+    slots: int, jobs: int, deeds: list[tuple[str, Any]]
 ) -> None:
-    machine = Machine(slots)
+    machine = Machine(slots, jobs)
     for name in POOLS:
         machine.do("pool", (name, 2))
     for kind, what in deeds:

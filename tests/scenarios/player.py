@@ -19,17 +19,22 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
     unmark [@KEY]           it is gone
     start KEY [n=1]         somebody starts an instance of the definition, with these params
     retry|restart|suspend|resume|mark|cancel [@KEY] [a b] [downstream] [drain] [nohooks] [keepspec]
-                            somebody asks for it; `mark` with n=1 gives outputs
+    abandon [@KEY] [a b]    somebody asks for it; `mark` with n=1 gives outputs
     approve a [no] [n]      somebody answers the question of a; that with the number n
     starts a b              the processes of these scheduled attempts exist
     exits a [CODE] [n=1]    the step's process exits, and has written these outputs; it starts
                             first, if need be
     ends a                  the order to end it, or to withdraw it, is carried out
     lost a                  it ended, and nobody saw how
+    submitted a b           the engines of these have them, and hold them
+    queued a WORDS          why its engine has not started it yet
+    survives a WORDS        why it can't be ended
+    away slurm              the engines that can't be reached from now on; without a name: none
     wait SECONDS            time goes by
     explain a               why it is so, down to the root
     runs                    what each run came to and why it began, the newest first
-    slots N [AHEAD]         so many steps at once, so many queued behind them
+    slots N [AHEAD] [slurm=N]
+                            so many steps at once, so many queued behind them, so many jobs
 
 An instance of the definition w is @KEY, its step a is a@KEY.
 
@@ -51,6 +56,7 @@ from controller.intake.requests import answer, overtakes, withdrawals
 from controller.model import events as e
 from controller.model.indexes import wall
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
+from controller.model.phases import AttemptPhase
 from controller.model.state import SECOND
 from controller.planner.permission import Limits
 from controller.rehearsal.foresee import of_folder
@@ -73,6 +79,8 @@ FLAGS = {
     "keepspec": ("keep_spec", True),
 }
 SLOTS = 100
+_OF_ENGINES = ("submitted", "queued", "survives", "away")
+_REQUESTS = ("retry", "restart", "suspend", "resume", "mark", "cancel", "abandon", "approve")
 _TURNS_MAX = 20  # without time going by
 
 
@@ -159,17 +167,33 @@ class Stage:
         elif verb == "lost":
             how = {"how": "lost", "problem": "unseen"}
             later.append(lambda: story.end(*_step_of(rest), settle=False, **how))
+        elif verb in _OF_ENGINES:
+            self._engine(verb, rest, names, later)
         elif verb == "wait":
             later.append(lambda: story.wait(float(rest)))
         elif verb == "slots":
             of = [int(number) for number in (*names, "0")]
-            story.limits = Limits(max_parallel=of[0], ahead=of[1])
-        elif verb in ("retry", "restart", "suspend", "resume", "mark", "cancel", "approve"):
+            engines = {name: int(slots) for name, slots in _fields(values).items()}
+            story.limits = Limits(max_parallel=of[0], ahead=of[1], engines=engines)
+        elif verb in _REQUESTS:
             asked: dict[str, Any] = {"steps": names, "outputs": _fields(values), **flags}
-            said = self._answer_of(*names) if verb == "approve" else asked
-            self._request(kind=verb, workflow=whom, **said)
+            given = self._answer_of(*names) if verb == "approve" else asked
+            self._request(kind=verb, workflow=whom, **given)
         else:
             raise AssertionError(f"{verb} is no command")
+
+    def _engine(
+        self, verb: str, rest: str, names: list[str], later: list[Callable[[], object]]
+    ) -> None:
+        """What engines say, or no longer do."""
+        story, (name, _, said) = self.story, rest.partition(" ")
+        if verb == "away":
+            story.limits = structs.replace(story.limits, away=frozenset(names))
+        elif verb == "submitted":
+            later += [lambda name=name: story.submit(name) for name in names]
+        else:
+            tell = story.wait_there if verb == "queued" else story.survive
+            later.append(lambda: tell(name, said))
 
     def _write(
         self,
@@ -231,7 +255,7 @@ class Stage:
     def _exit(self, name: str, code: int, outputs: bytes) -> None:
         """Its end is seen; nothing is decided before the rest of the turn is seen, too."""
         step, whom = _step_of(name)
-        if self.story.attempt(step, whom).pid is None:
+        if self.story.attempt(step, whom).phase is AttemptPhase.SCHEDULED:
             self.story.start(step, workflow=whom)
         self.story.end(step, whom, settle=False, exit_code=code, outputs=outputs)
 
@@ -256,7 +280,7 @@ class Stage:
             if self.requests and not overtakes(self.story.state, request):
                 self.requests.append(request)
                 continue
-            actions = answer(self.story.state, request)
+            actions = answer(self.story.state, request, self.story.limits.away)
             if actions is None:
                 self.requests.append(request)
                 actions = [*withdrawals(self.story.state, request)]

@@ -14,8 +14,10 @@ from controller.loop.ports import (
     AttemptId,
     ClockReading,
     End,
+    Found,
     Launch,
     Running,
+    Sites,
     Trouble,
 )
 from controller.model import events as e
@@ -32,6 +34,7 @@ from controller.model.observations import (
     Started,
 )
 from controller.spec.definition import BackoffPolicy
+from controller.spec.placement import Placement
 from controller.spec.reading.load import load
 from controller.spec.values import VALUES_BYTES_MAX
 
@@ -130,7 +133,19 @@ class FakeExecutor:
             assert (AttemptEnding, order.id) in self._world.durable, "ended unannounced"
             self._world.end(order.id, order.withdraw_only)
 
-    def adopt(self, attempts: Collection[Running]) -> None:
+    def release(self, launches: Sequence[Launch]) -> None:
+        raise AssertionError("no engine has any of these")
+
+    def expect(self, uid: str, placements: Collection[Placement]) -> None:
+        """Its places are there."""
+
+    def disown(self, found: Sequence[Found]) -> None:
+        raise AssertionError("no engine has any of these")
+
+    def abandon(self, ids: Collection[AttemptId]) -> None:
+        self.forget(ids)
+
+    def adopt(self, attempts: Collection[Running], sites: Sites) -> None:
         known = self._world.processes
         self._lost = [
             one.id for one in attempts if one.id in self._world.ledger and one.id not in known
@@ -173,8 +188,8 @@ class FakeExecutor:
         found = self._world.outputs.get(log)
         return found and found[: VALUES_BYTES_MAX + 1]
 
-    def trouble(self) -> Trouble | None:
-        return self._world.trouble
+    def troubles(self) -> list[Trouble]:
+        return [] if self._world.trouble is None else [self._world.trouble]
 
     def next_due(self) -> int | None:
         return None

@@ -16,11 +16,11 @@ from properties.flow import edits_on_the_way, one_edit
 from scenarios.player import rewrite
 from simulation import firings
 from simulation.chaos import chaos
-from simulation.trial import calm, crowd, shared, storm
+from simulation.trial import afar, calm, crowd, shared, storm
 
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
-from controller.loop import causes, promises
+from controller.loop import causes, promises, turn
 from controller.loop.passes import Passes
 from controller.loop.turn import Controller
 from controller.model import children, indexes, movement, pools
@@ -28,11 +28,13 @@ from controller.model.apply import attempt as apply_attempt
 from controller.model.apply import firing as apply_firing
 from controller.model.apply import hooks as apply_hooks
 from controller.model.apply import step as apply_step
+from controller.model.apply import workflow as apply_workflow
 from controller.model.apply.fold import APPLY
 from controller.model.events import (
     ApprovalAnswered,
     ApprovalAsked,
     AttemptFinished,
+    AttemptSubmitted,
     GenerationAccepted,
     HooksBegun,
     MachineSlept,
@@ -40,8 +42,8 @@ from controller.model.events import (
     RunStarted,
 )
 from controller.model.observations import Ended
-from controller.model.phases import Phase
-from controller.model.state import Standing, Step
+from controller.model.phases import Phase, Reason
+from controller.model.state import Attempt, Standing, Step
 from controller.planner import (
     cancel,
     outcome,
@@ -56,6 +58,7 @@ from controller.planner import (
 from controller.planner.editing import accept
 from controller.planner.firings import birth, firing
 from controller.spec.linked import below
+from controller.spec.placement import MACHINE
 from controller.spec.triggers.trigger import ResolvedTrigger
 
 SEEDS = range(200)  # most are noticed by one of the first
@@ -95,6 +98,12 @@ def mutant_in_a_crowd(made: Made) -> Made:
 def mutant_among_pools(made: Made) -> Made:
     """One that takes steps which share something."""
     MUTANTS[made.__name__.replace("_", " ")] = made, shared
+    return made
+
+
+def mutant_of_jobs(made: Made) -> Made:
+    """One that takes a cluster, with which contact is lost."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, afar
     return made
 
 
@@ -158,7 +167,7 @@ def adopts_nobody_after_a_restart() -> Patch:
     real = Controller.start
 
     def wrong(self: Any) -> None:
-        self.edges.executor.adopt = lambda attempts: None
+        self.edges.executor.adopt = lambda attempts, sites: None
         real(self)
 
     return patch.object(Controller, "start", wrong)
@@ -697,6 +706,71 @@ def goes_on_before_anybody_has_answered() -> Patch:
 @mutant_among_pools
 def gives_away_slots_of_a_pool_that_are_held() -> Patch:
     return patch.object(slots, "free", pools.slots)
+
+
+@mutant_of_jobs
+def lets_a_job_go_without_its_handle() -> Patch:
+    def wrong(state: Any, event: Any) -> None:
+        """As if it had been submitted by another name."""
+        real(state, event)
+        state.live[event.uid, event.step].handle = "0"
+
+    real = APPLY[AttemptSubmitted]
+    return patch.dict(APPLY, {AttemptSubmitted: wrong})
+
+
+@mutant_of_jobs
+def never_lets_a_job_go() -> Patch:
+    real = turn.effects
+    return patch.object(turn, "effects", lambda *of: real(*of)._replace(releases=[]))
+
+
+@mutant_of_jobs
+def submits_again_what_is_written_down() -> Patch:
+    real = turn.effects
+
+    def wrong(*of: Any) -> Any:
+        told = real(*of)
+        return told._replace(launches=[*told.launches, *told.releases], releases=[])
+
+    return patch.object(turn, "effects", wrong)
+
+
+@mutant_of_jobs
+def gives_jobs_to_an_engine_that_it_can_t_reach() -> Patch:
+    return patch.object(slots, "why_not_with", lambda *of: None)
+
+
+@mutant_of_jobs
+def counts_jobs_among_the_slots_of_the_machine() -> Patch:
+    return patch.object(Attempt, "slots", property(lambda self: MACHINE))
+
+
+@mutant_of_jobs
+def takes_jobs_their_place_in_the_queue() -> Patch:
+    real = slots.overtaken
+
+    def wrong(state: Any, limits: Any) -> Any:
+        with patch.object(Attempt, "slots", property(lambda self: MACHINE)):
+            return real(state, limits)
+
+    return patch.object(slots, "overtaken", wrong)
+
+
+@mutant_of_jobs
+def tries_again_what_was_given_up() -> Patch:
+    real = retries._refusal
+
+    def wrong(workflow: Any, step: Any, attempt: Any) -> str | None:
+        found = real(workflow, step, attempt)
+        return None if attempt.reason == Reason.ABANDONED else found
+
+    return patch.object(retries, "_refusal", wrong)
+
+
+@mutant_of_jobs
+def lets_a_step_wait_where_it_waited_before_an_edit() -> Patch:
+    return patch.object(apply_workflow, "wait_elsewhere", lambda workflow, step: None)
 
 
 @mutant_among_pools

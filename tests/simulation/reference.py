@@ -171,7 +171,8 @@ def _ready_and_running(
         begins = live is not None and AttemptId(life.uid, step.name, live.number) in begun
         if step.is_parent:
             continue  # only its children take slots
-        if str(step.phase) == "Running" or begins:
+        afar = live is not None and live.engine != "local"  # it keeps its place from submission on
+        if str(step.phase) == "Running" or begins or afar:
             running.append(step.name)
         elif live is not None and live.ending is not None:
             withdrawn.append(step.name)  # perhaps it has started
@@ -192,7 +193,7 @@ def _can_use_a_slot(state: State, life: Workflow, begun: Collection[AttemptId]) 
     if any(life.step(name).is_hook for name in ready):
         stands_still = life.parallelism is not None and len(running + withdrawn) >= life.parallelism
         stands_still |= life.suspended is not None and not _is_to_end(state, life)
-    steps = [life.step(name) for name in ready]
+    steps = [life.step(name) for name in ready if life.step(name).definition.engine == "local"]
     return not stands_still and any(
         _has_place(life, one) and _can_have(state, one) for one in steps
     )

@@ -19,6 +19,8 @@ from story import a_step, document, dump
 
 from controller.model.apply.fold import apply, replay
 from controller.model.events import (
+    AttemptEnding,
+    AttemptFinished,
     AttemptScheduled,
     EndDecided,
     GenerationAccepted,
@@ -27,6 +29,7 @@ from controller.model.events import (
     StepReset,
 )
 from controller.model.invariants import check
+from controller.model.observations import Request
 from controller.model.state import State
 from controller.spec.uses import Holding
 
@@ -119,6 +122,79 @@ def shared(seed: int) -> World:
     return world
 
 
+def afar(seed: int) -> World:
+    """Steps move between engines while they wait and run; contact is lost, and comes back."""
+    random = Random(seed)
+    world = World(
+        fate=lambda *of: Fate(
+            seconds=random.choice([0.3, 1, 3]),
+            exit_code=random.choice([0, 0, 0, 1]),
+            deaf_seconds=random.choice([0, 1]),
+            problem=random.choice(["", "", "", "", "its node is gone"]),
+        ),
+        max_parallel=random.randint(1, 3),
+        ahead=random.choice([0, 2]),
+    )
+    world.engines = {"slurm": random.randint(1, 3)}
+    job = {"slurm": {}}
+
+    def edit(name: str) -> None:
+        steps = [
+            a_step(
+                f"s{index}",
+                executor=random.choice(["local", job, job]),
+                run=random.choice("xy"),
+                uses=random.choice([[], [], ["gpu"], [{"lock": "x"}]]),
+                retry={"limit": 2, "backoff": {"initialSeconds": 0.5, "jitter": 0}},
+                continueOnFailure=True,
+            )
+            for index in range(random.randint(1, 6))
+        ]
+        spec = {"priority": random.randint(0, 1), "parallelism": random.randint(1, 6)}
+        suspend = random.random() < 0.1
+        world.files[f"{name}.yaml"] = (document(steps, name, suspend=suspend, **spec),)
+
+    world.files["pools.yaml"] = documents(pool("gpu", 1))
+    for name in NAMES[:2]:
+        edit(name)
+    world.boot_controller()
+    for number in range(14):
+        world.run(random.random() * 2)
+        world.cluster.away = random.random() < 0.2
+        if random.random() < 0.3:
+            world.boot_controller()
+        if world.cluster.away and random.random() < 0.5:
+            name = f"{number:03}"
+            asked = Request(name=name, kind="abandon", workflow=random.choice(NAMES), by="ada")
+            world.requests[name] = asked
+        edit(random.choice(NAMES))
+    world.cluster.away = False
+    world.run()
+    judge(world, f"afar({seed})")
+    check_holders(world)
+    check_jobs(world)
+    return world
+
+
+def check_jobs(world: World) -> None:
+    """No more jobs than the limit says; none gives way; what was given up is not tried again."""
+    state, given_up = State(), set[tuple[str, str]]()
+    for record in world.records():
+        event = record.event
+        if isinstance(event, AttemptEnding) and event.message.endswith("takes its place"):
+            attempt = state.live[event.uid, event.step]
+            assert attempt.engine == "local", f"it loses its place there: {record}"
+        apply(state, record)
+        jobs = sum(attempt.engine == "slurm" for attempt in state.live.values())
+        if isinstance(event, AttemptScheduled):
+            assert event.engine == "local" or jobs <= world.engines["slurm"], f"{jobs}: {record}"
+            given_up.discard((event.uid, event.step))
+        if isinstance(event, AttemptFinished) and event.reason == "Abandoned":
+            given_up.add((event.uid, event.step))
+        if isinstance(event, RetryScheduled):
+            assert (event.uid, event.step) not in given_up, f"it may still run: {record}"
+
+
 def check_holders(world: World) -> None:
     """No start took a slot that was not free; after each record all indexes are right."""
     state = State()
@@ -126,8 +202,9 @@ def check_holders(world: World) -> None:
         apply(state, record)
         check(state)
         if isinstance(record.event, AttemptScheduled) and record.event.uses:
-            places = [one for one in state.live.values() if not one.gives_way]
-            assert len(places) <= world.max_parallel, f"queued ahead: {record}"
+            places = [one for one in state.live.values() if not (one.slots or one.gives_way)]
+            ahead = record.event.engine == "local" and len(places) > world.max_parallel
+            assert not ahead, f"queued ahead: {record}"
             assert all(_held(state, one) <= _slots(state, one) for one in record.event.uses), record
     assert not state.held
     assert dump(state) == dump(world.controller.state)
@@ -150,6 +227,7 @@ def judge(world: World, story: str) -> None:
     retries_are_counted(world)
     kept = [each.id for each in world.processes.values() if each.started is not None]
     assert not kept, f"{story}: the parent of the steps was never told that the log has their ends"
+    assert not world.cluster.jobs, f"{story}: the cluster still has {[*world.cluster.jobs]}"
 
 
 def retries_are_counted(world: World) -> None:

@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from signal import SIGTERM
 
 import msgspec
+from simulation.cluster import Cluster, FakeEngines, FakeSlurm
 from simulation.edges import (
     SPECS,
     FakeChance,
@@ -37,6 +38,7 @@ from controller.model.events import (
     AttemptEnding,
     AttemptFinished,
     AttemptScheduled,
+    AttemptSubmitted,
     Record,
     RunStarted,
     StepExpanded,
@@ -102,6 +104,7 @@ class World:
     ) -> None:
         self.fate = fate
         self.max_parallel = max_parallel
+        self.engines = {"slurm": 3}
         self.ahead = ahead
         self.crash_before = crash_before
         self.keep_finished = keep_finished
@@ -127,6 +130,7 @@ class World:
         self.begun: Counter[tuple[str, str]] = Counter()  # starts by workflow and step
         self.busy = 0
         self._ends: list[tuple[int, AttemptId]] = []
+        self.cluster = Cluster(self)
         self.controller: Controller
 
     # ------------------------------------ the controller
@@ -143,7 +147,7 @@ class World:
         self.epochs += 1
         edges = Edges(
             log=FakeLog(self),
-            executor=FakeExecutor(self),
+            executor=FakeEngines(FakeExecutor(self), FakeSlurm(self)),
             requests=FakeRequests(self),
             clock=FakeClock(self),
             space=FakeSpace(self),
@@ -157,6 +161,7 @@ class World:
             host="nowhere",
             state_dir="/state",
             max_parallel=self.max_parallel,
+            engines=self.engines,
             ahead=self.ahead,
             folder=SPECS,
             keep_finished=self.keep_finished,
@@ -216,6 +221,8 @@ class World:
         now = self.controller.edges.clock.now()
         times = [self.boottime + max(0, due - now)] if due is not None else []
         times += [self._ends[0][0]] if self._ends else []
+        of_cluster = self.cluster.next_in()
+        times += [] if of_cluster is None else [self.boottime + of_cluster]
         return min(times, default=None)
 
     def remember(self, records: Sequence[Record]) -> None:
@@ -230,10 +237,13 @@ class World:
                     for one in records
                 )
                 assert begun or done, "a run begins with what is only queued"
-            if isinstance(event, AttemptScheduled | AttemptEnding | AttemptFinished):
+            if isinstance(
+                event, AttemptScheduled | AttemptSubmitted | AttemptEnding | AttemptFinished
+            ):
                 attempt = AttemptId(event.uid, event.step, event.attempt)
                 self.durable.add((type(event), attempt))
             if isinstance(event, AttemptScheduled):
+                assert event.engine == "local" or not self.cluster.away, "given to nobody"
                 life = self.controller.state.lives[event.uid]
                 limit = life.parallelism
                 assert limit is None or life.occupied <= limit, f"{life.name}: too many at once"
@@ -244,12 +254,14 @@ class World:
         self.wall += length
         self.boottime += length
         self.uptime += length
+        self.cluster.time += length
 
     def sleep(self, seconds: float) -> None:
         """The machine sleeps: nothing runs, and what runs goes on afterwards."""
         length = round(seconds * SECOND)
         self.wall += length
         self.boottime += length
+        self.cluster.time += length
         self._ends = []
         for process in self.processes.values():
             if process.ends is not None and process.ended is None:
@@ -289,7 +301,8 @@ class World:
         assert not any("${{" in str(text) for text in texts), f"not filled in: {texts}"
 
     def live(self) -> None:
-        """Let processes end whose time has come, and start what is queued."""
+        """Let processes and jobs end whose time has come, and start what is queued."""
+        self.cluster.live()
         while True:
             while self._ends and self._ends[0][0] <= self.boottime:
                 at, attempt = heappop(self._ends)

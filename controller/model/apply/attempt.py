@@ -72,6 +72,8 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
         declares=event.declares,
         in_parts=event.in_parts,
         uses=event.uses,
+        engine=event.engine,
+        place=event.place,
         seq=state.seq,
         why=step.why,
         scheduled=state.time,
@@ -87,10 +89,21 @@ def scheduled(state: State, event: e.AttemptScheduled) -> None:
     occupy(state, workflow, step, attempt)
 
 
+def submitted(state: State, event: e.AttemptSubmitted) -> None:
+    _, _, attempt = _of(state, event)
+    attempt.handle, attempt.place = event.handle, event.place
+    state.sites.setdefault(attempt.engine, {})[event.site] = event.place
+
+
+def queued(state: State, event: e.AttemptQueued) -> None:
+    _, _, attempt = _of(state, event)
+    attempt.engine_reason = event.reason
+
+
 def started(state: State, event: e.AttemptStarted) -> None:
     workflow, step, attempt = _of(state, event)
     move_attempt(state, workflow, step, attempt, AttemptPhase.RUNNING)
-    attempt.engine, attempt.handle = event.engine, event.handle
+    attempt.engine, attempt.handle, attempt.engine_reason = event.engine, event.handle, ""
     attempt.pid, attempt.start_ticks, attempt.started = event.pid, event.start_ticks, event.started
     attempt.found = event.found
     if attempt.ending is not None and attempt.ending.withdraw:
@@ -118,23 +131,26 @@ def ending(state: State, event: e.AttemptEnding) -> None:
 
 def end_failed(state: State, event: e.AttemptEndFailed) -> None:
     workflow, step, attempt = _of(state, event)
-    attempt.survivors = event.pids
+    attempt.survivors, attempt.end_problem = event.pids, event.problem
     _tell_survivors(state, workflow, step, attempt)
 
 
 def _tell_survivors(state: State, workflow: Workflow, step: Step, attempt: Attempt) -> None:
     pids = ", ".join(map(str, attempt.survivors))
-    message = f"step {step.name}: SIGKILL did not end pid {pids}; its slot stays taken"
+    problem = attempt.end_problem or f"SIGKILL did not end pid {pids}"
+    message = f"step {step.name}: {problem}; its slot stays taken"
     set_condition(state, workflow, "EndFailed", True, "EndFailed", message)
 
 
-def _tell_of_others(state: State, workflow: Workflow, step: Step) -> None:
+def _tell_of_others(state: State, workflow: Workflow, step: Step, event: e.AttemptFinished) -> None:
     """The condition stays while another step can't be ended."""
     for other in workflow.with_hooks:
-        if other.live is not None and other.live.survivors:
+        if other.live is not None and other.live.is_stuck:
             _tell_survivors(state, workflow, other, other.live)
             return
     message = f"step {step.name}: all processes are gone"
+    if event.reason == Reason.ABANDONED:
+        message = f"step {step.name}: {event.message}"
     clear_condition(state, workflow, "EndFailed", "Ended", message)
 
 
@@ -144,12 +160,13 @@ def finished(state: State, event: e.AttemptFinished) -> None:
     attempt.reason, attempt.message = event.reason, event.message
     attempt.exit_code, attempt.signal = event.exit_code, event.signal
     attempt.finished, attempt.usage, attempt.notes = event.finished, event.usage, event.notes
-    attempt.outputs = event.outputs
+    attempt.outputs, attempt.engine_reason = event.outputs, event.engine_reason
     length = None if attempt.started is None else (event.finished or state.time) - attempt.started
     state.metrics.attempt_ended(workflow.document, event.phase, length)
-    if attempt.survivors:
-        attempt.survivors = []
-        _tell_of_others(state, workflow, step)
+    if attempt.is_stuck:
+        if event.reason != Reason.ABANDONED:
+            attempt.survivors, attempt.end_problem = [], ""
+        _tell_of_others(state, workflow, step, event)
     set_timer(state, workflow, step.name, TimerKind.TIMEOUT, None)
     if event.exit_code is not None or event.signal is not None:  # nobody saw its start
         note_start(workflow, step)

@@ -20,7 +20,8 @@ from controller.spec.linked import Above, above, below
 from controller.spec.models import Spec
 from controller.spec.template import template_definitions
 
-_POLICY = ("timeout_seconds", "grace_seconds", "retry", "uses")  # what Defaults give of a step
+# What Defaults give of a step; of where it runs, only settings of the engine that it has named.
+_POLICY = ("timeout_seconds", "grace_seconds", "retry", "uses", "placement")
 
 
 def accepted(state: State, event: e.DefaultsAccepted) -> None:

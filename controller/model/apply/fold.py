@@ -82,6 +82,10 @@ def _controller_started(state: State, event: e.ControllerStarted) -> None:
         seen.folder_device, seen.folder_inode = event.folder_device, event.folder_inode
 
 
+def _folder_named(state: State, event: e.StateFolderNamed) -> None:
+    state.folder_id = event.id
+
+
 def _clock_stepped(state: State, event: e.ClockStepped) -> None:
     """Timers live on the controller's clock, which did not move, but for due times."""
     apply_firing.clock_set(state, state.controller.ahead + round(event.seconds * SECOND))
@@ -261,6 +265,9 @@ APPLY: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.StepRemoved: apply_step.removed,
     e.RetryScheduled: apply_step.retry_scheduled,
     e.AttemptScheduled: apply_attempt.scheduled,
+    e.StateFolderNamed: _folder_named,
+    e.AttemptSubmitted: apply_attempt.submitted,
+    e.AttemptQueued: apply_attempt.queued,
     e.AttemptStarted: apply_attempt.started,
     e.AttemptEnding: apply_attempt.ending,
     e.AttemptEndFailed: apply_attempt.end_failed,

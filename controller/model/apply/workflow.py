@@ -26,6 +26,7 @@ from controller.model.children import (
 from controller.model.events import STEP_ADDED
 from controller.model.indexes import (
     count_ended,
+    define,
     forget_name,
     instances_of,
     look_away,
@@ -37,6 +38,7 @@ from controller.model.indexes import (
     set_timeout,
     set_timer,
     touch,
+    wait_elsewhere,
     wall,
     want_slot,
 )
@@ -192,7 +194,7 @@ def _take_steps(
         _take_leave(state, workflow, step, event)
     for step in children:
         del before[step.name]
-    workflow.steps = {}
+    workflow.steps, elsewhere = {}, list[Step]()
     for index, (name, definition) in enumerate(defined.items()):
         if name in before:
             step = before.pop(name)
@@ -204,7 +206,9 @@ def _take_steps(
         step.want_nothing()  # only what this generation wants counts
         if step.definition.kind != definition.kind:
             step.standing = None  # its children are gone, or what it did before it had any
-        step.index, step.definition = index, definition
+        step.index = index
+        if define(state, workflow, step, definition):
+            elsewhere.append(step)
         step.fingerprint, step.reads = event.fingerprints[name], event.reads.get(name, [])
         workflow.steps[name] = step
         if is_back and step.phase is Phase.READY:
@@ -215,6 +219,9 @@ def _take_steps(
         step.index = len(workflow.steps)
         workflow.steps[step.name] = step
         _take_asked(event, step)  # a child may come back
+    workflow.steps |= {step.name: step for step in children}
+    for step in elsewhere:
+        wait_elsewhere(workflow, step)
     _take_children(state, workflow, event, children)
     let_outlive(workflow)
     _link(workflow)
@@ -231,7 +238,6 @@ def _take_children(
     """Children take over what their parent does now. Which of them stay in a list is said when it
     is expanded.
     """
-    workflow.steps |= {step.name: step for step in children}
     for step in sorted(children, key=lambda step: len(step.above)):  # parents first
         parent = workflow.parent_of(step)
         definition = None if parent is None else _as_child(workflow, event, parent, step)
@@ -239,7 +245,7 @@ def _take_children(
             _take_leave(state, workflow, step, event)
             continue
         step.want_nothing()
-        take_over(parent, step, definition)
+        take_over(state, workflow, parent, step, definition)
         _take_asked(event, step)
         set_timeout(state, workflow, step)
     for step in workflow.steps.values():

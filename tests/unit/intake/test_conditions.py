@@ -6,7 +6,7 @@ from specs_folder import SECOND, SpecsFolder
 from controller.intake import conditions
 from controller.intake.absence import AbsenceSettings
 from controller.intake.conditions import NAMED_MAX, Said, as_conditions
-from controller.model.observations import FolderSight
+from controller.model.observations import FolderSight, Trouble
 from controller.model.state import Condition
 
 NOW = 1_000 * SECOND
@@ -60,11 +60,23 @@ def names(count: int) -> list[str]:
             id="a disk that is nearly full, and what that keeps from starting",
         ),
         pytest.param(
-            conditions.of_executor(("NoProcesses", "fork: try again")),
+            conditions.of_executor([Trouble("NoProcesses", "fork: try again")]),
             "ExecutorTrouble",
             "NoProcesses",
             "fork: try again",
             id="what the executor complains of, in its words",
+        ),
+        pytest.param(
+            conditions.of_executor(
+                [
+                    Trouble("SlurmSilent", "slurmctld hangs", "EngineUnreachable"),
+                    Trouble("NoProgram", "podman is missing", "EngineUnreachable"),
+                ]
+            ),
+            "EngineUnreachable",
+            "NoProgram",
+            "slurmctld hangs; podman is missing",
+            id="of two engines in one condition",
         ),
     ],
 )
@@ -78,7 +90,7 @@ def test_what_is_said(said: Said, kind: str, reason: str, message: str) -> None:
         pytest.param(conditions.of_polling(FolderSight(path="/s")), id="a watched folder"),
         pytest.param(conditions.of_sharing(FolderSight(path="/s")), id="a folder of its own"),
         pytest.param(conditions.of_space(""), id="room enough"),
-        pytest.param(conditions.of_executor(None), id="an executor without trouble"),
+        pytest.param(conditions.of_executor([]), id="an executor without trouble"),
     ],
 )
 def test_of_what_is_well_nothing_is_said(said: Said) -> None:

@@ -250,7 +250,7 @@ def test_what_a_step_may_leave_running_is_told_at_its_start_and_at_its_adoption(
     assert [launch.leave_processes for launch in launches] == [True]
     adopted: list[Any] = []
     another = one.new_controller()
-    another.edges.executor.adopt = adopted.extend  # type: ignore[method-assign]
+    another.edges.executor.adopt = lambda alive, _: adopted.extend(alive)  # type: ignore[method-assign]
     another.start()
     assert [running.leave_processes for running in adopted] == [True]
 

@@ -8,7 +8,6 @@ import pytest
 from story import Story, a_step
 
 from controller.model.apply.fold import APPLY
-from controller.model.events import RESERVED
 from controller.model.movement import (
     MET,
     OPEN,
@@ -102,7 +101,7 @@ def test_the_events_of_every_table_exist_or_will() -> None:
     named = {
         event for table in TABLES for to in table.values() for by in to.values() for event in by
     }
-    assert named <= {kind.__name__ for kind in APPLY} | RESERVED
+    assert named <= {kind.__name__ for kind in APPLY}
 
 
 def test_every_table_has_a_row_for_each_phase_that_it_leads_to() -> None:

@@ -29,6 +29,18 @@ HELD = Limits(max_parallel=9, held="/specs")
             True,
             id="not ours",
         ),
+        pytest.param(
+            lambda s: s.accept([a_step("a", executor={"slurm": {}})]),
+            Limits(max_parallel=9, away=frozenset({"slurm"})),
+            False,
+            id="an engine that may come back",
+        ),
+        pytest.param(
+            lambda s: s.accept(STEPS).exit("a", 0),
+            Limits(max_parallel=9, away=frozenset({"slurm"})),
+            True,
+            id="an engine that nobody waits for",
+        ),
     ],
 )
 def test_what_counts_as_settled(

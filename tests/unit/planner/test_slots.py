@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from story import Story, a_step
+from story import Story, a_step, orders
 
+from controller.model.events import PoolAccepted
 from controller.model.image import freeze, thaw
 from controller.planner.actions import Schedule
-from controller.planner.permission import Limits
+from controller.planner.permission import Limits, why_not
 from controller.planner.slots import fill
 
 
@@ -255,3 +256,156 @@ def test_a_lowered_limit_withdraws_the_latest_of_the_queued_starts() -> None:
     assert to_start(story) == set()
     story.exit("b")
     assert len(to_start(story)) == 1
+
+
+# ---------------------------------------- engines
+
+JOB: dict[str, Any] = {"executor": {"slurm": {}}}
+BOX: dict[str, Any] = {"executor": {"container": {"image": "i"}}}
+
+
+def jobs(*names: str) -> list[dict[str, Any]]:
+    return [a_step(name, **JOB) for name in names]
+
+
+def test_an_engine_has_a_limit_of_its_own() -> None:
+    story = Story(Limits(max_parallel=1, engines={"slurm": 2}))
+    story.accept([*jobs("a", "b", "c"), a_step("x"), a_step("y")])
+    assert story.live() == {"a", "b", "x"}
+    assert story.exit("x").live() == {"a", "b", "y"}
+    assert story.start("a").live() == {"a", "b", "y"}, "from submission to proof"
+    assert story.exit("a").live() == {"b", "c", "y"}
+
+
+def test_the_default_limit_of_an_engine() -> None:
+    story = Story(Limits(max_parallel=1)).accept([a_step("s", forEach=list(range(1_003)), **JOB)])
+    assert len(story.live()) == 1_000
+
+
+def test_containers_share_the_slots_of_this_machine() -> None:
+    story = Story(Limits(max_parallel=2)).accept([a_step("a", **BOX), a_step("b"), a_step("c")])
+    assert story.live() == {"a", "b"}
+
+
+def test_parallelism_counts_all_wherever_they_run() -> None:
+    story = Story().accept([*jobs("a", "b"), a_step("c"), a_step("d")], parallelism=3)
+    assert len(story.live()) == 3
+    story = Story().accept([a_step("s", forEach=[1, 2, 3], parallelism=2, **JOB)])
+    assert len(story.live()) == 2
+
+
+def test_priority_and_fairness_hold_for_the_slots_of_an_engine() -> None:
+    story = waiting()
+    story.limits = Limits(max_parallel=0, engines={"slurm": 0})
+    story.accept(jobs("a", "b"), "low").accept(jobs("a", "b"), "also").accept(
+        jobs("a", "b"), "top", priority=1
+    )
+    wanted = Limits(max_parallel=0, engines={"slurm": 5})
+    assert started(story, wanted) == ["top/a", "top/b", "low/a", "also/a", "low/b"]
+
+
+def test_starts_ahead_are_those_of_this_machine() -> None:
+    story = Story(Limits(max_parallel=1, ahead=2, engines={"slurm": 1}))
+    story.accept([*jobs("a", "b"), a_step("x"), a_step("y"), a_step("z"), a_step("w")])
+    assert story.live() == {"a", "x", "y", "z"}
+
+
+def test_what_one_engine_takes_of_a_pool_another_can_t_have() -> None:
+    story = Story().accept(
+        [a_step("a", uses=[{"lock": "x"}]), a_step("b", uses=[{"lock": "x"}], **JOB)]
+    )
+    assert story.live() == {"a"}
+    assert story.exit("a").live() == {"b"}
+
+
+def test_of_two_engines_the_step_whose_turn_it_is_gets_what_both_use() -> None:
+    uses: dict[str, Any] = {"uses": [{"lock": "x"}]}
+    story = Story().accept([a_step("now", **uses)], "first").start("now", workflow="first")
+    story.accept([a_step("here", **uses)], "low").accept(
+        [a_step("job", **uses, **JOB)], "top", priority=1
+    )
+    assert story.exit("now", workflow="first").live("top") == {"job"}
+    assert story.exit("job", workflow="top").live("low") == {"here"}
+
+
+def test_of_two_engines_the_one_that_waits_longer_gets_what_its_workflow_may_start() -> None:
+    story = Story().accept([a_step("a"), *jobs("b"), a_step("c", "a"), *jobs("d")], parallelism=1)
+    assert story.live() == {"a"}
+    assert story.exit("a").live() == {"b"}, "c is ready since now"
+    assert story.exit("b").live() == {"d"}
+    assert story.exit("d").live() == {"c"}
+
+
+def test_a_job_that_uses_something_is_held_back_by_no_slot_of_the_machine() -> None:
+    story = Story(Limits(max_parallel=1, ahead=4))
+    story.accept([a_step("x"), a_step("y"), a_step("b", uses=[{"lock": "x"}], **JOB)])
+    assert "b" in story.live()
+
+
+@pytest.mark.parametrize("uses", [[], [{"lock": "x"}], [{"lock": "x"}, {"lock": "y"}]])
+def test_an_edit_moves_a_ready_step_to_another_engine_in_its_turn(uses: list[Any]) -> None:
+    """Also one that is parked, since something that it uses is taken."""
+    story = Story(Limits(max_parallel=0, engines={"slurm": 0}))
+    steps = [a_step("first", uses=uses), a_step("moves", uses=uses), a_step("last", uses=uses)]
+    story.accept(steps).wait(1)
+    moved = [steps[0], {**steps[1], **JOB}, steps[2]]
+    story.accept(moved)
+    assert [*story.life().ready_for("slurm")] == ([] if len(uses) > 1 else ["moves"])
+    assert started(story, Limits(max_parallel=0, engines={"slurm": 1})) == ["w/moves"]
+    story.accept(steps)
+    ends = Limits(max_parallel=9, engines={"slurm": 0})
+    assert started(story, ends) == (["w/first", "w/moves", "w/last"] if not uses else ["w/first"])
+    check_image(story)
+
+
+def check_image(story: Story) -> None:
+    known = thaw(freeze(story.state))
+    assert orders(known) == orders(story.state)
+
+
+def test_an_edit_withdraws_what_the_other_engine_has_not_started() -> None:
+    story = Story().accept(jobs("a")).submit("a").accept([a_step("a")])
+    assert story.attempt("a").ending is not None
+    story.end("a")
+    assert story.attempt("a").engine == "local"
+
+
+def test_a_higher_priority_and_a_lower_limit_withdraw_nothing_of_an_engine() -> None:
+    story = Story(Limits(max_parallel=1, engines={"slurm": 1})).accept(jobs("a"), "low")
+    story.accept([*jobs("a"), a_step("x")], "top", priority=9)
+    story.limits = Limits(max_parallel=1, engines={"slurm": 0})
+    story.settle()
+    assert story.attempt("a", "low").ending is None
+    assert story.live("top") == {"x"}
+
+
+def test_a_folder_that_is_away_withdraws_no_job_and_a_full_disk_does() -> None:
+    story = Story().accept([*jobs("a"), a_step("x")])
+    story.limits = Limits(max_parallel=9, held="/")
+    story.settle()
+    assert story.attempt("a").ending is None and story.attempt("x").ending is not None
+    story.limits = Limits(max_parallel=9, short=True)
+    story.settle()
+    assert story.attempt("a").ending is not None
+
+
+def test_an_engine_that_can_t_be_reached_gets_nothing_and_keeps_what_it_has() -> None:
+    story = Story(Limits(max_parallel=9, away=frozenset({"slurm"})))
+    story.accept([*jobs("a", "b"), a_step("x"), a_step("y", **BOX)])
+    assert story.live() == {"x", "y"}
+    life = story.life()
+    assert why_not(story.state, life, life.steps["a"], story.limits) == "EngineUnreachable"
+    story.limits = Limits(max_parallel=9)
+    assert story.settle().live() == {"a", "b", "x", "y"}
+    story.limits = Limits(max_parallel=9, away=frozenset({"slurm"}), gone=frozenset({"v"}))
+    story.settle()
+    assert not any(story.attempt(name).ending for name in story.live())
+
+
+def test_who_waits_long_for_an_engine_without_contact_holds_up_no_pool() -> None:
+    limits = Limits(max_parallel=9, away=frozenset({"slurm"}))
+    story = Story(limits).see(PoolAccepted(name="gpu", slots=2, path="p.yaml"))
+    both = [{"pool": "gpu", "slots": 2}]
+    story.accept([a_step("big", uses=both, **JOB)], "big").wait(400)
+    story.accept([a_step("small", uses=["gpu"])], "small")
+    assert story.live("small") == {"small"}

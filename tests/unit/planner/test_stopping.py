@@ -81,3 +81,10 @@ def test_one_that_ended_by_itself_keeps_its_result() -> None:
     story = Story().accept([a_step("a"), a_step("b", "a")]).start("a").wait(5)
     stopped(story).end("a", exit_code=0, at=story.now - 1)
     assert story.phases() == {"a": "Succeeded", "b": "Ready"}
+
+
+def test_what_an_engine_has_elsewhere_goes_on() -> None:
+    job, box = {"slurm": {}}, {"container": {"image": "i"}}
+    steps = [a_step("job", executor=job), a_step("box", executor=box), a_step("new", executor=job)]
+    story = stopped(Story().accept(steps).start("job", "box"))
+    assert {name for name in story.live() if story.attempt(name).ending} == {"box"}

@@ -13,6 +13,7 @@ from controller.model.state import SECOND
 from controller.model.timers import TimerKind
 from controller.planner.actions import Accept
 from controller.spec.models import DefaultsSpec
+from controller.spec.placement import OnSlurm
 from controller.spec.uses import Holding
 
 
@@ -76,6 +77,31 @@ def test_retries_go_by_the_new_limit(running: Story) -> None:
     assert running.why("a") == ("Pending", "BackOff")
     say(running, retry={"limit": 1, "backoff": {"initialSeconds": 90}}).wait(4).exit("a", 1)
     assert running.why("a") == ("Failed", "NonZeroExit"), "a delay that was drawn stays"
+
+
+def engines(story: Story, **said: Any) -> Story:
+    found = msgspec.convert({"engines": said}, DefaultsSpec)
+    return story.see(e.DefaultsAccepted(folder="", path="d.yaml", spec=found)).settle()
+
+
+def test_settings_of_an_engine_count_for_what_it_gets_next() -> None:
+    steps = [a_step("a", executor={"slurm": {}}), a_step("b", "a", executor={"slurm": {}})]
+    story = Story().accept([*steps, a_step("c")])
+    assert story.attempt("a").place == {"sharedDir": ""}
+    engines(story, slurm={"partition": "gpu", "sharedDir": "/s"})
+    assert story.decided == [] and story.life().generation == 1
+    assert story.step("b").definition.placement == OnSlurm("gpu", "/s")
+    assert story.step("c").definition.placement is None
+    assert story.attempt("a").place == {"sharedDir": ""}, "it is looked for where it is"
+    story.exit("a")
+    assert story.attempt("b").place == {"sharedDir": "/s"}
+
+
+def test_an_edit_of_them_runs_nothing_again() -> None:
+    story = Story().accept([a_step("a", executor={"container": {"image": "i"}})]).exit("a")
+    engines(story, container={"program": "docker", "pull": "never"})
+    assert story.decided == []
+    assert story.phases() == {"a": "Succeeded"}
 
 
 def test_a_failed_step_stays_failed(running: Story) -> None:

@@ -18,10 +18,6 @@ def test_every_event_has_its_place_in_the_table() -> None:
     assert set(APPLY) == set(e.AnyEvent.__args__)  # type: ignore[attr-defined]
 
 
-def test_no_name_of_an_event_is_one_that_is_reserved() -> None:
-    assert not {kind.__name__ for kind in APPLY} & e.RESERVED
-
-
 def test_a_replay_through_the_log_s_form_gives_the_same_state() -> None:
     story = Story().accept(STEPS).exit("a").accept([a_step("a", run="another"), a_step("b", "a")])
     lines = [msgspec.json.encode(record) for record in story.records]
