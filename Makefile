@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 4
 
-.PHONY: help setup run test torture check bench lock schemas diagrams clean
+.PHONY: help setup run test test-engines torture check bench lock schemas diagrams clean
 
 help:
 	@echo "make run     set up, then run the workflows in specs/"
 	@echo "make test    set up, then run the tests"
+	@echo "make test-engines   install what engines need, where that is possible, and test with real ones"
 	@echo "make torture kill treadle at random and feed it nonsense for 30 minutes, and print figures (TRIGGERS=600: seconds of them)"
 	@echo "make check   lint, format, types, imports between packages, generated schemas and diagrams"
 	@echo "make bench   compare with bare processes and make (CORPORA=DIR adds recorded DAGs)"
@@ -42,6 +43,14 @@ run: .venv/.runs
 
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# As root on Debian it installs them; elsewhere the tests say what is missing.
+ENGINES := podman runc busybox-static slurm-wlm munge
+
+test-engines: setup
+	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || dpkg --status $(ENGINES) >/dev/null 2>&1 || \
+		apt-get install --quiet=2 --yes --no-install-recommends $(ENGINES) || true
+	PYTHONPATH=tests $(BIN)/python -m engines.trial -n $(JOBS) --dist loadfile
 
 torture: setup
 	PYTHONPATH=tests $(BIN)/python -m processes.torture $(if $(TRIGGERS),--triggers $(TRIGGERS))
