@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from controller.host.news import News
 from controller.model.phases import Phase
-from controller.model.state import Step, Workflow
+from controller.model.state import Attempt, Step, Workflow, handle_of
 from controller.view import pools, words
 from controller.view.firings import is_superseded
 
@@ -68,20 +68,27 @@ def lacks(news: News) -> Iterator[str]:
 
 
 def _stopped(news: News, ended: int) -> Iterator[str]:
-    running = news.running()
-    if ended and running:
-        attempts = news.state.live.values()
-        pids = sorted(pid for attempt in attempts for pid in attempt.survivors)
-        stuck = f"pid{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"
-        yield f"stopped; {ended - running} of {steps_in_words(ended)} stopped"
-        yield f"{stuck} can't be stopped; the next `treadle up` tries again"
+    running, stuck = news.running(), news.running_here()
+    if ended and stuck:
+        yield f"stopped; {ended - len(stuck)} of {steps_in_words(ended)} stopped"
+        yield f"{_stuck(stuck)} can't be stopped; the next `treadle up` tries again"
     elif ended:
-        yield f"stopped; {steps_in_words(ended)} stopped, the next `treadle up` runs them again"
+        elsewhere = f"; {steps_in_words(running)} of engines left running" if running else ""
+        stopped = f"{steps_in_words(ended)} stopped, the next `treadle up` runs them again"
+        yield f"stopped; {stopped}{elsewhere}"
     elif running:
         steps = steps_in_words(running)
         yield f"stopped; {steps} left running, the next `treadle up` adopts them"
     else:
         yield "stopped; nothing was running"
+
+
+def _stuck(attempts: Iterable[Attempt]) -> str:
+    """`pids 4, 5`, and what their engines call the others."""
+    pids = sorted(pid for attempt in attempts for pid in attempt.survivors)
+    said = [f"pid{'s' if len(pids) > 1 else ''} {', '.join(map(str, pids))}"] if pids else []
+    said += [handle_of(attempt) for attempt in attempts if not attempt.survivors]
+    return ", ".join(said)
 
 
 def summaries(lives: Iterable[Workflow]) -> Iterator[str]:

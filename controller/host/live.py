@@ -157,7 +157,7 @@ class LiveView:
             news.state,
             self._title,
             only=news.only,
-            slots=news.slots,
+            limits=news.limits,
             problems=tuple(self._problems(news)),
             keys=KEYS if has_keys else (),
             leaving=self._ending or (_HOW_TO_LEAVE if has_keys else _WITHOUT_KEYS)[self._leaving],

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 from controller.model.events import FiringDecided
 from controller.model.phases import AttemptPhase
-from controller.model.state import Condition, Move, State, Workflow
+from controller.model.state import Attempt, Condition, Move, State, Workflow
+from controller.planner.permission import Limits
+from controller.spec.placement import MACHINE
 
 
 class News(NamedTuple):
     """`now`: microseconds since 1970. `only`: uids of the workflows to show, and names of such that
     never had a valid spec; None: all in force.
 
-    `slots`: how many steps may run at once. `stood`: no controller runs, and this is the last
-    moment that anything is known of.
+    `limits`: those of the controller, if they are known. `stood`: no controller runs, and this is
+    the last moment that anything is known of.
     """
 
     state: State
@@ -23,7 +25,7 @@ class News(NamedTuple):
     moves: Sequence[Move] = ()
     conditions: Sequence[Condition] = ()
     notes: Sequence[str] = ()  # about the controller itself, each once
-    slots: int | None = None
+    limits: Limits | None = None
     only: frozenset[str] | None = None
     stood: int | None = None
     firings: Sequence[FiringDecided] = ()
@@ -42,7 +44,13 @@ class News(NamedTuple):
         """How many steps run."""
         return sum(attempt.phase is AttemptPhase.RUNNING for attempt in self.state.live.values())
 
+    def running_here(self) -> list[Attempt]:
+        """Those of them that run on this machine."""
+        live = self.state.live.values()
+        return [one for one in live if one.phase is AttemptPhase.RUNNING and one.slots == MACHINE]
+
     def lacks_room(self) -> bool:
         """Whether a full disk keeps steps from starting."""
         types = {condition.type for condition in self.conditions}
-        return bool(self.state.queue or self.state.lines) and "DiskPressure" in types
+        waiting = self.state.queue or self.state.queue_on or self.state.lines
+        return bool(waiting) and "DiskPressure" in types

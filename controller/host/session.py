@@ -19,6 +19,8 @@ from controller.chance import SystemChance
 from controller.clock import SystemClock
 from controller.errors import UsageError
 from controller.executor.local.executor import LocalExecutor
+from controller.executor.router import Engine, Router
+from controller.executor.surroundings import Surroundings
 from controller.host.news import News
 from controller.host.signals import StopSignals
 from controller.host.wakes import Wakes
@@ -47,12 +49,28 @@ if TYPE_CHECKING:
 AHEAD = 8  # starts queued in the shim beyond the slots, so that it has work while a turn syncs
 
 
+def _containers(around: Surroundings) -> Engine:
+    from controller.executor.container.engine import ContainerEngine
+
+    return ContainerEngine(around)
+
+
+def _jobs(around: Surroundings) -> Engine:
+    from controller.executor.slurm.engine import SlurmEngine
+
+    return SlurmEngine(around)
+
+
+OPENERS = {"container": _containers, "slurm": _jobs}
+
+
 class Options(msgspec.Struct, kw_only=True):
     """The options of a controller. Paths are as the user wrote them; `specs` None: no folder."""
 
     state: str
     specs: str | None = None
-    max_parallel: int | None = None
+    max_parallel: int | None = None  # on this machine
+    engines: dict[str, int] = {}  # of each other engine, where it is not the default
     adopt_folder: bool = False
     allow_insecure_specs: bool = False
     poll: bool = False
@@ -120,7 +138,7 @@ class Session:
             firings=self.firings,
             conditions=self.controller.conditions,
             notes=notes,
-            slots=self.controller.settings.max_parallel,
+            limits=self.controller.limits(),
             only=only,
         )
 
@@ -183,7 +201,8 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         settings = _settings(options, state_dir, state)
         epoch = lock.begin_epoch(log.epoch)
         folder, inputs = _open_folder(options, state_dir, stack)
-        executor = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
+        machine = LocalExecutor(Path(state_dir), epoch, settings.max_parallel, clock)
+        executor = Router(machine, OPENERS, state_dir, clock)
         stack.callback(executor.close)
         space = DiskSpace(state_dir, options.min_free_bytes)
 
@@ -200,7 +219,7 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
             folder=folder,
             inputs=inputs,
         )
-        files = [executor.fileno(), *(folder.filenos() if folder is not None else ())]
+        files = [*executor.filenos(), *(folder.filenos() if folder is not None else ())]
         wakes = Wakes(clock, files)
         stack.callback(wakes.close)
         controller = Controller(state, epoch, edges, settings)
@@ -268,6 +287,7 @@ def _settings(options: Options, state_dir: str, state: State) -> Settings:
         host=os.uname().nodename,
         state_dir=state_dir,
         max_parallel=options.max_parallel or os.cpu_count() or 1,
+        engines=options.engines,
         ahead=AHEAD,
         folder=folder,
         only_requests=options.only_requests,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli.main import main
+from controller.executor.calls import Calls
 from controller.executor.local.executor import LocalExecutor
 from controller.log.writer import LogWriter
 from controller.requests import RequestBox
@@ -23,6 +24,7 @@ EFFECTS = (
     (LocalExecutor, "end"),
     (LocalExecutor, "forget"),
     (LocalExecutor, "flush"),
+    (Calls, "ask"),
     (RequestBox, "done"),
 )
 

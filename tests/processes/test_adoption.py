@@ -373,9 +373,9 @@ def test_a_shim_that_hangs_while_it_has_nothing_to_do_is_told_of(
         monkeypatch.setattr(f"controller.executor.local.{module}.SILENT_SECONDS", 0.1)
     executor = begin(yard)
     os.kill(executor.shim.pid, signal.SIGSTOP)
-    yard.until(executor, executor.trouble, "trouble")
+    yard.until(executor, executor.troubles, "trouble")
     os.kill(executor.shim.pid, signal.SIGCONT)
-    yard.until(executor, lambda: not executor.trouble(), "no trouble")
+    yard.until(executor, lambda: not executor.troubles(), "no trouble")
     (yard.work / "go").touch()
     assert yard.ended(executor, "step")[0].exit_code == 42
 
@@ -396,18 +396,18 @@ def test_a_hung_shim_that_takes_no_more_connections_is_told_of(
 def test_a_shim_that_hangs_is_told_of(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.executor.local.link.SILENT_SECONDS", 0.1)
     executor = begin(yard)
-    assert executor.trouble() is None
+    assert executor.troubles() == []
     os.kill(executor.shim.pid, signal.SIGSTOP)
     executor.start([yard.launch("next")])
     due = executor.next_due()
     assert due is not None and due - yard.clock.now() <= 1_000_000, "it is looked at again"
-    yard.until(executor, executor.trouble, "trouble")
-    reason, message = executor.trouble() or ("", "")
-    assert reason == "SupervisorSilent"
-    assert f"`kill -9 {executor.shim.pid}`" in message
+    yard.until(executor, executor.troubles, "trouble")
+    (trouble,) = executor.troubles()
+    assert trouble.reason == "SupervisorSilent"
+    assert f"`kill -9 {executor.shim.pid}`" in trouble.message
     os.kill(executor.shim.pid, signal.SIGCONT)
     yard.ended(executor, "next")
-    assert executor.trouble() is None
+    assert executor.troubles() == []
 
 
 def test_a_controller_that_finds_a_hung_shim_says_how_to_mend_it(

@@ -484,12 +484,26 @@ def test_out_of_processes_a_start_waits_and_is_tried_again(open_yard: Yard, user
         journal = yard.state / "shim/journal"
         yard.until(executor, lambda: journal.read_text().count('"starting"') > 2, "tried again")
         assert not yard.seen
-        yard.until(executor, executor.trouble, "it is told")
-        reason, message = executor.trouble() or ("", "")
-        assert reason == "OutOfResources" and "temporarily unavailable" in message
+        yard.until(executor, executor.troubles, "it is told")
+        (trouble,) = executor.troubles()
+        assert trouble.reason == "OutOfResources"
+        assert "temporarily unavailable" in trouble.message
         resource.prlimit(executor.shim.pid, resource.RLIMIT_NPROC, limit)
         assert yard.ended(executor, "step")[0].exit_code == 3
-        assert executor.trouble() is None
+        assert executor.troubles() == []
         executor.close()
 
     as_user(user, act)
+
+
+def test_what_it_may_leave_is_swept_when_that_is_asked_for(yard: Yard) -> None:
+    """And then its end is told again."""
+    executor = yard.executor()
+    executor.start([yard.launch("step", "sleep 600 & exit 3", leave_processes=True)])
+    (first,) = yard.ended(executor, "step")
+    assert yard.living("step")
+    yard.seen.clear()
+    executor.sweep([yard.order("step", grace=0.1)])
+    (again,) = yard.ended(executor, "step")
+    assert again == first
+    assert not yard.living("step")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from processes.yard import Yard, eventually, pids, read
 
-from controller.executor.local import preparation
+from controller.executor import preparation
 from controller.executor.local.executor import LocalExecutor
 from controller.loop.ports import (
     AsFile,
@@ -260,12 +260,12 @@ def test_a_secret_is_nowhere_but_in_the_step(yard: Yard, monkeypatch: pytest.Mon
 def test_what_is_short_for_a_moment_is_waited_for(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_open = preparation.open_regular
+    really_write = preparation.write_value
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preparation, "open_regular", full)
+    monkeypatch.setattr(preparation, "write_value", full)
     monkeypatch.setattr("controller.executor.local.executor.TRY_AGAIN_US", 10_000)
     executor = yard.executor()
     text = EnvRefs({"A": AsFile("text")})
@@ -273,13 +273,13 @@ def test_what_is_short_for_a_moment_is_waited_for(
     for _ in range(5):
         time.sleep(0.01)
         assert executor.observe() == []
-    trouble = executor.trouble()
-    assert trouble is not None and trouble.reason == "OutOfResources"
+    (trouble,) = executor.troubles()
+    assert trouble.reason == "OutOfResources"
     assert "No space left on device" in trouble.message
     assert executor.next_due() is not None
-    monkeypatch.setattr(preparation, "open_regular", really_open)
+    monkeypatch.setattr(preparation, "write_value", really_write)
     assert yard.ended(executor, "step")[0].exit_code == 0
-    assert executor.trouble() is None
+    assert executor.troubles() == []
 
 
 # ---------------------------------------- what is inherited

@@ -5,7 +5,7 @@ from signal import SIGTERM
 
 from msgspec import Struct
 
-from controller.executor.local.secrets import CannotPrepare
+from controller.executor.secrets import CannotPrepare
 from controller.loop.ports import AttemptId, End, Ended, Launch
 from controller.model.events import Usage
 

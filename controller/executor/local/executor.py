@@ -42,8 +42,8 @@ from controller.executor.local.identity import start_of, ticks_to_us
 from controller.executor.local.link import start_message
 from controller.executor.local.missing import missing_folder, missing_program
 from controller.executor.local.orphans import Orphans
-from controller.executor.local.preparation import prepare
-from controller.executor.local.secrets import CannotPrepare
+from controller.executor.preparation import prepare
+from controller.executor.secrets import CannotPrepare
 from controller.executor.shim.spawn import NotNow
 from controller.executor.shim.wire import Message, readable
 from controller.loop.ports import (
@@ -52,11 +52,13 @@ from controller.loop.ports import (
     End,
     Ended,
     EndFailed,
+    Found,
     Launch,
     Observation,
     Part,
     PartEnd,
     Running,
+    Sites,
     Started,
     Trouble,
 )
@@ -64,8 +66,10 @@ from controller.model.events import Usage
 from controller.model.places import output_file
 from controller.model.state import SECOND
 from controller.regular import read_below
+from controller.spec.placement import Placement
 from controller.spec.values import VALUES_BYTES_MAX
 
+NO_SITES = Sites("", {})  # processes leave nothing at other places
 TRY_AGAIN_US = 1_000_000
 DOUBT_US = 1_000_000  # the shim corrects an exit within half of it
 
@@ -130,6 +134,16 @@ class LocalExecutor:
                 attempt.order = order
                 self.shim.say(["withdraw", str(order.id)])
 
+    def sweep(self, orders: Sequence[End]) -> None:
+        """As end(), also for what an attempt may leave running. Its end is told after that."""
+        for order in orders:
+            attempt = self.attempt(order.id, order.mark)
+            if attempt.outcome is None:
+                self.end([order])
+            else:
+                attempt.told, attempt.ordered = False, True
+                self.begin_ending(attempt, int(order.grace_seconds * SECOND))
+
     def observe(self) -> list[Observation]:
         self.hear(self.shim.listen())
         for attempt in self.started:
@@ -156,7 +170,7 @@ class LocalExecutor:
         seen, self.seen = self.seen, []
         return seen
 
-    def adopt(self, attempts: Collection[Running]) -> None:
+    def adopt(self, attempts: Collection[Running], sites: Sites = NO_SITES) -> None:
         """Take over the attempts of an earlier controller. Call it first, even without attempts.
 
         It reports nothing about an attempt that never started: call start(), which is always safe.
@@ -184,6 +198,18 @@ class LocalExecutor:
             self.orphans.release(attempt.id)
             self.endings.drop(attempt.id)
 
+    def release(self, launches: Sequence[Launch]) -> None:
+        self.start(launches)  # here an attempt exists when it has started
+
+    def expect(self, uid: str, placements: Collection[Placement]) -> None:
+        """This machine is always there."""
+
+    def disown(self, found: Sequence[Found]) -> None:
+        """What the shim has, the log will know again."""
+
+    def abandon(self, ids: Collection[AttemptId]) -> None:
+        self.forget(ids)
+
     def flush(self) -> None:
         self.shim.flush()
 
@@ -197,8 +223,9 @@ class LocalExecutor:
     def parts(self, log: str) -> dict[Part, PartEnd]:
         return parts.reported(self.state, log)
 
-    def trouble(self) -> Trouble | None:
-        return self.shim.trouble() or out_of_resources(self.shortage)
+    def troubles(self) -> list[Trouble]:
+        trouble = self.shim.trouble() or out_of_resources(self.shortage)
+        return [] if trouble is None else [trouble]
 
     def next_due(self) -> int | None:
         now = self.clock.now()
