@@ -112,6 +112,46 @@ def _in_reach(number: int) -> int:
     return number
 
 
+class MaxParallel(NamedTuple):
+    """How many attempts may be under way at once; see `max_parallel`."""
+
+    machine: int | None = None  # None: as many as the machine has cores
+    engines: dict[str, int] = {}  # of the others, where it is not the default
+
+    def __str__(self) -> str:
+        """As a user would type it."""
+        machine = [] if self.machine is None else [str(self.machine)]
+        return ",".join([*machine, *(f"{name}={n}" for name, n in self.engines.items())])
+
+
+def max_parallel(text: str) -> MaxParallel:
+    """`8`, `slurm=1000`, `8,slurm=200`: on this machine, and of each other engine."""
+    machine, engines = None, dict[str, int]()
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        if (name in engines) if name else (machine is not None):
+            raise argparse.ArgumentTypeError(f"{text!r} has two numbers for one limit")
+        if name:
+            _require_limit(name)
+            engines[name] = positive(number)
+        else:
+            machine = positive(part)
+    return MaxParallel(machine, engines)
+
+
+def _require_limit(engine: str) -> None:
+    """Refuse an engine that has no limit of its own."""
+    from controller.spec.placement import ENGINES, SLOTS_OF_ENGINES
+
+    if engine in SLOTS_OF_ENGINES:
+        return
+    problem = f"there is no engine {engine!r}"
+    if engine in ENGINES:
+        problem = f"steps of {engine} run on this machine, so a plain number limits them"
+    more = ", ".join(f"{name}=N" for name in SLOTS_OF_ENGINES)
+    raise argparse.ArgumentTypeError(f"{problem}; write N, or {more}")
+
+
 def run_number(text: str) -> str:
     """`3`, `last` or `all`."""
     if not (text in ("last", "all") or (text.isdecimal() and int(text) > 0)):
@@ -237,10 +277,11 @@ PARAMS = (
 )
 MAX_PARALLEL = setting(
     "--max-parallel",
-    type=positive,
+    type=max_parallel,
     metavar="N",
     heading="",
-    help="how many steps may run at once (default: the number of cores)",
+    help="how many steps may run at once (default: the number of cores); slurm=N: how many jobs "
+    "of Slurm there may be (default: 1000); 8,slurm=200: both",
 )
 SHOW_OUTPUT = arg(
     "--show-output",

@@ -472,6 +472,12 @@ COMMANDS = (
             REASON,
             arg("--drain", action="store_true", help="let running steps finish"),
             arg("--no-hooks", action="store_true", help="stop its hooks as well, and run no more"),
+            arg(
+                "--abandon",
+                action="store_true",
+                help="do not wait for what can't be stopped: its engine can't be reached, or "
+                "stopping it failed. It may still run",
+            ),
         ),
         "Stop the running steps of a workflow and start no more; then its hooks run. If it has "
         "finished already, there is nothing to cancel, and the exit code is 0. If it has triggers, "
@@ -480,7 +486,10 @@ COMMANDS = (
             Example("treadle cancel etl", "the whole workflow"),
             Example("treadle cancel etl load", "one step"),
             Example("treadle cancel etl --drain", "let running steps finish"),
-            Example("treadle cancel etl --no-hooks", "no hook runs, either"),
+            Example(
+                "treadle cancel etl load --abandon --reason 'the node burned down'",
+                "don't wait for a proof that it has ended",
+            ),
         ),
     ),
     Command(
@@ -853,6 +862,20 @@ COMMANDS = (
         (
             Example("treadle schema", "print it"),
             Example("treadle schema --write schemas", "write it, and that of the older form"),
+        ),
+    ),
+    Command(
+        "doctor",
+        "reading.doctor:doctor",
+        "check what the specs need",
+        MAINTAIN,
+        (*FOLDER_OPTIONS, json_form("one JSON object a line")),
+        "Check the engines that the specs and the log name: whether their programs are there and "
+        "answer, their folders and images, and what was given up and may still run. It changes "
+        "nothing. The exit code is 1 if something is wrong.",
+        (
+            Example("treadle doctor", "check all engines that are in use"),
+            Example("treadle doctor -o json", "for a script"),
         ),
     ),
     Command(

@@ -5,6 +5,7 @@ only the answer. If no controller is running, the next one applies the request.
 """
 
 import time
+from collections.abc import Collection
 
 from controller.client.replica import FOLLOW_SECONDS, is_live
 from controller.errors import NothingToDo, StorageError, UsageError
@@ -46,14 +47,17 @@ def ask(state_dir: str, state: State, request: Request) -> str:
     return "applied"
 
 
-def would_follow(state: State, request: Request) -> list[Action] | None:
+def would_follow(
+    state: State, request: Request, unreachable: Collection[str] = ()
+) -> list[Action] | None:
     """What will follow, by the rule that applies it; None if it must wait, but not for hooks.
 
+    `unreachable`: the engines that the controller can't reach now.
     Raises UsageError if the request would be refused, NothingToDo if there is nothing to do.
     """
     if _hooks_before(state, request):
         state = after_hooks(state, request.workflow)
-    actions = answer(state, request)
+    actions = answer(state, request, unreachable)
     for action in actions or ():
         if isinstance(action, RequestApplied) and action.refused:
             raise _refusal(request, "", action.refused)

@@ -11,6 +11,7 @@ Memory: one block per open file.
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import IO
 
 from controller.client.replica import Replica
@@ -24,7 +25,7 @@ from controller.log.output import (
 from controller.model.events import AttemptFinished, AttemptScheduled
 from controller.model.phases import TERMINAL, Phase
 from controller.model.places import log_file
-from controller.model.state import State, Workflow
+from controller.model.state import Attempt, State, Workflow
 from controller.spec.hooks import hooks_in_force
 from controller.spec.items import names_above
 from controller.view.ink import inked, inked_output
@@ -95,11 +96,17 @@ def _is_plain(piece: bytes) -> bool:
 
 
 class AttemptOutput:
-    """The output file of one attempt, and how much of it was shown."""
+    """The output file of one attempt, and how much of it was shown.
 
-    def __init__(self, state_dir: str, log: str, prefix: bytes, page: Page) -> None:
+    While an engine runs it, that is where the engine has it; then it is in the state folder.
+    """
+
+    def __init__(
+        self, state_dir: str, log: str, prefix: bytes, page: Page, attempt: Attempt | None
+    ) -> None:
         self.path = os.path.join(state_dir, log)
         self.prefix = prefix
+        self._attempt = attempt
         self._state_dir, self._log = state_dir, log
         self._page = page
         self._in_lines = bool(prefix) or not page.raw
@@ -108,8 +115,9 @@ class AttemptOutput:
 
     def open(self, tail: int | None) -> bool:
         """False if there is no file: the attempt has not begun, or its output is gone."""
+        place = self._attempt.place if self._attempt is not None else {}
         try:
-            self._file = open_output(self._state_dir, self._log)
+            self._file = open_output(self._state_dir, self._log, place.get("output", ""))
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -159,11 +167,22 @@ class AttemptOutput:
 
     def close(self) -> None:
         """Show the rest, and close the file."""
+        self._follow_home()
         self.show_new()
         if self._in_lines and (self._held or self._page.unfinished is self):
             self._page.show(self, self._held, b"\n")
         if self._file is not None:
             self._file.close()
+
+    def _follow_home(self) -> None:
+        """The attempt may have ended: an engine has then moved its output, and removes the rest."""
+        if self._file is None or self._attempt is None or not self._attempt.place:
+            return
+        with suppress(FileNotFoundError):
+            moved = open_output(self._state_dir, self._log)
+            moved.seek(self._file.tell())
+            self._file.close()
+            self._file = moved
 
     def _hold_less(self) -> None:
         """Of a long line, show the beginning; of a progress bar, forget what was drawn over."""
@@ -213,7 +232,7 @@ class Transcript:
                 self._note(shown)
             else:
                 self._say_what_was_before(shown)
-                self._show(shown, self._output_of(shown.step.name, self._log(shown)))
+                self._show(shown, self._output_of(shown.step.name, self._log(shown), shown.attempt))
 
     def show_under_headings(self, told: Iterable[Shown | str]) -> None:
         """Show these, one below the other."""
@@ -225,7 +244,8 @@ class Transcript:
             line = self._look.fit(heading(shown.step, shown.attempt, self._look))
             self._page.end_line()
             self._out.write(f"{inked(self._look.paint(line, 'dim'))}\n".encode())
-            self._show(shown, AttemptOutput(self._state_dir, self._log(shown), b"", self._page))
+            log, attempt = self._log(shown), shown.attempt
+            self._show(shown, AttemptOutput(self._state_dir, log, b"", self._page, attempt))
             self.close()  # what it writes from now on would come under another heading
 
     def follow(self, replica: Replica) -> None:
@@ -325,9 +345,9 @@ class Transcript:
             return shown.attempt.log
         return log_file(self._workflow.uid, shown.step.name, shown.number)
 
-    def _output_of(self, step: str, log: str) -> AttemptOutput:
+    def _output_of(self, step: str, log: str, attempt: Attempt | None) -> AttemptOutput:
         prefix = b"" if self._alone() else inked(self._prefix(step)).encode()
-        return AttemptOutput(self._state_dir, log, prefix, self._page)
+        return AttemptOutput(self._state_dir, log, prefix, self._page, attempt)
 
     # ---------------------------------------- to follow
 
@@ -336,7 +356,9 @@ class Transcript:
         wanted = {event.step, *names_above(event.step)}
         step = not choice.steps or not wanted.isdisjoint(choice.steps)
         if step and choice.attempt in (None, event.attempt):
-            self._open[event.step, event.attempt] = self._output_of(event.step, event.log)
+            attempt = self._workflow.step(event.step).live
+            output_file = self._output_of(event.step, event.log, attempt)
+            self._open[event.step, event.attempt] = output_file
 
     def _end(self, event: AttemptFinished) -> None:
         output_file = self._open.pop((event.step, event.attempt), None)

@@ -43,7 +43,7 @@ from controller.log.snapshots import (
 )
 from controller.model.events import LifeArchived
 from controller.model.image import NoImage, thaw
-from controller.model.places import may_go, output_file, parts_file, work_folder
+from controller.model.places import env_file, may_go, output_file, parts_file, work_folder
 from controller.model.state import State
 from controller.regular import folder_of, read_whole, remove_below
 
@@ -288,7 +288,7 @@ def _is_kept(state_dir: str, name: str) -> bool:
     """Whether it stays in the archive: a file, for opening a pipe, say, could wait for ever."""
     with suppress(OSError):
         regular = stat.S_ISREG(os.lstat(os.path.join(state_dir, name)).st_mode)
-        return regular and not name.endswith((output_file(""), parts_file("")))
+        return regular and not name.endswith((output_file(""), parts_file(""), env_file("")))
     return False
 
 

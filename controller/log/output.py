@@ -3,12 +3,14 @@
 Cost: a read of a few kilobytes from the end, however large the file is.
 """
 
+import errno
 import os
+from contextlib import suppress
 from typing import IO
 
 from controller.errors import StorageError
-from controller.model.places import is_log
-from controller.regular import open_below
+from controller.model.places import is_log, is_log_of_engine
+from controller.regular import open_below, open_regular
 
 LOOK_BACK_BYTES = 64 << 20  # for the last lines: a file of holes can seem to be of any size
 BLOCK_BYTES = 1 << 16  # of one read, and of the longest line that is held until it is whole
@@ -77,26 +79,30 @@ class NewLines:
         return lines
 
 
-def open_output(state_dir: str, log: str) -> IO[bytes]:
+def open_output(state_dir: str, log: str, elsewhere: str = "") -> IO[bytes]:
     """What an attempt wrote, also from the archive. Raises OSError, StorageError.
 
-    It is not buffered, so that what the attempt writes later can be read, too.
+    `elsewhere`: the file in which an engine has it until the attempt has ended; "" if none has. It
+    is not buffered, so that what the attempt writes later can be read, too.
     """
     if not is_log(log):
         raise StorageError(
             f"{log}: a record of the log names this file, and no attempt prints to such a file; "
             "put the log back from a copy"
         )
-    try:
-        # A step could put something else in place of its file: a link, or a pipe that blocks.
+    # A step could put something else in place of its file: a link, or a pipe that blocks.
+    with suppress(FileNotFoundError):
         return open(open_below(state_dir, log), "rb", buffering=0)
-    except FileNotFoundError:
-        from controller.log.archive import output
+    with suppress(FileNotFoundError):
+        if is_log_of_engine(elsewhere):
+            return open(open_regular(elsewhere), "rb", buffering=0)
+    from controller.log.archive import output
 
-        archived = output(state_dir, log)
-        if archived is None:
-            raise
-        return archived
+    archived = output(state_dir, log)
+    if archived is None:
+        path = os.path.join(state_dir, log)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return archived
 
 
 def shortened(line: str) -> str:

@@ -139,10 +139,12 @@ _ROUTINE = frozenset(
     {
         "AttemptScheduled",
         "AttemptFinished",
+        "AttemptSubmitted",
         "AttemptsArchived",
         "InputsSeen",
         "LifeArchived",
         "LifeEnded",
+        "StateFolderNamed",
     }
 )
 # These set back one step and say why; or the record that did is left out.
@@ -240,6 +242,8 @@ def _words(event: dict[str, Any], look: Look) -> str:
     if event["type"] == "EndDecided":
         hooks = f"; hooks to run: {_hooks(event)}" if event["hooks"] else ""
         return f"ending as {event['phase']} ({event['message']}){hooks}"
+    if event["type"] == "AttemptEndFailed" and event["problem"]:
+        return f"attempt {event['attempt']} can't be stopped: {event['problem']}"
     if event.get("message"):
         return str(event["message"])
     if "children" in event:
@@ -295,6 +299,9 @@ _SENTENCES = {
     "RunStarted": "run {run}",
     "ApprovalAsked": "question {number}: {message}",
     "AttemptScheduled": "attempt {attempt}",
+    "AttemptSubmitted": "attempt {attempt} is submitted as {handle}",
+    "AttemptQueued": "attempt {attempt} waits: {reason}",
+    "StateFolderNamed": "engines know this state folder as {id}",
     "AttemptStarted": "attempt {attempt} runs",
     "AttemptEndFailed": "attempt {attempt}: pids {pids} are still alive after SIGKILL",
     "RequestApplied": "{kind} by {by} {reason} {refused}",

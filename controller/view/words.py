@@ -15,6 +15,7 @@ from controller.model.phases import TERMINAL, AttemptPhase, Obstacle, Phase, Rea
 from controller.model.pools import parked
 from controller.model.state import Attempt, Question, State, Step, Workflow, handle_of
 from controller.planner.wish import drains, wish
+from controller.spec.placement import MACHINE
 from controller.view import children
 from controller.view.firings import IN_FRONT_MAX, queue_of
 from controller.view.pools import of_lack
@@ -49,7 +50,7 @@ def of_step(
     if step.phase is Phase.PENDING:
         return _pending(state, workflow, step, moment)
     if step.phase is Phase.READY:
-        return _ready(state, workflow, step)
+        return _ready(state, workflow, step, moment)
     return step.reason, step.message
 
 
@@ -171,13 +172,15 @@ def failed_count(workflow: Workflow) -> int:
 
 def _waits(workflow: Workflow) -> str:
     could_start = (*workflow.counted, *workflow.present_hooks)
-    ready = [step.name for step in could_start if step.phase is Phase.READY]
+    ready = [step for step in could_start if step.phase is Phase.READY]
     if not ready:
         return ""
-    lacks = [*workflow.parked]
-    if len(ready) > sum(1 for _ in parked(workflow)):
+    at_engines = [step.live.engine for step in ready if step.live is not None and _has(step.live)]
+    lacks = [*dict.fromkeys(at_engines), *workflow.parked]
+    if len(ready) > len(at_engines) + sum(1 for _ in parked(workflow)):
         lacks = ["a slot", *lacks]
-    return f"waiting for {' or '.join(lacks[:_NAMES_MAX])}: {named(ready)}"
+    names = named([step.name for step in ready])
+    return f"waiting for {' or '.join(lacks[:_NAMES_MAX])}: {names}"
 
 
 def asking(workflow: Workflow) -> list[Step]:
@@ -286,13 +289,16 @@ def of_attempt(attempt: Attempt) -> str:
     """The message of an attempt. One that has not ended has no message in the log."""
     if attempt.message is not None:
         return attempt.message
+    if attempt.end_problem:
+        return f"can't be stopped: {attempt.end_problem}"
     if attempt.survivors:
         pids = ", ".join(map(str, attempt.survivors))
         return f"still running after SIGKILL: pid {pids}"
     if attempt.ending is not None:
         return f"being stopped: {attempt.ending.message}"
     if attempt.phase is AttemptPhase.SCHEDULED:
-        return "about to start"
+        reason = f": {attempt.engine_reason}" if attempt.engine_reason else ""
+        return f"queued ({handle_of(attempt)}){reason}" if attempt.handle else "about to start"
     return f"running ({handle_of(attempt)})"
 
 
@@ -395,12 +401,13 @@ def _can_begin(workflow: Workflow, child: Step) -> str:
     return f"{child.parent} {verb}"
 
 
-def _ready(state: State, workflow: Workflow, step: Step) -> Words:
+def _ready(state: State, workflow: Workflow, step: Step, moment: Callable[[int], str]) -> Words:
     if step.live is not None:
-        ending = step.live.ending
-        if ending is not None:
-            return Reason.WAITING_FOR_SLOT, f"its start is taken back: {ending.message}"
-        return Reason.WAITING_FOR_SLOT, "waiting for a slot"
+        if step.live.ending is not None:
+            stuck = f"; {of_attempt(step.live)}" if step.live.is_stuck else ""
+            taken_back = f"its start is taken back: {step.live.ending.message}{stuck}"
+            return Reason.WAITING_FOR_SLOT, taken_back
+        return of_engine(step.live, moment) or (Reason.WAITING_FOR_SLOT, "waiting for a slot")
     obstacle = standstill(state, workflow, step.is_hook)
     if obstacle is not None:
         return of_standstill(state, workflow, obstacle)
@@ -410,6 +417,29 @@ def _ready(state: State, workflow: Workflow, step: Step) -> Words:
     if (parent := kept_back_by(workflow, step)) is not None:
         return Reason.WAITING_FOR_SLOT, of_limit(parent)
     return of_lack(state, step) or (Reason.WAITING_FOR_SLOT, "waiting for a slot")
+
+
+def of_engine(attempt: Attempt, moment: Callable[[int], str]) -> Words | None:
+    """Since when its engine has it without starting it, and why; None if it waits for a slot of
+    this machine.
+    """
+    if not _has(attempt):
+        return None
+    since, reason = moment(attempt.scheduled), attempt.engine_reason
+    handle = f" ({handle_of(attempt)})" if attempt.handle else ""
+    why = f": {reason}" if reason else ""
+    return Reason.ENGINE_QUEUED, f"waiting for {attempt.engine} since {since}{handle}{why}"
+
+
+def _has(attempt: Attempt) -> bool:
+    """Whether its engine has the attempt, or gets it without a slot of this machine."""
+    return attempt.slots != MACHINE or bool(attempt.handle or attempt.engine_reason)
+
+
+def of_engine_in_short(attempt: Attempt) -> str:
+    """The same of many attempts, in words that they share."""
+    why = f": {attempt.engine_reason}" if attempt.engine_reason else ""
+    return f"waiting for {attempt.engine}{why}"
 
 
 def of_limit(parent: Step, running: Sequence[str] = ()) -> str:

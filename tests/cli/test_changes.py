@@ -377,7 +377,7 @@ def test_an_answer_says_what_is_next(place: Place) -> None:
     place.says("up", "--once", code=1)
     assert b"follow it: treadle logs -f job" in place.treadle("retry", "job").stderr
     place.says("up", "--once", code=1)
-    assert b"until: treadle resume job" in place.treadle("suspend", "job").stderr
+    assert b"until you run: treadle resume job" in place.treadle("suspend", "job").stderr
     place.says("up", "--once", code=1)
     assert "(suspended) 1 failed (bad)" in place.says("get")
     assert "suspended: nothing starts" in place.says("status", "job")

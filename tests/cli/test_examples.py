@@ -198,6 +198,17 @@ def test_the_rules_of_the_house(copy: Path) -> None:
     assert "retry.limit 1 -> 3 in Defaults" in treadle(copy, "history", "prices").stdout
 
 
+def test_the_same_steps_here_and_by_engines(copy: Path) -> None:
+    folder = copy / "examples/engines"
+    run(copy, "examples/engines/here.yaml", "--specs", str(folder))
+    assert "18 words, counted on" in output(copy, "words-here", "words/total")
+    files = [str(path) for path in sorted(folder.glob("*.yaml"))]
+    checked = treadle(copy, "validate", *files)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    found = treadle(copy, "doctor", "--specs", str(folder), "-o", "json").stdout.splitlines()
+    assert {json.loads(line)["engine"] for line in found} == {"container", "slurm"}
+
+
 def test_two_workflows_share_a_pool_and_a_lock(copy: Path) -> None:
     """The shop refuses a third request, and two that write at a time fail."""
     shop = copy / "examples/shared-pool"

@@ -24,7 +24,8 @@ from controller.client.subject import (
 from controller.errors import ExitCode, NothingToDo, UsageError
 from controller.folder.markers import Marker, find_markers, remove_markers, write_marker
 from controller.intake.requests import TRIGGERS_STAY, not_of_hooks, only_hooks_run
-from controller.model.events import StepReset
+from controller.log.status_file import read_status
+from controller.model.events import AttemptFinished, StepReset
 from controller.model.observations import Request
 from controller.model.phases import TERMINAL
 from controller.model.state import State, Workflow
@@ -35,7 +36,7 @@ from controller.requests import os_user
 from controller.view.find import name_and_steps, pick_step, pick_steps
 from controller.view.words import listed
 
-_Kind = Literal["cancel", "retry", "restart", "suspend", "resume", "mark", "approve"]
+_Kind = Literal["cancel", "abandon", "retry", "restart", "suspend", "resume", "mark", "approve"]
 
 # ---------------------------------------- cancel
 
@@ -48,6 +49,8 @@ def cancel(args: argparse.Namespace) -> int:
     if words:
         refuse_definition(life, "cancel", words)
     steps = pick_steps(life, words)
+    if args.abandon:
+        return _abandon(args, state, require_life(args.specs, state, word, "cancel"), steps)
     if hook := next((step for step in steps if life is not None and step in life.hooks), ""):
         raise UsageError(not_of_hooks("cancel", name, hook))
     if steps and args.no_hooks:
@@ -66,6 +69,33 @@ def cancel(args: argparse.Namespace) -> int:
     say(f"{_cancelling(name, life, marker, args.dry_run)} ({path})")
     warn_if_no_controller(args.state, args.dry_run)
     return ExitCode.FINE
+
+
+def _abandon(args: argparse.Namespace, state: State, life: Workflow, steps: Sequence[str]) -> int:
+    """Give up the proof that attempts have ended, where it can't be had."""
+    if args.drain or args.no_hooks:
+        raise UsageError("--abandon gives up what can't be stopped: leave out --drain, --no-hooks")
+    if not args.reason:
+        raise UsageError("--abandon needs a --reason: it is recorded with your name")
+    refuse_definition(life, "cancel", ("--abandon", "--reason", args.reason))
+    asked = _request("abandon", life, args.reason, steps)
+    controller = read_status(args.state)
+    away = frozenset[str]() if controller.limits is None else controller.limits.away
+    try:
+        follows = would_follow(state, asked, away)
+    except UsageError as refusal:
+        if controller.pid is not None:
+            raise
+        unknown = "without a controller, nobody knows whether an engine can be reached"
+        raise UsageError(f"{refusal}; {unknown}") from None
+    given_up = [action for action in follows or () if isinstance(action, AttemptFinished)]
+    names = listed([action.step for action in given_up])
+    code = _send(args.state, state, asked, f"give up {names}", f"giving up {names}", args.dry_run)
+    for action in given_up if not args.dry_run else ():
+        note(f"{action.step}: {action.message}")
+    if not args.dry_run:
+        note("to see what is still there: treadle doctor")
+    return code
 
 
 def _request_cancel(

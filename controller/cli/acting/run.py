@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from controller.cli.arguments import MaxParallel
 from controller.cli.settings import specs_folder
 from controller.errors import ExitCode, InvalidSpec, LockHeld, StorageError, UsageError
 from controller.executor.local.starting import load_ahead, start_if_none
@@ -36,7 +37,7 @@ _REQUESTS_SECONDS = 0.5  # how often to look for requests, because no folder is 
 
 
 class _Limits(NamedTuple):
-    max_parallel: int | None
+    max_parallel: MaxParallel
     min_free: int | None
     keep_finished: int
     keep_archive: int
@@ -44,7 +45,7 @@ class _Limits(NamedTuple):
     def words(self) -> Iterator[str]:
         """As options, for another process."""
         for name, value in self._asdict().items():
-            if value is not None:
+            if value not in (None, MaxParallel()):
                 yield from (f"--{name.replace('_', '-')}", str(value))
 
 
@@ -74,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.USAGE
     if is_new:
         complain(f"made {os.path.abspath(args.state)} for the state")
-    limits = _Limits(args.max_parallel, args.min_free, args.keep_finished, args.keep_archive)
+    parallel = args.max_parallel or MaxParallel()
+    limits = _Limits(parallel, args.min_free, args.keep_finished, args.keep_archive)
     if args.detach:
         return _detach(args.state, names, limits)
     _start_shim(args.state)
@@ -144,7 +146,8 @@ def _drive(args: argparse.Namespace, names: frozenset[str], limits: _Limits) -> 
 
     options = Options(
         state=args.state,
-        max_parallel=limits.max_parallel,
+        max_parallel=limits.max_parallel.machine,
+        engines=limits.max_parallel.engines,
         min_free_bytes=limits.min_free,
         keep_finished=limits.keep_finished,
         keep_archive_bytes=limits.keep_archive,

@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from controller.cli.arguments import MaxParallel
 from controller.cli.progress import progress
 from controller.errors import ExitCode, UsageError
 from controller.model.phases import WORKFLOW_TERMINAL, Phase, Reason
 from controller.model.state import Move, State, Workflow
 from controller.printing import complain
+from controller.spec.placement import MACHINE
 from controller.view.pools import stuck
 
 if TYPE_CHECKING:
@@ -34,10 +36,12 @@ def up(args: argparse.Namespace) -> int:
 
     if args.fail_if_empty and not args.once:
         raise UsageError("up --fail-if-empty needs --once")
+    parallel = args.max_parallel or MaxParallel()
     options = Options(
         state=args.state,
         specs=args.specs,
-        max_parallel=args.max_parallel,
+        max_parallel=parallel.machine,
+        engines=parallel.engines,
         adopt_folder=args.adopt_folder,
         allow_insecure_specs=args.allow_insecure_specs,
         poll=args.poll,
@@ -81,17 +85,18 @@ def up(args: argparse.Namespace) -> int:
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:
-    """Stop all running steps, except those that can't be stopped. Returns how many ran.
+    """Stop all steps of this machine, except those that can't be stopped. Returns how many ran.
 
     Only a second Ctrl-C exits earlier.
     """
-    running = session.news().running()
+    running = len(session.news().running_here())
     session.controller.stopping = True
     session.turn()
     if running:
         shown.ending(running)  # it is durable now: the next controller would continue it
     shown.show(session.news())
-    while any(not attempt.survivors for attempt in session.controller.state.live.values()):
+    live = session.controller.state.live
+    while any(one.slots == MACHINE and not one.is_stuck for one in live.values()):
         session.wait(shown.refresh_seconds, shown.keys())
         session.turn()
         shown.show(session.news())

@@ -274,7 +274,7 @@ def _watch_live(args: argparse.Namespace, replica: Replica, wanted: Selection) -
                     conditions=[
                         condition for condition in status.conditions if condition.status == "True"
                     ],
-                    slots=None if status.limits is None else status.limits.max_parallel,
+                    limits=status.limits,
                     only=None if wanted.everything else frozenset(only),
                     stood=status.stood(state.time),
                 )

@@ -6,6 +6,7 @@ on one. Everything shown comes from the state.
 Cost of a drawing: O(steps) to count phases, the rest O(rows on the screen).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from shlex import quote
@@ -13,6 +14,8 @@ from typing import Literal, NamedTuple
 
 from controller.model.phases import AttemptPhase, Phase
 from controller.model.state import Attempt, State, Step, Workflow
+from controller.planner.permission import Limits
+from controller.spec.placement import MACHINE
 from controller.view import figures, firings, words
 from controller.view.children import of, opened, shown, stands_alone
 from controller.view.failure import last_words, of_present_run
@@ -57,7 +60,7 @@ class BoardContent(NamedTuple):
     state: State
     title: str  # what is shown, such as the specs folder
     only: frozenset[str] | None = None  # uids, and names of those never valid; None: all
-    slots: int | None = None  # how many steps may run at once, if that is known
+    limits: Limits | None = None  # how many steps may run at once, if that is known
     problems: tuple[str, ...] = ()
     keys: tuple[str, ...] = KEYS  # those that there are; none without a keyboard
     leaving: str = "q quit"  # how to leave
@@ -389,8 +392,7 @@ def _framed(head: str, body: list[str], foot: str, look: Look, height: int) -> l
 def _head(sections: _Sections, content: BoardContent, look: Look) -> str:
     assert look.width is not None
     state = content.state
-    running = sum(attempt.phase is AttemptPhase.RUNNING for attempt in state.live.values())
-    slots = "" if content.slots is None else f"slots {running}/{content.slots}   "
+    slots = "" if content.limits is None else _slots(state, content.limits)
     counts = {name: len(lives) for name, lives in sections.lives.items()}
     counts["invalid"] = len(sections.invalid)
     summary = " · ".join(f"{counts[name]} {what}" for name, what in _SUMMARY if counts.get(name))
@@ -400,6 +402,15 @@ def _head(sections: _Sections, content: BoardContent, look: Look) -> str:
     title = middle(visible(content.title), max(0, look.width - cells(behind) - len(_PROGRAM) - 4))
     text = f"{_PROGRAM}  {title}  {behind}" if title else behind
     return look.paint(shorten(text, look.width), "bold")
+
+
+def _slots(state: State, limits: Limits) -> str:
+    """`slots 3/8   slurm 12/1000`: an engine is there while it has something, or is to get it."""
+    running = [one.slots for one in state.live.values() if one.phase is AttemptPhase.RUNNING]
+    engines = Counter(attempt.slots for attempt in state.live.values() if attempt.slots)
+    here = f"slots {running.count(MACHINE)}/{limits.max_parallel}   "
+    names = sorted(engines.keys() | state.queue_on.keys())
+    return here + "".join(f"{name} {engines[name]}/{limits.slots_on(name)}   " for name in names)
 
 
 def _keys(keys: tuple[str, ...], leaving: str, width: int) -> str:

@@ -16,6 +16,7 @@ from controller.model.phases import AttemptPhase, Obstacle, Phase, Reason
 from controller.model.state import Condition, State, Step, Workflow
 from controller.planner.permission import Limits, kept_for_another, why_not
 from controller.spec.items import key_in, names_above, parent_name
+from controller.spec.placement import MACHINE
 from controller.view import words
 from controller.view.children import made_it_so
 from controller.view.look import Look
@@ -165,7 +166,8 @@ def waits(
 
     `look`: for people, who are told how long others hold what it waits for.
     """
-    said = words.of_step(state, workflow, step)  # what the log says
+    moment = in_utc if look is None else look.moment
+    said = words.of_step(state, workflow, step, moment)  # what the log says
     if standstill(state, workflow, step.is_hook) is not None:
         return said
     if not around.runs:
@@ -177,11 +179,16 @@ def waits(
         if obstacle in _OF_POOLS:
             return _of_pool(state, workflow, step, around.limits, look)
         return said if obstacle is None else _in_words(state, workflow, step, obstacle, around)
-    if (trouble := _condition(around, "ExecutorTrouble")) is not None:
+    if step.live.engine in around.limits.away:
+        return _in_words(state, workflow, step, Obstacle.ENGINE_UNREACHABLE, around)
+    if (
+        step.live.slots == MACHINE
+        and (trouble := _condition(around, "ExecutorTrouble")) is not None
+    ):
         return trouble.type, trouble.message
-    if step.live.ending is not None:
+    if step.live.ending is not None or said[0] == Reason.ENGINE_QUEUED:
         return said
-    if len(_with_a_process(state)) >= around.limits.max_parallel:
+    if len(_with_a_slot(state, MACHINE)) >= around.limits.max_parallel:
         return _in_words(state, workflow, step, Obstacle.NO_FREE_SLOT, around)
     return Reason.WAITING_FOR_SLOT, "about to start"
 
@@ -200,12 +207,12 @@ def _of_pool(
     return of_overdue(state, step, first)
 
 
-def _with_a_process(state: State) -> list[str]:
-    """The steps that have a slot, without those that are queued for one."""
+def _with_a_slot(state: State, where: str) -> list[str]:
+    """The steps that have a slot there, without those that are queued for one of this machine."""
     return [
         f"{state.lives[uid].name}/{name}"
         for (uid, name), attempt in state.live.items()
-        if attempt.phase is AttemptPhase.RUNNING
+        if attempt.slots == where and (where or attempt.phase is AttemptPhase.RUNNING)
     ]
 
 
@@ -227,10 +234,13 @@ def _in_words(
         keys = dict.fromkeys(key_in(piece) for piece in pieces if parent_name(piece) == parent.name)
         return Reason.WAITING_FOR_SLOT, words.of_limit(parent, list(keys))
     if obstacle is Obstacle.NO_FREE_SLOT:
-        running, slots = _with_a_process(state), limits.max_parallel
-        said = f"waiting for a slot ({len(running)} of {slots} busy: {words.named(running)})"
+        where = step.definition.slots
+        running = _with_a_slot(state, where)
+        slots = limits.slots_on(where) if where else limits.max_parallel
+        what = f"a slot of {where}" if where else "a slot"
+        said = f"waiting for {what} ({len(running)} of {slots} busy: {words.named(running)})"
         if not running:
-            said = f"waiting for a slot (of {slots}); one is about to be free"
+            said = f"waiting for {what} (of {slots}); one is about to be free"
         return Reason.WAITING_FOR_SLOT, said
     condition = _condition(around, _TOLD_BY.get(obstacle, ""))
     return (obstacle, _SENTENCES[obstacle] if condition is None else condition.message)
@@ -241,11 +251,13 @@ _TOLD_BY = {
     Obstacle.DISK_PRESSURE: "DiskPressure",
     Obstacle.FOLDER_HELD: "FolderHeld",
     Obstacle.SPEC_ABSENT: "MassDeletion",
+    Obstacle.ENGINE_UNREACHABLE: "EngineUnreachable",
 }
 _SENTENCES = {
     Obstacle.STOPPING: "the controller is stopping; the next one starts it",
     Obstacle.DISK_PRESSURE: "the disk is nearly full: nothing new is started",
     Obstacle.FOLDER_HELD: "the specs folder can't be trusted now: nothing in it is started",
+    Obstacle.ENGINE_UNREACHABLE: "its engine can't be reached: nothing new is given to it",
     Obstacle.SPEC_ABSENT: (
         "its spec is missing from the folder, or not read yet: no step starts until it is there"
     ),

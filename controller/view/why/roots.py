@@ -201,7 +201,7 @@ def _unfinished(
         if step.phase is Phase.RUNNING:
             running[_runs(state, workflow, step, around)].append(step.name)
         elif step.phase is Phase.READY:
-            ready[waits(state, workflow, step, around, look)[1]].append(step.name)
+            ready[_ready(state, workflow, step, around, look)].append(step.name)
         elif step.phase is Phase.PENDING and (said := _waits_for(state, workflow, step, look)):
             later[said].append(step.name)
         elif step.phase is Phase.PENDING:
@@ -217,6 +217,13 @@ def _unfinished(
     if behind:
         said = _counted("waiting for steps that are waiting themselves", behind, look)
         yield from look.marked(Phase.PENDING, said)
+
+
+def _ready(state: State, workflow: Workflow, step: Step, around: Around, look: Look) -> str:
+    reason, said = waits(state, workflow, step, around, look)
+    if reason == Reason.ENGINE_QUEUED and step.live is not None:
+        return words.of_engine_in_short(step.live)
+    return said
 
 
 def _runs(state: State, workflow: Workflow, step: Step, around: Around) -> str:

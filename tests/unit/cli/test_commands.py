@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli import arguments
-from controller.cli.arguments import Arg, Command
+from controller.cli.arguments import Arg, Command, MaxParallel, max_parallel
 from controller.cli.commands import COMMANDS
 from controller.cli.habits import MEANT, SAID
 from controller.cli.help import overview
@@ -21,6 +21,7 @@ from controller.cli.settings import complete, specs_folder
 from controller.errors import UsageError
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES
 from controller.planner.retention import KEEP_FINISHED
+from controller.spec.placement import SLOTS_OF_ENGINES
 from controller.spec.reading.load import SPEC_BYTES_MAX
 from controller.view.times import MOMENTS
 
@@ -97,6 +98,7 @@ def test_a_command_that_rarely_needs_the_specs_folder_looks_for_it_then(empty: P
     assert specs_folder(None) == "flows"
 
 
+THREE = MaxParallel(3)
 TOML = 'state = "of-file"\nmax-parallel = 3\nmin-free = "2K"\n'
 
 
@@ -104,11 +106,11 @@ TOML = 'state = "of-file"\nmax-parallel = 3\nmin-free = "2K"\n'
     ("words", "variables", "file", "expected"),
     [
         ((), {}, "", (".treadle", None, None)),
-        ((), {}, TOML, ("of-file", 3, 2 << 10)),
-        ((), {"TREADLE_MIN_FREE": "3K"}, TOML, ("of-file", 3, 3 << 10)),
-        ((), {"TREADLE_STATE": "of-env"}, TOML, ("of-env", 3, 2 << 10)),
-        (("--state", "x"), {"TREADLE_STATE": "of-env"}, TOML, ("x", 3, 2 << 10)),
-        (("--max-parallel", "1", "--min-free", "0"), {}, TOML, ("of-file", 1, 0)),
+        ((), {}, TOML, ("of-file", THREE, 2 << 10)),
+        ((), {"TREADLE_MIN_FREE": "3K"}, TOML, ("of-file", THREE, 3 << 10)),
+        ((), {"TREADLE_STATE": "of-env"}, TOML, ("of-env", THREE, 2 << 10)),
+        (("--state", "x"), {"TREADLE_STATE": "of-env"}, TOML, ("x", THREE, 2 << 10)),
+        (("--max-parallel", "1", "--min-free", "0"), {}, TOML, ("of-file", MaxParallel(1), 0)),
         (("--state", "x", "--specs", "y"), {}, TOML, ("x", None, None)),
         (("--state", "x"), {"TREADLE_SPECS": "y"}, "not TOML", ("x", None, None)),
     ],
@@ -127,6 +129,48 @@ def test_an_option_wins_then_the_environment_then_the_file(
         (empty / "treadle.toml").write_text(file)
     args = read("up", *words)
     assert (args.state, args.max_parallel, args.min_free) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("8", MaxParallel(8)),
+        ("slurm=200", MaxParallel(None, {"slurm": 200})),
+        ("8,slurm=200", MaxParallel(8, {"slurm": 200})),
+        ("slurm=200,8", MaxParallel(8, {"slurm": 200})),
+    ],
+)
+@pytest.mark.usefixtures("empty")
+def test_the_limits_of_this_machine_and_of_engines(text: str, limits: MaxParallel) -> None:
+    assert read("up", "--max-parallel", text).max_parallel == limits
+    assert max_parallel(str(limits)) == limits, "as another process is told it"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0", "must be at least 1"),
+        ("slurm=0", "must be at least 1"),
+        ("slurm=", "'' is not a whole number"),
+        ("", "'' is not a whole number"),
+        ("4,", "'4,' has two numbers for one limit"),
+        ("4,8", "'4,8' has two numbers for one limit"),
+        ("slurm=1,slurm=2", "has two numbers for one limit"),
+        ("condor=4", "there is no engine 'condor'; write N, or slurm=N"),
+        ("container=4", "steps of container run on this machine, so a plain number limits them"),
+        ("local=4", "steps of local run on this machine, so a plain number limits them; write N"),
+    ],
+)
+def test_limits_that_make_no_sense(text: str, said: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        max_parallel(text)
+    assert said in str(refused.value)
+
+
+def test_the_default_limits_are_as_the_help_says() -> None:
+    for engine, slots in SLOTS_OF_ENGINES.items():
+        assert f"{engine}=N" in arguments.MAX_PARALLEL.options["help"]
+        assert f"(default: {slots})" in arguments.MAX_PARALLEL.options["help"]
 
 
 def test_a_wrong_value_in_the_environment_is_named(

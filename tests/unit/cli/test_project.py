@@ -234,6 +234,7 @@ def test_a_group_of_the_user_alone_may_write(tree: Path) -> None:
         ("adopt-folder = true", 'no setting "adopt-folder"'),
         ("max-parallel = 0", "max-parallel: must be at least 1"),
         ("max-parallel = -3", "max-parallel: must be at least 1"),
+        ('max-parallel = "4,condor=2"', "max-parallel: there is no engine 'condor'"),
         ('max-parallel = "many"', "max-parallel: 'many' is not a whole number"),
         ("max-parallel = true", "max-parallel: must be a number or a text"),
         ("max-parallel = 1.5", "max-parallel: must be a number or a text"),

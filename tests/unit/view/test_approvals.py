@@ -6,6 +6,7 @@ import pytest
 from story import Story, a_step
 
 from controller.host.lines import line
+from controller.planner.permission import Limits
 from controller.view.ink import inked
 from controller.view.lists.listing import list_table, listed
 from controller.view.live.board import Board, BoardContent
@@ -39,7 +40,10 @@ def all_views(story: Story, look: Look) -> Iterator[list[str]]:
 
 
 def board(story: Story, width: int = 80) -> list[str]:
-    content, look = BoardContent(story.state, "specs", slots=2), Look(now=story.now, width=width)
+    content, look = (
+        BoardContent(story.state, "specs", limits=Limits(max_parallel=2)),
+        Look(now=story.now, width=width),
+    )
     return [one.rstrip() for one in Board().draw(content, look, 20, lambda attempt, count: [])]
 
 

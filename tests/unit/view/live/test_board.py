@@ -9,6 +9,7 @@ from story import Story, a_step
 from controller.errors import Fault
 from controller.model import events as e
 from controller.model.state import SECOND, Attempt
+from controller.planner.permission import Limits
 from controller.view.live.board import KEYS, Board, BoardContent
 from controller.view.look import Look
 from controller.view.table import cells
@@ -22,11 +23,14 @@ def tail(attempt: Attempt, count: int) -> list[str]:
     return OUTPUT.get(step, [])[-count:]
 
 
+LIMITS = Limits(max_parallel=2)
+
+
 def screen(
     story: Story, board: Board | None = None, width: int = 80, height: int = 20, **how: object
 ) -> list[str]:
     look = Look(now=story.now, width=width)
-    content = BoardContent(story.state, "specs", slots=2, **how)  # type: ignore[arg-type]
+    content = BoardContent(story.state, "specs", limits=LIMITS, **how)  # type: ignore[arg-type]
     lines = (board or Board()).draw(content, look, height, tail)
     assert len(lines) == height
     assert all(cells(line) <= width for line in lines), lines
