@@ -108,6 +108,8 @@ def test_specs_that_another_user_put_there_do_not_run(shared: Place) -> None:
         assert not (place.root / "evil").exists()
         assert place.phase("w") == "Running"
         assert "evil" not in place.folded().workflows
+        (place.specs / "go").touch()
+        place.until(lambda: place.phase("w") == "Succeeded")  # before its folder is removed
 
 
 def evil(ran: Path) -> dict[str, object]:
