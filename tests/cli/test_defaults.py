@@ -64,7 +64,10 @@ def test_validate_says_what_they_hold_for(house: Place) -> None:
         ("{priority: 3}", "spec.priority: unknown field; write it in the spec of each workflow"),
         ("{timeoutSeconds: 3}", "spec.timeoutSeconds: unknown field; write it under defaults"),
         ("{triggers: []}", "spec.triggers: unknown field; write it in the spec of each workflow"),
-        ("{engines: {slurm: {}}}", "spec.engines: not supported yet; steps are processes of"),
+        (
+            "{engines: {container: {image: a}}}",
+            "spec.engines.container.image: unknown field; it decides what a step does",
+        ),
         (
             '{defaults: {timeoutSeconds: "${{ params.n }}"}}',
             "spec.defaults.timeoutSeconds: an expression can't be used here; write the value",
