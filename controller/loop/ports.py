@@ -36,6 +36,7 @@ from controller.spec.placement import LOCAL, NOTHING, Needs, Placement
 __all__ = [
     "AsFile",
     "AttemptId",
+    "Attempts",
     "Chance",
     "Clock",
     "ClockReading",
@@ -229,7 +230,7 @@ class End(Struct, frozen=True, kw_only=True):
     place: dict[str, str] = {}
 
 
-class Executor(Protocol):
+class Attempts(Protocol):
     """Attempts by their ids. Those of an engine go the way of `Submitted`: made to exist under a
     name that only they can have, written down, let go.
     """
@@ -278,6 +279,16 @@ class Executor(Protocol):
     def flush(self) -> None:
         """All that was said since the last observe() is on its way, in the order it was said."""
 
+    def troubles(self) -> list[Trouble]:
+        """What keeps attempts from starting or ending as they should, as of now."""
+
+    def next_due(self) -> int | None:
+        """When observe() has to be called although nothing wakes the loop: ends of grace."""
+
+
+class Executor(Attempts, Protocol):
+    """All attempts, and what they leave in the state folder, wherever they ran."""
+
     def outputs(self, log: str) -> bytes | None:
         """What the attempt with this log handed on, at most VALUES_BYTES_MAX + 1 bytes of it.
 
@@ -287,12 +298,6 @@ class Executor(Protocol):
 
     def parts(self, log: str) -> dict[Part, PartEnd]:
         """How the parts of the attempt with this log ended, as `Ended` has it. Never blocks."""
-
-    def troubles(self) -> list[Trouble]:
-        """What keeps attempts from starting or ending as they should, as of now."""
-
-    def next_due(self) -> int | None:
-        """When observe() has to be called although nothing wakes the loop: ends of grace."""
 
 
 # ---------------------------------------- chance

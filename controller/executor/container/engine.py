@@ -28,8 +28,6 @@ from controller.loop.ports import (
     Found,
     Launch,
     Observation,
-    Part,
-    PartEnd,
     Running,
     Sites,
     Started,
@@ -165,12 +163,6 @@ class ContainerEngine:
             select.select([self._around], [], [], (enough - now) / SECOND)
             self._around.rest()
             self._around.calls.collect()
-
-    def outputs(self, log: str) -> bytes | None:
-        return self._machine.outputs(log)  # they are in the state folder by then
-
-    def parts(self, log: str) -> dict[Part, PartEnd]:
-        return self._machine.parts(log)
 
     def expect(self, uid: str, placements: Collection[Placement]) -> None:
         self._submitter.expect(uid, placements)

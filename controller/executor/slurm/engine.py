@@ -29,8 +29,6 @@ from controller.loop.ports import (
     Found,
     Launch,
     Observation,
-    Part,
-    PartEnd,
     Running,
     Sites,
     Trouble,
@@ -46,7 +44,6 @@ class SlurmEngine:
     def __init__(self, around: Surroundings) -> None:
         self._clock = around.clock
         self._state_dir = around.state_dir
-        self._machine = around.machine
         # Apart, so that a file server that hangs holds up no program, and no other engine.
         self._programs = Calls(around.wake)
         self._files = Calls(around.wake)
@@ -150,12 +147,6 @@ class SlurmEngine:
 
     def close(self) -> None:
         """Whatever is under way, the next controller asks for it again."""
-
-    def outputs(self, log: str) -> bytes | None:
-        return self._machine.outputs(log)  # they are in the state folder by then
-
-    def parts(self, log: str) -> dict[Part, PartEnd]:
-        return self._machine.parts(log)
 
     def expect(self, uid: str, placements: Collection[Placement]) -> None:
         if placements:
