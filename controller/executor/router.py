@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from controller.executor.surroundings import Machine, Surroundings
 from controller.loop.ports import (
     AttemptId,
-    Attempts,
+    AttemptPort,
     Clock,
     End,
     Found,
@@ -29,7 +29,7 @@ from controller.loop.ports import (
 from controller.spec.placement import LOCAL, Placement, engine_of
 
 
-class Engine(Attempts, Protocol):
+class Engine(AttemptPort, Protocol):
     """What runs attempts elsewhere than in plain processes of this machine."""
 
     def hear(self, seen: Observation) -> list[Observation]:
@@ -164,7 +164,7 @@ class Router:
 
     # ---------------------------------------- whose it is
 
-    def _executor(self, name: str) -> Attempts:
+    def _executor(self, name: str) -> AttemptPort:
         return self.machine if name == LOCAL else self._engine(name)
 
     def _engine(self, name: str) -> Engine:
@@ -177,14 +177,14 @@ class Router:
             self._engine_of[of.id] = of.engine
         return of
 
-    def _shared_out(self, of: Iterable[T]) -> list[tuple[Attempts, list[T]]]:
+    def _shared_out(self, of: Iterable[T]) -> list[tuple[AttemptPort, list[T]]]:
         """Each to the executor of its engine, in the order in which these are first named."""
         shared: dict[str, list[T]] = defaultdict(list)
         for one in of:
             shared[one.engine].append(self._noted(one))
         return [(self._executor(name), some) for name, some in shared.items()]
 
-    def _by_id(self, ids: Iterable[AttemptId]) -> list[tuple[Attempts, list[AttemptId]]]:
+    def _by_id(self, ids: Iterable[AttemptId]) -> list[tuple[AttemptPort, list[AttemptId]]]:
         """The ids are not needed again."""
         shared: dict[str, list[AttemptId]] = defaultdict(list)
         for attempt in dict.fromkeys(ids):

@@ -36,7 +36,7 @@ from controller.spec.placement import LOCAL, NOTHING, Needs, Placement
 __all__ = [
     "AsFile",
     "AttemptId",
-    "Attempts",
+    "AttemptPort",
     "Chance",
     "Clock",
     "ClockReading",
@@ -230,7 +230,7 @@ class End(Struct, frozen=True, kw_only=True):
     place: dict[str, str] = {}
 
 
-class Attempts(Protocol):
+class AttemptPort(Protocol):
     """Attempts by their ids. Those of an engine go the way of `Submitted`: made to exist under a
     name that only they can have, written down, let go.
     """
@@ -286,7 +286,7 @@ class Attempts(Protocol):
         """When observe() has to be called although nothing wakes the loop: ends of grace."""
 
 
-class Executor(Attempts, Protocol):
+class Executor(AttemptPort, Protocol):
     """All attempts, and what they leave in the state folder, wherever they ran."""
 
     def outputs(self, log: str) -> bytes | None:

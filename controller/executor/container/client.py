@@ -29,7 +29,7 @@ from controller.model.places import (
     shared_folder,
     work_folder,
 )
-from controller.regular import make_below
+from controller.regular import make_below, open_below, private
 from controller.spec.placement import InContainer
 
 OUTPUT = "output"  # the file that TREADLE_OUTPUT names, in the folder that is shared
@@ -56,7 +56,8 @@ def client_of(state: str, launch: Launch) -> Launch:
     own, lines = _shared_out(env, launch.place["program"])
     path = f"{state}/{env_file(launch.log)}"
     if lines:
-        _write(path, "".join(lines).encode(errors="surrogateescape"))
+        with open(path, "wb", opener=private) as file:
+            file.write("".join(lines).encode(errors="surrogateescape"))
     inherited = launch.inherit if isinstance(launch.inherit, tuple) else ()
     passed = (name for name in inherited if name in os.environ and name not in env)
     return Launch(
@@ -107,7 +108,7 @@ def take_output(state: str, log: str) -> str:
 
 def last_words(state: str, log: str) -> str:
     """The last line that the client printed."""
-    with suppress(OSError), open(f"{state}/{log}", "rb") as file:
+    with suppress(OSError), open(open_below(state, log), "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
         lines = file.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -155,9 +156,3 @@ def _shared_out(env: Mapping[str, str], whose: str) -> tuple[dict[str, str], lis
         else:
             lines.append(f"{name}={value}\n")
     return own, lines
-
-
-def _write(path: str, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with open(path, "wb", opener=lambda name, _: os.open(name, flags, 0o600)) as file:
-        file.write(content)

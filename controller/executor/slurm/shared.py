@@ -25,7 +25,7 @@ from controller.executor.slurm import submission
 from controller.loop.ports import End, Launch, Part, PartEnd
 from controller.model.phases import Reason
 from controller.model.places import output_file, parts_file, work_folder
-from controller.regular import read_regular, remove_below
+from controller.regular import open_regular, private, read_regular, remove_below
 from controller.spec.values import VALUES_BYTES_MAX
 
 VERSION = 1
@@ -283,16 +283,14 @@ def _said(path: str) -> str:
 def _copy(source: str, target: str, bytes_max: int | None) -> None:
     """Copy a regular file, if there is one, whole and durable. Steps can put anything there."""
     try:
-        fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.stat(source).st_mode):
+            return
     except FileNotFoundError:
         return
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return
-        rest = os.fstat(fd).st_size if bytes_max is None else bytes_max
+    with open(open_regular(source, follow=True), "rb") as file:
+        rest = os.fstat(file.fileno()).st_size if bytes_max is None else bytes_max
         new = f"{target}.new"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        with open(new, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as copy:
+        with open(new, "wb", opener=private) as copy:
             while rest > 0 and (block := file.read(min(rest, COPY_BYTES))):
                 copy.write(block)
                 rest -= len(block)
@@ -302,5 +300,5 @@ def _copy(source: str, target: str, bytes_max: int | None) -> None:
 
 
 def _write_parts(target: str, parts: dict[Part, PartEnd]) -> None:
-    with open(target, "wb") as file:
+    with open(target, "wb", opener=private) as file:
         file.write(msgspec.json.encode(parts))
