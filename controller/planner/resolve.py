@@ -17,13 +17,7 @@ from controller.model.indexes import phase_before, phase_of_run, run_to_be
 from controller.model.phases import TERMINAL, Phase, Reason
 from controller.model.scope import Scope, defined, item_of, prints_of_needs, scope_of
 from controller.model.state import State, Step, Workflow
-from controller.spec.definition import (
-    Definition,
-    TemplateCall,
-    expansion_expressions,
-    given,
-    reads,
-)
+from controller.spec.definition import Definition, TemplateCall, expansion_expressions, reads
 from controller.spec.expression import (
     OF_CALLER,
     OPEN,
@@ -42,7 +36,7 @@ from controller.spec.fingerprint import children, fingerprints, inputs, inside, 
 from controller.spec.hooks import kind_of
 from controller.spec.items import Item, check_inner_name, child_name, expand, inner_name
 from controller.spec.linked import called
-from controller.spec.models import SECONDS_MAX, Spec
+from controller.spec.models import SECONDS_MAX, Spec, given
 from controller.spec.params import default, misfit, type_of_param
 from controller.spec.template import body, template_definitions
 from controller.spec.triggers.trigger import Firing, read

@@ -8,7 +8,7 @@ import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -30,6 +30,7 @@ from controller.spec.models import (
     Retry,
     Spec,
     Step,
+    given,
 )
 from controller.spec.path_fault import SCRIPTS
 from controller.spec.placement import (
@@ -46,9 +47,6 @@ from controller.spec.placement import (
 )
 from controller.spec.uses import Holding, holdings
 from controller.spec.values import ParamType
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 DEFAULT_SHELL = ("/bin/sh", "-euc")
 SHELLS = {  # a single word that means more than itself
@@ -561,11 +559,6 @@ def _require(entry: str | Dependency) -> Requires:
     if isinstance(entry, str):
         return Requires(entry)
     return Requires(entry.step, given(entry.condition, "Succeeded"))
-
-
-def given(value: T | UnsetType, otherwise: U) -> T | U:
-    """`value` if the spec has it, else `otherwise`."""
-    return otherwise if isinstance(value, UnsetType) else value
 
 
 _NO_RETRY = RetryPolicy()

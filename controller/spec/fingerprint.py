@@ -44,7 +44,6 @@ from controller.spec.definition import (
     expansion_expressions,
     expressions,
     for_each,
-    given,
     requires,
     scripts,
     shell_words,
@@ -87,6 +86,7 @@ from controller.spec.models import (
     Trigger,
     Use,
     Uses,
+    given,
 )
 from controller.spec.placement import executor_of
 from controller.spec.placement import needs as needs_of

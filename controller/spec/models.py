@@ -6,11 +6,14 @@ down a default is an edit; a new default in a later release is not.
 Python names are snake_case; in files they are camelCase.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from controller.spec.values import VALUE_NAME, ParamType
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 API_VERSION = "treadle.dev/v1"
 KINDS = ("Workflow", "Template", "Pool", "Defaults")
@@ -1016,3 +1019,8 @@ class OlderWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def fields_of(model: Struct | type[Struct]) -> dict[str, str]:
     """The attributes of a model, each with the name of its field in a file."""
     return dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))
+
+
+def given(value: T | UnsetType, otherwise: U) -> T | U:
+    """`value` if the spec has it, else `otherwise`."""
+    return otherwise if isinstance(value, UnsetType) else value

@@ -6,7 +6,7 @@ has to be told is here in full; what it then does is known to `executor/` alone.
 """
 
 import posixpath
-from typing import Literal, TypeVar
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -22,10 +22,9 @@ from controller.spec.models import (
     Slurm,
     Spec,
     Step,
+    given,
 )
 from controller.spec.models import Placement as Written
-
-T = TypeVar("T")
 
 EngineName = Literal["local", "container", "slurm"]
 ENGINES: tuple[EngineName, ...] = ("local", "container", "slurm")
@@ -129,17 +128,17 @@ def placement(spec: Spec, step: Step | Hook, home: str = ".") -> Placement | Non
         return None
     if isinstance(container := executor.container, Container):
         return InContainer(
-            image=_given(container.image, ""),
+            image=given(container.image, ""),
             mounts=_mounts(container, home if _lists_mounts(step.executor) else "."),
-            network=_given(container.network, ""),
-            program=_given(container.program, "auto"),
-            pull=_given(container.pull, "missing"),
+            network=given(container.network, ""),
+            program=given(container.program, "auto"),
+            pull=given(container.pull, "missing"),
         )
     if isinstance(slurm := executor.slurm, Slurm):
         return OnSlurm(
-            partition=_given(slurm.partition, ""),
-            shared_dir=_given(slurm.shared_dir, ""),
-            args=tuple(_given(slurm.args, [])),
+            partition=given(slurm.partition, ""),
+            shared_dir=given(slurm.shared_dir, ""),
+            args=tuple(given(slurm.args, [])),
         )
     return None
 
@@ -148,11 +147,11 @@ def needs(written: Resources | UnsetType) -> Needs:
     """What `resources` of a step means."""
     if isinstance(written, UnsetType):
         return NOTHING
-    memory = _given(written.memory, None)
+    memory = written.memory
     return Needs(
-        cpu=_given(written.cpu, None),
-        memory_bytes=None if memory is None else quantity(memory),
-        gpu=_given(written.gpu, None),
+        cpu=given(written.cpu, None),
+        memory_bytes=None if isinstance(memory, UnsetType) else quantity(memory),
+        gpu=given(written.gpu, None),
     )
 
 
@@ -186,7 +185,7 @@ def _under(own: Executor, engines: Engines) -> Executor:
 
 def _mounts(container: Container, home: str) -> tuple[ContainerMount, ...]:
     """`home`: the folder of the file that lists them, seen from that of the spec."""
-    return tuple(_mount(mount, home) for mount in _given(container.mounts, []))
+    return tuple(_mount(mount, home) for mount in given(container.mounts, []))
 
 
 def _lists_mounts(written: Written) -> bool:
@@ -198,8 +197,4 @@ def _mount(mount: Mount, home: str) -> ContainerMount:
     source = mount.source
     if home != ".":
         source = posixpath.normpath(posixpath.join(home, source))
-    return ContainerMount(source, mount.target, _given(mount.read_only, False))
-
-
-def _given(value: T | UnsetType, otherwise: T) -> T:
-    return otherwise if isinstance(value, UnsetType) else value
+    return ContainerMount(source, mount.target, given(mount.read_only, False))

@@ -20,14 +20,13 @@ from controller.spec.models import (
     Defaults,
     EnvValue,
     Executor,
-    Placement,
     Reference,
     Spec,
     Use,
     Uses,
 )
-from controller.spec.placement import Placement as Places
-from controller.spec.placement import placement
+from controller.spec.models import Placement as Written
+from controller.spec.placement import Placement, placement
 
 T = TypeVar("T")
 
@@ -64,12 +63,12 @@ def definition_named(spec: Spec, name: str) -> Definition | None:
     return None if parent.template is None else template_definitions(spec, parent).get(key_in(name))
 
 
-def placements(spec: Spec) -> set[Places]:
+def placements(spec: Spec) -> set[Placement]:
     """Where else than on this machine its steps, and those of its templates, may run.
 
     Cost: O(steps), and next to nothing where no step names an engine.
     """
-    found: set[Places] = set()
+    found: set[Placement] = set()
     for name in called(spec):
         found |= placements(body(spec, name))
     if spec.executor is UNSET and all(step.executor is UNSET for step in spec.steps):
@@ -116,7 +115,7 @@ def _defaults(defaults: Defaults | UnsetType) -> Defaults | UnsetType:
     )
 
 
-def _executor(executor: Placement) -> Placement:
+def _executor(executor: Written) -> Written:
     """Only the name of an image can hold expressions."""
     if not isinstance(executor, Executor) or isinstance(executor.container, UnsetType):
         return executor

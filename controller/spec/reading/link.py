@@ -13,9 +13,8 @@ from typing import NamedTuple
 from msgspec import UNSET, Struct
 
 from controller.errors import FAULTS_MAX, Fault
-from controller.spec.definition import given
 from controller.spec.linked import Called, Linked, body_alone, joined
-from controller.spec.models import Call, Spec, TemplateSpec
+from controller.spec.models import Call, Spec, TemplateSpec, given
 from controller.spec.params import declared, required
 from controller.spec.path_fault import Path, PathFault, calls_of, did_you_mean
 from controller.spec.reading.excerpt import with_excerpt

@@ -5,10 +5,9 @@ What the template takes and gives, `link` compares with the step.
 
 from collections.abc import Callable, Iterator
 
-from controller.spec.definition import given
 from controller.spec.expression import OPEN
 from controller.spec.linked import Body
-from controller.spec.models import Spec
+from controller.spec.models import Spec, given
 from controller.spec.path_fault import Path, PathFault, calls_of
 from controller.spec.rules.param import impossible
 from controller.spec.values import found

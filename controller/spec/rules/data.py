@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET, UnsetType, to_builtins
 
 from controller.spec import params as params_of
-from controller.spec.definition import given, requires, scripts
+from controller.spec.definition import requires, scripts
 from controller.spec.expression import (
     OPEN,
     Code,
@@ -38,6 +38,7 @@ from controller.spec.models import (
     Step,
     Trigger,
     Use,
+    given,
 )
 from controller.spec.path_fault import (
     Path,

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec import UNSET, UnsetType
 
-from controller.spec.definition import given
 from controller.spec.expression import OPEN
 from controller.spec.linked import Body, Linked
-from controller.spec.models import Container, Engines, Executor, Mount, Slurm, Spec
+from controller.spec.models import Container, Engines, Executor, Mount, Slurm, Spec, given
 from controller.spec.path_fault import Path, PathFault, containers, holders_of, programs_of
 from controller.spec.placement import executor_of
 from controller.spec.values import found

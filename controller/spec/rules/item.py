@@ -9,10 +9,9 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from controller.spec.definition import given
 from controller.spec.expression import OPEN, Malformed, Unusable, codes, items_read
 from controller.spec.items import CHILDREN_MAX, too_many
-from controller.spec.models import Items, Matrix, Spec, Step
+from controller.spec.models import Items, Matrix, Spec, Step, given
 from controller.spec.path_fault import Path, PathFault, did_you_mean, steps_of
 from controller.spec.values import RESERVED_NAMES, VALUE_NAME_HINT, is_name, mismatch
 

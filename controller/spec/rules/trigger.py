@@ -11,9 +11,17 @@ from datetime import date
 
 from msgspec import UNSET, UnsetType
 
-from controller.spec.definition import given
 from controller.spec.expression import OPEN, codes
-from controller.spec.models import Concurrency, Files, Param, ParamValue, Spec, Trigger, fields_of
+from controller.spec.models import (
+    Concurrency,
+    Files,
+    Param,
+    ParamValue,
+    Spec,
+    Trigger,
+    fields_of,
+    given,
+)
 from controller.spec.params import declared, required, type_of_param
 from controller.spec.path_fault import UNREADABLE, Path, PathFault, did_you_mean, triggers_of
 from controller.spec.rules.param import impossible, listed, misfitting

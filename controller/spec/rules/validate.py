@@ -19,14 +19,13 @@ from controller.spec.definition import (
     BackoffPolicy,
     env_text,
     exit_code_list,
-    given,
     requires,
     scripts,
     shell_words,
 )
 from controller.spec.hooks import HOOK_KINDS
 from controller.spec.linked import Body
-from controller.spec.models import Backoff, Hook, Retry, Spec, Step
+from controller.spec.models import Backoff, Hook, Retry, Spec, Step, given
 from controller.spec.path_fault import (
     UNREADABLE,
     Path,

@@ -10,11 +10,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, UnsetType
 
-from controller.spec.definition import given
 from controller.spec.effective import effective
 from controller.spec.expression import Failed, Lookup, NoValue, codes, evaluate, fill, gives, quoted
 from controller.spec.identity import Identity
-from controller.spec.models import Concurrency, Spec, fields_of
+from controller.spec.models import Concurrency, Spec, fields_of, given
 from controller.spec.models import Trigger as Written
 from controller.spec.params import declared, misfit, type_of_param
 from controller.spec.triggers.due import Rule, moment_of
