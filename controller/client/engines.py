@@ -12,13 +12,10 @@ from controller.executor.names import name_of
 from controller.folder.scan import Walk
 from controller.model.phases import Reason
 from controller.model.state import State
-from controller.spec.definition import Definition, definitions
-from controller.spec.effective import effective
-from controller.spec.hooks import hook_definition, hooks_in_force
+from controller.spec.engines import placements
 from controller.spec.models import Spec
 from controller.spec.placement import Placement
 from controller.spec.reading.load import SPEC_BYTES_MAX, Loaded, load
-from controller.spec.template import template_definitions
 
 
 class EnginesInUse(NamedTuple):
@@ -30,7 +27,7 @@ def engines_in_use(state: State, specs: str) -> EnginesInUse:
     """What the folder `specs`, which need not be there, and the log name."""
     found: dict[Placement, None] = {}
     for spec in [*_in_folder(specs), *(life.spec for life in state.workflows.values())]:
-        found |= {one.placement: None for one in _all(spec) if one.placement is not None}
+        found |= dict.fromkeys(placements(spec))
     return EnginesInUse([*found], _given_up(state))
 
 
@@ -51,17 +48,6 @@ def _in_folder(specs: str) -> Iterator[Spec]:
     again = [(path, loaded) for (path, _), loaded in zip(read, linked, strict=True)]
     for loaded in with_defaults(again, lambda: specs, SPEC_BYTES_MAX, []):
         yield from (document.workflow.spec for document in loaded.documents)
-
-
-def _all(spec: Spec) -> Iterator[Definition]:
-    """Every step of the spec, those of its templates, and its hooks."""
-    for step in definitions(spec).values():
-        if step.template is None:
-            yield step
-        else:
-            yield from template_definitions(effective(spec), step).values()
-    for some in hooks_in_force(spec).values():
-        yield from (hook_definition(spec, due) for due in some)
 
 
 def _given_up(state: State) -> dict[str, list[LeftBehind]]:

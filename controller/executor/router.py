@@ -180,8 +180,8 @@ class Router:
     def _shared_out(self, of: Iterable[T]) -> list[tuple[AttemptPort, list[T]]]:
         """Each to the executor of its engine, in the order in which these are first named."""
         shared: dict[str, list[T]] = defaultdict(list)
-        for one in of:
-            shared[one.engine].append(self._noted(one))
+        for told in of:
+            shared[told.engine].append(self._noted(told))
         return [(self._executor(name), some) for name, some in shared.items()]
 
     def _by_id(self, ids: Iterable[AttemptId]) -> list[tuple[AttemptPort, list[AttemptId]]]:

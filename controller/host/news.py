@@ -46,8 +46,11 @@ class News(NamedTuple):
 
     def running_here(self) -> list[Attempt]:
         """Those of them that run on this machine."""
-        live = self.state.live.values()
-        return [one for one in live if one.phase is AttemptPhase.RUNNING and one.slots == MACHINE]
+        return [
+            attempt
+            for attempt in self.state.live.values()
+            if attempt.phase is AttemptPhase.RUNNING and attempt.slots == MACHINE
+        ]
 
     def lacks_room(self) -> bool:
         """Whether a full disk keeps steps from starting."""

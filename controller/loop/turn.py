@@ -39,7 +39,7 @@ from controller.model.state import SECOND, Attempt, Condition, State, Workflow
 from controller.planner import outcome
 from controller.planner.permission import Limits
 from controller.planner.plan import settled
-from controller.spec.template import placements
+from controller.spec.engines import placements
 
 LOOK_AGAIN = SECOND  # for room on the disk, say
 CLOCK_TOLERANCE = SECOND  # smaller steps and sleeps are the kernel's own corrections

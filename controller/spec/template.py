@@ -26,7 +26,6 @@ from controller.spec.models import (
     Uses,
 )
 from controller.spec.models import Placement as Written
-from controller.spec.placement import Placement, placement
 
 T = TypeVar("T")
 
@@ -61,20 +60,6 @@ def definition_named(spec: Spec, name: str) -> Definition | None:
     if parent.for_each is not None:
         return child_definition(parent, ask_each=False)
     return None if parent.template is None else template_definitions(spec, parent).get(key_in(name))
-
-
-def placements(spec: Spec) -> set[Placement]:
-    """Where else than on this machine its steps, and those of its templates, may run.
-
-    Cost: O(steps), and next to nothing where no step names an engine.
-    """
-    found: set[Placement] = set()
-    for name in called(spec):
-        found |= placements(body(spec, name))
-    if spec.executor is UNSET and all(step.executor is UNSET for step in spec.steps):
-        return found
-    merged = effective(spec)
-    return found | {where for step in merged.steps if (where := placement(merged, step))}
 
 
 @lru_cache(_BODIES_MAX)

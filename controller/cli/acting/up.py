@@ -96,7 +96,7 @@ def _end_steps(session: "Session", shown: "Progress") -> int:
         shown.ending(running)  # it is durable now: the next controller would continue it
     shown.show(session.news())
     live = session.controller.state.live
-    while any(one.slots == MACHINE and not one.is_stuck for one in live.values()):
+    while any(attempt.slots == MACHINE and not attempt.is_stuck for attempt in live.values()):
         session.wait(shown.refresh_seconds, shown.keys())
         session.turn()
         shown.show(session.news())

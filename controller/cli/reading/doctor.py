@@ -34,21 +34,21 @@ def doctor(args: argparse.Namespace) -> int:
     state = Replica(args.state).catch_up()
     found = list(_found(args.state, engines_in_use(state, args.specs)))
     if args.output:
-        for one in found:
-            show_line(one)
+        for finding in found:
+            show_line(finding)
     elif found:
         show_lines(_lines(found, look(args)))
     else:
         note("no spec and no attempt names an engine: there is nothing to check")
-    return ExitCode.FINE if all(one.fine for one in found) else ExitCode.FAILED
+    return ExitCode.FINE if all(finding.fine for finding in found) else ExitCode.FAILED
 
 
 def _found(state_dir: str, used: EnginesInUse) -> Iterator[FindingShape]:
     from controller.executor.container import check as containers
     from controller.executor.slurm import check as slurm
 
-    boxes = [one for one in used.placements if isinstance(one, InContainer)]
-    jobs = [one for one in used.placements if isinstance(one, OnSlurm)]
+    boxes = [where for where in used.placements if isinstance(where, InContainer)]
+    jobs = [where for where in used.placements if isinstance(where, OnSlurm)]
     left = used.given_up
     if boxes or "container" in left:
         yield from _shaped("container", containers.check(boxes, left.get("container", [])))
@@ -62,8 +62,8 @@ def _found(state_dir: str, used: EnginesInUse) -> Iterator[FindingShape]:
 
 
 def _shaped(engine: str, found: Iterable[Finding]) -> Iterator[FindingShape]:
-    for one in found:
-        yield FindingShape(engine=engine, of=one.of, fine=one.fine, message=one.message)
+    for finding in found:
+        yield FindingShape(engine=engine, of=finding.of, fine=finding.fine, message=finding.message)
 
 
 def _process(left: LeftBehind) -> Finding:
@@ -73,8 +73,8 @@ def _process(left: LeftBehind) -> Finding:
 
 
 def _lines(found: Iterable[FindingShape], view: Look) -> Iterator[str]:
-    for one in found:
-        mark = mark_cell(Phase.SUCCEEDED if one.fine else Phase.FAILED)
-        first, *more = view.wrapped(f"{mark.text} {one.of}: {one.message}", hang=4)
+    for finding in found:
+        mark = mark_cell(Phase.SUCCEEDED if finding.fine else Phase.FAILED)
+        first, *more = view.wrapped(f"{mark.text} {finding.of}: {finding.message}", hang=4)
         yield view.paint(mark.text, mark.style) + first[len(mark.text) :]
         yield from more

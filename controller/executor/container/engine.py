@@ -126,31 +126,31 @@ class ContainerEngine:
 
     def observe(self) -> list[Observation]:
         now = self._clock.now()
-        for each in (self._submitter, self._follower, self._removals, self._strangers):
-            each.advance(now)
+        for part in (self._submitter, self._follower, self._removals, self._strangers):
+            part.advance(now)
         news, self._attempts.news = self._attempts.news, []
         return news
 
     def forget(self, ids: Collection[AttemptId]) -> None:
         self._machine.forget(ids)
-        for each in ids:
-            attempt = self._drop(each)
+        for attempt_id in ids:
+            attempt = self._drop(attempt_id)
             if attempt is None:
-                self._strangers.remove(each)
+                self._strangers.remove(attempt_id)
             elif attempt.started is not None:
-                self._removals.add(attempt.program, attempt.name, each)
+                self._removals.add(attempt.program, attempt.name, attempt_id)
 
     def disown(self, found: Sequence[Found]) -> None:
-        for each in found:
-            if each.held:
-                self._strangers.remove(each.id)
+        for stranger in found:
+            if stranger.held:
+                self._strangers.remove(stranger.id)
             else:
-                self._strangers.leave(each.id)
+                self._strangers.leave(stranger.id)
 
     def abandon(self, ids: Collection[AttemptId]) -> None:
         self._machine.abandon(ids)
-        for each in ids:
-            self._drop(each)
+        for attempt_id in ids:
+            self._drop(attempt_id)
 
     def flush(self) -> None:
         """Calls go out at once."""
@@ -177,8 +177,8 @@ class ContainerEngine:
     def next_due(self) -> int | None:
         if self._attempts.news:
             return self._clock.now()
-        rest = (self._submitter, self._follower, self._removals, self._strangers)
-        return min((due for each in rest if (due := each.next_due()) is not None), default=None)
+        parts = (self._submitter, self._follower, self._removals, self._strangers)
+        return min((due for part in parts if (due := part.next_due()) is not None), default=None)
 
     # -------------------------------------------------------------------------------- one attempt's
     def _client_ended(self, attempt: ContainerAttempt, seen: Ended) -> None:

@@ -168,5 +168,6 @@ class Follower:
         return End(id=attempt.id, mark=attempt.mark, grace_seconds=CLIENT_GRACE_SECONDS)
 
     def next_due(self) -> int | None:
-        dues = (each.due for each in self._attempts.by_id.values() if not each.busy)
+        attempts = self._attempts.by_id.values()
+        dues = (attempt.due for attempt in attempts if not attempt.busy)
         return min((due for due in dues if due is not None), default=None)

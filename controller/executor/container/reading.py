@@ -91,7 +91,7 @@ def containers(answer: Answer) -> list[Container]:
         raise Unreadable(answer.problem)
     try:
         inspected = msgspec.json.decode(answer.out or "[]", type=list[_Inspected])
-        return [_container(one) for one in inspected]
+        return [_container(entry) for entry in inspected]
     except (msgspec.DecodeError, ValueError, KeyError):
         raise Unreadable(f"it says what can't be read: {answer.out[:100]!r}") from None
 

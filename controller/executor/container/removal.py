@@ -40,7 +40,7 @@ class Removals:
     @property
     def hopeful(self) -> bool:
         """Whether there are some that have not been refused yet."""
-        return any(each.pause == PAUSE_US for each in self._todo.values())
+        return any(removal.pause == PAUSE_US for removal in self._todo.values())
 
     def __contains__(self, name: str) -> bool:
         return name in self._todo
@@ -49,18 +49,20 @@ class Removals:
         """Ask what is due."""
         self._now = now
         due: dict[str, list[_Removal]] = defaultdict(list)
-        for each in self._todo.values():
-            if not each.busy and each.due <= now and len(due[each.program]) < AT_ONCE_MAX:
-                due[each.program].append(each)
+        for removal in self._todo.values():
+            if not removal.busy and removal.due <= now and len(due[removal.program]) < AT_ONCE_MAX:
+                due[removal.program].append(removal)
         for whose, some in due.items():
             if some:
-                for each in some:
-                    each.busy = True
-                argv = program.inspect(whose, (each.name for each in some))
+                for removal in some:
+                    removal.busy = True
+                argv = program.inspect(whose, (removal.name for removal in some))
                 self._calls.ask(argv, partial(self._looked, whose, some), seconds=SECONDS)
 
     def next_due(self) -> int | None:
-        return min((each.due for each in self._todo.values() if not each.busy), default=None)
+        return min(
+            (removal.due for removal in self._todo.values() if not removal.busy), default=None
+        )
 
     def _looked(self, whose: str, some: list[_Removal], answer: Answer) -> None:
         try:
@@ -69,13 +71,13 @@ class Removals:
             self._later(some)
             return
         ours = {}
-        for each in some:
-            container = found.get(each.name)
+        for removal in some:
+            container = found.get(removal.name)
             labels = None if container is None else container.labels
-            if container is not None and labels is not None and labels.attempt == each.attempt:
-                ours[container.id] = each
+            if container is not None and labels is not None and labels.attempt == removal.attempt:
+                ours[container.id] = removal
             else:
-                self._done(each)
+                self._done(removal)
         if ours:
             then = partial(self._removed, list(ours.values()))
             self._calls.ask(program.remove(whose, ours), then, seconds=SECONDS)
@@ -84,14 +86,14 @@ class Removals:
         if not answer.ok:
             self._later(some)
             return
-        for each in some:
-            self._done(each)
+        for removal in some:
+            self._done(removal)
 
-    def _done(self, each: _Removal) -> None:
-        self._todo.pop(each.name, None)
+    def _done(self, removal: _Removal) -> None:
+        self._todo.pop(removal.name, None)
 
     def _later(self, some: list[_Removal]) -> None:
-        for each in some:
-            each.busy = False
-            each.due = self._now + each.pause
-            each.pause = min(each.pause * 2, PAUSE_US_MAX)
+        for removal in some:
+            removal.busy = False
+            removal.due = self._now + removal.pause
+            removal.pause = min(removal.pause * 2, PAUSE_US_MAX)

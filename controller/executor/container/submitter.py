@@ -61,7 +61,7 @@ class Submitter:
 
     def expect(self, uid: str, placements: Collection[Placement]) -> None:
         """The programs that a life may need."""
-        wanted = {each.program for each in placements if isinstance(each, InContainer)}
+        wanted = {place.program for place in placements if isinstance(place, InContainer)}
         self._expected.pop(uid, None)
         if wanted:
             self._expected[uid] = wanted

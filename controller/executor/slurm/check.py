@@ -31,10 +31,10 @@ def check(
     wanted = list(placements)
     contact = _contact(say)
     yield contact
-    for partition in sorted({one.partition for one in wanted if one.partition}):
+    for partition in sorted({job.partition for job in wanted if job.partition}):
         if contact.fine:
             yield _partition(partition, say)
-    for folder in sorted({one.shared_dir for one in wanted}):
+    for folder in sorted({job.shared_dir for job in wanted}):
         yield _shared(folder)
     for attempt in left:
         yield _left(attempt, say)
@@ -93,9 +93,9 @@ def _file_system(path: str) -> str:
     """`nfs4`: the type of the mounted file system that has this path."""
     real = os.path.realpath(path)
     holding = [
-        (len(one.mountpoint), one.fstype)
-        for one in psutil.disk_partitions(all=True)
-        if os.path.commonpath([real, one.mountpoint]) == one.mountpoint
+        (len(mounted.mountpoint), mounted.fstype)
+        for mounted in psutil.disk_partitions(all=True)
+        if os.path.commonpath([real, mounted.mountpoint]) == mounted.mountpoint
     ]
     return max(holding, default=(0, "an unknown file system"))[1]
 

@@ -406,8 +406,9 @@ def _head(sections: _Sections, content: BoardContent, look: Look) -> str:
 
 def _slots(state: State, limits: Limits) -> str:
     """`slots 3/8   slurm 12/1000`: an engine is there while it has something, or is to get it."""
-    running = [one.slots for one in state.live.values() if one.phase is AttemptPhase.RUNNING]
-    engines = Counter(attempt.slots for attempt in state.live.values() if attempt.slots)
+    live = state.live.values()
+    running = [attempt.slots for attempt in live if attempt.phase is AttemptPhase.RUNNING]
+    engines = Counter(attempt.slots for attempt in live if attempt.slots)
     here = f"slots {running.count(MACHINE)}/{limits.max_parallel}   "
     names = sorted(engines.keys() | state.queue_on.keys())
     return here + "".join(f"{name} {engines[name]}/{limits.slots_on(name)}   " for name in names)
