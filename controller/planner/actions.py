@@ -52,7 +52,7 @@ class AllowRetry(Struct, frozen=True):
 
 
 class Fire(Struct, frozen=True, kw_only=True):
-    """Decide on a firing; what becomes of it hangs on what runs when it is recorded.
+    """Decide on a firing; what becomes of it depends on what runs when it is recorded.
 
     The fields are those of FiringDecided. `given`: params, if they are not those that the trigger
     says; `over`: those that win over what it says.

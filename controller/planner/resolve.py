@@ -384,7 +384,7 @@ def inputs_of(workflow: Workflow, step: Step) -> dict[str, str]:
 
 
 def children_to_be(state: State, workflow: Workflow, parent: Step) -> list[str] | None:
-    """The children of a step that is not expanded. None: its list hangs on unfinished steps.
+    """The children of a step that is not expanded. None: its list depends on unfinished steps.
 
     Raises Failed if it can't be expanded. Cost: that of the list.
     """

@@ -414,7 +414,7 @@ def _programs(of: Identity) -> _Programs:
 
 @cache
 def _only_in(scope: Scope, in_template: bool) -> Mapping[str, "Type"]:
-    """The names that hang on where the expression stands."""
+    """The names that depend on where the expression stands."""
     from controller.cel.types import DYN, INT, STRING, record, unavailable
 
     of_item = {"item": DYN, "index": INT}

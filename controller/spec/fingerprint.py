@@ -404,7 +404,7 @@ def _given(spec: Spec, step: Step, params: Params, item: Item | None) -> dict[st
 
 
 def _given_by(spec: Spec, text: str, params: Params, item: Item | None) -> Any:
-    """The value of a text, or, if it hangs on what runs, the text with all that it reads now."""
+    """The value of a text, or, if it depends on what runs, the text with all that it reads now."""
     expressions = [code.text for code in codes(text)]
     read = items_read(spec, expressions)
     of_item = {} if item is None else {"item": item.value, "index": item.index}

@@ -2,7 +2,7 @@
 
 Steps with children are judged with all that is below them. The children of a list are compared by
 their keys: those that stay are judged like any step, the others are new or gone. The steps of a
-template are judged like those of a spec. A list that hangs on what runs again is not known yet.
+template are judged like those of a spec. A list that depends on what runs again is not known yet.
 Cost: O(steps + dependencies).
 """
 

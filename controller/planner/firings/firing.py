@@ -1,6 +1,6 @@
 """What a definition decides now: which of its triggers fire, and which instance may start.
 
-One decision at a time, since the next one hangs on it: a firing finds what runs by then. Times
+One decision at a time, since the next one depends on it: a firing finds what runs by then. Times
 without a controller are never gone through one by one, however many there are: due times in a row
 that nobody starts are one record. Cost: O(triggers) a look, and some questions to the rule of due
 times for each that is due.

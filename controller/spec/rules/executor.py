@@ -228,7 +228,7 @@ def texts_of_engines(spec: Spec) -> Iterator[tuple[Path, str]]:
 
 
 def of_template(spec: Body) -> Iterator[PathFault]:
-    """What hangs on who calls the template: the engine that the caller has chosen."""
+    """What a caller of the template chooses for its steps: the engine."""
     yield from images(spec)
     yield from limits_of_engines(spec)
 

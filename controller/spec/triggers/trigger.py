@@ -70,7 +70,7 @@ class Firing(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="came
 
 
 class Overlap(Struct, frozen=True):
-    """What a firing does while others have not ended. `policy` empty: it hangs on the trigger."""
+    """What a firing does while others have not ended. `policy` empty: it depends on the trigger."""
 
     policy: Policy | Literal[""] = ""
     limit: int = 1
