@@ -20,7 +20,7 @@ _TIMES = "\N{MULTIPLICATION SIGN}"
 
 LETTER = 7.23  # px a column of text takes
 NAME_AT = 28  # px from the left, where the name begins
-_TOOK = 50  # px for how long it took, on the right
+_TOOK = 56  # px for how long it took, on the right
 STEP_HEIGHT = 32
 PARENT_HEIGHT = 54
 _PARENT_WIDTH = 200  # at least: below the name is how its children stand

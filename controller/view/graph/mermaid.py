@@ -27,7 +27,7 @@ _CLASSES = {
 
 def mermaid(graph: Graph, boxes: Sequence[Box]) -> Iterator[str]:
     """The lines of a flowchart. `boxes`: what the layout of the graph was made of."""
-    yield "flowchart LR"
+    yield f"flowchart {'TD' if graph.layout.direction == 'down' else 'LR'}"
     numbers: dict[str, str] = {}
     _count(boxes, numbers)
     yield from _nodes(boxes, graph.standings, numbers, "    ")

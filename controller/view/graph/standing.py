@@ -12,6 +12,7 @@ from msgspec import Struct
 from controller.model.phases import Phase
 from controller.model.state import SECOND, State, Step, Workflow
 from controller.view import figures
+from controller.view.failure import Printed
 from controller.view.graph.shape import Layout
 from controller.view.look import Look
 
@@ -40,18 +41,37 @@ class Graph(Struct, frozen=True, kw_only=True):
     """The JSON of `graph -o json`. Without a run (the file of a spec) nothing stands anywhere."""
 
     workflow: str
-    uid: str | None
-    generation: int | None
-    run: int | None
-    phase: str | None
+    uid: str | None = None
+    generation: int | None = None
+    run: int | None = None  # null before the first one
+    phase: str | None = None
     layout: Layout
-    standings: dict[str, Standing]  # by the id of the node
+    standings: dict[str, Standing] = {}  # by the id of the node
 
 
 def standings(
-    state: State, workflow: Workflow, steps: Mapping[str, Step], layout: Layout, look: Look
+    state: State,
+    workflow: Workflow,
+    look: Look,
+    printed: Printed,
+    steps: Mapping[str, Step],
+    layout: Layout,
 ) -> dict[str, Standing]:
-    """Of every node of the layout of these steps, by its id. `steps`: by full name."""
+    """Of every node of the layout of these steps, by its id.
+
+    `printed`: what the steps that failed printed last. `steps`: by full name.
+    """
+
+    def standing(step: Step) -> Standing:
+        length = figures.length_of(workflow, step, look)
+        has_begun = step.name in workflow.steps
+        return Standing(
+            phase=step.phase,
+            note=figures.note(state, workflow, step, look, printed) if has_begun else "",
+            seconds=None if length is None else length / SECOND,
+            counts=counted(steps[name] for name in step.children if name in steps),
+        )
+
     bundled: dict[str, list[Step]] = {}
     for node in layout.nodes:
         if node.parent is not None:
@@ -59,22 +79,9 @@ def standings(
     return {
         node.id: Standing(phase=None, note="", seconds=None, counts=counted(bundled[node.id]))
         if node.kind == "bundle"
-        else _standing(state, workflow, steps, steps[node.id], look)
+        else standing(steps[node.id])
         for node in layout.nodes
     }
-
-
-def _standing(
-    state: State, workflow: Workflow, steps: Mapping[str, Step], step: Step, look: Look
-) -> Standing:
-    length = figures.length_of(workflow, step, look)
-    has_begun = step.name in workflow.steps
-    return Standing(
-        phase=step.phase,
-        note=figures.note(state, workflow, step, look) if has_begun else "",
-        seconds=None if length is None else length / SECOND,
-        counts=counted(steps[name] for name in step.children if name in steps),
-    )
 
 
 def counted(steps: Iterable[Step]) -> dict[str, int]:
