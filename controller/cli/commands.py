@@ -369,7 +369,7 @@ COMMANDS = (
     Command(
         "graph",
         "reading.graph:graph",
-        "steps and what they wait for",
+        "steps and their order",
         LOOK,
         (
             RARE_SPECS,

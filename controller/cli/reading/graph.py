@@ -40,7 +40,7 @@ class _Subject(NamedTuple):
 
 def graph(args: argparse.Namespace) -> int:
     """treadle graph NAME|FILE: its steps, with the phases of the present run of NAME."""
-    subject = _of_file(args) if _is_file(args.name) else _of_workflow(args)
+    subject = _of_file(args) if is_file(args.name) else _of_workflow(args)
     if subject is None:
         return ExitCode.USAGE
     if args.output is None:
@@ -111,7 +111,7 @@ def _of_workflow(args: argparse.Namespace) -> _Subject:
     return _Subject(workflow.name, with_planned(workflow), run)
 
 
-def _is_file(word: str) -> bool:
+def is_file(word: str) -> bool:
     """The key of an instance can end as a file does; no other name of a workflow can."""
     return word == "-" or (word.endswith(_SPEC_FILES) and ("@" not in word or os.path.exists(word)))
 

@@ -118,18 +118,20 @@ def _measured(box: Box, direction: Direction) -> _Placed:
     if not box.inside:
         return _Placed(box, box.width, box.height)
     alike = box.kind == "bundle" or not any(one.needs or one.inside for one in box.inside)
-    inside = _grid(box.inside) if alike else _block(box.inside, direction)
+    least = box.width - 2 * BOX_PADDING
+    inside = _grid(box.inside, least) if alike else _block(box.inside, direction)
     width = max(box.width, inside.width + 2 * BOX_PADDING)
     return _Placed(box, width, inside.height + BOX_HEAD + BOX_PADDING, inside)
 
 
-def _grid(boxes: Sequence[Box]) -> _Block:
-    """Boxes without edges, all of one size, in columns."""
+def _grid(boxes: Sequence[Box], least: int) -> _Block:
+    """Boxes without edges, all of one size, in columns that are together `least` px wide."""
     width = max(box.width for box in boxes) + _GRID_GAP
     height = max(box.height for box in boxes) + _GRID_GAP
     wished = round(sqrt(len(boxes) * height * _WIDE / width))
     rows = ceil(len(boxes) / max(1, wished))
     columns = ceil(len(boxes) / rows)
+    width = max(width, (least + _GRID_GAP) // columns)
     placed = []
     for nth, box in enumerate(boxes):
         column, row = divmod(nth, rows)

@@ -7,7 +7,7 @@ are straight, and where two are equal, it is in the middle. Cost: O(nodes + edge
 few passes; fewer, the larger the graph is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from controller.view.graph.dag import Edges, Layered
@@ -45,13 +45,22 @@ def places(graph: Layered, room: Sequence[int], gap: int) -> list[float]:
             _settle(layer, offset, graph.count, graph.before, middle)
         for layer, offset in there[-2::-1]:
             _settle(layer, offset, graph.count, graph.after, middle)
-    # What nothing depends on has not moved since the layer before it has.
-    last = [
-        [] if after else before for before, after in zip(graph.before, graph.after, strict=True)
-    ]
     for layer, offset in there[1:]:
-        _settle(layer, offset, graph.count, last, middle, stay=_LONG)
+        near = {node: _at_last(graph, node, middle, gap) for node in layer}
+        _settle(layer, offset, graph.count, near, middle, stay=_LONG)
     return middle
+
+
+def _at_last(graph: Layered, node: int, middle: Sequence[float], gap: int) -> Sequence[int]:
+    """By which neighbours it is placed once more.
+
+    What nothing depends on has not moved since the layer before it has. And a line that is nearly
+    straight is to be so.
+    """
+    before = graph.before[node]
+    if graph.after[node] and (len(before) != 1 or abs(middle[before[0]] - middle[node]) > gap):
+        return ()
+    return before
 
 
 def _offsets(
@@ -71,7 +80,7 @@ def _settle(
     layer: Sequence[int],
     offset: Sequence[float],
     count: int,
-    near: Edges,
+    near: Edges | Mapping[int, Sequence[int]],
     middle: list[float],
     stay: int = _SHORT,
 ) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from controller.model.phases import Phase
 from controller.model.state import SECOND
 from controller.view.graph.boxes import NAME_AT
-from controller.view.graph.shape import Direction, Edge, Layout, Node
+from controller.view.graph.shape import Direction, Edge, Node
 from controller.view.graph.standing import Graph, Standing, in_words
 from controller.view.graph.style import STYLE
 from controller.view.ink import visible
@@ -26,8 +26,10 @@ _HEAD = 44  # px above it, for the line that says what it is of
 _BAR = 4  # px, its height
 _SEEN = 3  # px, a part of a bar has at least
 _RADIUS = 6
+_LEFT = 12  # px, where a name begins that has no mark before it
 _PILE = 4  # px by which the second card of a pile is off
-NO_PHASE = "Planned"  # the class of what has not begun to exist
+NO_PHASE = "Planned"  # the class where there is no run
+NOT_KNOWN = "not known yet"  # what it will be made of
 
 _NOTHING = Standing(phase=None, note="", seconds=None, counts={})
 
@@ -90,22 +92,21 @@ def _head(graph: Graph) -> Iterator[str]:
 def _summary(graph: Graph) -> str:
     """`run 3 · 2 failed, 5 succeeded`."""
     run = [f"run {graph.run}"] if graph.run else []
-    counts = in_words(_counts(graph)) or _number(_steps(graph.layout), "step")
-    return " · ".join([*run, counts])
+    return " · ".join([*run, in_words(_counts(graph)) or _number(_steps(graph), "step")])
 
 
 def _description(graph: Graph) -> str:
-    layout = graph.layout
-    top = [node for node in layout.nodes if node.parent is None]
-    layers = _number(max([node.layer + 1 for node in top], default=0), "layer")
-    said = f"{_number(_steps(layout), 'step')} in {layers}"
+    top = [node.layer for node in graph.layout.nodes if node.parent is None]
+    layers = _number(max(top, default=-1) + 1, "layer")
+    said = f"{_number(_steps(graph), 'step')} in {layers}"
     counts = in_words(_counts(graph))
     return f"{said}: {counts}" if counts else said
 
 
-def _steps(layout: Layout) -> int:
+def _steps(graph: Graph) -> int:
     """How many there are that do something, as far as that is known."""
-    return sum(node.folded or 1 for node in layout.nodes if node.kind not in ("box", "bundle"))
+    nodes = [node for node in graph.layout.nodes if node.kind not in ("box", "bundle")]
+    return sum(_counts(graph).values()) or sum(node.folded or 1 for node in nodes)
 
 
 def _counts(graph: Graph) -> dict[str, int]:
@@ -134,7 +135,7 @@ def _step(node: Node, standing: Standing) -> str:
     base = node.height // 2 + 4
     return (
         f"{_group(node, standing)}{_card(node.width, node.height)}"
-        f"{_stripe(node.height)}{_mark(standing, base)}{_name(node, base)}"
+        f"{_stripe(node.height)}{_name(node, standing, base)}"
         f'<text class="took" x="{node.width - 9}" y="{base}">{took}</text></g>'
     )
 
@@ -146,19 +147,17 @@ def _parent(node: Node, standing: Standing) -> str:
         f"{_group(node, standing)}"
         f'<rect class="card back" x="{_PILE}" y="{_PILE}" width="{width}" height="{height}" '
         f'rx="{_RADIUS}"/>{_card(width, height)}'
-        f"{_stripe(height)}{_mark(standing, 19)}{_name(node, 19)}"
-        f'<text class="note" x="{NAME_AT}" y="34">{_progress(standing)}</text>'
+        f"{_stripe(height)}{_name(node, standing, 19)}"
+        f'<text class="note" x="{_left(standing)}" y="34">{_progress(standing) or NOT_KNOWN}</text>'
         f"{''.join(_bar(standing, width - NAME_AT - 10, height - 9))}</g>"
     )
 
 
 def _box(node: Node, standing: Standing) -> str:
     """Around what is in it. Others stand on it, so it comes before them."""
-    mark = "" if standing.phase is None else _mark(standing, 18)
-    name = _name(node, 18) if mark else f'<text class="note" x="12" y="18">{node.label}</text>'
     return (
         f'{_group(node, standing)}<rect class="frame" width="{node.width}" height="{node.height}" '
-        f'rx="{_RADIUS + 2}"/>{mark}{name}'
+        f'rx="{_RADIUS + 2}"/>{_name(node, standing, 18)}'
         f'<text class="note right" x="{node.width - 12}" y="18">{_progress(standing)}</text></g>'
     )
 
@@ -190,13 +189,17 @@ def _stripe(height: int) -> str:
     return f'<path class="stripe" d="M5 0A{r} {r} 0 0 0 0 {r}V{low}A{r} {r} 0 0 0 5 {height}Z"/>'
 
 
-def _mark(standing: Standing, base: int) -> str:
-    mark = PHASE_MARKS.get(standing.phase or "", "")
-    return f'<text class="mark" x="17" y="{base}">{mark}</text>'
+def _name(node: Node, standing: Standing, base: int) -> str:
+    """With the mark of the phase before it, if it has one."""
+    kind = "note" if node.kind == "bundle" else "name"
+    name = f'<text class="{kind}" x="{_left(standing)}" y="{base}">{_text(node.label)}</text>'
+    if standing.phase is None:
+        return name
+    return f'<text class="mark" x="17" y="{base}">{PHASE_MARKS[standing.phase]}</text>{name}'
 
 
-def _name(node: Node, base: int) -> str:
-    return f'<text class="name" x="{NAME_AT}" y="{base}">{_text(node.label)}</text>'
+def _left(standing: Standing) -> int:
+    return _LEFT if standing.phase is None else NAME_AT
 
 
 def _progress(standing: Standing) -> str:
@@ -209,6 +212,8 @@ def _progress(standing: Standing) -> str:
 
 def _bar(standing: Standing, width: int, y: int) -> Iterator[str]:
     """A part for each phase, as long as its steps are many; of a few, long enough to be seen."""
+    if not standing.counts:
+        return
     total, at = sum(standing.counts.values()), float(NAME_AT)
     yield f'<rect class="bar" x="{NAME_AT}" y="{y}" width="{width}" height="{_BAR}"/>'
     for phase, count in standing.counts.items():
