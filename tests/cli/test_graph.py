@@ -52,7 +52,7 @@ def test_the_steps_of_a_workflow_are_drawn_as_by_status(etl: Place) -> None:
     drawn = etl.says("graph", "etl")
     assert [row[1:3] for row in rows(drawn)[1:]] == [
         ["extract", "Succeeded"],
-        ["check", "Running"],
+        ["check", "Pending"],
         ["load", "Pending"],
         ["page-me", "Pending"],
     ]
@@ -63,7 +63,7 @@ def test_as_svg_with_phases_and_with_the_steps_of_a_template_to_come(etl: Place)
     picture = ET.fromstring(etl.says("graph", "etl", "-o", "svg"))
     classes = {group.get("data-step"): group.get("class") for group in picture.iter()}
     assert classes["extract"] == "node step is-Succeeded"
-    assert classes["check"] == "node approval is-Running"
+    assert classes["check"] == "node approval is-Pending asks"
     assert classes["load/two"] == "node step is-Pending"
 
 
@@ -75,7 +75,7 @@ def test_as_json_with_all_that_a_page_needs(etl: Place) -> None:
     nodes = {node["id"]: node for node in shown["layout"]["nodes"]}
     assert nodes["load/one"]["parent"] == "load"
     assert shown["standings"]["extract"] == {
-        "phase": "Succeeded", "note": "", "seconds": 2.0, "counts": {},
+        "phase": "Succeeded", "note": "", "seconds": 2.0, "counts": {}, "asks": False,
     }  # fmt: skip
     edges = {(edge["from"], edge["to"]): edge["condition"] for edge in shown["layout"]["edges"]}
     assert edges["load", "page-me"] == "Failed"

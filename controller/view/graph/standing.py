@@ -35,6 +35,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     note: str
     seconds: float | None
     counts: dict[str, int]  # steps in it or below it, by phase
+    asks: bool = False  # it waits for the answer of a person
 
 
 class Graph(Struct, frozen=True, kw_only=True):
@@ -70,6 +71,7 @@ def standings(
             note=figures.note(state, workflow, step, look, printed) if has_begun else "",
             seconds=None if length is None else length / SECOND,
             counts=counted(steps[name] for name in step.children if name in steps),
+            asks=step.asking is not None,
         )
 
     bundled: dict[str, list[Step]] = {}

@@ -51,7 +51,11 @@ STYLE = """\
 .treadle-graph .is-Running > .card { fill: var(--run-card); stroke: var(--run); }
 .treadle-graph .is-Failed > .card { fill: var(--fail-card); stroke: var(--fail); }
 .treadle-graph .approval > .took { font-style: italic; }
+.treadle-graph .asks { --phase: var(--stop); }
+.treadle-graph .asks > .card { stroke: var(--stop); }
+.treadle-graph .asks > .took { fill: var(--phase); font-weight: 600; }
 .treadle-graph .is-Skipped > .card { stroke-dasharray: 3 3; }
 .treadle-graph .is-Skipped > .name, .treadle-graph .is-Pending > .name { fill: var(--muted); }
+.treadle-graph .asks > .name { fill: var(--text); }
 .treadle-graph .is-Planned > .stripe { fill: none; }
 """

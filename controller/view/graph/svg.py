@@ -130,7 +130,7 @@ def _number(count: int, what: str) -> str:
 
 def _step(node: Node, standing: Standing) -> str:
     took = "asks" if node.kind == "approval" else ""
-    if standing.seconds is not None:
+    if standing.seconds is not None and not standing.asks:
         took = span(round(standing.seconds * SECOND))
     base = node.height // 2 + 4
     return (
@@ -164,8 +164,9 @@ def _box(node: Node, standing: Standing) -> str:
 
 def _group(node: Node, standing: Standing) -> str:
     kind = "data-bundle" if node.kind == "bundle" else "data-step"
+    now = f"is-{standing.phase or NO_PHASE}{' asks' if standing.asks else ''}"
     return (
-        f'<g class="node {node.kind} is-{standing.phase or NO_PHASE}" {kind}="{_text(node.id)}" '
+        f'<g class="node {node.kind} {now}" {kind}="{_text(node.id)}" '
         f'transform="translate({node.x} {node.y})"><title>{_text(_told(node, standing))}</title>'
     )
 

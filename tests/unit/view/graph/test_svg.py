@@ -178,6 +178,16 @@ def test_a_long_list_says_how_its_items_stand() -> None:
     assert ends[-1] <= float(whole.get("x", 0)) + float(whole.get("width", 0)) + 0.2
 
 
+def test_a_step_that_asks_says_so() -> None:
+    story = Story().accept([a_step("ok", approve={"message": "Fine?"})]).wait(60)
+    group = groups(run_of(story))["ok"]
+    assert group.get("class") == "node approval is-Pending asks"
+    assert "asks" in words(group)
+    answered = groups(run_of(story.answers("ok")))["ok"]
+    assert answered.get("class") == "node approval is-Succeeded"
+    assert "1m00s" in words(answered)
+
+
 def test_the_children_of_a_step_that_was_skipped_are_skipped() -> None:
     """Its template never began, so no child is in the state."""
     steps = [a_step("a"), a_step("b", "a", template={"name": "t"})]
