@@ -4,7 +4,7 @@ Steps that depend on the same steps, and on which the same steps depend, are ali
 become one node, with one edge where each of them had its own. Cost: O(edges), and see `dag`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from controller.view.graph import dag
@@ -63,13 +63,24 @@ def _bundled(graph: Graph) -> Graph:
 def _alike(graph: Graph) -> list[list[int]]:
     """Nodes with the same edges, where they are many."""
     found: dict[object, list[int]] = {}
-    how = graph.conditions.get
     for node, box in enumerate(graph.boxes):
         if not box.inside:
-            needs = frozenset([(need, how((node, need))) for need in graph.needs[node]])
-            others = tuple([(other, how((other, node))) for other in graph.dependents[node]])
-            found.setdefault((needs, others), []).append(node)
-    return [members for members in found.values() if len(members) >= BUNDLED_FROM]
+            ends = (*sorted(graph.needs[node]), -1, *graph.dependents[node])
+            found.setdefault(ends, []).append(node)
+    same_ends = [nodes for nodes in found.values() if len(nodes) >= BUNDLED_FROM]
+    alike = [same for nodes in same_ends for same in _by_conditions(graph, nodes)]
+    return [members for members in alike if len(members) >= BUNDLED_FROM]
+
+
+def _by_conditions(graph: Graph, nodes: Sequence[int]) -> Iterable[list[int]]:
+    """Of nodes with the same ends, those whose edges have the same conditions together."""
+    found: dict[object, list[int]] = {}
+    how = graph.conditions.get
+    for node in nodes:
+        before = [how((node, need)) for need in sorted(graph.needs[node])]
+        after = [how((other, node)) for other in graph.dependents[node]]
+        found.setdefault((*before, *after), []).append(node)
+    return found.values()
 
 
 def _bundle(boxes: list[Box]) -> Box:

@@ -8,7 +8,8 @@ few passes; fewer, the larger the graph is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from controller.view.graph.dag import Edges, Layered
 
@@ -20,7 +21,9 @@ _MEDIAN_MAX = 24  # nodes of a block; a larger one stands at the mean
 _LONG, _STEP, _SHORT = 8, 2, 1
 
 
-class _Block(NamedTuple):
+class _Block(Struct, gc=False):
+    """Nodes that stand next to each other as near as they can."""
+
     at: float
     size: int
     weight: int
@@ -41,10 +44,13 @@ def places(graph: Layered, room: Sequence[int], gap: int) -> list[float]:
         for node, at in zip(layer, offset, strict=True):
             middle[node] = at - offset[-1] / 2
     for _ in range(max(1, min(_PASSES_MAX, _PASSED_MAX // max(1, size)))):
+        was = middle.copy()
         for layer, offset in there[1:]:
             _settle(layer, offset, graph.count, graph.before, middle)
         for layer, offset in there[-2::-1]:
             _settle(layer, offset, graph.count, graph.after, middle)
+        if middle == was:
+            break
     for layer, offset in there[1:]:
         near = {node: _at_last(graph, node, middle, gap) for node in layer}
         _settle(layer, offset, graph.count, near, middle, stay=_LONG)
@@ -100,11 +106,12 @@ def _settle(
         while blocks and blocks[-1].at > block.at:
             block = _joined(blocks.pop(), block)
         blocks.append(block)
-    nth = 0
+    begin = 0
     for block in blocks:
-        for _ in range(block.size):
+        end = begin + block.size
+        for nth in range(begin, end):
             middle[layer[nth]] = block.at + offset[nth]
-            nth += 1
+        begin = end
 
 
 def _wish(
