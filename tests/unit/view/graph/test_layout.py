@@ -1,7 +1,8 @@
 """A layout shows all steps and what they wait for, forward and apart, and the same each time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
+from random import Random
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties.costs import calls_of
 
-from controller.view.graph import dag
+from controller.view.graph import dag, ordering
 from controller.view.graph.bundles import BUNDLED_FROM
 from controller.view.graph.layout import BOX_HEAD, laid_out
 from controller.view.graph.shape import Box, Direction, Edge, Layout, Need, Node
@@ -221,12 +222,47 @@ def test_a_diamond_is_symmetrical() -> None:
 
 
 def test_crossings_that_need_not_be_are_taken_out() -> None:
-    """Three chains, whose last steps come in another order than the first ones."""
-    begins = [a_box(f"a{n}", "first") for n in range(3)]
-    ends = [a_box(f"b{n}", f"a{n}") for n in (2, 0, 1)]
-    layout = laid_out([a_box("first"), *ends, *begins, a_box("last", "b0", "b1", "b2")])
+    """As in the spec, both edges of `a3` would cross those of `b1` and `b2`."""
+    begins = [a_box(f"a{n}", "first") for n in range(4)]
+    ends = [a_box("b0", "a0", "a3"), a_box("b1", "a1"), a_box("b2", "a2")]
+    layout = laid_out([a_box("first"), *begins, *ends, a_box("last", "b0", "b1", "b2")])
+    assert crossings(layout) == 0
+
+
+def crossings(layout: Layout) -> int:
+    """Of edges that pass no layer."""
     nodes = places(layout)
-    assert [nodes[f"a{n}"].y for n in range(3)] == [nodes[f"b{n}"].y for n in range(3)]
+    lines = [
+        (nodes[edge.source].layer, nodes[edge.source].y, nodes[edge.target].y)
+        for edge in layout.edges
+    ]
+    return sum(
+        one[0] == other[0] and (one[1] - other[1]) * (one[2] - other[2]) < 0
+        for one, other in combinations(lines, 2)
+    )
+
+
+def test_a_tangle_has_fewer_crossings_than_as_in_the_spec() -> None:
+    chance = Random(1)
+    needs = [
+        [chance.randrange(max(0, n - 12), n) for _ in range(3)] if n else [] for n in range(60)
+    ]
+    needs = [sorted(set(ends)) for ends in needs]
+    dependents = dag.turned(needs)
+    level = dag.levels(needs, dependents, dag.in_order(needs))
+    graph = dag.Layered(needs, dependents, level, 1_000)
+    before = ordering.crossings(graph, places_in(graph))
+    ordering.put_in_order(graph)
+    after = ordering.crossings(graph, places_in(graph))
+    assert after < before * 0.8
+
+
+def places_in(graph: dag.Layered) -> list[int]:
+    place = [0] * len(graph.level)
+    for layer in graph.layers:
+        for nth, node in enumerate(layer):
+            place[node] = nth
+    return place
 
 
 def test_a_long_edge_has_a_place_of_its_own_beside_the_steps_that_it_passes() -> None:
