@@ -15,7 +15,7 @@ help:
 	@echo "make setup   make .venv, with .venv/bin/treadle and everything for development"
 	@echo "make lock    pin the newest versions of the dependencies"
 	@echo "make schemas generate schemas/ from the models"
-	@echo "make diagrams draw docs/states.md from the tables of moves"
+	@echo "make diagrams draw docs/states.md and the pictures of DAGs"
 	@echo "make clean   remove everything that these commands made"
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check

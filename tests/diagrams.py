@@ -1,11 +1,14 @@
-"""Draws docs/states.md from the tables of moves: `PYTHONPATH=tests python -m diagrams --write`.
+"""Draws docs/states.md from the tables of moves, and the pictures of DAGs:
+`PYTHONPATH=tests python -m diagrams --write`.
 
-`--check` compares instead and ends with 1 if the file is another.
+`--check` compares instead and ends with 1 if a file is another.
 """
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from pictures import pictures
 
 from controller.model.phases import (
     ATTEMPT_LIVE,
@@ -72,17 +75,28 @@ def _arrows(table: Moves) -> Iterator[str]:
             yield f"    {was} --> {to}: {', '.join(events)}"
 
 
+def files() -> dict[Path, str]:
+    """What is drawn, by its file."""
+    return {PAGE: page(), **dict(pictures())}
+
+
 def main(words: list[str]) -> int:
     """What `make diagrams` and `make check` run."""
     if words == ["--write"]:
-        PAGE.write_text(page())
-    elif words != ["--check"]:
+        for path, text in files().items():
+            path.write_text(text, encoding="utf-8")
+        return 0
+    if words != ["--check"]:
         print("--write or --check", file=sys.stderr)
         return 2
-    elif PAGE.read_text() != page():
-        print("docs/states.md is not what the tables say: make diagrams", file=sys.stderr)
-        return 1
-    return 0
+    stale = [path for path, text in files().items() if _text(path) != text]
+    for path in stale:
+        print(f"{path.name} is not what the code draws: make diagrams", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 if __name__ == "__main__":

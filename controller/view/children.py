@@ -4,7 +4,7 @@ Cost: O(what is below), a few microseconds for each hundred.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from controller.model.phases import Phase, Reason
 from controller.model.state import Step, Workflow
@@ -31,6 +31,11 @@ def in_order(workflow: Workflow) -> Iterator[Step]:
         given.update(child.name for child in below)
     if len(given) < len(workflow.steps):
         yield from (step for name, step in workflow.steps.items() if name not in given)
+
+
+def stands_at_the_top(steps: Mapping[str, Step], step: Step) -> bool:
+    """Not below a parent: it is no child, or what it was a child of no longer has it."""
+    return step.parent not in steps or step.leaving is not None
 
 
 def hooks(workflow: Workflow) -> list[Step]:

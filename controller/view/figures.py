@@ -39,15 +39,23 @@ def tries(workflow: Workflow, step: Step) -> str:
 
 
 def took(workflow: Workflow, step: Step, look: Look) -> str:
-    """How long its last attempt took, or has run so far; or how long a person took to answer."""
+    length = length_of(workflow, step, look)
+    return NONE if length is None else span(length)
+
+
+def length_of(workflow: Workflow, step: Step, look: Look) -> int | None:
+    """How long its last attempt took, or has run so far; or how long a person took to answer.
+
+    In microseconds; None if nothing of it is of the present run.
+    """
     question = step.question if step.definition.approve is not None else None
     if question is not None and question.run == workflow.run:
         until = look.now if question.open else question.answered
-        return NONE if until is None else span(until - question.asked)
+        return None if until is None else until - question.asked
     attempt = of_present_run(workflow, step)
     if attempt is None or attempt.started is None:
-        return NONE
-    return span((attempt.finished or look.clock) - attempt.started)
+        return None
+    return (attempt.finished or look.clock) - attempt.started
 
 
 def exit_of(workflow: Workflow, step: Step) -> str:

@@ -17,7 +17,7 @@ from controller.model.state import Attempt, State, Step, Workflow
 from controller.planner.permission import Limits
 from controller.spec.placement import MACHINE
 from controller.view import figures, firings, words
-from controller.view.children import of, opened, shown, stands_alone
+from controller.view.children import of, opened, shown, stands_alone, stands_at_the_top
 from controller.view.failure import last_words, of_present_run
 from controller.view.find import NeverValid, word_for
 from controller.view.ink import paint, visible
@@ -25,7 +25,7 @@ from controller.view.lists.listing import listed, of_definition, succeeded_count
 from controller.view.lists.runs import expected_end
 from controller.view.live.choice import Choice, Key, Leaving
 from controller.view.look import Look
-from controller.view.pages.dag import Branch, stands_at_the_top, tree, with_children
+from controller.view.pages.dag import Branch, tree, with_children
 from controller.view.status import faults_in_words, never_valid
 from controller.view.table import cells, mark_cell, middle, phase_cell, shorten
 from controller.view.times import span

@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import NamedTuple
 
 from controller.model.state import Step
-from controller.view.children import short_name
+from controller.view.children import short_name, stands_at_the_top
 
 STEPS_MAX = 1000
 
@@ -60,11 +60,6 @@ def _tree(steps: Mapping[str, Step]) -> list[Branch]:
     parents = _dominators(needs, order)
     layers = _layers(needs, order, parents)
     return [Branch(lead, steps[name], below) for lead, below, name in _drawn(layers)]
-
-
-def stands_at_the_top(steps: Mapping[str, Step], step: Step) -> bool:
-    """Not below a parent: it is no child, or what it was a child of no longer has it."""
-    return step.parent not in steps or step.leaving is not None
 
 
 def with_children(

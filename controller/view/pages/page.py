@@ -67,9 +67,7 @@ def page(
     yield from labelled(_beside(state, workflow), look)
     for line in failures(workflow, printed, past):
         yield look.fit(line)
-    branches = list(with_children(tree(workflow.steps), partial(shown, workflow), opened))
-    table = steps_table(state, workflow, branches, look, in_use, printed)
-    yield from section("", table, look)
+    yield from section("", all_steps(state, workflow, look, printed, in_use), look)
     hooks = [Branch("", hook) for hook in workflow.present_hooks]
     table = steps_table(state, workflow, hooks, look, in_use, printed, what="HOOK")
     yield from section("", table, look)
@@ -304,6 +302,14 @@ def never_valid_page(workflow: NeverValid, look: Look) -> Iterator[str]:
 
 
 # ---------------------------------------- steps
+
+
+def all_steps(
+    state: State, workflow: Workflow, look: Look, printed: Printed = {}, in_use: InUse = {}
+) -> Table:
+    """A row for each step; of many children, for the first few that failed or run."""
+    branches = list(with_children(tree(workflow.steps), partial(shown, workflow), opened))
+    return steps_table(state, workflow, branches, look, in_use, printed)
 
 
 def steps_table(
