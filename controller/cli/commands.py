@@ -320,6 +320,18 @@ COMMANDS = (
         output_is="listing",
     ),
     Command(
+        "metrics",
+        "reading.metrics:metrics",
+        "figures for Prometheus",
+        LOOK,
+        READ_OPTIONS,
+        "Print all metrics in the text format of Prometheus: what has run, failed and been retried "
+        "since the state folder was made, and how things stand now. Without a controller, what "
+        "only that knows is left out.",
+        (Example("treadle metrics", "for the textfile collector of node_exporter, say"),),
+        output_is="listing",
+    ),
+    Command(
         "logs",
         "reading.logs:logs",
         "output of steps",

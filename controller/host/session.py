@@ -7,12 +7,14 @@ turns until it is told to stop. It decides nothing about workflows.
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from controller import __version__
 from controller.chance import SystemChance
@@ -30,7 +32,7 @@ from controller.log.reader import Place, read
 from controller.log.snapshots import newest
 from controller.log.space import NO_ROOM, DiskSpace
 from controller.log.state_folder import prepare_state
-from controller.log.status_file import ControllerStatus, status_path, write_status
+from controller.log.status_file import ControllerStatus, Pace, status_path, write_status
 from controller.log.upkeep import KEEP_ARCHIVE_BYTES, Upkeep
 from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
     from controller.folder.inbox import Inbox
 
+PACE_EVERY = SECOND  # the figures alone are not written more often
 AHEAD = 8  # starts queued in the shim beyond the slots, so that it has work while a turn syncs
 
 
@@ -93,6 +96,7 @@ class Session:
         space: DiskSpace,
         state_dir: str,
         keep_archive_bytes: int,
+        pace: Pace,
     ) -> None:
         self.controller = controller
         self.wakes = wakes
@@ -102,13 +106,18 @@ class Session:
         self._space = space
         self._status = ControllerStatus(phase="Starting")
         self._status_problem = ""
+        self._pace = pace
+        self._written = 0  # when the status file was
+        self._happened = False  # anything since then
         self._upkeep = Upkeep(state_dir, keep_archive_bytes)
 
     def turn(self) -> None:
         """Take one turn; afterwards `moves`, `firings` and `notes` show what happened."""
         state = self.controller.state
         state.moves.clear()
-        self.controller.turn()
+        begun = time.perf_counter_ns()
+        self._happened |= self.controller.turn()
+        self._pace.turns.add((time.perf_counter_ns() - begun) // 1000)
         self.moves = list(state.moves)
         batch = self.controller.passes.batch
         self.firings = [record.event for record in batch if isinstance(record.event, FiringDecided)]
@@ -148,12 +157,16 @@ class Session:
     def _write_status(self, phase: str) -> None:
         """Keep the status file correct for readers; write it only when it changes.
 
+        Its figures change with every turn. They are written if something has happened since the
+        last time, and once in PACE_EVERY at most. So a controller that only waits writes nothing.
+
         If it can't be written, the work goes on, and the next turn tries again. But for want of
         room nothing new is started: else starts would wait for a disk that nobody calls full.
         """
         controller = self.controller
         status = ControllerStatus(
             phase=phase,  # type: ignore[arg-type]
+            version=__version__,
             pid=os.getpid(),
             epoch=controller.epoch,
             since=controller.state.controller.time,
@@ -162,11 +175,13 @@ class Session:
             files_waiting=controller.inputs.waiting,
         )
         before, self._status_problem, self._space.refused = self._status_problem, "", ""
-        if status == self._status:
+        now = controller.edges.clock.now()
+        pace_due = self._happened and now - self._written >= PACE_EVERY
+        if status == self._status and not pace_due:
             return
         try:
-            write_status(self.state_dir, status, controller.edges.clock.now())
-            self._status = status
+            write_status(self.state_dir, replace(status, pace=self._pace), now)
+            self._status, self._written, self._happened = status, now, False
         except FileNotFoundError:
             pass  # the state folder is gone, which ends this controller when it looks
         except OSError as error:
@@ -223,7 +238,8 @@ def open_session(options: Options, signals: StopSignals) -> Iterator[Session]:
         wakes = Wakes(clock, files)
         stack.callback(wakes.close)
         controller = Controller(state, epoch, edges, settings)
-        session = Session(controller, wakes, space, state_dir, options.keep_archive_bytes)
+        pace = Pace(syncs=log.syncs)
+        session = Session(controller, wakes, space, state_dir, options.keep_archive_bytes, pace)
         session.controller.start()
         lock.note_end(log.seq)
         yield session

@@ -1,9 +1,9 @@
 """What a controller sees of itself: STATE/controller.json.
 
-It says whether the storage works, the folder is there and the lock is held. This is only true while
-the controller runs, so it is not recorded as events. The controller rewrites the file when
-something changes, atomically and without a sync. Readers believe it only while its writer holds the
-lock.
+It says whether the storage works, the folder is there and the lock is held, and how long its turns
+take. This is only true while the controller runs, so it is not recorded as events. The controller
+rewrites the file when something changes, atomically and without a sync; for the sake of the figures
+alone it does so once a second at most. Readers believe it only while its writer holds the lock.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from controller.log.lock import holder
+from controller.model.metrics import QuickHistogram
 from controller.model.state import Condition
 from controller.planner.permission import Limits
 from controller.regular import private, read_whole
@@ -20,15 +21,27 @@ STATUS_BYTES_MAX = 64 << 20  # it names every file that waits, and no more is re
 ControllerPhase = Literal["Starting", "Running", "Stopping", "Stopped"]
 
 
+class Pace(msgspec.Struct, kw_only=True):
+    """How long the work of this controller takes, since it began: its turns, and in them its syncs.
+
+    In microseconds. Turns in which nothing happened count, too.
+    """
+
+    turns: QuickHistogram = msgspec.field(default_factory=QuickHistogram)
+    syncs: QuickHistogram = msgspec.field(default_factory=QuickHistogram)
+
+
 class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`pid` is None when no controller holds the state folder.
 
     `since` is when the controller took it, `written` when it last wrote this file; microseconds
     since 1970. `limits`: reasons why steps can't start that are not in the log.
-    `files_waiting`: how many files are not decided yet, by definition and trigger.
+    `files_waiting`: how many files are not decided yet, by definition and trigger. `version`: of
+    treadle.
     """
 
     phase: ControllerPhase
+    version: str = ""
     pid: int | None = None
     epoch: int = 0
     since: int = 0
@@ -36,6 +49,7 @@ class ControllerStatus(msgspec.Struct, frozen=True, kw_only=True):
     conditions: list[Condition] = []
     limits: Limits | None = None
     files_waiting: dict[str, dict[str, int]] = {}
+    pace: Pace | None = None
 
     def stood(self, last_record: int) -> int | None:
         """The last moment that anything is known of, if no controller runs; else None."""

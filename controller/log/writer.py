@@ -13,6 +13,7 @@ Cost: about 0.15 ms a turn on a local disk, nearly all of it the sync; 2 µs a r
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -24,6 +25,7 @@ from controller.log.reader import BEGINNING, Cursor, Place
 from controller.log.records import encode_turn
 from controller.log.space import NO_ROOM, drop_ballast
 from controller.model.events import Record
+from controller.model.metrics import QuickHistogram
 from controller.regular import open_regular, private
 
 SEGMENT_SIZE_MAX = 64 << 20  # bytes; only a turn that is larger by itself makes a larger segment
@@ -33,6 +35,7 @@ class LogWriter:
     """The one writer. `seq` and `epoch` are those of the last durable record, 0 in an empty log.
 
     `cut` is a line for people about a torn tail that was removed at the start; else it is empty.
+    `syncs` has how long each sync took.
     """
 
     def __init__(self, state_dir: str, place: Place = BEGINNING) -> None:
@@ -45,6 +48,7 @@ class LogWriter:
         self.seq = 0
         self.epoch = 0
         self.cut = ""
+        self.syncs = QuickHistogram()
         try:
             self._open(place)
         except OSError as error:
@@ -153,7 +157,9 @@ class LogWriter:
     def _put(self, data: bytes) -> None:
         """All of `data` at `_size`, on the disk when this returns."""
         _make_room_for(self._state_dir, partial(self._write_at, self._size, data))
+        begun = time.perf_counter_ns()
         segments.sync(self._fd)
+        self.syncs.add((time.perf_counter_ns() - begun) // 1000)
 
     def _write_at(self, offset: int, data: bytes) -> None:
         left = memoryview(data)

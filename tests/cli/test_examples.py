@@ -97,6 +97,13 @@ def test_hello(copy: Path) -> None:
     assert "HELLO, WORLD" in output(copy, "hello", "shout")
 
 
+def test_what_sometimes_fails_is_counted_either_way(copy: Path) -> None:
+    failed = treadle(copy, "run", "examples/prometheus/sometimes.yaml").returncode
+    result = "Failed" if failed else "Succeeded"
+    shown = treadle(copy, "metrics").stdout
+    assert f'treadle_attempts_total{{result="{result}",workflow="sometimes"}} 1.0\n' in shown
+
+
 def test_the_diamond_retries_one_branch(copy: Path) -> None:
     run(copy, "examples/diamond/diamond.yaml")
     codes = exit_codes(copy, "diamond")

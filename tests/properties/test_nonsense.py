@@ -31,7 +31,7 @@ from controller.folder.markers import read_marker
 from controller.log import archive, writer
 from controller.log.lock import StateLock
 from controller.log.state_folder import prepare_state
-from controller.log.status_file import ControllerStatus, write_status
+from controller.log.status_file import ControllerStatus, Pace, write_status
 from controller.log.upkeep import keep_up
 from controller.log.writer import LogWriter
 from controller.loop.ports import Request
@@ -68,6 +68,7 @@ LOOKS = (
     ("runs", "NAME"),
     ("schedule",),
     ("pools",),
+    ("metrics",),
     ("replay", "--at", "50"),
     ("replay", "--verify"),
     ("repair",),
@@ -98,7 +99,8 @@ class House:
         with StateLock(str(self.state), "treadle up") as lock:
             lock.begin_epoch(1)
         now = time.time_ns() // 1000
-        write_status(str(self.state), ControllerStatus(phase="Running", pid=1, epoch=2), now)
+        status = ControllerStatus(phase="Running", pid=1, epoch=2, pace=Pace())
+        write_status(str(self.state), status, now)
         drop(str(self.state), Request(kind="retry", workflow="w39", by="ann", steps=["a"]))
         self.files = {
             path.relative_to(self.state).as_posix(): path.read_bytes()

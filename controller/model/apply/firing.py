@@ -48,6 +48,7 @@ def decided(state: State, event: e.FiringDecided) -> None:
     definition = state.lives[event.uid]
     starter = starter_of(definition)
     starter.firings[event.outcome] = starter.firings.get(event.outcome, 0) + 1
+    state.metrics.fired(definition.document, event.outcome)
     trigger = None if event.backfill else starter.triggers.get(event.trigger)
     if event.after:
         del starter.arrivals[0]

@@ -143,6 +143,7 @@ def _begin_life(state: State, event: e.GenerationAccepted, birth: Birth | None) 
     )
     state.begun += 1
     state.gone.pop(event.workflow, None)
+    state.metrics.of(workflow.document)  # it has its label from now on
     state.lives[event.uid] = state.workflows[event.workflow] = workflow
     return workflow
 
@@ -584,7 +585,8 @@ def finished(state: State, event: e.WorkflowFinished) -> None:
         workflow.completed, workflow.end = state.time, None
         run = state.runs[workflow.name][-1]
         _note_end(state, workflow, run, event)
-        state.metrics.run_ended(workflow.document, event.phase, state.time - run.started)
+        length, now = state.time - run.started, wall(state, state.time)
+        state.metrics.run_ended(workflow.document, event.phase, length, now)
         _tell_followers(state, workflow, event)
     set_timer(state, workflow, "", TimerKind.DEADLINE, None)
     if workflow.birth is not None:
