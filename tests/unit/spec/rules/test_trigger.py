@@ -40,11 +40,10 @@ def place(rest: str) -> str:
     ("written", "fault"),
     [
         # what it waits for
-        ("§{}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
-        ("§{name: night, timeZone: UTC}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
+        ("§{}", 'a trigger needs schedule, at, everySeconds, files, after or webhook; write one of them, like schedule: "30 2 * * *"'),
+        ("§{name: night, timeZone: UTC}", 'a trigger needs schedule, at, everySeconds, files, after or webhook; write one of them, like schedule: "30 2 * * *"'),
         ("{schedule: '@daily', §everySeconds: 5}", ".everySeconds: a trigger has schedule or everySeconds, not both; write a trigger for each of them"),
-        ("{§webhook: {}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
-        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
+        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: a trigger has schedule or webhook, not both; write a trigger for each of them"),
         ("{name: §'a b', schedule: '@daily'}", '.name: "a b" is not a valid name; use letters, digits, _ and -, at most 63; it must start with a letter or digit'),
         # fields of times
         ("{files: {path: a}, §timeZone: UTC}", ".timeZone: timeZone can't be used with files; remove it: only due times have a zone"),
@@ -79,6 +78,17 @@ def place(rest: str) -> str:
         ("{after: {workflow: §Orders}}", '.after.workflow: "Orders" is not a valid name; use lower-case letters, digits and - (at most 63; no - at the start or end), like "orders"'),
         ("{after: {workflow: a, phase: §[]}}", ".after.phase: the list is empty"),
         ("{after: {workflow: a, phase: §Running}}", '.after.phase: expected Cancelled, Failed or Succeeded, found "Running"'),
+        # webhooks
+        ("{webhook: §{}}", ".webhook: secret is missing"),
+        ("{webhook: §true}", ".webhook: expected a mapping, found true; write {secret: {fromFile: PATH}}"),
+        ("{webhook: {secret: §hush}}", '.webhook.secret: expected a mapping, found "hush"; write {fromFile: PATH}, and the secret into that file'),
+        ("{webhook: {secret: §{}}}", ".webhook.secret: fromFile is missing"),
+        ("{webhook: {secret: {fromFile: a, §fromEnv: A}}}", ".webhook.secret.fromEnv: unknown field; write fromFile: PATH; treadle serve reads it, in an environment of its own"),
+        ("{webhook: {secret: {fromFile: §''}}}", ".webhook.secret.fromFile: not the name of a file"),
+        ('{webhook: {secret: {fromFile: §"a\\0"}}}', ".webhook.secret.fromFile: not the name of a file"),
+        ("{webhook: {secret: {fromFile: §'${{ params.s }}'}}}", ".webhook.secret.fromFile: an expression can't be used here; write the value itself"),
+        ("{webhook: {secret: {fromFile: a}}, §timeZone: UTC}", ".timeZone: timeZone can't be used with webhook; remove it: only due times have a zone"),
+        ("{webhook: {secret: {fromFile: a}}, §catchUp: All}", ".catchUp: catchUp can't be used with webhook; remove it: only due times are caught up"),
         # params
         ("{everySeconds: 5, params: {§nn: 5}}", '.params.nn: the workflow has no param "nn"; did you mean "n"?'),
         ("{everySeconds: 5, params: {§other: 5}}", '.params.other: the workflow has no param "other"; its params are l, n, o, one, s'),
