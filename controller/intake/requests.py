@@ -379,8 +379,8 @@ def not_of_hooks(kind: str, workflow: str, hook: str) -> str:
     return f'"{hook}" is a hook: {instead.get(kind, "it asks nobody")}'
 
 
-_FIRES = ("start", "deliver", "backfill")
-_OF_DEFINITIONS = frozenset((*_FIRES, "suspend", "resume", "cancel", "delete", "run"))
+FIRES = ("start", "deliver", "backfill")  # a request of these kinds is a firing
+_OF_DEFINITIONS = frozenset((*FIRES, "suspend", "resume", "cancel", "delete", "run"))
 
 
 def _refuse_definition(workflow: Workflow, asked: Request) -> None:
@@ -388,9 +388,9 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
     if workflow.starter is not None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
             raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
-        if asked.kind in _FIRES and workflow.pending is not None:
+        if asked.kind in FIRES and workflow.pending is not None:
             raise _Refused("an edit removes its triggers, and waits for the unfinished instances")
-    elif asked.kind in _FIRES:
+    elif asked.kind in FIRES:
         raise _Refused(not_startable(workflow))
 
 
