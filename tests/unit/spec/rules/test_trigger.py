@@ -7,6 +7,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from controller.spec.expression import Failed
 from controller.spec.models import Spec
@@ -178,6 +179,7 @@ def test_triggers_and_instances(rest: str, fault: str) -> None:
         ("files: {path: a}", "array", '"${{ trigger.files }}"'),
         ("files: {path: a}", "integer", "…"),
         ("after: {workflow: a}", "object", '"${{ trigger.params.p }}"'),
+        ("webhook: {secret: {fromFile: a}}", "integer", '"${{ trigger.body.p }}"'),
     ],
 )
 def test_a_trigger_gives_what_has_no_default(kind: str, wants: str, value: str) -> None:
@@ -215,6 +217,7 @@ def test_a_trigger_can_t_read_what_has_no_default() -> None:
         "triggers: [{at: [2026-12-01T06:00:00Z], timeZone: UTC, catchUp: Latest}, {everySeconds: 5, jitterSeconds: 6, exclude: []}]",
         "triggers: [{files: {path: inbox/*.csv}}, {name: up, files: {path: '../x/?.[ab]'}}, {name: far, files: {path: /srv/a}}]",
         "triggers: [{after: {workflow: a}}, {name: b, after: {workflow: a, phase: [Failed, Cancelled]}}]",
+        "triggers: [{webhook: {secret: {fromFile: ../a}}}, {name: b, webhook: {secret: {fromFile: /etc/a}}, params: {s: '${{ trigger.body[0].x }}', n: '${{ size(trigger.body) }}', o: '${{ trigger.body }}'}}]",
         "triggers: [{everySeconds: 5, params: {s: 'x ${{ trigger.key }} $${{', n: '${{ trigger.body.n }}', l: '${{ trigger.files }}', o: '${{ trigger.params }}'}}]",
         "triggers: [{everySeconds: 5, params: {s: '${{ has(trigger.params.date) ? trigger.params.date : params.s }}', n: '${{ params.n + 1 }}'}}]",
         "triggers: []\n  concurrency: {policy: Queue, limit: 2, group: '${{ params.s }}-${{ trigger.kind }}', maxQueued: 0}\n  keepInstances: 1",
@@ -316,9 +319,42 @@ def a_spec(rest: str) -> Spec:
     ],
 )
 def test_what_a_trigger_gives(params: str, gives: dict[str, Any]) -> None:
+    assert given_to(params, FIRING) == gives
+
+
+def given_to(params: str, firing: Firing) -> dict[str, Any]:
     spec = a_spec(f"  triggers: [{{everySeconds: 5, params: {{{params}}}}}]")
     (trigger,) = triggers(spec).values()
-    assert given_by(spec, trigger, seen_by(FIRING, values(spec))) == gives
+    return given_by(spec, trigger, seen_by(firing, values(spec)))
+
+
+HAS = "${{ has(trigger.body.a) && has(trigger.body.a.b) ? trigger.body.a.b : params.s }}"
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "gives"),
+    [
+        ({"a": {"b": "c"}}, f"s: '{HAS}'", "c"),
+        ({}, f"s: '{HAS}'", "text"),
+        ([{"n": 1}, {"n": 2}], "n: '${{ trigger.body[1].n }}'", 2),
+        ([1, 2], "n: '${{ size(trigger.body) }}'", 2),
+        ([1, 2], "l: '${{ trigger.body }}'", [1, 2]),
+        ({"a": None}, "o: '${{ trigger.body }}'", {"a": None}),
+        ({"a": 1}, "s: '${{ trigger.body.a }}'", "expected text, found the number 1"),
+        ({"a": None}, "s: '${{ trigger.body.a }}'", "expected text, found nothing"),
+        ({}, "s: '${{ trigger.body.a }}'", 'the map has no key "a"'),
+        ([1], "s: '${{ trigger.body.a }}'", "a list"),
+        ([1], "n: '${{ trigger.body[7] }}'", "none with the index 7"),
+    ],
+)
+def test_what_the_body_of_a_delivery_gives(body: Any, params: str, gives: Any) -> None:
+    """Its types are known only when it is there."""
+    try:
+        (value,) = given_to(params, replace(FIRING, body=body)).values()
+    except Failed as failure:
+        assert gives in str(failure)
+    else:
+        assert value == gives
 
 
 @pytest.mark.parametrize(
