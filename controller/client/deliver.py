@@ -3,9 +3,8 @@
 It may if it proves that it knows the secret of the hook: as a token (`Authorization: Bearer`,
 `X-Gitlab-Token`), or by a signature of the body (`X-Hub-Signature-256`). The secret is read at each
 delivery, so a new one counts at once, and it is kept nowhere. Who does not know it learns nothing:
-a hook that is not there answers as one with another secret, and takes as long. So the hook is
-looked for in the fold of the log, whose reading costs the same for all, and in place of a secret
-that is not there some other file is read, and compared with nothing that anybody knows.
+a hook that is not there answers as one with another secret, and takes as long. So then another file
+is read, and the headers are compared with a secret that nobody has.
 
 A delivery that is taken is durable, with or without a controller. Cost: two reads of small files, a
 listing of the waiting requests, and two syncs.
@@ -32,7 +31,11 @@ from controller.spec.triggers.trigger import BODY_BYTES_MAX, ResolvedTrigger, tr
 from controller.spec.values import WORD_BYTES_MAX, NotJson, mismatch, read_json
 
 WAITING_MAX = 1_000  # requests that no controller has taken yet
-KEYS = ("idempotency-key", "x-github-delivery", "x-gitlab-event-uuid")  # the first one counts
+KEY_HEADERS = (
+    "idempotency-key",
+    "x-github-delivery",
+    "x-gitlab-event-uuid",
+)  # the first one counts
 
 
 class Delivered(NamedTuple):
@@ -137,18 +140,20 @@ def _hook(state: State, name: str, trigger: str) -> tuple[Workflow, ResolvedTrig
 def _secret(state: State, found: tuple[Workflow, ResolvedTrigger] | None) -> tuple[bytes, str]:
     """The secret of the hook; one that nobody knows if there is none, and why that is so."""
     nobodys = os.urandom(32)
-    if found is None:
-        of_file(controller.__file__, "")  # as small as a secret
-        return nobodys, ""
-    definition, trigger = found
-    path = anchored(state.controller.folder, definition.path, trigger.secret)
-    whose = f"the secret of webhook {trigger.name} of {definition.name}"
+    # In place of a secret that is not there, another small file.
+    path, whose = controller.__file__, ""
+    if found is not None:
+        definition, trigger = found
+        path = anchored(state.controller.folder, definition.path, trigger.secret)
+        whose = f"the secret of webhook {trigger.name} of {definition.name}"
     try:
         secret = of_file(path, whose)
     except CannotPrepare as problem:
         return nobodys, str(problem)
     except NotNow as problem:
         raise NotWritten("it can't be taken now; send it again later", str(problem)) from None
+    if found is None:
+        return nobodys, ""
     if not secret:
         return nobodys, f"{whose}: {path} is empty, so nothing can be delivered"
     if len(secret) > WORD_BYTES_MAX:
@@ -177,7 +182,7 @@ def _bytes(value: str) -> bytes:
 
 def _key(headers: Mapping[str, str]) -> str:
     """By what the sender tells its deliveries apart; "" if it does not."""
-    given = next((value for name in KEYS if (value := headers.get(name, "").strip())), "")
+    given = next((value for name in KEY_HEADERS if (value := headers.get(name, "").strip())), "")
     if given == LATEST:
         raise Malformed(f'"{LATEST}" can\'t be a key: it names the newest instance')
     return key_by_hand(given)

@@ -264,9 +264,11 @@ class TestTheSecret:
         place.secret.mkdir()
         assert self.broken(place).endswith("can't be read: it is a folder")
 
-    def test_with_no_descriptor_left_it_is_for_later(self, place: Place) -> None:
+    @pytest.mark.parametrize("name", ["etl", "nobody"])
+    def test_with_no_descriptor_left_it_is_for_later(self, place: Place, name: str) -> None:
+        """Whether the hook is there or not."""
         with patch("os.open", side_effect=OSError(errno.EMFILE, "Too many open files")):
-            assert refused(place)[:2] == (NotWritten, 503)
+            assert refused(place, name=name)[:2] == (NotWritten, 503)
 
 
 # ---------------------------------------- what it says
