@@ -79,6 +79,17 @@ def waiting(state_dir: str) -> Iterator[Request]:
                 yield _read(os.path.join(folder, name), name, from_anybody=True)
 
 
+def count_waiting(state_dir: str) -> int:
+    """How many requests wait for a controller. Raises StorageError."""
+    folder = requests_folder(state_dir)
+    try:
+        return sum(1 for name in os.listdir(folder) if _NAME.fullmatch(name))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StorageError(f"{folder}: can't be read: {error.strerror}") from error
+
+
 def os_user() -> str:
     """The user who asks, by their name on this system."""
     return _user(os.geteuid())

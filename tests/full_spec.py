@@ -41,6 +41,8 @@ spec:
       params: {date: "", files: "${{ trigger.files }}"}
     - after: {workflow: orders, phase: [Succeeded, Failed]}
       params: {date: "${{ trigger.params.date }}"}
+    - webhook: {secret: {fromFile: hook}}
+      params: {date: "${{ trigger.body.date }}"}
   concurrency:
     policy: Queue
     limit: 2

@@ -101,17 +101,26 @@ def _value(name: str, ref: str | FromEnv | FromFile | AsFile, write: Write) -> s
                 )
             value = _text(found)
         case FromFile(path):
-            content = _read(path, WORD_BYTES_MAX + len(b"\r\n") + 1, f"{name}: ")
-            if content is None:
-                raise _missing(f"{name}: no file {path}")
+            content = of_file(path, name)
             if b"\0" in content:
                 raise _missing(f"{name}: {path} has a NUL byte, which no variable can hold")
-            value = _text(_NEWLINE.sub(b"", content))
+            value = _text(content)
         case AsFile(text):
             value = write(name, text)
         case str():
             value = ref
     return _checked(value, name)
+
+
+def of_file(path: str, name: str) -> bytes:
+    """The secret in a file, without the newline at its end. `name`: what it is for.
+
+    If it is longer than WORD_BYTES_MAX, it is cut, but not to that. Raises CannotPrepare or NotNow.
+    """
+    content = _read(path, WORD_BYTES_MAX + len(b"\r\n") + 1, f"{name}: ")
+    if content is None:
+        raise _missing(f"{name}: no file {path}")
+    return _NEWLINE.sub(b"", content)
 
 
 def _variables(path: str, optional: bool) -> Iterator[tuple[str, str]]:

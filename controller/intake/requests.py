@@ -10,6 +10,7 @@ queued waits until that is withdrawn.
 from collections.abc import Collection, Iterable, Iterator
 from shlex import quote
 
+import msgspec
 from msgspec import UNSET, structs
 
 from controller.intake.abandon import given_up
@@ -41,8 +42,8 @@ from controller.spec.params import misfits
 from controller.spec.reading.load import Document
 from controller.spec.template import child_definition, template_definitions
 from controller.spec.triggers.due import at_in, key_of
-from controller.spec.triggers.keys import LATEST, key_by_hand
-from controller.spec.triggers.trigger import Firing, triggers
+from controller.spec.triggers.keys import LATEST, key_by_hand, remembered_as
+from controller.spec.triggers.trigger import BODY_BYTES_MAX, Firing, triggers
 from controller.spec.values import normal
 
 BACKFILL_MAX = 10_000
@@ -378,7 +379,8 @@ def not_of_hooks(kind: str, workflow: str, hook: str) -> str:
     return f'"{hook}" is a hook: {instead.get(kind, "it asks nobody")}'
 
 
-_OF_DEFINITIONS = frozenset(("start", "backfill", "suspend", "resume", "cancel", "delete", "run"))
+FIRES = ("start", "deliver", "backfill")  # a request of these kinds is a firing
+_OF_DEFINITIONS = frozenset((*FIRES, "suspend", "resume", "cancel", "delete", "run"))
 
 
 def _refuse_definition(workflow: Workflow, asked: Request) -> None:
@@ -386,9 +388,9 @@ def _refuse_definition(workflow: Workflow, asked: Request) -> None:
     if workflow.starter is not None:
         if asked.kind not in _OF_DEFINITIONS or asked.steps:
             raise _Refused(of_instances(workflow.name, asked.kind, asked.steps))
-        if asked.kind in ("start", "backfill") and workflow.pending is not None:
+        if asked.kind in FIRES and workflow.pending is not None:
             raise _Refused("an edit removes its triggers, and waits for the unfinished instances")
-    elif asked.kind in ("start", "backfill"):
+    elif asked.kind in FIRES:
         raise _Refused(not_startable(workflow))
 
 
@@ -407,28 +409,54 @@ def not_startable(workflow: Workflow) -> str:
 
 
 def started_before(workflow: Workflow | None, asked: Request) -> str:
-    """The name of the instance that a firing by hand with the same key has begun."""
-    if asked.kind != "start" or not asked.key or workflow is None or workflow.starter is None:
+    """The name of the instance that such a firing with the same key has begun."""
+    kinds = ("start", "deliver")
+    if asked.kind not in kinds or not asked.key or workflow is None or workflow.starter is None:
         return ""
-    _, instance = workflow.starter.keys.get(key_by_hand(asked.key), (0, ""))
+    known = remembered_as(asked.trigger, key_by_hand(asked.key))
+    _, instance = workflow.starter.keys.get(known, (0, ""))
     return instance
 
 
 def _start(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
     """A firing by hand. If its params don't fit, it is none."""
     workflow = _require_living(workflow, asked)
-    if asked.key == LATEST:
-        raise _Refused(f'"{LATEST}" can\'t be a key: it names the newest instance')
+    key = _given_key(asked)
     found = [f"param {name}: {said}" for name, said in misfits(workflow.spec, asked.params)]
     if found:
         raise _Refused("; ".join(found))
-    key = key_by_hand(asked.key)
     yield Fire(
         uid=workflow.uid,
         key=key,
         facts=Firing(kind="manual", key=key),
         given=asked.params,
         by=asked.by,
+        request=asked.name,
+        given_key=bool(key),
+    )
+
+
+def _given_key(asked: Request) -> str:
+    """The key that somebody gave; "" if nobody did."""
+    if asked.key == LATEST:
+        raise _Refused(f'"{LATEST}" can\'t be a key: it names the newest instance')
+    return key_by_hand(asked.key)
+
+
+def _deliver(state: State, workflow: Workflow | None, asked: Request) -> Iterator[Action]:
+    """A firing of a webhook. Whether its sender may do this was found out before."""
+    workflow = _require_living(workflow, asked)
+    trigger = triggers(workflow.spec).get(asked.trigger)
+    if trigger is None or trigger.kind != "webhook":
+        raise _Refused(f'{workflow.name} has no webhook "{asked.trigger}"')
+    if len(msgspec.json.encode(asked.body)) > BODY_BYTES_MAX:
+        raise _Refused(f"its body has more than {BODY_BYTES_MAX:,} bytes")
+    key = _given_key(asked)
+    yield Fire(
+        uid=workflow.uid,
+        trigger=trigger.name,
+        key=key,
+        facts=Firing(name=trigger.name, kind=trigger.kind, key=key, body=asked.body),
         request=asked.name,
         given_key=bool(key),
     )
@@ -653,5 +681,6 @@ _ANSWERS = {
     "mark": _mark,
     "approve": _approve,
     "start": _start,
+    "deliver": _deliver,
     "backfill": _backfill,
 }

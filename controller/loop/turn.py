@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from controller.intake import conditions, desired, inputs
-from controller.intake.requests import answer, overtakes, withdrawals
+from controller.intake.requests import FIRES, answer, overtakes, withdrawals
 from controller.loop import causes
 from controller.loop.effects import Key, RootFolders, alive, effects, sites
 from controller.loop.passes import Passes
@@ -311,6 +311,7 @@ class Controller:
         confirmed = 0
         self._postponed = set()
         waiting_for: set[str] = set()
+        planned = False
         for request in self.edges.requests.waiting():
             if only is not None and request.name not in only:
                 continue
@@ -320,6 +321,10 @@ class Controller:
             actions = None
             in_turn = request.workflow not in waiting_for  # in the order of their names
             if in_turn or overtakes(self.state, request):
+                if request.kind in FIRES and not planned:
+                    # It takes the room of who has just ended, and only the plan says who has.
+                    self.passes.rest(self.limits())
+                    planned = True
                 actions = answer(self.state, request, self._away)
                 for wanted in withdrawals(self.state, request) if actions is None else ():
                     self.passes.promise([wanted], causes.of_decision(self.state, wanted))

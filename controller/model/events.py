@@ -438,7 +438,7 @@ class FiringDecided(Event, frozen=True):
     ask_each: list[str] = []
     by: str = ""
     request: str = ""
-    given_key: bool = False  # by a person: the same key again is no new firing
+    given_key: bool = False  # by who asked: the same key again is no new firing
 
 
 class TurnCame(Event, frozen=True):

@@ -269,9 +269,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `approve` (answer the question of one step: that with the number `question`, with yes or no),
     `abandon` (the proof that attempts of `steps`, or of all, have ended, where it can't be had),
     `delete-all` (confirms an absence that is held back), `start` (an instance of a definition,
-    with `params`, by this `key`), `backfill` (an instance for each of `dues`, due times of a
-    `trigger` in seconds since 1970; `parallel` of them at once; `again`: also where one has that
-    name). `uid` is the life that was meant, so that a later one isn't hit.
+    with `params`, by this `key`), `deliver` (the `body` of a delivery to its `trigger`, a webhook,
+    by this `key`), `backfill` (an instance for each of `dues`, due times of a `trigger` in seconds
+    since 1970; `parallel` of them at once; `again`: also where one has that name). `uid` is the
+    life that was meant, so that a later one isn't hit.
     """
 
     name: str = ""  # the file's; set by the reader
@@ -289,6 +290,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "approve",
         "abandon",
         "start",
+        "deliver",
         "backfill",
     ]
     workflow: str = ""
@@ -309,6 +311,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hooks: bool = True  # of what is cancelled; false stops them, too
     key: str = ""
     trigger: str = ""
+    body: dict[str, Any] | list[Any] = {}
     dues: list[int] = []
     parallel: int = 1
     again: bool = False

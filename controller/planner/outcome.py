@@ -88,6 +88,8 @@ def of_firing(workflow: Workflow, birth: Birth) -> str:
         case "after":
             ended = facts.workflow
             return f"trigger {facts.name}: {ended['instance'] or ended['name']} {ended['phase']}"
+        case "webhook":
+            return f"trigger {facts.name}: delivery {facts.key}"
         case _:
             return f"trigger {facts.name}: due {facts.due}"
 

@@ -173,6 +173,7 @@ _FIELDS = {
     "deadline": "startingDeadlineSeconds",
     "catches_all": "catchUp",
     "phases": "phase",
+    "secret": "webhook",
     "params": "params",
 }
 

@@ -449,7 +449,7 @@ def _of_trigger() -> "Type":
     from controller.cel.types import DYN, STRING, list_of, map_of, record
 
     texts = dict.fromkeys(("name", "kind", "key", "due", "previous", "date"), STRING)
-    values = {"files": list_of(STRING), "body": map_of(DYN), "params": map_of(DYN)}
+    values = {"files": list_of(STRING), "body": DYN, "params": map_of(DYN)}
     workflow = dict.fromkeys(("name", "uid", "instance", "phase"), STRING)
     return record({**texts, **values, "workflow": record(workflow)})
 

@@ -40,11 +40,11 @@ _ON = (
     "to start it at times, for files or after other workflows, write WORD"
 )
 _IN_A_TRIGGER = "put it into a trigger: triggers: [{schedule: …, WORD}]"
-_BY_HAND = "run treadle start NAME when the event comes: it starts an instance"
+_WEBHOOK = "webhook: {secret: {fromFile: PATH}}"
 _CRON = "schedule schedules cron crons crontab scheduleinterval"
 _WATCH = "watch watches paths glob globs file folder folders dir directory filewatch filesensor"
 _ENDED = "workflows workflowrun upstream dag dags pipeline pipelines externaltask runafter needs"
-_EVENTS = "webhook webhooks http push pullrequest workflowdispatch repositorydispatch"
+_EVENTS = "webhooks http push pullrequest workflowdispatch repositorydispatch"
 _INPUTS = "inputs with parameters arguments args payload vars env conf"
 _KUBERNETES = "steps run here, in containers (executor: {container: …}) and on Slurm"
 _ITEMS = "write forEach: [one, another]"
@@ -97,7 +97,7 @@ HABITS: tuple[Habit, ...] = (
     Habit("Spec", "at runat", 'write triggers: [{at: ["2026-12-01T06:00:00Z"]}]'),
     Habit("Spec", "watch watches filewatch files", "write triggers: [{files: {path: $value}}]"),
     Habit("Spec", "after workflowrun runafter", "write triggers: [{after: {workflow: $value}}]"),
-    _later("Spec", _EVENTS, _BY_HAND),
+    Habit("Spec", f"webhook {_EVENTS}", f"write triggers: [{{{_WEBHOOK}}}]"),
     Habit("Workflow Spec", "timezone tz", _IN_A_TRIGGER.replace("WORD", "timeZone: Europe/Berlin")),
     Habit(
         "Workflow Spec",
@@ -126,7 +126,7 @@ HABITS: tuple[Habit, ...] = (
     ),
     Habit("Trigger", f"path {_WATCH}", "write files: {path: $value}"),
     Habit("Trigger", f"workflow {_ENDED}", "write after: {workflow: $value}"),
-    _later("Trigger", f"{_EVENTS} event events on", _BY_HAND),
+    Habit("Trigger", f"{_EVENTS} event events on", f"write {_WEBHOOK}"),
     Habit("Trigger", "id title label", "write name: $value"),
     Habit("Trigger", "tz zone location", "write timeZone: Europe/Berlin"),
     Habit("Trigger", "skip holidays except excludedates blackout", "write exclude: [2026-12-24]"),
@@ -150,6 +150,22 @@ HABITS: tuple[Habit, ...] = (
         "remove the trigger, or write suspend: true under spec",
     ),
     Habit("Trigger", "phase status conclusion", "put it into after: {workflow: NAME, phase: …}"),
+    Habit(
+        "Webhook",
+        "token password key hmac secretref secretkeyref",
+        "write secret: {fromFile: PATH}",
+    ),
+    Habit(
+        "Webhook",
+        "url path endpoint route port host method",
+        "remove it: deliveries go to /api/v1/hooks/NAME/TRIGGER of treadle serve",
+    ),
+    Habit(
+        "HookSecret",
+        "fromenv env name valuefrom secretkeyref value asfile",
+        "write fromFile: PATH; treadle serve reads it, in an environment of its own",
+    ),
+    Habit("HookSecret", "path file", "write fromFile: $value"),
     Habit("Files", f"pattern {_WATCH} name", "write path: $value"),
     Habit("Files", "recursive recurse depth", "write a trigger for each folder"),
     _later("Files", "batch batchsize debounce", "each file starts an instance: remove it"),

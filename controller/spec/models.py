@@ -626,10 +626,31 @@ class After(_Written, frozen=True):
     ] = UNSET
 
 
+class HookSecret(_Written, frozen=True):
+    """What only the sender knows, and the server."""
+
+    from_file: Annotated[
+        str,
+        Meta(
+            description="A file, relative to the folder of the spec's file. It is read at each "
+            "delivery, and one newline at its end is dropped."
+        ),
+    ]
+
+
+class Webhook(_Written, frozen=True):
+    """Deliveries that a trigger waits for: each one starts an instance."""
+
+    secret: Annotated[
+        HookSecret,
+        Meta(description="What a delivery must prove that its sender knows."),
+    ]
+
+
 class Trigger(_Written, frozen=True):
     """What starts an instance.
 
-    It has exactly one of `schedule`, `at`, `everySeconds`, `files` and `after`.
+    It has exactly one of `schedule`, `at`, `everySeconds`, `files`, `after` and `webhook`.
     """
 
     name: Annotated[
@@ -663,6 +684,10 @@ class Trigger(_Written, frozen=True):
     after: Annotated[
         After | UnsetType,
         Meta(description="Starts an instance whenever a run of another workflow has ended."),
+    ] = UNSET
+    webhook: Annotated[
+        Webhook | UnsetType,
+        Meta(description="Starts an instance for each delivery to `treadle serve`."),
     ] = UNSET
     time_zone: Annotated[
         str | UnsetType,

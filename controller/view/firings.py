@@ -129,13 +129,17 @@ def in_zone(definition: Workflow, due: Due) -> str:
 
 
 def awaited(state: State, definition: Workflow) -> str:
-    """What it waits for besides times: `waits for orders, inbox/*.csv`."""
+    """What it waits for besides times: `waits for orders, inbox/*.csv, webhook push`."""
     found = [
-        (trigger.after or trigger.files) + ("" if is_there(state, trigger) else _MISSING)
+        _awaited_by(trigger) + ("" if is_there(state, trigger) else _MISSING)
         for trigger in triggers(definition.spec).values()
         if trigger.rule is None
     ]
     return f"waits for {', '.join(found)}" if found else ""
+
+
+def _awaited_by(trigger: ResolvedTrigger) -> str:
+    return trigger.after or trigger.files or f"webhook {trigger.name}"
 
 
 def is_there(state: State, trigger: ResolvedTrigger) -> bool:
@@ -152,6 +156,8 @@ def files_of(definition: Workflow, name: str, files: "FilesWaiting") -> int | No
 
 def rule_words(trigger: ResolvedTrigger) -> str:
     """What the trigger waits for, as its author wrote it."""
+    if trigger.kind == "webhook":
+        return "deliveries"
     if trigger.rule is None:
         return trigger.files or f"{trigger.after} {'/'.join(sorted(trigger.phases))}"
     if trigger.rule.every:

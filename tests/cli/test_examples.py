@@ -3,6 +3,7 @@
 One process a case: the installed `treadle`, a temporary state folder, and a look at how it ended.
 """
 
+import hmac
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from controller.client.deliver import deliver
+from controller.client.replica import Replica
 
 ROOT = Path(__file__).resolve().parents[2]
 TREADLE = Path(sys.executable).with_name("treadle")
@@ -203,6 +207,35 @@ def test_the_rules_of_the_house(copy: Path) -> None:
     again = treadle(copy, "up", "--once", "--specs", str(house))
     assert "Running" not in again.stdout
     assert "retry.limit 1 -> 3 in Defaults" in treadle(copy, "history", "prices").stdout
+
+
+def test_a_push_starts_a_workflow_once(copy: Path) -> None:
+    """What a server does with it; the signature is that of the README."""
+    folder, state = copy / "examples/webhook", str(copy / "state")
+    (folder / "hook.secret").write_text("hush\n")
+    treadle(copy, "up", "--once", "--specs", str(folder))
+    body = (folder / "push.payload").read_bytes()
+    signature = hmac.new(b"hush", body, "sha256").hexdigest()
+    if shutil.which("openssl"):
+        (line,) = re.findall(
+            r"^signature=\$\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE
+        )
+        shown = subprocess.check_output(["/bin/sh", "-euc", line], cwd=folder, text=True)
+        assert shown.strip() == signature
+    headers = {
+        "content-type": "application/json",
+        "x-hub-signature-256": f"sha256={signature}",
+        "x-github-delivery": "1-a",
+    }
+    for _ in range(2):
+        deliver(state, Replica(state).catch_up(), "deploy", "push", headers, body)
+    done = treadle(copy, "up", "--once", "--specs", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert exit_codes(copy, "deploy@1-a") == {"build": [0], "release": [0]}
+    assert (folder / "out/builds.txt").read_text() == (
+        "refs/heads/main: 2 commits, the last by bob\n"
+    )
+    assert (folder / "out/releases.txt").read_text() == "released by delivery deploy@1-a\n"
 
 
 def test_the_same_steps_here_and_by_engines(copy: Path) -> None:

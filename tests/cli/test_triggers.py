@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from cli.place import HELD, Place
 
+from controller.client.deliver import Delivered, deliver
+from controller.client.replica import Replica
 from controller.log.status_file import read_status
 
 
@@ -117,6 +119,83 @@ def test_a_start_outlives_a_controller_that_is_killed(place: Place) -> None:
     with place.up():
         (place.specs / "go").touch()
         assert begun.wait(30) == 0
+
+
+def test_what_was_asked_for_meanwhile_is_not_held_up_by_who_has_ended_meanwhile(
+    place: Place,
+) -> None:
+    """Forbid counts who runs when the start is decided, and nobody does."""
+    definition(place, script=HELD, concurrency="Forbid")
+    with place.up() as controller:
+        place.until(lambda: place.phase("job") == "Waiting")
+        place.says("start", "job", "--key", "first")
+        place.until(lambda: place.phase("job@first") == "Running")
+        controller.kill()
+        controller.wait(30)
+    place.until(lambda: read_status(str(place.state)).phase == "Stopped")
+    (place.specs / "go").touch()
+    place.treadle("start", "job", "--key", "second")
+    place.treadle("up", "--once")
+    assert place.phase("job@second") == "Succeeded"
+
+
+# ---------------------------------------- webhooks
+
+
+def delivered(place: Place, body: object, key: str = "") -> Delivered:
+    """As a server takes it, whose reader of the log knows all that there is."""
+    headers = {"authorization": "Bearer hush", "content-type": "application/json"}
+    headers |= {"idempotency-key": key} if key else {}
+    state, raw = Replica(str(place.state)).catch_up(), json.dumps(body).encode()
+    return deliver(str(place.state), state, "job", "push", headers, raw)
+
+
+def a_hook(place: Place) -> None:
+    (place.root / "secret").write_text("hush\n")
+    push = {"name": "push", "webhook": {"secret": {"fromFile": "../secret"}}}
+    params = {"ref": "${{ trigger.body.ref }}"}
+    definition(
+        place,
+        script='echo "$REF by $WHO of $TREADLE_TRIGGER"',
+        env={"REF": "${{ params.ref }}", "WHO": "${{ trigger.body.commits[0].author }}"},
+        params={"ref": {"type": "string"}},
+        triggers=[{**push, "params": params}],
+    )
+
+
+BODY = {"ref": "main", "commits": [{"author": "ada"}]}
+
+
+def test_a_delivery_begins_an_instance_that_reads_what_was_sent(place: Place) -> None:
+    a_hook(place)
+    with place.up():
+        place.until(lambda: place.phase("job") == "Waiting")
+        assert delivered(place, BODY, "k").request
+        place.until(lambda: place.phase("job@k") == "Succeeded")
+        assert place.says("logs", "job@k") == "main by ada of push\n"
+        assert place.shape("job@k")["status"]["params"] == {"ref": "main"}
+        assert delivered(place, BODY, "k") == Delivered(key="k", instance="job@k")
+        delivered(place, {"zen": "ping"}, "ping")
+        place.until(lambda: b"skipped" in place.treadle("get").stdout)
+        assert 'no key "ref"' in place.says("events", "job")
+    assert "job@k" in place.says("runs", "job")
+    none = place.treadle("schedule", "job")
+    assert none.stderr.decode().splitlines()[-1] == (
+        "push has no due times: it waits for deliveries to treadle serve"
+    )
+    assert not any(
+        b"hush" in path.read_bytes() for path in place.state.rglob("*") if path.is_file()
+    ), "the secret is nowhere in the state folder"
+
+
+def test_without_a_controller_deliveries_wait_for_one(place: Place) -> None:
+    a_hook(place)
+    seen(place, "job")
+    for key in ("a", "b", "a"):
+        delivered(place, BODY, key)
+    place.treadle("up", "--once")
+    assert [place.phase(f"job@{key}") for key in ("a", "b")] == ["Succeeded"] * 2
+    assert len(place.says("runs", "job", "-o", "json").splitlines()) == 2
 
 
 REFUSED_STARTS = [

@@ -1,9 +1,11 @@
 """kill -9 of the controller at its effects around firings: each is decided and carried out once.
 
-Files that lie there, in a queue; runs that follow others; an instance by hand and a backfill, asked
-for while no controller was there. Whatever instant it died, the next one brings all to its end.
+Files that lie there, in a queue; runs that follow others; an instance by hand, a backfill and
+deliveries, asked for while no controller was there. Whatever instant it died, the next one brings
+all to its end.
 """
 
+import json
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 from processes.yard import kill, shims_of
 
+from controller.client.deliver import deliver
+from controller.client.replica import Replica
 from controller.log.reader import read
 from controller.model import events as e
 from controller.model.observations import Request
@@ -41,6 +45,18 @@ spec:
 ---
 apiVersion: treadle.dev/v1
 kind: Workflow
+metadata: {name: hook}
+spec:
+  params: {who: nobody}
+  triggers:
+    - name: push
+      webhook: {secret: {fromFile: ../secret}}
+      params: {who: "${{ trigger.body.who }}"}
+  env: {WHO: "${{ params.who }}"}
+  steps: [{name: a, run: 'echo "$TREADLE_INSTANCE:$WHO" >> ../ledger'}]
+---
+apiVersion: treadle.dev/v1
+kind: Workflow
 metadata: {name: chain}
 spec:
   triggers: [{after: {workflow: hand}}]
@@ -58,6 +74,7 @@ class Bench:
         self.specs.mkdir(parents=True)
         self.inbox.mkdir()
         (self.specs / "all.yaml").write_text(SPECS)
+        (root / "secret").write_text("hush")
         self.settle()
 
     def up(self, fatal: int) -> int:
@@ -84,6 +101,14 @@ class Bench:
     def ask(self, kind: str, **more: object) -> None:
         drop(str(self.state), Request(kind=kind, workflow="hand", by="me", **more))  # type: ignore[arg-type]
 
+    def deliver(self, **more: str) -> None:
+        """As a server does, whose reader of the log knows all that there is."""
+        state = Replica(str(self.state)).catch_up()
+        headers = {"x-gitlab-token": "hush", "content-type": "application/json"}
+        headers |= {"idempotency-key": more["key"]} if "key" in more else {}
+        body = json.dumps({"who": more["who"]}).encode()
+        deliver(str(self.state), state, "hook", "push", headers, body)
+
     def ran(self) -> Counter[str]:
         return Counter(self.ledger.read_text().split() if self.ledger.exists() else [])
 
@@ -104,6 +129,8 @@ def test_killed_at_effects_of_firings(first: int, tmp_path: Path) -> None:
         for name in ("1.csv", "2.csv", "3.csv"):
             (bench.inbox / name).write_text(name)
         bench.ask("start", key="k", params={"who": "ada"})
+        for who in ("bob", "eve"):
+            bench.deliver(key="d", who=who)
         bench.ask("backfill", trigger="night", dues=[NEW_YEAR, NEW_YEAR + DAY])
         killed = bench.up(fatal) != 0
         bench.settle()
@@ -111,10 +138,11 @@ def test_killed_at_effects_of_firings(first: int, tmp_path: Path) -> None:
                   for key in ("k", "20260101T000000Z", "20260102T000000Z")}  # fmt: skip
         files = {one.instance: 1 for one in bench.events(e.FiringDecided) if one.file is not None}
         assert len(files) == 3, f"killed at {fatal}"
+        wanted["hook@d:bob"] = 1
         assert bench.ran() == wanted | files, f"killed at {fatal}"
         assert set(bench.decided().values()) == {1}, f"killed at {fatal}"
         applied = [one.kind for one in bench.events(e.RequestApplied)]
-        assert applied == ["start", "backfill"], f"killed at {fatal}"
+        assert applied == ["start", "deliver", "deliver", "backfill"], f"killed at {fatal}"
         turns = Counter(one.uid for one in bench.events(e.TurnCame))
         assert set(turns.values()) <= {1}, f"killed at {fatal}"
         bench.clear()

@@ -18,6 +18,8 @@ happens in one turn stands on one line, with ` + ` between; `given` in front lea
                             a marker is there; it takes the place of the one before
     unmark [@KEY]           it is gone
     start KEY [n=1]         somebody starts an instance of the definition, with these params
+    deliver HOOK [KEY] [n=1]
+                            the webhook HOOK gets a delivery with this body
     retry|restart|suspend|resume|mark|cancel [@KEY] [a b] [downstream] [drain] [nohooks] [keepspec]
     abandon [@KEY] [a b]    somebody asks for it; `mark` with n=1 gives outputs
     approve a [no] [n]      somebody answers the question of a; that with the number n
@@ -52,7 +54,7 @@ from msgspec import UNSET, convert, structs
 from story import Story, a_step, document, template
 
 from controller.intake import desired
-from controller.intake.requests import answer, overtakes, withdrawals
+from controller.intake.requests import FIRES, answer, overtakes, withdrawals
 from controller.model import events as e
 from controller.model.indexes import wall
 from controller.model.observations import Document, FolderSight, Request, SeenFile, SeenMarker
@@ -156,6 +158,9 @@ class Stage:
             self._write(verb, rest, whom, names, values, flags)
         elif verb == "start":
             self._request(kind="start", key=names[0], params=_fields(values))
+        elif verb == "deliver":
+            hook, key = (*names, "")[:2]
+            self._request(kind="deliver", trigger=hook, key=key, body=_fields(values))
         elif verb == "starts":
             later.append(lambda: self._start(names))
         elif verb == "exits":
@@ -280,6 +285,8 @@ class Stage:
             if self.requests and not overtakes(self.story.state, request):
                 self.requests.append(request)
                 continue
+            if request.kind in FIRES:
+                self.story.settle()
             actions = answer(self.story.state, request, self.story.limits.away)
             if actions is None:
                 self.requests.append(request)

@@ -7,6 +7,7 @@ tells for each by which seed it was caught, and by what.
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,10 +15,11 @@ from unittest.mock import patch
 from msgspec import structs
 from properties.flow import edits_on_the_way, one_edit
 from scenarios.player import rewrite
-from simulation import firings
+from simulation import deliveries, firings
 from simulation.chaos import chaos
 from simulation.trial import afar, calm, crowd, shared, storm
 
+from controller.intake import requests
 from controller.log import archive, reader, segments
 from controller.log.writer import LogWriter
 from controller.loop import causes, promises, turn
@@ -110,6 +112,12 @@ def mutant_of_jobs(made: Made) -> Made:
 def mutant_at_due_times(made: Made) -> Made:
     """One that takes a definition, and a reference that knows each of its due times."""
     MUTANTS[made.__name__.replace("_", " ")] = made, firings.trial
+    return made
+
+
+def mutant_of_deliveries(made: Made) -> Made:
+    """One that takes deliveries, some of which come again."""
+    MUTANTS[made.__name__.replace("_", " ")] = made, deliveries.trial
     return made
 
 
@@ -886,6 +894,49 @@ def decides_before_it_has_seen_who_has_ended() -> Patch:
         yield from due if any(firing.decide(state, life, now) for life, _ in due) else looked
 
     return patch.object(plan, "_to_look_at", wrong)
+
+
+@mutant_of_deliveries
+def forgets_the_keys_of_deliveries() -> Patch:
+    return patch.object(apply_firing, "_remember_key", lambda state, starter, event: None)
+
+
+@mutant_of_deliveries
+@contextmanager
+def has_one_memory_for_all_hooks() -> Iterator[None]:
+    def wrong(trigger: str, key: str) -> str:
+        return key
+
+    with (
+        patch.object(apply_firing, "remembered_as", wrong),
+        patch.object(requests, "remembered_as", wrong),
+    ):
+        yield
+
+
+@mutant_of_deliveries
+def takes_a_skipped_delivery_for_one_that_began() -> Patch:
+    real = apply_firing._remember_key
+
+    def wrong(state: Any, starter: Any, event: Any) -> None:
+        real(state, starter, structs.replace(event, instance=event.instance or "nobody"))
+
+    return patch.object(apply_firing, "_remember_key", wrong)
+
+
+@mutant_of_deliveries
+def takes_a_delivery_before_it_has_seen_who_has_ended() -> Patch:
+    return patch.object(turn, "FIRES", ())
+
+
+@mutant_of_deliveries
+def delivers_although_it_is_suspended() -> Patch:
+    real = birth._check_hold
+
+    def wrong(state: Any, definition: Any, fire: Any) -> None:
+        real(state, definition, structs.replace(fire, trigger=""))
+
+    return patch.object(birth, "_check_hold", wrong)
 
 
 def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:

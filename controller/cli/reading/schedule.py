@@ -13,7 +13,7 @@ from controller.errors import ExitCode, NotFound, UsageError
 from controller.model.state import SECOND, State, Workflow
 from controller.printing import note
 from controller.spec.triggers.due import at_in
-from controller.spec.triggers.trigger import triggers
+from controller.spec.triggers.trigger import ResolvedTrigger, triggers
 from controller.view.find import find_workflow, hint
 from controller.view.lists.schedule import (
     BEHIND_MAX,
@@ -60,13 +60,18 @@ def schedule(args: argparse.Namespace) -> int:
     for definition in chosen if args.name else ():
         for trigger in triggers(definition.spec).values():
             if trigger.rule is None and args.trigger in ("", trigger.name):
-                waits = (
-                    f"files that match {trigger.files}"
-                    if trigger.files
-                    else f"runs of {trigger.after} to finish"
-                )
-                note(f"{trigger.name} has no due times: it waits for {waits}")
+                note(f"{trigger.name} has no due times: it waits for {_awaited_by(trigger)}")
     return ExitCode.FINE
+
+
+def _awaited_by(trigger: ResolvedTrigger) -> str:
+    match trigger.kind:
+        case "files":
+            return f"files that match {trigger.files}"
+        case "after":
+            return f"runs of {trigger.after} to finish"
+        case _:
+            return "deliveries to treadle serve"
 
 
 def _definition(state_dir: str, state: State, word: str) -> Workflow:

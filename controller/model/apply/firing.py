@@ -30,6 +30,7 @@ from controller.model.state import (
     Workflow,
     starter_of,
 )
+from controller.spec.triggers.keys import remembered_as
 
 _MISSED_MAX = 16
 
@@ -64,7 +65,7 @@ def decided(state: State, event: e.FiringDecided) -> None:
 
 def _remember_key(state: State, starter: Starter, event: e.FiringDecided) -> None:
     keys = starter.keys
-    keys[event.key] = state.time, event.instance
+    keys[remembered_as(event.trigger, event.key)] = state.time, event.instance
     while len(keys) > KEYS_MAX or next(iter(keys.values()))[0] + KEY_TIME < state.time:
         keys.popitem(last=False)
 

@@ -21,6 +21,7 @@ from controller.spec.fingerprint import fingerprints
 from controller.spec.models import Spec
 from controller.spec.params import misfits, values
 from controller.spec.triggers.due import at_in, day_of, key_of
+from controller.spec.triggers.keys import remembered_as
 from controller.spec.triggers.trigger import (
     Firing,
     ResolvedTrigger,
@@ -55,7 +56,9 @@ def decide(state: State, fire: Fire, now: int, life: str) -> FiringDecided:
 
 
 def _dated(state: State, definition: Workflow, fire: Fire, now: int) -> Fire:
-    """One that is no due time has the moment of its decision; one by hand may need a key."""
+    """One that is no due time has the moment of its decision; one that was asked for, if need be,
+    a key that is made of it.
+    """
     facts = fire.facts
     if not facts.due:
         zone = triggers(definition.spec)[fire.trigger].zone if fire.trigger else "UTC"
@@ -63,11 +66,15 @@ def _dated(state: State, definition: Workflow, fire: Fire, now: int) -> Fire:
         facts = structs.replace(facts, due=due, date=date)
     if fire.key:
         return structs.replace(fire, facts=facts)
-    first = f"m{key_of(now)}"
+    first = f"{'w' if fire.trigger else 'm'}{key_of(now)}"
     tries = chain([first], (f"{first}-{number}" for number in count(2)))
     taken = starter_of(definition).keys
     names = ((key, f"{definition.name}@{key}") for key in tries)
-    key = next(key for key, name in names if name not in state.workflows and key not in taken)
+    key = next(
+        key
+        for key, name in names
+        if name not in state.workflows and remembered_as(fire.trigger, key) not in taken
+    )
     return structs.replace(fire, key=key, facts=structs.replace(facts, key=key))
 
 

@@ -26,6 +26,7 @@ from controller.spec.models import (
     Files,
     Hook,
     Hooks,
+    HookSecret,
     OlderStep,
     OlderWorkflow,
     Param,
@@ -36,6 +37,7 @@ from controller.spec.models import (
     Template,
     TemplateSpec,
     Trigger,
+    Webhook,
     Workflow,
 )
 from controller.spec.path_fault import UNREADABLE, Path, PathFault
@@ -70,6 +72,7 @@ _KINDS: tuple[tuple[str, str, Any], ...] = (  # of triggers: in Python, in files
     ("every_seconds", "everySeconds", 1),
     ("files", "files", Files(path="*")),
     ("after", "after", After(workflow=UNREADABLE)),
+    ("webhook", "webhook", Webhook(secret=HookSecret(from_file="?"))),
 )
 _SpecOf = TypeVar("_SpecOf", Spec, TemplateSpec)
 _PARTS: dict[str, type[Struct]] = {

@@ -173,6 +173,10 @@ def _in_triggers(path: Path, value: object) -> str:
     if field in ("files", "after") and isinstance(value, str):
         name = "path" if field == "files" else "workflow"
         return habits.advice(f"write {{{name}: $value}}", value)
+    if field == "webhook":
+        return "write {secret: {fromFile: PATH}}"
+    if field == "secret":
+        return "write {fromFile: PATH}, and the secret into that file"
     if field == "params" and isinstance(value, list):
         return f"write a mapping, like {{{_as_mapping(value)}}}"
     return ""

@@ -164,6 +164,10 @@ def references(spec: Spec) -> Iterator[PathFault]:
                 yield from _reference((*path, "env", name), value)
         for index, file in enumerate(given(holder.env_from, [])):
             yield from _file_name((*path, "envFrom", index, "file"), file.file)
+    for path, trigger in triggers_of(spec):
+        if not isinstance(trigger.webhook, UnsetType):
+            at = (*path, "webhook", "secret", "fromFile")
+            yield from _file_name(at, trigger.webhook.secret.from_file)
 
 
 def _reference(path: Path, reference: Reference) -> Iterator[PathFault]:

@@ -260,6 +260,8 @@ def _as_given(kind: str, name: str, type_: ParamType) -> str:
         return f'"${{{{ trigger.params.{name} }}}}"'
     if kind == "files" and type_ in ("string", "array"):
         return f'"${{{{ trigger.files{"" if type_ == "array" else "[0]"} }}}}"'
+    if kind == "webhook":
+        return f'"${{{{ trigger.body.{name} }}}}"'
     return '"${{ trigger.date }}"' if kind in TIMES and type_ == "string" else "…"
 
 

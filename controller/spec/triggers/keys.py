@@ -11,6 +11,14 @@ def key_by_hand(text: str) -> str:
     return text if not text or re.fullmatch(KEY, text) else _hash(text)
 
 
+def remembered_as(trigger: str, key: str) -> str:
+    """What a definition remembers of a key that somebody gave: each trigger has its own.
+
+    `trigger` is empty for a firing by hand.
+    """
+    return f"{trigger}/{key}" if trigger else key
+
+
 def key_of_file(path: str, size: int, mtime: int) -> str:
     """The key of a file as it is now. `mtime`: nanoseconds."""
     return _hash(f"{path}\0{size}\0{mtime}")

@@ -19,18 +19,22 @@ from controller.spec.params import declared, misfit, type_of_param
 from controller.spec.triggers.due import Rule, moment_of
 from controller.spec.values import VALUES_BYTES_MAX, normal
 
-KINDS = ("schedule", "at", "everySeconds", "files", "after")
+KINDS = ("schedule", "at", "everySeconds", "files", "after", "webhook")
 TIMES = frozenset(KINDS[:3])
 KEEP_INSTANCES = 30
 MAX_QUEUED = 100
 GROUP_BYTES_MAX = 4096
 MISSED_MAX = 1000  # due times that `catchUp: All` starts
+BODY_BYTES_MAX = 65_536  # of a delivery, as it comes and as the log has it
 
 Policy = Literal["Forbid", "Queue", "Allow"]
 
 
 class ResolvedTrigger(Struct, frozen=True, kw_only=True):
-    """One trigger. `rule` has the due times of one that waits for times; None for the others."""
+    """One trigger. `rule` has the due times of one that waits for times; None for the others.
+
+    `secret`: the file of a webhook's, as written.
+    """
 
     name: str
     kind: str
@@ -43,6 +47,7 @@ class ResolvedTrigger(Struct, frozen=True, kw_only=True):
     files: str = ""
     after: str = ""
     phases: frozenset[str] = frozenset()
+    secret: str = ""
     params: dict[str, Any] = {}
 
     @property
@@ -55,6 +60,7 @@ class Firing(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="came
     """What expressions read as `trigger`. Nothing in it is ever null.
 
     Times are RFC 3339 in the zone of the trigger. `workflow`: of `after`, the run that has ended.
+    `body`: of a delivery, a mapping or a list; empty for all others.
     """
 
     name: str = ""
@@ -64,7 +70,7 @@ class Firing(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="came
     previous: str = ""  # the due time before by the rule; empty of what has none
     date: str = ""  # the day of `due`
     files: list[str] = []
-    body: dict[str, Any] = {}
+    body: dict[str, Any] | list[Any] = {}
     params: dict[str, Any] = {}
     workflow: dict[str, str] = {}  # name, uid, instance, phase
 
@@ -119,6 +125,7 @@ def _is_set(written: Written, field: str) -> bool:
 
 def _trigger(written: Written) -> ResolvedTrigger:
     files, after = given(written.files, None), given(written.after, None)
+    webhook = given(written.webhook, None)
     phases = "Succeeded" if after is None else given(after.phase, "Succeeded")
     zone, kind = given(written.time_zone, "UTC"), kind_of(written)
     return ResolvedTrigger(
@@ -133,6 +140,7 @@ def _trigger(written: Written) -> ResolvedTrigger:
         files="" if files is None else files.path,
         after="" if after is None else after.workflow,
         phases=frozenset([phases] if isinstance(phases, str) else phases),
+        secret="" if webhook is None else webhook.secret.from_file,
         params=given(written.params, {}),
     )
 

@@ -321,6 +321,21 @@ def test_a_firing_by_hand_and_one_that_waits_for_its_turn() -> None:
     ]
 
 
+def test_a_delivery() -> None:
+    story = definition({"name": "push", "webhook": {"secret": {"fromFile": "s"}}})
+    for key in ("a", "a", "b"):
+        story.ask("deliver", workflow="etl", trigger="push", key=key)
+    story.exit("load", workflow="etl@a")
+    assert of_definition(story) == [
+        "deliver by somebody",
+        "trigger push: started etl@a",
+        "deliver by somebody: etl@a has that key",
+        "deliver by somebody",
+        "trigger push: queued etl@b, waits for its turn: etl@a has not ended",
+        "its turn has come",
+    ]
+
+
 def test_a_firing_names_the_run_that_it_followed() -> None:
     story = definition({"name": "feed", "after": {"workflow": "orders"}})
     story.accept([a_step("a")], "orders").exit("a", workflow="orders")

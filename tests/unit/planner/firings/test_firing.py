@@ -452,6 +452,172 @@ class TestAfter:
         assert [one[:2] for one in firings(story)] == [("Skipped", "Suspended")]
 
 
+HOOK = {"name": "hook", "webhook": {"secret": {"fromFile": "secret"}}}
+OTHER = {**HOOK, "name": "other"}
+
+
+def a_hook(*more: dict[str, Any], **fields: Any) -> Story:
+    """One that is due each full hour, too."""
+    timed = {"name": "t", "schedule": "0 * * * *"}
+    return a_definition(triggers=[timed, HOOK, *more], **fields)
+
+
+def delivered(story: Story, key: str = "", trigger: str = "hook", **fields: Any) -> Story:
+    return story.ask("deliver", trigger=trigger, key=key, **fields)
+
+
+def refusals(story: Story) -> list[str]:
+    """Of the requests, why each was refused, or "" if it was not."""
+    events = (one.event for one in story.records)
+    return [event.refused for event in events if isinstance(event, e.RequestApplied)]
+
+
+class TestWebhook:
+    def test_each_delivery_begins_an_instance_that_waits_for_its_turn(self) -> None:
+        story = a_hook()
+        for _ in range(2):
+            delivered(story)
+        delivered(story, "k-1")
+        first = "w20231114T221320Z"
+        assert firings(story) == [
+            ("Started", "", first),
+            ("Queued", "", f"{first}-2"),
+            ("Queued", "", "k-1"),
+        ]
+        assert [life.name for life in instances(story)] == [
+            f"w@{first}", f"w@{first}-2", "w@k-1"
+        ]  # fmt: skip
+
+    def test_the_same_key_again_is_no_new_firing(self) -> None:
+        story = delivered(delivered(a_hook(), "k"), "k")
+        assert firings(story) == [("Started", "", "k")]
+        last = story.records[-1].event
+        assert isinstance(last, e.RequestApplied)
+        assert last.instance == "w@k"
+
+    def test_not_when_the_log_was_read_from_an_image_either(self) -> None:
+        story = delivered(a_hook(), "k")
+        story.state = thaw(freeze(story.state))
+        assert firings(delivered(story, "k")) == [("Started", "", "k")]
+
+    def test_but_after_thirty_days(self) -> None:
+        story = a_definition(triggers=[HOOK], keepInstances=1)
+        run_out(delivered(story, "k")).wait(31 * DAY)
+        run_out(delivered(story, "other")).wait(60)
+        delivered(story, "k")
+        assert [key for _, _, key in firings(story)] == ["k", "other", "k"]
+
+    def test_another_trigger_and_a_person_have_keys_of_their_own(self) -> None:
+        story = a_hook(OTHER, concurrency="Allow")
+        delivered(story, "k")
+        delivered(story, "k", trigger="other")
+        story.ask("start", key="k")
+        assert [life.name for life in instances(story)] == ["w@k", "w@k-2", "w@k-3"]
+        for again in ("hook", "other"):
+            delivered(story, "k", trigger=again)
+        story.ask("start", key="k")
+        assert len(instances(story)) == 3
+
+    def test_what_was_skipped_may_be_delivered_again(self) -> None:
+        story = delivered(a_hook(suspend=True), "k")
+        assert firings(story) == [("Skipped", "Suspended", "k")]
+        a_hook_again = {"triggers": [HOOK], "suspend": False}
+        a_definition(story, **a_hook_again)
+        delivered(delivered(story, "k"), "k")
+        assert firings(story)[1:] == [("Started", "", "k")]
+
+    def test_steps_and_params_read_what_was_sent(self) -> None:
+        params = {"ref": "${{ trigger.body.ref }}", "n": "${{ size(trigger.body.commits) }}"}
+        story = a_definition(
+            params={"ref": {"type": "string"}, "n": 0}, triggers=[{**HOOK, "params": params}]
+        )
+        body = {"ref": "main", "commits": [{"id": 1}, {"id": 2}]}
+        delivered(story, "k", body=body)
+        (life,) = instances(story)
+        assert life.given == {"ref": "main", "n": 2}
+        assert life.birth is not None
+        facts = life.birth.facts
+        assert (facts.name, facts.kind, facts.key, facts.body) == ("hook", "webhook", "k", body)
+        assert (facts.due, facts.date, facts.previous) == (
+            "2023-11-14T22:13:20+00:00", "2023-11-14", ""
+        )  # fmt: skip
+        delivered(story, "list", body=[1, 2])
+        assert firings(story)[-1] == ("Skipped", "InvalidParams", "list")
+
+    @pytest.mark.parametrize(
+        ("spec", "reason"),
+        [
+            ({"suspend": True}, "Suspended"),
+            ({"concurrency": "Forbid"}, "Overlap"),
+            ({"params": {"n": {"type": "integer", "enum": [1]}}}, "InvalidParams"),
+        ],
+    )
+    def test_why_one_is_skipped(self, spec: dict[str, Any], reason: str) -> None:
+        given = {"params": {"n": "${{ trigger.body.n }}"}} if "params" in spec else {}
+        story = a_definition(triggers=[{**HOOK, **given}], **spec)
+        for number in (1, 2):
+            delivered(story, f"k{number}", body={"n": number})
+        assert firings(story)[-1] == ("Skipped", reason, "k2")
+
+    @pytest.mark.parametrize("whose", ["w", "w@k"])
+    def test_a_cancel_marker_skips_it(self, whose: str) -> None:
+        story = a_hook().mark(workflow=whose)
+        delivered(story, "k")
+        assert firings(story) == [("Skipped", "CancelMarker", "k")]
+        delivered(story, "k2")
+        assert firings(story)[-1][0] == ("Skipped" if whose == "w" else "Started")
+
+    def test_a_full_queue_ends_the_oldest(self) -> None:
+        story = a_hook(concurrency={"policy": "Queue", "maxQueued": 1})
+        for key in ("a", "b", "c"):
+            delivered(story, key)
+        assert [life.is_queued for life in instances(story)] == [False, False, True]
+        assert str(instances(story)[1].phase) == "Cancelled"
+        assert instances(story)[1].reason == "QueueFull"
+
+    @pytest.mark.parametrize(
+        ("fields", "refused"),
+        [
+            ({"trigger": "t"}, 'w has no webhook "t"'),
+            ({"trigger": "gone"}, 'w has no webhook "gone"'),
+            ({"workflow": "nobody"}, "no workflow is named nobody"),
+            (
+                {"workflow": "plain"},
+                "plain has no triggers; to run it again: treadle restart plain",
+            ),
+            ({"uid": "before"}, "it was for an earlier w (uid before)"),
+            ({"key": "latest"}, '"latest" can\'t be a key: it names the newest instance'),
+            ({"body": ["x" * 65_536]}, "its body has more than 65,536 bytes"),
+        ],
+    )
+    def test_what_is_refused(self, fields: dict[str, Any], refused: str) -> None:
+        story = a_hook().accept([a_step("a")], "plain")
+        delivered(story, **fields)
+        assert refusals(story) == [refused]
+        assert not firings(story)
+
+    def test_a_hook_that_an_edit_takes_away_takes_nothing_any_more(self) -> None:
+        story = delivered(a_hook(), "k")
+        story.convert([a_step("a")])
+        delivered(story, "l")
+        assert refusals(story)[1:] == [
+            "an edit removes its triggers, and waits for the unfinished instances"
+        ]
+
+    def test_a_key_with_other_characters_is_hashed_as_that_of_a_person(self) -> None:
+        story = delivered(a_hook(concurrency="Allow"), '"a b"')
+        delivered(story, '"a b"')
+        story.ask("start", key='"a b"')
+        assert [key for _, _, key in firings(story)] == ["62b59ddfc5c4d697"] * 2
+
+    def test_another_secret_makes_no_other_trigger_of_it(self) -> None:
+        story = delivered(a_hook(), "k")
+        moved = {**HOOK, "webhook": {"secret": {"fromFile": "elsewhere"}}}
+        a_definition(story, triggers=[moved])
+        delivered(story, "k")
+        assert firings(story) == [("Started", "", "k")]
+
+
 class TestEdits:
     def test_unfinished_instances_follow_and_finished_ones_stay(self) -> None:
         story = a_definition(concurrency="Allow")

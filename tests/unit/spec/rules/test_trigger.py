@@ -7,6 +7,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from controller.spec.expression import Failed
 from controller.spec.models import Spec
@@ -40,11 +41,10 @@ def place(rest: str) -> str:
     ("written", "fault"),
     [
         # what it waits for
-        ("§{}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
-        ("§{name: night, timeZone: UTC}", 'a trigger needs schedule, at, everySeconds, files or after; write one of them, like schedule: "30 2 * * *"'),
+        ("§{}", 'a trigger needs schedule, at, everySeconds, files, after or webhook; write one of them, like schedule: "30 2 * * *"'),
+        ("§{name: night, timeZone: UTC}", 'a trigger needs schedule, at, everySeconds, files, after or webhook; write one of them, like schedule: "30 2 * * *"'),
         ("{schedule: '@daily', §everySeconds: 5}", ".everySeconds: a trigger has schedule or everySeconds, not both; write a trigger for each of them"),
-        ("{§webhook: {}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
-        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: not supported yet; run treadle start NAME when the event comes: it starts an instance"),
+        ("{schedule: '@daily', §webhook: {secret: {fromFile: x}}}", ".webhook: a trigger has schedule or webhook, not both; write a trigger for each of them"),
         ("{name: §'a b', schedule: '@daily'}", '.name: "a b" is not a valid name; use letters, digits, _ and -, at most 63; it must start with a letter or digit'),
         # fields of times
         ("{files: {path: a}, §timeZone: UTC}", ".timeZone: timeZone can't be used with files; remove it: only due times have a zone"),
@@ -79,6 +79,17 @@ def place(rest: str) -> str:
         ("{after: {workflow: §Orders}}", '.after.workflow: "Orders" is not a valid name; use lower-case letters, digits and - (at most 63; no - at the start or end), like "orders"'),
         ("{after: {workflow: a, phase: §[]}}", ".after.phase: the list is empty"),
         ("{after: {workflow: a, phase: §Running}}", '.after.phase: expected Cancelled, Failed or Succeeded, found "Running"'),
+        # webhooks
+        ("{webhook: §{}}", ".webhook: secret is missing"),
+        ("{webhook: §true}", ".webhook: expected a mapping, found true; write {secret: {fromFile: PATH}}"),
+        ("{webhook: {secret: §hush}}", '.webhook.secret: expected a mapping, found "hush"; write {fromFile: PATH}, and the secret into that file'),
+        ("{webhook: {secret: §{}}}", ".webhook.secret: fromFile is missing"),
+        ("{webhook: {secret: {fromFile: a, §fromEnv: A}}}", ".webhook.secret.fromEnv: unknown field; write fromFile: PATH; treadle serve reads it, in an environment of its own"),
+        ("{webhook: {secret: {fromFile: §''}}}", ".webhook.secret.fromFile: not the name of a file"),
+        ('{webhook: {secret: {fromFile: §"a\\0"}}}', ".webhook.secret.fromFile: not the name of a file"),
+        ("{webhook: {secret: {fromFile: §'${{ params.s }}'}}}", ".webhook.secret.fromFile: an expression can't be used here; write the value itself"),
+        ("{webhook: {secret: {fromFile: a}}, §timeZone: UTC}", ".timeZone: timeZone can't be used with webhook; remove it: only due times have a zone"),
+        ("{webhook: {secret: {fromFile: a}}, §catchUp: All}", ".catchUp: catchUp can't be used with webhook; remove it: only due times are caught up"),
         # params
         ("{everySeconds: 5, params: {§nn: 5}}", '.params.nn: the workflow has no param "nn"; did you mean "n"?'),
         ("{everySeconds: 5, params: {§other: 5}}", '.params.other: the workflow has no param "other"; its params are l, n, o, one, s'),
@@ -168,6 +179,7 @@ def test_triggers_and_instances(rest: str, fault: str) -> None:
         ("files: {path: a}", "array", '"${{ trigger.files }}"'),
         ("files: {path: a}", "integer", "…"),
         ("after: {workflow: a}", "object", '"${{ trigger.params.p }}"'),
+        ("webhook: {secret: {fromFile: a}}", "integer", '"${{ trigger.body.p }}"'),
     ],
 )
 def test_a_trigger_gives_what_has_no_default(kind: str, wants: str, value: str) -> None:
@@ -205,6 +217,7 @@ def test_a_trigger_can_t_read_what_has_no_default() -> None:
         "triggers: [{at: [2026-12-01T06:00:00Z], timeZone: UTC, catchUp: Latest}, {everySeconds: 5, jitterSeconds: 6, exclude: []}]",
         "triggers: [{files: {path: inbox/*.csv}}, {name: up, files: {path: '../x/?.[ab]'}}, {name: far, files: {path: /srv/a}}]",
         "triggers: [{after: {workflow: a}}, {name: b, after: {workflow: a, phase: [Failed, Cancelled]}}]",
+        "triggers: [{webhook: {secret: {fromFile: ../a}}}, {name: b, webhook: {secret: {fromFile: /etc/a}}, params: {s: '${{ trigger.body[0].x }}', n: '${{ size(trigger.body) }}', o: '${{ trigger.body }}'}}]",
         "triggers: [{everySeconds: 5, params: {s: 'x ${{ trigger.key }} $${{', n: '${{ trigger.body.n }}', l: '${{ trigger.files }}', o: '${{ trigger.params }}'}}]",
         "triggers: [{everySeconds: 5, params: {s: '${{ has(trigger.params.date) ? trigger.params.date : params.s }}', n: '${{ params.n + 1 }}'}}]",
         "triggers: []\n  concurrency: {policy: Queue, limit: 2, group: '${{ params.s }}-${{ trigger.kind }}', maxQueued: 0}\n  keepInstances: 1",
@@ -306,9 +319,42 @@ def a_spec(rest: str) -> Spec:
     ],
 )
 def test_what_a_trigger_gives(params: str, gives: dict[str, Any]) -> None:
+    assert given_to(params, FIRING) == gives
+
+
+def given_to(params: str, firing: Firing) -> dict[str, Any]:
     spec = a_spec(f"  triggers: [{{everySeconds: 5, params: {{{params}}}}}]")
     (trigger,) = triggers(spec).values()
-    assert given_by(spec, trigger, seen_by(FIRING, values(spec))) == gives
+    return given_by(spec, trigger, seen_by(firing, values(spec)))
+
+
+HAS = "${{ has(trigger.body.a) && has(trigger.body.a.b) ? trigger.body.a.b : params.s }}"
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "gives"),
+    [
+        ({"a": {"b": "c"}}, f"s: '{HAS}'", "c"),
+        ({}, f"s: '{HAS}'", "text"),
+        ([{"n": 1}, {"n": 2}], "n: '${{ trigger.body[1].n }}'", 2),
+        ([1, 2], "n: '${{ size(trigger.body) }}'", 2),
+        ([1, 2], "l: '${{ trigger.body }}'", [1, 2]),
+        ({"a": None}, "o: '${{ trigger.body }}'", {"a": None}),
+        ({"a": 1}, "s: '${{ trigger.body.a }}'", "expected text, found the number 1"),
+        ({"a": None}, "s: '${{ trigger.body.a }}'", "expected text, found nothing"),
+        ({}, "s: '${{ trigger.body.a }}'", 'the map has no key "a"'),
+        ([1], "s: '${{ trigger.body.a }}'", "a list"),
+        ([1], "n: '${{ trigger.body[7] }}'", "none with the index 7"),
+    ],
+)
+def test_what_the_body_of_a_delivery_gives(body: Any, params: str, gives: Any) -> None:
+    """Its types are known only when it is there."""
+    try:
+        (value,) = given_to(params, replace(FIRING, body=body)).values()
+    except Failed as failure:
+        assert gives in str(failure)
+    else:
+        assert value == gives
 
 
 @pytest.mark.parametrize(

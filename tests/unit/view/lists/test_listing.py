@@ -292,6 +292,8 @@ def test_a_definition_that_waits_for_no_time() -> None:
     assert told(story) == "waits for orders (no such workflow), in/*.csv"
     story.accept([a_step("a")], "orders")
     assert told(story) == "waits for orders, in/*.csv"
+    hook = {"name": "push", "webhook": {"secret": {"fromFile": "s"}}}
+    assert told(definition(hook)) == "waits for webhook push"
     assert told(definition()) == "starts only by `treadle start`"
 
 

@@ -77,6 +77,14 @@ def test_files_that_wait_are_counted() -> None:
     assert said in explained(definition(drop), files)
 
 
+def test_a_webhook() -> None:
+    story = definition({"name": "push", "webhook": {"secret": {"fromFile": "s"}}})
+    assert "○ trigger push (deliveries); it has not fired yet" in explained(story)
+    story.ask("deliver", workflow="etl", trigger="push", key="k", body={"a": 1})
+    assert "  TRIGGER  WAITS FOR   LAST FIRING" in shown(story)
+    assert "  push     deliveries  0s ago started etl@k" in shown(story)
+
+
 def test_what_is_wrong_is_on_the_page() -> None:
     story = definition({"name": "feed", "after": {"workflow": "orders"}})
     said = 'WorkflowMissing trigger feed waits for "orders", and no workflow has that name'
