@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from controller.cli.arguments import Command
 from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
@@ -20,6 +21,20 @@ from controller.printing import complain, note, note_crash, say
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
 _NAMES_SHOWN = 5
 _USAGE, _STORAGE = 2, 4
+
+
+def program() -> NoReturn:
+    """What `treadle` is as a process: one command, and the end.
+
+    Nothing has to be tidied up then. The interpreter would take apart all that was loaded, and
+    search it for garbage.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        write_nowhere()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,15 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _load_msgspec()  # behind the parser: `--help` does without
     if command.output_is == "listing":
         sys.stdout = failing
-    try:
-        if command.output_is != "progress":
-            return _run(command, args)
-        from controller.host.outlet import nobody_waits
+    if command.output_is != "progress":
+        return _run(command, args)
+    from controller.host.outlet import nobody_waits
 
-        with nobody_waits():
-            return _run(command, args)
-    finally:
-        gc.freeze()  # else the interpreter searches all objects for garbage before it exits
+    with nobody_waits():
+        return _run(command, args)
 
 
 def _run(command: Command, args: argparse.Namespace) -> int:
@@ -220,7 +232,3 @@ def _function(name: str) -> Callable[[argparse.Namespace], int]:
         import_module(f"controller.cli.{module}"), function
     )
     return command
-
-
-if __name__ == "__main__":
-    sys.exit(main())
