@@ -10,7 +10,7 @@ from hypothesis import settings
 os.environ["TREADLE_MIN_FREE"] = "0"
 
 # Commands are compiled, as an installed treadle is. Else each of their many starts takes twice as
-# long, and that is most of what the tests of commands take.
+# long.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A job in the background, or under nohup, ignores these, and would hand that on.
