@@ -1,7 +1,5 @@
 """`python -m controller.cli` is `treadle`."""
 
-import sys
+from controller.cli.main import program
 
-from controller.cli.main import main
-
-sys.exit(main())
+program()

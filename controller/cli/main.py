@@ -10,15 +10,31 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from controller.cli.arguments import Command
 from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
 from controller.cli.streams import open_standard_streams, write_nowhere
+from controller.lean import patterns_later
 from controller.printing import complain, note, note_crash, say
 
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
 _NAMES_SHOWN = 5
 _USAGE, _STORAGE = 2, 4
+
+
+def program() -> NoReturn:
+    """What `treadle` is as a process: one command, and the end.
+
+    Nothing has to be tidied up then. The interpreter would take apart all that was loaded, and
+    search it for garbage.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        write_nowhere()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,15 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _load_msgspec()  # behind the parser: `--help` does without
     if command.output_is == "listing":
         sys.stdout = failing
-    try:
-        if command.output_is != "progress":
-            return _run(command, args)
-        from controller.host.outlet import nobody_waits
+    if command.output_is != "progress":
+        return _run(command, args)
+    from controller.host.outlet import nobody_waits
 
-        with nobody_waits():
-            return _run(command, args)
-    finally:
-        gc.freeze()  # else the interpreter searches all objects for garbage before it exits
+    with nobody_waits():
+        return _run(command, args)
 
 
 def _run(command: Command, args: argparse.Namespace) -> int:
@@ -129,7 +142,8 @@ def _load_msgspec() -> None:
     """
     if "typing_extensions" not in sys.modules:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
-        import_module("msgspec")
+        with patterns_later():
+            import_module("msgspec")
         del sys.modules["typing_extensions"]
 
 
@@ -218,7 +232,3 @@ def _function(name: str) -> Callable[[argparse.Namespace], int]:
         import_module(f"controller.cli.{module}"), function
     )
     return command
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -529,9 +529,11 @@ def _queue(state: State) -> Iterator[str]:
         for slots, ready in {MACHINE: workflow.ready, **workflow.ready_on}.items():
             if slots and not ready:
                 yield f"{workflow.name} has an empty list for {slots}"
-            for name in ready:
+            for nth, name in enumerate(ready):
                 if workflow.step(name).definition.slots != slots:
                     yield f"{workflow.name}/{name} waits for a slot of {slots or 'this machine'}"
+                if nth and name in workflow.hooks:
+                    yield f"{workflow.name}/{name} is a hook, and waits behind others"
 
 
 def _queue_for(state: State, slots: str, queue: Queue) -> Iterator[str]:

@@ -74,13 +74,13 @@ MUTANTS: dict[str, tuple[Made, Trial]] = {}
 
 
 def mutant(made: Made) -> Made:
-    """One that killing the controller once shows."""
+    """One that takes a crash at a certain effect: each of its seeds is told some thirty times."""
     MUTANTS[made.__name__.replace("_", " ")] = made, storm
     return made
 
 
 def mutant_in_calm(made: Made) -> Made:
-    """One that needs no crash: what steps read is compared with what others wrote."""
+    """One that shows in a story that is told once, with its sleeps and reboots."""
     MUTANTS[made.__name__.replace("_", " ")] = made, calm
     return made
 
@@ -144,7 +144,7 @@ def mutant_in_a_scenario(made: Made) -> Made:
     return made
 
 
-@mutant
+@mutant_in_calm
 def acts_before_it_appends() -> Patch:
     def wrong(self: Any) -> bool:
         self._begin_turn()
@@ -158,7 +158,7 @@ def acts_before_it_appends() -> Patch:
     return patch.object(Controller, "turn", wrong)
 
 
-@mutant
+@mutant_in_calm
 def appends_only_what_it_observed() -> Patch:
     real = Passes.fold
 
@@ -170,7 +170,7 @@ def appends_only_what_it_observed() -> Patch:
     return patch.object(Passes, "fold", wrong)
 
 
-@mutant
+@mutant_in_calm
 def adopts_nobody_after_a_restart() -> Patch:
     real = Controller.start
 
@@ -206,7 +206,7 @@ def goes_on_ending_nothing_after_a_restart() -> Patch:
     return patch.object(Controller, "start", wrong)
 
 
-@mutant
+@mutant_in_calm
 def never_tells_that_an_end_is_durable() -> Patch:
     real = Controller._act
 
@@ -217,7 +217,7 @@ def never_tells_that_an_end_is_durable() -> Patch:
     return patch.object(Controller, "_act", wrong)
 
 
-@mutant
+@mutant_in_calm
 def applies_a_request_again_after_a_crash() -> Patch:
     real = Controller._observe_requests
 
@@ -228,7 +228,7 @@ def applies_a_request_again_after_a_crash() -> Patch:
     return patch.object(Controller, "_observe_requests", wrong)
 
 
-@mutant
+@mutant_in_calm
 def counts_a_met_dependency_twice() -> Patch:
     real = movement._add_verdict
 
@@ -240,17 +240,17 @@ def counts_a_met_dependency_twice() -> Patch:
     return patch.object(movement, "_add_verdict", wrong)
 
 
-@mutant
+@mutant_in_calm
 def has_nobody_look_at_what_depends_on_a_finished_step() -> Patch:
     return patch.object(movement, "_has_to_look", lambda dependent: False)
 
 
-@mutant
+@mutant_in_calm
 def spreads_no_skips() -> Patch:
     return patch.object(movement, "_has_to_look", lambda dependent: not dependent.open)
 
 
-@mutant
+@mutant_in_calm
 def never_frees_a_slot() -> Patch:
     def wrong(state: Any, workflow: Any, step: Any) -> None:
         del state.live[workflow.uid, step.name]
@@ -259,7 +259,7 @@ def never_frees_a_slot() -> Patch:
     return patch.multiple("controller.model.apply.attempt", vacate=wrong)
 
 
-@mutant
+@mutant_in_calm
 def knows_no_parallelism_of_a_workflow() -> Patch:
     real = indexes.queue_key
 
@@ -275,7 +275,7 @@ def knows_no_parallelism_of_a_workflow() -> Patch:
     return patch.multiple(indexes, queue_key=wrong)
 
 
-@mutant
+@mutant_in_calm
 def retries_without_end() -> Patch:
     def wrong(workflow: Any, step: Any, attempt: Any) -> str | None:
         return None
@@ -283,7 +283,7 @@ def retries_without_end() -> Patch:
     return patch.object(retries, "_refusal", wrong)
 
 
-@mutant
+@mutant_in_calm
 def forgets_how_many_retries_were_spent() -> Patch:
     real = apply_step.retry_scheduled
 
@@ -294,7 +294,7 @@ def forgets_how_many_retries_were_spent() -> Patch:
     return patch.dict(APPLY, {RetryScheduled: wrong})
 
 
-@mutant
+@mutant_in_calm
 def loses_an_exit() -> Patch:
     real = outcome.fact
 
@@ -305,7 +305,7 @@ def loses_an_exit() -> Patch:
     return patch.object(outcome, "fact", wrong)
 
 
-@mutant
+@mutant_in_calm
 def cancels_nothing_that_is_ready() -> Patch:
     real = wish.wish
 
@@ -372,17 +372,17 @@ def leaves_in_the_queue_what_may_not_start_now() -> Patch:
     return patch.object(plan.slots, "forbidden", lambda state, limits: [])
 
 
-@mutant
+@mutant_in_calm
 def names_no_cause_of_what_it_decides() -> Patch:
     return patch.object(causes, "of_decision", lambda state, action: 0)
 
 
-@mutant
+@mutant_in_calm
 def lets_no_deadline_pass() -> Patch:
     return patch.object(cancel, "_overdue", lambda state, workflow, now: None)
 
 
-@mutant
+@mutant_in_calm
 def starts_what_still_waits() -> Patch:
     real = plan.readiness.decide
 
@@ -436,7 +436,7 @@ def starts_on_a_full_disk() -> Patch:
     )
 
 
-@mutant
+@mutant_in_calm
 def runs_the_hooks_of_the_start_twice() -> Patch:
     real = apply_hooks.begun
 
@@ -457,7 +457,7 @@ def runs_the_hooks_of_another_end() -> Patch:
     return patch.dict(run._BY_PHASE, {Phase.CANCELLED: "onFailure"})
 
 
-@mutant
+@mutant_in_calm
 def cancels_the_hooks_that_a_cancel_has_caused() -> Patch:
     def wrong(state: Any, workflow: Any, step: Any) -> Any:
         return wish._workflow_cancelled(state, workflow, step)
@@ -465,16 +465,17 @@ def cancels_the_hooks_that_a_cancel_has_caused() -> Patch:
     return patch.multiple(wish, HOOK_SOURCES=(wrong, *wish.HOOK_SOURCES))
 
 
-@mutant
+@mutant_in_calm
 def takes_an_edit_while_hooks_run() -> Patch:
     return patch.object(accept, "_holds_edits", lambda life: False)
 
 
-@mutant
-def lets_a_step_go_before_a_hook_after_a_restart() -> Patch:
-    def wrong(workflow: Any, name: str, place: int) -> None:
-        workflow.ready[name] = None
-        workflow.ready.move_to_end(name, last=place > 0)
+@mutant_in_chaos
+def lets_a_step_go_before_a_hook() -> Patch:
+    real = indexes._put_at
+
+    def wrong(workflow: Any, step: Any, place: int) -> None:
+        real(workflow, step, len(workflow.ready) if step.is_hook else place)
 
     return patch.object(indexes, "_put_at", wrong)
 
@@ -517,7 +518,7 @@ def admits_a_child_twice() -> Patch:
     return patch.object(indexes, "_admit", wrong)
 
 
-@mutant
+@mutant_in_calm
 def gives_no_place_back() -> Patch:
     return patch.object(movement, "give_place", lambda state, workflow, step: None)
 
@@ -527,9 +528,9 @@ def starts_more_children_than_their_parent_allows() -> Patch:
     return patch.object(indexes, "has_place", lambda parent: True)
 
 
-@mutant_in_chaos
+@mutant_in_calm
 def keeps_children_that_are_no_longer_in_the_list() -> Patch:
-    return patch.object(children, "let_go", lambda state, workflow, step: None)
+    return patch.object(children, "let_go", lambda state, workflow, step, why: None)
 
 
 @mutant_in_chaos
@@ -538,7 +539,7 @@ def completes_a_parent_while_a_child_runs() -> Patch:
 
     def wrong(state: Any, workflow: Any, step: Any, now: int) -> Any:
         if step.expanded and step.phase is Phase.RUNNING:
-            return readiness._complete(workflow, step)
+            return readiness._complete(state, workflow, step)
         return real(state, workflow, step, now)
 
     return patch.object(plan.readiness, "decide", wrong)
@@ -604,8 +605,8 @@ def hands_on_the_outputs_of_an_earlier_success() -> Patch:
 def waits_for_no_step_that_is_only_read() -> Patch:
     real = movement.edges
 
-    def wrong(step: Any) -> Any:
-        return [one for one in real(step) if one[1] != movement.READ]
+    def wrong(workflow: Any, step: Any) -> Any:
+        return [one for one in real(workflow, step) if one[1] != movement.READ]
 
     return patch.object(movement, "edges", wrong)
 
@@ -946,6 +947,8 @@ def caught(name: str, seeds: Iterable[int] = SEEDS) -> tuple[int, str]:
         for seed in seeds:
             try:
                 trial(seed)
+            except TypeError:  # most likely it no longer fits what it breaks, and proves nothing
+                raise
             except Exception as error:  # whatever a broken controller does
                 return seed, f"{type(error).__name__}: {error}".splitlines()[0]
     return -1, ""

@@ -139,11 +139,15 @@ def test_a_file_that_vanishes_is_not_read_to_its_end(paced: Paced) -> None:
 
 
 def test_large_files_are_read_one_after_the_other(paced: Paced) -> None:
-    paths = [f"w{number}.yaml" for number in range(3)]
-    for path in paths:
+    first, *others = paths = [f"w{number}.yaml" for number in range(3)]
+    paced.save(first, large("w0"))
+    (reading,) = readers()
+    reading.suspend()  # it may not be done before the others are there
+    for path in others:
         paced.save(path, large(path.removesuffix(".yaml")))
-    assert len(readers()) == 1
-    paced.scanner.scan(paced.now)  # a full scan starts nothing anew
+    assert readers() == [reading]
+    reading.resume()
+    paced.scanner.scan(paced.now)  # a full scan starts no second one
     assert len(readers()) == 1
     paced.until(lambda: all(map(paced.steady, paths)))
     assert not readers()

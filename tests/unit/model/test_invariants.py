@@ -115,6 +115,19 @@ def test_damage_is_found(damage: Break) -> None:
         check(story.state)
 
 
+def test_a_hook_that_waits_behind_a_step_is_found() -> None:
+    hooks = {"onStart": [{"name": "greet", "run": "x"}]}
+    story = Story()
+    story.limits = Limits(max_parallel=1)
+    story.accept([a_step("runs"), a_step("waits")], hooks=hooks).start("runs")
+    check(story.state)
+    ready = story.life().ready
+    assert list(ready) == ["onStart/greet", "waits"]
+    ready.move_to_end("onStart/greet")
+    with pytest.raises(AssertionError, match="onStart/greet is a hook, and waits behind others"):
+        check(story.state)
+
+
 def test_what_is_wrong_comes_with_its_story() -> None:
     story = busy()
     story.step("later").open = 1

@@ -10,6 +10,7 @@ from controller.model.image import freeze, thaw
 from controller.planner.actions import Schedule
 from controller.planner.permission import Limits, why_not
 from controller.planner.slots import fill
+from controller.spec.placement import SLOTS_OF_ENGINES
 
 
 def wide(count: int) -> list[dict[str, object]]:
@@ -277,9 +278,11 @@ def test_an_engine_has_a_limit_of_its_own() -> None:
     assert story.exit("a").live() == {"b", "c", "y"}
 
 
-def test_the_default_limit_of_an_engine() -> None:
-    story = Story(Limits(max_parallel=1)).accept([a_step("s", forEach=list(range(1_003)), **JOB)])
-    assert len(story.live()) == 1_000
+def test_the_default_limit_of_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SLOTS_OF_ENGINES == {"slurm": 1_000}
+    monkeypatch.setitem(SLOTS_OF_ENGINES, "slurm", 10)  # a story of a thousand takes a minute
+    story = Story(Limits(max_parallel=1)).accept([a_step("s", forEach=list(range(13)), **JOB)])
+    assert len(story.live()) == 10
 
 
 def test_containers_share_the_slots_of_this_machine() -> None:
