@@ -105,6 +105,10 @@ class NothingToDo(UsageError):
     """What was asked for is so already. For a command it is no failure."""
 
 
+class Outdated(UsageError):
+    """Somebody acts on what they have seen, and it is no longer so."""
+
+
 class NotUtf8(UsageError):
     """A word with other bytes: no log can hold it. Python has them as lone surrogates."""
 

@@ -5,17 +5,19 @@ killed meanwhile changes nothing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from controller.client.past import recall
-from controller.client.replica import FOLLOW_SECONDS, ORPHANED_SECONDS, Replica, is_live
+from controller.client.replica import FOLLOW_SECONDS, ORPHANED_SECONDS, Replica, is_live, now
 from controller.errors import StorageError, UsageError
 from controller.intake.requests import not_startable, started_before
 from controller.model.events import AnyEvent, FiringDecided, RequestApplied, WorkflowFinished
 from controller.model.observations import Request
-from controller.model.phases import Phase
-from controller.model.state import Workflow
+from controller.model.phases import Phase, Reason
+from controller.model.state import State, Workflow
+from controller.planner.actions import Action
+from controller.rehearsal.requests import decisions
 from controller.requests import drop, set_aside
 from controller.view.find import find_workflow
 
@@ -36,6 +38,36 @@ def require_definition(life: Workflow) -> None:
     """Raises UsageError, with the command that fits what it is."""
     if life.starter is None:
         raise UsageError(not_startable(life))
+
+
+class Foretold(NamedTuple):
+    """What a start would do. `skipped`: why nothing would start, if that is so."""
+
+    lines: list[str]
+    skipped: str
+
+
+def foretold(state: State, name: str, actions: Sequence[Action]) -> Foretold:
+    """What would be decided now, in words. `actions`: what follows from the request."""
+    lines = [
+        f"{action.instance}: was started with this key before; nothing would start"
+        for action in actions
+        if isinstance(action, RequestApplied) and action.instance
+    ]
+    for decision in decisions(state, actions, max(state.time, now())):
+        if decision.outcome == "Skipped":
+            return Foretold(lines, why_skipped(name, decision))
+        waits = f"; first it {decision.message}" if decision.message else ""
+        lines.append(f"{decision.instance}: would start{waits}")
+    return Foretold(lines, "")
+
+
+def why_skipped(name: str, decision: FiringDecided) -> str:
+    said = f"{name}: not started ({decision.reason}): {decision.message}"
+    if decision.reason == Reason.OVERLAP:
+        holder = decision.message.partition(" ")[0]
+        return f"{said}; wait for it: treadle wait {holder} --for condition=Complete"
+    return said
 
 
 class Starting:

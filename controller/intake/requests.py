@@ -156,10 +156,12 @@ def _waits_for_a_withdrawal(workflow: Workflow, asked: Request) -> bool:
 
 
 def _find(state: State, asked: Request) -> Workflow | None:
-    """The life that the request is for. Refuses a request for an older life."""
+    """The life that the request is for. Refuses a request for an older life, or for another run."""
     workflow = state.workflows.get(asked.workflow)
     if asked.uid and (workflow is None or workflow.uid != asked.uid):
         raise _Refused(f"it was for an earlier {asked.workflow} (uid {asked.uid})")
+    if asked.run and workflow is not None and workflow.run != asked.run:
+        raise _Refused(f"it was for run {asked.run}, and {asked.workflow} is in run {workflow.run}")
     return workflow
 
 

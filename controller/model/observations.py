@@ -272,7 +272,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     with `params`, by this `key`), `deliver` (the `body` of a delivery to its `trigger`, a webhook,
     by this `key`), `backfill` (an instance for each of `dues`, due times of a `trigger` in seconds
     since 1970; `parallel` of them at once; `again`: also where one has that name). `uid` is the
-    life that was meant, so that a later one isn't hit.
+    life that was meant, so that a later one isn't hit; `run` is the run of it that the asker saw, 0
+    if that makes no difference.
     """
 
     name: str = ""  # the file's; set by the reader
@@ -295,6 +296,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ]
     workflow: str = ""
     uid: str = ""
+    run: int = 0
     by: str = ""
     steps: list[str] = []
     downstream: bool = False

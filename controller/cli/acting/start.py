@@ -9,18 +9,23 @@ import time
 
 from controller.client.ask import would_follow
 from controller.client.files.given import given_to_definition
-from controller.client.replica import is_live, now
-from controller.client.starting import Begun, Interrupted, Starting, require_definition
+from controller.client.replica import is_live
+from controller.client.starting import (
+    Begun,
+    Interrupted,
+    Starting,
+    foretold,
+    require_definition,
+    why_skipped,
+)
 from controller.client.subject import read_state, require_life
 from controller.errors import ExitCode, Fault, InvalidSpec, UsageError
 from controller.host.faults import show_faults
-from controller.model.events import FiringDecided, RequestApplied
 from controller.model.observations import Request
-from controller.model.phases import Phase, Reason
+from controller.model.phases import Phase
 from controller.model.state import State
 from controller.planner.actions import Action
 from controller.printing import complain, note, say
-from controller.rehearsal.requests import decisions
 from controller.requests import os_user
 from controller.view.words import verdict
 
@@ -61,15 +66,12 @@ def start(args: argparse.Namespace) -> int:
 
 def _told(state: State, name: str, actions: list[Action]) -> ExitCode:
     """The dry run: what would be decided now."""
-    for action in actions:
-        if isinstance(action, RequestApplied) and action.instance:
-            say(f"{action.instance}: was started with this key before; nothing would start")
-    for decision in decisions(state, actions, max(state.time, now())):
-        if decision.outcome == "Skipped":
-            complain(_why_skipped(name, decision))
-            return ExitCode.FAILED
-        waits = f"; first it {decision.message}" if decision.message else ""
-        say(f"{decision.instance}: would start{waits}")
+    would = foretold(state, name, actions)
+    for line in would.lines:
+        say(line)
+    if would.skipped:
+        complain(would.skipped)
+        return ExitCode.FAILED
     return ExitCode.FINE
 
 
@@ -95,7 +97,7 @@ def _start(args: argparse.Namespace, asked: Request) -> int:
                 return ExitCode.FINE
             decision = begun.decision
             if decision is not None and decision.outcome == "Skipped":
-                complain(_why_skipped(asked.workflow, decision))
+                complain(why_skipped(asked.workflow, decision))
                 return ExitCode.FAILED
             say(begun.instance)
             sys.stdout.flush()
@@ -115,14 +117,6 @@ def _say_how(begun: Begun) -> None:
         note(f"{begun.instance} was started with this key before; nothing new was started")
     elif begun.decision is not None and begun.decision.outcome == "Queued":
         note(f"{begun.instance} {begun.decision.message}")
-
-
-def _why_skipped(name: str, decision: FiringDecided) -> str:
-    said = f"{name}: not started ({decision.reason}): {decision.message}"
-    if decision.reason == Reason.OVERLAP:
-        holder = decision.message.partition(" ")[0]
-        return f"{said}; wait for it: treadle wait {holder} --for condition=Complete"
-    return said
 
 
 def _verdict(starting: Starting, instance: str) -> int:

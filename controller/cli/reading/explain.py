@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from controller.cli.output import look, show, show_lines
 from controller.client.past import recall
-from controller.client.replica import Replica
+from controller.client.replica import Replica, stood
 from controller.errors import ExitCode, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from controller.model.state import State, Step, Workflow
     from controller.view.look import Look
-    from controller.view.why.explain import Around
 
 ROOT = "workflow"  # where the path of a field begins
 # Where a path is looked for if it does not begin there, in this order.
@@ -52,118 +50,16 @@ def explain(args: argparse.Namespace) -> int:
     step = pick_step(workflow, words)
     if args.inputs and step in workflow.hooks:
         raise UsageError(f"{step} is a hook: it runs whenever it is due, so it has no inputs")
-    around = _around(args.state)
+    from controller.client.reasons import around, lines, shapes
+
+    seen = around(args.state)
     if args.output:
-        show(_shapes(state, workflow, step, around), "json")
-    elif workflow.starter is not None:
-        show_lines(_of_definition(state, workflow, around, args))
-    elif step:
-        show_lines(_of_step(state, workflow, step, around, args))
+        show(shapes(state, workflow, step, seen), "json")
     else:
-        from controller.client.printed import by_failed
-        from controller.view.why.roots import explanation
-
-        printed = by_failed(args.state, workflow)
-        show_lines(explanation(state, workflow, around, look(args), printed))
+        of_definition = workflow.starter is not None
+        view = look(args, stood=stood(args.state, state) if of_definition else None)
+        show_lines(lines(args.state, state, workflow, step, seen, view, inputs=args.inputs))
     return ExitCode.FINE
-
-
-def _of_definition(
-    state: "State", workflow: "Workflow", around: "Around", args: argparse.Namespace
-) -> Iterator[str]:
-    from controller.client.replica import files_waiting, stood
-    from controller.view.pages.explain_definition import explanation
-
-    view = look(args, stood=stood(args.state, state))
-    return explanation(state, workflow, around, view, files_waiting(args.state))
-
-
-def _around(state_dir: str) -> "Around":
-    from controller.log.status_file import read_status
-    from controller.requests import waiting
-    from controller.view.why.explain import Around
-
-    status = read_status(state_dir)
-    return Around(
-        runs=status.pid is not None,
-        limits=status.limits,
-        conditions=[condition for condition in status.conditions if condition.status == "True"],
-        asked=list(waiting(state_dir)),
-    )
-
-
-def _of_step(
-    state: "State", workflow: "Workflow", name: str, around: "Around", args: argparse.Namespace
-) -> Iterator[str]:
-    from controller.client.printed import by_failed
-    from controller.view.why.explain import ways
-    from controller.view.why.explain_step import explanation, inputs_lines
-    from controller.view.why.inputs import input_line
-
-    step = workflow.step(name)
-    causes = ways(state, workflow, step, around, look(args))
-    among = {*(cause.step for cause in causes), *(child.name for child in workflow.below(step))}
-    printed = by_failed(args.state, workflow, among)
-    yield from explanation(state, workflow, step, causes, around, look(args), printed)
-    if args.inputs:
-        now = _inputs_now(workflow, step)
-        if not step.definition.has_attempts and now is not None:
-            yield ""
-            yield f"generation {workflow.generation}: {step.fingerprint}"
-            yield from (f"    {input_line(*pair)}" for pair in sorted(now.items()))
-        for attempt in step.attempts:
-            yield ""
-            yield from inputs_lines(attempt, attempt.inputs if now is None else now)
-
-
-def _inputs_now(workflow: "Workflow", step: "Step") -> dict[str, str] | None:
-    """The inputs of its fingerprint, by the spec in force; None if they are not known yet."""
-    from controller.planner.resolve import inputs_of
-
-    if step.leaving is not None:
-        return {}
-    return inputs_of(workflow, step) if workflow.stands(step) else None
-
-
-def _shapes(
-    state: "State", workflow: "Workflow", name: str | None, around: "Around"
-) -> list[dict[str, Any]]:
-    """Of one step, down to the root; of all, each with its direct causes, which are listed too."""
-    from controller.view.why.explain import DEPTH_MAX
-
-    if name:
-        return [_shape(state, workflow, workflow.step(name), around, DEPTH_MAX)]
-    steps = (*workflow.steps.values(), *workflow.present_hooks)
-    return [_shape(state, workflow, step, around, 1) for step in steps]
-
-
-def _shape(
-    state: "State", workflow: "Workflow", step: "Step", around: "Around", depth_max: int
-) -> dict[str, Any]:
-    import msgspec
-
-    from controller.view.changes.edits import effect_of
-    from controller.view.why.explain import causes
-
-    return {
-        "workflow": workflow.name,
-        "step": step.name,
-        "generation": workflow.generation,
-        "effect": msgspec.structs.asdict(effect_of(workflow, step)),
-        "causes": [
-            msgspec.structs.asdict(cause)
-            for cause in causes(state, workflow, step, around, depth_max)
-        ],
-        "attempts": [
-            {
-                "number": attempt.number,
-                "generation": attempt.generation,
-                "why": attempt.why,
-                "inputs": attempt.inputs,
-            }
-            for attempt in step.attempts
-        ],
-    }
 
 
 # ---------------------------------------- fields
