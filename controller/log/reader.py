@@ -86,11 +86,16 @@ class Tail:
         self._seen: object = None
 
     def news(self) -> Iterator[Record]:
-        """The new records, one by one. The caller must read them to the end."""
+        """The new records, one by one. The caller must read them to the end.
+
+        Raises StorageError, also if the log is another now than that which was read before.
+        """
         # Look before reading: what comes while we read is then new at the next call.
         sight = self._cursor.sight()
         if sight == self._seen:
             return
+        if self._seen is not None:
+            self._cursor.require_last()
         for turn in self._cursor.turns():
             for record in turn:
                 if record.seq > self._after:
@@ -181,6 +186,21 @@ class Cursor:
         except OSError:
             return self.seq, following
         return self.seq, following, status.st_size, status.st_mtime_ns
+
+    def require_last(self) -> None:
+        """Raise StorageError if the last turn that was read is no longer in its place.
+
+        Nobody else writes a record with this number in this epoch.
+        """
+        if self.offset == 0:
+            return
+        *_, last = turn_bytes(self._state_dir, self.place).splitlines(keepends=True) or [b""]
+        record = decode(last)
+        if record is None or (record.seq, record.epoch) != (self.seq, self.epoch):
+            raise StorageError(
+                f"{self.path}: no longer has record {self.seq} as it was read before: the log was "
+                "cut, or put back from a copy"
+            )
 
     def _begin(self, firsts: list[int]) -> list[int]:
         """Enter the segment that holds the record after `after`; returns the later segments."""
