@@ -15,7 +15,6 @@ from typing import NoReturn
 from controller.cli.arguments import Command
 from controller.cli.parser import Misuse, NameMissing, find_command, folders_in, parser_of, split
 from controller.cli.streams import open_standard_streams, write_nowhere
-from controller.lean import patterns_later
 from controller.printing import complain, note, note_crash, say
 
 _OBJECTS_UNTIL_GC = 50_000  # new objects; those of imports and of a log are not garbage
@@ -142,8 +141,7 @@ def _load_msgspec() -> None:
     """
     if "typing_extensions" not in sys.modules:
         sys.modules["typing_extensions"] = None  # type: ignore[assignment] # for import: not there
-        with patterns_later():
-            import_module("msgspec")
+        import_module("msgspec")
         del sys.modules["typing_extensions"]
 
 

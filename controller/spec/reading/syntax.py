@@ -7,13 +7,10 @@ fault of a file is known, because after it the text has no structure to check.
 import re
 from collections.abc import Iterator
 
+import yaml
 from msgspec.structs import replace
 
 from controller.errors import Fault
-from controller.lean import patterns_later
-
-with patterns_later():
-    import yaml
 
 # What YAML forbids everywhere, except as an escape. We search first: libyaml gives only an offset.
 # And what ends a line for libyaml (YAML 1.1) but in no editor: it would become a blank.
