@@ -50,9 +50,12 @@ from controller.cli.arguments import (
     length,
     positive,
     run_number,
+    setting,
 )
 
 _CHANGE = (SPECS, STATE, UNUSED_UTC, DRY_RUN)  # they print no times
+
+LISTEN = "127.0.0.1:8321"
 
 START, LOOK, CHANGE, CHECK, MAINTAIN = "Start", "Look", "Change", "Check", "Maintain"
 
@@ -72,6 +75,13 @@ COMMANDS = (
                 help="with --once: exit with 2 if the folder has no specs",
             ),
             MAX_PARALLEL,
+            arg(
+                "--serve",
+                nargs="?",
+                const=LISTEN,
+                metavar="ADDRESS",
+                help=f"also serve a page for the browser (default: {LISTEN})",
+            ),
             SHOW_OUTPUT,
             LOG_FORMAT,
             arg(
@@ -130,6 +140,53 @@ COMMANDS = (
             Example("treadle up --specs flows --max-parallel 4", "another folder, 4 steps at once"),
         ),
         output_is="progress",
+    ),
+    Command(
+        "serve",
+        "acting.serve:serve",
+        "show a page in the browser",
+        START,
+        (
+            *FOLDER_OPTIONS,
+            setting(
+                "--listen",
+                variable="TREADLE_LISTEN",
+                fallback=LISTEN,
+                heading="",
+                metavar="ADDRESS",
+                help=f"HOST:PORT or unix:PATH (default: $TREADLE_LISTEN, else {LISTEN})",
+            ),
+            arg(
+                "--drafts",
+                metavar="DIR",
+                help="a folder of specs; the page shows what they would do",
+            ),
+            arg("--link", action="store_true", help="print another link to the page, and exit"),
+            arg("--view", action="store_true", help="with --link: one that can change nothing"),
+            arg(
+                "--behind-proxy",
+                heading=EXPERTS,
+                default="",
+                metavar="ORIGIN",
+                help="people reach it through a proxy, under https://HOST",
+            ),
+            arg(
+                "--insecure-http",
+                heading=EXPERTS,
+                action="store_true",
+                help="listen where others on the network can read the tokens",
+            ),
+            arg("--lifeline", type=int, help=argparse.SUPPRESS),
+            MAX_SPEC_SIZE,
+        ),
+        "Show workflows in the browser: a page, an API for scripts, and metrics. It prints a link; "
+        "open it within ten minutes. It reads the log, so it works without a controller, too, and "
+        "none is disturbed.",
+        (
+            Example("treadle serve", "serve the page, and print a link to it"),
+            Example("treadle serve --link", "another link, while it runs"),
+            Example("treadle serve --link --view", "a link for somebody who may only look"),
+        ),
     ),
     Command(
         "run",

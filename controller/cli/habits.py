@@ -28,7 +28,6 @@ MEANT = {
     "remove": "delete",
     "rerun": "restart",
     "rm": "delete",
-    "serve": "up",
     "show": "status",
     "stop": "cancel",
     "submit": "run",

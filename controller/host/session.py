@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,7 @@ from controller.executor.surroundings import Surroundings
 from controller.host.news import News
 from controller.host.signals import StopSignals
 from controller.host.wakes import Wakes
+from controller.intake.conditions import as_conditions, of_page
 from controller.log import segments
 from controller.log.lock import StateLock, check_end
 from controller.log.reader import Place, read
@@ -38,7 +39,7 @@ from controller.log.writer import LogWriter
 from controller.loop.turn import Controller, Edges, Settings
 from controller.model.apply.fold import replay
 from controller.model.events import FiringDecided
-from controller.model.state import SECOND, Move, State
+from controller.model.state import SECOND, Condition, Move, State
 from controller.planner.retention import KEEP_FINISHED
 from controller.printing import complain
 from controller.requests import RequestBox, os_user, requests_folder
@@ -47,6 +48,7 @@ from controller.spec.reading.load import SPEC_BYTES_MAX
 if TYPE_CHECKING:
     from controller.folder.folder import OpenFolder
     from controller.folder.inbox import Inbox
+    from controller.host.page import Page
 
 PACE_EVERY = SECOND  # the figures alone are not written more often
 AHEAD = 8  # starts queued in the shim beyond the slots, so that it has work while a turn syncs
@@ -110,6 +112,26 @@ class Session:
         self._written = 0  # when the status file was
         self._happened = False  # anything since then
         self._upkeep = Upkeep(state_dir, keep_archive_bytes)
+        self._page: Page | None = None
+        self._of_page: list[Condition] = []
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What the controller sees of itself."""
+        return [*self.controller.conditions, *self._of_page]
+
+    def serve(self, words: Sequence[str]) -> "Page":
+        """Keep a page beside this controller. `words`: the arguments of `treadle serve`."""
+        from controller.host.page import Page
+
+        self._page = Page(words, self.wakes.wake)
+        return self._page
+
+    def _look_at_page(self, page: "Page") -> None:
+        while page.lines:
+            self.controller.notes.append(f"the page: {page.lines.popleft()}")
+        said = of_page(page.problem)
+        self._of_page = as_conditions(said, self._of_page, self.controller.edges.clock.now())
 
     def turn(self) -> None:
         """Take one turn; afterwards `moves`, `firings` and `notes` show what happened."""
@@ -121,6 +143,8 @@ class Session:
         self.moves = list(state.moves)
         batch = self.controller.passes.batch
         self.firings = [record.event for record in batch if isinstance(record.event, FiringDecided)]
+        if self._page is not None:
+            self._look_at_page(self._page)
         self._write_status("Running")
         if problem := self._upkeep.consider(state.seq):
             self.controller.notes.append(problem)
@@ -145,7 +169,7 @@ class Session:
             now=self.controller.edges.clock.now(),
             moves=self.moves,
             firings=self.firings,
-            conditions=self.controller.conditions,
+            conditions=self.conditions,
             notes=notes,
             limits=self.controller.limits(),
             only=only,
@@ -171,7 +195,7 @@ class Session:
             epoch=controller.epoch,
             since=controller.state.controller.time,
             limits=controller.limits(),
-            conditions=controller.conditions,
+            conditions=self.conditions,
             files_waiting=controller.inputs.waiting,
         )
         before, self._status_problem, self._space.refused = self._status_problem, "", ""

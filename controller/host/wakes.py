@@ -4,6 +4,7 @@ import selectors
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 
 from controller.clock import SystemClock
 from controller.model.state import SECOND
@@ -36,6 +37,11 @@ class Wakes:
                 self._signals.recv(4096)
         if keys is not None:
             self._selector.unregister(keys)
+
+    def wake(self) -> None:
+        """End the present wait, or the next one. Any thread may call it."""
+        with suppress(BlockingIOError, OSError):  # it is awake, or closed
+            self._wake_end.send(b"\0")
 
     def close(self) -> None:
         signal.set_wakeup_fd(-1)

@@ -33,6 +33,10 @@ def of_mass_deletion(gone: list[str], in_force: int, settings: AbsenceSettings) 
     return {"MassDeletion": ("ManyVanished", message)}
 
 
+def of_page(problem: str) -> Said:
+    return {"PageUnavailable": ("ServerEnded", problem)} if problem else {}
+
+
 def of_polling(sight: FolderSight) -> Said:
     if sight.watching == "events":
         return {}

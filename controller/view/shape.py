@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from controller.model.events import Usage
-from controller.spec.models import API_VERSION, Spec
+from controller.spec.models import API_VERSION
 
 InUse = Mapping[tuple[str, str], Usage]  # what running steps use now, by uid and step
 # How many files wait to be decided, by definition and trigger; None: no controller knows it.
@@ -198,12 +198,12 @@ class MetadataShape(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WorkflowShape(Struct, frozen=True, kw_only=True, rename="camel"):
-    """`spec` is as its author wrote it: no default is filled in."""
+    """`spec` is a `Spec` as its author wrote it: no default is filled in. Never valid: `{}`."""
 
     api_version: str = API_VERSION
     kind: str = "Workflow"
     metadata: MetadataShape
-    spec: Spec | dict[str, Any]
+    spec: Any
     status: StatusShape
 
 

@@ -87,7 +87,9 @@ def workflow_shape(
             params=workflow.params,
             trigger=_began_by(workflow),
             triggers=None if starter is None else _triggers(workflow, files),
-            instances=None if starter is None else _instances(state, workflow),
+            instances=None
+            if starter is None
+            else instance_shapes(state, firings.instances(state, workflow)),
             firings=None if starter is None else starter.firings,
             hooks=[_hook_shape(state, workflow, hook, in_use) for hook in workflow.present_hooks],
             runs=[run_shape(run) for run in state.runs.get(workflow.name, ())],
@@ -145,6 +147,11 @@ def _last_firing(last: LastFiring) -> LastFiringShape:
 
 
 def _instances(state: State, definition: Workflow) -> list[InstanceShape]:
+    return instance_shapes(state, firings.instances(state, definition))
+
+
+def instance_shapes(state: State, lives: Iterable[Workflow]) -> list[InstanceShape]:
+    """Each of these in short."""
     return [
         InstanceShape(
             name=instance.name,
@@ -157,7 +164,7 @@ def _instances(state: State, definition: Workflow) -> list[InstanceShape]:
             start_time=rfc3339_or_none(instance.started),
             completion_time=rfc3339_or_none(instance.completed),
         )
-        for instance in firings.instances(state, definition)
+        for instance in lives
         if (began := _began_by(instance)) is not None
     ]
 

@@ -112,8 +112,8 @@ class Place:
             controller.terminate()
         controller.wait(DEADLINE_SECONDS)
 
-    def until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+    def until(self, holds: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, "it never came true"
             time.sleep(0.02)

@@ -76,9 +76,14 @@ def files(root: Path) -> dict[str, tuple[int, ...]]:
 def run(place: Place, words: list[str]) -> tuple[int, bytes]:
     """The exit code, and stderr. What never ends by itself is interrupted."""
     state = "of-flows" if "--specs" in words else ".treadle"
-    begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env={"TREADLE_STATE": state})
+    more_env = {"TREADLE_STATE": state, "TREADLE_LISTEN": "127.0.0.1:0"}
+    begun = place.begin(*words, stdin=subprocess.DEVNULL, more_env=more_env)
     if words[0] == "up" and "--once" not in words:
         place.until(lambda: read_status(str(place.root / state)).phase == "Running")
+        begun.send_signal(signal.SIGINT)
+    elif words == ["serve"]:
+        assert begun.stdout is not None
+        assert begun.stdout.readline().startswith(b"open http://127.0.0.1:")
         begun.send_signal(signal.SIGINT)
     elif {*words} & {"-w", "--watch"} or words[:2] == ["events", "-f"]:
         assert begun.stdout is not None

@@ -66,15 +66,6 @@ def test_the_shim_is_told_to_load_before_what_reads_the_files() -> None:
     assert not below(["controller.model", "controller.spec", "controller.view.look"], loaded)
 
 
-def test_what_libyaml_does_not_use_is_not_compiled() -> None:
-    program = (
-        "import re; from controller.spec.reading.load import load; load(b'a: 1', 'a.yaml')\n"
-        "from yaml.reader import Reader; print(isinstance(Reader.NON_PRINTABLE, re.Pattern))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout.decode().strip() == "False"
-
-
 def below(names: Collection[str], loaded: Collection[str]) -> list[str]:
     """Which of the loaded modules have these names, or are in packages that have them."""
     return [each for each in loaded if any(f"{each}.".startswith(f"{name}.") for name in names)]

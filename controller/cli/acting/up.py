@@ -9,6 +9,7 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from controller.cli.arguments import MaxParallel
@@ -36,6 +37,10 @@ def up(args: argparse.Namespace) -> int:
 
     if args.fail_if_empty and not args.once:
         raise UsageError("up --fail-if-empty needs --once")
+    if args.serve is not None:
+        from controller.host.page import require_libraries
+
+        require_libraries()
     parallel = args.max_parallel or MaxParallel()
     options = Options(
         state=args.state,
@@ -57,7 +62,10 @@ def up(args: argparse.Namespace) -> int:
     with (
         open_session(options, signals) as session,
         progress(args, leaving, specs=args.specs) as shown,
+        ExitStack() as stack,
     ):
+        if args.serve is not None:
+            stack.callback(session.serve(_words_for_page(args)).close)
         shown.hello(session.news())
         ends: dict[str, str] = {}  # how instances ended meanwhile, by uid: they may leave the state
         while not signals.seen:
@@ -82,6 +90,11 @@ def up(args: argparse.Namespace) -> int:
         if args.fail_if_empty:
             return ExitCode.USAGE
     return _exit_code(session, ends.values())
+
+
+def _words_for_page(args: argparse.Namespace) -> list[str]:
+    words = ["--listen", args.serve, "--specs", args.specs, "--state", args.state]
+    return [*words, "--max-spec-size", str(args.max_spec_size)]
 
 
 def _end_steps(session: "Session", shown: "Progress") -> int:

@@ -122,6 +122,19 @@ def test_a_request_for_an_older_life_is_dropped() -> None:
     assert ask(story, "retry", uid=story.life().uid, steps=["a"]) == ""
 
 
+@pytest.mark.parametrize("kind", ["retry", "cancel", "suspend"])
+def test_a_request_for_another_run_is_dropped(kind: str) -> None:
+    """Of somebody who saw an older one: two clicks at once are one."""
+    story = Story().accept(CHAIN).exit("a", 1)
+    assert ask(story, "retry", run=1) == ""
+    story.start("a")
+    assert story.life().run == 2
+    assert "run 1, and w is in run 2" in (ask(story, kind, run=1) or "")
+    assert "run 3, and w is in run 2" in (ask(story, kind, run=3) or "")
+    assert ask(story, "suspend", run=2) == ""
+    assert ask(story, "resume") == "", "0: whichever it is"
+
+
 # ---------------------------------------- run
 
 

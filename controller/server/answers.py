@@ -1,0 +1,55 @@
+"""Answers: JSON by msgspec, and which status of HTTP an error is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from controller.errors import (
+    InvalidSpec,
+    NotFound,
+    Outdated,
+    StorageError,
+    TreadleError,
+    UsageError,
+)
+from controller.server.shapes import Status
+
+
+def answer(body: Any, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """As JSON."""
+    return encoded(msgspec.json.encode(body), code, headers)
+
+
+def encoded(body: bytes, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """What is JSON already."""
+    return Response(body, code, headers, "application/json")
+
+
+def word_of(value: Any) -> str:
+    """A value as a command takes it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def told(code: int, message: str) -> Status:
+    """Why a request was not answered."""
+    return Status(code=code, message=message)
+
+
+def status_of(error: TreadleError) -> int:
+    match error:
+        case NotFound():
+            return 404
+        case Outdated():
+            return 409
+        case UsageError() | InvalidSpec():
+            return 400
+        case StorageError():
+            return 503
+    return 500
+
+
+def int_of(text: str) -> int:
+    """A number without a sign; 0 where it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

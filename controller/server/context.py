@@ -1,0 +1,28 @@
+"""What all routes share: the state that follows the log, processes that work, who may do what."""
+
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from controller.server.access import Access
+from controller.server.mirror import Mirror
+from controller.server.worker import Worker
+
+
+class Context(NamedTuple):
+    """`worker` answers, `hands` does what people ask for, so neither waits for the other.
+
+    `drafts`: whether there is a folder of drafts; `git`: whether the specs are in a repository.
+    """
+
+    mirror: Mirror
+    worker: Worker
+    hands: Worker
+    access: Access
+    drafts: bool
+    git: bool
+
+
+def of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context

@@ -1,0 +1,467 @@
+"""What the server's other process does: a question a line, an answer a line.
+
+It has a replica of its own, which follows the log from one question to the next. Questions about
+the past, of the archive and of other specs are answered here, and what people do is done here.
+"""
+
+import gc
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import IO, Any
+
+import msgspec
+
+from controller.client.acts import Actor, Saw
+from controller.client.ask import would_follow
+from controller.client.audit import read_past
+from controller.client.files.given import given_to_definition
+from controller.client.foresight import Folder, of_folder
+from controller.client.metrics import exposition
+from controller.client.past import played, recall, run_of, state_at, told_since
+from controller.client.printed import by_failed
+from controller.client.reasons import around, lines, shapes
+from controller.client.replica import Replica, is_live, now, stood
+from controller.client.starting import Starting, foretold, require_definition, why_skipped
+from controller.client.subject import read_state, require_life
+from controller.errors import NotFound, Outdated, TreadleError, UsageError
+from controller.log.status_file import read_status
+from controller.model.observations import Request
+from controller.model.state import SECOND, State, Step, Workflow
+from controller.rehearsal import change
+from controller.server.answers import word_of
+from controller.server.asked import Act, Start
+from controller.server.attempts import attempt_of, opened
+from controller.server.lists import overview_of
+from controller.server.shapes import (
+    Change,
+    Differences,
+    Done,
+    DueList,
+    Explained,
+    Insight,
+    Match,
+    Matches,
+    Overview,
+    PastList,
+    RunPlay,
+    StepExplained,
+)
+from controller.server.worker import Answer, Folders, Problem, problem_of
+from controller.spec.linked import Linked
+from controller.view import words
+from controller.view.changes.difference import shape as shape_of_change
+from controller.view.find import find, find_workflow, pick_step
+from controller.view.graph.boxes import boxes_of
+from controller.view.graph.layout import laid_out
+from controller.view.graph.shape import Direction, Layout
+from controller.view.graph.standing import Graph, standings
+from controller.view.lists.listing import listed, shape_of, standing
+from controller.view.lists.runs import expected_end, usual_of, why_of_present
+from controller.view.lists.schedule import audit, parse_range, timed
+from controller.view.lists.schedule import shape as shape_of_due
+from controller.view.lists.selector import parse_selector
+from controller.view.look import Look
+from controller.view.pages.page import critical_path
+from controller.view.planned import planned, with_planned
+from controller.view.shape import ControllerShape
+from controller.view.status import ARCHIVED, workflow_shape
+from controller.view.times import rfc3339, rfc3339_or_none
+
+MATCHES_MAX = 200
+LINE_MAX = 1_000  # characters of a line that is shown
+SEARCH_BLOCK, SEARCH_MAX = 1 << 20, 256 << 20  # bytes of one block, of one search
+AUDIT_MAX = 5_000
+MOVES_MAX = 200_000
+RECORDS_MAX = 2_000  # told at once
+LAYOUTS_MAX = 50
+PLAYS_MAX = 8  # of finished runs that are kept
+DRAWN_MAX = 50  # changes of specs
+
+
+class Jobs:
+    """Each public method is a job: what it gives goes to the client as JSON."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._state_dir = folders.state
+        self._replica: Replica | None = None
+        self._told: dict[tuple[int, int], Any] = {}  # a reading of the log that goes on
+        self._plays: OrderedDict[tuple[str, int], RunPlay] = OrderedDict()
+        self._layouts: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
+
+    def begin(self) -> None:
+        """Read the log, so that no question waits for that."""
+        with suppress(TreadleError):  # each question that needs it will say so
+            self._fresh()
+        gc.freeze()
+
+    def answer(self, line: bytes) -> Answer:
+        """To a question, which is a line of JSON."""
+        try:
+            question = msgspec.json.decode(line)
+            job: Callable[..., Any] = getattr(self, question["job"])
+            return Answer(msgspec.Raw(msgspec.json.encode(job(**question["words"]))))
+        except TreadleError as error:
+            return Answer(problem=problem_of(error))
+        except (OSError, ValueError, RecursionError) as error:
+            return Answer(problem=Problem(500, f"{type(error).__name__}: {error}"))
+
+    # ---------------------------------------- now
+
+    def workflow(self, name: str) -> Any:
+        """One that is large, or in the archive."""
+        state, life = self._life(name)
+        return workflow_shape(state, life, now=now())
+
+    def insight(self, name: str) -> Insight:
+        """What there is to say beyond its shape."""
+        state, life = self._life(name)
+        view = self._look(state)
+        end, length = expected_end(state, life, view.clock), usual_of(state, life)
+        reason, message = words.at_present(state, life)
+        return Insight(
+            reason=reason,
+            verdict=words.verdict(life) if life.finished else message,
+            standing="" if life.starter is not None else standing(life),
+            started_by=why_of_present(state, life),
+            expected_end=rfc3339_or_none(end),
+            usual_seconds=None if length is None else length / SECOND,
+            critical_path=[step.name for step in critical_path(life)],
+            archived=ARCHIVED in life.conditions,
+            why=[*lines(self._state_dir, state, life, None, around(self._state_dir), view)],
+        )
+
+    def graph(self, name: str, direction: Direction) -> Graph:
+        """Where each step stands in a picture; places are kept while the steps stay the same."""
+        state, life = self._life(name)
+        is_definition = life.starter is not None  # it has no run of its own
+        steps = planned(life.spec) if is_definition else with_planned(life)
+        layout = self._layout((life.uid, life.generation, direction, *steps), steps, direction)
+        if is_definition:
+            return Graph(workflow=life.name, uid=life.uid, layout=layout)
+        printed = by_failed(self._state_dir, life)
+        return Graph(
+            workflow=life.name,
+            uid=life.uid,
+            generation=life.generation,
+            run=life.run or None,
+            phase=life.phase,
+            layout=layout,
+            standings=standings(state, life, self._look(state), printed, steps, layout),
+        )
+
+    def _layout(
+        self, key: tuple[Any, ...], steps: Mapping[str, Step], direction: Direction
+    ) -> Layout:
+        """`key`: what the picture depends on."""
+        if key not in self._layouts:
+            self._layouts[key] = laid_out(boxes_of(steps), direction)
+            while len(self._layouts) > LAYOUTS_MAX:
+                self._layouts.popitem(last=False)
+        self._layouts.move_to_end(key)
+        return self._layouts[key]
+
+    def explain(self, name: str, step: str | None) -> Explained:
+        state, life = self._life(name)
+        picked = pick_step(life, [step]) if step else None
+        seen = around(self._state_dir)
+        told = [*lines(self._state_dir, state, life, picked, seen, self._look(state))]
+        steps = [] if life.starter is not None else shapes(state, life, picked, seen)
+        return Explained(lines=told, steps=msgspec.convert(steps, list[StepExplained]))
+
+    def diff(self, revision: str | None, staged: bool, drafts: bool) -> Differences:
+        """What the specs of the folder, of git or of the drafts would do."""
+        state, folders = self._fresh(), self._folders
+        if drafts and folders.drafts is None:
+            raise UsageError("the server was started without --drafts")
+        notes: list[str] = []
+        folder = Folder(
+            specs=folders.specs,
+            state_dir=self._state_dir,
+            max_bytes=folders.max_spec_bytes,
+            of_git=staged or revision is not None,
+            revision=revision,
+            drafts=folders.drafts if drafts else None,
+        )
+        seen = of_folder(folder, state, notes.append)
+        drawn = [change for change in seen.changes if change.is_change][:DRAWN_MAX]
+        return Differences(
+            notes=notes,
+            items=[shape_of_change(change) for change in seen.changes],
+            faults=[*seen.faults, *seen.warnings],
+            graphs={change.workflow: _as_it_becomes(change) for change in drawn},
+        )
+
+    def schedule(self, name: str, count: int) -> DueList:
+        state, life = self._life(name)
+        found = timed(state, [life], now() // SECOND, is_live(self._state_dir))
+        shown = [due for each in found for due in (*each.behind(), *each.ahead(count))]
+        shown.sort(key=lambda due: (due.due, due.trigger))
+        return DueList(items=[shape_of_due(due) for due in shown])
+
+    def metrics(self) -> str:
+        """In the text format of Prometheus."""
+        return exposition(self._fresh(), read_status(self._state_dir)).decode()
+
+    # ---------------------------------------- the past
+
+    def at(self, point: str, names: Sequence[str], selector: str) -> PastList:
+        """The list as it was; or one workflow."""
+        state = state_at(self._state_dir, "at", point, self._look(self._fresh()))
+        if names:
+            found = [find(state, name) for name in names]
+        else:
+            found = listed(state, parse_selector(selector)) if selector else listed(state)
+        return PastList(items=[shape_of(state, entry) for entry in found], seq=state.seq)
+
+    def overview(self, point: str, asked: dict[str, str]) -> Overview:
+        """The list as it was at a record or a moment."""
+        state = state_at(self._state_dir, "at", point, self._look(self._fresh()))
+        controller = ControllerShape(
+            phase="Unknown",  # the log does not say whether it still ran
+            pid=state.controller.pid or None,
+            epoch=state.controller.epoch,
+            conditions=[],
+        )
+        at = f"{state.epoch}.{state.seq}"
+        return overview_of(state, asked, Look(now=state.time), controller, at)
+
+    def since(self, epoch: int, seq: int) -> list[tuple[str, list[dict[str, Any]]]]:
+        """The records behind this one, each with its id, and the first of them only if it has many.
+
+        Nothing behind it: an empty list. Raises NotFound if the log has another in its place.
+        """
+        place = (epoch, seq)
+        news = self._told.pop(place, None) or told_since(self._state_dir, epoch, seq)
+        found = [
+            (f"{record.epoch}.{record.seq}", told) for record, told in islice(news, RECORDS_MAX)
+        ]
+        if len(found) == RECORDS_MAX:  # who asks goes on behind the last one
+            last = found[-1][0].split(".")
+            self._told = {(int(last[0]), int(last[1])): news}
+        return found
+
+    def run(self, name: str, number: int) -> Any:
+        """One workflow at the end of a run."""
+        state, life = run_of(self._state_dir, name, number)
+        return workflow_shape(state, life, now=state.time)
+
+    def changes(self, name: str, number: int) -> RunPlay:
+        """All that happened in a run, so that the page can play it."""
+        uid = self._life(name)[1].uid
+        if (uid, number) in self._plays:
+            return self._plays[uid, number]
+        play = self._played(name, number)
+        if play.completion_time is not None:  # it stays as it is
+            self._plays[uid, number] = play
+            if len(self._plays) > PLAYS_MAX:
+                self._plays.popitem(last=False)
+        return play
+
+    def _played(self, name: str, number: int) -> RunPlay:
+        run, life, began, moves = played(self._state_dir, name, number)
+        return RunPlay(
+            run=number,
+            phase=run.phase,
+            start_time=rfc3339(run.started),
+            completion_time=rfc3339_or_none(run.completed),
+            steps=[*life.steps],
+            began={name: str(phase) for name, phase in began.items()},
+            moves=[
+                Change(move.time, move.step, move.phase, move.reason, move.message)
+                for move in moves[:MOVES_MAX]
+            ],
+            complete=len(moves) <= MOVES_MAX,
+        )
+
+    def audit(self, name: str, text: str) -> DueList:
+        """What became of each due time of a span."""
+        wanted, view = parse_range("audit", text), self._look(self._fresh())
+        life = self._life(name)[1]
+        state, past, _ = read_past(self._state_dir, life.name)
+        present = state.workflows.get(life.name)
+        of_now = [present] if present is not None and present.starter is not None else []
+        found = timed(state, of_now, view.now // SECOND, is_live(self._state_dir))
+        told = []
+        for trigger, forces in past.forces.items():
+            if forces[-1].trigger.rule is not None:
+                begin, end = wanted.seconds(forces[-1].trigger.zone, view.now, view.zone)
+                told += [*audit(past, found, life.name, trigger, begin, end)][:AUDIT_MAX]
+        told.sort(key=lambda due: (due.due, due.trigger))
+        return DueList(items=[shape_of_due(due) for due in told[:AUDIT_MAX]])
+
+    # ---------------------------------------- output
+
+    def search(self, name: str, step: str, attempt: int, text: str, offset: int) -> Matches:
+        """The lines that have this text, from an offset on, and where to go on."""
+        if not text:
+            raise UsageError("text: what to search for is missing")
+        life = self._life(name)[1]
+        with opened(self._state_dir, step, attempt_of(life, step, attempt)) as file:
+            return _search(file, text.encode(), offset)
+
+    # ---------------------------------------- acting
+
+    def act(self, verb: str, name: str, asked: dict[str, Any], command: str) -> Done:
+        """What a button does: exactly what the command would do."""
+        return self._act(verb, name, msgspec.convert(asked, Act), command)
+
+    def _act(self, verb: str, name: str, asked: Act, command: str) -> Done:
+        told: list[str] = []
+        saw = Saw(asked.uid, asked.run)
+        actor = Actor(
+            self._folders.specs,
+            self._state_dir,
+            told.append,
+            told.append,
+            dry_run=asked.dry_run,
+            by="web",
+            saw=saw,
+        )
+        match verb:
+            case "retry":
+                actor.retry(
+                    name,
+                    asked.steps,
+                    reason=asked.reason,
+                    downstream=asked.downstream,
+                    keep_spec=False,
+                )
+            case "cancel":
+                actor.cancel(name, asked.steps, reason=asked.reason, drain=asked.drain, hooks=True)
+            case "suspend":
+                actor.suspend(name, reason=asked.reason)
+            case "resume":
+                actor.resume(name, reason=asked.reason)
+            case "approve":
+                actor.approve(
+                    name,
+                    asked.steps,
+                    reason=asked.reason,
+                    approved=asked.approved,
+                    question=asked.question,
+                )
+        return Done(command=command, message="\n".join(told))
+
+    def start(self, name: str, asked: dict[str, Any], command: str) -> Done:
+        """An instance by hand, as `treadle start` begins it."""
+        return self._begin(name, msgspec.convert(asked, Start), command)
+
+    def _begin(self, name: str, asked: Start, command: str) -> Done:
+        state = read_state(self._state_dir)
+        definition = require_life(self._folders.specs, state, name, "start")
+        require_definition(definition)
+        if definition.uid != asked.uid:
+            raise Outdated(f"{name} is not the one that you saw: another has its name now")
+        words = [f"{name}={word_of(value)}" for name, value in asked.params.items()]
+        params = given_to_definition(definition, words, [], [])
+        request = Request(
+            kind="start",
+            workflow=definition.name,
+            uid=definition.uid,
+            by="web",
+            params=params,
+            key=asked.key,
+            reason=asked.reason,
+        )
+        actions = would_follow(state, request) or []
+        if asked.dry_run:
+            would = foretold(state, definition.name, actions)
+            return Done(command=command, message=would.skipped or "\n".join(would.lines))
+        begun = Starting(self._state_dir, request, lambda: False).ask()
+        if begun is None:
+            said = "requested; no controller is running, the next `treadle up` starts it"
+            return Done(command=command, message=f"{name}: {said}")
+        if begun.decision is not None and begun.decision.outcome == "Skipped":
+            raise UsageError(why_skipped(name, begun.decision))
+        before = " was started with this key before" if begun.before else " has begun"
+        said = f"{begun.instance}{before}"
+        return Done(command=command, message=said, instance=begun.instance)
+
+    # ---------------------------------------- reading
+
+    def _fresh(self) -> State:
+        if self._replica is None:
+            self._replica = Replica(self._state_dir)
+        try:
+            return self._replica.catch_up()
+        except TreadleError:
+            self._replica = None  # the log is another now, or can't be read
+            raise
+
+    def _life(self, name: str) -> tuple[State, Workflow]:
+        """Raises NotFound."""
+        state = self._fresh()
+        try:
+            return state, find_workflow(state, name)
+        except NotFound:
+            # What is recalled is put into a state of its own: this one has to follow the log.
+            past = Replica(self._state_dir).catch_up()
+            recall(self._state_dir, past, name)
+            return past, find_workflow(past, name)
+
+    def _look(self, state: State) -> Look:
+        return Look(now=now(), stood=stood(self._state_dir, state))
+
+
+def _as_it_becomes(changed: change.Change) -> Layout | None:
+    """The picture of the steps that there will be, and of those that go."""
+    spec = changed.becomes or changed.was
+    if not isinstance(spec, Linked):
+        return None
+    return laid_out(boxes_of(planned(spec)))
+
+
+def _search(file: IO[bytes], text: bytes, offset: int) -> Matches:
+    """In whole blocks, so a line that has the text costs no more than one that has not."""
+    matches: list[Match] = []
+    offset = min(offset, file.seek(0, os.SEEK_END))
+    file.seek(offset)
+    at, held, read = offset, b"", 0
+    while block := file.read(SEARCH_BLOCK):
+        read += len(block)
+        data = held + block
+        end = last = data.rfind(b"\n") + 1
+        if end == 0 and len(data) > SEARCH_BLOCK:  # a line so long is shown in pieces
+            end, last = len(data) - len(text) + 1, len(data)  # the text may lie across their ends
+        place = 0
+        while (place := data.find(text, place, last)) >= 0:
+            begin = data.rfind(b"\n", 0, place) + 1
+            until = data.find(b"\n", place, last)
+            until = last if until < 0 else until
+            line = data[begin : min(until, begin + LINE_MAX)].decode(errors="replace")
+            matches.append(Match(offset=at + begin, line=line))
+            place = min(until + 1, last)
+            if len(matches) == MATCHES_MAX:
+                return Matches(matches=matches, next=at + place)
+        at, held = at + end, data[end:]
+        if read >= SEARCH_MAX:
+            return Matches(matches=matches, next=at)
+    if held.find(text) >= 0:
+        matches.append(Match(offset=at, line=held[:LINE_MAX].decode(errors="replace")))
+    return Matches(matches=matches, next=None)
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    jobs = Jobs(msgspec.json.decode(sys.argv[1], type=Folders))
+    gc.set_threshold(50_000)
+    answers = sys.stdout.buffer  # noqa: TID251 - the server reads it
+    if "follow" in sys.argv:
+        jobs.begin()
+    try:
+        answers.write(b"\n")
+        answers.flush()
+        for line in sys.stdin.buffer:
+            answers.write(msgspec.json.encode(jobs.answer(line)) + b"\n")
+            answers.flush()
+    except BrokenPipeError:  # the server was killed
+        os._exit(1)  # what is left in the buffer has no reader
+
+
+if __name__ == "__main__":
+    main()

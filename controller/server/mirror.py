@@ -1,0 +1,176 @@
+"""The state as all routes read it: a replica that follows the log, on the server's event loop.
+
+Every record that comes is folded, and published as a message. If the log can't be read (damaged,
+gone, put back from a copy), the state stays as it was, the problem is told, and it begins again as
+soon as there is a log that can be read. So the server never ends because of what it reads.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from controller.client.replica import FOLLOW_SECONDS, Replica, now
+from controller.errors import StorageError
+from controller.log.status_file import ControllerStatus, read_status
+from controller.model.state import State
+from controller.printing import complain
+from controller.server.feed import EventId, Feed, Message, event, recorded
+from controller.view.lists.overview import row
+from controller.view.look import Look
+from controller.view.shape import ConditionShape, ControllerShape, FilesWaiting
+from controller.view.status import conditions_shape
+from controller.view.story import happened
+from controller.view.times import rfc3339
+
+SLICE = 200  # records that are folded before other tasks have their turn
+ROWS_MAX = 500  # that are sent at once; if more have changed, the list is to be asked for again
+AGAIN_SECONDS = 2.0
+UNREADABLE = "LogUnreadable"
+_READ = (StorageError, OSError, ValueError, RecursionError)
+
+
+class Mirror:
+    """`state` is the fold of all records so far; `feed` tells what follows."""
+
+    def __init__(self, state_dir: str) -> None:
+        self.state_dir = state_dir
+        self.state = State()
+        self.status = ControllerStatus(phase="Stopped")
+        self.problem = ""
+        self.problem_since = 0
+        self.feed = Feed()
+        self._replica: Replica | None = None
+        self._controller = b""
+
+    @property
+    def at(self) -> EventId:
+        return self.feed.at
+
+    @property
+    def files(self) -> FilesWaiting:
+        """How many files wait for triggers; None if no controller runs."""
+        return self.status.files_waiting if self.status.phase == "Running" else None
+
+    def look(self) -> Look:
+        """How views are shown to it: in UTC, and nothing is cut."""
+        return Look(now=now(), stood=self.status.stood(self.state.time))
+
+    def controller(self) -> ControllerShape:
+        """The controller, and its conditions; a log that can't be read is one of them."""
+        conditions = conditions_shape(self.status.conditions)
+        if self.problem:
+            conditions.append(
+                ConditionShape(
+                    type=UNREADABLE,
+                    status="True",
+                    reason=UNREADABLE,
+                    message=f"what is shown is as of {rfc3339(self.state.time)}: {self.problem}",
+                    last_transition_time=rfc3339(self.problem_since),
+                    observed_generation=0,
+                )
+            )
+        return ControllerShape(
+            phase=self.status.phase,
+            pid=self.status.pid,
+            epoch=self.status.epoch,
+            conditions=conditions,
+        )
+
+    # ---------------------------------------- following
+
+    def open(self) -> None:
+        """Fold what is there. It may take long; run it in a thread, before anything is shown."""
+        try:
+            replica = Replica(self.state_dir)
+            replica.catch_up()
+        except _READ as error:
+            self._give_up(error)
+            return
+        self._replica, self.state, self.problem = replica, replica.state, ""
+
+    async def follow(self) -> None:
+        """Without end."""
+        self._begin()
+        while True:
+            try:
+                await self._look()
+            except Exception as error:  # a fault of ours: what is shown would stand still for good
+                complain(f"following the log: {type(error).__name__}: {error}")
+                self._give_up(error)
+            await asyncio.sleep(AGAIN_SECONDS if self._replica is None else FOLLOW_SECONDS)
+
+    async def _look(self) -> None:
+        if self._replica is None:
+            await asyncio.to_thread(self.open)
+            if self._replica is not None:
+                self._begin()
+        if self._replica is not None:
+            await self._catch_up(self._replica)
+        self._look_at_controller()
+
+    def _begin(self) -> None:
+        self.feed.begin(EventId(self.state.epoch, self.state.seq))
+
+    async def _catch_up(self, replica: Replica) -> None:
+        news: list[Message] = []
+        try:
+            for folded in replica.news():
+                told = [*happened(self.state, folded.record, folded.moves)]
+                news.append(recorded(EventId(folded.record.epoch, folded.record.seq), told))
+                if len(news) == SLICE:
+                    self._publish(news)
+                    news = []
+                    await asyncio.sleep(0)
+        except _READ as error:
+            self._give_up(error)
+        self._publish(news)
+
+    def _give_up(self, error: Exception) -> None:
+        """The log may be another now: what was folded is shown until one can be read."""
+        self._replica = None
+        if not self.problem:
+            self.problem_since = now()
+        self.problem = str(error)
+
+    def _look_at_controller(self) -> None:
+        """Publish the controller if something about it has changed."""
+        self.status = read_status(self.state_dir)
+        data = msgspec.json.encode(self.controller())
+        if data != self._controller:
+            self._controller = data
+            self.feed.publish([Message(event("controller", data))])
+
+    # ---------------------------------------- publishing
+
+    def _publish(self, news: Sequence[Message]) -> None:
+        """Records, and the rows that they change."""
+        if news:
+            changed = {uid for message in news for uid in message.uids}
+            self.feed.publish([*news, *self._rows(changed)])
+
+    def _rows(self, uids: Iterable[str]) -> Iterator[Message]:
+        if not self.feed.wants_rows:
+            return
+        changed = self._with_definitions(uids)
+        if len(changed) > ROWS_MAX:
+            yield Message(event("stale", b"{}"), is_row=True)
+            return
+        view = self.look()
+        for uid in changed:
+            life = self.state.lives.get(uid)
+            if life is None or self.state.workflows.get(life.name) is not life:
+                data = event("gone", msgspec.json.encode({"uid": uid}))
+            else:
+                data = event("row", msgspec.json.encode(row(self.state, life, view)))
+            yield Message(data, frozenset([uid]), is_row=True)
+
+    def _with_definitions(self, uids: Iterable[str]) -> dict[str, None]:
+        """The row of a definition tells of its instances."""
+        found: dict[str, None] = {}
+        for uid in uids:
+            found[uid] = None
+            life = self.state.lives.get(uid)
+            if life is not None and life.birth is not None:
+                found[life.birth.definition] = None
+        return found

@@ -1,0 +1,224 @@
+"""What the page and scripts read. What takes long is asked of the worker."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import structs
+from starlette.requests import Request
+from starlette.responses import Response
+
+from controller import __version__
+from controller.client.in_use import used_now
+from controller.client.metrics import CONTENT_TYPE
+from controller.client.replica import now
+from controller.errors import NotFound, UsageError
+from controller.model.state import State, Workflow
+from controller.server.answers import answer, encoded, int_of
+from controller.server.context import Context, of
+from controller.server.lists import LIMIT_MAX, chosen, overview_of, page_of
+from controller.server.shapes import (
+    ControllerSeen,
+    InstanceGrid,
+    InstanceRow,
+    PoolList,
+    WorkflowList,
+)
+from controller.view import firings
+from controller.view.find import find, find_workflow
+from controller.view.lists.listing import Entry, shape_of
+from controller.view.pools import lines as pool_lines
+from controller.view.pools import shape as shape_of_pool
+from controller.view.status import instance_shapes
+from controller.view.times import rfc3339
+
+LARGE = 300  # steps; a workflow that has more is shaped by the worker
+
+
+# ---------------------------------------- lists
+
+
+async def overview(request: Request) -> Response:
+    """A row for each workflow: what the page's list shows."""
+    context, asked = of(request), request.query_params
+    if point := asked.get("at"):
+        return await _of_worker(context, "overview", point=point, asked=dict(asked))
+    mirror = context.mirror
+    told = overview_of(mirror.state, asked, mirror.look(), mirror.controller(), str(mirror.at))
+    return _told(context, told)
+
+
+async def workflows(request: Request) -> Response:
+    """Workflows in full, as `get -o json` gives them."""
+    context, asked = of(request), request.query_params
+    if point := asked.get("at"):
+        return await _of_worker(
+            context, "at", point=point, names=[], selector=asked.get("selector", "")
+        )
+    state = context.mirror.state
+    page, after = page_of(chosen(state, asked, "all"), asked)
+    return _told(
+        context,
+        WorkflowList(
+            items=[_shape(context, state, entry) for entry in page],
+            controller=context.mirror.controller(),
+            next=after,
+        ),
+    )
+
+
+# ---------------------------------------- one workflow
+
+
+async def workflow(request: Request) -> Response:
+    """One in full: as it is, as it was at the end of a run, or at a moment."""
+    context, asked = of(request), request.query_params
+    name = request.path_params["name"]
+    if run := asked.get("run"):
+        return await _of_worker(context, "run", name=name, number=int_of(run))
+    if point := asked.get("at"):
+        return await _of_worker(context, "at", point=point, names=[name], selector="")
+    state = context.mirror.state
+    try:
+        entry = find(state, name)
+    except NotFound:
+        return await _of_worker(context, "workflow", name=name)  # it may be in the archive
+    if isinstance(entry, Workflow) and len(entry.steps) > LARGE:
+        return await _of_worker(context, "workflow", name=entry.uid)
+    return _told(context, _shape(context, state, entry))
+
+
+def _shape(context: Context, state: State, entry: Entry) -> Any:
+    moment = now()
+    return shape_of(state, entry, used_now([entry], moment), context.mirror.files, moment)
+
+
+async def insight(request: Request) -> Response:
+    """What `status` and `explain` say of it, beyond its shape."""
+    return await _of_worker(of(request), "insight", name=request.path_params["name"])
+
+
+async def graph(request: Request) -> Response:
+    """Its DAG as a picture: where each step stands. `direction`: `right`, or `down`."""
+    direction = request.query_params.get("direction", "right")
+    if direction not in ("right", "down"):
+        raise UsageError(f"direction: {direction}: write right or down")
+    name = request.path_params["name"]
+    return await _of_worker(of(request), "graph", name=name, direction=direction)
+
+
+async def instances(request: Request) -> Response:
+    """Those of a definition with the phases of their steps, the newest first."""
+    context, asked = of(request), request.query_params
+    state = context.mirror.state
+    definition = find_workflow(state, request.path_params["name"])
+    if definition.starter is None:
+        raise UsageError(f"{definition.name} has no triggers, so it has no instances")
+    lives = firings.instances(state, definition)[::-1]
+    shown, after = page_of(lives, asked)
+    names = dict.fromkeys(name for life in reversed(shown) for name in _top(life))
+    rows = [
+        InstanceRow(**structs.asdict(shape), steps=_top(life))
+        for life, shape in zip(shown, instance_shapes(state, shown), strict=True)
+    ]
+    grid = InstanceGrid(steps=[*names], items=rows, total=len(lives), next=after)
+    return _told(context, grid)
+
+
+def _top(life: Workflow) -> dict[str, str]:
+    """The phases of its steps, without those below others."""
+    return {name: step.phase for name, step in life.steps.items() if step.parent is None}
+
+
+async def changes(request: Request) -> Response:
+    """All that happened in a run, to be played."""
+    number = int_of(request.query_params.get("run", ""))
+    return await _of_worker(of(request), "changes", name=request.path_params["name"], number=number)
+
+
+async def schedule(request: Request) -> Response:
+    """Due times ahead; or what became of those of a span."""
+    context, asked = of(request), request.query_params
+    name = request.path_params["name"]
+    if span := asked.get("audit"):
+        return await _of_worker(context, "audit", name=name, text=span)
+    count = min(int_of(asked.get("next", "10")), LIMIT_MAX)
+    return await _of_worker(context, "schedule", name=name, count=count)
+
+
+# ---------------------------------------- all else
+
+
+async def explain(request: Request) -> Response:
+    """Why a workflow, or a step of it, is as it is."""
+    asked = request.query_params
+    return await _of_worker(
+        of(request), "explain", name=_required(asked, "workflow"), step=asked.get("step")
+    )
+
+
+async def diff(request: Request) -> Response:
+    """What the specs of the folder, a revision, the next commit, or the drafts would do."""
+    asked = request.query_params
+    revision, staged, drafts = asked.get("rev"), _is_set(asked, "staged"), _is_set(asked, "drafts")
+    if sum((revision is not None, staged, drafts)) > 1:
+        raise UsageError("use only one of rev, staged and drafts")
+    if revision is not None and (not revision or revision.startswith("-")):
+        raise UsageError(f"rev: {revision}: this names no revision")
+    return await _of_worker(of(request), "diff", revision=revision, staged=staged, drafts=drafts)
+
+
+async def pools(request: Request) -> Response:
+    """Pools and locks, who holds them, and who waits."""
+    context = of(request)
+    found = pool_lines(context.mirror.state)
+    return _told(context, PoolList(items=[shape_of_pool(line) for line in found]))
+
+
+async def controller(request: Request) -> Response:
+    """The controller, and what this server shows."""
+    context = of(request)
+    mirror = context.mirror
+    status, state = mirror.status, mirror.state
+    seen = ControllerSeen(
+        **structs.asdict(mirror.controller()),
+        since=rfc3339(status.since) if status.pid is not None else None,
+        as_of=rfc3339(state.time) if state.seq else None,
+        time=rfc3339(now()),
+        version=__version__,
+        specs=state.controller.folder,
+        state=mirror.state_dir,
+        git=context.git,
+        drafts=context.drafts,
+        role=request.scope["treadle.role"],
+    )
+    return _told(context, seen)
+
+
+async def metrics(request: Request) -> Response:
+    """Counters, histograms and gauges, for Prometheus."""
+    text = msgspec.json.decode(await of(request).worker.ask("metrics"), type=str)
+    return Response(text, headers={"content-type": CONTENT_TYPE})
+
+
+# ---------------------------------------- answers
+
+
+def _told(context: Context, body: Any) -> Response:
+    return answer(body, headers={"treadle-event-id": str(context.mirror.at)})
+
+
+async def _of_worker(context: Context, job: str, **words: Any) -> Response:
+    at = str(context.mirror.at)  # what the worker tells has at least this record
+    data = await context.worker.ask(job, **words)
+    return encoded(data, headers={"treadle-event-id": at})
+
+
+def _required(asked: Mapping[str, str], name: str) -> str:
+    if not asked.get(name):
+        raise UsageError(f"{name} is missing: write ?{name}=…")
+    return asked[name]
+
+
+def _is_set(asked: Mapping[str, str], name: str) -> bool:
+    return asked.get(name, "").lower() in ("1", "true", "yes")

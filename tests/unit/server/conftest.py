@@ -1,0 +1,100 @@
+"""A state folder with a log, and the server's routes over it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from server.asgi import HOST
+from server.stories import a_story
+from starlette.types import ASGIApp
+from story import Story
+
+from controller.log.state_folder import prepare_state
+from controller.log.writer import LogWriter
+from controller.server.access import Access
+from controller.server.app import make_app
+from controller.server.context import Context
+from controller.server.mirror import Mirror
+from controller.server.worker import Folders, Worker
+
+Write = Callable[[Story], str]
+
+
+class House(NamedTuple):
+    """The routes, over a state folder."""
+
+    app: ASGIApp
+    context: Context
+    view: str  # a token that may look
+    operate: str  # a token that may act
+
+
+class Houses:
+    """Writes a story, and opens the routes over it for one test. `drafts`, `specs` are there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state_dir = str(root / ".treadle")
+        self.specs = root / "specs"
+        self.specs.mkdir()
+        prepare_state(self.state_dir)
+
+    def folders(self) -> Folders:
+        return Folders(self.state_dir, str(self.specs), None, 1 << 20)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[House]:
+        folders = self.folders()
+        access = Access(self.state_dir)
+        access.prepare()
+        mirror, worker, hands = Mirror(self.state_dir), Worker(folders), Worker(folders)
+        mirror.open()
+        context = Context(mirror, worker, hands, access, drafts=False, git=False)
+        tokens = [Path(self.state_dir, "web", role).read_text().strip() for role in ACCESS_ROLES]
+        try:
+            yield House(make_app(context, {HOST}, {f"http://{HOST}"}), context, *tokens)
+        finally:
+            await worker.stop()
+            await hands.stop()
+
+    def within(self, test: Callable[[House], Awaitable[None]]) -> None:
+        """Run a test with it."""
+
+        async def run() -> None:
+            async with self.open() as house:
+                await test(house)
+
+        asyncio.run(run())
+
+
+ACCESS_ROLES = ("view", "operate")
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Houses:
+    return Houses(tmp_path)
+
+
+@pytest.fixture
+def write(houses: Houses) -> Write:
+    """Write what a story has recorded since the last time, as its controller would have."""
+    written = [0]
+
+    def write(story: Story) -> str:
+        log = LogWriter(houses.state_dir)
+        for record in story.records[written[0] :]:
+            log.append([record])
+        log.close()
+        written[0] = len(story.records)
+        return houses.state_dir
+
+    return write
+
+
+@pytest.fixture
+def story() -> Story:
+    """Of `etl`, whose `load` waits for its running `extract`."""
+    return a_story()

@@ -1,0 +1,163 @@
+"""The process that does what takes long: it may be slow, die or answer nonsense."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller.server.door import Refused
+from controller.server.worker import WAITING_MAX, Folders, Worker
+
+pytestmark = pytest.mark.usefixtures("stand_in")
+
+FOLDERS = Folders("/nowhere", "/nowhere", None, 1)
+
+# A stand-in that does what its question says.
+PROGRAM = """
+import json, os, sys, time
+print(flush=True)
+for line in sys.stdin:
+    words = json.loads(line)["words"]
+    if "sleep" in words:
+        time.sleep(words["sleep"])
+    if "die" in words:
+        os._exit(3)
+    if "say" in words:
+        print(words["say"], flush=True)
+        continue
+    print(json.dumps({"result": [os.getpid(), words.get("echo")]}), flush=True)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+
+    async def begin(_: Worker) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, str(program)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=100_000,
+        )
+
+    monkeypatch.setattr(Worker, "_begin", begin)
+
+
+def within(test: Callable[[Worker], Awaitable[None]], seconds: float = 20) -> None:
+    async def run() -> None:
+        worker = Worker(FOLDERS, seconds)
+        try:
+            await asyncio.wait_for(test(worker), 60)
+        finally:
+            await worker.stop()
+
+    asyncio.run(run())
+
+
+async def refused(asked: Awaitable[Any]) -> tuple[int, str]:
+    with pytest.raises(Refused) as refusal:
+        await asked
+    return refusal.value.code, refusal.value.message
+
+
+async def pid_of(worker: Worker) -> int:
+    return int(msgspec.json.decode(await worker.ask("any"))[0])
+
+
+def test_one_process_answers_all_in_turn() -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        answers = await asyncio.gather(*(worker.ask("any", echo=n) for n in range(30)))
+        assert [msgspec.json.decode(answer)[1] for answer in answers] == [*range(30)]
+        assert await pid_of(worker) == first
+
+    within(test)
+
+
+def test_a_job_that_takes_too_long_ends_and_the_next_one_does_not() -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        code, message = await refused(worker.ask("any", sleep=60))
+        assert (code, "takes more than" in message) == (504, True)
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+        assert await pid_of(worker) != first
+
+    within(test, seconds=1.5)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        *("", "no JSON", "{", '{"result":', '{"problem":{"code":"x"}}', "[]", "\x00"),
+        pytest.param("x" * 5_000_000, id="without an end"),
+    ],
+)
+def test_an_answer_that_is_nonsense_is_not_believed(say: str) -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        assert (await refused(worker.ask("any", say=say)))[0] == 500
+        assert await pid_of(worker) != first
+
+    within(test)
+
+
+def test_one_that_dies_is_replaced() -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        assert (await refused(worker.ask("any", die=True)))[0] == 500
+        second = await pid_of(worker)
+        os.kill(second, signal.SIGKILL)
+        codes = {first, second}
+        for _ in range(3):
+            try:
+                codes.add(await pid_of(worker))
+            except Refused as refusal:
+                assert refusal.code == 500
+        assert len(codes) == 3, "only one question was lost"
+
+    within(test)
+
+
+def test_who_goes_away_leaves_its_answer_to_nobody() -> None:
+    async def test(worker: Worker) -> None:
+        first = await pid_of(worker)
+        gone = asyncio.create_task(worker.ask("any", echo="of the first", sleep=0.5))
+        await asyncio.sleep(0.1)
+        gone.cancel()
+        waits = asyncio.create_task(worker.ask("any", echo="of the second"))
+        assert b"of the second" in await waits
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert await pid_of(worker) != first
+
+    within(test)
+
+
+def test_only_so_many_wait() -> None:
+    async def test(worker: Worker) -> None:
+        asked = [worker.ask("any", echo=number) for number in range(WAITING_MAX + 5)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        refusals = [each for each in found if isinstance(each, Refused)]
+        assert [each.code for each in refusals] == [503] * 5
+        assert await pid_of(worker)
+
+    within(test)
+
+
+def test_a_question_that_lies_too_deep_is_refused() -> None:
+    async def test(worker: Worker) -> None:
+        deep: list[Any] = []
+        for _ in range(100_000):
+            deep = [deep]
+        assert (await refused(worker.ask("any", asked=deep)))[0] == 400
+
+    within(test)
