@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 4
 
-.PHONY: help setup run test test-engines torture check bench lock schemas diagrams clean
+.PHONY: help setup run test test-engines torture check bench lock schemas diagrams pictures clean
 
 help:
 	@echo "make run     set up, then run the workflows in specs/"
@@ -16,6 +16,7 @@ help:
 	@echo "make lock    pin the newest versions of the dependencies"
 	@echo "make schemas generate schemas/ from the models"
 	@echo "make diagrams draw docs/states.md and the pictures of DAGs"
+	@echo "make pictures make the pictures of the page in docs/pictures, with a browser"
 	@echo "make clean   remove everything that these commands made"
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -73,8 +74,11 @@ schemas: setup
 diagrams: setup
 	PYTHONPATH=tests $(BIN)/python -m diagrams --write
 
+pictures: setup
+	PYTHONPATH=tests $(BIN)/python -m page.pictures docs/pictures
+
 UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links pyproject.toml
+	--no-emit-index-url --no-emit-find-links --extra web pyproject.toml
 
 lock:
 	$(PYTHON) -m venv .venv

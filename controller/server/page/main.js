@@ -1,0 +1,200 @@
+// The frame of the page: which view is shown, the login, the stream of the tab, banners and keys.
+//
+// A view is a function (place, route, page) that gives {title, follow, on, refresh, tick, keys, close}:
+// what it wants of the stream, and what it does with events. It reads its state from the URL.
+
+import { Problem, follow, get, session } from "./api.js";
+import { clock, fill, h, link, tick, trouble, when } from "./dom.js";
+import { list } from "./list.js";
+import { log } from "./log.js";
+import { pools } from "./pools.js";
+import { preview } from "./preview.js";
+import { workflow } from "./workflow.js";
+
+const byId = (id) => document.getElementById(id);
+const main = byId("main");
+const banners = new Map(); // by what they are about: [kind, text]
+let view = null;
+let shown = 0; // counts the views, so that a late one does not replace its successor
+let unfollow = () => {};
+let streamState = "connecting";
+let controller = {};
+
+// ---------------------------------------- which view
+
+const page = {
+  // Keeps what is chosen in the URL, without a new entry in the history.
+  remember: (parts, query) => history.replaceState(null, "", link(parts, query)),
+  again: () => show(),
+  failed,
+  // Says for some seconds what a button has done.
+  say(text) {
+    const toast = h("p.toast", text);
+    byId("toasts").append(toast);
+    setTimeout(() => toast.remove(), 6000);
+  },
+};
+
+async function show() {
+  const { hash } = location;
+  if (/^#[^/]/.test(hash)) return trade(hash.slice(1));
+  leave();
+  if (!session.token) return login();
+  const mine = ++shown;
+  const [path, query] = hash.slice(2).split("?");
+  const [first = "", ...rest] = path.split("/").map(decodeURIComponent);
+  const parts = [first, ...rest];
+  const make = { "": list, w: rest[1] === "log" ? log : workflow, pools, preview }[first];
+  drawTop(first);
+  main.replaceChildren(h("p.hint", "Loading …"));
+  try {
+    if (!make) throw new Problem(404, "There is no such page.");
+    const made = await make(main, { parts, query: Object.fromEntries(new URLSearchParams(query)) }, page);
+    if (mine !== shown) return made.close?.();
+    view = made;
+    document.title = `${view.title} · treadle`;
+    tell("problem");
+    unfollow = follow(view.follow, heard, streamIs);
+    if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  } catch (error) {
+    if (mine === shown) failed(error);
+  }
+}
+
+function leave() {
+  unfollow();
+  unfollow = () => {};
+  view?.close?.();
+  view = null;
+}
+
+// What has failed is told, and it goes on.
+function failed(error) {
+  if (error.name === "AbortError") return;
+  if (error.code === 401) return login("That session has ended.");
+  if (error.code === undefined) console.error(error);
+  const isFinal = !view && error.code >= 400 && error.code < 500;
+  if (!isFinal) tell("problem", "bad", error.message);
+  else main.replaceChildren(h("div.empty", h("h1", "Not found"), h("p", error.message),
+    h("p", h("a", { href: "#/" }, "All workflows"))));
+  const mine = shown;
+  if (!view && !isFinal) setTimeout(() => mine === shown && show(), 3000);
+}
+
+// ---------------------------------------- login
+
+async function trade(code) {
+  history.replaceState(null, "", location.pathname); // the code is no place to come back to
+  try {
+    await session.open(code);
+  } catch (error) {
+    if (!session.token) return login(error.message);
+  }
+  page.remember([""]);
+  show();
+}
+
+function login(why) {
+  leave();
+  shown += 1;
+  drawTop(null);
+  const form = byId("login").content.firstElementChild.cloneNode(true);
+  const field = form.querySelector("input");
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const text = field.value.trim();
+    if (text.includes("#")) return trade(text.slice(text.indexOf("#") + 1));
+    session.keep({ token: text });
+    try {
+      session.keep({ token: text, role: (await get("controller")).role });
+      show();
+    } catch (error) {
+      session.forget();
+      login(error.code === 401 ? "That token is not one of this server." : error.message);
+    }
+  };
+  main.replaceChildren(form);
+  fill(byId("why"), why && trouble(why));
+  document.title = "Log in · treadle";
+  field.focus();
+}
+
+// ---------------------------------------- the stream
+
+function heard(kind, data) {
+  if (kind === "problem") return data.code === 401 ? failed(data) : tell("stream", "bad", data.message);
+  tell("stream");
+  if (kind === "controller") aboutController(data);
+  else if (kind === "reset" || kind === "stale") view?.refresh();
+  else view?.on(kind, data);
+}
+
+function streamIs(word) {
+  if (word === "live" && streamState !== "connecting") view?.refresh();
+  if (word === "live") get("controller").then(aboutController, failed);
+  streamState = word;
+  drawState();
+}
+
+// Whether a controller runs, and its conditions, are told above each view.
+function aboutController(news) {
+  controller = { ...controller, ...news };
+  const away = controller.phase !== "Running";
+  clock.stopped = away ? Date.parse(controller.asOf) || clock.real : null;
+  for (const key of banners.keys()) if (key.startsWith("condition ")) banners.delete(key);
+  for (const { type, status, message } of controller.conditions ?? []) {
+    if (status === "True") banners.set(`condition ${type}`, ["bad", `${type}: ${message}`]);
+  }
+  tell("away", away && "warn", ["No controller is running, so nothing advances. What is shown is as of ",
+    when(clock.stopped), ". To start one, type ", h("code", "treadle up")]);
+  drawState();
+}
+
+function tell(about, kind, text) {
+  if (kind) banners.set(about, [kind, text]);
+  else banners.delete(about);
+  fill(byId("banners"), [...banners].map(([key, [is, words]]) => h(`p.banner.${is}`, { "data-key": key },
+    h("span", { "aria-hidden": "true" }, is === "bad" ? "✗" : "!"), h("span", words))));
+}
+
+// ---------------------------------------- the top, and keys
+
+function drawTop(here) {
+  document.body.classList.toggle("out", here === null);
+  for (const each of byId("nav").children) {
+    if (each.hash === `#/${here}`) each.setAttribute("aria-current", "page");
+    else each.removeAttribute("aria-current");
+  }
+  drawState();
+}
+
+function drawState() {
+  const state = byId("state");
+  state.dataset.state = streamState;
+  fill(state, h("i", { "aria-hidden": "true" }, streamState === "live" ? "●" : "◌"), h("span", streamState),
+    !session.mayOperate && h("span.pair", "view only"));
+}
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.matches?.("input:not([type=range]), textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const search = event.key === "/" && document.querySelector("input[type=search]");
+  if (event.key === "?") byId("keys").showModal();
+  else if (search) search.focus();
+  else if (!view?.keys?.(event)) return;
+  event.preventDefault();
+});
+
+byId("ask-keys").onclick = () => byId("keys").showModal();
+byId("close-keys").onclick = () => byId("keys").close();
+byId("log-out").onclick = () => session.close().then(() => login("You are logged out."));
+addEventListener("hashchange", show);
+addEventListener("storage", ({ key }) => key === "treadle-session" && show()); // another tab has logged in or out
+setInterval(() => {
+  tick();
+  view?.tick?.();
+}, 1000);
+show();
