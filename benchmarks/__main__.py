@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import costs, endings, past, triggers
+from benchmarks import costs, endings, page, past, triggers
 from benchmarks.measure import Contender, race, table
 from benchmarks.ours import Treadle
 from benchmarks.place import choose
@@ -30,6 +30,7 @@ OTHERS = (
     "past",
     "endings",
     "triggers",
+    "page",
     "breakdown",
 )
 
@@ -117,6 +118,7 @@ def _others(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Itera
         "huge": ("100,000 steps, three dependencies each, JSON", costs.huge(folder)),
         "past": ("a log of 1,000,000 records", past.replaying(folder)),
         "triggers": ("definitions that wait", triggers.waiting(folder, rounds)),
+        "page": ("the page", page.serving(folder, rounds)),
         "endings": (f"ending a tree of {processes:,} processes", endings.ending(folder, rounds)),
     }
     yield from (of for name, of in known.items() if _wanted(args, name))
