@@ -4,20 +4,24 @@ A controller shows only the results of whole turns, so a record stands for its w
 fold the log from the last snapshot or checkpoint before that point.
 """
 
+from collections.abc import Iterator
 from itertools import takewhile
+from typing import Any, NamedTuple
 
 from controller.client.replica import Replica
 from controller.errors import NotFound, UsageError
 from controller.log.reader import Place, read
 from controller.log.snapshots import newest
-from controller.model.apply.fold import replay
-from controller.model.events import RunStarted
+from controller.model.apply.fold import fold_read, replay
+from controller.model.events import Record, RunStarted
 from controller.model.movement import set_condition
-from controller.model.state import RunShort, State, Workflow
+from controller.model.phases import Phase
+from controller.model.state import Move, RunShort, State, Workflow
 from controller.spec.triggers.keys import LATEST
 from controller.view.find import definition_in, find, find_workflow, is_uid_of, meant_by
 from controller.view.look import Look
 from controller.view.status import ARCHIVED
+from controller.view.story import happened
 from controller.view.times import MOMENTS, local, parse_moment
 
 
@@ -144,6 +148,67 @@ def last_finished(state: State, workflow: Workflow) -> int:
     if not over:
         raise NotFound(f"no run of {workflow.name} has finished yet")
     return over[-1]
+
+
+def told_since(
+    state_dir: str, epoch: int, seq: int
+) -> Iterator[tuple[Record, list[dict[str, Any]]]]:
+    """Every record behind this one, as events. Raises NotFound if the log has no such record.
+
+    Cost: to fold the log from the last snapshot before it.
+    """
+    past, place = _before(state_dir, "since", f"{epoch}.{seq}", seq_max=seq)
+    found = place.seq == seq and place.epoch == epoch
+    for record in read(state_dir, place.seq, place):
+        if record.seq > seq and not found:
+            break
+        fold_read(past, record)
+        moves, past.moves = past.moves, []
+        if record.seq == seq:
+            found = record.epoch == epoch
+        elif record.seq > seq:
+            yield record, [*happened(past, record, moves)]
+    if not found:
+        raise NotFound(f"the log has no record {epoch}.{seq}")
+
+
+class RunPlayed(NamedTuple):
+    """A run as it happened: how it began, and every change of a phase until its end, or until now.
+
+    `began` is the state right before the run: phases by step, of the steps that there were then.
+    """
+
+    run: RunShort
+    life: Workflow
+    began: dict[str, Phase]
+    moves: list[Move]
+
+
+def played(state_dir: str, word: str, number: int) -> RunPlayed:
+    """Cost: to fold the log from the last snapshot before the run. Raises NotFound."""
+    state, life = run_of(state_dir, word, number)
+    run = _pick_any(state.runs.get(life.name, []), number)
+    if run is None:
+        raise NotFound(f"{life.name} has no run {number}")
+    end = run.ended or state.seq
+    past, place = _before(state_dir, "--run", str(number), time_max=run.started - 1)
+    began: dict[str, Phase] | None = None
+    moves: list[Move] = []
+    for record in read(state_dir, place.seq, place):
+        if record.seq > end:
+            break
+        if began is None and record.time >= run.started:
+            then = past.lives.get(life.uid)
+            began = {} if then is None else {step.name: step.phase for step in then.steps.values()}
+        fold_read(past, record)
+        if began is not None:
+            moves += (move for move in past.moves if move.uid == life.uid)
+        past.moves = []
+    return RunPlayed(run, life, began or {}, moves)
+
+
+def _pick_any(runs: list[RunShort], number: int) -> RunShort | None:
+    return next((run for run in reversed(runs) if run.number == number), None)
 
 
 def _at_end_of(state_dir: str, state: State, name: str, number: int) -> State:

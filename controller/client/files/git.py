@@ -58,6 +58,15 @@ def committed(specs: str, revision: str | None) -> Iterator[str | None]:
         yield os.fspath(folder)
 
 
+def in_repository(folder: str) -> bool:
+    """Whether git knows it, so that revisions of it can be compared."""
+    try:
+        _git(_nearest(folder), "rev-parse", "--git-dir")
+    except UsageError:
+        return False
+    return True
+
+
 def _nearest(folder: str) -> str:
     """The folder, or the nearest folder above it that exists."""
     while not os.path.isdir(folder):
